@@ -1,0 +1,442 @@
+//! Users' catalogues: serde types, and files in TOML or JSON read with the line of what is wrong.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use toml::Spanned;
+
+use super::Catalog;
+use super::endpoint::{Endpoint, Service, Variant};
+use super::region::{Locality, Region, RegionInfo};
+use crate::error::{Error, ErrorKind};
+
+/// What a user adds to the built-in catalogue, or overrides in it.
+///
+/// # Example: a file
+///
+/// ```
+/// use easelect::{Catalog, CatalogFormat, Region, Service};
+///
+/// let text = r#"
+///     [[region]]
+///     id = "own1"
+///     name_en = "Our own cluster"
+///     name_zh = "自建集群"
+///     residency = "private"
+///
+///     [[endpoint]]
+///     region = "own1"
+///     service = "websocket"
+///     url = "wss://im.example.com/websocket"
+///     label = "head office"
+/// "#;
+/// let catalog = Catalog::builtin().with_file(text, CatalogFormat::Toml, "own.toml")?;
+/// let own = Region::new("own1")?;
+/// assert_eq!(catalog.group(&own.into(), Service::Websocket)?.len(), 1);
+/// # Ok::<(), easelect::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct UserCatalog {
+    /// Data centres that the built-in catalogue doesn't have.
+    #[serde(default, rename = "region")]
+    pub regions: Vec<RegionEntry>,
+    /// Endpoints to add, or to put in the place of a built-in one on the same host.
+    #[serde(default, rename = "endpoint")]
+    pub endpoints: Vec<EndpointEntry>,
+}
+
+/// A data centre in a [`UserCatalog`]: a private deployment, or one newer than this crate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegionEntry {
+    /// The identifier; see [`Region::new`].
+    pub id: String,
+    /// The English name; the identifier if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_en: Option<String>,
+    /// The Chinese name; the English one if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_zh: Option<String>,
+    /// Which rule its data is under. Whatever it is, the region is raced alone.
+    #[serde(default = "private")]
+    pub residency: Locality,
+}
+
+fn private() -> Locality {
+    Locality::Private
+}
+
+/// An endpoint in a [`UserCatalog`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointEntry {
+    /// The identifier of its region: built in, or declared in the same catalogue.
+    pub region: String,
+    /// What it is for.
+    pub service: Service,
+    /// `wss://…`, or `https://…` for REST.
+    pub url: String,
+    /// Which alternative it is; concluded from the host if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<Variant>,
+    /// The WebSocket subprotocol that it needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subprotocol: Option<String>,
+    /// The user's own name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// How a catalogue file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CatalogFormat {
+    /// TOML 1.
+    Toml,
+    /// JSON (RFC 8259).
+    Json,
+}
+
+impl CatalogFormat {
+    /// The format by a file's extension, `.toml` or `.json`.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "toml" => Some(CatalogFormat::Toml),
+            "json" => Some(CatalogFormat::Json),
+            _ => None,
+        }
+    }
+}
+
+/// More than 4000 endpoints: a file beyond this is not a catalogue.
+const MAX_FILE: usize = 1024 * 1024;
+
+impl Catalog {
+    /// Adds a user's regions and endpoints.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Catalog`], naming the entry, when one is wrong or stands there twice.
+    pub fn with_user(self, user: UserCatalog) -> Result<Self, Error> {
+        let number = |index: usize, what: &str| Place::Entry(format!("{what} {}", index + 1));
+        let regions = user.regions.into_iter().enumerate();
+        let endpoints = user.endpoints.into_iter().enumerate();
+        self.with_placed(
+            regions.map(|(i, entry)| (number(i, "region"), entry)),
+            endpoints.map(|(i, entry)| (number(i, "endpoint"), entry)),
+        )
+    }
+
+    /// Adds the regions and endpoints of a catalogue file; `name` is what errors call it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Catalog`] with file, line and what was expected: bad syntax, an unknown key,
+    /// region or service, a URL that can't be an endpoint, a duplicate, an empty or enormous file.
+    pub fn with_file(self, text: &str, format: CatalogFormat, name: &str) -> Result<Self, Error> {
+        let wrong = |line: usize, why: &dyn std::fmt::Display| {
+            let why = why.to_string();
+            let why = why.lines().collect::<Vec<_>>().join("; ");
+            Error::new(ErrorKind::Catalog, format!("{name}:{line}: {why}"))
+        };
+        if text.len() > MAX_FILE {
+            let size = format!(
+                "{} bytes are no catalogue: expected at most {MAX_FILE}",
+                text.len()
+            );
+            return Err(wrong(1, &size));
+        }
+        let line = |offset: usize| {
+            let offset = offset.min(text.len());
+            1 + text.as_bytes()[..offset]
+                .iter()
+                .filter(|b| **b == b'\n')
+                .count()
+        };
+        let (regions, endpoints) = match format {
+            CatalogFormat::Toml => from_toml(text),
+            CatalogFormat::Json => from_json(text),
+        }
+        .map_err(|(offset, why)| wrong(line(offset), &why))?;
+        if regions.is_empty() && endpoints.is_empty() {
+            return Err(wrong(
+                1,
+                &"nothing in it: expected [[endpoint]] with region, service and url, or [[region]]",
+            ));
+        }
+        let place = |offset| Place::Line(name.to_owned(), line(offset));
+        self.with_placed(
+            regions.into_iter().map(|(at, entry)| (place(at), entry)),
+            endpoints.into_iter().map(|(at, entry)| (place(at), entry)),
+        )
+    }
+
+    fn with_placed(
+        mut self,
+        regions: impl Iterator<Item = (Place, RegionEntry)>,
+        endpoints: impl Iterator<Item = (Place, EndpointEntry)>,
+    ) -> Result<Self, Error> {
+        for (place, entry) in regions {
+            let info = region_info(entry).map_err(|error| place.of(error))?;
+            if self.region(info.region()).is_some() {
+                let twice = format!("region \"{}\" is already there", info.region());
+                return Err(place.of(Error::new(ErrorKind::Catalog, twice)));
+            }
+            self.regions.push(info);
+        }
+        let mut seen = HashSet::new();
+        for (place, entry) in endpoints {
+            let endpoint = self.endpoint(entry).map_err(|error| place.of(error))?;
+            let key = (
+                endpoint.region().clone(),
+                endpoint.service(),
+                endpoint.authority(),
+            );
+            if !seen.insert(key) {
+                let twice = format!(
+                    "duplicate: {} of {} in {} stands above already",
+                    endpoint.authority(),
+                    endpoint.service(),
+                    endpoint.region()
+                );
+                return Err(place.of(Error::new(ErrorKind::Catalog, twice)));
+            }
+            self = self
+                .with_endpoint(endpoint)
+                .map_err(|error| place.of(error))?;
+        }
+        Ok(self)
+    }
+
+    fn endpoint(&self, entry: EndpointEntry) -> Result<Endpoint, Error> {
+        let region = self.find_region(&entry.region)?;
+        let mut endpoint = Endpoint::new(region, entry.service, &entry.url)?;
+        if let Some(variant) = entry.variant {
+            endpoint = endpoint.with_variant(variant);
+        }
+        if let Some(subprotocol) = &entry.subprotocol {
+            endpoint = endpoint.with_subprotocol(subprotocol)?;
+        }
+        if let Some(label) = entry.label {
+            endpoint = endpoint.with_label(label);
+        }
+        Ok(endpoint)
+    }
+}
+
+fn region_info(entry: RegionEntry) -> Result<RegionInfo, Error> {
+    let region = Region::new(&entry.id)?;
+    let name_en = entry.name_en.unwrap_or(entry.id);
+    let name_zh = entry.name_zh.unwrap_or_else(|| name_en.clone());
+    Ok(RegionInfo {
+        region,
+        name_en: Cow::Owned(name_en),
+        name_zh: Cow::Owned(name_zh),
+        locality: entry.residency,
+        editions_en: Cow::Borrowed(""),
+        editions_zh: Cow::Borrowed(""),
+        public_hosts: true,
+    })
+}
+
+/// Where an entry stands, for error messages.
+enum Place {
+    Line(String, usize),
+    Entry(String),
+}
+
+impl Place {
+    fn of(&self, error: Error) -> Error {
+        let message = match self {
+            Place::Line(name, line) => format!("{name}:{line}: {error}"),
+            Place::Entry(which) => format!("{which}: {error}"),
+        };
+        Error::new(error.kind(), message).with_source(error)
+    }
+}
+
+type Placed<T> = Vec<(usize, T)>;
+type Read = Result<(Placed<RegionEntry>, Placed<EndpointEntry>), (usize, String)>;
+
+fn from_toml(text: &str) -> Read {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        #[serde(default)]
+        region: Vec<Spanned<RegionEntry>>,
+        #[serde(default)]
+        endpoint: Vec<Spanned<EndpointEntry>>,
+    }
+
+    fn placed<T>(entries: Vec<Spanned<T>>) -> Placed<T> {
+        entries
+            .into_iter()
+            .map(|entry| (entry.span().start, entry.into_inner()))
+            .collect()
+    }
+
+    let file: File = toml::from_str(text).map_err(|error| {
+        let offset = error.span().map_or(0, |span| span.start);
+        (offset, error.message().to_owned())
+    })?;
+    Ok((placed(file.region), placed(file.endpoint)))
+}
+
+fn from_json(text: &str) -> Read {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File<'a> {
+        #[serde(default, borrow)]
+        region: Vec<&'a RawValue>,
+        #[serde(default, borrow)]
+        endpoint: Vec<&'a RawValue>,
+    }
+
+    /// serde_json tells line and column; the callers want an offset.
+    fn located(text: &str, error: &serde_json::Error) -> (usize, String) {
+        let before: usize = text
+            .split_inclusive('\n')
+            .take(error.line().saturating_sub(1))
+            .map(str::len)
+            .sum();
+        let message = error.to_string();
+        let message = message
+            .rsplit_once(" at line ")
+            .map_or(message.as_str(), |(message, _)| message);
+        (
+            before + error.column().saturating_sub(1),
+            message.to_owned(),
+        )
+    }
+
+    fn placed<'a, T: Deserialize<'a>>(
+        text: &str,
+        entries: &[&'a RawValue],
+    ) -> Result<Placed<T>, (usize, String)> {
+        entries
+            .iter()
+            .map(|raw| {
+                // A borrowed RawValue is a slice of the text.
+                let offset = raw.get().as_ptr() as usize - text.as_ptr() as usize;
+                match serde_json::from_str(raw.get()) {
+                    Ok(entry) => Ok((offset, entry)),
+                    Err(error) => {
+                        let (within, message) = located(raw.get(), &error);
+                        Err((offset + within, message))
+                    }
+                }
+            })
+            .collect()
+    }
+
+    let file: File<'_> = serde_json::from_str(text).map_err(|error| located(text, &error))?;
+    Ok((placed(text, &file.region)?, placed(text, &file.endpoint)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn toml_error(text: &str) -> String {
+        Catalog::builtin()
+            .with_file(text, CatalogFormat::Toml, "own.toml")
+            .unwrap_err()
+            .to_string()
+    }
+
+    fn json_error(text: &str) -> String {
+        Catalog::builtin()
+            .with_file(text, CatalogFormat::Json, "own.json")
+            .unwrap_err()
+            .to_string()
+    }
+
+    const GOOD: &str = "[[endpoint]]\nregion = \"cn-vip\"\nservice = \"websocket\"\n\
+                        url = \"wss://vip.example/websocket\"\nvariant = \"acceleration\"\n";
+
+    #[test]
+    fn a_good_file_extends_the_catalogue() {
+        let catalog = Catalog::builtin()
+            .with_file(GOOD, CatalogFormat::Toml, "own.toml")
+            .unwrap();
+        assert_eq!(catalog.endpoints().len(), 45);
+        let group = catalog
+            .group(&Region::CN_VIP.into(), Service::Websocket)
+            .unwrap();
+        assert_eq!(group[0].variant(), Variant::Acceleration);
+        let json =
+            r#"{"endpoint": [{"region": "cn1", "service": "rest", "url": "https://r.example/"}]}"#;
+        let catalog = catalog
+            .with_file(json, CatalogFormat::Json, "own.json")
+            .unwrap();
+        assert_eq!(catalog.endpoints().len(), 46);
+    }
+
+    #[test]
+    fn an_error_has_file_line_and_expectation() {
+        let unknown_region = format!("{GOOD}\n{}", GOOD.replace("cn-vip", "cn9"));
+        let message = toml_error(&unknown_region);
+        assert!(
+            message.starts_with("own.toml:7: unknown region \"cn9\": expected one of cn1,"),
+            "{message}"
+        );
+        let message = toml_error(&GOOD.replace("\"websocket\"", "\"websockets\""));
+        assert!(
+            message.starts_with("own.toml:3: unknown variant `websockets`, expected one of"),
+            "{message}"
+        );
+        let message = toml_error(&GOOD.replace("wss:", "ws:"));
+        assert!(message.contains("needs wss://, not ws://"), "{message}");
+        let message = toml_error(&format!("{GOOD}{GOOD}"));
+        assert!(message.starts_with("own.toml:6: duplicate"), "{message}");
+        let message = toml_error(&GOOD.replace("url", "uri"));
+        assert!(
+            message.starts_with("own.toml:4: unknown field `uri`"),
+            "{message}"
+        );
+        assert!(toml_error("").contains("expected [[endpoint]]"));
+        assert!(toml_error("[[endpoint").starts_with("own.toml:1: "));
+        assert!(toml_error(&" ".repeat(MAX_FILE + 1)).contains("at most"));
+    }
+
+    #[test]
+    fn json_errors_have_lines_too() {
+        let entry =
+            "{\"region\": \"cn1\",\n\"service\": \"rest\",\n\"url\": \"https://r.example/\"}";
+        let twice = format!("{{\"endpoint\": [\n{entry},\n{entry}\n]}}");
+        assert!(
+            json_error(&twice).starts_with("own.json:5: duplicate"),
+            "{}",
+            json_error(&twice)
+        );
+        let wrong = format!("{{\"endpoint\": [\n{}\n]}}", entry.replace("rest", "rast"));
+        assert!(
+            json_error(&wrong).starts_with("own.json:3: unknown variant"),
+            "{}",
+            json_error(&wrong)
+        );
+        assert!(json_error("{").starts_with("own.json:1: "));
+        assert!(json_error("[]").starts_with("own.json:1: "));
+        assert!(json_error("{}").contains("nothing in it"));
+    }
+
+    #[test]
+    fn a_region_of_ones_own_is_raced_alone() {
+        let text = "[[region]]\nid = \"own\"\nname_zh = \"自建\"\n\
+                    [[endpoint]]\nregion = \"own\"\nservice = \"rest\"\nurl = \"https://r.example\"\n";
+        let catalog = Catalog::builtin()
+            .with_file(text, CatalogFormat::Toml, "own.toml")
+            .unwrap();
+        let own = catalog.find_region("own").unwrap();
+        let info = catalog.region(&own).unwrap();
+        assert_eq!((info.name_en(), info.name_zh()), ("own", "自建"));
+        assert_eq!(info.locality(), Locality::Private);
+        assert!(toml_error("[[region]]\nid = \"cn1\"\n").contains("already there"));
+    }
+}

@@ -1,0 +1,300 @@
+//! Data centres, and which of them may be raced together.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind};
+
+/// A data centre, by its identifier: `cn1`, `sgp1`, … or one from a user's catalogue.
+///
+/// An app lives in one data centre; its console page 即时通讯 > 服务概览 shows which. easelect
+/// can't derive it from an App Key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Region(Cow<'static, str>);
+
+impl Region {
+    /// China 1 (国内 1 区).
+    pub const CN1: Region = Region(Cow::Borrowed("cn1"));
+    /// China 2 (国内 2 区).
+    pub const CN2: Region = Region(Cow::Borrowed("cn2"));
+    /// China VIP (国内 VIP 区): no public hosts, Easemob's account manager hands them out.
+    pub const CN_VIP: Region = Region(Cow::Borrowed("cn-vip"));
+    /// Singapore 1 (新加坡 1 区).
+    pub const SGP1: Region = Region(Cow::Borrowed("sgp1"));
+    /// Singapore 2 (新加坡 2 区).
+    pub const SGP2: Region = Region(Cow::Borrowed("sgp2"));
+    /// US East 1 (美东 1 区).
+    pub const US1: Region = Region(Cow::Borrowed("us1"));
+    /// Germany 2 (德国 2 区).
+    pub const DE2: Region = Region(Cow::Borrowed("de2"));
+
+    /// A region by identifier: 1 to 32 of `a-z`, `0-9`, `-`, beginning with a letter.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Catalog`] for anything else, and for `mainland` and `all`, which name sets.
+    pub fn new(id: &str) -> Result<Self, Error> {
+        let fits = id.len() <= 32
+            && id.starts_with(|c: char| c.is_ascii_lowercase())
+            && id
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if !fits || matches!(id, "mainland" | "all") {
+            return Err(Error::new(
+                ErrorKind::Catalog,
+                format!(
+                    "{id:?} can't be a region identifier: expected 1 to 32 of a-z, 0-9 and '-', \
+                     beginning with a letter, other than \"mainland\" and \"all\""
+                ),
+            ));
+        }
+        Ok(Region(Cow::Owned(id.to_owned())))
+    }
+
+    /// The identifier.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Where a data centre stands, which decides what its data may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Locality {
+    /// On the Chinese mainland; fits apps nearly all of whose users are there. An app can be
+    /// migrated from here to an overseas data centre, once, with Easemob's guide.
+    Domestic,
+    /// Abroad; fits apps nearly all of whose users are abroad. Under overseas privacy rules the
+    /// data can never move to another data centre.
+    Overseas,
+    /// A deployment of one's own.
+    Private,
+}
+
+/// What is known about a [`Region`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionInfo {
+    pub(super) region: Region,
+    pub(super) name_en: Cow<'static, str>,
+    pub(super) name_zh: Cow<'static, str>,
+    pub(super) locality: Locality,
+    pub(super) editions_en: Cow<'static, str>,
+    pub(super) editions_zh: Cow<'static, str>,
+    pub(super) public_hosts: bool,
+}
+
+impl RegionInfo {
+    /// The region described.
+    #[must_use]
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// Its English name, for example `China 1`.
+    #[must_use]
+    pub fn name_en(&self) -> &str {
+        &self.name_en
+    }
+
+    /// Its Chinese name as Easemob's page has it, for example `国内 1 区`.
+    #[must_use]
+    pub fn name_zh(&self) -> &str {
+        &self.name_zh
+    }
+
+    /// Where it stands, which decides what its data may do and whom it fits.
+    #[must_use]
+    pub fn locality(&self) -> Locality {
+        self.locality
+    }
+
+    /// Which editions of Easemob's service live there, in English; empty for a user's region.
+    #[must_use]
+    pub fn editions_en(&self) -> &str {
+        &self.editions_en
+    }
+
+    /// Which editions of Easemob's service live there, in Chinese; empty for a user's region.
+    #[must_use]
+    pub fn editions_zh(&self) -> &str {
+        &self.editions_zh
+    }
+
+    /// Whether its hosts are published. Those of China VIP are not: supply them in a catalogue.
+    #[must_use]
+    pub fn has_public_hosts(&self) -> bool {
+        self.public_hosts
+    }
+}
+
+/// Where Easemob documents its data centres, migration and prices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reference {
+    /// The console page that shows an app's data centre.
+    Console,
+    /// The guide for migrating an app from a domestic to an overseas data centre.
+    Migration,
+    /// The price page, with the acceleration nodes.
+    Pricing,
+}
+
+impl Reference {
+    /// The address, or for [`Reference::Console`] the path through the console's menu.
+    #[must_use]
+    pub const fn location(self) -> &'static str {
+        match self {
+            Reference::Console => "https://console.easemob.com (即时通讯 > 服务概览)",
+            Reference::Migration => "https://doc.easemob.com/product/migrate_to_easemob.html",
+            Reference::Pricing => "https://www.easemob.com/pricing/im",
+        }
+    }
+}
+
+/// The data centres whose endpoints may be raced against each other: one, or the mainland pool.
+///
+/// Overseas data may not move to another data centre, and an app's data lives in one, so any
+/// other mix can't be expressed. The pool exists because Easemob documents China 1 and China 2
+/// as interchangeable for its mobile SDKs, which pick one of them at random.
+///
+/// ```
+/// use easelect::{Region, Residency};
+///
+/// let one = Residency::from(Region::SGP1);
+/// let pool = Residency::mainland_pool();
+/// assert!(pool.contains(&Region::CN2) && !pool.contains(&Region::CN_VIP));
+/// assert!(Residency::from_regions([Region::SGP1, Region::US1]).is_err());
+/// # let _ = one;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Residency(Scope);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Scope {
+    One(Region),
+    MainlandPool,
+}
+
+impl Residency {
+    /// China 1 and China 2 together, for clients that behave like Easemob's mobile SDKs.
+    #[must_use]
+    pub const fn mainland_pool() -> Self {
+        Residency(Scope::MainlandPool)
+    }
+
+    /// The residency that a list of regions asks for: exactly one region.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Residency`] for none or several, also for China 1 with China 2: the pool is
+    /// asked for by name, with [`mainland_pool`](Self::mainland_pool).
+    pub fn from_regions(regions: impl IntoIterator<Item = Region>) -> Result<Self, Error> {
+        let mut regions: Vec<Region> = regions.into_iter().collect();
+        regions.sort();
+        regions.dedup();
+        match regions.as_slice() {
+            [] => Err(Error::new(
+                ErrorKind::Residency,
+                "no region was given: name the data centre that the app lives in",
+            )),
+            [region] => Ok(Residency::from(region.clone())),
+            several => {
+                let names: Vec<&str> = several.iter().map(Region::as_str).collect();
+                let pool = [Region::CN1, Region::CN2];
+                let hint = if several == pool {
+                    "; China 1 and China 2 are interchangeable for mobile-style clients only, \
+                     and as the pool named `mainland`"
+                } else {
+                    ""
+                };
+                Err(Error::new(
+                    ErrorKind::Residency,
+                    format!(
+                        "{} can't be raced together: an app's data lives in one data centre and \
+                         may not move to another (data residency); choose one{hint}",
+                        names.join(", ")
+                    ),
+                ))
+            }
+        }
+    }
+
+    /// Whether endpoints of `region` may be used.
+    #[must_use]
+    pub fn contains(&self, region: &Region) -> bool {
+        match &self.0 {
+            Scope::One(one) => one == region,
+            Scope::MainlandPool => *region == Region::CN1 || *region == Region::CN2,
+        }
+    }
+
+    /// The regions in it, in catalogue order.
+    #[must_use]
+    pub fn regions(&self) -> Vec<Region> {
+        match &self.0 {
+            Scope::One(region) => vec![region.clone()],
+            Scope::MainlandPool => vec![Region::CN1, Region::CN2],
+        }
+    }
+}
+
+impl From<Region> for Residency {
+    fn from(region: Region) -> Self {
+        Residency(Scope::One(region))
+    }
+}
+
+impl fmt::Display for Residency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Scope::One(region) => region.fmt(f),
+            Scope::MainlandPool => f.pad("mainland"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_region_or_the_named_pool() {
+        let mixed = Residency::from_regions([Region::CN1, Region::SGP1]).unwrap_err();
+        assert_eq!(mixed.kind(), ErrorKind::Residency);
+        assert!(mixed.to_string().contains("may not move"));
+        let unnamed_pool = Residency::from_regions([Region::CN2, Region::CN1]).unwrap_err();
+        assert!(unnamed_pool.to_string().contains("`mainland`"));
+        assert!(Residency::from_regions([]).is_err());
+        let twice = Residency::from_regions([Region::DE2, Region::DE2]).unwrap();
+        assert_eq!(twice, Residency::from(Region::DE2));
+    }
+
+    #[test]
+    fn identifiers_are_checked() {
+        for bad in [
+            "",
+            "CN1",
+            "1cn",
+            "a b",
+            "mainland",
+            "all",
+            "国内",
+            &"a".repeat(33),
+        ] {
+            assert!(Region::new(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(Region::new("sgp1").unwrap(), Region::SGP1);
+        assert_eq!(Region::new("my-own-1").unwrap().as_str(), "my-own-1");
+    }
+}

@@ -1,0 +1,315 @@
+//! Why an attempt failed: a phase and a kind, one list for the whole crate.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use serde::{Serialize, Serializer};
+
+use crate::phase::Phase;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $id:literal, $text:literal;)+) => {
+        /// What went wrong within a [`Phase`].
+        ///
+        /// The identifiers are stable: they appear in JSON, metrics and logs.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum FailureKind {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl FailureKind {
+            /// Every kind, in the order of the phases in which they first occur.
+            pub const ALL: &'static [FailureKind] = &[$(FailureKind::$name),+];
+
+            /// The stable identifier, for example `"certificate_expired"`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(FailureKind::$name => $id),+ }
+            }
+
+            /// A few English words for logs and [`Display`](fmt::Display).
+            const fn words(self) -> &'static str {
+                match self { $(FailureKind::$name => $text),+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The phase did not finish in time.
+    Timeout = "timeout", "timed out";
+    /// The name does not exist (NXDOMAIN).
+    NotFound = "not_found", "no such name";
+    /// The name exists but has no address of the families asked for.
+    NoAddress = "no_address", "the name has no address";
+    /// The peer, or the DNS server, said no: RST to a SYN, or REFUSED.
+    Refused = "refused", "refused";
+    /// The DNS server failed (SERVFAIL).
+    ServerFailure = "server_failure", "the name server failed";
+    /// The look-up failed in a way that may pass, such as no name server in reach.
+    Temporary = "temporary", "the name could not be looked up for now";
+    /// DNS answered with addresses that no public host can have (RFC 6890).
+    BogusAddress = "bogus_address", "the name server answered with an impossible address";
+    /// The connection was reset.
+    Reset = "reset", "connection reset";
+    /// No route to the address (no IPv6, no network).
+    Unreachable = "unreachable", "no route to the address";
+    /// The operating system forbids it (firewall, sandbox).
+    Permission = "permission", "not permitted by this system";
+    /// The peer closed the connection in the middle of the phase.
+    Closed = "closed", "closed by the peer";
+    /// What answered on this port does not speak TLS.
+    NotTls = "not_tls", "the peer does not speak TLS";
+    /// The peer sent a TLS message that is malformed or out of order.
+    InvalidMessage = "invalid_message", "invalid TLS message";
+    /// The peer ended the handshake with a fatal TLS alert.
+    Alert = "alert", "TLS alert from the peer";
+    /// The peer offers only TLS versions before 1.2.
+    ProtocolVersion = "protocol_version", "no common TLS version";
+    /// No cipher suite or key exchange group in common.
+    NoCommonParameters = "no_common_parameters", "no common TLS parameters";
+    /// The certificate is past its validity.
+    CertificateExpired = "certificate_expired", "certificate expired";
+    /// The certificate's validity has not begun (or this machine's clock is slow).
+    CertificateNotYetValid = "certificate_not_yet_valid", "certificate not yet valid";
+    /// The certificate is for other names.
+    CertificateWrongHost = "certificate_wrong_host", "certificate is for another host";
+    /// No chain to a trusted root.
+    CertificateUntrusted = "certificate_untrusted", "certificate is not trusted";
+    /// The certificate was revoked.
+    CertificateRevoked = "certificate_revoked", "certificate revoked";
+    /// Another fault of the certificate.
+    CertificateOther = "certificate_other", "bad certificate";
+    /// The peer insists on a client certificate.
+    ClientCertificateRequired = "client_certificate_required", "the peer wants a client certificate";
+    /// More bytes than the limit before the phase was done.
+    TooLarge = "too_large", "the peer sent too much";
+    /// An HTTP status other than the one wanted.
+    Rejected = "rejected", "rejected";
+    /// A redirection instead of an upgrade; never followed.
+    Redirected = "redirected", "redirected";
+    /// The answer is not HTTP/1.x.
+    NotHttp = "not_http", "the answer is not HTTP";
+    /// `Sec-WebSocket-Accept` is missing or wrong (RFC 6455 §4.1).
+    BadAccept = "bad_accept", "wrong Sec-WebSocket-Accept";
+    /// A 101 without a proper `Upgrade` or `Connection` header (RFC 6455 §4.1).
+    BadHeaders = "bad_headers", "101 without the upgrade headers";
+    /// The server chose an extension or subprotocol that was not offered (RFC 6455 §4.1).
+    UnrequestedExtensionOrProtocol = "unrequested_extension_or_protocol",
+        "the server chose an extension or subprotocol that was not offered";
+    /// A 5xx status.
+    ServerError = "server_error", "server error";
+    /// None of the above; the message tells.
+    Other = "other", "failed";
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for FailureKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Why one attempt, or one look-up, failed.
+///
+/// Carries what was learned on the way: an HTTP status, a certificate's dates and names, the
+/// lower layer's own message. Text that came from the peer is kept as data and escaped by
+/// [`Display`](fmt::Display).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    phase: Phase,
+    kind: FailureKind,
+    facts: Option<Box<Facts>>,
+}
+
+/// Boxed, so that a `Result<_, Failure>` stays small: most failures have none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Facts {
+    message: Option<String>,
+    status: Option<u16>,
+    location: Option<String>,
+    retry_after: Option<Duration>,
+    not_after: Option<SystemTime>,
+    not_before: Option<SystemTime>,
+    names: Vec<String>,
+}
+
+impl Failure {
+    /// A failure of `kind` in `phase`.
+    #[must_use]
+    pub const fn new(phase: Phase, kind: FailureKind) -> Self {
+        Failure {
+            phase,
+            kind,
+            facts: None,
+        }
+    }
+
+    /// The phase that did not finish.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// What went wrong in it.
+    #[must_use]
+    pub const fn kind(&self) -> FailureKind {
+        self.kind
+    }
+
+    /// The lower layer's own words, in English, if it had any.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.facts.as_ref()?.message.as_deref()
+    }
+
+    /// The HTTP status that was answered, if the failure is an HTTP answer.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.facts.as_ref()?.status
+    }
+
+    /// Where a redirection points, exactly as the peer wrote it: escape it before showing it.
+    #[must_use]
+    pub fn location(&self) -> Option<&str> {
+        self.facts.as_ref()?.location.as_deref()
+    }
+
+    /// The delay that a refusal asked for (RFC 9110 §10.2.3, the form in seconds).
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.facts.as_ref()?.retry_after
+    }
+
+    /// When the certificate expires or expired.
+    #[must_use]
+    pub fn not_after(&self) -> Option<SystemTime> {
+        self.facts.as_ref()?.not_after
+    }
+
+    /// When the certificate's validity begins.
+    #[must_use]
+    pub fn not_before(&self) -> Option<SystemTime> {
+        self.facts.as_ref()?.not_before
+    }
+
+    /// The names that a certificate for another host presented, as the peer wrote them.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        self.facts.as_ref().map_or(&[], |facts| &facts.names)
+    }
+
+    /// Whether the peer proved its identity and spoke HTTP, only not the answer that was wanted:
+    /// the *answering* tier.
+    #[must_use]
+    pub fn is_answer(&self) -> bool {
+        matches!(
+            (self.phase, self.kind),
+            (
+                Phase::Upgrade,
+                FailureKind::Rejected
+                    | FailureKind::Redirected
+                    | FailureKind::BadAccept
+                    | FailureKind::BadHeaders
+                    | FailureKind::UnrequestedExtensionOrProtocol
+            ) | (Phase::Processing, FailureKind::ServerError)
+        )
+    }
+
+    fn facts_mut(&mut self) -> &mut Facts {
+        self.facts.get_or_insert_default()
+    }
+
+    /// Adds the lower layer's own words.
+    #[must_use]
+    pub fn with_message(mut self, message: impl fmt::Display) -> Self {
+        self.facts_mut().message = Some(message.to_string());
+        self
+    }
+
+    pub(crate) fn with_status(mut self, status: u16) -> Self {
+        self.facts_mut().status = Some(status);
+        self
+    }
+
+    pub(crate) fn with_location(mut self, location: Option<String>) -> Self {
+        self.facts_mut().location = location;
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, delay: Option<Duration>) -> Self {
+        self.facts_mut().retry_after = delay;
+        self
+    }
+
+    pub(crate) fn with_not_after(mut self, at: SystemTime) -> Self {
+        self.facts_mut().not_after = Some(at);
+        self
+    }
+
+    pub(crate) fn with_not_before(mut self, at: SystemTime) -> Self {
+        self.facts_mut().not_before = Some(at);
+        self
+    }
+
+    pub(crate) fn with_names(mut self, names: Vec<String>) -> Self {
+        self.facts_mut().names = names;
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.phase, self.kind.words())?;
+        if let Some(status) = self.status() {
+            write!(f, " with HTTP status {status}")?;
+        }
+        if let Some(location) = self.location() {
+            write!(f, " to {}", location.escape_debug())?;
+        }
+        if let Some(message) = self.message() {
+            write!(f, " ({})", message.escape_debug())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_are_unique_and_snake_case() {
+        let mut seen = std::collections::BTreeSet::new();
+        for kind in FailureKind::ALL {
+            let id = kind.as_str();
+            assert!(seen.insert(id), "{id} twice");
+            assert!(id.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+        }
+    }
+
+    #[test]
+    fn text_from_the_peer_is_escaped() {
+        let failure = Failure::new(Phase::Upgrade, FailureKind::Redirected)
+            .with_status(302)
+            .with_location(Some("http://x/\u{1b}[2J".to_owned()));
+        assert_eq!(
+            failure.to_string(),
+            "upgrade: redirected with HTTP status 302 to http://x/\\u{1b}[2J"
+        );
+        assert!(failure.is_answer());
+    }
+
+    #[test]
+    fn a_failure_is_small() {
+        assert!(size_of::<Failure>() <= 16);
+    }
+}

@@ -1,0 +1,125 @@
+//! The phases of opening a connection, and how long each took.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+/// One step of opening a connection, in the order in which they happen.
+///
+/// The names are those of blackbox_exporter's `phase` label, plus `upgrade` for the opening
+/// handshake of RFC 6455 §4. A phase is a duration of its own, never cumulative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// The host name is looked up.
+    Resolve,
+    /// TCP connects: SYN out to SYN-ACK in.
+    Connect,
+    /// TLS handshakes (RFC 8446): ClientHello out to the server's Finished verified.
+    Tls,
+    /// WebSocket opens (RFC 6455 §4): request out to the response's head checked.
+    Upgrade,
+    /// An HTTP request is answered: request out to the first byte in.
+    Processing,
+}
+
+impl Phase {
+    /// Every phase, in order.
+    pub const ALL: [Phase; 5] = [
+        Phase::Resolve,
+        Phase::Connect,
+        Phase::Tls,
+        Phase::Upgrade,
+        Phase::Processing,
+    ];
+
+    /// The stable identifier used in JSON, metrics and logs: `"connect"`, `"tls"`, ….
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Phase::Resolve => "resolve",
+            Phase::Connect => "connect",
+            Phase::Tls => "tls",
+            Phase::Upgrade => "upgrade",
+            Phase::Processing => "processing",
+        }
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Phase {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// How long each phase of one attempt took.
+///
+/// A phase that did not happen, or did not finish, is absent; it is never zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timings {
+    phases: [Option<Duration>; Phase::ALL.len()],
+}
+
+impl Timings {
+    /// The duration of one phase, or `None` if it did not finish.
+    #[must_use]
+    pub fn get(&self, phase: Phase) -> Option<Duration> {
+        self.phases[phase.index()]
+    }
+
+    /// Records the duration of one phase.
+    pub fn set(&mut self, phase: Phase, took: Duration) {
+        self.phases[phase.index()] = Some(took);
+    }
+
+    /// The sum of the phases that finished, without [`Phase::Resolve`]: one look-up serves many
+    /// attempts, so a ranking must not charge it to each.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.iter()
+            .filter(|(phase, _)| *phase != Phase::Resolve)
+            .map(|(_, took)| took)
+            .sum()
+    }
+
+    /// The phases that finished, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Phase, Duration)> + '_ {
+        Phase::ALL
+            .into_iter()
+            .filter_map(|phase| Some((phase, self.get(phase)?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_total_leaves_the_lookup_out() {
+        let mut timings = Timings::default();
+        timings.set(Phase::Resolve, Duration::from_millis(40));
+        timings.set(Phase::Connect, Duration::from_millis(20));
+        timings.set(Phase::Tls, Duration::from_millis(21));
+        assert_eq!(timings.total(), Duration::from_millis(41));
+        assert_eq!(timings.get(Phase::Upgrade), None);
+        assert_eq!(timings.iter().count(), 3);
+    }
+
+    #[test]
+    fn indices_match_the_order() {
+        for (index, phase) in Phase::ALL.into_iter().enumerate() {
+            assert_eq!(phase.index(), index);
+        }
+    }
+}

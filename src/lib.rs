@@ -11,3 +11,7 @@ pub use catalog::{
 pub use error::{Error, ErrorKind};
 pub use failure::{Failure, FailureKind};
 pub use phase::{Phase, Timings};
+mod resolve;
+mod transport;
+pub use resolve::{Families, Family, Pin, Resolve, Resolved, SystemResolver};
+pub use transport::{Connect, Io, KernelRtt, TcpConnect};

@@ -1,0 +1,428 @@
+//! Names to addresses, one family at a time.
+//!
+//! [`Resolve`] is a seam: an embedder brings HTTPDNS or DoH, tests a script. The default asks the
+//! platform, because VPNs, split DNS and local proxies live there.
+
+mod system;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+pub use system::SystemResolver;
+
+use crate::error::{Error, ErrorKind};
+use crate::failure::{Failure, FailureKind};
+use crate::phase::Phase;
+
+/// An address family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// IPv6 (AAAA records).
+    V6,
+    /// IPv4 (A records).
+    V4,
+}
+
+impl Family {
+    /// The family of an address.
+    #[must_use]
+    pub const fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Family::V4,
+            IpAddr::V6(_) => Family::V6,
+        }
+    }
+}
+
+/// Which families to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Families {
+    /// Both; whatever the network lacks fails quickly.
+    #[default]
+    Both,
+    /// Only IPv4.
+    V4,
+    /// Only IPv6.
+    V6,
+}
+
+impl Families {
+    /// The families, IPv6 first as RFC 8305 §3 has its queries.
+    #[must_use]
+    pub const fn list(self) -> &'static [Family] {
+        match self {
+            Families::Both => &[Family::V6, Family::V4],
+            Families::V4 => &[Family::V4],
+            Families::V6 => &[Family::V6],
+        }
+    }
+}
+
+/// What a look-up answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Resolved {
+    /// The addresses, in the order in which they were answered; not empty.
+    pub addresses: Vec<IpAddr>,
+    /// How long they may be kept, if the resolver knows.
+    pub ttl: Option<Duration>,
+}
+
+impl Resolved {
+    /// Addresses without a time to live.
+    #[must_use]
+    pub fn new(addresses: Vec<IpAddr>) -> Self {
+        Resolved {
+            addresses,
+            ttl: None,
+        }
+    }
+
+    /// Says how long they may be kept.
+    #[must_use]
+    pub fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+}
+
+/// Looks names up.
+pub trait Resolve: fmt::Debug + Send + Sync + 'static {
+    /// The addresses of `host` in one family. The caller sets the time-out and drops the future.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] in [`Phase::Resolve`]; no address is [`FailureKind::NoAddress`].
+    fn resolve(&self, host: &str, family: Family) -> BoxFuture<'static, Result<Resolved, Failure>>;
+}
+
+/// A host and port pinned to addresses, as curl's `--resolve HOST:PORT:ADDR[,ADDR]…`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    host: String,
+    port: u16,
+    addresses: Vec<IpAddr>,
+}
+
+impl Pin {
+    /// `host`:`port` is to be found at `addresses`, and nowhere else.
+    #[must_use]
+    pub fn new(host: &str, port: u16, addresses: Vec<IpAddr>) -> Self {
+        Pin {
+            host: host.to_ascii_lowercase(),
+            port,
+            addresses,
+        }
+    }
+}
+
+impl FromStr for Pin {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let wrong = || {
+            let shown: String = text.chars().take(80).collect();
+            Error::new(
+                ErrorKind::Input,
+                format!("{shown:?}: expected HOST:PORT:ADDR[,ADDR]…"),
+            )
+        };
+        // An IPv6 literal as HOST stands in brackets, as does one as ADDR (curl takes both).
+        let (host, rest) = match text.strip_prefix('[') {
+            Some(rest) => rest.split_once("]:").ok_or_else(wrong)?,
+            None => text.split_once(':').ok_or_else(wrong)?,
+        };
+        let (port, list) = rest.split_once(':').ok_or_else(wrong)?;
+        let port = port.parse().ok().filter(|p| *p != 0).ok_or_else(wrong)?;
+        let addresses = list
+            .split(',')
+            .map(|address| {
+                let bare = address
+                    .strip_prefix('[')
+                    .and_then(|rest| rest.strip_suffix(']'));
+                bare.unwrap_or(address).parse().map_err(|_| wrong())
+            })
+            .collect::<Result<Vec<IpAddr>, Error>>()?;
+        if host.is_empty() {
+            return Err(wrong());
+        }
+        Ok(Pin::new(host, port, addresses))
+    }
+}
+
+/// At most this many addresses of one host are used; a real service has fewer, and an answer of
+/// hundreds must not make a client flood anybody.
+pub(crate) const MAX_ADDRESSES: usize = 16;
+
+/// Everything that turns a host into addresses: literals, pins, then the resolver.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    pub(crate) resolver: Arc<dyn Resolve>,
+    pub(crate) families: Families,
+    pins: HashMap<(String, u16), Vec<IpAddr>>,
+}
+
+/// Whether addresses that no public host can have are accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// A published host: they are not.
+    Public,
+    /// The user's own host: whatever its DNS says.
+    User,
+}
+
+impl Names {
+    pub(crate) fn new(resolver: Arc<dyn Resolve>) -> Self {
+        Names {
+            resolver,
+            families: Families::Both,
+            pins: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn pin(&mut self, pin: Pin) {
+        self.pins.insert((pin.host, pin.port), pin.addresses);
+    }
+
+    /// The addresses of one family, at most [`MAX_ADDRESSES`], without repetition.
+    pub(crate) async fn lookup(
+        &self,
+        host: &str,
+        port: u16,
+        family: Family,
+        trust: Trust,
+        timeout: Duration,
+    ) -> Result<Vec<IpAddr>, Failure> {
+        if let Some(fixed) = self.fixed(host, port) {
+            return of_family(fixed, family);
+        }
+        let look_up = self.resolver.resolve(host, family);
+        let resolved = tokio::time::timeout(timeout, look_up)
+            .await
+            .unwrap_or_else(|_| Err(Failure::new(Phase::Resolve, FailureKind::Timeout)))?;
+        let mut addresses = of_family(resolved.addresses, family)?;
+        if trust == Trust::Public {
+            let bogus = addresses.iter().copied().find(|ip| is_bogus(*ip));
+            addresses.retain(|ip| !is_bogus(*ip));
+            if let (true, Some(bogus)) = (addresses.is_empty(), bogus) {
+                let failure = Failure::new(Phase::Resolve, FailureKind::BogusAddress);
+                return Err(failure.with_message(bogus));
+            }
+        }
+        addresses.truncate(MAX_ADDRESSES);
+        Ok(addresses)
+    }
+
+    fn fixed(&self, host: &str, port: u16) -> Option<Vec<IpAddr>> {
+        if let Ok(literal) = host.parse() {
+            return Some(vec![literal]);
+        }
+        self.pins.get(&(host.to_owned(), port)).cloned()
+    }
+}
+
+fn of_family(addresses: Vec<IpAddr>, family: Family) -> Result<Vec<IpAddr>, Failure> {
+    let mut kept: Vec<IpAddr> = Vec::new();
+    for address in addresses {
+        if Family::of(address) == family && !kept.contains(&address) {
+            kept.push(address);
+        }
+    }
+    if kept.is_empty() {
+        return Err(Failure::new(Phase::Resolve, FailureKind::NoAddress));
+    }
+    Ok(kept)
+}
+
+/// Addresses that no host on the public Internet can have and that nothing can be reached at:
+/// unspecified, multicast, broadcast, documentation (RFC 6890, RFC 3849, RFC 9637).
+pub(crate) fn is_bogus(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => is_bogus_v4(v4),
+        IpAddr::V6(v6) => {
+            let [a, b, ..] = v6.segments();
+            v6.is_unspecified()
+                || v6.is_multicast()
+                || (a == 0x2001 && b == 0x0db8)
+                || (a == 0x3fff && b < 0x1000)
+                || v6.to_ipv4_mapped().is_some_and(is_bogus_v4)
+        }
+    }
+}
+
+fn is_bogus_v4(v4: Ipv4Addr) -> bool {
+    // 0.0.0.0/8 is "this network": Linux would connect to itself.
+    v4.octets()[0] == 0 || v4.is_multicast() || v4.is_broadcast() || v4.is_documentation()
+}
+
+/// Addresses that stand for this machine, a private network, or a local proxy's made-up answer
+/// (198.18.0.0/15, RFC 2544): possible for a public host only where something answers for it.
+pub(crate) fn is_local(address: IpAddr) -> bool {
+    fn local_v4(v4: Ipv4Addr) -> bool {
+        let [a, b, ..] = v4.octets();
+        v4.is_loopback()
+            || v4.is_private()
+            || v4.is_link_local()
+            || (a == 198 && (b & 0xfe) == 18)
+            || (a == 100 && (b & 0xc0) == 64)
+    }
+    fn local_v6(v6: Ipv6Addr) -> bool {
+        v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local()
+    }
+    match address {
+        IpAddr::V4(v4) => local_v4(v4),
+        IpAddr::V6(v6) => local_v6(v6) || v6.to_ipv4_mapped().is_some_and(local_v4),
+    }
+}
+
+/// Orders addresses as RFC 8305 §4 does: families alternate, beginning with IPv6, the order
+/// within a family kept.
+pub(crate) fn interleave(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    let (mut v6, mut v4): (Vec<IpAddr>, Vec<IpAddr>) =
+        addresses.iter().copied().partition(IpAddr::is_ipv6);
+    v6.reverse();
+    v4.reverse();
+    let mut ordered = Vec::with_capacity(addresses.len());
+    while !(v6.is_empty() && v4.is_empty()) {
+        ordered.extend(v6.pop());
+        ordered.extend(v4.pop());
+    }
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn families_alternate() {
+        let given = [
+            ip("10.0.0.1"),
+            ip("10.0.0.2"),
+            ip("10.0.0.3"),
+            ip("fd00::1"),
+        ];
+        let ordered = interleave(&given);
+        assert_eq!(
+            ordered,
+            [
+                ip("fd00::1"),
+                ip("10.0.0.1"),
+                ip("10.0.0.2"),
+                ip("10.0.0.3")
+            ]
+        );
+    }
+
+    #[test]
+    fn pins_parse_as_curls() {
+        let pin: Pin = "IM.example:443:10.0.0.1,[fd00::1],fd00::2".parse().unwrap();
+        assert_eq!(
+            pin,
+            Pin::new(
+                "im.example",
+                443,
+                vec![ip("10.0.0.1"), ip("fd00::1"), ip("fd00::2")]
+            )
+        );
+        assert!("[::1]:443:127.0.0.1".parse::<Pin>().is_ok());
+        for bad in [
+            "",
+            "a",
+            "a:1",
+            "a:b:1.1.1.1",
+            "a:0:1.1.1.1",
+            "a:1:",
+            "a:1:x",
+            ":1:1.1.1.1",
+        ] {
+            assert!(bad.parse::<Pin>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn impossible_and_local_addresses_are_told_apart() {
+        for bogus in [
+            "0.0.0.0",
+            "224.0.0.1",
+            "255.255.255.255",
+            "192.0.2.1",
+            "::",
+            "2001:db8::1",
+            "::ffff:0.0.0.0",
+        ] {
+            assert!(is_bogus(ip(bogus)), "{bogus}");
+        }
+        for local in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "198.18.0.7",
+            "198.19.255.1",
+            "::1",
+            "fd00::1",
+        ] {
+            assert!(is_local(ip(local)) && !is_bogus(ip(local)), "{local}");
+        }
+        for public in ["8.8.8.8", "2606:4700::1", "198.20.0.1"] {
+            assert!(!is_local(ip(public)) && !is_bogus(ip(public)), "{public}");
+        }
+    }
+
+    #[derive(Debug)]
+    struct Fixed(Vec<IpAddr>);
+
+    impl Resolve for Fixed {
+        fn resolve(&self, _: &str, _: Family) -> BoxFuture<'static, Result<Resolved, Failure>> {
+            let answer = Resolved::new(self.0.clone());
+            Box::pin(async { Ok(answer) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_public_host_is_not_looked_for_at_impossible_addresses() {
+        let names = Names::new(Arc::new(Fixed(vec![ip("0.0.0.0")])));
+        let ask = |trust| names.lookup("x.example", 443, Family::V4, trust, Duration::MAX);
+        let refused = ask(Trust::Public).await.unwrap_err();
+        assert_eq!(refused.kind(), FailureKind::BogusAddress);
+        assert_eq!(ask(Trust::User).await.unwrap(), [ip("0.0.0.0")]);
+        let many = (0..=255).map(|n| IpAddr::from([8, 8, 8, n])).collect();
+        let names = Names::new(Arc::new(Fixed(many)));
+        let kept = names
+            .lookup("x.example", 443, Family::V4, Trust::Public, Duration::MAX)
+            .await
+            .unwrap();
+        assert_eq!(kept.len(), MAX_ADDRESSES);
+    }
+
+    #[tokio::test]
+    async fn literals_and_pins_ask_nobody() {
+        let mut names = Names::new(Arc::new(Fixed(vec![ip("8.8.8.8")])));
+        names.pin(Pin::new("x.example", 443, vec![ip("127.0.0.1")]));
+        let ask = |host, port, family| {
+            names.lookup(host, port, family, Trust::Public, Duration::from_secs(1))
+        };
+        assert_eq!(
+            ask("x.example", 443, Family::V4).await.unwrap(),
+            [ip("127.0.0.1")]
+        );
+        assert_eq!(
+            ask("x.example", 443, Family::V6).await.unwrap_err().kind(),
+            FailureKind::NoAddress
+        );
+        assert_eq!(
+            ask("x.example", 80, Family::V4).await.unwrap(),
+            [ip("8.8.8.8")]
+        );
+        assert_eq!(ask("::1", 1, Family::V6).await.unwrap(), [ip("::1")]);
+    }
+}

@@ -1,0 +1,199 @@
+//! Byte streams below TLS: TCP, and what the kernel knows about it.
+//!
+//! [`Connect`] is a seam: tests, benches and embedders (a tunnel, a simulated network) put their
+//! own streams under the same TLS and WebSocket code.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// A byte stream to a peer.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// What the transport itself measured, if it can tell.
+    fn kernel_rtt(&self) -> Option<KernelRtt> {
+        None
+    }
+
+    /// Makes the coming drop reset the connection instead of closing it in order, so that a loser
+    /// of a race leaves nothing behind on either side.
+    fn reset_on_drop(&mut self) {}
+}
+
+/// The transport's own measurement of one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KernelRtt {
+    /// The smoothed round-trip time. Right after connecting it is that of SYN and SYN-ACK, taken
+    /// by the kernel: free of this process's own delays.
+    pub smoothed: Duration,
+    /// Segments sent again so far. A repeated SYN makes the round trip unknown to the kernel
+    /// (Karn's rule) and explains a long connect.
+    pub retransmissions: u32,
+}
+
+/// Opens byte streams to addresses. TLS is put on top by the caller.
+pub trait Connect: fmt::Debug + Send + Sync + 'static {
+    /// Connects to `address`. Dropping the future gives the attempt up at once; there is no
+    /// time-out of its own.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says, or would say.
+    fn connect(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Io>>>;
+}
+
+/// TCP through the operating system, with `TCP_NODELAY`.
+///
+/// Without `TCP_NODELAY` the first request after a TLS 1.3 handshake waits for the
+/// acknowledgement of the client's Finished: one round trip more (42.8 ms instead of 32.5 ms
+/// measured on a path of 10.4 ms).
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct TcpConnect;
+
+impl TcpConnect {
+    /// TCP through the operating system.
+    #[must_use]
+    pub const fn new() -> Self {
+        TcpConnect
+    }
+}
+
+impl Connect for TcpConnect {
+    fn connect(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Io>>> {
+        Box::pin(async move {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream) as Box<dyn Io>)
+        })
+    }
+}
+
+impl Io for TcpStream {
+    fn kernel_rtt(&self) -> Option<KernelRtt> {
+        kernel::rtt(self)
+    }
+
+    fn reset_on_drop(&mut self) {
+        // A failure only means an orderly close.
+        let _ = self.set_zero_linger();
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod kernel {
+    use std::time::Duration;
+
+    // The macro calls the other one by its bare name.
+    use nix::{getsockopt_impl, sockopt_impl};
+    use tokio::net::TcpStream;
+
+    use super::KernelRtt;
+
+    /// The prefix of `struct tcp_info` up to `tcpi_total_retrans`, in 32-bit words. Present in
+    /// every kernel since 2.6; asking for more fails on older ones.
+    type Prefix = [u32; 26];
+    const RTT: usize = 17;
+    const TOTAL_RETRANS: usize = 25;
+
+    sockopt_impl!(TcpInfo, GetOnly, libc::IPPROTO_TCP, libc::TCP_INFO, Prefix);
+
+    pub(super) fn rtt(stream: &TcpStream) -> Option<KernelRtt> {
+        let info = nix::sys::socket::getsockopt(stream, TcpInfo).ok()?;
+        (info[RTT] > 0).then(|| KernelRtt {
+            smoothed: Duration::from_micros(info[RTT].into()),
+            retransmissions: info[TOTAL_RETRANS],
+        })
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod kernel {
+    pub(super) fn rtt(_: &tokio::net::TcpStream) -> Option<super::KernelRtt> {
+        None
+    }
+}
+
+/// A boxed [`Io`] as one type, for the layers above.
+pub(crate) struct BoxIo(pub(crate) Box<dyn Io>);
+
+impl BoxIo {
+    pub(crate) fn kernel_rtt(&self) -> Option<KernelRtt> {
+        self.0.kernel_rtt()
+    }
+
+    pub(crate) fn reset_on_drop(&mut self) {
+        self.0.reset_on_drop();
+    }
+}
+
+impl fmt::Debug for BoxIo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BoxIo")
+    }
+}
+
+impl AsyncRead for BoxIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for BoxIo {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn tcp_is_nodelay_and_the_kernel_knows_its_round_trip() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = TcpConnect::new().connect(address).await.unwrap();
+        if cfg!(target_os = "linux") {
+            let kernel = stream.kernel_rtt().unwrap();
+            assert!(kernel.smoothed < Duration::from_secs(1));
+            assert_eq!(kernel.retransmissions, 0);
+        } else {
+            assert_eq!(stream.kernel_rtt(), None);
+        }
+    }
+}

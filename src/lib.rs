@@ -15,3 +15,7 @@ mod resolve;
 mod transport;
 pub use resolve::{Families, Family, Pin, Resolve, Resolved, SystemResolver};
 pub use transport::{Connect, Io, KernelRtt, TcpConnect};
+mod handshake;
+mod tls;
+pub use handshake::{ConnectOptions, SecureStream};
+pub use tls::{TlsClient, TlsSession};

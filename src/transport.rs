@@ -14,6 +14,9 @@ use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::failure::{Failure, FailureKind};
+use crate::phase::Phase;
+
 /// A byte stream to a peer.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// What the transport itself measured, if it can tell.
@@ -86,8 +89,26 @@ impl Io for TcpStream {
     }
 }
 
+/// The failure that an error of connecting means.
+pub(crate) fn failure_of(error: &io::Error) -> Failure {
+    let kind = match error.kind() {
+        io::ErrorKind::ConnectionRefused => FailureKind::Refused,
+        io::ErrorKind::TimedOut => FailureKind::Timeout,
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => FailureKind::Reset,
+        io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::NetworkDown
+        | io::ErrorKind::AddrNotAvailable => FailureKind::Unreachable,
+        io::ErrorKind::PermissionDenied => FailureKind::Permission,
+        _ if kernel::lacks_family(error) => FailureKind::Unreachable,
+        _ => FailureKind::Other,
+    };
+    Failure::new(Phase::Connect, kind).with_message(error)
+}
+
 #[cfg(target_os = "linux")]
 mod kernel {
+    use std::io;
     use std::time::Duration;
 
     // The macro calls the other one by its bare name.
@@ -104,6 +125,11 @@ mod kernel {
 
     sockopt_impl!(TcpInfo, GetOnly, libc::IPPROTO_TCP, libc::TCP_INFO, Prefix);
 
+    /// A machine without IPv6 at all.
+    pub(super) fn lacks_family(error: &io::Error) -> bool {
+        error.raw_os_error() == Some(libc::EAFNOSUPPORT)
+    }
+
     pub(super) fn rtt(stream: &TcpStream) -> Option<KernelRtt> {
         let info = nix::sys::socket::getsockopt(stream, TcpInfo).ok()?;
         (info[RTT] > 0).then(|| KernelRtt {
@@ -115,6 +141,10 @@ mod kernel {
 
 #[cfg(not(target_os = "linux"))]
 mod kernel {
+    pub(super) fn lacks_family(_: &std::io::Error) -> bool {
+        false
+    }
+
     pub(super) fn rtt(_: &tokio::net::TcpStream) -> Option<super::KernelRtt> {
         None
     }

@@ -1,0 +1,243 @@
+//! The timed pipeline: connect → tls → upgrade, or connect → tls → request.
+//!
+//! Our own, because phases must be split exactly: tokio-tungstenite's helper fuses TLS with the
+//! upgrade, and reqwest can't be split at all. One reader of response heads serves both ends, so
+//! a REST probe has the same bounds as an upgrade and works without the `rest` feature.
+
+pub(crate) mod head;
+mod request;
+mod upgrade;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::FutureExt;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+pub use upgrade::ConnectOptions;
+
+use crate::catalog::Endpoint;
+use crate::failure::{Failure, FailureKind};
+use crate::phase::{Phase, Timings};
+use crate::tls::{self, TlsClient, TlsSession};
+use crate::transport::{self, BoxIo, Connect, KernelRtt};
+
+/// What every probe and every connection calls itself.
+const USER_AGENT: &str = concat!("easelect/", env!("CARGO_PKG_VERSION"));
+
+/// How far an attempt has come; it stays readable when the attempt is given up half-way.
+#[derive(Clone, Debug)]
+pub(crate) struct Progress {
+    /// The phase under way.
+    pub(crate) phase: Phase,
+    pub(crate) timings: Timings,
+    pub(crate) kernel: Option<KernelRtt>,
+    pub(crate) session: Option<TlsSession>,
+    /// The HTTP status that was answered, good or bad.
+    pub(crate) status: Option<u16>,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Self {
+        Progress {
+            phase: Phase::Connect,
+            timings: Timings::default(),
+            kernel: None,
+            session: None,
+            status: None,
+        }
+    }
+
+    fn done(&mut self, since: Instant) -> Instant {
+        let now = Instant::now();
+        self.timings.set(self.phase, now - since);
+        now
+    }
+
+    /// Whether this machine, not the network, made the connect long: the kernel's own round trip
+    /// is much shorter, and no SYN was repeated. Timers and scheduling err by up to 2 ms.
+    pub(crate) fn locally_delayed(&self) -> bool {
+        let (Some(kernel), Some(connect)) = (self.kernel, self.timings.get(Phase::Connect)) else {
+            return false;
+        };
+        let margin = Duration::from_millis(2).max(kernel.smoothed / 4);
+        kernel.retransmissions == 0 && connect > kernel.smoothed + margin
+    }
+}
+
+/// A verified, complete handshake.
+pub(crate) enum Opened {
+    /// A WebSocket, and the subprotocol that the server chose.
+    WebSocket(Box<WebSocketStream<SecureStream>>, Option<String>),
+    /// An HTTP answer below 500.
+    Answered,
+}
+
+impl Opened {
+    /// Ends a probe's connection politely without waiting: a Close frame if it can go at once.
+    pub(crate) fn goodbye(self) {
+        if let Opened::WebSocket(mut websocket, _) = self {
+            let _ = websocket.close(None).now_or_never();
+        }
+    }
+}
+
+/// Opens connections phase by phase.
+#[derive(Clone, Debug)]
+pub(crate) struct Handshake {
+    connect: Arc<dyn Connect>,
+    tls: TlsClient,
+}
+
+impl Handshake {
+    pub(crate) fn new(connect: Arc<dyn Connect>, tls: TlsClient) -> Self {
+        Handshake { connect, tls }
+    }
+
+    /// The first stage: a byte stream to `address`.
+    pub(crate) async fn dial(
+        &self,
+        address: SocketAddr,
+        progress: &mut Progress,
+    ) -> Result<BoxIo, Failure> {
+        progress.phase = Phase::Connect;
+        let started = Instant::now();
+        let io = self
+            .connect
+            .connect(address)
+            .await
+            .map_err(|error| transport::failure_of(&error))?;
+        progress.done(started);
+        let io = BoxIo(io);
+        progress.kernel = io.kernel_rtt();
+        Ok(io)
+    }
+
+    /// The second stage: TLS, and the upgrade or request at `path`.
+    pub(crate) async fn open(
+        &self,
+        io: BoxIo,
+        endpoint: &Endpoint,
+        path: &str,
+        options: &ConnectOptions,
+        progress: &mut Progress,
+    ) -> Result<Opened, Failure> {
+        progress.phase = Phase::Tls;
+        let name = ServerName::try_from(endpoint.host().to_owned())
+            .map_err(|error| Failure::new(Phase::Tls, FailureKind::Other).with_message(error))?;
+        // Prepared before the clock of any phase: random bytes and formatting are ours.
+        let websocket = endpoint.service().is_websocket();
+        let upgrade = websocket.then(|| upgrade::request(endpoint, path, options));
+        let started = Instant::now();
+        let stream = TlsConnector::from(Arc::clone(self.tls.config()))
+            .connect(name, io)
+            .await
+            .map_err(|error| tls::failure_of(&error, Phase::Tls))?;
+        let secured = progress.done(started);
+        progress.session = TlsSession::of(stream.get_ref().1);
+        let mut stream = SecureStream(stream);
+        match upgrade {
+            Some(request) => {
+                progress.phase = Phase::Upgrade;
+                let head = exchange(&mut stream, &request.bytes, Phase::Upgrade).await?;
+                progress.status = Some(head.status);
+                let subprotocol = upgrade::check(&request, &head)?;
+                progress.done(secured);
+                let config = options.websocket_config();
+                let websocket =
+                    WebSocketStream::from_partially_read(stream, head.rest, Role::Client, config)
+                        .await;
+                Ok(Opened::WebSocket(Box::new(websocket), subprotocol))
+            }
+            None => {
+                progress.phase = Phase::Processing;
+                let request = request::request(endpoint);
+                let head = exchange(&mut stream, &request, Phase::Processing).await?;
+                progress.status = Some(head.status);
+                progress
+                    .timings
+                    .set(Phase::Processing, head.first_byte - secured);
+                request::check(&head)?;
+                Ok(Opened::Answered)
+            }
+        }
+    }
+}
+
+async fn exchange(
+    stream: &mut SecureStream,
+    request: &[u8],
+    phase: Phase,
+) -> Result<head::Head, Failure> {
+    let sent = async {
+        stream.write_all(request).await?;
+        stream.flush().await
+    };
+    // A peer that refused us may have closed already; what it said is still to be read.
+    let sent: io::Result<()> = sent.await;
+    match head::read(stream, phase).await {
+        Ok(head) => Ok(head),
+        Err(failure) => match sent {
+            Err(error) if failure.kind() == FailureKind::Closed => {
+                Err(tls::failure_of(&error, phase))
+            }
+            _ => Err(failure),
+        },
+    }
+}
+
+/// The encrypted byte stream under a WebSocket that was handed over.
+pub struct SecureStream(TlsStream<BoxIo>);
+
+impl SecureStream {
+    /// The transport's own measurement of this connection's round trip, if it can tell.
+    #[must_use]
+    pub fn kernel_rtt(&self) -> Option<KernelRtt> {
+        self.0.get_ref().0.kernel_rtt()
+    }
+}
+
+impl fmt::Debug for SecureStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecureStream")
+    }
+}
+
+impl AsyncRead for SecureStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for SecureStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,27 @@
+//! A REST endpoint's probe: `GET /`, no credentials, no body.
+
+use super::USER_AGENT;
+use super::head::Head;
+use crate::catalog::Endpoint;
+use crate::failure::{Failure, FailureKind};
+use crate::phase::Phase;
+
+pub(super) fn request(endpoint: &Endpoint) -> Vec<u8> {
+    format!(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\n\
+         Connection: close\r\n\r\n",
+        endpoint.path(),
+        endpoint.authority()
+    )
+    .into_bytes()
+}
+
+/// Any answer below 500 over verified TLS means that the service is there: the API has no health
+/// path, and its root answers 404.
+pub(super) fn check(head: &Head) -> Result<(), Failure> {
+    if head.status >= 500 {
+        let failure = Failure::new(Phase::Processing, FailureKind::ServerError);
+        return Err(failure.with_status(head.status));
+    }
+    Ok(())
+}

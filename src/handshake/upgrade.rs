@@ -1,0 +1,351 @@
+//! The opening handshake of RFC 6455 §4, client side.
+//!
+//! Stricter than needed nowhere, tolerant where the RFC is: `Connection` is a list, names are
+//! compared without case, interim responses may come first. tokio-tungstenite's own handshake
+//! rejects `Connection: keep-alive, Upgrade` and ends on a 103.
+
+use std::time::Duration;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+use super::USER_AGENT;
+use super::head::Head;
+use crate::catalog::{Endpoint, is_token};
+use crate::error::{Error, ErrorKind};
+use crate::failure::{Failure, FailureKind};
+use crate::phase::Phase;
+
+/// What an app adds to its own connections. Probes never send any of it.
+///
+/// ```
+/// use easelect::ConnectOptions;
+///
+/// let options = ConnectOptions::new()
+///     .header("x-client", "desktop")?
+///     .query("v=1")?
+///     .subprotocol("chat.v2")?;
+/// # let _ = options;
+/// # Ok::<(), easelect::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ConnectOptions {
+    headers: HeaderMap,
+    subprotocols: Vec<String>,
+    query: Option<String>,
+    websocket: Option<WebSocketConfig>,
+}
+
+/// What the handshake itself sets; an app's copy would break it (RFC 6455 §4.1).
+const RESERVED: [HeaderName; 8] = [
+    header::HOST,
+    header::CONNECTION,
+    header::UPGRADE,
+    header::SEC_WEBSOCKET_KEY,
+    header::SEC_WEBSOCKET_VERSION,
+    header::SEC_WEBSOCKET_PROTOCOL,
+    header::SEC_WEBSOCKET_EXTENSIONS,
+    header::CONTENT_LENGTH,
+];
+
+impl ConnectOptions {
+    /// Nothing added.
+    #[must_use]
+    pub fn new() -> Self {
+        ConnectOptions::default()
+    }
+
+    /// Adds a header to the upgrade request.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Input`] for a name or value that HTTP doesn't allow, and for the headers of
+    /// the handshake itself.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, Error> {
+        let name: HeaderName =
+            name.parse().map_err(|error| {
+                Error::new(ErrorKind::Input, "not a header name: expected a token").with_source(
+                    Box::<dyn std::error::Error + Send + Sync>::from(error_text(error)),
+                )
+            })?;
+        if RESERVED.contains(&name) {
+            let why = format!("the WebSocket handshake sets {name} itself");
+            return Err(Error::new(ErrorKind::Input, why));
+        }
+        let mut value = HeaderValue::from_str(value).map_err(|error| {
+            let why = format!("the value of {name} can't be sent: expected visible ASCII");
+            Error::new(ErrorKind::Input, why).with_source(error)
+        })?;
+        // Kept out of Debug output and logs.
+        value.set_sensitive(true);
+        self.headers.append(name, value);
+        Ok(self)
+    }
+
+    /// Sets the `Origin` header, as browsers send it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Input`] for a value that HTTP doesn't allow.
+    pub fn origin(self, origin: &str) -> Result<Self, Error> {
+        self.header("origin", origin)
+    }
+
+    /// Offers a subprotocol, after those offered before. An endpoint's own one comes first.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Input`] when it is not a token.
+    pub fn subprotocol(mut self, subprotocol: &str) -> Result<Self, Error> {
+        if !is_token(subprotocol) {
+            let why = "not a subprotocol: expected a token (RFC 6455 §4.1)";
+            return Err(Error::new(ErrorKind::Input, why));
+        }
+        self.subprotocols.push(subprotocol.to_owned());
+        Ok(self)
+    }
+
+    /// Appends a query to the endpoint's path, without the `?`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Input`] for characters that a query can't have (RFC 3986 §3.4).
+    pub fn query(mut self, query: &str) -> Result<Self, Error> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&b);
+        if !query.bytes().all(allowed) {
+            let why = "not a query: expected characters of RFC 3986 §3.4, others as %XX";
+            return Err(Error::new(ErrorKind::Input, why));
+        }
+        self.query = Some(query.to_owned());
+        Ok(self)
+    }
+
+    /// Limits and buffers of the WebSocket handed over.
+    #[must_use]
+    pub fn websocket(mut self, config: WebSocketConfig) -> Self {
+        self.websocket = Some(config);
+        self
+    }
+
+    pub(super) fn websocket_config(&self) -> Option<WebSocketConfig> {
+        self.websocket
+    }
+}
+
+fn error_text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+/// A request, and what a right answer to it looks like.
+pub(super) struct Request {
+    pub(super) bytes: Vec<u8>,
+    accept: String,
+    offered: Vec<String>,
+}
+
+/// The upgrade request to `endpoint` at `path`.
+pub(super) fn request(endpoint: &Endpoint, path: &str, options: &ConnectOptions) -> Request {
+    let key = generate_key();
+    let mut offered: Vec<String> = endpoint
+        .subprotocol()
+        .map(str::to_owned)
+        .into_iter()
+        .collect();
+    for one in &options.subprotocols {
+        if !offered.contains(one) {
+            offered.push(one.clone());
+        }
+    }
+    let mut bytes = Vec::with_capacity(512);
+    let mut line = |parts: &[&[u8]]| {
+        for part in parts {
+            bytes.extend_from_slice(part);
+        }
+        bytes.extend_from_slice(b"\r\n");
+    };
+    let query = options.query.as_deref().unwrap_or_default();
+    let joint: &[u8] = match (query.is_empty(), path.contains('?')) {
+        (true, _) => b"",
+        (false, true) => b"&",
+        (false, false) => b"?",
+    };
+    line(&[
+        b"GET ",
+        path.as_bytes(),
+        joint,
+        query.as_bytes(),
+        b" HTTP/1.1",
+    ]);
+    line(&[b"Host: ", endpoint.authority().as_bytes()]);
+    line(&[b"Connection: Upgrade"]);
+    line(&[b"Upgrade: websocket"]);
+    line(&[b"Sec-WebSocket-Version: 13"]);
+    line(&[b"Sec-WebSocket-Key: ", key.as_bytes()]);
+    if !offered.is_empty() {
+        line(&[b"Sec-WebSocket-Protocol: ", offered.join(", ").as_bytes()]);
+    }
+    if !options.headers.contains_key(header::USER_AGENT) {
+        line(&[b"User-Agent: ", USER_AGENT.as_bytes()]);
+    }
+    for (name, value) in &options.headers {
+        line(&[name.as_str().as_bytes(), b": ", value.as_bytes()]);
+    }
+    line(&[]);
+    Request {
+        bytes,
+        accept: derive_accept_key(key.as_bytes()),
+        offered,
+    }
+}
+
+/// Checks the response as RFC 6455 §4.1 asks; the subprotocol chosen, if any.
+pub(super) fn check(request: &Request, head: &Head) -> Result<Option<String>, Failure> {
+    let failure = |kind| Failure::new(Phase::Upgrade, kind).with_status(head.status);
+    match head.status {
+        101 => {}
+        300..400 => {
+            let location = head.text("location").map(str::to_owned);
+            return Err(failure(FailureKind::Redirected).with_location(location));
+        }
+        _ => return Err(failure(FailureKind::Rejected).with_retry_after(retry_after(head))),
+    }
+    let lists = |name, wanted: &str| {
+        head.values(name)
+            .filter_map(|value| std::str::from_utf8(value).ok())
+            .flat_map(|value| value.split(','))
+            .any(|item| item.trim().eq_ignore_ascii_case(wanted))
+    };
+    if !lists("upgrade", "websocket") || !lists("connection", "upgrade") {
+        return Err(failure(FailureKind::BadHeaders));
+    }
+    let accepts: Vec<&[u8]> = head.values("sec-websocket-accept").collect();
+    if !matches!(accepts.as_slice(), [one] if one.trim_ascii() == request.accept.as_bytes()) {
+        return Err(failure(FailureKind::BadAccept));
+    }
+    if head
+        .values("sec-websocket-extensions")
+        .any(|value| !value.trim_ascii().is_empty())
+    {
+        return Err(failure(FailureKind::UnrequestedExtensionOrProtocol));
+    }
+    let mut chosen = head.values("sec-websocket-protocol");
+    let Some(first) = chosen.next() else {
+        return Ok(None);
+    };
+    request
+        .offered
+        .iter()
+        .find(|offered| offered.as_bytes() == first.trim_ascii())
+        .filter(|_| chosen.next().is_none())
+        .map(|offered| Some(offered.clone()))
+        .ok_or_else(|| failure(FailureKind::UnrequestedExtensionOrProtocol))
+}
+
+/// `Retry-After` in seconds (RFC 9110 §10.2.3); the form with a date is rare and needs a clock.
+fn retry_after(head: &Head) -> Option<Duration> {
+    head.text("retry-after")?
+        .parse()
+        .ok()
+        .map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::catalog::{Region, Service};
+
+    fn endpoint() -> Endpoint {
+        Endpoint::new(Region::CN1, Service::Legacy, "wss://im.example:8443/ws/").unwrap()
+    }
+
+    fn answer(status: u16, fields: &[(&str, &str)]) -> Head {
+        Head {
+            status,
+            fields: fields
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+                .collect(),
+            first_byte: Instant::now(),
+            rest: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_request_is_that_of_the_rfc() {
+        let options = ConnectOptions::new()
+            .query("a=b")
+            .and_then(|o| o.subprotocol("xmpp"))
+            .and_then(|o| o.subprotocol("chat"))
+            .and_then(|o| o.origin("https://app.example"))
+            .unwrap();
+        let request = request(&endpoint(), "/ws/", &options);
+        let text = String::from_utf8(request.bytes).unwrap();
+        assert!(
+            text.starts_with("GET /ws/?a=b HTTP/1.1\r\nHost: im.example:8443\r\n"),
+            "{text}"
+        );
+        assert!(text.contains("\r\nSec-WebSocket-Protocol: xmpp, chat\r\n"));
+        assert!(text.contains(concat!(
+            "\r\nUser-Agent: easelect/",
+            env!("CARGO_PKG_VERSION"),
+            "\r\n"
+        )));
+        assert!(text.contains("\r\norigin: https://app.example\r\n"));
+        assert!(text.ends_with("\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_response_is_judged_as_the_rfc_asks() {
+        let request = request(&endpoint(), "/ws/", &ConnectOptions::new());
+        let accept = request.accept.clone();
+        let good = [
+            ("Upgrade", "WebSocket"),
+            ("Connection", "keep-alive, Upgrade"),
+            ("Sec-WebSocket-Accept", accept.as_str()),
+        ];
+        assert_eq!(check(&request, &answer(101, &good)), Ok(None));
+        let with = |extra| answer(101, &[&good[..], &[extra]].concat());
+        let xmpp = with(("Sec-WebSocket-Protocol", "xmpp"));
+        assert_eq!(check(&request, &xmpp), Ok(Some("xmpp".to_owned())));
+        let kind = |head: &Head| check(&request, head).unwrap_err().kind();
+        assert_eq!(
+            kind(&with(("Sec-WebSocket-Protocol", "other"))),
+            FailureKind::UnrequestedExtensionOrProtocol
+        );
+        assert_eq!(
+            kind(&with(("Sec-WebSocket-Extensions", "permessage-deflate"))),
+            FailureKind::UnrequestedExtensionOrProtocol
+        );
+        assert_eq!(
+            kind(&with(("Sec-WebSocket-Accept", "again"))),
+            FailureKind::BadAccept
+        );
+        assert_eq!(kind(&answer(101, &good[..2])), FailureKind::BadAccept);
+        assert_eq!(kind(&answer(101, &good[1..])), FailureKind::BadHeaders);
+        let moved = answer(302, &[("Location", "https://portal.example/")]);
+        let moved = check(&request, &moved).unwrap_err();
+        assert_eq!(moved.location(), Some("https://portal.example/"));
+        let busy = check(&request, &answer(429, &[("Retry-After", "7")])).unwrap_err();
+        assert_eq!(
+            (busy.status(), busy.retry_after()),
+            (Some(429), Some(Duration::from_secs(7)))
+        );
+    }
+
+    #[test]
+    fn an_app_can_not_break_the_handshake() {
+        assert!(ConnectOptions::new().header("Upgrade", "x").is_err());
+        assert!(ConnectOptions::new().header("a b", "x").is_err());
+        assert!(ConnectOptions::new().header("x-a", "x\r\nHost: y").is_err());
+        assert!(ConnectOptions::new().query("a b").is_err());
+        assert!(ConnectOptions::new().subprotocol("a,b").is_err());
+        let secret = ConnectOptions::new()
+            .header("authorization", "hunter2")
+            .unwrap();
+        assert!(!format!("{secret:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,446 @@
+//! Which endpoint is best, and why each stands where it stands. Pure: no clock, no I/O.
+//!
+//! # The expected cost
+//!
+//! What opening a connection costs on average, failures included, whichever of the host's
+//! addresses is taken:
+//!
+//! ```text
+//! address  = (1 − π)·p50 + π·(what a failure cost + the best alternative's p50)
+//! π        = (f + 0.08)/(s + f + 4)      s successes, f failures
+//! endpoint = mean over its addresses
+//! ```
+//!
+//! A failure costs what it was measured to cost (a refusal one round trip, silence the whole
+//! time-out); before one was seen, the delay after which RFC 8305 clients try elsewhere. An
+//! address that never succeeded costs its failure, and then what the host's others cost.
+//!
+//! # Noise
+//!
+//! The median of n samples errs. Two costs are *clearly* different when their logarithms are
+//! 1.64 standard errors apart (95 %, one-sided). Two that are not, and that with 99 % certainty
+//! differ by less than 10 %, keep the order of reference (the catalogue's, or the ranking
+//! before), so that repeated measurements of equals don't reorder them.
+
+use std::time::Duration;
+
+use crate::catalog::{Endpoint, Region, Service};
+use crate::failure::Failure;
+use crate::phase::Phase;
+use crate::stats::{AddressStats, Distribution, EndpointStats, Summary};
+
+/// How usable an endpoint is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Tier {
+    /// A verified handshake came to its end.
+    Ready,
+    /// The host proved its identity and answered HTTP, but refused the upgrade, or answered 5xx.
+    Answering,
+    /// Neither.
+    Unreachable,
+}
+
+impl Tier {
+    /// The stable identifier: `"ready"`, `"answering"`, `"unreachable"`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Tier::Ready => "ready",
+            Tier::Answering => "answering",
+            Tier::Unreachable => "unreachable",
+        }
+    }
+}
+
+/// Why an endpoint stands where it stands.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// First, clearly ahead of the next.
+    Fastest,
+    /// First, but not clearly ahead of the next.
+    FastestWithinNoise,
+    /// The only one of its group that is ready.
+    OnlyReady,
+    /// Ready, with no clear difference to the one before.
+    NoClearDifference,
+    /// Ready, and slower than the first by this much, most of it in this phase.
+    Slower {
+        /// The difference of the expected costs.
+        by: Duration,
+        /// Where most of the difference of the medians lies; absent when in none.
+        phase: Option<Phase>,
+    },
+    /// Ready, but what its failures cost puts it behind.
+    FailsMore {
+        /// Failed attempts in relation to all, 0 to 1.
+        failed_ratio: f64,
+    },
+    /// Answers, but not as the service should.
+    Answers(Failure),
+    /// Can't be reached or verified.
+    Fails(Failure),
+    /// Time ran out before it was tried.
+    NotProbed,
+}
+
+impl Reason {
+    /// The stable identifier used in JSON.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Reason::Fastest => "fastest",
+            Reason::FastestWithinNoise => "fastest_within_noise",
+            Reason::OnlyReady => "only_ready",
+            Reason::NoClearDifference => "no_clear_difference",
+            Reason::Slower { .. } => "slower",
+            Reason::FailsMore { .. } => "fails_more",
+            Reason::Answers(_) => "answers",
+            Reason::Fails(_) => "fails",
+            Reason::NotProbed => "not_probed",
+        }
+    }
+}
+
+/// One endpoint in its place.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Ranked {
+    /// Its place, from 1.
+    pub rank: usize,
+    /// How usable it is.
+    pub tier: Tier,
+    /// What opening a connection to it costs on average; only if it is ready.
+    pub expected_cost: Option<Duration>,
+    /// Why it stands here.
+    pub reason: Reason,
+    /// What was measured.
+    pub stats: EndpointStats,
+}
+
+impl Ranked {
+    /// The endpoint.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        self.stats.endpoint()
+    }
+
+    /// Failed attempts in relation to all, 0 to 1; absent without attempts.
+    #[must_use]
+    pub fn failed_ratio(&self) -> Option<f64> {
+        let attempts = self.stats.attempts();
+        (attempts > 0).then(|| (attempts - self.stats.successes()) as f64 / attempts as f64)
+    }
+
+    /// The usual figures of its successes.
+    #[must_use]
+    pub fn total(&self) -> Option<Summary> {
+        self.stats.total().summary()
+    }
+}
+
+/// The endpoints of one service in one data centre, best first.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Ranking {
+    /// The data centre. In the mainland pool, that of the first.
+    pub region: Region,
+    /// The service.
+    pub service: Service,
+    /// The endpoints, best first.
+    pub endpoints: Vec<Ranked>,
+}
+
+impl Ranking {
+    /// The first, if it is ready.
+    #[must_use]
+    pub fn best(&self) -> Option<&Ranked> {
+        self.endpoints.first().filter(|one| one.tier == Tier::Ready)
+    }
+}
+
+/// The delay after which a client turns elsewhere before any failure was measured (RFC 8305 §5).
+const ATTEMPT_DELAY: f64 = 0.250;
+
+/// Differences of less than 10 % are promised nothing.
+const WORTH_ORDERING: f64 = 0.10;
+
+/// π of the module's formula: the chance that a connection fails.
+pub(crate) fn failure_probability(successes: f64, failures: f64) -> f64 {
+    (failures + 0.08) / (successes + failures + 4.0)
+}
+
+/// A cost in seconds with the variance of its logarithm.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    seconds: f64,
+    variance: f64,
+}
+
+impl Cost {
+    /// How sure it is that `self` is smaller than `other·(1 − margin)`, 0 to 1.
+    fn surely_below(self, other: Cost, margin: f64) -> f64 {
+        let ahead = (other.seconds / self.seconds).ln() + (1.0 - margin).ln();
+        normal(ahead / (self.variance + other.variance).sqrt().max(1e-9))
+    }
+
+    fn clearly_differs(self, other: Cost) -> bool {
+        let distance = (other.seconds / self.seconds).ln().abs();
+        distance >= 1.64 * (self.variance + other.variance).sqrt()
+    }
+
+    /// Certainly within what isn't worth ordering.
+    fn equals(self, other: Cost) -> bool {
+        !self.clearly_differs(other)
+            && self.surely_below(other, WORTH_ORDERING) <= 0.01
+            && other.surely_below(self, WORTH_ORDERING) <= 0.01
+    }
+}
+
+/// Ranks the endpoints of one group. The order of `stats` is the order of reference.
+///
+/// Empty input gives `None`.
+#[must_use]
+pub fn rank(stats: &[EndpointStats]) -> Option<Ranking> {
+    let first = stats.first()?.endpoint();
+    let (region, service) = (first.region().clone(), first.service());
+    let costs = costs(stats);
+    let mut order: Vec<usize> = (0..stats.len()).collect();
+    order.sort_by(|a, b| place(&stats[*a], costs[*a]).total_cmp(&place(&stats[*b], costs[*b])));
+    let ready = costs.iter().flatten().count();
+    restore_reference_order(&mut order[..ready], &costs);
+    let leader = order.first().copied();
+    let endpoints = order
+        .iter()
+        .enumerate()
+        .map(|(index, &one)| Ranked {
+            rank: index + 1,
+            tier: tier(&stats[one]),
+            expected_cost: costs[one].map(|cost| Duration::from_secs_f64(cost.seconds)),
+            reason: reason(stats, &costs, &order, index, ready, leader),
+            stats: stats[one].clone(),
+        })
+        .collect();
+    Some(Ranking {
+        region,
+        service,
+        endpoints,
+    })
+}
+
+/// Endpoints that equal the leader of their class keep the order of reference.
+fn restore_reference_order(order: &mut [usize], costs: &[Option<Cost>]) {
+    let mut start = 0;
+    while start < order.len() {
+        let Some(leader) = costs[order[start]] else {
+            return;
+        };
+        let class = order[start..]
+            .iter()
+            .take_while(|one| costs[**one].is_some_and(|cost| leader.equals(cost)))
+            .count()
+            .max(1);
+        order[start..start + class].sort_unstable();
+        start += class;
+    }
+}
+
+/// A number to sort by: ready ones by cost, then answering, then unreachable ones by how far
+/// they came. The sort is stable, so equals keep the order of reference.
+fn place(stats: &EndpointStats, cost: Option<Cost>) -> f64 {
+    const BEHIND: f64 = 1e9;
+    match (tier(stats), cost) {
+        (Tier::Ready, Some(cost)) => cost.seconds,
+        (Tier::Ready | Tier::Answering, _) => BEHIND,
+        (Tier::Unreachable, _) => 2.0 * BEHIND - furthest(stats) as f64,
+    }
+}
+
+fn furthest(stats: &EndpointStats) -> usize {
+    let reached = stats
+        .failures()
+        .iter()
+        .map(|one| one.failure.phase().index())
+        .max();
+    reached.unwrap_or_default()
+}
+
+fn tier(stats: &EndpointStats) -> Tier {
+    if stats.successes() > 0 {
+        Tier::Ready
+    } else if stats.failures().iter().any(|one| one.failure.is_answer()) {
+        Tier::Answering
+    } else {
+        Tier::Unreachable
+    }
+}
+
+/// The expected cost of every endpoint that is ready.
+pub(crate) fn costs(stats: &[EndpointStats]) -> Vec<Option<Cost>> {
+    let medians: Vec<Option<f64>> = stats.iter().map(|one| median(one.total())).collect();
+    (0..stats.len())
+        .map(|index| {
+            let own = medians[index]?;
+            let others = medians
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != index);
+            let alternative = others
+                .filter_map(|(_, median)| *median)
+                .min_by(f64::total_cmp)
+                .unwrap_or(own);
+            endpoint_cost(&stats[index], alternative)
+        })
+        .collect()
+}
+
+fn endpoint_cost(stats: &EndpointStats, alternative: f64) -> Option<Cost> {
+    let working: Vec<f64> = stats
+        .addresses()
+        .iter()
+        .filter_map(|one| median(one.total()))
+        .collect();
+    if working.is_empty() {
+        return None;
+    }
+    let siblings = working.iter().sum::<f64>() / working.len() as f64;
+    let (mut sum, mut squares) = (0.0, 0.0);
+    for address in stats.addresses() {
+        let (seconds, variance) = address_cost(address, siblings, alternative);
+        sum += seconds;
+        squares += seconds * seconds * variance;
+    }
+    let count = stats.addresses().len() as f64;
+    Some(Cost {
+        seconds: (sum / count).max(1e-6),
+        // var(ln mean) ≈ Σ cᵢ²vᵢ / (Σ cᵢ)².
+        variance: squares / (sum * sum).max(1e-12),
+    })
+}
+
+fn address_cost(address: &AddressStats, siblings: f64, alternative: f64) -> (f64, f64) {
+    let measured = address.mean_failure().map(|mean| mean.as_secs_f64());
+    let Some(median) = median(address.total()) else {
+        return (measured.unwrap_or(ATTEMPT_DELAY) + siblings, 0.0);
+    };
+    let (successes, failures) = (address.successes() as f64, address.failed() as f64);
+    let pi = failure_probability(successes, failures);
+    let failure = measured.unwrap_or(ATTEMPT_DELAY) + alternative;
+    (
+        (1.0 - pi) * median + pi * failure,
+        median_variance(address.total()),
+    )
+}
+
+/// The variance of the logarithm of a median. Few samples say little about their own spread, so
+/// a prior of 10 % with the weight of two samples goes in; a median has π/2 of a mean's variance.
+fn median_variance(total: &Distribution) -> f64 {
+    const PRIOR: f64 = 0.01;
+    const WEIGHT: f64 = 2.0;
+    let n = total.count() as f64;
+    let observed = total.log_variance().unwrap_or_default();
+    let spread = (WEIGHT * PRIOR + (n - 1.0).max(0.0) * observed) / (WEIGHT + (n - 1.0).max(0.0));
+    std::f64::consts::FRAC_PI_2 * spread / n.max(1.0)
+}
+
+fn median(total: &Distribution) -> Option<f64> {
+    Some(total.summary()?.p50.as_secs_f64())
+}
+
+fn reason(
+    stats: &[EndpointStats],
+    costs: &[Option<Cost>],
+    order: &[usize],
+    index: usize,
+    ready: usize,
+    leader: Option<usize>,
+) -> Reason {
+    let one = &stats[order[index]];
+    let cost_at = |index: usize| order.get(index).and_then(|one| costs[*one]);
+    let (Some(cost), Some(first)) = (cost_at(index), leader.and_then(|one| costs[one])) else {
+        let failures = one.failures();
+        let answer = failures.iter().find(|f| f.failure.is_answer());
+        return match (answer, failures.first()) {
+            (Some(answer), _) => Reason::Answers(answer.failure.clone()),
+            (None, Some(failure)) => Reason::Fails(failure.failure.clone()),
+            (None, None) => Reason::NotProbed,
+        };
+    };
+    if ready == 1 {
+        return Reason::OnlyReady;
+    }
+    if index == 0 {
+        let next_is_close = cost_at(1).is_some_and(|next| !cost.clearly_differs(next));
+        return if next_is_close {
+            Reason::FastestWithinNoise
+        } else {
+            Reason::Fastest
+        };
+    }
+    if cost_at(index - 1).is_some_and(|before| !cost.clearly_differs(before)) {
+        return Reason::NoClearDifference;
+    }
+    let leading = leader.map(|leader| &stats[leader]);
+    let medians = (median(one.total()), leading.and_then(|l| median(l.total())));
+    let failed = one.attempts() - one.successes();
+    if let (Some(own), Some(firsts)) = medians
+        && failed > 0
+        && (cost.seconds - first.seconds) > 2.0 * (own - firsts)
+    {
+        let failed_ratio = failed as f64 / one.attempts() as f64;
+        return Reason::FailsMore { failed_ratio };
+    }
+    Reason::Slower {
+        by: Duration::from_secs_f64((cost.seconds - first.seconds).max(0.0)),
+        phase: leading.and_then(|leading| slower_phase(one, leading)),
+    }
+}
+
+/// The phase that makes most of the difference.
+fn slower_phase(one: &EndpointStats, leader: &EndpointStats) -> Option<Phase> {
+    Phase::ALL
+        .into_iter()
+        .filter(|phase| *phase != Phase::Resolve)
+        .filter_map(|phase| {
+            let by = median(one.phase(phase))? - median(leader.phase(phase))?;
+            (by > 0.0).then_some((phase, by))
+        })
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|(phase, _)| phase)
+}
+
+/// How doubtful the order of the leading two is: the chance that another endpoint is better by
+/// 8 % or more, summed over the others. What adaptive sampling drives down.
+pub(crate) fn doubt(stats: &[EndpointStats]) -> f64 {
+    const MARGIN: f64 = 0.08;
+    let costs: Vec<Cost> = costs(stats).into_iter().flatten().collect();
+    let Some(leader) = costs
+        .iter()
+        .copied()
+        .min_by(|a, b| a.seconds.total_cmp(&b.seconds))
+    else {
+        return 0.0;
+    };
+    let mut sum = 0.0;
+    let mut left_out = false;
+    for cost in costs {
+        if !left_out && cost.seconds == leader.seconds {
+            left_out = true;
+        } else {
+            sum += cost.surely_below(leader, MARGIN);
+        }
+    }
+    sum
+}
+
+/// The standard normal distribution function, to 1e-7 (Abramowitz & Stegun 26.2.17).
+pub(crate) fn normal(z: f64) -> f64 {
+    let t = 1.0 / (1.0 + 0.231_641_9 * z.abs());
+    let series = t
+        * (0.319_381_530
+            + t * (-0.356_563_782
+                + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
+    let tail = series * (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+    if z < 0.0 { tail } else { 1.0 - tail }
+}

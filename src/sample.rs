@@ -1,0 +1,100 @@
+//! What one attempt, or one look-up, brought.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::catalog::Endpoint;
+use crate::failure::Failure;
+use crate::phase::{Phase, Timings};
+use crate::resolve::Family;
+use crate::tls::TlsSession;
+use crate::transport::KernelRtt;
+
+/// The result of one attempt at one address of one endpoint.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Sample {
+    /// The endpoint probed.
+    pub endpoint: Endpoint,
+    /// The path used: the endpoint's own, or an alternate one.
+    pub path: String,
+    /// The address probed.
+    pub address: SocketAddr,
+    /// The round of probing that it belongs to, from 1.
+    pub round: u32,
+    /// How long each phase took, as far as the attempt came.
+    pub timings: Timings,
+    /// From the start of connecting to the end of the attempt, good or bad.
+    pub elapsed: Duration,
+    /// Nothing, if the handshake was verified to its end.
+    pub outcome: Result<(), Failure>,
+    /// The HTTP status that was answered, good or bad.
+    pub status: Option<u16>,
+    /// What was negotiated, if TLS came to its end.
+    pub session: Option<TlsSession>,
+    /// What the kernel measured of the connect, where it can tell.
+    pub kernel_rtt: Option<KernelRtt>,
+    /// This machine, not the network, made the connect long. Such a sample is counted but does
+    /// not decide a ranking.
+    pub locally_delayed: bool,
+}
+
+/// The result of looking one host up in one family.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Lookup {
+    /// The host name.
+    pub host: String,
+    /// The port, since a pin is for one.
+    pub port: u16,
+    /// The family asked for.
+    pub family: Family,
+    /// The round of probing that it belongs to, from 1.
+    pub round: u32,
+    /// How long it took.
+    pub took: Duration,
+    /// The addresses, or why there are none.
+    pub outcome: Result<Vec<IpAddr>, Failure>,
+}
+
+/// One attempt of a connection race: when it ran, how far it came, how it ended.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// The endpoint dialled, or looked up.
+    pub endpoint: Endpoint,
+    /// The address dialled; absent where the look-up itself failed.
+    pub address: Option<SocketAddr>,
+    /// When it started, since the call to connect.
+    pub started: Duration,
+    /// When it ended, since the call to connect.
+    pub ended: Duration,
+    /// The phases that finished.
+    pub timings: Timings,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+}
+
+/// How an [`Attempt`] ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AttemptOutcome {
+    /// It became the connection.
+    Won,
+    /// Another one was open first, or it was given up for a better one, in this phase.
+    Cancelled(Phase),
+    /// It failed.
+    Failed(Failure),
+}
+
+impl AttemptOutcome {
+    /// The stable identifier: `"won"`, `"cancelled"`, `"failed"`.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            AttemptOutcome::Won => "won",
+            AttemptOutcome::Cancelled(_) => "cancelled",
+            AttemptOutcome::Failed(_) => "failed",
+        }
+    }
+}

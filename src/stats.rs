@@ -1,0 +1,530 @@
+//! What many attempts say: counts, distributions, failures; bounded in memory.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use crate::catalog::Endpoint;
+use crate::failure::{Failure, FailureKind};
+use crate::phase::Phase;
+use crate::sample::{Lookup, Sample};
+
+/// Up to this many durations are kept as they are; beyond, a histogram takes over.
+const EXACT: usize = 100;
+
+/// A histogram's range: 1 µs to 60 s, the longest deadline that makes sense for one attempt.
+const LOWEST: u64 = 1;
+const HIGHEST: u64 = 60_000_000;
+
+/// Durations of one kind: a few as they are, many as a histogram of two digits (1 %, 10 kB).
+#[derive(Clone, Debug, Default)]
+pub struct Distribution {
+    exact: Vec<u32>,
+    many: Option<Box<Histogram<u32>>>,
+    count: u64,
+    mean: f64,
+    /// Sum of squared differences from the mean (Welford).
+    squares: f64,
+    min: u64,
+    max: u64,
+}
+
+impl Distribution {
+    /// Adds a duration. Beyond 60 s it counts as 60 s in percentiles.
+    pub fn record(&mut self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.count += 1;
+        let value = micros as f64;
+        let delta = value - self.mean;
+        self.mean += delta / self.count as f64;
+        self.squares += delta * (value - self.mean);
+        self.min = if self.count == 1 {
+            micros
+        } else {
+            self.min.min(micros)
+        };
+        self.max = self.max.max(micros);
+        if let Some(many) = &mut self.many {
+            many.saturating_record(micros.max(LOWEST));
+        } else if self.exact.len() < EXACT {
+            self.exact.push(u32::try_from(micros).unwrap_or(u32::MAX));
+        } else {
+            let mut many = self.histogram(2);
+            many.saturating_record(micros.max(LOWEST));
+            self.exact = Vec::new();
+            self.many = Some(Box::new(many));
+        }
+    }
+
+    /// How many durations were recorded.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The usual figures, or `None` if nothing was recorded.
+    #[must_use]
+    pub fn summary(&self) -> Option<Summary> {
+        if self.count == 0 {
+            return None;
+        }
+        let fresh;
+        let histogram = match &self.many {
+            Some(many) => many,
+            // Three digits (0.1 %) while it is only made to be read.
+            None => {
+                fresh = self.histogram(3);
+                &fresh
+            }
+        };
+        let quantile = |q| Duration::from_micros(histogram.value_at_quantile(q));
+        // The median of an even number is the mean of the middle two.
+        let upper = (self.count / 2) as f64 / self.count as f64 + 0.5 / self.count as f64;
+        let p50 = if self.count.is_multiple_of(2) {
+            (quantile(0.5) + quantile(upper)) / 2
+        } else {
+            quantile(0.5)
+        };
+        Some(Summary {
+            count: self.count,
+            min: Duration::from_micros(self.min),
+            mean: Duration::from_nanos((self.mean * 1000.0) as u64),
+            stddev: Duration::from_nanos((self.variance().sqrt() * 1000.0) as u64),
+            p50,
+            p90: (self.count >= 10).then(|| quantile(0.9)),
+            p99: (self.count >= 100).then(|| quantile(0.99)),
+            max: Duration::from_micros(self.max),
+        })
+    }
+
+    /// The sample variance of the logarithm, for comparing ratios; `None` below two.
+    pub(crate) fn log_variance(&self) -> Option<f64> {
+        if self.count < 2 {
+            return None;
+        }
+        if self.exact.is_empty() {
+            // Relative spread is the logarithm's to first order; exact enough past 100 samples.
+            return Some(self.variance() / (self.mean * self.mean).max(1.0));
+        }
+        let logs: Vec<f64> = self
+            .exact
+            .iter()
+            .map(|v| f64::from((*v).max(1)).ln())
+            .collect();
+        let mean = logs.iter().sum::<f64>() / logs.len() as f64;
+        let squares: f64 = logs.iter().map(|log| (log - mean).powi(2)).sum();
+        Some(squares / (logs.len() - 1) as f64)
+    }
+
+    fn variance(&self) -> f64 {
+        if self.count < 2 {
+            return 0.0;
+        }
+        self.squares / (self.count - 1) as f64
+    }
+
+    fn histogram(&self, digits: u8) -> Histogram<u32> {
+        let mut histogram = Histogram::new_with_bounds(LOWEST, HIGHEST, digits)
+            .expect("the bounds are constant and two or three digits are in range");
+        for value in &self.exact {
+            histogram.saturating_record(u64::from(*value).max(LOWEST));
+        }
+        histogram
+    }
+}
+
+/// The usual figures of a [`Distribution`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// How many durations.
+    pub count: u64,
+    /// The shortest.
+    pub min: Duration,
+    /// The arithmetic mean.
+    pub mean: Duration,
+    /// The sample standard deviation; zero for one duration.
+    pub stddev: Duration,
+    /// The median.
+    pub p50: Duration,
+    /// Nine in ten are at most this; absent below 10 durations, where it would say nothing.
+    pub p90: Option<Duration>,
+    /// 99 in 100 are at most this; absent below 100 durations.
+    pub p99: Option<Duration>,
+    /// The longest.
+    pub max: Duration,
+}
+
+/// Failures of one phase and kind.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FailureCount {
+    /// The latest of them.
+    pub failure: Failure,
+    /// How many.
+    pub count: u64,
+    /// How long they took together: what they cost whoever waited for them.
+    pub elapsed: Duration,
+}
+
+fn count(failures: &mut Vec<FailureCount>, failure: &Failure, elapsed: Duration) {
+    let same = |one: &&mut FailureCount| {
+        (one.failure.phase(), one.failure.kind()) == (failure.phase(), failure.kind())
+    };
+    if let Some(one) = failures.iter_mut().find(same) {
+        one.failure = failure.clone();
+        one.count += 1;
+        one.elapsed += elapsed;
+    } else {
+        failures.push(FailureCount {
+            failure: failure.clone(),
+            count: 1,
+            elapsed,
+        });
+    }
+}
+
+/// What the attempts at one address of an endpoint say.
+#[derive(Clone, Debug)]
+pub struct AddressStats {
+    address: SocketAddr,
+    attempts: u64,
+    successes: u64,
+    locally_delayed: u64,
+    total: Distribution,
+    delayed_total: Distribution,
+    failures: Vec<FailureCount>,
+}
+
+impl AddressStats {
+    fn new(address: SocketAddr) -> Self {
+        AddressStats {
+            address,
+            attempts: 0,
+            successes: 0,
+            locally_delayed: 0,
+            total: Distribution::default(),
+            delayed_total: Distribution::default(),
+            failures: Vec::new(),
+        }
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Attempts that ended.
+    #[must_use]
+    pub fn attempts(&self) -> u64 {
+        self.attempts
+    }
+
+    /// Attempts that ended with a verified handshake.
+    #[must_use]
+    pub fn successes(&self) -> u64 {
+        self.successes
+    }
+
+    /// Successes from first to last byte of the handshake, without the look-up. Locally delayed
+    /// ones only if there are no others.
+    #[must_use]
+    pub fn total(&self) -> &Distribution {
+        if self.total.count() > 0 {
+            &self.total
+        } else {
+            &self.delayed_total
+        }
+    }
+
+    /// What failed, in the order of first occurrence.
+    #[must_use]
+    pub fn failures(&self) -> &[FailureCount] {
+        &self.failures
+    }
+
+    /// Two time-outs in one phase and no success: nothing more is to be learned here.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.successes == 0
+            && self
+                .failures
+                .iter()
+                .any(|one| one.failure.kind() == FailureKind::Timeout && one.count >= 2)
+    }
+
+    pub(crate) fn failed(&self) -> u64 {
+        self.attempts - self.successes
+    }
+
+    /// What one failure cost on average.
+    pub(crate) fn mean_failure(&self) -> Option<Duration> {
+        let count = u32::try_from(self.failed())
+            .ok()
+            .filter(|count| *count > 0)?;
+        Some(
+            self.failures
+                .iter()
+                .map(|one| one.elapsed)
+                .sum::<Duration>()
+                / count,
+        )
+    }
+
+    fn record(&mut self, sample: &Sample) {
+        self.attempts += 1;
+        self.locally_delayed += u64::from(sample.locally_delayed);
+        match &sample.outcome {
+            Ok(()) => {
+                self.successes += 1;
+                if sample.locally_delayed {
+                    self.delayed_total.record(sample.timings.total());
+                } else {
+                    self.total.record(sample.timings.total());
+                }
+            }
+            Err(failure) => count(&mut self.failures, failure, sample.elapsed),
+        }
+    }
+}
+
+/// What all attempts at one endpoint say.
+#[derive(Clone, Debug)]
+pub struct EndpointStats {
+    endpoint: Endpoint,
+    path: String,
+    addresses: Vec<AddressStats>,
+    total: Distribution,
+    delayed_total: Distribution,
+    phases: [Distribution; Phase::ALL.len()],
+    lookup_failures: Vec<FailureCount>,
+    /// Look-ups since the last one that found an address, to tell a gone name from a flaky one.
+    unfinished: u64,
+    tls_version: Option<&'static str>,
+}
+
+impl EndpointStats {
+    /// Nothing known yet.
+    #[must_use]
+    pub fn new(endpoint: Endpoint) -> Self {
+        EndpointStats {
+            path: endpoint.path().to_owned(),
+            endpoint,
+            addresses: Vec::new(),
+            total: Distribution::default(),
+            delayed_total: Distribution::default(),
+            phases: Default::default(),
+            lookup_failures: Vec::new(),
+            unfinished: 0,
+            tls_version: None,
+        }
+    }
+
+    /// Adds one attempt.
+    pub fn record(&mut self, sample: &Sample) {
+        let index = match self
+            .addresses
+            .iter()
+            .position(|one| one.address == sample.address)
+        {
+            Some(index) => index,
+            None => {
+                self.addresses.push(AddressStats::new(sample.address));
+                self.addresses.len() - 1
+            }
+        };
+        self.addresses[index].record(sample);
+        if let Some(session) = sample.session {
+            self.tls_version = Some(session.version);
+        }
+        if sample.outcome.is_ok() {
+            self.path.clone_from(&sample.path);
+            if sample.locally_delayed {
+                self.delayed_total.record(sample.timings.total());
+            } else {
+                self.total.record(sample.timings.total());
+            }
+        }
+        if !sample.locally_delayed {
+            for (phase, took) in sample.timings.iter() {
+                self.phases[phase.index()].record(took);
+            }
+        }
+    }
+
+    /// Adds one look-up of the endpoint's host.
+    pub fn record_lookup(&mut self, lookup: &Lookup) {
+        match &lookup.outcome {
+            Ok(_) => self.phases[Phase::Resolve.index()].record(lookup.took),
+            Err(failure) => count(&mut self.lookup_failures, failure, lookup.took),
+        }
+    }
+
+    /// Counts an attempt that the deadline cut off, or that it kept from being made.
+    pub fn record_unfinished(&mut self) {
+        self.unfinished += 1;
+    }
+
+    /// The endpoint.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The path that was answered by a verified handshake; the endpoint's own one until then.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Its addresses, in the order of first attempts.
+    #[must_use]
+    pub fn addresses(&self) -> &[AddressStats] {
+        &self.addresses
+    }
+
+    /// Successes at all addresses; see [`AddressStats::total`].
+    #[must_use]
+    pub fn total(&self) -> &Distribution {
+        if self.total.count() > 0 {
+            &self.total
+        } else {
+            &self.delayed_total
+        }
+    }
+
+    /// One phase at all addresses, also of attempts that failed later. Locally delayed attempts
+    /// are left out.
+    #[must_use]
+    pub fn phase(&self, phase: Phase) -> &Distribution {
+        &self.phases[phase.index()]
+    }
+
+    /// Attempts that ended.
+    #[must_use]
+    pub fn attempts(&self) -> u64 {
+        self.addresses.iter().map(|one| one.attempts).sum()
+    }
+
+    /// Attempts that ended with a verified handshake.
+    #[must_use]
+    pub fn successes(&self) -> u64 {
+        self.addresses.iter().map(|one| one.successes).sum()
+    }
+
+    /// Attempts that this machine delayed.
+    #[must_use]
+    pub fn locally_delayed(&self) -> u64 {
+        self.addresses.iter().map(|one| one.locally_delayed).sum()
+    }
+
+    /// Attempts that the deadline cut off or kept from being made.
+    #[must_use]
+    pub fn unfinished(&self) -> u64 {
+        self.unfinished
+    }
+
+    /// The TLS version last negotiated.
+    #[must_use]
+    pub fn tls_version(&self) -> Option<&'static str> {
+        self.tls_version
+    }
+
+    /// What failed, at all addresses, most frequent first. Look-ups count where no family found
+    /// an address: that a host has no AAAA record is no failure.
+    #[must_use]
+    pub fn failures(&self) -> Vec<FailureCount> {
+        let mut all: Vec<FailureCount> = Vec::new();
+        let lookups = self.lookup_failures.iter().filter(|one| {
+            let expected = matches!(
+                one.failure.kind(),
+                FailureKind::NoAddress | FailureKind::NotFound
+            );
+            self.addresses.is_empty() || !expected
+        });
+        let attempts = self.addresses.iter().flat_map(|one| &one.failures);
+        for one in lookups.chain(attempts) {
+            let key = (one.failure.phase(), one.failure.kind());
+            let same =
+                |other: &&mut FailureCount| (other.failure.phase(), other.failure.kind()) == key;
+            match all.iter_mut().find(same) {
+                Some(other) => {
+                    other.count += one.count;
+                    other.elapsed += one.elapsed;
+                }
+                None => all.push(one.clone()),
+            }
+        }
+        all.sort_by_key(|one| std::cmp::Reverse(one.count));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    fn of(values: impl IntoIterator<Item = u64>) -> Distribution {
+        let mut distribution = Distribution::default();
+        values.into_iter().for_each(|n| distribution.record(ms(n)));
+        distribution
+    }
+
+    fn close(a: Duration, b: Duration) {
+        let error = a.abs_diff(b);
+        assert!(error <= b / 80, "{a:?} is not {b:?}");
+    }
+
+    #[test]
+    fn figures_match_hand_computed_ones() {
+        let summary = of([10, 20, 30, 60]).summary().unwrap();
+        assert_eq!(
+            (summary.min, summary.max, summary.mean),
+            (ms(10), ms(60), ms(30))
+        );
+        close(summary.p50, ms(25));
+        close(summary.stddev, Duration::from_micros(21_602));
+        assert_eq!((summary.p90, summary.p99), (None, None));
+        assert_eq!(Distribution::default().summary(), None);
+        close(of([10, 20, 30]).summary().unwrap().p50, ms(20));
+    }
+
+    #[test]
+    fn percentiles_need_enough_samples() {
+        let ten = of(1..=10).summary().unwrap();
+        close(ten.p90.unwrap(), ms(9));
+        assert_eq!(ten.p99, None);
+        let hundred = of(1..=100).summary().unwrap();
+        close(hundred.p99.unwrap(), ms(99));
+    }
+
+    #[test]
+    fn many_samples_stay_bounded_and_right() {
+        let mut many = of(1..=100);
+        for round in 0..100 {
+            for n in 1..=100 {
+                many.record(ms(n));
+            }
+            assert!(many.exact.is_empty(), "{round}");
+        }
+        let summary = many.summary().unwrap();
+        assert_eq!(summary.count, 10_100);
+        close(summary.p50, ms(50));
+        close(summary.p99.unwrap(), ms(99));
+        close(summary.mean, Duration::from_micros(50_500));
+    }
+
+    #[test]
+    fn extremes_are_taken() {
+        let mut extreme = Distribution::default();
+        extreme.record(Duration::ZERO);
+        extreme.record(Duration::MAX);
+        assert_eq!(extreme.summary().unwrap().min, Duration::ZERO);
+        assert_eq!(extreme.count(), 2);
+    }
+}

@@ -477,7 +477,7 @@ mod tests {
 
     fn close(a: Duration, b: Duration) {
         let error = a.abs_diff(b);
-        assert!(error <= b / 80, "{a:?} is not {b:?}");
+        assert!(error <= b / 50, "{a:?} is not {b:?}");
     }
 
     #[test]

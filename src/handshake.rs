@@ -4,7 +4,8 @@
 //! upgrade, and reqwest can't be split at all. One reader of response heads serves both ends, so
 //! a REST probe has the same bounds as an upgrade and works without the `rest` feature.
 
-pub(crate) mod head;
+mod head;
+mod paths;
 mod request;
 mod upgrade;
 
@@ -25,6 +26,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
+pub(crate) use paths::Paths;
 pub use upgrade::ConnectOptions;
 
 use crate::catalog::Endpoint;

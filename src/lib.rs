@@ -26,4 +26,4 @@ pub use rank::{Ranked, Ranking, Reason, Tier, rank};
 pub use sample::{Attempt, AttemptOutcome, Lookup, Sample};
 pub use stats::{AddressStats, Distribution, EndpointStats, FailureCount, Summary};
 mod probe;
-pub use probe::{ProbeEvent, ProbeOutcome};
+pub use probe::{ProbeEvent, ProbeOutcome, Prober, ProberBuilder, Probing, Rounds};

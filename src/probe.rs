@@ -1,9 +1,362 @@
-//! Probing: rounds, pacing, concurrency, deadlines; results as a [`Stream`](futures::Stream).
+//! Probing: rounds, pacing, concurrency, deadlines; results as a [`Stream`].
 
+mod attempt;
+mod schedule;
+
+use std::fmt;
+use std::pin::Pin as StdPin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::{Stream, StreamExt};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::catalog::{Catalog, Endpoint};
+use crate::error::{Error, ErrorKind};
+use crate::handshake::Handshake;
 use crate::rank::Ranking;
+use crate::resolve::{Families, Names, Pin, Resolve, SystemResolver};
 use crate::sample::{Lookup, Sample};
+use crate::tls::TlsClient;
+use crate::transport::{Connect, TcpConnect};
+
+use attempt::Attempts;
+use schedule::{Next, Schedule};
+
+/// How often every address is probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rounds {
+    /// At least `min` rounds for every address; then the two leaders of each group go on, up to
+    /// `max` rounds, while it is in doubt which of them is first.
+    Adaptive {
+        /// Rounds that every address makes.
+        min: u32,
+        /// Rounds that no address exceeds.
+        max: u32,
+    },
+    /// Exactly so many attempts at every address (save those given up: see [`Prober`]).
+    Exact(u32),
+}
+
+impl Default for Rounds {
+    fn default() -> Self {
+        Rounds::Adaptive { min: 3, max: 10 }
+    }
+}
+
+/// Probes endpoints: every address of every host, each phase timed on its own.
+///
+/// - A host is looked up once a round, an address has one attempt at a time, and the whole has at
+///   most [`in_flight`](ProberBuilder::in_flight) attempts, whose starts are spread with jitter.
+/// - The last round of each group's two leaders is made one attempt at a time per region, so
+///   that nothing of this process's own decides their order.
+/// - An address with two time-outs in one phase and no success is left alone. When nothing at all
+///   answered in the first round, there is no second.
+/// - No credentials are sent, certificates are always verified, sessions are not resumed: every
+///   sample is a full handshake.
+///
+/// # Example
+///
+/// ```no_run
+/// use easelect::{Catalog, Prober, Region, Service};
+///
+/// # async fn example() -> Result<(), easelect::Error> {
+/// let endpoints = Catalog::builtin().group(&Region::CN1.into(), Service::Websocket)?;
+/// let outcome = Prober::builder().endpoints(endpoints).build()?.run().outcome().await;
+/// for ranking in outcome.rankings {
+///     println!("{:?}", ranking.best().map(|best| best.endpoint().url()));
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Prober {
+    config: ProberBuilder,
+    tls: TlsClient,
+}
+
+impl Prober {
+    /// A prober of the built-in catalogue with the defaults: platform resolver and roots,
+    /// adaptive rounds, 5 s per attempt, 60 s for everything, 16 in flight.
+    #[must_use]
+    pub fn builder() -> ProberBuilder {
+        ProberBuilder::default()
+    }
+
+    /// Starts probing, on the current tokio runtime. Dropping the stream stops everything.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn run(self) -> Probing {
+        // Room for a slow reader; attempts don't start while there is none for their result.
+        let (sender, receiver) = mpsc::channel(256 + 4 * self.config.endpoints.len());
+        let mut task = JoinSet::new();
+        task.spawn(self.drive(sender));
+        Probing {
+            events: receiver,
+            _task: task,
+        }
+    }
+
+    async fn drive(self, sender: mpsc::Sender<ProbeEvent>) {
+        let started = Instant::now();
+        let deadline = started + self.config.deadline;
+        let config = self.config;
+        let mut random = fastrand::Rng::with_seed(config.seed);
+        let handshake = Handshake::new(config.connector, self.tls.without_resumption());
+        let attempts = Arc::new(Attempts::new(
+            config.names,
+            handshake,
+            config.attempt_timeout,
+        ));
+        let mut schedule = Schedule::new(
+            config.endpoints,
+            config.rounds,
+            config.in_flight,
+            attempts.families(),
+        );
+        let mut running: JoinSet<Ended> = JoinSet::new();
+        let mut next_start = started;
+        let complete = loop {
+            while let Some(job) = schedule.next_lookup() {
+                let attempts = Arc::clone(&attempts);
+                running.spawn(async move { Ended::Lookup(attempts.look_up(job).await) });
+            }
+            let now = Instant::now();
+            let paced = now < next_start;
+            let room = sender.capacity() > running.len() + 1;
+            if !paced && room {
+                match schedule.next() {
+                    Next::Start(job) => {
+                        next_start = now + PACE.mul_f64(2.0 * random.f64());
+                        let attempts = Arc::clone(&attempts);
+                        running.spawn(async move {
+                            Ended::Sample(job.slot, Box::new(attempts.probe(job).await))
+                        });
+                        continue;
+                    }
+                    Next::Wait => {}
+                    Next::Done => break true,
+                }
+            }
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(deadline) => break false,
+                // Nobody listens any more.
+                () = sender.closed() => return,
+                Some(ended) = running.join_next() => {
+                    let Ok(ended) = ended else { continue };
+                    if !report(ended, &mut schedule, &sender).await {
+                        return;
+                    }
+                }
+                () = tokio::time::sleep_until(next_start), if paced => {}
+                // The reader is behind: look again when it has caught up a little.
+                () = tokio::time::sleep(PACE), if !paced && !room => {}
+            }
+        };
+        let complete = complete || !schedule.cut_off();
+        drop(running);
+        let outcome = ProbeOutcome {
+            rankings: schedule.rankings(),
+            complete,
+            took: started.elapsed(),
+        };
+        // The reader may be gone; nothing is left to do then.
+        let _ = sender.send(ProbeEvent::Finished(outcome)).await;
+    }
+}
+
+/// Starts are spread by U(0, 2 × this): bursts of SYNs collide in access-link queues.
+const PACE: Duration = Duration::from_millis(2);
+
+enum Ended {
+    Lookup(Lookup),
+    Sample(usize, Box<Sample>),
+}
+
+/// Takes a result in and tells the reader; whether there still is one.
+async fn report(ended: Ended, schedule: &mut Schedule, sender: &mpsc::Sender<ProbeEvent>) -> bool {
+    let event = match ended {
+        Ended::Lookup(lookup) => {
+            schedule.on_lookup(&lookup);
+            ProbeEvent::Lookup(lookup)
+        }
+        Ended::Sample(slot, sample) => {
+            schedule.on_sample(slot, &sample);
+            ProbeEvent::Sample(sample)
+        }
+    };
+    if sender.send(event).await.is_err() {
+        return false;
+    }
+    // Only informs: a reader that is behind misses some, and results keep their room.
+    if sender.capacity() > sender.max_capacity() / 2 {
+        let (done, planned) = schedule.progress();
+        let _ = sender.try_send(ProbeEvent::Progress { done, planned });
+    }
+    true
+}
+
+/// Configures a [`Prober`].
+pub struct ProberBuilder {
+    endpoints: Vec<Endpoint>,
+    names: Names,
+    connector: Arc<dyn Connect>,
+    tls: Option<TlsClient>,
+    rounds: Rounds,
+    attempt_timeout: Duration,
+    deadline: Duration,
+    in_flight: usize,
+    seed: u64,
+}
+
+impl Default for ProberBuilder {
+    fn default() -> Self {
+        ProberBuilder {
+            endpoints: Catalog::builtin().endpoints().to_vec(),
+            names: Names::new(Arc::new(SystemResolver::new())),
+            connector: Arc::new(TcpConnect::new()),
+            tls: None,
+            rounds: Rounds::default(),
+            attempt_timeout: Duration::from_secs(5),
+            deadline: Duration::from_secs(60),
+            in_flight: 16,
+            seed: fastrand::u64(..),
+        }
+    }
+}
+
+impl ProberBuilder {
+    /// What to probe; each group of region and service is ranked for itself.
+    #[must_use]
+    pub fn endpoints(mut self, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
+        self.endpoints = endpoints.into_iter().collect();
+        self
+    }
+
+    /// Who looks names up; the platform by default.
+    #[must_use]
+    pub fn resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
+        self.names.resolver = resolver;
+        self
+    }
+
+    /// Who connects; TCP by default.
+    #[must_use]
+    pub fn connector(mut self, connector: Arc<dyn Connect>) -> Self {
+        self.connector = connector;
+        self
+    }
+
+    /// The TLS configuration; the platform's roots by default.
+    #[must_use]
+    pub fn tls(mut self, tls: TlsClient) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Which address families to probe; both by default.
+    #[must_use]
+    pub fn families(mut self, families: Families) -> Self {
+        self.names.families = families;
+        self
+    }
+
+    /// Pins a host and port to addresses; nobody is asked for them.
+    #[must_use]
+    pub fn pin(mut self, pin: Pin) -> Self {
+        self.names.pin(pin);
+        self
+    }
+
+    /// How often every address is probed.
+    #[must_use]
+    pub fn rounds(mut self, rounds: Rounds) -> Self {
+        self.rounds = rounds;
+        self
+    }
+
+    /// How long one look-up or one attempt may take; 5 s by default.
+    #[must_use]
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.attempt_timeout = timeout;
+        self
+    }
+
+    /// How long everything may take; 60 s by default.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// How many attempts may be in flight, 1 to 64; 16 by default. More corrupts what it
+    /// measures.
+    #[must_use]
+    pub fn in_flight(mut self, limit: usize) -> Self {
+        self.in_flight = limit;
+        self
+    }
+
+    /// The seed of the jitter; random by default.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Checks the configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Input`] for a limit out of range, [`ErrorKind::NoEndpoints`] for an empty
+    /// list, [`ErrorKind::Tls`] when the platform's roots can't be had.
+    pub fn build(mut self) -> Result<Prober, Error> {
+        let input = |why: &str| Err(Error::new(ErrorKind::Input, why));
+        if self.endpoints.is_empty() {
+            let why = "no endpoint to probe: give at least one";
+            return Err(Error::new(ErrorKind::NoEndpoints, why));
+        }
+        if !(1..=64).contains(&self.in_flight) {
+            return input("attempts in flight: expected 1 to 64");
+        }
+        let (least, most) = match self.rounds {
+            Rounds::Adaptive { min, max } => (min, max),
+            Rounds::Exact(rounds) => (rounds, rounds),
+        };
+        if least == 0 || least > most || most > 1_000_000 {
+            return input("rounds: expected 1 to 1000000, and no maximum below the minimum");
+        }
+        let day = Duration::from_secs(24 * 60 * 60);
+        for limit in [self.attempt_timeout, self.deadline] {
+            if limit.is_zero() || limit > day {
+                return input("time-out and deadline: expected more than 0 and at most 24 h");
+            }
+        }
+        let tls = match self.tls.take() {
+            Some(tls) => tls,
+            None => TlsClient::platform()?,
+        };
+        Ok(Prober { config: self, tls })
+    }
+}
+
+impl fmt::Debug for ProberBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProberBuilder")
+            .field("endpoints", &self.endpoints.len())
+            .field("rounds", &self.rounds)
+            .field("in_flight", &self.in_flight)
+            .finish_non_exhaustive()
+    }
+}
 
 /// What happens while probing goes on.
 #[derive(Clone, Debug)]
@@ -25,7 +378,7 @@ pub enum ProbeEvent {
 }
 
 /// What probing brought.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ProbeOutcome {
     /// One ranking per region and service, in catalogue order.
@@ -34,4 +387,32 @@ pub struct ProbeOutcome {
     pub complete: bool,
     /// How long it took.
     pub took: Duration,
+}
+
+/// Probing under way: a stream of [`ProbeEvent`]s. Dropping it stops everything at once.
+#[derive(Debug)]
+pub struct Probing {
+    events: mpsc::Receiver<ProbeEvent>,
+    _task: JoinSet<()>,
+}
+
+impl Probing {
+    /// Waits for the end, and only for it.
+    pub async fn outcome(mut self) -> ProbeOutcome {
+        while let Some(event) = self.next().await {
+            if let ProbeEvent::Finished(outcome) = event {
+                return outcome;
+            }
+        }
+        // Only when the runtime is shutting down around us.
+        ProbeOutcome::default()
+    }
+}
+
+impl Stream for Probing {
+    type Item = ProbeEvent;
+
+    fn poll_next(mut self: StdPin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ProbeEvent>> {
+        self.events.poll_recv(cx)
+    }
 }

@@ -1,0 +1,114 @@
+//! One look-up, one attempt: under its time-out, with the paths that were learned.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::schedule::{Job, LookupJob};
+use crate::failure::{Failure, FailureKind};
+use crate::handshake::{ConnectOptions, Handshake, Paths, Progress};
+use crate::resolve::{Families, Names};
+use crate::sample::{Lookup, Sample};
+
+#[derive(Debug)]
+pub(super) struct Attempts {
+    names: Names,
+    handshake: Handshake,
+    timeout: Duration,
+    paths: Paths,
+}
+
+impl Attempts {
+    pub(super) fn new(names: Names, handshake: Handshake, timeout: Duration) -> Self {
+        Attempts {
+            names,
+            handshake,
+            timeout,
+            paths: Paths::default(),
+        }
+    }
+
+    pub(super) fn families(&self) -> Families {
+        self.names.families
+    }
+
+    pub(super) async fn look_up(&self, job: LookupJob) -> Lookup {
+        let started = Instant::now();
+        let outcome = self
+            .names
+            .lookup(&job.host, job.port, job.family, job.trust, self.timeout)
+            .await;
+        Lookup {
+            took: started.elapsed(),
+            host: job.host,
+            port: job.port,
+            family: job.family,
+            round: job.round,
+            outcome,
+        }
+    }
+
+    pub(super) async fn probe(&self, job: Job) -> Sample {
+        let started = Instant::now();
+        let deadline = started + self.timeout;
+        let endpoint = &job.endpoint;
+        let mut path = self.paths.of(endpoint);
+        let mut progress = Progress::new();
+        let mut outcome = self.attempt(&job, &path, deadline, &mut progress).await;
+        if let Err(failure) = &outcome
+            && self.paths.may_try_alternates(endpoint, failure)
+        {
+            for alternate in endpoint.alternate_paths() {
+                let mut second = Progress::new();
+                if self
+                    .attempt(&job, alternate, deadline, &mut second)
+                    .await
+                    .is_ok()
+                {
+                    self.paths.learn(endpoint, alternate);
+                    path.clone_from(alternate);
+                    progress = second;
+                    outcome = Ok(());
+                    break;
+                }
+            }
+            if outcome.is_err() {
+                self.paths.give_up(endpoint);
+            }
+        }
+        Sample {
+            path,
+            address: job.address,
+            round: job.round,
+            timings: progress.timings,
+            elapsed: started.elapsed(),
+            outcome,
+            status: progress.status,
+            session: progress.session,
+            kernel_rtt: progress.kernel,
+            locally_delayed: progress.locally_delayed(),
+            endpoint: job.endpoint,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        job: &Job,
+        path: &str,
+        deadline: Instant,
+        progress: &mut Progress,
+    ) -> Result<(), Failure> {
+        let nothing_of_the_apps = ConnectOptions::new();
+        let run = async {
+            let io = self.handshake.dial(job.address, progress).await?;
+            let opened = self
+                .handshake
+                .open(io, &job.endpoint, path, &nothing_of_the_apps, progress)
+                .await?;
+            opened.goodbye();
+            Ok(())
+        };
+        let ended = tokio::time::timeout_at(deadline, run).await;
+        ended.unwrap_or_else(|_| Err(Failure::new(progress.phase, FailureKind::Timeout)))
+    }
+}

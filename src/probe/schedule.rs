@@ -1,0 +1,527 @@
+//! What to probe next: rounds, fairness, leaders apart. Pure: no clock, no I/O.
+//!
+//! 1. *Rounds*: every address, all rounds but the last, as many in flight as allowed. Round one
+//!    covers every endpoint first; later, the address with the longest way to go starts first,
+//!    so that the whole takes about max(work / in flight, longest chain of one address).
+//! 2. *Rest*: the last round of all but each group's two leaders.
+//! 3. *Leaders*: the last round of the two leaders, and with adaptive sampling further ones while
+//!    their order is in doubt, one attempt at a time per region: concurrency would corrupt just
+//!    what decides.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::Rounds;
+use crate::catalog::{Confidence, Endpoint, Region, Service, Variant};
+use crate::phase::Phase;
+use crate::rank::{self, Ranking, Tier};
+use crate::resolve::{Families, Family, Trust, interleave};
+use crate::sample::{Lookup, Sample};
+use crate::stats::EndpointStats;
+
+/// The chance of a wrong first choice (by 8 % or more) at which adaptive sampling stops.
+const DOUBT: f64 = 0.02;
+
+/// An acceleration node has 1 Mbps by default; a handshake is about 5 kB, 40 ms of it.
+const MAX_ACCELERATION: usize = 2;
+
+/// Nothing at all answered in round one, on at least this many addresses: the network is dead,
+/// and a second round would only double the wait.
+const DEAD_NETWORK: usize = 4;
+
+/// One attempt to make.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    pub(super) slot: usize,
+    pub(super) endpoint: Endpoint,
+    pub(super) address: SocketAddr,
+    pub(super) round: u32,
+}
+
+/// One look-up to make.
+#[derive(Clone, Debug)]
+pub(super) struct LookupJob {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) trust: Trust,
+    pub(super) family: Family,
+    pub(super) round: u32,
+}
+
+/// What to do now.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Start this attempt.
+    Start(Job),
+    /// Nothing can start until something under way ends.
+    Wait,
+    /// Everything is done.
+    Done,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Rounds,
+    Rest,
+    Leaders,
+}
+
+#[derive(Debug)]
+struct Host {
+    name: String,
+    port: u16,
+    trust: Trust,
+    endpoints: Vec<usize>,
+    /// Rounds of look-ups that were asked for.
+    asked: u32,
+    pending: usize,
+}
+
+#[derive(Debug)]
+struct Slot {
+    endpoint: usize,
+    address: SocketAddr,
+    started: u32,
+    in_flight: bool,
+    last: Duration,
+}
+
+#[derive(Debug)]
+struct Group {
+    region: Region,
+    endpoints: Vec<usize>,
+    /// The serial queue of the group's leaders, and the round that it holds.
+    queue: VecDeque<usize>,
+    round: u32,
+}
+
+#[derive(Debug)]
+pub(super) struct Schedule {
+    rounds: Rounds,
+    in_flight_limit: usize,
+    families: Families,
+    stats: Vec<EndpointStats>,
+    hosts: Vec<Host>,
+    slots: Vec<Slot>,
+    groups: Vec<Group>,
+    stage: Stage,
+    leaders: BTreeSet<usize>,
+    due: VecDeque<LookupJob>,
+    in_flight: usize,
+    done: u64,
+    answered: bool,
+}
+
+impl Schedule {
+    pub(super) fn new(
+        endpoints: Vec<Endpoint>,
+        rounds: Rounds,
+        in_flight_limit: usize,
+        families: Families,
+    ) -> Self {
+        let mut schedule = Schedule {
+            rounds,
+            in_flight_limit,
+            families,
+            stats: Vec::new(),
+            hosts: Vec::new(),
+            slots: Vec::new(),
+            groups: Vec::new(),
+            stage: Stage::Rounds,
+            leaders: BTreeSet::new(),
+            due: VecDeque::new(),
+            in_flight: 0,
+            done: 0,
+            answered: false,
+        };
+        for endpoint in endpoints {
+            schedule.add(endpoint);
+        }
+        for host in 0..schedule.hosts.len() {
+            schedule.ask(host);
+        }
+        schedule
+    }
+
+    fn add(&mut self, endpoint: Endpoint) {
+        let index = self.stats.len();
+        let key = |one: &Endpoint| (one.region().clone(), one.service());
+        let group: (Region, Service) = key(&endpoint);
+        match self
+            .groups
+            .iter_mut()
+            .find(|one| key(self.stats[one.endpoints[0]].endpoint()) == group)
+        {
+            Some(one) => one.endpoints.push(index),
+            None => self.groups.push(Group {
+                region: group.0,
+                endpoints: vec![index],
+                queue: VecDeque::new(),
+                round: 0,
+            }),
+        }
+        let trust = match endpoint.confidence() {
+            Confidence::User => Trust::User,
+            _ => Trust::Public,
+        };
+        let same = |host: &&mut Host| {
+            (host.name.as_str(), host.port, host.trust) == (endpoint.host(), endpoint.port(), trust)
+        };
+        match self.hosts.iter_mut().find(same) {
+            Some(host) => host.endpoints.push(index),
+            None => self.hosts.push(Host {
+                name: endpoint.host().to_owned(),
+                port: endpoint.port(),
+                trust,
+                endpoints: vec![index],
+                asked: 0,
+                pending: 0,
+            }),
+        }
+        self.stats.push(EndpointStats::new(endpoint));
+    }
+
+    /// The next look-up to make, all of them at once: the resolver limits itself.
+    pub(super) fn next_lookup(&mut self) -> Option<LookupJob> {
+        self.due.pop_front()
+    }
+
+    fn ask(&mut self, host: usize) {
+        let one = &mut self.hosts[host];
+        one.asked += 1;
+        for family in self.families.list() {
+            one.pending += 1;
+            self.due.push_back(LookupJob {
+                host: one.name.clone(),
+                port: one.port,
+                trust: one.trust,
+                family: *family,
+                round: one.asked,
+            });
+        }
+    }
+
+    pub(super) fn on_lookup(&mut self, lookup: &Lookup) {
+        let same = |host: &Host| host.name == lookup.host && host.port == lookup.port;
+        let Some(host) = self.hosts.iter().position(|h| same(h) && h.pending > 0) else {
+            return;
+        };
+        self.hosts[host].pending -= 1;
+        let found: &[IpAddr] = lookup.outcome.as_deref().unwrap_or_default();
+        for endpoint in self.hosts[host].endpoints.clone() {
+            self.stats[endpoint].record_lookup(lookup);
+            for ip in interleave(found) {
+                let address = SocketAddr::new(ip, lookup.port);
+                let known = |slot: &Slot| slot.endpoint == endpoint && slot.address == address;
+                if !self.slots.iter().any(known) {
+                    self.slots.push(Slot {
+                        endpoint,
+                        address,
+                        started: 0,
+                        in_flight: false,
+                        last: Duration::ZERO,
+                    });
+                }
+            }
+        }
+    }
+
+    pub(super) fn on_sample(&mut self, slot: usize, sample: &Sample) {
+        self.in_flight -= 1;
+        self.done += 1;
+        self.answered |= sample.timings.get(Phase::Connect).is_some();
+        let one = &mut self.slots[slot];
+        one.in_flight = false;
+        one.last = sample.elapsed;
+        self.stats[one.endpoint].record(sample);
+    }
+
+    /// What to do now. Call again after every start, and whenever something ended.
+    pub(super) fn next(&mut self) -> Next {
+        if self.in_flight >= self.in_flight_limit {
+            return Next::Wait;
+        }
+        loop {
+            let slot = match self.stage {
+                Stage::Rounds | Stage::Rest => self.next_concurrent(),
+                Stage::Leaders => self.next_serial(),
+            };
+            if let Some(slot) = slot {
+                return Next::Start(self.start(slot));
+            }
+            let under_way = self.in_flight > 0 || self.hosts.iter().any(|host| host.pending > 0);
+            let serial_left = || self.groups.iter().any(|group| !group.queue.is_empty());
+            if under_way || (self.stage == Stage::Leaders && serial_left()) {
+                return Next::Wait;
+            }
+            if self.is_dead() {
+                return Next::Done;
+            }
+            match self.stage {
+                Stage::Rounds => {
+                    self.choose_leaders();
+                    self.stage = Stage::Rest;
+                }
+                Stage::Rest => {
+                    for group in 0..self.groups.len() {
+                        self.queue_leaders(group);
+                    }
+                    self.stage = Stage::Leaders;
+                }
+                Stage::Leaders => return Next::Done,
+            }
+        }
+    }
+
+    fn start(&mut self, slot: usize) -> Job {
+        let one = &mut self.slots[slot];
+        one.started += 1;
+        one.in_flight = true;
+        self.in_flight += 1;
+        let (endpoint, address, round) = (one.endpoint, one.address, one.started);
+        // The next round's look-up runs beside this round's attempts, so that it delays none.
+        let host = self
+            .hosts
+            .iter()
+            .position(|host| host.endpoints.contains(&endpoint));
+        if let Some(host) = host
+            && self.hosts[host].asked <= round
+            && round < self.base()
+        {
+            self.ask(host);
+        }
+        Job {
+            slot,
+            endpoint: self.stats[endpoint].endpoint().clone(),
+            address,
+            round,
+        }
+    }
+
+    fn base(&self) -> u32 {
+        match self.rounds {
+            Rounds::Adaptive { min, .. } => min,
+            Rounds::Exact(rounds) => rounds,
+        }
+    }
+
+    /// How many rounds an endpoint's addresses make in the stage under way.
+    fn target(&self, endpoint: usize) -> u32 {
+        match self.stage {
+            // A single round has no leaders to leave for later.
+            Stage::Rounds => self.base().saturating_sub(1).max(1),
+            Stage::Rest if self.leaders.contains(&endpoint) => 0,
+            Stage::Rest | Stage::Leaders => self.base(),
+        }
+    }
+
+    fn next_concurrent(&self) -> Option<usize> {
+        let first_round_left = |slot: &Slot| slot.started == 0;
+        let way_to_go = |slot: &Slot| slot.last * (self.target(slot.endpoint) - slot.started);
+        self.slots
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| slot.started < self.target(slot.endpoint) && self.is_free(slot))
+            // The first of the greatest: catalogue order among equals.
+            .rev()
+            .max_by_key(|(_, slot)| (first_round_left(slot), way_to_go(slot)))
+            .map(|(index, _)| index)
+    }
+
+    fn next_serial(&mut self) -> Option<usize> {
+        for group in 0..self.groups.len() {
+            let region = &self.groups[group].region;
+            let busy = self.slots.iter().any(|slot| {
+                slot.in_flight && self.stats[slot.endpoint].endpoint().region() == region
+            });
+            if busy {
+                continue;
+            }
+            if self.groups[group].queue.is_empty() {
+                self.extend_if_in_doubt(group);
+            }
+            while let Some(slot) = self.groups[group].queue.front().copied() {
+                if !self.is_hopeless(&self.slots[slot]) {
+                    if self.is_free(&self.slots[slot]) {
+                        self.groups[group].queue.pop_front();
+                        return Some(slot);
+                    }
+                    break;
+                }
+                self.groups[group].queue.pop_front();
+            }
+        }
+        None
+    }
+
+    fn is_free(&self, slot: &Slot) -> bool {
+        let variant = |slot: &Slot| self.stats[slot.endpoint].endpoint().variant();
+        let accelerated = |slot: &Slot| variant(slot) == Variant::Acceleration;
+        let flying = || self.slots.iter().filter(|other| other.in_flight);
+        !self.is_hopeless(slot)
+            && !flying().any(|other| other.address.ip() == slot.address.ip())
+            && (!accelerated(slot)
+                || flying().filter(|other| accelerated(other)).count() < MAX_ACCELERATION)
+    }
+
+    fn is_hopeless(&self, slot: &Slot) -> bool {
+        let stats = self.stats[slot.endpoint].addresses();
+        let known = stats.iter().find(|one| one.address() == slot.address);
+        known.is_some_and(|one| one.is_hopeless())
+    }
+
+    fn is_dead(&self) -> bool {
+        self.stage == Stage::Rounds
+            && !self.answered
+            && (self.slots.is_empty() || self.slots.len() >= DEAD_NETWORK)
+            && self.slots.iter().all(|slot| slot.started >= 1)
+    }
+
+    fn ranked(&self, group: usize) -> Option<Ranking> {
+        let stats: Vec<EndpointStats> = self.groups[group]
+            .endpoints
+            .iter()
+            .map(|one| self.stats[*one].clone())
+            .collect();
+        rank::rank(&stats)
+    }
+
+    /// The two best endpoints of a group, so far.
+    fn leaders_of(&self, group: usize) -> Vec<usize> {
+        let Some(ranking) = self.ranked(group) else {
+            return Vec::new();
+        };
+        let ready = ranking
+            .endpoints
+            .iter()
+            .filter(|one| one.tier == Tier::Ready);
+        ready
+            .take(2)
+            .filter_map(|one| {
+                let mut members = self.groups[group].endpoints.iter().copied();
+                members.find(|index| self.stats[*index].endpoint() == one.endpoint())
+            })
+            .collect()
+    }
+
+    fn choose_leaders(&mut self) {
+        if self.base() < 2 {
+            return;
+        }
+        for group in 0..self.groups.len() {
+            let leaders = self.leaders_of(group);
+            self.leaders.extend(leaders);
+        }
+    }
+
+    fn queue_leaders(&mut self, group: usize) {
+        let leaders: Vec<usize> = self.groups[group]
+            .endpoints
+            .iter()
+            .copied()
+            .filter(|one| self.leaders.contains(one))
+            .collect();
+        self.groups[group].round = self.base();
+        self.queue(group, &leaders);
+    }
+
+    /// Queues one attempt at every address of `endpoints` that has not made the group's round,
+    /// the endpoints taking turns, so that whatever changes with time changes both.
+    fn queue(&mut self, group: usize, endpoints: &[usize]) {
+        let round = self.groups[group].round;
+        let mut lists: Vec<VecDeque<usize>> = endpoints
+            .iter()
+            .map(|endpoint| {
+                let slots = self.slots.iter().enumerate();
+                slots
+                    .filter(|(_, slot)| slot.endpoint == *endpoint && slot.started < round)
+                    .map(|(index, _)| index)
+                    .collect()
+            })
+            .collect();
+        while lists.iter().any(|list| !list.is_empty()) {
+            for list in &mut lists {
+                self.groups[group].queue.extend(list.pop_front());
+            }
+        }
+    }
+
+    fn extend_if_in_doubt(&mut self, group: usize) {
+        let Rounds::Adaptive { max, .. } = self.rounds else {
+            return;
+        };
+        let stats: Vec<EndpointStats> = self.groups[group]
+            .endpoints
+            .iter()
+            .map(|one| self.stats[*one].clone())
+            .collect();
+        if self.groups[group].round >= max || rank::doubt(&stats) <= DOUBT {
+            return;
+        }
+        self.groups[group].round += 1;
+        let leaders = self.leaders_of(group);
+        self.queue(group, &leaders);
+    }
+
+    /// Attempts that ended, and attempts planned so far.
+    pub(super) fn progress(&self) -> (u64, u64) {
+        let left: u64 = self
+            .slots
+            .iter()
+            .filter(|slot| !self.is_hopeless(slot))
+            .map(|slot| u64::from(self.base().saturating_sub(slot.started)))
+            .sum();
+        let queued: usize = match self.stage {
+            Stage::Leaders => self.groups.iter().map(|group| group.queue.len()).sum(),
+            _ => 0,
+        };
+        let unknown = self
+            .hosts
+            .iter()
+            .filter(|host| host.asked == 1 && host.pending > 0);
+        let expected: u64 = unknown
+            .map(|host| host.endpoints.len() as u64 * u64::from(self.base()))
+            .sum();
+        let to_come = if self.stage == Stage::Leaders {
+            queued as u64
+        } else {
+            left + expected
+        };
+        (self.done, self.done + self.in_flight as u64 + to_come)
+    }
+
+    /// Time ran out: what is under way or was planned for certain counts as unfinished. Whether
+    /// there was any.
+    pub(super) fn cut_off(&mut self) -> bool {
+        let mut any = false;
+        for index in 0..self.slots.len() {
+            let slot = &self.slots[index];
+            if self.is_hopeless(slot) {
+                continue;
+            }
+            let left = self.base().saturating_sub(slot.started) + u32::from(slot.in_flight);
+            for _ in 0..left {
+                self.stats[slot.endpoint].record_unfinished();
+                any = true;
+            }
+        }
+        for host in &self.hosts {
+            // Not looked up even once: nothing is known about it.
+            if host.asked == 1 && host.pending > 0 {
+                for endpoint in &host.endpoints {
+                    self.stats[*endpoint].record_unfinished();
+                    any = true;
+                }
+            }
+        }
+        any
+    }
+
+    /// One ranking per group, in catalogue order.
+    pub(super) fn rankings(&self) -> Vec<Ranking> {
+        (0..self.groups.len())
+            .filter_map(|group| self.ranked(group))
+            .collect()
+    }
+}

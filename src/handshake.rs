@@ -13,7 +13,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -38,10 +38,14 @@ use crate::transport::{self, BoxIo, Connect, KernelRtt};
 /// What every probe and every connection calls itself.
 const USER_AGENT: &str = concat!("easelect/", env!("CARGO_PKG_VERSION"));
 
-/// How far an attempt has come; it stays readable when the attempt is given up half-way.
+/// How far an attempt has come. It stays readable when the attempt is given up half-way.
 #[derive(Clone, Debug)]
-pub(crate) struct Progress {
-    /// The phase under way.
+pub(crate) struct Progress(Arc<Mutex<Reached>>);
+
+/// What a [`Progress`] tells.
+#[derive(Clone, Debug)]
+pub(crate) struct Reached {
+    /// The phase under way, or the last one.
     pub(crate) phase: Phase,
     pub(crate) timings: Timings,
     pub(crate) kernel: Option<KernelRtt>,
@@ -52,21 +56,36 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new() -> Self {
-        Progress {
+        Progress(Arc::new(Mutex::new(Reached {
             phase: Phase::Connect,
             timings: Timings::default(),
             kernel: None,
             session: None,
             status: None,
-        }
+        })))
     }
 
-    fn done(&mut self, since: Instant) -> Instant {
-        let now = Instant::now();
-        self.timings.set(self.phase, now - since);
-        now
+    pub(crate) fn reached(&self) -> Reached {
+        self.lock().clone()
     }
 
+    fn lock(&self) -> MutexGuard<'_, Reached> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, phase: Phase) {
+        self.lock().phase = phase;
+    }
+
+    /// The phase under way ended well `at`.
+    fn done(&self, since: Instant, at: Instant) {
+        let mut reached = self.lock();
+        let phase = reached.phase;
+        reached.timings.set(phase, at - since);
+    }
+}
+
+impl Reached {
     /// Whether this machine, not the network, made the connect long: the kernel's own round trip
     /// is much shorter, and no SYN was repeated. Timers and scheduling err by up to 2 ms.
     pub(crate) fn locally_delayed(&self) -> bool {
@@ -111,18 +130,18 @@ impl Handshake {
     pub(crate) async fn dial(
         &self,
         address: SocketAddr,
-        progress: &mut Progress,
+        progress: &Progress,
     ) -> Result<BoxIo, Failure> {
-        progress.phase = Phase::Connect;
+        progress.begin(Phase::Connect);
         let started = Instant::now();
         let io = self
             .connect
             .connect(address)
             .await
             .map_err(|error| transport::failure_of(&error))?;
-        progress.done(started);
+        progress.done(started, Instant::now());
         let io = BoxIo(io);
-        progress.kernel = io.kernel_rtt();
+        progress.lock().kernel = io.kernel_rtt();
         Ok(io)
     }
 
@@ -133,9 +152,9 @@ impl Handshake {
         endpoint: &Endpoint,
         path: &str,
         options: &ConnectOptions,
-        progress: &mut Progress,
+        progress: &Progress,
     ) -> Result<Opened, Failure> {
-        progress.phase = Phase::Tls;
+        progress.begin(Phase::Tls);
         let name = ServerName::try_from(endpoint.host().to_owned())
             .map_err(|error| Failure::new(Phase::Tls, FailureKind::Other).with_message(error))?;
         // Prepared before the clock of any phase: random bytes and formatting are ours.
@@ -146,16 +165,17 @@ impl Handshake {
             .connect(name, io)
             .await
             .map_err(|error| tls::failure_of(&error, Phase::Tls))?;
-        let secured = progress.done(started);
-        progress.session = TlsSession::of(stream.get_ref().1);
+        let secured = Instant::now();
+        progress.done(started, secured);
+        progress.lock().session = TlsSession::of(stream.get_ref().1);
         let mut stream = SecureStream(stream);
         match upgrade {
             Some(request) => {
-                progress.phase = Phase::Upgrade;
+                progress.begin(Phase::Upgrade);
                 let head = exchange(&mut stream, &request.bytes, Phase::Upgrade).await?;
-                progress.status = Some(head.status);
+                progress.lock().status = Some(head.status);
                 let subprotocol = upgrade::check(&request, &head)?;
-                progress.done(secured);
+                progress.done(secured, Instant::now());
                 let config = options.websocket_config();
                 let websocket =
                     WebSocketStream::from_partially_read(stream, head.rest, Role::Client, config)
@@ -163,13 +183,11 @@ impl Handshake {
                 Ok(Opened::WebSocket(Box::new(websocket), subprotocol))
             }
             None => {
-                progress.phase = Phase::Processing;
+                progress.begin(Phase::Processing);
                 let request = request::request(endpoint);
                 let head = exchange(&mut stream, &request, Phase::Processing).await?;
-                progress.status = Some(head.status);
-                progress
-                    .timings
-                    .set(Phase::Processing, head.first_byte - secured);
+                progress.lock().status = Some(head.status);
+                progress.done(secured, head.first_byte);
                 request::check(&head)?;
                 Ok(Opened::Answered)
             }

@@ -27,3 +27,4 @@ pub use sample::{Attempt, AttemptOutcome, Lookup, Sample};
 pub use stats::{AddressStats, Distribution, EndpointStats, FailureCount, Summary};
 mod probe;
 pub use probe::{ProbeEvent, ProbeOutcome, Prober, ProberBuilder, Probing, Rounds};
+mod race;

@@ -54,14 +54,14 @@ impl Attempts {
         let endpoint = &job.endpoint;
         let mut path = self.paths.of(endpoint);
         let mut progress = Progress::new();
-        let mut outcome = self.attempt(&job, &path, deadline, &mut progress).await;
+        let mut outcome = self.attempt(&job, &path, deadline, &progress).await;
         if let Err(failure) = &outcome
             && self.paths.may_try_alternates(endpoint, failure)
         {
             for alternate in endpoint.alternate_paths() {
-                let mut second = Progress::new();
+                let second = Progress::new();
                 if self
-                    .attempt(&job, alternate, deadline, &mut second)
+                    .attempt(&job, alternate, deadline, &second)
                     .await
                     .is_ok()
                 {
@@ -76,17 +76,18 @@ impl Attempts {
                 self.paths.give_up(endpoint);
             }
         }
+        let reached = progress.reached();
         Sample {
             path,
             address: job.address,
             round: job.round,
-            timings: progress.timings,
+            timings: reached.timings,
             elapsed: started.elapsed(),
             outcome,
-            status: progress.status,
-            session: progress.session,
-            kernel_rtt: progress.kernel,
-            locally_delayed: progress.locally_delayed(),
+            status: reached.status,
+            session: reached.session,
+            kernel_rtt: reached.kernel,
+            locally_delayed: reached.locally_delayed(),
             endpoint: job.endpoint,
         }
     }
@@ -96,7 +97,7 @@ impl Attempts {
         job: &Job,
         path: &str,
         deadline: Instant,
-        progress: &mut Progress,
+        progress: &Progress,
     ) -> Result<(), Failure> {
         let nothing_of_the_apps = ConnectOptions::new();
         let run = async {
@@ -109,6 +110,6 @@ impl Attempts {
             Ok(())
         };
         let ended = tokio::time::timeout_at(deadline, run).await;
-        ended.unwrap_or_else(|_| Err(Failure::new(progress.phase, FailureKind::Timeout)))
+        ended.unwrap_or_else(|_| Err(Failure::new(progress.reached().phase, FailureKind::Timeout)))
     }
 }

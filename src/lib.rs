@@ -1,30 +1,109 @@
-//! easelect
-mod catalog;
-mod error;
-mod failure;
+//! easelect gets an Easemob (环信) instant-messaging client onto the fastest endpoint that really
+//! works for it.
+//!
+//! Easemob publishes several hosts for each of its data centres and services and has developers
+//! paste one into their configuration. This crate measures them all from where the client is,
+//! ranks them by verified handshakes, opens the connection on the fastest, and says why the others
+//! are not.
+//!
+//! - [`Selector`] opens connections: it races the endpoints of one data centre and hands over the
+//!   first that is completely open.
+//! - [`Prober`] measures: name look-up, TCP, TLS and WebSocket (or HTTPS) of every address of
+//!   every host, each [`Phase`] apart, as a stream; [`rank`] orders what it brings.
+//! - [`Catalog`] holds Easemob's 44 published hosts and a user's own; a [`Residency`] says which
+//!   of them may be raced together: one data centre, or the mainland pool.
+//!
+//! # Example
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use easelect::{Region, Selector};
+//!
+//! let selector = Selector::builder(Region::CN1).build()?;
+//! let connection = selector.connect().await?;
+//! println!("{} in {:?}", connection.url(), connection.time_to_open());
+//! let websocket = connection.into_websocket(); // tokio-tungstenite's, live
+//! # drop(websocket);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is never done
+//!
+//! Endpoints of different data centres are not raced against each other; hosts that Easemob
+//! doesn't publish are not guessed; certificates are always verified; probes send no credentials,
+//! headers or queries of the app's.
+//!
+//! # Logging
+//!
+//! Events go to [`tracing`], target `easelect::connect`: `dialling` (`host`, `address`),
+//! `attempt failed` (`host`, `address`, `phase`, `kind`), `look-up failed` (`host`, `family`,
+//! `kind`), all at debug; `open` (`url`, `address`, `time_to_open_ms`, `attempts`) at info;
+//! `no endpoint could be opened` (`attempts`, `elapsed_ms`, `timed_out`) at warn. They hold hosts
+//! and addresses, never headers or queries. Nothing is printed by itself.
+//!
+//! # Features
+//!
+//! | feature | default | brings |
+//! | --- | --- | --- |
+//! | `rest` | yes | [`Selector`]'s `base_url` and `http_client`, with reqwest |
+//! | `dns` | no | exact DNS failure kinds and TTLs, with hickory |
+//! | `webpki-roots` | no | Mozilla's roots compiled in |
+//! | `report` | no | `report`: findings, verdict, table and JSON in English and Chinese |
+//! | `lab` | no | `lab`: a simulated network with real TLS and WebSocket servers |
+
+#![warn(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+// In the order in which data flows: a module uses only those above it (tests/structure.rs).
 mod phase;
+
+mod failure;
+
+mod error;
+
+mod catalog;
+
+mod resolve;
+
+mod transport;
+
+mod tls;
+
+mod handshake;
+
+mod sample;
+
+mod stats;
+
+mod rank;
+
+mod probe;
+
+mod race;
+
+mod connection;
+
+mod select;
 
 pub use catalog::{
     Catalog, CatalogFormat, Confidence, Endpoint, EndpointEntry, Locality, Reference, Region,
     RegionEntry, RegionInfo, Residency, Service, UserCatalog, Variant,
 };
+pub use connection::{ConnectError, Connection};
 pub use error::{Error, ErrorKind};
 pub use failure::{Failure, FailureKind};
-pub use phase::{Phase, Timings};
-mod resolve;
-mod transport;
-pub use resolve::{Families, Family, Pin, Resolve, Resolved, SystemResolver};
-pub use transport::{Connect, Io, KernelRtt, TcpConnect};
-mod handshake;
-mod tls;
 pub use handshake::{ConnectOptions, SecureStream};
-pub use tls::{TlsClient, TlsSession};
-mod rank;
-mod sample;
-mod stats;
-pub use rank::{Ranked, Ranking, Reason, Tier, rank};
-pub use sample::{Attempt, AttemptOutcome, Lookup, Sample};
-pub use stats::{AddressStats, Distribution, EndpointStats, FailureCount, Summary};
-mod probe;
+pub use phase::{Phase, Timings};
 pub use probe::{ProbeEvent, ProbeOutcome, Prober, ProberBuilder, Probing, Rounds};
-mod race;
+pub use rank::{Ranked, Ranking, Reason, Tier, rank};
+pub use resolve::{Families, Family, Pin, Resolve, Resolved, SystemResolver};
+pub use sample::{Attempt, AttemptOutcome, Lookup, Sample};
+pub use select::{Candidate, Selector, SelectorBuilder};
+pub use stats::{AddressStats, Distribution, EndpointStats, FailureCount, Summary};
+pub use tls::{TlsClient, TlsSession};
+pub use transport::{Connect, Io, KernelRtt, TcpConnect};

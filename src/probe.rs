@@ -1,6 +1,7 @@
 //! Probing: rounds, pacing, concurrency, deadlines; results as a [`Stream`].
 
 mod attempt;
+mod job;
 mod schedule;
 
 use std::fmt;
@@ -24,7 +25,8 @@ use crate::tls::TlsClient;
 use crate::transport::{Connect, TcpConnect};
 
 use attempt::Attempts;
-use schedule::{Next, Schedule};
+use job::Next;
+use schedule::Schedule;
 
 /// How often every address is probed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -36,6 +36,8 @@ pub(crate) struct Entrant {
     pub(crate) family: Family,
     /// Smaller starts earlier, where hosts and families leave a choice.
     pub(crate) order: usize,
+    /// Starts after all others: an address at which only a proxy or a hijacker can answer.
+    pub(crate) last_resort: bool,
 }
 
 /// What the driver is to do.
@@ -159,6 +161,17 @@ impl Race {
         }
     }
 
+    /// The order in which the candidates would start if none failed and none were replaced.
+    pub(crate) fn order(mut self) -> Vec<usize> {
+        let mut order = Vec::with_capacity(self.entrants.len());
+        while let Some(candidate) = self.choose() {
+            self.last = Some(self.entrants[candidate].0);
+            self.entrants[candidate].1 = State::Over;
+            order.push(candidate);
+        }
+        order
+    }
+
     fn in_flight(&self) -> usize {
         self.entrants
             .iter()
@@ -176,7 +189,13 @@ impl Race {
             .min_by_key(|(number, (entrant, _))| {
                 let same_host = self.last.is_some_and(|last| last.host == entrant.host);
                 let same_family = self.last.is_some_and(|last| last.family == entrant.family);
-                (same_host, same_family, entrant.order, *number)
+                (
+                    entrant.last_resort,
+                    same_host,
+                    same_family,
+                    entrant.order,
+                    *number,
+                )
             })
             .map(|(number, _)| number)
     }
@@ -213,15 +232,20 @@ mod tests {
         Duration::from_millis(n)
     }
 
+    fn entrant(host: usize, family: Family, order: usize) -> Entrant {
+        Entrant {
+            host,
+            family,
+            order,
+            last_resort: false,
+        }
+    }
+
     /// A race among candidates of (host, family); its beginning.
     fn race(entrants: &[(usize, Family)]) -> (Race, Instant) {
         let mut race = Race::new();
         for (order, &(host, family)) in entrants.iter().enumerate() {
-            race.add(Entrant {
-                host,
-                family,
-                order,
-            });
+            race.add(entrant(host, family, order));
         }
         race.no_more();
         (race, Instant::now())
@@ -289,15 +313,23 @@ mod tests {
     }
 
     #[test]
+    fn a_last_resort_waits_for_all_others() {
+        let mut race = Race::new();
+        race.add(Entrant {
+            last_resort: true,
+            ..entrant(0, V4, 0)
+        });
+        race.add(entrant(1, V4, 1));
+        race.add(entrant(1, V4, 2));
+        assert_eq!(race.order(), [1, 2, 0]);
+    }
+
+    #[test]
     fn candidates_may_come_late() {
         let mut race = Race::new();
         let t = Instant::now();
         assert_eq!(race.next(t), Action::Wait);
-        let late = Entrant {
-            host: 0,
-            family: V4,
-            order: 0,
-        };
+        let late = entrant(0, V4, 0);
         assert_eq!(race.add(late), 0);
         assert_eq!(race.next(t + ms(70)), Action::Dial(0));
         race.failed(0, t + ms(80));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::schedule::{Job, LookupJob};
+use super::job::{Job, LookupJob};
 use crate::failure::{Failure, FailureKind};
 use crate::handshake::{ConnectOptions, Handshake, Paths, Progress};
 use crate::resolve::{Families, Names};

@@ -13,10 +13,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::Rounds;
+use super::job::{Job, LookupJob, Next};
 use crate::catalog::{Confidence, Endpoint, Region, Service, Variant};
 use crate::phase::Phase;
 use crate::rank::{self, Ranking, Tier};
-use crate::resolve::{Families, Family, Trust, interleave};
+use crate::resolve::{Families, Trust, interleave};
 use crate::sample::{Lookup, Sample};
 use crate::stats::EndpointStats;
 
@@ -29,36 +30,6 @@ const MAX_ACCELERATION: usize = 2;
 /// Nothing at all answered in round one, on at least this many addresses: the network is dead,
 /// and a second round would only double the wait.
 const DEAD_NETWORK: usize = 4;
-
-/// One attempt to make.
-#[derive(Clone, Debug)]
-pub(super) struct Job {
-    pub(super) slot: usize,
-    pub(super) endpoint: Endpoint,
-    pub(super) address: SocketAddr,
-    pub(super) round: u32,
-}
-
-/// One look-up to make.
-#[derive(Clone, Debug)]
-pub(super) struct LookupJob {
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) trust: Trust,
-    pub(super) family: Family,
-    pub(super) round: u32,
-}
-
-/// What to do now.
-#[derive(Debug)]
-pub(super) enum Next {
-    /// Start this attempt.
-    Start(Job),
-    /// Nothing can start until something under way ends.
-    Wait,
-    /// Everything is done.
-    Done,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {

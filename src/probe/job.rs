@@ -1,0 +1,36 @@
+//! What the schedule hands to the driver.
+
+use std::net::SocketAddr;
+
+use crate::catalog::Endpoint;
+use crate::resolve::{Family, Trust};
+
+/// One attempt to make.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    pub(super) slot: usize,
+    pub(super) endpoint: Endpoint,
+    pub(super) address: SocketAddr,
+    pub(super) round: u32,
+}
+
+/// One look-up to make.
+#[derive(Clone, Debug)]
+pub(super) struct LookupJob {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) trust: Trust,
+    pub(super) family: Family,
+    pub(super) round: u32,
+}
+
+/// What to do now.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Start this attempt.
+    Start(Job),
+    /// Nothing can start until something under way ends.
+    Wait,
+    /// Everything is done.
+    Done,
+}

@@ -1,0 +1,408 @@
+//! The selector: plans, races, hands over the live winner, learns.
+
+mod builder;
+mod contest;
+#[cfg(feature = "rest")]
+mod rest;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use futures::future::join_all;
+
+pub use builder::SelectorBuilder;
+
+use crate::catalog::{Endpoint, Residency};
+use crate::connection::{ConnectError, Connection, Opening};
+use crate::handshake::{ConnectOptions, Handshake, Opened, Paths};
+use crate::phase::{Phase, Timings};
+use crate::race::Race;
+use crate::rank::{self, Ranking};
+use crate::resolve::{Family, Names, Trust, interleave, is_local};
+use crate::sample::{Attempt, AttemptOutcome, Sample};
+use crate::stats::EndpointStats;
+use crate::tls::TlsClient;
+use contest::Ground;
+
+/// Opens connections of one service inside one [`Residency`], on the endpoint that is fastest
+/// right now. Cheap to clone; clones share what was learned.
+///
+/// # Example
+///
+/// ```no_run
+/// use easelect::{Region, Selector};
+/// use futures::{SinkExt, StreamExt};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let selector = Selector::builder(Region::SGP1).build()?;
+/// let mut connection = selector.connect().await?;
+/// println!("{} in {:?}", connection.url(), connection.time_to_open());
+/// connection.send("hello".into()).await?;
+/// let answer = connection.next().await;
+/// # let _ = answer;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Selector(Arc<Inner>);
+
+struct Inner {
+    residency: Residency,
+    names: Names,
+    handshake: Handshake,
+    /// Shared with the app's REST client.
+    #[cfg_attr(
+        not(feature = "rest"),
+        expect(dead_code, reason = "only REST needs it")
+    )]
+    tls: TlsClient,
+    paths: Paths,
+    deadline: Duration,
+    random: Mutex<fastrand::Rng>,
+    service: Field,
+    #[cfg_attr(
+        not(feature = "rest"),
+        expect(dead_code, reason = "only REST needs it")
+    )]
+    rest: Option<Field>,
+}
+
+/// The endpoints of one service, and what is known about them.
+struct Field {
+    stats: Mutex<Vec<EndpointStats>>,
+    ranking: ArcSwapOption<Ranking>,
+}
+
+/// The endpoints of a race in the order in which to try them, with what orders their addresses.
+#[derive(Debug)]
+struct Plan {
+    endpoints: Vec<Endpoint>,
+    /// Known addresses, best first, each with whether it works.
+    known: Vec<(Endpoint, SocketAddr, bool)>,
+}
+
+impl Plan {
+    /// Smaller starts earlier: known good addresses, then unknown ones, then those that failed.
+    fn order(&self, endpoint: &Endpoint, address: SocketAddr) -> usize {
+        const UNKNOWN: usize = 1_000_000;
+        let mut known = self.known.iter().enumerate();
+        let place = known.find(|(_, (one, at, _))| one == endpoint && *at == address);
+        let host = self.endpoints.iter().position(|one| one == endpoint);
+        match place {
+            Some((place, (_, _, true))) => place,
+            Some((place, (_, _, false))) => 2 * UNKNOWN + place,
+            None => UNKNOWN + host.unwrap_or_default(),
+        }
+    }
+}
+
+/// One address of one endpoint, in the order in which to try it: for apps whose own SDK dials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Candidate {
+    /// The endpoint: its URL, host and subprotocol.
+    pub endpoint: Endpoint,
+    /// Where to dial it.
+    pub address: SocketAddr,
+    /// When to start it, after the first, unless an earlier one succeeds; a failure starts the
+    /// next at once.
+    pub delay: Duration,
+}
+
+impl Selector {
+    /// A selector of the residency's WebSocket service, with the built-in catalogue, the
+    /// platform's resolver and roots.
+    #[must_use]
+    pub fn builder(residency: impl Into<Residency>) -> SelectorBuilder {
+        SelectorBuilder::new(residency.into())
+    }
+
+    /// The data centre, or the pool, whose endpoints are raced.
+    #[must_use]
+    pub fn residency(&self) -> &Residency {
+        &self.0.residency
+    }
+
+    /// Opens a WebSocket: races the endpoints, hands over the first that is completely open, and
+    /// gives the others up. Dropping the future stops everything.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`], with every attempt, when none could be opened before the deadline.
+    pub async fn connect(&self) -> Result<Connection, ConnectError> {
+        self.connect_with(&ConnectOptions::new()).await
+    }
+
+    /// Opens a WebSocket with headers, query, subprotocols and limits of the app's own.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with(&self, options: &ConnectOptions) -> Result<Connection, ConnectError> {
+        let (opened, opening) = self.race(&self.0.service, options).await?;
+        match *opened {
+            Opened::WebSocket(websocket, _) => Ok(Connection { websocket, opening }),
+            // `build()` refuses a service without WebSocket; if it ever came, it isn't one.
+            Opened::Answered => Err(ConnectError {
+                attempts: opening.attempts,
+                elapsed: opening.time_to_open,
+                timed_out: false,
+            }),
+        }
+    }
+
+    async fn race(
+        &self,
+        field: &Field,
+        options: &ConnectOptions,
+    ) -> Result<(Box<Opened>, Opening), ConnectError> {
+        let plan = self.plan(field);
+        let ground = Ground {
+            names: &self.0.names,
+            handshake: &self.0.handshake,
+            paths: &self.0.paths,
+            plan: &plan,
+            options,
+        };
+        let ended = contest::run(ground, self.0.deadline).await;
+        match &ended {
+            Ok((_, opening)) => field.learn(&opening.attempts),
+            Err(error) => field.learn(&error.attempts),
+        }
+        ended
+    }
+
+    /// The endpoint to prefer as far as is known; `None` before the first success. A cheap,
+    /// lock-free read.
+    #[must_use]
+    pub fn best(&self) -> Option<Endpoint> {
+        let ranking = self.0.service.ranking.load();
+        Some(ranking.as_ref()?.best()?.endpoint().clone())
+    }
+
+    /// What is known about the endpoints, best first; `None` before the first attempt. A cheap,
+    /// lock-free read.
+    #[must_use]
+    pub fn ranking(&self) -> Option<Arc<Ranking>> {
+        self.0.service.ranking.load_full()
+    }
+
+    /// The addresses to try, in order, with their delays: for apps whose own SDK dials. Tell what
+    /// became of them with [`report`](Self::report).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] when no name could be resolved.
+    pub async fn candidates(&self) -> Result<Vec<Candidate>, ConnectError> {
+        let started = tokio::time::Instant::now();
+        let plan = self.plan(&self.0.service);
+        let lookups = plan
+            .endpoints
+            .iter()
+            .map(|endpoint| self.addresses(endpoint));
+        let mut race = Race::new();
+        let (mut found, mut attempts) = (Vec::new(), Vec::new());
+        for (host, answer) in join_all(lookups).await.into_iter().enumerate() {
+            let endpoint = &plan.endpoints[host];
+            match answer {
+                Ok(addresses) => {
+                    for ip in interleave(&addresses) {
+                        let address = SocketAddr::new(ip, endpoint.port());
+                        race.add(crate::race::Entrant {
+                            host,
+                            family: Family::of(ip),
+                            order: plan.order(endpoint, address),
+                            last_resort: contest::trust(endpoint) == Trust::Public && is_local(ip),
+                        });
+                        found.push((endpoint.clone(), address));
+                    }
+                }
+                Err(failure) => attempts.push(Attempt {
+                    endpoint: endpoint.clone(),
+                    address: None,
+                    started: Duration::ZERO,
+                    ended: started.elapsed(),
+                    timings: Timings::default(),
+                    outcome: AttemptOutcome::Failed(failure),
+                }),
+            }
+        }
+        if found.is_empty() {
+            return Err(ConnectError {
+                attempts,
+                elapsed: started.elapsed(),
+                timed_out: false,
+            });
+        }
+        let order = race.order();
+        let placed = order.into_iter().enumerate().map(|(n, candidate)| {
+            let (endpoint, address) = found[candidate].clone();
+            let delay = Race::planned_delay(n);
+            Candidate {
+                endpoint,
+                address,
+                delay,
+            }
+        });
+        Ok(placed.collect())
+    }
+
+    async fn addresses(
+        &self,
+        endpoint: &Endpoint,
+    ) -> Result<Vec<std::net::IpAddr>, crate::failure::Failure> {
+        let names = &self.0.names;
+        let (host, port) = (endpoint.host(), endpoint.port());
+        let families = names.families.list().iter().map(|family| {
+            names.lookup(
+                host,
+                port,
+                *family,
+                contest::trust(endpoint),
+                LOOKUP_TIMEOUT,
+            )
+        });
+        let mut found = Vec::new();
+        let mut failed = None;
+        for answer in join_all(families).await {
+            match answer {
+                Ok(addresses) => found.extend(addresses),
+                Err(failure) => failed = Some(failure),
+            }
+        }
+        match failed {
+            Some(failure) if found.is_empty() => Err(failure),
+            _ => Ok(found),
+        }
+    }
+
+    /// Tells what became of a candidate that the app dialled itself: nothing or a failure, after
+    /// `elapsed` from its start to its open WebSocket or its end.
+    pub fn report(
+        &self,
+        candidate: &Candidate,
+        outcome: Result<(), crate::failure::Failure>,
+        elapsed: Duration,
+    ) {
+        let mut timings = Timings::default();
+        if outcome.is_ok() {
+            // The app can't split its phases; the total is what counts.
+            timings.set(Phase::Upgrade, elapsed);
+        }
+        self.0.service.learn(&[Attempt {
+            endpoint: candidate.endpoint.clone(),
+            address: Some(candidate.address),
+            started: Duration::ZERO,
+            ended: elapsed,
+            timings,
+            outcome: match outcome {
+                Ok(()) => AttemptOutcome::Won,
+                Err(failure) => AttemptOutcome::Failed(failure),
+            },
+        }]);
+    }
+
+    /// Known good endpoints first; the others in random order, so that a million clients that
+    /// know nothing don't all begin with the same host.
+    fn plan(&self, field: &Field) -> Plan {
+        let stats = field.lock();
+        let mut endpoints: Vec<Endpoint> = stats.iter().map(|one| one.endpoint().clone()).collect();
+        self.random().shuffle(&mut endpoints);
+        if let Some(ranking) = field.ranking.load().as_ref() {
+            let place = |endpoint: &Endpoint| {
+                let ready = ranking
+                    .endpoints
+                    .iter()
+                    .filter(|one| one.expected_cost.is_some());
+                ready.into_iter().position(|one| one.endpoint() == endpoint)
+            };
+            endpoints.sort_by_key(|endpoint| place(endpoint).unwrap_or(usize::MAX));
+        }
+        let mut known: Vec<(Endpoint, SocketAddr, bool, Duration)> = Vec::new();
+        for one in stats.iter() {
+            for address in one.addresses() {
+                let median = address.total().summary().map(|summary| summary.p50);
+                known.push((
+                    one.endpoint().clone(),
+                    address.address(),
+                    median.is_some(),
+                    median.unwrap_or_default(),
+                ));
+            }
+        }
+        known.sort_by_key(|(.., median)| *median);
+        Plan {
+            endpoints,
+            known: known
+                .into_iter()
+                .map(|(endpoint, address, works, _)| (endpoint, address, works))
+                .collect(),
+        }
+    }
+
+    fn random(&self) -> MutexGuard<'_, fastrand::Rng> {
+        self.0.random.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Longer than glibc's first try at a silent server (5 s) would only wait for its second.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Field {
+    fn new(endpoints: Vec<Endpoint>) -> Self {
+        Field {
+            stats: Mutex::new(endpoints.into_iter().map(EndpointStats::new).collect()),
+            ranking: ArcSwapOption::empty(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<EndpointStats>> {
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Winners and failures are learned from; cancelled attempts say nothing about themselves.
+    fn learn(&self, attempts: &[Attempt]) {
+        let mut stats = self.lock();
+        for attempt in attempts {
+            let (outcome, Some(address)) = (&attempt.outcome, attempt.address) else {
+                continue;
+            };
+            let outcome = match outcome {
+                AttemptOutcome::Won => Ok(()),
+                AttemptOutcome::Failed(failure) => Err(failure.clone()),
+                AttemptOutcome::Cancelled(_) => continue,
+            };
+            let Some(one) = stats
+                .iter_mut()
+                .find(|one| *one.endpoint() == attempt.endpoint)
+            else {
+                continue;
+            };
+            one.record(&Sample {
+                endpoint: attempt.endpoint.clone(),
+                path: attempt.endpoint.path().to_owned(),
+                address,
+                round: 1,
+                timings: attempt.timings,
+                elapsed: attempt.ended.saturating_sub(attempt.started),
+                outcome,
+                status: None,
+                session: None,
+                kernel_rtt: None,
+                locally_delayed: false,
+            });
+        }
+        self.ranking.store(rank::rank(&stats).map(Arc::new));
+    }
+}
+
+impl fmt::Debug for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Selector")
+            .field("residency", &self.0.residency)
+            .finish_non_exhaustive()
+    }
+}

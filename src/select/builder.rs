@@ -1,0 +1,150 @@
+//! Configuring a [`Selector`].
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::{Field, Inner, Selector};
+use crate::catalog::{Catalog, Residency, Service};
+use crate::error::{Error, ErrorKind};
+use crate::handshake::{Handshake, Paths};
+use crate::resolve::{Families, Names, Pin, Resolve, SystemResolver};
+use crate::tls::TlsClient;
+use crate::transport::{Connect, TcpConnect};
+
+/// Configures a [`Selector`].
+pub struct SelectorBuilder {
+    residency: Residency,
+    service: Service,
+    catalog: Catalog,
+    names: Names,
+    connector: Arc<dyn Connect>,
+    tls: Option<TlsClient>,
+    deadline: Duration,
+    seed: u64,
+}
+
+impl SelectorBuilder {
+    pub(super) fn new(residency: Residency) -> Self {
+        SelectorBuilder {
+            residency,
+            service: Service::Websocket,
+            catalog: Catalog::builtin(),
+            names: Names::new(Arc::new(SystemResolver::new())),
+            connector: Arc::new(TcpConnect::new()),
+            tls: None,
+            deadline: Duration::from_secs(15),
+            seed: fastrand::u64(..),
+        }
+    }
+
+    /// The service to connect to; [`Service::Websocket`] by default.
+    #[must_use]
+    pub fn service(mut self, service: Service) -> Self {
+        self.service = service;
+        self
+    }
+
+    /// The endpoints to choose from; the built-in ones by default.
+    #[must_use]
+    pub fn catalog(mut self, catalog: Catalog) -> Self {
+        self.catalog = catalog;
+        self
+    }
+
+    /// Who looks names up; the platform by default.
+    #[must_use]
+    pub fn resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
+        self.names.resolver = resolver;
+        self
+    }
+
+    /// Who connects; TCP by default.
+    #[must_use]
+    pub fn connector(mut self, connector: Arc<dyn Connect>) -> Self {
+        self.connector = connector;
+        self
+    }
+
+    /// The TLS configuration; the platform's roots by default.
+    #[must_use]
+    pub fn tls(mut self, tls: TlsClient) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Which address families to use; both by default.
+    #[must_use]
+    pub fn families(mut self, families: Families) -> Self {
+        self.names.families = families;
+        self
+    }
+
+    /// Pins a host and port to addresses; nobody is asked for them.
+    #[must_use]
+    pub fn pin(mut self, pin: Pin) -> Self {
+        self.names.pin(pin);
+        self
+    }
+
+    /// How long one call to connect may take in all; 15 s by default.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// The seed of every random choice; random by default.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Checks the configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NoEndpoints`] when the residency has no hosts for the service: the message
+    /// says how they are to be had. [`ErrorKind::Input`] for REST, which has no WebSocket, and for
+    /// a deadline of zero or above 24 h. [`ErrorKind::Tls`] when the platform's roots can't be had.
+    pub fn build(self) -> Result<Selector, Error> {
+        if !self.service.is_websocket() {
+            return Err(Error::new(
+                ErrorKind::Input,
+                "service rest has no WebSocket to connect to: choose another service, and use \
+                 base_url() and http_client() for REST",
+            ));
+        }
+        if self.deadline.is_zero() || self.deadline > Duration::from_secs(24 * 60 * 60) {
+            let why = "deadline: expected more than 0 and at most 24 h";
+            return Err(Error::new(ErrorKind::Input, why));
+        }
+        let endpoints = self.catalog.group(&self.residency, self.service)?;
+        let rest = self.catalog.group(&self.residency, Service::Rest).ok();
+        let tls = match self.tls {
+            Some(tls) => tls,
+            None => TlsClient::platform()?,
+        };
+        Ok(Selector(Arc::new(Inner {
+            residency: self.residency,
+            names: self.names,
+            handshake: Handshake::new(self.connector, tls.clone()),
+            tls,
+            paths: Paths::default(),
+            deadline: self.deadline,
+            random: Mutex::new(fastrand::Rng::with_seed(self.seed)),
+            service: Field::new(endpoints),
+            rest: rest.map(Field::new),
+        })))
+    }
+}
+
+impl fmt::Debug for SelectorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SelectorBuilder")
+            .field("residency", &self.residency)
+            .field("service", &self.service)
+            .finish_non_exhaustive()
+    }
+}

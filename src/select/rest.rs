@@ -1,0 +1,104 @@
+//! REST: which variant to call, and a client steered to its best address.
+//!
+//! A client can't be moved between hosts (SNI and Host stay those of the URL), so the variant is
+//! chosen per request, by [`base_url`](super::Selector::base_url), and the address within the
+//! host by the client's resolver.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolving};
+
+use super::Selector;
+use crate::catalog::Endpoint;
+use crate::connection::ConnectError;
+use crate::error::{Error, ErrorKind};
+use crate::handshake::ConnectOptions;
+
+/// A dead first address must not hold a request up for the minutes that TCP would try; reqwest
+/// divides this among the addresses.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Selector {
+    /// The base URL of the REST endpoint to use now, without a slash at the end. The first call,
+    /// and the first after a failure of all that is known, races them (`GET /`, no credentials).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] when none answers, or the residency has none.
+    pub async fn base_url(&self) -> Result<String, ConnectError> {
+        let Some(field) = &self.0.rest else {
+            return Err(ConnectError {
+                attempts: Vec::new(),
+                elapsed: Duration::ZERO,
+                timed_out: false,
+            });
+        };
+        if let Some(best) = field
+            .ranking
+            .load()
+            .as_ref()
+            .and_then(|ranking| ranking.best())
+        {
+            return Ok(base(best.endpoint()));
+        }
+        let (_, opening) = self.race(field, &ConnectOptions::new()).await?;
+        Ok(base(&opening.endpoint))
+    }
+
+    /// An HTTP client for the REST endpoints: it dials the best known address of the host in the
+    /// URL first, shares this selector's TLS configuration and sessions, goes direct whatever the
+    /// environment says about proxies, and gives connecting 10 s.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Tls`] when reqwest refuses the TLS configuration.
+    pub fn http_client(&self) -> Result<reqwest::Client, Error> {
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(rustls::ClientConfig::clone(self.0.tls.config()))
+            .dns_resolver(Arc::new(Steer(self.clone())))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .no_proxy()
+            .build()
+            .map_err(|error| {
+                let why = "reqwest refused the TLS configuration";
+                Error::new(ErrorKind::Tls, why).with_source(error)
+            })
+    }
+}
+
+fn base(endpoint: &Endpoint) -> String {
+    endpoint.url_with("")
+}
+
+/// Answers reqwest's look-ups with the best address first.
+struct Steer(Selector);
+
+impl reqwest::dns::Resolve for Steer {
+    fn resolve(&self, name: Name) -> Resolving {
+        let selector = self.0.clone();
+        Box::pin(async move {
+            let host = name.as_str();
+            let field = selector.0.rest.as_ref();
+            let plan = field.map(|field| selector.plan(field));
+            let known = plan.as_ref().and_then(|plan| {
+                let mut endpoints = plan.endpoints.iter();
+                Some((plan, endpoints.find(|one| one.host() == host)?))
+            });
+            let Some((plan, endpoint)) = known else {
+                // Not one of ours (a redirection, say): only ours may be reached.
+                let why = format!("{host} is no REST endpoint of {}", selector.residency());
+                return Err(why.into());
+            };
+            let mut addresses: Vec<SocketAddr> = selector
+                .addresses(endpoint)
+                .await?
+                .into_iter()
+                .map(|ip| SocketAddr::new(ip, endpoint.port()))
+                .collect();
+            addresses.sort_by_key(|address| plan.order(endpoint, *address));
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}

@@ -1,0 +1,186 @@
+//! A real server on loopback: TCP, TLS with a CA of its own, HTTP and WebSocket, with delays and
+//! faults at each phase.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+/// How a [`Server`] behaves.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Behaviour {
+    /// Before the ServerHello.
+    pub(crate) tls_delay: Duration,
+    /// Between request and answer.
+    pub(crate) answer_delay: Duration,
+    /// What is answered instead of an upgrade, or to a GET.
+    pub(crate) answer: Option<String>,
+    /// The only path that is upgraded; every path if absent.
+    pub(crate) path: Option<&'static str>,
+    /// Speaks nothing at all after accepting.
+    pub(crate) silent: bool,
+}
+
+/// A server, as long as it lives.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) root: CertificateDer<'static>,
+    open: Arc<AtomicUsize>,
+    accepted: Arc<AtomicUsize>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    pub(crate) async fn start(behaviour: Behaviour) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (config, root) = server_config();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let open = Arc::new(AtomicUsize::new(0));
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let (opened, counted) = (Arc::clone(&open), Arc::clone(&accepted));
+        let task = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                counted.fetch_add(1, Ordering::SeqCst);
+                let (acceptor, behaviour) = (acceptor.clone(), behaviour.clone());
+                let guard = Open::new(&opened);
+                tokio::spawn(async move {
+                    let _guard = guard;
+                    // A client may go at any time; that is its right.
+                    let _ = serve(stream, acceptor, behaviour).await;
+                });
+            }
+        });
+        Server {
+            address,
+            root,
+            open,
+            accepted,
+            task,
+        }
+    }
+
+    /// Connections that the server has accepted so far.
+    pub(crate) fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Waits until no connection is open any more.
+    pub(crate) async fn idle(&self) {
+        let gone = async {
+            while self.open.load(Ordering::SeqCst) > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), gone)
+            .await
+            .expect("the client left a connection open");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Open(Arc<AtomicUsize>);
+
+impl Open {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Open(Arc::clone(count))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn server_config() -> (ServerConfig, CertificateDer<'static>) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(vec!["localhost".to_owned()])
+        .unwrap()
+        .signed_by(&key, &issuer)
+        .unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![leaf.der().clone()],
+            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+        )
+        .unwrap();
+    (config, issuer.der().clone())
+}
+
+async fn serve(
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    behaviour: Behaviour,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    stream.set_nodelay(true)?;
+    if behaviour.silent {
+        let mut stream = stream;
+        let mut sink = [0; 1024];
+        while stream.read(&mut sink).await? > 0 {}
+        return Ok(());
+    }
+    tokio::time::sleep(behaviour.tls_delay).await;
+    let mut stream = acceptor.accept(stream).await?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        if stream.read_buf(&mut head).await? == 0 {
+            return Ok(());
+        }
+    }
+    let head = String::from_utf8(head)?;
+    tokio::time::sleep(behaviour.answer_delay).await;
+    let path = head.split(' ').nth(1).unwrap_or_default();
+    let known = behaviour.path.is_none_or(|only| path.starts_with(only));
+    let key = head
+        .lines()
+        .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
+        .filter(|_| known);
+    let answer = match (&behaviour.answer, key) {
+        (Some(answer), _) => answer.clone(),
+        (None, None) => "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
+        (None, Some(key)) => format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+             Connection: keep-alive, Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
+            tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes())
+        ),
+    };
+    stream.write_all(answer.as_bytes()).await?;
+    stream.flush().await?;
+    if behaviour.answer.is_none() && key.is_some() {
+        let role = tokio_tungstenite::tungstenite::protocol::Role::Server;
+        let mut websocket =
+            tokio_tungstenite::WebSocketStream::from_raw_socket(stream, role, None).await;
+        while let Some(message) = websocket.next().await {
+            let message = message?;
+            if message.is_text() || message.is_binary() {
+                websocket.send(message).await?;
+            }
+        }
+        return Ok(());
+    }
+    stream.shutdown().await?;
+    Ok(())
+}

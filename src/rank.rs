@@ -346,7 +346,7 @@ fn median_variance(total: &Distribution) -> f64 {
 }
 
 fn median(total: &Distribution) -> Option<f64> {
-    Some(total.summary()?.p50.as_secs_f64())
+    Some(total.median()?.as_secs_f64())
 }
 
 fn reason(

@@ -39,6 +39,32 @@ pub struct Sample {
     pub locally_delayed: bool,
 }
 
+impl Sample {
+    /// A sample of one's own making, for ranking what was measured elsewhere; set further fields
+    /// as they are known.
+    #[must_use]
+    pub fn new(
+        endpoint: Endpoint,
+        address: SocketAddr,
+        timings: Timings,
+        outcome: Result<(), Failure>,
+    ) -> Self {
+        Sample {
+            path: endpoint.path().to_owned(),
+            endpoint,
+            address,
+            round: 1,
+            timings,
+            elapsed: timings.total(),
+            outcome,
+            status: None,
+            session: None,
+            kernel_rtt: None,
+            locally_delayed: false,
+        }
+    }
+}
+
 /// The result of looking one host up in one family.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

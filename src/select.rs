@@ -381,19 +381,10 @@ impl Field {
             else {
                 continue;
             };
-            one.record(&Sample {
-                endpoint: attempt.endpoint.clone(),
-                path: attempt.endpoint.path().to_owned(),
-                address,
-                round: 1,
-                timings: attempt.timings,
-                elapsed: attempt.ended.saturating_sub(attempt.started),
-                outcome,
-                status: None,
-                session: None,
-                kernel_rtt: None,
-                locally_delayed: false,
-            });
+            let mut sample =
+                Sample::new(attempt.endpoint.clone(), address, attempt.timings, outcome);
+            sample.elapsed = attempt.ended.saturating_sub(attempt.started);
+            one.record(&sample);
         }
         self.ranking.store(rank::rank(&stats).map(Arc::new));
     }

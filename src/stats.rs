@@ -69,33 +69,57 @@ impl Distribution {
         if self.count == 0 {
             return None;
         }
-        let fresh;
-        let histogram = match &self.many {
-            Some(many) => many,
-            // Three digits (0.1 %) while it is only made to be read.
-            None => {
-                fresh = self.histogram(3);
-                &fresh
-            }
-        };
-        let quantile = |q| Duration::from_micros(histogram.value_at_quantile(q));
-        // The median of an even number is the mean of the middle two.
-        let upper = (self.count / 2) as f64 / self.count as f64 + 0.5 / self.count as f64;
-        let p50 = if self.count.is_multiple_of(2) {
-            (quantile(0.5) + quantile(upper)) / 2
-        } else {
-            quantile(0.5)
-        };
         Some(Summary {
             count: self.count,
             min: Duration::from_micros(self.min),
             mean: Duration::from_nanos((self.mean * 1000.0) as u64),
             stddev: Duration::from_nanos((self.variance().sqrt() * 1000.0) as u64),
-            p50,
-            p90: (self.count >= 10).then(|| quantile(0.9)),
-            p99: (self.count >= 100).then(|| quantile(0.99)),
+            p50: self.median()?,
+            p90: self.quantile(0.9, 10),
+            p99: self.quantile(0.99, 100),
             max: Duration::from_micros(self.max),
         })
+    }
+
+    /// The median; of an even number the mean of the middle two.
+    pub(crate) fn median(&self) -> Option<Duration> {
+        let micros = match &self.many {
+            Some(many) => {
+                // One half and a little more: the sample after the middle.
+                let above = 0.5 + 0.5 / self.count as f64;
+                let middle = many.value_at_quantile(0.5);
+                let next = many.value_at_quantile(above);
+                if self.count.is_multiple_of(2) {
+                    (middle + next) / 2
+                } else {
+                    middle
+                }
+            }
+            None => {
+                let mut sorted = self.exact.clone();
+                sorted.sort_unstable();
+                let middle = sorted.len() / 2;
+                let upper = u64::from(*sorted.get(middle)?);
+                match sorted.len() % 2 {
+                    0 => (u64::from(sorted[middle - 1]) + upper) / 2,
+                    _ => upper,
+                }
+            }
+        };
+        Some(Duration::from_micros(micros))
+    }
+
+    /// The quantile, if there are at least so many samples that it says something.
+    fn quantile(&self, quantile: f64, at_least: u64) -> Option<Duration> {
+        if self.count < at_least {
+            return None;
+        }
+        let micros = match &self.many {
+            Some(many) => many.value_at_quantile(quantile),
+            // Three digits (0.1 %) while it is only made to be read.
+            None => self.histogram(3).value_at_quantile(quantile),
+        };
+        Some(Duration::from_micros(micros))
     }
 
     /// The sample variance of the logarithm, for comparing ratios; `None` below two.

@@ -163,7 +163,7 @@ async fn serve(
         (None, None) => "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
         (None, Some(key)) => format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
-             Connection: keep-alive, Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
+             Connection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
             tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes())
         ),
     };

@@ -15,3 +15,5 @@ mod resolve;
 mod transport;
 pub use resolve::{Families, Family, Pin, Resolve, Resolved, SystemResolver};
 pub use transport::{Connect, Io, KernelRtt, TcpConnect};
+#[cfg(feature = "lab")]
+pub mod lab;

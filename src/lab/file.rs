@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::ops::Range;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -56,21 +55,24 @@ impl<T> OneOrMany<T> {
     }
 }
 
+/// A value that may be out of range, with its place.
+type Field<T> = Option<Spanned<T>>;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HostEntry {
     #[serde(alias = "names")]
-    name: OneOrMany<String>,
+    name: Spanned<OneOrMany<String>>,
     #[serde(default)]
     addresses: Vec<IpAddr>,
     #[serde(default)]
     dns: Dns,
     dns_aaaa: Option<Dns>,
-    dns_delay: Option<Span>,
-    dns_delay_aaaa: Option<Span>,
+    dns_delay: Field<Span>,
+    dns_delay_aaaa: Field<Span>,
     ttl: Option<Span>,
-    ws_paths: Option<Vec<String>>,
-    rest_status: Option<u16>,
+    ws_paths: Field<Vec<String>>,
+    rest_status: Field<u16>,
 }
 
 /// A path or a step: `address`, `label` and `steps` are for paths, `at` and `until` for steps.
@@ -82,22 +84,22 @@ struct PathEntry {
     #[serde(default)]
     steps: Vec<Spanned<PathEntry>>,
     at: Option<Span>,
-    until: Option<Span>,
-    rtt: Option<Span>,
-    jitter: Option<f64>,
-    loss: Option<f64>,
-    bandwidth_kbps: Option<u32>,
-    drop_first_syns: Option<u32>,
+    until: Field<Span>,
+    rtt: Field<Span>,
+    jitter: Field<f64>,
+    loss: Field<f64>,
+    bandwidth_kbps: Field<u32>,
+    drop_first_syns: Field<u32>,
     fault: Option<Fault>,
-    accept_delay: Option<Span>,
-    tls_delay: Option<Span>,
-    http_delay: Option<Span>,
+    accept_delay: Field<Span>,
+    tls_delay: Field<Span>,
+    http_delay: Field<Span>,
     tls: Option<TlsVersion>,
-    status: Option<u16>,
-    location: Option<String>,
-    retry_after: Option<Span>,
-    rest_status: Option<u16>,
-    ws_paths: Option<Vec<String>>,
+    status: Field<u16>,
+    location: Field<String>,
+    retry_after: Field<Span>,
+    rest_status: Field<u16>,
+    ws_paths: Field<Vec<String>>,
 }
 
 /// A duration: `"40ms"`, or an integer in milliseconds.
@@ -131,46 +133,83 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
-fn duration(span: Option<Span>) -> Option<Duration> {
-    span.map(|span| span.0)
+fn value<T>(field: Field<T>) -> Option<T> {
+    field.map(Spanned::into_inner)
 }
 
-impl From<HostEntry> for Host {
-    fn from(entry: HostEntry) -> Self {
-        let names = entry.name.into_vec();
-        Host {
-            names: names.iter().map(|name| name.to_ascii_lowercase()).collect(),
-            addresses: entry.addresses,
-            dns: entry.dns,
-            dns_aaaa: entry.dns_aaaa,
-            dns_delay: duration(entry.dns_delay).unwrap_or_default(),
-            dns_delay_aaaa: duration(entry.dns_delay_aaaa),
-            ttl: duration(entry.ttl),
-            ws_paths: entry.ws_paths,
-            rest_status: entry.rest_status,
-        }
+fn duration(field: Field<Span>) -> Option<Duration> {
+    value(field).map(|span| span.0)
+}
+
+/// Where the values of one entry stand: key and first byte, and the entry's own first byte.
+struct Places(Vec<(&'static str, usize)>, usize);
+
+impl Places {
+    fn note<T>(&mut self, key: &'static str, field: &Field<T>) {
+        let at = field.as_ref().map(|field| field.span().start);
+        self.0.extend(at.map(|at| (key, at)));
+    }
+
+    /// Places a complaint that begins with a key at its value, else at the entry.
+    fn of(&self, why: String) -> Wrong {
+        let first = why.split([' ', ':']).next().unwrap_or_default();
+        let place = self.0.iter().find(|(key, _)| *key == first);
+        (place.map_or(self.1, |(_, at)| *at), why)
+    }
+}
+
+macro_rules! places {
+    ($entry:ident at $start:expr; $($key:ident)+) => {{
+        let mut places = Places(Vec::new(), $start);
+        $(places.note(stringify!($key), &$entry.$key);)+
+        places
+    }};
+}
+
+fn host(entry: HostEntry, start: usize) -> Result<Host, Wrong> {
+    let mut places = places!(entry at start; dns_delay dns_delay_aaaa ws_paths rest_status);
+    places.0.push(("host", entry.name.span().start));
+    let names = entry.name.into_inner().into_vec();
+    let host = Host {
+        names: names.iter().map(|name| name.to_ascii_lowercase()).collect(),
+        addresses: entry.addresses,
+        dns: entry.dns,
+        dns_aaaa: entry.dns_aaaa,
+        dns_delay: duration(entry.dns_delay).unwrap_or_default(),
+        dns_delay_aaaa: duration(entry.dns_delay_aaaa),
+        ttl: entry.ttl.map(|ttl| ttl.0),
+        ws_paths: value(entry.ws_paths),
+        rest_status: value(entry.rest_status),
+    };
+    match host.check() {
+        Ok(()) => Ok(host),
+        Err(why) => Err(places.of(why)),
     }
 }
 
 impl PathEntry {
-    /// The settings, and where the first of them that can be wrong stands.
+    fn places(&self, start: usize) -> Places {
+        places!(self at start; until rtt jitter loss bandwidth_kbps drop_first_syns accept_delay
+            tls_delay http_delay status location retry_after rest_status ws_paths)
+    }
+
     fn settings(&mut self) -> Settings {
         Settings {
-            rtt: duration(self.rtt),
-            jitter: self.jitter,
-            loss: self.loss,
-            bandwidth_kbps: self.bandwidth_kbps,
-            drop_first_syns: self.drop_first_syns,
+            rtt: duration(self.rtt.take()),
+            jitter: value(self.jitter.take()),
+            loss: value(self.loss.take()),
+            bandwidth_kbps: value(self.bandwidth_kbps.take()),
+            drop_first_syns: value(self.drop_first_syns.take()),
             fault: self.fault,
-            accept_delay: duration(self.accept_delay),
-            tls_delay: duration(self.tls_delay),
-            http_delay: duration(self.http_delay),
+            accept_delay: duration(self.accept_delay.take()),
+            tls_delay: duration(self.tls_delay.take()),
+            http_delay: duration(self.http_delay.take()),
             tls: self.tls,
-            status: self.status,
-            location: self.location.take(),
-            retry_after: duration(self.retry_after),
-            rest_status: self.rest_status,
-            ws_paths: self.ws_paths.take(),
+            status: value(self.status.take()),
+            location: value(self.location.take()),
+            retry_after: duration(self.retry_after.take()),
+            rest_status: value(self.rest_status.take()),
+            ws_paths: value(self.ws_paths.take()),
         }
     }
 }
@@ -212,21 +251,18 @@ fn parse(text: &str) -> Result<Scenario, Wrong> {
         scenario.check_syns().map_err(|why| (at, why))?;
     }
     for entry in file.host {
-        let span = entry.span();
-        let host = Host::from(entry.into_inner());
-        host.check().map_err(|why| located(text, &span, why))?;
+        let start = entry.span().start;
+        let host = host(entry.into_inner(), start)?;
         let known = |name: &&String| scenario.hosts.iter().any(|host| host.names.contains(name));
         if let Some(name) = host.names.iter().find(known) {
-            return Err((
-                span.start,
-                format!("host {name:?} is there twice: expected once"),
-            ));
+            let why = format!("host {name:?} is there twice: expected once");
+            return Err((start, why));
         }
         scenario.hosts.push(host);
     }
     for entry in file.path {
-        let span = entry.span();
-        let path = path(text, entry.into_inner(), &span)?;
+        let start = entry.span().start;
+        let path = path(entry.into_inner(), start)?;
         let taken = |ip: &&IpAddr| {
             scenario
                 .paths
@@ -234,19 +270,21 @@ fn parse(text: &str) -> Result<Scenario, Wrong> {
                 .any(|path| path.addresses.contains(ip))
         };
         if let Some(address) = path.addresses.iter().find(taken) {
-            return Err((
-                span.start,
-                format!("path {address} is there twice: expected once"),
-            ));
+            let why = format!("path {address} is there twice: expected once");
+            return Err((start, why));
         }
         scenario.paths.push(path);
     }
     Ok(scenario)
 }
 
-fn path(text: &str, mut entry: PathEntry, span: &Range<usize>) -> Result<Path, Wrong> {
+fn path(mut entry: PathEntry, start: usize) -> Result<Path, Wrong> {
+    let places = entry.places(start);
     if entry.at.is_some() || entry.until.is_some() {
-        return Err(located(text, span, "`at`: expected in `steps` only".into()));
+        return Err((
+            start,
+            "`at` and `until`: expected in `steps` only".to_owned(),
+        ));
     }
     let settings = entry.settings();
     let mut path = Path {
@@ -256,45 +294,26 @@ fn path(text: &str, mut entry: PathEntry, span: &Range<usize>) -> Result<Path, W
         steps: Vec::new(),
         changes: Settings::default(),
     };
-    path.check().map_err(|why| located(text, span, why))?;
+    path.check().map_err(|why| places.of(why))?;
     for step in entry.steps {
-        let span = step.span();
+        let start = step.span().start;
         let mut step = step.into_inner();
+        let places = step.places(start);
         if step.address.is_some() || step.label.is_some() || !step.steps.is_empty() {
             let why = "a step: expected neither `address`, `label` nor `steps`";
-            return Err((span.start, why.to_owned()));
+            return Err((start, why.to_owned()));
         }
-        let Some(at) = duration(step.at) else {
-            return Err((span.start, "a step: expected `at`".to_owned()));
+        let Some(at) = step.at else {
+            return Err((start, "a step: expected `at`".to_owned()));
         };
         path.steps.push(Step {
-            at,
-            until: duration(step.until),
+            at: at.0,
+            until: duration(step.until.take()),
             settings: step.settings(),
         });
-        path.check().map_err(|why| located(text, &span, why))?;
+        path.check().map_err(|why| places.of(why))?;
     }
     Ok(path)
-}
-
-/// Places a complaint that begins with a key's name at that key, else at the entry.
-fn located(text: &str, span: &Range<usize>, why: String) -> Wrong {
-    let key = why
-        .split([' ', ':'])
-        .next()
-        .unwrap_or_default()
-        .trim_matches('`');
-    let entry = text.get(span.clone()).unwrap_or_default();
-    let mut offset = 0;
-    for line in entry.split_inclusive('\n') {
-        let left = line.trim_start();
-        let rest = left.strip_prefix(key).map(str::trim_start);
-        if !key.is_empty() && rest.is_some_and(|rest| rest.starts_with('=')) {
-            return (span.start + offset + (line.len() - left.len()), why);
-        }
-        offset += line.len();
-    }
-    (span.start, why)
 }
 
 #[cfg(test)]
@@ -351,7 +370,7 @@ mod tests {
                 "refused",
                 "my.toml:13: unknown variant `refused`, expected one of",
             ),
-            ("10s", "5s", "my.toml:13: a step from 5s until 5s: expected"),
+            ("10s", "5s", "my.toml:13: until 5s: expected more"),
             (
                 "[0, 500]",
                 "[1, 500]",
@@ -366,7 +385,7 @@ mod tests {
             (
                 "A.example",
                 "a b",
-                "my.toml:4: host \"a b\": expected a DNS name",
+                "my.toml:5: host \"a b\": expected a DNS name",
             ),
             ("[[path]]", "[[path]", "my.toml:9: "),
             ("44.128.0.1\"]", "44.128.0\"]", "my.toml:6: "),

@@ -183,13 +183,12 @@ impl Path {
             return Err("a path without address: expected at least one".to_owned());
         }
         self.settings.check()?;
+        self.changes.check()?;
         for step in &self.steps {
             step.settings.check()?;
             if let Some(until) = step.until.filter(|until| *until <= step.at) {
                 let at = step.at;
-                return Err(format!(
-                    "a step from {at:?} until {until:?}: expected `until` after `at`"
-                ));
+                return Err(format!("until {until:?}: expected more than `at`, {at:?}"));
             }
         }
         Ok(())

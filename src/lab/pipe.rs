@@ -65,6 +65,8 @@ struct Way {
     floor: Instant,
     /// When the line has sent everything written so far.
     line_free: Instant,
+    /// How late the reader last woke up for something: its timer's rounding, and this machine.
+    late: Duration,
     retransmissions: u32,
     /// FIN or RST was written.
     closed: bool,
@@ -126,6 +128,7 @@ impl Way {
             heard: 0,
             floor: now,
             line_free: now,
+            late: Duration::ZERO,
             retransmissions: 0,
             closed: false,
             ended: None,
@@ -136,7 +139,14 @@ impl Way {
         }
     }
 
-    fn send(&mut self, payload: Payload, heard: u64, link: Link, carry: &mut Carry, now: Instant) {
+    fn send(
+        &mut self,
+        payload: Payload,
+        heard: u64,
+        link: Link,
+        carry: &mut Carry,
+        (now, late): (Instant, Duration),
+    ) {
         let length = match &payload {
             Payload::Bytes(bytes, _) => bytes.len(),
             Payload::End(_) => 0,
@@ -162,7 +172,7 @@ impl Way {
                     let again = now + rto;
                     Arrival::Lost { again, rto }
                 } else {
-                    Arrival::At(now + one_way)
+                    Arrival::At(now + one_way.saturating_sub(late))
                 },
                 segments: VecDeque::new(),
             });
@@ -295,8 +305,14 @@ impl Wire {
         let now = Instant::now();
         let link = self.route.link(now);
         let heard = state.ways[side.other() as usize].heard;
+        // A simulated server is not late because its timer was: real time would add a millisecond
+        // or two to every round trip.
+        let late = match side {
+            Side::Server => std::mem::take(&mut state.ways[Side::Client as usize].late),
+            Side::Client => Duration::ZERO,
+        };
         let way = &mut state.ways[side as usize];
-        way.send(payload, heard, link, &mut state.carry, now);
+        way.send(payload, heard, link, &mut state.carry, (now, late));
     }
 
     fn close(&self, side: Side, end: End) {
@@ -374,7 +390,9 @@ impl Stream {
             }
             let now = Instant::now();
             let next = way.next(&self.wire.route, carry, now);
-            if next.is_some_and(|at| at <= now) {
+            if let Some(at) = next.filter(|at| *at <= now) {
+                let waited = self.timer.as_ref().is_some_and(|t| t.deadline() == at);
+                way.late = if waited { now - at } else { Duration::ZERO };
                 return Poll::Ready(());
             }
             way.reader = Some(cx.waker().clone());

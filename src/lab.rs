@@ -9,9 +9,11 @@
 //! exact. Without jitter and loss a TCP connect, a full or resumed TLS 1.3 handshake, and a
 //! WebSocket upgrade each take exactly one round trip. Delays are whole milliseconds, as tokio's
 //! timers; what is left over is carried to the connection's next flight, so that sums stay right.
+//! In real time a round trip takes 1 or 2 ms more, which is how late tokio's timers are.
 //!
 //! Randomness comes from the scenario's seed, the address, and the number of the connection to
-//! it: what happens elsewhere changes nothing.
+//! it: what happens elsewhere changes nothing. Keys and signatures are not from the seed; they
+//! differ by a few bytes from lab to lab, which only a path with a bandwidth shows.
 //!
 //! # Example
 //!

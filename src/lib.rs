@@ -107,3 +107,5 @@ pub use select::{Candidate, Selector, SelectorBuilder};
 pub use stats::{AddressStats, Distribution, EndpointStats, FailureCount, Summary};
 pub use tls::{TlsClient, TlsSession};
 pub use transport::{Connect, Io, KernelRtt, TcpConnect};
+#[cfg(feature = "lab")]
+pub mod lab;

@@ -1,0 +1,231 @@
+//! The lab's own certificates, good and bad, made when first asked for.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::{ServerConfig, WebPkiClientVerifier};
+use rustls::{RootCertStore, version};
+
+use super::fault::{Fault, TlsVersion};
+use crate::error::{Error, ErrorKind};
+
+/// Which certificate a server shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Shown {
+    Good,
+    Expired,
+    NotYetValid,
+    WrongHost,
+    SelfSigned,
+    Untrusted,
+    /// A good one, but the client must show one too.
+    AsksForClients,
+}
+
+impl Shown {
+    pub(super) fn of(fault: Fault) -> Self {
+        match fault {
+            Fault::Expired => Shown::Expired,
+            Fault::NotYetValid => Shown::NotYetValid,
+            Fault::WrongHost => Shown::WrongHost,
+            Fault::SelfSigned => Shown::SelfSigned,
+            Fault::Untrusted => Shown::Untrusted,
+            Fault::ClientCertificateRequired => Shown::AsksForClients,
+            _ => Shown::Good,
+        }
+    }
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+const TEN_YEARS: Duration = Duration::from_secs(3652 * 86_400);
+
+/// A scenario names far fewer servers; a client that makes names up starts over.
+const MAX_CONFIGS: usize = 4096;
+
+type Key = (String, Shown, TlsVersion);
+
+pub(super) struct Certificates {
+    made: SystemTime,
+    provider: Arc<CryptoProvider>,
+    root: CertificateDer<'static>,
+    issuer: Issuer<'static, KeyPair>,
+    stranger: Issuer<'static, KeyPair>,
+    /// One key for every server: making keys would cost more than signing.
+    leaf: KeyPair,
+    configs: Mutex<BTreeMap<Key, Arc<ServerConfig>>>,
+}
+
+impl fmt::Debug for Certificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Certificates")
+    }
+}
+
+fn tls(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    let message = format!("the lab's certificates could not be made: {error}");
+    Error::new(ErrorKind::Tls, message).with_source(error)
+}
+
+impl Certificates {
+    pub(super) fn new() -> Result<Self, Error> {
+        let made = SystemTime::now();
+        let (root, issuer) = authority("easelect lab", made)?;
+        let (_, stranger) = authority("easelect lab, not to be trusted", made)?;
+        Ok(Certificates {
+            made,
+            provider: Arc::new(rustls::crypto::ring::default_provider()),
+            root,
+            issuer,
+            stranger,
+            leaf: KeyPair::generate().map_err(tls)?,
+            configs: Mutex::default(),
+        })
+    }
+
+    pub(super) fn root(&self) -> CertificateDer<'static> {
+        self.root.clone()
+    }
+
+    /// The configuration of the server called `name` (a host, or an address).
+    pub(super) fn config(
+        &self,
+        name: &str,
+        shown: Shown,
+        version: TlsVersion,
+    ) -> Result<Arc<ServerConfig>, Error> {
+        let key = (name.to_owned(), shown, version);
+        let mut configs = self.configs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = configs.get(&key) {
+            return Ok(Arc::clone(config));
+        }
+        let config = Arc::new(self.make(name, shown, version)?);
+        if configs.len() >= MAX_CONFIGS {
+            configs.clear();
+        }
+        configs.insert(key, Arc::clone(&config));
+        Ok(config)
+    }
+
+    fn make(
+        &self,
+        name: &str,
+        shown: Shown,
+        tls_version: TlsVersion,
+    ) -> Result<ServerConfig, Error> {
+        let versions: &[&rustls::SupportedProtocolVersion] = match tls_version {
+            TlsVersion::V1_2 => &[&version::TLS12],
+            TlsVersion::V1_3 => &[&version::TLS13],
+        };
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_protocol_versions(versions)
+            .map_err(tls)?;
+        let builder = if shown == Shown::AsksForClients {
+            let mut roots = RootCertStore::empty();
+            roots.add(self.root()).map_err(tls)?;
+            let provider = Arc::clone(&self.provider);
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                .build()
+                .map_err(tls)?;
+            builder.with_client_cert_verifier(verifier)
+        } else {
+            builder.with_no_client_auth()
+        };
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.leaf.serialize_der()));
+        let chain = vec![self.leaf_certificate(name, shown).map_err(tls)?];
+        let mut config = builder.with_single_cert(chain, key).map_err(tls)?;
+        // Tickets of its own: no server resumes the session of another, or of its better self.
+        config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(tls)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
+    }
+
+    fn leaf_certificate(
+        &self,
+        name: &str,
+        shown: Shown,
+    ) -> Result<CertificateDer<'static>, rcgen::Error> {
+        let name = match shown {
+            Shown::WrongHost => "other.invalid",
+            _ => name,
+        };
+        let mut params = CertificateParams::new([name.to_owned()])?;
+        let (from, to) = match shown {
+            Shown::Expired => (self.made - TEN_YEARS, self.made - 3 * DAY),
+            Shown::NotYetValid => (self.made + DAY, self.made + TEN_YEARS),
+            _ => (self.made - TEN_YEARS, self.made + TEN_YEARS),
+        };
+        valid(&mut params, from, to);
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let certificate = match shown {
+            Shown::SelfSigned => params.self_signed(&self.leaf)?,
+            Shown::Untrusted => params.signed_by(&self.leaf, &self.stranger)?,
+            _ => params.signed_by(&self.leaf, &self.issuer)?,
+        };
+        Ok(certificate.der().clone())
+    }
+}
+
+fn authority(
+    name: &str,
+    made: SystemTime,
+) -> Result<(CertificateDer<'static>, Issuer<'static, KeyPair>), Error> {
+    let mut params = CertificateParams::default();
+    valid(&mut params, made - TEN_YEARS, made + TEN_YEARS);
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let key = KeyPair::generate().map_err(tls)?;
+    let certificate = params.self_signed(&key).map_err(tls)?;
+    Ok((certificate.der().clone(), Issuer::new(params, key)))
+}
+
+/// Sets the validity, in whole seconds. The type of the dates is of a crate that only rcgen needs.
+fn valid(params: &mut CertificateParams, from: SystemTime, to: SystemTime) {
+    let since = |at: SystemTime| {
+        let since = at
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        Duration::from_secs(since.as_secs())
+    };
+    params.not_before = date_time_ymd(1970, 1, 1) + since(from);
+    params.not_after = date_time_ymd(1970, 1, 1) + since(to);
+}
+
+/// The name for the server at an address, when the ClientHello has none.
+pub(super) fn name_of(address: IpAddr) -> String {
+    address.to_canonical().to_string()
+}
+
+/// RFC 7468: base64 in lines of 64 characters.
+pub(super) fn pem(certificate: &CertificateDer<'_>) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
+    for line in certificate.chunks(48) {
+        for three in line.chunks(3) {
+            let byte = |index: usize| three.get(index).copied().map_or(0, u32::from);
+            let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+            for index in 0..4 {
+                if index <= three.len() {
+                    let digit = bits >> (18 - 6 * index) & 63;
+                    text.push(char::from(ALPHABET[digit as usize]));
+                } else {
+                    text.push('=');
+                }
+            }
+        }
+        text.push('\n');
+    }
+    text + "-----END CERTIFICATE-----\n"
+}

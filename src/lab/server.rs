@@ -1,0 +1,114 @@
+//! The server at the far end: what it does with a connection, up to TLS.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rustls::HandshakeKind;
+use rustls::server::Acceptor;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::time::sleep;
+use tokio_rustls::LazyConfigAcceptor;
+
+use super::Inner;
+use super::certificates::{Shown, name_of};
+use super::fault::Fault;
+use super::http;
+use super::log::EventKind;
+use super::path::Route;
+use super::pipe::{Side, Stream, Wire};
+
+/// One connection, as its server sees it.
+#[derive(Clone)]
+pub(super) struct Visit {
+    pub(super) lab: Arc<Inner>,
+    pub(super) route: Arc<Route>,
+    pub(super) wire: Arc<Wire>,
+    pub(super) address: SocketAddr,
+    pub(super) number: u64,
+}
+
+impl Visit {
+    pub(super) fn event(&self, kind: EventKind) {
+        self.lab.event(self.address, Some(self.number), kind);
+    }
+
+    fn reset_on_drop(&self) {
+        self.wire.reset_on_drop(Side::Server);
+    }
+}
+
+/// A fatal alert (RFC 8446 §6): handshake_failure in a record of its own.
+const HANDSHAKE_FAILURE: &[u8] = &[21, 3, 3, 0, 2, 2, 40];
+const GARBAGE: &[u8] = b"\x00\xff\x13\x37 neither TLS nor HTTP \x00\x80\r\n\r\n";
+const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\
+    Content-Length: 0\r\n\r\n";
+
+/// Serves one connection until it ends. What goes wrong with it is the client's business.
+pub(super) async fn serve(visit: Visit, stream: Stream) {
+    // An error means that the client is gone or did not speak TLS; the drop says goodbye.
+    let _ = accept(&visit, stream).await;
+}
+
+async fn accept(visit: &Visit, mut stream: Stream) -> io::Result<()> {
+    match visit.route.fault() {
+        Fault::ResetOnAccept => {
+            visit.reset_on_drop();
+            return Ok(());
+        }
+        Fault::CloseOnAccept => return Ok(()),
+        _ => {}
+    }
+    stream.readable().await;
+    let answer = match visit.route.fault() {
+        Fault::ResetOnHello => {
+            visit.reset_on_drop();
+            return Ok(());
+        }
+        Fault::CloseAfterHello => return Ok(()),
+        Fault::SilentTls => return drain(&mut stream).await,
+        Fault::GarbageTls => Some(GARBAGE),
+        Fault::PlainHttp => Some(PLAIN_HTTP),
+        Fault::TlsAlert => Some(HANDSHAKE_FAILURE),
+        _ => None,
+    };
+    if let Some(answer) = answer {
+        return stream.write_all(answer).await;
+    }
+
+    let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    if let Some(delay) = visit.route.setting(|s| s.tls_delay) {
+        sleep(delay).await;
+    }
+    let host = match hello.client_hello().server_name() {
+        Some(name) => name.to_ascii_lowercase(),
+        None => name_of(visit.address.ip()),
+    };
+    let shown = Shown::of(visit.route.fault());
+    let version = visit.route.setting(|s| s.tls).unwrap_or_default();
+    let config = visit.lab.certificates.config(&host, shown, version);
+    let config = config.map_err(io::Error::other)?;
+    let mut stream = hello.into_stream(config).await?;
+    let kind = stream.get_ref().1.handshake_kind();
+    visit.lab.handshakes.fetch_add(1, Ordering::Relaxed);
+    visit.event(EventKind::TlsDone {
+        host: host.clone(),
+        resumed: kind == Some(HandshakeKind::Resumed),
+    });
+    match visit.route.fault() {
+        Fault::CloseAfterTls => stream.shutdown().await,
+        Fault::ResetAfterTls => {
+            visit.reset_on_drop();
+            Ok(())
+        }
+        _ => http::serve(visit, stream, &host).await,
+    }
+}
+
+/// Reads until the client ends the connection, and says nothing.
+pub(super) async fn drain(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
+    let mut buf = [0; 4096];
+    while stream.read(&mut buf).await? > 0 {}
+    Ok(())
+}

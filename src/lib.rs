@@ -90,6 +90,9 @@ mod connection;
 
 mod select;
 
+#[cfg(feature = "lab")]
+pub mod lab;
+
 pub use catalog::{
     Catalog, CatalogFormat, Confidence, Endpoint, EndpointEntry, Locality, Reference, Region,
     RegionEntry, RegionInfo, Residency, Service, UserCatalog, Variant,
@@ -107,5 +110,3 @@ pub use select::{Candidate, Selector, SelectorBuilder};
 pub use stats::{AddressStats, Distribution, EndpointStats, FailureCount, Summary};
 pub use tls::{TlsClient, TlsSession};
 pub use transport::{Connect, Io, KernelRtt, TcpConnect};
-#[cfg(feature = "lab")]
-pub mod lab;

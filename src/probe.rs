@@ -2,6 +2,7 @@
 
 mod attempt;
 mod job;
+mod leaders;
 mod schedule;
 
 use std::fmt;
@@ -136,7 +137,9 @@ impl Prober {
             if !paced && room {
                 match schedule.next() {
                     Next::Start(job) => {
-                        next_start = now + PACE.mul_f64(2.0 * random.f64());
+                        if !schedule.is_serial() {
+                            next_start = now + PACE.mul_f64(2.0 * random.f64());
+                        }
                         let attempts = Arc::clone(&attempts);
                         running.spawn(async move {
                             Ended::Sample(job.slot, Box::new(attempts.probe(job).await))
@@ -176,7 +179,7 @@ impl Prober {
 }
 
 /// Starts are spread by U(0, 2 × this): bursts of SYNs collide in access-link queues.
-const PACE: Duration = Duration::from_millis(2);
+const PACE: Duration = Duration::from_millis(1);
 
 enum Ended {
     Lookup(Lookup),

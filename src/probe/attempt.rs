@@ -53,7 +53,7 @@ impl Attempts {
         let deadline = started + self.timeout;
         let endpoint = &job.endpoint;
         let mut path = self.paths.of(endpoint);
-        let mut progress = Progress::new();
+        let mut progress = job.progress.clone();
         let mut outcome = self.attempt(&job, &path, deadline, &progress).await;
         if let Err(failure) = &outcome
             && self.paths.may_try_alternates(endpoint, failure)

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::catalog::Endpoint;
+use crate::handshake::Progress;
 use crate::resolve::{Family, Trust};
 
 /// One attempt to make.
@@ -12,6 +13,8 @@ pub(super) struct Job {
     pub(super) endpoint: Endpoint,
     pub(super) address: SocketAddr,
     pub(super) round: u32,
+    /// Tells the schedule how far the attempt has come.
+    pub(super) progress: Progress,
 }
 
 /// One look-up to make.

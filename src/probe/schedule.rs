@@ -15,14 +15,12 @@ use std::time::Duration;
 use super::Rounds;
 use super::job::{Job, LookupJob, Next};
 use crate::catalog::{Confidence, Endpoint, Region, Service, Variant};
+use crate::handshake::Progress;
 use crate::phase::Phase;
-use crate::rank::{self, Ranking, Tier};
+use crate::rank::{self, Ranking};
 use crate::resolve::{Families, Trust, interleave};
 use crate::sample::{Lookup, Sample};
 use crate::stats::EndpointStats;
-
-/// The chance of a wrong first choice (by 8 % or more) at which adaptive sampling stops.
-const DOUBT: f64 = 0.02;
 
 /// An acceleration node has 1 Mbps by default; a handshake is about 5 kB, 40 ms of it.
 const MAX_ACCELERATION: usize = 2;
@@ -50,34 +48,37 @@ struct Host {
 }
 
 #[derive(Debug)]
-struct Slot {
-    endpoint: usize,
-    address: SocketAddr,
-    started: u32,
-    in_flight: bool,
-    last: Duration,
+pub(super) struct Slot {
+    pub(super) endpoint: usize,
+    pub(super) address: SocketAddr,
+    pub(super) started: u32,
+    pub(super) in_flight: bool,
+    /// How far the attempt under way, or the last one, has come.
+    pub(super) progress: Progress,
+    pub(super) last: Duration,
 }
 
 #[derive(Debug)]
-struct Group {
-    region: Region,
-    endpoints: Vec<usize>,
+pub(super) struct Group {
+    pub(super) region: Region,
+    pub(super) endpoints: Vec<usize>,
     /// The serial queue of the group's leaders, and the round that it holds.
-    queue: VecDeque<usize>,
-    round: u32,
+    pub(super) queue: VecDeque<usize>,
+    pub(super) round: u32,
 }
 
+/// What to probe next.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    rounds: Rounds,
+    pub(super) rounds: Rounds,
     in_flight_limit: usize,
     families: Families,
-    stats: Vec<EndpointStats>,
+    pub(super) stats: Vec<EndpointStats>,
     hosts: Vec<Host>,
-    slots: Vec<Slot>,
-    groups: Vec<Group>,
+    pub(super) slots: Vec<Slot>,
+    pub(super) groups: Vec<Group>,
     stage: Stage,
-    leaders: BTreeSet<usize>,
+    pub(super) leaders: BTreeSet<usize>,
     due: VecDeque<LookupJob>,
     in_flight: usize,
     done: u64,
@@ -191,6 +192,7 @@ impl Schedule {
                         address,
                         started: 0,
                         in_flight: false,
+                        progress: Progress::new(),
                         last: Duration::ZERO,
                     });
                 }
@@ -206,6 +208,11 @@ impl Schedule {
         one.in_flight = false;
         one.last = sample.elapsed;
         self.stats[one.endpoint].record(sample);
+    }
+
+    /// Whether attempts are made one at a time per region, with nothing to spread.
+    pub(super) fn is_serial(&self) -> bool {
+        self.stage == Stage::Leaders
     }
 
     /// What to do now. Call again after every start, and whenever something ended.
@@ -249,8 +256,10 @@ impl Schedule {
         let one = &mut self.slots[slot];
         one.started += 1;
         one.in_flight = true;
+        one.progress = Progress::new();
         self.in_flight += 1;
         let (endpoint, address, round) = (one.endpoint, one.address, one.started);
+        let progress = one.progress.clone();
         // The next round's look-up runs beside this round's attempts, so that it delays none.
         let host = self
             .hosts
@@ -267,10 +276,11 @@ impl Schedule {
             endpoint: self.stats[endpoint].endpoint().clone(),
             address,
             round,
+            progress,
         }
     }
 
-    fn base(&self) -> u32 {
+    pub(super) fn base(&self) -> u32 {
         match self.rounds {
             Rounds::Adaptive { min, .. } => min,
             Rounds::Exact(rounds) => rounds,
@@ -289,44 +299,45 @@ impl Schedule {
 
     fn next_concurrent(&self) -> Option<usize> {
         let first_round_left = |slot: &Slot| slot.started == 0;
-        let way_to_go = |slot: &Slot| slot.last * (self.target(slot.endpoint) - slot.started);
+        // Until something answers, a dead network is not asked twice.
+        let again = self.answered || (!self.is_dead() && self.in_flight == 0);
+        let way_to_go =
+            |slot: &Slot| self.expected(slot) * (self.target(slot.endpoint) - slot.started);
         self.slots
             .iter()
             .enumerate()
             .filter(|(_, slot)| slot.started < self.target(slot.endpoint) && self.is_free(slot))
+            .filter(|(_, slot)| again || first_round_left(slot))
             // The first of the greatest: catalogue order among equals.
             .rev()
             .max_by_key(|(_, slot)| (first_round_left(slot), way_to_go(slot)))
             .map(|(index, _)| index)
     }
 
-    fn next_serial(&mut self) -> Option<usize> {
-        for group in 0..self.groups.len() {
-            let region = &self.groups[group].region;
-            let busy = self.slots.iter().any(|slot| {
-                slot.in_flight && self.stats[slot.endpoint].endpoint().region() == region
-            });
-            if busy {
-                continue;
-            }
-            if self.groups[group].queue.is_empty() {
-                self.extend_if_in_doubt(group);
-            }
-            while let Some(slot) = self.groups[group].queue.front().copied() {
-                if !self.is_hopeless(&self.slots[slot]) {
-                    if self.is_free(&self.slots[slot]) {
-                        self.groups[group].queue.pop_front();
-                        return Some(slot);
-                    }
-                    break;
-                }
-                self.groups[group].queue.pop_front();
-            }
+    /// How long an attempt will take: as the last one at this address, or as the longest of its
+    /// region so far; where no SYN was answered yet, long, so that what is far away begins early.
+    fn expected(&self, slot: &Slot) -> Duration {
+        const UNKNOWN: Duration = Duration::from_secs(60);
+        /// Connect, TLS 1.3 and upgrade take a round trip each.
+        const ROUND_TRIPS: u32 = 3;
+        if slot.last > Duration::ZERO {
+            return slot.last;
         }
-        None
+        let region = |slot: &Slot| self.stats[slot.endpoint].endpoint().region();
+        let known = |one: &Slot| {
+            let connect = one.progress.reached().timings.get(Phase::Connect);
+            one.last.max(connect.unwrap_or_default() * ROUND_TRIPS)
+        };
+        let siblings = self.slots.iter().filter(|one| region(one) == region(slot));
+        let longest = siblings.map(known).max().unwrap_or_default();
+        if longest > Duration::ZERO {
+            longest
+        } else {
+            UNKNOWN
+        }
     }
 
-    fn is_free(&self, slot: &Slot) -> bool {
+    pub(super) fn is_free(&self, slot: &Slot) -> bool {
         let variant = |slot: &Slot| self.stats[slot.endpoint].endpoint().variant();
         let accelerated = |slot: &Slot| variant(slot) == Variant::Acceleration;
         let flying = || self.slots.iter().filter(|other| other.in_flight);
@@ -336,7 +347,7 @@ impl Schedule {
                 || flying().filter(|other| accelerated(other)).count() < MAX_ACCELERATION)
     }
 
-    fn is_hopeless(&self, slot: &Slot) -> bool {
+    pub(super) fn is_hopeless(&self, slot: &Slot) -> bool {
         let stats = self.stats[slot.endpoint].addresses();
         let known = stats.iter().find(|one| one.address() == slot.address);
         known.is_some_and(|one| one.is_hopeless())
@@ -349,90 +360,13 @@ impl Schedule {
             && self.slots.iter().all(|slot| slot.started >= 1)
     }
 
-    fn ranked(&self, group: usize) -> Option<Ranking> {
+    pub(super) fn ranked(&self, group: usize) -> Option<Ranking> {
         let stats: Vec<EndpointStats> = self.groups[group]
             .endpoints
             .iter()
             .map(|one| self.stats[*one].clone())
             .collect();
         rank::rank(&stats)
-    }
-
-    /// The two best endpoints of a group, so far.
-    fn leaders_of(&self, group: usize) -> Vec<usize> {
-        let Some(ranking) = self.ranked(group) else {
-            return Vec::new();
-        };
-        let ready = ranking
-            .endpoints
-            .iter()
-            .filter(|one| one.tier == Tier::Ready);
-        ready
-            .take(2)
-            .filter_map(|one| {
-                let mut members = self.groups[group].endpoints.iter().copied();
-                members.find(|index| self.stats[*index].endpoint() == one.endpoint())
-            })
-            .collect()
-    }
-
-    fn choose_leaders(&mut self) {
-        if self.base() < 2 {
-            return;
-        }
-        for group in 0..self.groups.len() {
-            let leaders = self.leaders_of(group);
-            self.leaders.extend(leaders);
-        }
-    }
-
-    fn queue_leaders(&mut self, group: usize) {
-        let leaders: Vec<usize> = self.groups[group]
-            .endpoints
-            .iter()
-            .copied()
-            .filter(|one| self.leaders.contains(one))
-            .collect();
-        self.groups[group].round = self.base();
-        self.queue(group, &leaders);
-    }
-
-    /// Queues one attempt at every address of `endpoints` that has not made the group's round,
-    /// the endpoints taking turns, so that whatever changes with time changes both.
-    fn queue(&mut self, group: usize, endpoints: &[usize]) {
-        let round = self.groups[group].round;
-        let mut lists: Vec<VecDeque<usize>> = endpoints
-            .iter()
-            .map(|endpoint| {
-                let slots = self.slots.iter().enumerate();
-                slots
-                    .filter(|(_, slot)| slot.endpoint == *endpoint && slot.started < round)
-                    .map(|(index, _)| index)
-                    .collect()
-            })
-            .collect();
-        while lists.iter().any(|list| !list.is_empty()) {
-            for list in &mut lists {
-                self.groups[group].queue.extend(list.pop_front());
-            }
-        }
-    }
-
-    fn extend_if_in_doubt(&mut self, group: usize) {
-        let Rounds::Adaptive { max, .. } = self.rounds else {
-            return;
-        };
-        let stats: Vec<EndpointStats> = self.groups[group]
-            .endpoints
-            .iter()
-            .map(|one| self.stats[*one].clone())
-            .collect();
-        if self.groups[group].round >= max || rank::doubt(&stats) <= DOUBT {
-            return;
-        }
-        self.groups[group].round += 1;
-        let leaders = self.leaders_of(group);
-        self.queue(group, &leaders);
     }
 
     /// Attempts that ended, and attempts planned so far.

@@ -1,0 +1,117 @@
+//! The leaders of each group: their last round, and further ones while their order is in doubt,
+//! one attempt at a time per region.
+
+use std::collections::VecDeque;
+
+use super::Rounds;
+use super::schedule::Schedule;
+use crate::rank::{self, Tier};
+use crate::stats::EndpointStats;
+
+/// The chance of a wrong first choice (by 8 % or more) at which adaptive sampling stops.
+const DOUBT: f64 = 0.02;
+
+impl Schedule {
+    pub(super) fn next_serial(&mut self) -> Option<usize> {
+        for group in 0..self.groups.len() {
+            let region = &self.groups[group].region;
+            let busy = self.slots.iter().any(|slot| {
+                slot.in_flight && self.stats[slot.endpoint].endpoint().region() == region
+            });
+            if busy {
+                continue;
+            }
+            if self.groups[group].queue.is_empty() {
+                self.extend_if_in_doubt(group);
+            }
+            while let Some(slot) = self.groups[group].queue.front().copied() {
+                if !self.is_hopeless(&self.slots[slot]) {
+                    if self.is_free(&self.slots[slot]) {
+                        self.groups[group].queue.pop_front();
+                        return Some(slot);
+                    }
+                    break;
+                }
+                self.groups[group].queue.pop_front();
+            }
+        }
+        None
+    }
+
+    /// The two best endpoints of a group, so far.
+    fn leaders_of(&self, group: usize) -> Vec<usize> {
+        let Some(ranking) = self.ranked(group) else {
+            return Vec::new();
+        };
+        let ready = ranking
+            .endpoints
+            .iter()
+            .filter(|one| one.tier == Tier::Ready);
+        ready
+            .take(2)
+            .filter_map(|one| {
+                let mut members = self.groups[group].endpoints.iter().copied();
+                members.find(|index| self.stats[*index].endpoint() == one.endpoint())
+            })
+            .collect()
+    }
+
+    pub(super) fn choose_leaders(&mut self) {
+        if self.base() < 2 {
+            return;
+        }
+        for group in 0..self.groups.len() {
+            let leaders = self.leaders_of(group);
+            self.leaders.extend(leaders);
+        }
+    }
+
+    pub(super) fn queue_leaders(&mut self, group: usize) {
+        let leaders: Vec<usize> = self.groups[group]
+            .endpoints
+            .iter()
+            .copied()
+            .filter(|one| self.leaders.contains(one))
+            .collect();
+        self.groups[group].round = self.base();
+        self.queue(group, &leaders);
+    }
+
+    /// Queues one attempt at every address of `endpoints` that has not made the group's round,
+    /// the endpoints taking turns, so that whatever changes with time changes both.
+    fn queue(&mut self, group: usize, endpoints: &[usize]) {
+        let round = self.groups[group].round;
+        let mut lists: Vec<VecDeque<usize>> = endpoints
+            .iter()
+            .map(|endpoint| {
+                let slots = self.slots.iter().enumerate();
+                slots
+                    .filter(|(_, slot)| slot.endpoint == *endpoint && slot.started < round)
+                    .map(|(index, _)| index)
+                    .collect()
+            })
+            .collect();
+        while lists.iter().any(|list| !list.is_empty()) {
+            for list in &mut lists {
+                self.groups[group].queue.extend(list.pop_front());
+            }
+        }
+    }
+
+    fn extend_if_in_doubt(&mut self, group: usize) {
+        let Rounds::Adaptive { max, .. } = self.rounds else {
+            return;
+        };
+        let stats: Vec<EndpointStats> = self.groups[group]
+            .endpoints
+            .iter()
+            .map(|one| self.stats[*one].clone())
+            .collect();
+        if self.groups[group].round >= max || rank::doubt(&stats) <= DOUBT {
+            return;
+        }
+        self.groups[group].round += 1;
+        let leaders = self.leaders_of(group);
+        self.queue(group, &leaders);
+    }
+}

@@ -507,6 +507,7 @@ async fn a_reader_that_sleeps_loses_nothing_and_delays_no_measurement() {
     let mut probing = prober(&lab)
         .endpoints(endpoints.into_iter().take(2))
         .rounds(Rounds::Exact(400))
+        .deadline(Duration::from_secs(600))
         .build()
         .unwrap()
         .run();

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::pin;
-use std::task::{Context, Poll};
+use std::task::Context;
 use std::time::Duration;
 
 use easelect::lab::{Dns, Fault, Host, Lab, Path, Scenario};
@@ -308,7 +308,7 @@ async fn pending_after(future: impl Future, polls: usize) -> bool {
     let mut future = pin!(future);
     for _ in 0..polls {
         let mut context = Context::from_waker(futures::task::noop_waker_ref());
-        if let Poll::Ready(_) = future.as_mut().poll(&mut context) {
+        if future.as_mut().poll(&mut context).is_ready() {
             return false;
         }
         tokio::time::sleep(ms(1)).await;

@@ -104,6 +104,8 @@ pub use handshake::{ConnectOptions, SecureStream};
 pub use phase::{Phase, Timings};
 pub use probe::{ProbeEvent, ProbeOutcome, Prober, ProberBuilder, Probing, Rounds};
 pub use rank::{Ranked, Ranking, Reason, Tier, rank};
+#[cfg(feature = "dns")]
+pub use resolve::DnsResolver;
 pub use resolve::{Families, Family, Pin, Resolve, Resolved, SystemResolver};
 pub use sample::{Attempt, AttemptOutcome, Lookup, Sample};
 pub use select::{Candidate, Selector, SelectorBuilder};

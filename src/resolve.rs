@@ -3,6 +3,8 @@
 //! [`Resolve`] is a seam: an embedder brings HTTPDNS or DoH, tests a script. The default asks the
 //! platform, because VPNs, split DNS and local proxies live there.
 
+#[cfg(feature = "dns")]
+mod dns;
 mod system;
 
 use std::collections::HashMap;
@@ -14,6 +16,8 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
+#[cfg(feature = "dns")]
+pub use dns::DnsResolver;
 pub use system::SystemResolver;
 
 use crate::error::{Error, ErrorKind};

@@ -6,14 +6,16 @@
 //! addresses is taken:
 //!
 //! ```text
-//! address  = (1 − π)·p50 + π·(what a failure cost + the best alternative's p50)
+//! address  = (1 − π)·p50 + π·max(p50, what a failure cost + the best alternative's p50)
 //! π        = (f + 0.08)/(s + f + 4)      s successes, f failures
 //! endpoint = mean over its addresses
 //! ```
 //!
-//! A failure costs what it was measured to cost (a refusal one round trip, silence the whole
-//! time-out); before one was seen, the delay after which RFC 8305 clients try elsewhere. An
-//! address that never succeeded costs its failure, and then what the host's others cost.
+//! A failure costs what the dearest one was measured to cost (a refusal one round trip, silence
+//! the whole time-out), but no less than the delay after which RFC 8305 clients try elsewhere.
+//! The dearest rather than the mean, and never less than a success, so that a further failure
+//! can't improve a cost. An address that never succeeded costs its failure, and then what the
+//! host's others cost.
 //!
 //! # Noise
 //!
@@ -320,13 +322,15 @@ fn endpoint_cost(stats: &EndpointStats, alternative: f64) -> Option<Cost> {
 }
 
 fn address_cost(address: &AddressStats, siblings: f64, alternative: f64) -> (f64, f64) {
-    let measured = address.mean_failure().map(|mean| mean.as_secs_f64());
+    let measured = address
+        .longest_failure()
+        .map(|longest| longest.as_secs_f64());
     let Some(median) = median(address.total()) else {
         return (measured.unwrap_or(ATTEMPT_DELAY) + siblings, 0.0);
     };
     let (successes, failures) = (address.successes() as f64, address.failed() as f64);
     let pi = failure_probability(successes, failures);
-    let failure = measured.unwrap_or(ATTEMPT_DELAY) + alternative;
+    let failure = median.max(measured.unwrap_or_default().max(ATTEMPT_DELAY) + alternative);
     (
         (1.0 - pi) * median + pi * failure,
         median_variance(address.total()),

@@ -188,8 +188,8 @@ pub struct FailureCount {
     pub failure: Failure,
     /// How many.
     pub count: u64,
-    /// How long they took together: what they cost whoever waited for them.
-    pub elapsed: Duration,
+    /// How long the longest took: what it cost whoever waited for it.
+    pub longest: Duration,
 }
 
 fn count(failures: &mut Vec<FailureCount>, failure: &Failure, elapsed: Duration) {
@@ -199,12 +199,12 @@ fn count(failures: &mut Vec<FailureCount>, failure: &Failure, elapsed: Duration)
     if let Some(one) = failures.iter_mut().find(same) {
         one.failure = failure.clone();
         one.count += 1;
-        one.elapsed += elapsed;
+        one.longest = one.longest.max(elapsed);
     } else {
         failures.push(FailureCount {
             failure: failure.clone(),
             count: 1,
-            elapsed,
+            longest: elapsed,
         });
     }
 }
@@ -282,18 +282,9 @@ impl AddressStats {
         self.attempts - self.successes
     }
 
-    /// What one failure cost on average.
-    pub(crate) fn mean_failure(&self) -> Option<Duration> {
-        let count = u32::try_from(self.failed())
-            .ok()
-            .filter(|count| *count > 0)?;
-        Some(
-            self.failures
-                .iter()
-                .map(|one| one.elapsed)
-                .sum::<Duration>()
-                / count,
-        )
+    /// What the dearest failure cost.
+    pub(crate) fn longest_failure(&self) -> Option<Duration> {
+        self.failures.iter().map(|one| one.longest).max()
     }
 
     fn record(&mut self, sample: &Sample) {
@@ -475,7 +466,7 @@ impl EndpointStats {
             match all.iter_mut().find(same) {
                 Some(other) => {
                     other.count += one.count;
-                    other.elapsed += one.elapsed;
+                    other.longest = other.longest.max(one.longest);
                 }
                 None => all.push(one.clone()),
             }

@@ -93,6 +93,9 @@ mod select;
 #[cfg(feature = "lab")]
 pub mod lab;
 
+#[cfg(feature = "report")]
+pub mod report;
+
 pub use catalog::{
     Catalog, CatalogFormat, Confidence, Endpoint, EndpointEntry, Locality, Reference, Region,
     RegionEntry, RegionInfo, Residency, Service, UserCatalog, Variant,

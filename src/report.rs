@@ -1,0 +1,351 @@
+//! What `diagnose` prints: a verdict for a person, findings, and one block per region and
+//! service, as a table or as JSON, in English and Chinese (feature `report`).
+//!
+//! Pure: no I/O and no clock. What was measured and when comes in, text comes out.
+//!
+//! # The JSON schema
+//!
+//! Version 1, written by [`json`]. Keys whose value may be unknown are always present and
+//! `null` then. Durations are floating-point milliseconds with their unit in the key; points in
+//! time are RFC 3339 in UTC; codes are stable, texts are not. Keys may be added within a version.
+//!
+//! Data centres are never compared: an app lives in one of them.
+
+mod connects;
+mod diagnosis;
+mod figures;
+mod finding;
+#[cfg(test)]
+mod fixture;
+mod json;
+mod layout;
+mod listing;
+mod local;
+mod table;
+mod texts;
+mod threshold;
+mod verdict;
+
+use std::time::{Duration, SystemTime};
+
+pub use connects::{ConnectRecord, connects_json, connects_table};
+pub use finding::Finding;
+pub use json::json;
+pub use layout::Style;
+pub use listing::{catalog_json, catalog_table};
+pub use table::table;
+pub use texts::Lang;
+pub use threshold::{Figure, Threshold};
+pub use verdict::{Fault, Verdict};
+
+use crate::catalog::{Catalog, Endpoint, Region, Residency, Service};
+use crate::probe::ProbeOutcome;
+use crate::rank::{Ranked, Ranking, rank};
+use crate::resolve::Families;
+use crate::stats::EndpointStats;
+
+/// Under which circumstances was measured.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Context {
+    /// The catalogue that the endpoints are from, for the regions' names.
+    pub catalog: Catalog,
+    /// When probing began.
+    pub started_at: SystemTime,
+    /// When it ended. Ages ("expired 3 days ago") count from here.
+    pub finished_at: SystemTime,
+    /// The machine and its settings.
+    pub environment: Environment,
+    /// What the customer has configured: marked, and compared with the first choice.
+    pub in_use: Vec<Endpoint>,
+    /// China 1 and China 2 were asked for as the mainland pool: one block for both.
+    pub pool: bool,
+    /// Limits; what is above one becomes a finding.
+    pub thresholds: Vec<Threshold>,
+    /// What the caller noticed while it prepared.
+    pub notes: Vec<Note>,
+}
+
+impl Context {
+    /// A context with nothing but the catalogue and the two moments.
+    #[must_use]
+    pub fn new(catalog: Catalog, started_at: SystemTime, finished_at: SystemTime) -> Self {
+        Context {
+            catalog,
+            started_at,
+            finished_at,
+            environment: Environment::default(),
+            in_use: Vec::new(),
+            pool: false,
+            thresholds: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// The machine that measured, and how it was told to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Environment {
+    /// The operating system; this build's by default.
+    pub os: String,
+    /// The processor architecture; this build's by default.
+    pub arch: String,
+    /// The scenario, if the network was simulated.
+    pub lab: Option<String>,
+    /// The address families asked for.
+    pub families: Families,
+    /// Names of the proxy variables that are set; never their values, which may hold passwords.
+    pub proxy_variables: Vec<String>,
+    /// Hosts that the user pinned to addresses. What they lead to is nobody's fault.
+    pub pinned: Vec<String>,
+    /// Rounds asked for; absent where the number adapts.
+    pub rounds: Option<u32>,
+    /// The time-out of one attempt.
+    pub timeout: Option<Duration>,
+    /// The deadline of everything.
+    pub deadline: Option<Duration>,
+    /// Attempts in flight at a time.
+    pub in_flight: Option<usize>,
+}
+
+impl Default for Environment {
+    fn default() -> Self {
+        Environment {
+            os: std::env::consts::OS.to_owned(),
+            arch: std::env::consts::ARCH.to_owned(),
+            lab: None,
+            families: Families::Both,
+            proxy_variables: Vec::new(),
+            pinned: Vec::new(),
+            rounds: None,
+            timeout: None,
+            deadline: None,
+            in_flight: None,
+        }
+    }
+}
+
+/// Something that the caller noticed while it prepared to probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Note {
+    /// A region doesn't have a service that was asked for.
+    NonePublished {
+        /// The region.
+        region: Region,
+        /// The service.
+        service: Service,
+    },
+    /// The list of endpoints that an app uses could not be read.
+    SourceFailed {
+        /// Where it should be.
+        url: String,
+        /// Why it could not.
+        why: String,
+    },
+}
+
+/// One endpoint of a [`Group`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Row {
+    /// The endpoint in its place.
+    pub ranked: Ranked,
+    /// Whether the customer has it configured.
+    pub in_use: bool,
+}
+
+/// The endpoints that may stand in for each other, best first.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Group {
+    /// The data centre, or the mainland pool.
+    pub residency: Residency,
+    /// The service.
+    pub service: Service,
+    /// The endpoints, best first.
+    pub endpoints: Vec<Row>,
+}
+
+impl Group {
+    /// The first, if it is ready.
+    #[must_use]
+    pub fn best(&self) -> Option<&Ranked> {
+        let first = &self.endpoints.first()?.ranked;
+        (first.tier == crate::rank::Tier::Ready).then_some(first)
+    }
+}
+
+/// Everything that a report says, before it has a form.
+#[derive(Clone, Debug)]
+pub struct Report {
+    context: Context,
+    complete: bool,
+    groups: Vec<Group>,
+    findings: Vec<Finding>,
+    verdict: Verdict,
+}
+
+impl Report {
+    /// Draws the conclusions from what was measured.
+    #[must_use]
+    pub fn new(outcome: &ProbeOutcome, context: Context) -> Self {
+        let groups: Vec<Group> = pooled(&outcome.rankings, &context)
+            .into_iter()
+            .map(|(residency, ranking)| Group {
+                residency,
+                service: ranking.service,
+                endpoints: ranking
+                    .endpoints
+                    .into_iter()
+                    .map(|ranked| Row {
+                        in_use: context
+                            .in_use
+                            .iter()
+                            .any(|one| same(one, ranked.endpoint())),
+                        ranked,
+                    })
+                    .collect(),
+            })
+            .collect();
+        let findings = diagnosis::findings(&groups, &context, outcome.complete);
+        let verdict = verdict::verdict(&groups, &findings);
+        Report {
+            complete: outcome.complete,
+            groups,
+            findings,
+            verdict,
+            context,
+        }
+    }
+
+    /// What is at fault, if anything, and who can act.
+    #[must_use]
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// What is worth telling, the gravest first.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// One group per region and service, in catalogue order.
+    #[must_use]
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// Whether everything planned was done.
+    #[must_use]
+    pub fn complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Whether there is a group, and every one has an endpoint that is ready.
+    #[must_use]
+    pub fn every_group_ready(&self) -> bool {
+        every_group_ready(&self.groups)
+    }
+
+    /// The ready endpoints that are above a threshold, with what was measured.
+    #[must_use]
+    pub fn above(&self, threshold: Threshold) -> Vec<(&Endpoint, Duration)> {
+        threshold::above(&self.groups, threshold)
+    }
+
+    /// Whether a script may go on: every group is ready, and nothing is above a threshold.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        let mut thresholds = self.context.thresholds.iter();
+        self.every_group_ready() && thresholds.all(|one| self.above(*one).is_empty())
+    }
+}
+
+fn every_group_ready(groups: &[Group]) -> bool {
+    !groups.is_empty() && groups.iter().all(|group| group.best().is_some())
+}
+
+/// Whether two endpoints are the same URL for the same purpose.
+fn same(one: &Endpoint, other: &Endpoint) -> bool {
+    (one.region(), one.service(), one.url()) == (other.region(), other.service(), other.url())
+}
+
+/// The rankings with their residency; China 1 and China 2 as one if the pool was asked for.
+fn pooled(rankings: &[Ranking], context: &Context) -> Vec<(Residency, Ranking)> {
+    let pool = Residency::mainland_pool();
+    let mut groups: Vec<(Residency, Ranking)> = Vec::new();
+    for ranking in rankings {
+        if !(context.pool && pool.contains(&ranking.region)) {
+            groups.push((Residency::from(ranking.region.clone()), ranking.clone()));
+            continue;
+        }
+        if groups
+            .iter()
+            .any(|(residency, one)| *residency == pool && one.service == ranking.service)
+        {
+            continue;
+        }
+        let mut stats: Vec<EndpointStats> = rankings
+            .iter()
+            .filter(|one| one.service == ranking.service && pool.contains(&one.region))
+            .flat_map(|one| one.endpoints.iter().map(|ranked| ranked.stats.clone()))
+            .collect();
+        // Equals keep the order of the catalogue, wherever they stood in their own region.
+        let all = context.catalog.endpoints();
+        stats.sort_by_key(|one| {
+            all.iter()
+                .position(|known| known == one.endpoint())
+                .unwrap_or(usize::MAX)
+        });
+        groups.extend(rank(&stats).map(|ranking| (pool.clone(), ranking)));
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixture::*;
+    use super::*;
+
+    #[test]
+    fn the_pool_is_ranked_as_one() {
+        let [a, b] = pair(Region::CN1, Service::Rest);
+        let [c, d] = pair(Region::CN2, Service::Rest);
+        let rankings = [
+            ranking([ok(&a, 30), ok(&b, 35)]),
+            ranking([ok(&c, 10), ok(&d, 50)]),
+        ];
+        let mut context = context();
+        let report = Report::new(&outcome(&rankings), context.clone());
+        assert_eq!(report.groups().len(), 2);
+        context.pool = true;
+        let report = Report::new(&outcome(&rankings), context);
+        assert_eq!(report.groups().len(), 1);
+        let group = &report.groups()[0];
+        assert_eq!(group.residency.to_string(), "mainland");
+        assert_eq!(group.endpoints.len(), 4);
+        assert_eq!(group.best().unwrap().endpoint(), &c);
+    }
+
+    #[test]
+    fn a_script_goes_on_only_when_every_group_has_a_first_choice() {
+        let [a, b] = pair(Region::SGP1, Service::Rest);
+        let [c, d] = pair(Region::SGP1, Service::Websocket);
+        let good = ranking([ok(&a, 30), refused(&b)]);
+        let bad = ranking([refused(&c), refused(&d)]);
+        let report = Report::new(&outcome(&[good.clone(), bad]), context());
+        assert!(!report.every_group_ready() && !report.passes());
+        let report = Report::new(&outcome(&[good.clone()]), context());
+        assert!(report.every_group_ready() && report.passes());
+        assert!(!Report::new(&outcome(&[]), context()).every_group_ready());
+
+        let mut strict = context();
+        strict.thresholds = vec!["p50=20ms".parse().unwrap()];
+        let report = Report::new(&outcome(&[good]), strict);
+        assert!(report.every_group_ready() && !report.passes());
+        assert!(codes(&report).contains(&"above_threshold"));
+    }
+}

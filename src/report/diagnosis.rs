@@ -1,0 +1,293 @@
+//! From what was measured to findings: first what explains everything that failed, then what
+//! explains some, then what is configured, then what limits the measurement.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::finding::{Finding, What};
+use super::{Context, Group, Note, Row, local, same, threshold};
+use crate::catalog::Confidence;
+use crate::failure::{Failure, FailureKind as Kind};
+use crate::phase::Phase;
+use crate::rank::{Reason, Tier};
+use crate::resolve::is_local;
+
+pub(super) fn findings(groups: &[Group], context: &Context, complete: bool) -> Vec<Finding> {
+    let rows: Vec<&Row> = groups.iter().flat_map(|group| &group.endpoints).collect();
+    let mut whats = Vec::new();
+    let everything = everything(&rows, context);
+    let explained = everything.is_some();
+    whats.extend(everything);
+    if !explained {
+        whats.extend(local::findings(&rows, context));
+    }
+    for group in groups {
+        in_use(group, &mut whats);
+    }
+    for note in &context.notes {
+        if let Note::SourceFailed { url, why } = note {
+            let (url, why) = (url.clone(), why.clone());
+            whats.push(What::SourceFailed { url, why });
+        }
+    }
+    for threshold in &context.thresholds {
+        for (endpoint, measured) in threshold::above(groups, *threshold) {
+            whats.push(What::AboveThreshold {
+                url: endpoint.url().to_owned(),
+                threshold: *threshold,
+                measured,
+            });
+        }
+    }
+    limits(&rows, context, complete, &mut whats);
+    notes(groups, &rows, context, &mut whats);
+    whats
+        .into_iter()
+        .map(|what| Finding {
+            what,
+            now: context.finished_at,
+        })
+        .collect()
+}
+
+/// The failures of an endpoint, most frequent first.
+pub(super) fn failures(row: &Row) -> Vec<Failure> {
+    let failures = row.ranked.stats.failures();
+    failures.into_iter().map(|one| one.failure).collect()
+}
+
+/// Whether TCP connected to it at all.
+fn connected(row: &Row) -> bool {
+    row.ranked.stats.successes() > 0 || failures(row).iter().any(|one| one.phase() > Phase::Connect)
+}
+
+/// Whether the host proved its identity at least once.
+pub(super) fn verified(row: &Row) -> bool {
+    row.ranked.stats.successes() > 0 || failures(row).iter().any(|one| one.phase() > Phase::Tls)
+}
+
+fn hosts<'a>(rows: impl IntoIterator<Item = &'a Row>) -> BTreeSet<&'a str> {
+    rows.into_iter()
+        .map(|row| row.ranked.endpoint().host())
+        .collect()
+}
+
+/// The one cause that explains every failure, where nothing works at all.
+fn everything(rows: &[&Row], context: &Context) -> Option<What> {
+    let measured: Vec<&Row> = rows
+        .iter()
+        .copied()
+        .filter(|row| row.ranked.reason != Reason::NotProbed)
+        .collect();
+    let works = measured.iter().any(|row| row.ranked.stats.successes() > 0);
+    if measured.is_empty() || works {
+        return None;
+    }
+    let count = hosts(measured.iter().copied()).len();
+    let all: Vec<Failure> = measured.iter().flat_map(|row| failures(row)).collect();
+    let unresolved = |row: &&Row| row.ranked.stats.addresses().is_empty();
+    if measured.iter().all(unresolved) {
+        // Impossible answers are a matter of their own: somebody answered.
+        let bogus = all.iter().all(|one| one.kind() == Kind::BogusAddress);
+        let lab = context.environment.lab.is_some();
+        return (!bogus).then_some(What::NoNameResolved { hosts: count, lab });
+    }
+    let attempts = || all.iter().filter(|one| one.phase() != Phase::Resolve);
+    let reached: Vec<&Row> = measured
+        .iter()
+        .copied()
+        .filter(|row| connected(row))
+        .collect();
+    if reached.is_empty() {
+        let kinds: BTreeSet<Kind> = attempts().map(Failure::kind).collect();
+        if kinds.iter().all(|kind| *kind == Kind::Unreachable) {
+            return Some(What::NoNetwork);
+        }
+        let local = [Kind::Unreachable, Kind::Permission];
+        if kinds.iter().all(|kind| local.contains(kind)) {
+            return Some(What::NotPermitted);
+        }
+    }
+    if let Some(clock) = clock(&measured) {
+        return Some(clock);
+    }
+    if hosts(reached.iter().copied()).len() >= 2 {
+        let impostor = |row: &&Row| failures(row).into_iter().find(is_impostor);
+        let symptoms: Vec<Failure> = reached.iter().filter_map(impostor).collect();
+        if symptoms.len() == reached.len() {
+            let hosts = hosts(reached.iter().copied()).len();
+            let other = |one: &Failure| one.kind() != Kind::CertificateUntrusted;
+            return Some(match symptoms.into_iter().find(other) {
+                Some(failure) => What::CaptivePortal { hosts, failure },
+                None => What::Interception { hosts },
+            });
+        }
+    }
+    // What is particular to a host (its certificate, its answer) is no fault of the network.
+    let silenced = |one: &&Failure| {
+        matches!(
+            one.kind(),
+            Kind::Timeout | Kind::Refused | Kind::Reset | Kind::Closed | Kind::Unreachable
+        ) && one.phase() <= Phase::Tls
+    };
+    if count >= 2 && attempts().all(|one| silenced(&one)) {
+        let failure = attempts().next()?.clone();
+        return Some(What::NothingGetsThrough {
+            failure,
+            hosts: count,
+        });
+    }
+    None
+}
+
+/// Whether what answered can't be the host, nor a host with a fault of its own.
+pub(super) fn is_impostor(failure: &Failure) -> bool {
+    matches!(
+        failure.kind(),
+        Kind::CertificateWrongHost
+            | Kind::CertificateUntrusted
+            | Kind::NotTls
+            | Kind::NotHttp
+            | Kind::Redirected
+    )
+}
+
+/// Certificates that are out of date by this machine's clock, and no good one to contradict it.
+fn clock(measured: &[&Row]) -> Option<What> {
+    if measured.iter().any(|row| verified(row)) {
+        return None;
+    }
+    let with = |kind| -> Vec<(&Row, Failure)> {
+        let found = |row: &&'_ Row| failures(row).into_iter().find(|one| one.kind() == kind);
+        measured
+            .iter()
+            .copied()
+            .filter_map(|row| Some((row, found(&row)?)))
+            .collect()
+    };
+    let early = with(Kind::CertificateNotYetValid);
+    if !early.is_empty() {
+        let hosts = hosts(early.iter().map(|(row, _)| *row)).len();
+        return Some(What::ClockWrong { hosts, slow: true });
+    }
+    let late = with(Kind::CertificateExpired);
+    // One certificate may serve many hosts and have really expired; two don't at once.
+    let certificates: BTreeSet<_> = late
+        .iter()
+        .map(|(row, failure)| match failure.not_after() {
+            Some(at) => (Some(at), ""),
+            None => (None, domain(row.ranked.endpoint().host())),
+        })
+        .collect();
+    (certificates.len() >= 2).then(|| What::ClockWrong {
+        hosts: hosts(late.iter().map(|(row, _)| *row)).len(),
+        slow: false,
+    })
+}
+
+/// The last two labels, which is what one wildcard certificate covers here.
+fn domain(host: &str) -> &str {
+    let mut dots = host.rmatch_indices('.').map(|(at, _)| at);
+    dots.nth(1).map_or(host, |at| &host[at + 1..])
+}
+
+/// What the customer has configured, compared with the first choice of its group.
+fn in_use(group: &Group, whats: &mut Vec<What>) {
+    for row in group.endpoints.iter().filter(|row| row.in_use) {
+        let url = row.ranked.endpoint().url().to_owned();
+        let best = group.best();
+        let url_of = |ranked: &crate::rank::Ranked| ranked.endpoint().url_with(ranked.stats.path());
+        let Some((first, cost)) = best.zip(row.ranked.expected_cost) else {
+            whats.push(What::CurrentFails {
+                url,
+                failure: match &row.ranked.reason {
+                    Reason::Answers(failure) | Reason::Fails(failure) => Some(failure.clone()),
+                    _ => None,
+                },
+                best: best.map(url_of),
+            });
+            continue;
+        };
+        if same(first.endpoint(), row.ranked.endpoint()) {
+            whats.push(What::CurrentFirst { url });
+            continue;
+        }
+        let best = url_of(first);
+        let by = cost.saturating_sub(first.expected_cost.unwrap_or_default());
+        whats.push(match row.ranked.reason {
+            Reason::NoClearDifference => What::CurrentEqual { url, best },
+            _ => What::CurrentSlower {
+                // Half as long again, and by something that a person would notice.
+                much: by * 2 > first.expected_cost.unwrap_or_default()
+                    && by > std::time::Duration::from_millis(50),
+                url,
+                by,
+                best,
+            },
+        });
+    }
+}
+
+/// What the measurement itself suffered from.
+fn limits(rows: &[&Row], context: &Context, complete: bool, whats: &mut Vec<What>) {
+    let sum = |figure: fn(&Row) -> u64| rows.iter().map(|row| figure(row)).sum::<u64>();
+    let unfinished = sum(|row| row.ranked.stats.unfinished());
+    if !complete || unfinished > 0 {
+        whats.push(What::Unfinished {
+            attempts: unfinished,
+        });
+    }
+    let attempts = sum(|row| row.ranked.stats.attempts());
+    let delayed = sum(|row| row.ranked.stats.locally_delayed());
+    // One in ten is what any busy desktop shows.
+    if delayed * 10 > attempts {
+        let ratio = delayed as f64 / attempts as f64;
+        whats.push(What::LocallyDelayed { ratio });
+    }
+    if context.environment.lab.is_none() {
+        let mut addresses: Vec<IpAddr> = rows
+            .iter()
+            .filter(|row| local::is_public(row, context))
+            .flat_map(|row| row.ranked.stats.addresses())
+            .filter(|one| one.successes() > 0)
+            .map(|one| one.address().ip())
+            .filter(|ip| is_local(*ip))
+            .collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        if !addresses.is_empty() {
+            whats.push(What::LocalProxy { addresses });
+        }
+    }
+}
+
+/// What must be known to read the report.
+fn notes(groups: &[Group], rows: &[&Row], context: &Context, whats: &mut Vec<What>) {
+    for note in &context.notes {
+        if let Note::NonePublished { region, service } = note {
+            whats.push(What::NonePublished {
+                region: region.clone(),
+                service: *service,
+            });
+        }
+    }
+    if context.pool {
+        whats.push(What::Pool);
+    }
+    if groups.iter().any(|group| group.service.is_mini_program()) {
+        whats.push(What::MiniProgram);
+    }
+    let urls = rows
+        .iter()
+        .filter(|row| row.ranked.endpoint().confidence() == Confidence::Inferred)
+        .filter(|row| row.ranked.tier != Tier::Ready)
+        .count();
+    if urls > 0 {
+        whats.push(What::Inferred { urls });
+    }
+    whats.push(What::NotComparable);
+}
+
+#[cfg(test)]
+#[path = "diagnosis_tests.rs"]
+mod tests;

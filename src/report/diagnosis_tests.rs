@@ -1,0 +1,267 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::super::fixture::*;
+use super::*;
+use crate::catalog::{Catalog, Endpoint, Region, Service};
+use crate::rank::Ranking;
+use crate::report::{Fault, Lang, Report};
+
+fn both(measure: impl Fn(&Endpoint) -> Measured) -> [Ranking; 2] {
+    [Service::Websocket, Service::Rest].map(|service| {
+        let [a, b] = pair(Region::SGP1, service);
+        ranking([measure(&a), measure(&b)])
+    })
+}
+
+#[track_caller]
+fn expect(report: &Report, fault: Fault, code: &str) {
+    let codes = codes(report);
+    assert_eq!(report.verdict().fault(), fault, "{codes:?}");
+    assert!(codes.contains(&code), "{code} is not in {codes:?}");
+}
+
+fn tls(kind: Kind) -> Failure {
+    failure(Phase::Tls, kind)
+}
+
+#[test]
+fn all_is_well() {
+    let report = report(&both(|one| ok(one, 20)));
+    assert_eq!(report.verdict().fault(), Fault::AllWell);
+    assert_eq!(codes(&report), ["data_centres_not_comparable"]);
+}
+
+#[test]
+fn no_name() {
+    let rankings = both(|one| Measured::of(one).lookup_failed(Kind::Temporary));
+    let offline = report(&rankings);
+    expect(&offline, Fault::Network, "no_name_resolved");
+    assert!(offline.findings()[0].hint(Lang::Zh).contains("--lab"));
+    assert!(!offline.every_group_ready());
+}
+
+#[test]
+fn no_network_or_not_permitted() {
+    let rankings = both(|one| failing(one, failure(Phase::Connect, Kind::Unreachable)));
+    expect(&report(&rankings), Fault::ThisComputer, "no_network");
+    let rankings = both(|one| failing(one, failure(Phase::Connect, Kind::Permission)));
+    expect(&report(&rankings), Fault::ThisComputer, "not_permitted");
+}
+
+#[test]
+fn a_firewall() {
+    for phase in [Phase::Connect, Phase::Tls] {
+        let rankings = both(|one| failing(one, failure(phase, Kind::Timeout)));
+        expect(&report(&rankings), Fault::Network, "nothing_gets_through");
+    }
+}
+
+#[test]
+fn a_wrong_clock() {
+    let rankings = both(|one| failing(one, tls(Kind::CertificateNotYetValid)));
+    expect(
+        &report(&rankings),
+        Fault::ThisComputer,
+        "clock_wrong_suspected",
+    );
+    let rankings = both(|one| failing(one, tls(Kind::CertificateExpired)));
+    expect(
+        &report(&rankings),
+        Fault::ThisComputer,
+        "clock_wrong_suspected",
+    );
+    // One certificate, of which all hosts show the end.
+    let yesterday = now() - Duration::from_secs(86_400);
+    let rankings =
+        both(|one| failing(one, tls(Kind::CertificateExpired).with_not_after(yesterday)));
+    expect(&report(&rankings), Fault::Easemob, "certificate_expired");
+}
+
+#[test]
+fn one_expired_certificate_is_easemobs() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let rankings = [ranking([
+        ok(&a, 20),
+        failing(&b, tls(Kind::CertificateExpired)),
+    ])];
+    let partly = report(&rankings);
+    expect(&partly, Fault::SomeEndpointsFail, "certificate_expired");
+    assert!(partly.verdict().text(Lang::Zh).contains("环信技术支持"));
+    let [c, d] = pair(Region::SGP1, Service::Websocket);
+    let down = failure(Phase::Upgrade, Kind::Rejected).with_status(503);
+    let rankings = [
+        ranking([ok(&a, 20), ok(&b, 20)]),
+        ranking([failing(&c, down.clone()), failing(&d, down)]),
+    ];
+    expect(&report(&rankings), Fault::Easemob, "endpoint_down");
+}
+
+#[test]
+fn portals_and_interception() {
+    let rankings = both(|one| failing(one, tls(Kind::CertificateWrongHost)));
+    expect(
+        &report(&rankings),
+        Fault::Network,
+        "captive_portal_suspected",
+    );
+    let rankings = both(|one| failing(one, tls(Kind::CertificateUntrusted)));
+    expect(&report(&rankings), Fault::Network, "interception_suspected");
+}
+
+#[test]
+fn hijacked_names() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let evil = ranking([ok(&a, 20), failing(&b, tls(Kind::CertificateUntrusted))]);
+    expect(
+        &report(&[evil]),
+        Fault::SomeEndpointsFail,
+        "hijack_suspected",
+    );
+    let home: SocketAddr = "127.0.0.1:443".parse().unwrap();
+    let refused = failure(Phase::Connect, Kind::Refused);
+    let local = || {
+        [ranking([
+            ok(&a, 20),
+            Measured::of(&b).bad(home, refused.clone(), 3),
+        ])]
+    };
+    expect(
+        &report(&local()),
+        Fault::SomeEndpointsFail,
+        "hijack_suspected",
+    );
+    // Whoever pins a host knows where it leads.
+    let mut pinned = context();
+    pinned.environment.pinned = vec![b.host().to_owned()];
+    let pinned = Report::new(&outcome(&local()), pinned);
+    expect(&pinned, Fault::SomeEndpointsFail, "endpoint_down");
+    let bogus = [ranking([
+        Measured::of(&a).lookup_failed(Kind::BogusAddress),
+        Measured::of(&b).lookup_failed(Kind::BogusAddress),
+    ])];
+    let bogus = report(&bogus);
+    expect(&bogus, Fault::Network, "hijack_suspected");
+    assert!(bogus.findings()[0].text(Lang::En).contains("0.0.0.0"));
+    let proxy: SocketAddr = "198.18.0.5:443".parse().unwrap();
+    let proxied = [ranking([Measured::of(&a).good(proxy, [1, 1, 1])])];
+    expect(&report(&proxied), Fault::AllWell, "local_proxy_suspected");
+}
+
+#[test]
+fn broken_ipv6() {
+    let broken = |kind| {
+        both(|one| {
+            let one = ok(one, 20);
+            let v6 = one.v6();
+            one.bad(v6, failure(Phase::Connect, kind), 2)
+        })
+    };
+    expect(
+        &report(&broken(Kind::Timeout)),
+        Fault::Network,
+        "ipv6_broken",
+    );
+    expect(
+        &report(&broken(Kind::Unreachable)),
+        Fault::AllWell,
+        "ipv6_absent",
+    );
+}
+
+#[test]
+fn a_dead_address_and_a_flaky_one() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let one = ok(&a, 20);
+    let other: SocketAddr = "47.93.8.8:443".parse().unwrap();
+    let silent = failure(Phase::Connect, Kind::Timeout);
+    let one = one.bad(other, silent.clone(), 2);
+    let two = ok(&b, 21);
+    let v4 = two.v4();
+    let report = report(&[ranking([one, two.bad(v4, silent, 1)])]);
+    expect(&report, Fault::SomeEndpointsFail, "address_down");
+    expect(&report, Fault::SomeEndpointsFail, "fails_sometimes");
+}
+
+#[test]
+fn wrong_paths() {
+    let [a, b] = pair(Region::SGP1, Service::Websocket);
+    let gone = failure(Phase::Upgrade, Kind::Rejected).with_status(404);
+    let wrong = report(&[ranking([failing(&a, gone.clone()), failing(&b, gone)])]);
+    expect(&wrong, Fault::Configuration, "path_wrong");
+    assert!(codes(&wrong).contains(&"inferred_urls"));
+    let one = Measured::of(&a);
+    let v4 = one.v4();
+    let found = report(&[ranking([
+        one.good_at("/websocket", v4, [20, 21]),
+        ok(&b, 50),
+    ])]);
+    expect(&found, Fault::AllWell, "alternate_path_works");
+}
+
+#[test]
+fn what_is_in_use_is_compared() {
+    let [a, b] = pair(Region::SGP1, Service::Websocket);
+    let with = |used: &Endpoint, rankings: &[Ranking]| {
+        let mut context = context();
+        context.in_use = vec![used.clone()];
+        Report::new(&outcome(rankings), context)
+    };
+    let rankings = [ranking([ok(&a, 20), ok(&b, 90)])];
+    expect(&with(&a, &rankings), Fault::AllWell, "current_is_first");
+    expect(&with(&b, &rankings), Fault::Configuration, "current_slower");
+    let rankings = [ranking([ok(&a, 20), ok(&b, 20)])];
+    expect(
+        &with(&b, &rankings),
+        Fault::AllWell,
+        "current_no_clear_difference",
+    );
+    let rankings = [ranking([ok(&a, 20), refused(&b)])];
+    let fails = with(&b, &rankings);
+    expect(&fails, Fault::Configuration, "current_fails");
+    assert!(fails.verdict().text(Lang::En).contains(a.url()));
+}
+
+#[test]
+fn own_endpoints_are_the_developers() {
+    let own = Endpoint::new(Region::CN_VIP, Service::Rest, "https://own.example/").unwrap();
+    let untrusted = failing(&own, tls(Kind::CertificateUntrusted));
+    expect(
+        &report(&[ranking([untrusted])]),
+        Fault::Configuration,
+        "endpoint_down",
+    );
+}
+
+#[test]
+fn limits_of_the_measurement() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let rankings = [ranking([
+        ok(&a, 20).unfinished(2),
+        Measured::of(&b).unfinished(4),
+    ])];
+    let mut cut = outcome(&rankings);
+    cut.complete = false;
+    let cut = Report::new(&cut, context());
+    expect(&cut, Fault::AllWell, "unfinished");
+    let nothing = report(&[ranking([Measured::of(&a).unfinished(3)])]);
+    expect(&nothing, Fault::NotMeasured, "unfinished");
+    let one = ok(&a, 20);
+    let v4 = one.v4();
+    expect(
+        &report(&[ranking([one.delayed(v4, 4)])]),
+        Fault::AllWell,
+        "locally_delayed",
+    );
+}
+
+#[test]
+fn every_region_that_is_built_in_can_be_reported() {
+    let catalog = Catalog::builtin();
+    let rankings: Vec<Ranking> = catalog
+        .endpoints()
+        .iter()
+        .map(|one| ranking([ok(one, 20)]))
+        .collect();
+    assert_eq!(report(&rankings).groups().len(), 44);
+}

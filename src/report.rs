@@ -338,7 +338,7 @@ mod tests {
         let bad = ranking([refused(&c), refused(&d)]);
         let report = Report::new(&outcome(&[good.clone(), bad]), context());
         assert!(!report.every_group_ready() && !report.passes());
-        let report = Report::new(&outcome(&[good.clone()]), context());
+        let report = Report::new(&outcome(std::slice::from_ref(&good)), context());
         assert!(report.every_group_ready() && report.passes());
         assert!(!Report::new(&outcome(&[]), context()).every_group_ready());
 

@@ -106,9 +106,10 @@ impl SummaryJson {
             min: ms_float(summary.min),
             mean: ms_float(summary.mean),
             stddev: ms_float(summary.stddev),
-            p50: ms_float(summary.p50),
-            p90: summary.p90.map(ms_float),
-            p99: summary.p99.map(ms_float),
+            // A histogram's bucket may reach beyond the longest; what is printed must not.
+            p50: ms_float(summary.p50.clamp(summary.min, summary.max)),
+            p90: summary.p90.map(|p90| ms_float(p90.min(summary.max))),
+            p99: summary.p99.map(|p99| ms_float(p99.min(summary.max))),
             max: ms_float(summary.max),
         })
     }

@@ -68,9 +68,9 @@ fn without_hosts(catalog: &Catalog) -> impl Iterator<Item = &RegionInfo> {
     })
 }
 
-/// The catalogue as indented JSON.
+/// The catalogue as indented JSON, with those of its endpoints that are asked for.
 #[must_use]
-pub fn catalog_json(catalog: &Catalog, lang: Lang) -> String {
+pub fn catalog_json(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang) -> String {
     let (nodes, nodes_how) = acceleration();
     let mut missing: Vec<WithoutHosts> = without_hosts(catalog)
         .map(|info| WithoutHosts {
@@ -84,8 +84,7 @@ pub fn catalog_json(catalog: &Catalog, lang: Lang) -> String {
     });
     pretty(&Document {
         schema: SCHEMA,
-        endpoints: catalog
-            .endpoints()
+        endpoints: endpoints
             .iter()
             .map(|one| EndpointJson {
                 region: one.region().as_str(),
@@ -121,9 +120,15 @@ pub fn catalog_json(catalog: &Catalog, lang: Lang) -> String {
     })
 }
 
-/// The catalogue for a person: data centres, endpoints, what has no public hosts, references.
+/// The catalogue for a person: data centres, those of its endpoints that are asked for, what has
+/// no public hosts, references.
 #[must_use]
-pub fn catalog_table(catalog: &Catalog, lang: Lang, style: Style) -> String {
+pub fn catalog_table(
+    catalog: &Catalog,
+    endpoints: &[Endpoint],
+    lang: Lang,
+    style: Style,
+) -> String {
     let word = |one| label(one).of(lang);
     let title = |one| style.paint(Ink::Bold, &word(one));
     let mut lines = vec![title(Label::Regions)];
@@ -131,7 +136,7 @@ pub fn catalog_table(catalog: &Catalog, lang: Lang, style: Style) -> String {
         lines.extend(region_lines(info, lang, style));
     }
     lines.extend([String::new(), title(Label::Endpoints)]);
-    let (head, body) = grid(endpoint_columns(catalog, lang), style.width);
+    let (head, body) = grid(endpoint_columns(catalog, endpoints, lang), style.width);
     lines.extend(head.iter().map(|line| style.paint(Ink::Dim, line)));
     lines.extend(body);
     lines.extend([String::new(), title(Label::WithoutHosts)]);
@@ -193,9 +198,9 @@ fn region_lines(info: &RegionInfo, lang: Lang, style: Style) -> Vec<String> {
     lines
 }
 
-fn endpoint_columns(catalog: &Catalog, lang: Lang) -> Vec<Column> {
+fn endpoint_columns(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang) -> Vec<Column> {
     let cells = |cell: &dyn Fn(&Endpoint) -> String| -> Vec<String> {
-        catalog.endpoints().iter().map(cell).collect()
+        endpoints.iter().map(cell).collect()
     };
     let word = |one| label(one).of(lang);
     let service = |one: &Endpoint| {
@@ -260,7 +265,7 @@ mod tests {
     fn the_list_has_everything() {
         let catalog = Catalog::builtin();
         for lang in [Lang::En, Lang::Zh] {
-            let listed = catalog_table(&catalog, lang, Style::plain());
+            let listed = catalog_table(&catalog, catalog.endpoints(), lang, Style::plain());
             for one in catalog.endpoints() {
                 assert!(listed.contains(one.url()), "{one}");
             }
@@ -276,14 +281,14 @@ mod tests {
             ] {
                 assert!(listed.contains(wanted), "{wanted} in {listed}");
             }
-            let narrow = catalog_table(&catalog, lang, Style::plain().with_width(60));
+            let narrow = catalog_table(&catalog, catalog.endpoints(), lang, Style::plain().with_width(60));
             assert!(narrow.contains("wss://im-api-v2.easemob.com/ws/websocket"));
         }
     }
 
     #[test]
     fn the_schema_is_held() {
-        let json = catalog_json(&Catalog::builtin(), Lang::Zh);
+        let json = catalog_json(&Catalog::builtin(), Catalog::builtin().endpoints(), Lang::Zh);
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value["schema"], 1);
         assert_eq!(value["endpoints"].as_array().unwrap().len(), 44);

@@ -8,6 +8,7 @@
 mod catalog;
 mod failure;
 mod finding;
+mod hint;
 mod label;
 mod verdict;
 
@@ -17,7 +18,8 @@ use std::str::FromStr;
 
 pub(crate) use catalog::{acceleration, how_to_get, listing_notes, locality};
 pub(crate) use failure::{failure_hint, failure_text};
-pub(crate) use finding::{finding_hint, finding_text};
+pub(crate) use finding::finding_text;
+pub(crate) use hint::finding_hint;
 pub(crate) use label::{Label, label, phase, reason_text, region_name, service_name, tier};
 pub(crate) use verdict::verdict_text;
 

@@ -1,0 +1,143 @@
+//! Files that are read: catalogue, certificates, scenario. Bounded, and wrong ones are named.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use easelect::{Catalog, CatalogFormat};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use crate::words::{Say, Usage, say};
+
+/// Larger files are none of those that are read here.
+const MAX_FILE: u64 = 2 * 1024 * 1024;
+
+fn name_of(path: &Path) -> String {
+    path.display().to_string().escape_debug().to_string()
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, Usage> {
+    let name = name_of(path);
+    let read = || -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(|error| {
+        say(
+            format!("{name} can't be read: {error}"),
+            format!("无法读取 {name}：{error}"),
+        )
+    })?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(say(
+            format!("{name} is larger than 2 MiB"),
+            format!("{name} 超过 2 MiB"),
+        )
+        .into());
+    }
+    Ok(bytes)
+}
+
+fn text(path: &Path) -> Result<String, Usage> {
+    String::from_utf8(bytes(path)?).map_err(|error| {
+        let name = name_of(path);
+        let at = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes()[..at].iter().filter(|b| **b == b'\n').count();
+        let why: Say = say(
+            format!("{name}:{line}: not UTF-8 at byte {at}"),
+            format!("{name}:{line}: 第 {at} 字节不是 UTF-8"),
+        );
+        why.into()
+    })
+}
+
+/// The built-in catalogue with the user's own.
+pub(crate) fn catalog(path: Option<&Path>) -> Result<Catalog, Usage> {
+    let Some(path) = path else {
+        return Ok(Catalog::builtin());
+    };
+    let Some(format) = CatalogFormat::of(path) else {
+        let name = name_of(path);
+        return Err(say(
+            format!("{name}: expected a file name that ends with .toml or .json"),
+            format!("{name}：文件名应以 .toml 或 .json 结尾"),
+        )
+        .into());
+    };
+    Ok(Catalog::builtin().with_file(&text(path)?, format, &name_of(path))?)
+}
+
+/// The certificates in a PEM file.
+pub(crate) fn certificates(path: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Usage> {
+    let Some(path) = path else {
+        return Ok(Vec::new());
+    };
+    let name = name_of(path);
+    let pem = bytes(path)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let certificates = certificates.map_err(|error| {
+        say(
+            format!("{name} is not PEM: {error}"),
+            format!("{name} 不是有效的 PEM：{error}"),
+        )
+    })?;
+    if certificates.is_empty() {
+        return Err(say(
+            format!("{name} has no certificate: expected -----BEGIN CERTIFICATE-----"),
+            format!("{name} 中没有证书：应含 -----BEGIN CERTIFICATE-----"),
+        )
+        .into());
+    }
+    Ok(certificates)
+}
+
+/// The text of a scenario file.
+pub(crate) fn scenario(path: &Path) -> Result<(String, String), Usage> {
+    Ok((text(path)?, name_of(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use easelect::report::Lang;
+
+    struct Scratch(std::path::PathBuf);
+
+    impl Scratch {
+        fn new(name: &str, content: &[u8]) -> Self {
+            let name = format!("easelect-diagnose-{}-{name}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            std::fs::write(&path, content).unwrap();
+            Scratch(path)
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
+    fn why<T>(result: Result<T, Usage>) -> String {
+        let Err(Usage(why)) = result else {
+            panic!("is taken");
+        };
+        why.of(Lang::En).to_owned()
+    }
+
+    #[test]
+    fn wrong_files_are_named() {
+        let bad = Scratch::new("bad.toml", b"a = 1\nb = \xff");
+        assert!(why(catalog(Some(&bad.0))).ends_with("bad.toml:2: not UTF-8 at byte 10"));
+        let big = Scratch::new("big.toml", &vec![b' '; 3 << 20]);
+        assert!(why(catalog(Some(&big.0))).contains("2 MiB"));
+        assert!(why(catalog(Some(Path::new("x.yaml")))).contains(".toml or .json"));
+        assert!(why(catalog(Some(Path::new("missing.toml")))).contains("can't be read"));
+        let empty = Scratch::new("empty.pem", b"nothing");
+        assert!(why(certificates(Some(&empty.0))).contains("no certificate"));
+        let broken = Scratch::new("broken.pem", b"-----BEGIN CERTIFICATE-----\n!!\n");
+        assert!(why(certificates(Some(&broken.0))).contains("not PEM"));
+    }
+}

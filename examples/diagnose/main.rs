@@ -1,0 +1,148 @@
+//! Which Easemob (环信) endpoint is fastest from here, and why the others are not.
+//!
+//! `cargo run --example diagnose -- --help` tells everything; `--lab` works offline.
+
+mod args;
+mod current;
+mod input;
+mod output;
+mod plan;
+mod run;
+mod words;
+
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use easelect::report::{self, Context, Environment, Report};
+use easelect::{Residency, Service};
+
+use args::{Command, Format, Options};
+use output::{Output, complain};
+use plan::Plan;
+use run::Network;
+use words::{Usage, help};
+
+fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args_os().skip(1).collect();
+    let lang = args::lang(&args, sys_locale::get_locale().as_deref());
+    match args::parse(args, lang).and_then(|options| obey(&options)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(Usage(why)) => {
+            complain(why.of(lang));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether all is well; that is the exit status.
+fn obey(options: &Options) -> Result<bool, Usage> {
+    match options.command {
+        Command::Help => {
+            Output::open(None)?.write(help().of(options.lang))?;
+            Ok(true)
+        }
+        Command::Version => {
+            let version = concat!("diagnose (easelect) ", env!("CARGO_PKG_VERSION"), "\n");
+            Output::open(None)?.write(version)?;
+            Ok(true)
+        }
+        Command::List => list(options),
+        Command::Probe => probe(options),
+        Command::Connect(count) => connect(options, count),
+    }
+}
+
+fn list(options: &Options) -> Result<bool, Usage> {
+    let catalog = input::catalog(options.catalog.as_deref())?;
+    let plan = Plan::new(&catalog, &options.regions, options.services.as_deref())?;
+    let output = Output::open(options.output.as_deref())?;
+    let text = match options.format {
+        Format::Json => report::catalog_json(&catalog, &plan.endpoints, options.lang),
+        Format::Table => {
+            report::catalog_table(&catalog, &plan.endpoints, options.lang, output.style())
+        }
+    };
+    output.write(&text)?;
+    Ok(true)
+}
+
+fn probe(options: &Options) -> Result<bool, Usage> {
+    let catalog = input::catalog(options.catalog.as_deref())?;
+    let mut plan = Plan::new(&catalog, &options.regions, options.services.as_deref())?;
+    let output = Output::open(options.output.as_deref())?;
+    let network = Network::new(options)?;
+    let started_at = SystemTime::now();
+    let (outcome, finished) = on_runtime(async {
+        current::add_all(&mut plan, &catalog, options, &network.tls).await?;
+        run::probe(&network, plan.endpoints.clone(), options).await
+    })?;
+    let mut context = Context::new(catalog, started_at, SystemTime::now());
+    context.environment = environment(options, &network);
+    context.in_use = plan.in_use;
+    context.notes = plan.notes;
+    context.pool = plan.pool;
+    context.thresholds = options.thresholds.clone();
+    let report = Report::new(&outcome, context);
+    let text = match options.format {
+        Format::Json => report::json(&report, options.lang),
+        Format::Table => report::table(&report, options.lang, output.style()),
+    };
+    output.write(&text)?;
+    Ok(finished && report.passes())
+}
+
+fn connect(options: &Options, count: u32) -> Result<bool, Usage> {
+    let catalog = input::catalog(options.catalog.as_deref())?;
+    let (residency, service): (Residency, Service) =
+        plan::for_connect(&catalog, &options.regions, options.services.as_deref())?;
+    let output = Output::open(options.output.as_deref())?;
+    let network = Network::new(options)?;
+    let records = on_runtime(run::connect(
+        &network, &catalog, residency, service, count, options,
+    ))?;
+    let now = SystemTime::now();
+    let text = match options.format {
+        Format::Json => report::connects_json(&records, options.lang, now),
+        Format::Table => report::connects_table(&records, options.lang, output.style(), now),
+    };
+    output.write(&text)?;
+    Ok(records.iter().all(|one| one.ok))
+}
+
+/// Runs on a runtime of its own that nothing can keep from ending.
+fn on_runtime<T>(work: impl Future<Output = Result<T, Usage>>) -> Result<T, Usage> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Usage(words::plain(error)))?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_background();
+    result
+}
+
+/// The machine and the settings, for whoever reads the report elsewhere.
+fn environment(options: &Options, network: &Network) -> Environment {
+    const PROXIES: [&str; 6] = [
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+    ];
+    let mut environment = Environment::default();
+    environment.lab = network.lab.clone();
+    environment.families = options.families;
+    environment.rounds = options.rounds;
+    environment.timeout = Some(options.timeout);
+    environment.deadline = Some(options.deadline);
+    environment.in_flight = Some(options.in_flight);
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let proxies = PROXIES.into_iter().filter(is_set);
+    environment.proxy_variables = proxies.map(str::to_owned).collect();
+    let pins = options.resolve.iter().filter_map(|pin| current::pinned(pin));
+    environment.pinned = pins.map(|(host, _)| host).collect();
+    environment
+}

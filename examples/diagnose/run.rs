@@ -1,0 +1,232 @@
+//! Every call into the prober, the selector and the lab.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
+
+use easelect::report::ConnectRecord;
+use easelect::{
+    Catalog, Connect, Endpoint, EndpointStats, Lookup, Pin, ProbeEvent, ProbeOutcome, Prober,
+    Ranking, Residency, Resolve, Rounds, Sample, Selector, Service, SystemResolver, TcpConnect,
+    TlsClient, rank,
+};
+use futures::StreamExt;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::args::Options;
+use crate::input;
+use crate::words::{Usage, say, shown};
+
+/// What stands below the handshakes: the real network, or a simulated one.
+pub(crate) struct Network {
+    resolver: Arc<dyn Resolve>,
+    connector: Arc<dyn Connect>,
+    pub(crate) tls: TlsClient,
+    /// The scenario, if it is simulated.
+    pub(crate) lab: Option<String>,
+}
+
+impl Network {
+    pub(crate) fn new(options: &Options) -> Result<Self, Usage> {
+        let extra = input::certificates(options.cacert.as_deref())?;
+        if let Some(scenario) = &options.lab {
+            return simulated(scenario, extra);
+        }
+        Ok(Network {
+            resolver: Arc::new(SystemResolver::new()),
+            connector: Arc::new(TcpConnect::new()),
+            tls: TlsClient::platform_and(extra)?,
+            lab: None,
+        })
+    }
+}
+
+/// A lab of a built-in scenario, or of one in a file.
+fn simulated(
+    name: &str,
+    extra: Vec<rustls::pki_types::CertificateDer<'static>>,
+) -> Result<Network, Usage> {
+    use easelect::lab::{Lab, Scenario};
+
+    let scenario = match Scenario::built_in(name) {
+        Some(scenario) => scenario,
+        None if Path::new(name).is_file() => {
+            let (text, name) = input::scenario(Path::new(name))?;
+            Scenario::from_toml(&text, &name)?
+        }
+        None => {
+            let (name, known) = (shown(name), Scenario::BUILT_IN.join(", "));
+            return Err(say(
+                format!("--lab {name}: neither a file nor a built-in scenario ({known})"),
+                format!("--lab {name}：既不是文件，也不是内置场景（{known}）"),
+            )
+            .into());
+        }
+    };
+    let lab = Lab::new(scenario)?;
+    Ok(Network {
+        resolver: lab.resolver(),
+        connector: lab.connector(),
+        tls: TlsClient::with_roots(std::iter::once(lab.root()).chain(extra))?,
+        lab: Some(name.to_owned()),
+    })
+}
+
+fn pins(options: &Options) -> Result<Vec<Pin>, Usage> {
+    let pins: Result<Vec<Pin>, easelect::Error> =
+        options.resolve.iter().map(|pin| pin.parse()).collect();
+    Ok(pins?)
+}
+
+/// Probes everything, or until Ctrl-C; the outcome, and whether it was let finish.
+pub(crate) async fn probe(
+    network: &Network,
+    endpoints: Vec<Endpoint>,
+    options: &Options,
+) -> Result<(ProbeOutcome, bool), Usage> {
+    let mut builder = Prober::builder()
+        .endpoints(endpoints.clone())
+        .resolver(Arc::clone(&network.resolver))
+        .connector(Arc::clone(&network.connector))
+        .tls(network.tls.clone())
+        .families(options.families)
+        .rounds(options.rounds.map_or_else(Rounds::default, Rounds::Exact))
+        .attempt_timeout(options.timeout)
+        .deadline(options.deadline)
+        .in_flight(options.in_flight);
+    for pin in pins(options)? {
+        builder = builder.pin(pin);
+    }
+    let mut events = builder.build()?.run();
+    let mut partial = Partial::new(endpoints);
+    let bar = bar();
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let finished = loop {
+        tokio::select! {
+            biased;
+            Ok(()) = &mut interrupted => break None,
+            event = events.next() => match event {
+                Some(ProbeEvent::Lookup(lookup)) => partial.add_lookup(&lookup),
+                Some(ProbeEvent::Sample(sample)) => partial.add(&sample),
+                Some(ProbeEvent::Progress { done, planned }) => {
+                    bar.set_length(planned);
+                    bar.set_position(done);
+                }
+                Some(ProbeEvent::Finished(outcome)) => break Some(outcome),
+                Some(_) => {}
+                None => break None,
+            },
+        }
+    };
+    bar.finish_and_clear();
+    Ok(match finished {
+        Some(outcome) => (outcome, true),
+        None => (partial.outcome(), false),
+    })
+}
+
+/// On a terminal; nothing in a pipe.
+fn bar() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    match ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// What was measured so far, for the case that the user has seen enough.
+struct Partial(Vec<EndpointStats>);
+
+impl Partial {
+    fn new(endpoints: Vec<Endpoint>) -> Self {
+        Partial(endpoints.into_iter().map(EndpointStats::new).collect())
+    }
+
+    fn add(&mut self, sample: &Sample) {
+        let of = |one: &&mut EndpointStats| *one.endpoint() == sample.endpoint;
+        if let Some(one) = self.0.iter_mut().find(of) {
+            one.record(sample);
+        }
+    }
+
+    fn add_lookup(&mut self, lookup: &Lookup) {
+        for one in &mut self.0 {
+            let endpoint = one.endpoint();
+            if (endpoint.host(), endpoint.port()) == (lookup.host.as_str(), lookup.port) {
+                one.record_lookup(lookup);
+            }
+        }
+    }
+
+    fn outcome(mut self) -> ProbeOutcome {
+        let mut rankings: Vec<Ranking> = Vec::new();
+        while let Some(first) = self.0.first() {
+            let group = (first.endpoint().region().clone(), first.endpoint().service());
+            let in_group = |one: &EndpointStats| {
+                (one.endpoint().region(), one.endpoint().service()) == (&group.0, group.1)
+            };
+            let (these, rest) = self.0.into_iter().partition(in_group);
+            self.0 = rest;
+            let these: Vec<EndpointStats> = these;
+            rankings.extend(rank(&these));
+        }
+        let mut outcome = ProbeOutcome::default();
+        outcome.rankings = rankings;
+        outcome
+    }
+}
+
+/// Opens `count` connections one after the other, as an app would.
+pub(crate) async fn connect(
+    network: &Network,
+    catalog: &Catalog,
+    residency: Residency,
+    service: Service,
+    count: u32,
+    options: &Options,
+) -> Result<Vec<ConnectRecord>, Usage> {
+    let mut builder = Selector::builder(residency)
+        .service(service)
+        .catalog(catalog.clone())
+        .resolver(Arc::clone(&network.resolver))
+        .connector(Arc::clone(&network.connector))
+        .tls(network.tls.clone())
+        .families(options.families)
+        .deadline(options.deadline);
+    for pin in pins(options)? {
+        builder = builder.pin(pin);
+    }
+    let selector = builder.build()?;
+    let bar = bar();
+    bar.set_length(u64::from(count));
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut records = Vec::new();
+    for _ in 0..count {
+        let connected = tokio::select! {
+            biased;
+            Ok(()) = &mut interrupted => None,
+            connected = selector.connect() => Some(connected),
+        };
+        let Some(connected) = connected else {
+            let stopped = say("interrupted", "被中断").of(options.lang).to_owned();
+            records.push(ConnectRecord::failed(stopped, Vec::new()));
+            break;
+        };
+        records.push(match connected {
+            Ok(connection) => ConnectRecord::opened(
+                connection.url(),
+                connection.address(),
+                connection.time_to_open(),
+                connection.timings(),
+                connection.attempts().to_vec(),
+            ),
+            Err(error) => ConnectRecord::failed(error.to_string(), error.attempts().to_vec()),
+        });
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(records)
+}

@@ -198,13 +198,17 @@ fn path(parser: &mut lexopt::Parser) -> Result<PathBuf, Usage> {
 fn optional(parser: &mut lexopt::Parser, name: &str) -> Result<Option<String>, Usage> {
     let value = match parser.optional_value() {
         Some(value) => Some(value),
-        None => parser.try_raw_args().and_then(|mut rest| {
-            rest.next_if(|next| !next.to_string_lossy().starts_with('-'))
-        }),
+        None => parser
+            .try_raw_args()
+            .and_then(|mut rest| rest.next_if(|next| !next.to_string_lossy().starts_with('-'))),
     };
     let value = value.map(|value| value.string()).transpose()?;
     if value.as_deref() == Some("") {
-        return Err(say(format!("{name}: an empty value"), format!("{name} 的值为空")).into());
+        return Err(say(
+            format!("{name}: an empty value"),
+            format!("{name} 的值为空"),
+        )
+        .into());
     }
     Ok(value)
 }
@@ -235,7 +239,9 @@ fn duration(name: &str, text: &str) -> Result<Duration, Usage> {
         _ => {
             let text = shown(text);
             Err(say(
-                format!("{name} {text}: expected a time above 0 and up to 24h, such as 5s or 300ms"),
+                format!(
+                    "{name} {text}: expected a time above 0 and up to 24h, such as 5s or 300ms"
+                ),
                 format!("{name} {text}：应为大于 0、不超过 24h 的时间，例如 5s、300ms"),
             )
             .into())
@@ -322,13 +328,29 @@ fn check_conflicts(seen: &HashSet<String>, options: &Options) -> Result<(), Usag
         (
             "--list",
             &[
-                "--connect", "--lab", "--current", "--fail-above", "--rounds", "--in-flight",
-                "--resolve", "--cacert", "--timeout", "--deadline", "-4", "-6",
+                "--connect",
+                "--lab",
+                "--current",
+                "--fail-above",
+                "--rounds",
+                "--in-flight",
+                "--resolve",
+                "--cacert",
+                "--timeout",
+                "--deadline",
+                "-4",
+                "-6",
             ],
         ),
         (
             "--connect",
-            &["--current", "--fail-above", "--rounds", "--in-flight", "--timeout"],
+            &[
+                "--current",
+                "--fail-above",
+                "--rounds",
+                "--in-flight",
+                "--timeout",
+            ],
         ),
     ] {
         if let Some(other) = others.iter().find(|other| is_given(one) && is_given(other)) {
@@ -369,8 +391,14 @@ mod tests {
         for line in ["--lab own.toml", "--lab=own.toml"] {
             assert_eq!(parsed(line).unwrap().lab.as_deref(), Some("own.toml"));
         }
-        assert!(matches!(parsed("--connect -4").unwrap().command, Command::Connect(1)));
-        assert!(matches!(parsed("--connect 7").unwrap().command, Command::Connect(7)));
+        assert!(matches!(
+            parsed("--connect -4").unwrap().command,
+            Command::Connect(1)
+        ));
+        assert!(matches!(
+            parsed("--connect 7").unwrap().command,
+            Command::Connect(7)
+        ));
     }
 
     #[test]
@@ -425,9 +453,8 @@ mod tests {
 
     #[test]
     fn the_language_is_known_before_the_first_error() {
-        let args = |line: &str| -> Vec<OsString> {
-            line.split_whitespace().map(OsString::from).collect()
-        };
+        let args =
+            |line: &str| -> Vec<OsString> { line.split_whitespace().map(OsString::from).collect() };
         assert_eq!(lang(&args("--bad --lang zh"), Some("en_US")), Lang::Zh);
         assert_eq!(lang(&args("--lang=en"), Some("zh_CN")), Lang::En);
         assert_eq!(lang(&args(""), Some("zh_CN.UTF-8")), Lang::Zh);

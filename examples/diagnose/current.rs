@@ -89,7 +89,9 @@ fn endpoint(
     let [region] = plan.regions.as_slice() else {
         let url = shown(url);
         return Err(say(
-            format!("--current {url}: the host is in no catalogue; say its data centre with --region"),
+            format!(
+                "--current {url}: the host is in no catalogue; say its data centre with --region"
+            ),
             format!("--current {url}：目录中没有该主机，请用 --region 指定它所在的数据中心"),
         )
         .into());
@@ -120,7 +122,11 @@ async fn fetch(url: &str, options: &Options, tls: &TlsClient) -> Result<Vec<u8>,
         client = client.resolve_to_addrs(&host, &addresses);
     }
     let client = client.build().map_err(|error| causes(&error))?;
-    let mut response = client.get(url).send().await.map_err(|error| causes(&error))?;
+    let mut response = client
+        .get(url)
+        .send()
+        .await
+        .map_err(|error| causes(&error))?;
     if !response.status().is_success() {
         return Err(format!("HTTP {}", response.status().as_u16()));
     }
@@ -242,7 +248,10 @@ mod tests {
         assert!(in_use("", "wss://own.example/").is_err());
         assert!(in_use("--region mainland", "wss://own.example/").is_err());
         let own = in_use("--region sgp1 --service wechat", "wss://own.example/").unwrap();
-        assert_eq!((own.region(), own.service()), (&Region::SGP1, Service::Wechat));
+        assert_eq!(
+            (own.region(), own.service()),
+            (&Region::SGP1, Service::Wechat)
+        );
         let rest = in_use("--region sgp1 --service wechat", "https://own.example/").unwrap();
         assert_eq!(rest.service(), Service::Rest);
         assert!(in_use("--region sgp1", "ws://own.example/").is_err());
@@ -265,10 +274,17 @@ mod tests {
             "wss://47.1.2.3/websocket",
         ];
         assert_eq!(urls(body), expected);
-        for nonsense in [b"".as_slice(), b"[]", b"{\"rest\": 1}", b"{\"rest\":{\"hosts\":{}}}"] {
+        for nonsense in [
+            b"".as_slice(),
+            b"[]",
+            b"{\"rest\": 1}",
+            b"{\"rest\":{\"hosts\":{}}}",
+        ] {
             assert!(urls(nonsense).is_empty());
         }
-        assert!(is_list("https://rs.easemob.com/easemob/server.json?app_key=a%23b"));
+        assert!(is_list(
+            "https://rs.easemob.com/easemob/server.json?app_key=a%23b"
+        ));
         assert!(!is_list("https://a1.easemob.com/") && !is_list("wss://x/server.json"));
     }
 

@@ -21,7 +21,9 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Usage> {
     let name = name_of(path);
     let read = || -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+        File::open(path)?
+            .take(MAX_FILE + 1)
+            .read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     let bytes = read().map_err(|error| {
@@ -44,7 +46,10 @@ fn text(path: &Path) -> Result<String, Usage> {
     String::from_utf8(bytes(path)?).map_err(|error| {
         let name = name_of(path);
         let at = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..at].iter().filter(|b| **b == b'\n').count();
+        let line = 1 + error.as_bytes()[..at]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count();
         let why: Say = say(
             format!("{name}:{line}: not UTF-8 at byte {at}"),
             format!("{name}:{line}: 第 {at} 字节不是 UTF-8"),

@@ -142,7 +142,10 @@ fn environment(options: &Options, network: &Network) -> Environment {
     let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let proxies = PROXIES.into_iter().filter(is_set);
     environment.proxy_variables = proxies.map(str::to_owned).collect();
-    let pins = options.resolve.iter().filter_map(|pin| current::pinned(pin));
+    let pins = options
+        .resolve
+        .iter()
+        .filter_map(|pin| current::pinned(pin));
     environment.pinned = pins.map(|(host, _)| host).collect();
     environment
 }

@@ -57,7 +57,9 @@ impl Plan {
             }
         }
         if let (Some(services), [region]) = (services, plan.regions.as_slice()) {
-            let lacking = services.iter().find(|service| plan.lacks(region, **service));
+            let lacking = services
+                .iter()
+                .find(|service| plan.lacks(region, **service));
             if let Some(service) = lacking {
                 return Err(none_published(*service, region.as_str()));
             }
@@ -119,7 +121,11 @@ fn check_region(catalog: &Catalog, name: &str) -> Result<(), Usage> {
         .into());
     }
     let Ok(region) = catalog.find_region(name) else {
-        let known: Vec<&str> = catalog.regions().iter().map(|i| i.region().as_str()).collect();
+        let known: Vec<&str> = catalog
+            .regions()
+            .iter()
+            .map(|i| i.region().as_str())
+            .collect();
         let (name, known) = (shown(name), known.join(", "));
         return Err(say(
             format!("unknown region {name}: expected {known}, mainland or all"),
@@ -133,7 +139,9 @@ fn check_region(catalog: &Catalog, name: &str) -> Result<(), Usage> {
                 "{region} has no public hosts: ask your Easemob account manager (商务经理), then \
                  give them in a catalogue file (--catalog)"
             ),
-            format!("{region} 没有公开地址：请咨询你的商务经理，然后用目录文件（--catalog）提供地址"),
+            format!(
+                "{region} 没有公开地址：请咨询你的商务经理，然后用目录文件（--catalog）提供地址"
+            ),
         )
         .into());
     }

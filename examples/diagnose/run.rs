@@ -164,7 +164,10 @@ impl Partial {
     fn outcome(mut self) -> ProbeOutcome {
         let mut rankings: Vec<Ranking> = Vec::new();
         while let Some(first) = self.0.first() {
-            let group = (first.endpoint().region().clone(), first.endpoint().service());
+            let group = (
+                first.endpoint().region().clone(),
+                first.endpoint().service(),
+            );
             let in_group = |one: &EndpointStats| {
                 (one.endpoint().region(), one.endpoint().service()) == (&group.0, group.1)
             };

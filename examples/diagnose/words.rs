@@ -161,9 +161,27 @@ mod tests {
     #[test]
     fn both_helps_name_every_option() {
         for option in [
-            "--region", "--service", "--current", "--catalog", "--resolve", "--cacert", "-4", "-6",
-            "--lab", "--rounds", "--timeout", "--deadline", "--in-flight", "--list", "--connect",
-            "--fail-above", "--lang", "--format", "--output", "--help", "--version",
+            "--region",
+            "--service",
+            "--current",
+            "--catalog",
+            "--resolve",
+            "--cacert",
+            "-4",
+            "-6",
+            "--lab",
+            "--rounds",
+            "--timeout",
+            "--deadline",
+            "--in-flight",
+            "--list",
+            "--connect",
+            "--fail-above",
+            "--lang",
+            "--format",
+            "--output",
+            "--help",
+            "--version",
         ] {
             for lang in [Lang::En, Lang::Zh] {
                 assert!(help().of(lang).contains(option), "{option} in {lang:?}");

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::figures::ms_unit;
 use super::finding::{Finding, What};
 use super::{Context, Group, Note, Row, local, same, threshold};
 use crate::catalog::Confidence;
@@ -31,11 +32,14 @@ pub(super) fn findings(groups: &[Group], context: &Context, complete: bool) -> V
         }
     }
     for threshold in &context.thresholds {
-        for (endpoint, measured) in threshold::above(groups, *threshold) {
+        let urls: Vec<String> = threshold::above(groups, *threshold)
+            .into_iter()
+            .map(|(endpoint, measured)| format!("{} ({})", endpoint.url(), ms_unit(measured)))
+            .collect();
+        if !urls.is_empty() {
             whats.push(What::AboveThreshold {
-                url: endpoint.url().to_owned(),
+                urls,
                 threshold: *threshold,
-                measured,
             });
         }
     }

@@ -1,7 +1,7 @@
 //! One thing worth telling about what was measured, as data; the words are in
 //! [`texts`](super::texts).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Threshold;
@@ -95,10 +95,10 @@ findings! {
     PathWrong { urls: Vec<String>, failure: Failure } = "path_wrong";
     /// Endpoints fail in the same way.
     EndpointDown { urls: Vec<String>, failure: Failure } = "endpoint_down";
-    /// One address of a ready endpoint never works.
-    AddressDown { url: String, addresses: Vec<SocketAddr>, failure: Failure } = "address_down";
-    /// A ready endpoint whose working addresses fail now and then.
-    FailsSometimes { url: String, ratio: f64, failure: Failure } = "fails_sometimes";
+    /// Ready endpoints of which some addresses never work, as `URL @ ADDRESS`.
+    AddressDown { places: Vec<String>, failure: Failure } = "address_down";
+    /// Ready endpoints whose working addresses fail now and then, as `URL (RATIO)`.
+    FailsSometimes { urls: Vec<String>, failure: Failure } = "fails_sometimes";
     /// The path in the catalogue is refused, another one works.
     AlternatePath { url: String, works: String } = "alternate_path_works";
     // What is configured.
@@ -112,8 +112,8 @@ findings! {
     CurrentFirst { url: String } = "current_is_first";
     /// The list of endpoints that the app uses could not be read.
     SourceFailed { url: String, why: String } = "source_failed";
-    /// An endpoint is above a threshold.
-    AboveThreshold { url: String, threshold: Threshold, measured: Duration } = "above_threshold";
+    /// Endpoints are above a threshold, as `URL (MEASURED)`.
+    AboveThreshold { urls: Vec<String>, threshold: Threshold } = "above_threshold";
     // What limits the measurement.
     /// The deadline cut probing off.
     Unfinished { attempts: u64 } = "unfinished";

@@ -89,12 +89,12 @@ fn the_schema_is_held() {
           "unfinished": 0,
           "locally_delayed": 0,
           "failed_ratio": 0.0,
-          "expected_cost_ms": 67.348,
+          "expected_cost_ms": 67.333,
           "total_ms": {
             "min": 61.0,
             "mean": 64.0,
             "stddev": 4.243,
-            "p50": 64.015,
+            "p50": 64.0,
             "p90": null,
             "p99": null,
             "max": 67.0
@@ -104,7 +104,7 @@ fn the_schema_is_held() {
               "min": 12.0,
               "mean": 12.0,
               "stddev": 0.0,
-              "p50": 12.007,
+              "p50": 12.0,
               "p90": null,
               "p99": null,
               "max": 12.0
@@ -113,7 +113,7 @@ fn the_schema_is_held() {
               "min": 20.0,
               "mean": 21.0,
               "stddev": 1.414,
-              "p50": 21.015,
+              "p50": 21.0,
               "p90": null,
               "p99": null,
               "max": 22.0
@@ -122,7 +122,7 @@ fn the_schema_is_held() {
               "min": 21.0,
               "mean": 22.0,
               "stddev": 1.414,
-              "p50": 22.007,
+              "p50": 22.0,
               "p90": null,
               "p99": null,
               "max": 23.0
@@ -132,7 +132,7 @@ fn the_schema_is_held() {
               "min": 20.0,
               "mean": 21.0,
               "stddev": 1.414,
-              "p50": 21.015,
+              "p50": 21.0,
               "p90": null,
               "p99": null,
               "max": 22.0
@@ -147,7 +147,7 @@ fn the_schema_is_held() {
                 "min": 61.0,
                 "mean": 64.0,
                 "stddev": 4.243,
-                "p50": 64.015,
+                "p50": 64.0,
                 "p90": null,
                 "p99": null,
                 "max": 67.0
@@ -183,7 +183,7 @@ fn the_schema_is_held() {
               "min": 12.0,
               "mean": 12.0,
               "stddev": 0.0,
-              "p50": 12.007,
+              "p50": 12.0,
               "p90": null,
               "p99": null,
               "max": 12.0

@@ -281,14 +281,23 @@ mod tests {
             ] {
                 assert!(listed.contains(wanted), "{wanted} in {listed}");
             }
-            let narrow = catalog_table(&catalog, catalog.endpoints(), lang, Style::plain().with_width(60));
+            let narrow = catalog_table(
+                &catalog,
+                catalog.endpoints(),
+                lang,
+                Style::plain().with_width(60),
+            );
             assert!(narrow.contains("wss://im-api-v2.easemob.com/ws/websocket"));
         }
     }
 
     #[test]
     fn the_schema_is_held() {
-        let json = catalog_json(&Catalog::builtin(), Catalog::builtin().endpoints(), Lang::Zh);
+        let json = catalog_json(
+            &Catalog::builtin(),
+            Catalog::builtin().endpoints(),
+            Lang::Zh,
+        );
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value["schema"], 1);
         assert_eq!(value["endpoints"].as_array().unwrap().len(), 44);

@@ -1,8 +1,7 @@
 //! Findings about particular hosts and addresses, where others work.
 
-use std::net::SocketAddr;
-
 use super::diagnosis::{failures, is_impostor, verified};
+use super::figures::percent;
 use super::finding::What;
 use super::{Context, Row};
 use crate::catalog::Confidence;
@@ -25,11 +24,14 @@ pub(super) fn findings(rows: &[&Row], context: &Context) -> Vec<What> {
     whats.extend(ipv6);
     let is_suspected = |row: &Row| suspected.iter().any(|h| h == row.ranked.endpoint().host());
     down(rows, &is_suspected, &mut whats);
-    for row in rows.iter().filter(|row| row.ranked.tier == Tier::Ready) {
-        if !is_suspected(row) {
-            dead_addresses(row, v6_explained, &mut whats);
-        }
-        fails_sometimes(row, &mut whats);
+    let ready = || rows.iter().filter(|row| row.ranked.tier == Tier::Ready);
+    let unsuspected = ready().filter(|row| !is_suspected(row));
+    let dead = unsuspected.flat_map(|row| dead_addresses(row, v6_explained));
+    let dead = alike(dead).into_iter();
+    whats.extend(dead.map(|(failure, places)| What::AddressDown { places, failure }));
+    let flaky = alike(ready().filter_map(|row| fails_sometimes(row))).into_iter();
+    whats.extend(flaky.map(|(failure, urls)| What::FailsSometimes { urls, failure }));
+    for row in ready() {
         let (endpoint, stats) = (row.ranked.endpoint(), &row.ranked.stats);
         if stats.path() != endpoint.path() {
             whats.push(What::AlternatePath {
@@ -39,6 +41,19 @@ pub(super) fn findings(rows: &[&Row], context: &Context) -> Vec<What> {
         }
     }
     whats
+}
+
+/// What failed in the same way, together.
+fn alike(failed: impl Iterator<Item = (Failure, String)>) -> Vec<(Failure, Vec<String>)> {
+    let key = |one: &Failure| (one.phase(), one.kind(), one.status(), one.not_after());
+    let mut groups: Vec<(Failure, Vec<String>)> = Vec::new();
+    for (failure, what) in failed {
+        match groups.iter_mut().find(|(one, _)| key(one) == key(&failure)) {
+            Some((_, all)) => all.push(what),
+            None => groups.push((failure, vec![what])),
+        }
+    }
+    groups
 }
 
 /// Whether a host is published, and not pinned to an address by the user: what answers for it
@@ -121,24 +136,17 @@ fn ipv6(rows: &[&Row]) -> Option<What> {
     })
 }
 
-/// Endpoints that aren't ready, grouped by what is wrong with them.
+/// Endpoints that aren't ready, together where the same is wrong with them.
 fn down(rows: &[&Row], is_suspected: &dyn Fn(&Row) -> bool, whats: &mut Vec<What>) {
-    let mut groups: Vec<(Failure, Vec<String>)> = Vec::new();
-    for row in rows {
-        let (Reason::Answers(failure) | Reason::Fails(failure)) = &row.ranked.reason else {
-            continue;
-        };
-        if is_suspected(row) && !verified(row) {
-            continue;
+    let failed = rows.iter().filter_map(|row| match &row.ranked.reason {
+        Reason::Answers(failure) | Reason::Fails(failure)
+            if verified(row) || !is_suspected(row) =>
+        {
+            Some((failure.clone(), row.ranked.endpoint().url().to_owned()))
         }
-        let key = |one: &Failure| (one.phase(), one.kind(), one.status(), one.not_after());
-        let url = row.ranked.endpoint().url().to_owned();
-        match groups.iter_mut().find(|(one, _)| key(one) == key(failure)) {
-            Some((_, urls)) => urls.push(url),
-            None => groups.push((failure.clone(), vec![url])),
-        }
-    }
-    for (failure, urls) in groups {
+        _ => None,
+    });
+    for (failure, urls) in alike(failed) {
         whats.push(match (failure.kind(), failure.status()) {
             (Kind::CertificateExpired, _) => What::CertificateExpired { urls, failure },
             // Gone, not there, not for this method: all that a wrong path is answered with.
@@ -149,28 +157,23 @@ fn down(rows: &[&Row], is_suspected: &dyn Fn(&Row) -> bool, whats: &mut Vec<What
 }
 
 /// Addresses that never work, of an endpoint that does at others.
-fn dead_addresses(row: &Row, v6_explained: bool, whats: &mut Vec<What>) {
-    let dead: Vec<&AddressStats> = row
-        .ranked
-        .stats
+fn dead_addresses(row: &Row, v6_explained: bool) -> Vec<(Failure, String)> {
+    let stats = &row.ranked.stats;
+    stats
         .addresses()
         .iter()
         .filter(|one| one.attempts() > 0 && one.successes() == 0)
         .filter(|one| !(v6_explained && one.address().is_ipv6()))
-        .collect();
-    let first = dead.iter().flat_map(|one| one.failures()).next();
-    if let Some(first) = first {
-        let addresses: Vec<SocketAddr> = dead.iter().map(|one| one.address()).collect();
-        whats.push(What::AddressDown {
-            url: row.ranked.endpoint().url().to_owned(),
-            addresses,
-            failure: first.failure.clone(),
-        });
-    }
+        .filter_map(|one| {
+            let failure = one.failures().first()?.failure.clone();
+            let (url, ip) = (row.ranked.endpoint().url(), one.address().ip());
+            Some((failure, format!("{url} @ {ip}")))
+        })
+        .collect()
 }
 
-/// Addresses that work, but not each time.
-fn fails_sometimes(row: &Row, whats: &mut Vec<What>) {
+/// Whether addresses that work don't each time; the most frequent failure, and the ratio.
+fn fails_sometimes(row: &Row) -> Option<(Failure, String)> {
     let working = || {
         let addresses = row.ranked.stats.addresses().iter();
         addresses.filter(|one| one.successes() > 0)
@@ -181,12 +184,8 @@ fn fails_sometimes(row: &Row, whats: &mut Vec<What>) {
         .flat_map(AddressStats::failures)
         // An alternate path that works makes the first refusal no failure.
         .filter(|one| !(one.failure.is_answer() && one.count == 1))
-        .max_by_key(|one| one.count);
-    if let (Some(worst), true) = (worst, failed > 0) {
-        whats.push(What::FailsSometimes {
-            url: row.ranked.endpoint().url().to_owned(),
-            ratio: failed as f64 / attempts as f64,
-            failure: worst.failure.clone(),
-        });
-    }
+        .max_by_key(|one| one.count)?;
+    let ratio = percent(failed as f64 / attempts as f64);
+    let url = row.ranked.endpoint().url();
+    Some((worst.failure.clone(), format!("{url} ({ratio})")))
 }

@@ -220,6 +220,10 @@ fn columns(group: &Group, lang: Lang) -> Vec<Column> {
             7,
         ),
     ];
+    if group.residency.regions().len() > 1 {
+        let region = cells(&|row| Some(row.ranked.endpoint().region().to_string()));
+        columns.insert(2, Column::left(word(Label::Region), region));
+    }
     if group
         .endpoints
         .iter()

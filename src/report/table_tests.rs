@@ -47,7 +47,8 @@ Findings
   > Ask the network administrator to repair IPv6 or switch it off; -4 measures without it.
 - wss://im-api-v2.easecdn.com/ws/websocket: TLS handshake: certificate expired 3 days ago.
   > Check this computer's clock; if it is right, tell Easemob support which host it is.
-- wss://im-api-wechat.easemob.com/websocket fails now and then (9.1%); mostly: TCP connect: no answer in time.
+- Ready, but failing now and then: wss://im-api-wechat.easemob.com/websocket (9.1%); mostly: TCP connect: no answer in
+  time.
   > Try from another network; if it fails there too, tell Easemob support.
 - In use: wss://im-api-v2.easecdn.com/ws/websocket fails. TLS handshake: certificate expired 3 days ago.
   wss://im-api-v2.easemob.com/ws/websocket works.
@@ -99,7 +100,7 @@ wss://im-api-v2.easemob.com/ws/websocket 可用。处理人：应用开发者。
   > 请网络管理员修复或关闭 IPv6；可用 -4 只测 IPv4。
 - wss://im-api-v2.easecdn.com/ws/websocket：TLS 握手：证书 3 天前过期。
   > 请检查本机时钟；如果时钟正确，请把该主机名告知环信技术支持。
-- wss://im-api-wechat.easemob.com/websocket 时好时坏（失败率 9.1%）；多为 TCP 连接：超时，对方无应答。
+- 可用，但时好时坏（失败率）：wss://im-api-wechat.easemob.com/websocket (9.1%)；多为 TCP 连接：超时，对方无应答。
   > 请换一个网络再试，仍时好时坏请联系环信技术支持。
 - 使用中的 wss://im-api-v2.easecdn.com/ws/websocket 不可用：TLS 握手：证书 3 天前过期。
   wss://im-api-v2.easemob.com/ws/websocket 可用。

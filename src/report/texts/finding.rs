@@ -98,32 +98,27 @@ pub(crate) fn finding_text(what: &What, now: SystemTime) -> Text {
                 format!("{}：{}。", urls.zh, failure.zh),
             )
         }
-        What::AddressDown {
-            url,
-            addresses,
-            failure,
-        } => {
-            let (addresses, failure) = (list(addresses), failure_text(failure, now));
+        What::AddressDown { places, failure } => {
+            let (places, failure) = (list(places), failure_text(failure, now));
             text(
-                format!("{url} works, but not at {}: {}.", addresses.en, failure.en),
                 format!(
-                    "{url} 可用，但其地址 {} 不通：{}。",
-                    addresses.zh, failure.zh
+                    "Ready, but with addresses that never work: {}. {}.",
+                    places.en, failure.en
                 ),
+                format!("可用，但有的地址始终不通：{}。{}。", places.zh, failure.zh),
             )
         }
-        What::FailsSometimes {
-            url,
-            ratio,
-            failure,
-        } => {
-            let (ratio, failure) = (percent(*ratio), failure_text(failure, now));
+        What::FailsSometimes { urls, failure } => {
+            let (urls, failure) = (list(urls), failure_text(failure, now));
             text(
                 format!(
-                    "{url} fails now and then ({ratio}); mostly: {}.",
-                    failure.en
+                    "Ready, but failing now and then: {}; mostly: {}.",
+                    urls.en, failure.en
                 ),
-                format!("{url} 时好时坏（失败率 {ratio}）；多为 {}。", failure.zh),
+                format!(
+                    "可用，但时好时坏（失败率）：{}；多为 {}。",
+                    urls.zh, failure.zh
+                ),
             )
         }
         What::AlternatePath { url, works } => text(
@@ -166,17 +161,13 @@ pub(crate) fn finding_text(what: &What, now: SystemTime) -> Text {
                 format!("无法读取接入点列表 {url}：{why}。"),
             )
         }
-        What::AboveThreshold {
-            url,
-            threshold,
-            measured,
-        } => text(
-            format!(
-                "{url} is above the threshold {threshold}: {}.",
-                ms_unit(*measured)
-            ),
-            format!("{url} 超过阈值 {threshold}：{}。", ms_unit(*measured)),
-        ),
+        What::AboveThreshold { urls, threshold } => {
+            let urls = list(urls);
+            text(
+                format!("Above the threshold {threshold}: {}.", urls.en),
+                format!("超过阈值 {threshold}：{}。", urls.zh),
+            )
+        }
         What::Unfinished { attempts } => text(
             format!(
                 "Probing was cut off; {} did not come to an end.",
@@ -311,13 +302,11 @@ mod tests {
                 failure: failure(),
             },
             What::AddressDown {
-                url: url(),
-                addresses: vec!["10.0.0.1:443".parse().unwrap()],
+                places: urls(),
                 failure: failure(),
             },
             What::FailsSometimes {
-                url: url(),
-                ratio: 0.1,
+                urls: urls(),
                 failure: failure(),
             },
             What::AlternatePath {
@@ -355,9 +344,8 @@ mod tests {
                 why: "404".to_owned(),
             },
             What::AboveThreshold {
-                url: url(),
+                urls: urls(),
                 threshold: "p50=30ms".parse().unwrap(),
-                measured: by,
             },
             What::Unfinished { attempts: 1 },
             What::LocallyDelayed { ratio: 0.5 },

@@ -20,7 +20,7 @@ use args::{Command, Format, Options};
 use output::{Output, complain};
 use plan::Plan;
 use run::Network;
-use words::{Usage, help};
+use words::{Usage, help, say};
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().skip(1).collect();
@@ -116,7 +116,12 @@ fn on_runtime<T>(work: impl Future<Output = Result<T, Usage>>) -> Result<T, Usag
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|error| Usage(words::plain(error)))?;
+        .map_err(|error| {
+            say(
+                format!("the runtime can't start: {error}"),
+                format!("运行时无法启动：{error}"),
+            )
+        })?;
     let result = runtime.block_on(work);
     runtime.shutdown_background();
     result

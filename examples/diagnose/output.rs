@@ -14,31 +14,32 @@ pub(crate) enum Output {
         target: PathBuf,
         /// Beside the target, so that a rename can put it in its place.
         temporary: PathBuf,
-        file: File,
     },
+    /// A device or a pipe, which nothing may be put in the place of.
+    Special(PathBuf),
 }
 
 impl Output {
-    /// Opened before anything is measured: an hour's work is not lost to a missing folder.
+    /// Tried before anything is measured: an hour's work is not lost to a missing folder.
     pub(crate) fn open(target: Option<&Path>) -> Result<Self, Usage> {
         let Some(target) = target else {
             return Ok(Output::Stdout);
         };
-        let temporary = beside(target);
-        let file = match &temporary {
-            Some(_) if target.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory)),
-            Some(temporary) => File::create_new(temporary),
-            None => Err(io::Error::from(io::ErrorKind::InvalidFilename)),
-        };
-        match (file, temporary) {
-            (Ok(file), Some(temporary)) => Ok(Output::File {
-                target: target.to_owned(),
-                temporary,
-                file,
-            }),
-            (Err(error), _) => Err(unwritable(target, &error)),
-            (Ok(_), None) => Err(unwritable(target, &io::ErrorKind::InvalidFilename.into())),
+        match fs::metadata(target) {
+            Ok(found) if found.is_dir() => {
+                return Err(unwritable(target, &io::ErrorKind::IsADirectory.into()));
+            }
+            Ok(found) if !found.is_file() => return Ok(Output::Special(target.to_owned())),
+            _ => {}
         }
+        // Through symbolic links, so that they stay.
+        let target = fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
+        let temporary = beside(&target)
+            .ok_or_else(|| unwritable(&target, &io::ErrorKind::InvalidFilename.into()))?;
+        File::create_new(&temporary)
+            .and_then(|_| fs::remove_file(&temporary))
+            .map_err(|error| unwritable(&target, &error))?;
+        Ok(Output::File { target, temporary })
     }
 
     /// How a table is to look there.
@@ -57,41 +58,39 @@ impl Output {
     }
 
     /// Writes everything. Whoever closed the pipe has read enough.
-    pub(crate) fn write(mut self, text: &str) -> Result<(), Usage> {
-        let written = match &mut self {
+    pub(crate) fn write(self, text: &str) -> Result<(), Usage> {
+        let (written, target) = match self {
             Output::Stdout => {
                 let mut stdout = io::stdout().lock();
-                stdout
-                    .write_all(text.as_bytes())
-                    .and_then(|()| stdout.flush())
+                let written = stdout.write_all(text.as_bytes());
+                (
+                    written.and_then(|()| stdout.flush()),
+                    PathBuf::from("standard output"),
+                )
             }
-            Output::File {
-                target,
-                temporary,
-                file,
-            } => file
-                .write_all(text.as_bytes())
-                .and_then(|()| file.sync_all())
-                .and_then(|()| fs::rename(&temporary, &target)),
+            Output::Special(target) => {
+                let file = File::options().write(true).open(&target);
+                let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+                (written, target)
+            }
+            Output::File { target, temporary } => {
+                let written = File::create_new(&temporary)
+                    .and_then(|mut file| {
+                        file.write_all(text.as_bytes())?;
+                        file.sync_all()
+                    })
+                    .and_then(|()| fs::rename(&temporary, &target));
+                if written.is_err() {
+                    let _ = fs::remove_file(&temporary);
+                }
+                (written, target)
+            }
         };
         match written {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                let target = match &self {
-                    Output::File { target, .. } => target.clone(),
-                    Output::Stdout => PathBuf::from("standard output"),
-                };
                 Err(unwritable(&target, &error))
             }
             _ => Ok(()),
-        }
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        if let Output::File { temporary, .. } = self {
-            // Gone already if it was renamed.
-            let _ = fs::remove_file(temporary);
         }
     }
 }
@@ -130,9 +129,8 @@ mod tests {
         fs::write(&target, "before").unwrap();
         let output = Output::open(Some(&target)).unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "before");
-        drop(output);
-        assert_eq!(fs::read_to_string(&target).unwrap(), "before");
-        Output::open(Some(&target)).unwrap().write("after").unwrap();
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        output.write("after").unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "after");
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
         assert!(Output::open(Some(&folder)).is_err());

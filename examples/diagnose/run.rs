@@ -226,7 +226,17 @@ pub(crate) async fn connect(
                 connection.timings(),
                 connection.attempts().to_vec(),
             ),
-            Err(error) => ConnectRecord::failed(error.to_string(), error.attempts().to_vec()),
+            Err(error) => {
+                let (took, attempts) = (error.elapsed(), error.attempts().to_vec());
+                let why = if error.timed_out() {
+                    "已到时限"
+                } else {
+                    "全部失败"
+                };
+                let zh = format!("{took:.1?} 内没有打开任何接入点（{why}）");
+                let told = say(error.to_string(), zh);
+                ConnectRecord::failed(told.of(options.lang).to_owned(), attempts)
+            }
         });
         bar.inc(1);
     }

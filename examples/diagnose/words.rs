@@ -1,7 +1,6 @@
 //! The example's own sentences, in both languages side by side. The report's are the library's.
 
-use std::fmt;
-
+use easelect::ErrorKind;
 use easelect::report::Lang;
 
 /// A sentence in both languages.
@@ -27,12 +26,6 @@ pub(crate) fn say(en: impl Into<String>, zh: impl Into<String>) -> Say {
     }
 }
 
-/// Text of others', the library's errors for one, which are English.
-pub(crate) fn plain(text: impl fmt::Display) -> Say {
-    let text = text.to_string();
-    say(text.clone(), text)
-}
-
 /// Bad usage or bad input: one line on standard error, exit status 2.
 #[derive(Debug)]
 pub(crate) struct Usage(pub(crate) Say);
@@ -43,15 +36,26 @@ impl From<Say> for Usage {
     }
 }
 
+/// The library's and lexopt's errors are English; Chinese gets its own words before them.
 impl From<easelect::Error> for Usage {
     fn from(error: easelect::Error) -> Self {
-        Usage(plain(error))
+        let about = match error.kind() {
+            ErrorKind::Residency => {
+                "不同数据中心不能一起竞速：应用数据只在一个数据中心，不可迁移（数据归属）"
+            }
+            ErrorKind::NoEndpoints => "没有可用的地址",
+            ErrorKind::Catalog => "目录、URL 或名称有误",
+            ErrorKind::Scenario => "场景有误",
+            ErrorKind::Tls => "证书无法使用",
+            _ => "输入有误",
+        };
+        Usage(say(error.to_string(), format!("{about}：{error}")))
     }
 }
 
 impl From<lexopt::Error> for Usage {
     fn from(error: lexopt::Error) -> Self {
-        Usage(plain(error))
+        Usage(say(error.to_string(), format!("用法有误：{error}")))
     }
 }
 

@@ -158,7 +158,8 @@ pub fn connects_table(
             _ => {
                 let error = shown(one.error.as_deref().unwrap_or(""), 300);
                 let head = label(Label::NotConnected).of(lang);
-                (Ink::Bad, format!("{number}. {head}: {error}"))
+                let colon = text(": ", "：").of(lang);
+                (Ink::Bad, format!("{number}. {head}{colon}{error}"))
             }
         };
         for line in paragraph("", &line, style.width) {
@@ -279,7 +280,7 @@ mod tests {
      - 5.0 ms - 25.0 ms  im-api-v2.easemob.com  10.0.0.1:443  TCP 连接：连接被拒绝
      - 25.0 ms - 90.0 ms  im-api-v2.easecdn.com  10.0.0.2:443  放弃（TLS 握手）
      - 27.0 ms - 90.0 ms  im-api-v2.easecdn.com  [fd00::2]:443  成为连接
-2. 未连上: nothing\u{7} works
+2. 未连上：nothing\u{7} works
      - 0.0 ms - 5.0 ms  im-api-v2.easemob.com  -  域名解析：域名不存在
 "###);
     }

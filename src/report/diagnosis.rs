@@ -218,18 +218,29 @@ fn in_use(group: &Group, whats: &mut Vec<What>) {
         }
         let best = url_of(first);
         let by = cost.saturating_sub(first.expected_cost.unwrap_or_default());
-        whats.push(match row.ranked.reason {
-            Reason::NoClearDifference => What::CurrentEqual { url, best },
-            _ => What::CurrentSlower {
+        whats.push(if equals_first(group, row, by) {
+            What::CurrentEqual { url, best }
+        } else {
+            What::CurrentSlower {
                 // Half as long again, and by something that a person would notice.
                 much: by * 2 > first.expected_cost.unwrap_or_default()
                     && by > std::time::Duration::from_millis(50),
                 url,
                 by,
                 best,
-            },
+            }
         });
     }
+}
+
+/// Whether an endpoint's lag behind the first is within noise. A reason compares with the one
+/// before only; further down, the lag must be small as well.
+fn equals_first(group: &Group, row: &Row, lag: std::time::Duration) -> bool {
+    let place = row.ranked.rank;
+    let between = group.endpoints.iter().take(place).skip(1);
+    let unclear = |one: &Row| one.ranked.reason == Reason::NoClearDifference;
+    let cost = row.ranked.expected_cost.unwrap_or_default();
+    between.into_iter().all(unclear) && (place == 2 || lag * 10 < cost)
 }
 
 /// What the measurement itself suffered from.

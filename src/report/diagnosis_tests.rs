@@ -216,6 +216,10 @@ fn what_is_in_use_is_compared() {
         Fault::AllWell,
         "current_no_clear_difference",
     );
+    // As slow as the one before it, which is slower than the first.
+    let c = Endpoint::new(Region::SGP1, Service::Websocket, "wss://c.example/").unwrap();
+    let rankings = [ranking([ok(&a, 20), ok(&b, 90), ok(&c, 90)])];
+    expect(&with(&c, &rankings), Fault::Configuration, "current_slower");
     let rankings = [ranking([ok(&a, 20), refused(&b)])];
     let fails = with(&b, &rankings);
     expect(&fails, Fault::Configuration, "current_fails");

@@ -265,7 +265,7 @@ mod tests {
         let lines = paragraph("- ", "one two three four five six", Some(22));
         assert_eq!(lines, ["- one two three four", "  five six"]);
         assert_eq!(paragraph("- ", "a b", None), ["- a b"]);
-        let lines = paragraph("", "请用浏览器打开任意网页并登录，然后重试", Some(30));
+        let lines = paragraph("", "请用浏览器打开任意网页并登录，然后重试", Some(28));
         assert_eq!(lines, ["请用浏览器打开任意网页并登", "录，然后重试"]);
     }
 

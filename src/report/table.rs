@@ -193,10 +193,7 @@ fn columns(group: &Group, lang: Lang) -> Vec<Column> {
             word(Label::Endpoint),
             cells(&|row| Some(endpoint_name(row, lang))),
         ),
-        Column::left(
-            word(Label::State),
-            cells(&|row| Some(tier(row.ranked.tier).of(lang))),
-        ),
+        Column::left(word(Label::State), cells(&|row| Some(state(row, lang)))),
         Column::right(
             word(Label::Failed),
             cells(&|row| {
@@ -258,6 +255,14 @@ fn head(one: Phase, lang: Lang) -> String {
             None => name,
         },
         Lang::Zh => name.replace(' ', "\n"),
+    }
+}
+
+fn state(row: &Row, lang: Lang) -> String {
+    match row.ranked.reason {
+        // Neither good nor bad is known of it.
+        Reason::NotProbed => label(Label::NotTried).of(lang),
+        _ => tier(row.ranked.tier).of(lang),
     }
 }
 

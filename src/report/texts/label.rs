@@ -63,6 +63,7 @@ labels! {
     TimeToOpen => "time to open", "打开耗时";
     Won => "became the connection", "成为连接";
     Cancelled => "given up", "放弃";
+    NotTried => "not tried", "未探测";
     NotConnected => "no connection", "未连上";
 }
 

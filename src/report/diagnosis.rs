@@ -212,7 +212,14 @@ fn in_use(group: &Group, whats: &mut Vec<What>) {
             });
             continue;
         };
-        if same(first.endpoint(), row.ranked.endpoint()) {
+        let (endpoint, path) = (row.ranked.endpoint(), row.ranked.stats.path());
+        if path != endpoint.path() {
+            // The prober found a way; the app, which has only this URL, doesn't.
+            let works = endpoint.url_with(path);
+            whats.push(What::CurrentPathWrong { url, works });
+            continue;
+        }
+        if same(first.endpoint(), endpoint) {
             whats.push(What::CurrentFirst { url });
             continue;
         }

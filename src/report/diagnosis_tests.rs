@@ -220,6 +220,14 @@ fn what_is_in_use_is_compared() {
     let c = Endpoint::new(Region::SGP1, Service::Websocket, "wss://c.example/").unwrap();
     let rankings = [ranking([ok(&a, 20), ok(&b, 90), ok(&c, 90)])];
     expect(&with(&c, &rankings), Fault::Configuration, "current_slower");
+    let one = Measured::of(&a);
+    let v4 = one.v4();
+    let rankings = [ranking([one.good_at("/websocket", v4, [20, 21])])];
+    expect(
+        &with(&a, &rankings),
+        Fault::Configuration,
+        "current_path_wrong",
+    );
     let rankings = [ranking([ok(&a, 20), refused(&b)])];
     let fails = with(&b, &rankings);
     expect(&fails, Fault::Configuration, "current_fails");

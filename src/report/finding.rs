@@ -104,6 +104,8 @@ findings! {
     // What is configured.
     /// The endpoint in use fails.
     CurrentFails { url: String, failure: Option<Failure>, best: Option<String> } = "current_fails";
+    /// The path in use is refused, another one of the same host works.
+    CurrentPathWrong { url: String, works: String } = "current_path_wrong";
     /// The endpoint in use is ready but slower.
     CurrentSlower { url: String, by: Duration, much: bool, best: String } = "current_slower";
     /// The endpoint in use is as good as the first.
@@ -183,6 +185,7 @@ impl What {
             What::PathWrong { .. }
             | What::AlternatePath { .. }
             | What::CurrentFails { .. }
+            | What::CurrentPathWrong { .. }
             | What::CurrentSlower { .. }
             | What::CurrentEqual { .. }
             | What::CurrentFirst { .. }

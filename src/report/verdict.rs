@@ -121,7 +121,9 @@ pub(super) fn verdict(groups: &[Group], findings: &[Finding]) -> Verdict {
     if let Some(cause) = find(|what| {
         matches!(
             what,
-            What::CurrentFails { best: Some(_), .. } | What::CurrentSlower { much: true, .. }
+            What::CurrentFails { best: Some(_), .. }
+                | What::CurrentPathWrong { .. }
+                | What::CurrentSlower { much: true, .. }
         )
     }) {
         return given(Fault::Configuration, Some(cause));

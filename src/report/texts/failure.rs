@@ -234,6 +234,10 @@ pub(crate) fn failure_hint(failure: &Failure) -> Text {
             "The server, or a gateway in front of it, turns this client away: wait, then tell Easemob support.",
             "服务器或其前面的网关拒绝了本客户端：请稍后再试，仍不行请联系环信技术支持。",
         ),
+        (_, Kind::Rejected) if matches!(failure.status(), Some(200..300)) => text(
+            "What answers is an ordinary web server: the path or host is wrong, or a captive portal is suspected.",
+            "应答的是普通网站：路径或主机有误，或疑似需要登录的网络。",
+        ),
         (_, Kind::Rejected) => text(
             "The path is probably wrong: correct it with --catalog, or use the path that Easemob gave you.",
             "路径可能有误：请用 --catalog 改正，或使用环信提供的路径。",

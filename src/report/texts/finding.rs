@@ -139,6 +139,10 @@ pub(crate) fn finding_text(what: &What, now: SystemTime) -> Text {
                 format!("使用中的 {url} 不可用：{}。{}", failure.zh, better.zh),
             )
         }
+        What::CurrentPathWrong { url, works } => text(
+            format!("In use: {url} is refused; {works} works."),
+            format!("使用中的 {url} 被拒绝；{works} 可用。"),
+        ),
         What::CurrentSlower { url, by, best, .. } => text(
             format!(
                 "In use: {url} is slower by {} than the first choice, {best}.",
@@ -327,6 +331,10 @@ mod tests {
                 url: url(),
                 failure: Some(failure()),
                 best: None,
+            },
+            What::CurrentPathWrong {
+                url: url(),
+                works: url(),
             },
             What::CurrentSlower {
                 url: url(),

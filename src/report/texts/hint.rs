@@ -73,6 +73,10 @@ pub(crate) fn finding_hint(what: &What) -> Text {
                 "请用 --deadline 给更多时间。",
             ),
         },
+        What::CurrentPathWrong { works, .. } => text(
+            format!("Put {works} into the app's configuration."),
+            format!("请将应用配置改为 {works}。"),
+        ),
         What::CurrentSlower { best, .. } => text(
             format!("Put {best} into the app's configuration, or let the app choose by itself."),
             format!("请将应用配置改为 {best}，或让应用自行选择。"),

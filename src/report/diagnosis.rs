@@ -84,17 +84,16 @@ fn everything(rows: &[&Row], context: &Context) -> Option<What> {
         .filter(|row| row.ranked.reason != Reason::NotProbed)
         .collect();
     let works = measured.iter().any(|row| row.ranked.stats.successes() > 0);
+    if let Some(names) = names(&measured, works, context) {
+        return Some(names);
+    }
     if measured.is_empty() || works {
         return None;
     }
     let count = hosts(measured.iter().copied()).len();
     let all: Vec<Failure> = measured.iter().flat_map(|row| failures(row)).collect();
-    let unresolved = |row: &&Row| row.ranked.stats.addresses().is_empty();
-    if measured.iter().all(unresolved) {
-        // Impossible answers are a matter of their own: somebody answered.
-        let bogus = all.iter().all(|one| one.kind() == Kind::BogusAddress);
-        let lab = context.environment.lab.is_some();
-        return (!bogus).then_some(What::NoNameResolved { hosts: count, lab });
+    if all.iter().all(|one| one.kind() == Kind::BogusAddress) {
+        return None;
     }
     let attempts = || all.iter().filter(|one| one.phase() != Phase::Resolve);
     let reached: Vec<&Row> = measured
@@ -142,6 +141,31 @@ fn everything(rows: &[&Row], context: &Context) -> Option<What> {
         });
     }
     None
+}
+
+/// Not one of the names led to an address. Hosts that needed no look-up may work nevertheless.
+fn names(measured: &[&Row], works: bool, context: &Context) -> Option<What> {
+    let needs_lookup = |row: &&&Row| {
+        let host = row.ranked.endpoint().host();
+        let pinned = &context.environment.pinned;
+        host.parse::<IpAddr>().is_err() && !pinned.iter().any(|one| one == host)
+    };
+    let named: Vec<&Row> = measured.iter().filter(needs_lookup).copied().collect();
+    let unresolved = |row: &&Row| row.ranked.stats.addresses().is_empty();
+    if named.is_empty() || !named.iter().all(unresolved) {
+        return None;
+    }
+    let hosts = hosts(named.iter().copied()).len();
+    // Impossible answers are a matter of their own: somebody answered.
+    let bogus = |row: &&Row| {
+        failures(row)
+            .iter()
+            .all(|one| one.kind() == Kind::BogusAddress)
+    };
+    let lab = context.environment.lab.is_some();
+    let all_bogus = named.iter().all(bogus);
+    // Beside something that works, one missing name is that host's own trouble.
+    ((hosts >= 2 || !works) && !all_bogus).then_some(What::NoNameResolved { hosts, lab })
 }
 
 /// Whether what answered can't be the host, nor a host with a fault of its own.

@@ -39,6 +39,15 @@ fn no_name() {
     expect(&offline, Fault::Network, "no_name_resolved");
     assert!(offline.findings()[0].hint(Lang::Zh).contains("--lab"));
     assert!(!offline.every_group_ready());
+    // A pinned host that works doesn't make the name server work.
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let [c, _] = pair(Region::SGP1, Service::Wechat);
+    let lost = |one: &Endpoint| Measured::of(one).lookup_failed(Kind::NotFound);
+    let mut pinned = context();
+    pinned.environment.pinned = vec![a.host().to_owned()];
+    let rankings = [ranking([ok(&a, 20), lost(&b)]), ranking([lost(&c)])];
+    let pinned = Report::new(&outcome(&rankings), pinned);
+    expect(&pinned, Fault::Network, "no_name_resolved");
 }
 
 #[test]

@@ -69,8 +69,8 @@ First choice in this data centre: wss://im-api-wechat.easecdn.com/websocket
                                                        cost                  lookup  connect  handshake  handshake
 * 1  im-api-wechat.easecdn.com  ready      0% 0/4      59.7  56.5 ±2.9    -    12.0     18.5       19.5       18.5
      first choice in this data centre: clearly the fastest | 47.93.7.30
-  2  im-api-wechat.easemob.com  ready  23.1% 3/13       154   124 ±3.1  127     9.0     41.0       42.0       41.0
-     slower than the first choice by 94.1 ms, most of it in: WebSocket handshake | 47.93.7.29, 2408:4000:7::1d
+  2  im-api-wechat.easemob.com  ready  23.1% 3/13       161   124 ±3.1  127     9.0     41.0       42.0       41.0
+     slower than the first choice by 101 ms, most of it in: WebSocket handshake | 47.93.7.29, 2408:4000:7::1d
      2 failures: TCP connect: connection refused
      1 failure: TCP connect: no answer in time
 
@@ -121,8 +121,8 @@ wss://im-api-v2.easemob.com/ws/websocket 可用。处理人：应用开发者。
                                                   （含失败代价）                            连接  握手       握手
 * 1  im-api-wechat.easecdn.com  可用      0% 0/4            59.7  56.5 ±2.9    -      12.0  18.5  19.5       18.5
      本数据中心内首选：明显最快 | 47.93.7.30
-  2  im-api-wechat.easemob.com  可用  23.1% 3/13             154   124 ±3.1  127       9.0  41.0  42.0       41.0
-     比首选慢 94.1 ms，主要慢在：WebSocket 握手 | 47.93.7.29、2408:4000:7::1d
+  2  im-api-wechat.easemob.com  可用  23.1% 3/13             161   124 ±3.1  127       9.0  41.0  42.0       41.0
+     比首选慢 101 ms，主要慢在：WebSocket 握手 | 47.93.7.29、2408:4000:7::1d
      失败 2 次：TCP 连接：连接被拒绝
      失败 1 次：TCP 连接：超时，对方无应答
 

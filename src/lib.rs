@@ -90,11 +90,11 @@ mod connection;
 
 mod select;
 
-#[cfg(feature = "lab")]
-pub mod lab;
-
 #[cfg(feature = "report")]
 pub mod report;
+
+#[cfg(feature = "lab")]
+pub mod lab;
 
 pub use catalog::{
     Catalog, CatalogFormat, Confidence, Endpoint, EndpointEntry, Locality, Reference, Region,

@@ -269,13 +269,19 @@ impl AddressStats {
         &self.failures
     }
 
-    /// Two time-outs in one phase and no success: nothing more is to be learned here.
-    pub(crate) fn is_hopeless(&self) -> bool {
-        self.successes == 0
-            && self
+    /// The most time-outs in one phase; none where anything succeeded.
+    pub(crate) fn silences(&self) -> u64 {
+        let silent = |one: &&FailureCount| one.failure.kind() == FailureKind::Timeout;
+        match self.successes {
+            0 => self
                 .failures
                 .iter()
-                .any(|one| one.failure.kind() == FailureKind::Timeout && one.count >= 2)
+                .filter(silent)
+                .map(|one| one.count)
+                .max()
+                .unwrap_or(0),
+            _ => 0,
+        }
     }
 
     pub(crate) fn failed(&self) -> u64 {

@@ -20,7 +20,7 @@ use crate::phase::Phase;
 use crate::rank::{self, Ranking};
 use crate::resolve::{Families, Trust, interleave};
 use crate::sample::{Lookup, Sample};
-use crate::stats::EndpointStats;
+use crate::stats::{AddressStats, EndpointStats};
 
 /// An acceleration node has 1 Mbps by default; a handshake is about 5 kB, 40 ms of it.
 const MAX_ACCELERATION: usize = 2;
@@ -223,14 +223,16 @@ impl Schedule {
         loop {
             let slot = match self.stage {
                 Stage::Rounds | Stage::Rest => self.next_concurrent(),
-                Stage::Leaders => self.next_serial(),
+                // What had to wait for a silent try comes after the leaders.
+                Stage::Leaders => self.next_serial().or_else(|| {
+                    let queued = self.groups.iter().any(|group| !group.queue.is_empty());
+                    if queued { None } else { self.next_concurrent() }
+                }),
             };
             if let Some(slot) = slot {
                 return Next::Start(self.start(slot));
             }
-            let under_way = self.in_flight > 0 || self.hosts.iter().any(|host| host.pending > 0);
-            let serial_left = || self.groups.iter().any(|group| !group.queue.is_empty());
-            if under_way || (self.stage == Stage::Leaders && serial_left()) {
+            if self.is_busy() || (self.stage == Stage::Leaders && self.in_flight > 0) {
                 return Next::Wait;
             }
             if self.is_dead() {
@@ -250,6 +252,22 @@ impl Schedule {
                 Stage::Leaders => return Next::Done,
             }
         }
+    }
+
+    /// Whether anything is under way that the next stage should wait for. A second try at an
+    /// address that was silent is no load, and most likely only confirms the silence.
+    fn is_busy(&self) -> bool {
+        let silent = |slot: &Slot| self.silences(slot) > 0;
+        let flying = self
+            .slots
+            .iter()
+            .any(|slot| slot.in_flight && !silent(slot));
+        let dead = |host: &Host| host.asked > 1;
+        flying
+            || self
+                .hosts
+                .iter()
+                .any(|host| host.pending > 0 && !dead(host))
     }
 
     fn start(&mut self, slot: usize) -> Job {
@@ -347,10 +365,16 @@ impl Schedule {
                 || flying().filter(|other| accelerated(other)).count() < MAX_ACCELERATION)
     }
 
+    /// Two time-outs in one phase and no success: nothing more is to be learned there.
     pub(super) fn is_hopeless(&self, slot: &Slot) -> bool {
+        self.silences(slot) >= 2
+    }
+
+    /// The most time-outs in one phase at an address without any success.
+    fn silences(&self, slot: &Slot) -> u64 {
         let stats = self.stats[slot.endpoint].addresses();
         let known = stats.iter().find(|one| one.address() == slot.address);
-        known.is_some_and(|one| one.is_hopeless())
+        known.map_or(0, AddressStats::silences)
     }
 
     fn is_dead(&self) -> bool {

@@ -47,7 +47,7 @@
 //! | feature | default | brings |
 //! | --- | --- | --- |
 //! | `rest` | yes | [`Selector`]'s `base_url` and `http_client`, with reqwest |
-//! | `dns` | no | exact DNS failure kinds and TTLs, with hickory |
+//! | `dns` | no | reserved for hickory; no code uses it yet |
 //! | `webpki-roots` | no | Mozilla's roots compiled in |
 //! | `report` | no | `report`: findings, verdict, table and JSON in English and Chinese |
 //! | `lab` | no | `lab`: a simulated network with real TLS and WebSocket servers |
@@ -115,3 +115,9 @@ pub use select::{Candidate, Selector, SelectorBuilder};
 pub use stats::{AddressStats, Distribution, EndpointStats, FailureCount, Summary};
 pub use tls::{TlsClient, TlsSession};
 pub use transport::{Connect, Io, KernelRtt, TcpConnect};
+
+/// The code in the READMEs is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[doc = include_str!("../README.zh-CN.md")]
+struct Readme;

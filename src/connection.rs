@@ -147,6 +147,9 @@ impl ConnectError {
 
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.attempts.is_empty() && !self.timed_out {
+            return f.write_str("the catalogue has no such endpoint for this residency");
+        }
         let why = if self.timed_out {
             "deadline reached"
         } else {

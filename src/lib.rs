@@ -47,7 +47,7 @@
 //! | feature | default | brings |
 //! | --- | --- | --- |
 //! | `rest` | yes | [`Selector`]'s `base_url` and `http_client`, with reqwest |
-//! | `dns` | no | reserved for hickory; no code uses it yet |
+//! | `dns` | no | `DnsResolver`: exact DNS failure kinds and times to live, with hickory |
 //! | `webpki-roots` | no | Mozilla's roots compiled in |
 //! | `report` | no | `report`: findings, verdict, table and JSON in English and Chinese |
 //! | `lab` | no | `lab`: a simulated network with real TLS and WebSocket servers |
@@ -95,6 +95,9 @@ pub mod report;
 
 #[cfg(feature = "lab")]
 pub mod lab;
+
+/// The WebSocket crate whose types leave through [`Connection`].
+pub use tokio_tungstenite;
 
 pub use catalog::{
     Catalog, CatalogFormat, Confidence, Endpoint, EndpointEntry, Locality, Reference, Region,

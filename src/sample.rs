@@ -89,6 +89,8 @@ pub struct Lookup {
 pub struct Attempt {
     /// The endpoint dialled, or looked up.
     pub endpoint: Endpoint,
+    /// The path asked for: the endpoint's own, or the alternate one that turned out right.
+    pub path: String,
     /// The address dialled; absent where the look-up itself failed.
     pub address: Option<SocketAddr>,
     /// When it started, since the call to connect.

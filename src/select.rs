@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use futures::future::join_all;
+use tokio::time::Instant;
 
 pub use builder::SelectorBuilder;
 
@@ -74,6 +75,8 @@ struct Inner {
 struct Field {
     stats: Mutex<Vec<EndpointStats>>,
     ranking: ArcSwapOption<Ranking>,
+    /// When a race last had a winner.
+    won: Mutex<Option<Instant>>,
 }
 
 /// The endpoints of a race in the order in which to try them, with what orders their addresses.
@@ -191,13 +194,13 @@ impl Selector {
     }
 
     /// The addresses to try, in order, with their delays: for apps whose own SDK dials. Tell what
-    /// became of them with [`report`](Self::report).
+    /// became of them with [`report`](Self::report). Waits for every look-up, 5 s at most.
     ///
     /// # Errors
     ///
     /// [`ConnectError`] when no name could be resolved.
     pub async fn candidates(&self) -> Result<Vec<Candidate>, ConnectError> {
-        let started = tokio::time::Instant::now();
+        let started = Instant::now();
         let plan = self.plan(&self.0.service);
         let lookups = plan
             .endpoints
@@ -222,6 +225,7 @@ impl Selector {
                 }
                 Err(failure) => attempts.push(Attempt {
                     endpoint: endpoint.clone(),
+                    path: endpoint.path().to_owned(),
                     address: None,
                     started: Duration::ZERO,
                     ended: started.elapsed(),
@@ -294,6 +298,7 @@ impl Selector {
         }
         self.0.service.learn(&[Attempt {
             endpoint: candidate.endpoint.clone(),
+            path: candidate.endpoint.path().to_owned(),
             address: Some(candidate.address),
             started: Duration::ZERO,
             ended: elapsed,
@@ -356,7 +361,15 @@ impl Field {
         Field {
             stats: Mutex::new(endpoints.into_iter().map(EndpointStats::new).collect()),
             ranking: ArcSwapOption::empty(),
+            won: Mutex::new(None),
         }
+    }
+
+    /// Whether a race had a winner within this time.
+    #[cfg(feature = "rest")]
+    fn is_fresh(&self, within: Duration) -> bool {
+        let won = self.won.lock().unwrap_or_else(PoisonError::into_inner);
+        won.is_some_and(|at| at.elapsed() < within)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<EndpointStats>> {
@@ -371,7 +384,11 @@ impl Field {
                 continue;
             };
             let outcome = match outcome {
-                AttemptOutcome::Won => Ok(()),
+                AttemptOutcome::Won => {
+                    let mut won = self.won.lock().unwrap_or_else(PoisonError::into_inner);
+                    *won = Some(Instant::now());
+                    Ok(())
+                }
                 AttemptOutcome::Failed(failure) => Err(failure.clone()),
                 AttemptOutcome::Cancelled(_) => continue,
             };
@@ -383,6 +400,7 @@ impl Field {
             };
             let mut sample =
                 Sample::new(attempt.endpoint.clone(), address, attempt.timings, outcome);
+            sample.path.clone_from(&attempt.path);
             sample.elapsed = attempt.ended.saturating_sub(attempt.started);
             one.record(&sample);
         }

@@ -106,7 +106,7 @@ struct FailureJson {
 #[must_use]
 pub fn connects_json(records: &[ConnectRecord], lang: Lang, now: SystemTime) -> String {
     let attempt = |one: &Attempt| AttemptJson {
-        url: one.endpoint.url().to_owned(),
+        url: one.endpoint.url_with(&one.path),
         address: one.address.map(|address| address.to_string()),
         started_ms: ms_float(one.started),
         ended_ms: ms_float(one.ended),
@@ -210,7 +210,7 @@ fn attempt_line(one: &Attempt, lang: Lang, now: SystemTime) -> String {
 mod tests {
     use super::super::fixture::pair;
     use super::*;
-    use crate::catalog::{Region, Service};
+    use crate::catalog::{Endpoint, Region, Service};
     use crate::failure::{Failure, FailureKind};
     use crate::phase::Phase;
 
@@ -221,14 +221,16 @@ mod tests {
         timings.set(Phase::Connect, ms(20));
         timings.set(Phase::Tls, ms(22));
         timings.set(Phase::Upgrade, ms(21));
-        let attempt = |endpoint, address: Option<&str>, started, ended, outcome| Attempt {
-            endpoint,
-            address: address.map(|a| a.parse().unwrap()),
-            started: ms(started),
-            ended: ms(ended),
-            timings,
-            outcome,
-        };
+        let attempt =
+            |endpoint: Endpoint, address: Option<&str>, started, ended, outcome| Attempt {
+                path: endpoint.path().to_owned(),
+                endpoint,
+                address: address.map(|a| a.parse().unwrap()),
+                started: ms(started),
+                ended: ms(ended),
+                timings,
+                outcome,
+            };
         let refused = Failure::new(Phase::Connect, FailureKind::Refused);
         let lost = Failure::new(Phase::Resolve, FailureKind::NotFound);
         vec![

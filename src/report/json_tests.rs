@@ -64,7 +64,7 @@ fn the_schema_is_held() {
     },
     {
       "code": "data_centres_not_comparable",
-      "text": "Data centres can't be compared or swapped: an app lives in one, and an overseas one can never be left.",
+      "text": "Data centres can't be compared or swapped: an app lives in one, and data in an overseas one may not move.",
       "hint": "Which one an app lives in: https://console.easemob.com (即时通讯 > 服务概览)."
     }
   ],

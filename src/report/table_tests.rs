@@ -80,7 +80,7 @@ Notes
   and its list of allowed domains apply as well.
 - 1 URL is concluded from sibling hosts: the hosts are published, port and path are not. If such a URL is refused, ask
   Easemob support for its path and give it in a catalogue file (--catalog).
-- Data centres can't be compared or swapped: an app lives in one, and an overseas one can never be left. Which one an
+- Data centres can't be compared or swapped: an app lives in one, and data in an overseas one may not move. Which one an
   app lives in: https://console.easemob.com (即时通讯 > 服务概览).
 - Times are milliseconds; phases are medians, each on its own. Expected cost: what opening a connection takes on
   average, with what its failures cost. Failed: attempts that failed, of all.
@@ -131,7 +131,7 @@ wss://im-api-v2.easemob.com/ws/websocket 可用。处理人：应用开发者。
 - 小程序地址是从本机测量的，不是在小程序内测量的。小程序内还受宿主应用的网络和合法域名配置影响。
 - 1 个 URL 由同类主机推断：主机名是公开的，端口和路径没有公布。如果这类 URL 被拒绝，请向环信技术支持询问路径，并写入目录
   文件（--catalog）。
-- 不同数据中心之间不可比较，也不可互换：应用只在其中一个，海外集群不可迁移至其他集群。查看应用所在的数据中心：
+- 不同数据中心之间不可比较，也不可互换：应用只在其中一个，海外集群的数据不可迁移。查看应用所在的数据中心：
   https://console.easemob.com (即时通讯 > 服务概览)。
 - 时间单位为毫秒；各阶段为中位数，互不累计。预计耗时（含失败代价）：平均打开一个连接所需时间，失败的代价计算在内。失败
   率：失败次数与尝试次数之比。

@@ -285,6 +285,7 @@ impl<'a> Contest<'a> {
                 );
                 self.failed_lookups.push(Attempt {
                     endpoint: one.clone(),
+                    path: one.path().to_owned(),
                     address: None,
                     started: Duration::ZERO,
                     ended: took,
@@ -348,8 +349,10 @@ impl<'a> Contest<'a> {
         let made = candidates.filter_map(|(number, one)| {
             let started = one.started?;
             let reached = one.progress.reached();
+            let endpoint = &self.ground.plan.endpoints[one.endpoint];
             Some(Attempt {
-                endpoint: self.ground.plan.endpoints[one.endpoint].clone(),
+                path: self.ground.paths.of(endpoint),
+                endpoint: endpoint.clone(),
                 address: Some(one.address),
                 started: started - self.started,
                 ended: one.ended.unwrap_or(now) - self.started,

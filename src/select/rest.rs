@@ -20,9 +20,13 @@ use crate::handshake::ConnectOptions;
 /// divides this among the addresses.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a winner stays the answer: one that died must not do so for ever.
+const FRESH: Duration = Duration::from_secs(600);
+
 impl Selector {
-    /// The base URL of the REST endpoint to use now, without a slash at the end. The first call,
-    /// and the first after a failure of all that is known, races them (`GET /`, no credentials).
+    /// The base URL of the REST endpoint to use now: its path included, without a slash at the
+    /// end. The first call races the endpoints (`GET`, no credentials), and so does the first after
+    /// every 10 minutes; in between the answer is known.
     ///
     /// # Errors
     ///
@@ -35,12 +39,9 @@ impl Selector {
                 timed_out: false,
             });
         };
-        if let Some(best) = field
-            .ranking
-            .load()
-            .as_ref()
-            .and_then(|ranking| ranking.best())
-        {
+        let ranking = field.ranking.load_full();
+        let best = ranking.as_ref().and_then(|ranking| ranking.best());
+        if let Some(best) = best.filter(|_| field.is_fresh(FRESH)) {
             return Ok(base(best.endpoint()));
         }
         let (_, opening) = self.race(field, &ConnectOptions::new()).await?;
@@ -69,7 +70,8 @@ impl Selector {
 }
 
 fn base(endpoint: &Endpoint) -> String {
-    endpoint.url_with("")
+    let path = endpoint.path().split('?').next().unwrap_or_default();
+    endpoint.url_with(path.trim_end_matches('/'))
 }
 
 /// Answers reqwest's look-ups with the best address first.

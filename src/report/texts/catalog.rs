@@ -64,9 +64,9 @@ pub(crate) fn listing_notes() -> [Text; 3] {
             "easelect 无法从 App Key 推断应用所在的数据中心，请在管理后台查看。",
         ),
         text(
-            "The built-in URLs were never measured on the real service where it says \"inferred\": the hosts are \
-             published, port and path are concluded from sibling hosts.",
-            "标为“推断”的内置 URL 未在真实服务上测量过：主机名是公开的，端口和路径由同类主机推断。",
+            "No built-in URL was ever measured on the real service by easelect's authors. Where it says \"inferred\", \
+             only the host is published: port and path are concluded from sibling hosts.",
+            "easelect 的作者没有在真实服务上测量过任何内置 URL。标为“推断”的，只有主机名是公开的，端口和路径由同类主机推断。",
         ),
         text(
             "Data centres can't be compared or swapped: an app lives in one.",

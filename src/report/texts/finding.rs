@@ -212,8 +212,8 @@ pub(crate) fn finding_text(what: &What, now: SystemTime) -> Text {
             "国内 1 区、国内 2 区合并显示：两者仅对移动端式的客户端可互换。",
         ),
         What::NotComparable => text(
-            "Data centres can't be compared or swapped: an app lives in one, and an overseas one can never be left.",
-            "不同数据中心之间不可比较，也不可互换：应用只在其中一个，海外集群不可迁移至其他集群。",
+            "Data centres can't be compared or swapped: an app lives in one, and data in an overseas one may not move.",
+            "不同数据中心之间不可比较，也不可互换：应用只在其中一个，海外集群的数据不可迁移。",
         ),
         What::MiniProgram => text(
             "Mini-program endpoints were measured from this computer, not inside the mini-program.",

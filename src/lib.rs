@@ -36,11 +36,18 @@
 //!
 //! # Logging
 //!
-//! Events go to [`tracing`], target `easelect::connect`: `dialling` (`host`, `address`),
-//! `attempt failed` (`host`, `address`, `phase`, `kind`), `look-up failed` (`host`, `family`,
-//! `kind`), all at debug; `open` (`url`, `address`, `time_to_open_ms`, `attempts`) at info;
-//! `no endpoint could be opened` (`attempts`, `elapsed_ms`, `timed_out`) at warn. They hold hosts
-//! and addresses, never headers or queries. Nothing is printed by itself.
+//! A span `connect` (`residency`, `endpoints`) is around every race. Events go to [`tracing`].
+//!
+//! | target | event | level | fields |
+//! | --- | --- | --- | --- |
+//! | `easelect::connect` | `dialling` | debug | `host`, `address` |
+//! | | `attempt failed` | debug | `host`, `address`, `phase`, `kind` |
+//! | | `look-up failed` | debug | `host`, `family`, `kind` |
+//! | | `open` | info | `url`, `address`, `time_to_open_ms`, `attempts` |
+//! | | `no endpoint could be opened` | warn | `attempts`, `elapsed_ms`, `timed_out` |
+//! | `easelect::probe` | `sample` | debug | `host`, `address`, `round`, and `total_ms` or `phase`, `kind` |
+//!
+//! They hold hosts and addresses, never headers or queries. Nothing is printed by itself.
 //!
 //! # Features
 //!

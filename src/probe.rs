@@ -194,6 +194,7 @@ async fn report(ended: Ended, schedule: &mut Schedule, sender: &mpsc::Sender<Pro
             ProbeEvent::Lookup(lookup)
         }
         Ended::Sample(slot, sample) => {
+            log(&sample);
             schedule.on_sample(slot, &sample);
             ProbeEvent::Sample(sample)
         }
@@ -207,6 +208,29 @@ async fn report(ended: Ended, schedule: &mut Schedule, sender: &mpsc::Sender<Pro
         let _ = sender.try_send(ProbeEvent::Progress { done, planned });
     }
     true
+}
+
+fn log(sample: &Sample) {
+    let (host, address) = (sample.endpoint.host(), sample.address);
+    match &sample.outcome {
+        Ok(()) => tracing::debug!(
+            target: "easelect::probe",
+            host,
+            %address,
+            round = sample.round,
+            total_ms = sample.timings.total().as_secs_f64() * 1e3,
+            "sample"
+        ),
+        Err(failure) => tracing::debug!(
+            target: "easelect::probe",
+            host,
+            %address,
+            round = sample.round,
+            phase = failure.phase().as_str(),
+            kind = failure.kind().as_str(),
+            "sample"
+        ),
+    }
 }
 
 /// Configures a [`Prober`].

@@ -13,10 +13,11 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use futures::future::join_all;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 pub use builder::SelectorBuilder;
 
-use crate::catalog::{Endpoint, Residency};
+use crate::catalog::{Endpoint, Residency, Variant};
 use crate::connection::{ConnectError, Connection, Opening};
 use crate::handshake::{ConnectOptions, Handshake, Opened, Paths};
 use crate::phase::{Phase, Timings};
@@ -170,7 +171,13 @@ impl Selector {
             plan: &plan,
             options,
         };
-        let ended = contest::run(ground, self.0.deadline).await;
+        let span = tracing::info_span!(
+            target: "easelect::connect",
+            "connect",
+            residency = %self.0.residency,
+            endpoints = plan.endpoints.len(),
+        );
+        let ended = contest::run(ground, self.0.deadline).instrument(span).await;
         match &ended {
             Ok((_, opening)) => field.learn(&opening.attempts),
             Err(error) => field.learn(&error.attempts),
@@ -219,6 +226,7 @@ impl Selector {
                             family: Family::of(ip),
                             order: plan.order(endpoint, address),
                             last_resort: contest::trust(endpoint) == Trust::Public && is_local(ip),
+                            accelerated: endpoint.variant() == Variant::Acceleration,
                         });
                         found.push((endpoint.clone(), address));
                     }

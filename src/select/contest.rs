@@ -10,7 +10,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use super::Plan;
-use crate::catalog::{Confidence, Endpoint};
+use crate::catalog::{Confidence, Endpoint, Variant};
 use crate::connection::{ConnectError, Opening};
 use crate::failure::{Failure, FailureKind};
 use crate::handshake::{ConnectOptions, Handshake, Opened, Paths, Progress};
@@ -260,6 +260,7 @@ impl<'a> Contest<'a> {
                         family,
                         order: self.ground.plan.order(one, address),
                         last_resort: trust(one) == Trust::Public && is_local(ip),
+                        accelerated: one.variant() == Variant::Acceleration,
                     });
                     debug_assert_eq!(number, self.candidates.len());
                     self.candidates.push(Candidate {

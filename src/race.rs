@@ -4,16 +4,81 @@
 //! and CPU on both sides). The finish line is a whole handshake, never TCP alone: a transparent
 //! proxy answers TCP within a millisecond.
 //!
-//! The cold-start schedule: two starts 20 ms apart on different hosts, then one every 100 ms
-//! (RFC 8305 §8's minimum for a fixed delay), families and hosts alternating (§4 extended to
-//! hosts). A failure starts the next at once. At most five are in flight; when all five are silent,
-//! a further one replaces the one that has been silent longest.
+//! # Nothing known: a cold start
+//!
+//! Two starts 20 ms apart on different hosts, then one every 100 ms (RFC 8305 §8's minimum for a
+//! fixed delay), families and hosts alternating (§4 extended to hosts), each going on to its
+//! handshake by itself. At most five are in flight; when all five are silent, a further one
+//! replaces the one that has been silent longest.
+//!
+//! # Something known: a race of SYNs
+//!
+//! The best candidate is dialled, and with it every other that has a fair chance of turning out
+//! better: a SYN is cheap, and its round trip is the best predictor of the handshake at this
+//! moment. TLS starts on the established one with the least predicted rest, unless one on its way
+//! is predicted to be done sooner. A handshake that exceeds its prediction is hedged on an
+//! established spare, of another host if there is one.
+//!
+//! In either, a failure starts the next at once.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::history::Prediction;
 use crate::resolve::Family;
+
+/// How wide to race.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Width {
+    /// Candidates dialled at once, at most, when something is known.
+    pub(crate) dials: usize,
+    /// The value of information, in predicted standard deviations, that a further dial must have.
+    pub(crate) worth: f64,
+    /// Attempts in flight at most.
+    pub(crate) in_flight: usize,
+    /// A SYN is late after this many predicted round trips …
+    pub(crate) syn_factor: f64,
+    /// … and no less than this.
+    pub(crate) syn_least: Duration,
+    /// A leg of the handshake is late after e^(x + z·σ) …
+    pub(crate) leg_z: f64,
+    /// … and no less than this.
+    pub(crate) leg_least: Duration,
+}
+
+impl Width {
+    /// The default: race-everything's latency at a fifth of its connects (k ≤ 4, θ = 0.03).
+    pub(crate) const FAST: Width = Width {
+        dials: 4,
+        worth: 0.03,
+        in_flight: 5,
+        syn_factor: 2.25,
+        syn_least: Duration::from_millis(80),
+        leg_z: 1.42,
+        leg_least: Duration::from_millis(35),
+    };
+    /// Half its connects, a little slower (k ≤ 3, θ = 0.1).
+    pub(crate) const THRIFTY: Width = Width {
+        dials: 3,
+        worth: 0.1,
+        syn_factor: 2.5,
+        syn_least: Duration::from_millis(100),
+        leg_z: 1.64,
+        leg_least: Duration::from_millis(40),
+        ..Width::FAST
+    };
+    /// One at a time, the next only after a failure or 3 s of silence: for reconnecting herds.
+    pub(crate) const ONE: Width = Width {
+        dials: 1,
+        worth: f64::INFINITY,
+        in_flight: 1,
+        syn_factor: f64::INFINITY,
+        syn_least: Duration::from_secs(3),
+        leg_z: f64::INFINITY,
+        leg_least: Duration::from_secs(3),
+    };
+}
 
 /// The second start comes early: the first host may be the slow or dead one of two.
 const SECOND_START: Duration = Duration::from_millis(20);
@@ -21,28 +86,48 @@ const SECOND_START: Duration = Duration::from_millis(20);
 /// RFC 8305 §8: a connection attempt delay must not be below 100 ms when it is fixed.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(100);
 
-/// More in flight only takes bandwidth from those under way.
-const MAX_IN_FLIGHT: usize = 5;
-
 /// An acceleration node has 1 Mbps by default: 40 ms for one handshake of 5 kB.
 const MAX_ACCELERATED: usize = 2;
 
 /// Linux repeats an unanswered SYN after 1 s: by then it was lost, or the path is dead. Doubles
-/// with every five replacements, or a network slower than this could never be used.
+/// with every round of replacements, or a network slower than this could never be used.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// An attempt on its way is waited for until its SYN took this much longer than predicted.
+const WAIT_SLACK: f64 = 1.05;
+
 /// What the machine knows of a candidate; candidates are numbered in the order they are added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Entrant {
     /// Any number that tells hosts apart.
     pub(crate) host: usize,
     pub(crate) family: Family,
-    /// Smaller starts earlier, where hosts and families leave a choice.
+    /// Smaller starts earlier, where nothing else decides.
     pub(crate) order: usize,
     /// Starts after all others: an address at which only a proxy or a hijacker can answer.
     pub(crate) last_resort: bool,
     /// An acceleration node: little bandwidth, so few at a time.
     pub(crate) accelerated: bool,
+    /// What it will take, if anything is known that makes it comparable.
+    pub(crate) prediction: Option<Prediction>,
+    /// It won the last time: ahead by 6 % for staying where caches and sessions are warm.
+    pub(crate) sticky: bool,
+}
+
+impl Entrant {
+    fn score(&self) -> f64 {
+        const STICKY: f64 = 0.94;
+        let score = self.prediction.map_or(f64::INFINITY, |known| known.score());
+        if self.sticky { score * STICKY } else { score }
+    }
+
+    fn is_verified(&self) -> bool {
+        self.prediction.is_some_and(|known| known.verified && !known.broken)
+    }
+
+    fn is_broken(&self) -> bool {
+        self.prediction.is_some_and(|known| known.broken)
+    }
 }
 
 /// What the driver is to do.
@@ -62,44 +147,67 @@ pub(crate) enum Action {
     GiveUp,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     Waiting,
-    Dialling(Instant),
-    Dialled(Instant),
-    Handshaking(Instant),
+    /// Since then; late ones have had their replacement started.
+    Dialling { since: Instant, late: bool },
+    /// Established, a spare.
+    Dialled { at: Instant },
+    /// In a leg of its handshake (TLS, or the upgrade) that is late at `deadline`; a hedged one
+    /// has had its spare started.
+    Handshaking { since: Instant, deadline: Instant, hedged: bool },
     Over,
 }
 
 #[derive(Debug)]
+struct Runner {
+    entrant: Entrant,
+    state: State,
+}
+
+/// The state of one race.
+#[derive(Debug)]
 pub(crate) struct Race {
-    entrants: Vec<(Entrant, State)>,
+    width: Width,
+    /// g: how much longer legs take than SYNs, where a box on the way answers SYNs itself.
+    gate: f64,
+    runners: Vec<Runner>,
     more_to_come: bool,
     started: usize,
     replaced: usize,
     last: Option<Entrant>,
     next_start: Option<Instant>,
-    width: usize,
+    /// The first dials of a warm race are made.
+    opened: bool,
+    /// Dials that may be made at once: for failures and late ones.
+    owed: usize,
 }
 
 impl Race {
     /// A race whose candidates arrive while names are looked up.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(width: Width, gate: f64) -> Self {
         Race {
-            entrants: Vec::new(),
+            width,
+            gate,
+            runners: Vec::new(),
             more_to_come: true,
             started: 0,
             replaced: 0,
             last: None,
             next_start: None,
-            width: MAX_IN_FLIGHT,
+            opened: false,
+            owed: 0,
         }
     }
 
     /// Adds a candidate; its number.
     pub(crate) fn add(&mut self, entrant: Entrant) -> usize {
-        self.entrants.push((entrant, State::Waiting));
-        self.entrants.len() - 1
+        self.runners.push(Runner {
+            entrant,
+            state: State::Waiting,
+        });
+        self.runners.len() - 1
     }
 
     /// All names are looked up: no further candidate will come.
@@ -107,58 +215,276 @@ impl Race {
         self.more_to_come = false;
     }
 
-    /// The candidate's byte stream is open.
-    pub(crate) fn dialled(&mut self, candidate: usize, now: Instant) {
-        self.entrants[candidate].1 = State::Dialled(now);
+    /// The candidate's byte stream is open, and its SYN took this long.
+    pub(crate) fn dialled(&mut self, candidate: usize, round_trip: Duration, now: Instant) {
+        let runner = &mut self.runners[candidate];
+        runner.state = State::Dialled { at: now };
+        if let Some(known) = runner.entrant.prediction.as_mut() {
+            *known = known.with_round_trip(round_trip.as_secs_f64() * 1e3);
+        }
+    }
+
+    /// The candidate's TLS is done; the upgrade is under way.
+    pub(crate) fn secured(&mut self, candidate: usize, now: Instant) {
+        let entrant = self.runners[candidate].entrant;
+        let leg = entrant.prediction.map(|known| {
+            let left = known.rest() - known.round_trip();
+            left.max(known.round_trip())
+        });
+        let deadline = now + self.leg(&entrant, leg);
+        self.runners[candidate].state = State::Handshaking {
+            since: now,
+            deadline,
+            hedged: false,
+        };
     }
 
     /// The candidate failed, in either stage. The next may start at once.
     pub(crate) fn failed(&mut self, candidate: usize, now: Instant) {
-        self.entrants[candidate].1 = State::Over;
+        self.runners[candidate].state = State::Over;
         self.next_start = Some(now);
+        self.owed += 1;
     }
 
     /// What to do at `now`. Call until it says to wait.
     pub(crate) fn next(&mut self, now: Instant) -> Action {
-        let dialled = |(_, state): &(Entrant, State)| matches!(state, State::Dialled(_));
-        if let Some(candidate) = self.entrants.iter().position(dialled) {
-            self.entrants[candidate].1 = State::Handshaking(now);
-            return Action::Handshake(candidate);
+        let mut wake = Wake::default();
+        if let Some(action) = self.handshakes(now, &mut wake) {
+            return action;
         }
-        let Some(candidate) = self.choose() else {
-            return match (self.in_flight(), self.more_to_come) {
-                (0, false) => Action::GiveUp,
-                _ => Action::Wait,
-            };
-        };
-        if let Some(at) = self.next_start.filter(|at| *at > now) {
-            return Action::WaitUntil(at);
+        let warm = self.is_warm();
+        if warm && let Some(action) = self.warm_dials(now, &mut wake) {
+            return action;
         }
-        if self.in_flight() >= self.width {
-            let Some((laggard, since)) = self.laggard() else {
-                return Action::Wait;
-            };
-            let until = since + self.patience();
-            if until > now {
-                return Action::WaitUntil(until);
-            }
-            self.replaced += 1;
-            self.entrants[laggard].1 = State::Over;
-            return Action::Cancel(laggard);
+        if (!warm || self.owed > 0)
+            && let Some(action) = self.paced_dial(now, &mut wake)
+        {
+            return action;
         }
-        self.started += 1;
-        let delay = if self.started == 1 {
-            SECOND_START
-        } else {
-            ATTEMPT_DELAY
-        };
-        self.next_start = Some(now + delay);
-        self.last = Some(self.entrants[candidate].0);
-        self.entrants[candidate].1 = State::Dialling(now);
-        Action::Dial(candidate)
+        if self.in_flight() == 0 && !self.more_to_come && self.choose().is_none() {
+            return Action::GiveUp;
+        }
+        wake.0.map_or(Action::Wait, Action::WaitUntil)
     }
 
-    /// The planned delay of the n-th start (from 0) if nothing fails.
+    /// Whether anything is known that makes candidates comparable.
+    fn is_warm(&self) -> bool {
+        self.runners.iter().any(|runner| runner.entrant.is_verified())
+    }
+
+    /// Starts handshakes on established candidates, where that is best now.
+    fn handshakes(&mut self, now: Instant, wake: &mut Wake) -> Option<Action> {
+        let mut running = 0;
+        let mut owed = 0;
+        for runner in &mut self.runners {
+            match &mut runner.state {
+                State::Handshaking { deadline, hedged, .. } if !*hedged => {
+                    running += 1;
+                    if *deadline <= now {
+                        *hedged = true;
+                        running -= 1;
+                        owed += 1;
+                    } else {
+                        wake.at(*deadline);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let best = self.best_spare()?;
+        let known = self.runners[best].entrant.prediction;
+        let spares_are_kept = known.is_some() && self.is_warm();
+        if running > 0 && spares_are_kept && owed == 0 {
+            return None;
+        }
+        if spares_are_kept && running == 0 {
+            // One on its way that is predicted to be done sooner is waited for, a little.
+            let rest = known.map_or(0.0, |known| known.rest());
+            if let Some(until) = self.sooner(now, rest) {
+                wake.at(until);
+                return None;
+            }
+        }
+        let entrant = self.runners[best].entrant;
+        let leg = entrant.prediction.map(|known| known.round_trip());
+        let deadline = now + self.leg(&entrant, leg);
+        self.runners[best].state = State::Handshaking {
+            since: now,
+            deadline,
+            hedged: false,
+        };
+        Some(Action::Handshake(best))
+    }
+
+    /// The established candidate with the least predicted rest; one of another host than the
+    /// handshakes that are late, if there is one.
+    fn best_spare(&self) -> Option<usize> {
+        let late_hosts: Vec<usize> = self
+            .runners
+            .iter()
+            .filter(|one| matches!(one.state, State::Handshaking { hedged: true, .. }))
+            .map(|one| one.entrant.host)
+            .collect();
+        self.runners
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| matches!(one.state, State::Dialled { .. }))
+            .min_by(|(_, a), (_, b)| {
+                let key = |one: &Runner| {
+                    let rest = one.entrant.prediction.map_or(f64::INFINITY, |known| known.rest());
+                    (late_hosts.contains(&one.entrant.host), rest)
+                };
+                let (a, b) = (key(a), key(b));
+                a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+            })
+            .map(|(number, _)| number)
+    }
+
+    /// Until when to wait for a candidate on its way that is predicted to be open sooner than in
+    /// `rest` milliseconds from now.
+    fn sooner(&self, now: Instant, rest: f64) -> Option<Instant> {
+        self.runners
+            .iter()
+            .filter_map(|one| {
+                let State::Dialling { since, late: false } = one.state else { return None };
+                let known = one.entrant.prediction.filter(|known| !known.broken)?;
+                let until = since + millis(WAIT_SLACK * known.round_trip());
+                let left = until.checked_duration_since(now)?.as_secs_f64() * 1e3;
+                (left > 0.0 && left + known.rest() < rest).then_some(until)
+            })
+            .min()
+    }
+
+    /// When a leg of this handshake is late: what is predicted, with its spread.
+    fn leg(&self, entrant: &Entrant, predicted: Option<f64>) -> Duration {
+        const OURS: f64 = 15.0;
+        let (Some(known), Some(predicted)) = (entrant.prediction, predicted) else {
+            return Duration::from_secs(2).max(self.width.leg_least);
+        };
+        if !self.width.leg_z.is_finite() {
+            return self.width.leg_least;
+        }
+        let spread = (self.width.leg_z * (known.x_variance + NOISE).sqrt()).exp();
+        millis(self.gate * predicted * spread + OURS).max(self.width.leg_least)
+    }
+
+    /// The dials of a race in which something is known.
+    fn warm_dials(&mut self, now: Instant, wake: &mut Wake) -> Option<Action> {
+        if !self.opened {
+            for candidate in self.opening() {
+                self.runners[candidate].state = State::Waiting;
+                self.runners[candidate].entrant.order = 0;
+                self.owed += 1;
+            }
+            self.opened = true;
+            self.next_start = Some(now);
+        }
+        let syn = (self.width.syn_factor, self.width.syn_least);
+        let mut late_ones = 0;
+        for runner in &mut self.runners {
+            if let State::Dialling { since, late } = &mut runner.state
+                && !*late
+            {
+                let predicted = runner.entrant.prediction.map_or(0.0, |known| known.round_trip());
+                let allowed = if syn.0.is_finite() {
+                    millis(syn.0 * predicted).max(syn.1)
+                } else {
+                    syn.1
+                };
+                if *since + allowed <= now {
+                    *late = true;
+                    late_ones += 1;
+                } else {
+                    wake.at(*since + allowed);
+                }
+            }
+        }
+        // A late handshake without a spare to turn to.
+        let stuck = self.runners.iter_mut().any(|one| match &mut one.state {
+            State::Handshaking { deadline, hedged, .. } if *hedged && *deadline <= now => {
+                *deadline = now + Duration::from_secs(2);
+                true
+            }
+            _ => false,
+        });
+        if late_ones > 0 || stuck {
+            self.owed += late_ones.max(1);
+            self.next_start = Some(now);
+        }
+        None
+    }
+
+    /// The first dials: the best verified candidate, and those whose SYN is worth it. When there
+    /// are several, one is of another host.
+    fn opening(&self) -> Vec<usize> {
+        let waiting = |one: &&(usize, &Runner)| {
+            one.1.state == State::Waiting && !one.1.entrant.last_resort && !one.1.entrant.is_broken()
+        };
+        let numbered: Vec<(usize, &Runner)> = self.runners.iter().enumerate().collect();
+        let Some(best) = numbered
+            .iter()
+            .filter(waiting)
+            .filter(|(_, one)| one.entrant.is_verified())
+            .min_by(|a, b| a.1.entrant.score().total_cmp(&b.1.entrant.score()))
+        else {
+            return Vec::new();
+        };
+        let mut others: Vec<(usize, f64)> = numbered
+            .iter()
+            .filter(waiting)
+            .filter(|(number, _)| *number != best.0)
+            .map(|(number, one)| (*number, value(&best.1.entrant, &one.entrant)))
+            .filter(|(_, value)| *value > self.width.worth)
+            .collect();
+        others.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let host = |number: usize| self.runners[number].entrant.host;
+        let mut chosen = vec![best.0];
+        let room = self.width.dials.saturating_sub(1);
+        chosen.extend(others.iter().take(room).map(|(number, _)| *number));
+        if chosen.len() > 1 && chosen.iter().all(|number| host(*number) == host(best.0)) {
+            let elsewhere = others.iter().find(|(number, _)| host(*number) != host(best.0));
+            if let (Some(last), Some((other, _))) = (chosen.last_mut(), elsewhere) {
+                *last = *other;
+            }
+        }
+        chosen
+    }
+
+    /// A dial when the schedule, a failure or lateness allows one.
+    fn paced_dial(&mut self, now: Instant, wake: &mut Wake) -> Option<Action> {
+        let candidate = self.choose()?;
+        if let Some(at) = self.next_start.filter(|at| *at > now) {
+            wake.at(at);
+            return None;
+        }
+        if self.in_flight() >= self.width.in_flight {
+            let (laggard, since) = self.laggard()?;
+            let until = since + self.patience();
+            if until > now {
+                wake.at(until);
+                return None;
+            }
+            self.replaced += 1;
+            self.runners[laggard].state = State::Over;
+            return Some(Action::Cancel(laggard));
+        }
+        self.started += 1;
+        self.owed = self.owed.saturating_sub(1);
+        if self.owed == 0 {
+            let delay = if self.started == 1 { SECOND_START } else { ATTEMPT_DELAY };
+            self.next_start = Some(now + delay.max(self.pause()));
+        }
+        self.last = Some(self.runners[candidate].entrant);
+        self.runners[candidate].state = State::Dialling { since: now, late: false };
+        Some(Action::Dial(candidate))
+    }
+
+    /// One at a time waits for silence, not for a schedule.
+    fn pause(&self) -> Duration {
+        if self.width.in_flight == 1 { self.width.syn_least } else { Duration::ZERO }
+    }
+
+    /// The planned delay of the n-th start (from 0) of a cold race in which nothing fails.
     pub(crate) fn planned_delay(n: usize) -> Duration {
         match n {
             0 => Duration::ZERO,
@@ -168,10 +494,10 @@ impl Race {
 
     /// The order in which the candidates would start if none failed and none were replaced.
     pub(crate) fn order(mut self) -> Vec<usize> {
-        let mut order = Vec::with_capacity(self.entrants.len());
+        let mut order = Vec::with_capacity(self.runners.len());
         while let Some(candidate) = self.choose() {
-            self.last = Some(self.entrants[candidate].0);
-            self.entrants[candidate].1 = State::Over;
+            self.last = Some(self.runners[candidate].entrant);
+            self.runners[candidate].state = State::Over;
             order.push(candidate);
         }
         order
@@ -182,208 +508,85 @@ impl Race {
     }
 
     fn flying(&self) -> impl Iterator<Item = &Entrant> {
-        let flying =
-            |(_, state): &&(Entrant, State)| !matches!(state, State::Waiting | State::Over);
-        self.entrants
-            .iter()
-            .filter(flying)
-            .map(|(entrant, _)| entrant)
+        let flying = |one: &&Runner| !matches!(one.state, State::Waiting | State::Over);
+        self.runners.iter().filter(flying).map(|one| &one.entrant)
     }
 
-    /// The waiting candidate to start next: on another host than the last one, then of another
-    /// family, then by its order.
+    /// The waiting candidate to start next: no last resort, no open breaker, on another host than
+    /// the last one, then of another family, then by what is known, then by its order.
     fn choose(&self) -> Option<usize> {
         let accelerated = self.flying().filter(|one| one.accelerated).count();
-        self.entrants
+        let warm = self.is_warm();
+        self.runners
             .iter()
             .enumerate()
-            .filter(|(_, (_, state))| *state == State::Waiting)
-            .filter(|(_, (entrant, _))| !entrant.accelerated || accelerated < MAX_ACCELERATED)
-            .min_by_key(|(number, (entrant, _))| {
-                let same_host = self.last.is_some_and(|last| last.host == entrant.host);
-                let same_family = self.last.is_some_and(|last| last.family == entrant.family);
-                (
-                    entrant.last_resort,
-                    same_host,
-                    same_family,
-                    entrant.order,
-                    *number,
-                )
+            .filter(|(_, one)| one.state == State::Waiting)
+            .filter(|(_, one)| !one.entrant.accelerated || accelerated < MAX_ACCELERATED)
+            .min_by(|(_, a), (_, b)| {
+                let key = |one: &Entrant| {
+                    let same_host = self.last.is_some_and(|last| last.host == one.host);
+                    let same_family = self.last.is_some_and(|last| last.family == one.family);
+                    // A warm opening goes by merit; what comes after it, by diversity.
+                    let opening = warm && self.owed > 1;
+                    let spread = (!opening && same_host, !opening && same_family);
+                    (one.last_resort, one.is_broken(), spread)
+                };
+                let merit = |one: &Entrant| if warm { one.score() } else { 0.0 };
+                key(&a.entrant)
+                    .cmp(&key(&b.entrant))
+                    .then(merit(&a.entrant).total_cmp(&merit(&b.entrant)))
+                    .then(a.entrant.order.cmp(&b.entrant.order))
             })
             .map(|(number, _)| number)
     }
 
     fn patience(&self) -> Duration {
-        PATIENCE
-            * 2u32.saturating_pow(
-                u32::try_from(self.replaced / self.width)
-                    .unwrap_or(8)
-                    .min(8),
-            )
+        let rounds = u32::try_from(self.replaced / self.width.in_flight.max(1)).unwrap_or(8);
+        PATIENCE.max(self.pause()) * 2u32.pow(rounds.min(8))
     }
 
     /// Who has been silent longest, and since when. A handshake has two round trips to go where a
     /// dial has one.
     fn laggard(&self) -> Option<(usize, Instant)> {
-        self.entrants
+        self.runners
             .iter()
             .enumerate()
-            .filter_map(|(number, (_, state))| match state {
-                State::Dialling(since) => Some((number, *since)),
-                State::Handshaking(since) => Some((number, *since + self.patience())),
-                _ => None,
+            .filter_map(|(number, one)| match one.state {
+                State::Dialling { since, .. } => Some((number, since)),
+                State::Dialled { at } => Some((number, at + self.patience())),
+                State::Handshaking { since, .. } => Some((number, since + self.patience())),
+                State::Waiting | State::Over => None,
             })
             .min_by_key(|(_, since)| *since)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The earliest of the moments at which something may be to do.
+#[derive(Default)]
+struct Wake(Option<Instant>);
 
-    fn ms(n: u64) -> Duration {
-        Duration::from_millis(n)
+impl Wake {
+    fn at(&mut self, at: Instant) {
+        self.0 = Some(self.0.map_or(at, |earlier| earlier.min(at)));
     }
+}
 
-    fn entrant(host: usize, family: Family, order: usize) -> Entrant {
-        Entrant {
-            host,
-            family,
-            order,
-            last_resort: false,
-            accelerated: false,
-        }
-    }
+/// Measurement noise of ln(round trip), as in `history.rs`.
+const NOISE: f64 = 0.025;
 
-    /// A race among candidates of (host, family); its beginning.
-    fn race(entrants: &[(usize, Family)]) -> (Race, Instant) {
-        let mut race = Race::new();
-        for (order, &(host, family)) in entrants.iter().enumerate() {
-            race.add(entrant(host, family, order));
-        }
-        race.no_more();
-        (race, Instant::now())
-    }
+/// The value of dialling `other` beside `best`: the expected gain, in standard deviations of what
+/// is known, of learning its SYN round trip: s·(φ(u) + u·Φ(u)), u = ln(E_best/E_other)/s.
+fn value(best: &Entrant, other: &Entrant) -> f64 {
+    let (Some(a), Some(b)) = (best.prediction, other.prediction) else {
+        return 0.0;
+    };
+    let s = (a.x_variance + b.x_variance + 2.0 * NOISE).sqrt();
+    let u = (best.score() / other.score()).ln() / s;
+    let density = (-u * u / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+    s * (density + u * crate::rank::normal(u))
+}
 
-    use Family::{V4, V6};
-
-    #[test]
-    fn starts_follow_the_plan_and_alternate_hosts() {
-        let (mut race, t) = race(&[(0, V4), (0, V4), (1, V4), (1, V4)]);
-        assert_eq!(race.next(t), Action::Dial(0));
-        assert_eq!(race.next(t), Action::WaitUntil(t + ms(20)));
-        assert_eq!(race.next(t + ms(20)), Action::Dial(2));
-        assert_eq!(race.next(t + ms(20)), Action::WaitUntil(t + ms(120)));
-        assert_eq!(race.next(t + ms(120)), Action::Dial(1));
-        assert_eq!(race.next(t + ms(220)), Action::Dial(3));
-        assert_eq!(race.next(t + ms(220)), Action::Wait);
-        for n in 0..4 {
-            let plan = [0, 20, 120, 220];
-            assert_eq!(Race::planned_delay(n), ms(plan[n]));
-        }
-    }
-
-    #[test]
-    fn families_alternate_on_one_host() {
-        let (mut race, t) = race(&[(0, V6), (0, V6), (0, V4)]);
-        assert_eq!(race.next(t), Action::Dial(0));
-        assert_eq!(race.next(t + ms(20)), Action::Dial(2));
-        assert_eq!(race.next(t + ms(120)), Action::Dial(1));
-    }
-
-    #[test]
-    fn a_failure_starts_the_next_at_once() {
-        let (mut race, t) = race(&[(0, V4), (1, V4), (2, V4)]);
-        assert_eq!(race.next(t), Action::Dial(0));
-        race.failed(0, t + ms(5));
-        assert_eq!(race.next(t + ms(5)), Action::Dial(1));
-        assert_eq!(race.next(t + ms(5)), Action::WaitUntil(t + ms(105)));
-        race.failed(1, t + ms(6));
-        assert_eq!(race.next(t + ms(6)), Action::Dial(2));
-        race.failed(2, t + ms(7));
-        assert_eq!(race.next(t + ms(7)), Action::GiveUp);
-    }
-
-    #[test]
-    fn a_dialled_candidate_goes_on_before_anything_else() {
-        let (mut race, t) = race(&[(0, V4), (1, V4)]);
-        assert_eq!(race.next(t), Action::Dial(0));
-        race.dialled(0, t + ms(20));
-        assert_eq!(race.next(t + ms(20)), Action::Handshake(0));
-        assert_eq!(race.next(t + ms(20)), Action::Dial(1));
-    }
-
-    #[test]
-    fn the_sixth_replaces_the_one_silent_longest() {
-        let six: Vec<_> = (0..6).map(|host| (host, V4)).collect();
-        let (mut race, t) = race(&six);
-        for n in 0..5 {
-            assert_eq!(race.next(t + Race::planned_delay(n)), Action::Dial(n));
-        }
-        assert_eq!(race.next(t + ms(420)), Action::WaitUntil(t + ms(1000)));
-        assert_eq!(race.next(t + ms(1000)), Action::Cancel(0));
-        assert_eq!(race.next(t + ms(1000)), Action::Dial(5));
-        assert_eq!(race.next(t + ms(1000)), Action::Wait);
-    }
-
-    #[test]
-    fn a_last_resort_waits_for_all_others() {
-        let mut race = Race::new();
-        race.add(Entrant {
-            last_resort: true,
-            ..entrant(0, V4, 0)
-        });
-        race.add(entrant(1, V4, 1));
-        race.add(entrant(1, V4, 2));
-        assert_eq!(race.order(), [1, 2, 0]);
-    }
-
-    #[test]
-    fn acceleration_nodes_are_tried_two_at_a_time() {
-        let mut race = Race::new();
-        for host in 0..3 {
-            race.add(Entrant {
-                accelerated: true,
-                ..entrant(host, V4, host)
-            });
-        }
-        race.no_more();
-        let t = Instant::now();
-        assert_eq!(race.next(t), Action::Dial(0));
-        assert_eq!(race.next(t + ms(20)), Action::Dial(1));
-        assert_eq!(race.next(t + ms(500)), Action::Wait);
-        race.failed(0, t + ms(600));
-        assert_eq!(race.next(t + ms(600)), Action::Dial(2));
-    }
-
-    #[test]
-    fn candidates_may_come_late() {
-        let mut race = Race::new();
-        let t = Instant::now();
-        assert_eq!(race.next(t), Action::Wait);
-        let late = entrant(0, V4, 0);
-        assert_eq!(race.add(late), 0);
-        assert_eq!(race.next(t + ms(70)), Action::Dial(0));
-        race.failed(0, t + ms(80));
-        assert_eq!(race.next(t + ms(80)), Action::Wait);
-        race.no_more();
-        assert_eq!(race.next(t + ms(80)), Action::GiveUp);
-    }
-
-    #[test]
-    fn patience_grows_so_that_slow_networks_work() {
-        let many: Vec<_> = (0..40).map(|host| (host, V4)).collect();
-        let (mut race, t) = race(&many);
-        let (mut now, mut cancelled) = (t, Vec::new());
-        while now < t + Duration::from_secs(15) {
-            match race.next(now) {
-                Action::Cancel(_) => cancelled.push(now - t),
-                Action::WaitUntil(at) => now = at,
-                Action::Dial(_) => {}
-                other => panic!("{other:?}"),
-            }
-        }
-        // 5 after 1 s, 5 after 2 s more, 5 after 4 s more, 5 after 8 s more.
-        assert!((15..=20).contains(&cancelled.len()), "{cancelled:?}");
-    }
+fn millis(millis: f64) -> Duration {
+    // Predictions are finite, but an exponential of a wild one may be huge.
+    Duration::from_secs_f64((millis / 1e3).clamp(0.0, 3600.0))
 }

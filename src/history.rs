@@ -1,0 +1,346 @@
+//! What is remembered of each candidate (host × address) on each network, and what it predicts.
+//! Pure: `now` comes in.
+//!
+//! # The estimate
+//!
+//! Two numbers, each a local-level Kalman filter on a logarithm, since times vary in ratios:
+//!
+//! ```text
+//! x = ln(SYN round trip in ms)        what the path takes now
+//! ρ = ln(rest / SYN round trip)       rest = TLS + upgrade: how many round trips, how slow a server
+//! ```
+//!
+//! They are apart because a SYN is cheap to send and tells x afresh, while ρ hardly changes.
+//! An innovation is clipped to −2.5 … +1.2 standard deviations: one bad sample must not ruin a
+//! good endpoint, and a good one must not make a bad endpoint best. Two in a row beyond 2 on one
+//! side are a step, and widen the variance.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::health::Health;
+use crate::resolve::Family;
+
+/// One filtered number.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Level {
+    mean: f64,
+    variance: f64,
+    /// −1, 0, 1: whether the last innovation was far off, and to which side.
+    streak: i8,
+}
+
+/// Measurement noise of either logarithm: 16 % from jitter on one path.
+const NOISE: f64 = 0.025;
+
+/// However long ago, a path is still the path it was, more or less.
+const WIDEST: f64 = 0.35;
+
+/// What a step adds: 39 % standard deviation.
+const STEP: f64 = 0.15;
+
+impl Level {
+    pub(crate) fn new(mean: f64, variance: f64) -> Self {
+        Level {
+            mean,
+            variance,
+            streak: 0,
+        }
+    }
+
+    /// The level after a time without samples.
+    fn drifted(mut self, age: Duration, per_hour: f64) -> Self {
+        let grown = self.variance + per_hour * age.as_secs_f64() / 3600.0;
+        self.variance = grown.min(WIDEST.max(self.variance));
+        self
+    }
+
+    fn observe(&mut self, value: f64) {
+        let spread = (self.variance + NOISE).sqrt();
+        let off = (value - self.mean) / spread;
+        let gain = self.variance / (self.variance + NOISE);
+        self.mean += gain * off.clamp(-2.5, 1.2) * spread;
+        self.variance *= 1.0 - gain;
+        let far = if off.abs() > 2.0 { off.signum() as i8 } else { 0 };
+        if far != 0 && far == self.streak {
+            self.variance += STEP;
+            self.streak = 0;
+        } else {
+            self.streak = far;
+        }
+    }
+
+    pub(crate) fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    pub(crate) fn variance(&self) -> f64 {
+        self.variance
+    }
+}
+
+/// What is remembered of one candidate on one network.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Memory {
+    round_trip: Level,
+    rest: Level,
+    /// Whether a whole handshake was ever verified here.
+    verified: bool,
+    updated_ms: Timestamp,
+    pub(crate) health: Health,
+}
+
+/// What a candidate will most likely take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Prediction {
+    /// ln of the SYN round trip in ms.
+    pub(crate) x: f64,
+    pub(crate) x_variance: f64,
+    /// ln of TLS and upgrade in relation to the SYN round trip.
+    pub(crate) rho: f64,
+    pub(crate) rho_variance: f64,
+    /// The chance that it fails.
+    pub(crate) failure: f64,
+    /// Whether a whole handshake was ever verified here.
+    pub(crate) verified: bool,
+    /// Whether its breaker is open.
+    pub(crate) broken: bool,
+}
+
+impl Prediction {
+    /// The SYN round trip in ms.
+    pub(crate) fn round_trip(&self) -> f64 {
+        self.x.exp()
+    }
+
+    /// TLS and upgrade in ms.
+    pub(crate) fn rest(&self) -> f64 {
+        (self.x + self.rho).exp()
+    }
+
+    /// E: the expected cost of choosing it in ms. A failure costs about 150 ms with a spare at
+    /// hand; what was never verified may be a machine in the middle that only answers SYNs.
+    pub(crate) fn score(&self) -> f64 {
+        const FAILURE: f64 = 150.0;
+        const UNVERIFIED: f64 = 1.15;
+        let doubt = if self.verified { 1.0 } else { UNVERIFIED };
+        (self.round_trip() + self.rest()) * (1.0 + self.failure) * doubt + FAILURE * self.failure
+    }
+
+    /// The prediction once this attempt's SYN round trip (in ms) is known.
+    pub(crate) fn with_round_trip(mut self, millis: f64) -> Self {
+        let mut level = Level::new(self.x, self.x_variance);
+        level.observe(millis.max(MIN_MILLIS).ln());
+        (self.x, self.x_variance) = (level.mean, level.variance);
+        self
+    }
+}
+
+/// ln of 50 ms and of 2.2: what any network's candidates take before anything is known.
+const PRIOR_X: f64 = 3.912;
+const PRIOR_RHO: f64 = 0.80;
+
+/// How far candidates differ: networks, data centres' hosts, a host's addresses, and families.
+const NETWORK: f64 = 0.56;
+const HOST: f64 = 0.10;
+const ADDRESS: f64 = 0.03;
+const FAMILIES: f64 = 0.04;
+const RHO_HOST: f64 = 0.05;
+const RHO_ADDRESS: f64 = 0.015;
+
+/// Drift per hour.
+const X_DRIFT: f64 = 0.007;
+const RHO_DRIFT: f64 = 0.001;
+
+/// A shorter time is a local answer; its logarithm would run away.
+const MIN_MILLIS: f64 = 0.05;
+
+/// Which candidate: a host's address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key {
+    pub(crate) host: String,
+    pub(crate) address: SocketAddr,
+}
+
+/// What is remembered of one network.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Network {
+    candidates: BTreeMap<Key, Memory>,
+    /// ĝ: how much longer than the SYN's the round trips inside TLS are, as a logarithm.
+    gate: f64,
+    gate_samples: u32,
+}
+
+/// More candidates of one network than any catalogue brings in a month; the oldest go.
+const MAX_CANDIDATES: usize = 256;
+
+/// What an attempt taught.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Taught {
+    /// The SYN's round trip.
+    pub(crate) connect: Option<Duration>,
+    pub(crate) tls: Option<Duration>,
+    /// TLS and upgrade, if the handshake came to its end.
+    pub(crate) rest: Option<Duration>,
+}
+
+impl Network {
+    /// What is remembered of a candidate.
+    pub(crate) fn get(&self, key: &Key) -> Option<&Memory> {
+        self.candidates.get(key)
+    }
+
+    pub(crate) fn health_mut(&mut self, key: &Key, now: Timestamp) -> &mut Health {
+        &mut self.memory(key, now).health
+    }
+
+    /// The addresses at which a host was verified, and when each was last heard of.
+    pub(crate) fn addresses<'a>(
+        &'a self,
+        host: &'a str,
+    ) -> impl Iterator<Item = (SocketAddr, Timestamp)> + 'a {
+        self.candidates
+            .iter()
+            .filter(move |(key, memory)| key.host == host && memory.verified)
+            .map(|(key, memory)| (key.address, memory.updated_ms))
+    }
+
+    /// What a candidate will most likely take; from its relatives, if nothing is known of itself.
+    pub(crate) fn predict(&self, key: &Key, now: Timestamp) -> Prediction {
+        let (memory, health) = match self.candidates.get(key) {
+            Some(memory) => (memory.at(now), memory.health),
+            None => (self.prior(key, now), Health::default()),
+        };
+        Prediction {
+            x: memory.round_trip.mean,
+            x_variance: memory.round_trip.variance,
+            rho: memory.rest.mean,
+            rho_variance: memory.rest.variance,
+            failure: health.failure_probability(now),
+            verified: memory.verified,
+            broken: health.is_open(now),
+        }
+    }
+
+    /// b̂: how much longer every SYN of one event took than its path takes, in ms: the access link
+    /// queues for all alike, so the least excess is common. Nothing before two answered.
+    pub(crate) fn common_delay(&self, round_trips: &[(Key, f64)], now: Timestamp) -> f64 {
+        const SLACK: f64 = 1.08;
+        let known = round_trips.iter().filter(|(key, _)| self.candidates.contains_key(key));
+        let excess: Vec<f64> = known
+            .map(|(key, millis)| millis - SLACK * self.predict(key, now).round_trip())
+            .collect();
+        match excess.len() {
+            0 | 1 => 0.0,
+            _ => excess.into_iter().fold(f64::INFINITY, f64::min).max(0.0),
+        }
+    }
+
+    /// Learns what an attempt took, less what all of its event had in common (in ms).
+    pub(crate) fn learn(&mut self, key: &Key, taught: Taught, common: f64, now: Timestamp) {
+        let millis = |duration: Duration| duration.as_secs_f64() * 1e3;
+        let memory = self.memory(key, now);
+        let Some(connect) = taught.connect.map(millis) else { return };
+        let own = (connect - common).max(MIN_MILLIS);
+        memory.round_trip.observe(own.ln());
+        if let Some(rest) = taught.rest.map(millis) {
+            let rest = (rest - 2.0 * common).max(MIN_MILLIS);
+            memory.rest.observe((rest / own).ln());
+            memory.verified = true;
+        }
+        if let Some(tls) = taught.tls.map(millis) {
+            let longer = ((tls - common).max(MIN_MILLIS) / own).ln();
+            self.gate += 0.2 * (longer - self.gate).clamp(-0.6, 0.6);
+            self.gate_samples = self.gate_samples.saturating_add(1);
+        }
+    }
+
+    /// Learns that a given-up attempt took at least so long: only if that is longer than expected.
+    pub(crate) fn learn_at_least(&mut self, key: &Key, connecting: Duration, now: Timestamp) {
+        let millis = connecting.as_secs_f64() * 1e3;
+        if millis > self.predict(key, now).round_trip() {
+            self.memory(key, now).round_trip.observe(millis.max(MIN_MILLIS).ln());
+        }
+    }
+
+    /// g: the factor by which to lengthen deadlines where a box on the way answers SYNs itself.
+    pub(crate) fn gate(&self) -> f64 {
+        (self.gate - 0.2).max(0.0).exp()
+    }
+
+    /// Whether SYNs say nothing about the path here.
+    pub(crate) fn syns_are_answered_on_the_way(&self) -> bool {
+        self.gate_samples >= 5 && self.gate > 0.6
+    }
+
+    fn memory(&mut self, key: &Key, now: Timestamp) -> &mut Memory {
+        if !self.candidates.contains_key(key) {
+            if self.candidates.len() >= MAX_CANDIDATES {
+                let oldest = self.candidates.iter().min_by_key(|(_, memory)| memory.updated_ms);
+                if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
+                    self.candidates.remove(&oldest);
+                }
+            }
+            let prior = self.prior(key, now);
+            self.candidates.insert(key.clone(), prior);
+        }
+        let memory = self.candidates.entry(key.clone()).or_insert_with(|| Memory::unknown(now));
+        *memory = memory.at(now);
+        memory
+    }
+
+    /// The estimate of a candidate of which nothing is known: its host's others, else the
+    /// network's, else the world's, each less certain than the one before.
+    fn prior(&self, key: &Key, now: Timestamp) -> Memory {
+        let family = Family::of(key.address.ip());
+        let mut prior = Memory::unknown(now);
+        let siblings = |wanted: &dyn Fn(&Key) -> bool| {
+            let mut sums = [0.0; 3];
+            for (other, memory) in self.candidates.iter().filter(|(other, _)| wanted(other)) {
+                let memory = memory.at(now);
+                let weight = 1.0 / (memory.round_trip.variance + ADDRESS);
+                sums[0] += weight;
+                sums[1] += weight * memory.round_trip.mean;
+                sums[2] += weight * memory.rest.mean;
+            }
+            (sums[0] > 0.0).then(|| (sums[1] / sums[0], sums[2] / sums[0], 1.0 / sums[0]))
+        };
+        let same_family = |other: &Key| Family::of(other.address.ip()) == family;
+        let of_host = siblings(&|other| other.host == key.host && same_family(other))
+            .map(|known| (known, 0.0))
+            .or_else(|| siblings(&|other| other.host == key.host).map(|known| (known, FAMILIES)));
+        if let Some(((x, rho, variance), other_family)) = of_host {
+            prior.round_trip = Level::new(x, variance + ADDRESS + other_family);
+            prior.rest = Level::new(rho, RHO_ADDRESS);
+        } else if let Some((x, rho, variance)) = siblings(&|_| true) {
+            prior.round_trip = Level::new(x, variance + HOST + ADDRESS);
+            prior.rest = Level::new(rho, RHO_HOST + RHO_ADDRESS);
+        }
+        prior
+    }
+}
+
+impl Memory {
+    fn unknown(now: Timestamp) -> Self {
+        Memory {
+            round_trip: Level::new(PRIOR_X, NETWORK + HOST + ADDRESS),
+            rest: Level::new(PRIOR_RHO, RHO_HOST + RHO_ADDRESS),
+            verified: false,
+            updated_ms: now,
+            health: Health::default(),
+        }
+    }
+
+    /// As it is at `now`, wider by the time that has passed.
+    fn at(mut self, now: Timestamp) -> Self {
+        let age = now.since(self.updated_ms);
+        self.round_trip = self.round_trip.drifted(age, X_DRIFT);
+        self.rest = self.rest.drifted(age, RHO_DRIFT);
+        self.updated_ms = self.updated_ms.max(now);
+        self
+    }
+}

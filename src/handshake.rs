@@ -154,43 +154,59 @@ impl Handshake {
         options: &ConnectOptions,
         progress: &Progress,
     ) -> Result<Opened, Failure> {
+        let stream = self.secure(io, endpoint, progress).await?;
+        self.finish(stream, endpoint, path, options, progress).await
+    }
+
+    /// The first leg of the second stage: TLS.
+    pub(crate) async fn secure(
+        &self,
+        io: BoxIo,
+        endpoint: &Endpoint,
+        progress: &Progress,
+    ) -> Result<SecureStream, Failure> {
         progress.begin(Phase::Tls);
         let name = ServerName::try_from(endpoint.host().to_owned())
             .map_err(|error| Failure::new(Phase::Tls, FailureKind::Other).with_message(error))?;
-        // Prepared before the clock of any phase: random bytes and formatting are ours.
-        let websocket = endpoint.service().is_websocket();
-        let upgrade = websocket.then(|| upgrade::request(endpoint, path, options));
         let started = Instant::now();
         let stream = TlsConnector::from(Arc::clone(self.tls.config()))
             .connect(name, io)
             .await
             .map_err(|error| tls::failure_of(&error, Phase::Tls))?;
-        let secured = Instant::now();
-        progress.done(started, secured);
+        progress.done(started, Instant::now());
         progress.lock().session = TlsSession::of(stream.get_ref().1);
-        let mut stream = SecureStream(stream);
-        match upgrade {
-            Some(request) => {
-                progress.begin(Phase::Upgrade);
-                let head = exchange(&mut stream, &request.bytes, Phase::Upgrade).await?;
-                progress.lock().status = Some(head.status);
-                let subprotocol = upgrade::check(&request, &head)?;
-                progress.done(secured, Instant::now());
-                let config = options.websocket_config();
-                let websocket =
-                    WebSocketStream::from_partially_read(stream, head.rest, Role::Client, config)
-                        .await;
-                Ok(Opened::WebSocket(Box::new(websocket), subprotocol))
-            }
-            None => {
-                progress.begin(Phase::Processing);
-                let request = request::request(endpoint);
-                let head = exchange(&mut stream, &request, Phase::Processing).await?;
-                progress.lock().status = Some(head.status);
-                progress.done(secured, head.first_byte);
-                request::check(&head)?;
-                Ok(Opened::Answered)
-            }
+        Ok(SecureStream(stream))
+    }
+
+    /// The second leg: the upgrade or request at `path`.
+    pub(crate) async fn finish(
+        &self,
+        mut stream: SecureStream,
+        endpoint: &Endpoint,
+        path: &str,
+        options: &ConnectOptions,
+        progress: &Progress,
+    ) -> Result<Opened, Failure> {
+        let started = Instant::now();
+        if endpoint.service().is_websocket() {
+            progress.begin(Phase::Upgrade);
+            let request = upgrade::request(endpoint, path, options);
+            let head = exchange(&mut stream, &request.bytes, Phase::Upgrade).await?;
+            progress.lock().status = Some(head.status);
+            let subprotocol = upgrade::check(&request, &head)?;
+            progress.done(started, Instant::now());
+            let config = options.websocket_config();
+            let websocket =
+                WebSocketStream::from_partially_read(stream, head.rest, Role::Client, config).await;
+            Ok(Opened::WebSocket(Box::new(websocket), subprotocol))
+        } else {
+            progress.begin(Phase::Processing);
+            let request = request::request(endpoint);
+            let head = exchange(&mut stream, &request, Phase::Processing).await?;
+            progress.lock().status = Some(head.status);
+            progress.done(started, head.first_byte);
+            request::check(&head)?;
+            Ok(Opened::Answered)
         }
     }
 }

@@ -123,10 +123,16 @@ mod tests {
     #[test]
     fn breaks_double_and_end_with_a_success() {
         let mut health = Health::default();
-        assert_eq!(health.failed(&refused(), at(0), 1.0), Some(Transition::Opened));
+        assert_eq!(
+            health.failed(&refused(), at(0), 1.0),
+            Some(Transition::Opened)
+        );
         assert!(health.is_open(at(599)) && !health.is_open(at(600)));
         assert!(health.is_half_open(at(600)));
-        assert_eq!(health.failed(&refused(), at(600), 1.0), Some(Transition::Opened));
+        assert_eq!(
+            health.failed(&refused(), at(600), 1.0),
+            Some(Transition::Opened)
+        );
         assert!(health.is_open(at(600 + 1199)) && !health.is_open(at(600 + 1200)));
         assert_eq!(health.succeeded(at(2000)), Some(Transition::Closed));
         assert!(!health.is_open(at(2000)) && !health.is_half_open(at(2000)));

@@ -65,7 +65,11 @@ impl Level {
         let gain = self.variance / (self.variance + NOISE);
         self.mean += gain * off.clamp(-2.5, 1.2) * spread;
         self.variance *= 1.0 - gain;
-        let far = if off.abs() > 2.0 { off.signum() as i8 } else { 0 };
+        let far = if off.abs() > 2.0 {
+            off.signum() as i8
+        } else {
+            0
+        };
         if far != 0 && far == self.streak {
             self.variance += STEP;
             self.streak = 0;
@@ -181,7 +185,7 @@ const MAX_CANDIDATES: usize = 256;
 /// What an attempt taught.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Taught {
-    /// The SYN's round trip.
+    /// The SYN's round trip; absent where only the whole is known.
     pub(crate) connect: Option<Duration>,
     pub(crate) tls: Option<Duration>,
     /// TLS and upgrade, if the handshake came to its end.
@@ -230,7 +234,9 @@ impl Network {
     /// queues for all alike, so the least excess is common. Nothing before two answered.
     pub(crate) fn common_delay(&self, round_trips: &[(Key, f64)], now: Timestamp) -> f64 {
         const SLACK: f64 = 1.08;
-        let known = round_trips.iter().filter(|(key, _)| self.candidates.contains_key(key));
+        let known = round_trips
+            .iter()
+            .filter(|(key, _)| self.candidates.contains_key(key));
         let excess: Vec<f64> = known
             .map(|(key, millis)| millis - SLACK * self.predict(key, now).round_trip())
             .collect();
@@ -244,7 +250,17 @@ impl Network {
     pub(crate) fn learn(&mut self, key: &Key, taught: Taught, common: f64, now: Timestamp) {
         let millis = |duration: Duration| duration.as_secs_f64() * 1e3;
         let memory = self.memory(key, now);
-        let Some(connect) = taught.connect.map(millis) else { return };
+        let Some(connect) = taught.connect.map(millis) else {
+            // Only the whole is known, as from an app that dials itself: the path is concluded.
+            if let Some(whole) = taught.rest.map(millis) {
+                let round_trips = 1.0 + memory.rest.mean.exp();
+                memory
+                    .round_trip
+                    .observe((whole.max(MIN_MILLIS) / round_trips).ln());
+                memory.verified = true;
+            }
+            return;
+        };
         let own = (connect - common).max(MIN_MILLIS);
         memory.round_trip.observe(own.ln());
         if let Some(rest) = taught.rest.map(millis) {
@@ -263,7 +279,9 @@ impl Network {
     pub(crate) fn learn_at_least(&mut self, key: &Key, connecting: Duration, now: Timestamp) {
         let millis = connecting.as_secs_f64() * 1e3;
         if millis > self.predict(key, now).round_trip() {
-            self.memory(key, now).round_trip.observe(millis.max(MIN_MILLIS).ln());
+            self.memory(key, now)
+                .round_trip
+                .observe(millis.max(MIN_MILLIS).ln());
         }
     }
 
@@ -280,7 +298,10 @@ impl Network {
     fn memory(&mut self, key: &Key, now: Timestamp) -> &mut Memory {
         if !self.candidates.contains_key(key) {
             if self.candidates.len() >= MAX_CANDIDATES {
-                let oldest = self.candidates.iter().min_by_key(|(_, memory)| memory.updated_ms);
+                let oldest = self
+                    .candidates
+                    .iter()
+                    .min_by_key(|(_, memory)| memory.updated_ms);
                 if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
                     self.candidates.remove(&oldest);
                 }
@@ -288,7 +309,10 @@ impl Network {
             let prior = self.prior(key, now);
             self.candidates.insert(key.clone(), prior);
         }
-        let memory = self.candidates.entry(key.clone()).or_insert_with(|| Memory::unknown(now));
+        let memory = self
+            .candidates
+            .entry(key.clone())
+            .or_insert_with(|| Memory::unknown(now));
         *memory = memory.at(now);
         memory
     }
@@ -300,7 +324,8 @@ impl Network {
         let mut prior = Memory::unknown(now);
         let siblings = |wanted: &dyn Fn(&Key) -> bool| {
             let mut sums = [0.0; 3];
-            for (other, memory) in self.candidates.iter().filter(|(other, _)| wanted(other)) {
+            let relatives = self.candidates.iter().filter(|(other, _)| wanted(other));
+            for (_, memory) in relatives {
                 let memory = memory.at(now);
                 let weight = 1.0 / (memory.round_trip.variance + ADDRESS);
                 sums[0] += weight;

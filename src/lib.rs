@@ -73,6 +73,8 @@ mod failure;
 
 mod error;
 
+mod clock;
+
 mod catalog;
 
 mod resolve;
@@ -90,6 +92,10 @@ mod stats;
 mod rank;
 
 mod probe;
+
+mod health;
+
+mod history;
 
 mod race;
 
@@ -110,6 +116,7 @@ pub use catalog::{
     Catalog, CatalogFormat, Confidence, Endpoint, EndpointEntry, Locality, Reference, Region,
     RegionEntry, RegionInfo, Residency, Service, UserCatalog, Variant,
 };
+pub use clock::Timestamp;
 pub use connection::{ConnectError, Connection};
 pub use error::{Error, ErrorKind};
 pub use failure::{Failure, FailureKind};
@@ -121,7 +128,7 @@ pub use rank::{Ranked, Ranking, Reason, Tier, rank};
 pub use resolve::DnsResolver;
 pub use resolve::{Families, Family, Pin, Resolve, Resolved, SystemResolver};
 pub use sample::{Attempt, AttemptOutcome, Lookup, Sample};
-pub use select::{Candidate, Selector, SelectorBuilder};
+pub use select::{Candidate, Policy, Selector, SelectorBuilder};
 pub use stats::{AddressStats, Distribution, EndpointStats, FailureCount, Summary};
 pub use tls::{TlsClient, TlsSession};
 pub use transport::{Connect, Io, KernelRtt, TcpConnect};

@@ -4,23 +4,18 @@
 //! and CPU on both sides). The finish line is a whole handshake, never TCP alone: a transparent
 //! proxy answers TCP within a millisecond.
 //!
-//! # Nothing known: a cold start
+//! A race of SYNs: the best candidate is dialled, and with it every other that has a fair chance of
+//! turning out better, since a SYN is cheap and its round trip is the best predictor of the
+//! handshake at this moment. TLS starts on the established one with the least predicted rest,
+//! unless one on its way is predicted to be done sooner. A handshake that exceeds its prediction
+//! is hedged on an established spare, of another host if there is one. A SYN that exceeds its
+//! prediction, and a failure, start a further dial at once.
 //!
-//! Two starts 20 ms apart on different hosts, then one every 100 ms (RFC 8305 §8's minimum for a
-//! fixed delay), families and hosts alternating (§4 extended to hosts), each going on to its
-//! handshake by itself. At most five are in flight; when all five are silent, a further one
+//! Where nothing is verified yet, a few are dialled at once, families and hosts alternating (RFC
+//! 8305 §4 extended to hosts). When as many as allowed are in flight and silent, a further one
 //! replaces the one that has been silent longest.
-//!
-//! # Something known: a race of SYNs
-//!
-//! The best candidate is dialled, and with it every other that has a fair chance of turning out
-//! better: a SYN is cheap, and its round trip is the best predictor of the handshake at this
-//! moment. TLS starts on the established one with the least predicted rest, unless one on its way
-//! is predicted to be done sooner. A handshake that exceeds its prediction is hedged on an
-//! established spare, of another host if there is one.
-//!
-//! In either, a failure starts the next at once.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -33,6 +28,8 @@ use crate::resolve::Family;
 pub(crate) struct Width {
     /// Candidates dialled at once, at most, when something is known.
     pub(crate) dials: usize,
+    /// Candidates dialled at once when nothing is.
+    pub(crate) cold: usize,
     /// The value of information, in predicted standard deviations, that a further dial must have.
     pub(crate) worth: f64,
     /// Attempts in flight at most.
@@ -51,6 +48,7 @@ impl Width {
     /// The default: race-everything's latency at a fifth of its connects (k ≤ 4, θ = 0.03).
     pub(crate) const FAST: Width = Width {
         dials: 4,
+        cold: 4,
         worth: 0.03,
         in_flight: 5,
         syn_factor: 2.25,
@@ -61,6 +59,7 @@ impl Width {
     /// Half its connects, a little slower (k ≤ 3, θ = 0.1).
     pub(crate) const THRIFTY: Width = Width {
         dials: 3,
+        cold: 3,
         worth: 0.1,
         syn_factor: 2.5,
         syn_least: Duration::from_millis(100),
@@ -71,6 +70,7 @@ impl Width {
     /// One at a time, the next only after a failure or 3 s of silence: for reconnecting herds.
     pub(crate) const ONE: Width = Width {
         dials: 1,
+        cold: 1,
         worth: f64::INFINITY,
         in_flight: 1,
         syn_factor: f64::INFINITY,
@@ -80,10 +80,8 @@ impl Width {
     };
 }
 
-/// The second start comes early: the first host may be the slow or dead one of two.
-const SECOND_START: Duration = Duration::from_millis(20);
-
-/// RFC 8305 §8: a connection attempt delay must not be below 100 ms when it is fixed.
+/// RFC 8305 §8: a connection attempt delay must not be below 100 ms when it is fixed. For apps
+/// that dial themselves, one after the other.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(100);
 
 /// An acceleration node has 1 Mbps by default: 40 ms for one handshake of 5 kB.
@@ -108,8 +106,8 @@ pub(crate) struct Entrant {
     pub(crate) last_resort: bool,
     /// An acceleration node: little bandwidth, so few at a time.
     pub(crate) accelerated: bool,
-    /// What it will take, if anything is known that makes it comparable.
-    pub(crate) prediction: Option<Prediction>,
+    /// What it will take.
+    pub(crate) prediction: Prediction,
     /// It won the last time: ahead by 6 % for staying where caches and sessions are warm.
     pub(crate) sticky: bool,
 }
@@ -117,16 +115,12 @@ pub(crate) struct Entrant {
 impl Entrant {
     fn score(&self) -> f64 {
         const STICKY: f64 = 0.94;
-        let score = self.prediction.map_or(f64::INFINITY, |known| known.score());
+        let score = self.prediction.score();
         if self.sticky { score * STICKY } else { score }
     }
 
-    fn is_verified(&self) -> bool {
-        self.prediction.is_some_and(|known| known.verified && !known.broken)
-    }
-
-    fn is_broken(&self) -> bool {
-        self.prediction.is_some_and(|known| known.broken)
+    fn is_sound(&self) -> bool {
+        self.prediction.verified && !self.prediction.broken
     }
 }
 
@@ -151,12 +145,23 @@ pub(crate) enum Action {
 enum State {
     Waiting,
     /// Since then; late ones have had their replacement started.
-    Dialling { since: Instant, late: bool },
+    Dialling {
+        since: Instant,
+        late: bool,
+    },
     /// Established, a spare.
-    Dialled { at: Instant },
-    /// In a leg of its handshake (TLS, or the upgrade) that is late at `deadline`; a hedged one
-    /// has had its spare started.
-    Handshaking { since: Instant, deadline: Instant, hedged: bool },
+    Dialled {
+        at: Instant,
+    },
+    /// In a leg of its handshake (TLS, or the upgrade) that is late at `deadline`.
+    Handshaking {
+        since: Instant,
+        deadline: Instant,
+        /// Late: a spare may start its handshake.
+        hedged: bool,
+        /// Late without a spare: a further dial was asked for.
+        turned: bool,
+    },
     Over,
 }
 
@@ -177,9 +182,8 @@ pub(crate) struct Race {
     started: usize,
     replaced: usize,
     last: Option<Entrant>,
-    next_start: Option<Instant>,
-    /// The first dials of a warm race are made.
-    opened: bool,
+    /// The first dials of a warm race are chosen, and these are still to be made.
+    opening: Option<VecDeque<usize>>,
     /// Dials that may be made at once: for failures and late ones.
     owed: usize,
 }
@@ -195,8 +199,7 @@ impl Race {
             started: 0,
             replaced: 0,
             last: None,
-            next_start: None,
-            opened: false,
+            opening: None,
             owed: 0,
         }
     }
@@ -219,31 +222,32 @@ impl Race {
     pub(crate) fn dialled(&mut self, candidate: usize, round_trip: Duration, now: Instant) {
         let runner = &mut self.runners[candidate];
         runner.state = State::Dialled { at: now };
-        if let Some(known) = runner.entrant.prediction.as_mut() {
-            *known = known.with_round_trip(round_trip.as_secs_f64() * 1e3);
-        }
+        let known = &mut runner.entrant.prediction;
+        *known = known.with_round_trip(round_trip.as_secs_f64() * 1e3);
     }
 
     /// The candidate's TLS is done; the upgrade is under way.
     pub(crate) fn secured(&mut self, candidate: usize, now: Instant) {
-        let entrant = self.runners[candidate].entrant;
-        let leg = entrant.prediction.map(|known| {
-            let left = known.rest() - known.round_trip();
-            left.max(known.round_trip())
-        });
-        let deadline = now + self.leg(&entrant, leg);
+        let known = self.runners[candidate].entrant.prediction;
+        let left = (known.rest() - known.round_trip()).max(known.round_trip());
+        let deadline = now + self.leg(&known, left);
         self.runners[candidate].state = State::Handshaking {
             since: now,
             deadline,
             hedged: false,
+            turned: false,
         };
     }
 
     /// The candidate failed, in either stage. The next may start at once.
-    pub(crate) fn failed(&mut self, candidate: usize, now: Instant) {
+    pub(crate) fn failed(&mut self, candidate: usize) {
         self.runners[candidate].state = State::Over;
-        self.next_start = Some(now);
-        self.owed += 1;
+        // A spare takes the place of a failed handshake; without one, a further dial does.
+        let spare = self
+            .runners
+            .iter()
+            .any(|one| matches!(one.state, State::Dialled { .. }));
+        self.owed += usize::from(!spare);
     }
 
     /// What to do at `now`. Call until it says to wait.
@@ -252,12 +256,16 @@ impl Race {
         if let Some(action) = self.handshakes(now, &mut wake) {
             return action;
         }
-        let warm = self.is_warm();
-        if warm && let Some(action) = self.warm_dials(now, &mut wake) {
-            return action;
+        if self.is_warm() && self.opening.is_none() {
+            self.opening = Some(self.choose_opening());
         }
-        if (!warm || self.owed > 0)
-            && let Some(action) = self.paced_dial(now, &mut wake)
+        if let Some(candidate) = self.opening.as_mut().and_then(VecDeque::pop_front) {
+            return self.dial(candidate, now);
+        }
+        self.owed += self.late_ones(now, &mut wake);
+        let cold = self.opening.is_none() && self.started < self.width.cold;
+        if (cold || self.owed > 0 || self.in_flight() == 0)
+            && let Some(action) = self.next_dial(now, &mut wake)
         {
             return action;
         }
@@ -269,49 +277,54 @@ impl Race {
 
     /// Whether anything is known that makes candidates comparable.
     fn is_warm(&self) -> bool {
-        self.runners.iter().any(|runner| runner.entrant.is_verified())
+        self.runners.iter().any(|runner| runner.entrant.is_sound())
     }
 
     /// Starts handshakes on established candidates, where that is best now.
     fn handshakes(&mut self, now: Instant, wake: &mut Wake) -> Option<Action> {
         let mut running = 0;
-        let mut owed = 0;
         for runner in &mut self.runners {
-            match &mut runner.state {
-                State::Handshaking { deadline, hedged, .. } if !*hedged => {
+            if let State::Handshaking {
+                deadline, hedged, ..
+            } = &mut runner.state
+                && !*hedged
+            {
+                if *deadline <= now {
+                    *hedged = true;
+                } else {
                     running += 1;
-                    if *deadline <= now {
-                        *hedged = true;
-                        running -= 1;
-                        owed += 1;
-                    } else {
-                        wake.at(*deadline);
-                    }
+                    wake.at(*deadline);
                 }
-                _ => {}
             }
         }
         let best = self.best_spare()?;
-        let known = self.runners[best].entrant.prediction;
-        let spares_are_kept = known.is_some() && self.is_warm();
-        if running > 0 && spares_are_kept && owed == 0 {
+        // Spares are kept while a handshake is in time, and for one on its way that is predicted
+        // to be done sooner, for a little.
+        if running > 0 {
             return None;
         }
-        if spares_are_kept && running == 0 {
-            // One on its way that is predicted to be done sooner is waited for, a little.
-            let rest = known.map_or(0.0, |known| known.rest());
-            if let Some(until) = self.sooner(now, rest) {
-                wake.at(until);
-                return None;
+        let known = self.runners[best].entrant.prediction;
+        if let Some(until) = self.sooner(now, known.rest()) {
+            wake.at(until);
+            return None;
+        }
+        // The spare is what the late ones are owed.
+        for runner in &mut self.runners {
+            if let State::Handshaking {
+                hedged: true,
+                turned,
+                ..
+            } = &mut runner.state
+            {
+                *turned = true;
             }
         }
-        let entrant = self.runners[best].entrant;
-        let leg = entrant.prediction.map(|known| known.round_trip());
-        let deadline = now + self.leg(&entrant, leg);
+        let deadline = now + self.leg(&known, known.round_trip());
         self.runners[best].state = State::Handshaking {
             since: now,
             deadline,
             hedged: false,
+            turned: false,
         };
         Some(Action::Handshake(best))
     }
@@ -331,8 +344,8 @@ impl Race {
             .filter(|(_, one)| matches!(one.state, State::Dialled { .. }))
             .min_by(|(_, a), (_, b)| {
                 let key = |one: &Runner| {
-                    let rest = one.entrant.prediction.map_or(f64::INFINITY, |known| known.rest());
-                    (late_hosts.contains(&one.entrant.host), rest)
+                    let late = late_hosts.contains(&one.entrant.host);
+                    (late, one.entrant.prediction.rest())
                 };
                 let (a, b) = (key(a), key(b));
                 a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
@@ -346,21 +359,21 @@ impl Race {
         self.runners
             .iter()
             .filter_map(|one| {
-                let State::Dialling { since, late: false } = one.state else { return None };
-                let known = one.entrant.prediction.filter(|known| !known.broken)?;
+                let State::Dialling { since, late: false } = one.state else {
+                    return None;
+                };
+                let known = one.entrant.prediction;
                 let until = since + millis(WAIT_SLACK * known.round_trip());
                 let left = until.checked_duration_since(now)?.as_secs_f64() * 1e3;
-                (left > 0.0 && left + known.rest() < rest).then_some(until)
+                (!known.broken && left > 0.0 && left + known.rest() < rest).then_some(until)
             })
             .min()
     }
 
-    /// When a leg of this handshake is late: what is predicted, with its spread.
-    fn leg(&self, entrant: &Entrant, predicted: Option<f64>) -> Duration {
+    /// When a leg of this handshake is late: what is predicted (in ms), with its spread.
+    fn leg(&self, known: &Prediction, predicted: f64) -> Duration {
+        /// What verifying a certificate and waking up costs on a slow phone.
         const OURS: f64 = 15.0;
-        let (Some(known), Some(predicted)) = (entrant.prediction, predicted) else {
-            return Duration::from_secs(2).max(self.width.leg_least);
-        };
         if !self.width.leg_z.is_finite() {
             return self.width.leg_least;
         }
@@ -368,66 +381,52 @@ impl Race {
         millis(self.gate * predicted * spread + OURS).max(self.width.leg_least)
     }
 
-    /// The dials of a race in which something is known.
-    fn warm_dials(&mut self, now: Instant, wake: &mut Wake) -> Option<Action> {
-        if !self.opened {
-            for candidate in self.opening() {
-                self.runners[candidate].state = State::Waiting;
-                self.runners[candidate].entrant.order = 0;
-                self.owed += 1;
-            }
-            self.opened = true;
-            self.next_start = Some(now);
-        }
-        let syn = (self.width.syn_factor, self.width.syn_least);
+    /// How many of those under way have become late since the last look: each is owed a further
+    /// dial. A late handshake that found a spare is hedged already and owed nothing.
+    fn late_ones(&mut self, now: Instant, wake: &mut Wake) -> usize {
         let mut late_ones = 0;
+        let (factor, least) = (self.width.syn_factor, self.width.syn_least);
         for runner in &mut self.runners {
-            if let State::Dialling { since, late } = &mut runner.state
-                && !*late
-            {
-                let predicted = runner.entrant.prediction.map_or(0.0, |known| known.round_trip());
-                let allowed = if syn.0.is_finite() {
-                    millis(syn.0 * predicted).max(syn.1)
-                } else {
-                    syn.1
-                };
-                if *since + allowed <= now {
-                    *late = true;
-                    late_ones += 1;
-                } else {
-                    wake.at(*since + allowed);
+            let predicted = runner.entrant.prediction.round_trip();
+            match &mut runner.state {
+                State::Dialling { since, late } if !*late => {
+                    let allowed = match factor.is_finite() {
+                        true => millis(factor * predicted).max(least),
+                        false => least,
+                    };
+                    if *since + allowed <= now {
+                        *late = true;
+                        late_ones += 1;
+                    } else {
+                        wake.at(*since + allowed);
+                    }
                 }
+                State::Handshaking { hedged, turned, .. } if *hedged && !*turned => {
+                    *turned = true;
+                    late_ones += 1;
+                }
+                _ => {}
             }
         }
-        // A late handshake without a spare to turn to.
-        let stuck = self.runners.iter_mut().any(|one| match &mut one.state {
-            State::Handshaking { deadline, hedged, .. } if *hedged && *deadline <= now => {
-                *deadline = now + Duration::from_secs(2);
-                true
-            }
-            _ => false,
-        });
-        if late_ones > 0 || stuck {
-            self.owed += late_ones.max(1);
-            self.next_start = Some(now);
-        }
-        None
+        late_ones
     }
 
     /// The first dials: the best verified candidate, and those whose SYN is worth it. When there
     /// are several, one is of another host.
-    fn opening(&self) -> Vec<usize> {
+    fn choose_opening(&self) -> VecDeque<usize> {
         let waiting = |one: &&(usize, &Runner)| {
-            one.1.state == State::Waiting && !one.1.entrant.last_resort && !one.1.entrant.is_broken()
+            one.1.state == State::Waiting
+                && !one.1.entrant.last_resort
+                && !one.1.entrant.prediction.broken
         };
         let numbered: Vec<(usize, &Runner)> = self.runners.iter().enumerate().collect();
         let Some(best) = numbered
             .iter()
             .filter(waiting)
-            .filter(|(_, one)| one.entrant.is_verified())
+            .filter(|(_, one)| one.entrant.is_sound())
             .min_by(|a, b| a.1.entrant.score().total_cmp(&b.1.entrant.score()))
         else {
-            return Vec::new();
+            return VecDeque::new();
         };
         let mut others: Vec<(usize, f64)> = numbered
             .iter()
@@ -442,21 +441,19 @@ impl Race {
         let room = self.width.dials.saturating_sub(1);
         chosen.extend(others.iter().take(room).map(|(number, _)| *number));
         if chosen.len() > 1 && chosen.iter().all(|number| host(*number) == host(best.0)) {
-            let elsewhere = others.iter().find(|(number, _)| host(*number) != host(best.0));
+            let elsewhere = others
+                .iter()
+                .find(|(number, _)| host(*number) != host(best.0));
             if let (Some(last), Some((other, _))) = (chosen.last_mut(), elsewhere) {
                 *last = *other;
             }
         }
-        chosen
+        chosen.into()
     }
 
     /// A dial when the schedule, a failure or lateness allows one.
-    fn paced_dial(&mut self, now: Instant, wake: &mut Wake) -> Option<Action> {
+    fn next_dial(&mut self, now: Instant, wake: &mut Wake) -> Option<Action> {
         let candidate = self.choose()?;
-        if let Some(at) = self.next_start.filter(|at| *at > now) {
-            wake.at(at);
-            return None;
-        }
         if self.in_flight() >= self.width.in_flight {
             let (laggard, since) = self.laggard()?;
             let until = since + self.patience();
@@ -468,28 +465,23 @@ impl Race {
             self.runners[laggard].state = State::Over;
             return Some(Action::Cancel(laggard));
         }
+        Some(self.dial(candidate, now))
+    }
+
+    fn dial(&mut self, candidate: usize, now: Instant) -> Action {
         self.started += 1;
         self.owed = self.owed.saturating_sub(1);
-        if self.owed == 0 {
-            let delay = if self.started == 1 { SECOND_START } else { ATTEMPT_DELAY };
-            self.next_start = Some(now + delay.max(self.pause()));
-        }
         self.last = Some(self.runners[candidate].entrant);
-        self.runners[candidate].state = State::Dialling { since: now, late: false };
-        Some(Action::Dial(candidate))
+        self.runners[candidate].state = State::Dialling {
+            since: now,
+            late: false,
+        };
+        Action::Dial(candidate)
     }
 
-    /// One at a time waits for silence, not for a schedule.
-    fn pause(&self) -> Duration {
-        if self.width.in_flight == 1 { self.width.syn_least } else { Duration::ZERO }
-    }
-
-    /// The planned delay of the n-th start (from 0) of a cold race in which nothing fails.
+    /// When an app that dials itself is to start the n-th candidate (from 0), if nothing fails.
     pub(crate) fn planned_delay(n: usize) -> Duration {
-        match n {
-            0 => Duration::ZERO,
-            n => SECOND_START + ATTEMPT_DELAY * u32::try_from(n - 1).unwrap_or(u32::MAX),
-        }
+        ATTEMPT_DELAY * u32::try_from(n).unwrap_or(u32::MAX)
     }
 
     /// The order in which the candidates would start if none failed and none were replaced.
@@ -526,10 +518,12 @@ impl Race {
                 let key = |one: &Entrant| {
                     let same_host = self.last.is_some_and(|last| last.host == one.host);
                     let same_family = self.last.is_some_and(|last| last.family == one.family);
-                    // A warm opening goes by merit; what comes after it, by diversity.
-                    let opening = warm && self.owed > 1;
-                    let spread = (!opening && same_host, !opening && same_family);
-                    (one.last_resort, one.is_broken(), spread)
+                    (
+                        one.last_resort,
+                        one.prediction.broken,
+                        same_host,
+                        same_family,
+                    )
                 };
                 let merit = |one: &Entrant| if warm { one.score() } else { 0.0 };
                 key(&a.entrant)
@@ -540,9 +534,18 @@ impl Race {
             .map(|(number, _)| number)
     }
 
+    /// One at a time, silence alone starts the next.
+    fn one_at_a_time(&self) -> Duration {
+        if self.width.in_flight == 1 {
+            self.width.syn_least
+        } else {
+            Duration::ZERO
+        }
+    }
+
     fn patience(&self) -> Duration {
-        let rounds = u32::try_from(self.replaced / self.width.in_flight.max(1)).unwrap_or(8);
-        PATIENCE.max(self.pause()) * 2u32.pow(rounds.min(8))
+        let rounds = u32::try_from(self.replaced / Width::FAST.in_flight).unwrap_or(8);
+        PATIENCE.max(self.one_at_a_time()) * 2u32.pow(rounds.min(8))
     }
 
     /// Who has been silent longest, and since when. A handshake has two round trips to go where a
@@ -577,9 +580,7 @@ const NOISE: f64 = 0.025;
 /// The value of dialling `other` beside `best`: the expected gain, in standard deviations of what
 /// is known, of learning its SYN round trip: s·(φ(u) + u·Φ(u)), u = ln(E_best/E_other)/s.
 fn value(best: &Entrant, other: &Entrant) -> f64 {
-    let (Some(a), Some(b)) = (best.prediction, other.prediction) else {
-        return 0.0;
-    };
+    let (a, b) = (best.prediction, other.prediction);
     let s = (a.x_variance + b.x_variance + 2.0 * NOISE).sqrt();
     let u = (best.score() / other.score()).ln() / s;
     let density = (-u * u / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();

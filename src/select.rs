@@ -2,6 +2,7 @@
 
 mod builder;
 mod contest;
+mod memory;
 #[cfg(feature = "rest")]
 mod rest;
 
@@ -21,13 +22,14 @@ use crate::catalog::{Endpoint, Residency, Variant};
 use crate::connection::{ConnectError, Connection, Opening};
 use crate::handshake::{ConnectOptions, Handshake, Opened, Paths};
 use crate::phase::{Phase, Timings};
-use crate::race::Race;
+use crate::race::{Entrant, Race, Width};
 use crate::rank::{self, Ranking};
 use crate::resolve::{Family, Names, Trust, interleave, is_local};
 use crate::sample::{Attempt, AttemptOutcome, Sample};
 use crate::stats::EndpointStats;
 use crate::tls::TlsClient;
 use contest::Ground;
+use memory::Memory;
 
 /// Opens connections of one service inside one [`Residency`], on the endpoint that is fastest
 /// right now. Cheap to clone; clones share what was learned.
@@ -64,6 +66,8 @@ struct Inner {
     paths: Paths,
     deadline: Duration,
     random: Mutex<fastrand::Rng>,
+    memory: Mutex<Memory>,
+    policy: Mutex<Policy>,
     service: Field,
     #[cfg_attr(
         not(feature = "rest"),
@@ -76,29 +80,37 @@ struct Inner {
 struct Field {
     stats: Mutex<Vec<EndpointStats>>,
     ranking: ArcSwapOption<Ranking>,
+    preferred: ArcSwapOption<Endpoint>,
     /// When a race last had a winner.
     won: Mutex<Option<Instant>>,
 }
 
-/// The endpoints of a race in the order in which to try them, with what orders their addresses.
+/// The endpoints of a race, in the order in which to try those of which nothing is known.
 #[derive(Debug)]
 struct Plan {
     endpoints: Vec<Endpoint>,
-    /// Known addresses, best first, each with whether it works.
-    known: Vec<(Endpoint, SocketAddr, bool)>,
 }
 
-impl Plan {
-    /// Smaller starts earlier: known good addresses, then unknown ones, then those that failed.
-    fn order(&self, endpoint: &Endpoint, address: SocketAddr) -> usize {
-        const UNKNOWN: usize = 1_000_000;
-        let mut known = self.known.iter().enumerate();
-        let place = known.find(|(_, (one, at, _))| one == endpoint && *at == address);
-        let host = self.endpoints.iter().position(|one| one == endpoint);
-        match place {
-            Some((place, (_, _, true))) => place,
-            Some((place, (_, _, false))) => 2 * UNKNOWN + place,
-            None => UNKNOWN + host.unwrap_or_default(),
+/// How much a selector spends on being fast. Changeable at run time, as an app's remote
+/// configuration may want it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Policy {
+    /// Up to four SYNs at once where they are worth it, TLS on one, hedged when late.
+    #[default]
+    Fast,
+    /// About half the extra SYNs, a little slower.
+    Thrifty,
+    /// One attempt at a time, no background traffic.
+    Conservative,
+}
+
+impl Policy {
+    fn width(self) -> Width {
+        match self {
+            Policy::Fast => Width::FAST,
+            Policy::Thrifty => Width::THRIFTY,
+            Policy::Conservative => Width::ONE,
         }
     }
 }
@@ -146,7 +158,16 @@ impl Selector {
     ///
     /// As [`connect`](Self::connect).
     pub async fn connect_with(&self, options: &ConnectOptions) -> Result<Connection, ConnectError> {
-        let (opened, opening) = self.race(&self.0.service, options).await?;
+        let width = self.policy().width();
+        self.open(options, width).await
+    }
+
+    async fn open(
+        &self,
+        options: &ConnectOptions,
+        width: Width,
+    ) -> Result<Connection, ConnectError> {
+        let (opened, opening) = self.race(&self.0.service, options, width).await?;
         match *opened {
             Opened::WebSocket(websocket, _) => Ok(Connection { websocket, opening }),
             // `build()` refuses a service without WebSocket; if it ever came, it isn't one.
@@ -162,6 +183,7 @@ impl Selector {
         &self,
         field: &Field,
         options: &ConnectOptions,
+        width: Width,
     ) -> Result<(Box<Opened>, Opening), ConnectError> {
         let plan = self.plan(field);
         let ground = Ground {
@@ -170,6 +192,8 @@ impl Selector {
             paths: &self.0.paths,
             plan: &plan,
             options,
+            memory: &self.0.memory,
+            width,
         };
         let span = tracing::info_span!(
             target: "easelect::connect",
@@ -179,18 +203,45 @@ impl Selector {
         );
         let ended = contest::run(ground, self.0.deadline).instrument(span).await;
         match &ended {
-            Ok((_, opening)) => field.learn(&opening.attempts),
-            Err(error) => field.learn(&error.attempts),
+            Ok((_, opening)) => self.learn(field, &opening.attempts),
+            Err(error) => self.learn(field, &error.attempts),
         }
         ended
     }
 
-    /// The endpoint to prefer as far as is known; `None` before the first success. A cheap,
-    /// lock-free read.
+    fn learn(&self, field: &Field, attempts: &[Attempt]) {
+        field.learn(attempts);
+        let endpoints = field.endpoints();
+        let mut memory = lock(&self.0.memory);
+        let mut changes = memory.learn(attempts);
+        changes.extend(memory.prefer(&endpoints));
+        let preferred = memory
+            .preferred()
+            .filter(|(one, _)| endpoints.contains(one));
+        drop(memory);
+        if let Some((endpoint, _)) = preferred {
+            field.preferred.store(Some(Arc::new(endpoint)));
+        }
+    }
+
+    /// How much is spent on being fast.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        *lock(&self.0.policy)
+    }
+
+    /// Changes how much is spent on being fast, from the next connection on.
+    pub fn set_policy(&self, policy: Policy) {
+        *lock(&self.0.policy) = policy;
+    }
+
+    /// The endpoint to prefer on this network as far as is known; `None` before the first success.
+    /// It changes only for one that is clearly better, or when it fails itself. A lock-free read,
+    /// without clock or allocation.
     #[must_use]
     pub fn best(&self) -> Option<Endpoint> {
-        let ranking = self.0.service.ranking.load();
-        Some(ranking.as_ref()?.best()?.endpoint().clone())
+        let preferred = self.0.service.preferred.load();
+        preferred.as_ref().map(|endpoint| Endpoint::clone(endpoint))
     }
 
     /// What is known about the endpoints, best first; `None` before the first attempt. A cheap,
@@ -213,7 +264,7 @@ impl Selector {
             .endpoints
             .iter()
             .map(|endpoint| self.addresses(endpoint));
-        let mut race = Race::new();
+        let mut race = Race::new(self.policy().width(), 1.0);
         let (mut found, mut attempts) = (Vec::new(), Vec::new());
         for (host, answer) in join_all(lookups).await.into_iter().enumerate() {
             let endpoint = &plan.endpoints[host];
@@ -221,12 +272,15 @@ impl Selector {
                 Ok(addresses) => {
                     for ip in interleave(&addresses) {
                         let address = SocketAddr::new(ip, endpoint.port());
-                        race.add(crate::race::Entrant {
+                        let memory = lock(&self.0.memory);
+                        race.add(Entrant {
                             host,
                             family: Family::of(ip),
-                            order: plan.order(endpoint, address),
+                            order: host,
                             last_resort: contest::trust(endpoint) == Trust::Public && is_local(ip),
                             accelerated: endpoint.variant() == Variant::Acceleration,
+                            prediction: memory.predict(endpoint, address),
+                            sticky: memory.is_last_winner(endpoint, address),
                         });
                         found.push((endpoint.clone(), address));
                     }
@@ -304,7 +358,7 @@ impl Selector {
             // The app can't split its phases; the total is what counts.
             timings.set(Phase::Upgrade, elapsed);
         }
-        self.0.service.learn(&[Attempt {
+        let attempt = Attempt {
             endpoint: candidate.endpoint.clone(),
             path: candidate.endpoint.path().to_owned(),
             address: Some(candidate.address),
@@ -315,50 +369,22 @@ impl Selector {
                 Ok(()) => AttemptOutcome::Won,
                 Err(failure) => AttemptOutcome::Failed(failure),
             },
-        }]);
+        };
+        self.learn(&self.0.service, &[attempt]);
     }
 
-    /// Known good endpoints first; the others in random order, so that a million clients that
-    /// know nothing don't all begin with the same host.
+    /// In random order, so that a million clients that know nothing don't all begin with the same
+    /// host; what is known decides in the race.
     fn plan(&self, field: &Field) -> Plan {
-        let stats = field.lock();
-        let mut endpoints: Vec<Endpoint> = stats.iter().map(|one| one.endpoint().clone()).collect();
-        self.random().shuffle(&mut endpoints);
-        if let Some(ranking) = field.ranking.load().as_ref() {
-            let place = |endpoint: &Endpoint| {
-                let ready = ranking
-                    .endpoints
-                    .iter()
-                    .filter(|one| one.expected_cost.is_some());
-                ready.into_iter().position(|one| one.endpoint() == endpoint)
-            };
-            endpoints.sort_by_key(|endpoint| place(endpoint).unwrap_or(usize::MAX));
-        }
-        let mut known: Vec<(Endpoint, SocketAddr, bool, Duration)> = Vec::new();
-        for one in stats.iter() {
-            for address in one.addresses() {
-                let median = address.total().summary().map(|summary| summary.p50);
-                known.push((
-                    one.endpoint().clone(),
-                    address.address(),
-                    median.is_some(),
-                    median.unwrap_or_default(),
-                ));
-            }
-        }
-        known.sort_by_key(|(.., median)| *median);
-        Plan {
-            endpoints,
-            known: known
-                .into_iter()
-                .map(|(endpoint, address, works, _)| (endpoint, address, works))
-                .collect(),
-        }
+        let mut endpoints = field.endpoints();
+        lock(&self.0.random).shuffle(&mut endpoints);
+        Plan { endpoints }
     }
+}
 
-    fn random(&self) -> MutexGuard<'_, fastrand::Rng> {
-        self.0.random.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// A panic elsewhere must not take the selector with it: what it guards stays usable.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Longer than glibc's first try at a silent server (5 s) would only wait for its second.
@@ -369,6 +395,7 @@ impl Field {
         Field {
             stats: Mutex::new(endpoints.into_iter().map(EndpointStats::new).collect()),
             ranking: ArcSwapOption::empty(),
+            preferred: ArcSwapOption::empty(),
             won: Mutex::new(None),
         }
     }
@@ -376,24 +403,25 @@ impl Field {
     /// Whether a race had a winner within this time.
     #[cfg(feature = "rest")]
     fn is_fresh(&self, within: Duration) -> bool {
-        let won = self.won.lock().unwrap_or_else(PoisonError::into_inner);
+        let won = lock(&self.won);
         won.is_some_and(|at| at.elapsed() < within)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<EndpointStats>> {
-        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
+    fn endpoints(&self) -> Vec<Endpoint> {
+        let stats = lock(&self.stats);
+        stats.iter().map(|one| one.endpoint().clone()).collect()
     }
 
     /// Winners and failures are learned from; cancelled attempts say nothing about themselves.
     fn learn(&self, attempts: &[Attempt]) {
-        let mut stats = self.lock();
+        let mut stats = lock(&self.stats);
         for attempt in attempts {
             let (outcome, Some(address)) = (&attempt.outcome, attempt.address) else {
                 continue;
             };
             let outcome = match outcome {
                 AttemptOutcome::Won => {
-                    let mut won = self.won.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut won = lock(&self.won);
                     *won = Some(Instant::now());
                     Ok(())
                 }

@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use super::{Field, Inner, Selector};
+use super::memory::Memory;
+use super::{Field, Inner, Policy, Selector};
 use crate::catalog::{Catalog, Residency, Service};
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::handshake::{Handshake, Paths};
 use crate::resolve::{Families, Names, Pin, Resolve, SystemResolver};
@@ -22,6 +24,8 @@ pub struct SelectorBuilder {
     tls: Option<TlsClient>,
     deadline: Duration,
     seed: u64,
+    network: String,
+    policy: Policy,
 }
 
 impl SelectorBuilder {
@@ -35,6 +39,8 @@ impl SelectorBuilder {
             tls: None,
             deadline: Duration::from_secs(15),
             seed: fastrand::u64(..),
+            network: "default".to_owned(),
+            policy: Policy::default(),
         }
     }
 
@@ -87,6 +93,13 @@ impl SelectorBuilder {
         self
     }
 
+    /// How much to spend on being fast; [`Policy::Fast`] by default.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
     /// How long one call to connect may take in all; 15 s by default.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
@@ -134,6 +147,12 @@ impl SelectorBuilder {
             paths: Paths::default(),
             deadline: self.deadline,
             random: Mutex::new(fastrand::Rng::with_seed(self.seed)),
+            memory: Mutex::new(Memory::new(
+                Clock::starting_at(SystemTime::now().into()),
+                self.network,
+                self.seed.rotate_left(32),
+            )),
+            policy: Mutex::new(self.policy),
             service: Field::new(endpoints),
             rest: rest.map(Field::new),
         })))

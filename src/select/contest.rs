@@ -3,19 +3,21 @@
 //! Everything runs inside the one future: dropping it drops every socket. Nothing is spawned.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use futures::future::{AbortHandle, Abortable, BoxFuture};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
-use super::Plan;
+use super::memory::Memory;
+use super::{Plan, lock};
 use crate::catalog::{Confidence, Endpoint, Variant};
 use crate::connection::{ConnectError, Opening};
 use crate::failure::{Failure, FailureKind};
-use crate::handshake::{ConnectOptions, Handshake, Opened, Paths, Progress};
+use crate::handshake::{ConnectOptions, Handshake, Opened, Paths, Progress, SecureStream};
 use crate::phase::{Phase, Timings};
-use crate::race::{Action, Entrant, Race};
+use crate::race::{Action, Entrant, Race, Width};
 use crate::resolve::{Family, Names, Trust, is_local};
 use crate::sample::{Attempt, AttemptOutcome};
 use crate::transport::BoxIo;
@@ -28,6 +30,8 @@ pub(super) struct Ground<'a> {
     pub(super) paths: &'a Paths,
     pub(super) plan: &'a Plan,
     pub(super) options: &'a ConnectOptions,
+    pub(super) memory: &'a Mutex<Memory>,
+    pub(super) width: Width,
 }
 
 enum Event {
@@ -38,6 +42,7 @@ enum Event {
         outcome: Result<Vec<IpAddr>, Failure>,
     },
     Dialled(usize, BoxIo),
+    Secured(usize, SecureStream),
     Opened(usize, String, Box<Opened>),
     Failed(usize, Failure),
     /// An attempt that the race had given up.
@@ -73,15 +78,17 @@ pub(super) async fn run(
     deadline: Duration,
 ) -> Result<(Box<Opened>, Opening), ConnectError> {
     let started = Instant::now();
+    let gate = lock(ground.memory).gate();
     let mut contest = Contest {
         ground,
-        race: Race::new(),
+        race: Race::new(ground.width, gate),
         candidates: Vec::new(),
         events: FuturesUnordered::new(),
         lookups: 0,
         failed_lookups: Vec::new(),
         started,
     };
+    contest.remember();
     contest.look_up(deadline);
     let deadline = started + deadline;
     loop {
@@ -107,6 +114,50 @@ pub(super) async fn run(
 }
 
 impl<'a> Contest<'a> {
+    /// What was verified before is dialled while its name is looked up: TLS proves who answers,
+    /// so an address that is out of date can do no harm.
+    fn remember(&mut self) {
+        for (endpoint, one) in self.ground.plan.endpoints.iter().enumerate() {
+            let remembered = lock(self.ground.memory).remembered(one);
+            for address in remembered {
+                let family = Family::of(address.ip());
+                if self.ground.names.families.list().contains(&family) {
+                    self.add(endpoint, address, Duration::ZERO);
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, endpoint: usize, address: SocketAddr, resolve: Duration) {
+        let known = |one: &Candidate| (one.endpoint, one.address) == (endpoint, address);
+        if self.candidates.iter().any(known) {
+            return;
+        }
+        let one = &self.ground.plan.endpoints[endpoint];
+        let memory = lock(self.ground.memory);
+        let number = self.race.add(Entrant {
+            host: endpoint,
+            family: Family::of(address.ip()),
+            order: endpoint,
+            last_resort: trust(one) == Trust::Public && is_local(address.ip()),
+            accelerated: one.variant() == Variant::Acceleration,
+            prediction: memory.predict(one, address),
+            sticky: memory.is_last_winner(one, address),
+        });
+        debug_assert_eq!(number, self.candidates.len());
+        self.candidates.push(Candidate {
+            endpoint,
+            address,
+            resolve,
+            progress: Progress::new(),
+            started: None,
+            ended: None,
+            failure: None,
+            abort: None,
+            io: None,
+        });
+    }
+
     fn look_up(&mut self, timeout: Duration) {
         let ground = self.ground;
         for (index, endpoint) in ground.plan.endpoints.iter().enumerate() {
@@ -166,13 +217,26 @@ impl<'a> Contest<'a> {
         let one = &mut self.candidates[candidate];
         let Some(io) = one.io.take() else { return };
         let endpoint = &self.ground.plan.endpoints[one.endpoint];
+        let progress = one.progress.clone();
+        let handshake = self.ground.handshake;
+        self.push(candidate, async move {
+            match handshake.secure(io, endpoint, &progress).await {
+                Ok(stream) => Event::Secured(candidate, stream),
+                Err(failure) => Event::Failed(candidate, failure),
+            }
+        });
+    }
+
+    fn upgrade(&mut self, candidate: usize, stream: SecureStream) {
+        let one = &self.candidates[candidate];
+        let endpoint = &self.ground.plan.endpoints[one.endpoint];
         let (address, progress) = (one.address, one.progress.clone());
         let ground = self.ground;
         self.push(candidate, async move {
             let path = ground.paths.of(endpoint);
             let opened = ground
                 .handshake
-                .open(io, endpoint, &path, ground.options, &progress)
+                .finish(stream, endpoint, &path, ground.options, &progress)
                 .await;
             match opened {
                 Ok(opened) => Event::Opened(candidate, path, Box::new(opened)),
@@ -219,8 +283,15 @@ impl<'a> Contest<'a> {
                 outcome,
             } => self.on_lookup(endpoint, family, took, outcome),
             Event::Dialled(candidate, io) => {
-                self.candidates[candidate].io = Some(io);
-                self.race.dialled(candidate, now);
+                let one = &mut self.candidates[candidate];
+                one.io = Some(io);
+                let connect = one.progress.reached().timings.get(Phase::Connect);
+                self.race
+                    .dialled(candidate, connect.unwrap_or_default(), now);
+            }
+            Event::Secured(candidate, stream) => {
+                self.race.secured(candidate, now);
+                self.upgrade(candidate, stream);
             }
             Event::Opened(candidate, path, opened) => return Some((candidate, path, opened)),
             Event::Failed(candidate, failure) => {
@@ -235,7 +306,7 @@ impl<'a> Contest<'a> {
                 );
                 one.ended = Some(now);
                 one.failure = Some(failure);
-                self.race.failed(candidate, now);
+                self.race.failed(candidate);
             }
             Event::GivenUp => {}
         }
@@ -253,27 +324,9 @@ impl<'a> Contest<'a> {
         let one = &self.ground.plan.endpoints[endpoint];
         match outcome {
             Ok(addresses) => {
+                let port = one.port();
                 for ip in addresses {
-                    let address = SocketAddr::new(ip, one.port());
-                    let number = self.race.add(Entrant {
-                        host: endpoint,
-                        family,
-                        order: self.ground.plan.order(one, address),
-                        last_resort: trust(one) == Trust::Public && is_local(ip),
-                        accelerated: one.variant() == Variant::Acceleration,
-                    });
-                    debug_assert_eq!(number, self.candidates.len());
-                    self.candidates.push(Candidate {
-                        endpoint,
-                        address,
-                        resolve: took,
-                        progress: Progress::new(),
-                        started: None,
-                        ended: None,
-                        failure: None,
-                        abort: None,
-                        io: None,
-                    });
+                    self.add(endpoint, SocketAddr::new(ip, port), took);
                 }
             }
             Err(failure) => {
@@ -300,7 +353,8 @@ impl<'a> Contest<'a> {
         }
     }
 
-    fn won(self, winner: usize, path: String, opened: Box<Opened>) -> (Box<Opened>, Opening) {
+    fn won(mut self, winner: usize, path: String, opened: Box<Opened>) -> (Box<Opened>, Opening) {
+        self.reset_spares();
         let one = &self.candidates[winner];
         let mut timings = one.progress.reached().timings;
         timings.set(Phase::Resolve, one.resolve);
@@ -326,6 +380,15 @@ impl<'a> Contest<'a> {
             "open"
         );
         (opened, opening)
+    }
+
+    /// An established spare that carried no byte is reset: nothing lingers on either side.
+    fn reset_spares(&mut self) {
+        for one in &mut self.candidates {
+            if let Some(mut io) = one.io.take() {
+                io.reset_on_drop();
+            }
+        }
     }
 
     fn lost(self, timed_out: bool) -> ConnectError {

@@ -44,7 +44,9 @@ impl Selector {
         if let Some(best) = best.filter(|_| field.is_fresh(FRESH)) {
             return Ok(base(best.endpoint()));
         }
-        let (_, opening) = self.race(field, &ConnectOptions::new()).await?;
+        let (_, opening) = self
+            .race(field, &ConnectOptions::new(), self.policy().width())
+            .await?;
         Ok(base(&opening.endpoint))
     }
 
@@ -86,9 +88,9 @@ impl reqwest::dns::Resolve for Steer {
             let plan = field.map(|field| selector.plan(field));
             let known = plan.as_ref().and_then(|plan| {
                 let mut endpoints = plan.endpoints.iter();
-                Some((plan, endpoints.find(|one| one.host() == host)?))
+                endpoints.find(|one| one.host() == host)
             });
-            let Some((plan, endpoint)) = known else {
+            let Some(endpoint) = known else {
                 // Not one of ours (a redirection, say): only ours may be reached.
                 let why = format!("{host} is no REST endpoint of {}", selector.residency());
                 return Err(why.into());
@@ -99,7 +101,10 @@ impl reqwest::dns::Resolve for Steer {
                 .into_iter()
                 .map(|ip| SocketAddr::new(ip, endpoint.port()))
                 .collect();
-            addresses.sort_by_key(|address| plan.order(endpoint, *address));
+            let memory = super::lock(&selector.0.memory);
+            let score = |address: &SocketAddr| memory.predict(endpoint, *address).score();
+            addresses.sort_by(|a, b| score(a).total_cmp(&score(b)));
+            drop(memory);
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }

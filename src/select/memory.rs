@@ -1,0 +1,244 @@
+//! What the selector remembers, on which network, and what it makes of a race.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::catalog::Endpoint;
+use crate::clock::{Clock, Timestamp};
+use crate::health::Transition;
+use crate::history::{Key, Network, Prediction, Taught};
+use crate::phase::Phase;
+use crate::rank::normal;
+use crate::sample::{Attempt, AttemptOutcome};
+
+/// Addresses not heard of for so long are no longer dialled unasked: DNS has them, or not.
+const STALE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// More networks than a person's device meets in a month; the longest unused go.
+const MAX_NETWORKS: usize = 32;
+
+/// Everything remembered, network by network.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) clock: Clock,
+    networks: BTreeMap<String, Known>,
+    current: String,
+    random: fastrand::Rng,
+}
+
+/// One network: what is known of candidates, who won last, who is preferred.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    network: Network,
+    winner: Option<Key>,
+    preferred: Option<(Endpoint, SocketAddr)>,
+    used_ms: Timestamp,
+}
+
+/// What changed, for events.
+#[derive(Clone, Debug)]
+pub(super) enum Change {
+    Preference {
+        from: Option<(Endpoint, SocketAddr)>,
+        to: (Endpoint, SocketAddr),
+    },
+    Breaker {
+        endpoint: Endpoint,
+        address: SocketAddr,
+        opened: bool,
+    },
+}
+
+pub(super) fn key(endpoint: &Endpoint, address: SocketAddr) -> Key {
+    Key {
+        host: endpoint.host().to_owned(),
+        address,
+    }
+}
+
+impl Memory {
+    pub(super) fn new(clock: Clock, current: String, seed: u64) -> Self {
+        Memory {
+            clock,
+            networks: BTreeMap::new(),
+            current,
+            random: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    pub(super) fn network_id(&self) -> &str {
+        &self.current
+    }
+
+    /// Moves to another network; whether it is another one.
+    pub(super) fn enter(&mut self, id: String) -> bool {
+        let moved = self.current != id;
+        self.current = id;
+        moved
+    }
+
+    fn known(&self) -> Option<&Known> {
+        self.networks.get(&self.current)
+    }
+
+    fn known_mut(&mut self) -> &mut Known {
+        let now = self.clock.now();
+        if !self.networks.contains_key(&self.current) && self.networks.len() >= MAX_NETWORKS {
+            let oldest = self.networks.iter().min_by_key(|(_, known)| known.used_ms);
+            if let Some(oldest) = oldest.map(|(id, _)| id.clone()) {
+                self.networks.remove(&oldest);
+            }
+        }
+        let known = self.networks.entry(self.current.clone()).or_default();
+        known.used_ms = now;
+        known
+    }
+
+    /// g of the current network; see `Network::gate`.
+    pub(super) fn gate(&self) -> f64 {
+        self.known().map_or(1.0, |known| known.network.gate())
+    }
+
+    pub(super) fn predict(&self, endpoint: &Endpoint, address: SocketAddr) -> Prediction {
+        let now = self.clock.now();
+        let key = key(endpoint, address);
+        match self.known() {
+            Some(known) => known.network.predict(&key, now),
+            None => Network::default().predict(&key, now),
+        }
+    }
+
+    pub(super) fn is_last_winner(&self, endpoint: &Endpoint, address: SocketAddr) -> bool {
+        let winner = self.known().and_then(|known| known.winner.as_ref());
+        winner.is_some_and(|winner| *winner == key(endpoint, address))
+    }
+
+    /// The addresses of a host that are worth dialling before DNS has answered.
+    pub(super) fn remembered(&self, endpoint: &Endpoint) -> Vec<SocketAddr> {
+        let now = self.clock.now();
+        let Some(known) = self.known() else {
+            return Vec::new();
+        };
+        known
+            .network
+            .addresses(endpoint.host())
+            .filter(|(address, seen)| address.port() == endpoint.port() && now.since(*seen) < STALE)
+            .map(|(address, _)| address)
+            .collect()
+    }
+
+    /// Learns from the attempts of one race, or one report.
+    pub(super) fn learn(&mut self, attempts: &[Attempt]) -> Vec<Change> {
+        let now = self.clock.now();
+        let mut changes = Vec::new();
+        let randoms: Vec<f64> = attempts.iter().map(|_| self.random.f64()).collect();
+        let known = self.known_mut();
+        let dialled: Vec<(&Attempt, Key)> = attempts
+            .iter()
+            .filter_map(|one| Some((one, key(&one.endpoint, one.address?))))
+            .collect();
+        let round_trips: Vec<(Key, f64)> = dialled
+            .iter()
+            .filter_map(|(one, key)| {
+                let connect = one.timings.get(Phase::Connect)?;
+                Some((key.clone(), connect.as_secs_f64() * 1e3))
+            })
+            .collect();
+        let common = known.network.common_delay(&round_trips, now);
+        for ((attempt, key), random) in dialled.iter().zip(randoms) {
+            let (connect, tls) = (
+                attempt.timings.get(Phase::Connect),
+                attempt.timings.get(Phase::Tls),
+            );
+            let last = attempt
+                .timings
+                .get(Phase::Upgrade)
+                .or_else(|| attempt.timings.get(Phase::Processing));
+            let won = attempt.outcome == AttemptOutcome::Won;
+            let rest = last
+                .filter(|_| won)
+                .map(|last| tls.unwrap_or_default() + last);
+            known
+                .network
+                .learn(key, Taught { connect, tls, rest }, common, now);
+            let transition = match &attempt.outcome {
+                AttemptOutcome::Won => {
+                    known.winner = Some(key.clone());
+                    known.network.health_mut(key, now).succeeded(now)
+                }
+                AttemptOutcome::Failed(failure) => known
+                    .network
+                    .health_mut(key, now)
+                    .failed(failure, now, random),
+                AttemptOutcome::Cancelled(phase) => {
+                    if *phase == Phase::Connect && connect.is_none() {
+                        let waited = attempt.ended.saturating_sub(attempt.started);
+                        known.network.learn_at_least(key, waited, now);
+                    }
+                    None
+                }
+            };
+            if let Some(transition) = transition {
+                changes.push(Change::Breaker {
+                    endpoint: attempt.endpoint.clone(),
+                    address: key.address,
+                    opened: transition == Transition::Opened,
+                });
+            }
+        }
+        changes
+    }
+
+    /// Reconsiders who is preferred among the endpoints' known candidates, with hysteresis: only
+    /// a clearly better one, or one's own failing, changes it.
+    pub(super) fn prefer(&mut self, endpoints: &[Endpoint]) -> Option<Change> {
+        let now = self.clock.now();
+        let known = self.known()?;
+        let candidates: Vec<((Endpoint, SocketAddr), Prediction)> = endpoints
+            .iter()
+            .flat_map(|endpoint| {
+                known
+                    .network
+                    .addresses(endpoint.host())
+                    .filter(|(address, _)| address.port() == endpoint.port())
+                    .map(|(address, _)| (endpoint.clone(), address))
+                    .collect::<Vec<_>>()
+            })
+            .map(|one| {
+                let prediction = known.network.predict(&key(&one.0, one.1), now);
+                (one, prediction)
+            })
+            .collect();
+        let (best, challenger) = candidates
+            .iter()
+            .filter(|(_, prediction)| !prediction.broken)
+            .min_by(|a, b| a.1.score().total_cmp(&b.1.score()))?;
+        let current = known.preferred.clone();
+        let holder = candidates
+            .iter()
+            .find(|(one, _)| Some(one) == current.as_ref())
+            .map(|(_, prediction)| prediction);
+        if holder.is_some_and(|holder| !is_clearly_better(challenger, holder)) {
+            return None;
+        }
+        let to = best.clone();
+        self.known_mut().preferred = Some(to.clone());
+        (current.as_ref() != Some(&to)).then_some(Change::Preference { from: current, to })
+    }
+
+    /// Who is preferred on this network.
+    pub(super) fn preferred(&self) -> Option<(Endpoint, SocketAddr)> {
+        self.known()?.preferred.clone()
+    }
+}
+
+/// The hysteresis: 90 % sure to be better by more than 8 %, or the holder fails too often.
+fn is_clearly_better(challenger: &Prediction, holder: &Prediction) -> bool {
+    const MARGIN: f64 = 0.08;
+    const SURE: f64 = 0.9;
+    const FAILS: f64 = 0.3;
+    let ahead = (holder.score() / challenger.score()).ln() - MARGIN;
+    let spread = (challenger.x_variance + holder.x_variance).sqrt().max(1e-9);
+    holder.broken || holder.failure > FAILS || normal(ahead / spread) >= SURE
+}

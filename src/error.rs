@@ -26,6 +26,10 @@ pub enum ErrorKind {
     Catalog,
     /// A lab scenario is wrong.
     Scenario,
+    /// A history can't be read or written.
+    History,
+    /// A history was written by a newer version of this crate.
+    NewerHistory,
     /// TLS could not be set up: no roots, or a root that is not a certificate.
     Tls,
     /// A header, subprotocol, name or limit that can't be used.

@@ -88,6 +88,12 @@ impl Health {
         failure_probability(self.successes * weight, self.failures * weight)
     }
 
+    /// Whether the numbers make sense, as they may not in a file.
+    pub(crate) fn is_sound(&self) -> bool {
+        let count = |n: f64| n.is_finite() && (0.0..1e9).contains(&n);
+        count(self.successes) && count(self.failures)
+    }
+
     fn fade(&mut self, now: Timestamp) {
         let weight = faded(now.since(self.counted_ms));
         self.successes *= weight;

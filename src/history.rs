@@ -15,11 +15,17 @@
 //! good endpoint, and a good one must not make a bad endpoint best. Two in a row beyond 2 on one
 //! side are a step, and widen the variance.
 
+mod file;
+mod stored;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use file::FileHistory;
+pub use stored::{History, HistoryStore};
 
 use crate::clock::Timestamp;
 use crate::health::Health;
@@ -76,14 +82,6 @@ impl Level {
         } else {
             self.streak = far;
         }
-    }
-
-    pub(crate) fn mean(&self) -> f64 {
-        self.mean
-    }
-
-    pub(crate) fn variance(&self) -> f64 {
-        self.variance
     }
 }
 
@@ -193,11 +191,6 @@ pub(crate) struct Taught {
 }
 
 impl Network {
-    /// What is remembered of a candidate.
-    pub(crate) fn get(&self, key: &Key) -> Option<&Memory> {
-        self.candidates.get(key)
-    }
-
     pub(crate) fn health_mut(&mut self, key: &Key, now: Timestamp) -> &mut Health {
         &mut self.memory(key, now).health
     }

@@ -121,6 +121,7 @@ pub use connection::{ConnectError, Connection};
 pub use error::{Error, ErrorKind};
 pub use failure::{Failure, FailureKind};
 pub use handshake::{ConnectOptions, SecureStream};
+pub use history::{FileHistory, History, HistoryStore};
 pub use phase::{Phase, Timings};
 pub use probe::{ProbeEvent, ProbeOutcome, Prober, ProberBuilder, Probing, Rounds};
 pub use rank::{Ranked, Ranking, Reason, Tier, rank};
@@ -128,7 +129,9 @@ pub use rank::{Ranked, Ranking, Reason, Tier, rank};
 pub use resolve::DnsResolver;
 pub use resolve::{Families, Family, Pin, Resolve, Resolved, SystemResolver};
 pub use sample::{Attempt, AttemptOutcome, Lookup, Sample};
-pub use select::{Candidate, Policy, Selector, SelectorBuilder};
+pub use select::{
+    Candidate, Policy, Selector, SelectorBuilder, SelectorEvent, SelectorStats, ServerHint,
+};
 pub use stats::{AddressStats, Distribution, EndpointStats, FailureCount, Summary};
 pub use tls::{TlsClient, TlsSession};
 pub use transport::{Connect, Io, KernelRtt, TcpConnect};

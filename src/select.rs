@@ -2,7 +2,10 @@
 
 mod builder;
 mod contest;
+mod events;
+mod keeper;
 mod memory;
+mod reconnect;
 #[cfg(feature = "rest")]
 mod rest;
 
@@ -13,6 +16,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use futures::future::join_all;
+use tokio::sync::broadcast;
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -29,7 +33,13 @@ use crate::sample::{Attempt, AttemptOutcome, Sample};
 use crate::stats::EndpointStats;
 use crate::tls::TlsClient;
 use contest::Ground;
-use memory::Memory;
+pub use events::{SelectorEvent, SelectorStats};
+pub use reconnect::ServerHint;
+
+use events::Counts;
+use keeper::Keeper;
+use memory::{Change, Memory};
+use reconnect::Backoff;
 
 /// Opens connections of one service inside one [`Residency`], on the endpoint that is fastest
 /// right now. Cheap to clone; clones share what was learned.
@@ -68,6 +78,12 @@ struct Inner {
     random: Mutex<fastrand::Rng>,
     memory: Mutex<Memory>,
     policy: Mutex<Policy>,
+    events: broadcast::Sender<SelectorEvent>,
+    counts: Mutex<Counts>,
+    backoff: Mutex<Backoff>,
+    /// The network changed since the last connection: reconnecting needs no delay.
+    moved: Mutex<bool>,
+    keeper: Option<Keeper>,
     service: Field,
     #[cfg_attr(
         not(feature = "rest"),
@@ -202,10 +218,23 @@ impl Selector {
             endpoints = plan.endpoints.len(),
         );
         let ended = contest::run(ground, self.0.deadline).instrument(span).await;
-        match &ended {
-            Ok((_, opening)) => self.learn(field, &opening.attempts),
-            Err(error) => self.learn(field, &error.attempts),
+        let mut counts = lock(&self.0.counts);
+        let attempts = match &ended {
+            Ok((_, opening)) => {
+                counts.opened(&opening.endpoint, opening.address, opening.time_to_open);
+                &opening.attempts
+            }
+            Err(error) => {
+                counts.failed += 1;
+                &error.attempts
+            }
+        };
+        for attempt in attempts.iter().filter(|one| one.address.is_some()) {
+            counts.dials += 1;
+            counts.handshakes += u64::from(began_tls(attempt));
         }
+        drop(counts);
+        self.learn(field, attempts);
         ended
     }
 
@@ -218,9 +247,55 @@ impl Selector {
         let preferred = memory
             .preferred()
             .filter(|(one, _)| endpoints.contains(one));
+        let kept = self
+            .0
+            .keeper
+            .as_ref()
+            .map(|keeper| (keeper, memory.history()));
         drop(memory);
         if let Some((endpoint, _)) = preferred {
             field.preferred.store(Some(Arc::new(endpoint)));
+        }
+        if let Some((keeper, history)) = kept {
+            keeper.keep(history);
+        }
+        for change in changes {
+            // Nobody may be listening.
+            let _ = self.0.events.send(change.into());
+        }
+    }
+
+    /// Tells that the device is on another network: what is remembered of that one counts from now
+    /// on, and the next [`reconnect`](Self::reconnect) waits for nothing. `id` is any name that
+    /// tells networks apart, such as a hash of the SSID or the carrier's name; it is kept in the
+    /// history.
+    pub fn network_changed(&self, id: &str) {
+        let endpoints = self.0.service.endpoints();
+        let mut memory = lock(&self.0.memory);
+        memory.enter(id.chars().take(MAX_NETWORK_ID).collect());
+        memory.prefer(&endpoints);
+        let preferred = memory.preferred();
+        drop(memory);
+        let preferred = preferred.map(|(endpoint, _)| Arc::new(endpoint));
+        self.0.service.preferred.store(preferred);
+        *lock(&self.0.moved) = true;
+        lock(&self.0.backoff).reset();
+        let id = id.to_owned();
+        let _ = self.0.events.send(SelectorEvent::NetworkChanged { id });
+    }
+
+    /// The identifier of the network that the device is on, as far as was told.
+    #[must_use]
+    pub fn network(&self) -> String {
+        lock(&self.0.memory).network_id().to_owned()
+    }
+
+    /// Writes what was learned and is not written yet. Dropping the last clone does so, too, but
+    /// waits for nothing.
+    pub async fn shutdown(&self) {
+        if let Some(keeper) = &self.0.keeper {
+            // Only an ended thread drops the other side, and then nothing is left to write.
+            let _ = keeper.flush().await;
         }
     }
 
@@ -379,6 +454,38 @@ impl Selector {
         let mut endpoints = field.endpoints();
         lock(&self.0.random).shuffle(&mut endpoints);
         Plan { endpoints }
+    }
+}
+
+/// An identifier longer than this is no name for a network.
+const MAX_NETWORK_ID: usize = 128;
+
+fn began_tls(attempt: &Attempt) -> bool {
+    match &attempt.outcome {
+        AttemptOutcome::Won => true,
+        AttemptOutcome::Cancelled(phase) => *phase > Phase::Connect,
+        AttemptOutcome::Failed(failure) => failure.phase() > Phase::Connect,
+    }
+}
+
+impl From<Change> for SelectorEvent {
+    fn from(change: Change) -> Self {
+        match change {
+            Change::Preference { from, to } => SelectorEvent::PreferenceChanged {
+                from: from.map(|(endpoint, _)| endpoint),
+                to: to.0,
+            },
+            Change::Breaker {
+                endpoint,
+                address,
+                opened: true,
+            } => SelectorEvent::BreakerOpened { endpoint, address },
+            Change::Breaker {
+                endpoint,
+                address,
+                opened: false,
+            } => SelectorEvent::BreakerClosed { endpoint, address },
+        }
     }
 }
 

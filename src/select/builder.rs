@@ -4,15 +4,22 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::broadcast;
+
+use super::keeper::Keeper;
 use super::memory::Memory;
 use super::{Field, Inner, Policy, Selector};
 use crate::catalog::{Catalog, Residency, Service};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::handshake::{Handshake, Paths};
+use crate::history::HistoryStore;
 use crate::resolve::{Families, Names, Pin, Resolve, SystemResolver};
 use crate::tls::TlsClient;
 use crate::transport::{Connect, TcpConnect};
+
+/// Events kept for a reader that is behind.
+const EVENTS: usize = 64;
 
 /// Configures a [`Selector`].
 pub struct SelectorBuilder {
@@ -26,6 +33,7 @@ pub struct SelectorBuilder {
     seed: u64,
     network: String,
     policy: Policy,
+    history: Option<Arc<dyn HistoryStore>>,
 }
 
 impl SelectorBuilder {
@@ -41,6 +49,7 @@ impl SelectorBuilder {
             seed: fastrand::u64(..),
             network: "default".to_owned(),
             policy: Policy::default(),
+            history: None,
         }
     }
 
@@ -100,6 +109,21 @@ impl SelectorBuilder {
         self
     }
 
+    /// Where what is learned is kept from one run to the next; nowhere by default. Read once, by
+    /// [`build`](Self::build); written by a thread of the selector's own, every few seconds at most.
+    #[must_use]
+    pub fn history(mut self, store: Arc<dyn HistoryStore>) -> Self {
+        self.history = Some(store);
+        self
+    }
+
+    /// The network that the device is on; see [`Selector::network_changed`].
+    #[must_use]
+    pub fn network(mut self, id: impl Into<String>) -> Self {
+        self.network = id.into();
+        self
+    }
+
     /// How long one call to connect may take in all; 15 s by default.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
@@ -139,6 +163,22 @@ impl SelectorBuilder {
             Some(tls) => tls,
             None => TlsClient::platform()?,
         };
+        let clock = Clock::starting_at(SystemTime::now().into());
+        let mut memory = Memory::new(clock, self.network, self.seed.rotate_left(32));
+        if let Some(store) = &self.history {
+            match store.load() {
+                Ok(Some(history)) => memory = memory.with_history(history),
+                Ok(None) => {}
+                // What was learned is lost, no more: connecting must not depend on a file.
+                Err(error) => {
+                    tracing::warn!(target: "easelect::history", %error, "nothing remembered");
+                }
+            }
+        }
+        memory.prefer(&endpoints);
+        let preferred = memory.preferred().map(|(endpoint, _)| Arc::new(endpoint));
+        let service = Field::new(endpoints);
+        service.preferred.store(preferred);
         Ok(Selector(Arc::new(Inner {
             residency: self.residency,
             names: self.names,
@@ -147,13 +187,14 @@ impl SelectorBuilder {
             paths: Paths::default(),
             deadline: self.deadline,
             random: Mutex::new(fastrand::Rng::with_seed(self.seed)),
-            memory: Mutex::new(Memory::new(
-                Clock::starting_at(SystemTime::now().into()),
-                self.network,
-                self.seed.rotate_left(32),
-            )),
+            memory: Mutex::new(memory),
             policy: Mutex::new(self.policy),
-            service: Field::new(endpoints),
+            events: broadcast::channel(EVENTS).0,
+            counts: Mutex::default(),
+            backoff: Mutex::default(),
+            moved: Mutex::new(false),
+            keeper: self.history.and_then(Keeper::start),
+            service,
             rest: rest.map(Field::new),
         })))
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::catalog::Endpoint;
 use crate::clock::{Clock, Timestamp};
 use crate::health::Transition;
-use crate::history::{Key, Network, Prediction, Taught};
+use crate::history::{History, Key, Network, Prediction, Taught};
 use crate::phase::Phase;
 use crate::rank::normal;
 use crate::sample::{Attempt, AttemptOutcome};
@@ -67,15 +67,35 @@ impl Memory {
         }
     }
 
+    /// With what was kept from an earlier run.
+    pub(super) fn with_history(mut self, history: History) -> Self {
+        for (id, used_ms, winner, network) in history.into_networks() {
+            let known = Known {
+                network,
+                winner,
+                preferred: None,
+                used_ms,
+            };
+            self.networks.insert(id, known);
+        }
+        self
+    }
+
+    /// What there is to keep.
+    pub(super) fn history(&self) -> History {
+        History::of(self.networks.iter().map(|(id, known)| {
+            let (winner, network) = (known.winner.clone(), known.network.clone());
+            (id.clone(), known.used_ms, winner, network)
+        }))
+    }
+
     pub(super) fn network_id(&self) -> &str {
         &self.current
     }
 
-    /// Moves to another network; whether it is another one.
-    pub(super) fn enter(&mut self, id: String) -> bool {
-        let moved = self.current != id;
+    /// Moves to another network.
+    pub(super) fn enter(&mut self, id: String) {
         self.current = id;
-        moved
     }
 
     fn known(&self) -> Option<&Known> {

@@ -1,0 +1,89 @@
+//! A history in a file: versioned JSON, replaced whole.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{History, HistoryStore};
+use crate::error::{Error, ErrorKind};
+
+/// 32 networks of 256 candidates are 3 MB; a file beyond this is not a history.
+const MAX_FILE: u64 = 8 * 1024 * 1024;
+
+/// Keeps a [`History`] in a file. Each write goes to a new file beside it, is flushed to the disk
+/// and renamed over the old one, so that at any moment there is one that is whole. What another
+/// process wrote in between is merged in. A file of a newer version is left alone; one that can't
+/// be read is set aside as `NAME.corrupt`.
+#[derive(Clone, Debug)]
+pub struct FileHistory {
+    path: PathBuf,
+}
+
+impl FileHistory {
+    /// A history in this file, which need not exist; its folder must.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        FileHistory { path: path.into() }
+    }
+
+    fn failed(&self, what: &str, error: io::Error) -> Error {
+        let message = format!("{}: {what}: {error}", self.path.display());
+        Error::new(ErrorKind::History, message).with_source(error)
+    }
+
+    fn beside(&self, ending: &str) -> PathBuf {
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(ending);
+        self.path.with_file_name(name)
+    }
+
+    fn replace(&self, temporary: &Path, text: &str) -> io::Result<()> {
+        let mut file = fs::File::create_new(temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(temporary, &self.path)
+    }
+}
+
+impl HistoryStore for FileHistory {
+    fn load(&self) -> Result<Option<History>, Error> {
+        let file = match fs::File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.failed("can't be opened", error)),
+        };
+        let mut text = String::new();
+        let read = file.take(MAX_FILE + 1).read_to_string(&mut text);
+        read.map_err(|error| self.failed("can't be read", error))?;
+        if text.len() as u64 > MAX_FILE {
+            let message = format!("{}: larger than {MAX_FILE} bytes", self.path.display());
+            return Err(Error::new(ErrorKind::History, message));
+        }
+        History::from_json(&text).map(Some).map_err(|error| {
+            let message = format!("{}: {error}", self.path.display());
+            Error::new(error.kind(), message).with_source(error)
+        })
+    }
+
+    fn save(&self, history: &History) -> Result<(), Error> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let merged = match self.load() {
+            Ok(Some(kept)) => kept.merge(history.clone()),
+            Ok(None) => history.clone(),
+            Err(error) if error.kind() == ErrorKind::NewerHistory => return Err(error),
+            Err(_) => {
+                // Whatever it is, it isn't ours to destroy.
+                let _ = fs::rename(&self.path, self.beside(".corrupt"));
+                history.clone()
+            }
+        };
+        let unique = COUNT.fetch_add(1, Ordering::Relaxed);
+        let temporary = self.beside(&format!(".{}-{unique}.tmp", std::process::id()));
+        let written = self.replace(&temporary, &merged.to_json()?);
+        written.map_err(|error| {
+            let _ = fs::remove_file(&temporary);
+            self.failed("can't be written", error)
+        })
+    }
+}

@@ -1,0 +1,119 @@
+//! What a selector tells of itself: events as they happen, counts when asked.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures::Stream;
+use tokio::sync::broadcast;
+
+use super::Selector;
+use crate::catalog::Endpoint;
+use crate::stats::{Distribution, Summary};
+
+/// Something changed in a [`Selector`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SelectorEvent {
+    /// Another endpoint is preferred on this network.
+    PreferenceChanged {
+        /// The one before; `None` for the first.
+        from: Option<Endpoint>,
+        /// The one from now on.
+        to: Endpoint,
+    },
+    /// An address failed, and is tried last for a while.
+    BreakerOpened {
+        /// The endpoint.
+        endpoint: Endpoint,
+        /// Its address.
+        address: SocketAddr,
+    },
+    /// An address that had failed works again.
+    BreakerClosed {
+        /// The endpoint.
+        endpoint: Endpoint,
+        /// Its address.
+        address: SocketAddr,
+    },
+    /// The device is on another network, or woke from sleep.
+    NetworkChanged {
+        /// The network's identifier.
+        id: String,
+    },
+}
+
+/// What a [`Selector`] did so far.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct SelectorStats {
+    /// Connections opened.
+    pub opened: u64,
+    /// Calls that ended without a connection.
+    pub failed: u64,
+    /// Addresses dialled, winners included.
+    pub dials: u64,
+    /// TLS handshakes begun, winners included.
+    pub handshakes: u64,
+    /// How often a connection was opened on another endpoint or address than the one before.
+    pub switches: u64,
+    /// How long connections took to open; `None` before the first.
+    pub time_to_open: Option<Summary>,
+}
+
+/// The counts behind [`SelectorStats`].
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) opened: u64,
+    pub(super) failed: u64,
+    pub(super) dials: u64,
+    pub(super) handshakes: u64,
+    pub(super) switches: u64,
+    pub(super) time_to_open: Distribution,
+    pub(super) last: Option<(Endpoint, SocketAddr)>,
+}
+
+impl Counts {
+    pub(super) fn opened(&mut self, endpoint: &Endpoint, address: SocketAddr, took: Duration) {
+        self.opened += 1;
+        self.time_to_open.record(took);
+        let now = (endpoint.clone(), address);
+        if self.last.as_ref().is_some_and(|last| *last != now) {
+            self.switches += 1;
+        }
+        self.last = Some(now);
+    }
+
+    pub(super) fn stats(&self) -> SelectorStats {
+        SelectorStats {
+            opened: self.opened,
+            failed: self.failed,
+            dials: self.dials,
+            handshakes: self.handshakes,
+            switches: self.switches,
+            time_to_open: self.time_to_open.summary(),
+        }
+    }
+}
+
+impl Selector {
+    /// What changes from now on, as a stream that ends with the selector. A reader that is more
+    /// than 64 events behind misses the oldest.
+    pub fn events(&self) -> impl Stream<Item = SelectorEvent> + Send + Unpin + use<> {
+        let receiver = self.0.events.subscribe();
+        Box::pin(futures::stream::unfold(receiver, |mut receiver| async {
+            loop {
+                match receiver.recv().await {
+                    Ok(event) => return Some((event, receiver)),
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return None,
+                }
+            }
+        }))
+    }
+
+    /// What it did so far.
+    #[must_use]
+    pub fn stats(&self) -> SelectorStats {
+        super::lock(&self.0.counts).stats()
+    }
+}

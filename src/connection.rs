@@ -4,10 +4,12 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::{Sink, Stream};
+use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{self, Message};
 
@@ -24,6 +26,51 @@ use crate::sample::{Attempt, AttemptOutcome};
 pub struct Connection {
     pub(crate) websocket: Box<WebSocketStream<SecureStream>>,
     pub(crate) opening: Opening,
+    pub(crate) feedback: Feedback,
+}
+
+/// Who wants to know what becomes of a connection.
+pub(crate) trait Heed: Send + Sync {
+    fn round_trip(&self, took: Duration);
+    fn closed(&self, reason: CloseReason, lived: Duration);
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The app ended it.
+    ByApp,
+    /// The server ended it, with a Close frame or without.
+    ByServer,
+    /// It broke: a reset, a heartbeat unanswered.
+    Lost,
+}
+
+/// Tells the selector what becomes of a connection, so that it learns without probing. Cheap to
+/// clone; it keeps neither the connection nor the selector alive.
+#[derive(Clone)]
+pub struct Feedback {
+    pub(crate) heed: Arc<dyn Heed>,
+    pub(crate) opened: Instant,
+}
+
+impl Feedback {
+    /// A round trip that the app measured over the connection, as its heartbeat does.
+    pub fn report_rtt(&self, took: Duration) {
+        self.heed.round_trip(took);
+    }
+
+    /// The connection ended. One that broke within 30 s counts against its address.
+    pub fn closed(&self, reason: CloseReason) {
+        self.heed.closed(reason, self.opened.elapsed());
+    }
+}
+
+impl fmt::Debug for Feedback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Feedback")
+    }
 }
 
 /// How a [`Connection`] came about.
@@ -36,6 +83,8 @@ pub(crate) struct Opening {
     pub(crate) timings: Timings,
     pub(crate) time_to_open: Duration,
     pub(crate) attempts: Vec<Attempt>,
+    /// What was known and not dialled.
+    pub(crate) left_out: Vec<(Endpoint, SocketAddr)>,
 }
 
 impl Connection {
@@ -79,6 +128,13 @@ impl Connection {
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
         &self.opening.attempts
+    }
+
+    /// Tells the selector what becomes of this connection; also after
+    /// [`into_websocket`](Self::into_websocket).
+    #[must_use]
+    pub fn feedback(&self) -> Feedback {
+        self.feedback.clone()
     }
 
     /// The WebSocket of tokio-tungstenite, given away.

@@ -29,6 +29,7 @@ pub use stored::{History, HistoryStore};
 
 use crate::clock::Timestamp;
 use crate::health::Health;
+use crate::rank::normal;
 use crate::resolve::Family;
 
 /// One filtered number.
@@ -133,6 +134,20 @@ impl Prediction {
         (self.round_trip() + self.rest()) * (1.0 + self.failure) * doubt + FAILURE * self.failure
     }
 
+    /// The value of dialling `other` beside this one: the expected gain, in logarithms, of
+    /// learning its SYN round trip: s·(φ(u) + u·Φ(u)), u = ln(E_this/E_other)/s.
+    pub(crate) fn value_of_asking(&self, other: &Prediction) -> f64 {
+        let s = (self.x_variance + other.x_variance + 2.0 * NOISE).sqrt();
+        let u = (self.score() / other.score()).ln() / s;
+        let density = (-u * u / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+        s * (density + u * normal(u))
+    }
+
+    /// By how much a prediction of so many milliseconds may be exceeded, z deviations out.
+    pub(crate) fn spread(&self, z: f64) -> f64 {
+        (z * (self.x_variance + NOISE).sqrt()).exp()
+    }
+
     /// The prediction once this attempt's SYN round trip (in ms) is known.
     pub(crate) fn with_round_trip(mut self, millis: f64) -> Self {
         let mut level = Level::new(self.x, self.x_variance);
@@ -191,6 +206,21 @@ pub(crate) struct Taught {
 }
 
 impl Network {
+    /// When a candidate was last heard of.
+    pub(crate) fn heard(&self, key: &Key) -> Option<Timestamp> {
+        self.candidates.get(key).map(|memory| memory.updated_ms)
+    }
+
+    /// Whether half of what is known is broken: an outage, in which more traffic helps nobody.
+    pub(crate) fn is_half_broken(&self, now: Timestamp) -> bool {
+        let broken = self
+            .candidates
+            .values()
+            .filter(|one| one.health.is_open(now))
+            .count();
+        broken * 2 >= self.candidates.len().max(1)
+    }
+
     pub(crate) fn health_mut(&mut self, key: &Key, now: Timestamp) -> &mut Health {
         &mut self.memory(key, now).health
     }
@@ -218,7 +248,8 @@ impl Network {
             rho: memory.rest.mean,
             rho_variance: memory.rest.variance,
             failure: health.failure_probability(now),
-            verified: memory.verified,
+            // After a break one more success decides; until then another is the safer choice.
+            verified: memory.verified && !health.is_half_open(now),
             broken: health.is_open(now),
         }
     }

@@ -117,7 +117,7 @@ pub use catalog::{
     RegionEntry, RegionInfo, Residency, Service, UserCatalog, Variant,
 };
 pub use clock::Timestamp;
-pub use connection::{ConnectError, Connection};
+pub use connection::{CloseReason, ConnectError, Connection, Feedback};
 pub use error::{Error, ErrorKind};
 pub use failure::{Failure, FailureKind};
 pub use handshake::{ConnectOptions, SecureStream};
@@ -130,7 +130,8 @@ pub use resolve::DnsResolver;
 pub use resolve::{Families, Family, Pin, Resolve, Resolved, SystemResolver};
 pub use sample::{Attempt, AttemptOutcome, Lookup, Sample};
 pub use select::{
-    Candidate, Policy, Selector, SelectorBuilder, SelectorEvent, SelectorStats, ServerHint,
+    Candidate, Policy, RefreshBudget, Selector, SelectorBuilder, SelectorEvent, SelectorStats,
+    ServerHint,
 };
 pub use stats::{AddressStats, Distribution, EndpointStats, FailureCount, Summary};
 pub use tls::{TlsClient, TlsSession};

@@ -177,6 +177,8 @@ pub(crate) struct Race {
     width: Width,
     /// g: how much longer legs take than SYNs, where a box on the way answers SYNs itself.
     gate: f64,
+    /// SYNs say nothing here: every established candidate goes on by itself.
+    eager: bool,
     runners: Vec<Runner>,
     more_to_come: bool,
     started: usize,
@@ -190,10 +192,11 @@ pub(crate) struct Race {
 
 impl Race {
     /// A race whose candidates arrive while names are looked up.
-    pub(crate) fn new(width: Width, gate: f64) -> Self {
+    pub(crate) fn new(width: Width, gate: f64, eager: bool) -> Self {
         Race {
             width,
             gate,
+            eager,
             runners: Vec::new(),
             more_to_come: true,
             started: 0,
@@ -300,11 +303,11 @@ impl Race {
         let best = self.best_spare()?;
         // Spares are kept while a handshake is in time, and for one on its way that is predicted
         // to be done sooner, for a little.
-        if running > 0 {
+        if running > 0 && !self.eager {
             return None;
         }
         let known = self.runners[best].entrant.prediction;
-        if let Some(until) = self.sooner(now, known.rest()) {
+        if let Some(until) = self.sooner(now, known.rest()).filter(|_| !self.eager) {
             wake.at(until);
             return None;
         }
@@ -377,7 +380,7 @@ impl Race {
         if !self.width.leg_z.is_finite() {
             return self.width.leg_least;
         }
-        let spread = (self.width.leg_z * (known.x_variance + NOISE).sqrt()).exp();
+        let spread = known.spread(self.width.leg_z);
         millis(self.gate * predicted * spread + OURS).max(self.width.leg_least)
     }
 
@@ -432,7 +435,15 @@ impl Race {
             .iter()
             .filter(waiting)
             .filter(|(number, _)| *number != best.0)
-            .map(|(number, one)| (*number, value(&best.1.entrant, &one.entrant)))
+            .map(|(number, one)| {
+                (
+                    *number,
+                    best.1
+                        .entrant
+                        .prediction
+                        .value_of_asking(&one.entrant.prediction),
+                )
+            })
             .filter(|(_, value)| *value > self.width.worth)
             .collect();
         others.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -572,19 +583,6 @@ impl Wake {
     fn at(&mut self, at: Instant) {
         self.0 = Some(self.0.map_or(at, |earlier| earlier.min(at)));
     }
-}
-
-/// Measurement noise of ln(round trip), as in `history.rs`.
-const NOISE: f64 = 0.025;
-
-/// The value of dialling `other` beside `best`: the expected gain, in standard deviations of what
-/// is known, of learning its SYN round trip: s·(φ(u) + u·Φ(u)), u = ln(E_best/E_other)/s.
-fn value(best: &Entrant, other: &Entrant) -> f64 {
-    let (a, b) = (best.prediction, other.prediction);
-    let s = (a.x_variance + b.x_variance + 2.0 * NOISE).sqrt();
-    let u = (best.score() / other.score()).ln() / s;
-    let density = (-u * u / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
-    s * (density + u * crate::rank::normal(u))
 }
 
 fn millis(millis: f64) -> Duration {

@@ -3,27 +3,30 @@
 mod builder;
 mod contest;
 mod events;
+mod feedback;
 mod keeper;
 mod memory;
 mod reconnect;
+mod refresh;
 #[cfg(feature = "rest")]
 mod rest;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use futures::future::join_all;
 use tokio::sync::broadcast;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::Instrument;
 
 pub use builder::SelectorBuilder;
 
 use crate::catalog::{Endpoint, Residency, Variant};
-use crate::connection::{ConnectError, Connection, Opening};
+use crate::connection::{ConnectError, Connection, Feedback, Opening};
 use crate::handshake::{ConnectOptions, Handshake, Opened, Paths};
 use crate::phase::{Phase, Timings};
 use crate::race::{Entrant, Race, Width};
@@ -35,8 +38,10 @@ use crate::tls::TlsClient;
 use contest::Ground;
 pub use events::{SelectorEvent, SelectorStats};
 pub use reconnect::ServerHint;
+pub use refresh::RefreshBudget;
 
 use events::Counts;
+use feedback::Ear;
 use keeper::Keeper;
 use memory::{Change, Memory};
 use reconnect::Backoff;
@@ -84,6 +89,9 @@ struct Inner {
     /// The network changed since the last connection: reconnecting needs no delay.
     moved: Mutex<bool>,
     keeper: Option<Keeper>,
+    refresh: RefreshBudget,
+    /// Background dials; they end with the selector.
+    tasks: Mutex<JoinSet<()>>,
     service: Field,
     #[cfg_attr(
         not(feature = "rest"),
@@ -185,7 +193,11 @@ impl Selector {
     ) -> Result<Connection, ConnectError> {
         let (opened, opening) = self.race(&self.0.service, options, width).await?;
         match *opened {
-            Opened::WebSocket(websocket, _) => Ok(Connection { websocket, opening }),
+            Opened::WebSocket(websocket, _) => Ok(Connection {
+                websocket,
+                feedback: self.ear_on(&opening),
+                opening,
+            }),
             // `build()` refuses a service without WebSocket; if it ever came, it isn't one.
             Opened::Answered => Err(ConnectError {
                 attempts: opening.attempts,
@@ -195,12 +207,25 @@ impl Selector {
         }
     }
 
+    fn ear_on(&self, opening: &Opening) -> Feedback {
+        Feedback {
+            heed: Arc::new(Ear {
+                selector: Arc::downgrade(&self.0),
+                endpoint: opening.endpoint.clone(),
+                address: opening.address,
+                network: self.network(),
+            }),
+            opened: Instant::now(),
+        }
+    }
+
     async fn race(
         &self,
         field: &Field,
         options: &ConnectOptions,
         width: Width,
     ) -> Result<(Box<Opened>, Opening), ConnectError> {
+        self.notice_sleep();
         let plan = self.plan(field);
         let ground = Ground {
             names: &self.0.names,
@@ -235,6 +260,10 @@ impl Selector {
         }
         drop(counts);
         self.learn(field, attempts);
+        if let Ok((_, opening)) = &ended {
+            *lock(&self.0.moved) = false;
+            self.refresh(opening.left_out.clone());
+        }
         ended
     }
 
@@ -282,6 +311,16 @@ impl Selector {
         lock(&self.0.backoff).reset();
         let id = id.to_owned();
         let _ = self.0.events.send(SelectorEvent::NetworkChanged { id });
+    }
+
+    /// After sleep nothing is known of the network but its name: reconnecting waits for nothing.
+    fn notice_sleep(&self) {
+        let slept = lock(&self.0.memory).clock.wake(SystemTime::now().into());
+        if let Some(slept) = slept {
+            tracing::debug!(target: "easelect::connect", ?slept, "woke from sleep");
+            *lock(&self.0.moved) = true;
+            lock(&self.0.backoff).reset();
+        }
     }
 
     /// The identifier of the network that the device is on, as far as was told.
@@ -339,7 +378,7 @@ impl Selector {
             .endpoints
             .iter()
             .map(|endpoint| self.addresses(endpoint));
-        let mut race = Race::new(self.policy().width(), 1.0);
+        let mut race = Race::new(self.policy().width(), 1.0, false);
         let (mut found, mut attempts) = (Vec::new(), Vec::new());
         for (host, answer) in join_all(lookups).await.into_iter().enumerate() {
             let endpoint = &plan.endpoints[host];

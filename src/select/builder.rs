@@ -8,7 +8,7 @@ use tokio::sync::broadcast;
 
 use super::keeper::Keeper;
 use super::memory::Memory;
-use super::{Field, Inner, Policy, Selector};
+use super::{Field, Inner, Policy, RefreshBudget, Selector};
 use crate::catalog::{Catalog, Residency, Service};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
@@ -34,6 +34,7 @@ pub struct SelectorBuilder {
     network: String,
     policy: Policy,
     history: Option<Arc<dyn HistoryStore>>,
+    refresh: RefreshBudget,
 }
 
 impl SelectorBuilder {
@@ -50,6 +51,7 @@ impl SelectorBuilder {
             network: "default".to_owned(),
             policy: Policy::default(),
             history: None,
+            refresh: RefreshBudget::default(),
         }
     }
 
@@ -114,6 +116,14 @@ impl SelectorBuilder {
     #[must_use]
     pub fn history(mut self, store: Arc<dyn HistoryStore>) -> Self {
         self.history = Some(store);
+        self
+    }
+
+    /// How much background traffic is allowed; a few TCP connects after each opened connection by
+    /// default.
+    #[must_use]
+    pub fn refresh(mut self, budget: RefreshBudget) -> Self {
+        self.refresh = budget;
         self
     }
 
@@ -194,6 +204,8 @@ impl SelectorBuilder {
             backoff: Mutex::default(),
             moved: Mutex::new(false),
             keeper: self.history.and_then(Keeper::start),
+            refresh: self.refresh,
+            tasks: Mutex::default(),
             service,
             rest: rest.map(Field::new),
         })))

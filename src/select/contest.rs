@@ -78,10 +78,10 @@ pub(super) async fn run(
     deadline: Duration,
 ) -> Result<(Box<Opened>, Opening), ConnectError> {
     let started = Instant::now();
-    let gate = lock(ground.memory).gate();
+    let (gate, eager) = lock(ground.memory).gate();
     let mut contest = Contest {
         ground,
-        race: Race::new(ground.width, gate),
+        race: Race::new(ground.width, gate, eager),
         candidates: Vec::new(),
         events: FuturesUnordered::new(),
         lookups: 0,
@@ -370,6 +370,7 @@ impl<'a> Contest<'a> {
             timings,
             time_to_open: self.started.elapsed(),
             attempts: self.attempts(Some(winner)),
+            left_out: self.left_out(),
         };
         tracing::info!(
             target: "easelect::connect",
@@ -380,6 +381,18 @@ impl<'a> Contest<'a> {
             "open"
         );
         (opened, opening)
+    }
+
+    fn left_out(&self) -> Vec<(Endpoint, SocketAddr)> {
+        let left_out = self.candidates.iter().filter(|one| one.started.is_none());
+        left_out
+            .map(|one| {
+                (
+                    self.ground.plan.endpoints[one.endpoint].clone(),
+                    one.address,
+                )
+            })
+            .collect()
     }
 
     /// An established spare that carried no byte is reset: nothing lingers on either side.

@@ -54,6 +54,8 @@ pub struct SelectorStats {
     pub dials: u64,
     /// TLS handshakes begun, winners included.
     pub handshakes: u64,
+    /// TCP connects made in the background.
+    pub background_dials: u64,
     /// How often a connection was opened on another endpoint or address than the one before.
     pub switches: u64,
     /// How long connections took to open; `None` before the first.
@@ -67,6 +69,7 @@ pub(super) struct Counts {
     pub(super) failed: u64,
     pub(super) dials: u64,
     pub(super) handshakes: u64,
+    pub(super) background_dials: u64,
     pub(super) switches: u64,
     pub(super) time_to_open: Distribution,
     pub(super) last: Option<(Endpoint, SocketAddr)>,
@@ -89,6 +92,7 @@ impl Counts {
             failed: self.failed,
             dials: self.dials,
             handshakes: self.handshakes,
+            background_dials: self.background_dials,
             switches: self.switches,
             time_to_open: self.time_to_open.summary(),
         }

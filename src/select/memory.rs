@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::catalog::Endpoint;
 use crate::clock::{Clock, Timestamp};
+use crate::failure::Failure;
 use crate::health::Transition;
 use crate::history::{History, Key, Network, Prediction, Taught};
 use crate::phase::Phase;
@@ -115,9 +116,68 @@ impl Memory {
         known
     }
 
-    /// g of the current network; see `Network::gate`.
-    pub(super) fn gate(&self) -> f64 {
-        self.known().map_or(1.0, |known| known.network.gate())
+    /// g of the current network, and whether SYNs say nothing here; see `Network::gate`.
+    pub(super) fn gate(&self) -> (f64, bool) {
+        self.known().map_or((1.0, false), |known| {
+            let network = &known.network;
+            (network.gate(), network.syns_are_answered_on_the_way())
+        })
+    }
+
+    /// A round trip outside of a race: a background SYN's, or the app's heartbeat's.
+    pub(super) fn heard(&mut self, endpoint: &Endpoint, address: SocketAddr, took: Duration) {
+        let now = self.clock.now();
+        let taught = Taught {
+            connect: Some(took),
+            tls: None,
+            rest: None,
+        };
+        let key = key(endpoint, address);
+        self.known_mut().network.learn(&key, taught, 0.0, now);
+    }
+
+    /// A failure outside of a race.
+    pub(super) fn broke(&mut self, endpoint: &Endpoint, address: SocketAddr, failure: &Failure) {
+        let (now, random) = (self.clock.now(), self.random.f64());
+        let key = key(endpoint, address);
+        let health = self.known_mut().network.health_mut(&key, now);
+        health.failed(failure, now, random);
+    }
+
+    /// Those of the addresses not heard of for 3 h that may well be better than the best, at most
+    /// so many; none while half of what is known is broken.
+    pub(super) fn worth_a_syn(
+        &self,
+        addresses: Vec<(Endpoint, SocketAddr)>,
+        most: usize,
+    ) -> Vec<(Endpoint, SocketAddr)> {
+        const UNSEEN: Duration = Duration::from_secs(3 * 3600);
+        const WORTH: f64 = 0.0075;
+        let now = self.clock.now();
+        let Some(known) = self.known() else {
+            return Vec::new();
+        };
+        let Some((best, address)) = known.preferred.as_ref() else {
+            return Vec::new();
+        };
+        if known.network.is_half_broken(now) {
+            return Vec::new();
+        }
+        let best = self.predict(best, *address);
+        let mut worth: Vec<(f64, (Endpoint, SocketAddr))> = addresses
+            .into_iter()
+            .filter(|(endpoint, address)| {
+                let heard = known.network.heard(&key(endpoint, *address));
+                heard.is_none_or(|at| now.since(at) >= UNSEEN)
+            })
+            .map(|(endpoint, address)| {
+                let prediction = self.predict(&endpoint, address);
+                (best.value_of_asking(&prediction), (endpoint, address))
+            })
+            .filter(|(value, _)| *value > WORTH)
+            .collect();
+        worth.sort_by(|a, b| b.0.total_cmp(&a.0));
+        worth.into_iter().take(most).map(|(_, one)| one).collect()
     }
 
     pub(super) fn predict(&self, endpoint: &Endpoint, address: SocketAddr) -> Prediction {

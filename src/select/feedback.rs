@@ -1,0 +1,48 @@
+//! What becomes of a connection after it was handed over.
+
+use std::net::SocketAddr;
+use std::sync::Weak;
+use std::time::Duration;
+
+use super::{Inner, lock};
+use crate::catalog::Endpoint;
+use crate::connection::{CloseReason, Heed};
+use crate::failure::{Failure, FailureKind};
+use crate::phase::Phase;
+
+/// A connection that ends sooner than this by itself was no good: mobile NATs and idle time-outs
+/// take minutes.
+const SHORT_LIVED: Duration = Duration::from_secs(30);
+
+/// The ear that a selector has on a connection; it doesn't keep the selector alive.
+pub(super) struct Ear {
+    pub(super) selector: Weak<Inner>,
+    pub(super) endpoint: Endpoint,
+    pub(super) address: SocketAddr,
+    pub(super) network: String,
+}
+
+impl Heed for Ear {
+    fn round_trip(&self, took: Duration) {
+        let Some(inner) = self.selector.upgrade() else {
+            return;
+        };
+        let mut memory = lock(&inner.memory);
+        // The device may have moved since: what is measured now is of another network.
+        if memory.network_id() == self.network {
+            memory.heard(&self.endpoint, self.address, took);
+        }
+    }
+
+    fn closed(&self, reason: CloseReason, lived: Duration) {
+        let Some(inner) = self.selector.upgrade() else {
+            return;
+        };
+        let mut memory = lock(&inner.memory);
+        let its_fault = reason != CloseReason::ByApp && lived < SHORT_LIVED;
+        if its_fault && memory.network_id() == self.network {
+            let failure = Failure::new(Phase::Upgrade, FailureKind::Closed);
+            memory.broke(&self.endpoint, self.address, &failure);
+        }
+    }
+}

@@ -225,15 +225,16 @@ impl Network {
         &mut self.memory(key, now).health
     }
 
-    /// The addresses at which a host was verified, and when each was last heard of.
+    /// The known addresses of a host: when each was last heard of, and whether it was ever
+    /// verified.
     pub(crate) fn addresses<'a>(
         &'a self,
         host: &'a str,
-    ) -> impl Iterator<Item = (SocketAddr, Timestamp)> + 'a {
+    ) -> impl Iterator<Item = (SocketAddr, Timestamp, bool)> + 'a {
         self.candidates
             .iter()
-            .filter(move |(key, memory)| key.host == host && memory.verified)
-            .map(|(key, memory)| (key.address, memory.updated_ms))
+            .filter(move |(key, _)| key.host == host)
+            .map(|(key, memory)| (key.address, memory.updated_ms, memory.verified))
     }
 
     /// What a candidate will most likely take; from its relatives, if nothing is known of itself.

@@ -169,6 +169,8 @@ enum State {
 struct Runner {
     entrant: Entrant,
     state: State,
+    /// Whether it was weighed for the opening.
+    considered: bool,
 }
 
 /// The state of one race.
@@ -212,6 +214,7 @@ impl Race {
         self.runners.push(Runner {
             entrant,
             state: State::Waiting,
+            considered: false,
         });
         self.runners.len() - 1
     }
@@ -261,8 +264,12 @@ impl Race {
         }
         if self.is_warm() && self.opening.is_none() {
             self.opening = Some(self.choose_opening());
+            self.runners
+                .iter_mut()
+                .for_each(|one| one.considered = true);
         }
-        if let Some(candidate) = self.opening.as_mut().and_then(VecDeque::pop_front) {
+        let opening = self.opening.as_mut().and_then(VecDeque::pop_front);
+        if let Some(candidate) = opening.or_else(|| self.late_arrival()) {
             return self.dial(candidate, now);
         }
         self.owed += self.late_ones(now, &mut wake);
@@ -460,6 +467,25 @@ impl Race {
             }
         }
         chosen.into()
+    }
+
+    /// One that DNS brought after the opening, and that would have belonged to it.
+    fn late_arrival(&mut self) -> Option<usize> {
+        self.opening.as_ref()?;
+        let sound = self.runners.iter().filter(|one| one.entrant.is_sound());
+        let best = sound
+            .min_by(|a, b| a.entrant.score().total_cmp(&b.entrant.score()))?
+            .entrant;
+        let (started, width) = (self.started, self.width);
+        self.runners.iter_mut().position(|one| {
+            let new = !std::mem::replace(&mut one.considered, true);
+            let entrant = &one.entrant;
+            new && one.state == State::Waiting
+                && started < width.dials
+                && !entrant.last_resort
+                && !entrant.prediction.broken
+                && best.prediction.value_of_asking(&entrant.prediction) > width.worth
+        })
     }
 
     /// A dial when the schedule, a failure or lateness allows one.

@@ -25,7 +25,7 @@ use tracing::Instrument;
 
 pub use builder::SelectorBuilder;
 
-use crate::catalog::{Endpoint, Residency, Variant};
+use crate::catalog::{Endpoint, Residency, Service, Variant};
 use crate::connection::{ConnectError, Connection, Feedback, Opening};
 use crate::handshake::{ConnectOptions, Handshake, Opened, Paths};
 use crate::phase::{Phase, Timings};
@@ -102,6 +102,7 @@ struct Inner {
 
 /// The endpoints of one service, and what is known about them.
 struct Field {
+    kind: Service,
     stats: Mutex<Vec<EndpointStats>>,
     ranking: ArcSwapOption<Ranking>,
     preferred: ArcSwapOption<Endpoint>,
@@ -269,29 +270,19 @@ impl Selector {
 
     fn learn(&self, field: &Field, attempts: &[Attempt]) {
         field.learn(attempts);
-        let endpoints = field.endpoints();
         let mut memory = lock(&self.0.memory);
-        let mut changes = memory.learn(attempts);
-        changes.extend(memory.prefer(&endpoints));
-        let preferred = memory
-            .preferred()
-            .filter(|(one, _)| endpoints.contains(one));
+        let changes = memory.learn(attempts);
         let kept = self
             .0
             .keeper
             .as_ref()
             .map(|keeper| (keeper, memory.history()));
         drop(memory);
-        if let Some((endpoint, _)) = preferred {
-            field.preferred.store(Some(Arc::new(endpoint)));
-        }
         if let Some((keeper, history)) = kept {
             keeper.keep(history);
         }
-        for change in changes {
-            // Nobody may be listening.
-            let _ = self.0.events.send(change.into());
-        }
+        self.0.tell(changes);
+        self.0.reconsider(field);
     }
 
     /// Tells that the device is on another network: what is remembered of that one counts from now
@@ -303,7 +294,7 @@ impl Selector {
         let mut memory = lock(&self.0.memory);
         memory.enter(id.chars().take(MAX_NETWORK_ID).collect());
         memory.prefer(&endpoints);
-        let preferred = memory.preferred();
+        let preferred = memory.preferred(self.0.service.kind);
         drop(memory);
         let preferred = preferred.map(|(endpoint, _)| Arc::new(endpoint));
         self.0.service.preferred.store(preferred);
@@ -496,6 +487,28 @@ impl Selector {
     }
 }
 
+impl Inner {
+    /// Who is preferred may have changed with what was learned.
+    fn reconsider(&self, field: &Field) {
+        let endpoints = field.endpoints();
+        let mut memory = lock(&self.memory);
+        let change = memory.prefer(&endpoints);
+        let preferred = memory.preferred(field.kind);
+        drop(memory);
+        if let Some((endpoint, _)) = preferred {
+            field.preferred.store(Some(Arc::new(endpoint)));
+        }
+        self.tell(change);
+    }
+
+    fn tell(&self, changes: impl IntoIterator<Item = Change>) {
+        for change in changes {
+            // Nobody may be listening.
+            let _ = self.events.send(change.into());
+        }
+    }
+}
+
 /// An identifier longer than this is no name for a network.
 const MAX_NETWORK_ID: usize = 128;
 
@@ -537,8 +550,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Field {
-    fn new(endpoints: Vec<Endpoint>) -> Self {
+    fn new(kind: Service, endpoints: Vec<Endpoint>) -> Self {
         Field {
+            kind,
             stats: Mutex::new(endpoints.into_iter().map(EndpointStats::new).collect()),
             ranking: ArcSwapOption::empty(),
             preferred: ArcSwapOption::empty(),

@@ -186,8 +186,10 @@ impl SelectorBuilder {
             }
         }
         memory.prefer(&endpoints);
-        let preferred = memory.preferred().map(|(endpoint, _)| Arc::new(endpoint));
-        let service = Field::new(endpoints);
+        let preferred = memory
+            .preferred(self.service)
+            .map(|(endpoint, _)| Arc::new(endpoint));
+        let service = Field::new(self.service, endpoints);
         service.preferred.store(preferred);
         Ok(Selector(Arc::new(Inner {
             residency: self.residency,
@@ -207,7 +209,7 @@ impl SelectorBuilder {
             refresh: self.refresh,
             tasks: Mutex::default(),
             service,
-            rest: rest.map(Field::new),
+            rest: rest.map(|endpoints| Field::new(Service::Rest, endpoints)),
         })))
     }
 }

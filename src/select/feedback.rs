@@ -31,6 +31,8 @@ impl Heed for Ear {
         // The device may have moved since: what is measured now is of another network.
         if memory.network_id() == self.network {
             memory.heard(&self.endpoint, self.address, took);
+            drop(memory);
+            inner.reconsider(&inner.service);
         }
     }
 
@@ -43,6 +45,8 @@ impl Heed for Ear {
         if its_fault && memory.network_id() == self.network {
             let failure = Failure::new(Phase::Upgrade, FailureKind::Closed);
             memory.broke(&self.endpoint, self.address, &failure);
+            drop(memory);
+            inner.reconsider(&inner.service);
         }
     }
 }

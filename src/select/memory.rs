@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::catalog::Endpoint;
+use crate::catalog::{Endpoint, Service};
 use crate::clock::{Clock, Timestamp};
 use crate::failure::Failure;
 use crate::health::Transition;
@@ -33,7 +33,7 @@ pub(super) struct Memory {
 struct Known {
     network: Network,
     winner: Option<Key>,
-    preferred: Option<(Endpoint, SocketAddr)>,
+    preferred: BTreeMap<Service, (Endpoint, SocketAddr)>,
     used_ms: Timestamp,
 }
 
@@ -74,7 +74,7 @@ impl Memory {
             let known = Known {
                 network,
                 winner,
-                preferred: None,
+                preferred: BTreeMap::new(),
                 used_ms,
             };
             self.networks.insert(id, known);
@@ -157,7 +157,9 @@ impl Memory {
         let Some(known) = self.known() else {
             return Vec::new();
         };
-        let Some((best, address)) = known.preferred.as_ref() else {
+        let service = addresses.first().map(|(endpoint, _)| endpoint.service());
+        let best = service.and_then(|service| known.preferred.get(&service));
+        let Some((best, address)) = best else {
             return Vec::new();
         };
         if known.network.is_half_broken(now) {
@@ -203,8 +205,10 @@ impl Memory {
         known
             .network
             .addresses(endpoint.host())
-            .filter(|(address, seen)| address.port() == endpoint.port() && now.since(*seen) < STALE)
-            .map(|(address, _)| address)
+            .filter(|(address, seen, _)| {
+                address.port() == endpoint.port() && now.since(*seen) < STALE
+            })
+            .map(|(address, ..)| address)
             .collect()
     }
 
@@ -274,6 +278,7 @@ impl Memory {
     /// a clearly better one, or one's own failing, changes it.
     pub(super) fn prefer(&mut self, endpoints: &[Endpoint]) -> Option<Change> {
         let now = self.clock.now();
+        let service = endpoints.first()?.service();
         let known = self.known()?;
         let candidates: Vec<((Endpoint, SocketAddr), Prediction)> = endpoints
             .iter()
@@ -281,8 +286,8 @@ impl Memory {
                 known
                     .network
                     .addresses(endpoint.host())
-                    .filter(|(address, _)| address.port() == endpoint.port())
-                    .map(|(address, _)| (endpoint.clone(), address))
+                    .filter(|(address, _, verified)| *verified && address.port() == endpoint.port())
+                    .map(|(address, ..)| (endpoint.clone(), address))
                     .collect::<Vec<_>>()
             })
             .map(|one| {
@@ -294,7 +299,7 @@ impl Memory {
             .iter()
             .filter(|(_, prediction)| !prediction.broken)
             .min_by(|a, b| a.1.score().total_cmp(&b.1.score()))?;
-        let current = known.preferred.clone();
+        let current = known.preferred.get(&service).cloned();
         let holder = candidates
             .iter()
             .find(|(one, _)| Some(one) == current.as_ref())
@@ -303,13 +308,13 @@ impl Memory {
             return None;
         }
         let to = best.clone();
-        self.known_mut().preferred = Some(to.clone());
+        self.known_mut().preferred.insert(service, to.clone());
         (current.as_ref() != Some(&to)).then_some(Change::Preference { from: current, to })
     }
 
     /// Who is preferred on this network.
-    pub(super) fn preferred(&self) -> Option<(Endpoint, SocketAddr)> {
-        self.known()?.preferred.clone()
+    pub(super) fn preferred(&self, service: Service) -> Option<(Endpoint, SocketAddr)> {
+        self.known()?.preferred.get(&service).cloned()
     }
 }
 

@@ -87,5 +87,6 @@ fn learn(
     lock(&inner.counts).background_dials += 1;
     if let Some(round_trip) = answered {
         lock(&inner.memory).heard(endpoint, address, round_trip);
+        inner.reconsider(&inner.service);
     }
 }

@@ -1,0 +1,365 @@
+//! What a selector learns, keeps and tells, in the simulated network and paused time.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use easelect::lab::{Fault, Host, Lab, Path, Scenario};
+use easelect::{
+    Catalog, CatalogFormat, CloseReason, ErrorKind, FileHistory, History, HistoryStore,
+    RefreshBudget, Region, Selector, SelectorBuilder, SelectorEvent, ServerHint, TlsClient,
+};
+use futures::{FutureExt, StreamExt};
+use tokio::time::Instant;
+
+fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+fn ip(n: u8) -> IpAddr {
+    IpAddr::from([44, 128, 0, n])
+}
+
+/// Hosts h0.example … in a region of their own, one address each.
+fn world(rtts: &[u64]) -> (Lab, Catalog) {
+    let mut scenario = Scenario::new(1);
+    let mut text = "[[region]]\nid = \"own\"\n".to_owned();
+    for (n, rtt) in rtts.iter().enumerate() {
+        let address = ip(u8::try_from(n).unwrap());
+        scenario = scenario
+            .with_host(
+                Host::new(&format!("h{n}.example"))
+                    .with_address(address)
+                    .with_dns_delay(ms(20)),
+            )
+            .with_path(Path::new(address).with_rtt(ms(*rtt)));
+        text += &format!(
+            "[[endpoint]]\nregion = \"own\"\nservice = \"websocket\"\n\
+             url = \"wss://h{n}.example/websocket\"\n"
+        );
+    }
+    let catalog = Catalog::builtin().with_file(&text, CatalogFormat::Toml, "own.toml");
+    (Lab::new(scenario).unwrap(), catalog.unwrap())
+}
+
+fn builder(lab: &Lab, catalog: &Catalog) -> SelectorBuilder {
+    Selector::builder(Region::new("own").unwrap())
+        .catalog(catalog.clone())
+        .resolver(lab.resolver())
+        .connector(lab.connector())
+        .tls(TlsClient::with_roots([lab.root()]).unwrap())
+        .seed(1)
+}
+
+/// A folder of its own for one test, gone with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("history.json")
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.0).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_learned_survives_a_restart() {
+    let folder = Folder::new("restart");
+    let (lab, catalog) = world(&[200, 40, 120]);
+    let store = Arc::new(FileHistory::new(folder.file()));
+    let first = builder(&lab, &catalog)
+        .history(Arc::clone(&store) as _)
+        .build()
+        .unwrap();
+    for _ in 0..5 {
+        first.connect().await.unwrap();
+    }
+    first.shutdown().await;
+    drop(first);
+    let second = builder(&lab, &catalog).history(store).build().unwrap();
+    assert_eq!(second.best().unwrap().host(), "h1.example");
+    // Warm at once: the remembered address, before DNS has answered.
+    assert_eq!(second.connect().await.unwrap().time_to_open(), ms(120));
+    assert_eq!(folder.names(), ["history.json"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_history_never_fails_a_connection() {
+    let (lab, catalog) = world(&[40, 60]);
+    for bad in [
+        "",
+        "{",
+        "[]",
+        "{\"schema\": 1}",
+        "{\"schema\": \"x\"}",
+        "\u{0}\u{0}",
+        "{\"schema\":1,\"networks\":[{\"id\":1}]}",
+    ] {
+        let folder = Folder::new("bad");
+        fs::write(folder.file(), bad).unwrap();
+        let store = Arc::new(FileHistory::new(folder.file()));
+        let selector = builder(&lab, &catalog)
+            .history(store.clone())
+            .build()
+            .unwrap();
+        selector.connect().await.unwrap();
+        selector.shutdown().await;
+        assert!(store.load().unwrap().is_some(), "{bad:?}");
+        assert!(
+            folder.names().contains(&"history.json.corrupt".to_owned()),
+            "{bad:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_history_is_left_alone() {
+    let folder = Folder::new("newer");
+    let newer = "{\"schema\": 99, \"something\": \"else\"}";
+    fs::write(folder.file(), newer).unwrap();
+    let store = Arc::new(FileHistory::new(folder.file()));
+    assert_eq!(store.load().unwrap_err().kind(), ErrorKind::NewerHistory);
+    let (lab, catalog) = world(&[40]);
+    let selector = builder(&lab, &catalog).history(store).build().unwrap();
+    selector.connect().await.unwrap();
+    selector.shutdown().await;
+    assert_eq!(fs::read_to_string(folder.file()).unwrap(), newer);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unwritable_place_costs_the_memory_only() {
+    let (lab, catalog) = world(&[40]);
+    let store =
+        FileHistory::new(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("no/such/folder/x"));
+    let selector = builder(&lab, &catalog)
+        .history(Arc::new(store))
+        .build()
+        .unwrap();
+    selector.connect().await.unwrap();
+    selector.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_history_cut_anywhere_never_panics() {
+    let folder = Folder::new("cut");
+    let (lab, catalog) = world(&[40, 60]);
+    let store = Arc::new(FileHistory::new(folder.file()));
+    let selector = builder(&lab, &catalog).history(store).build().unwrap();
+    selector.connect().await.unwrap();
+    selector.shutdown().await;
+    let whole = fs::read_to_string(folder.file()).unwrap();
+    assert!(History::from_json(&whole).is_ok());
+    for cut in (0..whole.len()).filter(|cut| whole.is_char_boundary(*cut)) {
+        assert!(History::from_json(&whole[..cut]).is_err(), "{cut}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_writers_keep_what_both_learned() {
+    let folder = Folder::new("merge");
+    let (lab, catalog) = world(&[40, 60]);
+    let store = Arc::new(FileHistory::new(folder.file()));
+    let selectors = ["home", "office"].map(|network| {
+        builder(&lab, &catalog)
+            .history(Arc::clone(&store) as _)
+            .network(network)
+            .build()
+            .unwrap()
+    });
+    for selector in &selectors {
+        selector.connect().await.unwrap();
+        selector.shutdown().await;
+    }
+    let kept = store.load().unwrap().unwrap().to_json().unwrap();
+    assert!(
+        kept.contains("\"home\"") && kept.contains("\"office\""),
+        "{kept}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_network_has_a_memory_of_its_own() {
+    let (lab, catalog) = world(&[40, 200]);
+    let selector = builder(&lab, &catalog).network("home").build().unwrap();
+    let mut events = selector.events();
+    for _ in 0..3 {
+        selector.connect().await.unwrap();
+    }
+    assert_eq!(selector.best().unwrap().host(), "h0.example");
+    selector.network_changed("office");
+    assert_eq!(
+        (selector.best(), selector.network().as_str()),
+        (None, "office")
+    );
+    lab.set_fault(ip(0), Fault::BlackHole).unwrap();
+    for _ in 0..3 {
+        selector.connect().await.unwrap();
+    }
+    assert_eq!(selector.best().unwrap().host(), "h1.example");
+    selector.network_changed("home");
+    assert_eq!(selector.best().unwrap().host(), "h0.example");
+    let mut seen = Vec::new();
+    while let Some(Some(event)) = events.next().now_or_never() {
+        seen.push(event);
+    }
+    let networks = seen
+        .iter()
+        .filter(|one| matches!(one, SelectorEvent::NetworkChanged { .. }));
+    assert_eq!(networks.count(), 2);
+    assert!(
+        matches!(&seen[0], SelectorEvent::PreferenceChanged { from: None, to } if to.host() == "h0.example")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn breakers_are_told_and_a_failing_favourite_is_left() {
+    let (lab, catalog) = world(&[40, 60]);
+    let selector = builder(&lab, &catalog).build().unwrap();
+    for _ in 0..5 {
+        selector.connect().await.unwrap();
+    }
+    let mut events = selector.events();
+    lab.set_fault(ip(0), Fault::Expired).unwrap();
+    let connection = selector.connect().await.unwrap();
+    assert_eq!(connection.endpoint().host(), "h1.example");
+    assert_eq!(selector.best().unwrap().host(), "h1.example");
+    assert!(
+        matches!(events.next().await, Some(SelectorEvent::BreakerOpened { address, .. }) if address.ip() == ip(0))
+    );
+    // While the breaker is open, it isn't even dialled.
+    let dials = lab.dials();
+    let again = selector.connect().await.unwrap();
+    assert_eq!(again.attempts().len(), 1);
+    assert_eq!(lab.dials() - dials, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reconnecting_waits_at_random_and_a_new_network_does_not() {
+    let (lab, catalog) = world(&[40]);
+    let mut delays = Vec::new();
+    for seed in 0..20 {
+        let selector = builder(&lab, &catalog).seed(seed).build().unwrap();
+        selector.connect().await.unwrap();
+        let started = Instant::now();
+        selector.reconnect().await.unwrap();
+        delays.push(started.elapsed());
+        selector.network_changed("other");
+        let started = Instant::now();
+        selector.reconnect().await.unwrap();
+        assert!(started.elapsed() < ms(200), "{:?}", started.elapsed());
+        selector.set_server_hint(Some(ServerHint {
+            clients: 1e6,
+            rate: 1e4,
+        }));
+        let started = Instant::now();
+        selector.reconnect().await.unwrap();
+        delays.push(started.elapsed() / 10);
+    }
+    assert!(
+        delays
+            .iter()
+            .all(|delay| *delay <= Duration::from_millis(10_200))
+    );
+    let mean = delays.iter().sum::<Duration>() / 40;
+    assert!((ms(3_000)..ms(7_000)).contains(&mean), "{mean:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_live_connection_teaches_without_probes() {
+    let (lab, catalog) = world(&[40, 60]);
+    let selector = builder(&lab, &catalog)
+        .refresh(RefreshBudget::NONE)
+        .build()
+        .unwrap();
+    let mut connection = selector.connect().await.unwrap();
+    for _ in 0..4 {
+        connection = selector.connect().await.unwrap();
+    }
+    assert_eq!(connection.endpoint().host(), "h0.example");
+    // The path gets slower under the connection: its heartbeat tells.
+    lab.set_rtt(ip(0), ms(400)).unwrap();
+    let feedback = connection.feedback();
+    for _ in 0..20 {
+        feedback.report_rtt(ms(400));
+    }
+    selector.connect().await.unwrap();
+    assert_eq!(selector.best().unwrap().host(), "h1.example");
+    // One that breaks at once counts as a failure.
+    let connection = selector.connect().await.unwrap();
+    let broken = connection.endpoint().clone();
+    connection.feedback().closed(CloseReason::Lost);
+    let next = selector.connect().await.unwrap();
+    assert_ne!(*next.endpoint(), broken);
+}
+
+#[tokio::test(start_paused = true)]
+async fn background_traffic_keeps_to_its_budget() {
+    let rtts: Vec<u64> = (0..12).map(|n| 40 + 10 * n).collect();
+    let (lab, catalog) = world(&rtts);
+    for (budget, most) in [(0, 0), (2, 2), (3, 3)] {
+        let selector = builder(&lab, &catalog)
+            .refresh(RefreshBudget::dials(budget))
+            .build()
+            .unwrap();
+        for n in 1..=5 {
+            let connection = selector.connect().await.unwrap();
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            assert!(selector.stats().background_dials <= n * most, "{budget}");
+            drop(connection);
+        }
+        assert_eq!(selector.stats().background_dials > 0, budget > 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_selector_leaves_nothing_open() {
+    let rtts: Vec<u64> = (0..12).map(|n| 40 + 10 * n).collect();
+    let (lab, catalog) = world(&rtts);
+    for wait in 0..60 {
+        let selector = builder(&lab, &catalog).build().unwrap();
+        let connection = selector.connect().await.unwrap();
+        tokio::time::sleep(ms(wait)).await;
+        drop((selector, connection));
+        tokio::task::yield_now().await;
+        assert_eq!(lab.open(), 0, "after {wait} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn counts_add_up() {
+    let (lab, catalog) = world(&[40, 60, 80]);
+    let selector = builder(&lab, &catalog)
+        .refresh(RefreshBudget::NONE)
+        .build()
+        .unwrap();
+    for _ in 0..10 {
+        selector.connect().await.unwrap();
+    }
+    let stats = selector.stats();
+    assert_eq!((stats.opened, stats.failed), (10, 0));
+    assert_eq!(stats.dials, lab.dials());
+    assert!(stats.handshakes >= 10);
+    assert_eq!(stats.time_to_open.unwrap().count, 10);
+}

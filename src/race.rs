@@ -4,16 +4,23 @@
 //! and CPU on both sides). The finish line is a whole handshake, never TCP alone: a transparent
 //! proxy answers TCP within a millisecond.
 //!
-//! A race of SYNs: the best candidate is dialled, and with it every other that has a fair chance of
-//! turning out better, since a SYN is cheap and its round trip is the best predictor of the
-//! handshake at this moment. TLS starts on the established one with the least predicted rest,
-//! unless one on its way is predicted to be done sooner. A handshake that exceeds its prediction
-//! is hedged on an established spare, of another host if there is one. A SYN that exceeds its
-//! prediction, and a failure, start a further dial at once.
+//! # Nothing verified yet: a cold start
 //!
-//! Where nothing is verified yet, a few are dialled at once, families and hosts alternating (RFC
-//! 8305 §4 extended to hosts). When as many as allowed are in flight and silent, a further one
-//! replaces the one that has been silent longest.
+//! Two starts 20 ms apart on different hosts, then one every 100 ms (RFC 8305 §8's minimum for a
+//! fixed delay), families and hosts alternating (§4 extended to hosts), each going on to its
+//! handshake by itself.
+//!
+//! # Something known: a race of SYNs
+//!
+//! The best candidate is dialled, and with it every other that has a fair chance of turning out
+//! better, since a SYN is cheap and its round trip is the best predictor of the handshake at this
+//! moment. TLS starts on the established one with the least predicted rest, unless one on its way
+//! is predicted to be done sooner. A handshake that exceeds its prediction is hedged on an
+//! established spare, of another host if there is one. A SYN that exceeds its prediction starts a
+//! further dial.
+//!
+//! In either, a failure starts the next at once. When as many as allowed are in flight and silent,
+//! a further one replaces the one that has been silent longest.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -28,8 +35,6 @@ use crate::resolve::Family;
 pub(crate) struct Width {
     /// Candidates dialled at once, at most, when something is known.
     pub(crate) dials: usize,
-    /// Candidates dialled at once when nothing is.
-    pub(crate) cold: usize,
     /// The value of information, in predicted standard deviations, that a further dial must have.
     pub(crate) worth: f64,
     /// Attempts in flight at most.
@@ -48,7 +53,6 @@ impl Width {
     /// The default: race-everything's latency at a fifth of its connects (k ≤ 4, θ = 0.03).
     pub(crate) const FAST: Width = Width {
         dials: 4,
-        cold: 4,
         worth: 0.03,
         in_flight: 5,
         syn_factor: 2.25,
@@ -59,7 +63,6 @@ impl Width {
     /// Half its connects, a little slower (k ≤ 3, θ = 0.1).
     pub(crate) const THRIFTY: Width = Width {
         dials: 3,
-        cold: 3,
         worth: 0.1,
         syn_factor: 2.5,
         syn_least: Duration::from_millis(100),
@@ -70,7 +73,6 @@ impl Width {
     /// One at a time, the next only after a failure or 3 s of silence: for reconnecting herds.
     pub(crate) const ONE: Width = Width {
         dials: 1,
-        cold: 1,
         worth: f64::INFINITY,
         in_flight: 1,
         syn_factor: f64::INFINITY,
@@ -80,8 +82,10 @@ impl Width {
     };
 }
 
-/// RFC 8305 §8: a connection attempt delay must not be below 100 ms when it is fixed. For apps
-/// that dial themselves, one after the other.
+/// The second start comes early: the first host may be the slow or dead one of two.
+const SECOND_START: Duration = Duration::from_millis(20);
+
+/// RFC 8305 §8: a connection attempt delay must not be below 100 ms when it is fixed.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(100);
 
 /// An acceleration node has 1 Mbps by default: 40 ms for one handshake of 5 kB.
@@ -186,6 +190,8 @@ pub(crate) struct Race {
     started: usize,
     replaced: usize,
     last: Option<Entrant>,
+    /// When a cold race starts its next candidate.
+    next_start: Option<Instant>,
     /// The first dials of a warm race are chosen, and these are still to be made.
     opening: Option<VecDeque<usize>>,
     /// Dials that may be made at once: for failures and late ones.
@@ -204,6 +210,7 @@ impl Race {
             started: 0,
             replaced: 0,
             last: None,
+            next_start: None,
             opening: None,
             owed: 0,
         }
@@ -262,7 +269,7 @@ impl Race {
         if let Some(action) = self.handshakes(now, &mut wake) {
             return action;
         }
-        if self.is_warm() && self.opening.is_none() {
+        if self.started == 0 && self.is_warm() {
             self.opening = Some(self.choose_opening());
             self.runners
                 .iter_mut()
@@ -272,9 +279,19 @@ impl Race {
         if let Some(candidate) = opening.or_else(|| self.late_arrival()) {
             return self.dial(candidate, now);
         }
-        self.owed += self.late_ones(now, &mut wake);
-        let cold = self.opening.is_none() && self.started < self.width.cold;
-        if (cold || self.owed > 0 || self.in_flight() == 0)
+        let scheduled = if self.is_cold() {
+            match self.next_start.filter(|at| *at > now) {
+                Some(at) => {
+                    wake.at(at);
+                    false
+                }
+                None => true,
+            }
+        } else {
+            self.owed += self.late_ones(now, &mut wake);
+            false
+        };
+        if (scheduled || self.owed > 0 || self.in_flight() == 0)
             && let Some(action) = self.next_dial(now, &mut wake)
         {
             return action;
@@ -283,6 +300,11 @@ impl Race {
             return Action::GiveUp;
         }
         wake.0.map_or(Action::Wait, Action::WaitUntil)
+    }
+
+    /// Nothing was verified when the race began: it goes by the schedule.
+    fn is_cold(&self) -> bool {
+        self.opening.is_none()
     }
 
     /// Whether anything is known that makes candidates comparable.
@@ -310,11 +332,12 @@ impl Race {
         let best = self.best_spare()?;
         // Spares are kept while a handshake is in time, and for one on its way that is predicted
         // to be done sooner, for a little.
-        if running > 0 && !self.eager {
+        let eager = self.eager || self.is_cold();
+        if running > 0 && !eager {
             return None;
         }
         let known = self.runners[best].entrant.prediction;
-        if let Some(until) = self.sooner(now, known.rest()).filter(|_| !self.eager) {
+        if let Some(until) = self.sooner(now, known.rest()).filter(|_| !eager) {
             wake.at(until);
             return None;
         }
@@ -508,6 +531,12 @@ impl Race {
     fn dial(&mut self, candidate: usize, now: Instant) -> Action {
         self.started += 1;
         self.owed = self.owed.saturating_sub(1);
+        let delay = if self.started == 1 {
+            SECOND_START
+        } else {
+            ATTEMPT_DELAY
+        };
+        self.next_start = Some(now + delay);
         self.last = Some(self.runners[candidate].entrant);
         self.runners[candidate].state = State::Dialling {
             since: now,
@@ -516,9 +545,12 @@ impl Race {
         Action::Dial(candidate)
     }
 
-    /// When an app that dials itself is to start the n-th candidate (from 0), if nothing fails.
+    /// The planned delay of the n-th start (from 0) of a cold race in which nothing fails.
     pub(crate) fn planned_delay(n: usize) -> Duration {
-        ATTEMPT_DELAY * u32::try_from(n).unwrap_or(u32::MAX)
+        match n {
+            0 => Duration::ZERO,
+            n => SECOND_START + ATTEMPT_DELAY * u32::try_from(n - 1).unwrap_or(u32::MAX),
+        }
     }
 
     /// The order in which the candidates would start if none failed and none were replaced.

@@ -394,3 +394,134 @@ impl Memory {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    fn at(hours: f64) -> Timestamp {
+        START.after(Duration::from_secs_f64(hours * 3600.0))
+    }
+
+    fn key(host: &str, n: u8) -> Key {
+        Key {
+            host: host.to_owned(),
+            address: SocketAddr::from(([44, 0, 0, n], 443)),
+        }
+    }
+
+    fn taught(connect: u64, rest: Option<u64>) -> Taught {
+        Taught {
+            connect: Some(Duration::from_millis(connect)),
+            tls: rest.map(|rest| Duration::from_millis(rest / 2)),
+            rest: rest.map(Duration::from_millis),
+        }
+    }
+
+    #[test]
+    fn a_level_follows_hand_computed_values() {
+        let mut level = Level::new(4.0, 0.1);
+        level.observe(4.2);
+        // Gain 0.1/0.125 = 0.8, innovation 0.2 (0.57 deviations).
+        assert!((level.mean - 4.16).abs() < 1e-9);
+        assert!((level.variance - 0.02).abs() < 1e-9);
+        // 20 deviations up count as 1.2: one bad sample ruins nothing.
+        let mut level = Level::new(4.0, 0.1);
+        level.observe(11.0);
+        assert!((level.mean - (4.0 + 0.8 * 1.2 * 0.125f64.sqrt())).abs() < 1e-9);
+        // A second one is a step.
+        let before = level.variance;
+        level.observe(11.0);
+        assert!(level.variance > before + 0.1);
+    }
+
+    #[test]
+    fn what_is_known_of_relatives_predicts_the_unknown() {
+        let mut network = Network::default();
+        let unknown = network.predict(&key("a", 1), START);
+        assert!((unknown.round_trip() - 50.0).abs() < 0.1 && !unknown.verified);
+        for _ in 0..10 {
+            network.learn(&key("a", 1), taught(200, Some(400)), 0.0, START);
+        }
+        let sibling = network.predict(&key("a", 2), START);
+        let cousin = network.predict(&key("b", 3), START);
+        assert!(
+            (sibling.round_trip() - 200.0).abs() < 20.0,
+            "{}",
+            sibling.round_trip()
+        );
+        assert!(sibling.x_variance < cousin.x_variance && cousin.x_variance < unknown.x_variance);
+        let own = network.predict(&key("a", 1), START);
+        assert!(
+            own.verified && (own.rest() - 400.0).abs() < 40.0,
+            "{}",
+            own.rest()
+        );
+    }
+
+    #[test]
+    fn certainty_fades_with_time_and_only_so_far() {
+        let mut network = Network::default();
+        for _ in 0..10 {
+            network.learn(&key("a", 1), taught(100, Some(200)), 0.0, START);
+        }
+        let variance = |hours| network.predict(&key("a", 1), at(hours)).x_variance;
+        assert!(variance(10.0) > variance(0.0) + 0.06);
+        assert!(variance(10_000.0) <= WIDEST);
+    }
+
+    #[test]
+    fn what_all_have_in_common_is_nobodys() {
+        let mut network = Network::default();
+        for _ in 0..10 {
+            network.learn(&key("a", 1), taught(100, None), 0.0, START);
+            network.learn(&key("b", 2), taught(50, None), 0.0, START);
+        }
+        let queue = [(key("a", 1), 190.0), (key("b", 2), 140.0)];
+        let common = network.common_delay(&queue, START);
+        assert!((75.0..90.0).contains(&common), "{common}");
+        assert_eq!(network.common_delay(&queue[..1], START), 0.0);
+    }
+
+    #[test]
+    fn a_faster_sample_never_worsens_a_score() {
+        for slow in [50u64, 100, 400, 2000] {
+            for fast in [1u64, 10, 40, 50] {
+                let score = |sample| {
+                    let mut network = Network::default();
+                    network.learn(&key("a", 1), taught(100, Some(200)), 0.0, START);
+                    network.learn(&key("a", 1), taught(sample, Some(2 * sample)), 0.0, START);
+                    network.predict(&key("a", 1), START).score()
+                };
+                assert!(score(fast) <= score(slow) + 1e-9, "{fast} {slow}");
+            }
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut network = Network::default();
+        for n in 0..2000u32 {
+            let key = key(&format!("h{n}"), 1);
+            network.learn(&key, taught(40, None), 0.0, at(f64::from(n)));
+        }
+        assert_eq!(network.candidates.len(), MAX_CANDIDATES);
+        assert!(network.heard(&key("h1999", 1)).is_some());
+    }
+
+    #[test]
+    fn a_box_that_answers_syns_is_noticed() {
+        let mut network = Network::default();
+        for _ in 0..20 {
+            let taught = Taught {
+                connect: Some(Duration::from_millis(5)),
+                tls: Some(Duration::from_millis(200)),
+                rest: Some(Duration::from_millis(400)),
+            };
+            network.learn(&key("a", 1), taught, 0.0, START);
+        }
+        assert!(network.gate() > 1.0 && network.syns_are_answered_on_the_way());
+    }
+}

@@ -22,6 +22,9 @@
 //! In either, a failure starts the next at once. When as many as allowed are in flight and silent,
 //! a further one replaces the one that has been silent longest.
 
+mod choice;
+mod width;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -30,57 +33,7 @@ use tokio::time::Instant;
 use crate::history::Prediction;
 use crate::resolve::Family;
 
-/// How wide to race.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Width {
-    /// Candidates dialled at once, at most, when something is known.
-    pub(crate) dials: usize,
-    /// The value of information, in predicted standard deviations, that a further dial must have.
-    pub(crate) worth: f64,
-    /// Attempts in flight at most.
-    pub(crate) in_flight: usize,
-    /// A SYN is late after this many predicted round trips …
-    pub(crate) syn_factor: f64,
-    /// … and no less than this.
-    pub(crate) syn_least: Duration,
-    /// A leg of the handshake is late after e^(x + z·σ) …
-    pub(crate) leg_z: f64,
-    /// … and no less than this.
-    pub(crate) leg_least: Duration,
-}
-
-impl Width {
-    /// The default: race-everything's latency at a fifth of its connects (k ≤ 4, θ = 0.03).
-    pub(crate) const FAST: Width = Width {
-        dials: 4,
-        worth: 0.03,
-        in_flight: 5,
-        syn_factor: 2.25,
-        syn_least: Duration::from_millis(80),
-        leg_z: 1.42,
-        leg_least: Duration::from_millis(35),
-    };
-    /// Half its connects, a little slower (k ≤ 3, θ = 0.1).
-    pub(crate) const THRIFTY: Width = Width {
-        dials: 3,
-        worth: 0.1,
-        syn_factor: 2.5,
-        syn_least: Duration::from_millis(100),
-        leg_z: 1.64,
-        leg_least: Duration::from_millis(40),
-        ..Width::FAST
-    };
-    /// One at a time, the next only after a failure or 3 s of silence: for reconnecting herds.
-    pub(crate) const ONE: Width = Width {
-        dials: 1,
-        worth: f64::INFINITY,
-        in_flight: 1,
-        syn_factor: f64::INFINITY,
-        syn_least: Duration::from_secs(3),
-        leg_z: f64::INFINITY,
-        leg_least: Duration::from_secs(3),
-    };
-}
+pub(crate) use width::Width;
 
 /// The second start comes early: the first host may be the slow or dead one of two.
 const SECOND_START: Duration = Duration::from_millis(20);
@@ -281,11 +234,11 @@ impl Race {
         }
         let scheduled = if self.is_cold() {
             match self.next_start.filter(|at| *at > now) {
-                Some(at) => {
+                Some(at) if self.choose().is_some() => {
                     wake.at(at);
                     false
                 }
-                None => true,
+                waiting => waiting.is_none(),
             }
         } else {
             self.owed += self.late_ones(now, &mut wake);
@@ -444,73 +397,6 @@ impl Race {
         late_ones
     }
 
-    /// The first dials: the best verified candidate, and those whose SYN is worth it. When there
-    /// are several, one is of another host.
-    fn choose_opening(&self) -> VecDeque<usize> {
-        let waiting = |one: &&(usize, &Runner)| {
-            one.1.state == State::Waiting
-                && !one.1.entrant.last_resort
-                && !one.1.entrant.prediction.broken
-        };
-        let numbered: Vec<(usize, &Runner)> = self.runners.iter().enumerate().collect();
-        let Some(best) = numbered
-            .iter()
-            .filter(waiting)
-            .filter(|(_, one)| one.entrant.is_sound())
-            .min_by(|a, b| a.1.entrant.score().total_cmp(&b.1.entrant.score()))
-        else {
-            return VecDeque::new();
-        };
-        let mut others: Vec<(usize, f64)> = numbered
-            .iter()
-            .filter(waiting)
-            .filter(|(number, _)| *number != best.0)
-            .map(|(number, one)| {
-                (
-                    *number,
-                    best.1
-                        .entrant
-                        .prediction
-                        .value_of_asking(&one.entrant.prediction),
-                )
-            })
-            .filter(|(_, value)| *value > self.width.worth)
-            .collect();
-        others.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let host = |number: usize| self.runners[number].entrant.host;
-        let mut chosen = vec![best.0];
-        let room = self.width.dials.saturating_sub(1);
-        chosen.extend(others.iter().take(room).map(|(number, _)| *number));
-        if chosen.len() > 1 && chosen.iter().all(|number| host(*number) == host(best.0)) {
-            let elsewhere = others
-                .iter()
-                .find(|(number, _)| host(*number) != host(best.0));
-            if let (Some(last), Some((other, _))) = (chosen.last_mut(), elsewhere) {
-                *last = *other;
-            }
-        }
-        chosen.into()
-    }
-
-    /// One that DNS brought after the opening, and that would have belonged to it.
-    fn late_arrival(&mut self) -> Option<usize> {
-        self.opening.as_ref()?;
-        let sound = self.runners.iter().filter(|one| one.entrant.is_sound());
-        let best = sound
-            .min_by(|a, b| a.entrant.score().total_cmp(&b.entrant.score()))?
-            .entrant;
-        let (started, width) = (self.started, self.width);
-        self.runners.iter_mut().position(|one| {
-            let new = !std::mem::replace(&mut one.considered, true);
-            let entrant = &one.entrant;
-            new && one.state == State::Waiting
-                && started < width.dials
-                && !entrant.last_resort
-                && !entrant.prediction.broken
-                && best.prediction.value_of_asking(&entrant.prediction) > width.worth
-        })
-    }
-
     /// A dial when the schedule, a failure or lateness allows one.
     fn next_dial(&mut self, now: Instant, wake: &mut Wake) -> Option<Action> {
         let candidate = self.choose()?;
@@ -573,36 +459,6 @@ impl Race {
         self.runners.iter().filter(flying).map(|one| &one.entrant)
     }
 
-    /// The waiting candidate to start next: no last resort, no open breaker, on another host than
-    /// the last one, then of another family, then by what is known, then by its order.
-    fn choose(&self) -> Option<usize> {
-        let accelerated = self.flying().filter(|one| one.accelerated).count();
-        let warm = self.is_warm();
-        self.runners
-            .iter()
-            .enumerate()
-            .filter(|(_, one)| one.state == State::Waiting)
-            .filter(|(_, one)| !one.entrant.accelerated || accelerated < MAX_ACCELERATED)
-            .min_by(|(_, a), (_, b)| {
-                let key = |one: &Entrant| {
-                    let same_host = self.last.is_some_and(|last| last.host == one.host);
-                    let same_family = self.last.is_some_and(|last| last.family == one.family);
-                    (
-                        one.last_resort,
-                        one.prediction.broken,
-                        same_host,
-                        same_family,
-                    )
-                };
-                let merit = |one: &Entrant| if warm { one.score() } else { 0.0 };
-                key(&a.entrant)
-                    .cmp(&key(&b.entrant))
-                    .then(merit(&a.entrant).total_cmp(&merit(&b.entrant)))
-                    .then(a.entrant.order.cmp(&b.entrant.order))
-            })
-            .map(|(number, _)| number)
-    }
-
     /// One at a time, silence alone starts the next.
     fn one_at_a_time(&self) -> Duration {
         if self.width.in_flight == 1 {
@@ -646,4 +502,249 @@ impl Wake {
 fn millis(millis: f64) -> Duration {
     // Predictions are finite, but an exponential of a wild one may be huge.
     Duration::from_secs_f64((millis / 1e3).clamp(0.0, 3600.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    fn unknown() -> Prediction {
+        Prediction {
+            x: 50f64.ln(),
+            x_variance: 0.7,
+            rho: 0.8,
+            rho_variance: 0.06,
+            failure: 0.02,
+            verified: false,
+            broken: false,
+        }
+    }
+
+    /// Verified, with this round trip.
+    fn known(host: usize, round_trip: f64) -> Entrant {
+        Entrant {
+            prediction: Prediction {
+                x: round_trip.ln(),
+                x_variance: 0.01,
+                rho: 2f64.ln(),
+                rho_variance: 0.01,
+                verified: true,
+                ..unknown()
+            },
+            ..entrant(host, V4, host)
+        }
+    }
+
+    fn warm(entrants: &[Entrant]) -> (Race, Instant) {
+        let mut race = Race::new(Width::FAST, 1.0, false);
+        for entrant in entrants {
+            race.add(*entrant);
+        }
+        race.no_more();
+        (race, Instant::now())
+    }
+
+    #[test]
+    fn a_warm_race_dials_what_could_be_best_and_nothing_else() {
+        let (mut race, t) = warm(&[known(0, 300.0), known(1, 40.0), known(2, 42.0)]);
+        assert_eq!(race.next(t), Action::Dial(1));
+        assert_eq!(race.next(t), Action::Dial(2));
+        // A SYN is late after 2.25 predicted round trips.
+        let Action::WaitUntil(late) = race.next(t) else {
+            panic!("should wait")
+        };
+        assert!(
+            (90..=91).contains(&(late - t).as_millis()),
+            "{:?}",
+            late - t
+        );
+        assert_eq!(race.next(late), Action::Dial(0));
+    }
+
+    #[test]
+    fn tls_starts_on_the_least_predicted_rest() {
+        let (mut race, t) = warm(&[known(0, 40.0), known(1, 42.0)]);
+        assert_eq!(race.next(t), Action::Dial(0));
+        assert_eq!(race.next(t), Action::Dial(1));
+        // The second is established, but the first is on its way and predicted to be sooner.
+        race.dialled(1, ms(41), t + ms(41));
+        let Action::WaitUntil(until) = race.next(t + ms(41)) else {
+            panic!("should wait")
+        };
+        assert_eq!((until - t).as_millis(), 42);
+        assert_eq!(race.next(until), Action::Handshake(1));
+        // The first becomes a spare.
+        race.dialled(0, ms(60), t + ms(60));
+        assert!(matches!(race.next(t + ms(60)), Action::WaitUntil(_)));
+        race.failed(1);
+        assert_eq!(race.next(t + ms(70)), Action::Handshake(0));
+    }
+
+    #[test]
+    fn a_late_leg_is_hedged_on_a_spare() {
+        let (mut race, t) = warm(&[known(0, 40.0), known(1, 42.0)]);
+        race.next(t);
+        race.next(t);
+        race.dialled(0, ms(40), t + ms(40));
+        assert_eq!(race.next(t + ms(40)), Action::Handshake(0));
+        race.dialled(1, ms(42), t + ms(42));
+        let Action::WaitUntil(late) = race.next(t + ms(42)) else {
+            panic!("should wait")
+        };
+        // 40 ms of TLS, its spread, and 15 ms of ours.
+        assert!((t + ms(95)..t + ms(125)).contains(&late), "{:?}", late - t);
+        assert_eq!(race.next(late), Action::Handshake(1));
+        assert!(!matches!(
+            race.next(late),
+            Action::Handshake(_) | Action::Dial(_)
+        ));
+    }
+
+    fn entrant(host: usize, family: Family, order: usize) -> Entrant {
+        Entrant {
+            host,
+            family,
+            order,
+            last_resort: false,
+            accelerated: false,
+            prediction: unknown(),
+            sticky: false,
+        }
+    }
+
+    /// A race among candidates of (host, family); its beginning.
+    fn race(entrants: &[(usize, Family)]) -> (Race, Instant) {
+        let mut race = Race::new(Width::FAST, 1.0, false);
+        for (order, &(host, family)) in entrants.iter().enumerate() {
+            race.add(entrant(host, family, order));
+        }
+        race.no_more();
+        (race, Instant::now())
+    }
+
+    use Family::{V4, V6};
+
+    #[test]
+    fn starts_follow_the_plan_and_alternate_hosts() {
+        let (mut race, t) = race(&[(0, V4), (0, V4), (1, V4), (1, V4)]);
+        assert_eq!(race.next(t), Action::Dial(0));
+        assert_eq!(race.next(t), Action::WaitUntil(t + ms(20)));
+        assert_eq!(race.next(t + ms(20)), Action::Dial(2));
+        assert_eq!(race.next(t + ms(20)), Action::WaitUntil(t + ms(120)));
+        assert_eq!(race.next(t + ms(120)), Action::Dial(1));
+        assert_eq!(race.next(t + ms(220)), Action::Dial(3));
+        assert_eq!(race.next(t + ms(220)), Action::Wait);
+        for n in 0..4 {
+            let plan = [0, 20, 120, 220];
+            assert_eq!(Race::planned_delay(n), ms(plan[n]));
+        }
+    }
+
+    #[test]
+    fn families_alternate_on_one_host() {
+        let (mut race, t) = race(&[(0, V6), (0, V6), (0, V4)]);
+        assert_eq!(race.next(t), Action::Dial(0));
+        assert_eq!(race.next(t + ms(20)), Action::Dial(2));
+        assert_eq!(race.next(t + ms(120)), Action::Dial(1));
+    }
+
+    #[test]
+    fn a_failure_starts_the_next_at_once() {
+        let (mut race, t) = race(&[(0, V4), (1, V4), (2, V4)]);
+        assert_eq!(race.next(t), Action::Dial(0));
+        race.failed(0);
+        assert_eq!(race.next(t + ms(5)), Action::Dial(1));
+        assert_eq!(race.next(t + ms(5)), Action::WaitUntil(t + ms(105)));
+        race.failed(1);
+        assert_eq!(race.next(t + ms(6)), Action::Dial(2));
+        race.failed(2);
+        assert_eq!(race.next(t + ms(7)), Action::GiveUp);
+    }
+
+    #[test]
+    fn a_dialled_candidate_goes_on_before_anything_else() {
+        let (mut race, t) = race(&[(0, V4), (1, V4)]);
+        assert_eq!(race.next(t), Action::Dial(0));
+        race.dialled(0, ms(20), t + ms(20));
+        assert_eq!(race.next(t + ms(20)), Action::Handshake(0));
+        assert_eq!(race.next(t + ms(20)), Action::Dial(1));
+    }
+
+    #[test]
+    fn the_sixth_replaces_the_one_silent_longest() {
+        let six: Vec<_> = (0..6).map(|host| (host, V4)).collect();
+        let (mut race, t) = race(&six);
+        for n in 0..5 {
+            assert_eq!(race.next(t + Race::planned_delay(n)), Action::Dial(n));
+        }
+        assert_eq!(race.next(t + ms(420)), Action::WaitUntil(t + ms(1000)));
+        assert_eq!(race.next(t + ms(1000)), Action::Cancel(0));
+        assert_eq!(race.next(t + ms(1000)), Action::Dial(5));
+        assert_eq!(race.next(t + ms(1000)), Action::Wait);
+    }
+
+    #[test]
+    fn a_last_resort_waits_for_all_others() {
+        let mut race = Race::new(Width::FAST, 1.0, false);
+        race.add(Entrant {
+            last_resort: true,
+            ..entrant(0, V4, 0)
+        });
+        race.add(entrant(1, V4, 1));
+        race.add(entrant(1, V4, 2));
+        assert_eq!(race.order(), [1, 2, 0]);
+    }
+
+    #[test]
+    fn acceleration_nodes_are_tried_two_at_a_time() {
+        let mut race = Race::new(Width::FAST, 1.0, false);
+        for host in 0..3 {
+            race.add(Entrant {
+                accelerated: true,
+                ..entrant(host, V4, host)
+            });
+        }
+        race.no_more();
+        let t = Instant::now();
+        assert_eq!(race.next(t), Action::Dial(0));
+        assert_eq!(race.next(t + ms(20)), Action::Dial(1));
+        assert_eq!(race.next(t + ms(500)), Action::Wait);
+        race.failed(0);
+        assert_eq!(race.next(t + ms(600)), Action::Dial(2));
+    }
+
+    #[test]
+    fn candidates_may_come_late() {
+        let mut race = Race::new(Width::FAST, 1.0, false);
+        let t = Instant::now();
+        assert_eq!(race.next(t), Action::Wait);
+        let late = entrant(0, V4, 0);
+        assert_eq!(race.add(late), 0);
+        assert_eq!(race.next(t + ms(70)), Action::Dial(0));
+        race.failed(0);
+        assert_eq!(race.next(t + ms(80)), Action::Wait);
+        race.no_more();
+        assert_eq!(race.next(t + ms(80)), Action::GiveUp);
+    }
+
+    #[test]
+    fn patience_grows_so_that_slow_networks_work() {
+        let many: Vec<_> = (0..40).map(|host| (host, V4)).collect();
+        let (mut race, t) = race(&many);
+        let (mut now, mut cancelled) = (t, Vec::new());
+        while now < t + Duration::from_secs(15) {
+            match race.next(now) {
+                Action::Cancel(_) => cancelled.push(now - t),
+                Action::WaitUntil(at) => now = at,
+                Action::Dial(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        // 5 after 1 s, 5 after 2 s more, 5 after 4 s more, 5 after 8 s more.
+        assert!((15..=20).contains(&cancelled.len()), "{cancelled:?}");
+    }
 }

@@ -1,37 +1,38 @@
 //! The selector: plans, races, hands over the live winner, learns.
 
 mod builder;
+mod candidates;
 mod contest;
 mod events;
 mod feedback;
 mod keeper;
 mod memory;
+mod network;
 mod reconnect;
 mod refresh;
 #[cfg(feature = "rest")]
 mod rest;
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use futures::future::join_all;
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::Instrument;
 
 pub use builder::SelectorBuilder;
+pub use candidates::Candidate;
 
-use crate::catalog::{Endpoint, Residency, Service, Variant};
+use crate::catalog::{Endpoint, Residency, Service};
 use crate::connection::{ConnectError, Connection, Feedback, Opening};
 use crate::handshake::{ConnectOptions, Handshake, Opened, Paths};
-use crate::phase::{Phase, Timings};
-use crate::race::{Entrant, Race, Width};
+use crate::phase::Phase;
+use crate::race::Width;
 use crate::rank::{self, Ranking};
-use crate::resolve::{Family, Names, Trust, interleave, is_local};
+use crate::resolve::Names;
 use crate::sample::{Attempt, AttemptOutcome, Sample};
 use crate::stats::EndpointStats;
 use crate::tls::TlsClient;
@@ -138,19 +139,6 @@ impl Policy {
             Policy::Conservative => Width::ONE,
         }
     }
-}
-
-/// One address of one endpoint, in the order in which to try it: for apps whose own SDK dials.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Candidate {
-    /// The endpoint: its URL, host and subprotocol.
-    pub endpoint: Endpoint,
-    /// Where to dial it.
-    pub address: SocketAddr,
-    /// When to start it, after the first, unless an earlier one succeeds; a failure starts the
-    /// next at once.
-    pub delay: Duration,
 }
 
 impl Selector {
@@ -285,50 +273,6 @@ impl Selector {
         self.0.reconsider(field);
     }
 
-    /// Tells that the device is on another network: what is remembered of that one counts from now
-    /// on, and the next [`reconnect`](Self::reconnect) waits for nothing. `id` is any name that
-    /// tells networks apart, such as a hash of the SSID or the carrier's name; it is kept in the
-    /// history.
-    pub fn network_changed(&self, id: &str) {
-        let endpoints = self.0.service.endpoints();
-        let mut memory = lock(&self.0.memory);
-        memory.enter(id.chars().take(MAX_NETWORK_ID).collect());
-        memory.prefer(&endpoints);
-        let preferred = memory.preferred(self.0.service.kind);
-        drop(memory);
-        let preferred = preferred.map(|(endpoint, _)| Arc::new(endpoint));
-        self.0.service.preferred.store(preferred);
-        *lock(&self.0.moved) = true;
-        lock(&self.0.backoff).reset();
-        let id = id.to_owned();
-        let _ = self.0.events.send(SelectorEvent::NetworkChanged { id });
-    }
-
-    /// After sleep nothing is known of the network but its name: reconnecting waits for nothing.
-    fn notice_sleep(&self) {
-        let slept = lock(&self.0.memory).clock.wake(SystemTime::now().into());
-        if let Some(slept) = slept {
-            tracing::debug!(target: "easelect::connect", ?slept, "woke from sleep");
-            *lock(&self.0.moved) = true;
-            lock(&self.0.backoff).reset();
-        }
-    }
-
-    /// The identifier of the network that the device is on, as far as was told.
-    #[must_use]
-    pub fn network(&self) -> String {
-        lock(&self.0.memory).network_id().to_owned()
-    }
-
-    /// Writes what was learned and is not written yet. Dropping the last clone does so, too, but
-    /// waits for nothing.
-    pub async fn shutdown(&self) {
-        if let Some(keeper) = &self.0.keeper {
-            // Only an ended thread drops the other side, and then nothing is left to write.
-            let _ = keeper.flush().await;
-        }
-    }
-
     /// How much is spent on being fast.
     #[must_use]
     pub fn policy(&self) -> Policy {
@@ -354,128 +298,6 @@ impl Selector {
     #[must_use]
     pub fn ranking(&self) -> Option<Arc<Ranking>> {
         self.0.service.ranking.load_full()
-    }
-
-    /// The addresses to try, in order, with their delays: for apps whose own SDK dials. Tell what
-    /// became of them with [`report`](Self::report). Waits for every look-up, 5 s at most.
-    ///
-    /// # Errors
-    ///
-    /// [`ConnectError`] when no name could be resolved.
-    pub async fn candidates(&self) -> Result<Vec<Candidate>, ConnectError> {
-        let started = Instant::now();
-        let plan = self.plan(&self.0.service);
-        let lookups = plan
-            .endpoints
-            .iter()
-            .map(|endpoint| self.addresses(endpoint));
-        let mut race = Race::new(self.policy().width(), 1.0, false);
-        let (mut found, mut attempts) = (Vec::new(), Vec::new());
-        for (host, answer) in join_all(lookups).await.into_iter().enumerate() {
-            let endpoint = &plan.endpoints[host];
-            match answer {
-                Ok(addresses) => {
-                    for ip in interleave(&addresses) {
-                        let address = SocketAddr::new(ip, endpoint.port());
-                        let memory = lock(&self.0.memory);
-                        race.add(Entrant {
-                            host,
-                            family: Family::of(ip),
-                            order: host,
-                            last_resort: contest::trust(endpoint) == Trust::Public && is_local(ip),
-                            accelerated: endpoint.variant() == Variant::Acceleration,
-                            prediction: memory.predict(endpoint, address),
-                            sticky: memory.is_last_winner(endpoint, address),
-                        });
-                        found.push((endpoint.clone(), address));
-                    }
-                }
-                Err(failure) => attempts.push(Attempt {
-                    endpoint: endpoint.clone(),
-                    path: endpoint.path().to_owned(),
-                    address: None,
-                    started: Duration::ZERO,
-                    ended: started.elapsed(),
-                    timings: Timings::default(),
-                    outcome: AttemptOutcome::Failed(failure),
-                }),
-            }
-        }
-        if found.is_empty() {
-            return Err(ConnectError {
-                attempts,
-                elapsed: started.elapsed(),
-                timed_out: false,
-            });
-        }
-        let order = race.order();
-        let placed = order.into_iter().enumerate().map(|(n, candidate)| {
-            let (endpoint, address) = found[candidate].clone();
-            let delay = Race::planned_delay(n);
-            Candidate {
-                endpoint,
-                address,
-                delay,
-            }
-        });
-        Ok(placed.collect())
-    }
-
-    async fn addresses(
-        &self,
-        endpoint: &Endpoint,
-    ) -> Result<Vec<std::net::IpAddr>, crate::failure::Failure> {
-        let names = &self.0.names;
-        let (host, port) = (endpoint.host(), endpoint.port());
-        let families = names.families.list().iter().map(|family| {
-            names.lookup(
-                host,
-                port,
-                *family,
-                contest::trust(endpoint),
-                LOOKUP_TIMEOUT,
-            )
-        });
-        let mut found = Vec::new();
-        let mut failed = None;
-        for answer in join_all(families).await {
-            match answer {
-                Ok(addresses) => found.extend(addresses),
-                Err(failure) => failed = Some(failure),
-            }
-        }
-        match failed {
-            Some(failure) if found.is_empty() => Err(failure),
-            _ => Ok(found),
-        }
-    }
-
-    /// Tells what became of a candidate that the app dialled itself: nothing or a failure, after
-    /// `elapsed` from its start to its open WebSocket or its end.
-    pub fn report(
-        &self,
-        candidate: &Candidate,
-        outcome: Result<(), crate::failure::Failure>,
-        elapsed: Duration,
-    ) {
-        let mut timings = Timings::default();
-        if outcome.is_ok() {
-            // The app can't split its phases; the total is what counts.
-            timings.set(Phase::Upgrade, elapsed);
-        }
-        let attempt = Attempt {
-            endpoint: candidate.endpoint.clone(),
-            path: candidate.endpoint.path().to_owned(),
-            address: Some(candidate.address),
-            started: Duration::ZERO,
-            ended: elapsed,
-            timings,
-            outcome: match outcome {
-                Ok(()) => AttemptOutcome::Won,
-                Err(failure) => AttemptOutcome::Failed(failure),
-            },
-        };
-        self.learn(&self.0.service, &[attempt]);
     }
 
     /// In random order, so that a million clients that know nothing don't all begin with the same
@@ -508,9 +330,6 @@ impl Inner {
         }
     }
 }
-
-/// An identifier longer than this is no name for a network.
-const MAX_NETWORK_ID: usize = 128;
 
 fn began_tls(attempt: &Attempt) -> bool {
     match &attempt.outcome {
@@ -545,9 +364,6 @@ impl From<Change> for SelectorEvent {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// Longer than glibc's first try at a silent server (5 s) would only wait for its second.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Field {
     fn new(kind: Service, endpoints: Vec<Endpoint>) -> Self {

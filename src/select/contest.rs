@@ -42,7 +42,7 @@ enum Event {
         outcome: Result<Vec<IpAddr>, Failure>,
     },
     Dialled(usize, BoxIo),
-    Secured(usize, SecureStream),
+    Secured(usize, Box<SecureStream>),
     Opened(usize, String, Box<Opened>),
     Failed(usize, Failure),
     /// An attempt that the race had given up.
@@ -221,13 +221,13 @@ impl<'a> Contest<'a> {
         let handshake = self.ground.handshake;
         self.push(candidate, async move {
             match handshake.secure(io, endpoint, &progress).await {
-                Ok(stream) => Event::Secured(candidate, stream),
+                Ok(stream) => Event::Secured(candidate, Box::new(stream)),
                 Err(failure) => Event::Failed(candidate, failure),
             }
         });
     }
 
-    fn upgrade(&mut self, candidate: usize, stream: SecureStream) {
+    fn upgrade(&mut self, candidate: usize, stream: Box<SecureStream>) {
         let one = &self.candidates[candidate];
         let endpoint = &self.ground.plan.endpoints[one.endpoint];
         let (address, progress) = (one.address, one.progress.clone());
@@ -236,7 +236,7 @@ impl<'a> Contest<'a> {
             let path = ground.paths.of(endpoint);
             let opened = ground
                 .handshake
-                .finish(stream, endpoint, &path, ground.options, &progress)
+                .finish(*stream, endpoint, &path, ground.options, &progress)
                 .await;
             match opened {
                 Ok(opened) => Event::Opened(candidate, path, Box::new(opened)),

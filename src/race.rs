@@ -23,6 +23,7 @@
 //! a further one replaces the one that has been silent longest.
 
 mod choice;
+mod entrant;
 mod width;
 
 use std::collections::VecDeque;
@@ -31,8 +32,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::history::Prediction;
-use crate::resolve::Family;
 
+pub(crate) use entrant::Entrant;
 pub(crate) use width::Width;
 
 /// The second start comes early: the first host may be the slow or dead one of two.
@@ -50,36 +51,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// An attempt on its way is waited for until its SYN took this much longer than predicted.
 const WAIT_SLACK: f64 = 1.05;
-
-/// What the machine knows of a candidate; candidates are numbered in the order they are added.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Entrant {
-    /// Any number that tells hosts apart.
-    pub(crate) host: usize,
-    pub(crate) family: Family,
-    /// Smaller starts earlier, where nothing else decides.
-    pub(crate) order: usize,
-    /// Starts after all others: an address at which only a proxy or a hijacker can answer.
-    pub(crate) last_resort: bool,
-    /// An acceleration node: little bandwidth, so few at a time.
-    pub(crate) accelerated: bool,
-    /// What it will take.
-    pub(crate) prediction: Prediction,
-    /// It won the last time: ahead by 6 % for staying where caches and sessions are warm.
-    pub(crate) sticky: bool,
-}
-
-impl Entrant {
-    fn score(&self) -> f64 {
-        const STICKY: f64 = 0.94;
-        let score = self.prediction.score();
-        if self.sticky { score * STICKY } else { score }
-    }
-
-    fn is_sound(&self) -> bool {
-        self.prediction.verified && !self.prediction.broken
-    }
-}
 
 /// What the driver is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -507,6 +478,7 @@ fn millis(millis: f64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resolve::Family;
 
     fn ms(n: u64) -> Duration {
         Duration::from_millis(n)

@@ -59,6 +59,10 @@ pub(crate) struct Options {
     pub(crate) lang: Lang,
     pub(crate) format: Format,
     pub(crate) output: Option<PathBuf>,
+    /// Where `--connect` keeps what it learns.
+    pub(crate) history: Option<PathBuf>,
+    /// The network's name in the history.
+    pub(crate) network: Option<String>,
 }
 
 impl Options {
@@ -81,6 +85,8 @@ impl Options {
             lang,
             format: Format::Table,
             output: None,
+            history: None,
+            network: None,
         }
     }
 }
@@ -148,6 +154,8 @@ pub(crate) fn parse(args: Vec<OsString>, lang: Lang) -> Result<Options, Usage> {
             }
             "--cacert" => options.cacert = Some(path(&mut parser)?),
             "--catalog" => options.catalog = Some(path(&mut parser)?),
+            "--history" => options.history = Some(path(&mut parser)?),
+            "--network" => options.network = Some(text(&mut parser)?),
             "--output" => options.output = Some(path(&mut parser)?),
             "-4" => options.families = Families::V4,
             "-6" => options.families = Families::V6,
@@ -178,6 +186,15 @@ pub(crate) fn parse(args: Vec<OsString>, lang: Lang) -> Result<Options, Usage> {
         }
     }
     check_conflicts(&seen, &options)?;
+    for name in ["--history", "--network"] {
+        if seen.contains(name) && !seen.contains("--connect") {
+            return Err(say(
+                format!("{name} needs --connect: probing learns nothing"),
+                format!("{name} 需要与 --connect 同用：探测不记录历史"),
+            )
+            .into());
+        }
+    }
     Ok(options)
 }
 
@@ -421,6 +438,8 @@ mod tests {
             "--deadline 25h",
             "--in-flight 65",
             "--in-flight 0",
+            "--history x.json",
+            "--network home",
             "--connect 0",
             "--connect 10001",
             "--connect x",

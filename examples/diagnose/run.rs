@@ -1,14 +1,14 @@
 //! Every call into the prober, the selector and the lab.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 use easelect::report::ConnectRecord;
 use easelect::{
-    Catalog, Connect, Endpoint, EndpointStats, Lookup, Pin, ProbeEvent, ProbeOutcome, Prober,
-    Ranking, Residency, Resolve, Rounds, Sample, Selector, Service, SystemResolver, TcpConnect,
-    TlsClient, rank,
+    Catalog, Connect, Endpoint, EndpointStats, FileHistory, HistoryStore, Lookup, Pin, ProbeEvent,
+    ProbeOutcome, Prober, Ranking, Residency, Resolve, Rounds, Sample, Selector, Service,
+    SystemResolver, TcpConnect, TlsClient, rank,
 };
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -202,6 +202,21 @@ pub(crate) async fn connect(
     for pin in pins(options)? {
         builder = builder.pin(pin);
     }
+    if let Some(file) = &options.history {
+        let store = FileHistory::new(file);
+        if let Err(error) = store.load() {
+            // What was learned is lost, no more.
+            let warning = say(
+                format!("warning: {error}; beginning with nothing"),
+                format!("警告：历史文件不可用，从头开始：{error}"),
+            );
+            let _ = writeln!(std::io::stderr(), "{}", warning.of(options.lang));
+        }
+        builder = builder.history(Arc::new(store));
+    }
+    if let Some(id) = &options.network {
+        builder = builder.network(id);
+    }
     let selector = builder.build()?;
     let bar = bar();
     bar.set_length(u64::from(count));
@@ -241,5 +256,6 @@ pub(crate) async fn connect(
         bar.inc(1);
     }
     bar.finish_and_clear();
+    selector.shutdown().await;
     Ok(records)
 }

@@ -7,7 +7,7 @@
 //! cargo run --example embed -- --lab         # a simulated network; offline, ends by itself
 //! ```
 //!
-//! [`stay_online`], [`session`] and [`Backoff`] are meant to be copied. What an app does itself
+//! [`stay_online`] and [`session`] are meant to be copied. What an app does itself
 //! stands in [`App`]: what to say, and what to do with what arrives. Here it logs nobody in: on
 //! the real endpoints it only pings, and what they answer to a client that never logs in is up to
 //! them. In the simulated network the servers echo what it says, and reset the connection once,
@@ -20,9 +20,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use easelect::lab::{Lab, Scenario};
-use easelect::{Catalog, Connection, Region, Residency, Selector, TlsClient};
+use easelect::{
+    Catalog, CloseReason, Connection, Region, Residency, Selector, ServerHint, TlsClient,
+};
 use futures::{SinkExt, StreamExt};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 type AnyError = Box<dyn std::error::Error>;
@@ -32,13 +34,21 @@ type Stop<'a> = Pin<&'a mut dyn Future<Output = ()>>;
 
 /// Keeps a connection open until `stop`, or until the app has enough.
 async fn stay_online(selector: &Selector, app: &mut dyn App, mut stop: Stop<'_>) {
-    let mut backoff = Backoff::default();
+    let mut first = true;
     loop {
+        // The first time at once. Later with the herd's rules: when a server restarts, all its
+        // clients lose their connections together, and must not come back together.
+        let connect = async {
+            match std::mem::take(&mut first) {
+                true => selector.connect().await,
+                false => selector.reconnect().await,
+            }
+        };
         // Dropping a call to connect stops it and everything that it had under way.
         let connected = tokio::select! {
             biased;
             () = stop.as_mut() => return,
-            connected = selector.connect() => connected,
+            connected = connect => connected,
         };
         match connected {
             Ok(connection) => {
@@ -48,31 +58,20 @@ async fn stay_online(selector: &Selector, app: &mut dyn App, mut stop: Stop<'_>)
                     connection.address(),
                     connection.time_to_open()
                 );
-                let opened = Instant::now();
+                let feedback = connection.feedback();
                 match session(connection, app, stop.as_mut()).await {
-                    End::Left => return,
-                    End::Lost(why) => println!("lost: {why}"),
-                }
-                // A server that accepts and drops must not be dialled in a tight loop.
-                if opened.elapsed() >= STABLE {
-                    backoff = Backoff::default();
+                    End::Left => return feedback.closed(CloseReason::ByApp),
+                    End::Lost(why) => {
+                        println!("lost: {why}");
+                        feedback.closed(CloseReason::Lost);
+                    }
                 }
             }
             // Its text has every attempt: host, address, phase and kind of failure.
             Err(error) => println!("not connected: {error}"),
         }
-        let delay = backoff.next_delay();
-        println!("next try in {delay:.0?}");
-        tokio::select! {
-            biased;
-            () = stop.as_mut() => return,
-            () = sleep(delay) => {}
-        }
     }
 }
-
-/// A session as long as this was a good one: the next loss backs off from the beginning again.
-const STABLE: Duration = Duration::from_secs(30);
 
 /// The closing handshake is a courtesy; a dead peer must not hold it up.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -136,26 +135,6 @@ async fn session(mut connection: Connection, app: &mut dyn App, mut stop: Stop<'
 async fn leave(mut connection: Connection) -> End {
     let _ = timeout(GOODBYE, connection.close()).await;
     End::Left
-}
-
-/// Delays between attempts to be online: uniformly random from zero to a ceiling that doubles.
-///
-/// The jitter is full from the first delay on: when a server restarts, all its clients lose their
-/// connections at the same moment, and must not come back at the same moment.
-#[derive(Default)]
-struct Backoff {
-    tries: u32,
-}
-
-impl Backoff {
-    const FIRST: Duration = Duration::from_secs(1);
-    const CAP: Duration = Duration::from_secs(60);
-
-    fn next_delay(&mut self) -> Duration {
-        let ceiling = (Self::FIRST * (1 << self.tries.min(6))).min(Self::CAP);
-        self.tries = self.tries.saturating_add(1);
-        ceiling.mul_f64(fastrand::f64())
-    }
 }
 
 /// What the app on top of the connection does.
@@ -250,7 +229,8 @@ async fn run(args: &[String]) -> Result<(), AnyError> {
     // One selector for the life of the app: what it learns shortens the next connect.
     let mut builder = Selector::builder(residency).catalog(catalog);
     let mut app: Box<dyn App> = Box::new(Listener);
-    if args.iter().any(|arg| arg == "--lab") {
+    let simulated = args.iter().any(|arg| arg == "--lab");
+    if simulated {
         let lab = Lab::new(Scenario::beijing())?;
         builder = builder
             .resolver(lab.resolver())
@@ -260,6 +240,11 @@ async fn run(args: &[String]) -> Result<(), AnyError> {
         app = Box::new(Talker { lab, said, heard });
     }
     let selector = builder.build()?;
+    if simulated {
+        // Nobody else reconnects to a network of one's own: no need to spread over 10 s.
+        let (clients, rate) = (1.0, 1.0);
+        selector.set_server_hint(Some(ServerHint { clients, rate }));
+    }
     let stop = pin!(async {
         if tokio::signal::ctrl_c().await.is_err() {
             // No signal can come; stay online.

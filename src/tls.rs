@@ -217,7 +217,7 @@ pub(crate) fn failure_of(error: &io::Error, phase: Phase) -> Failure {
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     if let Some(tls) = tls {
-        return tls_failure(tls);
+        return tls_failure(tls, phase);
     }
     let kind = match error.kind() {
         io::ErrorKind::UnexpectedEof | io::ErrorKind::WriteZero => FailureKind::Closed,
@@ -235,13 +235,13 @@ pub(crate) fn failure_of(error: &io::Error, phase: Phase) -> Failure {
     Failure::new(phase, kind).with_message(error)
 }
 
-fn tls_failure(error: &rustls::Error) -> Failure {
+fn tls_failure(error: &rustls::Error, phase: Phase) -> Failure {
     use rustls::Error as Tls;
     let kind = match error {
         Tls::InvalidCertificate(certificate) => return certificate_failure(certificate),
         Tls::InvalidMessage(
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
-        ) => FailureKind::NotTls,
+        ) if phase == Phase::Tls => FailureKind::NotTls,
         Tls::InvalidMessage(
             InvalidMessage::CertificatePayloadTooLarge
             | InvalidMessage::HandshakePayloadTooLarge
@@ -286,7 +286,8 @@ fn certificate_failure(error: &CertificateError) -> Failure {
         }
         Bad::NotValidForName => failure(FailureKind::CertificateWrongHost),
         Bad::NotValidForNameContext { presented, .. } => {
-            failure(FailureKind::CertificateWrongHost).with_names(presented.clone())
+            let names = presented.iter().map(|name| plain_name(name)).collect();
+            failure(FailureKind::CertificateWrongHost).with_names(names)
         }
         Bad::Revoked => failure(FailureKind::CertificateRevoked),
         Bad::UnknownIssuer | Bad::BadSignature => failure(FailureKind::CertificateUntrusted),
@@ -299,6 +300,13 @@ fn certificate_failure(error: &CertificateError) -> Failure {
     }
 }
 
+/// rustls gives names as they look in its own debug output.
+fn plain_name(presented: &str) -> String {
+    let dns = presented.strip_prefix("DnsName(\"");
+    let bare = dns.and_then(|rest| rest.strip_suffix("\")"));
+    bare.unwrap_or(presented).to_owned()
+}
+
 fn system_time(time: UnixTime) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs())
 }
@@ -308,7 +316,11 @@ mod tests {
     use super::*;
 
     fn kind(error: rustls::Error) -> FailureKind {
-        let failure = failure_of(&io::Error::other(error), Phase::Upgrade);
+        kind_in(error, Phase::Upgrade)
+    }
+
+    fn kind_in(error: rustls::Error, phase: Phase) -> FailureKind {
+        let failure = failure_of(&io::Error::other(error), phase);
         assert_eq!(failure.phase(), Phase::Tls);
         failure.kind()
     }
@@ -330,10 +342,6 @@ mod tests {
                 FailureKind::Alert,
             ),
             (
-                Tls::InvalidMessage(InvalidMessage::InvalidContentType),
-                FailureKind::NotTls,
-            ),
-            (
                 Tls::InvalidCertificate(CertificateError::UnknownIssuer),
                 FailureKind::CertificateUntrusted,
             ),
@@ -347,6 +355,13 @@ mod tests {
     }
 
     #[test]
+    fn junk_is_no_tls_at_first_and_broken_tls_later() {
+        let junk = || rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType);
+        assert_eq!(kind_in(junk(), Phase::Tls), FailureKind::NotTls);
+        assert_eq!(kind(junk()), FailureKind::InvalidMessage);
+    }
+
+    #[test]
     fn a_certificates_dates_and_names_are_kept() {
         let at = UnixTime::since_unix_epoch(Duration::from_secs(1_000_000));
         let expired = certificate_failure(&CertificateError::ExpiredContext {
@@ -356,7 +371,7 @@ mod tests {
         assert_eq!(expired.not_after(), Some(system_time(at)));
         let wrong = certificate_failure(&CertificateError::NotValidForNameContext {
             expected: "a.example".try_into().unwrap(),
-            presented: vec!["b.example".to_owned()],
+            presented: vec!["DnsName(\"b.example\")".to_owned()],
         });
         assert_eq!(wrong.names(), ["b.example"]);
     }

@@ -6,6 +6,7 @@
 //! ```
 
 mod baselines;
+mod options;
 mod ours;
 mod policy;
 mod random;
@@ -16,6 +17,7 @@ mod world;
 use std::process::ExitCode;
 
 use baselines::{MongoWindow, OpenWins, PeakEwma, RaceAll, Serial, TcpPing, TcpWins};
+use options::Options;
 use ours::Ours;
 use report::Table;
 use run::{Entry, Group};
@@ -63,17 +65,40 @@ const fn ours(name: &'static str, build: fn(u64) -> Box<dyn policy::Policy>) -> 
 }
 
 fn main() -> ExitCode {
-    for name in Parameters::variants() {
-        let parameters = match Parameters::variant(&name) {
-            Ok(parameters) => parameters,
-            Err(error) => {
-                eprintln!("policy: {error}");
-                return ExitCode::FAILURE;
-            }
-        };
-        let world = World::new(parameters, TUNING_SEED);
-        let mut records = run::play(&world, 60, usize::MAX, ENTRIES);
-        print!("{}", Table::new(&name, ENTRIES, &mut records).text());
+    match Options::parse(std::env::args().skip(1)).and_then(|options| play(&options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("policy: {error}");
+            ExitCode::FAILURE
+        }
     }
-    ExitCode::SUCCESS
+}
+
+fn play(options: &Options) -> Result<(), String> {
+    let began = std::time::Instant::now();
+    let chosen = |entry: &&Entry| {
+        let wanted = options.policy.as_deref();
+        wanted.is_none_or(|wanted| entry.name.contains(wanted))
+    };
+    let entries: Vec<&Entry> = ENTRIES.iter().filter(chosen).collect();
+    let mut tables = Vec::new();
+    for (name, held_out) in &options.worlds {
+        let seed = if *held_out {
+            HELD_OUT_SEED
+        } else {
+            TUNING_SEED
+        };
+        let world = World::new(Parameters::variant(name)?, seed);
+        let mut records = run::play(&world, options.clients, options.connections, &entries);
+        let title = if *held_out {
+            format!("{name}, held out")
+        } else {
+            name.clone()
+        };
+        let table = Table::new(&title, &entries, &mut records);
+        print!("{}", table.text());
+        tables.push(table);
+    }
+    println!("\n{:.0} s", began.elapsed().as_secs_f64());
+    Ok(())
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::policy::{Contest, Failed, Happening, Policy};
 use crate::random::Random;
 use crate::world::Event;
+use forecast::Forecast;
 use health::Severity;
 use history::{History, Refresh};
 use prior::Place;
@@ -68,7 +69,7 @@ pub(crate) struct Ours {
     settings: Settings,
     refresh: Refresh,
     random: Random,
-    networks: HashMap<usize, History>,
+    networks: HashMap<usize, Network>,
 }
 
 impl std::fmt::Debug for Ours {
@@ -91,38 +92,53 @@ impl Ours {
     }
 }
 
+/// A network's history, which numbers the candidates in the order of this list.
+#[derive(Default)]
+struct Network {
+    history: History,
+    candidates: Vec<usize>,
+}
+
+impl Network {
+    fn new(event: &Event) -> Self {
+        let mut network = Network::default();
+        for candidate in event.usable() {
+            let one = &event.candidates()[candidate];
+            network.history.add(Place {
+                cluster: one.cluster,
+                host: one.host,
+                v6: one.v6,
+            });
+            network.candidates.push(candidate);
+        }
+        network
+    }
+
+    fn number(&self, candidate: usize) -> usize {
+        let found = self.candidates.iter().position(|one| *one == candidate);
+        found.unwrap_or(usize::MAX)
+    }
+}
+
 impl Policy for Ours {
     fn connect(&mut self, event: &Event, sim: &mut Contest) {
-        let history = self.networks.entry(event.network).or_insert_with(|| {
-            let mut history = History::default();
-            for one in event.candidates() {
-                history.add(Place {
-                    cluster: one.cluster,
-                    host: one.host,
-                    v6: one.v6,
-                });
-            }
-            history
-        });
+        let network = (self.networks.entry(event.network)).or_insert_with(|| Network::new(event));
         let today = Duration::from_secs_f64(event.hour * 3600.0);
-        let race = run(self.settings, history, event, sim, today);
-        let queue_ms = race.queue_ms();
-        let now = today + elapsed(sim);
-        let opened = sim.tally().opened.is_some();
-        if !opened {
+        let queue_ms = run(self.settings, network, event, sim, today, &mut self.random);
+        if sim.tally().opened.is_none() {
             return;
         }
-        for candidate in history.to_refresh(self.refresh, now) {
-            let usable = event.usable().any(|one| one == candidate);
-            if usable {
-                let syn_ms = sim.probe(candidate).map(|ms| (ms - queue_ms).max(0.1));
-                history.refreshed(candidate, syn_ms, now, self.random.uniform());
-            }
+        let now = today + elapsed(sim);
+        for number in network.history.to_refresh(self.refresh, now) {
+            let syn_ms = sim.probe(network.candidates[number]);
+            let syn_ms = syn_ms.map(|ms| (ms - queue_ms).max(0.1));
+            (network.history).refreshed(number, syn_ms, now, self.random.uniform());
         }
     }
 
     fn preference(&self, network: usize) -> Option<usize> {
-        self.networks.get(&network)?.preferred()
+        let network = self.networks.get(&network)?;
+        Some(network.candidates[network.history.preferred()?])
     }
 }
 
@@ -130,104 +146,138 @@ fn elapsed(sim: &Contest) -> Duration {
     Duration::from_secs_f64(sim.now_ms() / 1_000.0)
 }
 
-/// One race, or several if everything failed; teaches the history.
+/// One race, or several if everything failed; teaches the history. The access link's queue.
 fn run(
     settings: Settings,
-    history: &mut History,
+    network: &mut Network,
     event: &Event,
     sim: &mut Contest,
     today: Duration,
-) -> Race {
+    random: &mut Random,
+) -> f64 {
     (0..event.hosts()).for_each(|host| sim.resolve(host));
     loop {
         let began = elapsed(sim);
-        let forecasts = history.forecasts(today + began);
-        let mut race = Race::new(settings, history.gate());
-        // The race's numbers are in the order of adding.
-        let mut numbers: Vec<usize> = Vec::new();
-        let warm = history.is_known();
-        for host in 0..event.hosts() {
-            if warm || sim.is_resolved(host) {
-                for one in event.addresses(host) {
-                    race.add(forecasts[one], Duration::ZERO);
-                    numbers.push(one);
-                }
+        let mut race = Race::new(settings, network.history.gate());
+        let mut driver = Driver::new(network, event, sim, today + began);
+        let over = driver.run(&mut race, began);
+        let numbers = driver.numbers;
+        let now = elapsed(sim);
+        let mut lessons = race.lessons(now.saturating_sub(began));
+        for lesson in &mut lessons {
+            lesson.candidate = network.number(numbers[lesson.candidate]);
+        }
+        (network.history).learn(&lessons, today + now, random.uniform());
+        let until_ms = sim.now_ms() + RETRY_MS;
+        while !over && sim.now_ms() < until_ms {
+            if sim.wait(until_ms).is_none() {
+                return race.queue_ms();
             }
         }
-        let mut waiting = (0..event.hosts())
-            .filter(|host| !warm && !sim.is_resolved(*host))
-            .count();
-        if waiting == 0 {
-            race.no_more();
+        if over {
+            return race.queue_ms();
         }
-        let over = loop {
-            let now = elapsed(sim).saturating_sub(began);
+    }
+}
+
+/// When everything failed for certain, it is tried again after this.
+const RETRY_MS: f64 = 1_000.0;
+
+/// Carries out what a race wants.
+struct Driver<'d, 'e> {
+    network: &'d Network,
+    event: &'d Event<'d>,
+    sim: &'d mut Contest<'e>,
+    forecasts: Vec<Forecast>,
+    /// The world's candidates in the race's order.
+    numbers: Vec<usize>,
+}
+
+impl<'d, 'e> Driver<'d, 'e> {
+    fn new(
+        network: &'d Network,
+        event: &'d Event<'d>,
+        sim: &'d mut Contest<'e>,
+        now: Duration,
+    ) -> Self {
+        Driver {
+            forecasts: network.history.forecasts(now),
+            network,
+            event,
+            sim,
+            numbers: Vec::new(),
+        }
+    }
+
+    /// Until something opens, or the time is over; false if everything failed.
+    fn run(&mut self, race: &mut Race, began: Duration) -> bool {
+        // On a known network the remembered addresses are dialled while names are refreshed.
+        let known = self.network.history.is_known();
+        let mut waiting = 0;
+        for host in 0..self.event.hosts() {
+            if known || self.sim.is_resolved(host) {
+                self.add(race, host, Duration::ZERO);
+            } else {
+                waiting += 1;
+            }
+        }
+        loop {
+            if waiting == 0 {
+                race.no_more();
+            }
+            let now = elapsed(self.sim).saturating_sub(began);
             let until_ms = match race.next(now) {
                 Action::Dial(one) => {
-                    sim.dial(numbers[one]);
+                    self.sim.dial(self.numbers[one]);
                     continue;
                 }
                 Action::Handshake(one) => {
-                    sim.handshake(numbers[one]);
+                    self.sim.handshake(self.numbers[one]);
                     continue;
                 }
                 Action::Cancel(one) => {
-                    sim.cancel(numbers[one]);
+                    self.sim.cancel(self.numbers[one]);
                     continue;
                 }
                 Action::WaitUntil(at) => (began + at).as_secs_f64() * 1_000.0,
                 Action::Wait => f64::INFINITY,
-                Action::GiveUp => break false,
+                Action::GiveUp => return false,
             };
-            let Some(happening) = sim.wait(until_ms) else {
-                break true;
+            let Some(happening) = self.sim.wait(until_ms) else {
+                return true;
             };
-            let now = elapsed(sim).saturating_sub(began);
-            let number = |one: usize| {
-                numbers
-                    .iter()
-                    .position(|other| *other == one)
-                    .unwrap_or(usize::MAX)
-            };
+            let now = elapsed(self.sim).saturating_sub(began);
             match happening {
-                Happening::Resolved(host) if !warm => {
-                    for one in event.addresses(host) {
-                        race.add(forecasts[one], now);
-                        numbers.push(one);
-                    }
+                Happening::Resolved(host) if !known => {
+                    self.add(race, host, now);
                     waiting -= 1;
-                    if waiting == 0 {
-                        race.no_more();
-                    }
                 }
-                Happening::Established(one) => race.established(number(one), now),
-                Happening::Secured(one) => race.secured(number(one), now),
-                Happening::Failed(one, Failed::Dial) => race.failed(number(one), Severity::Soft),
+                Happening::Established(one) => race.established(self.place(one), now),
+                Happening::Secured(one) => race.secured(self.place(one), now),
+                Happening::Failed(one, Failed::Dial) => {
+                    race.failed(self.place(one), Severity::Soft);
+                }
                 Happening::Failed(one, Failed::Handshake) => {
-                    race.failed(number(one), Severity::Hard);
+                    race.failed(self.place(one), Severity::Hard);
                 }
                 Happening::Open(one) => {
-                    race.opened(number(one), now);
-                    break true;
+                    race.opened(self.place(one), now);
+                    return true;
                 }
                 Happening::Resolved(_) | Happening::Time => {}
             }
-        };
-        let now = elapsed(sim);
-        let mut lessons = race.lessons(now.saturating_sub(began));
-        for lesson in &mut lessons {
-            lesson.candidate = numbers[lesson.candidate];
         }
-        history.learn(&lessons, today + now, 0.5);
-        if over {
-            return race;
+    }
+
+    fn add(&mut self, race: &mut Race, host: usize, now: Duration) {
+        for one in self.event.addresses(host) {
+            race.add(self.forecasts[self.network.number(one)], now);
+            self.numbers.push(one);
         }
-        // Everything failed for certain: once more after a second.
-        let until_ms = sim.now_ms() + 1_000.0;
-        while sim.now_ms() < until_ms {
-            if sim.wait(until_ms).is_none() {
-                return race;
-            }
-        }
+    }
+
+    fn place(&self, candidate: usize) -> usize {
+        let found = self.numbers.iter().position(|one| *one == candidate);
+        found.unwrap_or(usize::MAX)
     }
 }

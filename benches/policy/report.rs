@@ -51,7 +51,7 @@ pub(crate) fn quantile(sorted: &[f32], q: f64) -> f64 {
 
 impl Table {
     /// Makes the table; sorts the times in the records.
-    pub(crate) fn new(world: &str, entries: &[Entry], records: &mut [Record]) -> Self {
+    pub(crate) fn new(world: &str, entries: &[&Entry], records: &mut [Record]) -> Self {
         for record in records.iter_mut() {
             record.open_ms.sort_by(f32::total_cmp);
         }

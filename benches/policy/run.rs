@@ -91,7 +91,7 @@ impl Player {
 }
 
 /// Plays `clients` clients with every policy; the first record is the oracle's.
-pub(crate) fn play(world: &World, clients: u64, limit: usize, entries: &[Entry]) -> Vec<Record> {
+pub(crate) fn play(world: &World, clients: u64, limit: usize, entries: &[&Entry]) -> Vec<Record> {
     let next = AtomicU64::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut weeks: Vec<(u64, Vec<Record>)> = std::thread::scope(|scope| {
@@ -125,7 +125,7 @@ pub(crate) fn play(world: &World, clients: u64, limit: usize, entries: &[Entry])
 }
 
 /// One client's week.
-fn week(world: &World, number: u64, limit: usize, entries: &[Entry]) -> Vec<Record> {
+fn week(world: &World, number: u64, limit: usize, entries: &[&Entry]) -> Vec<Record> {
     let client = Client::new(world, number);
     let mut oracle = Record::default();
     let mut players: Vec<Player> = (entries.iter())

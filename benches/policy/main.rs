@@ -6,12 +6,15 @@
 //! ```
 
 mod baselines;
+mod herd;
 mod options;
 mod ours;
+mod plot;
 mod policy;
 mod random;
 mod report;
 mod run;
+mod sampling;
 mod world;
 
 use std::process::ExitCode;
@@ -21,6 +24,7 @@ use options::Options;
 use ours::Ours;
 use report::Table;
 use run::{Entry, Group};
+use serde::Serialize;
 use world::World;
 use world::parameters::Parameters;
 
@@ -40,7 +44,7 @@ const ENTRIES: &[Entry] = &[
     ours("ours, thrifty", |seed| {
         Box::new(Ours::new(ours::THRIFTY, ours::REFRESH_THRIFTY, seed))
     }),
-    ours("ours", |seed| {
+    ours("ours, balanced", |seed| {
         Box::new(Ours::new(ours::BALANCED, ours::REFRESH_BALANCED, seed))
     }),
     ours("ours, wide", |seed| {
@@ -81,7 +85,17 @@ fn play(options: &Options) -> Result<(), String> {
         wanted.is_none_or(|wanted| entry.name.contains(wanted))
     };
     let entries: Vec<&Entry> = ENTRIES.iter().filter(chosen).collect();
-    let mut tables = Vec::new();
+    let folder = report::folder();
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let (mut tables, mut texts) = (Vec::new(), String::new());
+    let mut say = |text: &str| {
+        print!("{text}");
+        texts += text;
+    };
     for (name, held_out) in &options.worlds {
         let seed = if *held_out {
             HELD_OUT_SEED
@@ -96,9 +110,46 @@ fn play(options: &Options) -> Result<(), String> {
             name.clone()
         };
         let table = Table::new(&title, &entries, &mut records);
-        print!("{}", table.text());
+        say(&table.text());
+        if tables.is_empty() {
+            write("open.svg", &plot::distribution(&table, &records))?;
+            write("front.svg", &plot::front(&table))?;
+        }
         tables.push(table);
     }
-    println!("\n{:.0} s", began.elapsed().as_secs_f64());
+    let (mut herds, mut rules) = (Vec::new(), Vec::new());
+    if options.extras {
+        let (clients, moments) = if options.small {
+            (2_000, 100)
+        } else {
+            (100_000, 4_000)
+        };
+        herds = herd::all(clients);
+        say(&herd::text(&herds));
+        let world = World::new(Parameters::variant("default")?, TUNING_SEED);
+        rules = sampling::all(&world, moments);
+        say(&sampling::text(&rules));
+    }
+    let results = Results {
+        tables,
+        herds,
+        sampling: rules,
+    };
+    let json = serde_json::to_string_pretty(&results).map_err(|error| error.to_string())?;
+    write("policy.json", &json)?;
+    write("policy.txt", &texts)?;
+    println!(
+        "\n{:.0} s; text, JSON and plots: {}",
+        began.elapsed().as_secs_f64(),
+        folder.display()
+    );
     Ok(())
+}
+
+/// What is written as JSON.
+#[derive(Serialize)]
+struct Results {
+    tables: Vec<Table>,
+    herds: Vec<herd::Return>,
+    sampling: Vec<sampling::Sampling>,
 }

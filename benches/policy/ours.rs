@@ -1,5 +1,6 @@
 //! Our policies: the pure machines, driven in virtual time.
 
+pub(crate) mod backoff;
 pub(crate) mod forecast;
 pub(crate) mod health;
 pub(crate) mod history;

@@ -505,6 +505,13 @@ impl Event<'_> {
         attempt
     }
 
+    /// A candidate's time to open without noise; none if it does not open.
+    pub(crate) fn true_ms(&self, candidate: usize) -> Option<f64> {
+        let path = &self.paths[candidate];
+        let opens = path.fault.is_none();
+        opens.then_some(2.0 * path.rtt_ms + path.origin_rtt_ms)
+    }
+
     /// The best that a clairvoyant with free DNS could do, in ms.
     pub(crate) fn oracle_ms(&self) -> Option<f64> {
         let opened = self

@@ -5,6 +5,12 @@
 //! cargo bench --bench policy -- [--small] [--world NAME] [--policy NAME] [--held-out] [--clients N]
 //! ```
 
+// A bench without harness is compiled with cfg(test) too; the tests run in tests.rs.
+#![cfg_attr(
+    test,
+    allow(dead_code, unused_imports, reason = "nothing calls the tests here")
+)]
+
 mod baselines;
 mod herd;
 mod options;

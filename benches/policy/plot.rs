@@ -122,7 +122,8 @@ pub(crate) fn distribution(table: &Table, records: &[Record]) -> String {
 
 /// The geometric mean of the three ratios against extra TCP and against extra TLS, every policy.
 pub(crate) fn front(table: &Table) -> String {
-    const PANELS: [(f64, f64, &str, fn(&Row) -> f64); 2] = [
+    type Panel = (f64, f64, &'static str, fn(&Row) -> f64);
+    const PANELS: [Panel; 2] = [
         (LEFT, 350.0, "extra TCP per connection", |row| row.extra_tcp),
         (390.0, 670.0, "extra TLS per connection", |row| {
             row.extra_tls

@@ -33,7 +33,6 @@ pub(crate) struct World {
 pub(crate) struct Candidate {
     pub(crate) cluster: usize,
     pub(crate) host: usize,
-    domain: usize,
     /// Which of its host's addresses.
     address: usize,
     pub(crate) v6: bool,
@@ -89,7 +88,6 @@ impl World {
                 candidates.push(Candidate {
                     cluster: host % topology.clusters,
                     host,
-                    domain: host / topology.clusters,
                     address,
                     v6: address >= topology.ipv4,
                 });

@@ -202,7 +202,7 @@ impl Race {
         let now_ms = ms(now);
         let queue_ms = self.queue_ms();
         let mut wake_ms = f64::INFINITY;
-        if let Some(candidate) = self.to_handshake(now_ms, queue_ms, &mut wake_ms) {
+        if let Some(candidate) = self.next_handshake(now_ms, queue_ms, &mut wake_ms) {
             let deadline_ms = now_ms + self.flight_ms(candidate, queue_ms);
             let one = &mut self.entrants[candidate];
             one.state = State::Handshaking;
@@ -210,7 +210,7 @@ impl Race {
             one.deadline_ms = deadline_ms;
             return Action::Handshake(candidate);
         }
-        if let Some(candidate) = self.to_dial(now_ms, &mut wake_ms) {
+        if let Some(candidate) = self.next_dial(now_ms, &mut wake_ms) {
             if self.in_flight() >= MAX_IN_FLIGHT {
                 match self.laggard() {
                     Some((laggard, at_ms)) if at_ms <= now_ms => {
@@ -273,7 +273,7 @@ impl Race {
     }
 
     /// Whose handshake to start now; else `wake_ms` is when that may change.
-    fn to_handshake(&self, now_ms: f64, queue_ms: f64, wake_ms: &mut f64) -> Option<usize> {
+    fn next_handshake(&self, now_ms: f64, queue_ms: f64, wake_ms: &mut f64) -> Option<usize> {
         let running = |one: &&Entrant| one.state == State::Handshaking;
         let on_time = (self.entrants.iter().filter(running))
             .map(|one| one.deadline_ms)
@@ -313,7 +313,7 @@ impl Race {
     }
 
     /// Whom to dial now; else `wake_ms` is when that may change.
-    fn to_dial(&mut self, now_ms: f64, wake_ms: &mut f64) -> Option<usize> {
+    fn next_dial(&mut self, now_ms: f64, wake_ms: &mut f64) -> Option<usize> {
         if self.plan.is_none() && self.started == 0 {
             self.plan = self.warm_plan();
         }
@@ -328,7 +328,7 @@ impl Race {
             }
             *wake_ms = wake_ms.min(delay_over_ms);
         }
-        // What goes on well: a handshake (which wakes in `to_handshake`), or a dial in its time.
+        // What goes on well: a handshake (which wakes in `next_handshake`), or a dial in its time.
         let shaking = |one: &&Entrant| match one.state {
             State::Established | State::Open => true,
             State::Handshaking => one.deadline_ms > now_ms,

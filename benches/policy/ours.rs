@@ -1,4 +1,7 @@
 //! Our policies: the pure machines, driven in virtual time.
+//!
+//! Figures at constants are ratios of quantiles (p50/p95/p99) to the oracle's in the default world
+//! on the tuning seeds, 300 or 400 clients, all else as it is; half-widths of p50 about .01.
 
 pub(crate) mod backoff;
 pub(crate) mod forecast;
@@ -19,7 +22,7 @@ use history::{History, Refresh};
 use prior::Place;
 use race::{Action, Race, Settings};
 
-/// The fewest dials. 300 clients of the tuning seeds: ratio 1.25/1.20/1.15, extra TCP .60. A
+/// The fewest dials. 400 clients of the tuning seeds: ratio 1.25/1.20/1.14, extra TCP .63. A
 /// `worth` of .04 gives 1.24/1.19/1.14 at .78, of .10 1.28/1.24/1.17 at .42.
 pub(crate) const THRIFTY: Settings = Settings {
     dials: 3,

@@ -6,7 +6,7 @@ use crate::report::{Row, Table, quantile};
 use crate::run::{Group, Record};
 
 const COLOURS: [&str; 8] = [
-    "#4c78a8", "#f58518", "#72b7b2", "#b279a2", "#9d755d", "#eeca3b", "#54a24b", "#ff9da6",
+    "#4c78a8", "#f58518", "#72b7b2", "#b279a2", "#9d755d", "#eeca3b", "#54a24b", "#6b4c9a",
 ];
 const OURS: [&str; 4] = ["#ff6b6b", "#c1121f", "#660708", "#1b4332"];
 

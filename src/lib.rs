@@ -59,6 +59,7 @@
 //! | `report` | no | `report`: findings, verdict, table and JSON in English and Chinese |
 //! | `lab` | no | `lab`: a simulated network with real TLS and WebSocket servers |
 
+#![forbid(unsafe_code)]
 #![warn(
     clippy::unwrap_used,
     clippy::panic,

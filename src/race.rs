@@ -547,6 +547,18 @@ mod tests {
     }
 
     #[test]
+    fn a_warm_opening_spares_acceleration_nodes() {
+        let node = |host| Entrant {
+            accelerated: true,
+            ..known(host, 40.0)
+        };
+        let (mut race, t) = warm(&[node(0), node(1), node(2), node(3)]);
+        assert_eq!(race.next(t), Action::Dial(0));
+        assert!(matches!(race.next(t), Action::Dial(_)));
+        assert!(!matches!(race.next(t), Action::Dial(_)));
+    }
+
+    #[test]
     fn tls_starts_on_the_least_predicted_rest() {
         let (mut race, t) = warm(&[known(0, 40.0), known(1, 42.0)]);
         assert_eq!(race.next(t), Action::Dial(0));

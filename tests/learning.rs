@@ -102,6 +102,8 @@ async fn what_was_learned_survives_a_restart() {
     assert_eq!(second.best().unwrap().host(), "h1.example");
     // Warm at once: the remembered address, before DNS has answered.
     assert_eq!(second.connect().await.unwrap().time_to_open(), ms(120));
+    // Nothing half-written is left behind.
+    second.shutdown().await;
     assert_eq!(folder.names(), ["history.json"]);
 }
 

@@ -50,6 +50,12 @@ impl Race {
                 *last = *other;
             }
         }
+        let mut accelerated = 0;
+        chosen.retain(|number| {
+            let one = self.runners[*number].entrant.accelerated;
+            accelerated += usize::from(one);
+            !one || accelerated <= MAX_ACCELERATED
+        });
         chosen.into()
     }
 
@@ -67,6 +73,7 @@ impl Race {
             new && one.state == State::Waiting
                 && started < width.dials
                 && !entrant.last_resort
+                && !entrant.accelerated
                 && !entrant.prediction.broken
                 && best.prediction.value_of_asking(&entrant.prediction) > width.worth
         })

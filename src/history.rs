@@ -44,8 +44,8 @@ pub(crate) struct Level {
 /// Measurement noise of either logarithm: 16 % from jitter on one path.
 const NOISE: f64 = 0.025;
 
-/// However long ago, a path is still the path it was, more or less. In the simulation 0.20 loses
-/// .015 of the median's ratio to the oracle, and saves .05 dials a connection.
+/// However long ago, a path is still the path it was, more or less. With the policy bench's
+/// reference machines 0.20 loses .015 of the median's ratio to the oracle, and saves .05 dials a connection.
 const WIDEST: f64 = 0.30;
 
 /// What a step adds: 39 % standard deviation.
@@ -170,7 +170,7 @@ const FAMILIES: f64 = 0.04;
 const RHO_HOST: f64 = 0.05;
 const RHO_ADDRESS: f64 = 0.015;
 
-/// Drift per hour. In the simulation a faster x (0.014) dials 1.40 instead of 1.21 extra a
+/// Drift per hour. With the policy bench's reference machines a faster x (0.014) dials 1.40 instead of 1.21 extra a
 /// connection for .01 of the median; with ρ at 0.001 the preference changes 5 instead of 4 times in
 /// 100 connections, for nothing.
 const X_DRIFT: f64 = 0.007;

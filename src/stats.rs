@@ -320,7 +320,7 @@ pub struct EndpointStats {
     delayed_total: Distribution,
     phases: [Distribution; Phase::ALL.len()],
     lookup_failures: Vec<FailureCount>,
-    /// Look-ups since the last one that found an address, to tell a gone name from a flaky one.
+    /// Attempts that the deadline cut off or kept from being made.
     unfinished: u64,
     tls_version: Option<&'static str>,
 }

@@ -318,8 +318,8 @@ impl Memory {
     }
 }
 
-/// The hysteresis: 95 % sure to be better by more than 8 %, or the holder fails too often. In the
-/// simulation the preference changes 2.6 times in 100 connections; with 90 %, 4.1 times.
+/// The hysteresis: 95 % sure to be better by more than 8 %, or the holder fails too often. With the
+/// policy bench's reference machines the preference changes 2.6 times in 100 connections; with 90 %, 4.1 times.
 fn is_clearly_better(challenger: &Prediction, holder: &Prediction) -> bool {
     const MARGIN: f64 = 0.08;
     const SURE: f64 = 0.95;

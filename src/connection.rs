@@ -83,8 +83,6 @@ pub(crate) struct Opening {
     pub(crate) timings: Timings,
     pub(crate) time_to_open: Duration,
     pub(crate) attempts: Vec<Attempt>,
-    /// What was known and not dialled.
-    pub(crate) left_out: Vec<(Endpoint, SocketAddr)>,
 }
 
 impl Connection {

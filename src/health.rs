@@ -1,173 +1,206 @@
-//! How failures are remembered: a chance of failing that fades, and a breaker that backs off.
-//! Pure: `now` comes in, randomness comes in.
+//! How often a candidate fails, and how long it is left alone after it did. Pure: time and
+//! randomness come in.
+//!
+//! ```text
+//! π        = (f + 0.08)/(s + f + 4)      s successes, f failures, both halved every hour
+//! breaker  = min(24 h, base·2^(k−1))·U(0.5, 1)      k failures in a row
+//! base     = 10 min (time-out, refusal), 1 h (wrong certificate, reset inside TLS)
+//! ```
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::failure::{Failure, FailureKind};
-use crate::phase::Phase;
 use crate::rank::failure_probability;
 
-/// Old outcomes count half after an hour: outages last minutes, routes change every day or so.
+/// Outages last some 20 minutes (median): after an hour, half of what was known says nothing.
 const HALF_LIFE: Duration = Duration::from_secs(3600);
 
-/// The breaker's first break after a failure that may pass, and after one that an operator must
-/// mend (a certificate, a reset inside TLS). Both double with each further one.
-const SOFT: Duration = Duration::from_secs(600);
-const HARD: Duration = Duration::from_secs(3600);
+/// Half an outage's median length.
+const SOFT_BASE: Duration = Duration::from_secs(600);
 
-/// No break is longer: what was mended overnight is noticed the next day.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+/// A wrong certificate or a middlebox's reset does not go away by itself soon.
+const HARD_BASE: Duration = Duration::from_secs(3600);
 
-/// What is remembered of one candidate's successes and failures.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Health {
-    successes: f64,
-    failures: f64,
-    counted_ms: Timestamp,
-    /// Failures in a row.
-    strikes: u32,
-    /// When the breaker closes by itself; the beginning of time if it never opened.
-    open_until_ms: Timestamp,
+/// A blocked address is tried again once a day.
+const CAP: Duration = Duration::from_secs(24 * 3600);
+
+/// How much a failure says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// It was silent for longer than expected, and was not waited for: it may only be slow.
+    /// The second one in a row counts as soft.
+    Doubt,
+    /// It refused, or was silent where others answered.
+    Soft,
+    /// It answered, but not as itself: a wrong certificate, a reset inside TLS.
+    Hard,
+    /// It asked to be left alone for so long (RFC 9110 §10.2.3, Retry-After).
+    Busy(Duration),
 }
 
-/// What a breaker's transition is, for events.
+/// What became of a breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transition {
+pub enum Transition {
+    /// It opened: the candidate is tried last for a while.
     Opened,
+    /// It closed, after a success.
     Closed,
 }
 
+/// Successes, failures and the breaker of one candidate on one network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    successes: f64,
+    failures: f64,
+    /// When both were up to date.
+    counted_ms: Timestamp,
+    in_a_row: u32,
+    /// The beginning of time if the breaker is closed.
+    barred_until_ms: Timestamp,
+}
+
 impl Health {
-    pub(crate) fn succeeded(&mut self, now: Timestamp) -> Option<Transition> {
-        self.fade(now);
+    /// It opened; the breaker closes.
+    pub fn succeeded(&mut self, now: Timestamp) -> Option<Transition> {
+        self.decay(now);
         self.successes += 1.0;
-        let was_broken = self.strikes > 0 && self.open_until_ms > Timestamp::default();
-        self.strikes = 0;
-        self.open_until_ms = Timestamp::default();
-        was_broken.then_some(Transition::Closed)
+        self.in_a_row = 0;
+        let before = std::mem::take(&mut self.barred_until_ms);
+        (before > Timestamp::default()).then_some(Transition::Closed)
     }
 
-    /// `random` is uniform in 0 to 1: a fleet that broke together must not come back together.
-    pub(crate) fn failed(
+    /// It failed. `jitter` is a uniform number, 0 ≤ u < 1: clients must not come back together.
+    pub fn failed(
         &mut self,
-        failure: &Failure,
+        severity: Severity,
         now: Timestamp,
-        random: f64,
+        jitter: f64,
     ) -> Option<Transition> {
-        self.fade(now);
+        self.decay(now);
         self.failures += 1.0;
-        let was_open = self.is_open(now);
-        let base = if is_hard(failure) { HARD } else { SOFT };
-        let doubled = base.saturating_mul(2u32.saturating_pow(self.strikes.min(16)));
-        self.strikes = self.strikes.saturating_add(1);
-        let delay = failure
-            .retry_after()
-            .map_or(doubled, |asked| doubled.max(asked))
-            .min(LONGEST);
-        let until = now.after(delay.mul_f64(0.5 + 0.5 * random.clamp(0.0, 1.0)));
-        self.open_until_ms = self.open_until_ms.max(until);
-        (!was_open).then_some(Transition::Opened)
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        let base = match severity {
+            Severity::Doubt if self.in_a_row < 2 => return None,
+            Severity::Doubt | Severity::Soft | Severity::Busy(_) => SOFT_BASE,
+            Severity::Hard => HARD_BASE,
+        };
+        let was_barred = self.is_barred(now);
+        let doubled = base.saturating_mul(1 << (self.in_a_row - 1).min(16));
+        let asked = match severity {
+            Severity::Busy(asked) => asked,
+            _ => Duration::ZERO,
+        };
+        let spread = doubled.min(CAP).mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
+        let until = now.after(spread.max(asked.min(CAP)));
+        self.barred_until_ms = self.barred_until_ms.max(until);
+        (!was_barred).then_some(Transition::Opened)
     }
 
-    /// Whether the breaker is open. Once its time is over it is half open: one more try decides.
-    pub(crate) fn is_open(&self, now: Timestamp) -> bool {
-        now < self.open_until_ms
+    /// π: the chance that the next connection to it fails.
+    #[must_use]
+    pub fn failure_chance(&self, now: Timestamp) -> f64 {
+        let kept = self.kept(now);
+        failure_probability(kept * self.successes, kept * self.failures)
     }
 
-    /// Whether it failed last, and its break is over.
-    pub(crate) fn is_half_open(&self, now: Timestamp) -> bool {
-        self.strikes > 0 && !self.is_open(now)
+    /// Whether its breaker is open: it is then tried last.
+    #[must_use]
+    pub fn is_barred(&self, now: Timestamp) -> bool {
+        now < self.barred_until_ms
     }
 
-    /// π: the chance that the next attempt fails.
-    pub(crate) fn failure_probability(&self, now: Timestamp) -> f64 {
-        let weight = faded(now.since(self.counted_ms));
-        failure_probability(self.successes * weight, self.failures * weight)
-    }
-
-    /// Whether the numbers make sense, as they may not in a file.
+    /// Whether the numbers make sense, as they may not in a file: counts that fit, and no break
+    /// longer than any that this code makes.
     pub(crate) fn is_sound(&self) -> bool {
         let count = |n: f64| n.is_finite() && (0.0..1e9).contains(&n);
-        count(self.successes) && count(self.failures)
+        let break_ms = self.barred_until_ms.since(self.counted_ms);
+        count(self.successes) && count(self.failures) && break_ms <= CAP
     }
 
-    fn fade(&mut self, now: Timestamp) {
-        let weight = faded(now.since(self.counted_ms));
-        self.successes *= weight;
-        self.failures *= weight;
+    fn decay(&mut self, now: Timestamp) {
+        let kept = self.kept(now);
+        self.successes *= kept;
+        self.failures *= kept;
         self.counted_ms = self.counted_ms.max(now);
     }
-}
 
-fn faded(age: Duration) -> f64 {
-    0.5f64.powf(age.as_secs_f64() / HALF_LIFE.as_secs_f64())
-}
-
-/// What only an operator can mend, or an interfering network does on purpose.
-fn is_hard(failure: &Failure) -> bool {
-    failure.phase() == Phase::Tls
-        && !matches!(failure.kind(), FailureKind::Timeout | FailureKind::Closed)
+    fn kept(&self, now: Timestamp) -> f64 {
+        let half_lives = now.since(self.counted_ms).as_secs_f64() / HALF_LIFE.as_secs_f64();
+        0.5_f64.powf(half_lives)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const MINUTE: Duration = Duration::from_secs(60);
+    const HOUR: Duration = Duration::from_secs(3600);
     const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-    fn at(seconds: u64) -> Timestamp {
-        START.after(Duration::from_secs(seconds))
-    }
-
-    fn refused() -> Failure {
-        Failure::new(Phase::Connect, FailureKind::Refused)
+    #[test]
+    fn failures_fade_by_half_an_hour_s_end() {
+        let mut health = Health::default();
+        assert!((health.failure_chance(START) - 0.02).abs() < 1e-12);
+        health.failed(Severity::Soft, START, 0.0);
+        assert!((health.failure_chance(START) - 1.08 / 5.0).abs() < 1e-12);
+        let later = START.after(HOUR);
+        assert!((health.failure_chance(later) - 0.58 / 4.5).abs() < 1e-12);
+        health.succeeded(later);
+        assert!((health.failure_chance(later) - 0.58 / 5.5).abs() < 1e-12);
     }
 
     #[test]
-    fn breaks_double_and_end_with_a_success() {
+    fn the_breaker_doubles_up_to_a_day_and_closes_on_success() {
         let mut health = Health::default();
+        let barred = |health: &Health, after| health.is_barred(START.after(after));
+        let first = health.failed(Severity::Soft, START, 0.0);
+        assert_eq!(first, Some(Transition::Opened));
+        assert!(barred(&health, 4 * MINUTE) && !barred(&health, 5 * MINUTE));
         assert_eq!(
-            health.failed(&refused(), at(0), 1.0),
-            Some(Transition::Opened)
+            health.failed(Severity::Soft, START, 1.0),
+            None,
+            "it is open"
         );
-        assert!(health.is_open(at(599)) && !health.is_open(at(600)));
-        assert!(health.is_half_open(at(600)));
-        assert_eq!(
-            health.failed(&refused(), at(600), 1.0),
-            Some(Transition::Opened)
-        );
-        assert!(health.is_open(at(600 + 1199)) && !health.is_open(at(600 + 1200)));
-        assert_eq!(health.succeeded(at(2000)), Some(Transition::Closed));
-        assert!(!health.is_open(at(2000)) && !health.is_half_open(at(2000)));
-        assert_eq!(health.succeeded(at(2001)), None);
-    }
-
-    #[test]
-    fn a_certificate_breaks_longer_and_nothing_breaks_for_ever() {
-        let expired = Failure::new(Phase::Tls, FailureKind::CertificateExpired);
-        let mut health = Health::default();
-        health.failed(&expired, at(0), 0.0);
-        assert!(health.is_open(at(1799)) && !health.is_open(at(1800)));
-        for n in 0..40 {
-            health.failed(&expired, at(n), 1.0);
+        assert!(barred(&health, 19 * MINUTE) && !barred(&health, 20 * MINUTE));
+        for _ in 0..40 {
+            health.failed(Severity::Hard, START, 1.0);
         }
-        assert!(!health.is_open(at(40).after(LONGEST)));
+        assert!(barred(&health, 24 * HOUR - MINUTE) && !barred(&health, 24 * HOUR));
+        let later = START.after(HOUR);
+        assert_eq!(health.succeeded(later), Some(Transition::Closed));
+        assert!(!health.is_barred(later));
+        assert_eq!(health.succeeded(later), None);
     }
 
     #[test]
-    fn the_chance_of_failing_fades() {
+    fn one_doubt_bars_nothing_two_do() {
         let mut health = Health::default();
-        let fresh = health.failure_probability(at(0));
-        assert!((fresh - 0.02).abs() < 1e-9);
-        health.failed(&refused(), at(0), 0.5);
-        health.failed(&refused(), at(0), 0.5);
-        let now = health.failure_probability(at(0));
-        assert!((now - 2.08 / 6.0).abs() < 1e-9);
-        let hour_later = health.failure_probability(at(3600));
-        assert!((hour_later - 1.08 / 5.0).abs() < 1e-9);
-        assert!(health.failure_probability(at(100 * 3600)) < 0.021);
+        assert_eq!(health.failed(Severity::Doubt, START, 1.0), None);
+        assert!(!health.is_barred(START));
+        assert!(health.failure_chance(START) > 0.2);
+        let second = health.failed(Severity::Doubt, START, 1.0);
+        assert_eq!(second, Some(Transition::Opened));
+        assert!(health.is_barred(START));
+    }
+
+    #[test]
+    fn who_asks_to_be_left_alone_is_for_a_day_at_most() {
+        let mut health = Health::default();
+        health.failed(Severity::Busy(2 * HOUR), START, 0.0);
+        assert!(health.is_barred(START.after(2 * HOUR - MINUTE)));
+        assert!(!health.is_barred(START.after(2 * HOUR)));
+        health.failed(Severity::Busy(1_000 * HOUR), START, 1.0);
+        assert!(!health.is_barred(START.after(24 * HOUR)));
+    }
+
+    #[test]
+    fn time_running_backwards_changes_nothing() {
+        let mut health = Health::default();
+        health.failed(Severity::Soft, START, 0.5);
+        let before = health.failure_chance(START);
+        assert_eq!(health.failure_chance(Timestamp::default()), before);
     }
 }

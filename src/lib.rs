@@ -60,6 +60,8 @@
 //! | `lab` | no | `lab`: a simulated network with real TLS and WebSocket servers |
 
 #![forbid(unsafe_code)]
+// What only the simulation reaches is public with feature `lab` alone.
+#![cfg_attr(not(feature = "lab"), allow(unreachable_pub, unnameable_types))]
 #![warn(
     clippy::unwrap_used,
     clippy::panic,
@@ -94,11 +96,19 @@ mod rank;
 
 mod probe;
 
+mod prior;
+
+mod forecast;
+
 mod health;
+
+mod lesson;
 
 mod history;
 
 mod race;
+
+mod backoff;
 
 mod connection;
 
@@ -113,6 +123,7 @@ pub mod lab;
 /// The WebSocket crate whose types leave through [`Connection`].
 pub use tokio_tungstenite;
 
+pub use backoff::ServerHint;
 pub use catalog::{
     Catalog, CatalogFormat, Confidence, Endpoint, EndpointEntry, Locality, Reference, Region,
     RegionEntry, RegionInfo, Residency, Service, UserCatalog, Variant,
@@ -132,11 +143,25 @@ pub use resolve::{Families, Family, Pin, Resolve, Resolved, SystemResolver};
 pub use sample::{Attempt, AttemptOutcome, Lookup, Sample};
 pub use select::{
     Candidate, Policy, RefreshBudget, Selector, SelectorBuilder, SelectorEvent, SelectorStats,
-    ServerHint,
 };
 pub use stats::{AddressStats, Distribution, EndpointStats, FailureCount, Summary};
 pub use tls::{TlsClient, TlsSession};
 pub use transport::{Connect, Io, KernelRtt, TcpConnect};
+
+/// The pure machines behind [`Selector`], for the simulation in `benches/policy`. No part of the
+/// public interface: they change with every release.
+#[cfg(feature = "lab")]
+#[doc(hidden)]
+pub mod machines {
+    pub use crate::backoff::Backoff;
+    pub use crate::forecast::{Forecast, Gate, NOISE};
+    pub use crate::health::{Health, Severity, Transition};
+    pub use crate::history::{Key, Network, Refresh};
+    pub use crate::lesson::{Lesson, Measured};
+    pub use crate::prior::{Belief, Place};
+    pub use crate::race::{Action, Entry, Race, Width};
+    pub use crate::rank::normal;
+}
 
 /// The code in the READMEs is compiled with the tests.
 #[cfg(doctest)]

@@ -440,7 +440,7 @@ pub(crate) fn doubt(stats: &[EndpointStats]) -> f64 {
 }
 
 /// The standard normal distribution function, to 1e-7 (Abramowitz & Stegun 26.2.17).
-pub(crate) fn normal(z: f64) -> f64 {
+pub fn normal(z: f64) -> f64 {
     let t = 1.0 / (1.0 + 0.231_641_9 * z.abs());
     let series = t
         * (0.319_381_530

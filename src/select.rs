@@ -26,9 +26,12 @@ use tracing::Instrument;
 pub use builder::SelectorBuilder;
 pub use candidates::Candidate;
 
+use crate::backoff::Backoff;
 use crate::catalog::{Endpoint, Residency, Service};
 use crate::connection::{ConnectError, Connection, Feedback, Opening};
 use crate::handshake::{ConnectOptions, Handshake, Opened, Paths};
+use crate::health::Transition;
+use crate::lesson::Lesson;
 use crate::phase::Phase;
 use crate::race::Width;
 use crate::rank::{self, Ranking};
@@ -38,14 +41,12 @@ use crate::stats::EndpointStats;
 use crate::tls::TlsClient;
 use contest::Ground;
 pub use events::{SelectorEvent, SelectorStats};
-pub use reconnect::ServerHint;
 pub use refresh::RefreshBudget;
 
 use events::Counts;
 use feedback::Ear;
 use keeper::Keeper;
 use memory::{Change, Memory};
-use reconnect::Backoff;
 
 /// Opens connections of one service inside one [`Residency`], on the endpoint that is fastest
 /// right now. Cheap to clone; clones share what was learned.
@@ -122,7 +123,7 @@ struct Plan {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Policy {
-    /// Up to four SYNs at once where they are worth it, TLS on one, hedged when late.
+    /// Up to three SYNs at once where they are worth it, TLS on one, hedged when late.
     #[default]
     Fast,
     /// About half the extra SYNs, a little slower.
@@ -233,7 +234,7 @@ impl Selector {
         );
         let ended = contest::run(ground, self.0.deadline).instrument(span).await;
         let mut counts = lock(&self.0.counts);
-        let attempts = match &ended {
+        let attempts = match &ended.outcome {
             Ok((_, opening)) => {
                 counts.opened(&opening.endpoint, opening.address, opening.time_to_open);
                 &opening.attempts
@@ -248,18 +249,24 @@ impl Selector {
             counts.handshakes += u64::from(began_tls(attempt));
         }
         drop(counts);
-        self.learn(field, attempts);
-        if let Ok((_, opening)) = &ended {
+        self.learn(field, attempts, ended.lessons);
+        if ended.outcome.is_ok() {
             *lock(&self.0.moved) = false;
-            self.refresh(opening.left_out.clone());
+            self.refresh(width, ended.candidates, ended.queue_ms);
         }
-        ended
+        ended.outcome
     }
 
-    fn learn(&self, field: &Field, attempts: &[Attempt]) {
+    /// Attempts are what is shown, lessons what the next race goes by.
+    fn learn(
+        &self,
+        field: &Field,
+        attempts: &[Attempt],
+        lessons: Vec<(memory::Candidate, Lesson)>,
+    ) {
         field.learn(attempts);
         let mut memory = lock(&self.0.memory);
-        let changes = memory.learn(attempts);
+        let changes = memory.learn(lessons);
         let kept = self
             .0
             .keeper
@@ -346,16 +353,12 @@ impl From<Change> for SelectorEvent {
                 from: from.map(|(endpoint, _)| endpoint),
                 to: to.0,
             },
-            Change::Breaker {
-                endpoint,
-                address,
-                opened: true,
-            } => SelectorEvent::BreakerOpened { endpoint, address },
-            Change::Breaker {
-                endpoint,
-                address,
-                opened: false,
-            } => SelectorEvent::BreakerClosed { endpoint, address },
+            Change::Breaker((endpoint, address), Transition::Opened) => {
+                SelectorEvent::BreakerOpened { endpoint, address }
+            }
+            Change::Breaker((endpoint, address), Transition::Closed) => {
+                SelectorEvent::BreakerClosed { endpoint, address }
+            }
         }
     }
 }

@@ -9,9 +9,10 @@
 
 use std::collections::VecDeque;
 
+use easelect::ServerHint;
+use easelect::machines::Backoff;
 use serde::Serialize;
 
-use crate::ours::backoff::{Backoff, Hint};
 use crate::random::Random;
 
 /// 50 000 TLS handshakes a second for a million clients.
@@ -68,12 +69,12 @@ const SCHEDULES: [Schedule; 5] = [
     Schedule {
         name: "ours, no hint",
         width: 1,
-        delays: |state, random| state.backoff.delay(random.uniform()).as_secs_f64(),
+        delays: |state, random| ours(&mut state.backoff, random),
     },
     Schedule {
         name: "ours, hint",
         width: 1,
-        delays: |state, random| state.hinted.delay(random.uniform()).as_secs_f64(),
+        delays: |state, random| ours(&mut state.hinted, random),
     },
 ];
 
@@ -84,6 +85,13 @@ fn sdk(state: &mut State, random: &mut Random) -> f64 {
     } else {
         [3.0, 10.0]
     })
+}
+
+/// The next attempt comes only if this one fails.
+fn ours(backoff: &mut Backoff, random: &mut Random) -> f64 {
+    let delay = backoff.delay(random.uniform());
+    backoff.failed(None);
+    delay.as_secs_f64()
 }
 
 /// All schedules, after an instant restart and after an outage of two minutes.
@@ -104,15 +112,17 @@ enum Due {
 
 fn run(schedule: &Schedule, clients: usize, outage: usize) -> Return {
     let capacity = (clients as f64 * CAPACITY_PER_CLIENT) as usize;
-    let hint = Some(Hint {
+    let hint = Some(ServerHint {
         clients: clients as f64,
-        rate_per_second: capacity as f64,
+        rate: capacity as f64,
     });
     let mut random = Random::new(&[21, clients as u64, outage as u64]);
+    let mut hinted = Backoff::default();
+    hinted.set_hint(hint);
     let state = || State {
         attempts: 0,
-        backoff: Backoff::new(None),
-        hinted: Backoff::new(hint),
+        backoff: Backoff::default(),
+        hinted,
     };
     let mut states: Vec<State> = (0..clients).map(|_| state()).collect();
     // The number of each client's attempt; none once it is back.

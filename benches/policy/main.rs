@@ -25,6 +25,8 @@ mod world;
 
 use std::process::ExitCode;
 
+use easelect::machines::Width;
+
 use baselines::{MongoWindow, OpenWins, PeakEwma, RaceAll, Serial, TcpPing, TcpWins};
 use options::Options;
 use ours::Ours;
@@ -48,14 +50,10 @@ const ENTRIES: &[Entry] = &[
     baseline("HEv3-style, open wins", |_| Box::new(OpenWins)),
     baseline("race everything", |_| Box::new(RaceAll)),
     ours("ours, thrifty", |seed| {
-        Box::new(Ours::new(ours::THRIFTY, ours::REFRESH_THRIFTY, seed))
+        Box::new(Ours::new(Width::THRIFTY, seed))
     }),
-    ours("ours, balanced", |seed| {
-        Box::new(Ours::new(ours::BALANCED, ours::REFRESH_BALANCED, seed))
-    }),
-    ours("ours, wide", |seed| {
-        Box::new(Ours::new(ours::WIDE, ours::REFRESH_WIDE, seed))
-    }),
+    ours("ours, fast", |seed| Box::new(Ours::new(Width::FAST, seed))),
+    ours("ours, wide", |seed| Box::new(Ours::new(ours::WIDE, seed))),
 ];
 
 const fn baseline(name: &'static str, build: fn(u64) -> Box<dyn policy::Policy>) -> Entry {

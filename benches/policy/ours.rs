@@ -1,56 +1,18 @@
-//! Our policies: the pure machines, driven in virtual time.
-//!
-//! Figures at constants are ratios of quantiles (p50/p95/p99) to the oracle's in the default world
-//! on the tuning seeds, 300 or 400 clients, one constant moved at a time. They are of the days of
-//! tuning, so the rest was not always what it is now: trust the direction and the size, not the
-//! last digit. Differences of .01 are at the edge of what the table shows.
-
-pub(crate) mod backoff;
-pub(crate) mod forecast;
-pub(crate) mod health;
-pub(crate) mod history;
-pub(crate) mod prior;
-pub(crate) mod race;
+//! Our policies: the selector's own machines, driven in virtual time.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+
+use easelect::Timestamp;
+use easelect::machines::{Action, Forecast, Key, Network, Race, Refresh, Severity, Width};
 
 use crate::policy::{Contest, Failed, Happening, Policy};
 use crate::random::Random;
 use crate::world::Event;
-use forecast::Forecast;
-use health::Severity;
-use history::{History, Refresh};
-use prior::Place;
-use race::{Action, Race, Settings};
-
-/// The fewest dials. 400 clients of the tuning seeds: ratio 1.25/1.20/1.14, extra TCP .63. A
-/// `worth` of .04 gives 1.24/1.19/1.14 at .78, of .10 1.28/1.24/1.17 at .42.
-pub(crate) const THRIFTY: Settings = Settings {
-    dials: 3,
-    worth: 0.06,
-    cold_dials: 2,
-    syn_patience: 2.5,
-    syn_least_ms: 100.0,
-    z: 1.64,
-    flight_least_ms: 40.0,
-};
-
-/// The default: 1.20/1.16/1.12 at 1.2 extra TCP. Four dials gain less than .01 and cost .15 TCP; a
-/// `worth` of .018 gains nothing that shows and costs .07; four dials when cold gain .01 and cost
-/// .08. `z` and the SYN's patience hardly matter within ± 15 %.
-pub(crate) const BALANCED: Settings = Settings {
-    dials: 3,
-    worth: 0.021,
-    cold_dials: 3,
-    syn_patience: 2.2,
-    syn_least_ms: 80.0,
-    z: 1.4,
-    flight_least_ms: 35.0,
-};
 
 /// The widest that still pays: 1.15/1.12/1.09 at 2.3 extra TCP.
-pub(crate) const WIDE: Settings = Settings {
+pub(crate) const WIDE: Width = Width {
     dials: 5,
     worth: 0.009,
     cold_dials: 5,
@@ -58,100 +20,120 @@ pub(crate) const WIDE: Settings = Settings {
     syn_least_ms: 60.0,
     z: 1.2,
     flight_least_ms: 30.0,
+    refresh: Refresh {
+        probes: 1,
+        worth: 0.01,
+    },
+    ..Width::FAST
 };
 
-/// One probe after a connection is enough: three cost twice the SYNs (.41 for .21) for .01 of p50.
-/// Thrifty dials see less, so that more has to be asked in the background.
-pub(crate) const REFRESH_THRIFTY: Refresh = Refresh {
-    probes: 1,
-    worth: 0.01,
-};
-/// .37 SYNs per connection; a `worth` of .01 costs .09 more and gains nothing that shows, of .018
-/// it saves .05 and costs .01 of p50.
-pub(crate) const REFRESH_BALANCED: Refresh = Refresh {
-    probes: 1,
-    worth: 0.015,
-};
-pub(crate) const REFRESH_WIDE: Refresh = Refresh {
-    probes: 1,
-    worth: 0.01,
-};
+/// When a client's week begins; before it nothing happened.
+const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 /// A client with our policy.
 pub(crate) struct Ours {
-    settings: Settings,
-    refresh: Refresh,
+    width: Width,
     random: Random,
-    networks: HashMap<usize, Network>,
+    networks: HashMap<usize, Memory>,
 }
 
 impl std::fmt::Debug for Ours {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Ours")
-            .field("settings", &self.settings)
+            .field("width", &self.width)
             .finish_non_exhaustive()
     }
 }
 
 impl Ours {
-    pub(crate) fn new(settings: Settings, refresh: Refresh, seed: u64) -> Self {
+    pub(crate) fn new(width: Width, seed: u64) -> Self {
         Ours {
-            settings,
-            refresh,
+            width,
             random: Random::new(&[seed, 14]),
             networks: HashMap::new(),
         }
     }
 }
 
-/// A network's history, which numbers the candidates in the order of this list.
-#[derive(Default)]
-struct Network {
-    history: History,
+/// What a client remembers of a network, which numbers the candidates in the order of this list.
+struct Memory {
+    network: Network,
     candidates: Vec<usize>,
+    preferred: Option<usize>,
 }
 
-impl Network {
-    fn new(event: &Event) -> Self {
+impl Memory {
+    fn new(event: &Event, now: Timestamp) -> Self {
         let mut network = Network::default();
-        for candidate in event.usable() {
-            let one = &event.candidates()[candidate];
-            network.history.add(Place {
-                cluster: one.cluster,
-                host: one.host,
-                v6: one.v6,
-            });
-            network.candidates.push(candidate);
+        let candidates: Vec<usize> = event.usable().collect();
+        for candidate in &candidates {
+            network.list(&key(event, *candidate), now);
         }
-        network
+        Memory {
+            network,
+            candidates,
+            preferred: None,
+        }
     }
 
     fn number(&self, candidate: usize) -> usize {
         let found = self.candidates.iter().position(|one| *one == candidate);
         found.unwrap_or(usize::MAX)
     }
+
+    fn all(&self) -> Vec<usize> {
+        (0..self.candidates.len()).collect()
+    }
+
+    fn forecasts(&self, now: Timestamp) -> Vec<Forecast> {
+        let winner = self.network.last_winner(self.all());
+        let mut forecasts = self.network.forecasts(now);
+        for (number, one) in forecasts.iter_mut().enumerate() {
+            one.last_winner = winner == Some(number);
+        }
+        forecasts
+    }
+}
+
+/// The world's numbers as names and an address.
+fn key(event: &Event, candidate: usize) -> Key {
+    let one = &event.candidates()[candidate];
+    let last = candidate as u8;
+    let ip = if one.v6 {
+        IpAddr::from([0x2600, 0x1f00, 0, 0, 0, 0, 0, u16::from(last)])
+    } else {
+        IpAddr::from([44, 128, 0, last])
+    };
+    Key {
+        region: format!("c{}", one.cluster),
+        host: format!("h{}", one.host),
+        address: SocketAddr::new(ip, 443),
+    }
 }
 
 impl Policy for Ours {
     fn connect(&mut self, event: &Event, sim: &mut Contest) {
-        let network = (self.networks.entry(event.network)).or_insert_with(|| Network::new(event));
-        let today = Duration::from_secs_f64(event.hour * 3600.0);
-        let queue_ms = run(self.settings, network, event, sim, today, &mut self.random);
+        let today = START.after(Duration::from_secs_f64(event.hour * 3600.0));
+        let known = self.networks.entry(event.network);
+        let memory = known.or_insert_with(|| Memory::new(event, today));
+        let queue_ms = run(self.width, memory, event, sim, today, &mut self.random);
         if sim.tally().opened.is_none() {
             return;
         }
-        let now = today + elapsed(sim);
-        for number in network.history.to_refresh(self.refresh, now) {
-            let syn_ms = sim.probe(network.candidates[number]);
+        let now = today.after(elapsed(sim));
+        let chosen = (memory.network).to_refresh(&memory.all(), self.width.refresh, now);
+        for number in chosen {
+            let syn_ms = sim.probe(memory.candidates[number]);
             let syn_ms = syn_ms.map(|ms| (ms - queue_ms).max(0.1));
-            (network.history).refreshed(number, syn_ms, now, self.random.uniform());
+            (memory.network).refreshed(number, syn_ms, now, self.random.uniform());
         }
+        memory.preferred = (memory.network).prefer(&memory.all(), memory.preferred, now);
     }
 
     fn preference(&self, network: usize) -> Option<usize> {
-        let network = self.networks.get(&network)?;
-        Some(network.candidates[network.history.preferred()?])
+        let memory = self.networks.get(&network)?;
+        Some(memory.candidates[memory.preferred?])
     }
 }
 
@@ -161,26 +143,26 @@ fn elapsed(sim: &Contest) -> Duration {
 
 /// One race, or several if everything failed; teaches the history. The access link's queue.
 fn run(
-    settings: Settings,
-    network: &mut Network,
+    width: Width,
+    memory: &mut Memory,
     event: &Event,
     sim: &mut Contest,
-    today: Duration,
+    today: Timestamp,
     random: &mut Random,
 ) -> f64 {
     (0..event.hosts()).for_each(|host| sim.resolve(host));
     loop {
         let began = elapsed(sim);
-        let mut race = Race::new(settings, network.history.gate());
-        let mut driver = Driver::new(network, event, sim, today + began);
+        let mut race = Race::new(width, memory.network.gate());
+        let mut driver = Driver::new(memory, event, sim, today.after(began));
         let over = driver.run(&mut race, began);
         let numbers = driver.numbers;
         let now = elapsed(sim);
         let mut lessons = race.lessons(now.saturating_sub(began));
         for lesson in &mut lessons {
-            lesson.candidate = network.number(numbers[lesson.candidate]);
+            lesson.candidate = memory.number(numbers[lesson.candidate]);
         }
-        (network.history).learn(&lessons, today + now, random.uniform());
+        (memory.network).learn(&lessons, today.after(now), random.uniform());
         let until_ms = sim.now_ms() + RETRY_MS;
         while !over && sim.now_ms() < until_ms {
             if sim.wait(until_ms).is_none() {
@@ -198,34 +180,36 @@ const RETRY_MS: f64 = 1_000.0;
 
 /// Carries out what a race wants.
 struct Driver<'d, 'e> {
-    network: &'d Network,
+    memory: &'d Memory,
     event: &'d Event<'d>,
     sim: &'d mut Contest<'e>,
     forecasts: Vec<Forecast>,
     /// The world's candidates in the race's order.
     numbers: Vec<usize>,
+    dialled: Vec<Duration>,
 }
 
 impl<'d, 'e> Driver<'d, 'e> {
     fn new(
-        network: &'d Network,
+        memory: &'d Memory,
         event: &'d Event<'d>,
         sim: &'d mut Contest<'e>,
-        now: Duration,
+        now: Timestamp,
     ) -> Self {
         Driver {
-            forecasts: network.history.forecasts(now),
-            network,
+            forecasts: memory.forecasts(now),
+            memory,
             event,
             sim,
             numbers: Vec::new(),
+            dialled: Vec::new(),
         }
     }
 
     /// Until something opens, or the time is over; false if everything failed.
     fn run(&mut self, race: &mut Race, began: Duration) -> bool {
         // On a known network the remembered addresses are dialled while names are refreshed.
-        let known = self.network.history.is_known();
+        let known = self.memory.network.last_winner(self.memory.all()).is_some();
         let mut waiting = 0;
         for host in 0..self.event.hosts() {
             if known || self.sim.is_resolved(host) {
@@ -241,6 +225,7 @@ impl<'d, 'e> Driver<'d, 'e> {
             let now = elapsed(self.sim).saturating_sub(began);
             let until_ms = match race.next(now) {
                 Action::Dial(one) => {
+                    self.dialled[one] = now;
                     self.sim.dial(self.numbers[one]);
                     continue;
                 }
@@ -265,7 +250,10 @@ impl<'d, 'e> Driver<'d, 'e> {
                     self.add(race, host, now);
                     waiting -= 1;
                 }
-                Happening::Established(one) => race.established(self.place(one), now),
+                Happening::Established(one) => {
+                    let one = self.place(one);
+                    race.established(one, now.saturating_sub(self.dialled[one]));
+                }
                 Happening::Secured(one) => race.secured(self.place(one), now),
                 Happening::Failed(one, Failed::Dial) => {
                     race.failed(self.place(one), Severity::Soft);
@@ -284,8 +272,9 @@ impl<'d, 'e> Driver<'d, 'e> {
 
     fn add(&mut self, race: &mut Race, host: usize, now: Duration) {
         for one in self.event.addresses(host) {
-            race.add(self.forecasts[self.network.number(one)], now);
+            race.add(self.forecasts[self.memory.number(one)], now);
             self.numbers.push(one);
+            self.dialled.push(Duration::ZERO);
         }
     }
 

@@ -1,9 +1,9 @@
 //! How to find the fastest of a dozen candidates with few probes: fixed sampling against adaptive
 //! sampling, at moments of the simulated week.
 
+use easelect::machines::normal;
 use serde::Serialize;
 
-use crate::ours::forecast::normal;
 use crate::world::{Client, Event, World};
 
 /// What a way to sample reached, on average.

@@ -1,12 +1,11 @@
 //! What was learned, as it is kept: per network and candidate, newest wins.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Key, Level, Memory, Network};
+use super::{Key, MAX_CANDIDATES, Member, Network};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind};
 
@@ -31,24 +30,9 @@ pub struct History {
 struct StoredNetwork {
     id: String,
     used_ms: Timestamp,
-    winner: Option<StoredKey>,
     gate: f64,
     gate_samples: u32,
-    candidates: Vec<StoredCandidate>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct StoredKey {
-    host: String,
-    address: SocketAddr,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct StoredCandidate {
-    #[serde(flatten)]
-    key: StoredKey,
-    #[serde(flatten)]
-    memory: Memory,
+    candidates: Vec<Member>,
 }
 
 /// Keeps what was learned from one run of the app to the next. Called from a thread of the
@@ -70,25 +54,17 @@ pub trait HistoryStore: std::fmt::Debug + Send + Sync + 'static {
     fn save(&self, history: &History) -> Result<(), Error>;
 }
 
-/// One network, with its identifier, when it was used last, and who won last on it.
-pub(crate) type Entry = (String, Timestamp, Option<Key>, Network);
+/// One network, with its identifier and when it was used last.
+pub(crate) type Entry = (String, Timestamp, Network);
 
 impl History {
     pub(crate) fn of(networks: impl Iterator<Item = Entry>) -> Self {
-        let networks = networks.map(|(id, used_ms, winner, network)| StoredNetwork {
+        let networks = networks.map(|(id, used_ms, network)| StoredNetwork {
             id,
             used_ms,
-            winner: winner.map(StoredKey::from),
-            gate: network.gate,
-            gate_samples: network.gate_samples,
-            candidates: network
-                .candidates
-                .into_iter()
-                .map(|(key, memory)| StoredCandidate {
-                    key: key.into(),
-                    memory,
-                })
-                .collect(),
+            gate: network.gate.0,
+            gate_samples: network.gate.1,
+            candidates: network.members,
         });
         History {
             schema: SCHEMA,
@@ -99,25 +75,21 @@ impl History {
     /// The networks in it; candidates whose numbers make no sense are left out.
     pub(crate) fn into_networks(self) -> impl Iterator<Item = Entry> {
         self.networks.into_iter().map(|stored| {
-            let sound = stored
-                .candidates
-                .into_iter()
-                .filter(StoredCandidate::is_sound);
-            let network = Network {
-                candidates: sound.map(|one| (one.key.into(), one.memory)).collect(),
-                gate: if stored.gate.is_finite() {
-                    stored.gate.clamp(-2.0, 2.0)
-                } else {
-                    0.0
-                },
-                gate_samples: stored.gate_samples,
+            let gate = if stored.gate.is_finite() {
+                stored.gate.clamp(-2.0, 2.0)
+            } else {
+                0.0
             };
-            (
-                stored.id,
-                stored.used_ms,
-                stored.winner.map(Key::from),
-                network,
-            )
+            let mut network = Network {
+                members: Vec::new(),
+                gate: (gate, stored.gate_samples),
+            };
+            for one in stored.candidates.into_iter().filter(Member::is_sound) {
+                let number = network.list(&one.key, one.listed_ms);
+                let place = network.members[number].place;
+                network.members[number] = Member { place, ..one };
+            }
+            (stored.id, stored.used_ms, network)
         })
     }
 
@@ -165,25 +137,19 @@ impl History {
                 networks.insert(one.id.clone(), one);
                 continue;
             };
-            let mut candidates: BTreeMap<StoredKey, Memory> = BTreeMap::new();
+            let mut candidates: BTreeMap<Key, Member> = BTreeMap::new();
             for candidate in known.candidates.drain(..).chain(one.candidates) {
-                let newer = candidates
-                    .get(&candidate.key)
-                    .is_none_or(|kept| kept.updated_ms <= candidate.memory.updated_ms);
-                if newer {
-                    candidates.insert(candidate.key, candidate.memory);
+                let kept = candidates.get(&candidate.key);
+                if kept.is_none_or(|kept| kept.heard() <= candidate.heard()) {
+                    candidates.insert(candidate.key.clone(), candidate);
                 }
             }
             if one.used_ms >= known.used_ms {
                 known.used_ms = one.used_ms;
-                known.winner = one.winner;
                 known.gate = one.gate;
                 known.gate_samples = one.gate_samples;
             }
-            let pairs = candidates.into_iter();
-            known.candidates = pairs
-                .map(|(key, memory)| StoredCandidate { key, memory })
-                .collect();
+            known.candidates = candidates.into_values().collect();
         }
         let mut networks: Vec<StoredNetwork> = networks.into_values().collect();
         let newest = networks
@@ -194,46 +160,16 @@ impl History {
         networks.retain(|one| newest.since(one.used_ms) < KEPT);
         for one in &mut networks {
             one.candidates
-                .retain(|one| newest.since(one.memory.updated_ms) < KEPT);
+                .retain(|one| newest.since(one.heard()) < KEPT);
             one.candidates
-                .sort_by_key(|one| std::cmp::Reverse(one.memory.updated_ms));
-            one.candidates.truncate(super::MAX_CANDIDATES);
+                .sort_by_key(|one| std::cmp::Reverse(one.heard()));
+            one.candidates.truncate(MAX_CANDIDATES);
         }
         networks.sort_by_key(|one| std::cmp::Reverse(one.used_ms));
         networks.truncate(MAX_NETWORKS);
         History {
             schema: SCHEMA,
             networks,
-        }
-    }
-}
-
-impl StoredCandidate {
-    fn is_sound(&self) -> bool {
-        let level = |level: &Level| {
-            level.mean.is_finite()
-                && level.mean.abs() < 20.0
-                && level.variance.is_finite()
-                && (0.0..10.0).contains(&level.variance)
-        };
-        level(&self.memory.round_trip) && level(&self.memory.rest) && self.memory.health.is_sound()
-    }
-}
-
-impl From<Key> for StoredKey {
-    fn from(key: Key) -> Self {
-        StoredKey {
-            host: key.host,
-            address: key.address,
-        }
-    }
-}
-
-impl From<StoredKey> for Key {
-    fn from(key: StoredKey) -> Self {
-        Key {
-            host: key.host,
-            address: key.address,
         }
     }
 }

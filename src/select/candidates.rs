@@ -6,17 +6,35 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::Instant;
 
+use super::memory::{self, severity};
 use super::{Selector, contest, lock};
 use crate::catalog::{Endpoint, Variant};
 use crate::connection::ConnectError;
 use crate::failure::Failure;
+use crate::forecast::{Forecast, NOISE};
+use crate::health::Severity;
+use crate::lesson::Lesson;
 use crate::phase::{Phase, Timings};
-use crate::race::{Entrant, Race};
-use crate::resolve::{Family, Trust, interleave, is_local};
+use crate::race::{Action, Entry, Race, Width};
+use crate::resolve::interleave;
 use crate::sample::{Attempt, AttemptOutcome};
 
 /// Longer than glibc's first try at a silent server (5 s) would only wait for its second.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One at a time; when nothing is known, on every host before any host's second address.
+const IN_TURN: Width = Width {
+    cold_dials: usize::MAX,
+    ..Width::ONE
+};
+
+/// When nothing is known, the second start comes early: the first host may be the slow or dead one
+/// of two. Then RFC 8305 §8: a connection attempt delay must not be below 100 ms when it is fixed.
+const SECOND_START: Duration = Duration::from_millis(20);
+const ATTEMPT_DELAY: Duration = Duration::from_millis(100);
+
+/// RFC 8305 §8: nor above 2 s.
+const LONGEST_DELAY: Duration = Duration::from_secs(2);
 
 /// One address of one endpoint, in the order in which to try it: for apps whose own SDK dials.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,26 +63,13 @@ impl Selector {
             .endpoints
             .iter()
             .map(|endpoint| self.addresses(endpoint));
-        let mut race = Race::new(self.policy().width(), 1.0, false);
         let (mut found, mut attempts) = (Vec::new(), Vec::new());
-        for (host, answer) in join_all(lookups).await.into_iter().enumerate() {
-            let endpoint = &plan.endpoints[host];
+        for (endpoint, answer) in plan.endpoints.iter().zip(join_all(lookups).await) {
             match answer {
                 Ok(addresses) => {
-                    for ip in interleave(&addresses) {
-                        let address = SocketAddr::new(ip, endpoint.port());
-                        let memory = lock(&self.0.memory);
-                        race.add(Entrant {
-                            host,
-                            family: Family::of(ip),
-                            order: host,
-                            last_resort: contest::trust(endpoint) == Trust::Public && is_local(ip),
-                            accelerated: endpoint.variant() == Variant::Acceleration,
-                            prediction: memory.predict(endpoint, address),
-                            sticky: memory.is_last_winner(endpoint, address),
-                        });
-                        found.push((endpoint.clone(), address));
-                    }
+                    let port = endpoint.port();
+                    let at = |ip| (endpoint.clone(), SocketAddr::new(ip, port));
+                    found.extend(interleave(&addresses).into_iter().map(at));
                 }
                 Err(failure) => attempts.push(Attempt {
                     endpoint: endpoint.clone(),
@@ -84,17 +89,46 @@ impl Selector {
                 timed_out: false,
             });
         }
-        let order = race.order();
-        let placed = order.into_iter().enumerate().map(|(n, candidate)| {
-            let (endpoint, address) = found[candidate].clone();
-            let delay = Race::planned_delay(n);
-            Candidate {
+        Ok(self.in_turn(&plan.endpoints, found))
+    }
+
+    /// The order in which a race one wide would try them if each failed, and when each is late.
+    fn in_turn(&self, endpoints: &[Endpoint], found: Vec<memory::Candidate>) -> Vec<Candidate> {
+        let mut memory = lock(&self.0.memory);
+        let winner = memory.last_winner(endpoints);
+        let entries: Vec<Entry> = (found.iter())
+            .map(|one| Entry {
+                forecast: Forecast {
+                    last_winner: winner.as_ref() == Some(one),
+                    ..memory.forecast(one, true)
+                },
+                last_resort: contest::is_last_resort(&one.0, one.1),
+                accelerated: one.0.variant() == Variant::Acceleration,
+            })
+            .collect();
+        let mut race = Race::new(IN_TURN, memory.gate());
+        drop(memory);
+        for entry in &entries {
+            race.add(*entry, Duration::ZERO);
+        }
+        race.no_more();
+        let cold = !entries.iter().any(|one| one.forecast.verified);
+        let (mut turns, mut delay) = (Vec::new(), Duration::ZERO);
+        while let Action::Dial(number) = race.next(Duration::ZERO) {
+            race.failed(number, Severity::Soft);
+            let (endpoint, address) = found[number].clone();
+            turns.push(Candidate {
                 endpoint,
                 address,
                 delay,
-            }
-        });
-        Ok(placed.collect())
+            });
+            delay += match (cold, turns.len()) {
+                (true, 1) => SECOND_START,
+                (true, _) => ATTEMPT_DELAY,
+                (false, _) => patience(&entries[number].forecast),
+            };
+        }
+        turns
     }
 
     pub(super) async fn addresses(&self, endpoint: &Endpoint) -> Result<Vec<IpAddr>, Failure> {
@@ -131,6 +165,12 @@ impl Selector {
             // The app can't split its phases; the total is what counts.
             timings.set(Phase::Upgrade, elapsed);
         }
+        let lesson = Lesson {
+            whole_ms: outcome.is_ok().then_some(elapsed.as_secs_f64() * 1e3),
+            opened: outcome.is_ok(),
+            failure: outcome.as_ref().err().map(severity),
+            ..Lesson::default()
+        };
         let attempt = Attempt {
             endpoint: candidate.endpoint.clone(),
             path: candidate.endpoint.path().to_owned(),
@@ -143,6 +183,15 @@ impl Selector {
                 Err(failure) => AttemptOutcome::Failed(failure),
             },
         };
-        self.learn(&self.0.service, &[attempt]);
+        let reported = (candidate.endpoint.clone(), candidate.address);
+        self.learn(&self.0.service, &[attempt], vec![(reported, lesson)]);
     }
+}
+
+/// How long it may take from its start to an open WebSocket, one time in twenty longer.
+fn patience(forecast: &Forecast) -> Duration {
+    const Z: f64 = 1.64;
+    let variance = forecast.syn.variance + forecast.rest.variance + NOISE;
+    let ms = (forecast.syn_ms() + forecast.rest_ms()) * (Z * variance.sqrt()).exp();
+    Duration::from_secs_f64((ms / 1e3).min(LONGEST_DELAY.as_secs_f64())).max(ATTEMPT_DELAY)
 }

@@ -10,14 +10,16 @@ use futures::future::{AbortHandle, Abortable, BoxFuture};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
-use super::memory::Memory;
+use super::memory::{self, Memory, severity};
 use super::{Plan, lock};
 use crate::catalog::{Confidence, Endpoint, Variant};
 use crate::connection::{ConnectError, Opening};
 use crate::failure::{Failure, FailureKind};
+use crate::forecast::Forecast;
 use crate::handshake::{ConnectOptions, Handshake, Opened, Paths, Progress, SecureStream};
+use crate::lesson::Lesson;
 use crate::phase::{Phase, Timings};
-use crate::race::{Action, Entrant, Race, Width};
+use crate::race::{Action, Entry, Race, Width};
 use crate::resolve::{Family, Names, Trust, is_local};
 use crate::sample::{Attempt, AttemptOutcome};
 use crate::transport::BoxIo;
@@ -32,6 +34,16 @@ pub(super) struct Ground<'a> {
     pub(super) options: &'a ConnectOptions,
     pub(super) memory: &'a Mutex<Memory>,
     pub(super) width: Width,
+}
+
+/// How a race ended, and what it showed.
+pub(super) struct Ended {
+    pub(super) outcome: Result<(Box<Opened>, Opening), ConnectError>,
+    pub(super) lessons: Vec<(memory::Candidate, Lesson)>,
+    /// Everyone who was known, dialled or not.
+    pub(super) candidates: Vec<memory::Candidate>,
+    /// By how much the access link delays all alike.
+    pub(super) queue_ms: f64,
 }
 
 enum Event {
@@ -65,6 +77,7 @@ struct Candidate {
 struct Contest<'a> {
     ground: Ground<'a>,
     race: Race,
+    last_winner: Option<memory::Candidate>,
     candidates: Vec<Candidate>,
     events: FuturesUnordered<BoxFuture<'a, Event>>,
     lookups: usize,
@@ -73,82 +86,96 @@ struct Contest<'a> {
 }
 
 /// Runs a race to its end, or to the deadline.
-pub(super) async fn run(
-    ground: Ground<'_>,
-    deadline: Duration,
-) -> Result<(Box<Opened>, Opening), ConnectError> {
-    let started = Instant::now();
-    let (gate, eager) = lock(ground.memory).gate();
-    let mut contest = Contest {
-        ground,
-        race: Race::new(ground.width, gate, eager),
-        candidates: Vec::new(),
-        events: FuturesUnordered::new(),
-        lookups: 0,
-        failed_lookups: Vec::new(),
-        started,
-    };
+pub(super) async fn run(ground: Ground<'_>, deadline: Duration) -> Ended {
+    let mut contest = Contest::new(ground);
     contest.remember();
     contest.look_up(deadline);
-    let deadline = started + deadline;
-    loop {
+    let deadline = contest.started + deadline;
+    let outcome = loop {
         let wake = match contest.act() {
-            Action::GiveUp => return Err(contest.lost(false)),
-            Action::WaitUntil(at) => at.min(deadline),
+            Action::GiveUp => break Err(contest.lost(false)),
+            Action::WaitUntil(at) => (contest.started + at).min(deadline),
             _ => deadline,
         };
         tokio::select! {
             biased;
             Some(event) = contest.events.next() => {
                 if let Some((winner, path, opened)) = contest.on(event) {
-                    return Ok(contest.won(winner, path, opened));
+                    break Ok(contest.won(winner, path, opened));
                 }
             }
             () = tokio::time::sleep_until(wake) => {
                 if Instant::now() >= deadline {
-                    return Err(contest.lost(true));
+                    break Err(contest.lost(true));
                 }
             }
         }
-    }
+    };
+    contest.end(outcome)
 }
 
 impl<'a> Contest<'a> {
+    fn new(ground: Ground<'a>) -> Self {
+        let memory = lock(ground.memory);
+        let (gate, last_winner) = (memory.gate(), memory.last_winner(&ground.plan.endpoints));
+        drop(memory);
+        Contest {
+            ground,
+            race: Race::new(ground.width, gate),
+            last_winner,
+            candidates: Vec::new(),
+            events: FuturesUnordered::new(),
+            lookups: 0,
+            failed_lookups: Vec::new(),
+            started: Instant::now(),
+        }
+    }
+
+    /// How long it has been going on.
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     /// What was verified before is dialled while its name is looked up: TLS proves who answers,
     /// so an address that is out of date can do no harm.
     fn remember(&mut self) {
-        for (endpoint, one) in self.ground.plan.endpoints.iter().enumerate() {
-            let remembered = lock(self.ground.memory).remembered(one);
+        let ground = self.ground;
+        for (endpoint, one) in ground.plan.endpoints.iter().enumerate() {
+            let remembered = lock(ground.memory).remembered(one);
             for address in remembered {
                 let family = Family::of(address.ip());
-                if self.ground.names.families.list().contains(&family) {
-                    self.add(endpoint, address, Duration::ZERO);
+                // What a local proxy makes up is another address the next time.
+                let made_up = is_last_resort(one, address);
+                if ground.names.families.list().contains(&family) && !made_up {
+                    self.add(endpoint, address, None);
                 }
             }
         }
     }
 
-    fn add(&mut self, endpoint: usize, address: SocketAddr, resolve: Duration) {
+    /// Adds a candidate whose name took so long to look up, or that is remembered.
+    fn add(&mut self, endpoint: usize, address: SocketAddr, resolve: Option<Duration>) {
+        let one = &self.ground.plan.endpoints[endpoint];
+        let candidate = (one.clone(), address);
+        let forecast = lock(self.ground.memory).forecast(&candidate, resolve.is_some());
         let known = |one: &Candidate| (one.endpoint, one.address) == (endpoint, address);
         if self.candidates.iter().any(known) {
             return;
         }
-        let one = &self.ground.plan.endpoints[endpoint];
-        let memory = lock(self.ground.memory);
-        let number = self.race.add(Entrant {
-            host: endpoint,
-            family: Family::of(address.ip()),
-            order: endpoint,
-            last_resort: trust(one) == Trust::Public && is_local(address.ip()),
+        let entry = Entry {
+            forecast: Forecast {
+                last_winner: self.last_winner.as_ref() == Some(&candidate),
+                ..forecast
+            },
+            last_resort: is_last_resort(one, address),
             accelerated: one.variant() == Variant::Acceleration,
-            prediction: memory.predict(one, address),
-            sticky: memory.is_last_winner(one, address),
-        });
+        };
+        let number = self.race.add(entry, self.now());
         debug_assert_eq!(number, self.candidates.len());
         self.candidates.push(Candidate {
             endpoint,
             address,
-            resolve,
+            resolve: resolve.unwrap_or_default(),
             progress: Progress::new(),
             started: None,
             ended: None,
@@ -184,7 +211,7 @@ impl<'a> Contest<'a> {
     /// Does what the race says until it says to wait or to give up.
     fn act(&mut self) -> Action {
         loop {
-            match self.race.next(Instant::now()) {
+            match self.race.next(self.now()) {
                 Action::Dial(candidate) => self.dial(candidate),
                 Action::Cancel(candidate) => self.cancel(candidate),
                 Action::Handshake(candidate) => self.shake_hands(candidate),
@@ -274,7 +301,6 @@ impl<'a> Contest<'a> {
 
     /// Takes an event in; the winner, if this was its finish.
     fn on(&mut self, event: Event) -> Option<(usize, String, Box<Opened>)> {
-        let now = Instant::now();
         match event {
             Event::Lookup {
                 endpoint,
@@ -285,12 +311,12 @@ impl<'a> Contest<'a> {
             Event::Dialled(candidate, io) => {
                 let one = &mut self.candidates[candidate];
                 one.io = Some(io);
-                let connect = one.progress.reached().timings.get(Phase::Connect);
+                let round_trip = one.progress.reached().timings.get(Phase::Connect);
                 self.race
-                    .dialled(candidate, connect.unwrap_or_default(), now);
+                    .established(candidate, round_trip.unwrap_or_default());
             }
             Event::Secured(candidate, stream) => {
-                self.race.secured(candidate, now);
+                self.race.secured(candidate, self.now());
                 self.upgrade(candidate, stream);
             }
             Event::Opened(candidate, path, opened) => return Some((candidate, path, opened)),
@@ -304,9 +330,9 @@ impl<'a> Contest<'a> {
                     kind = failure.kind().as_str(),
                     "attempt failed"
                 );
-                one.ended = Some(now);
+                one.ended = Some(Instant::now());
+                self.race.failed(candidate, severity(&failure));
                 one.failure = Some(failure);
-                self.race.failed(candidate);
             }
             Event::GivenUp => {}
         }
@@ -326,7 +352,7 @@ impl<'a> Contest<'a> {
             Ok(addresses) => {
                 let port = one.port();
                 for ip in addresses {
-                    self.add(endpoint, SocketAddr::new(ip, port), took);
+                    self.add(endpoint, SocketAddr::new(ip, port), Some(took));
                 }
             }
             Err(failure) => {
@@ -353,8 +379,8 @@ impl<'a> Contest<'a> {
         }
     }
 
-    fn won(mut self, winner: usize, path: String, opened: Box<Opened>) -> (Box<Opened>, Opening) {
-        self.reset_spares();
+    fn won(&mut self, winner: usize, path: String, opened: Box<Opened>) -> (Box<Opened>, Opening) {
+        self.race.opened(winner, self.now());
         let one = &self.candidates[winner];
         let mut timings = one.progress.reached().timings;
         timings.set(Phase::Resolve, one.resolve);
@@ -370,7 +396,6 @@ impl<'a> Contest<'a> {
             timings,
             time_to_open: self.started.elapsed(),
             attempts: self.attempts(Some(winner)),
-            left_out: self.left_out(),
         };
         tracing::info!(
             target: "easelect::connect",
@@ -383,28 +408,31 @@ impl<'a> Contest<'a> {
         (opened, opening)
     }
 
-    fn left_out(&self) -> Vec<(Endpoint, SocketAddr)> {
-        let left_out = self.candidates.iter().filter(|one| one.started.is_none());
-        left_out
-            .map(|one| {
-                (
-                    self.ground.plan.endpoints[one.endpoint].clone(),
-                    one.address,
-                )
-            })
-            .collect()
-    }
-
-    /// An established spare that carried no byte is reset: nothing lingers on either side.
-    fn reset_spares(&mut self) {
+    /// What the race showed. An established spare that carried no byte is reset: nothing lingers
+    /// on either side.
+    fn end(mut self, outcome: Result<(Box<Opened>, Opening), ConnectError>) -> Ended {
         for one in &mut self.candidates {
             if let Some(mut io) = one.io.take() {
                 io.reset_on_drop();
             }
         }
+        let candidate = |one: &Candidate| {
+            let endpoint = &self.ground.plan.endpoints[one.endpoint];
+            (endpoint.clone(), one.address)
+        };
+        let candidates: Vec<memory::Candidate> = self.candidates.iter().map(candidate).collect();
+        let lessons = self.race.lessons(self.now()).into_iter();
+        Ended {
+            outcome,
+            lessons: lessons
+                .map(|lesson| (candidates[lesson.candidate].clone(), lesson))
+                .collect(),
+            candidates,
+            queue_ms: self.race.queue_ms(),
+        }
     }
 
-    fn lost(self, timed_out: bool) -> ConnectError {
+    fn lost(&self, timed_out: bool) -> ConnectError {
         let error = ConnectError {
             attempts: self.attempts(None),
             elapsed: self.started.elapsed(),
@@ -485,6 +513,11 @@ async fn alternate(
     }
     ground.paths.give_up(endpoint);
     Err(failure)
+}
+
+/// Where only a proxy or a hijacker on the way can answer.
+pub(super) fn is_last_resort(endpoint: &Endpoint, address: SocketAddr) -> bool {
+    trust(endpoint) == Trust::Public && is_local(address.ip())
 }
 
 /// Hosts of the user's own may have any address.

@@ -35,6 +35,15 @@ pub enum SelectorEvent {
         /// Its address.
         address: SocketAddr,
     },
+    /// An address was measured in the background.
+    Refreshed {
+        /// The endpoint.
+        endpoint: Endpoint,
+        /// Its address.
+        address: SocketAddr,
+        /// Its TCP round trip; `None` if it refused or did not answer within 3 s.
+        round_trip: Option<Duration>,
+    },
     /// The device is on another network, or woke from sleep.
     NetworkChanged {
         /// The network's identifier.

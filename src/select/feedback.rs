@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Weak;
 use std::time::Duration;
 
-use super::{Inner, lock};
+use super::{Inner, lock, memory};
 use crate::catalog::Endpoint;
 use crate::connection::{CloseReason, Heed};
-use crate::failure::{Failure, FailureKind};
-use crate::phase::Phase;
+use crate::health::Severity;
+use crate::lesson::{Lesson, Measured};
 
 /// A connection that ends sooner than this by itself was no good: mobile NATs and idle time-outs
 /// take minutes.
@@ -22,6 +22,12 @@ pub(super) struct Ear {
     pub(super) network: String,
 }
 
+impl Ear {
+    fn candidate(&self) -> memory::Candidate {
+        (self.endpoint.clone(), self.address)
+    }
+}
+
 impl Heed for Ear {
     fn round_trip(&self, took: Duration) {
         let Some(inner) = self.selector.upgrade() else {
@@ -30,8 +36,13 @@ impl Heed for Ear {
         let mut memory = lock(&inner.memory);
         // The device may have moved since: what is measured now is of another network.
         if memory.network_id() == self.network {
-            memory.heard(&self.endpoint, self.address, took);
+            let lesson = Lesson {
+                syn: Some(Measured::Took(took.as_secs_f64() * 1e3)),
+                ..Lesson::default()
+            };
+            let changes = memory.learn(vec![(self.candidate(), lesson)]);
             drop(memory);
+            inner.tell(changes);
             inner.reconsider(&inner.service);
         }
     }
@@ -43,9 +54,13 @@ impl Heed for Ear {
         let mut memory = lock(&inner.memory);
         let its_fault = reason != CloseReason::ByApp && lived < SHORT_LIVED;
         if its_fault && memory.network_id() == self.network {
-            let failure = Failure::new(Phase::Upgrade, FailureKind::Closed);
-            memory.broke(&self.endpoint, self.address, &failure);
+            let lesson = Lesson {
+                failure: Some(Severity::Soft),
+                ..Lesson::default()
+            };
+            let changes = memory.learn(vec![(self.candidate(), lesson)]);
             drop(memory);
+            inner.tell(changes);
             inner.reconsider(&inner.service);
         }
     }

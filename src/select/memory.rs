@@ -1,4 +1,4 @@
-//! What the selector remembers, on which network, and what it makes of a race.
+//! What the selector remembers, on which network, and what it makes of what it is shown.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -6,18 +6,21 @@ use std::time::Duration;
 
 use crate::catalog::{Endpoint, Service};
 use crate::clock::{Clock, Timestamp};
-use crate::failure::Failure;
-use crate::health::Transition;
-use crate::history::{History, Key, Network, Prediction, Taught};
+use crate::failure::{Failure, FailureKind};
+use crate::forecast::{Forecast, Gate};
+use crate::health::{Severity, Transition};
+use crate::history::{History, Key, Network, Refresh};
+use crate::lesson::Lesson;
 use crate::phase::Phase;
-use crate::rank::normal;
-use crate::sample::{Attempt, AttemptOutcome};
 
 /// Addresses not heard of for so long are no longer dialled unasked: DNS has them, or not.
 const STALE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// More networks than a person's device meets in a month; the longest unused go.
 const MAX_NETWORKS: usize = 32;
+
+/// An endpoint at one of its addresses.
+pub(super) type Candidate = (Endpoint, SocketAddr);
 
 /// Everything remembered, network by network.
 #[derive(Debug)]
@@ -28,12 +31,11 @@ pub(super) struct Memory {
     random: fastrand::Rng,
 }
 
-/// One network: what is known of candidates, who won last, who is preferred.
+/// One network: what is known of candidates, and who is preferred.
 #[derive(Clone, Debug, Default)]
 struct Known {
     network: Network,
-    winner: Option<Key>,
-    preferred: BTreeMap<Service, (Endpoint, SocketAddr)>,
+    preferred: BTreeMap<Service, Candidate>,
     used_ms: Timestamp,
 }
 
@@ -41,20 +43,28 @@ struct Known {
 #[derive(Clone, Debug)]
 pub(super) enum Change {
     Preference {
-        from: Option<(Endpoint, SocketAddr)>,
-        to: (Endpoint, SocketAddr),
+        from: Option<Candidate>,
+        to: Candidate,
     },
-    Breaker {
-        endpoint: Endpoint,
-        address: SocketAddr,
-        opened: bool,
-    },
+    Breaker(Candidate, Transition),
 }
 
-pub(super) fn key(endpoint: &Endpoint, address: SocketAddr) -> Key {
+/// How much a failure says. What only an operator can mend, or an interfering network does on
+/// purpose, says most.
+pub(super) fn severity(failure: &Failure) -> Severity {
+    let passing = matches!(failure.kind(), FailureKind::Timeout | FailureKind::Closed);
+    match failure.retry_after() {
+        Some(asked) => Severity::Busy(asked),
+        None if failure.phase() == Phase::Tls && !passing => Severity::Hard,
+        None => Severity::Soft,
+    }
+}
+
+fn key((endpoint, address): &Candidate) -> Key {
     Key {
+        region: endpoint.region().as_str().to_owned(),
         host: endpoint.host().to_owned(),
-        address,
+        address: *address,
     }
 }
 
@@ -70,10 +80,9 @@ impl Memory {
 
     /// With what was kept from an earlier run.
     pub(super) fn with_history(mut self, history: History) -> Self {
-        for (id, used_ms, winner, network) in history.into_networks() {
+        for (id, used_ms, network) in history.into_networks() {
             let known = Known {
                 network,
-                winner,
                 preferred: BTreeMap::new(),
                 used_ms,
             };
@@ -84,10 +93,8 @@ impl Memory {
 
     /// What there is to keep.
     pub(super) fn history(&self) -> History {
-        History::of(self.networks.iter().map(|(id, known)| {
-            let (winner, network) = (known.winner.clone(), known.network.clone());
-            (id.clone(), known.used_ms, winner, network)
-        }))
+        let networks = self.networks.iter();
+        History::of(networks.map(|(id, known)| (id.clone(), known.used_ms, known.network.clone())))
     }
 
     pub(super) fn network_id(&self) -> &str {
@@ -116,215 +123,133 @@ impl Memory {
         known
     }
 
-    /// g of the current network, and whether SYNs say nothing here; see `Network::gate`.
-    pub(super) fn gate(&self) -> (f64, bool) {
-        self.known().map_or((1.0, false), |known| {
-            let network = &known.network;
-            (network.gate(), network.syns_are_answered_on_the_way())
-        })
+    /// What the current network's SYNs say about its handshakes.
+    pub(super) fn gate(&self) -> Gate {
+        self.known()
+            .map_or_else(Gate::default, |known| known.network.gate())
     }
 
-    /// A round trip outside of a race: a background SYN's, or the app's heartbeat's.
-    pub(super) fn heard(&mut self, endpoint: &Endpoint, address: SocketAddr, took: Duration) {
+    /// What is expected of a candidate that DNS gives, or that is remembered.
+    pub(super) fn forecast(&mut self, candidate: &Candidate, listed: bool) -> Forecast {
         let now = self.clock.now();
-        let taught = Taught {
-            connect: Some(took),
-            tls: None,
-            rest: None,
+        let key = key(candidate);
+        let network = &mut self.known_mut().network;
+        let number = match network.number(&key) {
+            Some(number) if !listed => number,
+            _ => network.list(&key, now),
         };
-        let key = key(endpoint, address);
-        self.known_mut().network.learn(&key, taught, 0.0, now);
+        network.forecasts(now)[number]
     }
 
-    /// A failure outside of a race.
-    pub(super) fn broke(&mut self, endpoint: &Endpoint, address: SocketAddr, failure: &Failure) {
-        let (now, random) = (self.clock.now(), self.random.f64());
-        let key = key(endpoint, address);
-        let health = self.known_mut().network.health_mut(&key, now);
-        health.failed(failure, now, random);
+    /// Who of these endpoints' addresses opened last.
+    pub(super) fn last_winner(&self, endpoints: &[Endpoint]) -> Option<Candidate> {
+        let network = &self.known()?.network;
+        let candidates = self.candidates(endpoints);
+        let winner = network.last_winner(candidates.iter().map(|(number, _)| *number))?;
+        let of = |(number, candidate)| (number == winner).then_some(candidate);
+        candidates.into_iter().find_map(of)
     }
 
-    /// Those of the addresses not heard of for 3 h that may well be better than the best, at most
-    /// so many; none while half of what is known is broken.
-    pub(super) fn worth_a_syn(
-        &self,
-        addresses: Vec<(Endpoint, SocketAddr)>,
-        most: usize,
-    ) -> Vec<(Endpoint, SocketAddr)> {
-        const UNSEEN: Duration = Duration::from_secs(3 * 3600);
-        const WORTH: f64 = 0.0075;
-        let now = self.clock.now();
-        let Some(known) = self.known() else {
-            return Vec::new();
-        };
-        let service = addresses.first().map(|(endpoint, _)| endpoint.service());
-        let best = service.and_then(|service| known.preferred.get(&service));
-        let Some((best, address)) = best else {
-            return Vec::new();
-        };
-        if known.network.is_half_broken(now) {
-            return Vec::new();
-        }
-        let best = self.predict(best, *address);
-        let mut worth: Vec<(f64, (Endpoint, SocketAddr))> = addresses
-            .into_iter()
-            .filter(|(endpoint, address)| {
-                let heard = known.network.heard(&key(endpoint, *address));
-                heard.is_none_or(|at| now.since(at) >= UNSEEN)
-            })
-            .map(|(endpoint, address)| {
-                let prediction = self.predict(&endpoint, address);
-                (best.value_of_asking(&prediction), (endpoint, address))
-            })
-            .filter(|(value, _)| *value > WORTH)
-            .collect();
-        worth.sort_by(|a, b| b.0.total_cmp(&a.0));
-        worth.into_iter().take(most).map(|(_, one)| one).collect()
-    }
-
-    pub(super) fn predict(&self, endpoint: &Endpoint, address: SocketAddr) -> Prediction {
-        let now = self.clock.now();
-        let key = key(endpoint, address);
-        match self.known() {
-            Some(known) => known.network.predict(&key, now),
-            None => Network::default().predict(&key, now),
-        }
-    }
-
-    pub(super) fn is_last_winner(&self, endpoint: &Endpoint, address: SocketAddr) -> bool {
-        let winner = self.known().and_then(|known| known.winner.as_ref());
-        winner.is_some_and(|winner| *winner == key(endpoint, address))
-    }
-
-    /// The addresses of a host that are worth dialling before DNS has answered.
-    pub(super) fn remembered(&self, endpoint: &Endpoint) -> Vec<SocketAddr> {
-        let now = self.clock.now();
-        let Some(known) = self.known() else {
-            return Vec::new();
-        };
+    /// The addresses of these endpoints that are known on this network, with their numbers.
+    fn candidates(&self, endpoints: &[Endpoint]) -> Vec<(usize, Candidate)> {
+        let known = self.known().map(|known| known.network.candidates());
+        let known = known.into_iter().flatten().enumerate();
         known
-            .network
-            .addresses(endpoint.host())
-            .filter(|(address, seen, _)| {
-                address.port() == endpoint.port() && now.since(*seen) < STALE
+            .filter_map(|(number, (known, _))| {
+                let endpoint = endpoints.iter().find(|one| {
+                    one.host() == known.host
+                        && one.port() == known.address.port()
+                        && one.region().as_str() == known.region
+                })?;
+                Some((number, (endpoint.clone(), known.address)))
             })
-            .map(|(address, ..)| address)
             .collect()
     }
 
-    /// Learns from the attempts of one race, or one report.
-    pub(super) fn learn(&mut self, attempts: &[Attempt]) -> Vec<Change> {
+    /// The addresses of an endpoint that are worth dialling before DNS has answered.
+    pub(super) fn remembered(&self, endpoint: &Endpoint) -> Vec<SocketAddr> {
         let now = self.clock.now();
-        let mut changes = Vec::new();
-        let randoms: Vec<f64> = attempts.iter().map(|_| self.random.f64()).collect();
-        let known = self.known_mut();
-        let dialled: Vec<(&Attempt, Key)> = attempts
-            .iter()
-            .filter_map(|one| Some((one, key(&one.endpoint, one.address?))))
-            .collect();
-        let round_trips: Vec<(Key, f64)> = dialled
-            .iter()
-            .filter_map(|(one, key)| {
-                let connect = one.timings.get(Phase::Connect)?;
-                Some((key.clone(), connect.as_secs_f64() * 1e3))
-            })
-            .collect();
-        let common = known.network.common_delay(&round_trips, now);
-        for ((attempt, key), random) in dialled.iter().zip(randoms) {
-            let (connect, tls) = (
-                attempt.timings.get(Phase::Connect),
-                attempt.timings.get(Phase::Tls),
-            );
-            let last = attempt
-                .timings
-                .get(Phase::Upgrade)
-                .or_else(|| attempt.timings.get(Phase::Processing));
-            let won = attempt.outcome == AttemptOutcome::Won;
-            let rest = last
-                .filter(|_| won)
-                .map(|last| tls.unwrap_or_default() + last);
-            known
-                .network
-                .learn(key, Taught { connect, tls, rest }, common, now);
-            let transition = match &attempt.outcome {
-                AttemptOutcome::Won => {
-                    known.winner = Some(key.clone());
-                    known.network.health_mut(key, now).succeeded(now)
-                }
-                AttemptOutcome::Failed(failure) => known
-                    .network
-                    .health_mut(key, now)
-                    .failed(failure, now, random),
-                AttemptOutcome::Cancelled(phase) => {
-                    if *phase == Phase::Connect && connect.is_none() {
-                        let waited = attempt.ended.saturating_sub(attempt.started);
-                        known.network.learn_at_least(key, waited, now);
-                    }
-                    None
-                }
-            };
-            if let Some(transition) = transition {
-                changes.push(Change::Breaker {
-                    endpoint: attempt.endpoint.clone(),
-                    address: key.address,
-                    opened: transition == Transition::Opened,
-                });
-            }
-        }
-        changes
+        let heard: Vec<Timestamp> = match self.known() {
+            Some(known) => known.network.candidates().map(|(_, heard)| heard).collect(),
+            None => return Vec::new(),
+        };
+        self.candidates(std::slice::from_ref(endpoint))
+            .into_iter()
+            .filter(|(number, _)| now.since(heard[*number]) < STALE)
+            .map(|(_, (_, address))| address)
+            .collect()
     }
 
-    /// Reconsiders who is preferred among the endpoints' known candidates, with hysteresis: only
-    /// a clearly better one, or one's own failing, changes it.
+    /// Learns what was shown of these candidates.
+    pub(super) fn learn(&mut self, lessons: Vec<(Candidate, Lesson)>) -> Vec<Change> {
+        let (now, jitter) = (self.clock.now(), self.random.f64());
+        let network = &mut self.known_mut().network;
+        let number = |candidate: &Candidate, network: &mut Network| {
+            let key = key(candidate);
+            let known = network.number(&key);
+            known.unwrap_or_else(|| network.list(&key, now))
+        };
+        let mut shown = Vec::new();
+        for (candidate, lesson) in &lessons {
+            let number = number(candidate, network);
+            shown.push(Lesson {
+                candidate: number,
+                ..*lesson
+            });
+        }
+        let transitions = network.learn(&shown, now, jitter);
+        let change = |(number, transition)| {
+            let of = |((candidate, _), shown): (&(Candidate, Lesson), &Lesson)| {
+                (shown.candidate == number).then(|| candidate.clone())
+            };
+            let candidate = lessons.iter().zip(&shown).find_map(of)?;
+            Some(Change::Breaker(candidate, transition))
+        };
+        transitions.into_iter().filter_map(change).collect()
+    }
+
+    /// Whom of these to probe in the background.
+    pub(super) fn to_refresh(
+        &self,
+        candidates: Vec<Candidate>,
+        refresh: Refresh,
+    ) -> Vec<Candidate> {
+        let now = self.clock.now();
+        let Some(known) = self.known() else {
+            return Vec::new();
+        };
+        let numbered: Vec<(usize, Candidate)> = (candidates.into_iter())
+            .filter_map(|one| Some((known.network.number(&key(&one))?, one)))
+            .collect();
+        let among: Vec<usize> = numbered.iter().map(|(number, _)| *number).collect();
+        let chosen = known.network.to_refresh(&among, refresh, now);
+        let chosen = |(number, candidate)| chosen.contains(&number).then_some(candidate);
+        numbered.into_iter().filter_map(chosen).collect()
+    }
+
+    /// Reconsiders who is preferred among the endpoints' known candidates, with hysteresis.
     pub(super) fn prefer(&mut self, endpoints: &[Endpoint]) -> Option<Change> {
         let now = self.clock.now();
         let service = endpoints.first()?.service();
         let known = self.known()?;
-        let candidates: Vec<((Endpoint, SocketAddr), Prediction)> = endpoints
-            .iter()
-            .flat_map(|endpoint| {
-                known
-                    .network
-                    .addresses(endpoint.host())
-                    .filter(|(address, _, verified)| *verified && address.port() == endpoint.port())
-                    .map(|(address, ..)| (endpoint.clone(), address))
-                    .collect::<Vec<_>>()
-            })
-            .map(|one| {
-                let prediction = known.network.predict(&key(&one.0, one.1), now);
-                (one, prediction)
-            })
-            .collect();
-        let (best, challenger) = candidates
-            .iter()
-            .filter(|(_, prediction)| !prediction.broken)
-            .min_by(|a, b| a.1.score().total_cmp(&b.1.score()))?;
-        let current = known.preferred.get(&service).cloned();
-        let holder = candidates
-            .iter()
-            .find(|(one, _)| Some(one) == current.as_ref())
-            .map(|(_, prediction)| prediction);
-        if holder.is_some_and(|holder| !is_clearly_better(challenger, holder)) {
+        let candidates = self.candidates(endpoints);
+        let among: Vec<usize> = candidates.iter().map(|(number, _)| *number).collect();
+        let from = known.preferred.get(&service).cloned();
+        let current = from
+            .as_ref()
+            .and_then(|one| known.network.number(&key(one)));
+        let preferred = known.network.prefer(&among, current, now)?;
+        let of = |(number, candidate)| (number == preferred).then_some(candidate);
+        let to = candidates.into_iter().find_map(of)?;
+        if from.as_ref() == Some(&to) {
             return None;
         }
-        let to = best.clone();
         self.known_mut().preferred.insert(service, to.clone());
-        (current.as_ref() != Some(&to)).then_some(Change::Preference { from: current, to })
+        Some(Change::Preference { from, to })
     }
 
     /// Who is preferred on this network.
-    pub(super) fn preferred(&self, service: Service) -> Option<(Endpoint, SocketAddr)> {
+    pub(super) fn preferred(&self, service: Service) -> Option<Candidate> {
         self.known()?.preferred.get(&service).cloned()
     }
-}
-
-/// The hysteresis: 95 % sure to be better by more than 8 %, or the holder fails too often. With the
-/// policy bench's reference machines the preference changes 2.6 times in 100 connections; with 90 %, 4.1 times.
-fn is_clearly_better(challenger: &Prediction, holder: &Prediction) -> bool {
-    const MARGIN: f64 = 0.08;
-    const SURE: f64 = 0.95;
-    const FAILS: f64 = 0.3;
-    let ahead = (holder.score() / challenger.score()).ln() - MARGIN;
-    let spread = (challenger.x_variance + holder.x_variance).sqrt().max(1e-9);
-    holder.broken || holder.failure > FAILS || normal(ahead / spread) >= SURE
 }

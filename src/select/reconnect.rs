@@ -3,74 +3,11 @@
 use std::time::Duration;
 
 use super::{Selector, lock};
+use crate::backoff::ServerHint;
 use crate::connection::{ConnectError, Connection};
 use crate::handshake::ConnectOptions;
 use crate::race::Width;
 use crate::sample::AttemptOutcome;
-
-/// What a server, or the app's operator, knows about how many reconnect at once.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ServerHint {
-    /// How many clients may reconnect together.
-    pub clients: f64,
-    /// How many of them per second the servers can take.
-    pub rate: f64,
-}
-
-/// The first delay is U(0, this): a million clients spread over 10 s are 100 000 a second.
-const FIRST: Duration = Duration::from_secs(10);
-
-/// Later ones are U(0, min(CAP, STEP·2^k)).
-const STEP: Duration = Duration::from_secs(2);
-const CAP: Duration = Duration::from_secs(60);
-
-/// A hint can spread clients over this long at most.
-const LONGEST: Duration = Duration::from_secs(3600);
-
-/// How far a client has backed off. Pure: randomness comes in.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Backoff {
-    failures: u32,
-    hint: Option<ServerHint>,
-    /// What a refusal asked for.
-    retry_after: Duration,
-}
-
-impl Backoff {
-    /// The next delay; `random` is uniform in 0 to 1. Full jitter from the first on: what broke
-    /// for all at once must not come back at once.
-    pub(super) fn delay(&self, random: f64) -> Duration {
-        let hinted = self.hint.and_then(|hint| {
-            let seconds = hint.clients / hint.rate;
-            (seconds.is_finite() && seconds > 0.0)
-                .then(|| Duration::from_secs_f64(seconds.min(LONGEST.as_secs_f64())))
-        });
-        let window = match self.failures {
-            0 => hinted.unwrap_or(FIRST),
-            k => {
-                let doubled = STEP.saturating_mul(2u32.saturating_pow(k.min(16)));
-                doubled.min(CAP).max(hinted.unwrap_or_default())
-            }
-        };
-        self.retry_after + window.mul_f64(random.clamp(0.0, 1.0))
-    }
-
-    pub(super) fn failed(&mut self, retry_after: Option<Duration>) {
-        self.failures = self.failures.saturating_add(1);
-        self.retry_after = retry_after.unwrap_or_default().min(LONGEST);
-    }
-
-    pub(super) fn reset(&mut self) {
-        *self = Backoff {
-            hint: self.hint,
-            ..Backoff::default()
-        };
-    }
-
-    pub(super) fn hint(&mut self, hint: Option<ServerHint>) {
-        self.hint = hint;
-    }
-}
 
 impl Selector {
     /// Connects after the connection was lost: waits first, then tries one address at a time.
@@ -121,7 +58,7 @@ impl Selector {
     /// How many clients may reconnect together, and how many per second the servers can take;
     /// `None` for the default spread.
     pub fn set_server_hint(&self, hint: Option<ServerHint>) {
-        lock(&self.0.backoff).hint(hint);
+        lock(&self.0.backoff).set_hint(hint);
     }
 }
 
@@ -135,43 +72,4 @@ fn retry_after(error: &ConnectError) -> Option<Duration> {
             _ => None,
         });
     failures.max()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn delays_are_fully_jittered_and_capped() {
-        let mut backoff = Backoff::default();
-        assert_eq!(backoff.delay(0.0), Duration::ZERO);
-        assert_eq!(backoff.delay(1.0), FIRST);
-        let windows: Vec<u64> = (0..7)
-            .map(|_| {
-                backoff.failed(None);
-                backoff.delay(1.0).as_secs()
-            })
-            .collect();
-        assert_eq!(windows, [4, 8, 16, 32, 60, 60, 60]);
-        backoff.reset();
-        assert_eq!(backoff.delay(0.5), FIRST / 2);
-    }
-
-    #[test]
-    fn hints_and_refusals_are_heeded() {
-        let mut backoff = Backoff::default();
-        backoff.hint(Some(ServerHint {
-            clients: 1e6,
-            rate: 5e4,
-        }));
-        assert_eq!(backoff.delay(1.0), Duration::from_secs(20));
-        backoff.failed(Some(Duration::from_secs(30)));
-        assert_eq!(backoff.delay(1.0), Duration::from_secs(50));
-        assert_eq!(backoff.delay(0.0), Duration::from_secs(30));
-        for (clients, rate) in [(1.0, 0.0), (f64::NAN, 1.0), (-1.0, 1.0)] {
-            backoff.reset();
-            backoff.hint(Some(ServerHint { clients, rate }));
-            assert_eq!(backoff.delay(1.0), FIRST);
-        }
-    }
 }

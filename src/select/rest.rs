@@ -101,9 +101,14 @@ impl reqwest::dns::Resolve for Steer {
                 .into_iter()
                 .map(|ip| SocketAddr::new(ip, endpoint.port()))
                 .collect();
-            let memory = super::lock(&selector.0.memory);
-            let score = |address: &SocketAddr| memory.predict(endpoint, *address).score();
-            addresses.sort_by(|a, b| score(a).total_cmp(&score(b)));
+            let mut memory = super::lock(&selector.0.memory);
+            addresses.sort_by_cached_key(|address| {
+                let forecast = memory.forecast(&(endpoint.clone(), *address), true);
+                (
+                    forecast.barred,
+                    Duration::from_secs_f64(forecast.cost_ms() / 1e3),
+                )
+            });
             drop(memory);
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })

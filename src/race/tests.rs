@@ -1,10 +1,12 @@
 //! The race, step by step. All candidates expect 50 ms for the SYN and 100 ms for the rest unless
 //! said otherwise.
 
-use super::super::forecast::tests::forecast;
 use super::*;
+use crate::forecast::Forecast;
+use crate::forecast::tests::forecast;
+use crate::lesson::Measured;
 
-const SETTINGS: Settings = Settings {
+const WIDTH: Width = Width {
     dials: 3,
     worth: 0.025,
     cold_dials: 3,
@@ -12,11 +14,7 @@ const SETTINGS: Settings = Settings {
     syn_least_ms: 80.0,
     z: 1.4,
     flight_least_ms: 35.0,
-};
-
-const HONEST: Gate = Gate {
-    stretch: 1.0,
-    trusted: true,
+    ..Width::FAST
 };
 
 fn at(ms: u64) -> Duration {
@@ -25,8 +23,13 @@ fn at(ms: u64) -> Duration {
 
 /// A race among candidates that are all known at once.
 fn race(forecasts: &[Forecast]) -> Race {
-    let mut race = Race::new(SETTINGS, HONEST);
-    for one in forecasts {
+    let entries: Vec<Entry> = forecasts.iter().map(|one| Entry::from(*one)).collect();
+    among(WIDTH, &entries)
+}
+
+fn among(width: Width, entries: &[Entry]) -> Race {
+    let mut race = Race::new(width, Gate::default());
+    for one in entries {
         race.add(*one, at(0));
     }
     race.no_more();
@@ -145,7 +148,7 @@ fn failures_start_the_next_at_once_until_nothing_is_left() {
     assert_eq!(actions(&mut race, at(0)).0, [Dial(0)]);
     race.failed(0, Severity::Soft);
     assert_eq!(actions(&mut race, at(5)).0, [Dial(1)]);
-    race.established(1, at(300));
+    race.established(1, at(295));
     assert_eq!(actions(&mut race, at(300)).0, [Handshake(1)]);
     race.failed(1, Severity::Hard);
     assert_eq!(actions(&mut race, at(400)).0, [GiveUp]);
@@ -171,12 +174,7 @@ fn a_barred_candidate_is_the_last_resort() {
 
 #[test]
 fn a_cold_race_takes_a_host_at_a_time_and_then_families_in_turn() {
-    let unseen = |host, v6| {
-        let mut one = forecast(host, 50.0);
-        (one.verified, one.place.v6) = (false, v6);
-        one
-    };
-    let mut race = Race::new(SETTINGS, HONEST);
+    let mut race = Race::new(WIDTH, Gate::default());
     assert_eq!(race.next(at(0)), Action::Wait);
     race.add(unseen(0, true), at(10));
     race.add(unseen(0, false), at(10));
@@ -244,9 +242,101 @@ fn a_dead_network_is_bounded() {
             Action::Wait => break,
             other => panic!("{other:?}"),
         }
-        assert!(dials - cancels <= MAX_IN_FLIGHT);
+        assert!(dials - cancels <= WIDTH.in_flight);
     }
-    assert_eq!((dials, cancels), (20, 20 - MAX_IN_FLIGHT));
+    assert_eq!((dials, cancels), (20, 20 - WIDTH.in_flight));
+}
+
+/// Forty that never answer: eight give way after 1 s, eight more after 2 s, after 4 s, after 8 s.
+#[test]
+fn patience_grows_so_that_slow_networks_work() {
+    let many: Vec<Forecast> = (0..40).map(|host| forecast(host, 50.0)).collect();
+    let mut race = race(&many);
+    let (mut now, mut cancels) = (at(0), Vec::new());
+    while now < at(15_000) {
+        match race.next(now) {
+            Cancel(_) => cancels.push(now),
+            Action::WaitUntil(until) => now = until,
+            Dial(_) => {}
+            Action::Wait => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!((20..=32).contains(&cancels.len()), "{cancels:?}");
+    assert!(cancels[8] - cancels[0] >= at(1_900), "{cancels:?}");
+}
+
+fn unseen(host: usize, v6: bool) -> Forecast {
+    let mut one = forecast(host, 50.0);
+    (one.verified, one.place.v6) = (false, v6);
+    one
+}
+
+#[test]
+fn where_only_a_proxy_can_answer_is_dialled_after_all_others() {
+    let local = Entry {
+        last_resort: true,
+        ..unseen(0, false).into()
+    };
+    let public = |host| Entry::from(unseen(host, false));
+    let mut race = among(WIDTH, &[local, public(1), public(2)]);
+    let (dialled, until) = actions(&mut race, at(0));
+    assert_eq!(dialled, [Dial(1), Dial(2)]);
+    // 2 × 50 ms of silence.
+    assert_eq!(until, Some(100.0));
+    assert_eq!(actions(&mut race, at(101)).0, [Dial(0)]);
+    // If it is all there is, it gets the time in which another name may be resolved.
+    let mut race = Race::new(WIDTH, Gate::default());
+    race.add(local, at(10));
+    assert_eq!(actions(&mut race, at(10)), (vec![], Some(60.0)));
+    assert_eq!(actions(&mut race, at(61)).0, [Dial(0)]);
+    // What opened there before is as good as any.
+    let verified = |host| Entry {
+        last_resort: true,
+        ..forecast(host, 50.0).into()
+    };
+    let mut race = among(WIDTH, &[verified(0), verified(1)]);
+    assert_eq!(actions(&mut race, at(0)).0, [Dial(0), Dial(1)]);
+}
+
+#[test]
+fn acceleration_nodes_are_tried_two_at_a_time() {
+    let node = |forecast: Forecast| Entry {
+        accelerated: true,
+        ..forecast.into()
+    };
+    let warm: Vec<Entry> = (0..4).map(|host| node(forecast(host, 50.0))).collect();
+    let mut race = among(WIDTH, &warm);
+    assert_eq!(actions(&mut race, at(0)).0.len(), 2);
+    let cold: Vec<Entry> = (0..4).map(|host| node(unseen(host, false))).collect();
+    let mut race = among(WIDTH, &cold);
+    assert_eq!(actions(&mut race, at(0)).0, [Dial(0), Dial(1)]);
+    assert_eq!(actions(&mut race, at(500)).0, []);
+    race.failed(0, Severity::Soft);
+    assert_eq!(actions(&mut race, at(600)).0, [Dial(2)]);
+}
+
+#[test]
+fn one_at_a_time_waits_for_silence_and_gives_handshakes_ten_seconds() {
+    let entries: Vec<Entry> = (0..3).map(|host| forecast(host, 50.0).into()).collect();
+    let mut race = among(Width::ONE, &entries);
+    assert_eq!(actions(&mut race, at(0)), (vec![Dial(0)], Some(3_000.0)));
+    assert_eq!(actions(&mut race, at(3_001)).0, [Cancel(0), Dial(1)]);
+    race.established(1, at(50));
+    assert_eq!(actions(&mut race, at(3_051)).0, [Handshake(1)]);
+    assert_eq!(actions(&mut race, at(13_000)).0, []);
+    assert_eq!(actions(&mut race, at(13_100)).0, [Cancel(1), Dial(2)]);
+}
+
+#[test]
+fn what_dns_brings_late_joins_if_it_is_worth_it() {
+    let mut race = Race::new(WIDTH, Gate::default());
+    race.add(forecast(0, 50.0), at(0));
+    assert_eq!(actions(&mut race, at(0)).0, [Dial(0)]);
+    race.add(forecast(1, 200.0), at(10));
+    assert_eq!(actions(&mut race, at(10)).0, []);
+    race.add(forecast(2, 52.0), at(20));
+    assert_eq!(actions(&mut race, at(20)).0, [Dial(2)]);
 }
 
 #[test]

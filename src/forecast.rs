@@ -10,12 +10,13 @@
 //! `worth` is the expected improvement of the logarithm of the cost if this one is asked beside
 //! the best: a SYN's answer tells how the path is at this moment.
 
-use super::prior::{Belief, Place};
+use crate::prior::{Belief, Place};
+use crate::rank::normal;
 
 /// R: the variance of ln of one measured flight around the path's present state (jitter's log-sd
 /// is 0.10 on Wi-Fi, 0.20 on cellular). It also scales `worth`: 0.03 dials .11 more and gains .01
 /// of p50, 0.02 the reverse.
-pub(crate) const NOISE: f64 = 0.025;
+pub const NOISE: f64 = 0.025;
 
 /// A candidate that never opened on this network may be a hijacked address. 1.08 gains .01 of p50
 /// at .05 more TCP.
@@ -31,47 +32,67 @@ const FAILURE_MS: f64 = 100.0;
 
 /// What is expected of a candidate at a moment.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Forecast {
-    pub(crate) place: Place,
+pub struct Forecast {
+    /// Its data centre, host and family.
+    pub place: Place,
     /// x.
-    pub(crate) syn: Belief,
+    pub syn: Belief,
     /// ρ.
-    pub(crate) rest: Belief,
+    pub rest: Belief,
     /// π.
-    pub(crate) failure_chance: f64,
+    pub failure_chance: f64,
     /// It opened on this network before.
-    pub(crate) verified: bool,
+    pub verified: bool,
     /// It was the last to open on this network.
-    pub(crate) last_winner: bool,
+    pub last_winner: bool,
     /// Its breaker is open: it is tried last.
-    pub(crate) barred: bool,
+    pub barred: bool,
+}
+
+/// What the SYNs of a network say about its handshakes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Gate {
+    /// TLS flights take so many times a SYN's round trip; 1 on an honest path.
+    pub stretch: f64,
+    /// False behind a middlebox that answers SYNs itself: they say nothing about the path.
+    pub trusted: bool,
+}
+
+impl Default for Gate {
+    /// An honest path.
+    fn default() -> Self {
+        Gate {
+            stretch: 1.0,
+            trusted: true,
+        }
+    }
 }
 
 impl Forecast {
     /// The expected SYN round trip.
-    pub(crate) fn syn_ms(&self) -> f64 {
+    pub fn syn_ms(&self) -> f64 {
         self.syn.mean.exp()
     }
 
     /// The expected time of TLS and upgrade together.
-    pub(crate) fn rest_ms(&self) -> f64 {
+    pub fn rest_ms(&self) -> f64 {
         (self.syn.mean + self.rest.mean).exp()
     }
 
     /// E.
-    pub(crate) fn cost_ms(&self) -> f64 {
+    pub fn cost_ms(&self) -> f64 {
         self.priced(self.syn_ms() + self.rest_ms())
     }
 
     /// A time with what its failing and its being unknown cost.
-    pub(crate) fn priced(&self, ms: f64) -> f64 {
+    pub fn priced(&self, ms: f64) -> f64 {
         let unverified = if self.verified { 1.0 } else { UNVERIFIED };
         let loyal = if self.last_winner { LAST_WINNER } else { 1.0 };
         ms * (1.0 + self.failure_chance) * unverified * loyal + FAILURE_MS * self.failure_chance
     }
 
     /// The forecast once the SYN was answered, after so many ms without queueing.
-    pub(crate) fn answered(&self, syn_ms: f64) -> Forecast {
+    pub fn answered(&self, syn_ms: f64) -> Forecast {
         let gain = self.syn.variance / (self.syn.variance + NOISE);
         Forecast {
             syn: Belief {
@@ -83,7 +104,7 @@ impl Forecast {
     }
 
     /// What it is worth to ask this one beside the best.
-    pub(crate) fn worth_beside(&self, best: &Forecast) -> f64 {
+    pub fn worth_beside(&self, best: &Forecast) -> f64 {
         let s = (best.syn.variance + self.syn.variance + 2.0 * NOISE).sqrt();
         let u = (best.cost_ms() / self.cost_ms()).ln() / s;
         s * (density(u) + u * normal(u))
@@ -93,17 +114,6 @@ impl Forecast {
 /// φ.
 fn density(u: f64) -> f64 {
     (-u * u / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt()
-}
-
-/// Φ, to 1e-7 (Abramowitz & Stegun 26.2.17).
-pub(crate) fn normal(z: f64) -> f64 {
-    let t = 1.0 / (1.0 + 0.231_641_9 * z.abs());
-    let series = t
-        * (0.319_381_530
-            + t * (-0.356_563_782
-                + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
-    let tail = series * density(z);
-    if z < 0.0 { tail } else { 1.0 - tail }
 }
 
 #[cfg(test)]
@@ -160,12 +170,5 @@ pub(crate) mod tests {
         assert!((equal - 0.1_f64.sqrt() * 0.398_942_28).abs() < 1e-6);
         let twice = forecast(1, 100.0).worth_beside(&best);
         assert!(twice < 0.003, "{twice}");
-    }
-
-    #[test]
-    fn the_normal_distribution() {
-        assert!((normal(0.0) - 0.5).abs() < 1e-7);
-        assert!((normal(1.644_853_6) - 0.95).abs() < 1e-6);
-        assert!((normal(-1.644_853_6) - 0.05).abs() < 1e-6);
     }
 }

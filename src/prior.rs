@@ -4,30 +4,40 @@
 //! tree of Gaussian steps, network → cluster → host → address, that is exact in one pass up and
 //! one pass down, without matrices. What the two hosts of one domain have in common is left out.
 
+use serde::{Deserialize, Serialize};
+
 /// Where a candidate belongs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
     /// Any number that tells clusters (interchangeable groups of hosts) apart.
-    pub(crate) cluster: usize,
+    pub cluster: usize,
     /// Any number that tells hosts apart.
-    pub(crate) host: usize,
-    pub(crate) v6: bool,
+    pub host: usize,
+    /// IPv6: its paths differ more.
+    pub v6: bool,
 }
 
 /// A Gaussian belief.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Belief {
-    pub(crate) mean: f64,
-    pub(crate) variance: f64,
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Belief {
+    /// The expected value, of a logarithm here.
+    pub mean: f64,
+    /// Its variance.
+    pub variance: f64,
 }
 
 /// How much relatives differ: the variance of each step of the tree, and where it begins.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spread {
+    /// Of a network never seen.
     pub(crate) mean: f64,
+    /// Between networks.
     pub(crate) network: f64,
+    /// Between the clusters of a network.
     pub(crate) cluster: f64,
+    /// Between the hosts of a cluster.
     pub(crate) host: f64,
+    /// Between the addresses of a host.
     pub(crate) address: f64,
     /// On top of `address`, for IPv6.
     pub(crate) v6: f64,

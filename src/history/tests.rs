@@ -1,0 +1,249 @@
+//! The filters by hand, the preference, the gate, the background probes.
+
+use super::*;
+use crate::forecast::NOISE;
+
+const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+/// Hours after the start.
+fn at(hours: u64) -> Timestamp {
+    START.after(Duration::from_secs(3600 * hours))
+}
+
+fn key(host: usize, last: u8) -> Key {
+    Key {
+        region: "own".to_owned(),
+        host: format!("h{host}.example"),
+        address: SocketAddr::from(([44, 128, 0, last], 443)),
+    }
+}
+
+/// One address on each of so many hosts.
+fn network(hosts: usize) -> Network {
+    let mut network = Network::default();
+    for host in 0..hosts {
+        assert_eq!(network.list(&key(host, 0), START), host);
+    }
+    network
+}
+
+/// Who is preferred among all, after the one before.
+fn prefer(network: &Network, current: Option<usize>) -> Option<usize> {
+    let all: Vec<usize> = (0..network.members.len()).collect();
+    network.prefer(&all, current, START)
+}
+
+fn opened(candidate: usize, syn_ms: f64, rest_ms: f64) -> Lesson {
+    Lesson {
+        candidate,
+        syn: Some(Measured::Took(syn_ms)),
+        rest: Some(Measured::Took(rest_ms)),
+        tls_ms: Some(syn_ms),
+        opened: true,
+        whole_ms: None,
+        failure: None,
+    }
+}
+
+/// Prior N(ln 50, .69), sample ln 100: K = .69/.715; z = ln 2/√.715 = .82 is not clipped.
+#[test]
+fn the_first_measurement_by_hand() {
+    let mut network = network(1);
+    network.learn(&[opened(0, 100.0, 200.0)], START, 0.5);
+    let one = network.forecasts(START)[0];
+    let gain = 0.69 / 0.715;
+    assert!((one.syn.mean - (50.0_f64.ln() + gain * 2.0_f64.ln())).abs() < 1e-5);
+    assert!((one.syn.variance - 0.69 * (1.0 - gain)).abs() < 1e-5);
+    // ρ: prior N(.80, .065), sample ln 2.
+    let gain = 0.065 / 0.09;
+    assert!((one.rest.mean - (0.80 + gain * (2.0_f64.ln() - 0.80))).abs() < 1e-4);
+    assert!(one.verified);
+    assert_eq!(network.last_winner([0]), Some(0));
+    // Ten hours later.
+    let later = network.forecasts(at(10))[0];
+    assert!((later.syn.variance - one.syn.variance - 10.0 * SYN_DRIFT).abs() < 1e-9);
+    assert_eq!(later.syn.mean, one.syn.mean);
+}
+
+#[test]
+fn a_spike_moves_little_and_two_of_a_kind_are_a_step() {
+    let mut network = network(1);
+    for _ in 0..20 {
+        network.learn(&[opened(0, 50.0, 100.0)], START, 0.5);
+    }
+    let before = network.forecasts(START)[0].syn;
+    network.learn(&[opened(0, 500.0, 1_000.0)], START, 0.5);
+    let spiked = network.forecasts(START)[0].syn;
+    // K·1.2·√(P + R) with P about R/21.
+    let gain = before.variance / (before.variance + NOISE);
+    let clipped = 1.2 * (before.variance + NOISE).sqrt();
+    assert!((spiked.mean - before.mean - gain * clipped).abs() < 1e-9);
+    network.learn(&[opened(0, 500.0, 1_000.0)], START, 0.5);
+    let stepped = network.forecasts(START)[0].syn;
+    assert!(stepped.mean - spiked.mean > 10.0 * (spiked.mean - before.mean));
+}
+
+#[test]
+fn what_was_given_up_early_says_nothing() {
+    let mut network = network(1);
+    network.learn(&[opened(0, 50.0, 100.0)], START, 0.5);
+    let before = network.forecasts(START)[0].syn;
+    let given_up = |ms| Lesson {
+        syn: Some(Measured::AtLeast(ms)),
+        rest: None,
+        tls_ms: None,
+        opened: false,
+        ..opened(0, 0.0, 0.0)
+    };
+    network.learn(&[given_up(20.0)], START, 0.5);
+    assert_eq!(network.forecasts(START)[0].syn, before);
+    network.learn(&[given_up(200.0)], START, 0.5);
+    assert!(network.forecasts(START)[0].syn.mean > before.mean);
+}
+
+#[test]
+fn the_preference_follows_slowly() {
+    let mut network = network(2);
+    network.learn(&[opened(0, 50.0, 100.0)], START, 0.5);
+    assert_eq!(prefer(&network, None), Some(0));
+    network.learn(&[opened(1, 48.0, 96.0)], START, 0.5);
+    assert_eq!(prefer(&network, Some(0)), Some(0), "4 % are not worth it");
+    for _ in 0..10 {
+        network.learn(&[opened(1, 20.0, 40.0)], START, 0.5);
+    }
+    assert_eq!(prefer(&network, Some(0)), Some(1));
+}
+
+#[test]
+fn the_preference_leaves_what_fails() {
+    let mut network = network(2);
+    network.learn(
+        &[opened(1, 100.0, 200.0), opened(0, 50.0, 100.0)],
+        START,
+        0.5,
+    );
+    assert_eq!(prefer(&network, None), Some(0));
+    let refused = Lesson {
+        syn: None,
+        rest: None,
+        tls_ms: None,
+        opened: false,
+        failure: Some(Severity::Soft),
+        ..opened(0, 0.0, 0.0)
+    };
+    network.learn(&[refused], START, 0.5);
+    assert_eq!(prefer(&network, Some(0)), Some(1));
+}
+
+/// Five handshakes whose TLS takes ten times the SYN: ĝ = .6·(1 − .8^…) is bounded per step;
+/// the network is not trusted once it passes .6.
+#[test]
+fn a_middlebox_that_answers_syns_is_noticed() {
+    let mut network = network(1);
+    assert!(network.gate().trusted);
+    for _ in 0..12 {
+        network.learn(
+            &[Lesson {
+                tls_ms: Some(30.0),
+                ..opened(0, 3.0, 60.0)
+            }],
+            START,
+            0.5,
+        );
+    }
+    let gate = network.gate();
+    assert!(!gate.trusted && gate.stretch > 1.0, "{gate:?}");
+}
+
+#[test]
+fn the_unseen_are_refreshed_and_the_hopeless_are_not() {
+    let refresh = Refresh {
+        probes: 2,
+        worth: 0.01,
+    };
+    let mut network = network(3);
+    assert!(
+        network.to_refresh(&[0, 1, 2], refresh, START).is_empty(),
+        "nothing opened"
+    );
+    network.learn(&[opened(0, 20.0, 40.0)], START, 0.5);
+    network.refreshed(1, Some(21.0), START, 0.5);
+    network.refreshed(2, Some(400.0), START, 0.5);
+    assert!(
+        network.to_refresh(&[0, 1, 2], refresh, START).is_empty(),
+        "all were just seen"
+    );
+    assert_eq!(network.to_refresh(&[0, 1, 2], refresh, at(5)), [0, 1]);
+}
+
+#[test]
+fn what_an_app_dials_itself_is_learned_from_the_whole() {
+    let mut network = network(2);
+    for _ in 0..10 {
+        let lesson = Lesson {
+            candidate: 0,
+            whole_ms: Some(300.0),
+            opened: true,
+            ..Lesson::default()
+        };
+        network.learn(&[lesson], START, 0.5);
+    }
+    let one = network.forecasts(START)[0];
+    assert!(one.verified);
+    let whole_ms = one.syn_ms() + one.rest_ms();
+    assert!((whole_ms - 300.0).abs() < 15.0, "{whole_ms}");
+}
+
+#[test]
+fn a_faster_sample_never_worsens_a_cost_and_a_failure_never_improves_one() {
+    for slow in [50.0, 100.0, 400.0, 2_000.0] {
+        for fast in [1.0, 10.0, 40.0, 50.0] {
+            let cost = |sample: f64, failed: bool| {
+                let mut network = network(1);
+                network.learn(&[opened(0, 100.0, 200.0)], START, 0.5);
+                network.learn(&[opened(0, sample, 2.0 * sample)], START, 0.5);
+                if failed {
+                    let failure = Lesson {
+                        failure: Some(Severity::Soft),
+                        ..Lesson::default()
+                    };
+                    network.learn(&[failure], START, 0.5);
+                }
+                network.forecasts(START)[0].cost_ms()
+            };
+            assert!(
+                cost(fast, false) <= cost(slow, false) + 1e-9,
+                "{fast} {slow}"
+            );
+            assert!(cost(fast, true) >= cost(fast, false), "{fast}");
+        }
+    }
+}
+
+#[test]
+fn memory_is_bounded_and_forgets_the_oldest() {
+    let mut network = Network::default();
+    for n in 0..2_000 {
+        network.list(&key(n, 1), at(n as u64));
+    }
+    assert_eq!(network.members.len(), MAX_CANDIDATES);
+    assert!(network.number(&key(1_999, 1)).is_some());
+    assert!(network.number(&key(1, 1)).is_none());
+}
+
+#[test]
+fn relatives_share_a_place() {
+    let mut network = Network::default();
+    let other = Key {
+        region: "other".to_owned(),
+        ..key(0, 3)
+    };
+    for one in [&key(0, 1), &key(0, 2), &key(1, 1), &other] {
+        network.list(one, START);
+    }
+    let place = |number: usize| {
+        let place = network.members[number].place;
+        (place.cluster, place.host)
+    };
+    assert_eq!([0, 1, 2, 3].map(place), [(0, 0), (0, 0), (0, 1), (1, 2)]);
+}

@@ -1,0 +1,32 @@
+//! What a connection, a probe or the app showed of a candidate: what [`race`](crate::race) hands
+//! to [`history`](crate::history).
+
+use crate::health::Severity;
+
+/// A measured time in ms, without the access link's queue.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Measured {
+    /// It took so long.
+    Took(f64),
+    /// Given up after so long: it would have taken longer.
+    AtLeast(f64),
+}
+
+/// What was shown of a candidate.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Lesson {
+    /// Its number.
+    pub candidate: usize,
+    /// The SYN's round trip.
+    pub syn: Option<Measured>,
+    /// TLS and upgrade.
+    pub rest: Option<Measured>,
+    /// TLS alone.
+    pub tls_ms: Option<f64>,
+    /// All of it, where nothing else is known: from an app that dials itself.
+    pub whole_ms: Option<f64>,
+    /// Its handshake was verified to the end.
+    pub opened: bool,
+    /// That it failed, and how much that says.
+    pub failure: Option<Severity>,
+}

@@ -17,7 +17,7 @@
 //! - **Hedge**: a handshake that is later than its deadline goes on, and another is started on an
 //!   established spare, on another host if there is one; without a spare, another is dialled.
 //!   Without deadlines p99 is 1.61 times the oracle's instead of 1.12, and 0.7 % take over 5 s.
-//! - A definite failure starts the next at once.
+//! - A definite failure starts the next at once, unless another is under way and in time.
 //!
 //! Times are `Duration`s since the race began; inside, f64 milliseconds.
 

@@ -69,8 +69,10 @@ fn starts(attempts: &[Attempt]) -> Vec<Duration> {
     attempts.iter().map(|one| one.started).collect()
 }
 
+/// Three are dialled at once, a fourth when they are late; whoever is established first gets the
+/// handshake. A fault costs what it takes to notice it, no more, and never wins.
 #[tokio::test(start_paused = true)]
-async fn the_time_to_open_is_the_least_of_planned_start_plus_handshake() {
+async fn a_cold_start_opens_on_the_first_that_is_established_and_sound() {
     let faults = [
         Fault::BlackHole,
         Fault::SilentTls,
@@ -95,53 +97,58 @@ async fn the_time_to_open_is_the_least_of_planned_start_plus_handshake() {
             }
         }));
         let connection = selector(&lab, 4, seed).connect().await.unwrap();
-        // The race ends with the winner: candidates whose start was planned later never began.
-        // Silent faults start nothing early; refusals may, so that the plan is read off.
         let attempts = connection.attempts();
-        let finish = |attempt: &Attempt| {
-            let n: usize = host(attempt)[1..2].parse().unwrap();
-            (n != faulted).then(|| attempt.started + 3 * ms(rtts[n]))
-        };
-        let least = attempts.iter().filter_map(finish).min().unwrap();
-        assert_eq!(
-            connection.time_to_open(),
-            least,
-            "seed {seed}: {rtts:?} {fault:?}"
+        let what = format!("seed {seed}: {rtts:?} {fault:?} at {faulted}: {attempts:#?}");
+        let number = |one: &Attempt| host(one)[1..2].parse::<usize>().unwrap();
+        let won = |one: &&Attempt| one.outcome == AttemptOutcome::Won;
+        assert_ne!(
+            number(attempts.iter().find(won).unwrap()),
+            faulted,
+            "{what}"
         );
-        let winner = attempts
-            .iter()
-            .find(|one| one.outcome == AttemptOutcome::Won)
-            .unwrap();
-        assert_ne!(host(winner), format!("h{faulted}.example"), "seed {seed}");
-        let in_plan = [ms(0), ms(20), ms(120), ms(220)];
-        let failed = |one: &Attempt| matches!(one.outcome, AttemptOutcome::Failed(_));
-        if !attempts.iter().any(failed) {
-            assert_eq!(starts(attempts), in_plan[..attempts.len()], "seed {seed}");
-        }
-        // Whoever was not started could not have been first.
-        if attempts.len() < 4 && !attempts.iter().any(failed) {
-            assert!(in_plan[attempts.len()] >= least, "seed {seed}");
+        let late = |one: &&Attempt| one.started >= ms(110);
+        assert_eq!(starts(&attempts[..3]), [ms(0); 3], "{what}");
+        assert!(attempts[3..].iter().all(|one| late(&one)), "{what}");
+        // Established first, among those that the handshake of the faulted one did not hold up.
+        let established = |one: &Attempt| one.started + ms(rtts[number(one)]);
+        let sound = attempts.iter().filter(|one| number(one) != faulted);
+        let first = sound.min_by_key(|one| established(one)).unwrap();
+        let opened = established(first) + 2 * ms(rtts[number(first)]);
+        let took = connection.time_to_open();
+        let held_up = attempts.iter().find(|one| {
+            let answers = number(one) == faulted && fault != Fault::BlackHole;
+            answers && established(one) <= established(first)
+        });
+        match held_up {
+            None => assert_eq!(took, opened, "{what}"),
+            Some(trap) => {
+                // TLS is late after 1.4 of what the SYN took, the upgrade after 1.7.
+                let noticed = established(trap) + ms(31 * rtts[faulted] / 10 + 90);
+                let bound = opened.max(noticed + 3 * ms(rtts[number(first)]));
+                // Then the spare with the least to go gets it, even if established later.
+                let sound = attempts.iter().filter(|one| number(one) != faulted);
+                let least = sound.map(|one| established(one) + 2 * ms(rtts[number(one)]));
+                let least = least.min().unwrap();
+                assert!(least <= took && took <= bound, "{took:?} {bound:?} {what}");
+            }
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_starts_the_next_at_once() {
-    let lab = world([
-        path(0, 30).with_fault(Fault::Refuse),
-        path(1, 30).with_fault(Fault::Refuse),
-        path(2, 30),
-    ]);
-    let connection = selector(&lab, 3, 1).connect().await.unwrap();
-    let attempts = connection.attempts();
-    let won = attempts
-        .iter()
-        .find(|one| one.outcome == AttemptOutcome::Won)
-        .unwrap();
-    assert!(won.started <= ms(50), "{attempts:?}");
-    assert_eq!(connection.time_to_open(), won.started + ms(90));
-    // The first refusal came after 30 ms, long before the third start was planned.
-    assert_eq!(starts(attempts)[2], ms(30));
+    let refusing = (0..5).map(|n| path(n, 30).with_fault(Fault::Refuse));
+    let lab = world(refusing.chain([path(5, 30)]));
+    for seed in 0..8 {
+        let connection = selector(&lab, 6, seed).connect().await.unwrap();
+        let attempts = connection.attempts();
+        let won = |one: &&Attempt| one.outcome == AttemptOutcome::Won;
+        let won = attempts.iter().find(won).unwrap();
+        assert_eq!(connection.time_to_open(), won.started + ms(90));
+        // All refuse after 30 ms: three at once, then one after the other.
+        let plan = [0, 0, 0, 30, 60, 90].map(ms);
+        assert_eq!(starts(attempts), plan[..attempts.len()], "seed {seed}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -161,8 +168,8 @@ async fn a_failure_of_the_session_tries_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_five_silent_ones_one_gives_way_to_the_sixth() {
-    // One host with five dead addresses, so that the good one of the other is sometimes last.
+async fn five_silent_ones_do_not_keep_the_sixth_waiting() {
+    // One host with five dead addresses, and the good one at the end.
     let mut scenario = Scenario::new(1);
     let mut dead = Host::new("h0.example");
     for n in 0..5 {
@@ -175,11 +182,10 @@ async fn of_five_silent_ones_one_gives_way_to_the_sixth() {
     let lab = Lab::new(scenario).unwrap();
     let connection = selector(&lab, 1, 1).connect().await.unwrap();
     assert_eq!(connection.address().ip(), ip(9));
-    assert_eq!(connection.time_to_open(), ms(1000 + 60));
-    assert_eq!(
-        starts(connection.attempts()),
-        [0, 20, 120, 220, 320, 1000].map(ms)
-    );
+    // Three at once; then one each time all are late, after 2.2 × 50 ms (nothing is known).
+    let plan = [0, 0, 0, 111, 222, 333].map(ms);
+    assert_eq!(starts(connection.attempts()), plan);
+    assert_eq!(connection.time_to_open(), ms(333 + 60));
     assert!(matches!(
         connection.attempts()[0].outcome,
         AttemptOutcome::Cancelled(Phase::Connect)

@@ -150,7 +150,7 @@ fn run(
     today: Timestamp,
     random: &mut Random,
 ) -> f64 {
-    (0..event.hosts()).for_each(|host| sim.resolve(host));
+    (0..event.hosts()).for_each(|host| sim.insist(host, DNS_AGAIN_MS));
     loop {
         let began = elapsed(sim);
         let mut race = Race::new(width, memory.network.gate());
@@ -174,6 +174,9 @@ fn run(
         }
     }
 }
+
+/// As the selector asks again.
+const DNS_AGAIN_MS: f64 = 1_000.0;
 
 /// When everything failed for certain, it is tried again after this.
 const RETRY_MS: f64 = 1_000.0;

@@ -104,6 +104,15 @@ impl<'e> Contest<'e> {
         }
     }
 
+    /// Asks for a host's addresses, and once more if there is no answer for so long.
+    pub(crate) fn insist(&mut self, host: usize, again_ms: f64) {
+        if !std::mem::replace(&mut self.asked[host], true) {
+            let again_ms = again_ms + self.event.dns_again_ms(host);
+            let answer_ms = self.event.dns_ms(host).min(again_ms);
+            self.after(answer_ms, Happening::Resolved(host));
+        }
+    }
+
     /// Whether DNS has answered for a host.
     pub(crate) fn is_resolved(&self, host: usize) -> bool {
         self.answered[host]

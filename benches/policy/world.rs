@@ -18,6 +18,7 @@ mod purpose {
     pub(super) const NETWORK: u64 = 2;
     pub(super) const EVENT: u64 = 3;
     pub(super) const ATTEMPT: u64 = 4;
+    pub(super) const DNS_AGAIN: u64 = 5;
 }
 
 /// A world: parameters and a seed.

@@ -2,6 +2,9 @@
 //!
 //! Everything runs inside the one future: dropping it drops every socket. Nothing is spawned.
 
+mod lookup;
+mod outcome;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -14,14 +17,14 @@ use super::memory::{self, Memory, severity};
 use super::{Plan, lock};
 use crate::catalog::{Confidence, Endpoint, Variant};
 use crate::connection::{ConnectError, Opening};
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::forecast::Forecast;
 use crate::handshake::{ConnectOptions, Handshake, Opened, Paths, Progress, SecureStream};
 use crate::lesson::Lesson;
-use crate::phase::{Phase, Timings};
+use crate::phase::Phase;
 use crate::race::{Action, Entry, Race, Width};
 use crate::resolve::{Family, Names, Trust, is_local};
-use crate::sample::{Attempt, AttemptOutcome};
+use crate::sample::Attempt;
 use crate::transport::BoxIo;
 
 /// What a race needs from its surroundings.
@@ -185,29 +188,6 @@ impl<'a> Contest<'a> {
         });
     }
 
-    fn look_up(&mut self, timeout: Duration) {
-        let ground = self.ground;
-        for (index, endpoint) in ground.plan.endpoints.iter().enumerate() {
-            for family in ground.names.families.list() {
-                self.lookups += 1;
-                self.events.push(Box::pin(async move {
-                    let asked = Instant::now();
-                    let (host, port) = (endpoint.host(), endpoint.port());
-                    let outcome = ground
-                        .names
-                        .lookup(host, port, *family, trust(endpoint), timeout)
-                        .await;
-                    Event::Lookup {
-                        endpoint: index,
-                        family: *family,
-                        took: asked.elapsed(),
-                        outcome,
-                    }
-                }));
-            }
-        }
-    }
-
     /// Does what the race says until it says to wait or to give up.
     fn act(&mut self) -> Action {
         loop {
@@ -337,153 +317,6 @@ impl<'a> Contest<'a> {
             Event::GivenUp => {}
         }
         None
-    }
-
-    fn on_lookup(
-        &mut self,
-        endpoint: usize,
-        family: Family,
-        took: Duration,
-        outcome: Result<Vec<IpAddr>, Failure>,
-    ) {
-        self.lookups -= 1;
-        let one = &self.ground.plan.endpoints[endpoint];
-        match outcome {
-            Ok(addresses) => {
-                let port = one.port();
-                for ip in addresses {
-                    self.add(endpoint, SocketAddr::new(ip, port), Some(took));
-                }
-            }
-            Err(failure) => {
-                tracing::debug!(
-                    target: "easelect::connect",
-                    host = one.host(),
-                    family = ?family,
-                    kind = failure.kind().as_str(),
-                    "look-up failed"
-                );
-                self.failed_lookups.push(Attempt {
-                    endpoint: one.clone(),
-                    path: one.path().to_owned(),
-                    address: None,
-                    started: Duration::ZERO,
-                    ended: took,
-                    timings: Timings::default(),
-                    outcome: AttemptOutcome::Failed(failure),
-                });
-            }
-        }
-        if self.lookups == 0 {
-            self.race.no_more();
-        }
-    }
-
-    fn won(&mut self, winner: usize, path: String, opened: Box<Opened>) -> (Box<Opened>, Opening) {
-        self.race.opened(winner, self.now());
-        let one = &self.candidates[winner];
-        let mut timings = one.progress.reached().timings;
-        timings.set(Phase::Resolve, one.resolve);
-        let subprotocol = match &*opened {
-            Opened::WebSocket(_, subprotocol) => subprotocol.clone(),
-            Opened::Answered => None,
-        };
-        let opening = Opening {
-            endpoint: self.ground.plan.endpoints[one.endpoint].clone(),
-            path,
-            address: one.address,
-            subprotocol,
-            timings,
-            time_to_open: self.started.elapsed(),
-            attempts: self.attempts(Some(winner)),
-        };
-        tracing::info!(
-            target: "easelect::connect",
-            url = %opening.endpoint.url_with(&opening.path),
-            address = %opening.address,
-            time_to_open_ms = opening.time_to_open.as_secs_f64() * 1e3,
-            attempts = opening.attempts.len(),
-            "open"
-        );
-        (opened, opening)
-    }
-
-    /// What the race showed. An established spare that carried no byte is reset: nothing lingers
-    /// on either side.
-    fn end(mut self, outcome: Result<(Box<Opened>, Opening), ConnectError>) -> Ended {
-        for one in &mut self.candidates {
-            if let Some(mut io) = one.io.take() {
-                io.reset_on_drop();
-            }
-        }
-        let candidate = |one: &Candidate| {
-            let endpoint = &self.ground.plan.endpoints[one.endpoint];
-            (endpoint.clone(), one.address)
-        };
-        let candidates: Vec<memory::Candidate> = self.candidates.iter().map(candidate).collect();
-        let lessons = self.race.lessons(self.now()).into_iter();
-        Ended {
-            outcome,
-            lessons: lessons
-                .map(|lesson| (candidates[lesson.candidate].clone(), lesson))
-                .collect(),
-            candidates,
-            queue_ms: self.race.queue_ms(),
-        }
-    }
-
-    fn lost(&self, timed_out: bool) -> ConnectError {
-        let error = ConnectError {
-            attempts: self.attempts(None),
-            elapsed: self.started.elapsed(),
-            timed_out,
-        };
-        tracing::warn!(
-            target: "easelect::connect",
-            attempts = error.attempts.len(),
-            elapsed_ms = error.elapsed.as_secs_f64() * 1e3,
-            timed_out,
-            "no endpoint could be opened"
-        );
-        error
-    }
-
-    fn attempts(&self, winner: Option<usize>) -> Vec<Attempt> {
-        let now = Instant::now();
-        let candidates = self.candidates.iter().enumerate();
-        let made = candidates.filter_map(|(number, one)| {
-            let started = one.started?;
-            let reached = one.progress.reached();
-            let endpoint = &self.ground.plan.endpoints[one.endpoint];
-            Some(Attempt {
-                path: self.ground.paths.of(endpoint),
-                endpoint: endpoint.clone(),
-                address: Some(one.address),
-                started: started - self.started,
-                ended: one.ended.unwrap_or(now) - self.started,
-                timings: reached.timings,
-                outcome: match &one.failure {
-                    _ if winner == Some(number) => AttemptOutcome::Won,
-                    Some(failure) => AttemptOutcome::Failed(failure.clone()),
-                    None => AttemptOutcome::Cancelled(reached.phase),
-                },
-            })
-        });
-        let mut attempts: Vec<Attempt> = made.collect();
-        // That a host has no address of one family is no failure where the other has some.
-        let elsewhere = |lookup: &&Attempt| {
-            let missing = matches!(
-                &lookup.outcome,
-                AttemptOutcome::Failed(failure) if failure.kind() == FailureKind::NoAddress
-            );
-            let has_some =
-                |one: &Candidate| self.ground.plan.endpoints[one.endpoint] == lookup.endpoint;
-            missing && self.candidates.iter().any(has_some)
-        };
-        let failed = self.failed_lookups.iter();
-        attempts.extend(failed.filter(|lookup| !elsewhere(lookup)).cloned());
-        attempts.sort_by_key(|attempt| attempt.started);
-        attempts
     }
 }
 

@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 
 use super::event::{Event, Path};
 use super::{Candidate, Fault, World, purpose};
-use crate::random::Random;
+use crate::random::{self, Random};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Ipv6 {
@@ -118,17 +118,20 @@ impl<'w> Client<'w> {
         let bad_spell = random.chance(noise.bad_spell);
         let queue_ms = if queued < noise.queue { queue_ms } else { 0.0 };
         let dns = &parameters.dns;
-        let dns_ms = (0..self.world.hosts())
-            .map(|_| {
-                let (cached, lost) = (random.uniform(), random.uniform());
-                let answer = queue_ms + random.lognormal(dns.median_ms, dns.log_sd);
-                match (cached < dns.cached, lost < dns.lost) {
-                    (true, _) => dns.cached_ms,
-                    (false, true) => dns.lost_ms + answer,
-                    (false, false) => answer,
-                }
-            })
-            .collect();
+        let answer_ms = |random: &mut Random| {
+            let (cached, lost) = (random.uniform(), random.uniform());
+            let answer = queue_ms + random.lognormal(dns.median_ms, dns.log_sd);
+            match (cached < dns.cached, lost < dns.lost) {
+                (true, _) => dns.cached_ms,
+                (false, true) => dns.lost_ms + answer,
+                (false, false) => answer,
+            }
+        };
+        let hosts = self.world.hosts();
+        let dns_ms = (0..hosts).map(|_| answer_ms(&mut random)).collect();
+        // Numbers of its own: who never asks again meets the same world.
+        let mut random = Random::new(&[random::seed(&purpose), purpose::DNS_AGAIN]);
+        let dns_again_ms = (0..hosts).map(|_| answer_ms(&mut random)).collect();
         let loss = if path.cellular {
             noise.cellular_loss
         } else {
@@ -148,6 +151,7 @@ impl<'w> Client<'w> {
             queue_ms,
             loss: loss * noise.loss_factor,
             dns_ms,
+            dns_again_ms,
             paths,
         }
     }

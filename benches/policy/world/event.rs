@@ -27,6 +27,7 @@ pub(crate) struct Event<'w> {
     pub(super) queue_ms: f64,
     pub(super) loss: f64,
     pub(super) dns_ms: Vec<f64>,
+    pub(super) dns_again_ms: Vec<f64>,
     pub(super) paths: Vec<Path>,
 }
 
@@ -46,6 +47,11 @@ impl Event<'_> {
     /// When DNS answers for a host, in ms after the question.
     pub(crate) fn dns_ms(&self, host: usize) -> f64 {
         self.dns_ms[host]
+    }
+
+    /// When DNS answers a second question about the host, in ms after that.
+    pub(crate) fn dns_again_ms(&self, host: usize) -> f64 {
+        self.dns_again_ms[host]
     }
 
     /// The host's addresses in the order of the system's resolver (RFC 6724: IPv6 first).

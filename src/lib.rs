@@ -84,6 +84,8 @@ mod resolve;
 
 mod transport;
 
+mod route;
+
 mod tls;
 
 mod handshake;
@@ -142,7 +144,8 @@ pub use resolve::DnsResolver;
 pub use resolve::{Families, Family, Pin, Resolve, Resolved, SystemResolver};
 pub use sample::{Attempt, AttemptOutcome, Lookup, Sample};
 pub use select::{
-    Candidate, Policy, RefreshBudget, Selector, SelectorBuilder, SelectorEvent, SelectorStats,
+    Candidate, Expectation, Explanation, Policy, RefreshBudget, Selector, SelectorBuilder,
+    SelectorEvent, SelectorStats, Standing,
 };
 pub use stats::{AddressStats, Distribution, EndpointStats, FailureCount, Summary};
 pub use tls::{TlsClient, TlsSession};

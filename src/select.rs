@@ -8,16 +8,18 @@ mod feedback;
 mod keeper;
 mod memory;
 mod network;
+mod outlook;
 mod reconnect;
 mod refresh;
 #[cfg(feature = "rest")]
 mod rest;
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -34,13 +36,12 @@ use crate::health::Transition;
 use crate::lesson::Lesson;
 use crate::phase::Phase;
 use crate::race::Width;
-use crate::rank::{self, Ranking};
 use crate::resolve::Names;
-use crate::sample::{Attempt, AttemptOutcome, Sample};
-use crate::stats::EndpointStats;
+use crate::sample::{Attempt, AttemptOutcome};
 use crate::tls::TlsClient;
 use contest::Ground;
 pub use events::{SelectorEvent, SelectorStats};
+pub use outlook::{Expectation, Explanation, Standing};
 pub use refresh::RefreshBudget;
 
 use events::Counts;
@@ -90,6 +91,8 @@ struct Inner {
     backoff: Mutex<Backoff>,
     /// The network changed since the last connection: reconnecting needs no delay.
     moved: Mutex<bool>,
+    /// The app said which network it is; otherwise the routes tell.
+    network_told: AtomicBool,
     keeper: Option<Keeper>,
     refresh: RefreshBudget,
     /// Background dials; they end with the selector.
@@ -105,10 +108,14 @@ struct Inner {
 /// The endpoints of one service, and what is known about them.
 struct Field {
     kind: Service,
-    stats: Mutex<Vec<EndpointStats>>,
-    ranking: ArcSwapOption<Ranking>,
+    endpoints: Vec<Endpoint>,
     preferred: ArcSwapOption<Endpoint>,
+    outlook: ArcSwap<Explanation>,
     /// When a race last had a winner.
+    #[cfg_attr(
+        not(feature = "rest"),
+        expect(dead_code, reason = "only REST needs it")
+    )]
     won: Mutex<Option<Instant>>,
 }
 
@@ -215,7 +222,7 @@ impl Selector {
         options: &ConnectOptions,
         width: Width,
     ) -> Result<(Box<Opened>, Opening), ConnectError> {
-        self.notice_sleep();
+        self.look_around();
         let plan = self.plan(field);
         let ground = Ground {
             names: &self.0.names,
@@ -249,22 +256,16 @@ impl Selector {
             counts.handshakes += u64::from(began_tls(attempt));
         }
         drop(counts);
-        self.learn(field, attempts, ended.lessons);
+        self.learn(field, ended.lessons);
         if ended.outcome.is_ok() {
+            *lock(&field.won) = Some(Instant::now());
             *lock(&self.0.moved) = false;
             self.refresh(width, ended.candidates, ended.queue_ms);
         }
         ended.outcome
     }
 
-    /// Attempts are what is shown, lessons what the next race goes by.
-    fn learn(
-        &self,
-        field: &Field,
-        attempts: &[Attempt],
-        lessons: Vec<(memory::Candidate, Lesson)>,
-    ) {
-        field.learn(attempts);
+    fn learn(&self, field: &Field, lessons: Vec<(memory::Candidate, Lesson)>) {
         let mut memory = lock(&self.0.memory);
         let changes = memory.learn(lessons);
         let kept = self
@@ -300,17 +301,10 @@ impl Selector {
         preferred.as_ref().map(|endpoint| Endpoint::clone(endpoint))
     }
 
-    /// What is known about the endpoints, best first; `None` before the first attempt. A cheap,
-    /// lock-free read.
-    #[must_use]
-    pub fn ranking(&self) -> Option<Arc<Ranking>> {
-        self.0.service.ranking.load_full()
-    }
-
     /// In random order, so that a million clients that know nothing don't all begin with the same
     /// host; what is known decides in the race.
     fn plan(&self, field: &Field) -> Plan {
-        let mut endpoints = field.endpoints();
+        let mut endpoints = field.endpoints.clone();
         lock(&self.0.random).shuffle(&mut endpoints);
         Plan { endpoints }
     }
@@ -319,14 +313,10 @@ impl Selector {
 impl Inner {
     /// Who is preferred may have changed with what was learned.
     fn reconsider(&self, field: &Field) {
-        let endpoints = field.endpoints();
         let mut memory = lock(&self.memory);
-        let change = memory.prefer(&endpoints);
-        let preferred = memory.preferred(field.kind);
+        let change = memory.prefer(&field.endpoints);
+        field.show(&memory);
         drop(memory);
-        if let Some((endpoint, _)) = preferred {
-            field.preferred.store(Some(Arc::new(endpoint)));
-        }
         self.tell(change);
     }
 
@@ -372,9 +362,12 @@ impl Field {
     fn new(kind: Service, endpoints: Vec<Endpoint>) -> Self {
         Field {
             kind,
-            stats: Mutex::new(endpoints.into_iter().map(EndpointStats::new).collect()),
-            ranking: ArcSwapOption::empty(),
+            endpoints,
             preferred: ArcSwapOption::empty(),
+            outlook: ArcSwap::from_pointee(Explanation {
+                network: "".into(),
+                candidates: Arc::default(),
+            }),
             won: Mutex::new(None),
         }
     }
@@ -386,40 +379,13 @@ impl Field {
         won.is_some_and(|at| at.elapsed() < within)
     }
 
-    fn endpoints(&self) -> Vec<Endpoint> {
-        let stats = lock(&self.stats);
-        stats.iter().map(|one| one.endpoint().clone()).collect()
-    }
-
-    /// Winners and failures are learned from; cancelled attempts say nothing about themselves.
-    fn learn(&self, attempts: &[Attempt]) {
-        let mut stats = lock(&self.stats);
-        for attempt in attempts {
-            let (outcome, Some(address)) = (&attempt.outcome, attempt.address) else {
-                continue;
-            };
-            let outcome = match outcome {
-                AttemptOutcome::Won => {
-                    let mut won = lock(&self.won);
-                    *won = Some(Instant::now());
-                    Ok(())
-                }
-                AttemptOutcome::Failed(failure) => Err(failure.clone()),
-                AttemptOutcome::Cancelled(_) => continue,
-            };
-            let Some(one) = stats
-                .iter_mut()
-                .find(|one| *one.endpoint() == attempt.endpoint)
-            else {
-                continue;
-            };
-            let mut sample =
-                Sample::new(attempt.endpoint.clone(), address, attempt.timings, outcome);
-            sample.path.clone_from(&attempt.path);
-            sample.elapsed = attempt.ended.saturating_sub(attempt.started);
-            one.record(&sample);
-        }
-        self.ranking.store(rank::rank(&stats).map(Arc::new));
+    /// Shows what the memory says of this field's endpoints now.
+    fn show(&self, memory: &Memory) {
+        let preferred = memory.preferred(self.kind);
+        let preferred = preferred.map(|(endpoint, _)| Arc::new(endpoint));
+        self.preferred.store(preferred);
+        let outlook = outlook::outlook(memory, &self.endpoints);
+        self.outlook.store(Arc::new(outlook));
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use easelect::lab::{Dns, Fault, Host, Lab, Path, Scenario};
 use easelect::{
     Attempt, AttemptOutcome, Catalog, CatalogFormat, Failure, FailureKind, Phase, Region, Selector,
-    TlsClient,
+    Standing, TlsClient,
 };
 
 fn ms(n: u64) -> Duration {
@@ -374,9 +374,16 @@ async fn what_was_learned_comes_first_the_next_time() {
     assert_eq!(host(&connection.attempts()[0]), "h1.example");
     let best = selector.best().unwrap();
     assert_eq!(best.host(), "h1.example");
-    assert_eq!(
-        selector.ranking().unwrap().best().unwrap().endpoint(),
-        &best
+    let ranking = selector.ranking();
+    assert_eq!(ranking[0].endpoint, best);
+    assert_eq!(ranking[0].standing, Standing::Preferred);
+    let open = ranking[0].time_to_open.as_secs_f64() * 1e3;
+    assert!((open - 60.0).abs() < 6.0, "{open}");
+    let told = selector.explain().to_string();
+    assert_eq!(told.lines().count(), 1 + ranking.len(), "{told}");
+    assert!(
+        told.lines().nth(1).unwrap().ends_with(": preferred"),
+        "{told}"
     );
 }
 

@@ -1,6 +1,7 @@
 //! Configuring a [`Selector`].
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -8,6 +9,7 @@ use tokio::sync::broadcast;
 
 use super::keeper::Keeper;
 use super::memory::Memory;
+use super::network::derived;
 use super::{Field, Inner, Policy, RefreshBudget, Selector};
 use crate::catalog::{Catalog, Residency, Service};
 use crate::clock::Clock;
@@ -31,7 +33,7 @@ pub struct SelectorBuilder {
     tls: Option<TlsClient>,
     deadline: Duration,
     seed: u64,
-    network: String,
+    network: Option<String>,
     policy: Policy,
     history: Option<Arc<dyn HistoryStore>>,
     refresh: RefreshBudget,
@@ -48,7 +50,7 @@ impl SelectorBuilder {
             tls: None,
             deadline: Duration::from_secs(15),
             seed: fastrand::u64(..),
-            network: "default".to_owned(),
+            network: None,
             policy: Policy::default(),
             history: None,
             refresh: RefreshBudget::default(),
@@ -127,10 +129,11 @@ impl SelectorBuilder {
         self
     }
 
-    /// The network that the device is on; see [`Selector::network_changed`].
+    /// The network that the device is on; derived from its routes by default. See
+    /// [`Selector::network_changed`].
     #[must_use]
     pub fn network(mut self, id: impl Into<String>) -> Self {
-        self.network = id.into();
+        self.network = Some(id.into());
         self
     }
 
@@ -174,7 +177,9 @@ impl SelectorBuilder {
             None => TlsClient::platform()?,
         };
         let clock = Clock::starting_at(SystemTime::now().into());
-        let mut memory = Memory::new(clock, self.network, self.seed.rotate_left(32));
+        let network_told = AtomicBool::new(self.network.is_some());
+        let network = self.network.unwrap_or_else(derived);
+        let mut memory = Memory::new(clock, network, self.seed.rotate_left(32));
         if let Some(store) = &self.history {
             match store.load() {
                 Ok(Some(history)) => memory = memory.with_history(history),
@@ -186,11 +191,8 @@ impl SelectorBuilder {
             }
         }
         memory.prefer(&endpoints);
-        let preferred = memory
-            .preferred(self.service)
-            .map(|(endpoint, _)| Arc::new(endpoint));
         let service = Field::new(self.service, endpoints);
-        service.preferred.store(preferred);
+        service.show(&memory);
         Ok(Selector(Arc::new(Inner {
             residency: self.residency,
             names: self.names,
@@ -205,6 +207,7 @@ impl SelectorBuilder {
             counts: Mutex::default(),
             backoff: Mutex::default(),
             moved: Mutex::new(false),
+            network_told,
             keeper: self.history.and_then(Keeper::start),
             refresh: self.refresh,
             tasks: Mutex::default(),

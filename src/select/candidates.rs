@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::forecast::{Forecast, NOISE};
 use crate::health::Severity;
 use crate::lesson::Lesson;
-use crate::phase::{Phase, Timings};
+use crate::phase::Timings;
 use crate::race::{Action, Entry, Race, Width};
 use crate::resolve::interleave;
 use crate::sample::{Attempt, AttemptOutcome};
@@ -160,31 +160,14 @@ impl Selector {
     /// Tells what became of a candidate that the app dialled itself: nothing or a failure, after
     /// `elapsed` from its start to its open WebSocket or its end.
     pub fn report(&self, candidate: &Candidate, outcome: Result<(), Failure>, elapsed: Duration) {
-        let mut timings = Timings::default();
-        if outcome.is_ok() {
-            // The app can't split its phases; the total is what counts.
-            timings.set(Phase::Upgrade, elapsed);
-        }
         let lesson = Lesson {
             whole_ms: outcome.is_ok().then_some(elapsed.as_secs_f64() * 1e3),
             opened: outcome.is_ok(),
             failure: outcome.as_ref().err().map(severity),
             ..Lesson::default()
         };
-        let attempt = Attempt {
-            endpoint: candidate.endpoint.clone(),
-            path: candidate.endpoint.path().to_owned(),
-            address: Some(candidate.address),
-            started: Duration::ZERO,
-            ended: elapsed,
-            timings,
-            outcome: match outcome {
-                Ok(()) => AttemptOutcome::Won,
-                Err(failure) => AttemptOutcome::Failed(failure),
-            },
-        };
         let reported = (candidate.endpoint.clone(), candidate.address);
-        self.learn(&self.0.service, &[attempt], vec![(reported, lesson)]);
+        self.learn(&self.0.service, vec![(reported, lesson)]);
     }
 }
 

@@ -141,6 +141,16 @@ impl Memory {
         network.forecasts(now)[number]
     }
 
+    /// What is expected of all addresses of these endpoints that are known.
+    pub(super) fn forecasts(&self, endpoints: &[Endpoint]) -> Vec<(Candidate, Forecast)> {
+        let now = self.clock.now();
+        let forecasts = self.known().map(|known| known.network.forecasts(now));
+        let forecasts = forecasts.unwrap_or_default();
+        (self.candidates(endpoints).into_iter())
+            .map(|(number, candidate)| (candidate, forecasts[number]))
+            .collect()
+    }
+
     /// Who of these endpoints' addresses opened last.
     pub(super) fn last_winner(&self, endpoints: &[Endpoint]) -> Option<Candidate> {
         let network = &self.known()?.network;

@@ -1,44 +1,77 @@
 //! Which network the device is on, and what that changes.
 
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
-use super::{Selector, SelectorEvent, lock};
+use super::{Inner, Selector, SelectorEvent, lock};
+use crate::route;
 
 /// An identifier longer than this is no name for a network.
 const MAX_NETWORK_ID: usize = 128;
+
+/// Where there is no route to the internet.
+const NOWHERE: &str = "default";
+
+/// What the routes say.
+pub(super) fn derived() -> String {
+    route::network_id().unwrap_or_else(|| NOWHERE.to_owned())
+}
 
 impl Selector {
     /// Tells that the device is on another network: what is remembered of that one counts from now
     /// on, and the next [`reconnect`](Self::reconnect) waits for nothing. `id` is any name that
     /// tells networks apart, such as a hash of the SSID or the carrier's name; it is kept in the
     /// history.
-    pub fn network_changed(&self, id: &str) {
-        let endpoints = self.0.service.endpoints();
+    ///
+    /// With `None`, and until this is called with a name, the network is told by its routes, anew
+    /// for every connection: on Linux by a hash of the default gateway and of the kind of its
+    /// interface, elsewhere of the prefix (/24; IPv6 /32) of the device's own address.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # fn example(selector: &easelect::Selector) {
+    /// selector.network_changed("home Wi-Fi");
+    /// selector.network_changed(None);
+    /// # }
+    /// ```
+    pub fn network_changed<'a>(&self, id: impl Into<Option<&'a str>>) {
+        let told: Option<String> = id
+            .into()
+            .map(|id| id.chars().take(MAX_NETWORK_ID).collect());
+        self.0.network_told.store(told.is_some(), Ordering::Relaxed);
+        self.enter(told.unwrap_or_else(derived));
+    }
+
+    fn enter(&self, id: String) {
         let mut memory = lock(&self.0.memory);
-        memory.enter(id.chars().take(MAX_NETWORK_ID).collect());
-        memory.prefer(&endpoints);
-        let preferred = memory.preferred(self.0.service.kind);
+        memory.enter(id.clone());
+        for field in std::iter::once(&self.0.service).chain(&self.0.rest) {
+            memory.prefer(&field.endpoints);
+            field.show(&memory);
+        }
         drop(memory);
-        let preferred = preferred.map(|(endpoint, _)| Arc::new(endpoint));
-        self.0.service.preferred.store(preferred);
-        *lock(&self.0.moved) = true;
-        lock(&self.0.backoff).reset();
-        let id = id.to_owned();
+        self.0.moved_on();
         let _ = self.0.events.send(SelectorEvent::NetworkChanged { id });
     }
 
-    /// After sleep nothing is known of the network but its name: reconnecting waits for nothing.
-    pub(super) fn notice_sleep(&self) {
+    /// Before a connection: whether the device is elsewhere, or slept. After sleep nothing is known
+    /// of the network but its name: reconnecting waits for nothing.
+    pub(super) fn look_around(&self) {
         let slept = lock(&self.0.memory).clock.wake(SystemTime::now().into());
         if let Some(slept) = slept {
             tracing::debug!(target: "easelect::connect", ?slept, "woke from sleep");
-            *lock(&self.0.moved) = true;
-            lock(&self.0.backoff).reset();
+            self.0.moved_on();
+        }
+        if !self.0.network_told.load(Ordering::Relaxed) {
+            let id = derived();
+            if self.network() != id {
+                self.enter(id);
+            }
         }
     }
 
-    /// The identifier of the network that the device is on, as far as was told.
+    /// The identifier of the network that the device is on, as far as was told or derived.
     #[must_use]
     pub fn network(&self) -> String {
         lock(&self.0.memory).network_id().to_owned()
@@ -50,6 +83,18 @@ impl Selector {
         if let Some(keeper) = &self.0.keeper {
             // Only an ended thread drops the other side, and then nothing is left to write.
             let _ = keeper.flush().await;
+        }
+    }
+}
+
+impl Inner {
+    /// What was true of the old network no longer holds: nobody has to be spared, and what REST
+    /// uses is raced anew.
+    fn moved_on(&self) {
+        *lock(&self.moved) = true;
+        lock(&self.backoff).reset();
+        if let Some(rest) = &self.rest {
+            *lock(&rest.won) = None;
         }
     }
 }

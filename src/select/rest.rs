@@ -39,10 +39,9 @@ impl Selector {
                 timed_out: false,
             });
         };
-        let ranking = field.ranking.load_full();
-        let best = ranking.as_ref().and_then(|ranking| ranking.best());
-        if let Some(best) = best.filter(|_| field.is_fresh(FRESH)) {
-            return Ok(base(best.endpoint()));
+        let preferred = field.preferred.load_full();
+        if let Some(preferred) = preferred.filter(|_| field.is_fresh(FRESH)) {
+            return Ok(base(&preferred));
         }
         let (_, opening) = self
             .race(field, &ConnectOptions::new(), self.policy().width())

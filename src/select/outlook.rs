@@ -1,0 +1,162 @@
+//! What a selector expects of its candidates, and why one is preferred.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Selector;
+use super::memory::{Candidate, Memory};
+use crate::catalog::Endpoint;
+use crate::forecast::Forecast;
+
+/// What is expected of one address of an endpoint on the present network.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Expectation {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// Its address.
+    pub address: SocketAddr,
+    /// The TCP round trip.
+    pub round_trip: Duration,
+    /// From the first SYN to the open WebSocket.
+    pub time_to_open: Duration,
+    /// How sure that is: the standard deviation of its logarithm (0.2: 20 % either way).
+    pub deviation: f64,
+    /// The chance that the next attempt fails, 0 to 1.
+    pub failure_probability: f64,
+    /// Where it stands, and why.
+    pub standing: Standing,
+}
+
+/// Where a candidate stands beside the preferred one, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// It is the preferred one.
+    Preferred,
+    /// It may be faster, but that is not sure enough to change the preference.
+    NotClearlyFaster,
+    /// It is expected to cost this much more time, its failures included.
+    Slower {
+        /// The difference of what opening a connection costs.
+        by: Duration,
+    },
+    /// No connection to it was ever opened on this network.
+    Unverified,
+    /// It failed lately: it is tried last for a while.
+    BreakerOpen,
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Standing::Preferred => f.write_str("preferred"),
+            Standing::NotClearlyFaster => f.write_str("perhaps faster, but not surely by 8 %"),
+            Standing::Slower { by } => write!(f, "costs {:.0} ms more", by.as_secs_f64() * 1e3),
+            Standing::Unverified => f.write_str("never opened on this network"),
+            Standing::BreakerOpen => f.write_str("failed lately: tried last"),
+        }
+    }
+}
+
+/// Why [`Selector::best`] is what it is: one line per candidate when displayed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The network whose memory this is.
+    pub network: Arc<str>,
+    /// The candidates that are known there, the preferred one first.
+    pub candidates: Arc<[Expectation]>,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.candidates.is_empty() {
+            return write!(f, "network {:?}: nothing known yet", self.network);
+        }
+        write!(f, "network {:?}:", self.network)?;
+        for one in &*self.candidates {
+            write!(
+                f,
+                "\n{} at {}: opens in {:.0} ms ± {:.0} % (round trip {:.0} ms), fails {:.0} %: {}",
+                one.endpoint.host(),
+                one.address.ip(),
+                one.time_to_open.as_secs_f64() * 1e3,
+                one.deviation * 1e2,
+                one.round_trip.as_secs_f64() * 1e3,
+                one.failure_probability * 1e2,
+                one.standing,
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Selector {
+    /// What is expected of every candidate that is known on this network: the preferred one, which
+    /// is [`best`](Self::best)'s, first, then by what opening a connection costs. A lock-free read
+    /// of the last snapshot; empty before the first attempt.
+    #[must_use]
+    pub fn ranking(&self) -> Arc<[Expectation]> {
+        Arc::clone(&self.0.service.outlook.load().candidates)
+    }
+
+    /// Why [`best`](Self::best) is what it is, for logs and support. A lock-free read of the same
+    /// snapshot as [`ranking`](Self::ranking)'s.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # fn example(selector: &easelect::Selector) {
+    /// println!("{}", selector.explain());
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn explain(&self) -> Explanation {
+        Explanation::clone(&self.0.service.outlook.load())
+    }
+}
+
+/// What is expected of the addresses of these endpoints, with the preferred one first.
+pub(super) fn outlook(memory: &Memory, endpoints: &[Endpoint]) -> Explanation {
+    let preferred = endpoints
+        .first()
+        .and_then(|endpoint| memory.preferred(endpoint.service()));
+    let mut expected = memory.forecasts(endpoints);
+    let is_preferred = |one: &Candidate| preferred.as_ref() == Some(one);
+    let holder = expected.iter().find(|(one, _)| is_preferred(one));
+    let holder_ms = holder.map(|(_, forecast)| forecast.cost_ms());
+    expected.sort_by(|(a, a_forecast), (b, b_forecast)| {
+        let class = |one, forecast: &Forecast| (!is_preferred(one), forecast.barred);
+        let classes = class(a, a_forecast).cmp(&class(b, b_forecast));
+        classes.then(a_forecast.cost_ms().total_cmp(&b_forecast.cost_ms()))
+    });
+    let expectation = |(candidate, forecast): (Candidate, Forecast)| Expectation {
+        standing: match (is_preferred(&candidate), holder_ms) {
+            (true, _) => Standing::Preferred,
+            _ if forecast.barred => Standing::BreakerOpen,
+            _ if !forecast.verified => Standing::Unverified,
+            (_, Some(holder_ms)) if forecast.cost_ms() > holder_ms => Standing::Slower {
+                by: millis(forecast.cost_ms() - holder_ms),
+            },
+            _ => Standing::NotClearlyFaster,
+        },
+        endpoint: candidate.0,
+        address: candidate.1,
+        round_trip: millis(forecast.syn_ms()),
+        time_to_open: millis(forecast.syn_ms() + forecast.rest_ms()),
+        deviation: (forecast.syn.variance + forecast.rest.variance).sqrt(),
+        failure_probability: forecast.failure_chance,
+    };
+    Explanation {
+        network: memory.network_id().into(),
+        candidates: expected.into_iter().map(expectation).collect(),
+    }
+}
+
+/// Expectations are exponentials: a wild one may be huge.
+fn millis(ms: f64) -> Duration {
+    Duration::from_secs_f64((ms / 1e3).clamp(0.0, 3600.0))
+}

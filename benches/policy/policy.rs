@@ -72,7 +72,7 @@ pub(crate) struct Contest<'e> {
 }
 
 /// Attempts from this number on are probes: their noise is not that of any dial.
-const PROBES: u64 = 1_000;
+pub(crate) const PROBES: u64 = 1_000;
 
 impl<'e> Contest<'e> {
     pub(crate) fn new(event: &'e Event<'e>) -> Self {

@@ -115,7 +115,7 @@ impl Table {
     }
 }
 
-fn three_digits(x: f64) -> String {
+pub(crate) fn three_digits(x: f64) -> String {
     if x >= 10.0 {
         format!("{x:.1}")
     } else {
@@ -123,7 +123,8 @@ fn three_digits(x: f64) -> String {
     }
 }
 
-fn row(policy: &'static str, group: Group, record: &Record, oracle: &[f32]) -> Row {
+/// A row of a table; the times are sorted.
+pub(crate) fn row(policy: &'static str, group: Group, record: &Record, oracle: &[f32]) -> Row {
     let times = &record.open_ms;
     let connections = times.len().max(1) as f64;
     let slow = times.iter().filter(|ms| **ms > 5_000.0).count();

@@ -16,6 +16,7 @@ mod random;
 mod report;
 mod run;
 mod sampling;
+mod selector;
 mod world;
 
 use policy::{Contest, Policy};

@@ -210,7 +210,7 @@ async fn each_network_has_a_memory_of_its_own() {
         selector.connect().await.unwrap();
     }
     assert_eq!(selector.best().unwrap().host(), "h0.example");
-    selector.network_changed("office");
+    selector.network_changed(Some("office"));
     assert_eq!(
         (selector.best(), selector.network().as_str()),
         (None, "office")
@@ -220,7 +220,7 @@ async fn each_network_has_a_memory_of_its_own() {
         selector.connect().await.unwrap();
     }
     assert_eq!(selector.best().unwrap().host(), "h1.example");
-    selector.network_changed("home");
+    selector.network_changed(Some("home"));
     assert_eq!(selector.best().unwrap().host(), "h0.example");
     let mut seen = Vec::new();
     while let Some(Some(event)) = events.next().now_or_never() {
@@ -267,7 +267,7 @@ async fn reconnecting_waits_at_random_and_a_new_network_does_not() {
         let started = Instant::now();
         selector.reconnect().await.unwrap();
         delays.push(started.elapsed());
-        selector.network_changed("other");
+        selector.network_changed(Some("other"));
         let started = Instant::now();
         selector.reconnect().await.unwrap();
         assert!(started.elapsed() < ms(200), "{:?}", started.elapsed());

@@ -27,8 +27,9 @@ use std::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use easelect::Policy;
+use easelect::machines::Width;
 
-use crate::ours::{self, Ours};
+use crate::ours::Ours;
 use crate::run::{self, Entry, Group, Ledger, Record};
 use crate::world::{Client, World};
 pub(crate) use comparison::{Comparison, text};
@@ -41,15 +42,15 @@ const PAIRS: [(Policy, Entry); 2] = [
         Entry {
             name: "thrifty",
             group: Group::Ours,
-            build: |seed| Box::new(Ours::new(ours::THRIFTY, ours::REFRESH_THRIFTY, seed)),
+            build: |seed| Box::new(Ours::new(Width::THRIFTY, seed)),
         },
     ),
     (
         Policy::Fast,
         Entry {
-            name: "balanced",
+            name: "fast",
             group: Group::Ours,
-            build: |seed| Box::new(Ours::new(ours::BALANCED, ours::REFRESH_BALANCED, seed)),
+            build: |seed| Box::new(Ours::new(Width::FAST, seed)),
         },
     ),
 ];

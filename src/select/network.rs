@@ -31,14 +31,12 @@ impl Selector {
     ///
     /// ```no_run
     /// # fn example(selector: &easelect::Selector) {
-    /// selector.network_changed("home Wi-Fi");
+    /// selector.network_changed(Some("home Wi-Fi"));
     /// selector.network_changed(None);
     /// # }
     /// ```
-    pub fn network_changed<'a>(&self, id: impl Into<Option<&'a str>>) {
-        let told: Option<String> = id
-            .into()
-            .map(|id| id.chars().take(MAX_NETWORK_ID).collect());
+    pub fn network_changed(&self, id: Option<&str>) {
+        let told: Option<String> = id.map(|id| id.chars().take(MAX_NETWORK_ID).collect());
         self.0.network_told.store(told.is_some(), Ordering::Relaxed);
         self.enter(told.unwrap_or_else(derived));
     }

@@ -43,8 +43,8 @@ pub(super) struct Seen {
     /// How often each candidate was dialled and probed.
     dialled: Vec<u64>,
     probed: Vec<u64>,
-    /// When DNS answers, for each host that was asked for.
-    answers_ms: Vec<Option<f64>>,
+    /// For each host that was asked for: when first, and when DNS answers.
+    answers_ms: Vec<Option<(f64, f64)>>,
     /// Whether the connection is open: dials are probes from then on.
     open: bool,
 }
@@ -135,11 +135,17 @@ impl Scene {
         self.event.attempt(candidate, number)
     }
 
-    /// Waits for DNS. It is asked once in an event: both families have the answer together, and
-    /// who asks again has it at once.
+    /// Waits for DNS. Both families have the answer together. A second question, which the
+    /// Selector asks when the first stays unanswered, may be answered sooner.
     async fn resolved(&self, host: usize) {
-        let fresh_ms = self.moments.now_ms() + self.event.dns_ms(host);
-        let at_ms = *lock(&self.seen).answers_ms[host].get_or_insert(fresh_ms);
+        let now_ms = self.moments.now_ms();
+        let fresh = (now_ms, now_ms + self.event.dns_ms(host));
+        let (asked_ms, at_ms) = *lock(&self.seen).answers_ms[host].get_or_insert(fresh);
+        let at_ms = if asked_ms < now_ms {
+            at_ms.min(now_ms + self.event.dns_again_ms(host))
+        } else {
+            at_ms
+        };
         self.moments.reach(at_ms).await;
     }
 }

@@ -97,7 +97,8 @@ impl Player {
         sleep_until(self.began + hour).await;
         if self.on != Some(event.network) {
             self.on = Some(event.network);
-            self.selector.network_changed(&event.network.to_string());
+            self.selector
+                .network_changed(Some(&event.network.to_string()));
         }
         let before = self.selector.stats();
         let scene = self.network.begin(event);

@@ -35,7 +35,7 @@ pub use stored::{History, HistoryStore};
 
 use crate::clock::Timestamp;
 use crate::forecast::{Forecast, Gate};
-use crate::health::{Health, Severity, Transition};
+use crate::health::{Health, Transition};
 use crate::lesson::{Lesson, Measured};
 use crate::prior::{Belief, Place, Spread, expect};
 use crate::rank::normal;
@@ -297,23 +297,6 @@ impl Network {
         worth.sort_by(|a, b| b.0.total_cmp(&a.0));
         worth.truncate(refresh.probes);
         worth.into_iter().map(|(_, number)| number).collect()
-    }
-
-    /// What a background probe showed: the SYN's round trip without queueing, or silence.
-    pub fn refreshed(
-        &mut self,
-        candidate: usize,
-        syn_ms: Option<f64>,
-        now: Timestamp,
-        jitter: f64,
-    ) -> Vec<(usize, Transition)> {
-        let lesson = Lesson {
-            candidate,
-            syn: syn_ms.map(Measured::Took),
-            failure: syn_ms.is_none().then_some(Severity::Doubt),
-            ..Lesson::default()
-        };
-        self.learn(&[lesson], now, jitter)
     }
 
     /// x and ρ of every candidate.

@@ -30,3 +30,25 @@ pub struct Lesson {
     /// That it failed, and how much that says.
     pub failure: Option<Severity>,
 }
+
+impl Lesson {
+    /// Of a background probe, TCP only: the SYN's round trip without queueing, or silence, which
+    /// proves little.
+    #[must_use]
+    pub fn of_probe(syn_ms: Option<f64>) -> Self {
+        Lesson {
+            syn: syn_ms.map(Measured::Took),
+            failure: syn_ms.is_none().then_some(Severity::Doubt),
+            ..Lesson::default()
+        }
+    }
+
+    /// Of a failure of which nothing else is known.
+    #[must_use]
+    pub fn of_failure(severity: Severity) -> Self {
+        Lesson {
+            failure: Some(severity),
+            ..Lesson::default()
+        }
+    }
+}

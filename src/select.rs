@@ -29,7 +29,7 @@ pub use builder::SelectorBuilder;
 pub use candidates::Candidate;
 
 use crate::backoff::Backoff;
-use crate::catalog::{Endpoint, Residency, Service};
+use crate::catalog::{Endpoint, Region, Residency, Service};
 use crate::connection::{ConnectError, Connection, Feedback, Opening};
 use crate::handshake::{ConnectOptions, Handshake, Opened, Paths};
 use crate::health::Transition;
@@ -98,10 +98,8 @@ struct Inner {
     /// Background dials; they end with the selector.
     tasks: Mutex<JoinSet<()>>,
     service: Field,
-    #[cfg_attr(
-        not(feature = "rest"),
-        expect(dead_code, reason = "only REST needs it")
-    )]
+    /// The data centre whose WebSocket was opened last.
+    open_in: ArcSwapOption<Region>,
     rest: Option<Field>,
 }
 
@@ -112,10 +110,6 @@ struct Field {
     preferred: ArcSwapOption<Endpoint>,
     outlook: ArcSwap<Explanation>,
     /// When a race last had a winner.
-    #[cfg_attr(
-        not(feature = "rest"),
-        expect(dead_code, reason = "only REST needs it")
-    )]
     won: Mutex<Option<Instant>>,
 }
 
@@ -189,6 +183,8 @@ impl Selector {
         width: Width,
     ) -> Result<Connection, ConnectError> {
         let (opened, opening) = self.race(&self.0.service, options, width).await?;
+        let region = Arc::new(opening.endpoint.region().clone());
+        self.0.open_in.store(Some(region));
         match *opened {
             Opened::WebSocket(websocket, _) => Ok(Connection {
                 websocket,
@@ -305,6 +301,10 @@ impl Selector {
     /// host; what is known decides in the race.
     fn plan(&self, field: &Field) -> Plan {
         let mut endpoints = field.endpoints.clone();
+        #[cfg(feature = "rest")]
+        if field.kind == Service::Rest {
+            endpoints.retain(|one| self.serves_rest(field, one));
+        }
         lock(&self.0.random).shuffle(&mut endpoints);
         Plan { endpoints }
     }

@@ -1,16 +1,20 @@
 //! Racing in the simulated network, in paused time: which attempt starts when, who wins, what is
 //! left behind.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::pin;
+use std::sync::{Arc, Mutex};
 use std::task::Context;
 use std::time::Duration;
 
 use easelect::lab::{Dns, Fault, Host, Lab, Path, Scenario};
+use futures::future::BoxFuture;
+
 use easelect::{
-    Attempt, AttemptOutcome, Catalog, CatalogFormat, Failure, FailureKind, Phase, Region, Selector,
-    Standing, TlsClient,
+    Attempt, AttemptOutcome, Catalog, CatalogFormat, Failure, FailureKind, Family, Phase, Region,
+    Resolve, Resolved, Selector, SelectorBuilder, Standing, TlsClient,
 };
 
 fn ms(n: u64) -> Duration {
@@ -45,15 +49,16 @@ fn world(paths: impl IntoIterator<Item = Path>) -> Lab {
     Lab::new(scenario).unwrap()
 }
 
-fn selector(lab: &Lab, hosts: usize, seed: u64) -> Selector {
+fn builder(lab: &Lab, hosts: usize) -> SelectorBuilder {
     Selector::builder(Region::new("own").unwrap())
         .catalog(catalog(hosts))
         .resolver(lab.resolver())
         .connector(lab.connector())
         .tls(TlsClient::with_roots([lab.root()]).unwrap())
-        .seed(seed)
-        .build()
-        .unwrap()
+}
+
+fn selector(lab: &Lab, hosts: usize, seed: u64) -> Selector {
+    builder(lab, hosts).seed(seed).build().unwrap()
 }
 
 fn path(n: u8, rtt: u64) -> Path {
@@ -249,6 +254,56 @@ async fn a_late_family_does_not_hold_the_other_back() {
     let connection = selector(&lab, 1, 1).connect().await.unwrap();
     assert_eq!(connection.time_to_open(), ms(10 + 120));
     assert_eq!(connection.timings().get(Phase::Resolve), Some(ms(10)));
+}
+
+/// Both families of both hosts are answered at once, and IPv6 leads nowhere.
+#[tokio::test(start_paused = true)]
+async fn a_broken_family_is_not_dialled_on_every_host() {
+    for seed in 0..8 {
+        let mut scenario = Scenario::new(1);
+        for n in 0..2 {
+            let v6: IpAddr = format!("2600:1f00::{n}").parse().unwrap();
+            let host = Host::new(&format!("h{n}.example"));
+            scenario = scenario
+                .with_host(host.with_address(ip(n)).with_address(v6))
+                .with_path(path(n, 40))
+                .with_path(Path::new(v6).with_fault(Fault::BlackHole));
+        }
+        let lab = Lab::new(scenario).unwrap();
+        // It begins with two dials.
+        let selector = selector(&lab, 2, seed);
+        selector.set_policy(easelect::Policy::Thrifty);
+        let connection = selector.connect().await.unwrap();
+        assert_eq!(connection.time_to_open(), ms(120), "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_question_is_asked_again() {
+    /// Never answers the first question about a host and family.
+    #[derive(Debug)]
+    struct Loses(Arc<dyn Resolve>, Mutex<HashSet<(String, Family)>>);
+    impl Resolve for Loses {
+        fn resolve(
+            &self,
+            host: &str,
+            family: Family,
+        ) -> BoxFuture<'static, Result<Resolved, Failure>> {
+            let first = self.1.lock().unwrap().insert((host.to_owned(), family));
+            let answer = self.0.resolve(host, family);
+            Box::pin(async move {
+                if first {
+                    std::future::pending::<()>().await;
+                }
+                answer.await
+            })
+        }
+    }
+    let lab = world([path(0, 40)]);
+    let resolver = Loses(lab.resolver(), Mutex::default());
+    let selector = builder(&lab, 1).resolver(Arc::new(resolver));
+    let connection = selector.build().unwrap().connect().await.unwrap();
+    assert_eq!(connection.time_to_open(), ms(1000 + 120));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use easelect::Timestamp;
-use easelect::machines::{Action, Forecast, Key, Network, Race, Refresh, Severity, Width};
+use easelect::machines::{Action, Forecast, Key, Lesson, Network, Race, Refresh, Severity, Width};
 
 use crate::policy::{Contest, Failed, Happening, Policy};
 use crate::random::Random;
@@ -126,7 +126,11 @@ impl Policy for Ours {
         for number in chosen {
             let syn_ms = sim.probe(memory.candidates[number]);
             let syn_ms = syn_ms.map(|ms| (ms - queue_ms).max(0.1));
-            (memory.network).refreshed(number, syn_ms, now, self.random.uniform());
+            let lesson = Lesson {
+                candidate: number,
+                ..Lesson::of_probe(syn_ms)
+            };
+            (memory.network).learn(&[lesson], now, self.random.uniform());
         }
         memory.preferred = (memory.network).prefer(&memory.all(), memory.preferred, now);
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::forecast::NOISE;
+use crate::health::Severity;
 
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -155,6 +156,13 @@ fn a_middlebox_that_answers_syns_is_noticed() {
     assert!(!gate.trusted && gate.stretch > 1.0, "{gate:?}");
 }
 
+fn probed(candidate: usize, syn_ms: f64) -> Lesson {
+    Lesson {
+        candidate,
+        ..Lesson::of_probe(Some(syn_ms))
+    }
+}
+
 #[test]
 fn the_unseen_are_refreshed_and_the_hopeless_are_not() {
     let refresh = Refresh {
@@ -167,8 +175,8 @@ fn the_unseen_are_refreshed_and_the_hopeless_are_not() {
         "nothing opened"
     );
     network.learn(&[opened(0, 20.0, 40.0)], START, 0.5);
-    network.refreshed(1, Some(21.0), START, 0.5);
-    network.refreshed(2, Some(400.0), START, 0.5);
+    network.learn(&[probed(1, 21.0)], START, 0.5);
+    network.learn(&[probed(2, 400.0)], START, 0.5);
     assert!(
         network.to_refresh(&[0, 1, 2], refresh, START).is_empty(),
         "all were just seen"

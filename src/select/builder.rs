@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::broadcast;
 
 use super::keeper::Keeper;
@@ -212,6 +213,7 @@ impl SelectorBuilder {
             refresh: self.refresh,
             tasks: Mutex::default(),
             service,
+            open_in: ArcSwapOption::empty(),
             rest: rest.map(|endpoints| Field::new(Service::Rest, endpoints)),
         })))
     }

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use futures::future::{AbortHandle, Abortable, BoxFuture};
+use futures::future::{AbortHandle, Abortable, BoxFuture, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
@@ -95,6 +95,11 @@ pub(super) async fn run(ground: Ground<'_>, deadline: Duration) -> Ended {
     contest.look_up(deadline);
     let deadline = contest.started + deadline;
     let outcome = loop {
+        // What happened together is taken in together: the first of two families that are answered
+        // at once must not be dialled on every host.
+        if let Some((winner, path, opened)) = contest.catch_up() {
+            break Ok(contest.won(winner, path, opened));
+        }
         let wake = match contest.act() {
             Action::GiveUp => break Err(contest.lost(false)),
             Action::WaitUntil(at) => (contest.started + at).min(deadline),
@@ -186,6 +191,17 @@ impl<'a> Contest<'a> {
             abort: None,
             io: None,
         });
+    }
+
+    /// Takes in everything that has happened by now; the winner, if there is one.
+    fn catch_up(&mut self) -> Option<(usize, String, Box<Opened>)> {
+        while let Some(Some(event)) = self.events.next().now_or_never() {
+            let winner = self.on(event);
+            if winner.is_some() {
+                return winner;
+            }
+        }
+        None
     }
 
     /// Does what the race says until it says to wait or to give up.

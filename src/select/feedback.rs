@@ -54,10 +54,7 @@ impl Heed for Ear {
         let mut memory = lock(&inner.memory);
         let its_fault = reason != CloseReason::ByApp && lived < SHORT_LIVED;
         if its_fault && memory.network_id() == self.network {
-            let lesson = Lesson {
-                failure: Some(Severity::Soft),
-                ..Lesson::default()
-            };
+            let lesson = Lesson::of_failure(Severity::Soft);
             let changes = memory.learn(vec![(self.candidate(), lesson)]);
             drop(memory);
             inner.tell(changes);

@@ -9,9 +9,8 @@ use std::time::Duration;
 use super::memory::Candidate;
 use super::{Inner, Selector, SelectorEvent, lock};
 use crate::handshake::Progress;
-use crate::health::Severity;
 use crate::history::Refresh;
-use crate::lesson::{Lesson, Measured};
+use crate::lesson::Lesson;
 use crate::phase::Phase;
 use crate::race::Width;
 
@@ -88,12 +87,7 @@ fn learn(selector: &Weak<Inner>, candidate: Candidate, answered: Option<Duration
     lock(&inner.counts).background_dials += 1;
     let (endpoint, address) = candidate.clone();
     let syn_ms = answered.map(|took| (took.as_secs_f64() * 1e3 - queue_ms).max(0.1));
-    let lesson = Lesson {
-        syn: syn_ms.map(Measured::Took),
-        // A SYN alone proves little either way.
-        failure: answered.is_none().then_some(Severity::Doubt),
-        ..Lesson::default()
-    };
+    let lesson = Lesson::of_probe(syn_ms);
     let changes = lock(&inner.memory).learn(vec![(candidate, lesson)]);
     inner.tell(changes);
     let _ = inner.events.send(SelectorEvent::Refreshed {

@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolving};
 
-use super::Selector;
+use super::{Field, Selector, lock};
 use crate::catalog::Endpoint;
 use crate::connection::ConnectError;
 use crate::error::{Error, ErrorKind};
 use crate::handshake::ConnectOptions;
+use crate::health::Severity;
+use crate::lesson::Lesson;
 
 /// A dead first address must not hold a request up for the minutes that TCP would try; reqwest
 /// divides this among the addresses.
@@ -26,7 +28,9 @@ const FRESH: Duration = Duration::from_secs(600);
 impl Selector {
     /// The base URL of the REST endpoint to use now: its path included, without a slash at the
     /// end. The first call races the endpoints (`GET`, no credentials), and so does the first after
-    /// every 10 minutes; in between the answer is known.
+    /// every 10 minutes, after [`rest_failed`](Self::rest_failed) and on another network; in between
+    /// the answer is known. In the mainland pool it is of the data centre whose WebSocket was
+    /// opened last.
     ///
     /// # Errors
     ///
@@ -40,13 +44,42 @@ impl Selector {
             });
         };
         let preferred = field.preferred.load_full();
-        if let Some(preferred) = preferred.filter(|_| field.is_fresh(FRESH)) {
+        let usable = |one: &Arc<Endpoint>| field.is_fresh(FRESH) && self.serves_rest(field, one);
+        if let Some(preferred) = preferred.filter(usable) {
             return Ok(base(&preferred));
         }
         let (_, opening) = self
             .race(field, &ConnectOptions::new(), self.policy().width())
             .await?;
         Ok(base(&opening.endpoint))
+    }
+
+    /// Tells that a request to this URL failed: it could not be made, or was answered 5xx. The
+    /// endpoint is then tried last for a while, and the next [`base_url`](Self::base_url) races
+    /// again. A URL of another host is ignored.
+    pub fn rest_failed(&self, url: &str) {
+        let Some(field) = &self.0.rest else { return };
+        let failed = |one: &&Endpoint| url.starts_with(&base(one));
+        let Some(endpoint) = field.endpoints.iter().find(failed) else {
+            return;
+        };
+        // Which of its addresses it was, reqwest doesn't tell.
+        let known = lock(&self.0.memory).forecasts(std::slice::from_ref(endpoint));
+        let lesson = Lesson::of_failure(Severity::Soft);
+        let lessons = known.into_iter().map(|(candidate, _)| (candidate, lesson));
+        self.learn(field, lessons.collect());
+        *lock(&field.won) = None;
+    }
+
+    /// Whether REST may use this endpoint now: data follow the data centre whose WebSocket was
+    /// opened last, if it has REST endpoints.
+    pub(super) fn serves_rest(&self, field: &Field, endpoint: &Endpoint) -> bool {
+        let open_in = self.0.open_in.load();
+        let Some(region) = open_in.as_ref() else {
+            return true;
+        };
+        let there = |one: &Endpoint| *one.region() == **region;
+        there(endpoint) || !field.endpoints.iter().any(there)
     }
 
     /// An HTTP client for the REST endpoints: it dials the best known address of the host in the
@@ -100,7 +133,7 @@ impl reqwest::dns::Resolve for Steer {
                 .into_iter()
                 .map(|ip| SocketAddr::new(ip, endpoint.port()))
                 .collect();
-            let mut memory = super::lock(&selector.0.memory);
+            let mut memory = lock(&selector.0.memory);
             addresses.sort_by_cached_key(|address| {
                 let forecast = memory.forecast(&(endpoint.clone(), *address), true);
                 (

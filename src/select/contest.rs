@@ -15,7 +15,7 @@ use super::{Plan, lock};
 use crate::catalog::{Confidence, Endpoint, Variant};
 use crate::connection::{ConnectError, Opening};
 use crate::failure::{Failure, FailureKind};
-use crate::handshake::{ConnectOptions, Handshake, Opened, Paths, Progress, SecureStream};
+use crate::handshake::{ConnectOptions, Handshake, Opened, Paths, Progress, Secured, Target};
 use crate::phase::{Phase, Timings};
 use crate::race::{Action, Entrant, Race, Width};
 use crate::resolve::{Family, Names, Trust, is_local};
@@ -34,6 +34,17 @@ pub(super) struct Ground<'a> {
     pub(super) width: Width,
 }
 
+impl<'a> Ground<'a> {
+    fn target(self, endpoint: &'a Endpoint, address: SocketAddr, path: &'a str) -> Target<'a> {
+        Target {
+            endpoint,
+            address,
+            path,
+            options: self.options,
+        }
+    }
+}
+
 enum Event {
     Lookup {
         endpoint: usize,
@@ -42,7 +53,7 @@ enum Event {
         outcome: Result<Vec<IpAddr>, Failure>,
     },
     Dialled(usize, BoxIo),
-    Secured(usize, Box<SecureStream>),
+    Secured(usize, String, Box<Secured>),
     Opened(usize, String, Box<Opened>),
     Failed(usize, Failure),
     /// An attempt that the race had given up.
@@ -217,28 +228,26 @@ impl<'a> Contest<'a> {
         let one = &mut self.candidates[candidate];
         let Some(io) = one.io.take() else { return };
         let endpoint = &self.ground.plan.endpoints[one.endpoint];
-        let progress = one.progress.clone();
-        let handshake = self.ground.handshake;
+        let (address, progress) = (one.address, one.progress.clone());
+        let ground = self.ground;
         self.push(candidate, async move {
-            match handshake.secure(io, endpoint, &progress).await {
-                Ok(stream) => Event::Secured(candidate, Box::new(stream)),
+            let path = ground.paths.of(endpoint);
+            let target = ground.target(endpoint, address, &path);
+            match ground.handshake.secure(io, target, &progress).await {
+                Ok(secured) => Event::Secured(candidate, path, Box::new(secured)),
                 Err(failure) => Event::Failed(candidate, failure),
             }
         });
     }
 
-    fn upgrade(&mut self, candidate: usize, stream: Box<SecureStream>) {
+    fn upgrade(&mut self, candidate: usize, path: String, secured: Box<Secured>) {
         let one = &self.candidates[candidate];
         let endpoint = &self.ground.plan.endpoints[one.endpoint];
         let (address, progress) = (one.address, one.progress.clone());
         let ground = self.ground;
         self.push(candidate, async move {
-            let path = ground.paths.of(endpoint);
-            let opened = ground
-                .handshake
-                .finish(*stream, endpoint, &path, ground.options, &progress)
-                .await;
-            match opened {
+            let target = ground.target(endpoint, address, &path);
+            match ground.handshake.finish(*secured, target, &progress).await {
                 Ok(opened) => Event::Opened(candidate, path, Box::new(opened)),
                 Err(failure) => alternate(ground, endpoint, address, &progress, failure)
                     .await
@@ -289,9 +298,9 @@ impl<'a> Contest<'a> {
                 self.race
                     .dialled(candidate, connect.unwrap_or_default(), now);
             }
-            Event::Secured(candidate, stream) => {
+            Event::Secured(candidate, path, secured) => {
                 self.race.secured(candidate, now);
-                self.upgrade(candidate, stream);
+                self.upgrade(candidate, path, secured);
             }
             Event::Opened(candidate, path, opened) => return Some((candidate, path, opened)),
             Event::Failed(candidate, failure) => {
@@ -473,10 +482,8 @@ async fn alternate(
     for path in endpoint.alternate_paths() {
         let again = async {
             let io = ground.handshake.dial(address, progress).await?;
-            ground
-                .handshake
-                .open(io, endpoint, path, ground.options, progress)
-                .await
+            let target = ground.target(endpoint, address, path);
+            ground.handshake.open(io, target, progress).await
         };
         if let Ok(opened) = again.await {
             ground.paths.learn(endpoint, path);

@@ -124,10 +124,26 @@ impl Opened {
 /// What is to be opened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target<'a> {
-    pub(crate) endpoint: &'a Endpoint,
-    pub(crate) address: SocketAddr,
-    pub(crate) path: &'a str,
-    pub(crate) options: &'a ConnectOptions,
+    endpoint: &'a Endpoint,
+    address: SocketAddr,
+    path: &'a str,
+    options: &'a ConnectOptions,
+}
+
+impl<'a> Target<'a> {
+    pub(crate) fn new(
+        endpoint: &'a Endpoint,
+        address: SocketAddr,
+        path: &'a str,
+        options: &'a ConnectOptions,
+    ) -> Self {
+        Target {
+            endpoint,
+            address,
+            path,
+            options,
+        }
+    }
 }
 
 /// TLS came to its end.

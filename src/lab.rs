@@ -68,6 +68,7 @@ mod path;
 mod pipe;
 mod scenario;
 mod server;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::fmt;

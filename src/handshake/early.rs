@@ -91,12 +91,8 @@ mod tests {
 
     fn may_ask(early: &Early, url: &str, service: Service, options: &ConnectOptions) -> bool {
         let endpoint = Endpoint::new(Region::CN1, service, url).unwrap();
-        early.may_ask(Target {
-            endpoint: &endpoint,
-            address: ([44, 128, 0, 1], 443).into(),
-            path: endpoint.path(),
-            options,
-        })
+        let address = ([44, 128, 0, 1], 443).into();
+        early.may_ask(Target::new(&endpoint, address, endpoint.path(), options))
     }
 
     #[test]

@@ -100,12 +100,7 @@ impl Attempts {
         progress: &Progress,
     ) -> Result<(), Failure> {
         let nothing_of_the_apps = ConnectOptions::new();
-        let target = Target {
-            endpoint: &job.endpoint,
-            address: job.address,
-            path,
-            options: &nothing_of_the_apps,
-        };
+        let target = Target::new(&job.endpoint, job.address, path, &nothing_of_the_apps);
         let run = async {
             let io = self.handshake.dial(job.address, progress).await?;
             let opened = self.handshake.open(io, target, progress).await?;

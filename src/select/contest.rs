@@ -34,17 +34,6 @@ pub(super) struct Ground<'a> {
     pub(super) width: Width,
 }
 
-impl<'a> Ground<'a> {
-    fn target(self, endpoint: &'a Endpoint, address: SocketAddr, path: &'a str) -> Target<'a> {
-        Target {
-            endpoint,
-            address,
-            path,
-            options: self.options,
-        }
-    }
-}
-
 enum Event {
     Lookup {
         endpoint: usize,
@@ -232,7 +221,7 @@ impl<'a> Contest<'a> {
         let ground = self.ground;
         self.push(candidate, async move {
             let path = ground.paths.of(endpoint);
-            let target = ground.target(endpoint, address, &path);
+            let target = Target::new(endpoint, address, &path, ground.options);
             match ground.handshake.secure(io, target, &progress).await {
                 Ok(secured) => Event::Secured(candidate, path, Box::new(secured)),
                 Err(failure) => Event::Failed(candidate, failure),
@@ -246,7 +235,7 @@ impl<'a> Contest<'a> {
         let (address, progress) = (one.address, one.progress.clone());
         let ground = self.ground;
         self.push(candidate, async move {
-            let target = ground.target(endpoint, address, &path);
+            let target = Target::new(endpoint, address, &path, ground.options);
             match ground.handshake.finish(*secured, target, &progress).await {
                 Ok(opened) => Event::Opened(candidate, path, Box::new(opened)),
                 Err(failure) => alternate(ground, endpoint, address, &progress, failure)
@@ -482,7 +471,7 @@ async fn alternate(
     for path in endpoint.alternate_paths() {
         let again = async {
             let io = ground.handshake.dial(address, progress).await?;
-            let target = ground.target(endpoint, address, path);
+            let target = Target::new(endpoint, address, path, ground.options);
             ground.handshake.open(io, target, progress).await
         };
         if let Ok(opened) = again.await {

@@ -4,6 +4,7 @@
 //! upgrade, and reqwest can't be split at all. One reader of response heads serves both ends, so
 //! a REST probe has the same bounds as an upgrade and works without the `rest` feature.
 
+mod early;
 mod head;
 mod paths;
 mod request;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
@@ -26,12 +28,13 @@ use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
+use early::Early;
 pub(crate) use paths::Paths;
 pub use upgrade::ConnectOptions;
 
 use crate::catalog::Endpoint;
 use crate::failure::{Failure, FailureKind};
-use crate::phase::{Phase, Timings};
+use crate::phase::{EarlyData, Phase, Timings};
 use crate::tls::{self, TlsClient, TlsSession};
 use crate::transport::{self, BoxIo, Connect, KernelRtt};
 
@@ -77,6 +80,10 @@ impl Progress {
         self.lock().phase = phase;
     }
 
+    fn early_data(&self, early_data: EarlyData) {
+        self.lock().timings.set_early_data(early_data);
+    }
+
     /// The phase under way ended well `at`.
     fn done(&self, since: Instant, at: Instant) {
         let mut reached = self.lock();
@@ -114,16 +121,60 @@ impl Opened {
     }
 }
 
+/// What is to be opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target<'a> {
+    endpoint: &'a Endpoint,
+    address: SocketAddr,
+    path: &'a str,
+    options: &'a ConnectOptions,
+}
+
+impl<'a> Target<'a> {
+    pub(crate) fn new(
+        endpoint: &'a Endpoint,
+        address: SocketAddr,
+        path: &'a str,
+        options: &'a ConnectOptions,
+    ) -> Self {
+        Target {
+            endpoint,
+            address,
+            path,
+            options,
+        }
+    }
+}
+
+/// TLS came to its end.
+pub(crate) struct Secured {
+    stream: SecureStream,
+    /// The request that the server took as early data.
+    asked: Option<upgrade::Request>,
+}
+
 /// Opens connections phase by phase.
 #[derive(Clone, Debug)]
 pub(crate) struct Handshake {
     connect: Arc<dyn Connect>,
     tls: TlsClient,
+    early: Option<Arc<Early>>,
 }
 
 impl Handshake {
     pub(crate) fn new(connect: Arc<dyn Connect>, tls: TlsClient) -> Self {
-        Handshake { connect, tls }
+        let early = None;
+        Handshake {
+            connect,
+            tls,
+            early,
+        }
+    }
+
+    /// The same, with early data where it may be sent.
+    pub(crate) fn with_early_data(mut self) -> Self {
+        self.early = Some(Arc::new(Early::new(&self.tls)));
+        self
     }
 
     /// The first stage: a byte stream to `address`.
@@ -145,69 +196,156 @@ impl Handshake {
         Ok(io)
     }
 
-    /// The second stage: TLS, and the upgrade or request at `path`.
+    /// The second stage: TLS, and the upgrade or request.
     pub(crate) async fn open(
         &self,
         io: BoxIo,
-        endpoint: &Endpoint,
-        path: &str,
-        options: &ConnectOptions,
+        target: Target<'_>,
         progress: &Progress,
     ) -> Result<Opened, Failure> {
-        let stream = self.secure(io, endpoint, progress).await?;
-        self.finish(stream, endpoint, path, options, progress).await
+        let secured = self.secure(io, target, progress).await?;
+        self.finish(secured, target, progress).await
     }
 
-    /// The first leg of the second stage: TLS.
+    /// The first leg of the second stage: TLS; the upgrade request goes along where it may.
     pub(crate) async fn secure(
         &self,
         io: BoxIo,
-        endpoint: &Endpoint,
+        target: Target<'_>,
         progress: &Progress,
-    ) -> Result<SecureStream, Failure> {
-        progress.begin(Phase::Tls);
-        let name = ServerName::try_from(endpoint.host().to_owned())
-            .map_err(|error| Failure::new(Phase::Tls, FailureKind::Other).with_message(error))?;
-        let started = Instant::now();
-        let stream = TlsConnector::from(Arc::clone(self.tls.config()))
-            .connect(name, io)
-            .await
-            .map_err(|error| tls::failure_of(&error, Phase::Tls))?;
-        progress.done(started, Instant::now());
-        progress.lock().session = TlsSession::of(stream.get_ref().1);
-        Ok(SecureStream(stream))
+    ) -> Result<Secured, Failure> {
+        let Some(early) = self.early.as_ref().filter(|early| early.may_ask(target)) else {
+            return self.secure_alone(io, target, progress).await;
+        };
+        let request = upgrade::request(target.endpoint, target.path, target.options);
+        let mut sent = false;
+        let put = |session: &mut ClientConnection| {
+            sent = early::put(session, &request.bytes);
+            if sent {
+                progress.early_data(EarlyData::Unanswered);
+            }
+        };
+        let secured = shake_hands(io, target.endpoint, early.config(), put, progress).await;
+        match secured {
+            Ok(stream) if sent && stream.0.get_ref().1.is_early_data_accepted() => {
+                progress.early_data(EarlyData::Accepted);
+                let asked = Some(request);
+                Ok(Secured { stream, asked })
+            }
+            Ok(stream) => {
+                if sent {
+                    progress.early_data(EarlyData::Rejected);
+                }
+                let asked = None;
+                Ok(Secured { stream, asked })
+            }
+            Err(failure) if sent && early::may_be_why(&failure) => {
+                progress.early_data(EarlyData::Rejected);
+                let secured = self.dial_and_secure_alone(target, progress).await?;
+                // It works without: early data was why.
+                early.refuse(target.endpoint.host());
+                Ok(secured)
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
-    /// The second leg: the upgrade or request at `path`.
+    async fn secure_alone(
+        &self,
+        io: BoxIo,
+        target: Target<'_>,
+        progress: &Progress,
+    ) -> Result<Secured, Failure> {
+        let config = Arc::clone(self.tls.config());
+        let stream = shake_hands(io, target.endpoint, config, |_| (), progress).await?;
+        let asked = None;
+        Ok(Secured { stream, asked })
+    }
+
+    async fn dial_and_secure_alone(
+        &self,
+        target: Target<'_>,
+        progress: &Progress,
+    ) -> Result<Secured, Failure> {
+        let io = self.dial(target.address, progress).await?;
+        self.secure_alone(io, target, progress).await
+    }
+
+    /// The second leg: the upgrade or request.
     pub(crate) async fn finish(
         &self,
-        mut stream: SecureStream,
-        endpoint: &Endpoint,
-        path: &str,
-        options: &ConnectOptions,
+        secured: Secured,
+        target: Target<'_>,
         progress: &Progress,
     ) -> Result<Opened, Failure> {
-        let started = Instant::now();
-        if endpoint.service().is_websocket() {
-            progress.begin(Phase::Upgrade);
-            let request = upgrade::request(endpoint, path, options);
-            let head = exchange(&mut stream, &request.bytes, Phase::Upgrade).await?;
-            progress.lock().status = Some(head.status);
-            let subprotocol = upgrade::check(&request, &head)?;
-            progress.done(started, Instant::now());
-            let config = options.websocket_config();
-            let websocket =
-                WebSocketStream::from_partially_read(stream, head.rest, Role::Client, config).await;
-            Ok(Opened::WebSocket(Box::new(websocket), subprotocol))
-        } else {
-            progress.begin(Phase::Processing);
-            let request = request::request(endpoint);
-            let head = exchange(&mut stream, &request, Phase::Processing).await?;
-            progress.lock().status = Some(head.status);
-            progress.done(started, head.first_byte);
-            request::check(&head)?;
-            Ok(Opened::Answered)
+        let Some(early) = self.early.as_ref().filter(|_| secured.asked.is_some()) else {
+            return ask(secured, target, progress).await;
+        };
+        match ask(secured, target, progress).await {
+            Err(failure) if early::is_too_early(&failure) => {
+                early.refuse(target.endpoint.host());
+                progress.early_data(EarlyData::Rejected);
+                let secured = self.dial_and_secure_alone(target, progress).await?;
+                ask(secured, target, progress).await
+            }
+            ended => ended,
         }
+    }
+}
+
+/// TLS, after `prepare` had its say.
+async fn shake_hands(
+    io: BoxIo,
+    endpoint: &Endpoint,
+    config: Arc<ClientConfig>,
+    prepare: impl FnOnce(&mut ClientConnection),
+    progress: &Progress,
+) -> Result<SecureStream, Failure> {
+    progress.begin(Phase::Tls);
+    let name = ServerName::try_from(endpoint.host().to_owned())
+        .map_err(|error| Failure::new(Phase::Tls, FailureKind::Other).with_message(error))?;
+    let started = Instant::now();
+    let stream = TlsConnector::from(config)
+        .connect_with(name, io, prepare)
+        .await
+        .map_err(|error| tls::failure_of(&error, Phase::Tls))?;
+    progress.done(started, Instant::now());
+    progress.lock().session = TlsSession::of(stream.get_ref().1);
+    Ok(SecureStream(stream))
+}
+
+/// Asks for the upgrade, or sends the request; where that is done already, reads the answer.
+async fn ask(secured: Secured, target: Target<'_>, progress: &Progress) -> Result<Opened, Failure> {
+    let Target {
+        endpoint, options, ..
+    } = target;
+    let Secured { mut stream, asked } = secured;
+    let started = Instant::now();
+    if endpoint.service().is_websocket() {
+        progress.begin(Phase::Upgrade);
+        let (request, head) = match asked {
+            Some(request) => (request, head::read(&mut stream, Phase::Upgrade).await?),
+            None => {
+                let request = upgrade::request(endpoint, target.path, options);
+                let head = exchange(&mut stream, &request.bytes, Phase::Upgrade).await?;
+                (request, head)
+            }
+        };
+        progress.lock().status = Some(head.status);
+        let subprotocol = upgrade::check(&request, &head)?;
+        progress.done(started, Instant::now());
+        let config = options.websocket_config();
+        let websocket =
+            WebSocketStream::from_partially_read(stream, head.rest, Role::Client, config).await;
+        Ok(Opened::WebSocket(Box::new(websocket), subprotocol))
+    } else {
+        progress.begin(Phase::Processing);
+        let request = request::request(endpoint);
+        let head = exchange(&mut stream, &request, Phase::Processing).await?;
+        progress.lock().status = Some(head.status);
+        progress.done(started, head.first_byte);
+        request::check(&head)?;
+        Ok(Opened::Answered)
     }
 }
 

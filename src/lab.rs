@@ -7,7 +7,8 @@
 //! Everything is timed by tokio: in real time a lab is a slow network, in paused time
 //! (`#[tokio::test(start_paused = true)]`) an hour of it passes in milliseconds, and the times are
 //! exact. Without jitter and loss a TCP connect, a full or resumed TLS 1.3 handshake, and a
-//! WebSocket upgrade each take exactly one round trip. Delays are whole milliseconds, as tokio's
+//! WebSocket upgrade each take exactly one round trip; with early data that is taken, the last two
+//! take one together. Delays are whole milliseconds, as tokio's
 //! timers; what is left over is carried to the connection's next flight, so that sums stay right.
 //! In real time a round trip takes 1 or 2 ms more, which is how late tokio's timers are.
 //!
@@ -68,6 +69,7 @@ mod path;
 mod pipe;
 mod scenario;
 mod server;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -43,6 +43,17 @@ impl Lesson {
         }
     }
 
+    /// As it would have been without early data, which saved a round trip: whether the next
+    /// connection can use it is another question.
+    #[must_use]
+    pub(crate) fn with_a_round_trip_more(mut self) -> Self {
+        if let (Some(Measured::Took(syn_ms)), Some(Measured::Took(rest_ms))) = (self.syn, self.rest)
+        {
+            self.rest = Some(Measured::Took(rest_ms + syn_ms));
+        }
+        self
+    }
+
     /// Of a failure of which nothing else is known.
     #[must_use]
     pub fn of_failure(severity: Severity) -> Self {

@@ -136,7 +136,7 @@ pub use error::{Error, ErrorKind};
 pub use failure::{Failure, FailureKind};
 pub use handshake::{ConnectOptions, SecureStream};
 pub use history::{FileHistory, History, HistoryStore};
-pub use phase::{Phase, Timings};
+pub use phase::{EarlyData, Phase, Timings};
 pub use probe::{ProbeEvent, ProbeOutcome, Prober, ProberBuilder, Probing, Rounds};
 pub use rank::{Ranked, Ranking, Reason, Tier, rank};
 #[cfg(feature = "dns")]

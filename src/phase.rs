@@ -63,12 +63,53 @@ impl Serialize for Phase {
     }
 }
 
+/// What became of an upgrade request sent as TLS 1.3 early data (RFC 8446 §2.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EarlyData {
+    /// None was sent.
+    #[default]
+    NotSent,
+    /// It was sent, and the attempt ended before the server said whether it takes it.
+    Unanswered,
+    /// The server took it: the answer may come one round trip earlier.
+    Accepted,
+    /// The server did not take it: the request was sent again after the handshake, or, where the
+    /// server ended the connection over it or answered 425 (RFC 8470 §5.2), on a new one.
+    Rejected,
+}
+
+impl EarlyData {
+    /// The stable identifier: `"not_sent"`, `"unanswered"`, `"accepted"`, `"rejected"`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            EarlyData::NotSent => "not_sent",
+            EarlyData::Unanswered => "unanswered",
+            EarlyData::Accepted => "accepted",
+            EarlyData::Rejected => "rejected",
+        }
+    }
+}
+
+impl fmt::Display for EarlyData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// How long each phase of one attempt took.
 ///
-/// A phase that did not happen, or did not finish, is absent; it is never zero.
+/// A phase that did not happen, or did not finish, is absent; it is never reported as zero.
+///
+/// With [early data](EarlyData) the upgrade request travels with the ClientHello. The phases still
+/// don't overlap: [`Phase::Tls`] lasts until the server's Finished is verified, as ever, and
+/// [`Phase::Upgrade`] is what is left from then on, which is next to nothing where the answer came
+/// right behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timings {
     phases: [Option<Duration>; Phase::ALL.len()],
+    early_data: EarlyData,
 }
 
 impl Timings {
@@ -81,6 +122,16 @@ impl Timings {
     /// Records the duration of one phase.
     pub fn set(&mut self, phase: Phase, took: Duration) {
         self.phases[phase.index()] = Some(took);
+    }
+
+    /// Whether the upgrade request went as early data, and whether the server took it.
+    #[must_use]
+    pub fn early_data(&self) -> EarlyData {
+        self.early_data
+    }
+
+    pub(crate) fn set_early_data(&mut self, early_data: EarlyData) {
+        self.early_data = early_data;
     }
 
     /// The sum of the phases that finished, without [`Phase::Resolve`]: one look-up serves many

@@ -127,6 +127,13 @@ impl TlsClient {
         Self::from_config(config)
     }
 
+    /// The same trust and the same sessions, for connections that send early data.
+    pub(crate) fn with_early_data(&self) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        config.enable_early_data = true;
+        Self::from_config(config)
+    }
+
     fn from_store(store: rustls::RootCertStore) -> Result<Self, Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = rustls::client::WebPkiServerVerifier::builder_with_provider(

@@ -129,6 +129,11 @@ impl ConnectOptions {
         self
     }
 
+    /// Whether the request is the same for every app.
+    pub(super) fn adds_nothing(&self) -> bool {
+        self.headers.is_empty() && self.subprotocols.is_empty() && self.query.is_none()
+    }
+
     pub(super) fn websocket_config(&self) -> Option<WebSocketConfig> {
         self.websocket
     }

@@ -51,7 +51,17 @@ const TEN_YEARS: Duration = Duration::from_secs(3652 * 86_400);
 /// A scenario names far fewer servers; a client that makes names up starts over.
 const MAX_CONFIGS: usize = 4096;
 
-type Key = (String, Shown, TlsVersion);
+/// How a server speaks TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Spoken {
+    pub(super) version: TlsVersion,
+    pub(super) early_data: bool,
+}
+
+/// What a server takes as early data, in bytes: what OpenSSL's do by default.
+const MAX_EARLY_DATA: u32 = 16 * 1024;
+
+type Key = (String, Shown, Spoken);
 
 pub(super) struct Certificates {
     made: SystemTime,
@@ -100,14 +110,14 @@ impl Certificates {
         &self,
         name: &str,
         shown: Shown,
-        version: TlsVersion,
+        spoken: Spoken,
     ) -> Result<Arc<ServerConfig>, Error> {
-        let key = (name.to_owned(), shown, version);
+        let key = (name.to_owned(), shown, spoken);
         let mut configs = self.configs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(config) = configs.get(&key) {
             return Ok(Arc::clone(config));
         }
-        let config = Arc::new(self.make(name, shown, version)?);
+        let config = Arc::new(self.make(name, shown, spoken)?);
         if configs.len() >= MAX_CONFIGS {
             configs.clear();
         }
@@ -115,13 +125,8 @@ impl Certificates {
         Ok(config)
     }
 
-    fn make(
-        &self,
-        name: &str,
-        shown: Shown,
-        tls_version: TlsVersion,
-    ) -> Result<ServerConfig, Error> {
-        let versions: &[&rustls::SupportedProtocolVersion] = match tls_version {
+    fn make(&self, name: &str, shown: Shown, spoken: Spoken) -> Result<ServerConfig, Error> {
+        let versions: &[&rustls::SupportedProtocolVersion] = match spoken.version {
             TlsVersion::V1_2 => &[&version::TLS12],
             TlsVersion::V1_3 => &[&version::TLS13],
         };
@@ -142,8 +147,15 @@ impl Certificates {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.leaf.serialize_der()));
         let chain = vec![self.leaf_certificate(name, shown).map_err(tls)?];
         let mut config = builder.with_single_cert(chain, key).map_err(tls)?;
-        // Tickets of its own: no server resumes the session of another, or of its better self.
-        config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(tls)?;
+        // Sessions of its own: no server resumes those of another, or of its better self.
+        if spoken.early_data {
+            // rustls takes early data only in sessions that it keeps itself (RFC 8446 §8.1), and
+            // answers it at once only if told to.
+            config.max_early_data_size = MAX_EARLY_DATA;
+            config.send_half_rtt_data = true;
+        } else {
+            config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(tls)?;
+        }
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
     }

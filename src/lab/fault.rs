@@ -60,6 +60,8 @@ pub enum Fault {
     ResetAfterTls,
     /// Requests are read and never answered.
     SilentHttp,
+    /// A request that came as early data is answered by 425 (RFC 8470 §5.2), others are served.
+    TooEarly,
     /// The right answer, one byte every 500 ms.
     SlowLoris,
     /// A request is answered by bytes that are no HTTP.

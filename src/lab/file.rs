@@ -95,6 +95,7 @@ struct PathEntry {
     tls_delay: Field<Span>,
     http_delay: Field<Span>,
     tls: Option<TlsVersion>,
+    early_data: Option<bool>,
     status: Field<u16>,
     location: Field<String>,
     retry_after: Field<Span>,
@@ -205,6 +206,7 @@ impl PathEntry {
             tls_delay: duration(self.tls_delay.take()),
             http_delay: duration(self.http_delay.take()),
             tls: self.tls,
+            early_data: self.early_data,
             status: value(self.status.take()),
             location: value(self.location.take()),
             retry_after: duration(self.retry_after.take()),
@@ -322,7 +324,8 @@ mod tests {
 
     const GOOD: &str = "seed = 7\nsyn_retransmit = [0, 500]\n\n[[host]]\nname = \"A.example\"\n\
         addresses = [\"44.128.0.1\"]\ndns_delay = 20\n\n[[path]]\naddress = \"44.128.0.1\"\n\
-        rtt = \"40ms\"\nsteps = [\n  { at = \"5s\", until = \"10s\", fault = \"refuse\" },\n]\n";
+        rtt = \"40ms\"\nsteps = [\n  { at = \"5s\", until = \"10s\", fault = \"refuse\" },\n]\n\
+        early_data = true\n";
 
     fn error(text: &str) -> String {
         read(text, "my.toml").unwrap_err().to_string()
@@ -342,7 +345,12 @@ mod tests {
                     .with_address(address)
                     .with_dns_delay(ms(20)),
             )
-            .with_path(Path::new(address).with_rtt(ms(40)).with_step(step));
+            .with_path(
+                Path::new(address)
+                    .with_rtt(ms(40))
+                    .with_early_data(true)
+                    .with_step(step),
+            );
         assert_eq!(read(GOOD, "my.toml").unwrap(), built);
     }
 
@@ -394,7 +402,7 @@ mod tests {
             assert!(error(&text).starts_with(wanted), "{}", error(&text));
         }
         let twice = format!("{GOOD}[[path]]\naddress = \"44.128.0.1\"\n");
-        assert!(error(&twice).starts_with("my.toml:15: path 44.128.0.1 is there twice"));
+        assert!(error(&twice).starts_with("my.toml:16: path 44.128.0.1 is there twice"));
         assert!(error(&" ".repeat(MAX_FILE + 1)).contains("expected at most"));
     }
 }

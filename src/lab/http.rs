@@ -7,17 +7,14 @@ use std::time::Duration;
 use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::sleep;
-use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::fault::Fault;
 use super::log::EventKind;
-use super::pipe::Stream;
 use super::server::{Visit, drain};
-
-type Tls = TlsStream<Stream>;
+use super::tls::Tls;
 
 /// What a request's head may measure, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
@@ -97,6 +94,10 @@ pub(super) async fn serve(visit: &Visit, mut stream: Tls, host: &str) -> io::Res
         let Some(request) = next_request(&mut stream, &mut unread).await? else {
             return stream.shutdown().await;
         };
+        let early = stream.is_early();
+        if early {
+            visit.event(EventKind::CameEarly);
+        }
         visit.event(EventKind::Requested {
             method: request.method.clone(),
             path: request.target.clone(),
@@ -115,7 +116,10 @@ pub(super) async fn serve(visit: &Visit, mut stream: Tls, host: &str) -> io::Res
             Fault::EndlessBody => return endless_body(&mut stream).await,
             _ => {}
         }
-        let answer = answer(visit, &request, fault, host);
+        let answer = match fault {
+            Fault::TooEarly if early => Answer::Plain(425, String::new(), "not so early\n"),
+            _ => answer(visit, &request, fault, host),
+        };
         let mut bytes = Vec::new();
         if fault == Fault::EarlyHints {
             bytes.extend(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n");

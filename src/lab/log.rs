@@ -42,13 +42,16 @@ pub enum EventKind {
     TimedOut,
     /// The client gave its attempt up before it was connected.
     Abandoned,
-    /// The server's side of the TLS handshake is complete.
+    /// The server's side of the TLS handshake is complete, but for the client's Finished where
+    /// early data is taken.
     TlsDone {
         /// The name in the ClientHello (SNI), or the address.
         host: String,
         /// Whether an earlier session was resumed.
         resumed: bool,
     },
+    /// A request arrived as early data (RFC 8446 §2.3): the next event of its connection.
+    CameEarly,
     /// A request arrived.
     Requested {
         /// The method, `GET` for an upgrade.

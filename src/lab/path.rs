@@ -57,6 +57,7 @@ pub(super) struct Settings {
     pub(super) tls_delay: Option<Duration>,
     pub(super) http_delay: Option<Duration>,
     pub(super) tls: Option<TlsVersion>,
+    pub(super) early_data: Option<bool>,
     pub(super) status: Option<u16>,
     pub(super) location: Option<String>,
     pub(super) retry_after: Option<Duration>,
@@ -104,6 +105,9 @@ macro_rules! all_setters {
             with_http_delay, http_delay: Duration, delay => delay;
             /// The only TLS version that the server speaks.
             with_tls, tls: TlsVersion, version => version;
+            /// Whether the server takes TLS 1.3 early data (RFC 8446 §2.3) and answers it with
+            /// its first flight. When it changes, the server forgets its sessions.
+            with_early_data, early_data: bool, taken => taken;
             /// The status that answers every request, upgrades too: 200 to 599.
             with_status, status: u16, status => status;
             /// The `Location` beside [`with_status`](Self::with_status).

@@ -53,6 +53,7 @@ use crate::error::{Error, ErrorKind};
 /// | `fault` | one of [`Fault`](super::Fault), in snake case | `"none"` |
 /// | `accept_delay`, `tls_delay`, `http_delay` | how late SYN-ACK, ServerHello and each response are, up to 1 h | 0 |
 /// | `tls` | `"1.2"` or `"1.3"` | `"1.3"` |
+/// | `early_data` | whether the server takes TLS 1.3 early data, and answers it with its first flight; when it changes, the server forgets its sessions | `false` |
 /// | `status`, `location`, `retry_after` | the status (200 to 599) of every response, and its header fields | |
 /// | `rest_status`, `ws_paths` | as in `[[host]]`, above it | |
 ///

@@ -12,12 +12,13 @@ use tokio::time::sleep;
 use tokio_rustls::LazyConfigAcceptor;
 
 use super::Inner;
-use super::certificates::{Shown, name_of};
+use super::certificates::{Shown, Spoken, name_of};
 use super::fault::Fault;
 use super::http;
 use super::log::EventKind;
 use super::path::Route;
 use super::pipe::{Side, Stream, Wire};
+use super::tls::Tls;
 
 /// One connection, as its server sees it.
 #[derive(Clone)]
@@ -87,10 +88,15 @@ async fn accept(visit: &Visit, mut stream: Stream) -> io::Result<()> {
     };
     let shown = Shown::of(visit.route.fault());
     let version = visit.route.setting(|s| s.tls).unwrap_or_default();
-    let config = visit.lab.certificates.config(&host, shown, version);
+    let early_data = visit.route.setting(|s| s.early_data).unwrap_or_default();
+    let spoken = Spoken {
+        version,
+        early_data,
+    };
+    let config = visit.lab.certificates.config(&host, shown, spoken);
     let config = config.map_err(io::Error::other)?;
-    let mut stream = hello.into_stream(config).await?;
-    let kind = stream.get_ref().1.handshake_kind();
+    let mut stream = Tls::accept(hello.accepted, hello.io, config).await?;
+    let kind = stream.handshake_kind();
     visit.lab.handshakes.fetch_add(1, Ordering::Relaxed);
     visit.event(EventKind::TlsDone {
         host: host.clone(),

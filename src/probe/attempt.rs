@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::job::{Job, LookupJob};
 use crate::failure::{Failure, FailureKind};
-use crate::handshake::{ConnectOptions, Handshake, Paths, Progress};
+use crate::handshake::{ConnectOptions, Handshake, Paths, Progress, Target};
 use crate::resolve::{Families, Names};
 use crate::sample::{Lookup, Sample};
 
@@ -100,12 +100,10 @@ impl Attempts {
         progress: &Progress,
     ) -> Result<(), Failure> {
         let nothing_of_the_apps = ConnectOptions::new();
+        let target = Target::new(&job.endpoint, job.address, path, &nothing_of_the_apps);
         let run = async {
             let io = self.handshake.dial(job.address, progress).await?;
-            let opened = self
-                .handshake
-                .open(io, &job.endpoint, path, &nothing_of_the_apps, progress)
-                .await?;
+            let opened = self.handshake.open(io, target, progress).await?;
             opened.goodbye();
             Ok(())
         };

@@ -38,6 +38,7 @@ pub struct SelectorBuilder {
     policy: Policy,
     history: Option<Arc<dyn HistoryStore>>,
     refresh: RefreshBudget,
+    early_data: bool,
 }
 
 impl SelectorBuilder {
@@ -55,6 +56,7 @@ impl SelectorBuilder {
             policy: Policy::default(),
             history: None,
             refresh: RefreshBudget::default(),
+            early_data: false,
         }
     }
 
@@ -130,6 +132,42 @@ impl SelectorBuilder {
         self
     }
 
+    /// Sends the upgrade request as TLS 1.3 early data (0-RTT, RFC 8446 §2.3) to a server that
+    /// was connected to before in this process and offers it: two round trips instead of three
+    /// from the SYN to the open WebSocket. Off by default.
+    ///
+    /// It is to be asked for because early data has weaker guarantees (RFC 8446 §8 and §E.5):
+    /// somebody who records it can send it again, and the server may then open WebSockets that
+    /// nobody uses; and of several servers raced, all may open one. So nothing of the app's is
+    /// ever sent this way: a connection with headers, a query or a subprotocol of its
+    /// [`ConnectOptions`](crate::ConnectOptions), or to an endpoint whose URL has a query, waits
+    /// for the handshake. So do probes and REST. It takes a session whose certificate was verified
+    /// when it was made; as always when a session is resumed, only who holds its keys can read.
+    ///
+    /// Nothing else changes. A server that doesn't take it gets the request after the handshake,
+    /// at no cost. One that answers 425 (RFC 8470 §5.2) or can't bear it is asked again without,
+    /// once, on a new connection, and from then on never by early data.
+    /// [`Timings::early_data`](crate::Timings::early_data) says what became of it.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use easelect::{EarlyData, Region, Selector};
+    ///
+    /// let selector = Selector::builder(Region::CN1).early_data(true).build()?;
+    /// drop(selector.connect().await?);
+    /// let again = selector.connect().await?;
+    /// if again.timings().early_data() == EarlyData::Accepted {
+    ///     println!("a round trip saved");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn early_data(mut self, early_data: bool) -> Self {
+        self.early_data = early_data;
+        self
+    }
+
     /// The network that the device is on; derived from its routes by default. See
     /// [`Selector::network_changed`].
     #[must_use]
@@ -177,6 +215,10 @@ impl SelectorBuilder {
             Some(tls) => tls,
             None => TlsClient::platform()?,
         };
+        let mut handshake = Handshake::new(self.connector, tls.clone());
+        if self.early_data {
+            handshake = handshake.with_early_data();
+        }
         let clock = Clock::starting_at(SystemTime::now().into());
         let network_told = AtomicBool::new(self.network.is_some());
         let network = self.network.unwrap_or_else(derived);
@@ -197,7 +239,7 @@ impl SelectorBuilder {
         Ok(Selector(Arc::new(Inner {
             residency: self.residency,
             names: self.names,
-            handshake: Handshake::new(self.connector, tls.clone()),
+            handshake,
             tls,
             paths: Paths::default(),
             deadline: self.deadline,

@@ -19,7 +19,7 @@ use crate::catalog::{Confidence, Endpoint, Variant};
 use crate::connection::{ConnectError, Opening};
 use crate::failure::Failure;
 use crate::forecast::Forecast;
-use crate::handshake::{ConnectOptions, Handshake, Opened, Paths, Progress, SecureStream};
+use crate::handshake::{ConnectOptions, Handshake, Opened, Paths, Progress, Secured, Target};
 use crate::lesson::Lesson;
 use crate::phase::Phase;
 use crate::race::{Action, Entry, Race, Width};
@@ -57,7 +57,7 @@ enum Event {
         outcome: Result<Vec<IpAddr>, Failure>,
     },
     Dialled(usize, BoxIo),
-    Secured(usize, Box<SecureStream>),
+    Secured(usize, String, Box<Secured>),
     Opened(usize, String, Box<Opened>),
     Failed(usize, Failure),
     /// An attempt that the race had given up.
@@ -240,28 +240,26 @@ impl<'a> Contest<'a> {
         let one = &mut self.candidates[candidate];
         let Some(io) = one.io.take() else { return };
         let endpoint = &self.ground.plan.endpoints[one.endpoint];
-        let progress = one.progress.clone();
-        let handshake = self.ground.handshake;
+        let (address, progress) = (one.address, one.progress.clone());
+        let ground = self.ground;
         self.push(candidate, async move {
-            match handshake.secure(io, endpoint, &progress).await {
-                Ok(stream) => Event::Secured(candidate, Box::new(stream)),
+            let path = ground.paths.of(endpoint);
+            let target = Target::new(endpoint, address, &path, ground.options);
+            match ground.handshake.secure(io, target, &progress).await {
+                Ok(secured) => Event::Secured(candidate, path, Box::new(secured)),
                 Err(failure) => Event::Failed(candidate, failure),
             }
         });
     }
 
-    fn upgrade(&mut self, candidate: usize, stream: Box<SecureStream>) {
+    fn upgrade(&mut self, candidate: usize, path: String, secured: Box<Secured>) {
         let one = &self.candidates[candidate];
         let endpoint = &self.ground.plan.endpoints[one.endpoint];
         let (address, progress) = (one.address, one.progress.clone());
         let ground = self.ground;
         self.push(candidate, async move {
-            let path = ground.paths.of(endpoint);
-            let opened = ground
-                .handshake
-                .finish(*stream, endpoint, &path, ground.options, &progress)
-                .await;
-            match opened {
+            let target = Target::new(endpoint, address, &path, ground.options);
+            match ground.handshake.finish(*secured, target, &progress).await {
                 Ok(opened) => Event::Opened(candidate, path, Box::new(opened)),
                 Err(failure) => alternate(ground, endpoint, address, &progress, failure)
                     .await
@@ -311,9 +309,9 @@ impl<'a> Contest<'a> {
                 self.race
                     .established(candidate, round_trip.unwrap_or_default());
             }
-            Event::Secured(candidate, stream) => {
+            Event::Secured(candidate, path, secured) => {
                 self.race.secured(candidate, self.now());
-                self.upgrade(candidate, stream);
+                self.upgrade(candidate, path, secured);
             }
             Event::Opened(candidate, path, opened) => return Some((candidate, path, opened)),
             Event::Failed(candidate, failure) => {
@@ -350,10 +348,8 @@ async fn alternate(
     for path in endpoint.alternate_paths() {
         let again = async {
             let io = ground.handshake.dial(address, progress).await?;
-            ground
-                .handshake
-                .open(io, endpoint, path, ground.options, progress)
-                .await
+            let target = Target::new(endpoint, address, path, ground.options);
+            ground.handshake.open(io, target, progress).await
         };
         if let Ok(opened) = again.await {
             ground.paths.learn(endpoint, path);

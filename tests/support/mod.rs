@@ -1,9 +1,12 @@
 //! A real server on loopback: TCP, TLS with a CA of its own, HTTP and WebSocket, with delays and
 //! faults at each phase.
 
+#![allow(dead_code, reason = "no test uses everything")]
+
+use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
@@ -27,7 +30,12 @@ pub(crate) struct Behaviour {
     pub(crate) path: Option<&'static str>,
     /// Speaks nothing at all after accepting.
     pub(crate) silent: bool,
+    /// Takes TLS 1.3 early data.
+    pub(crate) early_data: bool,
 }
+
+/// What a TLS server takes as early data, in bytes.
+const MAX_EARLY_DATA: u32 = 16 * 1024;
 
 /// A server, as long as it lives.
 pub(crate) struct Server {
@@ -35,6 +43,8 @@ pub(crate) struct Server {
     pub(crate) root: CertificateDer<'static>,
     open: Arc<AtomicUsize>,
     accepted: Arc<AtomicUsize>,
+    early: Arc<AtomicUsize>,
+    takes_none: Arc<AtomicBool>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -42,21 +52,32 @@ impl Server {
     pub(crate) async fn start(behaviour: Behaviour) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (config, root) = server_config();
+        let (mut config, root) = server_config();
+        // Clones share the sessions.
+        let strict = TlsAcceptor::from(Arc::new(config.clone()));
+        if behaviour.early_data {
+            config.max_early_data_size = MAX_EARLY_DATA;
+        }
         let acceptor = TlsAcceptor::from(Arc::new(config));
+        let early = Arc::new(AtomicUsize::new(0));
+        let takes_none = Arc::new(AtomicBool::new(false));
         let open = Arc::new(AtomicUsize::new(0));
         let accepted = Arc::new(AtomicUsize::new(0));
         let (opened, counted) = (Arc::clone(&open), Arc::clone(&accepted));
+        let (came_early, none) = (Arc::clone(&early), Arc::clone(&takes_none));
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 counted.fetch_add(1, Ordering::SeqCst);
+                let strictly = none.load(Ordering::SeqCst);
+                let acceptor = if strictly { &strict } else { &acceptor };
                 let (acceptor, behaviour) = (acceptor.clone(), behaviour.clone());
+                let came_early = Arc::clone(&came_early);
                 let guard = Open::new(&opened);
                 tokio::spawn(async move {
                     let _guard = guard;
                     // A client may go at any time; that is its right.
-                    let _ = serve(stream, acceptor, behaviour).await;
+                    let _ = serve(stream, acceptor, behaviour, &came_early).await;
                 });
             }
         });
@@ -65,8 +86,20 @@ impl Server {
             root,
             open,
             accepted,
+            early,
+            takes_none,
             task,
         }
+    }
+
+    /// Requests that came as early data so far.
+    pub(crate) fn early(&self) -> usize {
+        self.early.load(Ordering::SeqCst)
+    }
+
+    /// Early data is refused from now on, though sessions promised otherwise.
+    pub(crate) fn take_no_early_data(&self) {
+        self.takes_none.store(true, Ordering::SeqCst);
     }
 
     /// Connections that the server has accepted so far.
@@ -134,6 +167,7 @@ async fn serve(
     stream: TcpStream,
     acceptor: TlsAcceptor,
     behaviour: Behaviour,
+    came_early: &AtomicUsize,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     stream.set_nodelay(true)?;
     if behaviour.silent {
@@ -145,6 +179,10 @@ async fn serve(
     tokio::time::sleep(behaviour.tls_delay).await;
     let mut stream = acceptor.accept(stream).await?;
     let mut head = Vec::new();
+    if let Some(mut early) = stream.get_mut().1.early_data() {
+        early.read_to_end(&mut head)?;
+        came_early.fetch_add(usize::from(!head.is_empty()), Ordering::SeqCst);
+    }
     while !head.ends_with(b"\r\n\r\n") {
         if stream.read_buf(&mut head).await? == 0 {
             return Ok(());

@@ -7,7 +7,7 @@ use super::{Candidate, Contest, Ended};
 use crate::connection::{ConnectError, Opening};
 use crate::failure::FailureKind;
 use crate::handshake::Opened;
-use crate::phase::Phase;
+use crate::phase::{EarlyData, Phase};
 use crate::sample::{Attempt, AttemptOutcome};
 
 impl Contest<'_> {
@@ -58,12 +58,18 @@ impl Contest<'_> {
             (endpoint.clone(), one.address)
         };
         let candidates: Vec<memory::Candidate> = self.candidates.iter().map(candidate).collect();
-        let lessons = self.race.lessons(self.now()).into_iter();
+        let lessons = self.race.lessons(self.now()).into_iter().map(|lesson| {
+            let timings = self.candidates[lesson.candidate].progress.reached().timings;
+            let lesson = if timings.early_data() == EarlyData::Accepted {
+                lesson.with_a_round_trip_more()
+            } else {
+                lesson
+            };
+            (candidates[lesson.candidate].clone(), lesson)
+        });
         Ended {
             outcome,
-            lessons: lessons
-                .map(|lesson| (candidates[lesson.candidate].clone(), lesson))
-                .collect(),
+            lessons: lessons.collect(),
             candidates,
             queue_ms: self.race.queue_ms(),
         }

@@ -1,0 +1,136 @@
+//! TLS 1.3 early data (RFC 8446 §2.3, §4.2.10) for the upgrade: when it may be sent, and to whom
+//! no more.
+//!
+//! The request is handed to rustls before the handshake begins, so that it leaves with the
+//! ClientHello; the handshake is then awaited as ever. So every error of TLS shows where it
+//! always does, and what arrives behind the server's Finished waits in the stream.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustls::{ClientConfig, ClientConnection};
+
+use super::Target;
+use crate::failure::{Failure, FailureKind};
+use crate::phase::Phase;
+use crate::tls::TlsClient;
+
+/// RFC 8470 §5.2.
+const TOO_EARLY: u16 = 425;
+
+/// Early data, for an app that asked for it.
+#[derive(Debug)]
+pub(super) struct Early {
+    tls: TlsClient,
+    /// Hosts that can't cope with it.
+    refused: Mutex<BTreeSet<String>>,
+}
+
+impl Early {
+    pub(super) fn new(tls: &TlsClient) -> Self {
+        Early {
+            tls: tls.with_early_data(),
+            refused: Mutex::default(),
+        }
+    }
+
+    /// Whether `target` may be asked by early data. Early data can be replayed (RFC 8446 §8), so
+    /// nothing of the app's goes into it: what a replay opens belongs to nobody.
+    pub(super) fn may_ask(&self, target: Target<'_>) -> bool {
+        target.endpoint.service().is_websocket()
+            && target.options.adds_nothing()
+            && !target.path.contains('?')
+            && !self.refused().contains(target.endpoint.host())
+    }
+
+    pub(super) fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(self.tls.config())
+    }
+
+    /// Never again, as long as this lives.
+    pub(super) fn refuse(&self, host: &str) {
+        self.refused().insert(host.to_owned());
+    }
+
+    fn refused(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Puts the whole of `request` behind the ClientHello, if the session that is being resumed
+/// allows so much (RFC 8446 §4.6.1); else nothing.
+pub(super) fn put(session: &mut ClientConnection, request: &[u8]) -> bool {
+    session
+        .early_data()
+        .filter(|early| early.bytes_left() >= request.len())
+        .is_some_and(|mut early| early.write_all(request).is_ok())
+}
+
+/// Whether a handshake may have failed because of early data: a server that went back to TLS 1.2
+/// (RFC 8446 §D.3), or one, or a box on the way, that can't bear it.
+pub(super) fn may_be_why(failure: &Failure) -> bool {
+    use FailureKind as Kind;
+    failure.phase() == Phase::Tls
+        && matches!(
+            failure.kind(),
+            Kind::Alert | Kind::InvalidMessage | Kind::Closed | Kind::Reset
+        )
+}
+
+/// Whether the server wants the request again, but not as early data.
+pub(super) fn is_too_early(failure: &Failure) -> bool {
+    failure.phase() == Phase::Upgrade && failure.status() == Some(TOO_EARLY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Endpoint, Region, Service};
+    use crate::handshake::ConnectOptions;
+
+    fn may_ask(early: &Early, url: &str, service: Service, options: &ConnectOptions) -> bool {
+        let endpoint = Endpoint::new(Region::CN1, service, url).unwrap();
+        let address = ([44, 128, 0, 1], 443).into();
+        early.may_ask(Target::new(&endpoint, address, endpoint.path(), options))
+    }
+
+    #[test]
+    fn nothing_of_the_apps_goes_early() {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        let early = Early::new(&TlsClient::from_config(config));
+        let new = ConnectOptions::new;
+        let url = "wss://im.example/ws";
+        let ask = |options: &ConnectOptions| may_ask(&early, url, Service::Websocket, options);
+        assert!(ask(&new()));
+        assert!(ask(&new().websocket(Default::default())));
+        assert!(!ask(&new().header("x-client", "a").unwrap()));
+        assert!(!ask(&new().query("token=a").unwrap()));
+        assert!(!ask(&new().subprotocol("token-a").unwrap()));
+        let own = "wss://im.example/ws?token=a";
+        assert!(!may_ask(&early, own, Service::Websocket, &new()));
+        let rest = "https://im.example/";
+        assert!(!may_ask(&early, rest, Service::Rest, &new()));
+        early.refuse("im.example");
+        assert!(!ask(&new()));
+    }
+
+    #[test]
+    fn a_bad_certificate_is_never_blamed_on_early_data() {
+        let tls = |kind| Failure::new(Phase::Tls, kind);
+        assert!(may_be_why(&tls(FailureKind::InvalidMessage)));
+        assert!(!may_be_why(&tls(FailureKind::CertificateExpired)));
+        assert!(!may_be_why(&Failure::new(
+            Phase::Upgrade,
+            FailureKind::Closed
+        )));
+        let status =
+            |status| Failure::new(Phase::Upgrade, FailureKind::Rejected).with_status(status);
+        assert!(is_too_early(&status(425)) && !is_too_early(&status(429)));
+    }
+}

@@ -1,4 +1,4 @@
-//! The timed pipeline: connect → tls → upgrade, or connect → tls → request.
+//! The timed pipeline: connect → (proxy →) tls → upgrade, or the same with a request at its end.
 //!
 //! Our own, because phases must be split exactly: tokio-tungstenite's helper fuses TLS with the
 //! upgrade, and reqwest can't be split at all. One reader of response heads serves both ends, so
@@ -7,6 +7,8 @@
 mod head;
 mod paths;
 mod request;
+mod socks;
+mod tunnel;
 mod upgrade;
 
 use std::fmt;
@@ -32,6 +34,7 @@ pub use upgrade::ConnectOptions;
 use crate::catalog::Endpoint;
 use crate::failure::{Failure, FailureKind};
 use crate::phase::{Phase, Timings};
+use crate::proxy::Proxy;
 use crate::tls::{self, TlsClient, TlsSession};
 use crate::transport::{self, BoxIo, Connect, KernelRtt};
 
@@ -77,6 +80,12 @@ impl Progress {
         self.lock().phase = phase;
     }
 
+    fn connected(&self, took: Duration, kernel: Option<KernelRtt>) {
+        let mut reached = self.lock();
+        reached.timings.set(Phase::Connect, took);
+        reached.kernel = kernel;
+    }
+
     /// The phase under way ended well `at`.
     fn done(&self, since: Instant, at: Instant) {
         let mut reached = self.lock();
@@ -118,30 +127,50 @@ impl Opened {
 #[derive(Clone, Debug)]
 pub(crate) struct Handshake {
     connect: Arc<dyn Connect>,
+    proxy: Option<Proxy>,
     tls: TlsClient,
 }
 
 impl Handshake {
-    pub(crate) fn new(connect: Arc<dyn Connect>, tls: TlsClient) -> Self {
-        Handshake { connect, tls }
+    pub(crate) fn new(connect: Arc<dyn Connect>, proxy: Option<Proxy>, tls: TlsClient) -> Self {
+        Handshake {
+            connect,
+            proxy,
+            tls,
+        }
     }
 
-    /// The first stage: a byte stream to `address`.
+    /// The first stage: a byte stream to the endpoint at `address`, or through the proxy there.
     pub(crate) async fn dial(
         &self,
+        endpoint: &Endpoint,
         address: SocketAddr,
         progress: &Progress,
     ) -> Result<BoxIo, Failure> {
-        progress.begin(Phase::Connect);
+        let (host, port) = (endpoint.host(), endpoint.port());
+        let proxy = self.proxy.as_ref().filter(|one| one.covers(host, port));
+        progress.begin(match proxy {
+            // A proxy that can't be reached is no fault of the endpoint's.
+            Some(_) => Phase::Proxy,
+            None => Phase::Connect,
+        });
         let started = Instant::now();
         let io = self
             .connect
             .connect(address)
             .await
-            .map_err(|error| transport::failure_of(&error))?;
-        progress.done(started, Instant::now());
+            .map_err(|error| match proxy {
+                Some(_) => tunnel::unreachable(&error),
+                None => transport::failure_of(&error),
+            })?;
+        let connected = Instant::now();
         let io = BoxIo(io);
-        progress.lock().kernel = io.kernel_rtt();
+        progress.connected(connected - started, io.kernel_rtt());
+        let Some(proxy) = proxy else {
+            return Ok(io);
+        };
+        let io = tunnel::open(io, proxy, host, port).await?;
+        progress.done(connected, Instant::now());
         Ok(io)
     }
 

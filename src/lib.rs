@@ -78,6 +78,8 @@ mod clock;
 
 mod catalog;
 
+mod proxy;
+
 mod resolve;
 
 mod transport;
@@ -125,6 +127,7 @@ pub use handshake::{ConnectOptions, SecureStream};
 pub use history::{FileHistory, History, HistoryStore};
 pub use phase::{Phase, Timings};
 pub use probe::{ProbeEvent, ProbeOutcome, Prober, ProberBuilder, Probing, Rounds};
+pub use proxy::Proxy;
 pub use rank::{Ranked, Ranking, Reason, Tier, rank};
 #[cfg(feature = "dns")]
 pub use resolve::DnsResolver;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::job::{Job, LookupJob};
 use crate::failure::{Failure, FailureKind};
 use crate::handshake::{ConnectOptions, Handshake, Paths, Progress};
-use crate::resolve::{Families, Names};
+use crate::resolve::Names;
 use crate::sample::{Lookup, Sample};
 
 #[derive(Debug)]
@@ -26,10 +26,6 @@ impl Attempts {
             timeout,
             paths: Paths::default(),
         }
-    }
-
-    pub(super) fn families(&self) -> Families {
-        self.names.families
     }
 
     pub(super) async fn look_up(&self, job: LookupJob) -> Lookup {
@@ -101,7 +97,8 @@ impl Attempts {
     ) -> Result<(), Failure> {
         let nothing_of_the_apps = ConnectOptions::new();
         let run = async {
-            let io = self.handshake.dial(job.address, progress).await?;
+            let dial = self.handshake.dial(&job.endpoint, job.address, progress);
+            let io = dial.await?;
             let opened = self
                 .handshake
                 .open(io, &job.endpoint, path, &nothing_of_the_apps, progress)

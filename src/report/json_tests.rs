@@ -33,9 +33,11 @@ fn the_schema_is_held() {
     "families_working": [
       "v4"
     ],
+    "proxy": null,
     "proxy_variables": [
       "HTTPS_PROXY"
     ],
+    "system_proxies": [],
     "pinned": [],
     "rounds": null,
     "timeout_ms": 5000.0,
@@ -118,6 +120,7 @@ fn the_schema_is_held() {
               "p99": null,
               "max": 22.0
             },
+            "proxy": null,
             "tls": {
               "min": 21.0,
               "mean": 22.0,
@@ -189,6 +192,7 @@ fn the_schema_is_held() {
               "max": 12.0
             },
             "connect": null,
+            "proxy": null,
             "tls": null,
             "upgrade": null,
             "processing": null

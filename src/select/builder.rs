@@ -8,12 +8,14 @@ use tokio::sync::broadcast;
 
 use super::keeper::Keeper;
 use super::memory::Memory;
+use super::network;
 use super::{Field, Inner, Policy, RefreshBudget, Selector};
 use crate::catalog::{Catalog, Residency, Service};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::handshake::{Handshake, Paths};
 use crate::history::HistoryStore;
+use crate::proxy::Proxy;
 use crate::resolve::{Families, Names, Pin, Resolve, SystemResolver};
 use crate::tls::TlsClient;
 use crate::transport::{Connect, TcpConnect};
@@ -90,6 +92,15 @@ impl SelectorBuilder {
         self
     }
 
+    /// The proxy to go through, for the WebSocket and for REST; none by default, whatever the
+    /// environment says: give [`Proxy::from_env`] to obey it. What is learned through a proxy is
+    /// kept apart from what is learned without.
+    #[must_use]
+    pub fn proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
+        self.names.proxy = proxy.into();
+        self
+    }
+
     /// Which address families to use; both by default.
     #[must_use]
     pub fn families(mut self, families: Families) -> Self {
@@ -97,7 +108,7 @@ impl SelectorBuilder {
         self
     }
 
-    /// Pins a host and port to addresses; nobody is asked for them.
+    /// Pins a host and port to addresses; nobody is asked for them. A proxy looks names up itself.
     #[must_use]
     pub fn pin(mut self, pin: Pin) -> Self {
         self.names.pin(pin);
@@ -174,7 +185,10 @@ impl SelectorBuilder {
             None => TlsClient::platform()?,
         };
         let clock = Clock::starting_at(SystemTime::now().into());
-        let mut memory = Memory::new(clock, self.network, self.seed.rotate_left(32));
+        let proxy = self.names.proxy.clone();
+        let network = network::key(&self.network, proxy.as_ref());
+        let mut memory =
+            Memory::new(clock, network, self.seed.rotate_left(32)).through(proxy.clone());
         if let Some(store) = &self.history {
             match store.load() {
                 Ok(Some(history)) => memory = memory.with_history(history),
@@ -194,7 +208,7 @@ impl SelectorBuilder {
         Ok(Selector(Arc::new(Inner {
             residency: self.residency,
             names: self.names,
-            handshake: Handshake::new(self.connector, tls.clone()),
+            handshake: Handshake::new(self.connector, proxy, tls.clone()),
             tls,
             paths: Paths::default(),
             deadline: self.deadline,

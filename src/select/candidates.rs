@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::Instant;
 
-use super::{Selector, contest, lock};
+use super::{Selector, lock};
 use crate::catalog::{Endpoint, Variant};
 use crate::connection::ConnectError;
 use crate::failure::Failure;
@@ -24,7 +24,7 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Candidate {
     /// The endpoint: its URL, host and subprotocol.
     pub endpoint: Endpoint,
-    /// Where to dial it.
+    /// Where to dial it: with a proxy, the proxy.
     pub address: SocketAddr,
     /// When to start it, after the first, unless an earlier one succeeds; a failure starts the
     /// next at once.
@@ -51,14 +51,15 @@ impl Selector {
             let endpoint = &plan.endpoints[host];
             match answer {
                 Ok(addresses) => {
+                    let peer = self.0.names.peer(endpoint);
                     for ip in interleave(&addresses) {
-                        let address = SocketAddr::new(ip, endpoint.port());
+                        let address = SocketAddr::new(ip, peer.port);
                         let memory = lock(&self.0.memory);
                         race.add(Entrant {
                             host,
                             family: Family::of(ip),
                             order: host,
-                            last_resort: contest::trust(endpoint) == Trust::Public && is_local(ip),
+                            last_resort: peer.trust == Trust::Public && is_local(ip),
                             accelerated: endpoint.variant() == Variant::Acceleration,
                             prediction: memory.predict(endpoint, address),
                             sticky: memory.is_last_winner(endpoint, address),
@@ -99,16 +100,11 @@ impl Selector {
 
     pub(super) async fn addresses(&self, endpoint: &Endpoint) -> Result<Vec<IpAddr>, Failure> {
         let names = &self.0.names;
-        let (host, port) = (endpoint.host(), endpoint.port());
-        let families = names.families.list().iter().map(|family| {
-            names.lookup(
-                host,
-                port,
-                *family,
-                contest::trust(endpoint),
-                LOOKUP_TIMEOUT,
-            )
-        });
+        let peer = names.peer(endpoint);
+        let families =
+            names.families.list().iter().map(|family| {
+                names.lookup(peer.host, peer.port, *family, peer.trust, LOOKUP_TIMEOUT)
+            });
         let mut found = Vec::new();
         let mut failed = None;
         for answer in join_all(families).await {

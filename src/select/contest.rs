@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::memory::Memory;
 use super::{Plan, lock};
-use crate::catalog::{Confidence, Endpoint, Variant};
+use crate::catalog::{Endpoint, Variant};
 use crate::connection::{ConnectError, Opening};
 use crate::failure::{Failure, FailureKind};
 use crate::handshake::{ConnectOptions, Handshake, Opened, Paths, Progress, SecureStream};
@@ -118,6 +118,10 @@ impl<'a> Contest<'a> {
     /// so an address that is out of date can do no harm.
     fn remember(&mut self) {
         for (endpoint, one) in self.ground.plan.endpoints.iter().enumerate() {
+            // A password must not go to where a proxy once was.
+            if self.ground.names.peer(one).is_proxy {
+                continue;
+            }
             let remembered = lock(self.ground.memory).remembered(one);
             for address in remembered {
                 let family = Family::of(address.ip());
@@ -139,7 +143,8 @@ impl<'a> Contest<'a> {
             host: endpoint,
             family: Family::of(address.ip()),
             order: endpoint,
-            last_resort: trust(one) == Trust::Public && is_local(address.ip()),
+            last_resort: self.ground.names.peer(one).trust == Trust::Public
+                && is_local(address.ip()),
             accelerated: one.variant() == Variant::Acceleration,
             prediction: memory.predict(one, address),
             sticky: memory.is_last_winner(one, address),
@@ -165,10 +170,10 @@ impl<'a> Contest<'a> {
                 self.lookups += 1;
                 self.events.push(Box::pin(async move {
                     let asked = Instant::now();
-                    let (host, port) = (endpoint.host(), endpoint.port());
+                    let peer = ground.names.peer(endpoint);
                     let outcome = ground
                         .names
-                        .lookup(host, port, *family, trust(endpoint), timeout)
+                        .lookup(peer.host, peer.port, *family, peer.trust, timeout)
                         .await;
                     Event::Lookup {
                         endpoint: index,
@@ -206,7 +211,7 @@ impl<'a> Contest<'a> {
         let (address, progress) = (one.address, one.progress.clone());
         let handshake = self.ground.handshake;
         self.push(candidate, async move {
-            match handshake.dial(address, &progress).await {
+            match handshake.dial(endpoint, address, &progress).await {
                 Ok(io) => Event::Dialled(candidate, io),
                 Err(failure) => Event::Failed(candidate, failure),
             }
@@ -285,9 +290,8 @@ impl<'a> Contest<'a> {
             Event::Dialled(candidate, io) => {
                 let one = &mut self.candidates[candidate];
                 one.io = Some(io);
-                let connect = one.progress.reached().timings.get(Phase::Connect);
-                self.race
-                    .dialled(candidate, connect.unwrap_or_default(), now);
+                let took = one.progress.reached().timings.dial();
+                self.race.dialled(candidate, took.unwrap_or_default(), now);
             }
             Event::Secured(candidate, stream) => {
                 self.race.secured(candidate, now);
@@ -324,7 +328,7 @@ impl<'a> Contest<'a> {
         let one = &self.ground.plan.endpoints[endpoint];
         match outcome {
             Ok(addresses) => {
-                let port = one.port();
+                let port = self.ground.names.peer(one).port;
                 for ip in addresses {
                     self.add(endpoint, SocketAddr::new(ip, port), took);
                 }
@@ -472,7 +476,7 @@ async fn alternate(
     }
     for path in endpoint.alternate_paths() {
         let again = async {
-            let io = ground.handshake.dial(address, progress).await?;
+            let io = ground.handshake.dial(endpoint, address, progress).await?;
             ground
                 .handshake
                 .open(io, endpoint, path, ground.options, progress)
@@ -485,12 +489,4 @@ async fn alternate(
     }
     ground.paths.give_up(endpoint);
     Err(failure)
-}
-
-/// Hosts of the user's own may have any address.
-pub(super) fn trust(endpoint: &Endpoint) -> Trust {
-    match endpoint.confidence() {
-        Confidence::User => Trust::User,
-        _ => Trust::Public,
-    }
 }

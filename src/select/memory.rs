@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::health::Transition;
 use crate::history::{History, Key, Network, Prediction, Taught};
 use crate::phase::Phase;
+use crate::proxy::Proxy;
 use crate::rank::normal;
 use crate::sample::{Attempt, AttemptOutcome};
 
@@ -26,6 +27,7 @@ pub(super) struct Memory {
     networks: BTreeMap<String, Known>,
     current: String,
     random: fastrand::Rng,
+    proxy: Option<Proxy>,
 }
 
 /// One network: what is known of candidates, who won last, who is preferred.
@@ -65,7 +67,21 @@ impl Memory {
             networks: BTreeMap::new(),
             current,
             random: fastrand::Rng::with_seed(seed),
+            proxy: None,
         }
+    }
+
+    /// Of what is reached through this proxy.
+    pub(super) fn through(mut self, proxy: Option<Proxy>) -> Self {
+        self.proxy = proxy;
+        self
+    }
+
+    /// The port that an endpoint is dialled at: its own or the proxy's.
+    fn port_of(&self, endpoint: &Endpoint) -> u16 {
+        let (host, port) = (endpoint.host(), endpoint.port());
+        let proxy = self.proxy.as_ref().filter(|one| one.covers(host, port));
+        proxy.map_or(port, Proxy::port)
     }
 
     /// With what was kept from an earlier run.
@@ -225,16 +241,13 @@ impl Memory {
         let round_trips: Vec<(Key, f64)> = dialled
             .iter()
             .filter_map(|(one, key)| {
-                let connect = one.timings.get(Phase::Connect)?;
-                Some((key.clone(), connect.as_secs_f64() * 1e3))
+                let dial = one.dial()?;
+                Some((key.clone(), dial.as_secs_f64() * 1e3))
             })
             .collect();
         let common = known.network.common_delay(&round_trips, now);
         for ((attempt, key), random) in dialled.iter().zip(randoms) {
-            let (connect, tls) = (
-                attempt.timings.get(Phase::Connect),
-                attempt.timings.get(Phase::Tls),
-            );
+            let (connect, tls) = (attempt.dial(), attempt.timings.get(Phase::Tls));
             let last = attempt
                 .timings
                 .get(Phase::Upgrade)
@@ -256,7 +269,7 @@ impl Memory {
                     .health_mut(key, now)
                     .failed(failure, now, random),
                 AttemptOutcome::Cancelled(phase) => {
-                    if *phase == Phase::Connect && connect.is_none() {
+                    if *phase <= Phase::Proxy && connect.is_none() {
                         let waited = attempt.ended.saturating_sub(attempt.started);
                         known.network.learn_at_least(key, waited, now);
                     }
@@ -286,7 +299,9 @@ impl Memory {
                 known
                     .network
                     .addresses(endpoint.host())
-                    .filter(|(address, _, verified)| *verified && address.port() == endpoint.port())
+                    .filter(|(address, _, verified)| {
+                        *verified && address.port() == self.port_of(endpoint)
+                    })
                     .map(|(address, ..)| (endpoint.clone(), address))
                     .collect::<Vec<_>>()
             })

@@ -4,9 +4,20 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{Selector, SelectorEvent, lock};
+use crate::proxy::Proxy;
 
 /// An identifier longer than this is no name for a network.
 const MAX_NETWORK_ID: usize = 128;
+
+/// What the history calls a network: through a proxy everything takes another time.
+pub(super) fn key(id: &str, proxy: Option<&Proxy>) -> String {
+    let id: String = id.chars().take(MAX_NETWORK_ID).collect();
+    id + &route(proxy)
+}
+
+fn route(proxy: Option<&Proxy>) -> String {
+    proxy.map_or(String::new(), |proxy| format!(" via {proxy}"))
+}
 
 impl Selector {
     /// Tells that the device is on another network: what is remembered of that one counts from now
@@ -16,7 +27,7 @@ impl Selector {
     pub fn network_changed(&self, id: &str) {
         let endpoints = self.0.service.endpoints();
         let mut memory = lock(&self.0.memory);
-        memory.enter(id.chars().take(MAX_NETWORK_ID).collect());
+        memory.enter(key(id, self.0.names.proxy.as_ref()));
         memory.prefer(&endpoints);
         let preferred = memory.preferred(self.0.service.kind);
         drop(memory);
@@ -41,7 +52,9 @@ impl Selector {
     /// The identifier of the network that the device is on, as far as was told.
     #[must_use]
     pub fn network(&self) -> String {
-        lock(&self.0.memory).network_id().to_owned()
+        let route = route(self.0.names.proxy.as_ref());
+        let key = lock(&self.0.memory).network_id().to_owned();
+        key.strip_suffix(&route).unwrap_or(&key).to_owned()
     }
 
     /// Writes what was learned and is not written yet. Dropping the last clone does so, too, but

@@ -10,7 +10,6 @@ use std::time::Duration;
 use super::{Inner, Selector, lock};
 use crate::catalog::Endpoint;
 use crate::handshake::Progress;
-use crate::phase::Phase;
 
 /// How much background traffic is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,11 +59,11 @@ impl Selector {
             let selector = Arc::downgrade(&self.0);
             tasks.spawn(async move {
                 let progress = Progress::new();
-                let dial = handshake.dial(address, &progress);
+                let dial = handshake.dial(&endpoint, address, &progress);
                 let answered = match tokio::time::timeout(TIMEOUT, dial).await {
                     Ok(Ok(mut io)) => {
                         io.reset_on_drop();
-                        progress.reached().timings.get(Phase::Connect)
+                        progress.reached().timings.dial()
                     }
                     // What fails is not counted: a SYN alone proves nothing either way.
                     Ok(Err(_)) | Err(_) => None,

@@ -61,8 +61,8 @@ impl Default for Rounds {
 ///   that nothing of this process's own decides their order.
 /// - An address with two time-outs in one phase and no success is left alone. When nothing at all
 ///   answered in the first round, there is no second.
-/// - No credentials are sent, certificates are always verified, sessions are not resumed: every
-///   sample is a full handshake.
+/// - No credentials are sent (but a proxy's, to the proxy), certificates are always verified,
+///   sessions are not resumed: every sample is a full handshake.
 ///
 /// # Example
 ///

@@ -234,6 +234,22 @@ fn the_schema_is_held() {
 }
 
 #[test]
+fn the_proxy_is_told_without_its_password() {
+    let [a, _] = pair(Region::SGP1, Service::Rest);
+    let mut context = context();
+    context.environment.proxy = Some("socks5://me:secret@proxy.example".parse().unwrap());
+    context.environment.system_proxies = vec!["http://127.0.0.1:7890".to_owned()];
+    let report = Report::new(&outcome(&[ranking([ok(&a, 20)])]), context);
+    let json = json(&report, Lang::En);
+    assert!(!json.contains("secret"), "{json}");
+    let parsed: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let proxy = serde_json::json!({"url": "socks5://proxy.example:1080", "variable": null});
+    assert_eq!(parsed["environment"]["proxy"], proxy);
+    let system = serde_json::json!(["http://127.0.0.1:7890"]);
+    assert_eq!(parsed["environment"]["system_proxies"], system);
+}
+
+#[test]
 fn texts_are_in_the_language_and_codes_are_not() {
     let [a, b] = pair(Region::SGP1, Service::Rest);
     let report = report(&[ranking([ok(&a, 20), refused(&b)])]);

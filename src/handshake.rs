@@ -169,7 +169,7 @@ impl Handshake {
         let Some(proxy) = proxy else {
             return Ok(io);
         };
-        let io = tunnel::open(io, proxy, host, port).await?;
+        let io = tunnel::open(io, proxy, &self.tls, host, port).await?;
         progress.done(connected, Instant::now());
         Ok(io)
     }

@@ -25,8 +25,9 @@ use bypass::Bypass;
 /// proxy's, and [`Phase::Proxy`](crate::Phase::Proxy) is what it takes to open the way. TLS is
 /// still with the endpoint itself: the proxy sees its host and port, and nothing inside.
 ///
-/// User and password go to the proxy only, unencrypted (Basic, RFC 7617; RFC 1929). `Debug` and
-/// `Display` leave them out.
+/// User and password go to the proxy only (Basic, RFC 7617; RFC 1929), unencrypted unless its URL
+/// is `https://`. `Debug` and `Display` leave them out. Such a proxy's certificate is
+/// verified by the same [`TlsClient`](crate::TlsClient) as the endpoints'.
 ///
 /// # Example
 ///
@@ -58,6 +59,8 @@ struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http,
+    /// HTTP inside TLS.
+    Https,
     Socks5,
 }
 
@@ -73,8 +76,9 @@ pub(crate) struct Credentials {
 const VARIABLES: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 const BYPASS: [&str; 2] = ["no_proxy", "NO_PROXY"];
 
-/// curl's default for every kind of proxy, and SOCKS's own (RFC 1928 §3).
+/// curl's default for `http://` and SOCKS, whose own it is (RFC 1928 §3).
 const PORT: u16 = 1080;
+const TLS_PORT: u16 = 443;
 
 /// Far above any real one.
 const MAX_URL: usize = 2048;
@@ -190,6 +194,7 @@ impl Proxy {
 
         let scheme = match self.0.protocol {
             Protocol::Http => "http",
+            Protocol::Https => "https",
             Protocol::Socks5 => "socks5h",
         };
         let at = authority(&self.0.host, self.0.port);
@@ -207,10 +212,10 @@ impl Proxy {
 impl FromStr for Proxy {
     type Err = Error;
 
-    /// Reads `http://[USER:PASSWORD@]HOST[:PORT]`, `socks5://…` or `socks5h://…`: the latter two
-    /// mean the same here, names are looked up by the proxy. Without a scheme it is `http`, the
-    /// port is 1080 by default, both as with curl. Special characters in user and password stand
-    /// as `%XX`.
+    /// Reads `http://[USER:PASSWORD@]HOST[:PORT]`, `https://…` (TLS with the proxy itself),
+    /// `socks5://…` or `socks5h://…`: the latter two mean the same here, names are looked up by the
+    /// proxy. Without a scheme it is `http`; the port is 1080 by default, 443 for `https`: both as
+    /// with curl. Special characters in user and password stand as `%XX`.
     ///
     /// # Errors
     ///
@@ -224,20 +229,19 @@ impl FromStr for Proxy {
         let protocol = match scheme.to_ascii_lowercase().as_str() {
             "http" => Protocol::Http,
             "socks5" | "socks5h" => Protocol::Socks5,
-            "https" => {
-                return wrong(
-                    "TLS to the proxy itself (https://) is not supported: expected http:// or \
-                     socks5://",
-                );
-            }
-            _ => return wrong("unknown scheme: expected http:// or socks5://"),
+            "https" => Protocol::Https,
+            _ => return wrong("unknown scheme: expected http://, https:// or socks5://"),
         };
         let rest = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let (user, at) = match rest.rsplit_once('@') {
             Some((user, at)) => (Some(user), at),
             None => (None, rest),
         };
-        let Some((host, port)) = host_and_port(at) else {
+        let default = match protocol {
+            Protocol::Https => TLS_PORT,
+            Protocol::Http | Protocol::Socks5 => PORT,
+        };
+        let Some((host, port)) = host_and_port(at, default) else {
             return wrong("expected SCHEME://[USER:PASSWORD@]HOST[:PORT]");
         };
         let credentials = match user.map(|user| credentials(user, protocol)) {
@@ -256,10 +260,10 @@ impl FromStr for Proxy {
     }
 }
 
-fn host_and_port(at: &str) -> Option<(String, u16)> {
+fn host_and_port(at: &str, default: u16) -> Option<(String, u16)> {
     let (host, port) = match at.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
-        _ => (at, PORT),
+        _ => (at, default),
     };
     (port != 0).then_some((host_of(host)?, port))
 }
@@ -279,7 +283,7 @@ fn credentials(user: &str, protocol: Protocol) -> Result<Option<Credentials>, &'
         (true, true) => Ok(None),
         (true, false) => Err("a password without a user"),
         // RFC 7617 §2.
-        _ if protocol == Protocol::Http && user.contains(':') => Err("a user can't have a colon"),
+        _ if protocol != Protocol::Socks5 && user.contains(':') => Err("a user can't have a colon"),
         _ => Ok(Some(Credentials { user, password })),
     }
 }
@@ -298,6 +302,7 @@ impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match self.0.protocol {
             Protocol::Http => "http",
+            Protocol::Https => "https",
             Protocol::Socks5 => "socks5",
         };
         write!(f, "{scheme}://{}", authority(&self.0.host, self.0.port))
@@ -334,6 +339,7 @@ mod tests {
             ("proxy.example", "http://proxy.example:1080"),
             ("http://a:b@10.0.0.1:3128/path?x#y", "http://10.0.0.1:3128"),
             ("a:b@proxy.example:8080", "http://proxy.example:8080"),
+            ("https://proxy.example", "https://proxy.example:443"),
             ("http://[::1]:8080", "http://[::1]:8080"),
             ("socks5://[fd00::1]", "socks5://[fd00::1]:1080"),
             ("socks5h://localhost:7890", "socks5://localhost:7890"),
@@ -377,7 +383,6 @@ mod tests {
             "http://u:secret%0d%0a@h:1",
             "http://a%3Ab:secret@h:1",
             "http://:secret@h:1",
-            "https://u:secret@h:1",
             "socks4://u:secret@h:1",
             "u:secret://h",
             &long,
@@ -387,8 +392,6 @@ mod tests {
             let told = format!("{error} {error:?}");
             assert!(!told.contains("secret") && !told.contains("sec/"), "{told}");
         }
-        let https = "https://h:1".parse::<Proxy>().unwrap_err();
-        assert!(https.to_string().contains("not supported"));
     }
 
     #[test]

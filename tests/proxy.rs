@@ -19,6 +19,7 @@ use futures::future::BoxFuture;
 use futures::{SinkExt, StreamExt};
 use relay::{Manner, Relay};
 use support::{Behaviour, Server};
+use tokio_rustls::TlsAcceptor;
 
 const BASIC: &str = "Basic bWU6c2VjcmV0";
 
@@ -188,6 +189,39 @@ async fn rest_goes_through_the_same_proxy() {
     }
 }
 
+#[tokio::test]
+async fn a_proxy_may_have_tls_of_its_own() {
+    let server = Server::start(Behaviour::default()).await;
+    let (config, root) = support::server_config();
+    let manner = Manner::Https(Some(BASIC), TlsAcceptor::from(Arc::new(config)));
+    let relay = Relay::start(manner, server.address).await;
+    let port = relay.address.port();
+    let secure: Proxy = format!("https://me:secret@localhost:{port}")
+        .parse()
+        .unwrap();
+    let pin = || Pin::new("localhost", port, vec![relay.address.ip()]);
+    let both = TlsClient::with_roots([server.root.clone(), root]).unwrap();
+    let sample_of = |proxy| prober(&server, proxy).pin(pin());
+    let good = sample(sample_of(secure.clone()).tls(both)).await;
+    assert_eq!(good.outcome, Ok(()));
+    assert_eq!(relay.asked().len(), 1);
+    // Its certificate is verified as every other, and what is wrong with it is the proxy's fault.
+    let untrusted = sample(sample_of(secure)).await;
+    assert_eq!(failure(&untrusted), (Phase::Proxy, FailureKind::Other));
+    let told = untrusted.outcome.unwrap_err().to_string();
+    assert!(told.contains("certificate is not trusted"), "{told}");
+    relay.idle().await;
+    server.idle().await;
+    // A proxy without TLS of its own.
+    let plain = Relay::start(
+        Manner::Says(b"HTTP/1.1 400 No\r\n\r\n".to_vec()),
+        server.address,
+    )
+    .await;
+    let plain = sample(prober(&server, proxy("https://", plain.address))).await;
+    assert_eq!(failure(&plain), (Phase::Proxy, FailureKind::NotAProxy));
+}
+
 /// The one failure, with the phases before it.
 async fn failed(server: &Server, front: &str, relay: &Relay) -> Failure {
     let started = Instant::now();
@@ -284,13 +318,12 @@ async fn what_a_proxy_may_answer_is_told_apart() {
         ("socks5://", Manner::Ends(Vec::new()), Other, None),
         ("socks5://", Manner::Ends(vec![5, 0, 5]), Other, None),
     ] {
-        let name = format!("{front} {manner:?}");
         let relay = Relay::start(manner, server.address).await;
         let failure = failed(&server, front, &relay).await;
         assert_eq!(
             (failure.kind(), failure.status()),
             (kind, status),
-            "{name}: {failure}"
+            "{front} {failure}"
         );
         assert!(!failure.to_string().contains("secret"), "{failure}");
     }

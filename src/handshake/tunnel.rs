@@ -1,30 +1,41 @@
-//! The way through a proxy: `CONNECT` (RFC 9110 §9.3.6) here, SOCKS5 in [`socks`](super::socks).
+//! The way through a proxy: `CONNECT` (RFC 9110 §9.3.6), with or without TLS around it, here;
+//! SOCKS5 in [`socks`](super::socks).
 //!
 //! The host's name goes to the proxy, which looks it up. What comes back is bounded as every
 //! other answer is, and the proxy's words are kept as data.
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use data_encoding::BASE64;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::{USER_AGENT, head, socks};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 use crate::proxy::{Protocol, Proxy, authority};
+use crate::tls::{self, TlsClient};
 use crate::transport::{BoxIo, Io, KernelRtt};
 
 /// Has the proxy at the other end of `io` connect to the host; what comes back reaches that.
 pub(super) async fn open(
     mut io: BoxIo,
     proxy: &Proxy,
+    tls: &TlsClient,
     host: &str,
     port: u16,
 ) -> Result<BoxIo, Failure> {
     let rest = match proxy.protocol() {
         Protocol::Http => connect(&mut io, proxy, host, port).await?,
+        Protocol::Https => {
+            io = secure(io, proxy, tls).await?;
+            connect(&mut io, proxy, host, port).await?
+        }
         Protocol::Socks5 => {
             socks::connect(&mut io, proxy.credentials(), host, port).await?;
             Vec::new()
@@ -44,6 +55,36 @@ pub(super) fn unreachable(error: &io::Error) -> Failure {
         _ => FailureKind::Other,
     };
     failure(kind).with_message(error)
+}
+
+/// TLS with the proxy itself, verified as every other. The host's own goes inside of it.
+async fn secure(io: BoxIo, proxy: &Proxy, tls: &TlsClient) -> Result<BoxIo, Failure> {
+    let name = ServerName::try_from(proxy.host().to_owned())
+        .map_err(|error| failure(FailureKind::Other).with_message(error))?;
+    let connector = TlsConnector::from(Arc::clone(tls.config()));
+    match connector.connect(name, io).await {
+        Ok(stream) => Ok(BoxIo(Box::new(stream))),
+        Err(error) => {
+            let why = tls::failure_of(&error, Phase::Tls);
+            Err(match why.kind() {
+                FailureKind::NotTls => {
+                    failure(FailureKind::NotAProxy).with_message("the answer is not TLS")
+                }
+                FailureKind::Closed => broken(&io::ErrorKind::UnexpectedEof.into()),
+                _ => failure(FailureKind::Other).with_message(why),
+            })
+        }
+    }
+}
+
+impl Io for TlsStream<BoxIo> {
+    fn kernel_rtt(&self) -> Option<KernelRtt> {
+        self.get_ref().0.kernel_rtt()
+    }
+
+    fn reset_on_drop(&mut self) {
+        self.get_mut().0.reset_on_drop();
+    }
 }
 
 /// Asks by `CONNECT`; what the proxy sent behind its answer is from the host already.
@@ -182,6 +223,15 @@ pub(super) mod tests {
 
     impl Io for DuplexStream {}
 
+    fn nothing_trusted() -> rustls::ClientConfig {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth()
+    }
+
     /// A proxy that answers with `answer`, and ends; what it was sent, and what came of it.
     pub(crate) async fn asked(
         url: &str,
@@ -192,7 +242,8 @@ pub(super) mod tests {
         theirs.write_all(answer).await.unwrap();
         theirs.shutdown().await.unwrap();
         let proxy = url.parse().unwrap();
-        let opened = open(BoxIo(Box::new(ours)), &proxy, host, 443).await;
+        let tls = TlsClient::from_config(nothing_trusted());
+        let opened = open(BoxIo(Box::new(ours)), &proxy, &tls, host, 443).await;
         let mut sent = vec![0; 4096];
         let count = theirs.read(&mut sent).await.unwrap();
         sent.truncate(count);

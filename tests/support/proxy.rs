@@ -5,15 +5,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Barrier;
+use tokio_rustls::TlsAcceptor;
 
 /// What a [`Relay`] does with whoever connects.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Manner {
     /// `CONNECT`, for whoever has this value of `Proxy-Authorization`.
     Http(Option<&'static str>),
+    /// The same inside TLS, with the support server's kind of certificate.
+    Https(Option<&'static str>, TlsAcceptor),
     /// SOCKS5, for whoever has this user and password.
     Socks5(Option<(&'static str, &'static str)>),
     /// Answers everything with these bytes, and leaves the connection open.
@@ -124,6 +127,11 @@ async fn serve(
 ) -> std::io::Result<()> {
     client.set_nodelay(true)?;
     let known = match manner {
+        Manner::Https(who, acceptor) => {
+            let mut client = acceptor.accept(client).await?;
+            let known = http(&mut client, who).await?;
+            return forward(client, known, server, asked).await;
+        }
         Manner::Http(who) => http(&mut client, who).await?,
         Manner::Socks5(who) => socks5(&mut client, who).await?,
         Manner::Says(answer) => {
@@ -148,6 +156,15 @@ async fn serve(
             return drain(client).await;
         }
     };
+    forward(client, known, server, asked).await
+}
+
+async fn forward(
+    mut client: impl AsyncRead + AsyncWrite + Unpin,
+    known: Option<String>,
+    server: SocketAddr,
+    asked: &Mutex<Vec<String>>,
+) -> std::io::Result<()> {
     if let Some(target) = known {
         asked.lock().unwrap().push(target);
         let mut server = TcpStream::connect(server).await?;
@@ -165,7 +182,10 @@ async fn drain(mut client: TcpStream) -> std::io::Result<()> {
 }
 
 /// What was asked for, if it may be.
-async fn http(client: &mut TcpStream, who: Option<&str>) -> std::io::Result<Option<String>> {
+async fn http(
+    client: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    who: Option<&str>,
+) -> std::io::Result<Option<String>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         if client.read_buf(&mut head).await? == 0 {

@@ -207,8 +207,8 @@ pub(crate) fn failure_hint(failure: &Failure) -> Text {
             "请在代理 URL 中给出用户名和密码：http://USER:PASSWORD@HOST:PORT。",
         ),
         (_, Kind::NotAProxy) => text(
-            "Check the proxy's address and kind: http:// or socks5://.",
-            "请检查代理的地址和类型：http:// 或 socks5://。",
+            "Check the proxy's address and kind: http://, https:// or socks5://.",
+            "请检查代理的地址和类型：http://、https:// 或 socks5://。",
         ),
         (Phase::Proxy, Kind::Rejected) => text(
             "Ask the network administrator to let the proxy connect to *.easemob.com and *.easecdn.com, port 443.",

@@ -140,6 +140,12 @@ impl Handshake {
         }
     }
 
+    /// The proxy that leads to the endpoint, if one does.
+    pub(crate) fn proxy_of(&self, endpoint: &Endpoint) -> Option<&Proxy> {
+        let proxy = self.proxy.as_ref();
+        proxy.filter(|one| one.covers(endpoint.host(), endpoint.port()))
+    }
+
     /// The first stage: a byte stream to the endpoint at `address`, or through the proxy there.
     pub(crate) async fn dial(
         &self,
@@ -148,7 +154,7 @@ impl Handshake {
         progress: &Progress,
     ) -> Result<BoxIo, Failure> {
         let (host, port) = (endpoint.host(), endpoint.port());
-        let proxy = self.proxy.as_ref().filter(|one| one.covers(host, port));
+        let proxy = self.proxy_of(endpoint);
         progress.begin(match proxy {
             // A proxy that can't be reached is no fault of the endpoint's.
             Some(_) => Phase::Proxy,
@@ -266,7 +272,8 @@ async fn exchange(
 pub struct SecureStream(TlsStream<BoxIo>);
 
 impl SecureStream {
-    /// The transport's own measurement of this connection's round trip, if it can tell.
+    /// The transport's own measurement of this connection's round trip, if it can tell; through a
+    /// proxy, of the way to the proxy.
     #[must_use]
     pub fn kernel_rtt(&self) -> Option<KernelRtt> {
         self.0.get_ref().0.kernel_rtt()

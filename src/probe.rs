@@ -60,7 +60,8 @@ impl Default for Rounds {
 /// - The last round of each group's two leaders is made one attempt at a time per region, so
 ///   that nothing of this process's own decides their order.
 /// - An address with two time-outs in one phase and no success is left alone. When nothing at all
-///   answered in the first round, there is no second.
+///   answered in the first round, there is no second. A proxy that wants other credentials isn't
+///   asked again.
 /// - No credentials are sent (but a proxy's, to the proxy), certificates are always verified,
 ///   sessions are not resumed: every sample is a full handshake.
 ///

@@ -331,6 +331,18 @@ async fn what_a_proxy_may_answer_is_told_apart() {
 }
 
 #[tokio::test]
+async fn a_wrong_password_is_not_tried_again() {
+    let server = Server::start(Behaviour::default()).await;
+    let relay = Relay::start(Manner::Http(Some(BASIC)), server.address).await;
+    let prober = prober(&server, proxy("http://me:wrong@", relay.address));
+    let samples = samples(prober.rounds(Rounds::Exact(3))).await;
+    assert_eq!((samples.len(), relay.accepted()), (3, 1));
+    for sample in samples {
+        assert_eq!(failure(&sample), (Phase::Proxy, FailureKind::AuthRequired));
+    }
+}
+
+#[tokio::test]
 async fn a_proxys_words_are_kept_and_escaped() {
     let server = Server::start(Behaviour::default()).await;
     let answer = b"HTTP/1.1 403 Blocked\tby policy\r\n\r\n".to_vec();

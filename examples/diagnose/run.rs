@@ -279,20 +279,18 @@ pub(crate) async fn connect(
             records.push(ConnectRecord::failed(stopped, Vec::new()));
             break;
         };
-        records.push(match connected {
-            Ok(connection) => {
-                let (host, port) = (connection.endpoint().host(), connection.endpoint().port());
-                let proxy = network.proxy.as_ref().filter(|one| one.covers(host, port));
-                let mut record = ConnectRecord::opened(
-                    connection.url(),
-                    connection.address(),
-                    connection.time_to_open(),
-                    connection.timings(),
-                    connection.attempts().to_vec(),
-                );
-                record.proxy = proxy.map(ToString::to_string);
-                record
-            }
+        let proxy = network.proxy.as_ref().filter(|proxy| match &connected {
+            Ok(opened) => proxy.covers(opened.endpoint().host(), opened.endpoint().port()),
+            Err(_) => true,
+        });
+        let mut record = match &connected {
+            Ok(connection) => ConnectRecord::opened(
+                connection.url(),
+                connection.address(),
+                connection.time_to_open(),
+                connection.timings(),
+                connection.attempts().to_vec(),
+            ),
             Err(error) => {
                 let (took, attempts) = (error.elapsed(), error.attempts().to_vec());
                 let why = if error.timed_out() {
@@ -304,7 +302,9 @@ pub(crate) async fn connect(
                 let told = say(error.to_string(), zh);
                 ConnectRecord::failed(told.of(options.lang).to_owned(), attempts)
             }
-        });
+        };
+        record.proxy = proxy.map(ToString::to_string);
+        records.push(record);
         bar.inc(1);
     }
     bar.finish_and_clear();

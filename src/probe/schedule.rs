@@ -208,8 +208,13 @@ impl Schedule {
     pub(super) fn on_sample(&mut self, slot: usize, sample: &Sample) {
         self.in_flight -= 1;
         self.done += 1;
-        self.answered |= sample.timings.get(Phase::Connect).is_some();
         let one = &mut self.slots[slot];
+        // That a proxy itself is there says nothing about the network behind it.
+        let answers = match one.through_proxy {
+            true => Phase::Proxy,
+            false => Phase::Connect,
+        };
+        self.answered |= sample.timings.get(answers).is_some();
         one.in_flight = false;
         one.last = sample.elapsed;
         self.stats[one.endpoint].record(sample);
@@ -348,8 +353,8 @@ impl Schedule {
         }
         let region = |slot: &Slot| self.stats[slot.endpoint].endpoint().region();
         let known = |one: &Slot| {
-            let connect = one.progress.reached().timings.get(Phase::Connect);
-            one.last.max(connect.unwrap_or_default() * ROUND_TRIPS)
+            let dial = one.progress.reached().timings.dial();
+            one.last.max(dial.unwrap_or_default() * ROUND_TRIPS)
         };
         let siblings = self.slots.iter().filter(|one| region(one) == region(slot));
         let longest = siblings.map(known).max().unwrap_or_default();

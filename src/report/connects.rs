@@ -22,7 +22,7 @@ pub struct ConnectRecord {
     pub url: Option<String>,
     /// The address that answered; the proxy's, where one led to the endpoint.
     pub address: Option<SocketAddr>,
-    /// The URL, without user and password, of the proxy that the connection goes through.
+    /// The URL, without user and password, of the proxy that it goes through, or was to.
     pub proxy: Option<String>,
     /// From the call to the open connection, everything included.
     pub time_to_open: Option<Duration>,
@@ -158,10 +158,7 @@ pub fn connects_table(
         let (ink, line) = match (&one.url, one.address, one.time_to_open) {
             (Some(url), Some(address), Some(took)) => {
                 let head = label(Label::TimeToOpen).of(lang);
-                let mut line = format!("{number}. {head} {}  {url}  {address}", ms_unit(took));
-                if let Some(proxy) = &one.proxy {
-                    line.push_str(&format!("  {}", through(proxy).of(lang)));
-                }
+                let line = format!("{number}. {head} {}  {url}  {address}", ms_unit(took));
                 (Ink::Good, line)
             }
             _ => {
@@ -171,6 +168,9 @@ pub fn connects_table(
                 (Ink::Bad, format!("{number}. {head}{colon}{error}"))
             }
         };
+        let proxy = one.proxy.as_ref();
+        let proxy = proxy.map(|proxy| format!("  {}", through(proxy).of(lang)));
+        let line = line + &proxy.unwrap_or_default();
         for line in paragraph("", &line, style.width) {
             lines.push(style.paint(ink, &line));
         }
@@ -294,6 +294,20 @@ mod tests {
 2. 未连上：nothing\u{7} works
      - 0.0 ms - 5.0 ms  im-api-v2.easemob.com  -  域名解析：域名不存在
 "###);
+    }
+
+    #[test]
+    fn the_proxy_is_said() {
+        let mut records = records();
+        for one in &mut records {
+            one.proxy = Some("http://10.0.0.1:8080".to_owned());
+        }
+        let now = SystemTime::UNIX_EPOCH;
+        let told = connects_table(&records, Lang::En, Style::plain(), now);
+        let through = |line: &&str| line.ends_with("  through the proxy http://10.0.0.1:8080");
+        assert_eq!(told.lines().filter(through).count(), 2, "{told}");
+        let told = connects_json(&records, Lang::En, now);
+        assert!(told.contains("\"proxy\": \"http://10.0.0.1:8080\""));
     }
 
     #[test]

@@ -95,7 +95,10 @@ fn what(failure: &Failure, now: SystemTime) -> Text {
 fn proxy(failure: &Failure) -> Text {
     let plain = plain(failure);
     let status = failure.status().map(|status| format!("HTTP {status}"));
-    let words = failure.message().map(|words| shown(words, 120));
+    // What these mean is said already.
+    let plain_enough = matches!(failure.kind(), Kind::Refused | Kind::Timeout);
+    let words = failure.message().filter(|_| !plain_enough);
+    let words = words.map(|words| shown(words, 120));
     let details: Vec<String> = status.into_iter().chain(words).collect();
     match details.join(", ").as_str() {
         "" => plain,
@@ -354,6 +357,18 @@ mod tests {
         assert_eq!(
             failure_text(&portal, now).en,
             "WebSocket handshake: redirected (HTTP 302) to \"http://login/\\u{1b}]0;x\""
+        );
+        let blocked = Failure::new(Phase::Proxy, Kind::Rejected)
+            .with_status(403)
+            .with_message("no\u{1b}[2J");
+        assert_eq!(
+            failure_text(&blocked, now).en,
+            "proxy: the proxy did not connect to the host (HTTP 403, no\\u{1b}[2J)"
+        );
+        let absent = Failure::new(Phase::Proxy, Kind::Refused).with_message("os error 111");
+        assert_eq!(
+            failure_text(&absent, now).zh,
+            "代理：代理地址上没有程序在监听"
         );
         let wrong = Failure::new(Phase::Tls, Kind::CertificateWrongHost)
             .with_names(vec!["evil\n.example".to_owned()]);

@@ -7,13 +7,13 @@ mod relay;
 
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use easelect::{
-    Catalog, CatalogFormat, Endpoint, Failure, FailureKind, Family, Phase, Pin, ProbeEvent, Prober,
-    ProberBuilder, Proxy, Region, Resolve, Resolved, Rounds, Sample, Selector, Service, Timings,
-    TlsClient,
+    Catalog, CatalogFormat, Endpoint, Failure, FailureKind, Family, History, HistoryStore, Phase,
+    Pin, ProbeEvent, Prober, ProberBuilder, Proxy, Region, Resolve, Resolved, Rounds, Sample,
+    Selector, SelectorBuilder, Service, Timings, TlsClient,
 };
 use futures::future::BoxFuture;
 use futures::{SinkExt, StreamExt};
@@ -83,6 +83,10 @@ fn failure(sample: &Sample) -> (Phase, FailureKind) {
 }
 
 fn selector(server: &Server, proxy: Proxy) -> Selector {
+    selecting(server).proxy(proxy).build().unwrap()
+}
+
+fn selecting(server: &Server) -> SelectorBuilder {
     let port = server.address.port();
     let own = format!(
         "[[region]]\nid = \"own\"\n\
@@ -95,10 +99,7 @@ fn selector(server: &Server, proxy: Proxy) -> Selector {
     Selector::builder(Region::new("own").unwrap())
         .catalog(catalog)
         .resolver(Arc::new(Nobody))
-        .proxy(proxy)
         .tls(TlsClient::with_roots([server.root.clone()]).unwrap())
-        .build()
-        .unwrap()
 }
 
 #[tokio::test]
@@ -166,6 +167,49 @@ async fn a_connection_through_a_proxy_is_live_and_learned_from() {
         server.idle().await;
         relay.idle().await;
     }
+}
+
+/// Keeps a history in memory.
+#[derive(Debug, Default)]
+struct Kept(Mutex<Option<History>>);
+
+impl HistoryStore for Kept {
+    fn load(&self) -> Result<Option<History>, easelect::Error> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+
+    fn save(&self, history: &History) -> Result<(), easelect::Error> {
+        *self.0.lock().unwrap() = Some(history.clone());
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_is_learned_through_a_proxy_is_kept_apart() {
+    let server = Server::start(Behaviour::default()).await;
+    let relay = Relay::start(Manner::Http(None), server.address).await;
+    let store = Arc::new(Kept::default());
+    let ours = || selecting(&server).history(Arc::clone(&store) as Arc<dyn HistoryStore>);
+    let through = proxy("http://me:secret@", relay.address);
+    let first = ours()
+        .proxy(proxy("http://", relay.address))
+        .build()
+        .unwrap();
+    first.connect().await.unwrap();
+    first.shutdown().await;
+    let again = ours()
+        .proxy(proxy("http://", relay.address))
+        .build()
+        .unwrap();
+    assert!(again.best().is_some());
+    let other = ours()
+        .proxy(proxy("socks5://", relay.address))
+        .build()
+        .unwrap();
+    assert_eq!(other.best(), None);
+    assert_eq!(ours().build().unwrap().best(), None);
+    // Another user of the same proxy is no other way.
+    assert!(ours().proxy(through).build().unwrap().best().is_some());
 }
 
 #[cfg(feature = "rest")]

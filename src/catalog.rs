@@ -14,7 +14,7 @@ pub use endpoint::{Confidence, Endpoint, Service, Variant};
 pub use file::{CatalogFormat, EndpointEntry, RegionEntry, UserCatalog};
 pub use region::{Locality, Reference, Region, RegionInfo, Residency};
 
-pub(crate) use endpoint::is_token;
+pub(crate) use endpoint::{host_of, is_token};
 
 use crate::error::{Error, ErrorKind};
 

@@ -98,7 +98,7 @@ impl Connection {
         self.opening.endpoint.url_with(&self.opening.path)
     }
 
-    /// The address that won.
+    /// The address that won; the proxy's, where one led to the endpoint.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.opening.address

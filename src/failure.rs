@@ -51,6 +51,10 @@ kinds! {
     Temporary = "temporary", "the name could not be looked up for now";
     /// DNS answered with addresses that no public host can have (RFC 6890).
     BogusAddress = "bogus_address", "the name server answered with an impossible address";
+    /// The proxy wants a user and a password, or others than those given (407, or RFC 1929).
+    AuthRequired = "auth_required", "the proxy wants a user and a password";
+    /// What answered does not speak the proxy's protocol.
+    NotAProxy = "not_a_proxy", "what answered is no such proxy";
     /// The connection was reset.
     Reset = "reset", "connection reset";
     /// No route to the address (no IPv6, no network).
@@ -85,7 +89,7 @@ kinds! {
     ClientCertificateRequired = "client_certificate_required", "the peer wants a client certificate";
     /// More bytes than the limit before the phase was done.
     TooLarge = "too_large", "the peer sent too much";
-    /// An HTTP status other than the one wanted.
+    /// An HTTP status other than the one wanted; in [`Phase::Proxy`] also a SOCKS5 reply.
     Rejected = "rejected", "rejected";
     /// A redirection instead of an upgrade; never followed.
     Redirected = "redirected", "redirected";

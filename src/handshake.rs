@@ -1,4 +1,4 @@
-//! The timed pipeline: connect → tls → upgrade, or connect → tls → request.
+//! The timed pipeline: connect → (proxy →) tls → upgrade, or the same with a request at its end.
 //!
 //! Our own, because phases must be split exactly: tokio-tungstenite's helper fuses TLS with the
 //! upgrade, and reqwest can't be split at all. One reader of response heads serves both ends, so
@@ -8,6 +8,8 @@ mod early;
 mod head;
 mod paths;
 mod request;
+mod socks;
+mod tunnel;
 mod upgrade;
 
 use std::fmt;
@@ -35,6 +37,7 @@ pub use upgrade::ConnectOptions;
 use crate::catalog::Endpoint;
 use crate::failure::{Failure, FailureKind};
 use crate::phase::{EarlyData, Phase, Timings};
+use crate::proxy::Proxy;
 use crate::tls::{self, TlsClient, TlsSession};
 use crate::transport::{self, BoxIo, Connect, KernelRtt};
 
@@ -82,6 +85,12 @@ impl Progress {
 
     fn early_data(&self, early_data: EarlyData) {
         self.lock().timings.set_early_data(early_data);
+    }
+
+    fn connected(&self, took: Duration, kernel: Option<KernelRtt>) {
+        let mut reached = self.lock();
+        reached.timings.set(Phase::Connect, took);
+        reached.kernel = kernel;
     }
 
     /// The phase under way ended well `at`.
@@ -157,17 +166,18 @@ pub(crate) struct Secured {
 #[derive(Clone, Debug)]
 pub(crate) struct Handshake {
     connect: Arc<dyn Connect>,
+    proxy: Option<Proxy>,
     tls: TlsClient,
     early: Option<Arc<Early>>,
 }
 
 impl Handshake {
-    pub(crate) fn new(connect: Arc<dyn Connect>, tls: TlsClient) -> Self {
-        let early = None;
+    pub(crate) fn new(connect: Arc<dyn Connect>, proxy: Option<Proxy>, tls: TlsClient) -> Self {
         Handshake {
             connect,
+            proxy,
             tls,
-            early,
+            early: None,
         }
     }
 
@@ -177,22 +187,43 @@ impl Handshake {
         self
     }
 
-    /// The first stage: a byte stream to `address`.
+    /// The proxy that leads to the endpoint, if one does.
+    pub(crate) fn proxy_of(&self, endpoint: &Endpoint) -> Option<&Proxy> {
+        let proxy = self.proxy.as_ref();
+        proxy.filter(|one| one.covers(endpoint.host(), endpoint.port()))
+    }
+
+    /// The first stage: a byte stream to the endpoint at `address`, or through the proxy there.
     pub(crate) async fn dial(
         &self,
+        endpoint: &Endpoint,
         address: SocketAddr,
         progress: &Progress,
     ) -> Result<BoxIo, Failure> {
-        progress.begin(Phase::Connect);
+        let (host, port) = (endpoint.host(), endpoint.port());
+        let proxy = self.proxy_of(endpoint);
+        progress.begin(match proxy {
+            // A proxy that can't be reached is no fault of the endpoint's.
+            Some(_) => Phase::Proxy,
+            None => Phase::Connect,
+        });
         let started = Instant::now();
         let io = self
             .connect
             .connect(address)
             .await
-            .map_err(|error| transport::failure_of(&error))?;
-        progress.done(started, Instant::now());
+            .map_err(|error| match proxy {
+                Some(_) => tunnel::unreachable(&error),
+                None => transport::failure_of(&error),
+            })?;
+        let connected = Instant::now();
         let io = BoxIo(io);
-        progress.lock().kernel = io.kernel_rtt();
+        progress.connected(connected - started, io.kernel_rtt());
+        let Some(proxy) = proxy else {
+            return Ok(io);
+        };
+        let io = tunnel::open(io, proxy, &self.tls, host, port).await?;
+        progress.done(connected, Instant::now());
         Ok(io)
     }
 
@@ -267,7 +298,7 @@ impl Handshake {
         target: Target<'_>,
         progress: &Progress,
     ) -> Result<Secured, Failure> {
-        let io = self.dial(target.address, progress).await?;
+        let io = self.dial(target.endpoint, target.address, progress).await?;
         self.secure_alone(io, target, progress).await
     }
 
@@ -375,7 +406,8 @@ async fn exchange(
 pub struct SecureStream(TlsStream<BoxIo>);
 
 impl SecureStream {
-    /// The transport's own measurement of this connection's round trip, if it can tell.
+    /// The transport's own measurement of this connection's round trip, if it can tell; through a
+    /// proxy, of the way to the proxy.
     #[must_use]
     pub fn kernel_rtt(&self) -> Option<KernelRtt> {
         self.0.get_ref().0.kernel_rtt()

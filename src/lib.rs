@@ -10,6 +10,7 @@
 //!   first that is completely open.
 //! - [`Prober`] measures: name look-up, TCP, TLS and WebSocket (or HTTPS) of every address of
 //!   every host, each [`Phase`] apart, as a stream; [`rank`] orders what it brings.
+//! - [`Proxy`] leads there from behind a company's firewall.
 //! - [`Catalog`] holds Easemob's 44 published hosts and a user's own; a [`Residency`] says which
 //!   of them may be raced together: one data centre, or the mainland pool.
 //!
@@ -32,7 +33,7 @@
 //!
 //! Endpoints of different data centres are not raced against each other; hosts that Easemob
 //! doesn't publish are not guessed; certificates are always verified; probes send no credentials,
-//! headers or queries of the app's.
+//! headers or queries of the app's. A proxy's user and password go to that proxy only.
 //!
 //! # Logging
 //!
@@ -79,6 +80,8 @@ mod error;
 mod clock;
 
 mod catalog;
+
+mod proxy;
 
 mod resolve;
 
@@ -138,6 +141,7 @@ pub use handshake::{ConnectOptions, SecureStream};
 pub use history::{FileHistory, History, HistoryStore};
 pub use phase::{EarlyData, Phase, Timings};
 pub use probe::{ProbeEvent, ProbeOutcome, Prober, ProberBuilder, Probing, Rounds};
+pub use proxy::Proxy;
 pub use rank::{Ranked, Ranking, Reason, Tier, rank};
 #[cfg(feature = "dns")]
 pub use resolve::DnsResolver;

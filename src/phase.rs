@@ -8,14 +8,20 @@ use serde::{Serialize, Serializer};
 /// One step of opening a connection, in the order in which they happen.
 ///
 /// The names are those of blackbox_exporter's `phase` label, plus `upgrade` for the opening
-/// handshake of RFC 6455 §4. A phase is a duration of its own, never cumulative.
+/// handshake of RFC 6455 §4 and `proxy` for what a proxy is asked first. A phase is a duration of its own, never cumulative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Phase {
-    /// The host name is looked up.
+    /// The host name is looked up; through a proxy, the proxy's.
     Resolve,
-    /// TCP connects: SYN out to SYN-ACK in.
+    /// TCP connects: SYN out to SYN-ACK in. Through a proxy, to the proxy.
     Connect,
+    /// The proxy opens the way to the host: request out to its answer checked (CONNECT, RFC 9110
+    /// §9.3.6, or SOCKS5, RFC 1928). Only with a [`Proxy`](crate::Proxy).
+    ///
+    /// A proxy that can't even be connected to fails in this phase, too, so that nobody takes it
+    /// for the endpoint.
+    Proxy,
     /// TLS handshakes (RFC 8446): ClientHello out to the server's Finished verified.
     Tls,
     /// WebSocket opens (RFC 6455 §4): request out to the response's head checked.
@@ -26,9 +32,10 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in order.
-    pub const ALL: [Phase; 5] = [
+    pub const ALL: [Phase; 6] = [
         Phase::Resolve,
         Phase::Connect,
+        Phase::Proxy,
         Phase::Tls,
         Phase::Upgrade,
         Phase::Processing,
@@ -40,6 +47,7 @@ impl Phase {
         match self {
             Phase::Resolve => "resolve",
             Phase::Connect => "connect",
+            Phase::Proxy => "proxy",
             Phase::Tls => "tls",
             Phase::Upgrade => "upgrade",
             Phase::Processing => "processing",
@@ -142,6 +150,12 @@ impl Timings {
             .filter(|(phase, _)| *phase != Phase::Resolve)
             .map(|(_, took)| took)
             .sum()
+    }
+
+    /// How long it took until bytes could be exchanged with the host: connect, and the proxy's part.
+    pub(crate) fn dial(&self) -> Option<Duration> {
+        let proxy = self.get(Phase::Proxy).unwrap_or_default();
+        Some(self.get(Phase::Connect)? + proxy)
     }
 
     /// The phases that finished, in order.

@@ -1,6 +1,7 @@
 //! Probing: rounds, pacing, concurrency, deadlines; results as a [`Stream`].
 
 mod attempt;
+mod gateway;
 mod job;
 mod leaders;
 mod schedule;
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 use crate::catalog::{Catalog, Endpoint};
 use crate::error::{Error, ErrorKind};
 use crate::handshake::Handshake;
+use crate::proxy::Proxy;
 use crate::rank::Ranking;
 use crate::resolve::{Families, Names, Pin, Resolve, SystemResolver};
 use crate::sample::{Lookup, Sample};
@@ -53,14 +55,15 @@ impl Default for Rounds {
 
 /// Probes endpoints: every address of every host, each phase timed on its own.
 ///
-/// - A host is looked up once a round, an address has one attempt at a time, and the whole has at
-///   most [`in_flight`](ProberBuilder::in_flight) attempts, whose starts are spread with jitter.
+/// - A host is looked up once a round, an address (behind a proxy: a host) has one attempt at a
+///   time, and the whole has at most [`in_flight`](ProberBuilder::in_flight) attempts, whose starts are spread with jitter.
 /// - The last round of each group's two leaders is made one attempt at a time per region, so
 ///   that nothing of this process's own decides their order.
 /// - An address with two time-outs in one phase and no success is left alone. When nothing at all
-///   answered in the first round, there is no second.
-/// - No credentials are sent, certificates are always verified, sessions are not resumed: every
-///   sample is a full handshake.
+///   answered in the first round, there is no second. A proxy that wants other credentials isn't
+///   asked again.
+/// - No credentials are sent (but a proxy's, to the proxy), certificates are always verified,
+///   sessions are not resumed: every sample is a full handshake.
 ///
 /// # Example
 ///
@@ -110,20 +113,26 @@ impl Prober {
     async fn drive(self, sender: mpsc::Sender<ProbeEvent>) {
         let started = Instant::now();
         let deadline = started + self.config.deadline;
-        let config = self.config;
+        let mut config = self.config;
+        let patience = config.attempt_timeout.min(config.deadline);
+        gateway::settle(&mut config.names, &*config.connector, patience).await;
         let mut random = fastrand::Rng::with_seed(config.seed);
-        let handshake = Handshake::new(config.connector, self.tls.without_resumption());
+        let handshake = Handshake::new(
+            config.connector,
+            config.names.proxy.clone(),
+            self.tls.without_resumption(),
+        );
+        let mut schedule = Schedule::new(
+            config.endpoints,
+            config.rounds,
+            config.in_flight,
+            &config.names,
+        );
         let attempts = Arc::new(Attempts::new(
             config.names,
             handshake,
             config.attempt_timeout,
         ));
-        let mut schedule = Schedule::new(
-            config.endpoints,
-            config.rounds,
-            config.in_flight,
-            attempts.families(),
-        );
         let mut running: JoinSet<Ended> = JoinSet::new();
         let mut next_start = started;
         let complete = loop {
@@ -291,6 +300,15 @@ impl ProberBuilder {
         self
     }
 
+    /// The proxy to probe through; none by default, whatever the environment says: give
+    /// [`Proxy::from_env`] to obey it. Of a proxy with several addresses the first that answers
+    /// is used for everything.
+    #[must_use]
+    pub fn proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
+        self.names.proxy = proxy.into();
+        self
+    }
+
     /// Which address families to probe; both by default.
     #[must_use]
     pub fn families(mut self, families: Families) -> Self {
@@ -298,7 +316,7 @@ impl ProberBuilder {
         self
     }
 
-    /// Pins a host and port to addresses; nobody is asked for them.
+    /// Pins a host and port to addresses; nobody is asked for them. A proxy looks names up itself.
     #[must_use]
     pub fn pin(mut self, pin: Pin) -> Self {
         self.names.pin(pin);

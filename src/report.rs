@@ -40,6 +40,7 @@ pub use verdict::{Fault, Verdict};
 
 use crate::catalog::{Catalog, Endpoint, Region, Residency, Service};
 use crate::probe::ProbeOutcome;
+use crate::proxy::Proxy;
 use crate::rank::{Ranked, Ranking, rank};
 use crate::resolve::Families;
 use crate::stats::EndpointStats;
@@ -95,8 +96,13 @@ pub struct Environment {
     pub lab: Option<String>,
     /// The address families asked for.
     pub families: Families,
+    /// The proxy that was used.
+    pub proxy: Option<Proxy>,
     /// Names of the proxy variables that are set; never their values, which may hold passwords.
     pub proxy_variables: Vec<String>,
+    /// The proxies in the operating system's settings, which are not used, as far as known:
+    /// URLs without user and password.
+    pub system_proxies: Vec<String>,
     /// Hosts that the user pinned to addresses. What they lead to is nobody's fault.
     pub pinned: Vec<String>,
     /// Rounds asked for; absent where the number adapts.
@@ -109,6 +115,14 @@ pub struct Environment {
     pub in_flight: Option<usize>,
 }
 
+impl Environment {
+    /// The proxy, if it leads to this endpoint.
+    fn proxy_of(&self, endpoint: &Endpoint) -> Option<&Proxy> {
+        let (host, port) = (endpoint.host(), endpoint.port());
+        self.proxy.as_ref().filter(|one| one.covers(host, port))
+    }
+}
+
 impl Default for Environment {
     fn default() -> Self {
         Environment {
@@ -116,7 +130,9 @@ impl Default for Environment {
             arch: std::env::consts::ARCH.to_owned(),
             lab: None,
             families: Families::Both,
+            proxy: None,
             proxy_variables: Vec::new(),
+            system_proxies: Vec::new(),
             pinned: Vec::new(),
             rounds: None,
             timeout: None,

@@ -20,9 +20,11 @@ use futures::future::BoxFuture;
 pub use dns::DnsResolver;
 pub use system::SystemResolver;
 
+use crate::catalog::{Confidence, Endpoint};
 use crate::error::{Error, ErrorKind};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
+use crate::proxy::Proxy;
 
 /// An address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -164,11 +166,12 @@ impl FromStr for Pin {
 /// hundreds must not make a client flood anybody.
 pub(crate) const MAX_ADDRESSES: usize = 16;
 
-/// Everything that turns a host into addresses: literals, pins, then the resolver.
+/// Everything that turns an endpoint into addresses: its proxy, literals, pins, then the resolver.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
     pub(crate) resolver: Arc<dyn Resolve>,
     pub(crate) families: Families,
+    pub(crate) proxy: Option<Proxy>,
     pins: HashMap<(String, u16), Vec<IpAddr>>,
 }
 
@@ -177,8 +180,17 @@ pub(crate) struct Names {
 pub(crate) enum Trust {
     /// A published host: they are not.
     Public,
-    /// The user's own host: whatever its DNS says.
+    /// The user's own host, or proxy: whatever its DNS says.
     User,
+}
+
+/// Whom to look up and to connect to for an endpoint: its own host, or the proxy that leads to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Peer<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) port: u16,
+    pub(crate) trust: Trust,
+    pub(crate) is_proxy: bool,
 }
 
 impl Names {
@@ -186,12 +198,35 @@ impl Names {
         Names {
             resolver,
             families: Families::Both,
+            proxy: None,
             pins: HashMap::new(),
         }
     }
 
     pub(crate) fn pin(&mut self, pin: Pin) {
         self.pins.insert((pin.host, pin.port), pin.addresses);
+    }
+
+    pub(crate) fn peer<'a>(&'a self, endpoint: &'a Endpoint) -> Peer<'a> {
+        let (host, port) = (endpoint.host(), endpoint.port());
+        if let Some(proxy) = self.proxy.as_ref().filter(|one| one.covers(host, port)) {
+            return Peer {
+                host: proxy.host(),
+                port: proxy.port(),
+                trust: Trust::User,
+                is_proxy: true,
+            };
+        }
+        let trust = match endpoint.confidence() {
+            Confidence::User => Trust::User,
+            _ => Trust::Public,
+        };
+        Peer {
+            host,
+            port,
+            trust,
+            is_proxy: false,
+        }
     }
 
     /// The addresses of one family, at most [`MAX_ADDRESSES`], without repetition.

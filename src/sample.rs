@@ -18,7 +18,7 @@ pub struct Sample {
     pub endpoint: Endpoint,
     /// The path used: the endpoint's own, or an alternate one.
     pub path: String,
-    /// The address probed.
+    /// The address probed; the proxy's, where one leads to the endpoint.
     pub address: SocketAddr,
     /// The round of probing that it belongs to, from 1.
     pub round: u32,
@@ -32,7 +32,8 @@ pub struct Sample {
     pub status: Option<u16>,
     /// What was negotiated, if TLS came to its end.
     pub session: Option<TlsSession>,
-    /// What the kernel measured of the connect, where it can tell.
+    /// What the kernel measured of the connect, where it can tell; as the connect, up to the proxy
+    /// where there is one.
     pub kernel_rtt: Option<KernelRtt>,
     /// This machine, not the network, made the connect long. Such a sample is counted but does
     /// not decide a ranking.
@@ -69,7 +70,7 @@ impl Sample {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Lookup {
-    /// The host name.
+    /// The host name; the proxy's, where one leads to the endpoint.
     pub host: String,
     /// The port, since a pin is for one.
     pub port: u16,
@@ -91,7 +92,7 @@ pub struct Attempt {
     pub endpoint: Endpoint,
     /// The path asked for: the endpoint's own, or the alternate one that turned out right.
     pub path: String,
-    /// The address dialled; absent where the look-up itself failed.
+    /// The address dialled, which may be a proxy's; absent where the look-up itself failed.
     pub address: Option<SocketAddr>,
     /// When it started, since the call to connect.
     pub started: Duration,

@@ -206,7 +206,7 @@ impl Selector {
                 selector: Arc::downgrade(&self.0),
                 endpoint: opening.endpoint.clone(),
                 address: opening.address,
-                network: self.network(),
+                network: lock(&self.0.memory).network_id().to_owned(),
             }),
             opened: Instant::now(),
         }
@@ -331,8 +331,8 @@ impl Inner {
 fn began_tls(attempt: &Attempt) -> bool {
     match &attempt.outcome {
         AttemptOutcome::Won => true,
-        AttemptOutcome::Cancelled(phase) => *phase > Phase::Connect,
-        AttemptOutcome::Failed(failure) => failure.phase() > Phase::Connect,
+        AttemptOutcome::Cancelled(phase) => *phase >= Phase::Tls,
+        AttemptOutcome::Failed(failure) => failure.phase() >= Phase::Tls,
     }
 }
 

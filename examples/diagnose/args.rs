@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use easelect::report::{Lang, Threshold};
-use easelect::{Families, Pin, Service};
+use easelect::{Families, Pin, Proxy, Service};
 use lexopt::prelude::*;
 
 use crate::words::{Usage, say, shown};
@@ -29,6 +29,15 @@ pub(crate) enum Regions {
     All,
     Mainland,
     These(Vec<String>),
+}
+
+/// Which proxy to go through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Through {
+    /// The one that the environment names, if any.
+    Environment,
+    Nothing,
+    This(Proxy),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +63,7 @@ pub(crate) struct Options {
     pub(crate) cacert: Option<PathBuf>,
     pub(crate) catalog: Option<PathBuf>,
     pub(crate) families: Families,
+    pub(crate) proxy: Through,
     pub(crate) lab: Option<String>,
     pub(crate) thresholds: Vec<Threshold>,
     pub(crate) lang: Lang,
@@ -80,6 +90,7 @@ impl Options {
             cacert: None,
             catalog: None,
             families: Families::Both,
+            proxy: Through::Environment,
             lab: None,
             thresholds: Vec::new(),
             lang,
@@ -157,6 +168,8 @@ pub(crate) fn parse(args: Vec<OsString>, lang: Lang) -> Result<Options, Usage> {
             "--history" => options.history = Some(path(&mut parser)?),
             "--network" => options.network = Some(text(&mut parser)?),
             "--output" => options.output = Some(path(&mut parser)?),
+            "--proxy" => options.proxy = Through::This(text(&mut parser)?.parse()?),
+            "--no-proxy" => options.proxy = Through::Nothing,
             "-4" => options.families = Families::V4,
             "-6" => options.families = Families::V6,
             "--list" => options.command = Command::List,
@@ -342,6 +355,9 @@ fn check_conflicts(seen: &HashSet<String>, options: &Options) -> Result<(), Usag
     };
     for (one, others) in [
         ("-4", ["-6"].as_slice()),
+        // The proxy looks the names up.
+        ("--proxy", &["--no-proxy", "--lab", "--resolve"]),
+        ("--no-proxy", &["--lab"]),
         (
             "--list",
             &[
@@ -353,6 +369,8 @@ fn check_conflicts(seen: &HashSet<String>, options: &Options) -> Result<(), Usag
                 "--in-flight",
                 "--resolve",
                 "--cacert",
+                "--proxy",
+                "--no-proxy",
                 "--timeout",
                 "--deadline",
                 "-4",
@@ -419,6 +437,19 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_is_the_environments_unless_said_otherwise() {
+        assert_eq!(parsed("").unwrap().proxy, Through::Environment);
+        assert_eq!(parsed("--no-proxy").unwrap().proxy, Through::Nothing);
+        let given = parsed("--proxy socks5://me:secret@h:1").unwrap();
+        assert!(matches!(&given.proxy, Through::This(one) if one.host() == "h"));
+        assert!(!format!("{given:?}").contains("secret"));
+        let Err(Usage(why)) = parsed("--proxy ftp://me:secret@h:1") else {
+            panic!("no such proxy");
+        };
+        assert!(!why.of(Lang::Zh).contains("secret"));
+    }
+
+    #[test]
     fn lists() {
         let options = parsed("--region cn1,sgp1,cn1 --service rest,websocket").unwrap();
         let these = vec!["cn1".to_owned(), "sgp1".to_owned()];
@@ -444,6 +475,11 @@ mod tests {
             "--connect 10001",
             "--connect x",
             "--connect=",
+            "--proxy ftp://h:1",
+            "--proxy h:1 --no-proxy",
+            "--proxy h:1 --lab",
+            "--proxy h:1 --resolve a:443:10.0.0.1",
+            "--no-proxy --list",
             "-4 -6",
             "-4 -4",
             "--list --connect",

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use easelect::report::Note;
-use easelect::{Catalog, Endpoint, Region, Service, TlsClient};
+use easelect::{Catalog, Endpoint, Region, Service};
 use serde_json::Value;
 
 use crate::args::Options;
 use crate::plan::Plan;
+use crate::run::Network;
 use crate::words::{Usage, say, shown};
 
 /// A list of endpoints is a few kilobytes.
@@ -22,7 +23,7 @@ pub(crate) async fn add_all(
     plan: &mut Plan,
     catalog: &Catalog,
     options: &Options,
-    tls: &TlsClient,
+    network: &Network,
 ) -> Result<(), Usage> {
     for url in &options.current {
         if !is_list(url) {
@@ -35,7 +36,7 @@ pub(crate) async fn add_all(
             why,
         };
         let lang = options.lang;
-        let listed = match fetch(url, options, tls).await {
+        let listed = match fetch(url, options, network).await {
             Ok(body) => urls(&body),
             Err(why) => {
                 plan.notes.push(failed(why));
@@ -104,7 +105,7 @@ fn endpoint(
 }
 
 /// Reads the list, or says why not.
-async fn fetch(url: &str, options: &Options, tls: &TlsClient) -> Result<Vec<u8>, String> {
+async fn fetch(url: &str, options: &Options, network: &Network) -> Result<Vec<u8>, String> {
     if options.lab.is_some() {
         let why = say(
             "lists are not fetched in a simulated network",
@@ -112,12 +113,15 @@ async fn fetch(url: &str, options: &Options, tls: &TlsClient) -> Result<Vec<u8>,
         );
         return Err(why.of(options.lang).to_owned());
     }
-    let config = rustls::ClientConfig::clone(tls.config());
+    let config = rustls::ClientConfig::clone(network.tls.config());
     let mut client = reqwest::Client::builder()
         .tls_backend_preconfigured(config)
         .timeout(TIMEOUT)
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none());
+    if let Some(proxy) = &network.proxy {
+        client = client.proxy(proxy.for_reqwest());
+    }
     for (host, addresses) in options.resolve.iter().filter_map(|pin| pinned(pin)) {
         client = client.resolve_to_addrs(&host, &addresses);
     }

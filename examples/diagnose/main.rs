@@ -8,6 +8,7 @@ mod input;
 mod output;
 mod plan;
 mod run;
+mod system;
 mod words;
 
 use std::process::ExitCode;
@@ -73,12 +74,18 @@ fn probe(options: &Options) -> Result<bool, Usage> {
     let output = Output::open(options.output.as_deref())?;
     let network = Network::new(options)?;
     let started_at = SystemTime::now();
-    let (outcome, finished) = on_runtime(async {
-        current::add_all(&mut plan, &catalog, options, &network.tls).await?;
-        run::probe(&network, plan.endpoints.clone(), options).await
+    let (system_proxies, (outcome, finished)) = on_runtime(async {
+        let system_proxies = match network.lab {
+            Some(_) => Vec::new(),
+            None => system::proxies().await,
+        };
+        current::add_all(&mut plan, &catalog, options, &network).await?;
+        let probed = run::probe(&network, plan.endpoints.clone(), options).await?;
+        Ok((system_proxies, probed))
     })?;
     let mut context = Context::new(catalog, started_at, SystemTime::now());
     context.environment = environment(options, &network);
+    context.environment.system_proxies = system_proxies;
     context.in_use = plan.in_use;
     context.notes = plan.notes;
     context.pool = plan.pool;
@@ -146,6 +153,7 @@ fn environment(options: &Options, network: &Network) -> Environment {
     environment.in_flight = Some(options.in_flight);
     let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let proxies = PROXIES.into_iter().filter(is_set);
+    environment.proxy = network.proxy.clone();
     environment.proxy_variables = proxies.map(str::to_owned).collect();
     let pins = options
         .resolve

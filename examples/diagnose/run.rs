@@ -1,19 +1,21 @@
 //! Every call into the prober, the selector and the lab.
 
 use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use easelect::report::ConnectRecord;
 use easelect::{
     Catalog, Connect, Endpoint, EndpointStats, FileHistory, HistoryStore, Lookup, Pin, ProbeEvent,
-    ProbeOutcome, Prober, Ranking, Residency, Resolve, Rounds, Sample, Selector, Service,
+    ProbeOutcome, Prober, Proxy, Ranking, Residency, Resolve, Rounds, Sample, Selector, Service,
     SystemResolver, TcpConnect, TlsClient, rank,
 };
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::args::Options;
+use crate::args::{Options, Through};
+use crate::current::pinned;
 use crate::input;
 use crate::words::{Usage, say, shown};
 
@@ -22,6 +24,7 @@ pub(crate) struct Network {
     resolver: Arc<dyn Resolve>,
     connector: Arc<dyn Connect>,
     pub(crate) tls: TlsClient,
+    pub(crate) proxy: Option<Proxy>,
     /// The scenario, if it is simulated.
     pub(crate) lab: Option<String>,
 }
@@ -36,9 +39,43 @@ impl Network {
             resolver: Arc::new(SystemResolver::new()),
             connector: Arc::new(TcpConnect::new()),
             tls: TlsClient::platform_and(extra)?,
+            proxy: proxy(options)?,
             lab: None,
         })
     }
+}
+
+/// The proxy to go through. The environment's exceptions hold for any, as with curl.
+fn proxy(options: &Options) -> Result<Option<Proxy>, Usage> {
+    let proxy = match &options.proxy {
+        Through::Nothing => return Ok(None),
+        Through::This(proxy) => {
+            let past = ["no_proxy", "NO_PROXY"]
+                .into_iter()
+                .filter_map(|name| std::env::var(name).ok())
+                .find(|list| !list.is_empty());
+            proxy.clone().bypassing(&past.unwrap_or_default())
+        }
+        Through::Environment => match Proxy::from_env()? {
+            Some(proxy) => proxy,
+            None => return Ok(None),
+        },
+    };
+    for pin in &options.resolve {
+        let (host, addresses) = pinned(pin).unwrap_or_default();
+        let covered = |address: &SocketAddr| proxy.covers(&host, address.port());
+        if addresses.first().is_some_and(covered) {
+            let host = shown(&host);
+            return Err(say(
+                format!(
+                    "--resolve {host}: the proxy {proxy} looks this name up itself; add --no-proxy"
+                ),
+                format!("--resolve {host}：该域名由代理 {proxy} 解析；请加 --no-proxy"),
+            )
+            .into());
+        }
+    }
+    Ok(Some(proxy))
 }
 
 /// A lab of a built-in scenario, or of one in a file.
@@ -68,6 +105,7 @@ fn simulated(
         resolver: lab.resolver(),
         connector: lab.connector(),
         tls: TlsClient::with_roots(std::iter::once(lab.root()).chain(extra))?,
+        proxy: None,
         lab: Some(name.to_owned()),
     })
 }
@@ -89,6 +127,7 @@ pub(crate) async fn probe(
         .resolver(Arc::clone(&network.resolver))
         .connector(Arc::clone(&network.connector))
         .tls(network.tls.clone())
+        .proxy(network.proxy.clone())
         .families(options.families)
         .rounds(options.rounds.map_or_else(Rounds::default, Rounds::Exact))
         .attempt_timeout(options.timeout)
@@ -98,7 +137,7 @@ pub(crate) async fn probe(
         builder = builder.pin(pin);
     }
     let mut events = builder.build()?.run();
-    let mut partial = Partial::new(endpoints);
+    let mut partial = Partial::new(endpoints, network.proxy.clone());
     let bar = bar();
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     let finished = loop {
@@ -138,24 +177,30 @@ fn bar() -> ProgressBar {
 }
 
 /// What was measured so far, for the case that the user has seen enough.
-struct Partial(Vec<EndpointStats>);
+struct Partial {
+    stats: Vec<EndpointStats>,
+    proxy: Option<Proxy>,
+}
 
 impl Partial {
-    fn new(endpoints: Vec<Endpoint>) -> Self {
-        Partial(endpoints.into_iter().map(EndpointStats::new).collect())
+    fn new(endpoints: Vec<Endpoint>, proxy: Option<Proxy>) -> Self {
+        let stats = endpoints.into_iter().map(EndpointStats::new).collect();
+        Partial { stats, proxy }
     }
 
     fn add(&mut self, sample: &Sample) {
         let of = |one: &&mut EndpointStats| *one.endpoint() == sample.endpoint;
-        if let Some(one) = self.0.iter_mut().find(of) {
+        if let Some(one) = self.stats.iter_mut().find(of) {
             one.record(sample);
         }
     }
 
     fn add_lookup(&mut self, lookup: &Lookup) {
-        for one in &mut self.0 {
-            let endpoint = one.endpoint();
-            if (endpoint.host(), endpoint.port()) == (lookup.host.as_str(), lookup.port) {
+        for one in &mut self.stats {
+            let own = (one.endpoint().host(), one.endpoint().port());
+            let proxy = self.proxy.as_ref().filter(|one| one.covers(own.0, own.1));
+            let looked_up = proxy.map_or(own, |proxy| (proxy.host(), proxy.port()));
+            if looked_up == (lookup.host.as_str(), lookup.port) {
                 one.record_lookup(lookup);
             }
         }
@@ -163,7 +208,7 @@ impl Partial {
 
     fn outcome(mut self) -> ProbeOutcome {
         let mut rankings: Vec<Ranking> = Vec::new();
-        while let Some(first) = self.0.first() {
+        while let Some(first) = self.stats.first() {
             let group = (
                 first.endpoint().region().clone(),
                 first.endpoint().service(),
@@ -171,8 +216,8 @@ impl Partial {
             let in_group = |one: &EndpointStats| {
                 (one.endpoint().region(), one.endpoint().service()) == (&group.0, group.1)
             };
-            let (these, rest) = self.0.into_iter().partition(in_group);
-            self.0 = rest;
+            let (these, rest) = self.stats.into_iter().partition(in_group);
+            self.stats = rest;
             let these: Vec<EndpointStats> = these;
             rankings.extend(rank(&these));
         }
@@ -197,6 +242,7 @@ pub(crate) async fn connect(
         .resolver(Arc::clone(&network.resolver))
         .connector(Arc::clone(&network.connector))
         .tls(network.tls.clone())
+        .proxy(network.proxy.clone())
         .families(options.families)
         .deadline(options.deadline);
     for pin in pins(options)? {
@@ -233,7 +279,11 @@ pub(crate) async fn connect(
             records.push(ConnectRecord::failed(stopped, Vec::new()));
             break;
         };
-        records.push(match connected {
+        let proxy = network.proxy.as_ref().filter(|proxy| match &connected {
+            Ok(opened) => proxy.covers(opened.endpoint().host(), opened.endpoint().port()),
+            Err(_) => true,
+        });
+        let mut record = match &connected {
             Ok(connection) => ConnectRecord::opened(
                 connection.url(),
                 connection.address(),
@@ -252,7 +302,9 @@ pub(crate) async fn connect(
                 let told = say(error.to_string(), zh);
                 ConnectRecord::failed(told.of(options.lang).to_owned(), attempts)
             }
-        });
+        };
+        record.proxy = proxy.map(ToString::to_string);
+        records.push(record);
         bar.inc(1);
     }
     bar.finish_and_clear();

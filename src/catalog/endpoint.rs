@@ -419,7 +419,7 @@ impl fmt::Display for Endpoint {
 }
 
 /// A DNS name in lower case, or an IP address without brackets in its canonical form.
-fn host_of(written: &str) -> Option<String> {
+pub(crate) fn host_of(written: &str) -> Option<String> {
     let host = written.to_ascii_lowercase();
     if let Some(v6) = host.strip_prefix('[') {
         let v6: Ipv6Addr = v6.strip_suffix(']')?.parse().ok()?;

@@ -1,6 +1,6 @@
 //! Reading the head of an HTTP/1.1 response, within bounds.
 //!
-//! One reader for the WebSocket upgrade and for REST requests. `httparse` underneath, and around
+//! One reader for the WebSocket upgrade, for REST requests and for a proxy's answer. `httparse` underneath, and around
 //! it what the peers of this crate lack: interim responses (RFC 9110 §15.2) are skipped, bytes
 //! are counted, and the moment of the first byte is kept.
 
@@ -25,6 +25,8 @@ const MAX_FIELDS: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) status: u16,
+    /// The reason phrase, as the peer wrote it.
+    pub(crate) reason: String,
     pub(crate) fields: Vec<(String, Vec<u8>)>,
     /// When the first byte of anything arrived.
     pub(crate) first_byte: Instant,
@@ -106,6 +108,7 @@ fn parse(bytes: &[u8], phase: Phase) -> Result<Option<(usize, Head)>, Failure> {
         .collect();
     let head = Head {
         status: response.code.unwrap_or_default(),
+        reason: response.reason.unwrap_or_default().to_owned(),
         fields,
         first_byte: Instant::now(),
         rest: Vec::new(),

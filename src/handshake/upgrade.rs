@@ -269,6 +269,7 @@ mod tests {
 
     fn answer(status: u16, fields: &[(&str, &str)]) -> Head {
         Head {
+            reason: String::new(),
             status,
             fields: fields
                 .iter()

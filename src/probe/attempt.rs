@@ -1,5 +1,6 @@
 //! One look-up, one attempt: under its time-out, with the paths that were learned.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -7,7 +8,7 @@ use tokio::time::Instant;
 use super::job::{Job, LookupJob};
 use crate::failure::{Failure, FailureKind};
 use crate::handshake::{ConnectOptions, Handshake, Paths, Progress, Target};
-use crate::resolve::{Families, Names};
+use crate::resolve::Names;
 use crate::sample::{Lookup, Sample};
 
 #[derive(Debug)]
@@ -16,6 +17,9 @@ pub(super) struct Attempts {
     handshake: Handshake,
     timeout: Duration,
     paths: Paths,
+    /// What the proxy said when it wanted other credentials: it isn't asked again with these, since
+    /// some lock an account after a few wrong passwords.
+    locked_out: OnceLock<Failure>,
 }
 
 impl Attempts {
@@ -25,11 +29,8 @@ impl Attempts {
             handshake,
             timeout,
             paths: Paths::default(),
+            locked_out: OnceLock::new(),
         }
-    }
-
-    pub(super) fn families(&self) -> Families {
-        self.names.families
     }
 
     pub(super) async fn look_up(&self, job: LookupJob) -> Lookup {
@@ -99,15 +100,28 @@ impl Attempts {
         deadline: Instant,
         progress: &Progress,
     ) -> Result<(), Failure> {
+        if let Some(said) = self.locked_out.get()
+            && self.handshake.proxy_of(&job.endpoint).is_some()
+        {
+            return Err(said.clone());
+        }
         let nothing_of_the_apps = ConnectOptions::new();
         let target = Target::new(&job.endpoint, job.address, path, &nothing_of_the_apps);
         let run = async {
-            let io = self.handshake.dial(job.address, progress).await?;
-            let opened = self.handshake.open(io, target, progress).await?;
+            let dial = self.handshake.dial(&job.endpoint, job.address, progress);
+            let opened = self.handshake.open(dial.await?, target, progress).await?;
             opened.goodbye();
             Ok(())
         };
         let ended = tokio::time::timeout_at(deadline, run).await;
-        ended.unwrap_or_else(|_| Err(Failure::new(progress.reached().phase, FailureKind::Timeout)))
+        let ended = ended
+            .unwrap_or_else(|_| Err(Failure::new(progress.reached().phase, FailureKind::Timeout)));
+        if let Err(failure) = &ended
+            && failure.kind() == FailureKind::AuthRequired
+        {
+            // The first one's words are kept.
+            let _ = self.locked_out.set(failure.clone());
+        }
+        ended
     }
 }

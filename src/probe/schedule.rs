@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use super::Rounds;
 use super::job::{Job, LookupJob, Next};
-use crate::catalog::{Confidence, Endpoint, Region, Service, Variant};
+use crate::catalog::{Endpoint, Region, Service, Variant};
 use crate::handshake::Progress;
 use crate::phase::Phase;
 use crate::rank::{self, Ranking};
-use crate::resolve::{Families, Trust, interleave};
+use crate::resolve::{Families, Names, Trust, interleave};
 use crate::sample::{Lookup, Sample};
 use crate::stats::{AddressStats, EndpointStats};
 
@@ -36,11 +36,13 @@ enum Stage {
     Leaders,
 }
 
+/// What is looked up: an endpoint's host, or the proxy of many.
 #[derive(Debug)]
 struct Host {
     name: String,
     port: u16,
     trust: Trust,
+    is_proxy: bool,
     endpoints: Vec<usize>,
     /// Rounds of look-ups that were asked for.
     asked: u32,
@@ -51,6 +53,8 @@ struct Host {
 pub(super) struct Slot {
     pub(super) endpoint: usize,
     pub(super) address: SocketAddr,
+    /// The address is the proxy's, not the endpoint's own.
+    pub(super) through_proxy: bool,
     pub(super) started: u32,
     pub(super) in_flight: bool,
     /// How far the attempt under way, or the last one, has come.
@@ -90,12 +94,12 @@ impl Schedule {
         endpoints: Vec<Endpoint>,
         rounds: Rounds,
         in_flight_limit: usize,
-        families: Families,
+        names: &Names,
     ) -> Self {
         let mut schedule = Schedule {
             rounds,
             in_flight_limit,
-            families,
+            families: names.families,
             stats: Vec::new(),
             hosts: Vec::new(),
             slots: Vec::new(),
@@ -108,7 +112,7 @@ impl Schedule {
             answered: false,
         };
         for endpoint in endpoints {
-            schedule.add(endpoint);
+            schedule.add(endpoint, names);
         }
         for host in 0..schedule.hosts.len() {
             schedule.ask(host);
@@ -116,7 +120,7 @@ impl Schedule {
         schedule
     }
 
-    fn add(&mut self, endpoint: Endpoint) {
+    fn add(&mut self, endpoint: Endpoint, names: &Names) {
         let index = self.stats.len();
         let key = |one: &Endpoint| (one.region().clone(), one.service());
         let group: (Region, Service) = key(&endpoint);
@@ -133,19 +137,18 @@ impl Schedule {
                 round: 0,
             }),
         }
-        let trust = match endpoint.confidence() {
-            Confidence::User => Trust::User,
-            _ => Trust::Public,
-        };
+        let peer = names.peer(&endpoint);
         let same = |host: &&mut Host| {
-            (host.name.as_str(), host.port, host.trust) == (endpoint.host(), endpoint.port(), trust)
+            (host.name.as_str(), host.port, host.trust, host.is_proxy)
+                == (peer.host, peer.port, peer.trust, peer.is_proxy)
         };
         match self.hosts.iter_mut().find(same) {
             Some(host) => host.endpoints.push(index),
             None => self.hosts.push(Host {
-                name: endpoint.host().to_owned(),
-                port: endpoint.port(),
-                trust,
+                name: peer.host.to_owned(),
+                port: peer.port,
+                trust: peer.trust,
+                is_proxy: peer.is_proxy,
                 endpoints: vec![index],
                 asked: 0,
                 pending: 0,
@@ -180,6 +183,7 @@ impl Schedule {
             return;
         };
         self.hosts[host].pending -= 1;
+        let through_proxy = self.hosts[host].is_proxy;
         let found: &[IpAddr] = lookup.outcome.as_deref().unwrap_or_default();
         for endpoint in self.hosts[host].endpoints.clone() {
             self.stats[endpoint].record_lookup(lookup);
@@ -190,6 +194,7 @@ impl Schedule {
                     self.slots.push(Slot {
                         endpoint,
                         address,
+                        through_proxy,
                         started: 0,
                         in_flight: false,
                         progress: Progress::new(),
@@ -203,8 +208,13 @@ impl Schedule {
     pub(super) fn on_sample(&mut self, slot: usize, sample: &Sample) {
         self.in_flight -= 1;
         self.done += 1;
-        self.answered |= sample.timings.get(Phase::Connect).is_some();
         let one = &mut self.slots[slot];
+        // That a proxy itself is there says nothing about the network behind it.
+        let answers = match one.through_proxy {
+            true => Phase::Proxy,
+            false => Phase::Connect,
+        };
+        self.answered |= sample.timings.get(answers).is_some();
         one.in_flight = false;
         one.last = sample.elapsed;
         self.stats[one.endpoint].record(sample);
@@ -343,8 +353,8 @@ impl Schedule {
         }
         let region = |slot: &Slot| self.stats[slot.endpoint].endpoint().region();
         let known = |one: &Slot| {
-            let connect = one.progress.reached().timings.get(Phase::Connect);
-            one.last.max(connect.unwrap_or_default() * ROUND_TRIPS)
+            let dial = one.progress.reached().timings.dial();
+            one.last.max(dial.unwrap_or_default() * ROUND_TRIPS)
         };
         let siblings = self.slots.iter().filter(|one| region(one) == region(slot));
         let longest = siblings.map(known).max().unwrap_or_default();
@@ -359,8 +369,13 @@ impl Schedule {
         let variant = |slot: &Slot| self.stats[slot.endpoint].endpoint().variant();
         let accelerated = |slot: &Slot| variant(slot) == Variant::Acceleration;
         let flying = || self.slots.iter().filter(|other| other.in_flight);
+        // Behind a proxy the names are all that tells servers apart.
+        let server = |slot: &Slot| {
+            let host = self.stats[slot.endpoint].endpoint().host();
+            (slot.address.ip(), slot.through_proxy.then_some(host))
+        };
         !self.is_hopeless(slot)
-            && !flying().any(|other| other.address.ip() == slot.address.ip())
+            && !flying().any(|other| server(other) == server(slot))
             && (!accelerated(slot)
                 || flying().filter(|other| accelerated(other)).count() < MAX_ACCELERATION)
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::figures::{ms_float, ms_unit};
 use super::json::{Phases, SCHEMA, pretty, timings};
 use super::layout::{Ink, Style, paragraph};
-use super::texts::{Label, Lang, failure_text, label, phase, shown, text};
+use super::texts::{Label, Lang, failure_text, label, phase, shown, text, through};
 use crate::phase::Timings;
 use crate::sample::{Attempt, AttemptOutcome};
 
@@ -20,8 +20,10 @@ pub struct ConnectRecord {
     pub ok: bool,
     /// The URL that it was opened with.
     pub url: Option<String>,
-    /// The address that answered.
+    /// The address that answered; the proxy's, where one led to the endpoint.
     pub address: Option<SocketAddr>,
+    /// The URL, without user and password, of the proxy that it goes through, or was to.
+    pub proxy: Option<String>,
     /// From the call to the open connection, everything included.
     pub time_to_open: Option<Duration>,
     /// The phases of the winning attempt.
@@ -46,6 +48,7 @@ impl ConnectRecord {
             ok: true,
             url: Some(url),
             address: Some(address),
+            proxy: None,
             time_to_open: Some(time_to_open),
             timings,
             attempts,
@@ -60,6 +63,7 @@ impl ConnectRecord {
             ok: false,
             url: None,
             address: None,
+            proxy: None,
             time_to_open: None,
             timings: Timings::default(),
             attempts,
@@ -79,6 +83,7 @@ struct ConnectJson {
     ok: bool,
     url: Option<String>,
     address: Option<String>,
+    proxy: Option<String>,
     time_to_open_ms: Option<f64>,
     phases_ms: Phases<Option<f64>>,
     attempts: Vec<AttemptJson>,
@@ -126,6 +131,7 @@ pub fn connects_json(records: &[ConnectRecord], lang: Lang, now: SystemTime) -> 
             ok: one.ok,
             url: one.url.clone(),
             address: one.address.map(|address| address.to_string()),
+            proxy: one.proxy.clone(),
             time_to_open_ms: one.time_to_open.map(ms_float),
             phases_ms: timings(&one.timings),
             attempts: one.attempts.iter().map(attempt).collect(),
@@ -162,6 +168,9 @@ pub fn connects_table(
                 (Ink::Bad, format!("{number}. {head}{colon}{error}"))
             }
         };
+        let proxy = one.proxy.as_ref();
+        let proxy = proxy.map(|proxy| format!("  {}", through(proxy).of(lang)));
+        let line = line + &proxy.unwrap_or_default();
         for line in paragraph("", &line, style.width) {
             lines.push(style.paint(ink, &line));
         }
@@ -288,6 +297,20 @@ mod tests {
     }
 
     #[test]
+    fn the_proxy_is_said() {
+        let mut records = records();
+        for one in &mut records {
+            one.proxy = Some("http://10.0.0.1:8080".to_owned());
+        }
+        let now = SystemTime::UNIX_EPOCH;
+        let told = connects_table(&records, Lang::En, Style::plain(), now);
+        let through = |line: &&str| line.ends_with("  through the proxy http://10.0.0.1:8080");
+        assert_eq!(told.lines().filter(through).count(), 2, "{told}");
+        let told = connects_json(&records, Lang::En, now);
+        assert!(told.contains("\"proxy\": \"http://10.0.0.1:8080\""));
+    }
+
+    #[test]
     fn the_schema_is_held() {
         let json = connects_json(&records()[1..], Lang::En, SystemTime::UNIX_EPOCH);
         insta::assert_snapshot!(json, @r###"
@@ -298,10 +321,12 @@ mod tests {
       "ok": false,
       "url": null,
       "address": null,
+      "proxy": null,
       "time_to_open_ms": null,
       "phases_ms": {
         "resolve": null,
         "connect": null,
+        "proxy": null,
         "tls": null,
         "upgrade": null,
         "processing": null

@@ -62,7 +62,7 @@ pub(super) fn failures(row: &Row) -> Vec<Failure> {
 
 /// Whether TCP connected to it at all.
 fn connected(row: &Row) -> bool {
-    row.ranked.stats.successes() > 0 || failures(row).iter().any(|one| one.phase() > Phase::Connect)
+    row.ranked.stats.successes() > 0 || failures(row).iter().any(|one| one.phase() >= Phase::Tls)
 }
 
 /// Whether the host proved its identity at least once.
@@ -84,6 +84,9 @@ fn everything(rows: &[&Row], context: &Context) -> Option<What> {
         .filter(|row| row.ranked.reason != Reason::NotProbed)
         .collect();
     let works = measured.iter().any(|row| row.ranked.stats.successes() > 0);
+    if let Some(proxy) = proxy(&measured, works, context) {
+        return Some(proxy);
+    }
     if let Some(names) = names(&measured, works, context) {
         return Some(names);
     }
@@ -141,6 +144,33 @@ fn everything(rows: &[&Row], context: &Context) -> Option<What> {
         });
     }
     None
+}
+
+/// Nothing works, and what was to go through the proxy came to its end there.
+fn proxy(measured: &[&Row], works: bool, context: &Context) -> Option<What> {
+    let proxy = context.environment.proxy.as_ref()?;
+    let behind: Vec<&Row> = measured
+        .iter()
+        .copied()
+        .filter(|row| through_proxy(row, context))
+        .collect();
+    let all: Vec<Failure> = behind.iter().flat_map(|row| failures(row)).collect();
+    let its_own = |one: &Failure| matches!(one.phase(), Phase::Resolve | Phase::Proxy);
+    if works || !all.iter().all(its_own) {
+        return None;
+    }
+    Some(What::ProxyFails {
+        proxy: proxy.to_string(),
+        // An address that the proxy's name lacks in one family says less.
+        failure: all.iter().max_by_key(|one| one.phase())?.clone(),
+        hosts: hosts(behind).len(),
+    })
+}
+
+/// Whether the proxy leads to it.
+pub(super) fn through_proxy(row: &Row, context: &Context) -> bool {
+    let proxy = context.environment.proxy_of(row.ranked.endpoint());
+    proxy.is_some()
 }
 
 /// Not one of the names led to an address. Hosts that needed no look-up may work nevertheless.
@@ -290,6 +320,7 @@ fn limits(rows: &[&Row], context: &Context, complete: bool, whats: &mut Vec<What
         let ratio = delayed as f64 / attempts as f64;
         whats.push(What::LocallyDelayed { ratio });
     }
+    whats.extend(behind_proxy(rows, context));
     if context.environment.lab.is_none() {
         let mut addresses: Vec<IpAddr> = rows
             .iter()
@@ -305,6 +336,21 @@ fn limits(rows: &[&Row], context: &Context, complete: bool, whats: &mut Vec<What
             whats.push(What::LocalProxy { addresses });
         }
     }
+}
+
+/// That a proxy stands between, and before how many hosts.
+fn behind_proxy(rows: &[&Row], context: &Context) -> Option<What> {
+    let proxy = context.environment.proxy.as_ref()?;
+    let (behind, past): (Vec<&Row>, Vec<&Row>) =
+        rows.iter().partition(|row| through_proxy(row, context));
+    let behind = behind.into_iter();
+    let behind = behind.filter(|row| row.ranked.stats.successes() > 0);
+    let hosts_behind = hosts(behind).len();
+    (hosts_behind > 0).then(|| What::ThroughProxy {
+        proxy: proxy.to_string(),
+        hosts: hosts_behind,
+        past: hosts(past).len(),
+    })
 }
 
 /// What must be known to read the report.

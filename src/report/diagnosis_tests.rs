@@ -157,6 +157,83 @@ fn hijacked_names() {
     expect(&report(&proxied), Fault::AllWell, "local_proxy_suspected");
 }
 
+fn through_proxy(rankings: &[Ranking]) -> Report {
+    let mut context = context();
+    let proxy: crate::proxy::Proxy = "http://me:secret@10.0.0.1:8080".parse().unwrap();
+    context.environment.proxy = Some(proxy.bypassing("a1-sgp.easecdn.com"));
+    Report::new(&outcome(rankings), context)
+}
+
+#[test]
+fn a_proxy_that_leads_nowhere() {
+    let everywhere = |kind| both(|one| failing(one, failure(Phase::Proxy, kind)));
+    for (kind, fault) in [
+        (Kind::Refused, Fault::ThisComputer),
+        (Kind::AuthRequired, Fault::ThisComputer),
+        (Kind::NotAProxy, Fault::ThisComputer),
+        (Kind::Timeout, Fault::Network),
+        (Kind::Rejected, Fault::Network),
+        (Kind::Other, Fault::Network),
+    ] {
+        let report = through_proxy(&everywhere(kind));
+        expect(&report, fault, "proxy_fails");
+        for lang in [Lang::En, Lang::Zh] {
+            let told = report.verdict().text(lang);
+            assert!(told.contains("http://10.0.0.1:8080"), "{told}");
+            assert!(!told.contains("secret"), "{told}");
+        }
+        assert!(!codes(&report).contains(&"through_proxy"));
+    }
+    let nameless = both(|one| Measured::of(one).lookup_failed(Kind::NotFound));
+    expect(
+        &through_proxy(&nameless),
+        Fault::ThisComputer,
+        "proxy_fails",
+    );
+}
+
+#[test]
+fn what_stands_behind_a_proxy_is_not_taken_for_local() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let [c, d] = pair(Region::SGP1, Service::Websocket);
+    let at: SocketAddr = "10.0.0.1:8080".parse().unwrap();
+    let v6: SocketAddr = "[fd00::1]:8080".parse().unwrap();
+    let good = |one: &Endpoint| Measured::of(one).good(at, [5, 5, 5]);
+    let report = through_proxy(&[
+        ranking([good(&a), ok(&b, 20)]),
+        ranking([good(&c), good(&d)]),
+    ]);
+    expect(&report, Fault::AllWell, "through_proxy");
+    assert_eq!(
+        codes(&report),
+        ["through_proxy", "data_centres_not_comparable"]
+    );
+    let told = report.findings()[0].text(Lang::En);
+    assert!(
+        told.contains("(3 hosts)") && told.ends_with("Past it: 1 host."),
+        "{told}"
+    );
+    // One that the proxy refuses is nothing that Easemob could mend.
+    let refused = failure(Phase::Proxy, Kind::Rejected).with_status(403);
+    let report = through_proxy(&[ranking([good(&c), failing(&d, refused.clone())])]);
+    expect(&report, Fault::SomeEndpointsFail, "endpoint_down");
+    assert!(
+        report
+            .verdict()
+            .text(Lang::En)
+            .contains("network administrator")
+    );
+    let report = through_proxy(&[
+        ranking([failing(&c, refused.clone()), failing(&d, refused)]),
+        ranking([good(&a)]),
+    ]);
+    expect(&report, Fault::Network, "endpoint_down");
+    // Nor is the proxy's IPv6 the network's.
+    let refused = failure(Phase::Proxy, Kind::Refused);
+    let half = good(&c).bad(v6, refused, 3);
+    assert!(!codes(&through_proxy(&[ranking([half])])).contains(&"ipv6_broken"));
+}
+
 #[test]
 fn broken_ipv6() {
     let broken = |kind| {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::Threshold;
 use super::texts::{Lang, finding_hint, finding_text};
 use crate::catalog::{Region, Service};
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
+use crate::phase::Phase;
 
 /// Something worth telling about what was measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,6 +85,8 @@ findings! {
     CaptivePortal { hosts: usize, failure: Failure } = "captive_portal_suspected";
     /// Unrelated hosts all show certificates of an unknown authority.
     Interception { hosts: usize } = "interception_suspected";
+    /// The proxy leads to no host.
+    ProxyFails { proxy: String, failure: Failure, hosts: usize } = "proxy_fails";
     // What explains some.
     /// What answers at an address is not the host that the name stands for.
     Hijack { hosts: Vec<String>, addresses: Vec<String> } = "hijack_suspected";
@@ -123,6 +126,8 @@ findings! {
     LocallyDelayed { ratio: f64 } = "locally_delayed";
     /// A proxy on this computer answers for the hosts.
     LocalProxy { addresses: Vec<IpAddr> } = "local_proxy_suspected";
+    /// What was measured lies behind a proxy.
+    ThroughProxy { proxy: String, hosts: usize, past: usize } = "through_proxy";
     /// There is no IPv6 here; nothing is lost by that.
     Ipv6Absent = "ipv6_absent";
     /// A region doesn't have a service.
@@ -161,6 +166,7 @@ impl What {
                     | What::CurrentEqual { .. }
                     | What::CurrentFirst { .. }
                     | What::LocalProxy { .. }
+                    | What::ThroughProxy { .. }
                     | What::LocallyDelayed { .. }
                     | What::Unfinished { .. }
             )
@@ -174,7 +180,18 @@ impl What {
             | What::ClockWrong { .. }
             | What::Unfinished { .. }
             | What::LocallyDelayed { .. }
-            | What::LocalProxy { .. } => Actor::You,
+            | What::LocalProxy { .. }
+            | What::ThroughProxy { .. } => Actor::You,
+            What::ProxyFails { failure, .. } => match (failure.phase(), failure.kind()) {
+                (Phase::Resolve, _)
+                | (_, FailureKind::Refused | FailureKind::AuthRequired | FailureKind::NotAProxy) => {
+                    Actor::You
+                }
+                _ => Actor::NetworkAdministrator,
+            },
+            What::EndpointDown { failure, .. } if failure.phase() == Phase::Proxy => {
+                Actor::NetworkAdministrator
+            }
             What::NoNameResolved { .. }
             | What::NothingGetsThrough { .. }
             | What::CaptivePortal { .. }

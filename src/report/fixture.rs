@@ -114,6 +114,18 @@ impl Measured {
         self
     }
 
+    /// One that works through a proxy at `address`, which takes this many milliseconds for its part.
+    pub(crate) fn proxied(mut self, address: SocketAddr, took: u64) -> Self {
+        let mut timings = Timings::default();
+        for phase in [Phase::Connect, Phase::Tls, Phase::Processing] {
+            timings.set(phase, ms(2));
+        }
+        timings.set(Phase::Proxy, ms(took));
+        let path = self.stats.endpoint().path().to_owned();
+        self.record(&path, address, timings, Ok(()), timings.total());
+        self
+    }
+
     pub(crate) fn bad(mut self, address: SocketAddr, failure: Failure, times: u32) -> Self {
         let path = self.stats.endpoint().path().to_owned();
         for _ in 0..times {

@@ -35,12 +35,20 @@ struct EnvironmentJson<'a> {
     families: &'static str,
     families_tried: Vec<&'static str>,
     families_working: Vec<&'static str>,
+    proxy: Option<ProxyJson>,
     proxy_variables: &'a [String],
+    system_proxies: &'a [String],
     pinned: &'a [String],
     rounds: Option<u32>,
     timeout_ms: Option<f64>,
     deadline_ms: Option<f64>,
     in_flight: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct ProxyJson {
+    url: String,
+    variable: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -120,6 +128,7 @@ impl SummaryJson {
 pub(crate) struct Phases<T> {
     resolve: T,
     connect: T,
+    proxy: T,
     tls: T,
     upgrade: T,
     processing: T,
@@ -130,6 +139,7 @@ impl<T> Phases<T> {
         Phases {
             resolve: value(Phase::Resolve),
             connect: value(Phase::Connect),
+            proxy: value(Phase::Proxy),
             tls: value(Phase::Tls),
             upgrade: value(Phase::Upgrade),
             processing: value(Phase::Processing),
@@ -179,7 +189,12 @@ pub fn json(report: &Report, lang: Lang) -> String {
             },
             families_tried: families(report, |one| one.attempts() > 0),
             families_working: families(report, |one| one.successes() > 0),
+            proxy: environment.proxy.as_ref().map(|one| ProxyJson {
+                url: one.to_string(),
+                variable: one.variable(),
+            }),
             proxy_variables: &environment.proxy_variables,
+            system_proxies: &environment.system_proxies,
             pinned: &environment.pinned,
             rounds: environment.rounds,
             timeout_ms: environment.timeout.map(ms_float),

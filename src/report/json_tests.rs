@@ -33,9 +33,11 @@ fn the_schema_is_held() {
     "families_working": [
       "v4"
     ],
+    "proxy": null,
     "proxy_variables": [
       "HTTPS_PROXY"
     ],
+    "system_proxies": [],
     "pinned": [],
     "rounds": null,
     "timeout_ms": 5000.0,
@@ -118,6 +120,7 @@ fn the_schema_is_held() {
               "p99": null,
               "max": 22.0
             },
+            "proxy": null,
             "tls": {
               "min": 21.0,
               "mean": 22.0,
@@ -189,6 +192,7 @@ fn the_schema_is_held() {
               "max": 12.0
             },
             "connect": null,
+            "proxy": null,
             "tls": null,
             "upgrade": null,
             "processing": null
@@ -227,6 +231,22 @@ fn the_schema_is_held() {
   ]
 }
 "###);
+}
+
+#[test]
+fn the_proxy_is_told_without_its_password() {
+    let [a, _] = pair(Region::SGP1, Service::Rest);
+    let mut context = context();
+    context.environment.proxy = Some("socks5://me:secret@proxy.example".parse().unwrap());
+    context.environment.system_proxies = vec!["http://127.0.0.1:7890".to_owned()];
+    let report = Report::new(&outcome(&[ranking([ok(&a, 20)])]), context);
+    let json = json(&report, Lang::En);
+    assert!(!json.contains("secret"), "{json}");
+    let parsed: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let proxy = serde_json::json!({"url": "socks5://proxy.example:1080", "variable": null});
+    assert_eq!(parsed["environment"]["proxy"], proxy);
+    let system = serde_json::json!(["http://127.0.0.1:7890"]);
+    assert_eq!(parsed["environment"]["system_proxies"], system);
 }
 
 #[test]

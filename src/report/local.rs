@@ -1,6 +1,6 @@
 //! Findings about particular hosts and addresses, where others work.
 
-use super::diagnosis::{failures, is_impostor, verified};
+use super::diagnosis::{failures, is_impostor, through_proxy, verified};
 use super::figures::percent;
 use super::finding::What;
 use super::{Context, Row};
@@ -19,7 +19,12 @@ pub(super) fn findings(rows: &[&Row], context: &Context) -> Vec<What> {
         _ => Vec::new(),
     };
     whats.extend(hijacked);
-    let ipv6 = ipv6(rows);
+    let direct: Vec<&Row> = rows
+        .iter()
+        .copied()
+        .filter(|row| !through_proxy(row, context))
+        .collect();
+    let ipv6 = ipv6(&direct);
     let v6_explained = ipv6.is_some();
     whats.extend(ipv6);
     let is_suspected = |row: &Row| suspected.iter().any(|h| h == row.ranked.endpoint().host());
@@ -56,12 +61,14 @@ fn alike(failed: impl Iterator<Item = (Failure, String)>) -> Vec<(Failure, Vec<S
     groups
 }
 
-/// Whether a host is published, and not pinned to an address by the user: what answers for it
-/// then must be it.
+/// Whether a host is published, and neither pinned to an address by the user nor behind a proxy:
+/// what answers at its addresses then must be it.
 pub(super) fn is_public(row: &Row, context: &Context) -> bool {
     let endpoint = row.ranked.endpoint();
     let pinned = &context.environment.pinned;
-    endpoint.confidence() != Confidence::User && !pinned.iter().any(|host| host == endpoint.host())
+    endpoint.confidence() != Confidence::User
+        && !pinned.iter().any(|host| host == endpoint.host())
+        && !through_proxy(row, context)
 }
 
 /// Published hosts whose name leads to something that isn't them.

@@ -4,7 +4,7 @@ use super::figures::{ms, percent, timestamp};
 use super::layout::{Column, Ink, Style, grid, paragraph};
 use super::texts::{
     Label, Lang, failure_text, label, list, phase, plural, reason_text, region_name, service_name,
-    shown, text, tier,
+    shown, text, through, tier,
 };
 use super::{Fault, Group, Report, Row};
 use crate::catalog::{Catalog, Confidence};
@@ -90,11 +90,35 @@ fn circumstances(report: &Report, lang: Lang) -> String {
             .of(lang),
         );
     }
-    if !environment.proxy_variables.is_empty() {
+    let proxy = environment.proxy.as_ref();
+    if let Some(proxy) = proxy {
+        let proxy = match proxy.variable() {
+            Some(variable) => format!("{proxy} ({variable})"),
+            None => proxy.to_string(),
+        };
+        parts.push(through(&proxy).of(lang));
+    }
+    let obeyed = proxy.is_some_and(|proxy| proxy.variable().is_some());
+    if !obeyed && !environment.proxy_variables.is_empty() {
         let names = environment.proxy_variables.join(", ");
         let text = text(
             format!("proxy variables set, not used: {names}"),
             format!("设有代理变量（未使用）：{names}"),
+        );
+        parts.push(text.of(lang));
+    }
+    let used = proxy.map(ToString::to_string);
+    let system: Vec<String> = environment
+        .system_proxies
+        .iter()
+        .filter(|one| used.as_ref() != Some(one))
+        .map(|one| shown(one, 100))
+        .collect();
+    if !system.is_empty() {
+        let system = list(&system);
+        let text = text(
+            format!("the system's proxy settings, not used: {}", system.en),
+            format!("系统代理设置（未使用）：{}", system.zh),
         );
         parts.push(text.of(lang));
     }
@@ -237,9 +261,14 @@ fn columns(group: &Group, lang: Lang) -> Vec<Column> {
     for (one, spare) in [
         (Phase::Resolve, 6),
         (Phase::Connect, 3),
+        (Phase::Proxy, 5),
         (Phase::Tls, 4),
         (last, 5),
     ] {
+        let happened = |row: &Row| row.ranked.stats.phase(one).count() > 0;
+        if one == Phase::Proxy && !group.endpoints.iter().any(happened) {
+            continue;
+        }
         let median = |row: &Row| Some(ms(row.ranked.stats.phase(one).summary()?.p50));
         columns.push(Column::right(head(one, lang), cells(&median), spare));
     }

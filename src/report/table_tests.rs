@@ -174,10 +174,54 @@ fn colours_only_when_asked_for() {
 }
 
 #[test]
+fn the_proxy_is_said_at_the_top_and_has_a_column() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let told = |lang, context: Context| {
+        let good = Measured::of(&a);
+        let at = good.v4();
+        let good = good.proxied(at, 7);
+        let report = Report::new(&outcome(&[ranking([good, ok(&b, 30)])]), context);
+        table(&report, lang, Style::plain())
+    };
+    let mut context = context();
+    context.environment.proxy_variables = vec!["HTTPS_PROXY".to_owned()];
+    context.environment.system_proxies = vec![
+        "http://10.0.0.1:8080".to_owned(),
+        "PAC http://x/\u{1b}[2J".to_owned(),
+    ];
+    let unused = told(Lang::En, context.clone());
+    let head = unused.lines().next().unwrap();
+    assert!(
+        head.ends_with(
+            "| proxy variables set, not used: HTTPS_PROXY | the system's proxy settings, not used: \
+             http://10.0.0.1:8080, PAC http://x/\\u{1b}[2J"
+        ),
+        "{head}"
+    );
+    context.environment.proxy = Some("http://me:secret@10.0.0.1:8080".parse().unwrap());
+    context.environment.proxy_variables = Vec::new();
+    let used = told(Lang::En, context.clone());
+    let head = used.lines().next().unwrap();
+    assert!(
+        head.ends_with(
+            "| through the proxy http://10.0.0.1:8080 | the system's proxy settings, not used: \
+             PAC http://x/\\u{1b}[2J"
+        ),
+        "{head}"
+    );
+    assert!(used.contains("TCP  proxy        TLS"), "{used}");
+    let used = told(Lang::Zh, context);
+    assert!(used.contains("经代理 http://10.0.0.1:8080") && used.contains("代理 "));
+    assert!(!used.contains("secret"));
+}
+
+#[test]
 fn what_a_peer_wrote_never_reaches_the_terminal_raw() {
     let [a, b] = pair(Region::CN1, Service::Websocket);
     let portal = failure(Phase::Upgrade, FailureKind::Redirected)
         .with_location(Some("\u{1b}[2J\r\nhttp://x".to_owned()));
+    let blocked = failure(Phase::Proxy, FailureKind::Rejected).with_message("\u{1b}[2J\t");
+    let proxied = Endpoint::new(Region::CN1, Service::Websocket, "wss://other.example/").unwrap();
     let other = failure(Phase::Tls, FailureKind::Other).with_message("\u{7}\u{9b}31m");
     let named = Endpoint::new(Region::CN1, Service::Websocket, "wss://own.example/")
         .unwrap()
@@ -186,6 +230,7 @@ fn what_a_peer_wrote_never_reaches_the_terminal_raw() {
         failing(&a, portal),
         failing(&b, other),
         ok(&named, 20),
+        failing(&proxied, blocked),
     ])];
     for lang in [Lang::En, Lang::Zh] {
         let told = table(&report(&rankings), lang, Style::plain());

@@ -20,7 +20,9 @@ pub(crate) use catalog::{acceleration, how_to_get, listing_notes, locality};
 pub(crate) use failure::{failure_hint, failure_text};
 pub(crate) use finding::finding_text;
 pub(crate) use hint::finding_hint;
-pub(crate) use label::{Label, label, phase, reason_text, region_name, service_name, tier};
+pub(crate) use label::{
+    Label, label, phase, reason_text, region_name, service_name, through, tier,
+};
 pub(crate) use verdict::verdict_text;
 
 use crate::error::{Error, ErrorKind};

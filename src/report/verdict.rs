@@ -100,6 +100,13 @@ pub(super) fn verdict(groups: &[Group], findings: &[Finding]) -> Verdict {
     }) {
         return given(Fault::ThisComputer, Some(cause));
     }
+    if let Some(cause) = find(|what| matches!(what, What::ProxyFails { .. })) {
+        let fault = match cause.what.actor() {
+            Actor::You => Fault::ThisComputer,
+            _ => Fault::Network,
+        };
+        return given(fault, Some(cause));
+    }
     if let Some(cause) = find(|what| {
         matches!(
             what,
@@ -157,10 +164,10 @@ pub(super) fn verdict(groups: &[Group], findings: &[Finding]) -> Verdict {
             What::CertificateExpired { .. } | What::EndpointDown { .. } | What::PathWrong { .. }
         )
     });
-    let fault = if own {
-        Fault::Configuration
-    } else {
-        Fault::Easemob
+    let fault = match cause.as_ref().map(|cause| cause.what.actor()) {
+        Some(Actor::NetworkAdministrator) => Fault::Network,
+        _ if own => Fault::Configuration,
+        _ => Fault::Easemob,
     };
     given(fault, cause)
 }

@@ -10,13 +10,14 @@ use tokio::sync::broadcast;
 
 use super::keeper::Keeper;
 use super::memory::Memory;
-use super::network::derived;
+use super::network;
 use super::{Field, Inner, Policy, RefreshBudget, Selector};
 use crate::catalog::{Catalog, Residency, Service};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::handshake::{Handshake, Paths};
 use crate::history::HistoryStore;
+use crate::proxy::Proxy;
 use crate::resolve::{Families, Names, Pin, Resolve, SystemResolver};
 use crate::tls::TlsClient;
 use crate::transport::{Connect, TcpConnect};
@@ -95,6 +96,15 @@ impl SelectorBuilder {
         self
     }
 
+    /// The proxy to go through, for the WebSocket and for REST; none by default, whatever the
+    /// environment says: give [`Proxy::from_env`] to obey it. What is learned through a proxy is
+    /// kept apart from what is learned without.
+    #[must_use]
+    pub fn proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
+        self.names.proxy = proxy.into();
+        self
+    }
+
     /// Which address families to use; both by default.
     #[must_use]
     pub fn families(mut self, families: Families) -> Self {
@@ -102,7 +112,7 @@ impl SelectorBuilder {
         self
     }
 
-    /// Pins a host and port to addresses; nobody is asked for them.
+    /// Pins a host and port to addresses; nobody is asked for them. A proxy looks names up itself.
     #[must_use]
     pub fn pin(mut self, pin: Pin) -> Self {
         self.names.pin(pin);
@@ -215,14 +225,17 @@ impl SelectorBuilder {
             Some(tls) => tls,
             None => TlsClient::platform()?,
         };
-        let mut handshake = Handshake::new(self.connector, tls.clone());
+        let proxy = self.names.proxy.clone();
+        let mut handshake = Handshake::new(self.connector, proxy.clone(), tls.clone());
         if self.early_data {
             handshake = handshake.with_early_data();
         }
         let clock = Clock::starting_at(SystemTime::now().into());
         let network_told = AtomicBool::new(self.network.is_some());
-        let network = self.network.unwrap_or_else(derived);
-        let mut memory = Memory::new(clock, network, self.seed.rotate_left(32));
+        let network = self.network.unwrap_or_else(network::derived);
+        let network = network::key(&network, proxy.as_ref());
+        let memory = Memory::new(clock, network, self.seed.rotate_left(32));
+        let mut memory = memory.through(proxy);
         if let Some(store) = &self.history {
             match store.load() {
                 Ok(Some(history)) => memory = memory.with_history(history),

@@ -42,7 +42,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(2);
 pub struct Candidate {
     /// The endpoint: its URL, host and subprotocol.
     pub endpoint: Endpoint,
-    /// Where to dial it.
+    /// Where to dial it: with a proxy, the proxy.
     pub address: SocketAddr,
     /// When to start it, after the first, unless an earlier one succeeds; a failure starts the
     /// next at once.
@@ -67,7 +67,7 @@ impl Selector {
         for (endpoint, answer) in plan.endpoints.iter().zip(join_all(lookups).await) {
             match answer {
                 Ok(addresses) => {
-                    let port = endpoint.port();
+                    let port = self.0.names.peer(endpoint).port;
                     let at = |ip| (endpoint.clone(), SocketAddr::new(ip, port));
                     found.extend(interleave(&addresses).into_iter().map(at));
                 }
@@ -102,7 +102,7 @@ impl Selector {
                     last_winner: winner.as_ref() == Some(one),
                     ..memory.forecast(one, true)
                 },
-                last_resort: contest::is_last_resort(&one.0, one.1),
+                last_resort: contest::is_last_resort(&self.0.names, &one.0, one.1),
                 accelerated: one.0.variant() == Variant::Acceleration,
             })
             .collect();
@@ -133,16 +133,11 @@ impl Selector {
 
     pub(super) async fn addresses(&self, endpoint: &Endpoint) -> Result<Vec<IpAddr>, Failure> {
         let names = &self.0.names;
-        let (host, port) = (endpoint.host(), endpoint.port());
-        let families = names.families.list().iter().map(|family| {
-            names.lookup(
-                host,
-                port,
-                *family,
-                contest::trust(endpoint),
-                LOOKUP_TIMEOUT,
-            )
-        });
+        let peer = names.peer(endpoint);
+        let families =
+            names.families.list().iter().map(|family| {
+                names.lookup(peer.host, peer.port, *family, peer.trust, LOOKUP_TIMEOUT)
+            });
         let mut found = Vec::new();
         let mut failed = None;
         for answer in join_all(families).await {

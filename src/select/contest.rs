@@ -15,13 +15,12 @@ use tokio::time::Instant;
 
 use super::memory::{self, Memory, severity};
 use super::{Plan, lock};
-use crate::catalog::{Confidence, Endpoint, Variant};
+use crate::catalog::{Endpoint, Variant};
 use crate::connection::{ConnectError, Opening};
 use crate::failure::Failure;
 use crate::forecast::Forecast;
 use crate::handshake::{ConnectOptions, Handshake, Opened, Paths, Progress, Secured, Target};
 use crate::lesson::Lesson;
-use crate::phase::Phase;
 use crate::race::{Action, Entry, Race, Width};
 use crate::resolve::{Family, Names, Trust, is_local};
 use crate::sample::Attempt;
@@ -149,11 +148,15 @@ impl<'a> Contest<'a> {
     fn remember(&mut self) {
         let ground = self.ground;
         for (endpoint, one) in ground.plan.endpoints.iter().enumerate() {
+            // A password must not go to where a proxy once was.
+            if ground.names.peer(one).is_proxy {
+                continue;
+            }
             let remembered = lock(ground.memory).remembered(one);
             for address in remembered {
                 let family = Family::of(address.ip());
                 // What a local proxy makes up is another address the next time.
-                let made_up = is_last_resort(one, address);
+                let made_up = is_last_resort(ground.names, one, address);
                 if ground.names.families.list().contains(&family) && !made_up {
                     self.add(endpoint, address, None);
                 }
@@ -175,7 +178,7 @@ impl<'a> Contest<'a> {
                 last_winner: self.last_winner.as_ref() == Some(&candidate),
                 ..forecast
             },
-            last_resort: is_last_resort(one, address),
+            last_resort: is_last_resort(self.ground.names, one, address),
             accelerated: one.variant() == Variant::Acceleration,
         };
         let number = self.race.add(entry, self.now());
@@ -229,7 +232,7 @@ impl<'a> Contest<'a> {
         let (address, progress) = (one.address, one.progress.clone());
         let handshake = self.ground.handshake;
         self.push(candidate, async move {
-            match handshake.dial(address, &progress).await {
+            match handshake.dial(endpoint, address, &progress).await {
                 Ok(io) => Event::Dialled(candidate, io),
                 Err(failure) => Event::Failed(candidate, failure),
             }
@@ -305,9 +308,8 @@ impl<'a> Contest<'a> {
             Event::Dialled(candidate, io) => {
                 let one = &mut self.candidates[candidate];
                 one.io = Some(io);
-                let round_trip = one.progress.reached().timings.get(Phase::Connect);
-                self.race
-                    .established(candidate, round_trip.unwrap_or_default());
+                let dial = one.progress.reached().timings.dial();
+                self.race.established(candidate, dial.unwrap_or_default());
             }
             Event::Secured(candidate, path, secured) => {
                 self.race.secured(candidate, self.now());
@@ -347,7 +349,7 @@ async fn alternate(
     }
     for path in endpoint.alternate_paths() {
         let again = async {
-            let io = ground.handshake.dial(address, progress).await?;
+            let io = ground.handshake.dial(endpoint, address, progress).await?;
             let target = Target::new(endpoint, address, path, ground.options);
             ground.handshake.open(io, target, progress).await
         };
@@ -361,14 +363,6 @@ async fn alternate(
 }
 
 /// Where only a proxy or a hijacker on the way can answer.
-pub(super) fn is_last_resort(endpoint: &Endpoint, address: SocketAddr) -> bool {
-    trust(endpoint) == Trust::Public && is_local(address.ip())
-}
-
-/// Hosts of the user's own may have any address.
-pub(super) fn trust(endpoint: &Endpoint) -> Trust {
-    match endpoint.confidence() {
-        Confidence::User => Trust::User,
-        _ => Trust::Public,
-    }
+pub(super) fn is_last_resort(names: &Names, endpoint: &Endpoint, address: SocketAddr) -> bool {
+    names.peer(endpoint).trust == Trust::Public && is_local(address.ip())
 }

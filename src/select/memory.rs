@@ -12,6 +12,7 @@ use crate::health::{Severity, Transition};
 use crate::history::{History, Key, Network, Refresh};
 use crate::lesson::Lesson;
 use crate::phase::Phase;
+use crate::proxy::Proxy;
 
 /// Addresses not heard of for so long are no longer dialled unasked: DNS has them, or not.
 const STALE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -29,6 +30,7 @@ pub(super) struct Memory {
     networks: BTreeMap<String, Known>,
     current: String,
     random: fastrand::Rng,
+    proxy: Option<Proxy>,
 }
 
 /// One network: what is known of candidates, and who is preferred.
@@ -75,7 +77,21 @@ impl Memory {
             networks: BTreeMap::new(),
             current,
             random: fastrand::Rng::with_seed(seed),
+            proxy: None,
         }
+    }
+
+    /// Of what is reached through this proxy.
+    pub(super) fn through(mut self, proxy: Option<Proxy>) -> Self {
+        self.proxy = proxy;
+        self
+    }
+
+    /// The port that an endpoint is dialled at: its own or the proxy's.
+    fn port_of(&self, endpoint: &Endpoint) -> u16 {
+        let (host, port) = (endpoint.host(), endpoint.port());
+        let proxy = self.proxy.as_ref().filter(|one| one.covers(host, port));
+        proxy.map_or(port, Proxy::port)
     }
 
     /// With what was kept from an earlier run.
@@ -168,7 +184,7 @@ impl Memory {
             .filter_map(|(number, (known, _))| {
                 let endpoint = endpoints.iter().find(|one| {
                     one.host() == known.host
-                        && one.port() == known.address.port()
+                        && self.port_of(one) == known.address.port()
                         && one.region().as_str() == known.region
                 })?;
                 Some((number, (endpoint.clone(), known.address)))

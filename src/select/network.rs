@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use super::{Inner, Selector, SelectorEvent, lock};
+use crate::proxy::Proxy;
 use crate::route;
 
 /// An identifier longer than this is no name for a network.
@@ -15,6 +16,16 @@ const NOWHERE: &str = "default";
 /// What the routes say.
 pub(super) fn derived() -> String {
     route::network_id().unwrap_or_else(|| NOWHERE.to_owned())
+}
+
+/// What the history calls a network: through a proxy everything takes another time.
+pub(super) fn key(id: &str, proxy: Option<&Proxy>) -> String {
+    let id: String = id.chars().take(MAX_NETWORK_ID).collect();
+    id + &via(proxy)
+}
+
+fn via(proxy: Option<&Proxy>) -> String {
+    proxy.map_or(String::new(), |proxy| format!(" via {proxy}"))
 }
 
 impl Selector {
@@ -43,7 +54,7 @@ impl Selector {
 
     fn enter(&self, id: String) {
         let mut memory = lock(&self.0.memory);
-        memory.enter(id.clone());
+        memory.enter(key(&id, self.0.names.proxy.as_ref()));
         for field in std::iter::once(&self.0.service).chain(&self.0.rest) {
             memory.prefer(&field.endpoints);
             field.show(&memory);
@@ -72,7 +83,9 @@ impl Selector {
     /// The identifier of the network that the device is on, as far as was told or derived.
     #[must_use]
     pub fn network(&self) -> String {
-        lock(&self.0.memory).network_id().to_owned()
+        let via = via(self.0.names.proxy.as_ref());
+        let key = lock(&self.0.memory).network_id().to_owned();
+        key.strip_suffix(&via).unwrap_or(&key).to_owned()
     }
 
     /// Writes what was learned and is not written yet. Dropping the last clone does so, too, but

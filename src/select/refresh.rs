@@ -11,7 +11,6 @@ use super::{Inner, Selector, SelectorEvent, lock};
 use crate::handshake::Progress;
 use crate::history::Refresh;
 use crate::lesson::Lesson;
-use crate::phase::Phase;
 use crate::race::Width;
 
 /// How much background traffic is allowed.
@@ -66,11 +65,11 @@ impl Selector {
             let selector = Arc::downgrade(&self.0);
             tasks.spawn(async move {
                 let progress = Progress::new();
-                let dial = handshake.dial(candidate.1, &progress);
+                let dial = handshake.dial(&candidate.0, candidate.1, &progress);
                 let answered = match tokio::time::timeout(TIMEOUT, dial).await {
                     Ok(Ok(mut io)) => {
                         io.reset_on_drop();
-                        progress.reached().timings.get(Phase::Connect)
+                        progress.reached().timings.dial()
                     }
                     Ok(Err(_)) | Err(_) => None,
                 };

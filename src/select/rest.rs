@@ -83,23 +83,41 @@ impl Selector {
     }
 
     /// An HTTP client for the REST endpoints: it dials the best known address of the host in the
-    /// URL first, shares this selector's TLS configuration and sessions, goes direct whatever the
-    /// environment says about proxies, and gives connecting 10 s.
+    /// URL first, shares this selector's TLS configuration and sessions, goes through its proxy if
+    /// it has one (and through no other, whatever the environment says), and gives connecting
+    /// 10 s.
+    ///
+    /// It reaches the REST hosts of the residency and nothing else.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Tls`] when reqwest refuses the TLS configuration.
     pub fn http_client(&self) -> Result<reqwest::Client, Error> {
-        reqwest::Client::builder()
+        let client = reqwest::Client::builder().no_proxy();
+        let client = match &self.0.names.proxy {
+            Some(proxy) => {
+                let selector = self.clone();
+                // The proxy would lead anywhere: what isn't ours goes past it, and is refused.
+                let ours = move |host: &str, port| selector.has_rest(host, port);
+                client.proxy(proxy.for_reqwest_where(ours))
+            }
+            None => client,
+        };
+        client
             .tls_backend_preconfigured(rustls::ClientConfig::clone(self.0.tls.config()))
             .dns_resolver(Arc::new(Steer(self.clone())))
             .connect_timeout(CONNECT_TIMEOUT)
-            .no_proxy()
             .build()
             .map_err(|error| {
                 let why = "reqwest refused the TLS configuration";
                 Error::new(ErrorKind::Tls, why).with_source(error)
             })
+    }
+
+    fn has_rest(&self, host: &str, port: u16) -> bool {
+        let ours = |one: &Endpoint| (one.host(), one.port()) == (host, port);
+        let rest = self.0.rest.as_ref();
+        rest.is_some_and(|field| field.endpoints.iter().any(ours))
     }
 }
 
@@ -108,7 +126,7 @@ fn base(endpoint: &Endpoint) -> String {
     endpoint.url_with(path.trim_end_matches('/'))
 }
 
-/// Answers reqwest's look-ups with the best address first.
+/// Answers reqwest's look-ups with the best address first: of a host of ours, or of the proxy.
 struct Steer(Selector);
 
 impl reqwest::dns::Resolve for Steer {
@@ -120,18 +138,19 @@ impl reqwest::dns::Resolve for Steer {
             let plan = field.map(|field| selector.plan(field));
             let known = plan.as_ref().and_then(|plan| {
                 let mut endpoints = plan.endpoints.iter();
-                endpoints.find(|one| one.host() == host)
+                endpoints.find(|one| selector.0.names.peer(one).host == host)
             });
             let Some(endpoint) = known else {
                 // Not one of ours (a redirection, say): only ours may be reached.
                 let why = format!("{host} is no REST endpoint of {}", selector.residency());
                 return Err(why.into());
             };
+            let port = selector.0.names.peer(endpoint).port;
             let mut addresses: Vec<SocketAddr> = selector
                 .addresses(endpoint)
                 .await?
                 .into_iter()
-                .map(|ip| SocketAddr::new(ip, endpoint.port()))
+                .map(|ip| SocketAddr::new(ip, port))
                 .collect();
             let mut memory = lock(&selector.0.memory);
             addresses.sort_by_cached_key(|address| {

@@ -141,7 +141,7 @@ impl Drop for Open {
     }
 }
 
-fn server_config() -> (ServerConfig, CertificateDer<'static>) {
+pub(crate) fn server_config() -> (ServerConfig, CertificateDer<'static>) {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();

@@ -20,6 +20,7 @@ pub(crate) fn failure_text(failure: &Failure, now: SystemTime) -> Text {
 /// The reason alone, with the facts that the failure carries.
 fn what(failure: &Failure, now: SystemTime) -> Text {
     match failure.kind() {
+        _ if failure.phase() == Phase::Proxy => proxy(failure),
         Kind::CertificateExpired => match failure.not_after().and_then(|then| ago(then, now)) {
             Some(ago) => text(
                 format!("certificate expired {}", ago.en),
@@ -90,6 +91,24 @@ fn what(failure: &Failure, now: SystemTime) -> Text {
     }
 }
 
+/// With the proxy's status and words.
+fn proxy(failure: &Failure) -> Text {
+    let plain = plain(failure);
+    let status = failure.status().map(|status| format!("HTTP {status}"));
+    // What these mean is said already.
+    let plain_enough = matches!(failure.kind(), Kind::Refused | Kind::Timeout);
+    let words = failure.message().filter(|_| !plain_enough);
+    let words = words.map(|words| shown(words, 120));
+    let details: Vec<String> = status.into_iter().chain(words).collect();
+    match details.join(", ").as_str() {
+        "" => plain,
+        details => text(
+            format!("{} ({details})", plain.en),
+            format!("{}（{details}）", plain.zh),
+        ),
+    }
+}
+
 fn status(failure: &Failure) -> Text {
     match failure.status() {
         Some(status) => text(format!(" (HTTP {status})"), format!("（HTTP {status}）")),
@@ -109,11 +128,16 @@ fn plain(failure: &Failure) -> Text {
             "connected, then silence until the time-out",
             "已连接，但对方超时未应答",
         ),
+        (Phase::Proxy, Kind::Timeout) => text("the proxy did not answer in time", "代理超时未应答"),
         (_, Kind::Timeout) => text("no answer in time", "超时未应答"),
         (_, Kind::NotFound) => text("no such name", "域名不存在"),
         (_, Kind::NoAddress) => text("the name has no address", "域名没有地址记录"),
         (Phase::Resolve, Kind::Refused) => text("the name server refused", "域名服务器拒绝查询"),
         (Phase::Connect, Kind::Refused) => text("connection refused", "连接被拒绝"),
+        (Phase::Proxy, Kind::Refused) => text(
+            "nothing listens where the proxy should be",
+            "代理地址上没有程序在监听",
+        ),
         (_, Kind::Refused) => text("refused", "被拒绝"),
         (_, Kind::ServerFailure) => text("the name server failed", "域名服务器出错"),
         (_, Kind::Temporary) => text("the name can't be looked up for now", "暂时无法解析域名"),
@@ -121,6 +145,11 @@ fn plain(failure: &Failure) -> Text {
             "the name server answered with an impossible address",
             "域名服务器返回了不可能的地址",
         ),
+        (_, Kind::AuthRequired) => text(
+            "the proxy wants a user and a password, or other ones",
+            "代理要求用户名和密码，或所给的不对",
+        ),
+        (_, Kind::NotAProxy) => text("what answered is no such proxy", "应答方不是这种代理"),
         (_, Kind::Reset) => text("connection reset", "连接被重置"),
         (_, Kind::Unreachable) => text("no route to the address", "没有到该地址的路由"),
         (_, Kind::Permission) => text("not permitted by this system", "被本机系统禁止"),
@@ -144,6 +173,10 @@ fn plain(failure: &Failure) -> Text {
             text("the peer wants a client certificate", "对方要求客户端证书")
         }
         (_, Kind::TooLarge) => text("the peer sent too much", "对方发送的数据过多"),
+        (Phase::Proxy, Kind::Rejected) => text(
+            "the proxy did not connect to the host",
+            "代理未能连接该主机",
+        ),
         (_, Kind::Rejected) => text("the server refused the upgrade", "服务器拒绝升级"),
         (_, Kind::Redirected) => text("redirected", "被重定向"),
         (_, Kind::NotHttp) => text("the answer is not HTTP", "应答不是 HTTP"),
@@ -160,6 +193,7 @@ fn plain(failure: &Failure) -> Text {
             "服务器选择了未提供的扩展或子协议",
         ),
         (_, Kind::ServerError) => text("server error", "服务器错误"),
+        (Phase::Proxy, Kind::Other) => text("the proxy failed", "代理出错"),
         (_, Kind::Other) => text("failed", "失败"),
     }
 }
@@ -167,6 +201,26 @@ fn plain(failure: &Failure) -> Text {
 /// What to do about it.
 pub(crate) fn failure_hint(failure: &Failure) -> Text {
     match (failure.phase(), failure.kind()) {
+        (Phase::Proxy, Kind::Refused) => text(
+            "Start the proxy, or correct its address; --no-proxy measures without it.",
+            "请启动代理，或改正其地址；可用 --no-proxy 不经代理测量。",
+        ),
+        (_, Kind::AuthRequired) => text(
+            "Give user and password in the proxy's URL: http://USER:PASSWORD@HOST:PORT.",
+            "请在代理 URL 中给出用户名和密码：http://USER:PASSWORD@HOST:PORT。",
+        ),
+        (_, Kind::NotAProxy) => text(
+            "Check the proxy's address and kind: http://, https:// or socks5://.",
+            "请检查代理的地址和类型：http://、https:// 或 socks5://。",
+        ),
+        (Phase::Proxy, Kind::Rejected) => text(
+            "Ask the network administrator to let the proxy connect to *.easemob.com and *.easecdn.com, port 443.",
+            "请网络管理员允许代理连接 *.easemob.com、*.easecdn.com 的 443 端口。",
+        ),
+        (Phase::Proxy, _) => text(
+            "Check the proxy's address and ask whoever runs it; --no-proxy measures without it.",
+            "请检查代理的地址，并联系其管理者；可用 --no-proxy 不经代理测量。",
+        ),
         (Phase::Resolve, Kind::Timeout | Kind::Refused | Kind::ServerFailure | Kind::Temporary) => {
             text(
                 "Try another name server; if the name can be looked up there, tell the network administrator.",
@@ -303,6 +357,18 @@ mod tests {
         assert_eq!(
             failure_text(&portal, now).en,
             "WebSocket handshake: redirected (HTTP 302) to \"http://login/\\u{1b}]0;x\""
+        );
+        let blocked = Failure::new(Phase::Proxy, Kind::Rejected)
+            .with_status(403)
+            .with_message("no\u{1b}[2J");
+        assert_eq!(
+            failure_text(&blocked, now).en,
+            "proxy: the proxy did not connect to the host (HTTP 403, no\\u{1b}[2J)"
+        );
+        let absent = Failure::new(Phase::Proxy, Kind::Refused).with_message("os error 111");
+        assert_eq!(
+            failure_text(&absent, now).zh,
+            "代理：代理地址上没有程序在监听"
         );
         let wrong = Failure::new(Phase::Tls, Kind::CertificateWrongHost)
             .with_names(vec!["evil\n.example".to_owned()]);

@@ -31,6 +31,23 @@ pub(crate) fn finding_text(what: &What, now: SystemTime) -> Text {
                 format!("到 {hosts} 个主机的握手全部失败；多为 {}。", failure.zh),
             )
         }
+        What::ProxyFails {
+            proxy,
+            failure,
+            hosts,
+        } => {
+            let (hosts_en, failure) = (plural(*hosts, "host"), failure_text(failure, now));
+            text(
+                format!(
+                    "The proxy {proxy} leads to none of {hosts_en}; mostly: {}.",
+                    failure.en
+                ),
+                format!(
+                    "经代理 {proxy} 连不上任何主机（共 {hosts} 个）；多为 {}。",
+                    failure.zh
+                ),
+            )
+        }
         What::ClockWrong { hosts, slow } => {
             let hosts_en = plural(*hosts, "host");
             if *slow {
@@ -199,6 +216,27 @@ pub(crate) fn finding_text(what: &What, now: SystemTime) -> Text {
                 ),
             )
         }
+        What::ThroughProxy { proxy, hosts, past } => {
+            let past = match past {
+                0 => text("", ""),
+                past => text(
+                    format!(" Past it: {}.", plural(*past, "host")),
+                    format!("另有 {past} 个主机未经代理。"),
+                ),
+            };
+            text(
+                format!(
+                    "Measured through the proxy {proxy} ({}): it looks the names up, and addresses and TCP connect \
+                     times are its own.{}",
+                    plural(*hosts, "host"),
+                    past.en
+                ),
+                format!(
+                    "经代理 {proxy} 测量（{hosts} 个主机）：域名由代理解析，地址和 TCP 连接耗时是代理的。{}",
+                    past.zh
+                ),
+            )
+        }
         What::Ipv6Absent => text(
             "This network has no IPv6; IPv4 works.",
             "本网络没有 IPv6，IPv4 正常。",
@@ -274,6 +312,16 @@ mod tests {
             What::NothingGetsThrough {
                 failure: failure(),
                 hosts: 3,
+            },
+            What::ProxyFails {
+                proxy: url(),
+                failure: failure(),
+                hosts: 2,
+            },
+            What::ThroughProxy {
+                proxy: url(),
+                hosts: 2,
+                past: 1,
             },
             What::ClockWrong {
                 hosts: 2,

@@ -49,7 +49,8 @@ pub(crate) fn finding_hint(what: &What) -> Text {
         ),
         What::CertificateExpired { failure, .. }
         | What::PathWrong { failure, .. }
-        | What::EndpointDown { failure, .. } => failure_hint(failure),
+        | What::EndpointDown { failure, .. }
+        | What::ProxyFails { failure, .. } => failure_hint(failure),
         What::AddressDown { .. } => text(
             "A client that tries only this address waits in vain: tell Easemob support the address.",
             "只尝试该地址的客户端会白等：请把该地址告知环信技术支持。",
@@ -103,6 +104,10 @@ pub(crate) fn finding_hint(what: &What) -> Text {
         What::LocalProxy { .. } => text(
             "Switch the proxy off to measure the network itself.",
             "如要测量网络本身，请关闭代理。",
+        ),
+        What::ThroughProxy { .. } => text(
+            "An app that doesn't use this proxy sees other times; --no-proxy measures without it.",
+            "不使用该代理的应用耗时会不同；可用 --no-proxy 不经代理测量。",
         ),
         What::Ipv6Absent => text(
             "-4 leaves the IPv6 addresses out.",

@@ -72,10 +72,19 @@ pub(crate) fn phase(phase: Phase) -> Text {
     match phase {
         Phase::Resolve => text("name lookup", "域名解析"),
         Phase::Connect => text("TCP connect", "TCP 连接"),
+        Phase::Proxy => text("proxy", "代理"),
         Phase::Tls => text("TLS handshake", "TLS 握手"),
         Phase::Upgrade => text("WebSocket handshake", "WebSocket 握手"),
         Phase::Processing => text("waiting for the answer", "等待响应"),
     }
+}
+
+/// What a connection or a measurement goes through.
+pub(crate) fn through(proxy: &str) -> Text {
+    text(
+        format!("through the proxy {proxy}"),
+        format!("经代理 {proxy}"),
+    )
 }
 
 pub(crate) fn tier(tier: Tier) -> Text {

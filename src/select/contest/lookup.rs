@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::{Either, select};
 use tokio::time::Instant;
 
-use super::{Contest, Event, trust};
+use super::{Contest, Event};
 use crate::failure::Failure;
 use crate::phase::Timings;
 use crate::resolve::Family;
@@ -42,10 +42,10 @@ impl Contest<'_> {
                 self.lookups += 1;
                 self.events.push(Box::pin(async move {
                     let asked = Instant::now();
-                    let (host, port) = (endpoint.host(), endpoint.port());
+                    let peer = ground.names.peer(endpoint);
                     let ask = || {
-                        let (names, trust) = (ground.names, trust(endpoint));
-                        names.lookup(host, port, *family, trust, timeout)
+                        let names = ground.names;
+                        names.lookup(peer.host, peer.port, *family, peer.trust, timeout)
                     };
                     let outcome = insist(ask).await;
                     Event::Lookup {
@@ -70,7 +70,7 @@ impl Contest<'_> {
         let one = &self.ground.plan.endpoints[endpoint];
         match outcome {
             Ok(addresses) => {
-                let port = one.port();
+                let port = self.ground.names.peer(one).port;
                 for ip in addresses {
                     self.add(endpoint, SocketAddr::new(ip, port), Some(took));
                 }

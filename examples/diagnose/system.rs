@@ -1,0 +1,259 @@
+//! The proxies in the operating system's settings. They are told, not used: local proxies such as
+//! Clash set these, and not the environment.
+//!
+//! Asked for with what each system brings (`gsettings`, `scutil`, `reg`), and read from KDE's file;
+//! a crate would hide the scripts (PAC) that many companies have instead of a proxy. Exceptions,
+//! and what is found out by WPAD, are not told.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use easelect::Proxy;
+use tokio::process::Command;
+
+/// Answered in milliseconds; a desktop that hangs must not hold the report up.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+const INTERNET_SETTINGS: &str = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Internet Settings";
+
+/// URLs without user and password; a script's with `PAC` before it.
+pub(crate) async fn proxies() -> Vec<String> {
+    match std::env::consts::OS {
+        "macos" => scutil(&output("scutil", &["--proxy"]).await),
+        "windows" => registry(&output("reg", &["query", INTERNET_SETTINGS]).await),
+        _ => {
+            let settings = ["list-recursively", "org.gnome.system.proxy"];
+            let mut found = gsettings(&output("gsettings", &settings).await);
+            for one in kde_file().map(|text| kde(&text)).unwrap_or_default() {
+                add(&mut found, Some(one));
+            }
+            found
+        }
+    }
+}
+
+/// What a command prints; nothing if it isn't there.
+async fn output(program: &str, args: &[&str]) -> String {
+    let run = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    match tokio::time::timeout(TIMEOUT, run).await {
+        Ok(Ok(output)) => String::from_utf8_lossy(&output.stdout).into_owned(),
+        _ => String::new(),
+    }
+}
+
+fn kde_file() -> Option<String> {
+    let folder = match std::env::var_os("XDG_CONFIG_HOME") {
+        Some(folder) => PathBuf::from(folder),
+        None => PathBuf::from(std::env::var_os("HOME")?).join(".config"),
+    };
+    std::fs::read_to_string(folder.join("kioslaverc")).ok()
+}
+
+fn add(found: &mut Vec<String>, one: Option<String>) {
+    if let Some(one) = one.filter(|one| !found.contains(one)) {
+        found.push(one);
+    }
+}
+
+/// A proxy's URL from its parts.
+fn url(scheme: &str, host: Option<&str>, port: Option<&str>) -> Option<String> {
+    let host = host.filter(|host| !host.is_empty())?;
+    let host = host.split_once("://").map_or(host, |(_, host)| host);
+    let at = match port {
+        Some(port) => format!("{scheme}://{host}:{port}"),
+        None => format!("{scheme}://{host}"),
+    };
+    Some(at.parse::<Proxy>().ok()?.to_string())
+}
+
+/// A script's URL, without user and query: either may be secret.
+fn script(url: Option<&str>) -> Option<String> {
+    let url = url.filter(|url| !url.is_empty())?;
+    let url = url.split(['?', '#']).next()?;
+    let (scheme, rest) = url.split_once("://").unwrap_or(("file", url));
+    let end = rest.find('/').unwrap_or(rest.len());
+    let start = rest[..end].rfind('@').map_or(0, |at| at + 1);
+    Some(format!("PAC {scheme}://{}", &rest[start..]))
+}
+
+/// `gsettings list-recursively org.gnome.system.proxy`: `SCHEMA KEY VALUE` lines.
+fn gsettings(text: &str) -> Vec<String> {
+    let settings: BTreeMap<(&str, &str), &str> = text
+        .lines()
+        .filter_map(|line| {
+            let (schema, rest) = line.split_once(' ')?;
+            let (key, value) = rest.split_once(' ')?;
+            let kind = schema.strip_prefix("org.gnome.system.proxy")?;
+            Some(((kind, key), value.trim().trim_matches('\'')))
+        })
+        .collect();
+    let get = |kind, key| settings.get(&(kind, key)).copied();
+    let mut found = Vec::new();
+    match get("", "mode") {
+        Some("manual") => {
+            for (kind, scheme) in [(".https", "http"), (".socks", "socks5")] {
+                add(
+                    &mut found,
+                    url(scheme, get(kind, "host"), get(kind, "port")),
+                );
+            }
+        }
+        Some("auto") => add(&mut found, script(get("", "autoconfig-url"))),
+        _ => {}
+    }
+    found
+}
+
+/// KDE's `kioslaverc`; hosts and ports stand with a space between.
+fn kde(text: &str) -> Vec<String> {
+    let section = text
+        .lines()
+        .skip_while(|line| line.trim() != "[Proxy Settings]");
+    let settings: BTreeMap<&str, &str> = section
+        .skip(1)
+        .take_while(|line| !line.starts_with('['))
+        .filter_map(|line| line.split_once('='))
+        .collect();
+    let get = |key| settings.get(key).copied();
+    let mut found = Vec::new();
+    match get("ProxyType") {
+        Some("1") => {
+            for (key, scheme) in [("httpsProxy", "http"), ("socksProxy", "socks5")] {
+                let (host, port) = match get(key).map(|value| (value, value.rsplit_once(' '))) {
+                    Some((_, Some((host, port)))) => (Some(host), Some(port)),
+                    Some((host, None)) => (Some(host), None),
+                    None => (None, None),
+                };
+                add(&mut found, url(scheme, host, port));
+            }
+        }
+        Some("2") => add(&mut found, script(get("Proxy Config Script"))),
+        _ => {}
+    }
+    found
+}
+
+/// macOS's `scutil --proxy`: `Key : Value` lines.
+fn scutil(text: &str) -> Vec<String> {
+    let settings: BTreeMap<&str, &str> = text
+        .lines()
+        .filter_map(|line| line.trim().split_once(" : "))
+        .collect();
+    let get = |key: &str| settings.get(key).copied();
+    let mut found = Vec::new();
+    for (kind, scheme) in [("HTTPS", "http"), ("SOCKS", "socks5")] {
+        if get(&format!("{kind}Enable")) == Some("1") {
+            let (host, port) = (get(&format!("{kind}Proxy")), get(&format!("{kind}Port")));
+            add(&mut found, url(scheme, host, port));
+        }
+    }
+    if get("ProxyAutoConfigEnable") == Some("1") {
+        add(&mut found, script(get("ProxyAutoConfigURLString")));
+    }
+    found
+}
+
+/// Windows' `reg query`: `Name  REG_TYPE  Value` lines. One server for all, or `kind=server;…`.
+fn registry(text: &str) -> Vec<String> {
+    let settings: BTreeMap<&str, &str> = text
+        .lines()
+        .filter_map(|line| {
+            let (name, rest) = line.trim().split_once(char::is_whitespace)?;
+            let (_, value) = rest.trim_start().split_once(char::is_whitespace)?;
+            Some((name, value.trim()))
+        })
+        .collect();
+    let get = |key| settings.get(key).copied();
+    let mut found = Vec::new();
+    if get("ProxyEnable") == Some("0x1") {
+        for server in get("ProxyServer").unwrap_or_default().split(';') {
+            let one = match server.split_once('=') {
+                None => url("http", Some(server), None),
+                Some(("https", server)) => url("http", Some(server), None),
+                Some(("socks", server)) => url("socks5", Some(server), None),
+                Some(_) => None,
+            };
+            add(&mut found, one);
+        }
+    }
+    add(&mut found, script(get("AutoConfigURL")));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOTH: [&str; 2] = ["http://127.0.0.1:7890", "socks5://127.0.0.1:7891"];
+    const SCRIPT: [&str; 1] = ["PAC http://wpad.corp/proxy.pac"];
+
+    #[test]
+    fn gnomes_settings() {
+        let text = |mode| {
+            format!(
+                "org.gnome.system.proxy autoconfig-url 'http://me:pw@wpad.corp/proxy.pac?key=1'\n\
+                 org.gnome.system.proxy ignore-hosts ['localhost', '127.0.0.0/8']\n\
+                 org.gnome.system.proxy mode '{mode}'\n\
+                 org.gnome.system.proxy.http host 'other'\n\
+                 org.gnome.system.proxy.https host '127.0.0.1'\n\
+                 org.gnome.system.proxy.https port 7890\n\
+                 org.gnome.system.proxy.socks host '127.0.0.1'\n\
+                 org.gnome.system.proxy.socks port 7891\n"
+            )
+        };
+        assert_eq!(gsettings(&text("manual")), BOTH);
+        assert_eq!(gsettings(&text("auto")), SCRIPT);
+        assert!(gsettings(&text("none")).is_empty() && gsettings("").is_empty());
+    }
+
+    #[test]
+    fn kdes_settings() {
+        let text = |kind| {
+            format!(
+                "[Other]\nhttpsProxy=x\n[Proxy Settings]\nProxyType={kind}\n\
+                 Proxy Config Script=http://wpad.corp/proxy.pac\n\
+                 httpsProxy=http://127.0.0.1 7890\nsocksProxy=socks://127.0.0.1:7891\n[More]\n"
+            )
+        };
+        assert_eq!(kde(&text(1)), BOTH);
+        assert_eq!(kde(&text(2)), SCRIPT);
+        assert!(kde(&text(0)).is_empty() && kde("").is_empty());
+    }
+
+    #[test]
+    fn macos_settings() {
+        let text = "<dictionary> {\n  ExceptionsList : <array> {\n    0 : *.local\n  }\n  \
+                    HTTPEnable : 0\n  HTTPSEnable : 1\n  HTTPSPort : 7890\n  \
+                    HTTPSProxy : 127.0.0.1\n  SOCKSEnable : 1\n  SOCKSPort : 7891\n  \
+                    SOCKSProxy : 127.0.0.1\n}\n";
+        assert_eq!(scutil(text), BOTH);
+        let auto = "  HTTPSEnable : 0\n  HTTPSProxy : x\n  ProxyAutoConfigEnable : 1\n  \
+                    ProxyAutoConfigURLString : http://wpad.corp/proxy.pac\n";
+        assert_eq!(scutil(auto), SCRIPT);
+        assert!(scutil("").is_empty());
+    }
+
+    #[test]
+    fn windows_settings() {
+        let text = |enabled, server| {
+            format!(
+                "\r\nHKEY_CURRENT_USER\\Software\\…\\Internet Settings\r\n    \
+                 ProxyEnable    REG_DWORD    {enabled}\r\n    \
+                 ProxyServer    REG_SZ    {server}\r\n"
+            )
+        };
+        assert_eq!(registry(&text("0x1", "127.0.0.1:7890")), BOTH[..1]);
+        let several = "http=a:1;https=127.0.0.1:7890;socks=127.0.0.1:7891";
+        assert_eq!(registry(&text("0x1", several)), BOTH);
+        assert!(registry(&text("0x0", several)).is_empty() && registry("").is_empty());
+        let auto = "    AutoConfigURL    REG_SZ    http://wpad.corp/proxy.pac\r\n";
+        assert_eq!(registry(auto), SCRIPT);
+    }
+}

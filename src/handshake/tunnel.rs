@@ -1,0 +1,328 @@
+//! The way through a proxy: `CONNECT` (RFC 9110 §9.3.6), with or without TLS around it, here;
+//! SOCKS5 in [`socks`](super::socks).
+//!
+//! The host's name goes to the proxy, which looks it up. What comes back is bounded as every
+//! other answer is, and the proxy's words are kept as data.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use data_encoding::BASE64;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::{USER_AGENT, head, socks};
+use crate::failure::{Failure, FailureKind};
+use crate::phase::Phase;
+use crate::proxy::{Protocol, Proxy, authority};
+use crate::tls::{self, TlsClient};
+use crate::transport::{BoxIo, Io, KernelRtt};
+
+/// Has the proxy at the other end of `io` connect to the host; what comes back reaches that.
+pub(super) async fn open(
+    mut io: BoxIo,
+    proxy: &Proxy,
+    tls: &TlsClient,
+    host: &str,
+    port: u16,
+) -> Result<BoxIo, Failure> {
+    let rest = match proxy.protocol() {
+        Protocol::Http => connect(&mut io, proxy, host, port).await?,
+        Protocol::Https => {
+            io = secure(io, proxy, tls).await?;
+            connect(&mut io, proxy, host, port).await?
+        }
+        Protocol::Socks5 => {
+            socks::connect(&mut io, proxy.credentials(), host, port).await?;
+            Vec::new()
+        }
+    };
+    if rest.is_empty() {
+        return Ok(io);
+    }
+    Ok(BoxIo(Box::new(Ahead { rest, io })))
+}
+
+/// The failure that an error of connecting to the proxy means.
+pub(super) fn unreachable(error: &io::Error) -> Failure {
+    let kind = match error.kind() {
+        io::ErrorKind::ConnectionRefused => FailureKind::Refused,
+        io::ErrorKind::TimedOut => FailureKind::Timeout,
+        _ => FailureKind::Other,
+    };
+    failure(kind).with_message(error)
+}
+
+/// TLS with the proxy itself, verified as every other. The host's own goes inside of it.
+async fn secure(io: BoxIo, proxy: &Proxy, tls: &TlsClient) -> Result<BoxIo, Failure> {
+    let name = ServerName::try_from(proxy.host().to_owned())
+        .map_err(|error| failure(FailureKind::Other).with_message(error))?;
+    let connector = TlsConnector::from(Arc::clone(tls.config()));
+    match connector.connect(name, io).await {
+        Ok(stream) => Ok(BoxIo(Box::new(stream))),
+        Err(error) => {
+            let why = tls::failure_of(&error, Phase::Tls);
+            Err(match why.kind() {
+                FailureKind::NotTls => {
+                    failure(FailureKind::NotAProxy).with_message("the answer is not TLS")
+                }
+                FailureKind::Closed => broken(&io::ErrorKind::UnexpectedEof.into()),
+                _ => failure(FailureKind::Other).with_message(why),
+            })
+        }
+    }
+}
+
+impl Io for TlsStream<BoxIo> {
+    fn kernel_rtt(&self) -> Option<KernelRtt> {
+        self.get_ref().0.kernel_rtt()
+    }
+
+    fn reset_on_drop(&mut self) {
+        self.get_mut().0.reset_on_drop();
+    }
+}
+
+/// Asks by `CONNECT`; what the proxy sent behind its answer is from the host already.
+async fn connect(io: &mut BoxIo, proxy: &Proxy, host: &str, port: u16) -> Result<Vec<u8>, Failure> {
+    let to = authority(host, port);
+    let mut request =
+        format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\nUser-Agent: {USER_AGENT}\r\n");
+    if let Some(one) = proxy.credentials() {
+        let basic = BASE64.encode(format!("{}:{}", one.user, one.password).as_bytes());
+        request.push_str(&format!("Proxy-Authorization: Basic {basic}\r\n"));
+    }
+    request.push_str("\r\n");
+    let sent = send(io, request.as_bytes()).await;
+    let head = match (head::read(io, Phase::Proxy).await, sent) {
+        (Ok(head), _) => head,
+        // Whoever refuses may close before it has read all; what it said came first.
+        (Err(ended), Err(error)) if ended.kind() == FailureKind::Closed => {
+            return Err(broken(&error));
+        }
+        (Err(ended), _) => return Err(answerless(ended)),
+    };
+    let kind = match head.status {
+        200..300 => return Ok(head.rest),
+        407 => FailureKind::AuthRequired,
+        _ => FailureKind::Rejected,
+    };
+    let failure = failure(kind).with_status(head.status);
+    Err(match head.reason.as_str() {
+        "" => failure,
+        reason => failure.with_message(reason),
+    })
+}
+
+pub(super) async fn send(io: &mut BoxIo, bytes: &[u8]) -> io::Result<()> {
+    io.write_all(bytes).await?;
+    io.flush().await
+}
+
+/// The failure that a connection to the proxy means that ended in the middle of it all.
+pub(super) fn broken(error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return failure(FailureKind::Other).with_message("closed by the proxy");
+    }
+    failure(FailureKind::Other).with_message(error)
+}
+
+pub(super) const fn failure(kind: FailureKind) -> Failure {
+    Failure::new(Phase::Proxy, kind)
+}
+
+/// Instead of a whole head.
+fn answerless(ended: Failure) -> Failure {
+    match ended.kind() {
+        FailureKind::NotHttp => {
+            failure(FailureKind::NotAProxy).with_message("the answer is not HTTP")
+        }
+        FailureKind::TooLarge => {
+            failure(FailureKind::NotAProxy).with_message("the answer has no end")
+        }
+        FailureKind::Closed => failure(FailureKind::Other).with_message("closed by the proxy"),
+        FailureKind::Timeout => ended,
+        _ => match ended.message() {
+            Some(message) => failure(FailureKind::Other).with_message(message),
+            None => failure(FailureKind::Other),
+        },
+    }
+}
+
+/// A stream of which some bytes were read ahead.
+struct Ahead {
+    rest: Vec<u8>,
+    io: BoxIo,
+}
+
+impl Io for Ahead {
+    fn kernel_rtt(&self) -> Option<KernelRtt> {
+        self.io.kernel_rtt()
+    }
+
+    fn reset_on_drop(&mut self) {
+        self.io.reset_on_drop();
+    }
+}
+
+impl AsyncRead for Ahead {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.rest.is_empty() {
+            return Pin::new(&mut self.io).poll_read(cx, buf);
+        }
+        let count = self.rest.len().min(buf.remaining());
+        buf.put_slice(&self.rest[..count]);
+        self.rest.drain(..count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Ahead {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+
+    use super::*;
+
+    impl Io for DuplexStream {}
+
+    fn nothing_trusted() -> rustls::ClientConfig {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth()
+    }
+
+    /// A proxy that answers with `answer`, and ends; what it was sent, and what came of it.
+    pub(crate) async fn asked(
+        url: &str,
+        host: &str,
+        answer: &[u8],
+    ) -> (Vec<u8>, Result<BoxIo, Failure>) {
+        let (ours, mut theirs) = duplex(256 * 1024);
+        theirs.write_all(answer).await.unwrap();
+        theirs.shutdown().await.unwrap();
+        let proxy = url.parse().unwrap();
+        let tls = TlsClient::from_config(nothing_trusted());
+        let opened = open(BoxIo(Box::new(ours)), &proxy, &tls, host, 443).await;
+        let mut sent = vec![0; 4096];
+        let count = theirs.read(&mut sent).await.unwrap();
+        sent.truncate(count);
+        (sent, opened)
+    }
+
+    async fn refused(answer: &[u8]) -> Failure {
+        let (_, opened) = asked("http://h:1", "im.example", answer).await;
+        let failure = opened.map(|_| ()).unwrap_err();
+        assert_eq!(failure.phase(), Phase::Proxy);
+        failure
+    }
+
+    #[tokio::test]
+    async fn the_name_goes_to_the_proxy_and_nothing_behind_the_answer_is_lost() {
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello";
+        let (sent, opened) = asked("http://h:1", "im.example", answer).await;
+        let sent = String::from_utf8(sent).unwrap();
+        assert!(
+            sent.starts_with("CONNECT im.example:443 HTTP/1.1\r\nHost: im.example:443\r\n"),
+            "{sent}"
+        );
+        assert!(sent.ends_with("\r\n\r\n") && !sent.contains("Proxy-Authorization"));
+        let (mut io, mut rest) = (opened.unwrap(), Vec::new());
+        // In pieces that don't fit.
+        let mut piece = [0; 2];
+        loop {
+            match io.read(&mut piece).await.unwrap() {
+                0 => break,
+                count => rest.extend_from_slice(&piece[..count]),
+            }
+        }
+        assert_eq!(rest, b"hello");
+    }
+
+    #[tokio::test]
+    async fn user_and_password_are_basic() {
+        let url = "http://Aladdin:open%20sesame@h:1";
+        let (sent, opened) = asked(url, "::1", b"HTTP/1.0 200 x\r\n\r\n").await;
+        assert!(opened.is_ok());
+        let sent = String::from_utf8(sent).unwrap();
+        assert!(sent.starts_with("CONNECT [::1]:443 HTTP/1.1\r\n"), "{sent}");
+        // The example of RFC 7617 §2.
+        let basic = "\r\nProxy-Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n";
+        assert!(sent.contains(basic), "{sent}");
+    }
+
+    #[tokio::test]
+    async fn refusals_are_told_apart() {
+        use FailureKind as Kind;
+
+        let wants = refused(b"HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic\r\n\r\n").await;
+        assert_eq!(
+            (wants.kind(), wants.status()),
+            (Kind::AuthRequired, Some(407))
+        );
+        for status in [101, 302, 403, 404, 502] {
+            let answer = format!("HTTP/1.1 {status} no \x1b[2J\t\u{e4}\r\n\r\n");
+            let failure = refused(&answer.into_bytes()).await;
+            // httparse takes no control characters, other than a tab, in a reason.
+            assert_eq!(failure.kind(), Kind::NotAProxy);
+            let answer = format!("HTTP/1.1 {status} not\there\r\n\r\n");
+            let failure = refused(&answer.into_bytes()).await;
+            assert_eq!(
+                (failure.kind(), failure.status(), failure.message()),
+                (Kind::Rejected, Some(status), Some("not\there"))
+            );
+            assert!(failure.to_string().ends_with("(not\\there)"), "{failure}");
+        }
+        assert_eq!(refused(b"\x05\x00").await.kind(), Kind::NotAProxy);
+        assert_eq!(refused(b"SSH-2.0-x\r\n").await.kind(), Kind::NotAProxy);
+        let flood = b"HTTP/1.1 200 OK\r\nX: ".repeat(20_000);
+        assert_eq!(refused(&flood[..200_000]).await.kind(), Kind::NotAProxy);
+        for cut in [&b""[..], b"HTTP/1.1 200 O"] {
+            let closed = refused(cut).await;
+            assert_eq!(
+                (closed.kind(), closed.message()),
+                (Kind::Other, Some("closed by the proxy"))
+            );
+        }
+    }
+}

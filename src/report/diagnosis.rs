@@ -19,6 +19,7 @@ pub(super) fn findings(groups: &[Group], context: &Context, complete: bool) -> V
     let everything = everything(&rows, context);
     let explained = everything.is_some();
     whats.extend(everything);
+    whats.extend(local::one_address(&rows, context));
     if !explained {
         whats.extend(local::findings(&rows, context));
     }
@@ -244,7 +245,7 @@ fn clock(measured: &[&Row]) -> Option<What> {
 }
 
 /// The last two labels, which is what one wildcard certificate covers here.
-fn domain(host: &str) -> &str {
+pub(super) fn domain(host: &str) -> &str {
     let mut dots = host.rmatch_indices('.').map(|(at, _)| at);
     dots.nth(1).map_or(host, |at| &host[at + 1..])
 }

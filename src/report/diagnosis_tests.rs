@@ -219,6 +219,37 @@ fn hijacked_names() {
     expect(&report(&proxied), Fault::AllWell, "local_proxy_suspected");
 }
 
+#[test]
+fn one_address_for_unrelated_hosts() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let [c, d] = pair(Region::DE2, Service::Rest);
+    let there: SocketAddr = "203.0.114.1:443".parse().unwrap();
+    let silent = failure(Phase::Connect, Kind::Timeout);
+    let sunk = |one: &Endpoint| Measured::of(one).bad(there, silent.clone(), 2);
+    let some = report(&[
+        ranking([ok(&a, 20), sunk(&b)]),
+        ranking([ok(&c, 20), sunk(&d)]),
+    ]);
+    expect(&some, Fault::SomeEndpointsFail, "one_address_suspected");
+    let told = some.findings()[0].text(Lang::En);
+    assert!(
+        told.contains("203.0.114.1") && told.contains(d.host()),
+        "{told}"
+    );
+    // Also where nothing gets through at all.
+    let all = report(&[ranking([sunk(&a), sunk(&b)]), ranking([sunk(&c), sunk(&d)])]);
+    expect(&all, Fault::Network, "nothing_gets_through");
+    expect(&all, Fault::Network, "one_address_suspected");
+    // A node that serves both, and proves it for one, is none of that.
+    let shared = Measured::of(&c).good(there, [20, 21]);
+    let fine = report(&[ranking([ok(&a, 20), sunk(&b)]), ranking([shared, sunk(&d)])]);
+    assert!(!codes(&fine).contains(&"one_address_suspected"));
+    // Two services of one host are related.
+    let [e, _] = pair(Region::SGP1, Service::Websocket);
+    let related = report(&[ranking([sunk(&a), ok(&b, 20)]), ranking([sunk(&e)])]);
+    assert!(!codes(&related).contains(&"one_address_suspected"));
+}
+
 fn through_proxy(rankings: &[Ranking]) -> Report {
     let mut context = context();
     let proxy: crate::proxy::Proxy = "http://me:secret@10.0.0.1:8080".parse().unwrap();

@@ -90,6 +90,9 @@ findings! {
     // What explains some.
     /// What answers at an address is not the host that the name stands for.
     Hijack { hosts: Vec<String>, addresses: Vec<String> } = "hijack_suspected";
+    /// One address is answered for hosts that have nothing to do with each other, and none of them
+    /// proved its identity there.
+    OneAddress { hosts: Vec<String>, address: IpAddr } = "one_address_suspected";
     /// No IPv6 address works, the same hosts' IPv4 addresses do.
     Ipv6Broken { addresses: usize } = "ipv6_broken";
     /// A certificate is out of date.
@@ -203,6 +206,7 @@ impl What {
             | What::CaptivePortal { .. }
             | What::Interception { .. }
             | What::Hijack { .. }
+            | What::OneAddress { .. }
             | What::AddressesLeftOut { .. }
             | What::Ipv6Broken { .. }
             | What::Ipv6Absent => Actor::NetworkAdministrator,

@@ -99,6 +99,20 @@ pub(crate) fn finding_text(what: &What, now: SystemTime) -> Text {
                 ),
             )
         }
+        What::OneAddress { hosts, address } => {
+            let hosts = list(hosts);
+            text(
+                format!(
+                    "Suspected: the names are hijacked. {address} is answered for hosts that have nothing to do with \
+                     each other, and none proves its identity there: {}.",
+                    hosts.en
+                ),
+                format!(
+                    "疑似域名被劫持：互不相干的主机都被解析到 {address}，且没有一个能在该地址证明身份：{}。",
+                    hosts.zh
+                ),
+            )
+        }
         What::Ipv6Broken { addresses } => text(
             format!(
                 "Suspected: IPv6 is broken in this network. {} failed, IPv4 works.",
@@ -361,6 +375,10 @@ mod tests {
             What::Hijack {
                 hosts: urls(),
                 addresses: urls(),
+            },
+            What::OneAddress {
+                hosts: urls(),
+                address: "203.0.114.1".parse().unwrap(),
             },
             What::Ipv6Broken { addresses: 1 },
             What::CertificateExpired {

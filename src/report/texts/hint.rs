@@ -39,7 +39,7 @@ pub(crate) fn finding_hint(what: &What) -> Text {
             "If your company inspects TLS, give its root with --cacert, and ask for an exception for Easemob's hosts.",
             "如果公司会检查 TLS 流量，请用 --cacert 加入其根证书，并申请将环信域名加入例外。",
         ),
-        What::Hijack { .. } => text(
+        What::Hijack { .. } | What::OneAddress { .. } => text(
             "Compare with another name server; pin a known address with --resolve HOST:PORT:ADDR.",
             "请与其他 DNS 服务器的结果比较；可用 --resolve HOST:PORT:ADDR 指定已知地址。",
         ),

@@ -104,7 +104,7 @@ fn simulated(
     Ok(Network {
         resolver: lab.resolver(),
         connector: lab.connector(),
-        tls: TlsClient::with_roots(std::iter::once(lab.root()).chain(extra))?,
+        tls: lab.tls(extra)?,
         proxy: None,
         lab: Some(name.to_owned()),
     })

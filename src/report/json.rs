@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::figures::{days_until, ms_float, timestamp};
-use super::texts::{Lang, failure_text, reason_text};
+use super::texts::{Lang, failure_hint, failure_text, reason_text};
 use super::{Group, Report, Row};
 use crate::certificate::Certificate;
 use crate::phase::{Phase, Timings};
@@ -189,6 +189,7 @@ struct FailureJson {
     phase: Phase,
     kind: &'static str,
     message: String,
+    hint: String,
     count: u64,
 }
 
@@ -337,6 +338,7 @@ fn failures_json(failures: &[FailureCount], now: SystemTime, lang: Lang) -> Vec<
             phase: one.failure.phase(),
             kind: one.failure.kind().as_str(),
             message: failure_text(&one.failure, now).of(lang),
+            hint: failure_hint(&one.failure).of(lang),
             count: one.count,
         })
         .collect()

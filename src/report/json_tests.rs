@@ -211,6 +211,7 @@ fn the_schema_is_held() {
                   "phase": "connect",
                   "kind": "refused",
                   "message": "TCP connect: connection refused",
+                  "hint": "Nothing listens there, or a firewall refuses: try from another network; if it fails there too, tell Easemob support.",
                   "count": 4
                 }
               ]
@@ -222,6 +223,7 @@ fn the_schema_is_held() {
               "phase": "connect",
               "kind": "refused",
               "message": "TCP connect: connection refused",
+              "hint": "Nothing listens there, or a firewall refuses: try from another network; if it fails there too, tell Easemob support.",
               "count": 4
             }
           ],

@@ -44,6 +44,7 @@ pub(super) fn findings(groups: &[Group], context: &Context, complete: bool) -> V
             });
         }
     }
+    whats.extend(second_opinions(context));
     limits(&rows, context, complete, &mut whats);
     notes(groups, &rows, context, &mut whats);
     whats
@@ -303,6 +304,32 @@ fn equals_first(group: &Group, row: &Row, lag: std::time::Duration) -> bool {
     let unclear = |one: &Row| one.ranked.reason == Reason::NoClearDifference;
     let cost = row.ranked.expected_cost.unwrap_or_default();
     between.into_iter().all(unclear) && (place == 2 || lag * 10 < cost)
+}
+
+/// What name servers said of hosts that the platform's resolver did not find: together where it is
+/// the same failure, each for itself where there are addresses.
+fn second_opinions(context: &Context) -> Vec<What> {
+    let mut whats: Vec<What> = Vec::new();
+    for one in &context.second_opinions {
+        let same = |what: &&mut What| match (what, &one.outcome) {
+            (
+                What::SecondOpinion {
+                    outcome: Err(other),
+                    ..
+                },
+                Err(failure),
+            ) => other.kind() == failure.kind(),
+            _ => false,
+        };
+        match whats.iter_mut().find(same) {
+            Some(What::SecondOpinion { hosts, .. }) => hosts.push(one.host.clone()),
+            _ => whats.push(What::SecondOpinion {
+                hosts: vec![one.host.clone()],
+                outcome: one.outcome.clone(),
+            }),
+        }
+    }
+    whats
 }
 
 /// What the measurement itself suffered from.

@@ -26,6 +26,7 @@ fn the_schema_is_held() {
     "os": "linux",
     "arch": "x86_64",
     "lab": null,
+    "dns": null,
     "families": "both",
     "families_tried": [
       "v4"
@@ -70,6 +71,7 @@ fn the_schema_is_held() {
       "hint": "Which one an app lives in: https://console.easemob.com (即时通讯 > 服务概览)."
     }
   ],
+  "second_opinions": [],
   "groups": [
     {
       "region": "sgp1",

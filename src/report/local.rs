@@ -296,3 +296,7 @@ fn fails_sometimes(row: &Row) -> Option<(Failure, String)> {
     let url = row.ranked.endpoint().url();
     Some((worst.failure.clone(), format!("{url} ({ratio})")))
 }
+
+#[cfg(test)]
+#[path = "local_tests.rs"]
+mod tests;

@@ -219,6 +219,38 @@ pub(crate) fn finding_text(what: &What, now: SystemTime) -> Text {
             ),
             format!("探测被提前结束，{attempts} 次尝试未完成。"),
         ),
+        What::SecondOpinion {
+            hosts,
+            outcome: Ok(addresses),
+        } => {
+            let (hosts, addresses) = (list(hosts), list(addresses));
+            text(
+                format!(
+                    "This system's resolver finds no address of {}; a name server asked directly does: {}.",
+                    hosts.en, addresses.en
+                ),
+                format!(
+                    "系统解析器未能解析 {}，但直接询问 DNS 服务器得到了 {}。",
+                    hosts.zh, addresses.zh
+                ),
+            )
+        }
+        What::SecondOpinion {
+            hosts,
+            outcome: Err(failure),
+        } => {
+            let (hosts, failure) = (list(hosts), failure_text(failure, now));
+            text(
+                format!(
+                    "This system's resolver finds no address of {}; a name server asked directly says why. {}.",
+                    hosts.en, failure.en
+                ),
+                format!(
+                    "系统解析器未能解析 {}；直接询问 DNS 服务器的结果：{}。",
+                    hosts.zh, failure.zh
+                ),
+            )
+        }
         What::AddressesLeftOut { hosts, most } => {
             let hosts = list(hosts);
             text(
@@ -448,6 +480,14 @@ mod tests {
                 threshold: "p50=30ms".parse().unwrap(),
             },
             What::Unfinished { attempts: 1 },
+            What::SecondOpinion {
+                hosts: urls(),
+                outcome: Err(failure()),
+            },
+            What::SecondOpinion {
+                hosts: urls(),
+                outcome: Ok(vec!["203.0.114.1".parse().unwrap()]),
+            },
             What::AddressesLeftOut {
                 hosts: urls(),
                 most: 48,

@@ -12,9 +12,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 /// Between two troubles of one host, on average.
-const CALM: Duration = Duration::from_secs(3 * 3600);
+const CALM: Duration = Duration::from_secs(45 * 60);
 /// Between two storms over a whole data centre.
-const STORMS: Duration = Duration::from_secs(4 * 3600);
+const STORMS: Duration = Duration::from_secs(3600);
 
 /// What an address may do while it is out.
 const OUTAGES: [Fault; 14] = [
@@ -131,18 +131,21 @@ impl Sky {
         }
     }
 
-    /// Whether a host of these regions was reachable all the time since then: by its name, at one
-    /// of its addresses, without loss.
-    pub(crate) fn was_reachable(&self, regions: &BTreeSet<Region>, since: Instant) -> bool {
-        let eligible = self
+    /// What was reachable of these regions all the time since then, by its name and without loss.
+    pub(crate) fn reachable(&self, regions: &BTreeSet<Region>, since: Instant) -> Vec<String> {
+        let held = |at: &Option<Instant>| at.is_some_and(|at| at <= since);
+        let mut reachable = Vec::new();
+        for place in self
             .places
             .iter()
-            .filter(|one| regions.contains(&one.region));
-        eligible.into_iter().any(|place| {
+            .filter(|one| regions.contains(&one.region))
+        {
             let state = place.state.lock().unwrap();
-            let held = |at: &Option<Instant>| at.is_some_and(|at| at <= since);
-            held(&state.named) && state.works.iter().any(held)
-        })
+            let works = place.addresses.iter().zip(&state.works);
+            let held = works.filter(|(_, works)| held(&state.named) && held(works));
+            reachable.extend(held.map(|(ip, _)| format!("{} at {ip}", place.name)));
+        }
+        reachable
     }
 
     /// Whether an address is the host's own.

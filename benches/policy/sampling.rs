@@ -147,7 +147,8 @@ impl Known {
     fn add(&mut self, [syn, tls, upgrade]: [f64; 3]) {
         self.round_trips.extend([syn.ln(), tls.ln()]);
         self.upgrades.push(upgrade.ln());
-        let [round_trip, upgrade] = [&mut self.round_trips, &mut self.upgrades].map(|lns| usual(lns));
+        let [round_trip, upgrade] =
+            [&mut self.round_trips, &mut self.upgrades].map(|lns| usual(lns));
         self.mean = (2.0 * round_trip.exp() + upgrade.exp()).ln();
     }
 

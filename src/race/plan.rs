@@ -72,12 +72,14 @@ impl Race {
             (one.last_resort, one.forecast.barred, dials, same_family)
         };
         let (number, one) = self.cheapest_waiting(key)?;
-        // What only a proxy or a hijacker can answer is left for when nothing else is under way.
-        let hopeful = |other: &Entrant| !other.last_resort && other.is_flying();
-        if one.last_resort && self.entrants.iter().any(hopeful) {
+        // What failed lately, and what only a proxy or a hijacker can answer, is left for when
+        // nothing else is under way.
+        let doubtful = |one: &Entrant| one.last_resort || one.forecast.barred;
+        let hopeful = |other: &Entrant| !doubtful(other) && other.is_flying();
+        if doubtful(one) && self.entrants.iter().any(hopeful) {
             return None;
         }
-        let familiar = one.last_resort || dials_on(one.forecast.place.host) > 0;
+        let familiar = doubtful(one) || dials_on(one.forecast.place.host) > 0;
         let delay_over_ms = self.first_added_ms + RESOLUTION_DELAY_MS;
         let waits = familiar && self.more_to_come && now_ms < delay_over_ms;
         Some((number, waits.then_some(delay_over_ms)))

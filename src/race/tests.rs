@@ -173,6 +173,21 @@ fn a_barred_candidate_is_the_last_resort() {
 }
 
 #[test]
+fn a_cold_race_leaves_what_failed_lately_to_the_end() {
+    let mut barred = unseen(0, false);
+    barred.barred = true;
+    let mut race = race(&[barred, unseen(1, false)]);
+    assert_eq!(actions(&mut race, at(0)), (vec![Dial(1)], Some(100.0)));
+    assert_eq!(actions(&mut race, at(101)).0, [Dial(0)]);
+    let all_barred = [0, 1].map(|host| Forecast {
+        barred: true,
+        ..unseen(host, false)
+    });
+    let mut race = self::race(&all_barred);
+    assert_eq!(actions(&mut race, at(0)).0, [Dial(0), Dial(1)]);
+}
+
+#[test]
 fn a_cold_race_takes_a_host_at_a_time_and_then_families_in_turn() {
     let mut race = Race::new(WIDTH, Gate::default());
     assert_eq!(race.next(at(0)), Action::Wait);

@@ -127,7 +127,7 @@ pub enum Policy {
     /// Up to three SYNs at once where they are worth it, TLS on one, hedged when late.
     #[default]
     Fast,
-    /// About half the extra SYNs, a little slower.
+    /// Half the extra SYNs, a little slower.
     Thrifty,
     /// One attempt at a time, no background traffic.
     Conservative,

@@ -219,6 +219,7 @@ impl Selector {
         width: Width,
     ) -> Result<(Box<Opened>, Opening), ConnectError> {
         self.look_around();
+        let network = lock(&self.0.memory).network_id().to_owned();
         let plan = self.plan(field);
         let ground = Ground {
             names: &self.0.names,
@@ -252,11 +253,14 @@ impl Selector {
             counts.handshakes += u64::from(began_tls(attempt));
         }
         drop(counts);
-        self.learn(field, ended.lessons);
-        if ended.outcome.is_ok() {
-            *lock(&field.won) = Some(Instant::now());
-            *lock(&self.0.moved) = false;
-            self.refresh(width, ended.candidates, ended.queue_ms);
+        // The device may have moved since: what was shown is of another network.
+        if lock(&self.0.memory).network_id() == network {
+            self.learn(field, ended.lessons);
+            if ended.outcome.is_ok() {
+                *lock(&field.won) = Some(Instant::now());
+                *lock(&self.0.moved) = false;
+                self.refresh(width, ended.candidates, ended.queue_ms, &network);
+            }
         }
         ended.outcome
     }

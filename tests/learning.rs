@@ -236,6 +236,19 @@ async fn each_network_has_a_memory_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_race_showed_is_not_learned_of_the_network_moved_to() {
+    let (lab, catalog) = world(&[40, 60]);
+    let selector = builder(&lab, &catalog).network("home").build().unwrap();
+    let moves = async {
+        tokio::time::sleep(ms(10)).await;
+        selector.network_changed(Some("office"));
+    };
+    let (connection, ()) = tokio::join!(selector.connect(), moves);
+    connection.unwrap();
+    assert_eq!((selector.best(), selector.ranking().len()), (None, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn breakers_are_told_and_a_failing_favourite_is_left() {
     let (lab, catalog) = world(&[40, 60]);
     let selector = builder(&lab, &catalog).build().unwrap();

@@ -237,22 +237,7 @@ impl Selector {
             endpoints = plan.endpoints.len(),
         );
         let ended = contest::run(ground, self.0.deadline).instrument(span).await;
-        let mut counts = lock(&self.0.counts);
-        let attempts = match &ended.outcome {
-            Ok((_, opening)) => {
-                counts.opened(&opening.endpoint, opening.address, opening.time_to_open);
-                &opening.attempts
-            }
-            Err(error) => {
-                counts.failed += 1;
-                &error.attempts
-            }
-        };
-        for attempt in attempts.iter().filter(|one| one.address.is_some()) {
-            counts.dials += 1;
-            counts.handshakes += u64::from(began_tls(attempt));
-        }
-        drop(counts);
+        self.count(field, &ended.outcome);
         // The device may have moved since: what was shown is of another network.
         if lock(&self.0.memory).network_id() == network {
             self.learn(field, ended.lessons);
@@ -263,6 +248,28 @@ impl Selector {
             }
         }
         ended.outcome
+    }
+
+    /// What REST's races open is no connection of the app's, but they cost as much.
+    fn count(&self, field: &Field, outcome: &Result<(Box<Opened>, Opening), ConnectError>) {
+        let mut counts = lock(&self.0.counts);
+        let is_service = field.kind == self.0.service.kind;
+        let attempts = match outcome {
+            Ok((_, opening)) => {
+                if is_service {
+                    counts.opened(&opening.endpoint, opening.address, opening.time_to_open);
+                }
+                &opening.attempts
+            }
+            Err(error) => {
+                counts.failed += u64::from(is_service);
+                &error.attempts
+            }
+        };
+        for attempt in attempts.iter().filter(|one| one.address.is_some()) {
+            counts.dials += 1;
+            counts.handshakes += u64::from(began_tls(attempt));
+        }
     }
 
     fn learn(&self, field: &Field, lessons: Vec<(memory::Candidate, Lesson)>) {

@@ -85,6 +85,18 @@ async fn failures_that_the_app_reports_count() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn races_for_rest_are_no_connections() {
+    let (lab, selector) = pool([40, 40, 20, 60]);
+    selector.connect().await.unwrap();
+    selector.base_url().await.unwrap();
+    selector.connect().await.unwrap();
+    let stats = selector.stats();
+    assert_eq!((stats.opened, stats.failed), (2, 0));
+    assert_eq!(stats.dials + stats.background_dials, lab.dials());
+    assert_eq!(stats.time_to_open.unwrap().count, 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_network_asks_again() {
     let (lab, selector) = pool([40, 40, 20, 60]);
     assert_eq!(selector.base_url().await.unwrap(), "https://one.example");

@@ -219,7 +219,7 @@ impl Partial {
             let (these, rest) = self.stats.into_iter().partition(in_group);
             self.stats = rest;
             let these: Vec<EndpointStats> = these;
-            rankings.extend(rank(&these));
+            rankings.extend(rank(these));
         }
         let mut outcome = ProbeOutcome::default();
         outcome.rankings = rankings;

@@ -40,7 +40,7 @@ use crate::lesson::{Lesson, Measured};
 use crate::prior::{Belief, Place, Spread, expect};
 use crate::rank::normal;
 use crate::resolve::Family;
-use filter::Filter;
+use filter::{Filter, LEAST_MS};
 
 /// x of a network never seen: 50 ms, give or take a factor of 2; clusters, hosts and addresses
 /// differ by 25 %, 32 %, 17 % (the simulated world's log-sd, with what an edge adds to a host's).
@@ -237,7 +237,9 @@ impl Network {
             transitions.extend(transition.map(|transition| (number, transition)));
             if let (Some(tls_ms), Some(Measured::Took(syn_ms))) = (lesson.tls_ms, lesson.syn) {
                 let (ln_stretch, count) = self.gate;
-                let surprise = (tls_ms / syn_ms).ln() - ln_stretch;
+                // 0/0 would stay for ever.
+                let stretch = tls_ms.max(LEAST_MS) / syn_ms.max(LEAST_MS);
+                let surprise = stretch.ln() - ln_stretch;
                 let surprise = surprise.clamp(-GATE_CLIP, GATE_CLIP);
                 self.gate = (ln_stretch + GATE_GAIN * surprise, count.saturating_add(1));
             }

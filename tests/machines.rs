@@ -134,6 +134,17 @@ proptest! {
         prop_assert!(stretch.is_finite() && stretch >= 1.0, "{stretch}");
     }
 
+    /// Handshakes that take as long as SYNs are no middlebox's, whatever was measured before.
+    #[test]
+    fn an_honest_network_is_trusted_again(past in past()) {
+        let (mut network, now) = network(&past);
+        let honest = Lesson { syn: took(50.0), tls_ms: Some(50.0), ..Lesson::default() };
+        for _ in 0..60 {
+            network.learn(&[honest], now, 0.5);
+        }
+        prop_assert!(network.gate().trusted);
+    }
+
     /// Of two answers the faster one leaves the lower cost, and one faster than expected leaves
     /// none higher than before.
     #[test]

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::catalog::Endpoint;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::phase::{Phase, Timings};
 use crate::resolve::Family;
 use crate::tls::TlsSession;
@@ -124,6 +124,16 @@ impl AttemptOutcome {
             AttemptOutcome::Won => "won",
             AttemptOutcome::Cancelled(_) => "cancelled",
             AttemptOutcome::Failed(_) => "failed",
+        }
+    }
+}
+
+impl Attempt {
+    /// How it failed, if it did.
+    pub(crate) fn failure_kind(&self) -> Option<FailureKind> {
+        match &self.outcome {
+            AttemptOutcome::Failed(failure) => Some(failure.kind()),
+            AttemptOutcome::Won | AttemptOutcome::Cancelled(_) => None,
         }
     }
 }

@@ -244,7 +244,7 @@ impl Selector {
             if ended.outcome.is_ok() {
                 *lock(&field.won) = Some(Instant::now());
                 *lock(&self.0.moved) = false;
-                self.refresh(width, ended.candidates, ended.queue_ms, &network);
+                self.refresh(width, ended.probeable, ended.queue_ms, &network);
             }
         }
         ended.outcome

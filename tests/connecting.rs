@@ -2,11 +2,8 @@
 //! left behind.
 
 use std::collections::HashSet;
-use std::future::Future;
 use std::net::IpAddr;
-use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::task::Context;
 use std::time::Duration;
 
 use easelect::lab::{Dns, Fault, Host, Lab, Path, Scenario};
@@ -479,37 +476,4 @@ async fn a_seed_replays_the_same_race() {
         orders[2..].iter().any(|other| *other != orders[0]),
         "no million begins alike"
     );
-}
-
-/// Polls `future` `polls` times, letting the rest of the world go on in between; whether it is
-/// still pending.
-async fn pending_after(future: impl Future, polls: usize) -> bool {
-    let mut future = pin!(future);
-    for _ in 0..polls {
-        let mut context = Context::from_waker(futures::task::noop_waker_ref());
-        if future.as_mut().poll(&mut context).is_ready() {
-            return false;
-        }
-        tokio::time::sleep(ms(1)).await;
-    }
-    true
-}
-
-#[tokio::test(start_paused = true)]
-async fn dropped_at_any_moment_a_race_leaves_nothing_open() {
-    let mut polls = 0;
-    loop {
-        let lab = world([
-            path(0, 60).with_fault(Fault::BlackHole),
-            path(1, 40).with_fault(Fault::Refuse),
-            path(2, 60),
-        ]);
-        let pending = pending_after(selector(&lab, 3, 1).connect(), polls).await;
-        assert_eq!(lab.open(), 0, "dropped after {polls} polls");
-        if !pending {
-            break;
-        }
-        polls += 1;
-    }
-    assert!(polls > 100, "the race took {polls} polls");
 }

@@ -42,8 +42,9 @@ pub(super) struct Ground<'a> {
 pub(super) struct Ended {
     pub(super) outcome: Result<(Box<Opened>, Opening), ConnectError>,
     pub(super) lessons: Vec<(memory::Candidate, Lesson)>,
-    /// Everyone who was known, dialled or not.
-    pub(super) candidates: Vec<memory::Candidate>,
+    /// Who may be probed in the background: everyone who was known, dialled or not, except where
+    /// only a local proxy answers, whose times say nothing.
+    pub(super) probeable: Vec<memory::Candidate>,
     /// By how much the access link delays all alike.
     pub(super) queue_ms: f64,
 }

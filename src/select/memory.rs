@@ -271,7 +271,9 @@ impl Memory {
             return None;
         }
         self.known_mut().preferred.insert(service, to.clone());
-        Some(Change::Preference { from, to })
+        // Another address of the same endpoint is no news to whoever asks which endpoint to use.
+        let same = from.as_ref().is_some_and(|from| from.0 == to.0);
+        (!same).then_some(Change::Preference { from, to })
     }
 
     /// Who is preferred on this network.

@@ -54,6 +54,12 @@ pub trait HistoryStore: std::fmt::Debug + Send + Sync + 'static {
     fn save(&self, history: &History) -> Result<(), Error>;
 }
 
+/// The networks in a history, as a selector would take them.
+#[cfg(feature = "lab")]
+pub fn networks_of(history: History) -> Vec<Network> {
+    history.into_networks().map(|(_, _, one)| one).collect()
+}
+
 /// One network, with its identifier and when it was used last.
 pub(crate) type Entry = (String, Timestamp, Network);
 
@@ -133,10 +139,11 @@ impl History {
     pub fn merge(self, other: History) -> Self {
         let mut networks: BTreeMap<String, StoredNetwork> = BTreeMap::new();
         for one in self.networks.into_iter().chain(other.networks) {
-            let Some(known) = networks.get_mut(&one.id) else {
-                networks.insert(one.id.clone(), one);
-                continue;
+            let nothing = || StoredNetwork {
+                candidates: Vec::new(),
+                ..one.clone()
             };
+            let known = networks.entry(one.id.clone()).or_insert_with(nothing);
             let mut candidates: BTreeMap<Key, Member> = BTreeMap::new();
             for candidate in known.candidates.drain(..).chain(one.candidates) {
                 let kept = candidates.get(&candidate.key);

@@ -15,13 +15,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
 
-use easelect::report::{ConnectRecord, json, table};
+use easelect::report::{ConnectRecord, catalog_json, catalog_table, json, table};
 use easelect::report::{Context, Lang, Report, Style, connects_json, connects_table};
 use easelect::{
     Catalog, CatalogFormat, ConnectOptions, Endpoint, Error, FailureKind, History, HistoryStore,
     Pin, ProbeOutcome, Prober, Proxy, Region, Rounds, Selector, SelectorBuilder, Service,
     TlsClient,
 };
+use futures::{FutureExt, StreamExt};
 use relay::{Manner, Relay};
 use support::{Behaviour, Server};
 
@@ -167,6 +168,13 @@ async fn secrets_go_where_they_are_for_and_nowhere_else() {
     assert_debug("its stats", &selector.stats());
     assert_debug("its HTTP client", &selector.http_client().unwrap());
     drop(connection);
+    // Its endpoint's own URL is shown, so one without a query.
+    let plain = selecting(&server, "/ws").build().unwrap();
+    let mut events = plain.events();
+    let connection = plain.connect_with(&options).await.unwrap();
+    assert_debug("a connection", &connection);
+    assert_debug("an event", &events.next().now_or_never());
+    assert_debug("a websocket", &connection.into_websocket());
 
     // One that refuses, and says what it was sent.
     let answer = "HTTP/1.1 403 No\r\nX-You-Sent: Bearer hunter2\r\nContent-Length: 0\r\n\r\n";
@@ -346,5 +354,33 @@ async fn what_a_proxy_writes_is_escaped() {
                 assert_eq!(text.chars().find(|c| is_raw(*c)), None, "{text}");
             }
         }
+    }
+}
+
+#[test]
+fn what_a_file_says_is_escaped() {
+    let text = r#"
+        [[region]]
+        id = "own"
+        name_en = "a\u001b[2J\u009b2J\u202e\u007fb\nEVIL"
+        [[endpoint]]
+        region = "own"
+        service = "websocket"
+        url = "wss://own.example/"
+        label = "\u001b]0;x\u0007\u2066\U000e0001"
+    "#;
+    let catalog = Catalog::builtin().with_file(text, CatalogFormat::Toml, "own.toml");
+    let catalog = catalog.unwrap();
+    let own = &catalog.endpoints()[44..];
+    for lang in [Lang::En, Lang::Zh] {
+        let table = catalog_table(&catalog, own, lang, Style::plain());
+        let json = catalog_json(&catalog, own, lang);
+        for text in [&table, &json] {
+            assert!(text.contains("own.example"));
+            assert_eq!(text.chars().find(|c| is_raw(*c)), None, "{text}");
+        }
+        // Escaped as JSON has it: whoever reads it gets what stood there.
+        let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert!(read.to_string().contains("\u{202e}"), "{json}");
     }
 }

@@ -1,6 +1,8 @@
 //! What each target does with its input; `tests/corpus.rs` does the same with what is on file.
 //! A panic is a finding.
 
+use std::sync::LazyLock;
+
 use easelect::lab::{Lab, Scenario};
 use easelect::machines::{answers, networks_of};
 use easelect::{
@@ -48,8 +50,9 @@ pub(crate) fn catalog(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
+    static BUILT_IN: LazyLock<Catalog> = LazyLock::new(Catalog::builtin);
     for format in [CatalogFormat::Toml, CatalogFormat::Json] {
-        match Catalog::builtin().with_file(text, format, "own") {
+        match BUILT_IN.clone().with_file(text, format, "own") {
             Ok(catalog) => {
                 for one in catalog.endpoints() {
                     let again = Endpoint::new(one.region().clone(), one.service(), one.url());
@@ -86,10 +89,10 @@ pub(crate) fn history(data: &[u8]) {
     assert_eq!(merged.clone().merge(merged.clone()), merged);
     let written = merged.to_json().expect("whatever was read can be written");
     assert_eq!(History::from_json(&written).expect("its own words"), merged);
-    for network in networks_of(history) {
-        // Long ago, now, and after all there is.
-        for now in [0, 1_700_000_000_000, u64::MAX] {
-            for forecast in network.forecasts(Timestamp::from_millis(now)) {
+    // Long ago, now, and after all there is.
+    for now in [0, 1_700_000_000_000, u64::MAX].map(Timestamp::from_millis) {
+        for network in networks_of(history.clone(), now) {
+            for forecast in network.forecasts(now) {
                 let cost = forecast.cost_ms();
                 assert!(cost.is_finite() && cost >= 0.0, "{cost} ms");
             }

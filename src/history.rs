@@ -31,6 +31,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use file::FileHistory;
+#[cfg(feature = "lab")]
+pub use stored::networks_of;
 pub use stored::{History, HistoryStore};
 
 use crate::clock::Timestamp;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use easelect::report::ConnectRecord;
 use easelect::{
-    Catalog, Connect, Endpoint, EndpointStats, FileHistory, HistoryStore, Lookup, Pin, ProbeEvent,
-    ProbeOutcome, Prober, Proxy, Ranking, Residency, Resolve, Rounds, Sample, Selector, Service,
-    SystemResolver, TcpConnect, TlsClient, rank,
+    Catalog, Connect, Endpoint, EndpointStats, HistoryStore, Lookup, Pin, ProbeEvent, ProbeOutcome,
+    Prober, Proxy, Ranking, Residency, Resolve, Rounds, Sample, Selector, Service, SystemResolver,
+    TcpConnect, TlsClient, rank,
 };
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -249,7 +249,7 @@ pub(crate) async fn connect(
         builder = builder.pin(pin);
     }
     if let Some(file) = &options.history {
-        let store = FileHistory::new(file);
+        let store = input::history(file)?;
         if let Err(error) = store.load() {
             // What was learned is lost, no more.
             let warning = say(

@@ -30,6 +30,14 @@ pub(crate) fn say(en: impl Into<String>, zh: impl Into<String>) -> Say {
 #[derive(Debug)]
 pub(crate) struct Usage(pub(crate) Say);
 
+impl Usage {
+    /// The same, with the option that it is about before it.
+    pub(crate) fn in_option(self, name: &str) -> Self {
+        let Usage(Say { en, zh }) = self;
+        Usage(say(format!("{name}: {en}"), format!("{name}：{zh}")))
+    }
+}
+
 impl From<Say> for Usage {
     fn from(say: Say) -> Self {
         Usage(say)

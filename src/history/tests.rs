@@ -252,6 +252,26 @@ fn memory_is_bounded_and_forgets_the_oldest() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_does_not_make_all_else_old() {
+    const YEAR: u64 = 365 * 24;
+    let of = |id: &str, hours: u64| {
+        let mut network = Network::default();
+        network.list(&key(0, 1), at(hours));
+        History::of([(id.to_owned(), at(hours), network)].into_iter())
+    };
+    let kept = of("ahead", 12 * YEAR).merge(of("home", 1));
+    assert_eq!(kept, of("home", 1));
+    let ids = |history: History| -> Vec<String> {
+        let networks = history.into_networks(at(2));
+        networks.map(|(id, ..)| id).collect()
+    };
+    assert_eq!(ids(of("home", 1)), ["home"]);
+    assert!(ids(of("ahead", 12 * YEAR)).is_empty());
+    // A few days are a time zone, or somebody's mistake: nothing is lost by them.
+    assert_eq!(ids(of("ahead", 72).merge(of("home", 1))), ["ahead", "home"]);
+}
+
+#[test]
 fn relatives_share_a_place() {
     let mut network = Network::default();
     let other = Key {

@@ -96,7 +96,7 @@ impl Memory {
 
     /// With what was kept from an earlier run.
     pub(super) fn with_history(mut self, history: History) -> Self {
-        for (id, used_ms, network) in history.into_networks() {
+        for (id, used_ms, network) in history.into_networks(self.clock.now()) {
             let known = Known {
                 network,
                 preferred: BTreeMap::new(),

@@ -33,9 +33,11 @@ impl Contest<'_> {
             time_to_open: self.started.elapsed(),
             attempts: self.attempts(Some(winner)),
         };
+        // A query of the endpoint's own may be a token.
+        let path = opening.path.split('?').next().unwrap_or_default();
         tracing::info!(
             target: "easelect::connect",
-            url = %opening.endpoint.url_with(&opening.path),
+            url = %opening.endpoint.url_with(path),
             address = %opening.address,
             time_to_open_ms = opening.time_to_open.as_secs_f64() * 1e3,
             attempts = opening.attempts.len(),

@@ -327,6 +327,26 @@ async fn a_remembered_address_is_dialled_before_dns_has_answered() {
     );
 }
 
+/// A company's own DNS may give private addresses for public names; a local proxy's are made up.
+#[tokio::test(start_paused = true)]
+async fn a_private_address_is_remembered_once_it_opened() {
+    let private: IpAddr = "10.9.8.7".parse().unwrap();
+    let host = Host::new("im-api-sgp-v2.easemob.com").with_address(private);
+    let scenario = Scenario::new(1)
+        .with_host(host.with_dns_delay(ms(300)))
+        .with_path(Path::new(private).with_rtt(ms(40)));
+    let lab = Lab::new(scenario).unwrap();
+    let selector = Selector::builder(Region::SGP1)
+        .resolver(lab.resolver())
+        .connector(lab.connector())
+        .tls(TlsClient::with_roots([lab.root()]).unwrap())
+        .build()
+        .unwrap();
+    let first = selector.connect().await.unwrap().time_to_open();
+    assert_eq!(first, ms(300 + 120));
+    assert_eq!(selector.connect().await.unwrap().time_to_open(), ms(120));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_warm_race_dials_few_and_handshakes_one() {
     let lab = world((0..6).map(|n| path(n, 40 + 60 * u64::from(n))));

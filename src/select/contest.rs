@@ -156,8 +156,11 @@ impl<'a> Contest<'a> {
             let remembered = lock(ground.memory).remembered(one);
             for address in remembered {
                 let family = Family::of(address.ip());
-                // What a local proxy makes up is another address the next time.
-                let made_up = is_last_resort(ground.names, one, address);
+                // What a local proxy makes up may be another address the next time; one that a
+                // company's own DNS gives has opened before.
+                let candidate = (one.clone(), address);
+                let made_up = is_last_resort(ground.names, one, address)
+                    && !lock(ground.memory).forecast(&candidate, false).verified;
                 if ground.names.families.list().contains(&family) && !made_up {
                     self.add(endpoint, address, None);
                 }

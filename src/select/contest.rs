@@ -67,7 +67,8 @@ enum Event {
 struct Candidate {
     endpoint: usize,
     address: SocketAddr,
-    resolve: Duration,
+    /// How long its name took; absent where it was remembered.
+    resolve: Option<Duration>,
     progress: Progress,
     started: Option<Instant>,
     ended: Option<Instant>,
@@ -190,7 +191,7 @@ impl<'a> Contest<'a> {
         self.candidates.push(Candidate {
             endpoint,
             address,
-            resolve: resolve.unwrap_or_default(),
+            resolve,
             progress: Progress::new(),
             started: None,
             ended: None,

@@ -19,7 +19,9 @@ impl Contest<'_> {
         self.race.opened(winner, self.now());
         let one = &self.candidates[winner];
         let mut timings = one.progress.reached().timings;
-        timings.set(Phase::Resolve, one.resolve);
+        if let Some(took) = one.resolve {
+            timings.set(Phase::Resolve, took);
+        }
         let subprotocol = match &*opened {
             Opened::WebSocket(_, subprotocol) => subprotocol.clone(),
             Opened::Answered => None,

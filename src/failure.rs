@@ -97,7 +97,7 @@ kinds! {
     NotHttp = "not_http", "the answer is not HTTP";
     /// `Sec-WebSocket-Accept` is missing or wrong (RFC 6455 §4.1).
     BadAccept = "bad_accept", "wrong Sec-WebSocket-Accept";
-    /// A 101 without a proper `Upgrade` or `Connection` header (RFC 6455 §4.1).
+    /// A 101 without a proper `Upgrade` or `Connection` header, or of HTTP/1.0 (RFC 6455 §4.1).
     BadHeaders = "bad_headers", "101 without the upgrade headers";
     /// The server chose an extension or subprotocol that was not offered (RFC 6455 §4.1).
     UnrequestedExtensionOrProtocol = "unrequested_extension_or_protocol",

@@ -8,6 +8,7 @@
 pub mod answers;
 mod early;
 mod head;
+mod meter;
 mod paths;
 mod request;
 mod socks;
@@ -33,6 +34,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use early::Early;
+use meter::Meter;
 pub(crate) use paths::Paths;
 pub use upgrade::ConnectOptions;
 
@@ -339,7 +341,7 @@ async fn shake_hands(
         .map_err(|error| Failure::new(Phase::Tls, FailureKind::Other).with_message(error))?;
     let started = Instant::now();
     let stream = TlsConnector::from(config)
-        .connect_with(name, io, prepare)
+        .connect_with(name, Meter::new(io), prepare)
         .await
         .map_err(|error| tls::failure_of(&error, Phase::Tls))?;
     progress.done(started, Instant::now());
@@ -367,6 +369,7 @@ async fn ask(secured: Secured, target: Target<'_>, progress: &Progress) -> Resul
         progress.lock().status = Some(head.status);
         let subprotocol = upgrade::check(&request, &head)?;
         progress.done(started, Instant::now());
+        stream.0.get_mut().0.lift();
         let config = options.websocket_config();
         let websocket =
             WebSocketStream::from_partially_read(stream, head.rest, Role::Client, config).await;
@@ -405,7 +408,7 @@ async fn exchange(
 }
 
 /// The encrypted byte stream under a WebSocket that was handed over.
-pub struct SecureStream(TlsStream<BoxIo>);
+pub struct SecureStream(TlsStream<Meter>);
 
 impl SecureStream {
     /// The transport's own measurement of this connection's round trip, if it can tell; through a

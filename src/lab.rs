@@ -78,7 +78,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use tokio::time::Instant;
 
 pub use fault::{Fault, TlsVersion};
@@ -89,6 +89,7 @@ pub use scenario::Scenario;
 
 use crate::error::Error;
 use crate::resolve::Resolve;
+use crate::tls::TlsClient;
 use crate::transport::Connect;
 use certificates::Certificates;
 use path::{Cut, Route, Settings};
@@ -218,6 +219,25 @@ impl Lab {
     #[must_use]
     pub fn root_pem(&self) -> String {
         certificates::pem(&self.root())
+    }
+
+    /// What the root has revoked: the certificates of [`Fault::Revoked`].
+    #[must_use]
+    pub fn revocations(&self) -> CertificateRevocationListDer<'static> {
+        self.0.certificates.revocations()
+    }
+
+    /// TLS that trusts the root, and `extra` ones besides, and refuses what is revoked.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Tls`](crate::ErrorKind::Tls) when an extra root is not a certificate.
+    pub fn tls(
+        &self,
+        extra: impl IntoIterator<Item = CertificateDer<'static>>,
+    ) -> Result<TlsClient, Error> {
+        let roots = std::iter::once(self.root()).chain(extra);
+        TlsClient::with_roots_and_revocations(roots, vec![self.revocations()])
     }
 
     /// What happened so far, the oldest first; at most the last 100,000.

@@ -166,6 +166,14 @@ impl FromStr for Pin {
 /// hundreds must not make a client flood anybody.
 pub(crate) const MAX_ADDRESSES: usize = 16;
 
+/// What a look-up brought that may be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) addresses: Vec<IpAddr>,
+    /// How many there were beyond [`MAX_ADDRESSES`].
+    pub(crate) left_out: usize,
+}
+
 /// Everything that turns an endpoint into addresses: its proxy, literals, pins, then the resolver.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
@@ -238,8 +246,25 @@ impl Names {
         trust: Trust,
         timeout: Duration,
     ) -> Result<Vec<IpAddr>, Failure> {
+        let found = self.find(host, port, family, trust, timeout).await?;
+        Ok(found.addresses)
+    }
+
+    /// The same, with how many were too many.
+    pub(crate) async fn find(
+        &self,
+        host: &str,
+        port: u16,
+        family: Family,
+        trust: Trust,
+        timeout: Duration,
+    ) -> Result<Found, Failure> {
         if let Some(fixed) = self.fixed(host, port) {
-            return of_family(fixed, family);
+            let addresses = of_family(fixed, family)?;
+            return Ok(Found {
+                addresses,
+                left_out: 0,
+            });
         }
         let look_up = self.resolver.resolve(host, family);
         let resolved = tokio::time::timeout(timeout, look_up)
@@ -254,8 +279,12 @@ impl Names {
                 return Err(failure.with_message(bogus));
             }
         }
+        let left_out = addresses.len().saturating_sub(MAX_ADDRESSES);
         addresses.truncate(MAX_ADDRESSES);
-        Ok(addresses)
+        Ok(Found {
+            addresses,
+            left_out,
+        })
     }
 
     fn fixed(&self, host: &str, port: u16) -> Option<Vec<IpAddr>> {

@@ -80,8 +80,11 @@ pub struct Lookup {
     pub round: u32,
     /// How long it took.
     pub took: Duration,
-    /// The addresses, or why there are none.
+    /// The addresses, at most 16, or why there are none.
     pub outcome: Result<Vec<IpAddr>, Failure>,
+    /// How many further addresses were answered, which are not used: nobody needs so many, and
+    /// no answer may make a client flood anybody.
+    pub left_out: usize,
 }
 
 /// One attempt of a connection race: when it ran, how far it came, how it ended.

@@ -324,6 +324,7 @@ pub struct EndpointStats {
     delayed_total: Distribution,
     phases: [Distribution; Phase::ALL.len()],
     lookup_failures: Vec<FailureCount>,
+    left_out: usize,
     /// Attempts that the deadline cut off or kept from being made.
     unfinished: u64,
     tls_version: Option<&'static str>,
@@ -341,6 +342,7 @@ impl EndpointStats {
             delayed_total: Distribution::default(),
             phases: Default::default(),
             lookup_failures: Vec::new(),
+            left_out: 0,
             unfinished: 0,
             tls_version: None,
         }
@@ -380,6 +382,7 @@ impl EndpointStats {
 
     /// Adds one look-up of the endpoint's host.
     pub fn record_lookup(&mut self, lookup: &Lookup) {
+        self.left_out = self.left_out.max(lookup.left_out);
         match &lookup.outcome {
             Ok(_) => self.phases[Phase::Resolve.index()].record(lookup.took),
             Err(failure) => count(&mut self.lookup_failures, failure, lookup.took),
@@ -448,6 +451,13 @@ impl EndpointStats {
     #[must_use]
     pub fn unfinished(&self) -> u64 {
         self.unfinished
+    }
+
+    /// Addresses of the host that were answered beyond the 16 of a family that are used; see
+    /// [`Lookup::left_out`].
+    #[must_use]
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// The TLS version last negotiated.

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, InvalidMessage, PeerIncompatible,
     ProtocolVersion,
@@ -74,6 +74,14 @@ impl TlsClient {
     pub fn with_roots(
         roots: impl IntoIterator<Item = CertificateDer<'static>>,
     ) -> Result<Self, Error> {
+        Self::with_roots_and_revocations(roots, Vec::new())
+    }
+
+    /// Trusts only `roots`, and refuses the servers that these lists revoke.
+    pub(crate) fn with_roots_and_revocations(
+        roots: impl IntoIterator<Item = CertificateDer<'static>>,
+        revocations: Vec<CertificateRevocationListDer<'static>>,
+    ) -> Result<Self, Error> {
         let mut store = rustls::RootCertStore::empty();
         for (index, root) in roots.into_iter().enumerate() {
             store.add(root).map_err(|error| {
@@ -81,7 +89,7 @@ impl TlsClient {
                 Error::new(ErrorKind::Tls, which).with_source(error)
             })?;
         }
-        Self::from_store(store)
+        Self::from_store(store, revocations)
     }
 
     /// Trusts Mozilla's roots as compiled in, and `extra` roots besides.
@@ -101,7 +109,7 @@ impl TlsClient {
                 Error::new(ErrorKind::Tls, which).with_source(error)
             })?;
         }
-        Self::from_store(store)
+        Self::from_store(store, Vec::new())
     }
 
     /// Uses a configuration as it is: the app's own roots, client certificate or key log.
@@ -134,12 +142,19 @@ impl TlsClient {
         Self::from_config(config)
     }
 
-    fn from_store(store: rustls::RootCertStore) -> Result<Self, Error> {
+    fn from_store(
+        store: rustls::RootCertStore,
+        revocations: Vec<CertificateRevocationListDer<'static>>,
+    ) -> Result<Self, Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = rustls::client::WebPkiServerVerifier::builder_with_provider(
             Arc::new(store),
             Arc::clone(&provider),
         )
+        // Only what a list says counts; what is on none may be of any authority.
+        .with_crls(revocations)
+        .only_check_end_entity_revocation()
+        .allow_unknown_revocation_status()
         .build()
         .map_err(|error| {
             Error::new(
@@ -232,6 +247,8 @@ pub(crate) fn failure_of(error: &io::Error, phase: Phase) -> Failure {
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe => FailureKind::Reset,
         io::ErrorKind::TimedOut => FailureKind::Timeout,
+        // No kernel says so of a socket: the meter on what a peer may send does.
+        io::ErrorKind::FileTooLarge => FailureKind::TooLarge,
         _ => FailureKind::Other,
     };
     // After the handshake a reset and a close mean the same: the peer ended the connection.

@@ -24,6 +24,8 @@ const MAX_FIELDS: usize = 100;
 /// The final response's head, and what came behind it.
 #[derive(Debug)]
 pub(crate) struct Head {
+    /// 1 of HTTP/1.1, 0 of HTTP/1.0.
+    pub(crate) minor_version: u8,
     pub(crate) status: u16,
     /// The reason phrase, as the peer wrote it.
     pub(crate) reason: String,
@@ -107,6 +109,7 @@ fn parse(bytes: &[u8], phase: Phase) -> Result<Option<(usize, Head)>, Failure> {
         .map(|field| (field.name.to_owned(), field.value.to_vec()))
         .collect();
     let head = Head {
+        minor_version: response.version.unwrap_or_default(),
         status: response.code.unwrap_or_default(),
         reason: response.reason.unwrap_or_default().to_owned(),
         fields,

@@ -233,6 +233,10 @@ pub(super) fn request_with(
 pub(super) fn check(request: &Request, head: &Head) -> Result<Option<String>, Failure> {
     let failure = |kind| Failure::new(Phase::Upgrade, kind).with_status(head.status);
     match head.status {
+        // HTTP/1.0 knows no upgrade (RFC 9110 §7.8); RFC 6455 §4.1 wants 1.1.
+        101 if head.minor_version == 0 => {
+            return Err(failure(FailureKind::BadHeaders).with_message("HTTP/1.0"));
+        }
         101 => {}
         300..400 => {
             let location = head.text("location").map(str::to_owned);
@@ -293,6 +297,7 @@ mod tests {
 
     fn answer(status: u16, fields: &[(&str, &str)]) -> Head {
         Head {
+            minor_version: 1,
             reason: String::new(),
             status,
             fields: fields

@@ -7,11 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason,
+    RevokedCertParams, date_time_ymd,
 };
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs8KeyDer,
+};
 use rustls::server::{ServerConfig, WebPkiClientVerifier};
 use rustls::{RootCertStore, version};
 
@@ -25,8 +28,14 @@ pub(super) enum Shown {
     Expired,
     NotYetValid,
     WrongHost,
+    NoSan,
     SelfSigned,
+    SelfSignedAuthority,
     Untrusted,
+    MissingIntermediate,
+    Revoked,
+    WrongPurpose,
+    EndlessChain,
     /// A good one, but the client must show one too.
     AsksForClients,
 }
@@ -37,8 +46,14 @@ impl Shown {
             Fault::Expired => Shown::Expired,
             Fault::NotYetValid => Shown::NotYetValid,
             Fault::WrongHost => Shown::WrongHost,
+            Fault::NoSan => Shown::NoSan,
             Fault::SelfSigned => Shown::SelfSigned,
+            Fault::SelfSignedAuthority => Shown::SelfSignedAuthority,
             Fault::Untrusted => Shown::Untrusted,
+            Fault::MissingIntermediate => Shown::MissingIntermediate,
+            Fault::Revoked => Shown::Revoked,
+            Fault::WrongPurpose => Shown::WrongPurpose,
+            Fault::EndlessChain => Shown::EndlessChain,
             Fault::ClientCertificateRequired => Shown::AsksForClients,
             _ => Shown::Good,
         }
@@ -61,6 +76,13 @@ pub(super) struct Spoken {
 /// What a server takes as early data, in bytes: what OpenSSL's do by default.
 const MAX_EARLY_DATA: u32 = 16 * 1024;
 
+/// The serial number of certificates that are revoked; others have random ones of 20 bytes.
+const REVOKED: u64 = 0x0bad;
+
+/// How many times an endless chain repeats one certificate: 400 bytes and more each, so that
+/// they exceed what a client may read (64 KiB) far enough.
+const CHAIN: usize = 300;
+
 type Key = (String, Shown, Spoken);
 
 pub(super) struct Certificates {
@@ -69,6 +91,9 @@ pub(super) struct Certificates {
     root: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
     stranger: Issuer<'static, KeyPair>,
+    /// An authority below the root that no server shows.
+    intermediate: Issuer<'static, KeyPair>,
+    revocations: CertificateRevocationListDer<'static>,
     /// One key for every server: making keys would cost more than signing.
     leaf: KeyPair,
     configs: Mutex<BTreeMap<Key, Arc<ServerConfig>>>,
@@ -88,14 +113,18 @@ fn tls(error: impl std::error::Error + Send + Sync + 'static) -> Error {
 impl Certificates {
     pub(super) fn new() -> Result<Self, Error> {
         let made = SystemTime::now();
-        let (root, issuer) = authority("easelect lab", made)?;
-        let (_, stranger) = authority("easelect lab, not to be trusted", made)?;
+        let (root, issuer) = authority("easelect lab", made, None)?;
+        let (_, stranger) = authority("easelect lab, not to be trusted", made, None)?;
+        let (_, intermediate) = authority("easelect lab, intermediate", made, Some(&issuer))?;
+        let revocations = revocations(&issuer, made).map_err(tls)?;
         Ok(Certificates {
             made,
             provider: Arc::new(rustls::crypto::ring::default_provider()),
             root,
             issuer,
             stranger,
+            intermediate,
+            revocations,
             leaf: KeyPair::generate().map_err(tls)?,
             configs: Mutex::default(),
         })
@@ -103,6 +132,11 @@ impl Certificates {
 
     pub(super) fn root(&self) -> CertificateDer<'static> {
         self.root.clone()
+    }
+
+    /// What the root has revoked.
+    pub(super) fn revocations(&self) -> CertificateRevocationListDer<'static> {
+        self.revocations.clone()
     }
 
     /// The configuration of the server called `name` (a host, or an address).
@@ -145,7 +179,10 @@ impl Certificates {
             builder.with_no_client_auth()
         };
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.leaf.serialize_der()));
-        let chain = vec![self.leaf_certificate(name, shown).map_err(tls)?];
+        let mut chain = vec![self.leaf_certificate(name, shown).map_err(tls)?];
+        if shown == Shown::EndlessChain {
+            chain.extend(std::iter::repeat_n(self.root(), CHAIN));
+        }
         let mut config = builder.with_single_cert(chain, key).map_err(tls)?;
         // Sessions of its own: no server resumes those of another, or of its better self.
         if spoken.early_data {
@@ -169,7 +206,11 @@ impl Certificates {
             Shown::WrongHost => "other.invalid",
             _ => name,
         };
-        let mut params = CertificateParams::new([name.to_owned()])?;
+        let names = match shown {
+            Shown::NoSan => Vec::new(),
+            _ => vec![name.to_owned()],
+        };
+        let mut params = CertificateParams::new(names)?;
         let (from, to) = match shown {
             Shown::Expired => (self.made - TEN_YEARS, self.made - 3 * DAY),
             Shown::NotYetValid => (self.made + DAY, self.made + TEN_YEARS),
@@ -178,10 +219,21 @@ impl Certificates {
         valid(&mut params, from, to);
         params.distinguished_name.push(DnType::CommonName, name);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.extended_key_usages = vec![match shown {
+            Shown::WrongPurpose => ExtendedKeyUsagePurpose::ClientAuth,
+            _ => ExtendedKeyUsagePurpose::ServerAuth,
+        }];
+        if shown == Shown::SelfSignedAuthority {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.key_usages.push(KeyUsagePurpose::KeyCertSign);
+        }
+        if shown == Shown::Revoked {
+            params.serial_number = Some(REVOKED.into());
+        }
         let certificate = match shown {
-            Shown::SelfSigned => params.self_signed(&self.leaf)?,
+            Shown::SelfSigned | Shown::SelfSignedAuthority => params.self_signed(&self.leaf)?,
             Shown::Untrusted => params.signed_by(&self.leaf, &self.stranger)?,
+            Shown::MissingIntermediate => params.signed_by(&self.leaf, &self.intermediate)?,
             _ => params.signed_by(&self.leaf, &self.issuer)?,
         };
         Ok(certificate.der().clone())
@@ -191,30 +243,54 @@ impl Certificates {
 fn authority(
     name: &str,
     made: SystemTime,
+    above: Option<&Issuer<'static, KeyPair>>,
 ) -> Result<(CertificateDer<'static>, Issuer<'static, KeyPair>), Error> {
     let mut params = CertificateParams::default();
     valid(&mut params, made - TEN_YEARS, made + TEN_YEARS);
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let key = KeyPair::generate().map_err(tls)?;
-    let certificate = params.self_signed(&key).map_err(tls)?;
+    let certificate = match above {
+        Some(above) => params.signed_by(&key, above),
+        None => params.self_signed(&key),
+    };
+    let certificate = certificate.map_err(tls)?;
     Ok((certificate.der().clone(), Issuer::new(params, key)))
+}
+
+fn revocations(
+    issuer: &Issuer<'static, KeyPair>,
+    made: SystemTime,
+) -> Result<CertificateRevocationListDer<'static>, rcgen::Error> {
+    let this_update = date_time_ymd(1970, 1, 1) + since_1970(made - DAY);
+    let list = CertificateRevocationListParams {
+        this_update,
+        next_update: this_update + 2 * TEN_YEARS,
+        crl_number: 1_u64.into(),
+        issuing_distribution_point: None,
+        revoked_certs: vec![RevokedCertParams {
+            serial_number: REVOKED.into(),
+            revocation_time: this_update,
+            reason_code: Some(RevocationReason::KeyCompromise),
+            invalidity_date: None,
+        }],
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    Ok(list.signed_by(issuer)?.der().clone())
 }
 
 /// Sets the validity, in whole seconds. The type of the dates is of a crate that only rcgen needs.
 fn valid(params: &mut CertificateParams, from: SystemTime, to: SystemTime) {
-    let since = |at: SystemTime| {
-        let since = at
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        Duration::from_secs(since.as_secs())
-    };
-    params.not_before = date_time_ymd(1970, 1, 1) + since(from);
-    params.not_after = date_time_ymd(1970, 1, 1) + since(to);
+    params.not_before = date_time_ymd(1970, 1, 1) + since_1970(from);
+    params.not_after = date_time_ymd(1970, 1, 1) + since_1970(to);
 }
 
+fn since_1970(at: SystemTime) -> Duration {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH);
+    Duration::from_secs(since.unwrap_or_default().as_secs())
+}
 /// The name for the server at an address, when the ClientHello has none.
 pub(super) fn name_of(address: IpAddr) -> String {
     address.to_canonical().to_string()

@@ -40,16 +40,35 @@ pub enum Fault {
     PlainHttp,
     /// The ClientHello is answered by a fatal `handshake_failure` alert.
     TlsAlert,
+    /// The server speaks TLS 1.1 only: its ServerHello says so.
+    OldTls,
+    /// The ClientHello is answered by a fatal `insufficient_security` alert.
+    NoCommonParameters,
+    /// The ClientHello is answered by a TLS record that holds no ServerHello.
+    BrokenTls,
     /// The certificate ended three days before the lab was made.
     Expired,
     /// The certificate begins one day after the lab was made.
     NotYetValid,
     /// The certificate is for `other.invalid`.
     WrongHost,
+    /// The certificate has no subject alternative name (RFC 9525 §6.3: its common name counts for
+    /// nothing).
+    NoSan,
     /// The certificate is signed by its own key.
     SelfSigned,
+    /// The certificate is an authority's own, shown as the server's.
+    SelfSignedAuthority,
     /// The certificate is signed by a root that is not [`Lab::root`](super::Lab::root).
     Untrusted,
+    /// The certificate is signed by an intermediate authority that the server doesn't show.
+    MissingIntermediate,
+    /// The certificate is on [`Lab::revocations`](super::Lab::revocations).
+    Revoked,
+    /// The certificate is for clients, not for servers.
+    WrongPurpose,
+    /// The certificate comes with more than 100 KiB of others.
+    EndlessChain,
     /// The server insists on a client certificate. In TLS 1.3 the client learns it only when it
     /// reads after its handshake.
     ClientCertificateRequired,
@@ -75,8 +94,10 @@ pub enum Fault {
     /// A valid 101 with `Connection: keep-alive, Upgrade`: no fault by RFC 6455, but some clients
     /// refuse it.
     KeepAliveUpgrade,
-    /// A 103 before the answer: no fault by RFC 9110 §15.2, but some clients refuse it.
+    /// A 103 and a 100 before the answer: no fault by RFC 9110 §15.2, but some clients refuse it.
     EarlyHints,
+    /// The 101 is of HTTP/1.0, which has none.
+    Http10,
     /// The 101 has an extension that nobody offered.
     UnrequestedExtension,
     /// The 101 has a subprotocol that nobody offered.

@@ -123,6 +123,7 @@ pub(super) async fn serve(visit: &Visit, mut stream: Tls, host: &str) -> io::Res
         let mut bytes = Vec::new();
         if fault == Fault::EarlyHints {
             bytes.extend(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n");
+            bytes.extend(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
         match &answer {
             Answer::Plain(status, fields, body) => {
@@ -130,7 +131,9 @@ pub(super) async fn serve(visit: &Visit, mut stream: Tls, host: &str) -> io::Res
                 bytes.extend(plain(*status, fields, body, request.close).into_bytes());
             }
             Answer::Switch(fields) => {
-                bytes.extend(format!("HTTP/1.1 101 Switching Protocols\r\n{fields}\r\n").bytes());
+                let minor = u8::from(fault != Fault::Http10);
+                let head = format!("HTTP/1.{minor} 101 Switching Protocols\r\n{fields}\r\n");
+                bytes.extend(head.bytes());
             }
         }
         if fault == Fault::FramesAfter101 && matches!(answer, Answer::Switch(_)) {

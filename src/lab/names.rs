@@ -31,6 +31,8 @@ pub enum Dns {
     Refused,
     /// The name server failed (SERVFAIL).
     ServerFailure,
+    /// The name server does not understand the question (FORMERR).
+    FormatError,
     /// No name server was in reach.
     Temporary,
     /// Never: the caller's time-out decides.
@@ -174,6 +176,7 @@ impl Host {
             Dns::NotFound => FailureKind::NotFound,
             Dns::Refused => FailureKind::Refused,
             Dns::ServerFailure => FailureKind::ServerFailure,
+            Dns::FormatError => FailureKind::Other,
             Dns::Temporary => FailureKind::Temporary,
         };
         let of_family = |address: &&IpAddr| Family::of(**address) == family;

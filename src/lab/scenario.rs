@@ -29,7 +29,7 @@ use crate::error::{Error, ErrorKind};
 /// | --- | --- | --- |
 /// | `name` | a DNS name, or a list of names | (needed) |
 /// | `addresses` | IPv4 and IPv6, in the order in which they are answered; those of a hijacker, if it is hijacked | none |
-/// | `dns` | `"ok"`, `"not_found"`, `"refused"`, `"server_failure"`, `"temporary"`, `"timeout"` (never answers) or `"no_address"` | `"ok"` |
+/// | `dns` | `"ok"`, `"not_found"`, `"refused"`, `"server_failure"`, `"format_error"`, `"temporary"`, `"timeout"` (never answers) or `"no_address"` | `"ok"` |
 /// | `dns_aaaa` | the same for AAAA alone | as `dns` |
 /// | `dns_delay`, `dns_delay_aaaa` | how long an answer takes, up to 1 h | 0, as `dns_delay` |
 /// | `ttl` | the answers' time to live | unknown |

@@ -42,6 +42,14 @@ impl Visit {
 
 /// A fatal alert (RFC 8446 §6): handshake_failure in a record of its own.
 const HANDSHAKE_FAILURE: &[u8] = &[21, 3, 3, 0, 2, 2, 40];
+/// The same with insufficient_security: no cipher suite or group in common.
+const INSUFFICIENT_SECURITY: &[u8] = &[21, 3, 3, 0, 2, 2, 71];
+/// A ServerHello (RFC 4346 §7.4.1.3) of TLS 1.1: version 3.2, a random, no session,
+/// TLS_RSA_WITH_AES_128_CBC_SHA, no compression.
+const OLD_SERVER_HELLO: &[u8] = b"\x16\x03\x02\x00\x2a\x02\x00\x00\x26\x03\x02\
+    the randomness of a TLS1.1 hello\x00\x00\x2f\x00";
+/// A handshake record whose ServerHello is 4 bytes long.
+const NO_SERVER_HELLO: &[u8] = &[22, 3, 3, 0, 8, 2, 0, 0, 4, 3, 3, 0, 0];
 const GARBAGE: &[u8] = b"\x00\xff\x13\x37 neither TLS nor HTTP \x00\x80\r\n\r\n";
 const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\
     Content-Length: 0\r\n\r\n";
@@ -72,6 +80,9 @@ async fn accept(visit: &Visit, mut stream: Stream) -> io::Result<()> {
         Fault::GarbageTls => Some(GARBAGE),
         Fault::PlainHttp => Some(PLAIN_HTTP),
         Fault::TlsAlert => Some(HANDSHAKE_FAILURE),
+        Fault::NoCommonParameters => Some(INSUFFICIENT_SECURITY),
+        Fault::OldTls => Some(OLD_SERVER_HELLO),
+        Fault::BrokenTls => Some(NO_SERVER_HELLO),
         _ => None,
     };
     if let Some(answer) = answer {

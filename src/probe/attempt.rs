@@ -35,17 +35,19 @@ impl Attempts {
 
     pub(super) async fn look_up(&self, job: LookupJob) -> Lookup {
         let started = Instant::now();
-        let outcome = self
+        let found = self
             .names
-            .lookup(&job.host, job.port, job.family, job.trust, self.timeout)
+            .find(&job.host, job.port, job.family, job.trust, self.timeout)
             .await;
+        let left_out = found.as_ref().map_or(0, |found| found.left_out);
         Lookup {
             took: started.elapsed(),
             host: job.host,
             port: job.port,
             family: job.family,
             round: job.round,
-            outcome,
+            outcome: found.map(|found| found.addresses),
+            left_out,
         }
     }
 

@@ -320,6 +320,14 @@ fn limits(rows: &[&Row], context: &Context, complete: bool, whats: &mut Vec<What
         let ratio = delayed as f64 / attempts as f64;
         whats.push(What::LocallyDelayed { ratio });
     }
+    let crowded = rows.iter().filter(|row| row.ranked.stats.left_out() > 0);
+    if let Some(most) = crowded.clone().map(|row| row.ranked.stats.left_out()).max() {
+        let hosts = hosts(crowded.copied()).into_iter().map(str::to_owned);
+        whats.push(What::AddressesLeftOut {
+            hosts: hosts.collect(),
+            most,
+        });
+    }
     whats.extend(behind_proxy(rows, context));
     if context.environment.lab.is_none() {
         let mut addresses: Vec<IpAddr> = rows

@@ -354,6 +354,20 @@ fn limits_of_the_measurement() {
 }
 
 #[test]
+fn addresses_beyond_the_cap_are_told() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let crowded = ok(&a, 20).left_out(48);
+    let report = report(&[ranking([crowded, ok(&b, 20)])]);
+    expect(&report, Fault::AllWell, "addresses_left_out");
+    let told = &report.findings()[0];
+    for lang in [Lang::En, Lang::Zh] {
+        let text = told.text(lang);
+        assert!(text.contains("48") && text.contains(a.host()), "{text}");
+        assert!(!text.contains(b.host()), "{text}");
+    }
+}
+
+#[test]
 fn every_region_that_is_built_in_can_be_reported() {
     let catalog = Catalog::builtin();
     let rankings: Vec<Ranking> = catalog

@@ -122,6 +122,8 @@ findings! {
     // What limits the measurement.
     /// The deadline cut probing off.
     Unfinished { attempts: u64 } = "unfinished";
+    /// More addresses were answered for hosts than are used; `most` is the largest rest.
+    AddressesLeftOut { hosts: Vec<String>, most: usize } = "addresses_left_out";
     /// This machine was busy while it measured.
     LocallyDelayed { ratio: f64 } = "locally_delayed";
     /// A proxy on this computer answers for the hosts.
@@ -168,6 +170,7 @@ impl What {
                     | What::LocalProxy { .. }
                     | What::ThroughProxy { .. }
                     | What::LocallyDelayed { .. }
+                    | What::AddressesLeftOut { .. }
                     | What::Unfinished { .. }
             )
     }
@@ -197,6 +200,7 @@ impl What {
             | What::CaptivePortal { .. }
             | What::Interception { .. }
             | What::Hijack { .. }
+            | What::AddressesLeftOut { .. }
             | What::Ipv6Broken { .. }
             | What::Ipv6Absent => Actor::NetworkAdministrator,
             What::PathWrong { .. }

@@ -76,6 +76,14 @@ impl Measured {
         self
     }
 
+    /// A look-up that answered so many addresses more than are used.
+    pub(crate) fn left_out(mut self, more: usize) -> Self {
+        let mut lookup = self.a_lookup(ms(12), Ok(vec![self.v4().ip()]));
+        lookup.left_out = more;
+        self.stats.record_lookup(&lookup);
+        self
+    }
+
     fn a_lookup(&self, took: Duration, outcome: Result<Vec<std::net::IpAddr>, Failure>) -> Lookup {
         Lookup {
             host: self.stats.endpoint().host().to_owned(),
@@ -84,6 +92,7 @@ impl Measured {
             round: 1,
             took,
             outcome,
+            left_out: 0,
         }
     }
 

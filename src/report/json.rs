@@ -92,6 +92,7 @@ struct EndpointJson<'a> {
     total_ms: Option<SummaryJson>,
     phases_ms: Phases<Option<SummaryJson>>,
     addresses: Vec<AddressJson>,
+    addresses_left_out: usize,
     failures: Vec<FailureJson>,
     reason: Coded,
 }
@@ -305,6 +306,7 @@ fn endpoint_json(row: &Row, now: SystemTime, lang: Lang) -> EndpointJson<'_> {
                 failures: failures_json(one.failures(), now, lang),
             })
             .collect(),
+        addresses_left_out: stats.left_out(),
         failures: failures_json(&stats.failures(), now, lang),
         reason: Coded {
             code: ranked.reason.code(),

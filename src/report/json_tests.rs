@@ -158,6 +158,7 @@ fn the_schema_is_held() {
               "failures": []
             }
           ],
+          "addresses_left_out": 0,
           "failures": [],
           "reason": {
             "code": "only_ready",
@@ -213,6 +214,7 @@ fn the_schema_is_held() {
               ]
             }
           ],
+          "addresses_left_out": 0,
           "failures": [
             {
               "phase": "connect",

@@ -20,14 +20,28 @@ use crate::phase::Phase;
 /// So it runs on at most 8 detached threads of this resolver's own: a stuck look-up holds up
 /// neither the asynchronous runtime nor its shutdown. The threads start when needed and end after
 /// 10 s without work. It can't tell SERVFAIL from silence; feature `dns` can.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct SystemResolver(Arc<Pool>);
 
 impl SystemResolver {
     /// A resolver with threads of its own.
     #[must_use]
     pub fn new() -> Self {
-        SystemResolver::default()
+        SystemResolver::asking(getaddrinfo)
+    }
+
+    fn asking(look_up: LookUp) -> Self {
+        SystemResolver(Arc::new(Pool {
+            look_up,
+            state: Mutex::default(),
+            work: Condvar::new(),
+        }))
+    }
+}
+
+impl Default for SystemResolver {
+    fn default() -> Self {
+        SystemResolver::new()
     }
 }
 
@@ -64,8 +78,11 @@ struct Job {
     answer: oneshot::Sender<Result<Resolved, Failure>>,
 }
 
-#[derive(Default)]
+/// What blocks.
+type LookUp = fn(&str, Family) -> Result<Resolved, Failure>;
+
 struct Pool {
+    look_up: LookUp,
     state: Mutex<State>,
     work: Condvar,
 }
@@ -109,7 +126,7 @@ impl Pool {
         while let Some(job) = self.next() {
             // Nobody waits any more: the time-out passed, or the caller is gone.
             if !job.answer.is_canceled() {
-                let _ = job.answer.send(getaddrinfo(&job.host, job.family));
+                let _ = job.answer.send((self.look_up)(&job.host, job.family));
             }
         }
     }
@@ -182,6 +199,36 @@ mod tests {
         for one in futures::future::join_all(all).await {
             assert!(one.is_ok());
         }
+        assert!(resolver.0.lock().threads <= MAX_THREADS);
+    }
+
+    /// As getaddrinfo before a name server that never answers; for longer than any test runs.
+    fn stuck(_: &str, _: Family) -> Result<Resolved, Failure> {
+        std::thread::sleep(Duration::from_secs(600));
+        Err(Failure::new(Phase::Resolve, FailureKind::Temporary))
+    }
+
+    #[test]
+    fn a_stuck_look_up_holds_up_neither_the_runtime_nor_its_shutdown() {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_time()
+            .build()
+            .unwrap();
+        let resolver = SystemResolver::asking(stuck);
+        let started = std::time::Instant::now();
+        runtime.block_on(async {
+            // More than there are threads.
+            let all = (0..2 * MAX_THREADS).map(|_| {
+                let one = resolver.resolve("im.example.com", Family::V4);
+                tokio::time::timeout(Duration::from_millis(50), one)
+            });
+            let all = futures::future::join_all(all).await;
+            assert!(all.iter().all(Result::is_err), "every one ends in time");
+        });
+        drop(runtime);
+        // 600 s if the runtime waited for a thread; a busy machine has all the time it wants.
+        assert!(started.elapsed() < Duration::from_secs(60));
         assert!(resolver.0.lock().threads <= MAX_THREADS);
     }
 }

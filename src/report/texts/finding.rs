@@ -196,6 +196,19 @@ pub(crate) fn finding_text(what: &What, now: SystemTime) -> Text {
             ),
             format!("探测被提前结束，{attempts} 次尝试未完成。"),
         ),
+        What::AddressesLeftOut { hosts, most } => {
+            let hosts = list(hosts);
+            text(
+                format!(
+                    "More addresses are answered than are used: the first 16 of a family are, up to {most} were left out. {}.",
+                    hosts.en
+                ),
+                format!(
+                    "域名解析返回的地址过多，每个协议族只用前 16 个（最多略去 {most} 个）：{}。",
+                    hosts.zh
+                ),
+            )
+        }
         What::LocallyDelayed { ratio } => text(
             format!(
                 "This computer was busy: it delayed {} of the attempts by itself.",
@@ -404,6 +417,10 @@ mod tests {
                 threshold: "p50=30ms".parse().unwrap(),
             },
             What::Unfinished { attempts: 1 },
+            What::AddressesLeftOut {
+                hosts: urls(),
+                most: 48,
+            },
             What::LocallyDelayed { ratio: 0.5 },
             What::LocalProxy {
                 addresses: vec!["198.18.0.1".parse().unwrap()],

@@ -97,6 +97,10 @@ pub(crate) fn finding_hint(what: &What) -> Text {
             "Give more time with --deadline, or ask for fewer regions and services.",
             "请用 --deadline 给更多时间，或减少数据中心和服务。",
         ),
+        What::AddressesLeftOut { .. } => text(
+            "So many addresses are unusual: compare with another name server.",
+            "地址这样多并不常见：请与其他 DNS 服务器的结果比较。",
+        ),
         What::LocallyDelayed { .. } => text(
             "Run again when this computer is idle, or with a lower --in-flight.",
             "请在本机空闲时重试，或调低 --in-flight。",

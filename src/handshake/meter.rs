@@ -1,0 +1,109 @@
+//! How much a peer may send before it is ready.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::head::MAX_BYTES;
+use crate::transport::{BoxIo, KernelRtt};
+
+/// A stream that ends in an error when the peer sends more than [`MAX_BYTES`], TLS included,
+/// until it is [`lifted`](Self::lift). TLS and HTTP have bounds of their own; this one holds for
+/// their sum.
+#[derive(Debug)]
+pub(super) struct Meter {
+    io: BoxIo,
+    left: Option<usize>,
+}
+
+impl Meter {
+    pub(super) fn new(io: BoxIo) -> Self {
+        Meter {
+            io,
+            left: Some(MAX_BYTES),
+        }
+    }
+
+    /// The peer is ready: it may send whatever it likes.
+    pub(super) fn lift(&mut self) {
+        self.left = None;
+    }
+
+    pub(super) fn kernel_rtt(&self) -> Option<KernelRtt> {
+        self.io.kernel_rtt()
+    }
+}
+
+impl AsyncRead for Meter {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let left = match self.left {
+            None => return Pin::new(&mut self.io).poll_read(cx, buf),
+            Some(0) => return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into())),
+            Some(left) => left.min(buf.remaining()),
+        };
+        let mut some = ReadBuf::new(buf.initialize_unfilled_to(left));
+        ready!(Pin::new(&mut self.io).poll_read(cx, &mut some))?;
+        let read = some.filled().len();
+        buf.advance(read);
+        self.left = self.left.map(|left| left - read);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Meter {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_peer_may_send_so_much_and_no_more_until_it_is_ready() {
+        let (ours, mut theirs) = tokio::io::duplex(4 * MAX_BYTES);
+        let mut meter = Meter::new(BoxIo(Box::new(ours)));
+        theirs.write_all(&vec![0; 3 * MAX_BYTES]).await.unwrap();
+        let mut read = Vec::new();
+        let error = meter.read_to_end(&mut read).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(read.len(), MAX_BYTES);
+        meter.lift();
+        drop(theirs);
+        meter.read_to_end(&mut read).await.unwrap();
+        assert_eq!(read.len(), 3 * MAX_BYTES);
+    }
+}

@@ -1,0 +1,15 @@
+//! Every fault that a network, a name server or a peer can have: what it is called, in which phase,
+//! what was measured before it, which tier it leads to, how long it may take, and that nothing is
+//! left open. On the simulated network, where times are exact, and on loopback sockets, where only
+//! a kernel can show it.
+
+// Helpers are tests too; clippy.toml's exception only knows functions with #[test].
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod bounds;
+mod connecting;
+mod http;
+mod names;
+mod resolving;
+mod secure;
+mod trial;

@@ -1,0 +1,177 @@
+//! Faults of TLS: silence, what is no TLS, and certificates of every bad kind.
+
+use std::sync::Arc;
+
+use easelect::lab::{Fault, TlsVersion};
+use easelect::{FailureKind as Kind, Phase, Prober, Rounds, Tier, TlsClient};
+use rustls::pki_types::CertificateRevocationListDer;
+
+use super::trial::{self, RTT, Row, TIMEOUT, ms, path, websocket, with};
+
+/// TLS fails a round trip after the connect.
+fn row(name: &'static str, fault: Fault, kind: Kind) -> Row {
+    Row {
+        name,
+        path: with(fault),
+        failure: Some((Phase::Tls, kind)),
+        kept: &[Phase::Connect],
+        tier: Tier::Unreachable,
+        took: ms(2 * RTT),
+    }
+}
+
+fn rows() -> Vec<Row> {
+    vec![
+        Row {
+            took: TIMEOUT,
+            ..row("silent", Fault::SilentTls, Kind::Timeout)
+        },
+        row("garbage", Fault::GarbageTls, Kind::NotTls),
+        row("plain HTTP", Fault::PlainHttp, Kind::NotTls),
+        row("expired", Fault::Expired, Kind::CertificateExpired),
+        row(
+            "not yet valid",
+            Fault::NotYetValid,
+            Kind::CertificateNotYetValid,
+        ),
+        row("wrong host", Fault::WrongHost, Kind::CertificateWrongHost),
+        row("self-signed", Fault::SelfSigned, Kind::CertificateUntrusted),
+        row(
+            "an authority of its own, shown as the server's",
+            Fault::SelfSignedAuthority,
+            Kind::CertificateUntrusted,
+        ),
+        row(
+            "untrusted root",
+            Fault::Untrusted,
+            Kind::CertificateUntrusted,
+        ),
+        row(
+            "missing intermediate",
+            Fault::MissingIntermediate,
+            Kind::CertificateUntrusted,
+        ),
+        row("no SAN", Fault::NoSan, Kind::CertificateWrongHost),
+        row("revoked", Fault::Revoked, Kind::CertificateRevoked),
+        row(
+            "for clients only",
+            Fault::WrongPurpose,
+            Kind::CertificateOther,
+        ),
+        row("TLS 1.1 only", Fault::OldTls, Kind::ProtocolVersion),
+        row(
+            "no cipher suite in common",
+            Fault::NoCommonParameters,
+            Kind::NoCommonParameters,
+        ),
+        row("a fatal alert", Fault::TlsAlert, Kind::Alert),
+        row(
+            "a ServerHello that is none",
+            Fault::BrokenTls,
+            Kind::InvalidMessage,
+        ),
+        row("reset mid-handshake", Fault::ResetOnHello, Kind::Reset),
+        row("closed mid-handshake", Fault::CloseAfterHello, Kind::Closed),
+        row(
+            "an endless certificate chain",
+            Fault::EndlessChain,
+            Kind::TooLarge,
+        ),
+        Row {
+            path: with(Fault::EndlessChain).with_tls(TlsVersion::V1_2),
+            ..row(
+                "an endless certificate chain in TLS 1.2",
+                Fault::EndlessChain,
+                Kind::TooLarge,
+            )
+        },
+        // In TLS 1.3 the client's handshake is over before the server can complain (RFC 8446
+        // §4.4.2.4): the alert comes with the first read, and is of TLS all the same.
+        Row {
+            kept: &[Phase::Connect, Phase::Tls],
+            took: ms(3 * RTT),
+            ..row(
+                "client certificate required",
+                Fault::ClientCertificateRequired,
+                Kind::ClientCertificateRequired,
+            )
+        },
+        // In TLS 1.2 it comes within the handshake.
+        Row {
+            path: with(Fault::ClientCertificateRequired).with_tls(TlsVersion::V1_2),
+            took: ms(3 * RTT),
+            ..row(
+                "client certificate required in TLS 1.2",
+                Fault::ClientCertificateRequired,
+                Kind::ClientCertificateRequired,
+            )
+        },
+        Row {
+            name: "ServerHello after 2 s",
+            path: path().with_tls_delay(ms(2000)),
+            failure: None,
+            kept: &[Phase::Connect, Phase::Tls, Phase::Upgrade],
+            tier: Tier::Ready,
+            took: ms(2000 + 3 * RTT),
+        },
+        Row {
+            path: path().with_tls_delay(ms(6000)),
+            took: TIMEOUT,
+            ..row("ServerHello after 6 s", Fault::None, Kind::Timeout)
+        },
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_of_tls() {
+    for row in rows() {
+        row.check(&websocket()).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_hello_after_two_seconds_shows_in_its_phase_alone() {
+    let late = rows().into_iter().find(|row| row.name.contains("2 s"));
+    let sample = late.unwrap().check(&websocket()).await;
+    assert_eq!(sample.timings.get(Phase::Connect), Some(ms(RTT)));
+    assert_eq!(sample.timings.get(Phase::Tls), Some(ms(2000 + RTT)));
+    assert_eq!(sample.timings.get(Phase::Upgrade), Some(ms(RTT)));
+}
+
+/// The app's own configuration, with a revocation list of its own.
+#[tokio::test(start_paused = true)]
+async fn a_revocation_list_in_an_injected_configuration_counts() {
+    let endpoint = websocket();
+    let lab = trial::lab(&endpoint, with(Fault::Revoked));
+    let kind_with = async |lists: Vec<CertificateRevocationListDer<'static>>| {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(lab.root()).unwrap();
+        let verifier = rustls::client::WebPkiServerVerifier::builder_with_provider(
+            Arc::new(roots),
+            Arc::clone(&provider),
+        )
+        .with_crls(lists)
+        .build()
+        .unwrap();
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_webpki_verifier(verifier)
+            .with_no_client_auth();
+        let prober = Prober::builder()
+            .endpoints([endpoint.clone()])
+            .resolver(lab.resolver())
+            .connector(lab.connector())
+            .tls(TlsClient::from_config(config))
+            .rounds(Rounds::Exact(1));
+        let ended = trial::probe(prober).await;
+        let outcome = ended.samples[0].outcome.clone();
+        outcome
+            .err()
+            .map(|failure| (failure.phase(), failure.kind()))
+    };
+    assert_eq!(kind_with(Vec::new()).await, None);
+    let revoked = Some((Phase::Tls, Kind::CertificateRevoked));
+    assert_eq!(kind_with(vec![lab.revocations()]).await, revoked);
+}

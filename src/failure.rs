@@ -1,10 +1,12 @@
 //! Why an attempt failed: a phase and a kind, one list for the whole crate.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
+use crate::certificate::Certificate;
 use crate::phase::Phase;
 
 macro_rules! kinds {
@@ -142,6 +144,7 @@ struct Facts {
     not_after: Option<SystemTime>,
     not_before: Option<SystemTime>,
     names: Vec<String>,
+    certificate: Option<Arc<Certificate>>,
 }
 
 impl Failure {
@@ -194,19 +197,30 @@ impl Failure {
     /// When the certificate expires or expired.
     #[must_use]
     pub fn not_after(&self) -> Option<SystemTime> {
-        self.facts.as_ref()?.not_after
+        let facts = self.facts.as_ref()?;
+        let certificate = facts.certificate.as_ref();
+        facts.not_after.or_else(|| Some(certificate?.not_after))
     }
 
     /// When the certificate's validity begins.
     #[must_use]
     pub fn not_before(&self) -> Option<SystemTime> {
-        self.facts.as_ref()?.not_before
+        let facts = self.facts.as_ref()?;
+        let certificate = facts.certificate.as_ref();
+        facts.not_before.or_else(|| Some(certificate?.not_before))
     }
 
     /// The names that a certificate for another host presented, as the peer wrote them.
     #[must_use]
     pub fn names(&self) -> &[String] {
         self.facts.as_ref().map_or(&[], |facts| &facts.names)
+    }
+
+    /// What the certificate that was refused says of itself. Absent where the TLS configuration is
+    /// the app's own ([`TlsClient::from_config`](crate::TlsClient::from_config)).
+    #[must_use]
+    pub fn certificate(&self) -> Option<&Arc<Certificate>> {
+        self.facts.as_ref()?.certificate.as_ref()
     }
 
     /// Whether the peer proved its identity and spoke HTTP, only not the answer that was wanted:
@@ -259,6 +273,11 @@ impl Failure {
 
     pub(crate) fn with_not_before(mut self, at: SystemTime) -> Self {
         self.facts_mut().not_before = Some(at);
+        self
+    }
+
+    pub(crate) fn with_certificate(mut self, certificate: Arc<Certificate>) -> Self {
+        self.facts_mut().certificate = Some(certificate);
         self
     }
 

@@ -24,7 +24,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::FutureExt;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
@@ -60,6 +60,8 @@ pub(crate) struct Reached {
     pub(crate) timings: Timings,
     pub(crate) kernel: Option<KernelRtt>,
     pub(crate) session: Option<TlsSession>,
+    /// The certificate that was accepted, unread: few want to know.
+    pub(crate) certificate: Option<CertificateDer<'static>>,
     /// The HTTP status that was answered, good or bad.
     pub(crate) status: Option<u16>,
 }
@@ -71,6 +73,7 @@ impl Progress {
             timings: Timings::default(),
             kernel: None,
             session: None,
+            certificate: None,
             status: None,
         })))
     }
@@ -345,7 +348,12 @@ async fn shake_hands(
         .await
         .map_err(|error| tls::failure_of(&error, Phase::Tls))?;
     progress.done(started, Instant::now());
-    progress.lock().session = TlsSession::of(stream.get_ref().1);
+    let session = stream.get_ref().1;
+    let mut reached = progress.lock();
+    reached.session = TlsSession::of(session);
+    let shown = session.peer_certificates().and_then(<[_]>::first);
+    reached.certificate = shown.map(|one| one.clone().into_owned());
+    drop(reached);
     Ok(SecureStream(stream))
 }
 

@@ -73,6 +73,8 @@
 // In the order in which data flows: a module uses only those above it (tests/structure.rs).
 mod phase;
 
+mod certificate;
+
 mod failure;
 
 mod error;
@@ -133,6 +135,7 @@ pub use catalog::{
     Catalog, CatalogFormat, Confidence, Endpoint, EndpointEntry, Locality, Reference, Region,
     RegionEntry, RegionInfo, Residency, Service, UserCatalog, Variant,
 };
+pub use certificate::Certificate;
 pub use clock::Timestamp;
 pub use connection::{CloseReason, ConnectError, Connection, Feedback};
 pub use error::{Error, ErrorKind};

@@ -1,9 +1,11 @@
 //! What one attempt, or one look-up, brought.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::catalog::Endpoint;
+use crate::certificate::Certificate;
 use crate::failure::{Failure, FailureKind};
 use crate::phase::{Phase, Timings};
 use crate::resolve::Family;
@@ -32,6 +34,8 @@ pub struct Sample {
     pub status: Option<u16>,
     /// What was negotiated, if TLS came to its end.
     pub session: Option<TlsSession>,
+    /// What the certificate that was shown says of itself, whether it was accepted or refused.
+    pub certificate: Option<Arc<Certificate>>,
     /// What the kernel measured of the connect, where it can tell; as the connect, up to the proxy
     /// where there is one.
     pub kernel_rtt: Option<KernelRtt>,
@@ -60,6 +64,7 @@ impl Sample {
             outcome,
             status: None,
             session: None,
+            certificate: None,
             kernel_rtt: None,
             locally_delayed: false,
         }

@@ -3,6 +3,8 @@
 //! Certificates are always verified. rustls with `ring` is the one provider, named explicitly
 //! everywhere: rustls panics when it has to choose between two.
 
+mod witness;
+
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use rustls::{
 use crate::error::{Error, ErrorKind};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
+use witness::{Refused, Witness};
 
 /// rustls keeps 32 servers by default; cycling through 40 hosts resumed none of them. Several
 /// tickets for each of the catalogue's 44 hosts and a user's own.
@@ -170,6 +173,7 @@ impl TlsClient {
         verifier: Arc<dyn ServerCertVerifier>,
         provider: Arc<rustls::crypto::CryptoProvider>,
     ) -> Self {
+        let verifier = Arc::new(Witness { inner: verifier });
         // rustls calls any verifier of one's own dangerous; both callers give full verification.
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(rustls::DEFAULT_VERSIONS)
@@ -298,6 +302,10 @@ fn tls_failure(error: &rustls::Error, phase: Phase) -> Failure {
 
 fn certificate_failure(error: &CertificateError) -> Failure {
     use CertificateError as Bad;
+    if let Some(refused) = Refused::of(error) {
+        let certificate = Arc::clone(&refused.certificate);
+        return certificate_failure(&refused.why).with_certificate(certificate);
+    }
     let failure = |kind| Failure::new(Phase::Tls, kind).with_message(error);
     match error {
         Bad::Expired => failure(FailureKind::CertificateExpired),

@@ -66,8 +66,12 @@ fn nothing_switches_certificate_checks_off() {
         .1;
     assert_eq!(text.matches(".dangerous()").count(), 1);
     assert_eq!(text.matches("Self::verified_by(").count(), 2);
+    // What keeps a refused certificate's facts judges nothing itself.
+    let witness = [PathBuf::from("src/tls/witness.rs")];
+    assert_eq!(with("ServerCertVerifier for"), witness);
     for never in [
-        "ServerCertVerifier for",
+        "ServerCertVerified::assertion",
+        "HandshakeSignatureValid::assertion",
         "set_certificate_verifier",
         "danger_accept_invalid",
         "tls_danger",

@@ -1,11 +1,12 @@
 //! One look-up, one attempt: under its time-out, with the paths that were learned.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::job::{Job, LookupJob};
+use crate::certificate::Certificate;
 use crate::failure::{Failure, FailureKind};
 use crate::handshake::{ConnectOptions, Handshake, Paths, Progress, Target};
 use crate::resolve::Names;
@@ -80,7 +81,10 @@ impl Attempts {
             }
         }
         let reached = progress.reached();
+        let refused = outcome.as_ref().err().and_then(Failure::certificate);
+        let accepted = || Certificate::from_der(reached.certificate.as_deref()?).map(Arc::new);
         Sample {
+            certificate: refused.cloned().or_else(accepted),
             path,
             address: job.address,
             round: job.round,

@@ -87,6 +87,68 @@ fn a_wrong_clock() {
     expect(&report(&rankings), Fault::Easemob, "certificate_expired");
 }
 
+/// Between certificates that are good by it and others that aren't, the clock is suspected only
+/// where another time would suit all of them.
+#[test]
+fn a_clock_that_suits_only_some() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let [c, d] = pair(Region::SGP1, Service::Websocket);
+    let refused = |endpoint: &Endpoint, kind, from, to| {
+        let shown = std::sync::Arc::new(certificate(from, to));
+        failing(endpoint, tls(kind).with_certificate(shown))
+    };
+    let probed = |kind, bad: [(i64, i64); 2], good: (i64, i64)| {
+        report(&[
+            ranking([
+                refused(&a, kind, bad[0].0, bad[0].1),
+                ok(&b, 20).shows(certificate(good.0, good.1)),
+            ]),
+            ranking([refused(&c, kind, bad[1].0, bad[1].1), ok(&d, 20)]),
+        ])
+    };
+    let suspected = |report: &Report| codes(report).contains(&"clock_wrong_suspected");
+    let late = Kind::CertificateExpired;
+    let fast = probed(late, [(-200, -3), (-150, -10)], (-300, 60));
+    expect(&fast, Fault::ThisComputer, "clock_wrong_suspected");
+    assert!(fast.findings()[0].text(Lang::En).contains("is fast"));
+    // The good one is younger than the others' end: no clock suits both.
+    assert!(!suspected(&probed(
+        late,
+        [(-200, -3), (-150, -10)],
+        (-1, 60)
+    )));
+    // One certificate on two hosts.
+    assert!(!suspected(&probed(
+        late,
+        [(-200, -3), (-200, -3)],
+        (-300, 60)
+    )));
+    let early = Kind::CertificateNotYetValid;
+    let slow = probed(early, [(3, 90), (5, 90)], (-300, 60));
+    expect(&slow, Fault::ThisComputer, "clock_wrong_suspected");
+    assert!(slow.findings()[0].text(Lang::Zh).contains("偏慢"));
+}
+
+#[test]
+fn a_certificate_that_ends_soon() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let ends_in = |days| {
+        let rankings = [ranking([
+            ok(&a, 20).shows(certificate(-80, days)),
+            ok(&b, 20),
+        ])];
+        report(&rankings)
+    };
+    assert!(!codes(&ends_in(15)).contains(&"certificate_expires_soon"));
+    let soon = ends_in(10);
+    expect(&soon, Fault::AllWell, "certificate_expires_soon");
+    let told = soon.findings()[0].text(Lang::Zh);
+    assert!(
+        told.contains("10 天后过期") && told.contains(a.url()),
+        "{told}"
+    );
+}
+
 #[test]
 fn one_expired_certificate_is_easemobs() {
     let [a, b] = pair(Region::SGP1, Service::Rest);

@@ -59,6 +59,16 @@ fn unit(duration: Duration) -> (usize, &'static str, &'static str) {
     (usize::try_from(count).unwrap_or(usize::MAX), en, zh)
 }
 
+/// Whole days from now until then, negative where it has been: -1 for up to a day ago.
+pub(crate) fn days_until(then: SystemTime, now: SystemTime) -> i64 {
+    const DAY: u64 = 86_400;
+    let days = |duration: Duration| i64::try_from(duration.as_secs() / DAY).unwrap_or(i64::MAX);
+    match then.duration_since(now) {
+        Ok(ahead) => days(ahead),
+        Err(past) => -1 - days(past.duration()),
+    }
+}
+
 /// A moment as RFC 3339 in UTC, to the second.
 pub(crate) fn timestamp(at: SystemTime) -> String {
     humantime::format_rfc3339_seconds(at).to_string()
@@ -79,6 +89,16 @@ mod tests {
         assert_eq!(percent(1.0 / 12.0), "8.3%");
         assert_eq!(percent(0.999_99), "99.9%");
         assert_eq!(percent(1.0), "100%");
+    }
+
+    #[test]
+    fn days_are_whole() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let day = Duration::from_secs(86_400);
+        assert_eq!(days_until(now + 3 * day + day / 2, now), 3);
+        assert_eq!(days_until(now + day / 2, now), 0);
+        assert_eq!(days_until(now - day / 2, now), -1);
+        assert_eq!(days_until(now - 3 * day - day / 2, now), -4);
     }
 
     #[test]

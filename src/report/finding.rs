@@ -2,7 +2,7 @@
 //! [`texts`](super::texts).
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::Threshold;
 use super::texts::{Lang, finding_hint, finding_text};
@@ -14,7 +14,7 @@ use crate::phase::Phase;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     pub(super) what: What,
-    pub(super) now: std::time::SystemTime,
+    pub(super) now: SystemTime,
 }
 
 impl Finding {
@@ -94,6 +94,8 @@ findings! {
     Ipv6Broken { addresses: usize } = "ipv6_broken";
     /// A certificate is out of date.
     CertificateExpired { urls: Vec<String>, failure: Failure } = "certificate_expired";
+    /// A certificate that is good will soon be out of date; `ends` is when the first is.
+    CertificateExpiresSoon { urls: Vec<String>, ends: SystemTime } = "certificate_expires_soon";
     /// The path is not found on a host that proved its identity.
     PathWrong { urls: Vec<String>, failure: Failure } = "path_wrong";
     /// Endpoints fail in the same way.
@@ -165,6 +167,7 @@ impl What {
             && !matches!(
                 self,
                 What::AlternatePath { .. }
+                    | What::CertificateExpiresSoon { .. }
                     | What::CurrentEqual { .. }
                     | What::CurrentFirst { .. }
                     | What::LocalProxy { .. }
@@ -218,6 +221,7 @@ impl What {
             | What::MiniProgram
             | What::Inferred { .. } => Actor::Developer,
             What::CertificateExpired { .. }
+            | What::CertificateExpiresSoon { .. }
             | What::EndpointDown { .. }
             | What::AddressDown { .. }
             | What::FailsSometimes { .. } => Actor::Easemob,

@@ -1,10 +1,12 @@
 //! Hand-made measurements for this module's tests.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::{Context, Report};
 use crate::catalog::{Catalog, Endpoint, Region, Service};
+use crate::certificate::Certificate;
 use crate::failure::{Failure, FailureKind};
 use crate::phase::{Phase, Timings};
 use crate::probe::ProbeOutcome;
@@ -150,6 +152,17 @@ impl Measured {
         self
     }
 
+    /// A success at which this certificate was shown.
+    pub(crate) fn shows(mut self, certificate: Certificate) -> Self {
+        let path = self.stats.endpoint().path().to_owned();
+        let mut timings = Timings::default();
+        timings.set(Phase::Connect, ms(20));
+        let mut sample = self.sample(&path, self.v4(), timings, Ok(()), ms(20));
+        sample.certificate = Some(Arc::new(certificate));
+        self.stats.record(&sample);
+        self
+    }
+
     pub(crate) fn unfinished(mut self, times: u32) -> Self {
         (0..times).for_each(|_| self.stats.record_unfinished());
         self
@@ -187,6 +200,11 @@ impl Measured {
         outcome: Result<(), Failure>,
         elapsed: Duration,
     ) -> Sample {
+        let certificate = outcome
+            .as_ref()
+            .err()
+            .and_then(Failure::certificate)
+            .cloned();
         Sample {
             endpoint: self.stats.endpoint().clone(),
             path: path.to_owned(),
@@ -197,9 +215,24 @@ impl Measured {
             outcome,
             status: None,
             session: None,
+            certificate,
             kernel_rtt: None,
             locally_delayed: false,
         }
+    }
+}
+
+/// A certificate whose validity is given in days from now.
+pub(crate) fn certificate(from: i64, to: i64) -> Certificate {
+    let day = |n: i64| {
+        let days = Duration::from_secs(86_400) * u32::try_from(n.unsigned_abs()).unwrap();
+        if n < 0 { now() - days } else { now() + days }
+    };
+    Certificate {
+        not_before: day(from),
+        not_after: day(to),
+        names: vec!["*.easemob.com".to_owned()],
+        issuer: "CN=Some CA".to_owned(),
     }
 }
 

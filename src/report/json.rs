@@ -4,9 +4,10 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::figures::{ms_float, timestamp};
+use super::figures::{days_until, ms_float, timestamp};
 use super::texts::{Lang, failure_text, reason_text};
 use super::{Group, Report, Row};
+use crate::certificate::Certificate;
 use crate::phase::{Phase, Timings};
 use crate::resolve::Families;
 use crate::stats::{AddressStats, Distribution, FailureCount};
@@ -158,7 +159,29 @@ struct AddressJson {
     attempts: u64,
     successes: u64,
     total_ms: Option<SummaryJson>,
+    certificate: Option<CertificateJson>,
     failures: Vec<FailureJson>,
+}
+
+#[derive(Serialize)]
+struct CertificateJson {
+    not_before: String,
+    not_after: String,
+    expires_in_days: i64,
+    names: Vec<String>,
+    issuer: String,
+}
+
+impl CertificateJson {
+    fn of(certificate: &Certificate, now: SystemTime) -> Self {
+        CertificateJson {
+            not_before: timestamp(certificate.not_before),
+            not_after: timestamp(certificate.not_after),
+            expires_in_days: days_until(certificate.not_after, now),
+            names: certificate.names.clone(),
+            issuer: certificate.issuer.clone(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -303,6 +326,7 @@ fn endpoint_json(row: &Row, now: SystemTime, lang: Lang) -> EndpointJson<'_> {
                 attempts: one.attempts(),
                 successes: one.successes(),
                 total_ms: SummaryJson::of(one.total()),
+                certificate: one.certificate().map(|one| CertificateJson::of(one, now)),
                 failures: failures_json(one.failures(), now, lang),
             })
             .collect(),

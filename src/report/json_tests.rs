@@ -155,6 +155,7 @@ fn the_schema_is_held() {
                 "p99": null,
                 "max": 67.0
               },
+              "certificate": null,
               "failures": []
             }
           ],
@@ -204,6 +205,7 @@ fn the_schema_is_held() {
               "attempts": 4,
               "successes": 0,
               "total_ms": null,
+              "certificate": null,
               "failures": [
                 {
                   "phase": "connect",
@@ -261,4 +263,27 @@ fn texts_are_in_the_language_and_codes_are_not() {
     assert_ne!(zh["verdict"]["text"], en["verdict"]["text"]);
     let message = &zh["groups"][0]["endpoints"][1]["failures"][0]["message"];
     assert_eq!(message, "TCP 连接：连接被拒绝");
+}
+
+#[test]
+fn a_certificate_is_in_it() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let rankings = [ranking([
+        ok(&a, 20).shows(certificate(-30, 60)),
+        ok(&b, 20),
+    ])];
+    let told = json(&report(&rankings), Lang::En);
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let endpoints = told["groups"][0]["endpoints"].as_array().unwrap();
+    let first = endpoints.iter().find(|one| one["url"] == a.url()).unwrap();
+    assert_eq!(
+        first["addresses"][0]["certificate"],
+        serde_json::json!({
+            "not_before": "2025-09-09T08:53:20Z",
+            "not_after": "2025-12-08T08:53:20Z",
+            "expires_in_days": 60,
+            "names": ["*.easemob.com"],
+            "issuer": "CN=Some CA",
+        })
+    );
 }

@@ -1,10 +1,14 @@
 //! Findings about particular hosts and addresses, where others work.
 
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
+
 use super::diagnosis::{failures, is_impostor, through_proxy, verified};
 use super::figures::percent;
 use super::finding::What;
 use super::{Context, Row};
 use crate::catalog::Confidence;
+use crate::certificate::Certificate;
 use crate::failure::{Failure, FailureKind as Kind};
 use crate::phase::Phase;
 use crate::rank::{Reason, Tier};
@@ -13,6 +17,7 @@ use crate::stats::AddressStats;
 
 pub(super) fn findings(rows: &[&Row], context: &Context) -> Vec<What> {
     let mut whats = Vec::new();
+    whats.extend(clock(rows));
     let hijacked = hijacked(rows, context);
     let suspected: Vec<String> = match &hijacked {
         Some(What::Hijack { hosts, .. }) => hosts.clone(),
@@ -29,6 +34,7 @@ pub(super) fn findings(rows: &[&Row], context: &Context) -> Vec<What> {
     whats.extend(ipv6);
     let is_suspected = |row: &Row| suspected.iter().any(|h| h == row.ranked.endpoint().host());
     down(rows, &is_suspected, &mut whats);
+    whats.extend(expire_soon(rows, context));
     let ready = || rows.iter().filter(|row| row.ranked.tier == Tier::Ready);
     let unsuspected = ready().filter(|row| !is_suspected(row));
     let dead = unsuspected.flat_map(|row| dead_addresses(row, v6_explained));
@@ -161,6 +167,69 @@ fn down(rows: &[&Row], is_suspected: &dyn Fn(&Row) -> bool, whats: &mut Vec<What
             _ => What::EndpointDown { urls, failure },
         });
     }
+}
+
+/// When the first of the certificates expires that were accepted at its addresses.
+pub(super) fn first_to_expire(row: &Row) -> Option<SystemTime> {
+    let addresses = row.ranked.stats.addresses().iter();
+    let accepted = addresses.filter(|one| one.successes() > 0);
+    let ends = accepted.filter_map(|one| Some(one.certificate()?.not_after));
+    ends.min()
+}
+
+/// Authorities renew 30 days before the end (Let's Encrypt's advice): what has two weeks left was
+/// forgotten.
+const SOON: Duration = Duration::from_secs(14 * 86_400);
+
+/// Endpoints that work with a certificate that will soon have expired.
+fn expire_soon(rows: &[&Row], context: &Context) -> Option<What> {
+    let soon = |row: &&Row| {
+        let end = first_to_expire(row)?;
+        (end < context.finished_at + SOON).then(|| (end, row.ranked.endpoint().url().to_owned()))
+    };
+    let soon: Vec<(SystemTime, String)> = rows.iter().filter_map(soon).collect();
+    let ends = soon.iter().map(|(end, _)| *end).min()?;
+    let urls = soon.into_iter().map(|(_, url)| url).collect();
+    Some(What::CertificateExpiresSoon { urls, ends })
+}
+
+/// Several certificates are out of date by this machine's clock, no fewer than are good, and there
+/// is a moment at which all would be: more likely one clock is wrong than several certificates.
+fn clock(rows: &[&Row]) -> Option<What> {
+    let stats = || rows.iter().map(|row| (row, row.ranked.stats.addresses()));
+    let shown = || {
+        let addresses = stats().flat_map(|(_, addresses)| addresses);
+        addresses.filter_map(|one| Some((one.successes() > 0, one.certificate()?)))
+    };
+    let begin = shown().map(|(_, one)| one.not_before).max()?;
+    let end = shown().map(|(_, one)| one.not_after).min()?;
+    let good = shown().filter(|(good, _)| *good);
+    let good: BTreeSet<SystemTime> = good.map(|(_, one)| one.not_after).collect();
+    let out_of_date = |kind: Kind, date: fn(&Certificate) -> SystemTime| {
+        let (mut dates, mut hosts) = (BTreeSet::new(), BTreeSet::new());
+        for (row, addresses) in stats() {
+            let failures = addresses.iter().flat_map(AddressStats::failures);
+            let these = failures.filter(|one| one.failure.kind() == kind);
+            for refused in these.filter_map(|one| one.failure.certificate()) {
+                // One certificate may serve many hosts.
+                dates.insert(date(refused));
+                hosts.insert(row.ranked.endpoint().host());
+            }
+        }
+        (dates.len() >= 2 && dates.len() >= good.len()).then_some(hosts.len())
+    };
+    if begin >= end {
+        return None;
+    }
+    let slow = out_of_date(Kind::CertificateNotYetValid, |one| one.not_before);
+    let (hosts, slow) = match slow {
+        Some(hosts) => (hosts, true),
+        None => {
+            let fast = out_of_date(Kind::CertificateExpired, |one| one.not_after);
+            (fast?, false)
+        }
+    };
+    Some(What::ClockWrong { hosts, slow })
 }
 
 /// Addresses that never work, of an endpoint that does at others.

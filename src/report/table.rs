@@ -1,13 +1,16 @@
 //! The report as a table for a person.
 
+use std::sync::Arc;
+
 use super::figures::{ms, percent, timestamp};
 use super::layout::{Column, Ink, Style, grid, paragraph};
 use super::texts::{
-    Label, Lang, failure_text, label, list, phase, plural, reason_text, region_name, service_name,
-    shown, text, through, tier,
+    Label, Lang, certificate_text, expires, failure_text, label, list, phase, plural, reason_text,
+    region_name, service_name, shown, text, through, tier,
 };
-use super::{Fault, Group, Report, Row};
+use super::{Fault, Group, Report, Row, local};
 use crate::catalog::{Catalog, Confidence};
+use crate::certificate::Certificate;
 use crate::phase::Phase;
 use crate::rank::{Reason, Tier};
 use crate::stats::FailureCount;
@@ -341,7 +344,12 @@ fn beneath(report: &Report, row: &Row, lang: Lang) -> Vec<String> {
     if !addresses.is_empty() {
         why.push_str(&format!(" | {}", list(&addresses).of(lang)));
     }
+    let expiry = local::first_to_expire(row).and_then(|end| expires(end, now));
+    if let Some(expiry) = expiry {
+        why.push_str(&format!(" | {}", expiry.of(lang)));
+    }
     lines.push(why);
+    lines.extend(refused_certificates(row).map(|one| certificate_text(one).of(lang)));
     for one in failures.iter().filter(|one| !is_told(one)) {
         let failure = failure_text(&one.failure, now);
         let times = usize::try_from(one.count).unwrap_or(usize::MAX);
@@ -361,6 +369,22 @@ fn beneath(report: &Report, row: &Row, lang: Lang) -> Vec<String> {
         lines.push(text.of(lang));
     }
     lines
+}
+
+/// The certificates that were refused, each once.
+fn refused_certificates(row: &Row) -> impl Iterator<Item = &Certificate> {
+    let mut refused: Vec<&Certificate> = Vec::new();
+    for count in row
+        .ranked
+        .stats
+        .addresses()
+        .iter()
+        .flat_map(|one| one.failures())
+    {
+        let shown = count.failure.certificate().map(Arc::as_ref);
+        refused.extend(shown.filter(|one| !refused.contains(one)));
+    }
+    refused.into_iter()
 }
 
 #[cfg(test)]

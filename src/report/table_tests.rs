@@ -88,6 +88,48 @@ Notes
 }
 
 #[test]
+fn certificates_are_told_good_or_bad() {
+    let [a, b] = pair(Region::CN1, Service::Websocket);
+    let shown = std::sync::Arc::new(certificate(-30, 60));
+    let untrusted = failure(Phase::Tls, FailureKind::CertificateUntrusted).with_certificate(shown);
+    let rankings = [ranking([
+        ok(&a, 21).shows(certificate(-300, 52)),
+        failing(&b, untrusted),
+    ])];
+    let told = |lang| {
+        table(
+            &Report::new(&outcome(&rankings), context()),
+            lang,
+            Style::plain(),
+        )
+    };
+    for (lang, lines) in [
+        (
+            Lang::En,
+            [
+                "| 47.93.7.1 | certificate expires in 52 days",
+                "TLS handshake: certificate is not trusted (issued by CN=Some CA) ×4 | 47.93.7.2",
+                "the certificate shown: for *.easemob.com; issued by CN=Some CA; \
+                 valid 2025-09-09 to 2025-12-08",
+            ],
+        ),
+        (
+            Lang::Zh,
+            [
+                "| 47.93.7.1 | 证书 52 天后过期",
+                "TLS 握手：证书不受信任（签发者 CN=Some CA） ×4 | 47.93.7.2",
+                "出示的证书：域名 *.easemob.com；签发者 CN=Some CA；有效期 2025-09-09 至 2025-12-08",
+            ],
+        ),
+    ] {
+        let told = told(lang);
+        for line in lines {
+            assert!(told.contains(line), "{line} is not in\n{told}");
+        }
+    }
+}
+
+#[test]
 fn a_report_in_chinese() {
     insta::assert_snapshot!(told(Lang::Zh, Style::plain().with_width(120)), @r###"
 easelect 0.1.0 | 2025-10-09T08:53:20Z | linux x86_64

@@ -6,6 +6,7 @@
 //! suspected.
 
 mod catalog;
+mod certificate;
 mod failure;
 mod finding;
 mod hint;
@@ -17,6 +18,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 pub(crate) use catalog::{acceleration, how_to_get, listing_notes, locality};
+pub(crate) use certificate::{certificate_text, expires};
 pub(crate) use failure::{failure_hint, failure_text};
 pub(crate) use finding::finding_text;
 pub(crate) use hint::finding_hint;

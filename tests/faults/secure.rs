@@ -175,3 +175,47 @@ async fn a_revocation_list_in_an_injected_configuration_counts() {
     let revoked = Some((Phase::Tls, Kind::CertificateRevoked));
     assert_eq!(kind_with(vec![lab.revocations()]).await, revoked);
 }
+
+/// Whatever is wrong with a certificate, what it says of itself is kept; so it is where all is well.
+#[tokio::test(start_paused = true)]
+async fn the_facts_of_a_certificate_are_kept() {
+    let endpoint = websocket();
+    for (fault, names, issuer) in [
+        (Fault::None, vec![endpoint.host()], "CN=easelect lab"),
+        (Fault::Expired, vec![endpoint.host()], "CN=easelect lab"),
+        (Fault::NotYetValid, vec![endpoint.host()], "CN=easelect lab"),
+        (Fault::WrongHost, vec!["other.invalid"], "CN=easelect lab"),
+        (Fault::NoSan, vec![], "CN=easelect lab"),
+        (Fault::Revoked, vec![endpoint.host()], "CN=easelect lab"),
+        (
+            Fault::Untrusted,
+            vec![endpoint.host()],
+            "CN=easelect lab\\, not to be trusted",
+        ),
+        (
+            Fault::MissingIntermediate,
+            vec![endpoint.host()],
+            "CN=easelect lab\\, intermediate",
+        ),
+    ] {
+        let lab = trial::lab(&endpoint, with(fault));
+        let ended = trial::probe(trial::prober(&lab, &endpoint)).await;
+        let shown = ended.samples[0].certificate.as_ref().unwrap();
+        assert_eq!(
+            (
+                &shown.issuer[..],
+                shown.names.iter().map(String::as_str).collect()
+            ),
+            (issuer, names)
+        );
+        let valid = !matches!(fault, Fault::Expired | Fault::NotYetValid);
+        let now = std::time::SystemTime::now();
+        assert_eq!(shown.is_valid_at(now), valid, "{fault:?}");
+        let of_address = ended.ranked.stats.addresses()[0].certificate();
+        assert_eq!(of_address, Some(shown), "{fault:?}");
+        if let Err(failure) = &ended.samples[0].outcome {
+            assert_eq!(failure.certificate(), Some(shown), "{fault:?}");
+            assert_eq!(failure.not_after(), Some(shown.not_after), "{fault:?}");
+        }
+    }
+}

@@ -45,6 +45,16 @@ fn what(failure: &Failure, now: SystemTime) -> Text {
                 format!("证书属于其他域名：{}", names.zh),
             )
         }
+        Kind::CertificateUntrusted => match failure.certificate() {
+            Some(certificate) => {
+                let (plain, issuer) = (plain(failure), shown(&certificate.issuer, 100));
+                text(
+                    format!("{} (issued by {issuer})", plain.en),
+                    format!("{}（签发者 {issuer}）", plain.zh),
+                )
+            }
+            None => plain(failure),
+        },
         Kind::Redirected => {
             let to = failure
                 .location()

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::{Text, failure_text, list, plural, shown, text};
+use super::{Text, expires, failure_text, list, plural, shown, text};
 use crate::report::figures::{ms_unit, percent};
 use crate::report::finding::What;
 
@@ -106,6 +106,15 @@ pub(crate) fn finding_text(what: &What, now: SystemTime) -> Text {
             ),
             format!("疑似本网络的 IPv6 不通：{addresses} 个 IPv6 地址全部失败，IPv4 正常。"),
         ),
+        What::CertificateExpiresSoon { urls, ends } => {
+            let urls = list(urls);
+            let expiry = expires(*ends, now)
+                .unwrap_or_else(|| text("certificate has just expired", "证书刚刚过期"));
+            text(
+                format!("{}: {}.", urls.en, expiry.en),
+                format!("{}：{}。", urls.zh, expiry.zh),
+            )
+        }
         What::CertificateExpired { urls, failure }
         | What::PathWrong { urls, failure }
         | What::EndpointDown { urls, failure } => {
@@ -357,6 +366,10 @@ mod tests {
             What::CertificateExpired {
                 urls: urls(),
                 failure: failure(),
+            },
+            What::CertificateExpiresSoon {
+                urls: urls(),
+                ends: SystemTime::UNIX_EPOCH + Duration::from_secs(5 * 86_400),
             },
             What::PathWrong {
                 urls: urls(),

@@ -51,6 +51,10 @@ pub(crate) fn finding_hint(what: &What) -> Text {
         | What::PathWrong { failure, .. }
         | What::EndpointDown { failure, .. }
         | What::ProxyFails { failure, .. } => failure_hint(failure),
+        What::CertificateExpiresSoon { .. } => text(
+            "Tell Easemob support if it is not renewed in time; for a host of your own, renew it.",
+            "如果未按时更换，请联系环信技术支持；自备的主机请更换证书。",
+        ),
         What::AddressDown { .. } => text(
             "A client that tries only this address waits in vain: tell Easemob support the address.",
             "只尝试该地址的客户端会白等：请把该地址告知环信技术支持。",

@@ -286,10 +286,9 @@ impl Network {
         else {
             return false;
         };
-        let unseen = other
-            .seen_ms
-            .is_none_or(|seen| now.since(seen) >= FORGOTTEN);
-        unseen && one.opened_ms > other.seen_ms
+        let seen = other.seen_ms.max(other.opened_ms);
+        let unseen = seen.is_none_or(|seen| now.since(seen) >= FORGOTTEN);
+        unseen && one.opened_ms > seen
     }
 
     /// Whom of these to probe in the background, TCP only, after a connection opened.

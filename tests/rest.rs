@@ -58,6 +58,12 @@ async fn rest_follows_the_data_centre_of_the_open_websocket() {
     let connection = selector.connect().await.unwrap();
     assert_eq!(connection.endpoint().host(), "ws.two.example");
     assert_eq!(selector.base_url().await.unwrap(), "https://two.example");
+    // Then the answer is known, though the other one is faster.
+    let dials = lab.dials();
+    for _ in 0..3 {
+        assert_eq!(selector.base_url().await.unwrap(), "https://two.example");
+    }
+    assert_eq!(lab.dials(), dials);
     lab.set_fault(ip(1), Fault::Refuse).unwrap();
     let connection = selector.connect().await.unwrap();
     assert_eq!(connection.endpoint().host(), "ws.one.example");
@@ -82,6 +88,23 @@ async fn failures_that_the_app_reports_count() {
     tokio::time::sleep(Duration::from_secs(3 * 3600)).await;
     let later = selector.base_url().await.unwrap();
     assert_eq!(later, first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_calls_at_once_are_one_race() {
+    let (lab, selector) = pool([40, 40, 20, 60]);
+    let calls = (0..20).map(|_| selector.base_url());
+    for url in futures::future::join_all(calls).await {
+        assert_eq!(url.unwrap(), "https://one.example");
+    }
+    assert!(lab.dials() <= 4, "{}", lab.dials());
+    // Ten requests that fail together are one failure.
+    for _ in 0..10 {
+        selector.rest_failed("https://one.example/users");
+    }
+    assert_eq!(selector.base_url().await.unwrap(), "https://two.example");
+    tokio::time::sleep(Duration::from_secs(21 * 60)).await;
+    assert_eq!(selector.base_url().await.unwrap(), "https://one.example");
 }
 
 #[tokio::test(start_paused = true)]

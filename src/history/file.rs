@@ -1,5 +1,6 @@
 //! A history in a file: versioned JSON, replaced whole.
 
+use std::error::Error as StdError;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -80,7 +81,11 @@ impl HistoryStore for FileHistory {
         let merged = match self.load() {
             Ok(Some(kept)) => kept.merge(history.clone()),
             Ok(None) => history.clone(),
-            Err(error) if error.kind() == ErrorKind::NewerHistory || self.is_no_file() => {
+            Err(error)
+                if error.kind() == ErrorKind::NewerHistory
+                    || self.is_no_file()
+                    || is_out_of_reach(&error) =>
+            {
                 return Err(error);
             }
             Err(_) => {
@@ -97,6 +102,12 @@ impl HistoryStore for FileHistory {
             self.failed("can't be written", error)
         })
     }
+}
+
+/// Whether it could not be read, rather than not understood: it may be sound.
+fn is_out_of_reach(error: &Error) -> bool {
+    let source = error.source().and_then(|one| one.downcast_ref());
+    source.is_some_and(|error: &io::Error| error.kind() != io::ErrorKind::InvalidData)
 }
 
 #[cfg(test)]

@@ -352,18 +352,22 @@ async fn alternate(
     if !ground.paths.may_try_alternates(endpoint, &failure) {
         return Err(failure);
     }
+    let mut failures = Vec::new();
     for path in endpoint.alternate_paths() {
         let again = async {
             let io = ground.handshake.dial(endpoint, address, progress).await?;
             let target = Target::new(endpoint, address, path, ground.options);
             ground.handshake.open(io, target, progress).await
         };
-        if let Ok(opened) = again.await {
-            ground.paths.learn(endpoint, path);
-            return Ok((path.clone(), opened));
+        match again.await {
+            Ok(opened) => {
+                ground.paths.learn(endpoint, path);
+                return Ok((path.clone(), opened));
+            }
+            Err(failure) => failures.push(failure),
         }
     }
-    ground.paths.give_up(endpoint);
+    ground.paths.give_up(endpoint, &failures);
     Err(failure)
 }
 

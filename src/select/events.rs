@@ -44,7 +44,7 @@ pub enum SelectorEvent {
         /// Its TCP round trip; `None` if it refused or did not answer within 3 s.
         round_trip: Option<Duration>,
     },
-    /// The device is on another network, or woke from sleep.
+    /// The device is on another network.
     NetworkChanged {
         /// The network's identifier.
         id: String,

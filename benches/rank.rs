@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use easelect::{Endpoint, EndpointStats, Phase, Region, Sample, Service, Timings, rank};
 
 fn hundred() -> Vec<EndpointStats> {
@@ -31,7 +31,7 @@ fn hundred() -> Vec<EndpointStats> {
 fn ranking(criterion: &mut Criterion) {
     let stats = hundred();
     criterion.bench_function("rank_100_endpoints", |bencher| {
-        bencher.iter(|| rank(std::hint::black_box(&stats)));
+        bencher.iter_batched(|| stats.clone(), rank, BatchSize::LargeInput);
     });
 }
 

@@ -45,9 +45,10 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The delay before the next attempt. `u` is a uniform number, 0 ≤ u < 1.
+    /// The delay before the next attempt, so long after the one before failed. `u` is a uniform
+    /// number, 0 ≤ u < 1.
     #[must_use]
-    pub fn delay(&self, u: f64) -> Duration {
+    pub fn delay(&self, u: f64, since: Duration) -> Duration {
         let spread = self.hint.and_then(|hint| {
             let seconds = HEADROOM * hint.clients / hint.rate;
             let bounded = seconds.min(LONGEST.as_secs_f64());
@@ -60,7 +61,7 @@ impl Backoff {
                 doubled.max(spread.unwrap_or_default())
             }
         };
-        self.retry_after + window.mul_f64(u.clamp(0.0, 1.0))
+        self.retry_after.saturating_sub(since) + window.mul_f64(u.clamp(0.0, 1.0))
     }
 
     /// The attempt failed, and perhaps a server said how long to stay away.
@@ -96,7 +97,7 @@ mod tests {
     /// The windows of this many attempts, all of which fail.
     fn windows(mut backoff: Backoff, attempts: usize) -> Vec<u64> {
         let window = |_| {
-            let window = backoff.delay(1.0).as_secs();
+            let window = backoff.delay(1.0, Duration::ZERO).as_secs();
             backoff.failed(None);
             window
         };
@@ -108,8 +109,11 @@ mod tests {
         let all = windows(Backoff::default(), 8);
         assert_eq!(all, [10, 4, 8, 16, 32, 60, 60, 60]);
         let backoff = Backoff::default();
-        assert_eq!(backoff.delay(0.0), Duration::ZERO);
-        assert_eq!(backoff.delay(0.25), Duration::from_millis(2_500));
+        assert_eq!(backoff.delay(0.0, Duration::ZERO), Duration::ZERO);
+        assert_eq!(
+            backoff.delay(0.25, Duration::ZERO),
+            Duration::from_millis(2_500)
+        );
     }
 
     #[test]
@@ -129,13 +133,14 @@ mod tests {
     fn a_refusal_s_wish_comes_first() {
         let mut backoff = hinted(1e6, 5e4);
         backoff.failed(Some(Duration::from_secs(30)));
-        assert_eq!(backoff.delay(0.0), Duration::from_secs(30));
-        assert_eq!(backoff.delay(1.0), Duration::from_secs(62));
+        let at = |u, since| backoff.delay(u, Duration::from_secs(since)).as_secs();
+        assert_eq!((at(0.0, 0), at(1.0, 0)), (30, 62));
+        assert_eq!((at(0.0, 20), at(0.0, 40)), (10, 0));
     }
 
     #[test]
     fn a_wrong_hint_is_bounded_or_ignored() {
-        let window = |clients, rate| hinted(clients, rate).delay(1.0);
+        let window = |clients, rate| hinted(clients, rate).delay(1.0, Duration::ZERO);
         assert_eq!(window(1e12, 1.0), LONGEST);
         for (clients, rate) in [(-1.0, 1.0), (0.0, 1.0), (f64::NAN, 1.0), (0.0, 0.0)] {
             assert_eq!(window(clients, rate), FIRST, "{clients} {rate}");

@@ -74,6 +74,13 @@ impl Clock {
         self.anchor.after(self.at.elapsed())
     }
 
+    /// Whether it can be right: a device without a battery for its clock begins in 1970.
+    pub(crate) fn is_sane(&self) -> bool {
+        /// 2026-01-01, before the first release.
+        const RELEASED: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+        self.now() >= RELEASED
+    }
+
     /// How long the machine slept since the clock was set, if it did; the clock then goes on from
     /// the wall clock's reading.
     pub(crate) fn wake(&mut self, wall: Timestamp) -> Option<Duration> {

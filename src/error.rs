@@ -3,7 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// Something is wrong with the configuration or the input; the message says what to do.
+/// Something is wrong with the configuration or the input; the message says what to do. It is one
+/// line, without control characters and of bounded length, whatever stood in the input.
 ///
 /// Why a *connection* failed is told by [`ConnectError`](crate::ConnectError) and
 /// [`Failure`](crate::Failure).
@@ -40,7 +41,7 @@ impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Error {
             kind,
-            message: message.into(),
+            message: presentable(&message.into()),
             source: None,
         }
     }
@@ -60,6 +61,28 @@ impl Error {
     }
 }
 
+/// Place, complaint and expectation fit several times; what is quoted between them may not.
+const LONGEST: usize = 1000;
+
+/// Messages quote files and arguments, which may hold anything.
+fn presentable(message: &str) -> String {
+    let cut = message.chars().count().saturating_sub(LONGEST);
+    let mut line = String::with_capacity(message.len().min(4 * LONGEST));
+    // The place is at the beginning, what was expected at the end.
+    for (number, c) in message.chars().enumerate() {
+        if cut > 0 && number == LONGEST / 2 {
+            line.push_str(" … ");
+        }
+        let is_shown = number < LONGEST / 2 || number >= LONGEST / 2 + cut;
+        match c {
+            _ if !is_shown => {}
+            '"' | '\'' | '\\' => line.push(c),
+            _ => line.extend(c.escape_debug()),
+        }
+    }
+    line
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
@@ -69,5 +92,26 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_bounded_line() {
+        let told = |message: &str| Error::new(ErrorKind::Input, message).to_string();
+        assert_eq!(
+            told(r#"own.toml:1: "a\u{7f}", 中"#),
+            r#"own.toml:1: "a\u{7f}", 中"#
+        );
+        assert_eq!(told("a\n\u{1b}[2J\u{202e}"), r"a\n\u{1b}[2J\u{202e}");
+        let long = told(&format!(
+            "own.toml:1: {}: expected less",
+            "é".repeat(1 << 20)
+        ));
+        assert!(long.starts_with("own.toml:1: é") && long.ends_with("é: expected less"));
+        assert_eq!(long.chars().count(), LONGEST + 3);
     }
 }

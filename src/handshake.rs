@@ -4,6 +4,8 @@
 //! upgrade, and reqwest can't be split at all. One reader of response heads serves both ends, so
 //! a REST probe has the same bounds as an upgrade and works without the `rest` feature.
 
+#[cfg(feature = "lab")]
+pub mod answers;
 mod early;
 mod head;
 mod meter;

@@ -26,6 +26,9 @@ const HARD_BASE: Duration = Duration::from_secs(3600);
 /// A blocked address is tried again once a day.
 const CAP: Duration = Duration::from_secs(24 * 3600);
 
+/// After so long without a failure the next one is the first again.
+const FORGIVEN: Duration = Duration::from_secs(6 * 3600);
+
 /// How much a failure says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
@@ -36,6 +39,10 @@ pub enum Severity {
     Soft,
     /// It answered, but not as itself: a wrong certificate, a reset inside TLS.
     Hard,
+    /// Not its fault, as far as can be told: the device has no route, a proxy is in trouble, the
+    /// app's credentials were refused. It makes the next attempt less likely to succeed, but bars
+    /// nothing.
+    Elsewhere,
     /// It asked to be left alone for so long (RFC 9110 §10.2.3, Retry-After).
     Busy(Duration),
 }
@@ -78,11 +85,27 @@ impl Health {
         now: Timestamp,
         jitter: f64,
     ) -> Option<Transition> {
+        // Long after its break was over, the streak is another one.
+        let latest = self.barred_until_ms.max(self.counted_ms);
+        if now.since(latest) >= FORGIVEN {
+            self.in_a_row = 0;
+        }
         self.decay(now);
         self.failures += 1.0;
+        // While the breaker is open, further failures are of the same trouble: everything at once,
+        // or a client that tries and tries.
+        let counts = match severity {
+            Severity::Elsewhere => false,
+            Severity::Busy(_) => true,
+            Severity::Doubt | Severity::Soft | Severity::Hard => !self.is_barred(now),
+        };
+        if !counts {
+            return None;
+        }
         self.in_a_row = self.in_a_row.saturating_add(1);
         let base = match severity {
             Severity::Doubt if self.in_a_row < 2 => return None,
+            Severity::Elsewhere => return None,
             Severity::Doubt | Severity::Soft | Severity::Busy(_) => SOFT_BASE,
             Severity::Hard => HARD_BASE,
         };
@@ -159,17 +182,21 @@ mod tests {
         let first = health.failed(Severity::Soft, START, 0.0);
         assert_eq!(first, Some(Transition::Opened));
         assert!(barred(&health, 4 * MINUTE) && !barred(&health, 5 * MINUTE));
-        assert_eq!(
-            health.failed(Severity::Soft, START, 1.0),
-            None,
-            "it is open"
-        );
-        assert!(barred(&health, 19 * MINUTE) && !barred(&health, 20 * MINUTE));
         for _ in 0..40 {
-            health.failed(Severity::Hard, START, 1.0);
+            let again = health.failed(Severity::Hard, START.after(MINUTE), 1.0);
+            assert_eq!(again, None, "it is open");
         }
-        assert!(barred(&health, 24 * HOUR - MINUTE) && !barred(&health, 24 * HOUR));
-        let later = START.after(HOUR);
+        assert!(!barred(&health, 5 * MINUTE), "all of that is one trouble");
+        health.failed(Severity::Soft, START.after(5 * MINUTE), 1.0);
+        assert!(barred(&health, 24 * MINUTE) && !barred(&health, 25 * MINUTE));
+        // 1 h·2^k after as many tries, each when the break before is over.
+        let mut last = START.after(25 * MINUTE);
+        for _ in 0..10 {
+            last = last.after(24 * HOUR);
+            health.failed(Severity::Hard, last, 1.0);
+        }
+        assert!(health.is_barred(last));
+        let later = last.after(HOUR);
         assert_eq!(health.succeeded(later), Some(Transition::Closed));
         assert!(!health.is_barred(later));
         assert_eq!(health.succeeded(later), None);
@@ -184,6 +211,18 @@ mod tests {
         let second = health.failed(Severity::Doubt, START, 1.0);
         assert_eq!(second, Some(Transition::Opened));
         assert!(health.is_barred(START));
+    }
+
+    #[test]
+    fn what_is_not_its_fault_bars_nothing_and_old_failures_are_forgiven() {
+        let mut health = Health::default();
+        for _ in 0..9 {
+            assert_eq!(health.failed(Severity::Elsewhere, START, 1.0), None);
+        }
+        assert!(!health.is_barred(START) && health.failure_chance(START) > 0.2);
+        health.failed(Severity::Doubt, START, 1.0);
+        health.failed(Severity::Doubt, START.after(7 * HOUR), 1.0);
+        assert!(!health.is_barred(START.after(7 * HOUR)), "not two in a row");
     }
 
     #[test]

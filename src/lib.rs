@@ -158,15 +158,17 @@ pub use stats::{AddressStats, Distribution, EndpointStats, FailureCount, Summary
 pub use tls::{TlsClient, TlsSession};
 pub use transport::{Connect, Io, KernelRtt, TcpConnect};
 
-/// The pure machines behind [`Selector`], for the simulation in `benches/policy`. No part of the
-/// public interface: they change with every release.
+/// The pure machines behind [`Selector`], for the simulation in `benches/policy`, and the readers
+/// of what others wrote, for `fuzz`. No part of the public interface: they change with every
+/// release.
 #[cfg(feature = "lab")]
 #[doc(hidden)]
 pub mod machines {
     pub use crate::backoff::Backoff;
     pub use crate::forecast::{Forecast, Gate, NOISE};
+    pub use crate::handshake::answers;
     pub use crate::health::{Health, Severity, Transition};
-    pub use crate::history::{Key, Network, Refresh};
+    pub use crate::history::{Key, Network, Refresh, networks_of};
     pub use crate::lesson::{Lesson, Measured};
     pub use crate::prior::{Belief, Place};
     pub use crate::race::{Action, Entry, Race, Width};

@@ -295,7 +295,8 @@ impl Race {
                 return Some(candidate);
             };
             *wake_ms = wake_ms.min(until_ms);
-            if self.entrants[candidate].last_resort {
+            let one = &self.entrants[candidate];
+            if one.last_resort || one.forecast.barred {
                 return None;
             }
         }

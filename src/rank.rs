@@ -204,26 +204,33 @@ impl Cost {
 ///
 /// Empty input gives `None`.
 #[must_use]
-pub fn rank(stats: &[EndpointStats]) -> Option<Ranking> {
+pub fn rank(stats: Vec<EndpointStats>) -> Option<Ranking> {
     let first = stats.first()?.endpoint();
     let (region, service) = (first.region().clone(), first.service());
-    let costs = costs(stats);
+    let costs = costs(&stats);
     let mut order: Vec<usize> = (0..stats.len()).collect();
     order.sort_by(|a, b| place(&stats[*a], costs[*a]).total_cmp(&place(&stats[*b], costs[*b])));
     let ready = costs.iter().flatten().count();
     restore_reference_order(&mut order[..ready], &costs);
     let leader = order.first().copied();
-    let endpoints = order
-        .iter()
-        .enumerate()
-        .map(|(index, &one)| Ranked {
-            rank: index + 1,
-            tier: tier(&stats[one]),
-            expected_cost: costs[one].map(|cost| Duration::from_secs_f64(cost.seconds)),
-            reason: reason(stats, &costs, &order, index, ready, leader),
-            stats: stats[one].clone(),
-        })
+    let reasons: Vec<Reason> = (0..order.len())
+        .map(|index| reason(&stats, &costs, &order, index, ready, leader))
         .collect();
+    let mut stats: Vec<Option<EndpointStats>> = stats.into_iter().map(Some).collect();
+    let ranked = order.iter().zip(reasons).filter_map(|(&one, reason)| {
+        let stats = stats[one].take()?;
+        Some(Ranked {
+            rank: 0,
+            tier: tier(&stats),
+            expected_cost: costs[one].map(|cost| Duration::from_secs_f64(cost.seconds)),
+            reason,
+            stats,
+        })
+    });
+    let mut endpoints: Vec<Ranked> = ranked.collect();
+    for (index, one) in endpoints.iter_mut().enumerate() {
+        one.rank = index + 1;
+    }
     Some(Ranking {
         region,
         service,
@@ -281,32 +288,36 @@ fn tier(stats: &EndpointStats) -> Tier {
 /// The expected cost of every endpoint that is ready.
 pub(crate) fn costs(stats: &[EndpointStats]) -> Vec<Option<Cost>> {
     let medians: Vec<Option<f64>> = stats.iter().map(|one| median(one.total())).collect();
+    // The least, who has it, and the least of the others: the best alternative of each.
+    let (mut least, mut holder, mut next) = (f64::INFINITY, 0, f64::INFINITY);
+    for (index, median) in medians.iter().enumerate() {
+        let median = median.unwrap_or(f64::INFINITY);
+        if median < least {
+            (least, holder, next) = (median, index, least);
+        } else {
+            next = next.min(median);
+        }
+    }
     (0..stats.len())
         .map(|index| {
             let own = medians[index]?;
-            let others = medians
-                .iter()
-                .enumerate()
-                .filter(|(other, _)| *other != index);
-            let alternative = others
-                .filter_map(|(_, median)| *median)
-                .min_by(f64::total_cmp)
-                .unwrap_or(own);
+            let others = if index == holder { next } else { least };
+            let alternative = if others.is_finite() { others } else { own };
             endpoint_cost(&stats[index], alternative)
         })
         .collect()
 }
 
 fn endpoint_cost(stats: &EndpointStats, alternative: f64) -> Option<Cost> {
-    let working: Vec<f64> = stats
+    let working = stats
         .addresses()
         .iter()
-        .filter_map(|one| median(one.total()))
-        .collect();
-    if working.is_empty() {
+        .filter_map(|one| median(one.total()));
+    let (sum, count) = working.fold((0.0, 0u32), |(sum, count), one| (sum + one, count + 1));
+    if count == 0 {
         return None;
     }
-    let siblings = working.iter().sum::<f64>() / working.len() as f64;
+    let siblings = sum / f64::from(count);
     let (mut sum, mut squares) = (0.0, 0.0);
     for address in stats.addresses() {
         let (seconds, variance) = address_cost(address, siblings, alternative);

@@ -346,7 +346,7 @@ fn pooled(rankings: &[Ranking], context: &Context) -> Vec<(Residency, Ranking)> 
                 .position(|known| known == one.endpoint())
                 .unwrap_or(usize::MAX)
         });
-        groups.extend(rank(&stats).map(|ranking| (pool.clone(), ranking)));
+        groups.extend(rank(stats).map(|ranking| (pool.clone(), ranking)));
     }
     groups
 }

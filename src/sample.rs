@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::catalog::Endpoint;
 use crate::certificate::Certificate;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::phase::{Phase, Timings};
 use crate::resolve::Family;
 use crate::tls::TlsSession;
@@ -132,6 +132,16 @@ impl AttemptOutcome {
             AttemptOutcome::Won => "won",
             AttemptOutcome::Cancelled(_) => "cancelled",
             AttemptOutcome::Failed(_) => "failed",
+        }
+    }
+}
+
+impl Attempt {
+    /// How it failed, if it did.
+    pub(crate) fn failure_kind(&self) -> Option<FailureKind> {
+        match &self.outcome {
+            AttemptOutcome::Failed(failure) => Some(failure.kind()),
+            AttemptOutcome::Won | AttemptOutcome::Cancelled(_) => None,
         }
     }
 }

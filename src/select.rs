@@ -15,12 +15,12 @@ mod refresh;
 mod rest;
 
 use std::fmt;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -91,9 +91,21 @@ struct Inner {
     backoff: Mutex<Backoff>,
     /// The network changed since the last connection: reconnecting needs no delay.
     moved: Mutex<bool>,
+    /// Wakes who is waiting to reconnect when it does.
+    moving: Notify,
+    /// When `reconnect()` last failed.
+    refused: Mutex<Option<Instant>>,
+    /// One race for REST at a time: who comes meanwhile has its answer.
+    #[cfg_attr(
+        not(feature = "rest"),
+        expect(dead_code, reason = "only REST needs it")
+    )]
+    rest_race: tokio::sync::Mutex<()>,
     /// The app said which network it is; otherwise the routes tell.
     network_told: AtomicBool,
     keeper: Option<Keeper>,
+    /// Something was learned that the keeper doesn't have.
+    unkept: AtomicBool,
     refresh: RefreshBudget,
     /// Background dials; they end with the selector.
     tasks: Mutex<JoinSet<()>>,
@@ -127,7 +139,7 @@ pub enum Policy {
     /// Up to three SYNs at once where they are worth it, TLS on one, hedged when late.
     #[default]
     Fast,
-    /// About half the extra SYNs, a little slower.
+    /// Half the extra SYNs, a little slower.
     Thrifty,
     /// One attempt at a time, no background traffic.
     Conservative,
@@ -182,13 +194,19 @@ impl Selector {
         options: &ConnectOptions,
         width: Width,
     ) -> Result<Connection, ConnectError> {
+        self.look_around();
+        // The device may move during the race: the connection is then of this network, not of that.
+        let network = lock(&self.0.memory).network_id().to_owned();
         let (opened, opening) = self.race(&self.0.service, options, width).await?;
         let region = Arc::new(opening.endpoint.region().clone());
-        self.0.open_in.store(Some(region));
+        let before = self.0.open_in.swap(Some(Arc::clone(&region)));
+        if let Some(rest) = self.0.rest.as_ref().filter(|_| before != Some(region)) {
+            self.0.reconsider(rest);
+        }
         match *opened {
             Opened::WebSocket(websocket, _) => Ok(Connection {
                 websocket,
-                feedback: self.ear_on(&opening),
+                feedback: self.ear_on(&opening, network),
                 opening,
             }),
             // `build()` refuses a service without WebSocket; if it ever came, it isn't one.
@@ -200,13 +218,13 @@ impl Selector {
         }
     }
 
-    fn ear_on(&self, opening: &Opening) -> Feedback {
+    fn ear_on(&self, opening: &Opening, network: String) -> Feedback {
         Feedback {
             heed: Arc::new(Ear {
                 selector: Arc::downgrade(&self.0),
                 endpoint: opening.endpoint.clone(),
                 address: opening.address,
-                network: lock(&self.0.memory).network_id().to_owned(),
+                network,
             }),
             opened: Instant::now(),
         }
@@ -219,6 +237,7 @@ impl Selector {
         width: Width,
     ) -> Result<(Box<Opened>, Opening), ConnectError> {
         self.look_around();
+        let network = lock(&self.0.memory).network_id().to_owned();
         let plan = self.plan(field);
         let ground = Ground {
             names: &self.0.names,
@@ -236,14 +255,35 @@ impl Selector {
             endpoints = plan.endpoints.len(),
         );
         let ended = contest::run(ground, self.0.deadline).instrument(span).await;
+        self.count(field, &ended.outcome);
+        // The device may have moved since: what was shown is of another network.
+        if lock(&self.0.memory).network_id() == network {
+            self.learn(field, ended.lessons);
+            if ended.outcome.is_ok() {
+                *lock(&field.won) = Some(Instant::now());
+                if field.kind == self.0.service.kind {
+                    *lock(&self.0.moved) = false;
+                    lock(&self.0.backoff).reset();
+                }
+                self.refresh(width, ended.probeable, ended.queue_ms, &network);
+            }
+        }
+        ended.outcome
+    }
+
+    /// What REST's races open is no connection of the app's, but they cost as much.
+    fn count(&self, field: &Field, outcome: &Result<(Box<Opened>, Opening), ConnectError>) {
         let mut counts = lock(&self.0.counts);
-        let attempts = match &ended.outcome {
+        let is_service = field.kind == self.0.service.kind;
+        let attempts = match outcome {
             Ok((_, opening)) => {
-                counts.opened(&opening.endpoint, opening.address, opening.time_to_open);
+                if is_service {
+                    counts.opened(&opening.endpoint, opening.address, opening.time_to_open);
+                }
                 &opening.attempts
             }
             Err(error) => {
-                counts.failed += 1;
+                counts.failed += u64::from(is_service);
                 &error.attempts
             }
         };
@@ -251,30 +291,15 @@ impl Selector {
             counts.dials += 1;
             counts.handshakes += u64::from(began_tls(attempt));
         }
-        drop(counts);
-        self.learn(field, ended.lessons);
-        if ended.outcome.is_ok() {
-            *lock(&field.won) = Some(Instant::now());
-            *lock(&self.0.moved) = false;
-            self.refresh(width, ended.candidates, ended.queue_ms);
-        }
-        ended.outcome
     }
 
     fn learn(&self, field: &Field, lessons: Vec<(memory::Candidate, Lesson)>) {
         let mut memory = lock(&self.0.memory);
         let changes = memory.learn(lessons);
-        let kept = self
-            .0
-            .keeper
-            .as_ref()
-            .map(|keeper| (keeper, memory.history()));
         drop(memory);
-        if let Some((keeper, history)) = kept {
-            keeper.keep(history);
-        }
         self.0.tell(changes);
         self.0.reconsider(field);
+        self.0.keep();
     }
 
     /// How much is spent on being fast.
@@ -300,11 +325,7 @@ impl Selector {
     /// In random order, so that a million clients that know nothing don't all begin with the same
     /// host; what is known decides in the race.
     fn plan(&self, field: &Field) -> Plan {
-        let mut endpoints = field.endpoints.clone();
-        #[cfg(feature = "rest")]
-        if field.kind == Service::Rest {
-            endpoints.retain(|one| self.serves_rest(field, one));
-        }
+        let mut endpoints = self.0.eligible(field);
         lock(&self.0.random).shuffle(&mut endpoints);
         Plan { endpoints }
     }
@@ -314,10 +335,35 @@ impl Inner {
     /// Who is preferred may have changed with what was learned.
     fn reconsider(&self, field: &Field) {
         let mut memory = lock(&self.memory);
-        let change = memory.prefer(&field.endpoints);
-        field.show(&memory);
+        let endpoints = self.eligible(field);
+        let change = memory.prefer(&endpoints);
+        field.show(&memory, &endpoints);
+        self.unkept.store(true, Ordering::Relaxed);
         drop(memory);
         self.tell(change);
+    }
+
+    /// The endpoints that may be used now. REST's data follow the data centre whose WebSocket was
+    /// opened last, if it has REST endpoints.
+    fn eligible(&self, field: &Field) -> Vec<Endpoint> {
+        let open_in = self.open_in.load();
+        let region = open_in.as_ref().filter(|_| field.kind == Service::Rest);
+        let there = |one: &&Endpoint| region.is_none_or(|region| *one.region() == **region);
+        let mut endpoints: Vec<Endpoint> = field.endpoints.iter().filter(there).cloned().collect();
+        if endpoints.is_empty() {
+            endpoints.clone_from(&field.endpoints);
+        }
+        endpoints
+    }
+
+    /// Hands what was learned to whoever keeps it; not while the clock can't be right, or what was
+    /// kept would look like the future's.
+    fn keep(&self) {
+        let Some(keeper) = &self.keeper else { return };
+        let memory = lock(&self.memory);
+        if memory.clock.is_sane() && self.unkept.swap(false, Ordering::Relaxed) {
+            keeper.keep(memory.history());
+        }
     }
 
     fn tell(&self, changes: impl IntoIterator<Item = Change>) {
@@ -380,11 +426,12 @@ impl Field {
     }
 
     /// Shows what the memory says of this field's endpoints now.
-    fn show(&self, memory: &Memory) {
-        let preferred = memory.preferred(self.kind);
+    fn show(&self, memory: &Memory, endpoints: &[Endpoint]) {
+        let eligible = |one: &memory::Candidate| endpoints.contains(&one.0);
+        let preferred = memory.preferred(self.kind).filter(eligible);
         let preferred = preferred.map(|(endpoint, _)| Arc::new(endpoint));
         self.preferred.store(preferred);
-        let outlook = outlook::outlook(memory, &self.endpoints);
+        let outlook = outlook::outlook(memory, endpoints);
         self.outlook.store(Arc::new(outlook));
     }
 }
@@ -394,5 +441,12 @@ impl fmt::Debug for Selector {
         f.debug_struct("Selector")
             .field("residency", &self.0.residency)
             .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    /// What feedback and probes taught since the last connection is kept, too.
+    fn drop(&mut self) {
+        self.keep();
     }
 }

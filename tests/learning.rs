@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use easelect::lab::{Fault, Host, Lab, Path, Scenario};
 use easelect::{
-    Catalog, CatalogFormat, CloseReason, ErrorKind, FileHistory, History, HistoryStore,
-    RefreshBudget, Region, Selector, SelectorBuilder, SelectorEvent, ServerHint, TlsClient,
+    Catalog, CatalogFormat, CloseReason, ErrorKind, Expectation, FileHistory, History,
+    HistoryStore, RefreshBudget, Region, Selector, SelectorBuilder, SelectorEvent, ServerHint,
+    Standing, TlsClient,
 };
 use futures::{FutureExt, StreamExt};
 use tokio::time::Instant;
@@ -236,6 +237,19 @@ async fn each_network_has_a_memory_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_race_showed_is_not_learned_of_the_network_moved_to() {
+    let (lab, catalog) = world(&[40, 60]);
+    let selector = builder(&lab, &catalog).network("home").build().unwrap();
+    let moves = async {
+        tokio::time::sleep(ms(10)).await;
+        selector.network_changed(Some("office"));
+    };
+    let (connection, ()) = tokio::join!(selector.connect(), moves);
+    connection.unwrap();
+    assert_eq!((selector.best(), selector.ranking().len()), (None, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn breakers_are_told_and_a_failing_favourite_is_left() {
     let (lab, catalog) = world(&[40, 60]);
     let selector = builder(&lab, &catalog).build().unwrap();
@@ -287,6 +301,80 @@ async fn reconnecting_waits_at_random_and_a_new_network_does_not() {
     );
     let mean = delays.iter().sum::<Duration>() / 40;
     assert!((ms(3_000)..ms(7_000)).contains(&mean), "{mean:?}");
+}
+
+/// The usual order on a phone: the connection is lost, then the system tells of the new network.
+#[tokio::test(start_paused = true)]
+async fn a_new_network_ends_the_wait_for_the_old_server() {
+    let (lab, catalog) = world(&[40]);
+    let selector = builder(&lab, &catalog).network("home").build().unwrap();
+    selector.connect().await.unwrap();
+    selector.set_server_hint(Some(ServerHint {
+        clients: 1e6,
+        rate: 1e3,
+    }));
+    let started = Instant::now();
+    let moves = async {
+        tokio::time::sleep(ms(10)).await;
+        selector.network_changed(Some("office"));
+    };
+    let (connection, ()) = tokio::join!(selector.reconnect(), moves);
+    connection.unwrap();
+    assert!(started.elapsed() < ms(300), "{:?}", started.elapsed());
+}
+
+/// Failures that were over long ago don't make anybody wait.
+#[tokio::test(start_paused = true)]
+async fn a_success_ends_the_back_off() {
+    let (lab, catalog) = world(&[40]);
+    for seed in 0..10 {
+        let selector = builder(&lab, &catalog).seed(seed).build().unwrap();
+        lab.set_fault(ip(0), Fault::Refuse).unwrap();
+        for _ in 0..6 {
+            selector.reconnect().await.unwrap_err();
+        }
+        lab.set_fault(ip(0), Fault::None).unwrap();
+        selector.connect().await.unwrap();
+        let started = Instant::now();
+        selector.reconnect().await.unwrap();
+        assert!(started.elapsed() < ms(10_200), "{:?}", started.elapsed());
+    }
+}
+
+/// Nobody's fault but the device's own: when it is over, everything is as before.
+#[tokio::test(start_paused = true)]
+async fn a_device_without_a_network_bars_nobody() {
+    let (lab, catalog) = world(&[40, 60, 80]);
+    let selector = builder(&lab, &catalog).network("home").build().unwrap();
+    selector.connect().await.unwrap();
+    for n in 0..3 {
+        lab.set_fault(ip(n), Fault::Unreachable).unwrap();
+    }
+    for _ in 0..9 {
+        selector.connect().await.unwrap_err();
+        tokio::time::sleep(Duration::from_secs(20)).await;
+    }
+    for n in 0..3 {
+        lab.set_fault(ip(n), Fault::None).unwrap();
+    }
+    selector.connect().await.unwrap();
+    let barred = |one: &&Expectation| one.standing == Standing::BreakerOpen;
+    assert_eq!(selector.ranking().iter().filter(barred).count(), 0);
+}
+
+/// What a heartbeat taught is kept although no further connection is opened.
+#[tokio::test(start_paused = true)]
+async fn what_feedback_taught_is_kept() {
+    let folder = Folder::new("feedback");
+    let (lab, catalog) = world(&[40]);
+    let store = Arc::new(FileHistory::new(folder.file()));
+    let selector = builder(&lab, &catalog).history(store).build().unwrap();
+    let connection = selector.connect().await.unwrap();
+    selector.shutdown().await;
+    let before = fs::read_to_string(folder.file()).unwrap();
+    connection.feedback().report_rtt(ms(400));
+    selector.shutdown().await;
+    assert_ne!(fs::read_to_string(folder.file()).unwrap(), before);
 }
 
 #[tokio::test(start_paused = true)]

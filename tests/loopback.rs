@@ -197,7 +197,9 @@ async fn rounds_are_exact_and_earlier_phases_survive_a_later_failure() {
     let ranked = probe(&server, endpoint(&server, Service::Websocket, "/ws"), 4).await;
     assert_eq!((ranked.tier, ranked.stats.attempts()), (Tier::Answering, 4));
     assert_eq!(server.accepted(), 4);
-    assert_eq!(ranked.stats.phase(Phase::Tls).count(), 4);
+    // What a busy machine delayed is counted, but measures nothing.
+    let measured = ranked.stats.phase(Phase::Tls).count();
+    assert_eq!(measured + ranked.stats.locally_delayed(), 4);
     assert_eq!(ranked.stats.phase(Phase::Upgrade).count(), 0);
     let failure = &ranked.stats.failures()[0].failure;
     assert_eq!(

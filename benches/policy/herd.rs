@@ -8,6 +8,7 @@
 //! come back after a restart: the servers would work for clients that had given up.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use easelect::ServerHint;
 use easelect::machines::Backoff;
@@ -89,7 +90,7 @@ fn sdk(state: &mut State, random: &mut Random) -> f64 {
 
 /// The next attempt comes only if this one fails.
 fn ours(backoff: &mut Backoff, random: &mut Random) -> f64 {
-    let delay = backoff.delay(random.uniform());
+    let delay = backoff.delay(random.uniform(), Duration::ZERO);
     backoff.failed(None);
     delay.as_secs_f64()
 }

@@ -154,27 +154,27 @@ pub(crate) fn parse(args: Vec<OsString>, lang: Lang) -> Result<Options, Usage> {
                 options.command = Command::Version;
                 return Ok(options);
             }
-            "--region" => options.regions = regions(&text(&mut parser)?)?,
-            "--service" => options.services = services(&text(&mut parser)?)?,
+            "--region" => options.regions = regions(&text(&name, &mut parser)?)?,
+            "--service" => options.services = services(&text(&name, &mut parser)?)?,
             "--rounds" => {
-                options.rounds = Some(number(&name, &text(&mut parser)?, 1, 100_000)?);
+                options.rounds = Some(number(&name, &text(&name, &mut parser)?, 1, 100_000)?);
             }
-            "--timeout" => options.timeout = duration(&name, &text(&mut parser)?)?,
-            "--deadline" => options.deadline = duration(&name, &text(&mut parser)?)?,
-            "--in-flight" => options.in_flight = number(&name, &text(&mut parser)?, 1, 64)?,
-            "--current" => options.current.push(text(&mut parser)?),
+            "--timeout" => options.timeout = duration(&name, &text(&name, &mut parser)?)?,
+            "--deadline" => options.deadline = duration(&name, &text(&name, &mut parser)?)?,
+            "--in-flight" => options.in_flight = number(&name, &text(&name, &mut parser)?, 1, 64)?,
+            "--current" => options.current.push(text(&name, &mut parser)?),
             "--resolve" => {
-                let pin = text(&mut parser)?;
-                pin.parse::<Pin>()?;
+                let pin = text(&name, &mut parser)?;
+                read::<Pin>(&name, &pin)?;
                 options.resolve.push(pin);
             }
-            "--cacert" => options.cacert = Some(path(&mut parser)?),
-            "--catalog" => options.catalog = Some(path(&mut parser)?),
-            "--history" => options.history = Some(path(&mut parser)?),
-            "--network" => options.network = Some(text(&mut parser)?),
-            "--output" => options.output = Some(path(&mut parser)?),
-            "--dns" => options.dns = Some(name_server(&text(&mut parser)?)?),
-            "--proxy" => options.proxy = Through::This(text(&mut parser)?.parse()?),
+            "--cacert" => options.cacert = Some(path(&name, &mut parser)?),
+            "--catalog" => options.catalog = Some(path(&name, &mut parser)?),
+            "--history" => options.history = Some(path(&name, &mut parser)?),
+            "--network" => options.network = Some(text(&name, &mut parser)?),
+            "--output" => options.output = Some(path(&name, &mut parser)?),
+            "--dns" => options.dns = Some(name_server(&text(&name, &mut parser)?)?),
+            "--proxy" => options.proxy = Through::This(read(&name, &text(&name, &mut parser)?)?),
             "--no-proxy" => options.proxy = Through::Nothing,
             "-4" => options.families = Families::V4,
             "-6" => options.families = Families::V6,
@@ -190,10 +190,10 @@ pub(crate) fn parse(args: Vec<OsString>, lang: Lang) -> Result<Options, Usage> {
                 };
                 options.command = Command::Connect(count);
             }
-            "--fail-above" => threshold(&mut options, &text(&mut parser)?)?,
+            "--fail-above" => threshold(&mut options, &text(&name, &mut parser)?)?,
             // Read before, so that errors of earlier options speak it too.
-            "--lang" => options.lang = text(&mut parser)?.parse()?,
-            "--format" => options.format = format_of(&text(&mut parser)?)?,
+            "--lang" => options.lang = read(&name, &text(&name, &mut parser)?)?,
+            "--format" => options.format = format_of(&text(&name, &mut parser)?)?,
             _ => {
                 let name = shown(&name);
                 return Err(say(
@@ -217,14 +217,31 @@ pub(crate) fn parse(args: Vec<OsString>, lang: Lang) -> Result<Options, Usage> {
     Ok(options)
 }
 
-fn text(parser: &mut lexopt::Parser) -> Result<String, Usage> {
-    Ok(parser.value()?.string()?)
+fn text(name: &str, parser: &mut lexopt::Parser) -> Result<String, Usage> {
+    unicode(name, parser.value()?)
 }
 
-fn path(parser: &mut lexopt::Parser) -> Result<PathBuf, Usage> {
+fn unicode(name: &str, value: OsString) -> Result<String, Usage> {
+    value.into_string().map_err(|value| {
+        let value = shown(&value.to_string_lossy());
+        let why = say(
+            format!("{value} is not UTF-8"),
+            format!("{value} 不是 UTF-8"),
+        );
+        Usage::from(why).in_option(name)
+    })
+}
+
+/// A value that the library reads.
+fn read<T: FromStr<Err = easelect::Error>>(name: &str, text: &str) -> Result<T, Usage> {
+    text.parse()
+        .map_err(|error| Usage::from(error).in_option(name))
+}
+
+fn path(name: &str, parser: &mut lexopt::Parser) -> Result<PathBuf, Usage> {
     let path = PathBuf::from(parser.value()?);
     if path.as_os_str().is_empty() {
-        return Err(say("an empty file name", "文件名为空").into());
+        return Err(Usage::from(say("an empty file name", "文件名为空")).in_option(name));
     }
     Ok(path)
 }
@@ -238,7 +255,7 @@ fn optional(parser: &mut lexopt::Parser, name: &str) -> Result<Option<String>, U
             .try_raw_args()
             .and_then(|mut rest| rest.next_if(|next| !next.to_string_lossy().starts_with('-'))),
     };
-    let value = value.map(|value| value.string()).transpose()?;
+    let value = value.map(|value| unicode(name, value)).transpose()?;
     if value.as_deref() == Some("") {
         return Err(say(
             format!("{name}: an empty value"),
@@ -313,7 +330,7 @@ fn services(text: &str) -> Result<Option<Vec<Service>>, Usage> {
     }
     let mut these: Vec<Service> = Vec::new();
     for one in text.split(',') {
-        let service = one.parse()?;
+        let service = read("--service", one)?;
         if !these.contains(&service) {
             these.push(service);
         }
@@ -337,7 +354,7 @@ fn format_of(text: &str) -> Result<Format, Usage> {
 }
 
 fn threshold(options: &mut Options, text: &str) -> Result<(), Usage> {
-    let threshold: Threshold = text.parse()?;
+    let threshold: Threshold = read("--fail-above", text)?;
     let figure = threshold.figure;
     if options.thresholds.iter().any(|one| one.figure == figure) {
         let figure = figure.as_str();

@@ -76,7 +76,8 @@ fn endpoint(
         Service::Websocket
     };
     // Only to take the URL apart; the region comes below.
-    let parsed = Endpoint::new(Region::CN1, by_scheme, url)?;
+    let parsed = Endpoint::new(Region::CN1, by_scheme, url)
+        .map_err(|error| Usage::from(error).in_option("--current"))?;
     let of_host = catalog.endpoints().iter().find(|one| {
         (one.host(), one.port()) == (parsed.host(), parsed.port())
             && one.service().is_websocket() == by_scheme.is_websocket()

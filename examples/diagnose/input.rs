@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use easelect::{Catalog, CatalogFormat};
+use easelect::{Catalog, CatalogFormat, FileHistory};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -81,13 +81,26 @@ pub(crate) fn certificates(path: Option<&Path>) -> Result<Vec<CertificateDer<'st
     };
     let name = name_of(path);
     let pem = bytes(path)?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let certificates = certificates.map_err(|error| {
-        say(
-            format!("{name} is not PEM: {error}"),
-            format!("{name} 不是有效的 PEM：{error}"),
-        )
-    })?;
+    let mut certificates = Vec::new();
+    for one in CertificateDer::pem_slice_iter(&pem) {
+        let usable = one.ok().filter(|one| {
+            let added = rustls::RootCertStore::empty().add(one.clone());
+            added.is_ok()
+        });
+        let number = certificates.len() + 1;
+        certificates.push(usable.ok_or_else(|| {
+            say(
+                format!(
+                    "{name}: certificate {number} can't be used: expected an X.509 certificate in \
+                     PEM, whole from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
+                ),
+                format!(
+                    "{name}：第 {number} 张证书无法使用：应为 PEM 格式的 X.509 证书，从 \
+                     -----BEGIN CERTIFICATE----- 到 -----END CERTIFICATE----- 完整"
+                ),
+            )
+        })?);
+    }
     if certificates.is_empty() {
         return Err(say(
             format!("{name} has no certificate: expected -----BEGIN CERTIFICATE-----"),
@@ -96,6 +109,30 @@ pub(crate) fn certificates(path: Option<&Path>) -> Result<Vec<CertificateDer<'st
         .into());
     }
     Ok(certificates)
+}
+
+/// Where a history is kept: a file, or one to be in a folder that is there. What is in it may be
+/// damaged; that it could never be kept is told before anything is learned.
+pub(crate) fn history(path: &Path) -> Result<FileHistory, Usage> {
+    let name = name_of(path);
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if !folder.is_none_or(Path::is_dir) {
+        let why = say(
+            format!("{name}: no such folder"),
+            format!("{name}：没有这个文件夹"),
+        );
+        return Err(Usage::from(why).in_option("--history"));
+    }
+    if path.exists() && !path.is_file() {
+        let why = say(
+            format!("{name}: expected a file"),
+            format!("{name}：应为文件"),
+        );
+        return Err(Usage::from(why).in_option("--history"));
+    }
+    Ok(FileHistory::new(path))
 }
 
 /// The text of a scenario file.
@@ -143,6 +180,6 @@ mod tests {
         let empty = Scratch::new("empty.pem", b"nothing");
         assert!(why(certificates(Some(&empty.0))).contains("no certificate"));
         let broken = Scratch::new("broken.pem", b"-----BEGIN CERTIFICATE-----\n!!\n");
-        assert!(why(certificates(Some(&broken.0))).contains("not PEM"));
+        assert!(why(certificates(Some(&broken.0))).contains("certificate 1 can't be used"));
     }
 }

@@ -3,6 +3,8 @@
 //! `cargo run --example diagnose -- --help` tells everything; `--lab` works offline.
 
 mod args;
+#[cfg(test)]
+mod bad_input;
 mod current;
 mod input;
 mod opinion;
@@ -12,6 +14,7 @@ mod run;
 mod system;
 mod words;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -25,14 +28,18 @@ use run::Network;
 use words::{Usage, help, say};
 
 fn main() -> ExitCode {
-    let args: Vec<_> = std::env::args_os().skip(1).collect();
+    ExitCode::from(status(std::env::args_os().skip(1).collect()))
+}
+
+/// Does what the arguments ask for; the exit status.
+fn status(args: Vec<OsString>) -> u8 {
     let lang = args::lang(&args, sys_locale::get_locale().as_deref());
     match args::parse(args, lang).and_then(|options| obey(&options)) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
+        Ok(true) => 0,
+        Ok(false) => 1,
         Err(Usage(why)) => {
             complain(why.of(lang));
-            ExitCode::from(2)
+            2
         }
     }
 }

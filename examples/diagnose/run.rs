@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use easelect::report::{ConnectRecord, SecondOpinion};
 use easelect::{
-    Catalog, Connect, DnsResolver, Endpoint, EndpointStats, FileHistory, HistoryStore, Lookup, Pin,
-    ProbeEvent, ProbeOutcome, Prober, Proxy, Ranking, Residency, Resolve, Rounds, Sample, Selector,
-    Service, SystemResolver, TcpConnect, TlsClient, rank,
+    Catalog, Connect, DnsResolver, Endpoint, EndpointStats, HistoryStore, Lookup, Pin, ProbeEvent,
+    ProbeOutcome, Prober, Proxy, Ranking, Residency, Resolve, Rounds, Sample, Selector, Service,
+    SystemResolver, TcpConnect, TlsClient, rank,
 };
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -244,7 +244,7 @@ impl Partial {
             let (these, rest) = self.stats.into_iter().partition(in_group);
             self.stats = rest;
             let these: Vec<EndpointStats> = these;
-            rankings.extend(rank(&these));
+            rankings.extend(rank(these));
         }
         let mut outcome = ProbeOutcome::default();
         outcome.rankings = rankings;
@@ -274,7 +274,7 @@ pub(crate) async fn connect(
         builder = builder.pin(pin);
     }
     if let Some(file) = &options.history {
-        let store = FileHistory::new(file);
+        let store = input::history(file)?;
         if let Err(error) = store.load() {
             // What was learned is lost, no more.
             let warning = say(

@@ -30,6 +30,14 @@ pub(crate) fn say(en: impl Into<String>, zh: impl Into<String>) -> Say {
 #[derive(Debug)]
 pub(crate) struct Usage(pub(crate) Say);
 
+impl Usage {
+    /// The same, with the option that it is about before it.
+    pub(crate) fn in_option(self, name: &str) -> Self {
+        let Usage(Say { en, zh }) = self;
+        Usage(say(format!("{name}: {en}"), format!("{name}：{zh}")))
+    }
+}
+
 impl From<Say> for Usage {
     fn from(say: Say) -> Self {
         Usage(say)
@@ -111,7 +119,8 @@ Instead of probing
   --connect [N]        open N connections (default: 1) as an app would, through the selector, in
                        one region (or mainland) and one service
   --history FILE       with --connect: keep what is learned there, and begin with it
-  --network ID         with --connect: the network's name in the history (default: default)
+  --network ID         with --connect: the network's name in the history (default: told by
+                       the routes)
 
 Output
   --fail-above LIMIT   exit with 1 if an endpoint is above, as in p50=300ms; also mean, p90, p99,
@@ -159,7 +168,7 @@ diagnose：从本机看哪个环信（Easemob）接入点最快，其他的为�
   --connect [N]        像应用那样通过选择器打开 N 个连接（默认 1），需指定一个数据中心（或
                        mainland）和一个服务
   --history FILE       与 --connect 同用：把学到的记在该文件里，下次从它开始
-  --network ID         与 --connect 同用：历史中本网络的名称（默认 default）
+  --network ID         与 --connect 同用：历史中本网络的名称（默认按路由判断）
 
 输出
   --fail-above 阈值    有接入点超过时退出码为 1，例如 p50=300ms；也可用 mean、p90、p99、max、

@@ -117,6 +117,9 @@ impl CatalogFormat {
 /// More than 4000 endpoints: a file beyond this is not a catalogue.
 const MAX_FILE: usize = 1024 * 1024;
 
+/// Each is compared with those before it, so that many short ones take long as well.
+const MAX_ENTRIES: usize = 4096;
+
 impl Catalog {
     /// Adds a user's regions and endpoints.
     ///
@@ -124,12 +127,11 @@ impl Catalog {
     ///
     /// [`ErrorKind::Catalog`], naming the entry, when one is wrong or stands there twice.
     pub fn with_user(self, user: UserCatalog) -> Result<Self, Error> {
-        let number = |index: usize, what: &str| Place::Entry(format!("{what} {}", index + 1));
-        let regions = user.regions.into_iter().enumerate();
-        let endpoints = user.endpoints.into_iter().enumerate();
+        let place = |what: &str, index: usize| format!("{what} {}", index + 1);
         self.with_placed(
-            regions.map(|(i, entry)| (number(i, "region"), entry)),
-            endpoints.map(|(i, entry)| (number(i, "endpoint"), entry)),
+            user.regions.into_iter().enumerate(),
+            user.endpoints.into_iter().enumerate(),
+            place,
         )
     }
 
@@ -170,29 +172,41 @@ impl Catalog {
                 &"nothing in it: expected [[endpoint]] with region, service and url, or [[region]]",
             ));
         }
-        let place = |offset| Place::Line(name.to_owned(), line(offset));
-        self.with_placed(
-            regions.into_iter().map(|(at, entry)| (place(at), entry)),
-            endpoints.into_iter().map(|(at, entry)| (place(at), entry)),
-        )
+        if let Some(offset) = (regions.iter().map(|one| one.0))
+            .chain(endpoints.iter().map(|one| one.0))
+            .nth(MAX_ENTRIES)
+        {
+            let many = format!("too many entries: expected at most {MAX_ENTRIES}");
+            return Err(wrong(line(offset), &many));
+        }
+        self.with_placed(regions.into_iter(), endpoints.into_iter(), |_, offset| {
+            format!("{name}:{}", line(offset))
+        })
     }
 
+    /// `place` says, for errors, where an entry stands: what it is, and the number that it has.
     fn with_placed(
         mut self,
-        regions: impl Iterator<Item = (Place, RegionEntry)>,
-        endpoints: impl Iterator<Item = (Place, EndpointEntry)>,
+        regions: impl Iterator<Item = (usize, RegionEntry)>,
+        endpoints: impl Iterator<Item = (usize, EndpointEntry)>,
+        place: impl Fn(&str, usize) -> String,
     ) -> Result<Self, Error> {
-        for (place, entry) in regions {
-            let info = region_info(entry).map_err(|error| place.of(error))?;
+        let placed = |what: &str, at: usize, error: Error| {
+            let message = format!("{}: {error}", place(what, at));
+            Error::new(error.kind(), message).with_source(error)
+        };
+        for (at, entry) in regions {
+            let info = region_info(entry).map_err(|error| placed("region", at, error))?;
             if self.region(info.region()).is_some() {
                 let twice = format!("region \"{}\" is already there", info.region());
-                return Err(place.of(Error::new(ErrorKind::Catalog, twice)));
+                return Err(placed("region", at, Error::new(ErrorKind::Catalog, twice)));
             }
             self.regions.push(info);
         }
         let mut seen = HashSet::new();
-        for (place, entry) in endpoints {
-            let endpoint = self.endpoint(entry).map_err(|error| place.of(error))?;
+        for (at, entry) in endpoints {
+            let wrong = |error| placed("endpoint", at, error);
+            let endpoint = self.endpoint(entry).map_err(wrong)?;
             let key = (
                 endpoint.region().clone(),
                 endpoint.service(),
@@ -205,11 +219,9 @@ impl Catalog {
                     endpoint.service(),
                     endpoint.region()
                 );
-                return Err(place.of(Error::new(ErrorKind::Catalog, twice)));
+                return Err(wrong(Error::new(ErrorKind::Catalog, twice)));
             }
-            self = self
-                .with_endpoint(endpoint)
-                .map_err(|error| place.of(error))?;
+            self = self.with_endpoint(endpoint).map_err(wrong)?;
         }
         Ok(self)
     }
@@ -243,22 +255,6 @@ fn region_info(entry: RegionEntry) -> Result<RegionInfo, Error> {
         editions_zh: Cow::Borrowed(""),
         public_hosts: true,
     })
-}
-
-/// Where an entry stands, for error messages.
-enum Place {
-    Line(String, usize),
-    Entry(String),
-}
-
-impl Place {
-    fn of(&self, error: Error) -> Error {
-        let message = match self {
-            Place::Line(name, line) => format!("{name}:{line}: {error}"),
-            Place::Entry(which) => format!("{which}: {error}"),
-        };
-        Error::new(error.kind(), message).with_source(error)
-    }
 }
 
 type Placed<T> = Vec<(usize, T)>;
@@ -403,6 +399,10 @@ mod tests {
         assert!(toml_error("").contains("expected [[endpoint]]"));
         assert!(toml_error("[[endpoint").starts_with("own.toml:1: "));
         assert!(toml_error(&" ".repeat(MAX_FILE + 1)).contains("at most"));
+        let many: String = (0..=MAX_ENTRIES)
+            .map(|n| format!("[[region]]\nid = \"a{n}\"\n"))
+            .collect();
+        assert!(toml_error(&many).starts_with("own.toml:8193: too many entries: expected"));
     }
 
     #[test]

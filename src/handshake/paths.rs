@@ -11,9 +11,9 @@ use crate::phase::Phase;
 fn wrong_path(failure: &Failure) -> bool {
     failure.phase() == Phase::Upgrade
         && failure.kind() == FailureKind::Rejected
-        && failure
-            .status()
-            .is_some_and(|status| (400..500).contains(&status))
+        && failure.retry_after().is_none()
+        // Not 401, 407, 425 or 429, which are about who asks, and how often.
+        && matches!(failure.status(), Some(400 | 403..=406 | 410))
 }
 
 /// Which path of an endpoint was answered by a 101, where the built-in one is only inferred.
@@ -40,8 +40,12 @@ impl Paths {
         self.set(endpoint, Some(path.to_owned()));
     }
 
-    pub(crate) fn give_up(&self, endpoint: &Endpoint) {
-        self.set(endpoint, None);
+    /// The alternates failed so: for their paths, they are no longer worth a try; for anything else,
+    /// they are, another time.
+    pub(crate) fn give_up(&self, endpoint: &Endpoint, failures: &[Failure]) {
+        if failures.iter().all(wrong_path) {
+            self.set(endpoint, None);
+        }
     }
 
     fn set(&self, endpoint: &Endpoint, path: Option<String>) {

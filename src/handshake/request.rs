@@ -17,11 +17,12 @@ pub(super) fn request(endpoint: &Endpoint) -> Vec<u8> {
 }
 
 /// Any answer below 500 over verified TLS means that the service is there: the API has no health
-/// path, and its root answers 404.
+/// path, and its root answers 404. A 101 answers what was not asked (RFC 9110 §15.2.2).
 pub(super) fn check(head: &Head) -> Result<(), Failure> {
-    if head.status >= 500 {
-        let failure = Failure::new(Phase::Processing, FailureKind::ServerError);
-        return Err(failure.with_status(head.status));
+    let failure = |kind| Failure::new(Phase::Processing, kind).with_status(head.status);
+    match head.status {
+        200..500 => Ok(()),
+        500.. => Err(failure(FailureKind::ServerError)),
+        _ => Err(failure(FailureKind::Other).with_message("no upgrade was asked for")),
     }
-    Ok(())
 }

@@ -88,7 +88,12 @@ impl Io for TlsStream<BoxIo> {
 }
 
 /// Asks by `CONNECT`; what the proxy sent behind its answer is from the host already.
-async fn connect(io: &mut BoxIo, proxy: &Proxy, host: &str, port: u16) -> Result<Vec<u8>, Failure> {
+pub(super) async fn connect(
+    io: &mut BoxIo,
+    proxy: &Proxy,
+    host: &str,
+    port: u16,
+) -> Result<Vec<u8>, Failure> {
     let to = authority(host, port);
     let mut request =
         format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\nUser-Agent: {USER_AGENT}\r\n");

@@ -4,6 +4,7 @@
 //! compared without case, interim responses may come first. tokio-tungstenite's own handshake
 //! rejects `Connection: keep-alive, Upgrade` and ends on a 103.
 
+use std::fmt;
 use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -30,7 +31,9 @@ use crate::phase::Phase;
 /// # let _ = options;
 /// # Ok::<(), easelect::Error>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+///
+/// `Debug` tells names, never values: any of them may be a secret.
+#[derive(Clone, Default)]
 pub struct ConnectOptions {
     headers: HeaderMap,
     subprotocols: Vec<String>,
@@ -78,7 +81,7 @@ impl ConnectOptions {
             let why = format!("the value of {name} can't be sent: expected visible ASCII");
             Error::new(ErrorKind::Input, why).with_source(error)
         })?;
-        // Kept out of Debug output and logs.
+        // As http and hyper know it: no index of it is kept, and `Debug` leaves it out.
         value.set_sensitive(true);
         self.headers.append(name, value);
         Ok(self)
@@ -139,6 +142,18 @@ impl ConnectOptions {
     }
 }
 
+impl fmt::Debug for ConnectOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Tokens travel as subprotocols and in queries, too.
+        f.debug_struct("ConnectOptions")
+            .field("headers", &self.headers.keys())
+            .field("subprotocols", &self.subprotocols.len())
+            .field("query", &self.query.is_some())
+            .field("websocket", &self.websocket)
+            .finish()
+    }
+}
+
 fn error_text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
@@ -152,7 +167,16 @@ pub(super) struct Request {
 
 /// The upgrade request to `endpoint` at `path`.
 pub(super) fn request(endpoint: &Endpoint, path: &str, options: &ConnectOptions) -> Request {
-    let key = generate_key();
+    request_with(&generate_key(), endpoint, path, options)
+}
+
+/// The same with this `Sec-WebSocket-Key`.
+pub(super) fn request_with(
+    key: &str,
+    endpoint: &Endpoint,
+    path: &str,
+    options: &ConnectOptions,
+) -> Request {
     let mut offered: Vec<String> = endpoint
         .subprotocol()
         .map(str::to_owned)
@@ -356,7 +380,10 @@ mod tests {
         assert!(ConnectOptions::new().subprotocol("a,b").is_err());
         let secret = ConnectOptions::new()
             .header("authorization", "hunter2")
+            .and_then(|o| o.query("token=hunter2"))
+            .and_then(|o| o.subprotocol("hunter2"))
             .unwrap();
-        assert!(!format!("{secret:?}").contains("hunter2"));
+        let told = format!("{secret:?}");
+        assert!(!told.contains("hunter2") && told.contains("authorization"));
     }
 }

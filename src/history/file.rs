@@ -1,5 +1,6 @@
 //! A history in a file: versioned JSON, replaced whole.
 
+use std::error::Error as StdError;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -13,8 +14,8 @@ const MAX_FILE: u64 = 8 * 1024 * 1024;
 
 /// Keeps a [`History`] in a file. Each write goes to a new file beside it, is flushed to the disk
 /// and renamed over the old one, so that at any moment there is one that is whole. What another
-/// process wrote in between is merged in. A file of a newer version is left alone; one that can't
-/// be read is set aside as `NAME.corrupt`.
+/// process wrote in between is merged in. A file of a newer version is left alone, and so is what
+/// is no file (a folder, a device); one that can't be read is set aside as `NAME.corrupt`.
 #[derive(Clone, Debug)]
 pub struct FileHistory {
     path: PathBuf,
@@ -38,6 +39,11 @@ impl FileHistory {
         self.path.with_file_name(name)
     }
 
+    /// Opening a pipe would wait for whoever writes to it.
+    fn is_no_file(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|found| !found.is_file())
+    }
+
     fn replace(&self, temporary: &Path, text: &str) -> io::Result<()> {
         let mut file = fs::File::create_new(temporary)?;
         file.write_all(text.as_bytes())?;
@@ -48,6 +54,10 @@ impl FileHistory {
 
 impl HistoryStore for FileHistory {
     fn load(&self) -> Result<Option<History>, Error> {
+        if self.is_no_file() {
+            let message = format!("{}: expected a file", self.path.display());
+            return Err(Error::new(ErrorKind::History, message));
+        }
         let file = match fs::File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -71,7 +81,13 @@ impl HistoryStore for FileHistory {
         let merged = match self.load() {
             Ok(Some(kept)) => kept.merge(history.clone()),
             Ok(None) => history.clone(),
-            Err(error) if error.kind() == ErrorKind::NewerHistory => return Err(error),
+            Err(error)
+                if error.kind() == ErrorKind::NewerHistory
+                    || self.is_no_file()
+                    || is_out_of_reach(&error) =>
+            {
+                return Err(error);
+            }
             Err(_) => {
                 // Whatever it is, it isn't ours to destroy.
                 let _ = fs::rename(&self.path, self.beside(".corrupt"));
@@ -85,5 +101,28 @@ impl HistoryStore for FileHistory {
             let _ = fs::remove_file(&temporary);
             self.failed("can't be written", error)
         })
+    }
+}
+
+/// Whether it could not be read, rather than not understood: it may be sound.
+fn is_out_of_reach(error: &Error) -> bool {
+    let source = error.source().and_then(|one| one.downcast_ref());
+    source.is_some_and(|error: &io::Error| error.kind() != io::ErrorKind::InvalidData)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_is_left_alone() {
+        let folder = std::env::temp_dir().join(format!("easelect-no-file-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let store = FileHistory::new(&folder);
+        let why = store.load().unwrap_err().to_string();
+        assert!(why.ends_with(": expected a file"), "{why}");
+        assert!(store.save(&History::default()).is_err());
+        assert!(folder.is_dir(), "it was set aside");
+        fs::remove_dir(&folder).unwrap();
     }
 }

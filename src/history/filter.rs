@@ -16,7 +16,7 @@ const STEP_Z: f64 = 2.0;
 const STEP_VARIANCE: f64 = 0.15;
 
 /// A shorter time is a local answer; its logarithm would run away.
-const LEAST_MS: f64 = 0.1;
+pub(super) const LEAST_MS: f64 = 0.1;
 
 /// A local level, and when it was measured last.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

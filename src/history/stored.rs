@@ -54,6 +54,12 @@ pub trait HistoryStore: std::fmt::Debug + Send + Sync + 'static {
     fn save(&self, history: &History) -> Result<(), Error>;
 }
 
+/// The networks in a history, as a selector would take them `now`.
+#[cfg(feature = "lab")]
+pub fn networks_of(history: History, now: Timestamp) -> Vec<Network> {
+    history.into_networks(now).map(|(_, _, one)| one).collect()
+}
+
 /// One network, with its identifier and when it was used last.
 pub(crate) type Entry = (String, Timestamp, Network);
 
@@ -72,8 +78,10 @@ impl History {
         }
     }
 
-    /// The networks in it; candidates whose numbers make no sense are left out.
-    pub(crate) fn into_networks(self) -> impl Iterator<Item = Entry> {
+    /// The networks in it; candidates whose numbers make no sense are left out, and what a wrong
+    /// clock wrote.
+    pub(crate) fn into_networks(mut self, now: Timestamp) -> impl Iterator<Item = Entry> {
+        self.forget_after(now.after(KEPT));
         self.networks.into_iter().map(|stored| {
             let gate = if stored.gate.is_finite() {
                 stored.gate.clamp(-2.0, 2.0)
@@ -91,6 +99,19 @@ impl History {
             }
             (stored.id, stored.used_ms, network)
         })
+    }
+
+    /// Forgets what claims to be later than this. One entry from a clock that was years ahead
+    /// would make everything else look old, for years.
+    fn forget_after(&mut self, last: Timestamp) {
+        self.networks.retain(|one| one.used_ms <= last);
+        for one in &mut self.networks {
+            one.candidates.retain(|one| one.heard() <= last);
+        }
+    }
+
+    fn newest(&self) -> Option<Timestamp> {
+        self.networks.iter().map(|one| one.used_ms).max()
     }
 
     /// Reads JSON.
@@ -128,15 +149,21 @@ impl History {
     }
 
     /// Adds what `other` knows: of each candidate the newer, of each network the one used later.
-    /// What is a month older than the newest is dropped.
+    /// What is a month older than the newest is dropped, and what is as much newer than all of
+    /// `other`, which is what is known now.
     #[must_use]
-    pub fn merge(self, other: History) -> Self {
+    pub fn merge(mut self, mut other: History) -> Self {
+        if let Some(now) = other.newest().or(self.newest()) {
+            self.forget_after(now.after(KEPT));
+            other.forget_after(now.after(KEPT));
+        }
         let mut networks: BTreeMap<String, StoredNetwork> = BTreeMap::new();
         for one in self.networks.into_iter().chain(other.networks) {
-            let Some(known) = networks.get_mut(&one.id) else {
-                networks.insert(one.id.clone(), one);
-                continue;
+            let nothing = || StoredNetwork {
+                candidates: Vec::new(),
+                ..one.clone()
             };
+            let known = networks.entry(one.id.clone()).or_insert_with(nothing);
             let mut candidates: BTreeMap<Key, Member> = BTreeMap::new();
             for candidate in known.candidates.drain(..).chain(one.candidates) {
                 let kept = candidates.get(&candidate.key);
@@ -152,11 +179,8 @@ impl History {
             known.candidates = candidates.into_values().collect();
         }
         let mut networks: Vec<StoredNetwork> = networks.into_values().collect();
-        let newest = networks
-            .iter()
-            .map(|one| one.used_ms)
-            .max()
-            .unwrap_or_default();
+        let newest = networks.iter().map(|one| one.used_ms).max();
+        let newest = newest.unwrap_or_default();
         networks.retain(|one| newest.since(one.used_ms) < KEPT);
         for one in &mut networks {
             one.candidates

@@ -115,6 +115,18 @@ fn the_preference_follows_slowly() {
     assert_eq!(prefer(&network, Some(0)), Some(1));
 }
 
+/// 120 against 180 ms: a third less, but of the one that is not used any more nothing is sure.
+#[test]
+fn the_preference_leaves_what_is_not_heard_of_any_more() {
+    let mut network = network(2);
+    network.learn(&[opened(1, 60.0, 120.0)], START, 0.5);
+    for hour in 1..=24 {
+        network.learn(&[opened(0, 40.0, 80.0)], at(hour), 0.5);
+    }
+    let at_hour = |hour| network.prefer(&[0, 1], Some(1), at(hour));
+    assert_eq!((at_hour(23), at_hour(24)), (Some(1), Some(0)));
+}
+
 #[test]
 fn the_preference_leaves_what_fails() {
     let mut network = network(2);
@@ -237,6 +249,26 @@ fn memory_is_bounded_and_forgets_the_oldest() {
     assert_eq!(network.members.len(), MAX_CANDIDATES);
     assert!(network.number(&key(1_999, 1)).is_some());
     assert!(network.number(&key(1, 1)).is_none());
+}
+
+#[test]
+fn a_clock_that_was_ahead_does_not_make_all_else_old() {
+    const YEAR: u64 = 365 * 24;
+    let of = |id: &str, hours: u64| {
+        let mut network = Network::default();
+        network.list(&key(0, 1), at(hours));
+        History::of([(id.to_owned(), at(hours), network)].into_iter())
+    };
+    let kept = of("ahead", 12 * YEAR).merge(of("home", 1));
+    assert_eq!(kept, of("home", 1));
+    let ids = |history: History| -> Vec<String> {
+        let networks = history.into_networks(at(2));
+        networks.map(|(id, ..)| id).collect()
+    };
+    assert_eq!(ids(of("home", 1)), ["home"]);
+    assert!(ids(of("ahead", 12 * YEAR)).is_empty());
+    // A few days are a time zone, or somebody's mistake: nothing is lost by them.
+    assert_eq!(ids(of("ahead", 72).merge(of("home", 1))), ["ahead", "home"]);
 }
 
 #[test]

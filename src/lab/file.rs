@@ -1,5 +1,6 @@
 //! Scenarios in TOML.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -252,25 +253,25 @@ fn parse(text: &str) -> Result<Scenario, Wrong> {
         };
         scenario.check_syns().map_err(|why| (at, why))?;
     }
+    let mut names = HashSet::new();
     for entry in file.host {
         let start = entry.span().start;
         let host = host(entry.into_inner(), start)?;
-        let known = |name: &&String| scenario.hosts.iter().any(|host| host.names.contains(name));
-        if let Some(name) = host.names.iter().find(known) {
+        if let Some(name) = host
+            .names
+            .iter()
+            .find(|name| !names.insert((*name).clone()))
+        {
             let why = format!("host {name:?} is there twice: expected once");
             return Err((start, why));
         }
         scenario.hosts.push(host);
     }
+    let mut addresses = HashSet::new();
     for entry in file.path {
         let start = entry.span().start;
         let path = path(entry.into_inner(), start)?;
-        let taken = |ip: &&IpAddr| {
-            scenario
-                .paths
-                .iter()
-                .any(|path| path.addresses.contains(ip))
-        };
+        let taken = |ip: &&IpAddr| !addresses.insert(ip.to_canonical());
         if let Some(address) = path.addresses.iter().find(taken) {
             let why = format!("path {address} is there twice: expected once");
             return Err((start, why));
@@ -308,12 +309,13 @@ fn path(mut entry: PathEntry, start: usize) -> Result<Path, Wrong> {
         let Some(at) = step.at else {
             return Err((start, "a step: expected `at`".to_owned()));
         };
-        path.steps.push(Step {
+        let step = Step {
             at: at.0,
             until: duration(step.until.take()),
             settings: step.settings(),
-        });
-        path.check().map_err(|why| places.of(why))?;
+        };
+        step.check().map_err(|why| places.of(why))?;
+        path.steps.push(step);
     }
     Ok(path)
 }
@@ -403,6 +405,13 @@ mod tests {
         }
         let twice = format!("{GOOD}[[path]]\naddress = \"44.128.0.1\"\n");
         assert!(error(&twice).starts_with("my.toml:16: path 44.128.0.1 is there twice"));
+        let mapped = GOOD.replace(
+            "address = \"44.128.0.1\"",
+            "address = [\"44.128.0.1\", \"::ffff:44.128.0.1\"]",
+        );
+        assert!(error(&mapped).starts_with("my.toml:9: path ::ffff:44.128.0.1 is there twice"));
+        let host = GOOD.replace("\"A.example\"", "[\"A.example\", \"a.example\"]");
+        assert!(error(&host).starts_with("my.toml:4: host \"a.example\" is there twice"));
         assert!(error(&" ".repeat(MAX_FILE + 1)).contains("expected at most"));
     }
 }

@@ -188,14 +188,7 @@ impl Path {
         }
         self.settings.check()?;
         self.changes.check()?;
-        for step in &self.steps {
-            step.settings.check()?;
-            if let Some(until) = step.until.filter(|until| *until <= step.at) {
-                let at = step.at;
-                return Err(format!("until {until:?}: expected more than `at`, {at:?}"));
-            }
-        }
-        Ok(())
+        self.steps.iter().try_for_each(Step::check)
     }
 }
 
@@ -215,6 +208,17 @@ impl Step {
     pub fn until(mut self, until: Duration) -> Self {
         self.until = Some(until);
         self
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        self.settings.check()?;
+        match self.until.filter(|until| *until <= self.at) {
+            None => Ok(()),
+            Some(until) => {
+                let at = self.at;
+                Err(format!("until {until:?}: expected more than `at`, {at:?}"))
+            }
+        }
     }
 }
 

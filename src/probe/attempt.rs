@@ -62,22 +62,22 @@ impl Attempts {
         if let Err(failure) = &outcome
             && self.paths.may_try_alternates(endpoint, failure)
         {
+            let mut failures = Vec::new();
             for alternate in endpoint.alternate_paths() {
                 let second = Progress::new();
-                if self
-                    .attempt(&job, alternate, deadline, &second)
-                    .await
-                    .is_ok()
-                {
-                    self.paths.learn(endpoint, alternate);
-                    path.clone_from(alternate);
-                    progress = second;
-                    outcome = Ok(());
-                    break;
+                let again = self.attempt(&job, alternate, deadline, &second).await;
+                if let Err(failure) = again {
+                    failures.push(failure);
+                    continue;
                 }
+                self.paths.learn(endpoint, alternate);
+                path.clone_from(alternate);
+                progress = second;
+                outcome = Ok(());
+                break;
             }
             if outcome.is_err() {
-                self.paths.give_up(endpoint);
+                self.paths.give_up(endpoint, &failures);
             }
         }
         let reached = progress.reached();

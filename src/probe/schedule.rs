@@ -405,7 +405,7 @@ impl Schedule {
             .iter()
             .map(|one| self.stats[*one].clone())
             .collect();
-        rank::rank(&stats)
+        rank::rank(stats)
     }
 
     /// Attempts that ended, and attempts planned so far.

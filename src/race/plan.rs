@@ -72,12 +72,15 @@ impl Race {
             (one.last_resort, one.forecast.barred, dials, same_family)
         };
         let (number, one) = self.cheapest_waiting(key)?;
-        // What only a proxy or a hijacker can answer is left for when nothing else is under way.
-        let hopeful = |other: &Entrant| !other.last_resort && other.is_flying();
-        if one.last_resort && self.entrants.iter().any(hopeful) {
+        // What only a proxy or a hijacker can answer, and what a breaker bars, is left for when nothing
+        // better is under way: near as it may be, it must not take the handshake from the others.
+        let class = |one: &Entrant| (one.last_resort, one.forecast.barred);
+        let better = |other: &Entrant| class(other) < class(one) && other.is_flying();
+        if self.entrants.iter().any(better) {
             return None;
         }
-        let familiar = one.last_resort || dials_on(one.forecast.place.host) > 0;
+        let doubtful = class(one) != (false, false);
+        let familiar = doubtful || dials_on(one.forecast.place.host) > 0;
         let delay_over_ms = self.first_added_ms + RESOLUTION_DELAY_MS;
         let waits = familiar && self.more_to_come && now_ms < delay_over_ms;
         Some((number, waits.then_some(delay_over_ms)))

@@ -172,6 +172,37 @@ fn a_barred_candidate_is_the_last_resort() {
     assert_eq!(actions(&mut race, at(2)).0, [Dial(0)]);
 }
 
+/// Cold, three would be dialled at once: near as it is, it must not take the handshake from them.
+#[test]
+fn a_barred_candidate_is_the_last_resort_of_a_cold_race_too() {
+    let barred = |one: Forecast| Forecast {
+        barred: true,
+        ..one
+    };
+    let mut race = race(&[barred(forecast(0, 10.0)), unseen(1, false)]);
+    assert_eq!(actions(&mut race, at(0)), (vec![Dial(1)], Some(100.0)));
+    // 2 × 50 ms of silence.
+    assert_eq!(actions(&mut race, at(101)).0, [Dial(0)]);
+    // If all are barred they are dialled as others are.
+    let mut race = self::race(&[barred(unseen(0, false)), barred(unseen(1, false))]);
+    assert_eq!(actions(&mut race, at(0)).0, [Dial(0), Dial(1)]);
+}
+
+#[test]
+fn a_cold_race_leaves_what_failed_lately_to_the_end() {
+    let mut barred = unseen(0, false);
+    barred.barred = true;
+    let mut race = race(&[barred, unseen(1, false)]);
+    assert_eq!(actions(&mut race, at(0)), (vec![Dial(1)], Some(100.0)));
+    assert_eq!(actions(&mut race, at(101)).0, [Dial(0)]);
+    let all_barred = [0, 1].map(|host| Forecast {
+        barred: true,
+        ..unseen(host, false)
+    });
+    let mut race = self::race(&all_barred);
+    assert_eq!(actions(&mut race, at(0)).0, [Dial(0), Dial(1)]);
+}
+
 #[test]
 fn a_cold_race_takes_a_host_at_a_time_and_then_families_in_turn() {
     let mut race = Race::new(WIDTH, Gate::default());

@@ -256,7 +256,7 @@ pub(crate) fn refused(endpoint: &Endpoint) -> Measured {
 
 pub(crate) fn ranking(measured: impl IntoIterator<Item = Measured>) -> Ranking {
     let stats: Vec<EndpointStats> = measured.into_iter().map(|one| one.stats).collect();
-    rank(&stats).unwrap()
+    rank(stats).unwrap()
 }
 
 pub(crate) fn outcome(rankings: &[Ranking]) -> ProbeOutcome {

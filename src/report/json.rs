@@ -288,12 +288,21 @@ pub fn json(report: &Report, lang: Lang) -> String {
     pretty(&document)
 }
 
-/// Indented, with a newline at the end.
+/// Indented, with a newline at the end. What a terminal would obey or hide stands as `\uXXXX`.
 pub(crate) fn pretty(document: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(document)
+    let text = serde_json::to_string_pretty(document)
         .expect("the documents have string keys only, and no map can fail");
-    text.push('\n');
-    text
+    let mut plain = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        // JSON itself asks for the ASCII ones only (RFC 8259 §7); outside of strings is none.
+        if c.is_ascii() || c.escape_debug().len() == 1 {
+            plain.push(c);
+        } else {
+            let units = c.encode_utf16(&mut [0; 2]).to_vec();
+            plain.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    plain.replace('\x7f', "\\u007f") + "\n"
 }
 
 fn families(report: &Report, wanted: fn(&AddressStats) -> bool) -> Vec<&'static str> {

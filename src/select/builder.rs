@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 use super::keeper::Keeper;
 use super::memory::Memory;
@@ -248,7 +248,7 @@ impl SelectorBuilder {
         }
         memory.prefer(&endpoints);
         let service = Field::new(self.service, endpoints);
-        service.show(&memory);
+        service.show(&memory, &service.endpoints);
         Ok(Selector(Arc::new(Inner {
             residency: self.residency,
             names: self.names,
@@ -263,6 +263,10 @@ impl SelectorBuilder {
             counts: Mutex::default(),
             backoff: Mutex::default(),
             moved: Mutex::new(false),
+            unkept: AtomicBool::new(false),
+            moving: Notify::new(),
+            refused: Mutex::default(),
+            rest_race: tokio::sync::Mutex::default(),
             network_told,
             keeper: self.history.and_then(Keeper::start),
             refresh: self.refresh,

@@ -58,6 +58,7 @@ impl Selector {
     /// [`ConnectError`] when no name could be resolved.
     pub async fn candidates(&self) -> Result<Vec<Candidate>, ConnectError> {
         let started = Instant::now();
+        self.look_around();
         let plan = self.plan(&self.0.service);
         let lookups = plan
             .endpoints

@@ -42,8 +42,9 @@ pub(super) struct Ground<'a> {
 pub(super) struct Ended {
     pub(super) outcome: Result<(Box<Opened>, Opening), ConnectError>,
     pub(super) lessons: Vec<(memory::Candidate, Lesson)>,
-    /// Everyone who was known, dialled or not.
-    pub(super) candidates: Vec<memory::Candidate>,
+    /// Who may be probed in the background: everyone who was known, dialled or not, except where
+    /// only a local proxy answers, whose times say nothing.
+    pub(super) probeable: Vec<memory::Candidate>,
     /// By how much the access link delays all alike.
     pub(super) queue_ms: f64,
 }
@@ -66,7 +67,8 @@ enum Event {
 struct Candidate {
     endpoint: usize,
     address: SocketAddr,
-    resolve: Duration,
+    /// How long its name took; absent where it was remembered.
+    resolve: Option<Duration>,
     progress: Progress,
     started: Option<Instant>,
     ended: Option<Instant>,
@@ -155,8 +157,11 @@ impl<'a> Contest<'a> {
             let remembered = lock(ground.memory).remembered(one);
             for address in remembered {
                 let family = Family::of(address.ip());
-                // What a local proxy makes up is another address the next time.
-                let made_up = is_last_resort(ground.names, one, address);
+                // What a local proxy makes up may be another address the next time; one that a
+                // company's own DNS gives has opened before.
+                let candidate = (one.clone(), address);
+                let made_up = is_last_resort(ground.names, one, address)
+                    && !lock(ground.memory).forecast(&candidate, false).verified;
                 if ground.names.families.list().contains(&family) && !made_up {
                     self.add(endpoint, address, None);
                 }
@@ -186,7 +191,7 @@ impl<'a> Contest<'a> {
         self.candidates.push(Candidate {
             endpoint,
             address,
-            resolve: resolve.unwrap_or_default(),
+            resolve,
             progress: Progress::new(),
             started: None,
             ended: None,
@@ -347,18 +352,22 @@ async fn alternate(
     if !ground.paths.may_try_alternates(endpoint, &failure) {
         return Err(failure);
     }
+    let mut failures = Vec::new();
     for path in endpoint.alternate_paths() {
         let again = async {
             let io = ground.handshake.dial(endpoint, address, progress).await?;
             let target = Target::new(endpoint, address, path, ground.options);
             ground.handshake.open(io, target, progress).await
         };
-        if let Ok(opened) = again.await {
-            ground.paths.learn(endpoint, path);
-            return Ok((path.clone(), opened));
+        match again.await {
+            Ok(opened) => {
+                ground.paths.learn(endpoint, path);
+                return Ok((path.clone(), opened));
+            }
+            Err(failure) => failures.push(failure),
         }
     }
-    ground.paths.give_up(endpoint);
+    ground.paths.give_up(endpoint, &failures);
     Err(failure)
 }
 

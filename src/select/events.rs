@@ -44,7 +44,7 @@ pub enum SelectorEvent {
         /// Its TCP round trip; `None` if it refused or did not answer within 3 s.
         round_trip: Option<Duration>,
     },
-    /// The device is on another network, or woke from sleep.
+    /// The device is on another network.
     NetworkChanged {
         /// The network's identifier.
         id: String,
@@ -55,13 +55,13 @@ pub enum SelectorEvent {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SelectorStats {
-    /// Connections opened.
+    /// Connections opened; what REST's races open is not counted here.
     pub opened: u64,
     /// Calls that ended without a connection.
     pub failed: u64,
-    /// Addresses dialled, winners included.
+    /// Addresses dialled, winners and REST's races included.
     pub dials: u64,
-    /// TLS handshakes begun, winners included.
+    /// TLS handshakes begun, winners and REST's races included.
     pub handshakes: u64,
     /// TCP connects made in the background.
     pub background_dials: u64,

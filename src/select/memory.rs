@@ -52,11 +52,18 @@ pub(super) enum Change {
 }
 
 /// How much a failure says. What only an operator can mend, or an interfering network does on
-/// purpose, says most.
+/// purpose, says most; what the device's own network, a proxy or the app's credentials cause says
+/// nothing of the candidate.
 pub(super) fn severity(failure: &Failure) -> Severity {
     let passing = matches!(failure.kind(), FailureKind::Timeout | FailureKind::Closed);
+    let own = matches!(
+        failure.kind(),
+        FailureKind::Unreachable | FailureKind::Permission
+    ) || failure.phase() == Phase::Proxy
+        || matches!(failure.status(), Some(401 | 407));
     match failure.retry_after() {
         Some(asked) => Severity::Busy(asked),
+        None if own => Severity::Elsewhere,
         None if failure.phase() == Phase::Tls && !passing => Severity::Hard,
         None => Severity::Soft,
     }
@@ -96,7 +103,7 @@ impl Memory {
 
     /// With what was kept from an earlier run.
     pub(super) fn with_history(mut self, history: History) -> Self {
-        for (id, used_ms, network) in history.into_networks() {
+        for (id, used_ms, network) in history.into_networks(self.clock.now()) {
             let known = Known {
                 network,
                 preferred: BTreeMap::new(),
@@ -261,9 +268,11 @@ impl Memory {
         let candidates = self.candidates(endpoints);
         let among: Vec<usize> = candidates.iter().map(|(number, _)| *number).collect();
         let from = known.preferred.get(&service).cloned();
+        // One that isn't eligible any more gives way to whoever is.
         let current = from
             .as_ref()
             .and_then(|one| known.network.number(&key(one)));
+        let current = current.filter(|number| among.contains(number));
         let preferred = known.network.prefer(&among, current, now)?;
         let of = |(number, candidate)| (number == preferred).then_some(candidate);
         let to = candidates.into_iter().find_map(of)?;
@@ -271,7 +280,9 @@ impl Memory {
             return None;
         }
         self.known_mut().preferred.insert(service, to.clone());
-        Some(Change::Preference { from, to })
+        // Another address of the same endpoint is no news to whoever asks which endpoint to use.
+        let same = from.as_ref().is_some_and(|from| from.0 == to.0);
+        (!same).then_some(Change::Preference { from, to })
     }
 
     /// Who is preferred on this network.

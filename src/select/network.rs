@@ -55,13 +55,16 @@ impl Selector {
     fn enter(&self, id: String) {
         let mut memory = lock(&self.0.memory);
         memory.enter(key(&id, self.0.names.proxy.as_ref()));
+        let mut changes = Vec::new();
         for field in std::iter::once(&self.0.service).chain(&self.0.rest) {
-            memory.prefer(&field.endpoints);
-            field.show(&memory);
+            let endpoints = self.0.eligible(field);
+            changes.extend(memory.prefer(&endpoints));
+            field.show(&memory, &endpoints);
         }
         drop(memory);
         self.0.moved_on();
         let _ = self.0.events.send(SelectorEvent::NetworkChanged { id });
+        self.0.tell(changes);
     }
 
     /// Before a connection: whether the device is elsewhere, or slept. After sleep nothing is known
@@ -91,6 +94,7 @@ impl Selector {
     /// Writes what was learned and is not written yet. Dropping the last clone does so, too, but
     /// waits for nothing.
     pub async fn shutdown(&self) {
+        self.0.keep();
         if let Some(keeper) = &self.0.keeper {
             // Only an ended thread drops the other side, and then nothing is left to write.
             let _ = keeper.flush().await;
@@ -103,6 +107,7 @@ impl Inner {
     /// uses is raced anew.
     fn moved_on(&self) {
         *lock(&self.moved) = true;
+        self.moving.notify_waiters();
         lock(&self.backoff).reset();
         if let Some(rest) = &self.rest {
             *lock(&rest.won) = None;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{Selector, lock};
 use crate::backoff::ServerHint;
 use crate::connection::{ConnectError, Connection};
@@ -34,22 +36,34 @@ impl Selector {
         &self,
         options: &ConnectOptions,
     ) -> Result<Connection, ConnectError> {
+        self.look_around();
+        let moving = self.0.moving.notified();
         let at_once = std::mem::take(&mut *lock(&self.0.moved));
         if !at_once {
             let random = lock(&self.0.random).f64();
-            let delay = lock(&self.0.backoff).delay(random);
+            let refused = *lock(&self.0.refused);
+            let since = refused.map_or(Duration::MAX, |at| at.elapsed());
+            let delay = lock(&self.0.backoff).delay(random, since);
             tracing::debug!(
                 target: "easelect::connect",
                 delay_ms = delay.as_secs_f64() * 1e3,
                 "reconnecting"
             );
-            tokio::time::sleep(delay).await;
+            // Another network meanwhile: then it is not the server that was lost.
+            tokio::select! {
+                biased;
+                () = moving => {}
+                () = tokio::time::sleep(delay) => {}
+            }
         }
         let opened = self.open(options, Width::ONE).await;
         let mut backoff = lock(&self.0.backoff);
         match &opened {
             Ok(_) => backoff.reset(),
-            Err(error) => backoff.failed(retry_after(error)),
+            Err(error) => {
+                backoff.failed(retry_after(error));
+                *lock(&self.0.refused) = Some(Instant::now());
+            }
         }
         drop(backoff);
         opened
@@ -62,14 +76,16 @@ impl Selector {
     }
 }
 
-/// The longest delay that a refusal asked for.
+/// The least delay that refusals asked for, if every server that answered did: one that is there
+/// is tried, whatever the others say.
 fn retry_after(error: &ConnectError) -> Option<Duration> {
-    let failures = error
+    let answers = error
         .attempts()
         .iter()
         .filter_map(|one| match &one.outcome {
-            AttemptOutcome::Failed(failure) => failure.retry_after(),
+            AttemptOutcome::Failed(failure) if failure.is_answer() => Some(failure.retry_after()),
             _ => None,
         });
-    failures.max()
+    let asked: Option<Vec<Duration>> = answers.collect();
+    asked?.into_iter().min()
 }

@@ -3,12 +3,12 @@
 //! No timers that probe for ever: only after a connection was opened, only a few, only where the
 //! answer is worth it.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::memory::Candidate;
 use super::{Inner, Selector, SelectorEvent, lock};
-use crate::handshake::Progress;
+use crate::handshake::{Handshake, Progress};
 use crate::history::Refresh;
 use crate::lesson::Lesson;
 use crate::race::Width;
@@ -48,7 +48,14 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Selector {
     /// Measures a few of the addresses that were not heard of for long, if their answer is worth it.
-    pub(super) fn refresh(&self, width: Width, known: Vec<Candidate>, queue_ms: f64) {
+    /// `queue_ms` is by how much the access link delays all alike; `network` where that was.
+    pub(super) fn refresh(
+        &self,
+        width: Width,
+        known: Vec<Candidate>,
+        queue_ms: f64,
+        network: &str,
+    ) {
         let budget = self.0.refresh.dials_per_connection;
         if budget == 0 || width.refresh.probes == 0 {
             return;
@@ -62,37 +69,50 @@ impl Selector {
         while tasks.try_join_next().is_some() {}
         for candidate in chosen {
             let handshake = self.0.handshake.clone();
-            let selector = Arc::downgrade(&self.0);
+            let (selector, network) = (Arc::downgrade(&self.0), network.to_owned());
             tasks.spawn(async move {
-                let progress = Progress::new();
-                let dial = handshake.dial(&candidate.0, candidate.1, &progress);
-                let answered = match tokio::time::timeout(TIMEOUT, dial).await {
-                    Ok(Ok(mut io)) => {
-                        io.reset_on_drop();
-                        progress.reached().timings.dial()
-                    }
-                    Ok(Err(_)) | Err(_) => None,
-                };
-                learn(&selector, candidate, answered, queue_ms);
+                let answered = ask(&handshake, &candidate).await;
+                if let Some(inner) = selector.upgrade() {
+                    inner.refreshed(candidate, answered, queue_ms, &network);
+                }
             });
         }
     }
 }
 
-fn learn(selector: &Weak<Inner>, candidate: Candidate, answered: Option<Duration>, queue_ms: f64) {
-    let Some(inner) = selector.upgrade() else {
-        return;
-    };
-    lock(&inner.counts).background_dials += 1;
-    let (endpoint, address) = candidate.clone();
-    let syn_ms = answered.map(|took| (took.as_secs_f64() * 1e3 - queue_ms).max(0.1));
-    let lesson = Lesson::of_probe(syn_ms);
-    let changes = lock(&inner.memory).learn(vec![(candidate, lesson)]);
-    inner.tell(changes);
-    let _ = inner.events.send(SelectorEvent::Refreshed {
-        endpoint,
-        address,
-        round_trip: answered,
-    });
-    inner.reconsider(&inner.service);
+/// The SYN's round trip; three packets, then a reset.
+async fn ask(handshake: &Handshake, (endpoint, address): &Candidate) -> Option<Duration> {
+    let progress = Progress::new();
+    let dial = handshake.dial(endpoint, *address, &progress);
+    let mut io = tokio::time::timeout(TIMEOUT, dial).await.ok()?.ok()?;
+    io.reset_on_drop();
+    progress.reached().timings.dial()
+}
+
+impl Inner {
+    fn refreshed(
+        &self,
+        candidate: Candidate,
+        answered: Option<Duration>,
+        queue_ms: f64,
+        network: &str,
+    ) {
+        lock(&self.counts).background_dials += 1;
+        let syn_ms = answered.map(|took| (took.as_secs_f64() * 1e3 - queue_ms).max(0.1));
+        let lesson = Lesson::of_probe(syn_ms);
+        let mut memory = lock(&self.memory);
+        if memory.network_id() != network {
+            return;
+        }
+        let changes = memory.learn(vec![(candidate.clone(), lesson)]);
+        drop(memory);
+        self.tell(changes);
+        let (endpoint, address) = candidate;
+        let _ = self.events.send(SelectorEvent::Refreshed {
+            endpoint,
+            address,
+            round_trip: answered,
+        });
+        self.reconsider(&self.service);
+    }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolving};
 
-use super::{Field, Selector, lock};
+use super::{Selector, lock};
 use crate::catalog::Endpoint;
 use crate::connection::ConnectError;
 use crate::error::{Error, ErrorKind};
@@ -43,10 +43,19 @@ impl Selector {
                 timed_out: false,
             });
         };
-        let preferred = field.preferred.load_full();
-        let usable = |one: &Arc<Endpoint>| field.is_fresh(FRESH) && self.serves_rest(field, one);
-        if let Some(preferred) = preferred.filter(usable) {
-            return Ok(base(&preferred));
+        let known = || {
+            let preferred = field
+                .preferred
+                .load_full()
+                .filter(|_| field.is_fresh(FRESH));
+            preferred.map(|endpoint| base(&endpoint))
+        };
+        if let Some(known) = known() {
+            return Ok(known);
+        }
+        let _one_at_a_time = self.0.rest_race.lock().await;
+        if let Some(known) = known() {
+            return Ok(known);
         }
         let (_, opening) = self
             .race(field, &ConnectOptions::new(), self.policy().width())
@@ -69,17 +78,6 @@ impl Selector {
         let lessons = known.into_iter().map(|(candidate, _)| (candidate, lesson));
         self.learn(field, lessons.collect());
         *lock(&field.won) = None;
-    }
-
-    /// Whether REST may use this endpoint now: data follow the data centre whose WebSocket was
-    /// opened last, if it has REST endpoints.
-    pub(super) fn serves_rest(&self, field: &Field, endpoint: &Endpoint) -> bool {
-        let open_in = self.0.open_in.load();
-        let Some(region) = open_in.as_ref() else {
-            return true;
-        };
-        let there = |one: &Endpoint| *one.region() == **region;
-        there(endpoint) || !field.endpoints.iter().any(there)
     }
 
     /// An HTTP client for the REST endpoints: it dials the best known address of the host in the

@@ -14,14 +14,40 @@ const HIGHEST: u64 = 60_000_000;
 /// Durations of one kind: a few as they are, many as a histogram of two digits (1 %, 10 kB).
 #[derive(Clone, Debug, Default)]
 pub struct Distribution {
+    /// In order of size.
     exact: Vec<u32>,
     many: Option<Box<Histogram<u32>>>,
     count: u64,
-    mean: f64,
-    /// Sum of squared differences from the mean (Welford).
-    squares: f64,
+    micros: Moments,
+    /// Of the logarithms.
+    logs: Moments,
     min: u64,
     max: u64,
+}
+
+/// Mean and spread, one value at a time (Welford).
+#[derive(Clone, Copy, Debug, Default)]
+struct Moments {
+    mean: f64,
+    /// Sum of squared differences from the mean.
+    squares: f64,
+}
+
+impl Moments {
+    /// Adds a value, the `count`-th.
+    fn add(&mut self, value: f64, count: u64) {
+        let delta = value - self.mean;
+        self.mean += delta / count as f64;
+        self.squares += delta * (value - self.mean);
+    }
+
+    /// The sample variance; zero below two.
+    fn variance(&self, count: u64) -> f64 {
+        match count {
+            0 | 1 => 0.0,
+            _ => self.squares / (count - 1) as f64,
+        }
+    }
 }
 
 impl Distribution {
@@ -29,10 +55,8 @@ impl Distribution {
     pub fn record(&mut self, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.count += 1;
-        let value = micros as f64;
-        let delta = value - self.mean;
-        self.mean += delta / self.count as f64;
-        self.squares += delta * (value - self.mean);
+        self.micros.add(micros as f64, self.count);
+        self.logs.add((micros.max(1) as f64).ln(), self.count);
         self.min = if self.count == 1 {
             micros
         } else {
@@ -42,7 +66,9 @@ impl Distribution {
         if let Some(many) = &mut self.many {
             many.saturating_record(micros.max(LOWEST));
         } else if self.exact.len() < EXACT {
-            self.exact.push(u32::try_from(micros).unwrap_or(u32::MAX));
+            let value = u32::try_from(micros).unwrap_or(u32::MAX);
+            let place = self.exact.partition_point(|one| *one <= value);
+            self.exact.insert(place, value);
         } else {
             let mut many = self.histogram(2);
             many.saturating_record(micros.max(LOWEST));
@@ -66,8 +92,8 @@ impl Distribution {
         Some(Summary {
             count: self.count,
             min: Duration::from_micros(self.min),
-            mean: Duration::from_nanos((self.mean * 1000.0) as u64),
-            stddev: Duration::from_nanos((self.variance().sqrt() * 1000.0) as u64),
+            mean: Duration::from_nanos((self.micros.mean * 1000.0) as u64),
+            stddev: Duration::from_nanos((self.micros.variance(self.count).sqrt() * 1000.0) as u64),
             p50: self.median()?,
             p90: self.quantile(0.9, 10),
             p99: self.quantile(0.99, 100),
@@ -90,8 +116,7 @@ impl Distribution {
                 }
             }
             None => {
-                let mut sorted = self.exact.clone();
-                sorted.sort_unstable();
+                let sorted = &self.exact;
                 let middle = sorted.len() / 2;
                 let upper = u64::from(*sorted.get(middle)?);
                 match sorted.len() % 2 {
@@ -118,28 +143,7 @@ impl Distribution {
 
     /// The sample variance of the logarithm, for comparing ratios; `None` below two.
     pub(crate) fn log_variance(&self) -> Option<f64> {
-        if self.count < 2 {
-            return None;
-        }
-        if self.exact.is_empty() {
-            // Relative spread is the logarithm's to first order; exact enough past 100 samples.
-            return Some(self.variance() / (self.mean * self.mean).max(1.0));
-        }
-        let logs: Vec<f64> = self
-            .exact
-            .iter()
-            .map(|v| f64::from((*v).max(1)).ln())
-            .collect();
-        let mean = logs.iter().sum::<f64>() / logs.len() as f64;
-        let squares: f64 = logs.iter().map(|log| (log - mean).powi(2)).sum();
-        Some(squares / (logs.len() - 1) as f64)
-    }
-
-    fn variance(&self) -> f64 {
-        if self.count < 2 {
-            return 0.0;
-        }
-        self.squares / (self.count - 1) as f64
+        (self.count >= 2).then(|| self.logs.variance(self.count))
     }
 
     fn histogram(&self, digits: u8) -> Histogram<u32> {

@@ -5,8 +5,8 @@
 
 use std::io::Read;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
@@ -32,6 +32,8 @@ pub(crate) struct Behaviour {
     pub(crate) silent: bool,
     /// Takes TLS 1.3 early data.
     pub(crate) early_data: bool,
+    /// The name in its certificate, if not `localhost`.
+    pub(crate) name: Option<&'static str>,
 }
 
 /// What a TLS server takes as early data, in bytes.
@@ -45,6 +47,7 @@ pub(crate) struct Server {
     accepted: Arc<AtomicUsize>,
     early: Arc<AtomicUsize>,
     takes_none: Arc<AtomicBool>,
+    heads: Arc<Mutex<Vec<String>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -52,7 +55,7 @@ impl Server {
     pub(crate) async fn start(behaviour: Behaviour) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (mut config, root) = server_config();
+        let (mut config, root) = config_for(behaviour.name.unwrap_or("localhost"));
         // Clones share the sessions.
         let strict = TlsAcceptor::from(Arc::new(config.clone()));
         if behaviour.early_data {
@@ -65,6 +68,8 @@ impl Server {
         let accepted = Arc::new(AtomicUsize::new(0));
         let (opened, counted) = (Arc::clone(&open), Arc::clone(&accepted));
         let (came_early, none) = (Arc::clone(&early), Arc::clone(&takes_none));
+        let heads: Arc<Mutex<Vec<String>>> = Arc::default();
+        let record = Arc::clone(&heads);
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
@@ -72,12 +77,12 @@ impl Server {
                 let strictly = none.load(Ordering::SeqCst);
                 let acceptor = if strictly { &strict } else { &acceptor };
                 let (acceptor, behaviour) = (acceptor.clone(), behaviour.clone());
-                let came_early = Arc::clone(&came_early);
+                let (came_early, record) = (Arc::clone(&came_early), Arc::clone(&record));
                 let guard = Open::new(&opened);
                 tokio::spawn(async move {
                     let _guard = guard;
                     // A client may go at any time; that is its right.
-                    let _ = serve(stream, acceptor, behaviour, &came_early).await;
+                    let _ = serve(stream, acceptor, behaviour, &came_early, &record).await;
                 });
             }
         });
@@ -88,8 +93,14 @@ impl Server {
             accepted,
             early,
             takes_none,
+            heads,
             task,
         }
+    }
+
+    /// The heads of all requests so far.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap().clone()
     }
 
     /// Requests that came as early data so far.
@@ -142,11 +153,15 @@ impl Drop for Open {
 }
 
 pub(crate) fn server_config() -> (ServerConfig, CertificateDer<'static>) {
+    config_for("localhost")
+}
+
+fn config_for(name: &str) -> (ServerConfig, CertificateDer<'static>) {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(vec!["localhost".to_owned()])
+    let leaf = CertificateParams::new(vec![name.to_owned()])
         .unwrap()
         .signed_by(&key, &issuer)
         .unwrap();
@@ -168,6 +183,7 @@ async fn serve(
     acceptor: TlsAcceptor,
     behaviour: Behaviour,
     came_early: &AtomicUsize,
+    heads: &Mutex<Vec<String>>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     stream.set_nodelay(true)?;
     if behaviour.silent {
@@ -189,6 +205,7 @@ async fn serve(
         }
     }
     let head = String::from_utf8(head)?;
+    heads.lock().unwrap().push(head.clone());
     tokio::time::sleep(behaviour.answer_delay).await;
     let path = head.split(' ').nth(1).unwrap_or_default();
     let known = behaviour.path.is_none_or(|only| path.starts_with(only));

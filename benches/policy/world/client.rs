@@ -176,6 +176,9 @@ impl<'w> Client<'w> {
                 }
             });
         let broken = (candidate.v6 && network.ipv6 == Ipv6::Broken).then_some(Fault::Silent);
+        let day = (hour / 24.0) as u32;
+        let first_domain = candidate.host < self.world.parameters.topology.clusters;
+        let down = first_domain && self.world.parameters.fault.domain_down_days.contains(&day);
         Path {
             rtt_ms: if host.edge {
                 origin * parameters.edge_rtt
@@ -184,7 +187,10 @@ impl<'w> Client<'w> {
             },
             origin_rtt_ms: origin,
             usable: !candidate.v6 || network.ipv6 != Ipv6::Absent,
-            fault: host.faults[candidate.address].or(broken).or(outage),
+            fault: (host.faults[candidate.address])
+                .or(broken)
+                .or(outage)
+                .or(down.then_some(Fault::Silent)),
         }
     }
 }

@@ -117,6 +117,7 @@ pub(crate) struct Fault {
     pub(crate) ipv6_none: f64,
     pub(crate) syn_proxy: f64,
     pub(crate) syn_proxy_ms: [f64; 2],
+    pub(crate) domain_down_days: Vec<u32>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -2,8 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::super::memory;
-use super::{Candidate, Contest, Ended};
+use super::{Candidate, Contest, Ended, is_last_resort};
 use crate::connection::{ConnectError, Opening};
 use crate::failure::FailureKind;
 use crate::handshake::Opened;
@@ -20,7 +19,9 @@ impl Contest<'_> {
         self.race.opened(winner, self.now());
         let one = &self.candidates[winner];
         let mut timings = one.progress.reached().timings;
-        timings.set(Phase::Resolve, one.resolve);
+        if let Some(took) = one.resolve {
+            timings.set(Phase::Resolve, took);
+        }
         let subprotocol = match &*opened {
             Opened::WebSocket(_, subprotocol) => subprotocol.clone(),
             Opened::Answered => None,
@@ -34,9 +35,11 @@ impl Contest<'_> {
             time_to_open: self.started.elapsed(),
             attempts: self.attempts(Some(winner)),
         };
+        // A query of the endpoint's own may be a token.
+        let path = opening.path.split('?').next().unwrap_or_default();
         tracing::info!(
             target: "easelect::connect",
-            url = %opening.endpoint.url_with(&opening.path),
+            url = %opening.endpoint.url_with(path),
             address = %opening.address,
             time_to_open_ms = opening.time_to_open.as_secs_f64() * 1e3,
             attempts = opening.attempts.len(),
@@ -57,7 +60,6 @@ impl Contest<'_> {
             let endpoint = &self.ground.plan.endpoints[one.endpoint];
             (endpoint.clone(), one.address)
         };
-        let candidates: Vec<memory::Candidate> = self.candidates.iter().map(candidate).collect();
         let lessons = self.race.lessons(self.now()).into_iter().map(|lesson| {
             let timings = self.candidates[lesson.candidate].progress.reached().timings;
             let lesson = if timings.early_data() == EarlyData::Accepted {
@@ -65,12 +67,16 @@ impl Contest<'_> {
             } else {
                 lesson
             };
-            (candidates[lesson.candidate].clone(), lesson)
+            (candidate(&self.candidates[lesson.candidate]), lesson)
         });
+        let names = self.ground.names;
+        let all = self.candidates.iter().map(candidate);
         Ended {
             outcome,
             lessons: lessons.collect(),
-            candidates,
+            probeable: all
+                .filter(|(endpoint, address)| !is_last_resort(names, endpoint, *address))
+                .collect(),
             queue_ms: self.race.queue_ms(),
         }
     }
@@ -115,16 +121,22 @@ impl Contest<'_> {
         let mut attempts: Vec<Attempt> = made.collect();
         // That a host has no address of one family is no failure where the other has some.
         let elsewhere = |lookup: &&Attempt| {
-            let missing = matches!(
-                &lookup.outcome,
-                AttemptOutcome::Failed(failure) if failure.kind() == FailureKind::NoAddress
-            );
+            let missing = lookup.failure_kind() == Some(FailureKind::NoAddress);
             let has_some =
                 |one: &Candidate| self.ground.plan.endpoints[one.endpoint] == lookup.endpoint;
             missing && self.candidates.iter().any(has_some)
         };
-        let failed = self.failed_lookups.iter();
-        attempts.extend(failed.filter(|lookup| !elsewhere(lookup)).cloned());
+        for lookup in self.failed_lookups.iter().filter(|one| !elsewhere(one)) {
+            // Both families mostly fail for the same reason: that is said once.
+            let same = |one: &Attempt| {
+                one.address.is_none()
+                    && one.endpoint == lookup.endpoint
+                    && one.failure_kind() == lookup.failure_kind()
+            };
+            if !attempts.iter().any(same) {
+                attempts.push(lookup.clone());
+            }
+        }
         attempts.sort_by_key(|attempt| attempt.started);
         attempts
     }

@@ -1,0 +1,137 @@
+//! What each target does with its input; `tests/corpus.rs` does the same with what is on file.
+//! A panic is a finding.
+
+use std::sync::LazyLock;
+
+use easelect::lab::{Lab, Scenario};
+use easelect::machines::{answers, networks_of};
+use easelect::{
+    Catalog, CatalogFormat, ConnectOptions, Endpoint, Error, Failure, History, Proxy, Region,
+    Service, Timestamp,
+};
+
+/// Below this a head is read however it arrives; above, it depends on the pieces when it is
+/// found to be too long.
+const WHOLE: usize = 16 * 1024;
+
+/// An answer to the WebSocket upgrade, and to a REST probe.
+pub(crate) fn upgrade(data: &[u8]) {
+    let url = "wss://im.example/";
+    let endpoint = Endpoint::new(Region::CN1, Service::Legacy, url).expect("an endpoint");
+    let options = ConnectOptions::new()
+        .subprotocol("chat")
+        .expect("a subprotocol");
+    let upgraded = |piece| answers::upgraded(&endpoint, &options, data, piece);
+    if let Some((subprotocol, rest)) = same_in_pieces(data, upgraded) {
+        assert!(data.ends_with(&rest), "bytes were lost, or made up");
+        assert!(matches!(
+            subprotocol.as_deref(),
+            None | Some("xmpp" | "chat")
+        ));
+    }
+    if let Some(status) = same_in_pieces(data, |piece| answers::answered(data, piece)) {
+        assert!((200..500).contains(&status), "{status} is no answer");
+    }
+}
+
+/// A proxy's answers: to `CONNECT`, and SOCKS5 with and without user and password.
+pub(crate) fn proxy(data: &[u8]) {
+    for url in ["http://h:1", "socks5://h:1", "socks5://user:secret@h:1"] {
+        let proxy: Proxy = url.parse().expect("a proxy");
+        let rest = same_in_pieces(data, |piece| answers::tunnelled(&proxy, data, piece));
+        if let Some(rest) = rest {
+            assert!(data.ends_with(&rest), "bytes were lost, or made up");
+        }
+    }
+}
+
+/// A user's catalogue, as TOML and as JSON.
+pub(crate) fn catalog(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    static BUILT_IN: LazyLock<Catalog> = LazyLock::new(Catalog::builtin);
+    for format in [CatalogFormat::Toml, CatalogFormat::Json] {
+        match BUILT_IN.clone().with_file(text, format, "own") {
+            Ok(catalog) => {
+                for one in catalog.endpoints() {
+                    let again = Endpoint::new(one.region().clone(), one.service(), one.url());
+                    assert_eq!(again.expect("its own URL").url(), one.url());
+                    assert!(catalog.region(one.region()).is_some());
+                }
+            }
+            Err(error) => assert_placed(&error, text),
+        }
+    }
+}
+
+/// A scenario of the lab.
+pub(crate) fn scenario(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    match Scenario::from_toml(text, "own") {
+        Ok(scenario) => drop(Lab::new(scenario).expect("what the reader takes, a lab takes")),
+        Err(error) => assert_placed(&error, text),
+    }
+}
+
+/// A history: read, merged, written, and what is expected from it.
+pub(crate) fn history(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let history = match History::from_json(text) {
+        Ok(history) => history,
+        Err(error) => return assert_readable(&error.to_string()),
+    };
+    let merged = history.clone().merge(History::default());
+    assert_eq!(merged.clone().merge(merged.clone()), merged);
+    let written = merged.to_json().expect("whatever was read can be written");
+    // Not that they are equal: serde_json may read a float of many digits as its neighbour.
+    let again = History::from_json(&written).expect("its own words");
+    let ever = Timestamp::from_millis(u64::MAX);
+    let count = |history: History| networks_of(history, ever).len();
+    assert_eq!(count(again), count(merged));
+    // Long ago, now, and after all there is.
+    for now in [0, 1_700_000_000_000, u64::MAX].map(Timestamp::from_millis) {
+        for network in networks_of(history.clone(), now) {
+            for forecast in network.forecasts(now) {
+                let cost = forecast.cost_ms();
+                assert!(cost.is_finite() && cost >= 0.0, "{cost} ms");
+            }
+        }
+    }
+}
+
+/// The result, which must not depend on the pieces in which the answer arrives.
+fn same_in_pieces<T: PartialEq + std::fmt::Debug>(
+    data: &[u8],
+    read: impl Fn(usize) -> Result<T, Failure>,
+) -> Option<T> {
+    let whole = read(usize::MAX);
+    if data.len() < WHOLE {
+        assert_eq!(read(1 + data.len() / 64), whole, "in pieces");
+    }
+    whole
+        .map_err(|failure| assert_readable(&failure.to_string()))
+        .ok()
+}
+
+/// Errors of files begin with name and line.
+fn assert_placed(error: &Error, text: &str) {
+    let told = error.to_string();
+    assert_readable(&told);
+    let line = told
+        .strip_prefix("own:")
+        .and_then(|rest| rest.split(':').next());
+    let line: usize = line.and_then(|line| line.parse().ok()).expect("a line");
+    let lines = 1 + text.matches('\n').count();
+    assert!((1..=lines).contains(&line), "line {line} of {lines}");
+}
+
+/// What people are told is one line that a terminal can show.
+fn assert_readable(told: &str) {
+    let odd = |c: &char| c.is_control() || "\u{2028}\u{2029}\u{202e}\u{2066}".contains(*c);
+    assert_eq!(told.chars().find(odd), None, "{told:?}");
+}

@@ -1,0 +1,120 @@
+//! Dropped at any moment, a call stops what it started: nothing stays open, nothing goes on.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::task::Context;
+use std::time::Duration;
+
+use easelect::lab::{Fault, Host, Lab, Path, Scenario};
+use easelect::{Catalog, CatalogFormat, Region, Selector, ServerHint, TlsClient};
+use futures::task::noop_waker_ref;
+use tokio::runtime::Handle;
+use tokio::task::yield_now;
+use tokio::time::sleep;
+
+fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// Three hosts with a WebSocket and REST each: one is silent, one refuses, one works. Their names
+/// take a while.
+fn world() -> (Lab, Selector) {
+    let mut scenario = Scenario::new(1);
+    let mut text = "[[region]]\nid = \"own\"\n".to_owned();
+    for (n, fault) in [(0, Fault::BlackHole), (1, Fault::Refuse), (2, Fault::None)] {
+        let (name, address) = (format!("h{n}.example"), IpAddr::from([44, 128, 0, n]));
+        for (service, url) in [("websocket", "wss"), ("rest", "https")] {
+            text += &format!(
+                "[[endpoint]]\nregion = \"own\"\nservice = {service:?}\nurl = \"{url}://{name}/\"\n"
+            );
+        }
+        let host = Host::new(&name).with_address(address).with_dns_delay(ms(5));
+        let path = Path::new(address).with_rtt(ms(20)).with_fault(fault);
+        scenario = scenario.with_host(host).with_path(path);
+    }
+    let lab = Lab::new(scenario).unwrap();
+    let catalog = Catalog::builtin().with_file(&text, CatalogFormat::Toml, "own.toml");
+    let selector = Selector::builder(Region::new("own").unwrap())
+        .catalog(catalog.unwrap())
+        .resolver(lab.resolver())
+        .connector(lab.connector())
+        .tls(TlsClient::with_roots([lab.root()]).unwrap())
+        .network("home")
+        .seed(1)
+        .build()
+        .unwrap();
+    // A delay of 1.6 × clients/rate at most: 16 ms before the first reconnect.
+    let hint = ServerHint {
+        clients: 1.0,
+        rate: 100.0,
+    };
+    selector.set_server_hint(Some(hint));
+    (lab, selector)
+}
+
+/// Nothing is open, and after the servers noticed nothing is running.
+async fn assert_quiet(lab: &Lab, when: &str) {
+    // What was aborted in the background has its last turn.
+    yield_now().await;
+    assert_eq!(lab.open(), 0, "{when}");
+    let dials = lab.dials();
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!((lab.open(), lab.serving()), (0, 0), "{when}");
+    assert_eq!(lab.dials(), dials, "{when}: went on");
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), 0, "{when}");
+}
+
+/// Polls `future` `polls` times, letting the rest of the world go on in between; whether it is
+/// still pending.
+async fn pending_after(future: impl Future, polls: usize) -> bool {
+    let mut future = pin!(future);
+    for _ in 0..polls {
+        let mut context = Context::from_waker(noop_waker_ref());
+        if future.as_mut().poll(&mut context).is_ready() {
+            return false;
+        }
+        sleep(ms(1)).await;
+    }
+    true
+}
+
+/// Begins `call` again and again and drops it, each time one poll later, until it comes to its
+/// end; then again together with the selector. Every wait in it is of whole milliseconds.
+async fn drop_at_every_poll<T>(call: impl AsyncFn(&Selector) -> T) {
+    for polls in 0.. {
+        let (lab, selector) = world();
+        let pending = pending_after(call(&selector), polls).await;
+        if pending {
+            assert_quiet(&lab, &format!("dropped after {polls} polls")).await;
+        }
+        let (lab, selector) = world();
+        let call = &call;
+        pending_after(async move { call(&selector).await }, polls).await;
+        assert_quiet(&lab, &format!("dropped after {polls} polls, all of it")).await;
+        if !pending {
+            assert!(polls > 5, "it took {polls} polls only");
+            return;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connect_stops_what_it_started() {
+    drop_at_every_poll(async |selector| drop(selector.connect().await.unwrap())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn reconnect_stops_its_waiting_and_what_it_started() {
+    drop_at_every_poll(async |selector| drop(selector.reconnect().await)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn candidates_stops_its_look_ups() {
+    drop_at_every_poll(async |selector| drop(selector.candidates().await.unwrap())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn base_url_stops_what_it_started() {
+    drop_at_every_poll(async |selector| drop(selector.base_url().await.unwrap())).await;
+}

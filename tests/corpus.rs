@@ -1,0 +1,64 @@
+//! What the fuzz targets (`fuzz/README.md`) keep on file, played again by the same functions.
+
+#[path = "../fuzz/targets.rs"]
+mod targets;
+
+use std::fs;
+use std::path::Path;
+
+fn replay(target: &str, play: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    let mut played = 0;
+    for entry in fs::read_dir(folder.join(target)).unwrap() {
+        let file = entry.unwrap().path();
+        let data = fs::read(&file).unwrap();
+        // A panic in there names no file.
+        let played_well = std::panic::catch_unwind(|| play(&data)).is_ok();
+        assert!(played_well, "{}", file.display());
+        played += 1;
+    }
+    assert!(played > 0, "nothing is on file for {target}");
+}
+
+#[test]
+fn answers_to_the_upgrade() {
+    replay("upgrade", targets::upgrade);
+}
+
+#[test]
+fn answers_of_proxies() {
+    replay("proxy", targets::proxy);
+}
+
+#[test]
+fn catalogues() {
+    replay("catalog", targets::catalog);
+}
+
+#[test]
+fn scenarios() {
+    replay("scenario", targets::scenario);
+}
+
+#[test]
+fn histories() {
+    replay("history", targets::history);
+}
+
+/// A target without a test would never be played again.
+#[test]
+fn every_target_is_played() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    let names = |folder: &str| {
+        let entries = fs::read_dir(fuzz.join(folder)).unwrap();
+        let stems = entries.map(|entry| entry.unwrap().path().with_extension(""));
+        let mut names: Vec<_> = stems
+            .map(|path| path.file_name().unwrap().to_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    let played = ["catalog", "history", "proxy", "scenario", "upgrade"];
+    assert_eq!(names("corpus"), played);
+    assert_eq!(names("fuzz_targets"), played);
+}

@@ -1,0 +1,156 @@
+//! What may come in from outside: where from, under which licence, how often, and one TLS only.
+//!
+//! `Cargo.lock` has the crates of every feature and platform. Licences stand in the crates
+//! themselves, of which a build brings only its own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Lock {
+    package: Vec<Locked>,
+}
+
+#[derive(Deserialize)]
+struct Locked {
+    name: String,
+    version: String,
+    source: Option<String>,
+}
+
+fn locked() -> Vec<Locked> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock");
+    let lock: Lock = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert!(lock.package.len() > 100, "Cargo.lock is not understood");
+    lock.package
+}
+
+#[test]
+fn everything_is_from_crates_io() {
+    const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
+    for one in locked() {
+        let own = one.name == env!("CARGO_PKG_NAME") && one.source.is_none();
+        let published = one.source.as_deref() == Some(CRATES_IO);
+        assert!(own || published, "{} is from {:?}", one.name, one.source);
+    }
+}
+
+#[test]
+fn there_is_one_tls() {
+    const OTHERS: [&str; 9] = [
+        "aws-lc-fips-sys",
+        "aws-lc-rs",
+        "aws-lc-sys",
+        "boring",
+        "mbedtls",
+        "native-tls",
+        "openssl",
+        "openssl-sys",
+        "rustls-graviola",
+    ];
+    let locked = locked();
+    let is_there = |name: &str| locked.iter().any(|one| one.name == name);
+    assert!(is_there("rustls") && is_there("ring"));
+    for other in OTHERS {
+        assert!(!is_there(other), "{other} came in");
+    }
+}
+
+/// Of these there are two, and why.
+const TWICE: [(&str, &str); 5] = [
+    (
+        "core-foundation",
+        "macOS: hickory's system-configuration 0.7 asks for 0.9",
+    ),
+    ("getrandom", "ring 0.17 asks for 0.2"),
+    (
+        "syn",
+        "derive macros are moving from 2 to 3; none of it is in a build's result",
+    ),
+    ("synstructure", "as syn, which it is built on"),
+    ("windows-sys", "Windows: ring 0.17 asks for 0.52"),
+];
+
+#[test]
+fn every_crate_is_there_once() {
+    let mut versions: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for one in locked() {
+        versions.entry(one.name).or_default().push(one.version);
+    }
+    for (name, versions) in &versions {
+        let most = 1 + usize::from(TWICE.iter().any(|(twice, _)| twice == name));
+        assert!(versions.len() <= most, "{name}: {versions:?}");
+    }
+    for (name, _) in TWICE {
+        let now = versions.get(name).map_or(0, Vec::len);
+        assert_eq!(now, 2, "{name} needs no exception any more");
+    }
+}
+
+/// Permissive ones, which ask for no more than to be named.
+const LICENCES: [&str; 10] = [
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "CDLA-Permissive-2.0",
+    "ISC",
+    "MIT",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+
+/// Whether an SPDX expression leaves a choice among [`LICENCES`]. Older crates write `/` for `OR`.
+fn is_allowed(expression: &str) -> bool {
+    let plain = expression.replace(['(', ')'], "").replace('/', " OR ");
+    plain
+        .split(" AND ")
+        .all(|all| all.split(" OR ").any(|one| LICENCES.contains(&one.trim())))
+}
+
+#[test]
+fn every_licence_is_permissive() {
+    #[derive(Deserialize)]
+    struct Metadata {
+        packages: Vec<Package>,
+    }
+    #[derive(Deserialize)]
+    struct Package {
+        name: String,
+        license: Option<String>,
+    }
+
+    for (expression, allowed) in [
+        ("MIT/Apache-2.0", true),
+        ("MIT OR Apache-2.0 OR LGPL-2.1-or-later", true),
+        ("(MIT OR Apache-2.0) AND Unicode-3.0", true),
+        ("MIT AND GPL-3.0", false),
+        ("MPL-2.0", false),
+    ] {
+        assert_eq!(is_allowed(expression), allowed, "{expression}");
+    }
+    let host = Command::new(env!("CARGO")).args(["-vV"]).output().unwrap();
+    let host = String::from_utf8(host.stdout).unwrap();
+    let host = host.lines().find_map(|line| line.strip_prefix("host: "));
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--locked", "--offline"])
+        .args(["--filter-platform", host.expect("cargo names its host")])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let metadata: Metadata = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(metadata.packages.len() > 100);
+    for one in metadata.packages {
+        let licence = one.license.unwrap_or_default();
+        assert!(is_allowed(&licence), "{}: {licence:?}", one.name);
+    }
+}

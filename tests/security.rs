@@ -1,0 +1,386 @@
+//! What `SECURITY.md` promises where several modules must hold it together: what is sent and told.
+
+// Helpers are tests too; clippy.toml's exception only knows functions with #[test].
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+#[path = "support/proxy.rs"]
+#[allow(dead_code, reason = "one kind of proxy is enough here")]
+mod relay;
+
+use std::fmt::Debug;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::SystemTime;
+
+use easelect::report::{ConnectRecord, catalog_json, catalog_table, json, table};
+use easelect::report::{Context, Lang, Report, Style, connects_json, connects_table};
+use easelect::{
+    Catalog, CatalogFormat, ConnectOptions, Endpoint, Error, FailureKind, History, HistoryStore,
+    Pin, ProbeOutcome, Prober, Proxy, Region, Rounds, Selector, SelectorBuilder, Service,
+    TlsClient,
+};
+use futures::{FutureExt, StreamExt};
+use relay::{Manner, Relay};
+use support::{Behaviour, Server};
+
+/// In every secret of these tests.
+const SECRET: &str = "hunter2";
+/// `me:pw-hunter2`, RFC 7617.
+const BASIC: &str = "Basic bWU6cHctaHVudGVyMg==";
+
+/// Everything that is logged in this process, at every level.
+fn log() -> &'static Mutex<Vec<u8>> {
+    static LOG: OnceLock<Mutex<Vec<u8>>> = OnceLock::new();
+    struct Writer(&'static Mutex<Vec<u8>>);
+    impl io::Write for Writer {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    LOG.get_or_init(|| {
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
+            .with_writer(|| Writer(log()))
+            .init();
+        Mutex::default()
+    })
+}
+
+fn logged() -> String {
+    String::from_utf8(log().lock().unwrap().clone()).unwrap()
+}
+
+fn selecting(server: &Server, path: &str) -> SelectorBuilder {
+    let port = server.address.port();
+    let own = format!(
+        "[[region]]\nid = \"own\"\n\
+         [[endpoint]]\nregion = \"own\"\nservice = \"websocket\"\n\
+         url = \"wss://localhost:{port}{path}\"\n\
+         [[endpoint]]\nregion = \"own\"\nservice = \"rest\"\nurl = \"https://localhost:{port}/\"\n"
+    );
+    let catalog = Catalog::builtin().with_file(&own, CatalogFormat::Toml, "own.toml");
+    Selector::builder(Region::new("own").unwrap())
+        .catalog(catalog.unwrap())
+        .pin(pin(server))
+        .tls(TlsClient::with_roots([server.root.clone()]).unwrap())
+}
+
+fn pin(server: &Server) -> Pin {
+    let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    Pin::new("localhost", server.address.port(), vec![loopback])
+}
+
+async fn probe(server: &Server, service: Service, proxy: Option<Proxy>) -> ProbeOutcome {
+    let scheme = if service.is_websocket() {
+        "wss"
+    } else {
+        "https"
+    };
+    let url = format!("{scheme}://localhost:{}/ws", server.address.port());
+    let prober = Prober::builder()
+        .endpoints([Endpoint::new(Region::CN1, service, &url).unwrap()])
+        .pin(pin(server))
+        .proxy(proxy)
+        .tls(TlsClient::with_roots([server.root.clone()]).unwrap())
+        .rounds(Rounds::Exact(1))
+        .build()
+        .unwrap();
+    prober.run().outcome().await
+}
+
+/// Keeps the last history that it is given.
+#[derive(Debug, Default)]
+struct Kept(Mutex<Option<History>>);
+
+impl HistoryStore for Kept {
+    fn load(&self) -> Result<Option<History>, Error> {
+        Ok(None)
+    }
+    fn save(&self, history: &History) -> Result<(), Error> {
+        *self.0.lock().unwrap() = Some(history.clone());
+        Ok(())
+    }
+}
+
+fn assert_keeps_secrets(what: &str, told: &str) {
+    let lower = told.to_ascii_lowercase();
+    assert!(!lower.contains(SECRET), "{what}: {told}");
+    assert!(!told.contains(&BASIC["Basic ".len()..]), "{what}: {told}");
+}
+
+fn assert_debug(what: &str, one: &impl Debug) {
+    assert_keeps_secrets(what, &format!("{one:?} {one:#?}"));
+}
+
+#[tokio::test]
+async fn secrets_go_where_they_are_for_and_nowhere_else() {
+    log();
+    let server = Server::start(Behaviour::default()).await;
+    let relay = Relay::start(Manner::Http(Some(BASIC)), server.address).await;
+    let proxy: Proxy = format!("http://me:pw-hunter2@{}", relay.address)
+        .parse()
+        .unwrap();
+    let options = ConnectOptions::new()
+        .header("authorization", "Bearer hunter2")
+        .and_then(|o| o.header("cookie", "session=hunter2"))
+        .and_then(|o| o.query("token=hunter2"))
+        .and_then(|o| o.subprotocol("hunter2"))
+        .unwrap();
+    let kept = Arc::new(Kept::default());
+    let builder = selecting(&server, "/ws?key=hunter2")
+        .proxy(proxy.clone())
+        .history(Arc::clone(&kept) as _);
+    for (what, told) in [
+        (
+            "the proxy",
+            format!("{proxy} {proxy:?} {:?}", proxy.for_reqwest()),
+        ),
+        ("options", format!("{options:?} {options:#?}")),
+        ("the builder", format!("{builder:?} {builder:#?}")),
+    ] {
+        assert_keeps_secrets(what, &told);
+    }
+
+    let selector = builder.build().unwrap();
+    let connection = selector.connect_with(&options).await.unwrap();
+    let sent = server.heads().concat();
+    for own in [
+        "Bearer hunter2",
+        "session=hunter2",
+        "token=hunter2",
+        "key=hunter2",
+    ] {
+        assert!(sent.contains(own), "the app's own is not sent: {sent}");
+    }
+    assert!(!sent.contains("Proxy-Authorization"), "{sent}");
+    assert_debug("timings", &connection.timings());
+    assert_debug("feedback", &connection.feedback());
+    assert_debug("the selector", &selector);
+    assert_debug("its stats", &selector.stats());
+    assert_debug("its HTTP client", &selector.http_client().unwrap());
+    drop(connection);
+    // Its endpoint's own URL is shown, so one without a query.
+    let plain = selecting(&server, "/ws").build().unwrap();
+    let mut events = plain.events();
+    let connection = plain.connect_with(&options).await.unwrap();
+    assert_debug("a connection", &connection);
+    assert_debug("an event", &events.next().now_or_never());
+    assert_debug("a websocket", &connection.into_websocket());
+
+    // One that refuses, and says what it was sent.
+    let answer = "HTTP/1.1 403 No\r\nX-You-Sent: Bearer hunter2\r\nContent-Length: 0\r\n\r\n";
+    let refusing = Server::start(Behaviour {
+        answer: Some(answer.to_owned()),
+        ..Behaviour::default()
+    });
+    let refusing = refusing.await;
+    let failed = selecting(&refusing, "/ws").build().unwrap();
+    let error = failed.connect_with(&options).await.unwrap_err();
+    assert_keeps_secrets(
+        "a connection's error",
+        &format!("{error} {error:?} {error:#?}"),
+    );
+
+    // What follows a connection with secrets has none of them.
+    let before = server.heads().len();
+    let through = Some(proxy.clone());
+    let probed = probe(&server, Service::Websocket, through.clone()).await;
+    assert!(probed.complete);
+    assert_debug("what a probe found", &probed);
+    assert!(probe(&server, Service::Rest, through).await.complete);
+    selector.base_url().await.unwrap();
+    let probes = &server.heads()[before..];
+    assert!(probes.len() >= 3, "{probes:?}");
+    for head in probes {
+        let lower = head.to_ascii_lowercase();
+        for never in ["cookie:", "authorization:", "?", SECRET] {
+            assert!(!lower.contains(never), "a probe sent {head}");
+        }
+    }
+
+    selector.shutdown().await;
+    let history = kept.0.lock().unwrap().take().expect("it was kept");
+    assert_keeps_secrets("the history", &history.to_json().unwrap());
+    let logged = logged();
+    for event in ["open", "no endpoint could be opened", "sample"] {
+        assert!(logged.contains(event), "nothing is logged of {event:?}");
+    }
+    for line in logged.lines() {
+        assert_keeps_secrets("the log", line);
+    }
+}
+
+/// Whether a terminal, a log file or a reader could be deceived by it.
+fn is_raw(c: char) -> bool {
+    let bidi = ['\u{200e}', '\u{200f}', '\u{061c}'].contains(&c)
+        || ('\u{202a}'..='\u{202e}').contains(&c)
+        || ('\u{2066}'..='\u{2069}').contains(&c);
+    (c.is_control() && c != '\n') || bidi || ['\u{2028}', '\u{2029}', '\u{feff}'].contains(&c)
+}
+
+/// Every text that is made of what a peer did.
+fn assert_escaped(outcome: ProbeOutcome) {
+    let now = SystemTime::now();
+    let mut shown: Vec<String> = Vec::new();
+    let ranked = outcome.rankings.iter().flat_map(|one| &one.endpoints);
+    for failure in ranked.flat_map(|one| one.stats.failures()) {
+        let told = failure.failure.to_string();
+        assert!(!told.contains('\n'), "{told:?}");
+        shown.extend([told, format!("{:?}", failure.failure)]);
+    }
+    assert!(!shown.is_empty(), "nothing failed");
+    let report = Report::new(&outcome, Context::new(Catalog::builtin(), now, now));
+    for lang in [Lang::En, Lang::Zh] {
+        shown.extend([json(&report, lang), table(&report, lang, Style::plain())]);
+    }
+    shown.push(logged());
+    for text in shown {
+        assert_eq!(text.chars().find(|c| is_raw(*c)), None, "{text}");
+        assert!(!text.contains("EVIL\n"), "a peer broke the line: {text}");
+    }
+}
+
+/// Colours, a cleared screen, a window's title, a return, and letters that run backwards.
+const EVIL: &str = "EVIL\u{9b}2J\u{202e}\u{2066}\u{2028}\u{85}\t<b>&\"";
+
+#[tokio::test]
+async fn what_a_server_writes_is_escaped() {
+    log();
+    for (head, service, kind) in [
+        (
+            format!("HTTP/1.1 302 Found\r\nLocation: http://{EVIL}"),
+            Service::Websocket,
+            FailureKind::Redirected,
+        ),
+        (
+            format!("HTTP/1.1 403 {EVIL}"),
+            Service::Websocket,
+            FailureKind::Rejected,
+        ),
+        (
+            "HTTP/1.1 403 \x1b[2JEVIL".to_owned(),
+            Service::Websocket,
+            FailureKind::NotHttp,
+        ),
+        (
+            format!("HTTP/1.1 500 {EVIL}"),
+            Service::Rest,
+            FailureKind::ServerError,
+        ),
+        (
+            format!("{EVIL}\x1b[2J"),
+            Service::Rest,
+            FailureKind::NotHttp,
+        ),
+    ] {
+        let server = Server::start(Behaviour {
+            answer: Some(format!("{head}\r\nContent-Length: 0\r\n\r\n")),
+            ..Behaviour::default()
+        });
+        let server = server.await;
+        let outcome = probe(&server, service, None).await;
+        let stats = &outcome.rankings[0].endpoints[0].stats;
+        assert_eq!(stats.failures()[0].failure.kind(), kind, "{head:?}");
+        assert_escaped(outcome);
+    }
+}
+
+#[tokio::test]
+async fn a_subprotocol_that_was_not_offered_is_not_shown() {
+    log();
+    let answer = format!(
+        "HTTP/1.1 101 {EVIL}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {EVIL}\r\nSec-WebSocket-Protocol: {EVIL}\r\n\r\n"
+    );
+    let server = Server::start(Behaviour {
+        answer: Some(answer),
+        ..Behaviour::default()
+    });
+    assert_escaped(probe(&server.await, Service::Websocket, None).await);
+}
+
+#[tokio::test]
+async fn names_in_a_certificate_are_escaped() {
+    log();
+    let server = Server::start(Behaviour {
+        name: Some("evil\x1b[2J\r\nEVIL\n.example"),
+        ..Behaviour::default()
+    });
+    let outcome = probe(&server.await, Service::Websocket, None).await;
+    let stats = &outcome.rankings[0].endpoints[0].stats;
+    let kind = stats.failures()[0].failure.kind();
+    assert_eq!(kind, FailureKind::CertificateWrongHost);
+    assert_escaped(outcome);
+}
+
+#[tokio::test]
+async fn what_a_proxy_writes_is_escaped() {
+    log();
+    let server = Server::start(Behaviour::default()).await;
+    for answer in [
+        "HTTP/1.1 502 tab\tEVIL",
+        &format!("HTTP/1.1 502 {EVIL}"),
+        EVIL,
+    ] {
+        let says = Manner::Says(format!("{answer}\r\n\r\n").into_bytes());
+        let relay = Relay::start(says, server.address).await;
+        let proxy = format!("http://{}", relay.address).parse().unwrap();
+        assert_escaped(probe(&server, Service::Websocket, Some(proxy)).await);
+
+        let proxy: Proxy = format!("http://{}", relay.address).parse().unwrap();
+        let selector = selecting(&server, "/ws").proxy(proxy).build().unwrap();
+        let error = selector.connect().await.unwrap_err();
+        let records = [ConnectRecord::failed(
+            error.to_string(),
+            error.attempts().to_vec(),
+        )];
+        let now = SystemTime::now();
+        for lang in [Lang::En, Lang::Zh] {
+            for text in [
+                error.to_string(),
+                format!("{error:?}"),
+                connects_json(&records, lang, now),
+                connects_table(&records, lang, Style::plain(), now),
+            ] {
+                assert_eq!(text.chars().find(|c| is_raw(*c)), None, "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_file_says_is_escaped() {
+    let text = r#"
+        [[region]]
+        id = "own"
+        name_en = "a\u001b[2J\u009b2J\u202e\u007fb\nEVIL"
+        [[endpoint]]
+        region = "own"
+        service = "websocket"
+        url = "wss://own.example/"
+        label = "\u001b]0;x\u0007\u2066\U000e0001"
+    "#;
+    let catalog = Catalog::builtin().with_file(text, CatalogFormat::Toml, "own.toml");
+    let catalog = catalog.unwrap();
+    let own = &catalog.endpoints()[44..];
+    for lang in [Lang::En, Lang::Zh] {
+        let table = catalog_table(&catalog, own, lang, Style::plain());
+        let json = catalog_json(&catalog, own, lang);
+        for text in [&table, &json] {
+            assert!(text.contains("own.example"));
+            assert_eq!(text.chars().find(|c| is_raw(*c)), None, "{text}");
+        }
+        // Escaped as JSON has it: whoever reads it gets what stood there.
+        let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert!(read.to_string().contains("\u{202e}"), "{json}");
+    }
+}

@@ -71,6 +71,35 @@ fn rivals_are_dialled_with_it_and_the_answer_decides() {
     assert_eq!(actions(&mut race, at(55)).0, []);
 }
 
+/// After an hour of silence it seems to be 15 s away: that must not keep others waiting.
+#[test]
+fn however_far_it_seems_others_get_their_turn() {
+    let barred = Forecast {
+        barred: true,
+        ..forecast(1, 50.0)
+    };
+    let far = || race(&[forecast(0, 15_000.0), barred]);
+    let mut silent = far();
+    let patience = ms(WIDTH.dial_patience);
+    assert_eq!(actions(&mut silent, at(0)), (vec![Dial(0)], Some(patience)));
+    assert_eq!(
+        actions(&mut silent, WIDTH.dial_patience + at(1)).0,
+        [Dial(1)]
+    );
+    let mut stuck = far();
+    actions(&mut stuck, at(0));
+    stuck.established(0, at(15_000));
+    let patience = ms(WIDTH.handshake_patience);
+    assert_eq!(
+        actions(&mut stuck, at(10)),
+        (vec![Handshake(0)], Some(10.0 + patience))
+    );
+    assert_eq!(
+        actions(&mut stuck, WIDTH.handshake_patience + at(11)).0,
+        [Dial(1)]
+    );
+}
+
 #[test]
 fn one_of_the_rivals_is_on_another_host() {
     let four = [50.0, 51.0, 51.0, 54.0];

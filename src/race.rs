@@ -131,13 +131,15 @@ impl Race {
         let queue_ms = self.queue_ms();
         let gate = self.gate;
         let (z, least_ms) = (self.width.z, self.width.flight_least_ms);
+        let longest_ms = ms(self.width.handshake_patience);
         if let Some(one) = self.entrants.get_mut(candidate) {
             one.tls_ms = one.handshake_ms.map(|began_ms| ms(now) - began_ms);
             if gate.trusted {
                 let updated = one.updated(queue_ms, gate);
                 let leg_ms = updated.syn_ms().max(updated.rest_ms() - updated.syn_ms());
                 let margin = (z * (updated.syn.variance + NOISE).sqrt()).exp();
-                one.deadline_ms = ms(now) + least_ms.max(leg_ms * margin + queue_ms + SLACK_MS);
+                let flight_ms = leg_ms * margin + queue_ms + SLACK_MS;
+                one.deadline_ms = ms(now) + flight_ms.clamp(least_ms, longest_ms);
             }
         }
     }
@@ -186,10 +188,12 @@ impl Race {
             }
             let patience_ms =
                 self.width.syn_patience * (self.entrants[candidate].forecast.syn_ms() + queue_ms);
+            // What was silent again and again is expected to take for ever: the others can't wait.
+            let longest_ms = ms(self.width.dial_patience);
             let one = &mut self.entrants[candidate];
             one.state = State::Dialling;
             one.dialled_ms = now_ms;
-            one.deadline_ms = now_ms + patience_ms.max(self.width.syn_least_ms);
+            one.deadline_ms = now_ms + patience_ms.clamp(self.width.syn_least_ms, longest_ms);
             self.started += 1;
             self.last = Some(candidate);
             return Action::Dial(candidate);
@@ -270,7 +274,8 @@ impl Race {
             let variance = updated.syn.variance + updated.rest.variance + 2.0 * NOISE;
             updated.rest_ms() * margin(variance) + 2.0 * queue_ms
         };
-        self.width.flight_least_ms.max(flight_ms + SLACK_MS)
+        let longest_ms = ms(self.width.handshake_patience);
+        (flight_ms + SLACK_MS).clamp(self.width.flight_least_ms, longest_ms)
     }
 
     /// Whom to dial now; else `wake_ms` is when that may change.

@@ -26,6 +26,7 @@ mod texts;
 mod threshold;
 mod verdict;
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 pub use connects::{ConnectRecord, connects_json, connects_table};
@@ -39,6 +40,7 @@ pub use threshold::{Figure, Threshold};
 pub use verdict::{Fault, Verdict};
 
 use crate::catalog::{Catalog, Endpoint, Region, Residency, Service};
+use crate::failure::Failure;
 use crate::probe::ProbeOutcome;
 use crate::proxy::Proxy;
 use crate::rank::{Ranked, Ranking, rank};
@@ -65,6 +67,8 @@ pub struct Context {
     pub thresholds: Vec<Threshold>,
     /// What the caller noticed while it prepared.
     pub notes: Vec<Note>,
+    /// What name servers said of hosts that the platform's resolver did not find.
+    pub second_opinions: Vec<SecondOpinion>,
 }
 
 impl Context {
@@ -80,6 +84,7 @@ impl Context {
             pool: false,
             thresholds: Vec::new(),
             notes: Vec::new(),
+            second_opinions: Vec::new(),
         }
     }
 }
@@ -94,6 +99,8 @@ pub struct Environment {
     pub arch: String,
     /// The scenario, if the network was simulated.
     pub lab: Option<String>,
+    /// The name server that was asked instead of the platform's resolver.
+    pub dns: Option<SocketAddr>,
     /// The address families asked for.
     pub families: Families,
     /// The proxy that was used.
@@ -129,6 +136,7 @@ impl Default for Environment {
             os: std::env::consts::OS.to_owned(),
             arch: std::env::consts::ARCH.to_owned(),
             lab: None,
+            dns: None,
             families: Families::Both,
             proxy: None,
             proxy_variables: Vec::new(),
@@ -160,6 +168,28 @@ pub enum Note {
         /// Why it could not.
         why: String,
     },
+}
+
+/// What a name server, asked directly, said of a host that the platform's resolver did not find:
+/// getaddrinfo can't tell why it fails (feature `dns` can).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SecondOpinion {
+    /// The host name.
+    pub host: String,
+    /// The addresses, or why there are none.
+    pub outcome: Result<Vec<IpAddr>, Failure>,
+}
+
+impl SecondOpinion {
+    /// What was said of `host`.
+    #[must_use]
+    pub fn new(host: impl Into<String>, outcome: Result<Vec<IpAddr>, Failure>) -> Self {
+        SecondOpinion {
+            host: host.into(),
+            outcome,
+        }
+    }
 }
 
 /// One endpoint of a [`Group`].

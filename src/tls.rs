@@ -41,7 +41,8 @@ impl TlsClient {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Tls`] where the platform has no usable roots, as in a bare container.
+    /// [`ErrorKind::Tls`] where the platform has no usable roots, as in a bare container, and on
+    /// Android before its verifier was initialised.
     pub fn platform() -> Result<Self, Error> {
         Self::platform_and([])
     }
@@ -209,7 +210,25 @@ fn platform_verifier(
         let why = "Android's verifier takes no extra roots".to_owned();
         return Err(rustls::Error::General(why));
     }
-    rustls_platform_verifier::Verifier::new(Arc::clone(provider))
+    let verifier = rustls_platform_verifier::Verifier::new(Arc::clone(provider))?;
+    if !can_verify(&verifier) {
+        let why = "Android's verifier was not initialised: call \
+                   rustls_platform_verifier::android::init_with_env first";
+        return Err(rustls::Error::General(why.to_owned()));
+    }
+    Ok(verifier)
+}
+
+/// Whether a verifier says anything at all. Android's panics until the app has initialised it, and
+/// can't be asked whether it was: better here than at the first connection.
+#[cfg(any(test, target_os = "android"))]
+fn can_verify(verifier: &dyn ServerCertVerifier) -> bool {
+    let Ok(name) = rustls::pki_types::ServerName::try_from("easelect.invalid") else {
+        return false;
+    };
+    let none = CertificateDer::from(&[][..]);
+    let ask = || verifier.verify_server_cert(&none, &[], &name, &[], UnixTime::now());
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(ask)).is_ok()
 }
 
 /// What is known about a TLS session once it is open.
@@ -406,6 +425,57 @@ mod tests {
             presented: vec!["DnsName(\"b.example\")".to_owned()],
         });
         assert_eq!(wrong.names(), ["b.example"]);
+    }
+
+    /// As Android's before its initialisation.
+    #[derive(Debug)]
+    struct Panics;
+
+    impl ServerCertVerifier for Panics {
+        fn verify_server_cert(
+            &self,
+            _: &CertificateDer<'_>,
+            _: &[CertificateDer<'_>],
+            _: &rustls::pki_types::ServerName<'_>,
+            _: &[u8],
+            _: UnixTime,
+        ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
+            panic!("not initialised (this test expects to see this)")
+        }
+
+        fn verify_tls12_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &rustls::DigitallySignedStruct,
+        ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
+            unreachable!("no handshake is made")
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &rustls::DigitallySignedStruct,
+        ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
+            unreachable!("no handshake is made")
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn a_verifier_that_is_not_initialised_is_noticed() {
+        assert!(!can_verify(&Panics));
+        let root = rcgen::generate_simple_self_signed(["x.example".to_owned()]).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(root.cert.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder =
+            rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+        assert!(can_verify(&*builder.build().unwrap()));
     }
 
     #[test]

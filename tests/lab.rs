@@ -702,7 +702,12 @@ async fn works(lab: &Lab, endpoint: &easelect::Endpoint, rest: bool) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn beijing_has_every_host_and_a_way_for_every_group() {
-    assert_eq!(Scenario::BUILT_IN, ["beijing"]);
+    assert_eq!(Scenario::BUILT_IN, ["beijing", "hostile"]);
+    assert!(
+        Scenario::BUILT_IN
+            .iter()
+            .all(|name| Scenario::built_in(name).is_some())
+    );
     assert!(Scenario::built_in("mars").is_none());
     let lab = Lab::new(Scenario::built_in("beijing").unwrap()).unwrap();
     let catalog = Catalog::builtin();

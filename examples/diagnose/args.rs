@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use easelect::report::{Lang, Threshold};
 use easelect::{Families, Pin, Proxy, Service};
 use lexopt::prelude::*;
 
+use crate::opinion::name_server;
 use crate::words::{Usage, say, shown};
 
 /// What is to be done.
@@ -63,6 +65,8 @@ pub(crate) struct Options {
     pub(crate) cacert: Option<PathBuf>,
     pub(crate) catalog: Option<PathBuf>,
     pub(crate) families: Families,
+    /// The name server to ask instead of the platform's resolver.
+    pub(crate) dns: Option<SocketAddr>,
     pub(crate) proxy: Through,
     pub(crate) lab: Option<String>,
     pub(crate) thresholds: Vec<Threshold>,
@@ -90,6 +94,7 @@ impl Options {
             cacert: None,
             catalog: None,
             families: Families::Both,
+            dns: None,
             proxy: Through::Environment,
             lab: None,
             thresholds: Vec::new(),
@@ -168,6 +173,7 @@ pub(crate) fn parse(args: Vec<OsString>, lang: Lang) -> Result<Options, Usage> {
             "--history" => options.history = Some(path(&name, &mut parser)?),
             "--network" => options.network = Some(text(&name, &mut parser)?),
             "--output" => options.output = Some(path(&name, &mut parser)?),
+            "--dns" => options.dns = Some(name_server(&text(&name, &mut parser)?)?),
             "--proxy" => options.proxy = Through::This(read(&name, &text(&name, &mut parser)?)?),
             "--no-proxy" => options.proxy = Through::Nothing,
             "-4" => options.families = Families::V4,
@@ -375,6 +381,8 @@ fn check_conflicts(seen: &HashSet<String>, options: &Options) -> Result<(), Usag
         // The proxy looks the names up.
         ("--proxy", &["--no-proxy", "--lab", "--resolve"]),
         ("--no-proxy", &["--lab"]),
+        // A lab has its own.
+        ("--dns", &["--lab"]),
         (
             "--list",
             &[
@@ -386,6 +394,7 @@ fn check_conflicts(seen: &HashSet<String>, options: &Options) -> Result<(), Usag
                 "--in-flight",
                 "--resolve",
                 "--cacert",
+                "--dns",
                 "--proxy",
                 "--no-proxy",
                 "--timeout",
@@ -464,6 +473,19 @@ mod tests {
             panic!("no such proxy");
         };
         assert!(!why.of(Lang::Zh).contains("secret"));
+    }
+
+    #[test]
+    fn a_name_server_may_be_named() {
+        let options = parsed("--dns 223.5.5.5").unwrap();
+        assert_eq!(options.dns, Some(SocketAddr::from(([223, 5, 5, 5], 53))));
+        for line in [
+            "--dns dns.example",
+            "--dns 1.1.1.1 --lab",
+            "--dns ::1 --list",
+        ] {
+            assert!(parsed(line).is_err(), "{line}");
+        }
     }
 
     #[test]

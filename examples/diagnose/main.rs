@@ -7,6 +7,7 @@ mod args;
 mod bad_input;
 mod current;
 mod input;
+mod opinion;
 mod output;
 mod plan;
 mod run;
@@ -81,18 +82,24 @@ fn probe(options: &Options) -> Result<bool, Usage> {
     let output = Output::open(options.output.as_deref())?;
     let network = Network::new(options)?;
     let started_at = SystemTime::now();
-    let (system_proxies, (outcome, finished)) = on_runtime(async {
+    let (system_proxies, (outcome, finished), second_opinions) = on_runtime(async {
         let system_proxies = match network.lab {
             Some(_) => Vec::new(),
             None => system::proxies().await,
         };
         current::add_all(&mut plan, &catalog, options, &network).await?;
         let probed = run::probe(&network, plan.endpoints.clone(), options).await?;
-        Ok((system_proxies, probed))
+        let second_opinions = match &probed {
+            (outcome, true) => network.second_opinions(outcome, options).await,
+            // Whoever interrupted it has seen enough.
+            (_, false) => Vec::new(),
+        };
+        Ok((system_proxies, probed, second_opinions))
     })?;
     let mut context = Context::new(catalog, started_at, SystemTime::now());
     context.environment = environment(options, &network);
     context.environment.system_proxies = system_proxies;
+    context.second_opinions = second_opinions;
     context.in_use = plan.in_use;
     context.notes = plan.notes;
     context.pool = plan.pool;
@@ -153,6 +160,7 @@ fn environment(options: &Options, network: &Network) -> Environment {
     ];
     let mut environment = Environment::default();
     environment.lab = network.lab.clone();
+    environment.dns = options.dns;
     environment.families = options.families;
     environment.rounds = options.rounds;
     environment.timeout = Some(options.timeout);

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use easelect::report::ConnectRecord;
+use easelect::report::{ConnectRecord, SecondOpinion};
 use easelect::{
-    Catalog, Connect, Endpoint, EndpointStats, HistoryStore, Lookup, Pin, ProbeEvent, ProbeOutcome,
-    Prober, Proxy, Ranking, Residency, Resolve, Rounds, Sample, Selector, Service, SystemResolver,
-    TcpConnect, TlsClient, rank,
+    Catalog, Connect, DnsResolver, Endpoint, EndpointStats, HistoryStore, Lookup, Pin, ProbeEvent,
+    ProbeOutcome, Prober, Proxy, Ranking, Residency, Resolve, Rounds, Sample, Selector, Service,
+    SystemResolver, TcpConnect, TlsClient, rank,
 };
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -17,6 +17,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::args::{Options, Through};
 use crate::current::pinned;
 use crate::input;
+use crate::opinion;
 use crate::words::{Usage, say, shown};
 
 /// What stands below the handshakes: the real network, or a simulated one.
@@ -35,13 +36,37 @@ impl Network {
         if let Some(scenario) = &options.lab {
             return simulated(scenario, extra);
         }
+        let resolver: Arc<dyn Resolve> = match options.dns {
+            Some(server) => Arc::new(DnsResolver::at(server)?),
+            None => Arc::new(SystemResolver::new()),
+        };
         Ok(Network {
-            resolver: Arc::new(SystemResolver::new()),
+            resolver,
             connector: Arc::new(TcpConnect::new()),
             tls: TlsClient::platform_and(extra)?,
             proxy: proxy(options)?,
             lab: None,
         })
+    }
+}
+
+impl Network {
+    /// What name servers say of the hosts that the platform did not find. A lab, and a server that
+    /// was asked itself, have said exactly why already.
+    pub(crate) async fn second_opinions(
+        &self,
+        outcome: &ProbeOutcome,
+        options: &Options,
+    ) -> Vec<SecondOpinion> {
+        let lost = opinion::lost(outcome, self.proxy.as_ref());
+        if self.lab.is_some() || options.dns.is_some() || lost.is_empty() {
+            return Vec::new();
+        }
+        // Without name servers to ask there is no second opinion.
+        let Ok(resolver) = DnsResolver::system() else {
+            return Vec::new();
+        };
+        opinion::ask(Arc::new(resolver), lost, options.families, options.timeout).await
     }
 }
 
@@ -104,7 +129,7 @@ fn simulated(
     Ok(Network {
         resolver: lab.resolver(),
         connector: lab.connector(),
-        tls: TlsClient::with_roots(std::iter::once(lab.root()).chain(extra))?,
+        tls: lab.tls(extra)?,
         proxy: None,
         lab: Some(name.to_owned()),
     })

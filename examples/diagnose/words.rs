@@ -98,13 +98,15 @@ What to probe
   --catalog FILE       your own endpoints, .toml or .json
   --resolve HOST:PORT:ADDR[,ADDR…]   pin a host to addresses, as in curl. May be repeated
   --cacert FILE        trust these PEM certificates as well
+  --dns ADDR           ask this name server (IP, or IP:PORT) instead of the platform's resolver
   --proxy URL          go through this proxy, http://, https:// or socks5://, with USER:PASSWORD@
                        where it wants them. By default the environment is obeyed: HTTPS_PROXY, ALL_PROXY;
                        what is in NO_PROXY goes past the proxy
   --no-proxy           no proxy, whatever the environment says
   -4, -6               only IPv4, only IPv6
   --lab [SCENARIO]     a simulated network instead of the real one: a built-in name or a file
-                       (default: beijing). Works offline
+                       (beijing, the default, or hostile, in which everything goes wrong).
+                       Works offline
 
 How
   --rounds N           attempts at every address, 1 to 100000 (default: as many as it needs)
@@ -147,11 +149,13 @@ diagnose：从本机看哪个环信（Easemob）接入点最快，其他的为�
   --catalog 文件       自己的接入点目录，.toml 或 .json
   --resolve HOST:PORT:ADDR[,ADDR…]   指定主机的地址，同 curl。可重复
   --cacert 文件        额外信任的 PEM 证书
+  --dns ADDR           直接询问该 DNS 服务器（IP 或 IP:PORT），不用系统解析器
   --proxy URL          经此代理，http://、https:// 或 socks5://，需要认证时加 USER:PASSWORD@。默认
                        按环境变量 HTTPS_PROXY、ALL_PROXY；NO_PROXY 中的主机不经代理
   --no-proxy           不经代理，无论环境变量如何
   -4, -6               只用 IPv4，只用 IPv6
-  --lab [场景]         用模拟网络代替真实网络：内置名称或文件（默认 beijing）。可离线运行
+  --lab [场景]         用模拟网络代替真实网络：内置名称（beijing，默认；hostile，各种故障）或
+                       文件。可离线运行
 
 怎么测
   --rounds N           每个地址的尝试次数，1 到 100000（默认按需）
@@ -191,6 +195,7 @@ mod tests {
             "--catalog",
             "--resolve",
             "--cacert",
+            "--dns",
             "--proxy",
             "--no-proxy",
             "-4",

@@ -124,6 +124,7 @@ async fn dial(lab: &Arc<Inner>, address: SocketAddr) -> io::Result<Connection> {
             }
             let refused = match fault {
                 Fault::Refuse => Some(io::ErrorKind::ConnectionRefused),
+                Fault::ResetOnConnect => Some(io::ErrorKind::ConnectionReset),
                 Fault::HostUnreachable => Some(io::ErrorKind::HostUnreachable),
                 _ => None,
             };

@@ -21,6 +21,8 @@ pub enum Fault {
     Unreachable,
     /// A router says no: `HostUnreachable` after one round trip.
     HostUnreachable,
+    /// RST comes together with the SYN-ACK: `ConnectionReset` after one round trip.
+    ResetOnConnect,
     /// TCP connects, and RST follows the SYN-ACK.
     ResetOnAccept,
     /// TCP connects, and FIN follows the SYN-ACK.

@@ -161,13 +161,25 @@ impl Scenario {
             .expect("the built-in scenario is well-formed: a test makes a lab of it")
     }
 
+    /// Everything that a network, a name server or a peer can do wrong: each of Easemob's hosts has
+    /// another fault, and two have none. The delays and the addresses are made up.
+    #[must_use]
+    pub fn hostile() -> Self {
+        Scenario::from_toml(include_str!("hostile.toml"), "hostile")
+            .expect("the built-in scenario is well-formed: a test makes a lab of it")
+    }
+
     /// The built-in scenarios' names.
-    pub const BUILT_IN: &'static [&'static str] = &["beijing"];
+    pub const BUILT_IN: &'static [&'static str] = &["beijing", "hostile"];
 
     /// A built-in scenario by its name.
     #[must_use]
     pub fn built_in(name: &str) -> Option<Self> {
-        (name == "beijing").then(Scenario::beijing)
+        match name {
+            "beijing" => Some(Scenario::beijing()),
+            "hostile" => Some(Scenario::hostile()),
+            _ => None,
+        }
     }
 
     /// When the client's kernel gives a connect up.

@@ -359,6 +359,19 @@ fn one_at_a_time_waits_for_silence_and_gives_handshakes_ten_seconds() {
     assert_eq!(actions(&mut race, at(13_100)).0, [Cancel(1), Dial(2)]);
 }
 
+/// After outages a candidate may be expected to take half a minute; the others don't wait for that.
+#[test]
+fn no_expectation_keeps_the_others_waiting_for_long() {
+    let mut race = race(&[forecast(0, 30_000.0), forecast(1, 90_000.0)]);
+    assert_eq!(actions(&mut race, at(0)), (vec![Dial(0)], Some(1_000.0)));
+    assert_eq!(actions(&mut race, at(1_001)).0, [Dial(1)]);
+    race.established(0, at(1_010));
+    assert_eq!(
+        actions(&mut race, at(1_010)),
+        (vec![Handshake(0)], Some(3_010.0))
+    );
+}
+
 #[test]
 fn what_dns_brings_late_joins_if_it_is_worth_it() {
     let mut race = Race::new(WIDTH, Gate::default());

@@ -19,6 +19,7 @@ pub(super) fn findings(groups: &[Group], context: &Context, complete: bool) -> V
     let everything = everything(&rows, context);
     let explained = everything.is_some();
     whats.extend(everything);
+    whats.extend(local::one_address(&rows, context));
     if !explained {
         whats.extend(local::findings(&rows, context));
     }
@@ -43,6 +44,7 @@ pub(super) fn findings(groups: &[Group], context: &Context, complete: bool) -> V
             });
         }
     }
+    whats.extend(second_opinions(context));
     limits(&rows, context, complete, &mut whats);
     notes(groups, &rows, context, &mut whats);
     whats
@@ -244,7 +246,7 @@ fn clock(measured: &[&Row]) -> Option<What> {
 }
 
 /// The last two labels, which is what one wildcard certificate covers here.
-fn domain(host: &str) -> &str {
+pub(super) fn domain(host: &str) -> &str {
     let mut dots = host.rmatch_indices('.').map(|(at, _)| at);
     dots.nth(1).map_or(host, |at| &host[at + 1..])
 }
@@ -302,6 +304,32 @@ fn equals_first(group: &Group, row: &Row, lag: std::time::Duration) -> bool {
     let unclear = |one: &Row| one.ranked.reason == Reason::NoClearDifference;
     let cost = row.ranked.expected_cost.unwrap_or_default();
     between.into_iter().all(unclear) && (place == 2 || lag * 10 < cost)
+}
+
+/// What name servers said of hosts that the platform's resolver did not find: together where it is
+/// the same failure, each for itself where there are addresses.
+fn second_opinions(context: &Context) -> Vec<What> {
+    let mut whats: Vec<What> = Vec::new();
+    for one in &context.second_opinions {
+        let same = |what: &&mut What| match (what, &one.outcome) {
+            (
+                What::SecondOpinion {
+                    outcome: Err(other),
+                    ..
+                },
+                Err(failure),
+            ) => other.kind() == failure.kind(),
+            _ => false,
+        };
+        match whats.iter_mut().find(same) {
+            Some(What::SecondOpinion { hosts, .. }) => hosts.push(one.host.clone()),
+            _ => whats.push(What::SecondOpinion {
+                hosts: vec![one.host.clone()],
+                outcome: one.outcome.clone(),
+            }),
+        }
+    }
+    whats
 }
 
 /// What the measurement itself suffered from.

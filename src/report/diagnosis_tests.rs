@@ -5,20 +5,13 @@ use super::super::fixture::*;
 use super::*;
 use crate::catalog::{Catalog, Endpoint, Region, Service};
 use crate::rank::Ranking;
-use crate::report::{Fault, Lang, Report};
+use crate::report::{Fault, Lang, Report, SecondOpinion};
 
 fn both(measure: impl Fn(&Endpoint) -> Measured) -> [Ranking; 2] {
     [Service::Websocket, Service::Rest].map(|service| {
         let [a, b] = pair(Region::SGP1, service);
         ranking([measure(&a), measure(&b)])
     })
-}
-
-#[track_caller]
-fn expect(report: &Report, fault: Fault, code: &str) {
-    let codes = codes(report);
-    assert_eq!(report.verdict().fault(), fault, "{codes:?}");
-    assert!(codes.contains(&code), "{code} is not in {codes:?}");
 }
 
 fn tls(kind: Kind) -> Failure {
@@ -87,68 +80,6 @@ fn a_wrong_clock() {
     expect(&report(&rankings), Fault::Easemob, "certificate_expired");
 }
 
-/// Between certificates that are good by it and others that aren't, the clock is suspected only
-/// where another time would suit all of them.
-#[test]
-fn a_clock_that_suits_only_some() {
-    let [a, b] = pair(Region::SGP1, Service::Rest);
-    let [c, d] = pair(Region::SGP1, Service::Websocket);
-    let refused = |endpoint: &Endpoint, kind, from, to| {
-        let shown = std::sync::Arc::new(certificate(from, to));
-        failing(endpoint, tls(kind).with_certificate(shown))
-    };
-    let probed = |kind, bad: [(i64, i64); 2], good: (i64, i64)| {
-        report(&[
-            ranking([
-                refused(&a, kind, bad[0].0, bad[0].1),
-                ok(&b, 20).shows(certificate(good.0, good.1)),
-            ]),
-            ranking([refused(&c, kind, bad[1].0, bad[1].1), ok(&d, 20)]),
-        ])
-    };
-    let suspected = |report: &Report| codes(report).contains(&"clock_wrong_suspected");
-    let late = Kind::CertificateExpired;
-    let fast = probed(late, [(-200, -3), (-150, -10)], (-300, 60));
-    expect(&fast, Fault::ThisComputer, "clock_wrong_suspected");
-    assert!(fast.findings()[0].text(Lang::En).contains("is fast"));
-    // The good one is younger than the others' end: no clock suits both.
-    assert!(!suspected(&probed(
-        late,
-        [(-200, -3), (-150, -10)],
-        (-1, 60)
-    )));
-    // One certificate on two hosts.
-    assert!(!suspected(&probed(
-        late,
-        [(-200, -3), (-200, -3)],
-        (-300, 60)
-    )));
-    let early = Kind::CertificateNotYetValid;
-    let slow = probed(early, [(3, 90), (5, 90)], (-300, 60));
-    expect(&slow, Fault::ThisComputer, "clock_wrong_suspected");
-    assert!(slow.findings()[0].text(Lang::Zh).contains("偏慢"));
-}
-
-#[test]
-fn a_certificate_that_ends_soon() {
-    let [a, b] = pair(Region::SGP1, Service::Rest);
-    let ends_in = |days| {
-        let rankings = [ranking([
-            ok(&a, 20).shows(certificate(-80, days)),
-            ok(&b, 20),
-        ])];
-        report(&rankings)
-    };
-    assert!(!codes(&ends_in(15)).contains(&"certificate_expires_soon"));
-    let soon = ends_in(10);
-    expect(&soon, Fault::AllWell, "certificate_expires_soon");
-    let told = soon.findings()[0].text(Lang::Zh);
-    assert!(
-        told.contains("10 天后过期") && told.contains(a.url()),
-        "{told}"
-    );
-}
-
 #[test]
 fn one_expired_certificate_is_easemobs() {
     let [a, b] = pair(Region::SGP1, Service::Rest);
@@ -181,42 +112,39 @@ fn portals_and_interception() {
 }
 
 #[test]
-fn hijacked_names() {
+fn what_name_servers_say_of_names_that_are_not_found() {
     let [a, b] = pair(Region::SGP1, Service::Rest);
-    let evil = ranking([ok(&a, 20), failing(&b, tls(Kind::CertificateUntrusted))]);
-    expect(
-        &report(&[evil]),
-        Fault::SomeEndpointsFail,
-        "hijack_suspected",
+    let [c, _] = pair(Region::SGP1, Service::Websocket);
+    let lost = |one: &Endpoint| Measured::of(one).lookup_failed(Kind::Temporary);
+    let said = |one: &Endpoint, outcome| SecondOpinion::new(one.host(), outcome);
+    let broken = || Err(failure(Phase::Resolve, Kind::ServerFailure));
+    let found = Ok(vec!["203.0.114.1".parse().unwrap()]);
+    let mut context = context();
+    context.environment.dns = Some("203.0.114.53:53".parse().unwrap());
+    context.second_opinions = vec![said(&a, broken()), said(&b, broken()), said(&c, found)];
+    let rankings = [ranking([lost(&a), lost(&b)]), ranking([lost(&c)])];
+    let report = Report::new(&outcome(&rankings), context);
+    expect(&report, Fault::Network, "no_name_resolved");
+    let findings = report.findings().iter();
+    let said: Vec<_> = findings
+        .filter(|one| one.code() == "dns_second_opinion")
+        .collect();
+    assert_eq!(said.len(), 2, "the same failure is told once");
+    let told = said[0].text(Lang::En);
+    assert!(
+        told.contains(a.host()) && told.contains("the name server failed"),
+        "{told}"
     );
-    let home: SocketAddr = "127.0.0.1:443".parse().unwrap();
-    let refused = failure(Phase::Connect, Kind::Refused);
-    let local = || {
-        [ranking([
-            ok(&a, 20),
-            Measured::of(&b).bad(home, refused.clone(), 3),
-        ])]
-    };
-    expect(
-        &report(&local()),
-        Fault::SomeEndpointsFail,
-        "hijack_suspected",
-    );
-    // Whoever pins a host knows where it leads.
-    let mut pinned = context();
-    pinned.environment.pinned = vec![b.host().to_owned()];
-    let pinned = Report::new(&outcome(&local()), pinned);
-    expect(&pinned, Fault::SomeEndpointsFail, "endpoint_down");
-    let bogus = [ranking([
-        Measured::of(&a).lookup_failed(Kind::BogusAddress),
-        Measured::of(&b).lookup_failed(Kind::BogusAddress),
-    ])];
-    let bogus = report(&bogus);
-    expect(&bogus, Fault::Network, "hijack_suspected");
-    assert!(bogus.findings()[0].text(Lang::En).contains("0.0.0.0"));
-    let proxy: SocketAddr = "198.18.0.5:443".parse().unwrap();
-    let proxied = [ranking([Measured::of(&a).good(proxy, [1, 1, 1])])];
-    expect(&report(&proxied), Fault::AllWell, "local_proxy_suspected");
+    assert!(said[0].text(Lang::Zh).contains("域名服务器出错"));
+    assert!(said[1].text(Lang::Zh).contains("得到了 203.0.114.1"));
+    assert!(said[1].hint(Lang::En).contains("--dns"));
+    let json = crate::report::json(&report, Lang::En);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["environment"]["dns"], "203.0.114.53:53");
+    let opinions = &json["second_opinions"];
+    assert_eq!(opinions[0]["failure"]["kind"], "server_failure");
+    assert_eq!(opinions[2]["addresses"][0], "203.0.114.1");
+    assert_eq!(opinions[2]["failure"], serde_json::Value::Null);
 }
 
 fn through_proxy(rankings: &[Ranking]) -> Report {

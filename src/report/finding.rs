@@ -90,6 +90,9 @@ findings! {
     // What explains some.
     /// What answers at an address is not the host that the name stands for.
     Hijack { hosts: Vec<String>, addresses: Vec<String> } = "hijack_suspected";
+    /// One address is answered for hosts that have nothing to do with each other, and none of them
+    /// proved its identity there.
+    OneAddress { hosts: Vec<String>, address: IpAddr } = "one_address_suspected";
     /// No IPv6 address works, the same hosts' IPv4 addresses do.
     Ipv6Broken { addresses: usize } = "ipv6_broken";
     /// A certificate is out of date.
@@ -124,6 +127,8 @@ findings! {
     // What limits the measurement.
     /// The deadline cut probing off.
     Unfinished { attempts: u64 } = "unfinished";
+    /// The platform's resolver finds no address, and a name server says why, or does find some.
+    SecondOpinion { hosts: Vec<String>, outcome: Result<Vec<IpAddr>, Failure> } = "dns_second_opinion";
     /// More addresses were answered for hosts than are used; `most` is the largest rest.
     AddressesLeftOut { hosts: Vec<String>, most: usize } = "addresses_left_out";
     /// This machine was busy while it measured.
@@ -174,6 +179,7 @@ impl What {
                     | What::ThroughProxy { .. }
                     | What::LocallyDelayed { .. }
                     | What::AddressesLeftOut { .. }
+                    | What::SecondOpinion { .. }
                     | What::Unfinished { .. }
             )
     }
@@ -187,6 +193,7 @@ impl What {
             | What::Unfinished { .. }
             | What::LocallyDelayed { .. }
             | What::LocalProxy { .. }
+            | What::SecondOpinion { outcome: Ok(_), .. }
             | What::ThroughProxy { .. } => Actor::You,
             What::ProxyFails { failure, .. } => match (failure.phase(), failure.kind()) {
                 (Phase::Resolve, _)
@@ -203,7 +210,9 @@ impl What {
             | What::CaptivePortal { .. }
             | What::Interception { .. }
             | What::Hijack { .. }
+            | What::OneAddress { .. }
             | What::AddressesLeftOut { .. }
+            | What::SecondOpinion { .. }
             | What::Ipv6Broken { .. }
             | What::Ipv6Absent => Actor::NetworkAdministrator,
             What::PathWrong { .. }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::{Context, Report};
+use super::{Context, Fault, Report};
 use crate::catalog::{Catalog, Endpoint, Region, Service};
 use crate::certificate::Certificate;
 use crate::failure::{Failure, FailureKind};
@@ -273,4 +273,12 @@ pub(crate) fn report(rankings: &[Ranking]) -> Report {
 
 pub(crate) fn codes(report: &Report) -> Vec<&'static str> {
     report.findings().iter().map(|one| one.code()).collect()
+}
+
+/// The verdict, and a finding that is among the others.
+#[track_caller]
+pub(crate) fn expect(report: &Report, fault: Fault, code: &str) {
+    let codes = codes(report);
+    assert_eq!(report.verdict().fault(), fault, "{codes:?}");
+    assert!(codes.contains(&code), "{code} is not in {codes:?}");
 }

@@ -5,9 +5,10 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::figures::{days_until, ms_float, timestamp};
-use super::texts::{Lang, failure_text, reason_text};
-use super::{Group, Report, Row};
+use super::texts::{Lang, failure_hint, failure_text, reason_text};
+use super::{Group, Report, Row, SecondOpinion};
 use crate::certificate::Certificate;
+use crate::failure::Failure;
 use crate::phase::{Phase, Timings};
 use crate::resolve::Families;
 use crate::stats::{AddressStats, Distribution, FailureCount};
@@ -25,6 +26,7 @@ struct Document<'a> {
     environment: EnvironmentJson<'a>,
     verdict: Coded,
     findings: Vec<FindingJson>,
+    second_opinions: Vec<SecondOpinionJson<'a>>,
     groups: Vec<GroupJson<'a>>,
 }
 
@@ -33,6 +35,7 @@ struct EnvironmentJson<'a> {
     os: &'a str,
     arch: &'a str,
     lab: Option<&'a str>,
+    dns: Option<String>,
     families: &'static str,
     families_tried: Vec<&'static str>,
     families_working: Vec<&'static str>,
@@ -63,6 +66,25 @@ struct FindingJson {
     code: &'static str,
     text: String,
     hint: String,
+}
+
+#[derive(Serialize)]
+struct SecondOpinionJson<'a> {
+    host: &'a str,
+    addresses: Vec<String>,
+    failure: Option<FailureJson>,
+}
+
+impl<'a> SecondOpinionJson<'a> {
+    fn of(opinion: &'a SecondOpinion, now: SystemTime, lang: Lang) -> Self {
+        let addresses = opinion.outcome.as_deref().unwrap_or_default();
+        let failure = opinion.outcome.as_ref().err();
+        SecondOpinionJson {
+            host: &opinion.host,
+            addresses: addresses.iter().map(ToString::to_string).collect(),
+            failure: failure.map(|failure| FailureJson::of(failure, 1, now, lang)),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -189,7 +211,20 @@ struct FailureJson {
     phase: Phase,
     kind: &'static str,
     message: String,
+    hint: String,
     count: u64,
+}
+
+impl FailureJson {
+    fn of(failure: &Failure, count: u64, now: SystemTime, lang: Lang) -> Self {
+        FailureJson {
+            phase: failure.phase(),
+            kind: failure.kind().as_str(),
+            message: failure_text(failure, now).of(lang),
+            hint: failure_hint(failure).of(lang),
+            count,
+        }
+    }
 }
 
 /// The report as indented JSON; see the [module](super#the-json-schema) for its rules.
@@ -206,6 +241,7 @@ pub fn json(report: &Report, lang: Lang) -> String {
             os: &environment.os,
             arch: &environment.arch,
             lab: environment.lab.as_deref(),
+            dns: environment.dns.map(|at| at.to_string()),
             families: match environment.families {
                 Families::Both => "both",
                 Families::V4 => "v4",
@@ -237,6 +273,11 @@ pub fn json(report: &Report, lang: Lang) -> String {
                 text: one.text(lang),
                 hint: one.hint(lang),
             })
+            .collect(),
+        second_opinions: context
+            .second_opinions
+            .iter()
+            .map(|one| SecondOpinionJson::of(one, context.finished_at, lang))
             .collect(),
         groups: report
             .groups
@@ -342,12 +383,7 @@ fn endpoint_json(row: &Row, now: SystemTime, lang: Lang) -> EndpointJson<'_> {
 fn failures_json(failures: &[FailureCount], now: SystemTime, lang: Lang) -> Vec<FailureJson> {
     failures
         .iter()
-        .map(|one| FailureJson {
-            phase: one.failure.phase(),
-            kind: one.failure.kind().as_str(),
-            message: failure_text(&one.failure, now).of(lang),
-            count: one.count,
-        })
+        .map(|one| FailureJson::of(&one.failure, one.count, now, lang))
         .collect()
 }
 

@@ -26,6 +26,7 @@ fn the_schema_is_held() {
     "os": "linux",
     "arch": "x86_64",
     "lab": null,
+    "dns": null,
     "families": "both",
     "families_tried": [
       "v4"
@@ -70,6 +71,7 @@ fn the_schema_is_held() {
       "hint": "Which one an app lives in: https://console.easemob.com (即时通讯 > 服务概览)."
     }
   ],
+  "second_opinions": [],
   "groups": [
     {
       "region": "sgp1",
@@ -211,6 +213,7 @@ fn the_schema_is_held() {
                   "phase": "connect",
                   "kind": "refused",
                   "message": "TCP connect: connection refused",
+                  "hint": "Nothing listens there, or a firewall refuses: try from another network; if it fails there too, tell Easemob support.",
                   "count": 4
                 }
               ]
@@ -222,6 +225,7 @@ fn the_schema_is_held() {
               "phase": "connect",
               "kind": "refused",
               "message": "TCP connect: connection refused",
+              "hint": "Nothing listens there, or a firewall refuses: try from another network; if it fails there too, tell Easemob support.",
               "count": 4
             }
           ],

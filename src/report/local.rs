@@ -1,19 +1,20 @@
 //! Findings about particular hosts and addresses, where others work.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use super::diagnosis::{failures, is_impostor, through_proxy, verified};
+use super::diagnosis::{domain, failures, is_impostor, through_proxy, verified};
 use super::figures::percent;
 use super::finding::What;
 use super::{Context, Row};
-use crate::catalog::Confidence;
+use crate::catalog::{Confidence, Endpoint, Region};
 use crate::certificate::Certificate;
 use crate::failure::{Failure, FailureKind as Kind};
 use crate::phase::Phase;
 use crate::rank::{Reason, Tier};
 use crate::resolve::is_local;
-use crate::stats::AddressStats;
+use crate::stats::{AddressStats, FailureCount};
 
 pub(super) fn findings(rows: &[&Row], context: &Context) -> Vec<What> {
     let mut whats = Vec::new();
@@ -109,6 +110,36 @@ fn hijacked(rows: &[&Row], context: &Context) -> Option<What> {
         }
     }
     (!hosts.is_empty()).then_some(What::Hijack { hosts, addresses })
+}
+
+/// One address for hosts of several data centres, or of both of Easemob's domains, of which none
+/// proved its identity there: what a resolver that blocks or redirects answers for every name.
+pub(super) fn one_address(rows: &[&Row], context: &Context) -> Option<What> {
+    let public = || rows.iter().filter(|row| is_public(row, context));
+    let all = public().flat_map(|row| row.ranked.stats.addresses());
+    let proven: BTreeSet<IpAddr> = all
+        .clone()
+        .filter(|one| one.successes() > 0 || one.failures().iter().any(proves))
+        .map(|one| one.address().ip())
+        .collect();
+    let candidates: BTreeSet<IpAddr> = all.map(|one| one.address().ip()).collect();
+    candidates.difference(&proven).find_map(|ip| {
+        let at = |one: &AddressStats| one.address().ip() == *ip;
+        let there = public().filter(|row| row.ranked.stats.addresses().iter().any(at));
+        let endpoints: Vec<&Endpoint> = there.map(|row| row.ranked.endpoint()).collect();
+        let regions: BTreeSet<&Region> = endpoints.iter().map(|one| one.region()).collect();
+        let domains: BTreeSet<&str> = endpoints.iter().map(|one| domain(one.host())).collect();
+        let hosts: BTreeSet<&str> = endpoints.iter().map(|one| one.host()).collect();
+        (regions.len() >= 2 || domains.len() >= 2).then(|| What::OneAddress {
+            hosts: hosts.into_iter().map(str::to_owned).collect(),
+            address: *ip,
+        })
+    })
+}
+
+/// Whether a failure came after the host had proved its identity.
+fn proves(count: &FailureCount) -> bool {
+    count.failure.phase() > Phase::Tls
 }
 
 /// IPv6 addresses that all fail, while IPv4 addresses of the same hosts work.
@@ -265,3 +296,7 @@ fn fails_sometimes(row: &Row) -> Option<(Failure, String)> {
     let url = row.ranked.endpoint().url();
     Some((worst.failure.clone(), format!("{url} ({ratio})")))
 }
+
+#[cfg(test)]
+#[path = "local_tests.rs"]
+mod tests;

@@ -93,6 +93,10 @@ fn circumstances(report: &Report, lang: Lang) -> String {
             .of(lang),
         );
     }
+    if let Some(dns) = environment.dns {
+        let asked = text(format!("name server: {dns}"), format!("DNS 服务器：{dns}"));
+        parts.push(asked.of(lang));
+    }
     let proxy = environment.proxy.as_ref();
     if let Some(proxy) = proxy {
         let proxy = match proxy.variable() {

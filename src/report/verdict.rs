@@ -138,7 +138,7 @@ pub(super) fn verdict(groups: &[Group], findings: &[Finding]) -> Verdict {
     if every_group_ready(groups) {
         return usable(groups, findings);
     }
-    let hijack = find(|what| matches!(what, What::Hijack { .. }));
+    let hijack = find(|what| matches!(what, What::Hijack { .. } | What::OneAddress { .. }));
     if hijack.is_some() && without_first(groups).all(|group| suspected(group, findings)) {
         return given(Fault::Network, hijack);
     }
@@ -203,7 +203,9 @@ fn without_first(groups: &[Group]) -> impl Iterator<Item = &Group> {
 fn suspected(group: &Group, findings: &[Finding]) -> bool {
     group.endpoints.iter().all(|row| {
         findings.iter().any(|one| match &one.what {
-            What::Hijack { hosts, .. } => hosts.iter().any(|h| h == row.ranked.endpoint().host()),
+            What::Hijack { hosts, .. } | What::OneAddress { hosts, .. } => {
+                hosts.iter().any(|h| h == row.ranked.endpoint().host())
+            }
             _ => false,
         })
     })

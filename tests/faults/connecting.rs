@@ -44,6 +44,7 @@ async fn faults_of_tcp() {
             Kind::Unreachable,
             rtt,
         ),
+        row("reset on connect", Fault::ResetOnConnect, Kind::Reset, rtt),
         accepted("reset on accept", Fault::ResetOnAccept, Kind::Reset, rtt),
         accepted("close on accept", Fault::CloseOnAccept, Kind::Closed, rtt),
         accepted(

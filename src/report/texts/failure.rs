@@ -204,6 +204,10 @@ fn plain(failure: &Failure) -> Text {
         ),
         (_, Kind::ServerError) => text("server error", "服务器错误"),
         (Phase::Proxy, Kind::Other) => text("the proxy failed", "代理出错"),
+        (Phase::Resolve, Kind::Other) => text(
+            "the name server's answer can't be used",
+            "域名服务器的应答无法使用",
+        ),
         (_, Kind::Other) => text("failed", "失败"),
     }
 }
@@ -231,12 +235,13 @@ pub(crate) fn failure_hint(failure: &Failure) -> Text {
             "Check the proxy's address and ask whoever runs it; --no-proxy measures without it.",
             "请检查代理的地址，并联系其管理者；可用 --no-proxy 不经代理测量。",
         ),
-        (Phase::Resolve, Kind::Timeout | Kind::Refused | Kind::ServerFailure | Kind::Temporary) => {
-            text(
-                "Try another name server; if the name can be looked up there, tell the network administrator.",
-                "换一个 DNS 服务器再试；如果能解析，请联系网络管理员。",
-            )
-        }
+        (
+            Phase::Resolve,
+            Kind::Timeout | Kind::Refused | Kind::ServerFailure | Kind::Temporary | Kind::Other,
+        ) => text(
+            "Try another name server; if the name can be looked up there, tell the network administrator.",
+            "换一个 DNS 服务器再试；如果能解析，请联系网络管理员。",
+        ),
         (_, Kind::NotFound | Kind::NoAddress) => text(
             "Check the spelling of a host of your own; with -4 or -6, try without. For a published host, try \
              another name server, then tell Easemob support.",
@@ -250,6 +255,15 @@ pub(crate) fn failure_hint(failure: &Failure) -> Text {
             "A firewall that drops packets, or a host that is down: try from another network; if it fails there \
              too, tell Easemob support.",
             "可能被防火墙丢弃，也可能主机已下线：请换一个网络再试，仍不行请联系环信技术支持。",
+        ),
+        (Phase::Connect, Kind::Reset) => text(
+            "A firewall that resets connections is suspected: try from another network.",
+            "疑似有会重置连接的防火墙：请换一个网络再试。",
+        ),
+        (Phase::Upgrade | Phase::Processing, Kind::Timeout | Kind::Closed | Kind::Reset) => text(
+            "The host proved its identity, but the service behind it, or a gateway, doesn't answer: use another \
+             endpoint, and tell Easemob support.",
+            "主机身份已验证，但其后的服务或网关没有应答：请改用其他接入点，并联系环信技术支持。",
         ),
         (_, Kind::Refused) => text(
             "Nothing listens there, or a firewall refuses: try from another network; if it fails there too, tell \
@@ -281,7 +295,8 @@ pub(crate) fn failure_hint(failure: &Failure) -> Text {
             "Tell Easemob support which host it is; for a host of your own, renew its certificate.",
             "请把该主机名告知环信技术支持；自备的主机请更换证书。",
         ),
-        (_, Kind::ProtocolVersion | Kind::NoCommonParameters | Kind::ClientCertificateRequired) => {
+        (Phase::Tls, Kind::TooLarge)
+        | (_, Kind::ProtocolVersion | Kind::NoCommonParameters | Kind::ClientCertificateRequired) => {
             text(
                 "The peer is not set up for public clients, or a box in between answers: tell whoever runs it.",
                 "对方的配置不面向公网客户端，或应答来自中间设备：请联系其管理者。",

@@ -99,6 +99,20 @@ pub(crate) fn finding_text(what: &What, now: SystemTime) -> Text {
                 ),
             )
         }
+        What::OneAddress { hosts, address } => {
+            let hosts = list(hosts);
+            text(
+                format!(
+                    "Suspected: the names are hijacked. {address} is answered for hosts that have nothing to do with \
+                     each other, and none proves its identity there: {}.",
+                    hosts.en
+                ),
+                format!(
+                    "疑似域名被劫持：互不相干的主机都被解析到 {address}，且没有一个能在该地址证明身份：{}。",
+                    hosts.zh
+                ),
+            )
+        }
         What::Ipv6Broken { addresses } => text(
             format!(
                 "Suspected: IPv6 is broken in this network. {} failed, IPv4 works.",
@@ -205,6 +219,38 @@ pub(crate) fn finding_text(what: &What, now: SystemTime) -> Text {
             ),
             format!("探测被提前结束，{attempts} 次尝试未完成。"),
         ),
+        What::SecondOpinion {
+            hosts,
+            outcome: Ok(addresses),
+        } => {
+            let (hosts, addresses) = (list(hosts), list(addresses));
+            text(
+                format!(
+                    "This system's resolver finds no address of {}; a name server asked directly does: {}.",
+                    hosts.en, addresses.en
+                ),
+                format!(
+                    "系统解析器未能解析 {}，但直接询问 DNS 服务器得到了 {}。",
+                    hosts.zh, addresses.zh
+                ),
+            )
+        }
+        What::SecondOpinion {
+            hosts,
+            outcome: Err(failure),
+        } => {
+            let (hosts, failure) = (list(hosts), failure_text(failure, now));
+            text(
+                format!(
+                    "This system's resolver finds no address of {}; a name server asked directly says why. {}.",
+                    hosts.en, failure.en
+                ),
+                format!(
+                    "系统解析器未能解析 {}；直接询问 DNS 服务器的结果：{}。",
+                    hosts.zh, failure.zh
+                ),
+            )
+        }
         What::AddressesLeftOut { hosts, most } => {
             let hosts = list(hosts);
             text(
@@ -362,6 +408,10 @@ mod tests {
                 hosts: urls(),
                 addresses: urls(),
             },
+            What::OneAddress {
+                hosts: urls(),
+                address: "203.0.114.1".parse().unwrap(),
+            },
             What::Ipv6Broken { addresses: 1 },
             What::CertificateExpired {
                 urls: urls(),
@@ -430,6 +480,14 @@ mod tests {
                 threshold: "p50=30ms".parse().unwrap(),
             },
             What::Unfinished { attempts: 1 },
+            What::SecondOpinion {
+                hosts: urls(),
+                outcome: Err(failure()),
+            },
+            What::SecondOpinion {
+                hosts: urls(),
+                outcome: Ok(vec!["203.0.114.1".parse().unwrap()]),
+            },
             What::AddressesLeftOut {
                 hosts: urls(),
                 most: 48,

@@ -39,7 +39,7 @@ pub(crate) fn finding_hint(what: &What) -> Text {
             "If your company inspects TLS, give its root with --cacert, and ask for an exception for Easemob's hosts.",
             "如果公司会检查 TLS 流量，请用 --cacert 加入其根证书，并申请将环信域名加入例外。",
         ),
-        What::Hijack { .. } => text(
+        What::Hijack { .. } | What::OneAddress { .. } => text(
             "Compare with another name server; pin a known address with --resolve HOST:PORT:ADDR.",
             "请与其他 DNS 服务器的结果比较；可用 --resolve HOST:PORT:ADDR 指定已知地址。",
         ),
@@ -50,6 +50,10 @@ pub(crate) fn finding_hint(what: &What) -> Text {
         What::CertificateExpired { failure, .. }
         | What::PathWrong { failure, .. }
         | What::EndpointDown { failure, .. }
+        | What::SecondOpinion {
+            outcome: Err(failure),
+            ..
+        }
         | What::ProxyFails { failure, .. } => failure_hint(failure),
         What::CertificateExpiresSoon { .. } => text(
             "Tell Easemob support if it is not renewed in time; for a host of your own, renew it.",
@@ -100,6 +104,11 @@ pub(crate) fn finding_hint(what: &What) -> Text {
         What::Unfinished { .. } => text(
             "Give more time with --deadline, or ask for fewer regions and services.",
             "请用 --deadline 给更多时间，或减少数据中心和服务。",
+        ),
+        What::SecondOpinion { outcome: Ok(_), .. } => text(
+            "This computer's resolver is suspected: its hosts file, its cache, a VPN or a proxy. --dns ADDR asks a \
+             name server instead.",
+            "疑似本机解析器的问题：hosts 文件、缓存、VPN 或代理。可用 --dns ADDR 直接询问 DNS 服务器。",
         ),
         What::AddressesLeftOut { .. } => text(
             "So many addresses are unusual: compare with another name server.",

@@ -1,0 +1,145 @@
+//! `diagnose --lab hostile`: everything that a network can cause is on one page, with what it is
+//! called and what can be done about it, in both languages.
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use easelect::lab::{Lab, Scenario};
+use easelect::report::{Context, Fault, Lang, Report, Style, json, table};
+use easelect::{Catalog, FailureKind as Kind, Phase, Prober, Tier};
+use serde_json::Value;
+
+/// Whether a network, a name server or a peer can cause it. There is no proxy in a lab.
+fn is_caused(phase: Phase, kind: Kind) -> bool {
+    match phase {
+        Phase::Resolve => matches!(
+            kind,
+            Kind::Timeout
+                | Kind::NotFound
+                | Kind::NoAddress
+                | Kind::Refused
+                | Kind::ServerFailure
+                | Kind::Temporary
+                | Kind::BogusAddress
+                | Kind::Other
+        ),
+        Phase::Connect => matches!(
+            kind,
+            Kind::Timeout | Kind::Refused | Kind::Reset | Kind::Unreachable
+        ),
+        Phase::Tls => matches!(
+            kind,
+            Kind::Timeout
+                | Kind::Reset
+                | Kind::Closed
+                | Kind::NotTls
+                | Kind::InvalidMessage
+                | Kind::Alert
+                | Kind::ProtocolVersion
+                | Kind::NoCommonParameters
+                | Kind::CertificateExpired
+                | Kind::CertificateNotYetValid
+                | Kind::CertificateWrongHost
+                | Kind::CertificateUntrusted
+                | Kind::CertificateRevoked
+                | Kind::CertificateOther
+                | Kind::ClientCertificateRequired
+                | Kind::TooLarge
+        ),
+        Phase::Upgrade => matches!(
+            kind,
+            Kind::Timeout
+                | Kind::Closed
+                | Kind::TooLarge
+                | Kind::Rejected
+                | Kind::Redirected
+                | Kind::NotHttp
+                | Kind::BadAccept
+                | Kind::BadHeaders
+                | Kind::UnrequestedExtensionOrProtocol
+        ),
+        Phase::Processing => matches!(
+            kind,
+            Kind::Timeout | Kind::Closed | Kind::TooLarge | Kind::NotHttp | Kind::ServerError
+        ),
+        _ => false,
+    }
+}
+
+async fn report() -> Report {
+    let lab = Lab::new(Scenario::hostile()).unwrap();
+    let started = SystemTime::now();
+    let outcome = Prober::builder()
+        .resolver(lab.resolver())
+        .connector(lab.connector())
+        .tls(lab.tls([]).unwrap())
+        .seed(1)
+        .build()
+        .unwrap()
+        .run()
+        .outcome()
+        .await;
+    assert!(outcome.complete);
+    assert_eq!(lab.open(), 0);
+    let mut context = Context::new(Catalog::builtin(), started, SystemTime::now());
+    context.environment.lab = Some("hostile".to_owned());
+    Report::new(&outcome, context)
+}
+
+fn failures(report: &Report, lang: Lang) -> Vec<Value> {
+    let told: Value = serde_json::from_str(&json(report, lang)).unwrap();
+    let endpoints = told["groups"].as_array().unwrap().iter();
+    let endpoints = endpoints.flat_map(|group| group["endpoints"].as_array().unwrap());
+    let failures = endpoints.flat_map(|one| one["failures"].as_array().unwrap());
+    failures.cloned().collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn everything_that_a_network_can_cause_is_on_the_page() {
+    let report = report().await;
+    let mut expected = BTreeSet::new();
+    for phase in Phase::ALL {
+        for kind in Kind::ALL.iter().filter(|kind| is_caused(phase, **kind)) {
+            expected.insert((phase.as_str().to_owned(), kind.as_str().to_owned()));
+        }
+    }
+    for lang in [Lang::En, Lang::Zh] {
+        let page = table(&report, lang, Style::plain());
+        let mut told = BTreeSet::new();
+        for failure in failures(&report, lang) {
+            let text = |key: &str| failure[key].as_str().unwrap().to_owned();
+            told.insert((text("phase"), text("kind")));
+            assert!(page.contains(&text("message")), "{failure}");
+            // What can't be the host is one finding for all hosts, with a hint of its own.
+            let impostor = [
+                Kind::CertificateWrongHost,
+                Kind::CertificateUntrusted,
+                Kind::NotTls,
+                Kind::NotHttp,
+                Kind::BogusAddress,
+            ];
+            let is_impostor = impostor.iter().any(|one| one.as_str() == text("kind"));
+            assert!(is_impostor || page.contains(&text("hint")), "{failure}");
+            assert!(!text("hint").is_empty());
+        }
+        assert_eq!(told, expected);
+        let codes: Vec<&str> = report.findings().iter().map(|one| one.code()).collect();
+        assert!(codes.contains(&"hijack_suspected"), "{codes:?}");
+        for finding in report.findings() {
+            assert!(page.contains(&finding.hint(lang)), "{}", finding.code());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_verdict_and_its_exit_status() {
+    let report = report().await;
+    let endpoints = || report.groups().iter().flat_map(|group| &group.endpoints);
+    let of = |tier| endpoints().filter(|row| row.ranked.tier == tier).count();
+    assert_eq!((of(Tier::Ready), endpoints().count()), (2, 44));
+    // Six hosts prove who they are and answer, only otherwise than they should.
+    assert_eq!(of(Tier::Answering), 6);
+    // Status 1: not every group has an endpoint that is ready.
+    assert!(!report.every_group_ready() && !report.passes());
+    assert_eq!(report.verdict().fault(), Fault::Easemob);
+}

@@ -1,0 +1,67 @@
+//! A machine without root certificates: told when a selector is built, with the remedy, and not
+//! as a failure of every connection.
+
+#![cfg(all(unix, not(any(target_vendor = "apple", target_os = "android"))))]
+
+use std::process::Command;
+
+use easelect::{ErrorKind, Prober, Region, Selector, TlsClient};
+
+/// Where the variables point in the child; a test that another test runs.
+const NOWHERE: &str = "/nonexistent/easelect";
+
+/// Runs one of the ignored tests below in a process of its own, since variables are a process's.
+fn passes_without_roots(test: &str) {
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--ignored"])
+        .env("SSL_CERT_FILE", NOWHERE)
+        .env("SSL_CERT_DIR", NOWHERE)
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success(), "{told}");
+    assert!(told.contains("1 passed"), "{told}");
+}
+
+#[test]
+fn no_roots_is_an_error_of_building() {
+    passes_without_roots("without_roots");
+}
+
+#[test]
+#[ignore = "for a process without roots"]
+fn without_roots() {
+    let told = [
+        Selector::builder(Region::CN1).build().unwrap_err(),
+        Prober::builder().build().unwrap_err(),
+        TlsClient::platform().unwrap_err(),
+    ];
+    for error in told {
+        assert_eq!(error.kind(), ErrorKind::Tls);
+        let message = error.to_string();
+        for remedy in ["ca-certificates", "TlsClient::with_roots", "webpki-roots"] {
+            assert!(message.contains(remedy), "{message}");
+        }
+        assert!(std::error::Error::source(&error).is_some());
+    }
+}
+
+/// Roots of the app's own need no system's.
+#[test]
+fn own_roots_do_without() {
+    passes_without_roots("with_roots_of_its_own");
+}
+
+#[test]
+#[ignore = "for a process without roots"]
+fn with_roots_of_its_own() {
+    let scenario = easelect::lab::Scenario::new(1);
+    let lab = easelect::lab::Lab::new(scenario);
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let _guard = runtime.as_ref().unwrap().enter();
+    let root = lab.unwrap().root();
+    let tls = TlsClient::with_roots([root.clone()]).unwrap();
+    assert!(Selector::builder(Region::CN1).tls(tls).build().is_ok());
+    // An extra root alone is enough, too: it is the user's word.
+    assert!(TlsClient::platform_and([root]).is_ok());
+}

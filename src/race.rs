@@ -17,8 +17,6 @@
 //! - **Hedge**: a handshake that is later than its deadline goes on, and another is started on an
 //!   established spare, on another host if there is one; without a spare, another is dialled.
 //!   Without deadlines p99 is 1.61 times the oracle's instead of 1.12, and 0.7 % take over 5 s.
-//! - What was silent for long seems to be far away. However far, nothing is waited for longer than
-//!   what may be replaced: others get their turn within the connect deadline.
 //! - A definite failure starts the next at once, unless another is under way and in time.
 //!
 //! Times are `Duration`s since the race began; inside, f64 milliseconds.
@@ -133,15 +131,15 @@ impl Race {
         let queue_ms = self.queue_ms();
         let gate = self.gate;
         let (z, least_ms) = (self.width.z, self.width.flight_least_ms);
-        let most_ms = ms(self.width.handshake_patience);
+        let longest_ms = ms(self.width.handshake_patience);
         if let Some(one) = self.entrants.get_mut(candidate) {
             one.tls_ms = one.handshake_ms.map(|began_ms| ms(now) - began_ms);
             if gate.trusted {
                 let updated = one.updated(queue_ms, gate);
                 let leg_ms = updated.syn_ms().max(updated.rest_ms() - updated.syn_ms());
                 let margin = (z * (updated.syn.variance + NOISE).sqrt()).exp();
-                let flight_ms = least_ms.max(leg_ms * margin + queue_ms + SLACK_MS);
-                one.deadline_ms = ms(now) + flight_ms.min(most_ms.max(least_ms));
+                let flight_ms = leg_ms * margin + queue_ms + SLACK_MS;
+                one.deadline_ms = ms(now) + flight_ms.clamp(least_ms, longest_ms);
             }
         }
     }
@@ -190,11 +188,12 @@ impl Race {
             }
             let patience_ms =
                 self.width.syn_patience * (self.entrants[candidate].forecast.syn_ms() + queue_ms);
-            let patience_ms = patience_ms.min(ms(self.width.dial_patience));
+            // What was silent again and again is expected to take for ever: the others can't wait.
+            let longest_ms = ms(self.width.dial_patience);
             let one = &mut self.entrants[candidate];
             one.state = State::Dialling;
             one.dialled_ms = now_ms;
-            one.deadline_ms = now_ms + patience_ms.max(self.width.syn_least_ms);
+            one.deadline_ms = now_ms + patience_ms.clamp(self.width.syn_least_ms, longest_ms);
             self.started += 1;
             self.last = Some(candidate);
             return Action::Dial(candidate);
@@ -275,9 +274,8 @@ impl Race {
             let variance = updated.syn.variance + updated.rest.variance + 2.0 * NOISE;
             updated.rest_ms() * margin(variance) + 2.0 * queue_ms
         };
-        let most_ms = ms(self.width.handshake_patience);
-        let flight_ms = (flight_ms + SLACK_MS).min(most_ms);
-        self.width.flight_least_ms.max(flight_ms)
+        let longest_ms = ms(self.width.handshake_patience);
+        (flight_ms + SLACK_MS).clamp(self.width.flight_least_ms, longest_ms)
     }
 
     /// Whom to dial now; else `wake_ms` is when that may change.

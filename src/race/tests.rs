@@ -71,35 +71,6 @@ fn rivals_are_dialled_with_it_and_the_answer_decides() {
     assert_eq!(actions(&mut race, at(55)).0, []);
 }
 
-/// After an hour of silence it seems to be 15 s away: that must not keep others waiting.
-#[test]
-fn however_far_it_seems_others_get_their_turn() {
-    let barred = Forecast {
-        barred: true,
-        ..forecast(1, 50.0)
-    };
-    let far = || race(&[forecast(0, 15_000.0), barred]);
-    let mut silent = far();
-    let patience = ms(WIDTH.dial_patience);
-    assert_eq!(actions(&mut silent, at(0)), (vec![Dial(0)], Some(patience)));
-    assert_eq!(
-        actions(&mut silent, WIDTH.dial_patience + at(1)).0,
-        [Dial(1)]
-    );
-    let mut stuck = far();
-    actions(&mut stuck, at(0));
-    stuck.established(0, at(15_000));
-    let patience = ms(WIDTH.handshake_patience);
-    assert_eq!(
-        actions(&mut stuck, at(10)),
-        (vec![Handshake(0)], Some(10.0 + patience))
-    );
-    assert_eq!(
-        actions(&mut stuck, WIDTH.handshake_patience + at(11)).0,
-        [Dial(1)]
-    );
-}
-
 #[test]
 fn one_of_the_rivals_is_on_another_host() {
     let four = [50.0, 51.0, 51.0, 54.0];
@@ -386,6 +357,19 @@ fn one_at_a_time_waits_for_silence_and_gives_handshakes_ten_seconds() {
     assert_eq!(actions(&mut race, at(3_051)).0, [Handshake(1)]);
     assert_eq!(actions(&mut race, at(13_000)).0, []);
     assert_eq!(actions(&mut race, at(13_100)).0, [Cancel(1), Dial(2)]);
+}
+
+/// After outages a candidate may be expected to take half a minute; the others don't wait for that.
+#[test]
+fn no_expectation_keeps_the_others_waiting_for_long() {
+    let mut race = race(&[forecast(0, 30_000.0), forecast(1, 90_000.0)]);
+    assert_eq!(actions(&mut race, at(0)), (vec![Dial(0)], Some(1_000.0)));
+    assert_eq!(actions(&mut race, at(1_001)).0, [Dial(1)]);
+    race.established(0, at(1_010));
+    assert_eq!(
+        actions(&mut race, at(1_010)),
+        (vec![Handshake(0)], Some(3_010.0))
+    );
 }
 
 #[test]

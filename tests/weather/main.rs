@@ -11,8 +11,8 @@
 //! The seed of each world is printed. Alone, and with more of everything:
 //!
 //! ```text
-//! EASELECT_STORMS_SEED=7 cargo test --test storms
-//! EASELECT_STORMS_CLIENTS=500 EASELECT_STORMS_DAYS=7 cargo test --test storms
+//! EASELECT_WEATHER_SEED=7 cargo test --test weather
+//! EASELECT_WEATHER_CLIENTS=500 EASELECT_WEATHER_DAYS=7 cargo test --test weather
 //! ```
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
@@ -41,9 +41,9 @@ fn number(variable: &str) -> Option<u64> {
 
 #[test]
 fn whatever_the_weather() {
-    let clients = number("EASELECT_STORMS_CLIENTS").unwrap_or(CLIENTS);
-    let days = number("EASELECT_STORMS_DAYS").unwrap_or(DAYS);
-    let seeds: Vec<u64> = match number("EASELECT_STORMS_SEED") {
+    let clients = number("EASELECT_WEATHER_CLIENTS").unwrap_or(CLIENTS);
+    let days = number("EASELECT_WEATHER_DAYS").unwrap_or(DAYS);
+    let seeds: Vec<u64> = match number("EASELECT_WEATHER_SEED") {
         Some(seed) => vec![seed],
         None => (1..=WORLDS).collect(),
     };

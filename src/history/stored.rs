@@ -35,8 +35,9 @@ struct StoredNetwork {
     candidates: Vec<Member>,
 }
 
-/// Keeps what was learned from one run of the app to the next. Called from a thread of the
-/// selector's own, so it may block; a failure never fails a connection.
+/// Keeps what was learned from one run of the app to the next. It may block: it is read once, by
+/// [`SelectorBuilder::build`](crate::SelectorBuilder::build) on its caller's thread, and written by a
+/// thread of the selector's own. A failure never fails a connection.
 pub trait HistoryStore: std::fmt::Debug + Send + Sync + 'static {
     /// What was kept; `None` if nothing was yet.
     ///

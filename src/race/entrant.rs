@@ -98,16 +98,17 @@ impl Entrant {
         let until_ms = self.cancelled_ms.unwrap_or(now_ms);
         let late = until_ms > self.deadline_ms;
         let failed = self.failure.is_some();
+        // Where nobody opened, silence says more of the network than of the candidate, and the
+        // deadline's length would be taken for a round trip's.
+        let silence = |ms| won.then_some(Measured::AtLeast(ms));
         let syn = match (self.syn_ms, failed) {
             (Some(syn_ms), _) => Some(Measured::Took((syn_ms - queue_ms).max(0.1))),
             (None, true) => None,
-            (None, false) => Some(Measured::AtLeast(until_ms - self.dialled_ms - queue_ms)),
+            (None, false) => silence(until_ms - self.dialled_ms - queue_ms),
         };
         let rest = match (self.rest_ms, self.handshake_ms) {
             (Some(rest_ms), _) => Some(Measured::Took((rest_ms - 2.0 * queue_ms).max(0.1))),
-            (None, Some(began_ms)) if !failed => {
-                Some(Measured::AtLeast(until_ms - began_ms - 2.0 * queue_ms))
-            }
+            (None, Some(began_ms)) if !failed => silence(until_ms - began_ms - 2.0 * queue_ms),
             _ => None,
         };
         let overtaken = match self.state {

@@ -278,6 +278,18 @@ fn a_dead_network_is_bounded() {
     assert_eq!((dials, cancels), (20, 20 - WIDTH.in_flight));
 }
 
+#[test]
+fn silence_in_a_race_that_nobody_won_teaches_nothing() {
+    let mut race = race(&[forecast(0, 50.0), forecast(1, 51.0)]);
+    actions(&mut race, at(0));
+    race.established(0, at(50));
+    actions(&mut race, at(50));
+    let lessons = race.lessons(at(15_000));
+    assert_eq!(lessons[0].syn, Some(Measured::Took(50.0)));
+    assert_eq!((lessons[0].rest, lessons[1].syn), (None, None));
+    assert_eq!((lessons[0].failure, lessons[1].failure), (None, None));
+}
+
 /// Forty that never answer: eight give way after 1 s, eight more after 2 s, after 4 s, after 8 s.
 #[test]
 fn patience_grows_so_that_slow_networks_work() {

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::failure::{Failure, FailureKind};
@@ -88,6 +88,9 @@ impl Io for TcpStream {
         let _ = self.set_zero_linger();
     }
 }
+
+/// For simulated networks.
+impl Io for DuplexStream {}
 
 /// The failure that an error of connecting means.
 pub(crate) fn failure_of(error: &io::Error) -> Failure {

@@ -59,58 +59,18 @@ fn config(lab: &Lab) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-/// A boxed stream as one that tokio-rustls takes.
-struct Wire(Box<dyn Io>);
-
-mod wire {
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
-
-    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-    use super::{Wire, io};
-
-    impl AsyncRead for Wire {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            buf: &mut ReadBuf<'_>,
-        ) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.0).poll_read(cx, buf)
-        }
-    }
-
-    impl AsyncWrite for Wire {
-        fn poll_write(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            buf: &[u8],
-        ) -> Poll<io::Result<usize>> {
-            Pin::new(&mut self.0).poll_write(cx, buf)
-        }
-
-        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.0).poll_flush(cx)
-        }
-
-        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.0).poll_shutdown(cx)
-        }
-    }
+async fn dial(lab: &Lab) -> io::Result<Box<dyn Io>> {
+    lab.connector().connect(at()).await
 }
 
-async fn dial(lab: &Lab) -> io::Result<Wire> {
-    lab.connector().connect(at()).await.map(Wire)
-}
-
-async fn tls(config: &Arc<ClientConfig>, wire: Wire) -> io::Result<TlsStream<Wire>> {
+async fn tls(config: &Arc<ClientConfig>, wire: Box<dyn Io>) -> io::Result<TlsStream<Box<dyn Io>>> {
     let name = ServerName::try_from(HOST).unwrap();
     TlsConnector::from(Arc::clone(config))
         .connect(name, wire)
         .await
 }
 
-async fn secure(lab: &Lab) -> io::Result<TlsStream<Wire>> {
+async fn secure(lab: &Lab) -> io::Result<TlsStream<Box<dyn Io>>> {
     tls(&config(lab), dial(lab).await?).await
 }
 
@@ -122,7 +82,7 @@ fn upgrade(path: &str, extra: &str) -> String {
 }
 
 /// Sends a request and reads until the first head is complete, the peer closes, 64 KiB, or 60 s.
-async fn ask(stream: &mut TlsStream<Wire>, request: &str) -> io::Result<String> {
+async fn ask(stream: &mut TlsStream<Box<dyn Io>>, request: &str) -> io::Result<String> {
     stream.write_all(request.as_bytes()).await?;
     let mut bytes = Vec::with_capacity(16 * 1024);
     let head = async {
@@ -158,7 +118,7 @@ async fn each_phase_takes_exactly_one_round_trip() {
             let start = Instant::now();
             let wire = dial(&lab).await.unwrap();
             assert_eq!(start.elapsed(), ms(rtt), "connect");
-            let kernel = wire.0.kernel_rtt().unwrap();
+            let kernel = wire.kernel_rtt().unwrap();
             assert_eq!((kernel.smoothed, kernel.retransmissions), (ms(rtt), 0));
 
             let start = Instant::now();
@@ -271,7 +231,7 @@ async fn a_lost_syn_costs_what_the_kernel_waits() {
         let start = Instant::now();
         let wire = dial(&lab).await.unwrap();
         assert_eq!(start.elapsed(), ms(wait + 40));
-        let kernel = wire.0.kernel_rtt().unwrap();
+        let kernel = wire.kernel_rtt().unwrap();
         assert_eq!((kernel.smoothed, kernel.retransmissions), (ms(40), lost));
     }
     let text = "syn_retransmit = \"linux-6.4\"\n[[path]]\naddress = \"44.128.0.1\"\n\
@@ -294,7 +254,7 @@ async fn a_lost_flight_costs_a_retransmission() {
     lab.set_loss(ip(), 0.0).unwrap();
     socket.next().await.unwrap().unwrap();
     assert_eq!(start.elapsed(), ms(240));
-    let kernel = socket.get_ref().get_ref().0.0.kernel_rtt().unwrap();
+    let kernel = socket.get_ref().get_ref().0.kernel_rtt().unwrap();
     assert_eq!(kernel.retransmissions, 1);
 
     // Sent again after 200 and 600 ms in vain, at 1400 ms through.
@@ -553,7 +513,7 @@ async fn nothing_outlives_its_client() {
             assert_eq!(lab.open(), usize::from(kept.is_ok()), "{fault:?}");
         }
         let mut reset = dial(&lab).await.unwrap();
-        reset.0.reset_on_drop();
+        reset.reset_on_drop();
         drop(reset);
         assert_eq!(lab.open(), 0);
         tokio::time::sleep(ms(21)).await;
@@ -687,7 +647,7 @@ async fn works(lab: &Lab, endpoint: &easelect::Endpoint, rest: bool) -> bool {
         return false;
     };
     let name = ServerName::try_from(endpoint.host().to_owned()).unwrap();
-    let tls = TlsConnector::from(config(lab)).connect(name, Wire(wire));
+    let tls = TlsConnector::from(config(lab)).connect(name, wire);
     let Ok(mut stream) = tls.await else {
         return false;
     };

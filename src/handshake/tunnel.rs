@@ -222,11 +222,9 @@ impl AsyncWrite for Ahead {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+    use tokio::io::{AsyncReadExt, duplex};
 
     use super::*;
-
-    impl Io for DuplexStream {}
 
     fn nothing_trusted() -> rustls::ClientConfig {
         let provider = Arc::new(rustls::crypto::ring::default_provider());

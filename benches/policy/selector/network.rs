@@ -2,13 +2,10 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 
 use easelect::{Connect, Failure, FailureKind, Family, Io, Phase, Resolve, Resolved};
 use futures::future::BoxFuture;
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
 use super::lock;
 use super::moments::Moments;
@@ -166,7 +163,7 @@ impl Connect for Network {
             }
             let (near, far) = tokio::io::duplex(BUFFER);
             tokio::spawn(server::serve(far, attempt, identities, scene));
-            Ok(Box::new(Wire(near)) as Box<dyn Io>)
+            Ok(Box::new(near) as Box<dyn Io>)
         })
     }
 }
@@ -190,38 +187,5 @@ impl Resolve for Network {
             }
             Ok(Resolved::new(addresses))
         })
-    }
-}
-
-/// The client's end of a connection.
-struct Wire(DuplexStream);
-
-impl Io for Wire {}
-
-impl AsyncRead for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }

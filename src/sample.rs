@@ -137,6 +137,20 @@ impl AttemptOutcome {
 }
 
 impl Attempt {
+    /// How far it came: the phase that it was given up or failed in, or the last one that it
+    /// completed.
+    #[must_use]
+    pub fn phase_reached(&self) -> Phase {
+        match &self.outcome {
+            AttemptOutcome::Cancelled(phase) => *phase,
+            AttemptOutcome::Failed(failure) => failure.phase(),
+            AttemptOutcome::Won => {
+                let last = self.timings.iter().last();
+                last.map_or(Phase::Upgrade, |(phase, _)| phase)
+            }
+        }
+    }
+
     /// How it failed, if it did.
     pub(crate) fn failure_kind(&self) -> Option<FailureKind> {
         match &self.outcome {

@@ -439,6 +439,20 @@ async fn a_dropped_selector_leaves_nothing_open() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shut_down_selector_dials_no_more() {
+    let rtts: Vec<u64> = (0..12).map(|n| 40 + 2 * n).collect();
+    let (lab, catalog) = world(&rtts);
+    let selector = builder(&lab, &catalog).build().unwrap();
+    let connection = selector.connect().await.unwrap();
+    selector.shutdown().await;
+    tokio::task::yield_now().await;
+    assert_eq!(lab.open(), 1, "the app's own connection");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(selector.stats().background_dials, 0);
+    drop(connection);
+}
+
+#[tokio::test(start_paused = true)]
 async fn counts_add_up() {
     let (lab, catalog) = world(&[40, 60, 80]);
     let selector = builder(&lab, &catalog)

@@ -97,6 +97,7 @@ struct AttemptJson {
     started_ms: f64,
     ended_ms: f64,
     outcome: &'static str,
+    phase_reached: &'static str,
     failure: Option<FailureJson>,
 }
 
@@ -116,6 +117,7 @@ pub fn connects_json(records: &[ConnectRecord], lang: Lang, now: SystemTime) -> 
         started_ms: ms_float(one.started),
         ended_ms: ms_float(one.ended),
         outcome: one.outcome.as_str(),
+        phase_reached: one.phase_reached().as_str(),
         failure: match &one.outcome {
             AttemptOutcome::Failed(failure) => Some(FailureJson {
                 phase: failure.phase().as_str(),
@@ -338,6 +340,7 @@ mod tests {
           "started_ms": 0.0,
           "ended_ms": 5.0,
           "outcome": "failed",
+          "phase_reached": "resolve",
           "failure": {
             "phase": "resolve",
             "kind": "not_found",

@@ -91,9 +91,10 @@ impl Selector {
         key.strip_suffix(&via).unwrap_or(&key).to_owned()
     }
 
-    /// Writes what was learned and is not written yet. Dropping the last clone does so, too, but
-    /// waits for nothing.
+    /// Stops what goes on in the background, and writes what was learned and is not written yet.
+    /// Dropping the last clone does so, too, but waits for nothing.
     pub async fn shutdown(&self) {
+        lock(&self.0.tasks).abort_all();
         self.0.keep();
         if let Some(keeper) = &self.0.keeper {
             // Only an ended thread drops the other side, and then nothing is left to write.

@@ -1,0 +1,129 @@
+//! What a bench found: printed, and kept in `bench-report.json` in the target folder.
+//!
+//! Every `cargo bench` binary replaces its own figures there and leaves the others', so that the
+//! report is whole whichever of them ran last. Less is better everywhere: what is good when large
+//! (runs whose ranking was right) is told as its opposite.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The report's shape; changes when a field's meaning does.
+const SCHEMA: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Report {
+    schema: u32,
+    machine: String,
+    figures: Vec<Figure>,
+}
+
+/// One figure. `goal` is the most that `value` may be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Figure {
+    name: String,
+    value: f64,
+    unit: String,
+    goal: Option<f64>,
+    met: Option<bool>,
+}
+
+/// The figures of one bench; its name comes before theirs.
+pub(crate) struct Figures {
+    bench: &'static str,
+    figures: Vec<Figure>,
+    passed_limits: Vec<String>,
+}
+
+impl Figures {
+    pub(crate) fn of(bench: &'static str) -> Self {
+        Figures {
+            bench,
+            figures: Vec::new(),
+            passed_limits: Vec::new(),
+        }
+    }
+
+    /// Something to know, without a goal.
+    pub(crate) fn tell(&mut self, name: &str, value: f64, unit: &str) {
+        self.add(name, value, unit, None);
+    }
+
+    /// Something that should be at most `goal`: a timing, which a busy machine may spoil.
+    pub(crate) fn aim(&mut self, name: &str, value: f64, unit: &str, goal: f64) {
+        self.add(name, value, unit, Some(goal));
+    }
+
+    /// Something that repeats exactly, or nearly: above `limit` the bench fails.
+    pub(crate) fn limit(&mut self, name: &str, value: f64, unit: &str, limit: f64) {
+        self.add(name, value, unit, Some(limit));
+        if !is_met(value, limit) {
+            let line = format!("{}/{name}: {value:.4} {unit}, limit {limit}", self.bench);
+            self.passed_limits.push(line);
+        }
+    }
+
+    fn add(&mut self, name: &str, value: f64, unit: &str, goal: Option<f64>) {
+        let name = format!("{}/{name}", self.bench);
+        let met = goal.map(|goal| is_met(value, goal));
+        let verdict = match (goal, met) {
+            (Some(goal), Some(true)) => format!("  at most {goal}: met"),
+            (Some(goal), _) => format!("  at most {goal}: NOT MET"),
+            (None, _) => String::new(),
+        };
+        println!("{name:<52} {value:>12.4} {unit}{verdict}");
+        self.figures.push(Figure {
+            name,
+            value,
+            unit: unit.to_owned(),
+            goal,
+            met,
+        });
+    }
+
+    /// Writes the report, and ends the process with an error if a limit was passed.
+    pub(crate) fn finish(self) {
+        let path = path();
+        let kept = std::fs::read_to_string(&path).ok();
+        let kept = kept.and_then(|text| serde_json::from_str::<Report>(&text).ok());
+        let prefix = format!("{}/", self.bench);
+        let others = kept.filter(|report| report.schema == SCHEMA);
+        let mut figures = others.map_or_else(Vec::new, |report| report.figures);
+        figures.retain(|one| !one.name.starts_with(&prefix));
+        figures.extend(self.figures);
+        let report = Report {
+            schema: SCHEMA,
+            machine: machine(),
+            figures,
+        };
+        let text = serde_json::to_string_pretty(&report).expect("plain data");
+        std::fs::write(&path, text + "\n").expect("the target folder can be written");
+        println!("{}: {}", self.bench, path.display());
+        if !self.passed_limits.is_empty() {
+            eprintln!("passed its limit:\n{}", self.passed_limits.join("\n"));
+            std::process::exit(1);
+        }
+    }
+}
+
+/// NaN meets nothing.
+fn is_met(value: f64, goal: f64) -> bool {
+    value <= goal
+}
+
+fn path() -> PathBuf {
+    // Cargo's own scratch folder lies in the target folder, wherever that is.
+    let scratch = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    scratch.with_file_name("bench-report.json")
+}
+
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map_or("unknown processor", |(_, model)| model);
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    format!("{os} {arch}, {cores} cores, {model}")
+}

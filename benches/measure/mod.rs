@@ -1,0 +1,82 @@
+//! How benches measure: side by side in one run, so that the machine's noise meets both sides.
+
+#![allow(dead_code, reason = "no bench uses everything")]
+
+pub(crate) mod figures;
+pub(crate) mod remote;
+
+use std::time::{Duration, Instant};
+
+use nix::time::{ClockId, clock_gettime};
+
+/// Whether to run everything once and briefly: `cargo bench -- --test`, as criterion has it.
+pub(crate) fn is_short() -> bool {
+    std::env::args().any(|argument| argument == "--test")
+}
+
+/// What the calling thread has used of the processor.
+pub(crate) fn thread_cpu() -> Duration {
+    cpu(ClockId::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// What the process has used of the processor, all threads.
+pub(crate) fn process_cpu() -> Duration {
+    cpu(ClockId::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+fn cpu(clock: ClockId) -> Duration {
+    Duration::from(clock_gettime(clock).expect("Linux has these clocks"))
+}
+
+/// What one round took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    pub(crate) wall: Duration,
+    pub(crate) cpu: Duration,
+}
+
+/// Both sides turn by turn, so many rounds each; `cpu` is the calling thread's.
+pub(crate) fn turn_by_turn(
+    rounds: usize,
+    mut one: impl FnMut(),
+    mut other: impl FnMut(),
+) -> (Vec<Cost>, Vec<Cost>) {
+    let mut costs = (Vec::with_capacity(rounds), Vec::with_capacity(rounds));
+    for round in 0..rounds {
+        // Whoever is first finds the caches as the other left them: take turns in that too.
+        if round % 2 == 0 {
+            costs.0.push(cost(&mut one));
+            costs.1.push(cost(&mut other));
+        } else {
+            costs.1.push(cost(&mut other));
+            costs.0.push(cost(&mut one));
+        }
+    }
+    costs
+}
+
+pub(crate) fn cost(run: &mut impl FnMut()) -> Cost {
+    let (wall, cpu) = (Instant::now(), thread_cpu());
+    run();
+    Cost {
+        cpu: thread_cpu() - cpu,
+        wall: wall.elapsed(),
+    }
+}
+
+/// The value below which so much of all lies (0 to 1), by nearest rank; NaN of nothing.
+pub(crate) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let last = values.len().saturating_sub(1);
+    let rank = (share * values.len() as f64).ceil() as usize;
+    values
+        .get(rank.saturating_sub(1).min(last))
+        .copied()
+        .unwrap_or(f64::NAN)
+}
+
+/// The median, in milliseconds.
+pub(crate) fn median_ms(values: impl IntoIterator<Item = Duration>) -> f64 {
+    let values = values.into_iter().map(|one| one.as_secs_f64() * 1e3);
+    quantile(values.collect(), 0.5)
+}

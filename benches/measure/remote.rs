@@ -1,0 +1,104 @@
+//! The loopback server in a process of its own, so that what is counted is the client's alone.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
+
+use data_encoding::BASE64;
+use easelect::{Catalog, CatalogFormat, Endpoint, Pin, Region, Service};
+use rustls::pki_types::CertificateDer;
+
+use crate::support::{Behaviour, Server};
+
+/// Makes the process that was started with it a server.
+const SERVE: &str = "--serve";
+
+/// A server in a child process; it ends with this.
+pub(crate) struct Remote {
+    pub(crate) address: SocketAddr,
+    pub(crate) root: CertificateDer<'static>,
+    child: Child,
+    _alive: ChildStdin,
+}
+
+impl Remote {
+    /// Answers TLS and requests after these delays.
+    pub(crate) fn start(tls_delay: Duration, answer_delay: Duration) -> Self {
+        let itself = std::env::current_exe().expect("a running program has a path");
+        let mut child = Command::new(itself)
+            .arg(SERVE)
+            .arg(tls_delay.as_micros().to_string())
+            .arg(answer_delay.as_micros().to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the bench can start itself");
+        let mut line = String::new();
+        let output = child.stdout.take().expect("it is piped");
+        BufReader::new(output).read_line(&mut line).unwrap();
+        let (address, root) = line.trim().split_once(' ').expect("an address and a root");
+        Remote {
+            address: address.parse().unwrap(),
+            root: BASE64.decode(root.as_bytes()).unwrap().into(),
+            _alive: child.stdin.take().expect("it is piped"),
+            child,
+        }
+    }
+
+    /// The server as an endpoint, and where it is.
+    pub(crate) fn endpoint(&self) -> (Endpoint, Pin) {
+        let port = self.address.port();
+        let url = format!("wss://localhost:{port}/ws");
+        let region = Region::new("own").expect("a good name");
+        let endpoint = Endpoint::new(region, Service::Websocket, &url).expect("a good URL");
+        (endpoint, Pin::new("localhost", port, vec![self.address.ip()]))
+    }
+
+    /// A catalogue that has the server alone in its region, `own`.
+    pub(crate) fn catalog(&self) -> Catalog {
+        let text = format!(
+            "[[region]]\nid = \"own\"\n[[endpoint]]\nregion = \"own\"\nservice = \"websocket\"\n\
+             url = \"wss://localhost:{}/ws\"\n",
+            self.address.port()
+        );
+        Catalog::builtin()
+            .with_file(&text, CatalogFormat::Toml, "own.toml")
+            .expect("a good catalogue")
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Serves until its parent goes, if this process was started for that; first thing in `main`.
+pub(crate) fn serve_if_asked() -> bool {
+    let mut arguments = std::env::args().skip_while(|one| one != SERVE).skip(1);
+    let mut delay = || {
+        let micros = arguments.next()?.parse().ok()?;
+        Some(Duration::from_micros(micros))
+    };
+    let (Some(tls_delay), Some(answer_delay)) = (delay(), delay()) else {
+        return false;
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let behaviour = Behaviour {
+        tls_delay,
+        answer_delay,
+        ..Behaviour::default()
+    };
+    let server = runtime.block_on(Server::start(behaviour));
+    println!("{} {}", server.address, BASE64.encode(&server.root));
+    let until_closed = || std::io::stdin().read_to_end(&mut Vec::new());
+    // The server's task runs while its parent lives.
+    let _ = runtime.block_on(tokio::task::spawn_blocking(until_closed));
+    true
+}

@@ -82,6 +82,10 @@ impl Progress {
         self.lock().clone()
     }
 
+    pub(crate) fn timings(&self) -> Timings {
+        self.lock().timings
+    }
+
     fn lock(&self) -> MutexGuard<'_, Reached> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

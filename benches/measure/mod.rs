@@ -2,12 +2,14 @@
 
 #![allow(dead_code, reason = "no bench uses everything")]
 
+pub(crate) mod bare;
 pub(crate) mod figures;
 pub(crate) mod remote;
 
 use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
+use tokio::runtime::Runtime;
 
 /// Whether to run everything once and briefly: `cargo bench -- --test`, as criterion has it.
 pub(crate) fn is_short() -> bool {
@@ -26,6 +28,21 @@ pub(crate) fn process_cpu() -> Duration {
 
 fn cpu(clock: ClockId) -> Duration {
     Duration::from(clock_gettime(clock).expect("Linux has these clocks"))
+}
+
+/// A runtime of one thread, as `turn_by_turn` and `thread_cpu` need it.
+pub(crate) fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().expect("a runtime")
+}
+
+/// Runs it as apps do, in a task: every wake-up of what `block_on` itself waits for is a system
+/// call.
+pub(crate) fn in_a_task<T: Send + 'static>(
+    runtime: &Runtime,
+    work: impl Future<Output = T> + Send + 'static,
+) -> T {
+    runtime.block_on(async { tokio::spawn(work).await.expect("it doesn't panic") })
 }
 
 /// What one round took.

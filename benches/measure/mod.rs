@@ -8,6 +8,7 @@ pub(crate) mod remote;
 
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
 use nix::time::{ClockId, clock_gettime};
 use tokio::runtime::Runtime;
 
@@ -18,16 +19,23 @@ pub(crate) fn is_short() -> bool {
 
 /// What the calling thread has used of the processor.
 pub(crate) fn thread_cpu() -> Duration {
-    cpu(ClockId::CLOCK_THREAD_CPUTIME_ID)
+    #[cfg(unix)]
+    return cpu(ClockId::CLOCK_THREAD_CPUTIME_ID);
+    #[cfg(not(unix))]
+    return Duration::ZERO; // not measured: ratios become NaN, which is left out
 }
 
 /// What the process has used of the processor, all threads.
 pub(crate) fn process_cpu() -> Duration {
-    cpu(ClockId::CLOCK_PROCESS_CPUTIME_ID)
+    #[cfg(unix)]
+    return cpu(ClockId::CLOCK_PROCESS_CPUTIME_ID);
+    #[cfg(not(unix))]
+    return Duration::ZERO; // as above
 }
 
+#[cfg(unix)]
 fn cpu(clock: ClockId) -> Duration {
-    Duration::from(clock_gettime(clock).expect("Linux has these clocks"))
+    Duration::from(clock_gettime(clock).expect("POSIX has these clocks"))
 }
 
 /// A runtime of one thread, as `turn_by_turn` and `thread_cpu` need it.

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -135,15 +136,17 @@ impl Prober {
             handshake,
             config.attempt_timeout,
         ));
+        // Boxed once: a spawned future is moved ten times, and these have 3 kB.
         let mut running: JoinSet<Ended> = JoinSet::new();
         let mut next_start = started;
         let complete = loop {
             while let Some(job) = schedule.next_lookup() {
                 let attempts = Arc::clone(&attempts);
-                running.spawn(async move {
+                let lookup = async move {
                     let number = job.number;
                     Ended::Lookup(number, attempts.look_up(job).await)
-                });
+                };
+                running.spawn(Box::pin(lookup) as BoxFuture<'static, Ended>);
             }
             let now = Instant::now();
             let paced = now < next_start;
@@ -155,9 +158,9 @@ impl Prober {
                             next_start = now + PACE.mul_f64(2.0 * random.f64());
                         }
                         let attempts = Arc::clone(&attempts);
-                        running.spawn(async move {
+                        running.spawn(Box::pin(async move {
                             Ended::Sample(job.slot, Box::new(attempts.probe(job).await))
-                        });
+                        }));
                         continue;
                     }
                     Next::Wait => {}

@@ -52,7 +52,10 @@ impl Remote {
         let url = format!("wss://localhost:{port}/ws");
         let region = Region::new("own").expect("a good name");
         let endpoint = Endpoint::new(region, Service::Websocket, &url).expect("a good URL");
-        (endpoint, Pin::new("localhost", port, vec![self.address.ip()]))
+        (
+            endpoint,
+            Pin::new("localhost", port, vec![self.address.ip()]),
+        )
     }
 
     /// A catalogue that has the server alone in its region, `own`.

@@ -144,8 +144,8 @@ type Balanced = Balance<ServiceList<Vec<PeakEwma<AtOnce>>>, ()>;
 /// As many services as the selector has candidates.
 fn balanced() -> Balanced {
     let service = |_| {
-        let (rtt, decay) = (Duration::from_millis(30), Duration::from_secs(10));
-        PeakEwma::new(AtOnce, rtt, decay, CompleteOnResponse::default())
+        let (rtt, decay_ns) = (Duration::from_millis(30), 1e10);
+        PeakEwma::new(AtOnce, rtt, decay_ns, CompleteOnResponse::default())
     };
     let services: Vec<_> = (0..HOSTS * ADDRESSES).map(service).collect();
     Balance::new(ServiceList::new::<()>(services))
@@ -230,7 +230,7 @@ fn to_read(criterion: &mut Criterion, app: &mut App, bare: &ArcSwapOption<Endpoi
     });
     for addresses in [1, 3] {
         let stats = hundred(addresses);
-        criterion.bench_function(format!("rank_100_endpoints_of_{addresses}"), |bencher| {
+        criterion.bench_function(&format!("rank_100_endpoints_of_{addresses}"), |bencher| {
             bencher.iter_batched(|| stats.clone(), rank, BatchSize::SmallInput);
         });
     }

@@ -131,6 +131,8 @@ pub struct Network {
     members: Vec<Member>,
     /// ĝ, and from how many handshakes.
     gate: (f64, u32),
+    /// The number last learned of.
+    recent: usize,
 }
 
 impl Network {
@@ -170,10 +172,15 @@ impl Network {
     /// [`number`](Self::number) for who has no key at hand.
     pub(crate) fn number_of(&self, region: &str, host: &str, address: SocketAddr) -> Option<usize> {
         // The address first: it hardly ever is another's.
-        self.members
-            .iter()
-            .map(|one| &one.key)
-            .position(|key| key.address == address && key.host == host && key.region == region)
+        let is = |one: &Member| {
+            let key = &one.key;
+            key.address == address && key.host == host && key.region == region
+        };
+        // Heartbeats ask for one again and again.
+        if self.members.get(self.recent).is_some_and(is) {
+            return Some(self.recent);
+        }
+        self.members.iter().position(is)
     }
 
     /// The candidates that are known, by number, and when each was last heard of: given by DNS,
@@ -229,6 +236,7 @@ impl Network {
                 continue;
             };
             one.observe(lesson, syn, rest, now);
+            self.recent = number;
             let transition = match lesson.failure {
                 Some(severity) => one.health.failed(severity, now, jitter),
                 None if lesson.opened => one.health.succeeded(now),

@@ -77,8 +77,8 @@ impl Network {
         let holder = match (current.and_then(known), best) {
             (Some(holder), Some(best)) => {
                 // No certainty ever comes about one that isn't heard of because the other is used.
-                let outlived =
-                    self.outlives(best.0, holder.0, now) && ahead(&best.1, &holder.1) > 0.0;
+                let outlived = self.outlives(best.0, holder.0, now)
+                    && advantage(&best.1, &holder.1) > SWITCH_MARGIN;
                 if outlived || overtakes(&best.1, &holder.1) {
                     best
                 } else {
@@ -111,19 +111,20 @@ fn is_usable(forecast: &Forecast) -> bool {
     forecast.verified && !forecast.barred
 }
 
-/// By how much the one is cheaper than the other, beyond what is worth a change.
-fn ahead(one: &Forecast, other: &Forecast) -> f64 {
-    (other.cost_ms() / one.cost_ms()).ln() - SWITCH_MARGIN
+/// By how much the one is cheaper than the other: the logarithm of the ratio.
+fn advantage(one: &Forecast, other: &Forecast) -> f64 {
+    (other.cost_ms() / one.cost_ms()).ln()
 }
 
 /// Whether the one that is usable should be preferred to who was until now.
 fn overtakes(one: &Forecast, holder: &Forecast) -> bool {
-    if is_usable(holder) && holder.cost_ms() < one.cost_ms() {
+    let advantage = advantage(one, holder);
+    if advantage < 0.0 && is_usable(holder) {
         return false;
     }
     let variance = [holder, one].map(|one| one.syn.variance + one.rest.variance);
     let deviation = (variance[0] + variance[1]).sqrt().max(1e-9);
     holder.barred
         || holder.failure_chance > SWITCH_FAILURES
-        || normal(ahead(one, holder) / deviation) >= SWITCH_CERTAINTY
+        || normal((advantage - SWITCH_MARGIN) / deviation) >= SWITCH_CERTAINTY
 }

@@ -100,15 +100,19 @@ impl Inner {
         lock(&self.counts).background_dials += 1;
         let syn_ms = answered.map(|took| (took.as_secs_f64() * 1e3 - queue_ms).max(0.1));
         let lesson = Lesson::of_probe(syn_ms);
-        let memory = lock(&self.memory);
+        let mut memory = lock(&self.memory);
         if memory.network_id() != network {
             return;
         }
+        let changes = memory.learn(vec![(candidate.clone(), lesson)]);
+        drop(memory);
+        self.tell(changes);
+        let (endpoint, address) = candidate;
         let _ = self.events.send(SelectorEvent::Refreshed {
-            endpoint: candidate.0.clone(),
-            address: candidate.1,
+            endpoint,
+            address,
             round_trip: answered,
         });
-        self.learn_one(memory, &candidate, lesson);
+        self.reconsider(&self.service);
     }
 }

@@ -108,6 +108,7 @@ pub(crate) fn serve_if_asked() -> bool {
     let behaviour = Behaviour {
         tls_delay,
         answer_delay,
+        exact_delays: true,
         ..Behaviour::default()
     };
     let server = runtime.block_on(Server::start(behaviour));

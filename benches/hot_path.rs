@@ -247,18 +247,21 @@ fn read(bare: &ArcSwapOption<Endpoint>) -> Option<Endpoint> {
 
 /// Calls in a turn: what is as short as this can't be timed alone.
 const CALLS: u32 = 5_000;
-const TURNS: usize = 300;
 
-/// The median of processor time per call in ns: of one side, and of the other.
+fn turns() -> usize {
+    if measure::is_short() { 3 } else { 300 }
+}
+
+/// The median time per call in ns: of one side, and of the other.
 fn per_call(one: impl FnMut(), other: impl FnMut()) -> (f64, f64) {
     fn turn(mut call: impl FnMut()) -> impl FnMut() {
         move || (0..CALLS).for_each(|_| call())
     }
     let median = |costs: Vec<measure::Cost>| {
-        let per_call = |one: measure::Cost| one.cpu.as_secs_f64() * 1e9 / f64::from(CALLS);
+        let per_call = |one: measure::Cost| one.wall.as_secs_f64() * 1e9 / f64::from(CALLS);
         measure::quantile(costs.into_iter().map(per_call).collect(), 0.5)
     };
-    let (one, other) = measure::turn_by_turn(TURNS, turn(one), turn(other));
+    let (one, other) = measure::turn_by_turn(turns(), turn(one), turn(other));
     (median(one), median(other))
 }
 
@@ -272,7 +275,7 @@ fn alone<I, O>(ready: impl Fn() -> I, run: impl Fn(I) -> O) -> f64 {
         drop(black_box(output));
         took
     };
-    measure::median_ms((0..TURNS).map(|_| once()))
+    measure::median_ms((0..turns()).map(|_| once()))
 }
 
 fn to_report(app: &mut App, bare: &ArcSwapOption<Endpoint>) {
@@ -322,16 +325,10 @@ fn to_report(app: &mut App, bare: &ArcSwapOption<Endpoint>) {
 }
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
-    let mut app = runtime.block_on(App::start());
+    let mut app = measure::runtime().block_on(App::start());
     let bare = ArcSwapOption::new(app.selector.best().map(Arc::new));
     let mut criterion = Criterion::default().configure_from_args();
     to_read(&mut criterion, &mut app, &bare);
     criterion.final_summary();
-    if !measure::is_short() {
-        to_report(&mut app, &bare);
-    }
+    to_report(&mut app, &bare);
 }

@@ -25,28 +25,71 @@ const RECONSIDERED: Duration = Duration::from_secs(3600);
 /// measurement may change that.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lead {
-    holder: (usize, Forecast),
-    rival: Option<Forecast>,
+    number: usize,
+    holder: Bid,
+    rival: Option<Bid>,
     at: Timestamp,
+}
+
+/// What counts of a forecast here.
+#[derive(Clone, Copy, Debug)]
+struct Bid {
+    cost_ms: f64,
+    variance: f64,
+    failure_chance: f64,
+    verified: bool,
+    barred: bool,
 }
 
 impl Lead {
     /// The number of who is preferred.
     pub(crate) fn holder(&self) -> usize {
-        self.holder.0
+        self.number
     }
 
     /// Takes in what is expected of one candidate now; whether everybody should be asked again.
-    pub(crate) fn may_end(&mut self, number: usize, forecast: Forecast, now: Timestamp) -> bool {
-        let cheaper = |rival: Forecast| forecast.cost_ms() < rival.cost_ms();
-        if number == self.holder.0 {
-            self.holder.1 = forecast;
-        } else if is_usable(&forecast) && self.rival.is_none_or(cheaper) {
+    pub(crate) fn may_end(&mut self, number: usize, forecast: &Forecast, now: Timestamp) -> bool {
+        let bid = Bid::of(forecast);
+        if number == self.number {
+            self.holder = bid;
+        } else if bid.is_usable() && self.rival.is_none_or(|rival| bid.cost_ms < rival.cost_ms) {
             // A rival that became dearer stays as it was: asking once too often does no harm.
-            self.rival = Some(forecast);
+            self.rival = Some(bid);
         }
-        let (rival, holder) = (self.rival, &self.holder.1);
-        rival.is_some_and(|rival| overtakes(&rival, holder)) || now.since(self.at) >= RECONSIDERED
+        self.rival.is_some_and(|rival| rival.overtakes(self.holder))
+            || now.since(self.at) >= RECONSIDERED
+    }
+}
+
+impl Bid {
+    fn of(forecast: &Forecast) -> Self {
+        Bid {
+            cost_ms: forecast.cost_ms(),
+            variance: forecast.syn.variance + forecast.rest.variance,
+            failure_chance: forecast.failure_chance,
+            verified: forecast.verified,
+            barred: forecast.barred,
+        }
+    }
+
+    fn is_usable(&self) -> bool {
+        self.verified && !self.barred
+    }
+
+    /// By how much it is cheaper, beyond what is worth a change.
+    fn ahead_of(&self, other: Bid) -> f64 {
+        (other.cost_ms / self.cost_ms).ln() - SWITCH_MARGIN
+    }
+
+    /// Whether this one, which is usable, should be preferred to who was until now.
+    fn overtakes(&self, holder: Bid) -> bool {
+        if holder.is_usable() && holder.cost_ms < self.cost_ms {
+            return false;
+        }
+        let deviation = (holder.variance + self.variance).sqrt().max(1e-9);
+        holder.barred
+            || holder.failure_chance > SWITCH_FAILURES
+            || normal(self.ahead_of(holder) / deviation) >= SWITCH_CERTAINTY
     }
 }
 
@@ -66,31 +109,26 @@ impl Network {
         current: Option<usize>,
         now: Timestamp,
     ) -> Option<Lead> {
-        let known = |number: usize| Some((number, *forecasts.get(number)?));
-        let mut usable: Vec<(f64, (usize, Forecast))> = (among.iter())
-            .filter_map(|number| known(*number))
-            .filter(|one| is_usable(&one.1))
-            .map(|one| (one.1.cost_ms(), one))
-            .collect();
-        usable.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let best = usable.first().map(|one| one.1);
-        let holder = match (current.and_then(known), best) {
+        let bid = |number: usize| Some((number, Bid::of(forecasts.get(number)?)));
+        let bids = among.iter().filter_map(|number| bid(*number));
+        let mut usable: Vec<(usize, Bid)> = bids.filter(|(_, bid)| bid.is_usable()).collect();
+        usable.sort_by(|(_, a), (_, b)| a.cost_ms.total_cmp(&b.cost_ms));
+        let best = usable.first().copied();
+        let (number, holder) = match (current.and_then(bid), best) {
             (Some(holder), Some(best)) => {
                 // No certainty ever comes about one that isn't heard of because the other is used.
-                let outlived = self.outlives(best.0, holder.0, now)
-                    && advantage(&best.1, &holder.1) > SWITCH_MARGIN;
-                if outlived || overtakes(&best.1, &holder.1) {
-                    best
-                } else {
-                    holder
-                }
+                let outlived = self.outlives(best.0, holder.0, now);
+                let switch =
+                    best.1.overtakes(holder.1) || (outlived && best.1.ahead_of(holder.1) > 0.0);
+                if switch { best } else { holder }
             }
             (holder, best) => holder.or(best)?,
         };
-        let mut others = usable.iter().filter(|one| one.1.0 != holder.0);
+        let mut others = usable.iter().filter(|(other, _)| *other != number);
         Some(Lead {
+            number,
             holder,
-            rival: others.next().map(|one| one.1.1),
+            rival: others.next().map(|(_, bid)| *bid),
             at: now,
         })
     }
@@ -105,26 +143,4 @@ impl Network {
         let unseen = seen.is_none_or(|seen| now.since(seen) >= FORGOTTEN);
         unseen && one.opened_ms > seen
     }
-}
-
-fn is_usable(forecast: &Forecast) -> bool {
-    forecast.verified && !forecast.barred
-}
-
-/// By how much the one is cheaper than the other: the logarithm of the ratio.
-fn advantage(one: &Forecast, other: &Forecast) -> f64 {
-    (other.cost_ms() / one.cost_ms()).ln()
-}
-
-/// Whether the one that is usable should be preferred to who was until now.
-fn overtakes(one: &Forecast, holder: &Forecast) -> bool {
-    let advantage = advantage(one, holder);
-    if advantage < 0.0 && is_usable(holder) {
-        return false;
-    }
-    let variance = [holder, one].map(|one| one.syn.variance + one.rest.variance);
-    let deviation = (variance[0] + variance[1]).sqrt().max(1e-9);
-    holder.barred
-        || holder.failure_chance > SWITCH_FAILURES
-        || normal((advantage - SWITCH_MARGIN) / deviation) >= SWITCH_CERTAINTY
 }

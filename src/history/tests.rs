@@ -142,7 +142,7 @@ fn what_may_not_end_a_lead_does_not() {
             let forecast = network.forecast(lesson.candidate, START).unwrap();
             let holder = current.holder();
             let preferred = prefer(&network, Some(holder)).unwrap();
-            if current.may_end(lesson.candidate, forecast, START) {
+            if current.may_end(lesson.candidate, &forecast, START) {
                 asked += 1;
                 changed += usize::from(preferred != holder);
                 current = lead(&network, Some(holder));
@@ -159,8 +159,8 @@ fn what_only_time_changes_is_asked_for_every_hour() {
     network.learn(&[opened(0, 50.0, 100.0)], START, 0.5);
     let all = network.forecasts(START);
     let mut lead = network.lead(&all, &[0], None, START).unwrap();
-    assert!(!lead.may_end(0, all[0], START));
-    assert!(lead.may_end(0, all[0], at(1)));
+    assert!(!lead.may_end(0, &all[0], START));
+    assert!(lead.may_end(0, &all[0], at(1)));
 }
 
 #[test]

@@ -281,7 +281,7 @@ impl Memory {
         let transition = network.learn(&[shown], now, jitter).pop();
         let lead = known.preferred.get_mut(&candidate.0.service());
         let decisive = match (lead, network.forecast(number, now)) {
-            (Some((_, lead)), Some(forecast)) => lead.may_end(number, forecast, now),
+            (Some((_, lead)), Some(forecast)) => lead.may_end(number, &forecast, now),
             _ => true,
         };
         Learned {

@@ -94,14 +94,15 @@ impl Bid {
 }
 
 impl Network {
-    /// Who of these is shown as the best.
+    /// Who of these is shown as the best: [`lead`](Self::lead) for the simulation.
+    #[cfg(any(test, feature = "lab"))]
     #[must_use]
     pub fn prefer(&self, among: &[usize], current: Option<usize>, now: Timestamp) -> Option<usize> {
         let lead = self.lead(&self.forecasts(now), among, current, now)?;
         Some(lead.holder())
     }
 
-    /// [`prefer`](Self::prefer), given what is expected of every candidate.
+    /// Who of these is preferred, after who was, given what is expected of every candidate.
     pub(crate) fn lead(
         &self,
         forecasts: &[Forecast],

@@ -362,7 +362,7 @@ async fn shake_hands(
     let shown = session.peer_certificates().and_then(<[_]>::first);
     reached.certificate = shown.map(|one| one.clone().into_owned());
     drop(reached);
-    Ok(SecureStream(stream))
+    Ok(SecureStream(Box::new(stream)))
 }
 
 /// Asks for the upgrade, or sends the request; where that is done already, reads the answer.
@@ -424,7 +424,8 @@ async fn exchange(
 }
 
 /// The encrypted byte stream under a WebSocket that was handed over.
-pub struct SecureStream(TlsStream<Meter>);
+// Boxed: futures that hold it and hand it on have room for it several times over, 7 kB in a probe.
+pub struct SecureStream(Box<TlsStream<Meter>>);
 
 impl SecureStream {
     /// The transport's own measurement of this connection's round trip, if it can tell; through a

@@ -2,8 +2,10 @@
 
 mod attempt;
 mod gateway;
+mod hosts;
 mod job;
 mod leaders;
+mod queue;
 mod schedule;
 
 use std::fmt;
@@ -140,7 +142,10 @@ impl Prober {
         let complete = loop {
             while let Some(job) = schedule.next_lookup() {
                 let attempts = Arc::clone(&attempts);
-                let lookup = async move { Ended::Lookup(attempts.look_up(job).await) };
+                let lookup = async move {
+                    let number = job.number;
+                    Ended::Lookup(number, attempts.look_up(job).await)
+                };
                 running.spawn(Box::pin(lookup) as BoxFuture<'static, Ended>);
             }
             let now = Instant::now();
@@ -194,15 +199,15 @@ impl Prober {
 const PACE: Duration = Duration::from_millis(1);
 
 enum Ended {
-    Lookup(Lookup),
+    Lookup(usize, Lookup),
     Sample(usize, Box<Sample>),
 }
 
 /// Takes a result in and tells the reader; whether there still is one.
 async fn report(ended: Ended, schedule: &mut Schedule, sender: &mpsc::Sender<ProbeEvent>) -> bool {
     let event = match ended {
-        Ended::Lookup(lookup) => {
-            schedule.on_lookup(&lookup);
+        Ended::Lookup(host, lookup) => {
+            schedule.on_lookup(host, &lookup);
             ProbeEvent::Lookup(lookup)
         }
         Ended::Sample(slot, sample) => {

@@ -184,7 +184,7 @@ pub(crate) struct Names {
 }
 
 /// Whether addresses that no public host can have are accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trust {
     /// A published host: they are not.
     Public,

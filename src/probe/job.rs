@@ -20,6 +20,8 @@ pub(super) struct Job {
 /// One look-up to make.
 #[derive(Clone, Debug)]
 pub(super) struct LookupJob {
+    /// Tells the schedule which host it was.
+    pub(super) number: usize,
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) trust: Trust,

@@ -6,33 +6,38 @@ use std::collections::VecDeque;
 use super::Rounds;
 use super::schedule::Schedule;
 use crate::rank::{self, Tier};
-use crate::stats::EndpointStats;
 
 /// The chance of a wrong first choice (by 8 % or more) at which adaptive sampling stops.
 const DOUBT: f64 = 0.02;
 
 impl Schedule {
+    /// The next attempt at a leader. A group that has none to make now sleeps until something in
+    /// its region ends.
     pub(super) fn next_serial(&mut self) -> Option<usize> {
-        for group in 0..self.groups.len() {
-            let region = &self.groups[group].region;
-            let busy = self.slots.iter().any(|slot| {
-                slot.in_flight && self.stats[slot.endpoint].endpoint().region() == region
-            });
-            if busy {
+        let mut from = 0;
+        while let Some(&group) = self.awake.range(from..).next() {
+            from = group + 1;
+            if self.districts[self.groups[group].region].in_flight > 0 {
+                self.awake.remove(&group);
                 continue;
             }
             if self.groups[group].queue.is_empty() {
                 self.extend_if_in_doubt(group);
             }
             while let Some(slot) = self.groups[group].queue.front().copied() {
-                if !self.is_hopeless(&self.slots[slot]) {
-                    if self.is_free(&self.slots[slot]) {
-                        self.groups[group].queue.pop_front();
-                        return Some(slot);
-                    }
+                let slot_is = &self.slots[slot];
+                let (hopeless, free) = (self.is_hopeless(slot_is), self.is_free(slot_is));
+                if !hopeless && !free {
                     break;
                 }
                 self.groups[group].queue.pop_front();
+                self.queued -= 1;
+                if free {
+                    return Some(slot);
+                }
+            }
+            if self.groups[group].queue.is_empty() {
+                self.awake.remove(&group);
             }
         }
         None
@@ -75,6 +80,7 @@ impl Schedule {
             .collect();
         self.groups[group].round = self.base();
         self.queue(group, &leaders);
+        self.awake.insert(group);
     }
 
     /// Queues one attempt at every address of `endpoints` that has not made the group's round,
@@ -84,16 +90,17 @@ impl Schedule {
         let mut lists: Vec<VecDeque<usize>> = endpoints
             .iter()
             .map(|endpoint| {
-                let slots = self.slots.iter().enumerate();
+                let slots = self.members[*endpoint].slots.iter().copied();
                 slots
-                    .filter(|(_, slot)| slot.endpoint == *endpoint && slot.started < round)
-                    .map(|(index, _)| index)
+                    .filter(|slot| self.slots[*slot].started < round)
                     .collect()
             })
             .collect();
         while lists.iter().any(|list| !list.is_empty()) {
             for list in &mut lists {
-                self.groups[group].queue.extend(list.pop_front());
+                let next = list.pop_front();
+                self.queued += usize::from(next.is_some());
+                self.groups[group].queue.extend(next);
             }
         }
     }
@@ -102,12 +109,7 @@ impl Schedule {
         let Rounds::Adaptive { max, .. } = self.rounds else {
             return;
         };
-        let stats: Vec<EndpointStats> = self.groups[group]
-            .endpoints
-            .iter()
-            .map(|one| self.stats[*one].clone())
-            .collect();
-        if self.groups[group].round >= max || rank::doubt(&stats) <= DOUBT {
+        if self.groups[group].round >= max || rank::doubt(&self.stats_of(group)) <= DOUBT {
             return;
         }
         self.groups[group].round += 1;

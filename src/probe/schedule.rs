@@ -8,17 +8,19 @@
 //!    their order is in doubt, one attempt at a time per region: concurrency would corrupt just
 //!    what decides.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::Rounds;
+use super::hosts::Hosts;
 use super::job::{Job, LookupJob, Next};
+use super::queue::{Queue, Waiting};
 use crate::catalog::{Endpoint, Region, Service, Variant};
 use crate::handshake::Progress;
-use crate::phase::Phase;
+use crate::phase::{Phase, Timings};
 use crate::rank::{self, Ranking};
-use crate::resolve::{Families, Names, Trust, interleave};
+use crate::resolve::{Names, interleave};
 use crate::sample::{Lookup, Sample};
 use crate::stats::{AddressStats, EndpointStats};
 
@@ -36,55 +38,74 @@ enum Stage {
     Leaders,
 }
 
-/// What is looked up: an endpoint's host, or the proxy of many.
+/// An endpoint's place in all of it.
 #[derive(Debug)]
-struct Host {
-    name: String,
-    port: u16,
-    trust: Trust,
-    is_proxy: bool,
-    endpoints: Vec<usize>,
-    /// Rounds of look-ups that were asked for.
-    asked: u32,
-    pending: usize,
+pub(super) struct Member {
+    group: usize,
+    host: usize,
+    pub(super) slots: Vec<usize>,
 }
 
+/// One address of one endpoint.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) endpoint: usize,
     pub(super) address: SocketAddr,
     /// The address is the proxy's, not the endpoint's own.
-    pub(super) through_proxy: bool,
+    through_proxy: bool,
+    server: usize,
     pub(super) started: u32,
-    pub(super) in_flight: bool,
     /// How far the attempt under way, or the last one, has come.
-    pub(super) progress: Progress,
-    pub(super) last: Duration,
+    progress: Progress,
 }
 
 #[derive(Debug)]
 pub(super) struct Group {
-    pub(super) region: Region,
+    pub(super) region: usize,
     pub(super) endpoints: Vec<usize>,
     /// The serial queue of the group's leaders, and the round that it holds.
     pub(super) queue: VecDeque<usize>,
     pub(super) round: u32,
 }
 
-/// What to probe next.
+/// A region under way.
+#[derive(Debug, Default)]
+pub(super) struct District {
+    pub(super) groups: Vec<usize>,
+    pub(super) in_flight: usize,
+    /// The longest attempt so far, as far as is known of those under way.
+    longest: Duration,
+}
+
+/// What to probe next. Everything that is asked at every start is counted, not searched: there
+/// may be ten thousand addresses.
 #[derive(Debug)]
 pub(super) struct Schedule {
     pub(super) rounds: Rounds,
     in_flight_limit: usize,
-    families: Families,
     pub(super) stats: Vec<EndpointStats>,
-    hosts: Vec<Host>,
+    pub(super) members: Vec<Member>,
+    hosts: Hosts,
     pub(super) slots: Vec<Slot>,
+    /// By address, and behind a proxy by name: names are all that tells servers apart there.
+    servers: BTreeMap<(IpAddr, Option<String>), usize>,
     pub(super) groups: Vec<Group>,
+    pub(super) districts: Vec<District>,
     stage: Stage,
     pub(super) leaders: BTreeSet<usize>,
-    due: VecDeque<LookupJob>,
-    in_flight: usize,
+    /// Groups whose leaders may go on.
+    pub(super) awake: BTreeSet<usize>,
+    /// Slots in the queues of all groups.
+    pub(super) queued: usize,
+    queue: Queue,
+    flying: BTreeSet<usize>,
+    /// Of those that fly, the ones that are waited for; see `is_busy`.
+    awaited: usize,
+    accelerated: usize,
+    /// Slots that were never tried.
+    untried: usize,
+    /// Attempts left in the rounds that every address makes.
+    left: u64,
     done: u64,
     answered: bool,
 }
@@ -99,125 +120,155 @@ impl Schedule {
         let mut schedule = Schedule {
             rounds,
             in_flight_limit,
-            families: names.families,
             stats: Vec::new(),
-            hosts: Vec::new(),
+            members: Vec::new(),
+            hosts: Hosts::new(names.families),
             slots: Vec::new(),
+            servers: BTreeMap::new(),
             groups: Vec::new(),
+            districts: Vec::new(),
             stage: Stage::Rounds,
             leaders: BTreeSet::new(),
-            due: VecDeque::new(),
-            in_flight: 0,
+            awake: BTreeSet::new(),
+            queued: 0,
+            queue: Queue::default(),
+            flying: BTreeSet::new(),
+            awaited: 0,
+            accelerated: 0,
+            untried: 0,
+            left: 0,
             done: 0,
             answered: false,
         };
-        for endpoint in endpoints {
-            schedule.add(endpoint, names);
-        }
-        for host in 0..schedule.hosts.len() {
-            schedule.ask(host);
-        }
+        schedule.add(endpoints, names);
+        schedule.hosts.ask_all();
         schedule
     }
 
-    fn add(&mut self, endpoint: Endpoint, names: &Names) {
-        let index = self.stats.len();
-        let key = |one: &Endpoint| (one.region().clone(), one.service());
-        let group: (Region, Service) = key(&endpoint);
-        match self
-            .groups
-            .iter_mut()
-            .find(|one| key(self.stats[one.endpoints[0]].endpoint()) == group)
-        {
-            Some(one) => one.endpoints.push(index),
-            None => self.groups.push(Group {
-                region: group.0,
-                endpoints: vec![index],
-                queue: VecDeque::new(),
-                round: 0,
-            }),
-        }
-        let peer = names.peer(&endpoint);
-        let same = |host: &&mut Host| {
-            (host.name.as_str(), host.port, host.trust, host.is_proxy)
-                == (peer.host, peer.port, peer.trust, peer.is_proxy)
-        };
-        match self.hosts.iter_mut().find(same) {
-            Some(host) => host.endpoints.push(index),
-            None => self.hosts.push(Host {
-                name: peer.host.to_owned(),
-                port: peer.port,
-                trust: peer.trust,
-                is_proxy: peer.is_proxy,
-                endpoints: vec![index],
-                asked: 0,
-                pending: 0,
-            }),
-        }
-        self.stats.push(EndpointStats::new(endpoint));
-    }
-
-    /// The next look-up to make, all of them at once: the resolver limits itself.
-    pub(super) fn next_lookup(&mut self) -> Option<LookupJob> {
-        self.due.pop_front()
-    }
-
-    fn ask(&mut self, host: usize) {
-        let one = &mut self.hosts[host];
-        one.asked += 1;
-        for family in self.families.list() {
-            one.pending += 1;
-            self.due.push_back(LookupJob {
-                host: one.name.clone(),
-                port: one.port,
-                trust: one.trust,
-                family: *family,
-                round: one.asked,
+    fn add(&mut self, endpoints: Vec<Endpoint>, names: &Names) {
+        let mut regions: BTreeMap<Region, usize> = BTreeMap::new();
+        let mut groups: BTreeMap<(usize, Service), usize> = BTreeMap::new();
+        for (index, endpoint) in endpoints.into_iter().enumerate() {
+            let next = self.districts.len();
+            let region = *regions.entry(endpoint.region().clone()).or_insert(next);
+            if region == next {
+                self.districts.push(District::default());
+            }
+            let next = self.groups.len();
+            let group = *groups.entry((region, endpoint.service())).or_insert(next);
+            if group == next {
+                self.districts[region].groups.push(group);
+                self.groups.push(Group {
+                    region,
+                    endpoints: Vec::new(),
+                    queue: VecDeque::new(),
+                    round: 0,
+                });
+            }
+            self.groups[group].endpoints.push(index);
+            self.members.push(Member {
+                group,
+                host: self.hosts.add(names.peer(&endpoint), index),
+                slots: Vec::new(),
             });
+            self.stats.push(EndpointStats::new(endpoint));
         }
     }
 
-    pub(super) fn on_lookup(&mut self, lookup: &Lookup) {
-        let same = |host: &Host| host.name == lookup.host && host.port == lookup.port;
-        let Some(host) = self.hosts.iter().position(|h| same(h) && h.pending > 0) else {
-            return;
-        };
-        self.hosts[host].pending -= 1;
-        let through_proxy = self.hosts[host].is_proxy;
+    /// The next look-up to make.
+    pub(super) fn next_lookup(&mut self) -> Option<LookupJob> {
+        self.hosts.next()
+    }
+
+    /// The look-up of the host of this number ended.
+    pub(super) fn on_lookup(&mut self, host: usize, lookup: &Lookup) {
+        let (endpoints, through_proxy) = self.hosts.answered(host);
         let found: &[IpAddr] = lookup.outcome.as_deref().unwrap_or_default();
-        for endpoint in self.hosts[host].endpoints.clone() {
+        for endpoint in endpoints {
             self.stats[endpoint].record_lookup(lookup);
             for ip in interleave(found) {
-                let address = SocketAddr::new(ip, lookup.port);
-                let known = |slot: &Slot| slot.endpoint == endpoint && slot.address == address;
-                if !self.slots.iter().any(known) {
-                    self.slots.push(Slot {
-                        endpoint,
-                        address,
-                        through_proxy,
-                        started: 0,
-                        in_flight: false,
-                        progress: Progress::new(),
-                        last: Duration::ZERO,
-                    });
-                }
+                self.add_slot(endpoint, SocketAddr::new(ip, lookup.port), through_proxy);
             }
         }
     }
 
+    fn add_slot(&mut self, endpoint: usize, address: SocketAddr, through_proxy: bool) {
+        let slots = &mut self.members[endpoint].slots;
+        if slots.iter().any(|one| self.slots[*one].address == address) {
+            return;
+        }
+        slots.push(self.slots.len());
+        let host = self.stats[endpoint].endpoint().host();
+        let key = (address.ip(), through_proxy.then(|| host.to_owned()));
+        let next = self.servers.len();
+        let server = *self.servers.entry(key).or_insert(next);
+        if server == next {
+            self.queue.add_server();
+        }
+        self.slots.push(Slot {
+            endpoint,
+            address,
+            through_proxy,
+            server,
+            started: 0,
+            progress: Progress::new(),
+        });
+        self.untried += 1;
+        self.left += u64::from(self.base());
+        self.wait(self.slots.len() - 1);
+    }
+
+    /// Lets a slot wait for its next attempt in the stage under way, if it has one to make.
+    fn wait(&mut self, slot: usize) {
+        let one = &self.slots[slot];
+        let left = self.target(one.endpoint).saturating_sub(one.started);
+        if left == 0 || self.flying.contains(&slot) || self.is_hopeless(one) {
+            return;
+        }
+        let waiting = Waiting {
+            slot,
+            region: self.region(one),
+            accelerated: self.is_accelerated(one),
+            started: one.started,
+            left,
+        };
+        self.queue.wait(one.server, waiting);
+    }
+
+    /// Begins a stage.
+    fn enter(&mut self, stage: Stage) {
+        self.stage = stage;
+        self.queue.clear();
+        for slot in 0..self.slots.len() {
+            self.wait(slot);
+        }
+    }
+
     pub(super) fn on_sample(&mut self, slot: usize, sample: &Sample) {
-        self.in_flight -= 1;
+        let one = &self.slots[slot];
+        let (endpoint, server, region) = (one.endpoint, one.server, self.region(one));
+        self.flying.remove(&slot);
+        self.awaited -= usize::from(!self.is_silent(one));
+        self.accelerated -= usize::from(self.is_accelerated(one));
+        self.districts[region].in_flight -= 1;
         self.done += 1;
-        let one = &mut self.slots[slot];
         // That a proxy itself is there says nothing about the network behind it.
         let answers = match one.through_proxy {
             true => Phase::Proxy,
             false => Phase::Connect,
         };
         self.answered |= sample.timings.get(answers).is_some();
-        one.in_flight = false;
-        one.last = sample.elapsed;
-        self.stats[one.endpoint].record(sample);
+        self.districts[region].saw(sample.elapsed.max(at_least(&sample.timings)));
+        self.stats[endpoint].record(sample);
+        let one = &self.slots[slot];
+        if self.is_hopeless(one) {
+            self.left -= u64::from(self.base().saturating_sub(one.started));
+        }
+        self.queue.end(server, sample.elapsed);
+        self.wait(slot);
+        if self.stage == Stage::Leaders {
+            self.awake.extend(&self.districts[region].groups);
+        }
     }
 
     /// Whether attempts are made one at a time per region, with nothing to spread.
@@ -227,22 +278,22 @@ impl Schedule {
 
     /// What to do now. Call again after every start, and whenever something ended.
     pub(super) fn next(&mut self) -> Next {
-        if self.in_flight >= self.in_flight_limit {
+        if self.flying.len() >= self.in_flight_limit {
             return Next::Wait;
         }
         loop {
             let slot = match self.stage {
                 Stage::Rounds | Stage::Rest => self.next_concurrent(),
                 // What had to wait for a silent try comes after the leaders.
-                Stage::Leaders => self.next_serial().or_else(|| {
-                    let queued = self.groups.iter().any(|group| !group.queue.is_empty());
-                    if queued { None } else { self.next_concurrent() }
+                Stage::Leaders => self.next_serial().or_else(|| match self.queued {
+                    0 => self.next_concurrent(),
+                    _ => None,
                 }),
             };
             if let Some(slot) = slot {
                 return Next::Start(self.start(slot));
             }
-            if self.is_busy() || (self.stage == Stage::Leaders && self.in_flight > 0) {
+            if self.is_busy() || (self.stage == Stage::Leaders && !self.flying.is_empty()) {
                 return Next::Wait;
             }
             if self.is_dead() {
@@ -251,13 +302,13 @@ impl Schedule {
             match self.stage {
                 Stage::Rounds => {
                     self.choose_leaders();
-                    self.stage = Stage::Rest;
+                    self.enter(Stage::Rest);
                 }
                 Stage::Rest => {
                     for group in 0..self.groups.len() {
                         self.queue_leaders(group);
                     }
-                    self.stage = Stage::Leaders;
+                    self.enter(Stage::Leaders);
                 }
                 Stage::Leaders => return Next::Done,
             }
@@ -267,37 +318,26 @@ impl Schedule {
     /// Whether anything is under way that the next stage should wait for. A second try at an
     /// address that was silent is no load, and most likely only confirms the silence.
     fn is_busy(&self) -> bool {
-        let silent = |slot: &Slot| self.silences(slot) > 0;
-        let flying = self
-            .slots
-            .iter()
-            .any(|slot| slot.in_flight && !silent(slot));
-        let dead = |host: &Host| host.asked > 1;
-        flying
-            || self
-                .hosts
-                .iter()
-                .any(|host| host.pending > 0 && !dead(host))
+        self.awaited > 0 || self.hosts.unknown() > 0
     }
 
     fn start(&mut self, slot: usize) -> Job {
+        let one = &self.slots[slot];
+        let (endpoint, address, region) = (one.endpoint, one.address, self.region(one));
+        self.queue.start(one.server, slot, one.started);
+        self.awaited += usize::from(!self.is_silent(one));
+        self.accelerated += usize::from(self.is_accelerated(one));
+        self.untried -= usize::from(one.started == 0);
+        self.left -= u64::from(one.started < self.base());
+        self.flying.insert(slot);
+        self.districts[region].in_flight += 1;
         let one = &mut self.slots[slot];
         one.started += 1;
-        one.in_flight = true;
         one.progress = Progress::new();
-        self.in_flight += 1;
-        let (endpoint, address, round) = (one.endpoint, one.address, one.started);
-        let progress = one.progress.clone();
+        let (round, progress) = (one.started, one.progress.clone());
         // The next round's look-up runs beside this round's attempts, so that it delays none.
-        let host = self
-            .hosts
-            .iter()
-            .position(|host| host.endpoints.contains(&endpoint));
-        if let Some(host) = host
-            && self.hosts[host].asked <= round
-            && round < self.base()
-        {
-            self.ask(host);
+        if round < self.base() {
+            self.hosts.ask_after(self.members[endpoint].host, round);
         }
         Job {
             slot,
@@ -325,64 +365,42 @@ impl Schedule {
         }
     }
 
-    fn next_concurrent(&self) -> Option<usize> {
-        let first_round_left = |slot: &Slot| slot.started == 0;
+    fn next_concurrent(&mut self) -> Option<usize> {
+        for slot in &self.flying {
+            let slot = &self.slots[*slot];
+            let region = self.groups[self.members[slot.endpoint].group].region;
+            self.districts[region].saw(at_least(&slot.progress.timings()));
+        }
         // Until something answers, a dead network is not asked twice.
-        let again = self.answered || (!self.is_dead() && self.in_flight == 0);
-        let way_to_go =
-            |slot: &Slot| self.expected(slot) * (self.target(slot.endpoint) - slot.started);
-        self.slots
-            .iter()
-            .enumerate()
-            .filter(|(_, slot)| slot.started < self.target(slot.endpoint) && self.is_free(slot))
-            .filter(|(_, slot)| again || first_round_left(slot))
-            // The first of the greatest: catalogue order among equals.
-            .rev()
-            .max_by_key(|(_, slot)| (first_round_left(slot), way_to_go(slot)))
-            .map(|(index, _)| index)
+        let again = self.answered || (!self.is_dead() && self.flying.is_empty());
+        let may_accelerate = self.accelerated < MAX_ACCELERATION;
+        let expected = |region: usize| self.districts[region].expected();
+        self.queue.next(expected, again, may_accelerate)
     }
 
-    /// How long an attempt will take: as the last one at this address, or as the longest of its
-    /// region so far; where no SYN was answered yet, long, so that what is far away begins early.
-    fn expected(&self, slot: &Slot) -> Duration {
-        const UNKNOWN: Duration = Duration::from_secs(60);
-        /// Connect, TLS 1.3 and upgrade take a round trip each.
-        const ROUND_TRIPS: u32 = 3;
-        if slot.last > Duration::ZERO {
-            return slot.last;
-        }
-        let region = |slot: &Slot| self.stats[slot.endpoint].endpoint().region();
-        let known = |one: &Slot| {
-            let dial = one.progress.reached().timings.dial();
-            one.last.max(dial.unwrap_or_default() * ROUND_TRIPS)
-        };
-        let siblings = self.slots.iter().filter(|one| region(one) == region(slot));
-        let longest = siblings.map(known).max().unwrap_or_default();
-        if longest > Duration::ZERO {
-            longest
-        } else {
-            UNKNOWN
-        }
-    }
-
+    /// Whether its next attempt may start.
     pub(super) fn is_free(&self, slot: &Slot) -> bool {
-        let variant = |slot: &Slot| self.stats[slot.endpoint].endpoint().variant();
-        let accelerated = |slot: &Slot| variant(slot) == Variant::Acceleration;
-        let flying = || self.slots.iter().filter(|other| other.in_flight);
-        // Behind a proxy the names are all that tells servers apart.
-        let server = |slot: &Slot| {
-            let host = self.stats[slot.endpoint].endpoint().host();
-            (slot.address.ip(), slot.through_proxy.then_some(host))
-        };
         !self.is_hopeless(slot)
-            && !flying().any(|other| server(other) == server(slot))
-            && (!accelerated(slot)
-                || flying().filter(|other| accelerated(other)).count() < MAX_ACCELERATION)
+            && !self.queue.is_busy(slot.server)
+            && (!self.is_accelerated(slot) || self.accelerated < MAX_ACCELERATION)
+    }
+
+    fn is_accelerated(&self, slot: &Slot) -> bool {
+        self.stats[slot.endpoint].endpoint().variant() == Variant::Acceleration
+    }
+
+    fn region(&self, slot: &Slot) -> usize {
+        self.groups[self.members[slot.endpoint].group].region
     }
 
     /// Two time-outs in one phase and no success: nothing more is to be learned there.
     pub(super) fn is_hopeless(&self, slot: &Slot) -> bool {
         self.silences(slot) >= 2
+    }
+
+    /// Nothing but time-outs so far.
+    fn is_silent(&self, slot: &Slot) -> bool {
+        self.silences(slot) > 0
     }
 
     /// The most time-outs in one phase at an address without any success.
@@ -396,43 +414,25 @@ impl Schedule {
         self.stage == Stage::Rounds
             && !self.answered
             && (self.slots.is_empty() || self.slots.len() >= DEAD_NETWORK)
-            && self.slots.iter().all(|slot| slot.started >= 1)
+            && self.untried == 0
     }
 
     pub(super) fn ranked(&self, group: usize) -> Option<Ranking> {
-        let stats: Vec<EndpointStats> = self.groups[group]
-            .endpoints
-            .iter()
-            .map(|one| self.stats[*one].clone())
-            .collect();
-        rank::rank(stats)
+        rank::rank(self.stats_of(group))
+    }
+
+    pub(super) fn stats_of(&self, group: usize) -> Vec<EndpointStats> {
+        let endpoints = self.groups[group].endpoints.iter();
+        endpoints.map(|one| self.stats[*one].clone()).collect()
     }
 
     /// Attempts that ended, and attempts planned so far.
     pub(super) fn progress(&self) -> (u64, u64) {
-        let left: u64 = self
-            .slots
-            .iter()
-            .filter(|slot| !self.is_hopeless(slot))
-            .map(|slot| u64::from(self.base().saturating_sub(slot.started)))
-            .sum();
-        let queued: usize = match self.stage {
-            Stage::Leaders => self.groups.iter().map(|group| group.queue.len()).sum(),
-            _ => 0,
+        let to_come = match self.stage {
+            Stage::Leaders => self.queued as u64,
+            _ => self.left + self.hosts.unknown() as u64 * u64::from(self.base()),
         };
-        let unknown = self
-            .hosts
-            .iter()
-            .filter(|host| host.asked == 1 && host.pending > 0);
-        let expected: u64 = unknown
-            .map(|host| host.endpoints.len() as u64 * u64::from(self.base()))
-            .sum();
-        let to_come = if self.stage == Stage::Leaders {
-            queued as u64
-        } else {
-            left + expected
-        };
-        (self.done, self.done + self.in_flight as u64 + to_come)
+        (self.done, self.done + self.flying.len() as u64 + to_come)
     }
 
     /// Time ran out: what is under way or was planned for certain counts as unfinished. Whether
@@ -444,20 +444,17 @@ impl Schedule {
             if self.is_hopeless(slot) {
                 continue;
             }
-            let left = self.base().saturating_sub(slot.started) + u32::from(slot.in_flight);
+            let flies = u32::from(self.flying.contains(&index));
+            let left = self.base().saturating_sub(slot.started) + flies;
             for _ in 0..left {
                 self.stats[slot.endpoint].record_unfinished();
                 any = true;
             }
         }
-        for host in &self.hosts {
-            // Not looked up even once: nothing is known about it.
-            if host.asked == 1 && host.pending > 0 {
-                for endpoint in &host.endpoints {
-                    self.stats[*endpoint].record_unfinished();
-                    any = true;
-                }
-            }
+        // Not looked up even once: nothing is known about it.
+        for endpoint in self.hosts.unknown_endpoints() {
+            self.stats[endpoint].record_unfinished();
+            any = true;
         }
         any
     }
@@ -468,4 +465,27 @@ impl Schedule {
             .filter_map(|group| self.ranked(group))
             .collect()
     }
+}
+
+impl District {
+    fn saw(&mut self, took: Duration) {
+        self.longest = self.longest.max(took);
+    }
+
+    /// How long an attempt will take at an address that was never tried: as the longest of the
+    /// region so far; where no SYN was answered yet, long, so that what is far away begins early.
+    fn expected(&self) -> Duration {
+        const UNKNOWN: Duration = Duration::from_secs(60);
+        match self.longest {
+            Duration::ZERO => UNKNOWN,
+            longest => longest,
+        }
+    }
+}
+
+/// How long an attempt takes that has come so far.
+fn at_least(timings: &Timings) -> Duration {
+    /// Connect, TLS 1.3 and upgrade take a round trip each.
+    const ROUND_TRIPS: u32 = 3;
+    timings.dial().unwrap_or_default() * ROUND_TRIPS
 }

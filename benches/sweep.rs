@@ -1,0 +1,142 @@
+//! A sweep of all 44 published hosts in the lab, in paused time: how long it takes beside the
+//! least that it could, max(all work / in flight, longest chain of one address) and the re-tests
+//! of the leaders, one at a time per region. The least is of the samples themselves, and knows
+//! every duration in advance; the schedule doesn't.
+
+#[path = "measure/mod.rs"]
+mod measure;
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use easelect::lab::{Host, Lab, Path, Scenario};
+use easelect::{
+    Catalog, Families, ProbeEvent, ProbeOutcome, Prober, Region, Rounds, Sample, TlsClient,
+};
+use futures::StreamExt;
+use measure::figures::Figures;
+
+/// Rounds that every address makes by default; what leaders make from the last of them on is a
+/// re-test.
+const ROUNDS: u32 = 3;
+
+fn main() {
+    let mut figures = Figures::of("sweep");
+    let worlds = if measure::is_short() { 10 } else { 100 };
+    for in_flight in [4, 16, 64] {
+        // As `diagnose --lab` sees it; its silent addresses are waited for besides the rest.
+        for (name, families) in [("beijing", Families::Both), ("beijing_v4", Families::V4)] {
+            let (took, ratio) = sweep(Scenario::beijing(), families, in_flight, 1);
+            let name = format!("{name}/{in_flight}_in_flight");
+            figures.tell(&format!("{name}/took"), took.as_secs_f64(), "s");
+            figures.limit(&name, ratio, "ratio", 1.05);
+        }
+        let ratios: Vec<f64> = (0..worlds)
+            .map(|seed| sweep(healthy(seed), Families::V4, in_flight, seed).1)
+            .collect();
+        let name = format!("healthy/{in_flight}_in_flight");
+        let median = measure::quantile(ratios.clone(), 0.5);
+        figures.limit(&format!("{name}/p50"), median, "ratio", 1.05);
+        figures.aim(
+            &format!("{name}/p95"),
+            measure::quantile(ratios.clone(), 0.95),
+            "ratio",
+            1.05,
+        );
+        figures.tell(
+            &format!("{name}/max"),
+            measure::quantile(ratios, 1.0),
+            "ratio",
+        );
+    }
+    figures.finish();
+}
+
+/// Everyone healthy, each at its own distance.
+fn healthy(seed: u64) -> Scenario {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut scenario = Scenario::new(seed);
+    for (n, endpoint) in Catalog::builtin().endpoints().iter().enumerate() {
+        // Even, so that half of it is whole.
+        let rtt = 2 * match endpoint.region().as_str() {
+            "cn1" | "cn2" => random.u64(5..30),
+            "sgp1" | "sgp2" => random.u64(30..50),
+            _ => random.u64(90..130),
+        };
+        let address = IpAddr::from([44, 128, 0, u8::try_from(n).expect("44 of them")]);
+        let host = Host::new(endpoint.host())
+            .with_address(address)
+            .with_dns_delay(Duration::from_millis(10));
+        scenario = scenario
+            .with_host(host)
+            .with_path(Path::new(address).with_rtt(Duration::from_millis(rtt)));
+    }
+    scenario
+}
+
+/// How long it took, and that in relation to the least.
+fn sweep(scenario: Scenario, families: Families, in_flight: usize, seed: u64) -> (Duration, f64) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O");
+    runtime.block_on(async {
+        let lab = Lab::new(scenario).expect("a good scenario");
+        let mut probing = Prober::builder()
+            .resolver(lab.resolver())
+            .connector(lab.connector())
+            .tls(TlsClient::with_roots([lab.root()]).expect("a good root"))
+            .families(families)
+            .rounds(Rounds::Adaptive {
+                min: ROUNDS,
+                max: 10,
+            })
+            .in_flight(in_flight)
+            .deadline(Duration::from_secs(60 * 60))
+            .seed(seed)
+            .build()
+            .expect("a good configuration")
+            .run();
+        let mut samples = Vec::new();
+        loop {
+            match probing.next().await.expect("an outcome is the last") {
+                ProbeEvent::Sample(sample) => samples.push(*sample),
+                ProbeEvent::Finished(outcome) => {
+                    assert!(outcome.complete);
+                    let least = least(&samples, &outcome, in_flight);
+                    return (outcome.took, outcome.took.div_duration_f64(least));
+                }
+                _ => {}
+            }
+        }
+    })
+}
+
+/// The shortest that making just these attempts could take.
+fn least(samples: &[Sample], outcome: &ProbeOutcome, in_flight: usize) -> Duration {
+    let in_flight = u32::try_from(in_flight).expect("at most 64");
+    let leaders: BTreeSet<&str> = outcome
+        .rankings
+        .iter()
+        .flat_map(|one| one.endpoints.iter().take(2))
+        .map(|one| one.endpoint().host())
+        .collect();
+    let is_retest = |one: &&Sample| one.round >= ROUNDS && leaders.contains(one.endpoint.host());
+    let mut chains: BTreeMap<SocketAddr, Duration> = BTreeMap::new();
+    for sample in samples.iter().filter(|one| !is_retest(one)) {
+        *chains.entry(sample.address).or_default() += sample.elapsed;
+    }
+    let mut retests: BTreeMap<&Region, Duration> = BTreeMap::new();
+    for sample in samples.iter().filter(is_retest) {
+        *retests.entry(sample.endpoint.region()).or_default() += sample.elapsed;
+    }
+    let work = chains.values().sum::<Duration>() / in_flight;
+    let longest = chains.into_values().max().unwrap_or_default();
+    let serial = retests.values().sum::<Duration>() / in_flight;
+    let slowest = retests.into_values().max().unwrap_or_default();
+    work.max(longest) + serial.max(slowest)
+}

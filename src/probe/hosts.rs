@@ -1,0 +1,135 @@
+//! The hosts to look up, once a round each.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::job::LookupJob;
+use crate::resolve::{Families, Peer, Trust};
+
+/// What is looked up: an endpoint's host, or the proxy of many.
+#[derive(Debug)]
+struct Host {
+    name: String,
+    port: u16,
+    trust: Trust,
+    is_proxy: bool,
+    endpoints: Vec<usize>,
+    /// Rounds of look-ups that were asked for.
+    asked: u32,
+    pending: usize,
+}
+
+impl Host {
+    /// Whether the first answers are still to come.
+    fn is_unknown(&self) -> bool {
+        self.asked == 1 && self.pending > 0
+    }
+}
+
+/// The hosts, and the look-ups that are due.
+#[derive(Debug)]
+pub(super) struct Hosts {
+    families: Families,
+    hosts: Vec<Host>,
+    by_name: BTreeMap<(String, u16, Trust, bool), usize>,
+    due: VecDeque<LookupJob>,
+    /// Endpoints of hosts that are unknown.
+    unknown: usize,
+}
+
+impl Hosts {
+    pub(super) fn new(families: Families) -> Self {
+        Hosts {
+            families,
+            hosts: Vec::new(),
+            by_name: BTreeMap::new(),
+            due: VecDeque::new(),
+            unknown: 0,
+        }
+    }
+
+    /// Adds an endpoint of the host; the number of the host.
+    pub(super) fn add(&mut self, peer: Peer<'_>, endpoint: usize) -> usize {
+        let key = (peer.host.to_owned(), peer.port, peer.trust, peer.is_proxy);
+        let next = self.hosts.len();
+        let host = *self.by_name.entry(key).or_insert(next);
+        if host == next {
+            self.hosts.push(Host {
+                name: peer.host.to_owned(),
+                port: peer.port,
+                trust: peer.trust,
+                is_proxy: peer.is_proxy,
+                endpoints: Vec::new(),
+                asked: 0,
+                pending: 0,
+            });
+        }
+        self.hosts[host].endpoints.push(endpoint);
+        host
+    }
+
+    pub(super) fn ask_all(&mut self) {
+        for host in 0..self.hosts.len() {
+            self.ask(host);
+        }
+    }
+
+    /// Asks for the round after this one, unless that was done.
+    pub(super) fn ask_after(&mut self, host: usize, round: u32) {
+        if self.hosts[host].asked <= round {
+            self.ask(host);
+        }
+    }
+
+    fn ask(&mut self, host: usize) {
+        self.change(host, |one| one.asked += 1);
+        for family in self.families.list() {
+            self.change(host, |one| one.pending += 1);
+            let one = &self.hosts[host];
+            self.due.push_back(LookupJob {
+                number: host,
+                host: one.name.clone(),
+                port: one.port,
+                trust: one.trust,
+                family: *family,
+                round: one.asked,
+            });
+        }
+    }
+
+    /// The next look-up to make, all of them at once: the resolver limits itself.
+    pub(super) fn next(&mut self) -> Option<LookupJob> {
+        self.due.pop_front()
+    }
+
+    /// A look-up ended: whose it was, and whether of a proxy.
+    pub(super) fn answered(&mut self, host: usize) -> (Vec<usize>, bool) {
+        self.change(host, |one| one.pending -= 1);
+        let one = &self.hosts[host];
+        (one.endpoints.clone(), one.is_proxy)
+    }
+
+    /// Endpoints of hosts whose first answers are still to come.
+    pub(super) fn unknown(&self) -> usize {
+        self.unknown
+    }
+
+    /// The same, one by one.
+    pub(super) fn unknown_endpoints(&self) -> impl Iterator<Item = usize> {
+        let unknown = self.hosts.iter().filter(|host| host.is_unknown());
+        unknown.flat_map(|host| host.endpoints.iter().copied())
+    }
+
+    fn change(&mut self, host: usize, change: impl FnOnce(&mut Host)) {
+        let one = &mut self.hosts[host];
+        let counted = |one: &Host| {
+            if one.is_unknown() {
+                one.endpoints.len()
+            } else {
+                0
+            }
+        };
+        self.unknown -= counted(one);
+        change(one);
+        self.unknown += counted(one);
+    }
+}

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -133,12 +134,14 @@ impl Prober {
             handshake,
             config.attempt_timeout,
         ));
+        // Boxed once: a spawned future is moved ten times, and these have 3 kB.
         let mut running: JoinSet<Ended> = JoinSet::new();
         let mut next_start = started;
         let complete = loop {
             while let Some(job) = schedule.next_lookup() {
                 let attempts = Arc::clone(&attempts);
-                running.spawn(async move { Ended::Lookup(attempts.look_up(job).await) });
+                let lookup = async move { Ended::Lookup(attempts.look_up(job).await) };
+                running.spawn(Box::pin(lookup) as BoxFuture<'static, Ended>);
             }
             let now = Instant::now();
             let paced = now < next_start;
@@ -150,9 +153,9 @@ impl Prober {
                             next_start = now + PACE.mul_f64(2.0 * random.f64());
                         }
                         let attempts = Arc::clone(&attempts);
-                        running.spawn(async move {
+                        running.spawn(Box::pin(async move {
                             Ended::Sample(job.slot, Box::new(attempts.probe(job).await))
-                        });
+                        }));
                         continue;
                     }
                     Next::Wait => {}

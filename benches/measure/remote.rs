@@ -18,8 +18,8 @@ const SERVE: &str = "--serve";
 pub(crate) struct Remote {
     pub(crate) address: SocketAddr,
     pub(crate) root: CertificateDer<'static>,
-    child: Child,
-    _alive: ChildStdin,
+    child: Option<Child>,
+    _alive: Option<ChildStdin>,
 }
 
 impl Remote {
@@ -41,8 +41,18 @@ impl Remote {
         Remote {
             address: address.parse().unwrap(),
             root: BASE64.decode(root.as_bytes()).unwrap().into(),
-            _alive: child.stdin.take().expect("it is piped"),
-            child,
+            _alive: child.stdin.take(),
+            child: Some(child),
+        }
+    }
+
+    /// One that another process has started.
+    pub(crate) fn at(address: SocketAddr, root: CertificateDer<'static>) -> Self {
+        Remote {
+            address,
+            root,
+            child: None,
+            _alive: None,
         }
     }
 
@@ -52,7 +62,10 @@ impl Remote {
         let url = format!("wss://localhost:{port}/ws");
         let region = Region::new("own").expect("a good name");
         let endpoint = Endpoint::new(region, Service::Websocket, &url).expect("a good URL");
-        (endpoint, Pin::new("localhost", port, vec![self.address.ip()]))
+        (
+            endpoint,
+            Pin::new("localhost", port, vec![self.address.ip()]),
+        )
     }
 
     /// A catalogue that has the server alone in its region, `own`.
@@ -70,9 +83,11 @@ impl Remote {
 
 impl Drop for Remote {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
@@ -97,8 +112,10 @@ pub(crate) fn serve_if_asked() -> bool {
     };
     let server = runtime.block_on(Server::start(behaviour));
     println!("{} {}", server.address, BASE64.encode(&server.root));
-    let until_closed = || std::io::stdin().read_to_end(&mut Vec::new());
     // The server's task runs while its parent lives.
-    let _ = runtime.block_on(tokio::task::spawn_blocking(until_closed));
+    runtime.block_on(async {
+        let until_closed = || std::io::stdin().read_to_end(&mut Vec::new());
+        let _ = tokio::task::spawn_blocking(until_closed).await;
+    });
     true
 }

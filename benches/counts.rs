@@ -1,0 +1,272 @@
+//! What a probe and a connection cost in instructions and allocations, beside a bare loop of tokio,
+//! tokio-rustls and tungstenite against the same server: counted by valgrind, so that it repeats
+//! nearly exactly, whatever else the machine does. CI fails where a limit is passed.
+//!
+//! Each workload runs in a process of its own, a few times and many times; the difference is what
+//! the further ones cost, without the start. The server is a process that isn't counted.
+//! Not criterion: it measures time. Not gungraun: it compares a bench with its own last run, and
+//! here two benches of one run are compared.
+
+#[path = "measure/mod.rs"]
+mod measure;
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_encoding::BASE64;
+use easelect::{Prober, Region, Rounds, Selector, TlsClient};
+use measure::figures::Figures;
+use measure::remote::{self, Remote};
+use rustls::client::Resumption;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// What is counted; first argument of the child.
+const WORK: &str = "--work";
+
+/// As many as a platform's store has: what is done once per root shows.
+const ROOTS: usize = 150;
+
+/// Runs of a workload: the difference is counted.
+const FEW: usize = 20;
+const MANY: usize = 120;
+
+/// Calls that cost little are counted over more of them.
+const CALLS: usize = 100;
+
+#[derive(Clone, Copy)]
+enum Workload {
+    BareProbe,
+    Probe,
+    BareOpen,
+    Open,
+    Best,
+    ReportRtt,
+}
+
+impl Workload {
+    const ALL: [(Workload, &str); 6] = [
+        (Workload::BareProbe, "bare-probe"),
+        (Workload::Probe, "probe"),
+        (Workload::BareOpen, "bare-open"),
+        (Workload::Open, "open"),
+        (Workload::Best, "best"),
+        (Workload::ReportRtt, "report-rtt"),
+    ];
+
+    fn name(self) -> &'static str {
+        let same = |one: &Workload| std::mem::discriminant(one) == std::mem::discriminant(&self);
+        let found = Workload::ALL.iter().find(|(one, _)| same(one));
+        found.map_or("", |(_, name)| name)
+    }
+
+    fn run(self, times: usize, remote: &Remote) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        match self {
+            Workload::BareProbe => runtime.block_on(bare(times, remote, false)),
+            Workload::BareOpen => runtime.block_on(bare(times, remote, true)),
+            Workload::Probe => runtime.block_on(probe(times, remote)),
+            Workload::Open => runtime.block_on(async {
+                let selector = selector(remote);
+                for _ in 0..times {
+                    drop(selector.connect().await.unwrap());
+                }
+            }),
+            Workload::Best | Workload::ReportRtt => runtime.block_on(async {
+                let selector = selector(remote);
+                let connection = selector.connect().await.unwrap();
+                let feedback = connection.feedback();
+                for _ in 0..times * CALLS {
+                    match self {
+                        Workload::Best => drop(std::hint::black_box(selector.best())),
+                        _ => feedback.report_rtt(Duration::from_millis(40)),
+                    }
+                }
+            }),
+        }
+    }
+}
+
+/// The server's root among many others.
+fn roots(remote: &Remote) -> Vec<CertificateDer<'static>> {
+    // Always the same ones: making keys would be counted.
+    let other = |_| remote.root.clone();
+    (0..ROOTS).map(other).collect()
+}
+
+async fn bare(times: usize, remote: &Remote, resume: bool) {
+    let mut store = RootCertStore::empty();
+    let (added, _) = store.add_parsable_certificates(roots(remote));
+    assert_eq!(added, ROOTS);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(store)
+        .with_no_client_auth();
+    if !resume {
+        config.resumption = Resumption::disabled();
+    }
+    let connector = TlsConnector::from(Arc::new(config));
+    let url = format!("wss://localhost:{}/ws", remote.address.port());
+    for _ in 0..times {
+        let stream = TcpStream::connect(remote.address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let stream = connector.connect(name, stream).await.unwrap();
+        let opened = tokio_tungstenite::client_async(url.as_str(), stream).await;
+        drop(opened.unwrap());
+    }
+}
+
+async fn probe(times: usize, remote: &Remote) {
+    let (endpoint, pin) = remote.endpoint();
+    let prober = Prober::builder()
+        .endpoints([endpoint])
+        .pin(pin)
+        .tls(TlsClient::with_roots(roots(remote)).unwrap())
+        .rounds(Rounds::Exact(times as u32))
+        .seed(1)
+        .build()
+        .unwrap();
+    let outcome = prober.run().outcome().await;
+    let opened = outcome.rankings[0].best().expect("it answers");
+    assert_eq!(opened.stats.attempts() as usize, times);
+}
+
+fn selector(remote: &Remote) -> Selector {
+    let (_, pin) = remote.endpoint();
+    Selector::builder(Region::new("own").unwrap())
+        .catalog(remote.catalog())
+        .pin(pin)
+        .tls(TlsClient::with_roots(roots(remote)).unwrap())
+        .network("bench")
+        .seed(1)
+        .build()
+        .unwrap()
+}
+
+/// What one run of a workload costs.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    instructions: f64,
+    allocations: f64,
+    bytes: f64,
+}
+
+/// Runs a workload in a process that valgrind counts.
+fn count(work: Workload, remote: &Remote) -> Cost {
+    let [few, many] = [FEW, MANY].map(|times| {
+        let instructions = valgrind("callgrind", work, times, remote);
+        let heap = valgrind("dhat", work, times, remote);
+        [
+            number(&instructions, "Collected : ", ""),
+            number(&heap, "Total: ", " blocks"),
+            number(&heap, "Total: ", " bytes"),
+        ]
+    });
+    let each = |n: usize| (many[n] - few[n]) / (MANY - FEW) as f64;
+    Cost {
+        instructions: each(0),
+        allocations: each(1),
+        bytes: each(2),
+    }
+}
+
+fn valgrind(tool: &str, work: Workload, times: usize, remote: &Remote) -> String {
+    let mut scratch = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    scratch.push(format!("{tool}-{}-{times}.out", work.name()));
+    let output = Command::new("valgrind")
+        .arg(format!("--tool={tool}"))
+        .arg(format!("--{tool}-out-file={}", scratch.display()))
+        .arg(std::env::current_exe().unwrap())
+        .args([WORK, work.name(), &times.to_string()])
+        .arg(remote.address.to_string())
+        .arg(BASE64.encode(&remote.root))
+        .output()
+        .expect("valgrind counts here: install the package valgrind");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{} failed:\n{said}", work.name());
+    said
+}
+
+/// The number before `unit` in the line that has `label`.
+fn number(said: &str, label: &str, unit: &str) -> f64 {
+    let line = said
+        .lines()
+        .find_map(|line| Some(line.split_once(label)?.1));
+    let line = line.unwrap_or_else(|| panic!("valgrind did not say \"{label}\":\n{said}"));
+    let before = match unit {
+        "" => line,
+        _ => line.split_once(unit).map_or(line, |(before, _)| before),
+    };
+    let digits = before.rsplit(' ').next().unwrap_or(before);
+    digits.replace(',', "").parse().unwrap()
+}
+
+fn run_if_asked() -> bool {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, asked, work, times, address, root] = &arguments[..] else {
+        return false;
+    };
+    if asked != WORK {
+        return false;
+    }
+    let (work, _) = Workload::ALL.iter().find(|(_, name)| name == work).unwrap();
+    let root = BASE64.decode(root.as_bytes()).unwrap();
+    let remote = Remote::at(address.parse().unwrap(), root.into());
+    work.run(times.parse().unwrap(), &remote);
+    true
+}
+
+fn main() {
+    if remote::serve_if_asked() || run_if_asked() {
+        return;
+    }
+    let remote = Remote::start(Duration::ZERO, Duration::ZERO);
+    let mut figures = Figures::of("counts");
+    for (name, bare, ours) in [
+        ("probe", Workload::BareProbe, Workload::Probe),
+        ("open_resumed", Workload::BareOpen, Workload::Open),
+    ] {
+        let (bare, ours) = (count(bare, &remote), count(ours, &remote));
+        let mut ratio = |what: &str, ours: f64, bare: f64, limit: f64| {
+            figures.tell(&format!("{name}_{what}_bare"), bare, what);
+            figures.limit(
+                &format!("{name}_{what}_to_bare"),
+                ours / bare,
+                "ratio",
+                limit,
+            );
+        };
+        ratio("instructions", ours.instructions, bare.instructions, 1.03);
+        ratio("allocations", ours.allocations, bare.allocations, 1.5);
+        ratio("bytes", ours.bytes, bare.bytes, 1.1);
+    }
+    for work in [Workload::Best, Workload::ReportRtt] {
+        let cost = count(work, &remote);
+        let name = work.name().replace('-', "_");
+        let calls = CALLS as f64;
+        figures.tell(
+            &format!("{name}_instructions"),
+            cost.instructions / calls,
+            "instructions",
+        );
+        figures.limit(
+            &format!("{name}_allocations"),
+            cost.allocations / calls,
+            "allocations",
+            0.0,
+        );
+    }
+    figures.finish();
+}

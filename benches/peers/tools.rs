@@ -1,6 +1,6 @@
 //! Other people's tools, as they are installed here.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -138,7 +138,7 @@ fn missing(program: &str) -> String {
 /// A number in each line, after `label`.
 fn lines(output: &str, label: &str, scale: f64) -> Vec<f64> {
     let number = |line: &str| {
-        let rest = line.split_once(label)?.1;
+        let rest = line.split_once(label)?.1.trim_start();
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.');
         rest[..end.unwrap_or(rest.len())].parse::<f64>().ok()
     };
@@ -213,7 +213,7 @@ impl Drop for Running {
     }
 }
 
-/// It is a server itself: asked over one connection for one probe after the other.
+/// It is a server itself: asked for one probe after the other.
 fn blackbox(probes: usize, url: &str, root: &str) -> Result<Cost, String> {
     let program = "prometheus-blackbox-exporter";
     let configuration = scratch("blackbox.yml");
@@ -235,30 +235,27 @@ fn blackbox(probes: usize, url: &str, root: &str) -> Result<Cost, String> {
         .map_err(|_| missing(program))?;
     let running = Running(child);
     let begin = Instant::now();
-    let stream = loop {
-        match TcpStream::connect(address) {
-            Ok(stream) => break stream,
-            Err(_) if begin.elapsed() < Duration::from_secs(10) => {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            Err(error) => return Err(format!("it does not listen: {error}")),
+    while TcpStream::connect(address).is_err() {
+        if begin.elapsed() > Duration::from_secs(10) {
+            return Err("it does not listen".to_owned());
         }
-    };
-    let failed = |error: std::io::Error| format!("it does not answer: {error}");
-    let mut reader = BufReader::new(stream);
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let mut latencies = Vec::new();
     for _ in 0..probes {
-        let request =
-            format!("GET /probe?module=http&target={url} HTTP/1.1\r\nHost: {address}\r\n\r\n");
-        reader
-            .get_mut()
-            .write_all(request.as_bytes())
-            .map_err(failed)?;
-        let body = body(&mut reader).map_err(failed)?;
-        if !body.contains("\nprobe_success 1") {
+        // HTTP/1.0, so that the answer is not in chunks.
+        let request = format!("GET /probe?module=http&target={url} HTTP/1.0\r\n\r\n");
+        let mut answer = String::new();
+        TcpStream::connect(address)
+            .and_then(|mut stream| {
+                stream.write_all(request.as_bytes())?;
+                stream.read_to_string(&mut answer)
+            })
+            .map_err(|error| format!("it does not answer: {error}"))?;
+        if !answer.contains("\nprobe_success 1") {
             return Err("its probes fail".to_owned());
         }
-        latencies.extend(lines(&body, "probe_duration_seconds ", 1e3));
+        latencies.extend(lines(&answer, "probe_duration_seconds ", 1e3));
     }
     let proc = |file: &str| {
         let path = format!("/proc/{}/{file}", running.0.id());
@@ -275,23 +272,4 @@ fn blackbox(probes: usize, url: &str, root: &str) -> Result<Cost, String> {
         latency: f64::NAN,
     };
     told(cost, latencies, probes)
-}
-
-/// Of an answer whose length is told.
-fn body(reader: &mut BufReader<TcpStream>) -> std::io::Result<String> {
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        let line = line.trim_end().to_ascii_lowercase();
-        if let Some(told) = line.strip_prefix("content-length: ") {
-            length = told.parse().unwrap_or_default();
-        }
-        if line.is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    Ok(String::from_utf8_lossy(&body).into_owned())
 }

@@ -1,5 +1,6 @@
 //! What embedding easelect costs: a program that does so, built as an app would build it, beside one
-//! that dials a fixed host with the same libraries and nothing else (`hello.rs`, `floor.rs`).
+//! that dials a fixed host with the same libraries and nothing else (`hello.rs`, `floor.rs`), and one that
+//! also uses REST (`rest.rs`), without which the linker leaves reqwest out.
 //!
 //! Size and number of crates have limits. Threads and the time from the program's start to its first
 //! SYN (to a server on this machine, no name to look up) are told, and so is the build itself. `-- --test`
@@ -52,6 +53,8 @@ fn main() {
     }
     figures.tell("cold_build", hello.wall.as_secs_f64(), "s");
     figures.tell("cold_build_cpu", hello.cpu.as_secs_f64(), "s");
+    let rest = project.build("rest", Profile::Release);
+    figures.tell("size_with_rest", size(&rest.program), "bytes");
     let small = project.build("hello", Profile::Small);
     figures.tell("size_small", size(&small.program), "bytes");
     let floor = project.build("floor", Profile::Release);

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{UsageWho, getrusage};
 
 const HELLO: &str = include_str!("hello.rs");
+const REST: &str = include_str!("rest.rs");
 const FLOOR: &str = include_str!("floor.rs");
 
 const WORKSPACE: &str = r#"[workspace]
-members = ["hello", "floor"]
+members = ["hello", "rest", "floor"]
 resolver = "3"
 
 [profile.release]
@@ -65,6 +66,7 @@ impl Project {
         fs::write(folder.join("Cargo.lock"), lock).expect("the target folder can be written");
         for (name, source, dependencies) in [
             ("hello", HELLO, easelect.as_str()),
+            ("rest", REST, easelect.as_str()),
             ("floor", FLOOR, FLOORS),
         ] {
             let manifest = format!(

@@ -14,18 +14,15 @@ mod support;
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::BASE64;
-use easelect::{Prober, Region, Rounds, Selector, TlsClient};
+use easelect::{Feedback, Prober, Region, Rounds, Selector, TlsClient};
+use measure::bare::Bare;
 use measure::figures::Figures;
+use measure::in_a_task;
 use measure::remote::{self, Remote};
-use rustls::client::Resumption;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use rustls::pki_types::CertificateDer;
 
 /// What is counted; first argument of the child.
 const WORK: &str = "--work";
@@ -66,32 +63,25 @@ impl Workload {
         found.map_or("", |(_, name)| name)
     }
 
-    fn run(self, times: usize, remote: &Remote) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+    fn run(self, times: usize, remote: Remote) {
+        let runtime = measure::runtime();
         match self {
-            Workload::BareProbe => runtime.block_on(bare(times, remote, false)),
-            Workload::BareOpen => runtime.block_on(bare(times, remote, true)),
-            Workload::Probe => runtime.block_on(probe(times, remote)),
-            Workload::Open => runtime.block_on(async {
-                let selector = selector(remote);
-                for _ in 0..times {
-                    drop(selector.connect().await.unwrap());
-                }
-            }),
-            Workload::Best | Workload::ReportRtt => runtime.block_on(async {
-                let selector = selector(remote);
-                let connection = selector.connect().await.unwrap();
-                let feedback = connection.feedback();
-                for _ in 0..times * CALLS {
-                    match self {
-                        Workload::Best => drop(std::hint::black_box(selector.best())),
-                        _ => feedback.report_rtt(Duration::from_millis(40)),
-                    }
-                }
-            }),
+            Workload::BareProbe => in_a_task(&runtime, bare_probe(times, remote)),
+            Workload::BareOpen => in_a_task(&runtime, bare_open(times, remote)),
+            Workload::Probe => in_a_task(&runtime, probe(times, remote)),
+            Workload::Open => in_a_task(&runtime, open(times, remote)),
+            Workload::Best => in_a_task(
+                &runtime,
+                call(times, remote, |selector, _| {
+                    drop(std::hint::black_box(selector.best()));
+                }),
+            ),
+            Workload::ReportRtt => in_a_task(
+                &runtime,
+                call(times, remote, |_, feedback| {
+                    feedback.report_rtt(Duration::from_millis(40));
+                }),
+            ),
         }
     }
 }
@@ -103,37 +93,26 @@ fn roots(remote: &Remote) -> Vec<CertificateDer<'static>> {
     (0..ROOTS).map(other).collect()
 }
 
-async fn bare(times: usize, remote: &Remote, resume: bool) {
-    let mut store = RootCertStore::empty();
-    let (added, _) = store.add_parsable_certificates(roots(remote));
-    assert_eq!(added, ROOTS);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(store)
-        .with_no_client_auth();
-    if !resume {
-        config.resumption = Resumption::disabled();
-    }
-    let connector = TlsConnector::from(Arc::new(config));
-    let url = format!("wss://localhost:{}/ws", remote.address.port());
+async fn bare_probe(times: usize, remote: Remote) {
+    let bare = Bare::new(remote.address, roots(&remote), false);
     for _ in 0..times {
-        let stream = TcpStream::connect(remote.address).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
-        let stream = connector.connect(name, stream).await.unwrap();
-        let opened = tokio_tungstenite::client_async(url.as_str(), stream).await;
-        drop(opened.unwrap());
+        bare.probe().await;
     }
 }
 
-async fn probe(times: usize, remote: &Remote) {
+async fn bare_open(times: usize, remote: Remote) {
+    let bare = Bare::new(remote.address, roots(&remote), true);
+    for _ in 0..times {
+        bare.open().await;
+    }
+}
+
+async fn probe(times: usize, remote: Remote) {
     let (endpoint, pin) = remote.endpoint();
     let prober = Prober::builder()
         .endpoints([endpoint])
         .pin(pin)
-        .tls(TlsClient::with_roots(roots(remote)).unwrap())
+        .tls(TlsClient::with_roots(roots(&remote)).unwrap())
         .rounds(Rounds::Exact(times as u32))
         .seed(1)
         .build()
@@ -141,6 +120,21 @@ async fn probe(times: usize, remote: &Remote) {
     let outcome = prober.run().outcome().await;
     let opened = outcome.rankings[0].best().expect("it answers");
     assert_eq!(opened.stats.attempts() as usize, times);
+}
+
+async fn open(times: usize, remote: Remote) {
+    let selector = selector(&remote);
+    for _ in 0..times {
+        drop(selector.connect().await.unwrap());
+    }
+}
+
+async fn call(times: usize, remote: Remote, one: impl Fn(&Selector, &Feedback)) {
+    let selector = selector(&remote);
+    let feedback = selector.connect().await.unwrap().feedback();
+    for _ in 0..times * CALLS {
+        one(&selector, &feedback);
+    }
 }
 
 fn selector(remote: &Remote) -> Selector {
@@ -224,7 +218,7 @@ fn run_if_asked() -> bool {
     let (work, _) = Workload::ALL.iter().find(|(_, name)| name == work).unwrap();
     let root = BASE64.decode(root.as_bytes()).unwrap();
     let remote = Remote::at(address.parse().unwrap(), root.into());
-    work.run(times.parse().unwrap(), &remote);
+    work.run(times.parse().unwrap(), remote);
     true
 }
 

@@ -1,75 +1,159 @@
-//! Opening a WebSocket through a `Selector`, beside a bare loop of tokio, tokio-rustls and
-//! tungstenite against the same server on loopback. The ratio of the two is what counts.
+//! What the pipeline adds to a handshake in time: phase by phase, and in processor time, beside a
+//! bare loop of tokio, tokio-rustls and tungstenite against the same server on loopback, which is
+//! a process of its own. Instructions are in `counts`.
+//!
+//! Not criterion: both sides are measured turn by turn, since only their ratio counts.
 
+#[path = "measure/mod.rs"]
+mod measure;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use criterion::{Criterion, criterion_group, criterion_main};
-use easelect::{Catalog, CatalogFormat, Pin, Region, Selector, TlsClient};
-use rustls::pki_types::ServerName;
-use support::{Behaviour, Server};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use easelect::{Phase, ProbeEvent, Prober, Region, Rounds, Selector, TlsClient};
+use futures::StreamExt;
+use measure::bare::Bare;
+use measure::figures::Figures;
+use measure::remote::{self, Remote};
+use measure::{cost, in_a_task, median_ms, quantile};
+use tokio::runtime::Runtime;
 
-async fn bare(server: &Server, tls: &TlsConnector) {
-    let stream = TcpStream::connect(server.address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    let stream = tls.connect(name, stream).await.unwrap();
-    let url = format!("wss://localhost:{}/ws", server.address.port());
-    let (websocket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
-    drop(websocket);
+/// Handshakes in one turn of a side.
+const IN_A_TURN: u32 = 50;
+
+const PHASES: [Phase; 3] = [Phase::Connect, Phase::Tls, Phase::Upgrade];
+
+/// One side: what each phase took in every handshake, and what a handshake costs, turn by turn.
+#[derive(Default)]
+struct Side {
+    phases: [Vec<Duration>; 3],
+    cpu: Vec<f64>,
 }
 
-fn selector(server: &Server, tls: TlsClient) -> Selector {
-    let port = server.address.port();
-    let user = format!(
-        "[[region]]\nid = \"own\"\n[[endpoint]]\nregion = \"own\"\nservice = \"websocket\"\n\
-         url = \"wss://localhost:{port}/ws\"\n"
+impl Side {
+    fn turn(&mut self, handshakes: impl FnOnce() -> Vec<[Duration; 3]>) {
+        let mut handshakes = Some(handshakes);
+        let mut done = Vec::new();
+        let spent = cost(&mut || done = handshakes.take().expect("one turn")());
+        self.cpu
+            .push(spent.cpu.as_secs_f64() * 1e6 / done.len() as f64);
+        for one in done {
+            for (all, took) in self.phases.iter_mut().zip(one) {
+                all.push(took);
+            }
+        }
+    }
+}
+
+fn bare(runtime: &Runtime, bare: &Arc<Bare>, is_probe: bool) -> Vec<[Duration; 3]> {
+    let bare = Arc::clone(bare);
+    in_a_task(runtime, async move {
+        let mut all = Vec::new();
+        let mut random = fastrand::Rng::with_seed(1);
+        for _ in 0..IN_A_TURN {
+            if is_probe {
+                // The prober's pace: a core that slept is slow at first.
+                tokio::time::sleep(Duration::from_micros(random.u64(0..2_000))).await;
+                all.push(bare.probe().await);
+            } else {
+                all.push(bare.open().await.1);
+            }
+        }
+        all
+    })
+}
+
+fn probe(runtime: &Runtime, remote: &Remote, tls: &TlsClient) -> Vec<[Duration; 3]> {
+    let (endpoint, pin) = remote.endpoint();
+    let prober = Prober::builder()
+        .endpoints([endpoint])
+        .pin(pin)
+        .tls(tls.clone())
+        .rounds(Rounds::Exact(IN_A_TURN))
+        .build()
+        .unwrap();
+    in_a_task(runtime, async {
+        let taken = |event| async move {
+            let ProbeEvent::Sample(sample) = event else {
+                return None;
+            };
+            assert_eq!(sample.outcome, Ok(()));
+            Some(PHASES.map(|phase| sample.timings.get(phase).expect("it was made")))
+        };
+        prober.run().filter_map(taken).collect().await
+    })
+}
+
+fn open(runtime: &Runtime, selector: &Selector) -> Vec<[Duration; 3]> {
+    let selector = selector.clone();
+    in_a_task(runtime, async move {
+        let mut all = Vec::new();
+        for _ in 0..IN_A_TURN {
+            let connection = selector.connect().await.unwrap();
+            let timings = connection.timings();
+            all.push(PHASES.map(|phase| timings.get(phase).expect("it was made")));
+        }
+        all
+    })
+}
+
+fn compare(figures: &mut Figures, name: &str, ours: &Side, bare: &Side) {
+    let ratio = |ours: f64, bare: f64| ours / bare;
+    let median = |values: &[f64]| quantile(values.to_vec(), 0.5);
+    let (cpu, bare_cpu) = (median(&ours.cpu), median(&bare.cpu));
+    figures.tell(&format!("{name}_cpu_bare"), bare_cpu, "us");
+    figures.aim(
+        &format!("{name}_cpu_to_bare"),
+        ratio(cpu, bare_cpu),
+        "ratio",
+        1.05,
     );
-    let catalog = Catalog::builtin()
-        .with_file(&user, CatalogFormat::Toml, "own.toml")
-        .unwrap();
-    Selector::builder(Region::new("own").unwrap())
-        .catalog(catalog)
-        .pin(Pin::new("localhost", port, vec![server.address.ip()]))
+    for (n, phase) in PHASES.into_iter().enumerate() {
+        let [ours, bare] = [ours, bare].map(|side| median_ms(side.phases[n].iter().copied()));
+        let phase = phase.as_str();
+        figures.tell(&format!("{name}_{phase}_bare"), bare * 1e3, "us");
+        figures.tell(
+            &format!("{name}_{phase}_to_bare"),
+            ratio(ours, bare),
+            "ratio",
+        );
+    }
+}
+
+fn main() {
+    if remote::serve_if_asked() {
+        return;
+    }
+    let turns = if measure::is_short() { 2 } else { 40 };
+    let remote = Remote::start(Duration::ZERO, Duration::ZERO);
+    let runtime = measure::runtime();
+    let mut figures = Figures::of("handshake");
+    let tls = TlsClient::with_roots([remote.root.clone()]).unwrap();
+
+    let full = Arc::new(Bare::new(remote.address, [remote.root.clone()], false));
+    let (mut ours, mut theirs) = (Side::default(), Side::default());
+    for _ in 0..turns {
+        theirs.turn(|| bare(&runtime, &full, true));
+        ours.turn(|| probe(&runtime, &remote, &tls));
+    }
+    compare(&mut figures, "probe", &ours, &theirs);
+
+    let resuming = Arc::new(Bare::new(remote.address, [remote.root.clone()], true));
+    let (_, pin) = remote.endpoint();
+    let selector = Selector::builder(Region::new("own").unwrap())
+        .catalog(remote.catalog())
+        .pin(pin)
         .tls(tls)
-        .build()
-        .unwrap()
-}
-
-fn open(criterion: &mut Criterion) {
-    // The server on one thread, the client on another, as on two machines.
-    let remote = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
+        .network("bench")
         .build()
         .unwrap();
-    let server = remote.block_on(async {
-        let start = Server::start(Behaviour::default());
-        tokio::spawn(start).await.unwrap()
-    });
-    let local = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let mut group = criterion.benchmark_group("open_websocket_resumed");
-    let tls = TlsClient::with_roots([server.root.clone()]).unwrap();
-    let connector = TlsConnector::from(Arc::clone(tls.config()));
-    group.bench_function("bare", |bencher| {
-        bencher.iter(|| local.block_on(bare(&server, &connector)));
-    });
-    let selector = selector(&server, tls);
-    group.bench_function("easelect", |bencher| {
-        bencher.iter(|| local.block_on(async { drop(selector.connect().await.unwrap()) }));
-    });
-    group.finish();
-    assert!(server.accepted() > 1);
-    // What the race leaves behind would make every later sample slower.
-    remote.block_on(server.idle());
+    let (mut ours, mut theirs) = (Side::default(), Side::default());
+    for _ in 0..turns {
+        theirs.turn(|| bare(&runtime, &resuming, false));
+        ours.turn(|| open(&runtime, &selector));
+    }
+    compare(&mut figures, "resumed", &ours, &theirs);
+    figures.finish();
 }
-
-criterion_group!(benches, open);
-criterion_main!(benches);

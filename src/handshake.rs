@@ -25,6 +25,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -83,6 +84,10 @@ impl Progress {
 
     pub(crate) fn reached(&self) -> Reached {
         self.lock().clone()
+    }
+
+    pub(crate) fn timings(&self) -> Timings {
+        self.lock().timings
     }
 
     fn lock(&self) -> MutexGuard<'_, Reached> {
@@ -303,13 +308,16 @@ impl Handshake {
         Ok(Secured { stream, asked })
     }
 
-    async fn dial_and_secure_alone(
-        &self,
-        target: Target<'_>,
-        progress: &Progress,
-    ) -> Result<Secured, Failure> {
-        let io = self.dial(target.endpoint, target.address, progress).await?;
-        self.secure_alone(io, target, progress).await
+    /// Boxed, since it is rare and would triple the size of what it is part of.
+    fn dial_and_secure_alone<'a>(
+        &'a self,
+        target: Target<'a>,
+        progress: &'a Progress,
+    ) -> BoxFuture<'a, Result<Secured, Failure>> {
+        Box::pin(async move {
+            let io = self.dial(target.endpoint, target.address, progress).await?;
+            self.secure_alone(io, target, progress).await
+        })
     }
 
     /// The second leg: the upgrade or request.

@@ -221,7 +221,10 @@ impl FromStr for Proxy {
     ///
     /// [`ErrorKind::Input`]; the message quotes nothing, since anything may be the password.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = |why: &str| Err(Error::new(ErrorKind::Input, format!("proxy: {why}")));
+        let wrong = |why: &str| {
+            let why = format!("not a proxy URL: {why}");
+            Err(Error::new(ErrorKind::Input, why))
+        };
         if text.len() > MAX_URL {
             return wrong("the URL is longer than 2048 bytes");
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{UsageWho, getrusage};
+use crate::measure::children;
 
 const HELLO: &str = include_str!("hello.rs");
 const REST: &str = include_str!("rest.rs");
@@ -94,7 +94,7 @@ impl Project {
             Profile::Release => "release",
             Profile::Small => "small",
         };
-        let (begin, before) = (Instant::now(), children_cpu());
+        let (begin, before) = (Instant::now(), children().0);
         let status = Command::new(env!("CARGO"))
             .args(["build", "--offline", "--quiet", "--package", name])
             .args(["--profile", profile, "--target-dir"])
@@ -108,7 +108,7 @@ impl Project {
         Built {
             program: self.target().join(profile).join(name),
             wall: begin.elapsed(),
-            cpu: children_cpu() - before,
+            cpu: children().0 - before,
         }
     }
 }
@@ -121,13 +121,4 @@ fn write(path: &Path, text: &str) {
         return;
     }
     fs::write(path, text).expect("the target folder can be written");
-}
-
-fn children_cpu() -> Duration {
-    let used = getrusage(UsageWho::RUSAGE_CHILDREN).expect("Linux tells usage");
-    let of = |time: nix::sys::time::TimeVal| {
-        let micros = time.tv_sec() * 1_000_000 + time.tv_usec();
-        Duration::from_micros(u64::try_from(micros).unwrap_or_default())
-    };
-    of(used.user_time()) + of(used.system_time())
 }

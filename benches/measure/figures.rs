@@ -57,7 +57,7 @@ impl Figures {
     /// Something that repeats exactly, or nearly: above `limit` the bench fails.
     pub(crate) fn limit(&mut self, name: &str, value: f64, unit: &str, limit: f64) {
         self.add(name, value, unit, Some(limit));
-        if !is_met(value, limit) {
+        if value.is_nan() || value > limit {
             let line = format!("{}/{name}: {value:.4} {unit}, limit {limit}", self.bench);
             self.passed_limits.push(line);
         }
@@ -65,7 +65,11 @@ impl Figures {
 
     fn add(&mut self, name: &str, value: f64, unit: &str, goal: Option<f64>) {
         let name = format!("{}/{name}", self.bench);
-        let met = goal.map(|goal| is_met(value, goal));
+        if !value.is_finite() {
+            println!("{name:<52}  not measured");
+            return;
+        }
+        let met = goal.map(|goal| value <= goal);
         let verdict = match (goal, met) {
             (Some(goal), Some(true)) => format!("  at most {goal}: met"),
             (Some(goal), _) => format!("  at most {goal}: NOT MET"),
@@ -106,11 +110,6 @@ impl Figures {
     }
 }
 
-/// NaN meets nothing.
-fn is_met(value: f64, goal: f64) -> bool {
-    value <= goal
-}
-
 fn path() -> PathBuf {
     // Cargo's own scratch folder lies in the target folder, wherever that is.
     let scratch = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
@@ -125,5 +124,10 @@ fn machine() -> String {
         .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
         .map_or("unknown processor", |(_, model)| model);
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
-    format!("{os} {arch}, {cores} cores, {model}")
+    let how = if super::is_short() {
+        " (short run: timings are rough)"
+    } else {
+        ""
+    };
+    format!("{os} {arch}, {cores} cores, {model}{how}")
 }

@@ -2,12 +2,19 @@
 
 #![allow(dead_code, reason = "no bench uses everything")]
 
+pub(crate) mod bare;
 pub(crate) mod figures;
 pub(crate) mod remote;
 
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use nix::sys::resource::{UsageWho, getrusage};
+#[cfg(unix)]
+use nix::sys::time::TimeVal;
+#[cfg(unix)]
 use nix::time::{ClockId, clock_gettime};
+use tokio::runtime::Runtime;
 
 /// Whether to run everything once and briefly: `cargo bench -- --test`, as criterion has it.
 pub(crate) fn is_short() -> bool {
@@ -16,16 +23,52 @@ pub(crate) fn is_short() -> bool {
 
 /// What the calling thread has used of the processor.
 pub(crate) fn thread_cpu() -> Duration {
-    cpu(ClockId::CLOCK_THREAD_CPUTIME_ID)
+    #[cfg(unix)]
+    return cpu(ClockId::CLOCK_THREAD_CPUTIME_ID);
+    #[cfg(not(unix))]
+    return Duration::ZERO; // not measured: ratios become NaN, which is left out
 }
 
 /// What the process has used of the processor, all threads.
 pub(crate) fn process_cpu() -> Duration {
-    cpu(ClockId::CLOCK_PROCESS_CPUTIME_ID)
+    #[cfg(unix)]
+    return cpu(ClockId::CLOCK_PROCESS_CPUTIME_ID);
+    #[cfg(not(unix))]
+    return Duration::ZERO; // as above
 }
 
+#[cfg(unix)]
 fn cpu(clock: ClockId) -> Duration {
-    Duration::from(clock_gettime(clock).expect("Linux has these clocks"))
+    Duration::from(clock_gettime(clock).expect("POSIX has these clocks"))
+}
+
+/// What the child processes that have ended used of the processor together, and the most memory
+/// that was resident in one of them, in MiB.
+pub(crate) fn children() -> (Duration, f64) {
+    #[cfg(unix)]
+    {
+        let used = getrusage(UsageWho::RUSAGE_CHILDREN).expect("POSIX tells usage");
+        let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+        let cpu = seconds(used.user_time()) + seconds(used.system_time());
+        (Duration::from_secs_f64(cpu), used.max_rss() as f64 / 1024.0)
+    }
+    #[cfg(not(unix))]
+    (Duration::ZERO, f64::NAN) // as above
+}
+
+/// A runtime of one thread, as `turn_by_turn` and `thread_cpu` need it.
+pub(crate) fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().expect("a runtime")
+}
+
+/// Runs it as apps do, in a task: every wake-up of what `block_on` itself waits for is a system
+/// call.
+pub(crate) fn in_a_task<T: Send + 'static>(
+    runtime: &Runtime,
+    work: impl Future<Output = T> + Send + 'static,
+) -> T {
+    runtime.block_on(async { tokio::spawn(work).await.expect("it doesn't panic") })
 }
 
 /// What one round took.

@@ -121,6 +121,7 @@ pub(crate) fn serve_if_asked() -> bool {
     let behaviour = Behaviour {
         tls_delay,
         answer_delay,
+        exact_delays: true,
         no_sessions: std::env::args().any(|one| one == WITHOUT_SESSIONS),
         ..Behaviour::default()
     };

@@ -17,7 +17,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::Cost;
 use crate::measure::remote::Remote;
-use crate::measure::{median_ms, process_cpu};
+use crate::measure::{in_a_task, median_ms, process_cpu, runtime};
 
 /// Makes the process that was started with it a client.
 const WORK: &str = "--work";
@@ -73,11 +73,7 @@ pub(crate) fn run_if_asked() -> bool {
     let probes = probes.parse().unwrap();
     let root = BASE64.decode(root.as_bytes()).unwrap();
     let server = Remote::at(address.parse().unwrap(), root.into());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let latency = runtime.block_on(async {
+    let latency = in_a_task(&runtime(), async move {
         match client {
             Client::Bare => bare(probes, 1, &server).await,
             Client::BareTogether => bare(probes, TOGETHER, &server).await,

@@ -7,13 +7,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeVal;
 
 use crate::Cost;
 use crate::client::peak_mib;
-use crate::measure::quantile;
 use crate::measure::remote::Remote;
+use crate::measure::{children, quantile};
 
 /// Makes the process that was started with it run a command so often, and tell what it cost.
 const MEASURE: &str = "--measure";
@@ -195,10 +193,8 @@ pub(crate) fn run_if_asked() -> bool {
             std::process::exit(1);
         }
     }
-    let used = getrusage(UsageWho::RUSAGE_CHILDREN).expect("Linux tells usage");
-    let ms = |time: TimeVal| time.tv_sec() as f64 * 1e3 + time.tv_usec() as f64 / 1e3;
-    let cpu = ms(used.user_time()) + ms(used.system_time());
-    eprintln!("{cpu} {}", used.max_rss() as f64 / 1024.0);
+    let (cpu, peak) = children();
+    eprintln!("{} {peak}", cpu.as_secs_f64() * 1e3);
     true
 }
 

@@ -119,7 +119,7 @@ fn options_name_themselves_and_what_they_expect() {
         ),
         (
             "--proxy ftp://me:secret@h:1",
-            "--proxy: proxy: unknown scheme: expected http://,",
+            "--proxy: not a proxy URL: unknown scheme: expected http://,",
         ),
         (
             "--lang fr",

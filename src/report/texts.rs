@@ -126,7 +126,7 @@ pub(crate) fn list<T: Display>(items: &[T]) -> Text {
         0 => text(join(", "), join("、")),
         more => text(
             format!("{} and {more} more", join(", ")),
-            format!("{}等 {} 个", join("、"), items.len()),
+            format!("{} 等 {} 个", join("、"), items.len()),
         ),
     }
 }
@@ -179,6 +179,6 @@ mod tests {
     fn long_lists_are_cut() {
         let many = list(&["a", "b", "c", "d", "e", "f"]);
         assert_eq!(many.en, "a, b, c, d and 2 more");
-        assert_eq!(many.zh, "a、b、c、d等 6 个");
+        assert_eq!(many.zh, "a、b、c、d 等 6 个");
     }
 }

@@ -269,7 +269,9 @@ impl<'a> Contest<'a> {
             let target = Target::new(endpoint, address, &path, ground.options);
             match ground.handshake.finish(*secured, target, &progress).await {
                 Ok(opened) => Event::Opened(candidate, path, Box::new(opened)),
+                // Boxed, since it is rare and larger than all the rest.
                 Err(failure) => alternate(ground, endpoint, address, &progress, failure)
+                    .boxed()
                     .await
                     .map_or_else(
                         |failure| Event::Failed(candidate, failure),
@@ -282,11 +284,9 @@ impl<'a> Contest<'a> {
     fn push(&mut self, candidate: usize, attempt: impl Future<Output = Event> + Send + 'a) {
         let (abort, registration) = AbortHandle::new_pair();
         self.candidates[candidate].abort = Some(abort);
-        self.events.push(Box::pin(async move {
-            Abortable::new(attempt, registration)
-                .await
-                .unwrap_or(Event::GivenUp)
-        }));
+        let attempt = Abortable::new(attempt, registration);
+        let event = attempt.map(|ended| ended.unwrap_or(Event::GivenUp));
+        self.events.push(Box::pin(event));
     }
 
     fn cancel(&mut self, candidate: usize) {
@@ -313,7 +313,7 @@ impl<'a> Contest<'a> {
             Event::Dialled(candidate, io) => {
                 let one = &mut self.candidates[candidate];
                 one.io = Some(io);
-                let dial = one.progress.reached().timings.dial();
+                let dial = one.progress.timings().dial();
                 self.race.established(candidate, dial.unwrap_or_default());
             }
             Event::Secured(candidate, path, secured) => {

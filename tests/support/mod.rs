@@ -7,7 +7,7 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{SinkExt, StreamExt};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -24,6 +24,8 @@ pub(crate) struct Behaviour {
     pub(crate) tls_delay: Duration,
     /// Between request and answer.
     pub(crate) answer_delay: Duration,
+    /// The delays are met to a few microseconds, at the price of a busy core.
+    pub(crate) exact_delays: bool,
     /// What is answered instead of an upgrade, or to a GET.
     pub(crate) answer: Option<String>,
     /// The only path that is upgraded; every path if absent.
@@ -36,6 +38,22 @@ pub(crate) struct Behaviour {
     pub(crate) no_sessions: bool,
     /// The name in its certificate, if not `localhost`.
     pub(crate) name: Option<&'static str>,
+}
+
+impl Behaviour {
+    async fn wait(&self, delay: Duration) {
+        if !self.exact_delays {
+            return tokio::time::sleep(delay).await;
+        }
+        // The runtime's timers go off up to 1 ms late, and a core has to wake up.
+        let until = Instant::now() + delay;
+        if let Some(most) = delay.checked_sub(Duration::from_millis(2)) {
+            tokio::time::sleep(most).await;
+        }
+        while Instant::now() < until {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 /// What a TLS server takes as early data, in bytes.
@@ -198,7 +216,7 @@ async fn serve(
         while stream.read(&mut sink).await? > 0 {}
         return Ok(());
     }
-    tokio::time::sleep(behaviour.tls_delay).await;
+    behaviour.wait(behaviour.tls_delay).await;
     let mut stream = acceptor.accept(stream).await?;
     let mut head = Vec::new();
     if let Some(mut early) = stream.get_mut().1.early_data() {
@@ -212,7 +230,7 @@ async fn serve(
     }
     let head = String::from_utf8(head)?;
     heads.lock().unwrap().push(head.clone());
-    tokio::time::sleep(behaviour.answer_delay).await;
+    behaviour.wait(behaviour.answer_delay).await;
     let path = head.split(' ').nth(1).unwrap_or_default();
     let known = behaviour.path.is_none_or(|only| path.starts_with(only));
     let key = head

@@ -94,7 +94,7 @@ pub(crate) fn finding_text(what: &What, now: SystemTime) -> Text {
                     addresses.en, hosts.en
                 ),
                 format!(
-                    "疑似域名被劫持：在 {} 应答的不是 {}。",
+                    "疑似域名被劫持：应答的是 {}，而不是 {}。",
                     addresses.zh, hosts.zh
                 ),
             )

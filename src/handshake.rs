@@ -8,6 +8,7 @@
 pub mod answers;
 mod early;
 mod head;
+mod key;
 mod meter;
 mod paths;
 mod request;
@@ -35,6 +36,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use early::Early;
+#[cfg(feature = "lab")]
+pub(crate) use key::accept as accept_key;
 use meter::Meter;
 pub(crate) use paths::Paths;
 pub use upgrade::ConnectOptions;

@@ -55,6 +55,7 @@
 //! | feature | default | brings |
 //! | --- | --- | --- |
 //! | `rest` | yes | [`Selector`]'s `base_url` and `http_client`, with reqwest |
+//! | `toml` | yes | catalogue files in TOML; those in JSON need no feature |
 //! | `dns` | no | `DnsResolver`: exact DNS failure kinds and times to live, with hickory |
 //! | `webpki-roots` | no | Mozilla's roots compiled in |
 //! | `report` | no | `report`: findings, verdict, table and JSON in English and Chinese |

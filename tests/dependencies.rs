@@ -3,6 +3,10 @@
 //! `Cargo.lock` has the crates of every feature and platform. Licences stand in the crates
 //! themselves, of which a build brings only its own.
 
+#[cfg(target_os = "linux")]
+#[path = "../benches/footprint/crates.rs"]
+mod crates;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -87,6 +91,28 @@ fn every_crate_is_there_once() {
     for (name, _) in TWICE {
         let now = versions.get(name).map_or(0, Vec::len);
         assert_eq!(now, 2, "{name} needs no exception any more");
+    }
+}
+
+/// Crates that come along, linked and with macros. The goals are 120 with defaults and 75 without
+/// REST; these are a few above what it is, so that it is noticed what a version or feature brings.
+#[cfg(target_os = "linux")]
+const MOST_CRATES: [(&[&str], usize, usize); 3] = [
+    (crates::DEFAULT, 110, 125),
+    (crates::WITHOUT_REST, 72, 82),
+    (crates::LEAST, 67, 77),
+];
+
+#[test]
+#[cfg(target_os = "linux")]
+fn there_are_few() {
+    for (features, linked, all) in MOST_CRATES {
+        let now = (
+            crates::count(features, crates::LINKED),
+            crates::count(features, crates::ALL),
+        );
+        assert!(30 < now.0 && now.0 < now.1, "cargo tree is not understood");
+        assert!(now.0 <= linked && now.1 <= all, "{features:?}: {now:?}");
     }
 }
 

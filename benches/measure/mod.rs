@@ -9,6 +9,10 @@ pub(crate) mod remote;
 use std::time::{Duration, Instant};
 
 #[cfg(unix)]
+use nix::sys::resource::{UsageWho, getrusage};
+#[cfg(unix)]
+use nix::sys::time::TimeVal;
+#[cfg(unix)]
 use nix::time::{ClockId, clock_gettime};
 use tokio::runtime::Runtime;
 
@@ -36,6 +40,20 @@ pub(crate) fn process_cpu() -> Duration {
 #[cfg(unix)]
 fn cpu(clock: ClockId) -> Duration {
     Duration::from(clock_gettime(clock).expect("POSIX has these clocks"))
+}
+
+/// What the child processes that have ended used of the processor together, and the most memory
+/// that was resident in one of them, in MiB.
+pub(crate) fn children() -> (Duration, f64) {
+    #[cfg(unix)]
+    {
+        let used = getrusage(UsageWho::RUSAGE_CHILDREN).expect("POSIX tells usage");
+        let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+        let cpu = seconds(used.user_time()) + seconds(used.system_time());
+        (Duration::from_secs_f64(cpu), used.max_rss() as f64 / 1024.0)
+    }
+    #[cfg(not(unix))]
+    (Duration::ZERO, f64::NAN) // as above
 }
 
 /// A runtime of one thread, as `turn_by_turn` and `thread_cpu` need it.

@@ -14,6 +14,9 @@ use crate::support::{Behaviour, Server};
 /// Makes the process that was started with it a server.
 const SERVE: &str = "--serve";
 
+/// ... and one that never resumes a session, so that every client makes full handshakes.
+const WITHOUT_SESSIONS: &str = "--without-sessions";
+
 /// A server in a child process; it ends with this.
 pub(crate) struct Remote {
     pub(crate) address: SocketAddr,
@@ -25,11 +28,21 @@ pub(crate) struct Remote {
 impl Remote {
     /// Answers TLS and requests after these delays.
     pub(crate) fn start(tls_delay: Duration, answer_delay: Duration) -> Self {
+        Self::with(&[], tls_delay, answer_delay)
+    }
+
+    /// Answers requests after this delay, and resumes no sessions.
+    pub(crate) fn without_sessions(answer_delay: Duration) -> Self {
+        Self::with(&[WITHOUT_SESSIONS], Duration::ZERO, answer_delay)
+    }
+
+    fn with(flags: &[&str], tls_delay: Duration, answer_delay: Duration) -> Self {
         let itself = std::env::current_exe().expect("a running program has a path");
         let mut child = Command::new(itself)
             .arg(SERVE)
             .arg(tls_delay.as_micros().to_string())
             .arg(answer_delay.as_micros().to_string())
+            .args(flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -109,6 +122,7 @@ pub(crate) fn serve_if_asked() -> bool {
         tls_delay,
         answer_delay,
         exact_delays: true,
+        no_sessions: std::env::args().any(|one| one == WITHOUT_SESSIONS),
         ..Behaviour::default()
     };
     let server = runtime.block_on(Server::start(behaviour));

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use toml::Spanned;
 
 use super::Catalog;
 use super::endpoint::{Endpoint, Service, Variant};
@@ -96,17 +95,19 @@ pub struct EndpointEntry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CatalogFormat {
-    /// TOML 1.
+    /// TOML 1; with the feature `toml`, which is on by default.
+    #[cfg(feature = "toml")]
     Toml,
     /// JSON (RFC 8259).
     Json,
 }
 
 impl CatalogFormat {
-    /// The format by a file's extension, `.toml` or `.json`.
+    /// The format by a file's extension, `.toml` (with the feature `toml`) or `.json`.
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            #[cfg(feature = "toml")]
             "toml" => Some(CatalogFormat::Toml),
             "json" => Some(CatalogFormat::Json),
             _ => None,
@@ -162,6 +163,7 @@ impl Catalog {
                 .count()
         };
         let (regions, endpoints) = match format {
+            #[cfg(feature = "toml")]
             CatalogFormat::Toml => from_toml(text),
             CatalogFormat::Json => from_json(text),
         }
@@ -260,7 +262,10 @@ fn region_info(entry: RegionEntry) -> Result<RegionInfo, Error> {
 type Placed<T> = Vec<(usize, T)>;
 type Read = Result<(Placed<RegionEntry>, Placed<EndpointEntry>), (usize, String)>;
 
+#[cfg(feature = "toml")]
 fn from_toml(text: &str) -> Read {
+    use toml::Spanned;
+
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct File {

@@ -8,12 +8,11 @@ use std::fmt;
 use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use tokio_tungstenite::tungstenite::handshake::client::generate_key;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::USER_AGENT;
 use super::head::Head;
+use super::key;
 use crate::catalog::{Endpoint, is_token};
 use crate::error::{Error, ErrorKind};
 use crate::failure::{Failure, FailureKind};
@@ -167,7 +166,7 @@ pub(super) struct Request {
 
 /// The upgrade request to `endpoint` at `path`.
 pub(super) fn request(endpoint: &Endpoint, path: &str, options: &ConnectOptions) -> Request {
-    request_with(&generate_key(), endpoint, path, options)
+    request_with(&key::generate(), endpoint, path, options)
 }
 
 /// The same with this `Sec-WebSocket-Key`.
@@ -224,7 +223,7 @@ pub(super) fn request_with(
     line(&[]);
     Request {
         bytes,
-        accept: derive_accept_key(key.as_bytes()),
+        accept: key::accept(key.as_bytes()),
         offered,
     }
 }

@@ -8,13 +8,13 @@ use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::sleep;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::fault::Fault;
 use super::log::EventKind;
 use super::server::{Visit, drain};
 use super::tls::Tls;
+use crate::handshake::accept_key;
 
 /// What a request's head may measure, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
@@ -194,9 +194,9 @@ fn answer(visit: &Visit, request: &Request, fault: Fault, host: &str) -> Answer 
     let Some(key) = &request.key else {
         return Answer::Plain(400, String::new(), "no Sec-WebSocket-Key\n");
     };
-    let mut accept = derive_accept_key(key.as_bytes());
+    let mut accept = accept_key(key.as_bytes());
     if fault == Fault::BadAccept {
-        accept = derive_accept_key(b"another key");
+        accept = accept_key(b"another key");
     }
     let mut fields = match fault {
         Fault::NoUpgradeHeader => String::new(),

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures::{SinkExt, StreamExt};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -34,6 +34,8 @@ pub(crate) struct Behaviour {
     pub(crate) silent: bool,
     /// Takes TLS 1.3 early data.
     pub(crate) early_data: bool,
+    /// Resumes no session, and offers none.
+    pub(crate) no_sessions: bool,
     /// The name in its certificate, if not `localhost`.
     pub(crate) name: Option<&'static str>,
 }
@@ -74,6 +76,10 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (mut config, root) = config_for(behaviour.name.unwrap_or("localhost"));
+        if behaviour.no_sessions {
+            config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
         // Clones share the sessions.
         let strict = TlsAcceptor::from(Arc::new(config.clone()));
         if behaviour.early_data {
@@ -179,10 +185,10 @@ fn config_for(name: &str) -> (ServerConfig, CertificateDer<'static>) {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(vec![name.to_owned()])
-        .unwrap()
-        .signed_by(&key, &issuer)
-        .unwrap();
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    // Called like its issuer, it would be taken for self-signed by OpenSSL.
+    params.distinguished_name.push(DnType::CommonName, name);
+    let leaf = params.signed_by(&key, &issuer).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -233,7 +239,9 @@ async fn serve(
         .filter(|_| known);
     let answer = match (&behaviour.answer, key) {
         (Some(answer), _) => answer.clone(),
-        (None, None) => "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
+        (None, None) => {
+            "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_owned()
+        }
         (None, Some(key)) => format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
              Connection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",

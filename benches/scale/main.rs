@@ -1,5 +1,6 @@
 //! Many candidates: whether each costs what it costs among few, and what a probe in flight weighs.
 
+mod catalog;
 #[path = "../measure/mod.rs"]
 mod measure;
 mod memory;
@@ -13,6 +14,7 @@ fn main() {
     }
     let mut figures = measure::figures::Figures::of("scale");
     prober::per_candidate(&mut figures);
+    catalog::per_entry(&mut figures);
     memory::per_probe(&mut figures);
     figures.finish();
 }

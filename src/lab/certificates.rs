@@ -15,7 +15,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{
     CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs8KeyDer,
 };
-use rustls::server::{ServerConfig, WebPkiClientVerifier};
+use rustls::server::{NoServerSessionStorage, ServerConfig, WebPkiClientVerifier};
 use rustls::{RootCertStore, version};
 
 use super::fault::{Fault, TlsVersion};
@@ -63,8 +63,8 @@ impl Shown {
 const DAY: Duration = Duration::from_secs(86_400);
 const TEN_YEARS: Duration = Duration::from_secs(3652 * 86_400);
 
-/// A scenario names far fewer servers; a client that makes names up starts over.
-const MAX_CONFIGS: usize = 4096;
+/// A scenario names fewer servers; a client that makes names up starts over.
+const MAX_CONFIGS: usize = 16_384;
 
 /// How a server speaks TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -191,6 +191,8 @@ impl Certificates {
             config.max_early_data_size = MAX_EARLY_DATA;
             config.send_half_rtt_data = true;
         } else {
+            // Tickets need no memory of sessions, which would be 30 kB for each server.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
             config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(tls)?;
         }
         config.alpn_protocols = vec![b"http/1.1".to_vec()];

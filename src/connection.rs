@@ -56,7 +56,8 @@ pub struct Feedback {
 }
 
 impl Feedback {
-    /// A round trip that the app measured over the connection, as its heartbeat does.
+    /// A round trip that the app measured over the connection, as its heartbeat does. Cheap enough
+    /// for every heartbeat.
     pub fn report_rtt(&self, took: Duration) {
         self.heed.round_trip(took);
     }

@@ -21,6 +21,7 @@
 
 mod file;
 mod filter;
+mod preference;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use file::FileHistory;
+pub(crate) use preference::Lead;
 #[cfg(feature = "lab")]
 pub use stored::networks_of;
 pub use stored::{History, HistoryStore};
@@ -40,7 +42,6 @@ use crate::forecast::{Forecast, Gate};
 use crate::health::{Health, Transition};
 use crate::lesson::{Lesson, Measured};
 use crate::prior::{Belief, Place, Spread, expect};
-use crate::rank::normal;
 use crate::resolve::Family;
 use filter::{Filter, LEAST_MS};
 
@@ -79,17 +80,6 @@ const GATE_HONEST: f64 = 0.2;
 /// Beyond this, after five handshakes, SYNs are answered by somebody else.
 const GATE_LIMIT: f64 = 0.6;
 const GATE_COUNT: u32 = 5;
-
-/// The preferred candidate is replaced by one that is better by 8 % with 95 % certainty: 2.6
-/// changes per 100 connections; with 90 %, 4.1.
-const SWITCH_MARGIN: f64 = 0.08;
-const SWITCH_CERTAINTY: f64 = 0.95;
-/// Or when it fails this often.
-const SWITCH_FAILURES: f64 = 0.3;
-
-/// Or when it was not heard of for a day in which a cheaper one opened: .1 changes per 100 connections
-/// more; after 8 h it would be .7, after 3 h 1.5.
-const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
 
 /// Candidates unseen for this long may be probed in the background.
 const UNSEEN: Duration = Duration::from_secs(3 * 3600);
@@ -141,6 +131,8 @@ pub struct Network {
     members: Vec<Member>,
     /// ĝ, and from how many handshakes.
     gate: (f64, u32),
+    /// The number last learned of.
+    recent: usize,
 }
 
 impl Network {
@@ -174,7 +166,21 @@ impl Network {
     /// The number of a candidate, if it is known.
     #[must_use]
     pub fn number(&self, key: &Key) -> Option<usize> {
-        self.members.iter().position(|one| one.key == *key)
+        self.number_of(&key.region, &key.host, key.address)
+    }
+
+    /// [`number`](Self::number) for who has no key at hand.
+    pub(crate) fn number_of(&self, region: &str, host: &str, address: SocketAddr) -> Option<usize> {
+        // The address first: it hardly ever is another's.
+        let is = |one: &Member| {
+            let key = &one.key;
+            key.address == address && key.host == host && key.region == region
+        };
+        // Heartbeats ask for one again and again.
+        if self.members.get(self.recent).is_some_and(is) {
+            return Some(self.recent);
+        }
+        self.members.iter().position(is)
     }
 
     /// The candidates that are known, by number, and when each was last heard of: given by DNS,
@@ -192,18 +198,16 @@ impl Network {
     /// What is expected of every candidate, by number.
     #[must_use]
     pub fn forecasts(&self, now: Timestamp) -> Vec<Forecast> {
-        let (syn, rest) = self.beliefs(now);
-        let forecast = |(one, (syn, rest)): (&Member, (Belief, Belief))| Forecast {
-            place: one.place,
-            syn,
-            rest,
-            failure_chance: one.health.failure_chance(now),
-            verified: one.opened_ms.is_some(),
-            last_winner: false,
-            barred: one.health.is_barred(now),
-        };
-        let beliefs = syn.into_iter().zip(rest);
+        let beliefs = self.syns(now).into_iter().zip(self.rests(now));
+        let forecast = |(one, (syn, rest)): (&Member, _)| one.forecast(syn, rest, now);
         self.members.iter().zip(beliefs).map(forecast).collect()
+    }
+
+    /// What is expected of one candidate; its relatives are asked only if it was never seen.
+    #[must_use]
+    pub fn forecast(&self, number: usize, now: Timestamp) -> Option<Forecast> {
+        let (syn, rest) = (self.syn(number, now)?, self.rest(number, now)?);
+        Some(self.members.get(number)?.forecast(syn, rest, now))
     }
 
     /// What this network's SYNs say about its handshakes.
@@ -225,16 +229,14 @@ impl Network {
     ) -> Vec<(usize, Transition)> {
         let mut transitions = Vec::new();
         for lesson in lessons {
-            let (syn, rest) = self.beliefs(now);
             let number = lesson.candidate;
-            let (Some(one), Some(syn), Some(rest)) = (
-                self.members.get_mut(number),
-                syn.get(number),
-                rest.get(number),
-            ) else {
+            let (syn, rest) = (self.syn(number, now), self.rest(number, now));
+            let (Some(one), Some(syn), Some(rest)) = (self.members.get_mut(number), syn, rest)
+            else {
                 continue;
             };
-            one.observe(lesson, *syn, *rest, now);
+            one.observe(lesson, syn, rest, now);
+            self.recent = number;
             let transition = match lesson.failure {
                 Some(severity) => one.health.failed(severity, now, jitter),
                 None if lesson.opened => one.health.succeeded(now),
@@ -251,44 +253,6 @@ impl Network {
             }
         }
         transitions
-    }
-
-    /// Who of these is shown as the best; it changes only for a good reason.
-    #[must_use]
-    pub fn prefer(&self, among: &[usize], current: Option<usize>, now: Timestamp) -> Option<usize> {
-        let forecasts = self.forecasts(now);
-        let usable = |one: &(usize, &Forecast)| one.1.verified && !one.1.barred;
-        let best = (among.iter())
-            .filter_map(|number| Some((*number, forecasts.get(*number)?)))
-            .filter(usable)
-            .min_by(|(_, a), (_, b)| a.cost_ms().total_cmp(&b.cost_ms()));
-        let Some((candidate, best)) = best else {
-            return current;
-        };
-        let Some(holder) = current.and_then(|number| forecasts.get(number)) else {
-            return Some(candidate);
-        };
-        let variance = [holder, best].map(|one| one.syn.variance + one.rest.variance);
-        let ahead = (holder.cost_ms() / best.cost_ms()).ln() - SWITCH_MARGIN;
-        let certainty = normal(ahead / (variance[0] + variance[1]).sqrt().max(1e-9));
-        // No certainty ever comes about one that isn't heard of because the other is used.
-        let outlived = current.is_some_and(|current| self.outlives(candidate, current, now));
-        let switch = certainty >= SWITCH_CERTAINTY
-            || (outlived && ahead > 0.0)
-            || holder.failure_chance > SWITCH_FAILURES
-            || holder.barred;
-        if switch { Some(candidate) } else { current }
-    }
-
-    /// Whether the one opened after the other was last heard of, a day ago or more.
-    fn outlives(&self, candidate: usize, holder: usize, now: Timestamp) -> bool {
-        let (Some(one), Some(other)) = (self.members.get(candidate), self.members.get(holder))
-        else {
-            return false;
-        };
-        let seen = other.seen_ms.max(other.opened_ms);
-        let unseen = seen.is_none_or(|seen| now.since(seen) >= FORGOTTEN);
-        unseen && one.opened_ms > seen
     }
 
     /// Whom of these to probe in the background, TCP only, after a connection opened.
@@ -321,19 +285,28 @@ impl Network {
         worth.into_iter().map(|(_, number)| number).collect()
     }
 
-    /// x and ρ of every candidate.
-    fn beliefs(&self, now: Timestamp) -> (Vec<Belief>, Vec<Belief>) {
-        let known = |drift: f64, filter: fn(&Member) -> Option<Filter>| {
-            let predict = move |one: &Member| {
-                let belief = filter(one).map(|filter| filter.predict(drift, now));
-                (one.place, belief)
-            };
-            self.members.iter().map(predict).collect::<Vec<_>>()
-        };
-        (
-            expect(&SYN, &known(SYN_DRIFT, |one| one.syn)),
-            expect(&REST, &known(REST_DRIFT, |one| one.rest)),
-        )
+    /// x of every candidate.
+    fn syns(&self, now: Timestamp) -> Vec<Belief> {
+        let own = |one: &Member| (one.place, one.own_syn(now));
+        expect(&SYN, &self.members.iter().map(own).collect::<Vec<_>>())
+    }
+
+    /// ρ of every candidate.
+    fn rests(&self, now: Timestamp) -> Vec<Belief> {
+        let own = |one: &Member| (one.place, one.own_rest(now));
+        expect(&REST, &self.members.iter().map(own).collect::<Vec<_>>())
+    }
+
+    /// x of one candidate.
+    fn syn(&self, number: usize, now: Timestamp) -> Option<Belief> {
+        let own = self.members.get(number)?.own_syn(now);
+        own.or_else(|| self.syns(now).get(number).copied())
+    }
+
+    /// ρ of one candidate.
+    fn rest(&self, number: usize, now: Timestamp) -> Option<Belief> {
+        let own = self.members.get(number)?.own_rest(now);
+        own.or_else(|| self.rests(now).get(number).copied())
     }
 
     /// Numbers for the candidate's data centre and host: those of its relatives, else new ones.
@@ -357,6 +330,28 @@ impl Network {
 }
 
 impl Member {
+    /// x, if it was seen.
+    fn own_syn(&self, now: Timestamp) -> Option<Belief> {
+        Some(self.syn?.predict(SYN_DRIFT, now))
+    }
+
+    /// ρ, if it was seen.
+    fn own_rest(&self, now: Timestamp) -> Option<Belief> {
+        Some(self.rest?.predict(REST_DRIFT, now))
+    }
+
+    fn forecast(&self, syn: Belief, rest: Belief, now: Timestamp) -> Forecast {
+        Forecast {
+            place: self.place,
+            syn,
+            rest,
+            failure_chance: self.health.failure_chance(now),
+            verified: self.opened_ms.is_some(),
+            last_winner: false,
+            barred: self.health.is_barred(now),
+        }
+    }
+
     fn heard(&self) -> Timestamp {
         let answered = self.seen_ms.max(self.opened_ms).unwrap_or_default();
         self.listed_ms.max(answered)

@@ -24,12 +24,15 @@
 //! differ by less than 10 %, keep the order of reference (the catalogue's, or the ranking
 //! before), so that repeated measurements of equals don't reorder them.
 
+mod reason;
+
 use std::time::Duration;
 
+pub use reason::Reason;
+
 use crate::catalog::{Endpoint, Region, Service};
-use crate::failure::Failure;
-use crate::phase::Phase;
 use crate::stats::{AddressStats, Distribution, EndpointStats, Summary};
+use reason::Group;
 
 /// How usable an endpoint is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,56 +54,6 @@ impl Tier {
             Tier::Ready => "ready",
             Tier::Answering => "answering",
             Tier::Unreachable => "unreachable",
-        }
-    }
-}
-
-/// Why an endpoint stands where it stands.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Reason {
-    /// First, clearly ahead of the next.
-    Fastest,
-    /// First, but not clearly ahead of the next.
-    FastestWithinNoise,
-    /// The only one of its group that is ready.
-    OnlyReady,
-    /// Ready, with no clear difference to the one before.
-    NoClearDifference,
-    /// Ready, and slower than the first by this much, most of it in this phase.
-    Slower {
-        /// The difference of the expected costs.
-        by: Duration,
-        /// Where most of the difference of the medians lies; absent when in none.
-        phase: Option<Phase>,
-    },
-    /// Ready, but what its failures cost puts it behind.
-    FailsMore {
-        /// Failed attempts in relation to all, 0 to 1.
-        failed_ratio: f64,
-    },
-    /// Answers, but not as the service should.
-    Answers(Failure),
-    /// Can't be reached or verified.
-    Fails(Failure),
-    /// Time ran out before it was tried.
-    NotProbed,
-}
-
-impl Reason {
-    /// The stable identifier used in JSON.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Reason::Fastest => "fastest",
-            Reason::FastestWithinNoise => "fastest_within_noise",
-            Reason::OnlyReady => "only_ready",
-            Reason::NoClearDifference => "no_clear_difference",
-            Reason::Slower { .. } => "slower",
-            Reason::FailsMore { .. } => "fails_more",
-            Reason::Answers(_) => "answers",
-            Reason::Fails(_) => "fails",
-            Reason::NotProbed => "not_probed",
         }
     }
 }
@@ -208,28 +161,28 @@ pub fn rank(stats: Vec<EndpointStats>) -> Option<Ranking> {
     let first = stats.first()?.endpoint();
     let (region, service) = (first.region().clone(), first.service());
     let costs = costs(&stats);
+    let places: Vec<f64> = (stats.iter().zip(&costs))
+        .map(|(one, cost)| place(one, *cost))
+        .collect();
     let mut order: Vec<usize> = (0..stats.len()).collect();
-    order.sort_by(|a, b| place(&stats[*a], costs[*a]).total_cmp(&place(&stats[*b], costs[*b])));
+    order.sort_by(|a, b| places[*a].total_cmp(&places[*b]));
     let ready = costs.iter().flatten().count();
     restore_reference_order(&mut order[..ready], &costs);
-    let leader = order.first().copied();
-    let reasons: Vec<Reason> = (0..order.len())
-        .map(|index| reason(&stats, &costs, &order, index, ready, leader))
-        .collect();
+    let group = Group::new(&stats, &costs, &order, ready);
+    let reasons: Vec<Reason> = (0..order.len()).map(|index| group.reason(index)).collect();
     let mut stats: Vec<Option<EndpointStats>> = stats.into_iter().map(Some).collect();
-    let ranked = order.iter().zip(reasons).filter_map(|(&one, reason)| {
-        let stats = stats[one].take()?;
-        Some(Ranked {
-            rank: 0,
+    let mut endpoints = Vec::with_capacity(stats.len());
+    for (one, reason) in order.into_iter().zip(reasons) {
+        let Some(stats) = stats[one].take() else {
+            continue;
+        };
+        endpoints.push(Ranked {
+            rank: endpoints.len() + 1,
             tier: tier(&stats),
             expected_cost: costs[one].map(|cost| Duration::from_secs_f64(cost.seconds)),
             reason,
             stats,
-        })
-    });
-    let mut endpoints: Vec<Ranked> = ranked.collect();
-    for (index, one) in endpoints.iter_mut().enumerate() {
-        one.rank = index + 1;
+        });
     }
     Some(Ranking {
         region,
@@ -309,43 +262,50 @@ pub(crate) fn costs(stats: &[EndpointStats]) -> Vec<Option<Cost>> {
 }
 
 fn endpoint_cost(stats: &EndpointStats, alternative: f64) -> Option<Cost> {
-    let working = stats
-        .addresses()
-        .iter()
-        .filter_map(|one| median(one.total()));
-    let (sum, count) = working.fold((0.0, 0u32), |(sum, count), one| (sum + one, count + 1));
-    if count == 0 {
-        return None;
-    }
-    let siblings = sum / f64::from(count);
     let (mut sum, mut squares) = (0.0, 0.0);
     for address in stats.addresses() {
-        let (seconds, variance) = address_cost(address, siblings, alternative);
+        let (seconds, variance) = match median(address.total()) {
+            Some(median) => address_cost(address, median, alternative),
+            None => (
+                failure_cost(address).unwrap_or(ATTEMPT_DELAY) + siblings(stats)?,
+                0.0,
+            ),
+        };
         sum += seconds;
         squares += seconds * seconds * variance;
     }
     let count = stats.addresses().len() as f64;
-    Some(Cost {
+    (count > 0.0).then(|| Cost {
         seconds: (sum / count).max(1e-6),
         // var(ln mean) ≈ Σ cᵢ²vᵢ / (Σ cᵢ)².
         variance: squares / (sum * sum).max(1e-12),
     })
 }
 
-fn address_cost(address: &AddressStats, siblings: f64, alternative: f64) -> (f64, f64) {
-    let measured = address
-        .longest_failure()
-        .map(|longest| longest.as_secs_f64());
-    let Some(median) = median(address.total()) else {
-        return (measured.unwrap_or(ATTEMPT_DELAY) + siblings, 0.0);
-    };
+fn address_cost(address: &AddressStats, median: f64, alternative: f64) -> (f64, f64) {
     let (successes, failures) = (address.successes() as f64, address.failed() as f64);
     let pi = failure_probability(successes, failures);
-    let failure = median.max(measured.unwrap_or_default().max(ATTEMPT_DELAY) + alternative);
+    let failed = failure_cost(address).unwrap_or_default();
+    let failure = median.max(failed.max(ATTEMPT_DELAY) + alternative);
     (
         (1.0 - pi) * median + pi * failure,
         median_variance(address.total()),
     )
+}
+
+/// What the dearest failure was measured to cost.
+fn failure_cost(address: &AddressStats) -> Option<f64> {
+    Some(address.longest_failure()?.as_secs_f64())
+}
+
+/// What the host's addresses that work cost.
+fn siblings(stats: &EndpointStats) -> Option<f64> {
+    let working = stats
+        .addresses()
+        .iter()
+        .filter_map(|one| median(one.total()));
+    let (sum, count) = working.fold((0.0, 0u32), |(sum, count), one| (sum + one, count + 1));
+    (count > 0).then(|| sum / f64::from(count))
 }
 
 /// The variance of the logarithm of a median. Few samples say little about their own spread, so
@@ -362,68 +322,6 @@ fn median_variance(total: &Distribution) -> f64 {
 
 fn median(total: &Distribution) -> Option<f64> {
     Some(total.median()?.as_secs_f64())
-}
-
-fn reason(
-    stats: &[EndpointStats],
-    costs: &[Option<Cost>],
-    order: &[usize],
-    index: usize,
-    ready: usize,
-    leader: Option<usize>,
-) -> Reason {
-    let one = &stats[order[index]];
-    let cost_at = |index: usize| order.get(index).and_then(|one| costs[*one]);
-    let (Some(cost), Some(first)) = (cost_at(index), leader.and_then(|one| costs[one])) else {
-        let failures = one.failures();
-        let answer = failures.iter().find(|f| f.failure.is_answer());
-        return match (answer, failures.first()) {
-            (Some(answer), _) => Reason::Answers(answer.failure.clone()),
-            (None, Some(failure)) => Reason::Fails(failure.failure.clone()),
-            (None, None) => Reason::NotProbed,
-        };
-    };
-    if ready == 1 {
-        return Reason::OnlyReady;
-    }
-    if index == 0 {
-        let next_is_close = cost_at(1).is_some_and(|next| !cost.clearly_differs(next));
-        return if next_is_close {
-            Reason::FastestWithinNoise
-        } else {
-            Reason::Fastest
-        };
-    }
-    if cost_at(index - 1).is_some_and(|before| !cost.clearly_differs(before)) {
-        return Reason::NoClearDifference;
-    }
-    let leading = leader.map(|leader| &stats[leader]);
-    let medians = (median(one.total()), leading.and_then(|l| median(l.total())));
-    let failed = one.attempts() - one.successes();
-    if let (Some(own), Some(firsts)) = medians
-        && failed > 0
-        && (cost.seconds - first.seconds) > 2.0 * (own - firsts)
-    {
-        let failed_ratio = failed as f64 / one.attempts() as f64;
-        return Reason::FailsMore { failed_ratio };
-    }
-    Reason::Slower {
-        by: Duration::from_secs_f64((cost.seconds - first.seconds).max(0.0)),
-        phase: leading.and_then(|leading| slower_phase(one, leading)),
-    }
-}
-
-/// The phase that makes most of the difference.
-fn slower_phase(one: &EndpointStats, leader: &EndpointStats) -> Option<Phase> {
-    Phase::ALL
-        .into_iter()
-        .filter(|phase| *phase != Phase::Resolve)
-        .filter_map(|phase| {
-            let by = median(one.phase(phase))? - median(leader.phase(phase))?;
-            (by > 0.0).then_some((phase, by))
-        })
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .map(|(phase, _)| phase)
 }
 
 /// How doubtful the order of the leading two is: the chance that another endpoint is better by

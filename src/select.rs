@@ -84,7 +84,7 @@ struct Inner {
     paths: Paths,
     deadline: Duration,
     random: Mutex<fastrand::Rng>,
-    memory: Mutex<Memory>,
+    memory: Arc<Mutex<Memory>>,
     policy: Mutex<Policy>,
     events: broadcast::Sender<SelectorEvent>,
     counts: Mutex<Counts>,
@@ -104,8 +104,6 @@ struct Inner {
     /// The app said which network it is; otherwise the routes tell.
     network_told: AtomicBool,
     keeper: Option<Keeper>,
-    /// Something was learned that the keeper doesn't have.
-    unkept: AtomicBool,
     refresh: RefreshBudget,
     /// Background dials; they end with the selector.
     tasks: Mutex<JoinSet<()>>,
@@ -121,6 +119,8 @@ struct Field {
     endpoints: Vec<Endpoint>,
     preferred: ArcSwapOption<Endpoint>,
     outlook: ArcSwap<Explanation>,
+    /// Something was learned that the outlook doesn't show.
+    outdated: AtomicBool,
     /// When a race last had a winner.
     won: Mutex<Option<Instant>>,
 }
@@ -222,9 +222,9 @@ impl Selector {
         Feedback {
             heed: Arc::new(Ear {
                 selector: Arc::downgrade(&self.0),
-                endpoint: opening.endpoint.clone(),
-                address: opening.address,
+                candidate: (opening.endpoint.clone(), opening.address),
                 network,
+                through_proxy: self.0.names.peer(&opening.endpoint).is_proxy,
             }),
             opened: Instant::now(),
         }
@@ -335,10 +335,7 @@ impl Inner {
     /// Who is preferred may have changed with what was learned.
     fn reconsider(&self, field: &Field) {
         let mut memory = lock(&self.memory);
-        let endpoints = self.eligible(field);
-        let change = memory.prefer(&endpoints);
-        field.show(&memory, &endpoints);
-        self.unkept.store(true, Ordering::Relaxed);
+        let change = field.reconsider(&mut memory, &self.eligible(field));
         drop(memory);
         self.tell(change);
     }
@@ -356,13 +353,12 @@ impl Inner {
         endpoints
     }
 
-    /// Hands what was learned to whoever keeps it; not while the clock can't be right, or what was
-    /// kept would look like the future's.
+    /// Has what was learned kept.
     fn keep(&self) {
-        let Some(keeper) = &self.keeper else { return };
-        let memory = lock(&self.memory);
-        if memory.clock.is_sane() && self.unkept.swap(false, Ordering::Relaxed) {
-            keeper.keep(memory.history());
+        if let Some(keeper) = &self.keeper
+            && lock(&self.memory).take_unkept()
+        {
+            keeper.keep();
         }
     }
 
@@ -414,6 +410,7 @@ impl Field {
                 network: "".into(),
                 candidates: Arc::default(),
             }),
+            outdated: AtomicBool::new(false),
             won: Mutex::new(None),
         }
     }
@@ -425,14 +422,18 @@ impl Field {
         won.is_some_and(|at| at.elapsed() < within)
     }
 
-    /// Shows what the memory says of this field's endpoints now.
-    fn show(&self, memory: &Memory, endpoints: &[Endpoint]) {
-        let eligible = |one: &memory::Candidate| endpoints.contains(&one.0);
-        let preferred = memory.preferred(self.kind).filter(eligible);
-        let preferred = preferred.map(|(endpoint, _)| Arc::new(endpoint));
-        self.preferred.store(preferred);
-        let outlook = outlook::outlook(memory, endpoints);
-        self.outlook.store(Arc::new(outlook));
+    /// Shows what the memory says of these endpoints of this field now; who is preferred may have
+    /// changed.
+    fn reconsider(&self, memory: &mut Memory, endpoints: &[Endpoint]) -> Option<Change> {
+        self.outdated.store(false, Ordering::Relaxed);
+        let mut outlook = memory.reconsider(endpoints);
+        let change = outlook.change.take();
+        let preferred = outlook.preferred.as_ref();
+        self.preferred
+            .store(preferred.map(|(endpoint, _)| Arc::new(endpoint.clone())));
+        let explanation = outlook::explain(memory.network_id(), outlook);
+        self.outlook.store(Arc::new(explanation));
+        change
     }
 }
 

@@ -161,14 +161,21 @@ pub struct EndpointStats {
     endpoint: Endpoint,
     path: String,
     addresses: Vec<AddressStats>,
-    total: Distribution,
-    delayed_total: Distribution,
-    phases: [Distribution; Phase::ALL.len()],
+    /// Apart, as they are most of it, and a ranking moves endpoints about.
+    took: Box<Took>,
     lookup_failures: Vec<FailureCount>,
     left_out: usize,
     /// Attempts that the deadline cut off or kept from being made.
     unfinished: u64,
     tls_version: Option<&'static str>,
+}
+
+/// How long attempts at all addresses of an endpoint took.
+#[derive(Clone, Debug, Default)]
+struct Took {
+    total: Distribution,
+    delayed_total: Distribution,
+    phases: [Distribution; Phase::ALL.len()],
 }
 
 impl EndpointStats {
@@ -179,9 +186,7 @@ impl EndpointStats {
             path: endpoint.path().to_owned(),
             endpoint,
             addresses: Vec::new(),
-            total: Distribution::default(),
-            delayed_total: Distribution::default(),
-            phases: Default::default(),
+            took: Box::default(),
             lookup_failures: Vec::new(),
             left_out: 0,
             unfinished: 0,
@@ -209,14 +214,14 @@ impl EndpointStats {
         if sample.outcome.is_ok() {
             self.path.clone_from(&sample.path);
             if sample.locally_delayed {
-                self.delayed_total.record(sample.timings.total());
+                self.took.delayed_total.record(sample.timings.total());
             } else {
-                self.total.record(sample.timings.total());
+                self.took.total.record(sample.timings.total());
             }
         }
         if !sample.locally_delayed {
             for (phase, took) in sample.timings.iter() {
-                self.phases[phase.index()].record(took);
+                self.took.phases[phase.index()].record(took);
             }
         }
     }
@@ -225,7 +230,7 @@ impl EndpointStats {
     pub fn record_lookup(&mut self, lookup: &Lookup) {
         self.left_out = self.left_out.max(lookup.left_out);
         match &lookup.outcome {
-            Ok(_) => self.phases[Phase::Resolve.index()].record(lookup.took),
+            Ok(_) => self.took.phases[Phase::Resolve.index()].record(lookup.took),
             Err(failure) => count(&mut self.lookup_failures, failure, lookup.took),
         }
     }
@@ -256,10 +261,10 @@ impl EndpointStats {
     /// Successes at all addresses; see [`AddressStats::total`].
     #[must_use]
     pub fn total(&self) -> &Distribution {
-        if self.total.count() > 0 {
-            &self.total
+        if self.took.total.count() > 0 {
+            &self.took.total
         } else {
-            &self.delayed_total
+            &self.took.delayed_total
         }
     }
 
@@ -267,7 +272,7 @@ impl EndpointStats {
     /// are left out.
     #[must_use]
     pub fn phase(&self, phase: Phase) -> &Distribution {
-        &self.phases[phase.index()]
+        &self.took.phases[phase.index()]
     }
 
     /// Attempts that ended.

@@ -405,6 +405,41 @@ async fn a_live_connection_teaches_without_probes() {
     assert_ne!(*next.endpoint(), broken);
 }
 
+/// Nothing has to be asked or opened for that: the preference, its event and the ranking follow
+/// heartbeats by themselves.
+#[tokio::test(start_paused = true)]
+async fn heartbeats_alone_change_who_is_best() {
+    let (lab, catalog) = world(&[40, 60]);
+    let selector = builder(&lab, &catalog)
+        .refresh(RefreshBudget::NONE)
+        .build()
+        .unwrap();
+    // Both are known to work.
+    for candidate in selector.candidates().await.unwrap() {
+        selector.report(&candidate, Ok(()), ms(200));
+    }
+    let connection = loop {
+        let connection = selector.connect().await.unwrap();
+        if connection.endpoint().host() == "h0.example"
+            && selector.best().unwrap().host() == "h0.example"
+        {
+            break connection;
+        }
+    };
+    let mut events = selector.events();
+    let round_trip = || selector.ranking()[0].round_trip;
+    let before = round_trip();
+    connection.feedback().report_rtt(ms(80));
+    assert!(round_trip() > before);
+    for _ in 0..20 {
+        connection.feedback().report_rtt(ms(400));
+    }
+    assert_eq!(selector.best().unwrap().host(), "h1.example");
+    assert!(
+        matches!(events.next().now_or_never(), Some(Some(SelectorEvent::PreferenceChanged { to, .. })) if to.host() == "h1.example")
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn background_traffic_keeps_to_its_budget() {
     let rtts: Vec<u64> = (0..12).map(|n| 40 + 2 * n).collect();

@@ -92,6 +92,7 @@ impl History {
             let mut network = Network {
                 members: Vec::new(),
                 gate: (gate, stored.gate_samples),
+                recent: 0,
             };
             for one in stored.candidates.into_iter().filter(Member::is_sound) {
                 let number = network.list(&one.key, one.listed_ms);

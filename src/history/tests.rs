@@ -115,6 +115,67 @@ fn the_preference_follows_slowly() {
     assert_eq!(prefer(&network, Some(0)), Some(1));
 }
 
+/// Whatever a heartbeat shows: either nobody else is preferred for it, or it says to ask everybody.
+#[test]
+fn what_may_not_end_a_lead_does_not() {
+    let mut random = fastrand::Rng::with_seed(5);
+    let (mut asked, mut changed) = (0, 0);
+    for _ in 0..200 {
+        let mut network = network(4);
+        for host in 0..3 {
+            let syn_ms = 40.0 + 10.0 * random.f64();
+            network.learn(&[opened(host, syn_ms, 2.0 * syn_ms)], START, 0.5);
+        }
+        let all = [0, 1, 2, 3];
+        let lead = |network: &Network, current| {
+            let lead = network.lead(&network.forecasts(START), &all, current, START);
+            lead.unwrap()
+        };
+        let mut current = lead(&network, None);
+        for _ in 0..50 {
+            let lesson = Lesson {
+                candidate: random.usize(0..4),
+                syn: Some(Measured::Took(random.f64() * 100.0)),
+                ..Lesson::default()
+            };
+            network.learn(&[lesson], START, 0.5);
+            let forecast = network.forecast(lesson.candidate, START).unwrap();
+            let holder = current.holder();
+            let preferred = prefer(&network, Some(holder)).unwrap();
+            if current.may_end(lesson.candidate, &forecast, START) {
+                asked += 1;
+                changed += usize::from(preferred != holder);
+                current = lead(&network, Some(holder));
+            }
+            assert_eq!(current.holder(), preferred);
+        }
+    }
+    assert!(changed > 50 && asked < 2 * changed, "{asked} for {changed}");
+}
+
+#[test]
+fn what_only_time_changes_is_asked_for_every_hour() {
+    let mut network = network(1);
+    network.learn(&[opened(0, 50.0, 100.0)], START, 0.5);
+    let all = network.forecasts(START);
+    let mut lead = network.lead(&all, &[0], None, START).unwrap();
+    assert!(!lead.may_end(0, &all[0], START));
+    assert!(lead.may_end(0, &all[0], at(1)));
+}
+
+#[test]
+fn one_forecast_is_as_among_all() {
+    let mut network = network(3);
+    network.learn(&[opened(0, 80.0, 100.0)], START, 0.5);
+    network.learn(&[Lesson::of_probe(Some(30.0))], START, 0.5);
+    for (number, of_all) in network.forecasts(at(2)).iter().enumerate() {
+        let one = network.forecast(number, at(2)).unwrap();
+        assert_eq!((one.syn, one.rest), (of_all.syn, of_all.rest));
+        assert_eq!(one.cost_ms(), of_all.cost_ms());
+    }
+    assert!(network.forecast(3, at(2)).is_none());
+}
+
 /// 120 against 180 ms: a third less, but of the one that is not used any more nothing is sure.
 #[test]
 fn the_preference_leaves_what_is_not_heard_of_any_more() {

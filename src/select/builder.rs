@@ -246,9 +246,12 @@ impl SelectorBuilder {
                 }
             }
         }
-        memory.prefer(&endpoints);
         let service = Field::new(self.service, endpoints);
-        service.show(&memory, &service.endpoints);
+        // Nobody listens yet.
+        let _ = service.reconsider(&mut memory, &service.endpoints);
+        let memory = Arc::new(Mutex::new(memory));
+        let kept = Arc::clone(&memory);
+        let keeper = self.history.and_then(|store| Keeper::start(store, kept));
         Ok(Selector(Arc::new(Inner {
             residency: self.residency,
             names: self.names,
@@ -257,18 +260,17 @@ impl SelectorBuilder {
             paths: Paths::default(),
             deadline: self.deadline,
             random: Mutex::new(fastrand::Rng::with_seed(self.seed)),
-            memory: Mutex::new(memory),
+            memory,
             policy: Mutex::new(self.policy),
             events: broadcast::channel(EVENTS).0,
             counts: Mutex::default(),
             backoff: Mutex::default(),
             moved: Mutex::new(false),
-            unkept: AtomicBool::new(false),
             moving: Notify::new(),
             refused: Mutex::default(),
             rest_race: tokio::sync::Mutex::default(),
             network_told,
-            keeper: self.history.and_then(Keeper::start),
+            keeper,
             refresh: self.refresh,
             tasks: Mutex::default(),
             service,

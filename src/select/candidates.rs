@@ -163,7 +163,8 @@ impl Selector {
             ..Lesson::default()
         };
         let reported = (candidate.endpoint.clone(), candidate.address);
-        self.learn(&self.0.service, vec![(reported, lesson)]);
+        self.0.learn_one(lock(&self.0.memory), &reported, lesson);
+        self.0.keep();
     }
 }
 

@@ -1,11 +1,13 @@
 //! What becomes of a connection after it was handed over.
 
-use std::net::SocketAddr;
-use std::sync::Weak;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, Weak};
 use std::time::Duration;
 
-use super::{Inner, lock, memory};
-use crate::catalog::Endpoint;
+use arc_swap::Guard;
+
+use super::memory::{self, Memory};
+use super::{Explanation, Inner, lock};
 use crate::connection::{CloseReason, Heed};
 use crate::health::Severity;
 use crate::lesson::{Lesson, Measured};
@@ -17,50 +19,67 @@ const SHORT_LIVED: Duration = Duration::from_secs(30);
 /// The ear that a selector has on a connection; it doesn't keep the selector alive.
 pub(super) struct Ear {
     pub(super) selector: Weak<Inner>,
-    pub(super) endpoint: Endpoint,
-    pub(super) address: SocketAddr,
+    pub(super) candidate: memory::Candidate,
     pub(super) network: String,
-}
-
-impl Ear {
-    fn candidate(&self) -> memory::Candidate {
-        (self.endpoint.clone(), self.address)
-    }
+    /// What a round trip takes says nothing of how long a SYN does: that ends at the proxy.
+    pub(super) through_proxy: bool,
 }
 
 impl Heed for Ear {
     fn round_trip(&self, took: Duration) {
-        let Some(inner) = self.selector.upgrade() else {
-            return;
+        let lesson = Lesson {
+            syn: Some(Measured::Took(took.as_secs_f64() * 1e3)),
+            ..Lesson::default()
         };
-        let mut memory = lock(&inner.memory);
-        // The device may have moved since: what is measured now is of another network.
-        // Where SYNs end on the way, a round trip to the server is another thing.
-        let comparable = memory.gate().trusted && !inner.names.peer(&self.endpoint).is_proxy;
-        if memory.network_id() == self.network && comparable {
-            let lesson = Lesson {
-                syn: Some(Measured::Took(took.as_secs_f64() * 1e3)),
-                ..Lesson::default()
-            };
-            let changes = memory.learn(vec![(self.candidate(), lesson)]);
-            drop(memory);
-            inner.tell(changes);
-            inner.reconsider(&inner.service);
-        }
+        // The same where something else on the way answers SYNs.
+        self.tell(lesson, |memory| {
+            !self.through_proxy && memory.gate().trusted
+        });
     }
 
     fn closed(&self, reason: CloseReason, lived: Duration) {
+        let its_fault = reason != CloseReason::ByApp && lived < SHORT_LIVED;
+        self.tell(Lesson::of_failure(Severity::Soft), |_| its_fault);
+    }
+}
+
+impl Ear {
+    fn tell(&self, lesson: Lesson, says_something: impl FnOnce(&Memory) -> bool) {
         let Some(inner) = self.selector.upgrade() else {
             return;
         };
-        let mut memory = lock(&inner.memory);
-        let its_fault = reason != CloseReason::ByApp && lived < SHORT_LIVED;
-        if its_fault && memory.network_id() == self.network {
-            let lesson = Lesson::of_failure(Severity::Soft);
-            let changes = memory.learn(vec![(self.candidate(), lesson)]);
-            drop(memory);
-            inner.tell(changes);
-            inner.reconsider(&inner.service);
+        let memory = lock(&inner.memory);
+        // The device may have moved since: what is measured now is of another network.
+        if memory.network_id() == self.network && says_something(&memory) {
+            inner.learn_one(memory, &self.candidate, lesson);
         }
+    }
+}
+
+impl Inner {
+    /// Learns what was shown of one candidate of the service. Everybody is asked anew only if that
+    /// may change who is preferred: heartbeats come often, and hardly ever do. What they change of
+    /// the ranking is shown to whoever reads it next.
+    pub(super) fn learn_one(
+        &self,
+        mut memory: MutexGuard<'_, Memory>,
+        candidate: &memory::Candidate,
+        lesson: Lesson,
+    ) {
+        let learned = memory.learn_one(candidate, lesson);
+        self.service.outdated.store(true, Ordering::Relaxed);
+        drop(memory);
+        self.tell(learned.change);
+        if learned.decisive {
+            self.reconsider(&self.service);
+        }
+    }
+
+    /// What is expected of the service's candidates.
+    pub(super) fn shown(&self) -> Guard<Arc<Explanation>> {
+        if self.service.outdated.load(Ordering::Relaxed) {
+            self.reconsider(&self.service);
+        }
+        self.service.outlook.load()
     }
 }

@@ -1,36 +1,48 @@
 //! Writes the history now and then, from a thread of its own: a disk may block for seconds.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
 
+use super::lock;
+use super::memory::Memory;
 use crate::history::{History, HistoryStore};
 
 /// At most one write in so long: flash wears, and batteries drain.
 const INTERVAL: Duration = Duration::from_secs(5);
 
 enum Message {
-    Keep(History),
+    Keep,
     Flush(oneshot::Sender<()>),
 }
 
-/// Hands histories to the thread, which ends, after a last write, when this is dropped.
+/// Asks the thread to write, which ends, after a last write, when this is dropped.
 #[derive(Debug)]
 pub(super) struct Keeper {
     sender: mpsc::Sender<Message>,
+    /// It was asked and hasn't begun: whatever is learned meanwhile will be written.
+    asked: Arc<AtomicBool>,
 }
 
 impl Keeper {
-    /// A keeper of this store; `None` when no thread can be had, which only costs the memory.
-    pub(super) fn start(store: Arc<dyn HistoryStore>) -> Option<Self> {
+    /// A keeper of this memory in this store; `None` when no thread can be had, which only costs
+    /// what was learned.
+    pub(super) fn start(store: Arc<dyn HistoryStore>, memory: Arc<Mutex<Memory>>) -> Option<Self> {
         let (sender, receiver) = mpsc::channel();
+        let asked = Arc::new(AtomicBool::new(false));
+        let begun = Arc::clone(&asked);
+        let history = move || {
+            begun.store(false, Ordering::SeqCst);
+            lock(&memory).history()
+        };
         let spawned = std::thread::Builder::new()
             .name("easelect-history".to_owned())
-            .spawn(move || serve(&*store, &receiver));
+            .spawn(move || serve(&*store, history, &receiver));
         match spawned {
-            Ok(_) => Some(Keeper { sender }),
+            Ok(_) => Some(Keeper { sender, asked }),
             Err(error) => {
                 tracing::warn!(target: "easelect::history", %error, "nothing will be kept");
                 None
@@ -38,9 +50,12 @@ impl Keeper {
         }
     }
 
-    pub(super) fn keep(&self, history: History) {
-        // The thread lives as long as this does.
-        let _ = self.sender.send(Message::Keep(history));
+    /// Writes what is known, soon.
+    pub(super) fn keep(&self) {
+        if !self.asked.swap(true, Ordering::SeqCst) {
+            // The thread lives as long as this does.
+            let _ = self.sender.send(Message::Keep);
+        }
     }
 
     /// Writes what is not written yet; resolves when that is done.
@@ -51,27 +66,32 @@ impl Keeper {
     }
 }
 
-fn serve(store: &dyn HistoryStore, receiver: &mpsc::Receiver<Message>) {
-    let mut pending: Option<History> = None;
+fn serve(
+    store: &dyn HistoryStore,
+    history: impl Fn() -> History,
+    receiver: &mpsc::Receiver<Message>,
+) {
+    let mut pending = false;
     let mut written: Option<Instant> = None;
     loop {
         let due = written.map_or(Duration::ZERO, |at| INTERVAL.saturating_sub(at.elapsed()));
-        let message = match &pending {
-            None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(_) => receiver.recv_timeout(due),
+        let message = if pending {
+            receiver.recv_timeout(due)
+        } else {
+            receiver.recv().map_err(|_| RecvTimeoutError::Disconnected)
         };
         let (write, done, last) = match message {
-            Ok(Message::Keep(history)) => {
-                pending = Some(history);
+            Ok(Message::Keep) => {
+                pending = true;
                 (false, None, false)
             }
             Ok(Message::Flush(done)) => (true, Some(done), false),
             Err(RecvTimeoutError::Timeout) => (true, None, false),
             Err(RecvTimeoutError::Disconnected) => (true, None, true),
         };
-        if write && let Some(history) = pending.take() {
+        if write && std::mem::take(&mut pending) {
             written = Some(Instant::now());
-            if let Err(error) = store.save(&history) {
+            if let Err(error) = store.save(&history()) {
                 tracing::warn!(target: "easelect::history", %error, "history not kept");
             }
         }

@@ -9,7 +9,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::failure::{Failure, FailureKind};
 use crate::forecast::{Forecast, Gate};
 use crate::health::{Severity, Transition};
-use crate::history::{History, Key, Network, Refresh};
+use crate::history::{History, Key, Lead, Network, Refresh};
 use crate::lesson::Lesson;
 use crate::phase::Phase;
 use crate::proxy::Proxy;
@@ -31,14 +31,32 @@ pub(super) struct Memory {
     current: String,
     random: fastrand::Rng,
     proxy: Option<Proxy>,
+    /// Something was learned that nobody was asked to keep.
+    unkept: bool,
 }
 
 /// One network: what is known of candidates, and who is preferred.
 #[derive(Clone, Debug, Default)]
 struct Known {
     network: Network,
-    preferred: BTreeMap<Service, Candidate>,
+    preferred: BTreeMap<Service, (Candidate, Lead)>,
     used_ms: Timestamp,
+}
+
+/// What is known of the addresses of a service's endpoints.
+#[derive(Default)]
+pub(super) struct Outlook {
+    pub(super) preferred: Option<Candidate>,
+    /// In no order.
+    pub(super) expected: Vec<(Candidate, Forecast)>,
+    pub(super) change: Option<Change>,
+}
+
+/// What one lesson did.
+pub(super) struct Learned {
+    pub(super) change: Option<Change>,
+    /// Whether another may be preferred now.
+    pub(super) decisive: bool,
 }
 
 /// What changed, for events.
@@ -77,6 +95,10 @@ fn key((endpoint, address): &Candidate) -> Key {
     }
 }
 
+fn number(network: &Network, (endpoint, address): &Candidate) -> Option<usize> {
+    network.number_of(endpoint.region().as_str(), endpoint.host(), *address)
+}
+
 impl Memory {
     pub(super) fn new(clock: Clock, current: String, seed: u64) -> Self {
         Memory {
@@ -85,6 +107,7 @@ impl Memory {
             current,
             random: fastrand::Rng::with_seed(seed),
             proxy: None,
+            unkept: false,
         }
     }
 
@@ -114,6 +137,12 @@ impl Memory {
         self
     }
 
+    /// Whether there is something to keep that nobody was asked to; not while the clock can't be
+    /// right, or what was kept would look like the future's. Who asks has it kept.
+    pub(super) fn take_unkept(&mut self) -> bool {
+        self.clock.is_sane() && std::mem::take(&mut self.unkept)
+    }
+
     /// What there is to keep.
     pub(super) fn history(&self) -> History {
         let networks = self.networks.iter();
@@ -133,15 +162,18 @@ impl Memory {
         self.networks.get(&self.current)
     }
 
-    fn known_mut(&mut self) -> &mut Known {
-        let now = self.clock.now();
-        if !self.networks.contains_key(&self.current) && self.networks.len() >= MAX_NETWORKS {
-            let oldest = self.networks.iter().min_by_key(|(_, known)| known.used_ms);
-            if let Some(oldest) = oldest.map(|(id, _)| id.clone()) {
-                self.networks.remove(&oldest);
+    fn known_mut(&mut self, now: Timestamp) -> &mut Known {
+        if !self.networks.contains_key(&self.current) {
+            if self.networks.len() >= MAX_NETWORKS {
+                let oldest = self.networks.iter().min_by_key(|(_, known)| known.used_ms);
+                if let Some(oldest) = oldest.map(|(id, _)| id.clone()) {
+                    self.networks.remove(&oldest);
+                }
             }
+            self.networks.insert(self.current.clone(), Known::default());
         }
-        let known = self.networks.entry(self.current.clone()).or_default();
+        let known = self.networks.get_mut(&self.current);
+        let known = known.expect("it was there, or is now");
         known.used_ms = now;
         known
     }
@@ -155,23 +187,21 @@ impl Memory {
     /// What is expected of a candidate that DNS gives, or that is remembered.
     pub(super) fn forecast(&mut self, candidate: &Candidate, listed: bool) -> Forecast {
         let now = self.clock.now();
-        let key = key(candidate);
-        let network = &mut self.known_mut().network;
-        let number = match network.number(&key) {
+        let network = &mut self.known_mut(now).network;
+        let number = match number(network, candidate) {
             Some(number) if !listed => number,
-            _ => network.list(&key, now),
+            _ => network.list(&key(candidate), now),
         };
-        network.forecasts(now)[number]
+        network
+            .forecast(number, now)
+            .expect("its number is of a candidate that is known")
     }
 
-    /// What is expected of all addresses of these endpoints that are known.
-    pub(super) fn forecasts(&self, endpoints: &[Endpoint]) -> Vec<(Candidate, Forecast)> {
-        let now = self.clock.now();
-        let forecasts = self.known().map(|known| known.network.forecasts(now));
-        let forecasts = forecasts.unwrap_or_default();
-        (self.candidates(endpoints).into_iter())
-            .map(|(number, candidate)| (candidate, forecasts[number]))
-            .collect()
+    /// The addresses of an endpoint that are known.
+    #[cfg(feature = "rest")]
+    pub(super) fn addresses(&self, endpoint: &Endpoint) -> Vec<Candidate> {
+        let known = self.candidates(std::slice::from_ref(endpoint));
+        known.into_iter().map(|(_, candidate)| candidate).collect()
     }
 
     /// Who of these endpoints' addresses opened last.
@@ -216,29 +246,48 @@ impl Memory {
     /// Learns what was shown of these candidates.
     pub(super) fn learn(&mut self, lessons: Vec<(Candidate, Lesson)>) -> Vec<Change> {
         let (now, jitter) = (self.clock.now(), self.random.f64());
-        let network = &mut self.known_mut().network;
-        let number = |candidate: &Candidate, network: &mut Network| {
-            let key = key(candidate);
-            let known = network.number(&key);
-            known.unwrap_or_else(|| network.list(&key, now))
+        let learned = lessons.iter().filter_map(|(candidate, lesson)| {
+            let learned = self.learn_at(now, candidate, *lesson, jitter);
+            learned.change
+        });
+        learned.collect()
+    }
+
+    /// Learns what was shown of one candidate. Where it was seen before, as with a heartbeat, that
+    /// asks nobody else and allocates nothing.
+    pub(super) fn learn_one(&mut self, candidate: &Candidate, lesson: Lesson) -> Learned {
+        let (now, jitter) = (self.clock.now(), self.random.f64());
+        self.learn_at(now, candidate, lesson, jitter)
+    }
+
+    fn learn_at(
+        &mut self,
+        now: Timestamp,
+        candidate: &Candidate,
+        lesson: Lesson,
+        jitter: f64,
+    ) -> Learned {
+        self.unkept = true;
+        let known = self.known_mut(now);
+        let network = &mut known.network;
+        let number = match number(network, candidate) {
+            Some(number) => number,
+            None => network.list(&key(candidate), now),
         };
-        let mut shown = Vec::new();
-        for (candidate, lesson) in &lessons {
-            let number = number(candidate, network);
-            shown.push(Lesson {
-                candidate: number,
-                ..*lesson
-            });
+        let shown = Lesson {
+            candidate: number,
+            ..lesson
+        };
+        let transition = network.learn(&[shown], now, jitter).pop();
+        let lead = known.preferred.get_mut(&candidate.0.service());
+        let decisive = match (lead, network.forecast(number, now)) {
+            (Some((_, lead)), Some(forecast)) => lead.may_end(number, &forecast, now),
+            _ => true,
+        };
+        Learned {
+            change: transition.map(|(_, what)| Change::Breaker(candidate.clone(), what)),
+            decisive,
         }
-        let transitions = network.learn(&shown, now, jitter);
-        let change = |(number, transition)| {
-            let of = |((candidate, _), shown): (&(Candidate, Lesson), &Lesson)| {
-                (shown.candidate == number).then(|| candidate.clone())
-            };
-            let candidate = lessons.iter().zip(&shown).find_map(of)?;
-            Some(Change::Breaker(candidate, transition))
-        };
-        transitions.into_iter().filter_map(change).collect()
     }
 
     /// Whom of these to probe in the background.
@@ -252,7 +301,7 @@ impl Memory {
             return Vec::new();
         };
         let numbered: Vec<(usize, Candidate)> = (candidates.into_iter())
-            .filter_map(|one| Some((known.network.number(&key(&one))?, one)))
+            .filter_map(|one| Some((number(&known.network, &one)?, one)))
             .collect();
         let among: Vec<usize> = numbered.iter().map(|(number, _)| *number).collect();
         let chosen = known.network.to_refresh(&among, refresh, now);
@@ -261,32 +310,38 @@ impl Memory {
     }
 
     /// Reconsiders who is preferred among the endpoints' known candidates, with hysteresis.
-    pub(super) fn prefer(&mut self, endpoints: &[Endpoint]) -> Option<Change> {
+    pub(super) fn reconsider(&mut self, endpoints: &[Endpoint]) -> Outlook {
         let now = self.clock.now();
-        let service = endpoints.first()?.service();
-        let known = self.known()?;
         let candidates = self.candidates(endpoints);
+        let known = self.networks.get_mut(&self.current);
+        let (Some(service), Some(known)) = (endpoints.first().map(Endpoint::service), known) else {
+            return Outlook::default();
+        };
+        let forecasts = known.network.forecasts(now);
         let among: Vec<usize> = candidates.iter().map(|(number, _)| *number).collect();
-        let from = known.preferred.get(&service).cloned();
+        let from = known
+            .preferred
+            .get(&service)
+            .map(|(candidate, _)| candidate.clone());
         // One that isn't eligible any more gives way to whoever is.
-        let current = from
-            .as_ref()
-            .and_then(|one| known.network.number(&key(one)));
+        let current = from.as_ref().and_then(|one| number(&known.network, one));
         let current = current.filter(|number| among.contains(number));
-        let preferred = known.network.prefer(&among, current, now)?;
-        let of = |(number, candidate)| (number == preferred).then_some(candidate);
-        let to = candidates.into_iter().find_map(of)?;
-        if from.as_ref() == Some(&to) {
-            return None;
-        }
-        self.known_mut().preferred.insert(service, to.clone());
+        let lead = known.network.lead(&forecasts, &among, current, now);
+        let to = lead.and_then(|lead| {
+            let mut candidates = candidates.iter();
+            let (_, to) = candidates.find(|(number, _)| *number == lead.holder())?;
+            known.preferred.insert(service, (to.clone(), lead));
+            Some(to.clone())
+        });
+        let eligible = |one: &Candidate| endpoints.contains(&one.0);
+        let preferred = to.clone().or_else(|| from.clone().filter(eligible));
         // Another address of the same endpoint is no news to whoever asks which endpoint to use.
-        let same = from.as_ref().is_some_and(|from| from.0 == to.0);
-        (!same).then_some(Change::Preference { from, to })
-    }
-
-    /// Who is preferred on this network.
-    pub(super) fn preferred(&self, service: Service) -> Option<Candidate> {
-        self.known()?.preferred.get(&service).cloned()
+        let news = to.filter(|to| from.as_ref().is_none_or(|from| from.0 != to.0));
+        let expected = |(number, candidate): (usize, Candidate)| (candidate, forecasts[number]);
+        Outlook {
+            preferred,
+            expected: candidates.into_iter().map(expected).collect(),
+            change: news.map(|to| Change::Preference { from, to }),
+        }
     }
 }

@@ -58,8 +58,7 @@ impl Selector {
         let mut changes = Vec::new();
         for field in std::iter::once(&self.0.service).chain(&self.0.rest) {
             let endpoints = self.0.eligible(field);
-            changes.extend(memory.prefer(&endpoints));
-            field.show(&memory, &endpoints);
+            changes.extend(field.reconsider(&mut memory, &endpoints));
         }
         drop(memory);
         self.0.moved_on();

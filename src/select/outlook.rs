@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Selector;
-use super::memory::{Candidate, Memory};
+use super::memory::{Candidate, Outlook};
 use crate::catalog::Endpoint;
 use crate::forecast::Forecast;
 
@@ -97,14 +97,15 @@ impl fmt::Display for Explanation {
 impl Selector {
     /// What is expected of every candidate that is known on this network: the preferred one, which
     /// is [`best`](Self::best)'s, first, then by what opening a connection costs. A lock-free read
-    /// of the last snapshot; empty before the first attempt.
+    /// of the last snapshot, except after a heartbeat, whose round trip is worked in first; empty
+    /// before the first attempt.
     #[must_use]
     pub fn ranking(&self) -> Arc<[Expectation]> {
-        Arc::clone(&self.0.service.outlook.load().candidates)
+        Arc::clone(&self.0.shown().candidates)
     }
 
-    /// Why [`best`](Self::best) is what it is, for logs and support. A lock-free read of the same
-    /// snapshot as [`ranking`](Self::ranking)'s.
+    /// Why [`best`](Self::best) is what it is, for logs and support. Read as
+    /// [`ranking`](Self::ranking) is.
     ///
     /// # Example
     ///
@@ -115,43 +116,41 @@ impl Selector {
     /// ```
     #[must_use]
     pub fn explain(&self) -> Explanation {
-        Explanation::clone(&self.0.service.outlook.load())
+        Explanation::clone(&self.0.shown())
     }
 }
 
-/// What is expected of the addresses of these endpoints, with the preferred one first.
-pub(super) fn outlook(memory: &Memory, endpoints: &[Endpoint]) -> Explanation {
-    let preferred = endpoints
-        .first()
-        .and_then(|endpoint| memory.preferred(endpoint.service()));
-    let mut expected = memory.forecasts(endpoints);
+/// Puts what is expected in order, the preferred one first.
+pub(super) fn explain(network: &str, outlook: Outlook) -> Explanation {
+    let preferred = outlook.preferred;
     let is_preferred = |one: &Candidate| preferred.as_ref() == Some(one);
-    let holder = expected.iter().find(|(one, _)| is_preferred(one));
-    let holder_ms = holder.map(|(_, forecast)| forecast.cost_ms());
-    expected.sort_by(|(a, a_forecast), (b, b_forecast)| {
-        let class = |one, forecast: &Forecast| (!is_preferred(one), forecast.barred);
-        let classes = class(a, a_forecast).cmp(&class(b, b_forecast));
-        classes.then(a_forecast.cost_ms().total_cmp(&b_forecast.cost_ms()))
-    });
-    let expectation = |(candidate, forecast): (Candidate, Forecast)| Expectation {
-        standing: match (is_preferred(&candidate), holder_ms) {
-            (true, _) => Standing::Preferred,
-            _ if forecast.barred => Standing::BreakerOpen,
-            _ if !forecast.verified => Standing::Unverified,
-            (_, Some(holder_ms)) if forecast.cost_ms() > holder_ms => Standing::Slower {
-                by: millis(forecast.cost_ms() - holder_ms),
-            },
-            _ => Standing::NotClearlyFaster,
-        },
-        endpoint: candidate.0,
-        address: candidate.1,
-        round_trip: millis(forecast.syn_ms()),
-        time_to_open: millis(forecast.syn_ms() + forecast.rest_ms()),
-        deviation: (forecast.syn.variance + forecast.rest.variance).sqrt(),
-        failure_probability: forecast.failure_chance,
+    let priced = |(candidate, forecast): (Candidate, Forecast)| {
+        let class = (!is_preferred(&candidate), forecast.barred);
+        (class, forecast.cost_ms(), candidate, forecast)
     };
+    let mut expected: Vec<_> = outlook.expected.into_iter().map(priced).collect();
+    expected.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let holder_ms = expected.first().filter(|one| !one.0.0).map(|one| one.1);
+    let expectation =
+        |((other, _), cost_ms, candidate, forecast): (_, _, Candidate, Forecast)| Expectation {
+            standing: match (other, holder_ms) {
+                (false, _) => Standing::Preferred,
+                _ if forecast.barred => Standing::BreakerOpen,
+                _ if !forecast.verified => Standing::Unverified,
+                (true, Some(holder_ms)) if cost_ms > holder_ms => Standing::Slower {
+                    by: millis(cost_ms - holder_ms),
+                },
+                _ => Standing::NotClearlyFaster,
+            },
+            endpoint: candidate.0,
+            address: candidate.1,
+            round_trip: millis(forecast.syn_ms()),
+            time_to_open: millis(forecast.syn_ms() + forecast.rest_ms()),
+            deviation: (forecast.syn.variance + forecast.rest.variance).sqrt(),
+            failure_probability: forecast.failure_chance,
+        };
     Explanation {
-        network: memory.network_id().into(),
+        network: network.into(),
         candidates: expected.into_iter().map(expectation).collect(),
     }
 }

@@ -73,9 +73,9 @@ impl Selector {
             return;
         };
         // Which of its addresses it was, reqwest doesn't tell.
-        let known = lock(&self.0.memory).forecasts(std::slice::from_ref(endpoint));
+        let known = lock(&self.0.memory).addresses(endpoint);
         let lesson = Lesson::of_failure(Severity::Soft);
-        let lessons = known.into_iter().map(|(candidate, _)| (candidate, lesson));
+        let lessons = known.into_iter().map(|candidate| (candidate, lesson));
         self.learn(field, lessons.collect());
         *lock(&field.won) = None;
     }

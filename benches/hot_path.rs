@@ -1,0 +1,334 @@
+//! What a running app calls often, beside the least that it could cost, and beside tower's balancer
+//! (the power of two choices by peak EWMA): reading the best endpoint, what is learned from a
+//! heartbeat; ranking a hundred; and loading a history.
+
+#[path = "measure/mod.rs"]
+mod measure;
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::hint::black_box;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use criterion::{BatchSize, Criterion};
+use easelect::lab::{Host, Lab, Path, Scenario};
+use easelect::{
+    Candidate, Catalog, CatalogFormat, Endpoint, EndpointStats, Feedback, History, Phase, Region,
+    Sample, Selector, Service, Timings, TlsClient, rank,
+};
+use futures::FutureExt;
+use futures::task::noop_waker_ref;
+use measure::figures::Figures;
+use tower::Service as _;
+use tower::balance::p2c::Balance;
+use tower::discover::ServiceList;
+use tower::load::{CompleteOnResponse, PeakEwma};
+
+/// Four hosts of three addresses, as in the policy simulation.
+const HOSTS: u8 = 4;
+const ADDRESSES: u8 = 3;
+
+fn world() -> (Lab, Catalog) {
+    let mut scenario = Scenario::new(1);
+    let mut text = "[[region]]\nid = \"own\"\n".to_owned();
+    for host in 0..HOSTS {
+        let mut named = Host::new(&format!("h{host}.example"));
+        for n in 0..ADDRESSES {
+            let address = IpAddr::from([44, 128, host, n]);
+            let rtt = Duration::from_millis(10 + 6 * u64::from(host) + 4 * u64::from(n));
+            named = named.with_address(address);
+            scenario = scenario.with_path(Path::new(address).with_rtt(rtt));
+        }
+        scenario = scenario.with_host(named);
+        text += &format!(
+            "[[endpoint]]\nregion = \"own\"\nservice = \"websocket\"\n\
+             url = \"wss://h{host}.example/websocket\"\n"
+        );
+    }
+    let catalog = Catalog::builtin().with_file(&text, CatalogFormat::Toml, "own.toml");
+    (Lab::new(scenario).unwrap(), catalog.unwrap())
+}
+
+/// A running app: its selector, a connection's feedback, and what it would dial itself.
+struct App {
+    selector: Selector,
+    feedback: Feedback,
+    candidate: Candidate,
+    heartbeats: Heartbeats,
+}
+
+impl App {
+    /// Has opened a few connections. In real time: a paused clock is another one to read.
+    async fn start() -> Self {
+        let (lab, catalog) = world();
+        let selector = Selector::builder(Region::new("own").unwrap())
+            .catalog(catalog)
+            .resolver(lab.resolver())
+            .connector(lab.connector())
+            .tls(TlsClient::with_roots([lab.root()]).unwrap())
+            .network("bench")
+            .seed(1)
+            .build()
+            .unwrap();
+        for _ in 0..9 {
+            selector.connect().await.unwrap();
+        }
+        let connection = selector.connect().await.unwrap();
+        let candidates = selector.candidates().await.unwrap();
+        App {
+            selector,
+            feedback: connection.feedback(),
+            candidate: candidates[0].clone(),
+            heartbeats: Heartbeats::new(),
+        }
+    }
+
+    fn observe(&mut self) {
+        self.feedback.report_rtt(self.heartbeats.next());
+    }
+
+    fn choose_and_observe(&mut self) -> Option<Endpoint> {
+        let best = self.selector.best();
+        self.observe();
+        best
+    }
+}
+
+/// Round trips that differ by some 10 %, as on Wi-Fi.
+struct Heartbeats {
+    took: Vec<Duration>,
+    next: usize,
+}
+
+impl Heartbeats {
+    fn new() -> Self {
+        let mut random = fastrand::Rng::with_seed(3);
+        let mut one = || Duration::from_micros(random.u64(9_000..11_000));
+        Heartbeats {
+            took: (0..1024).map(|_| one()).collect(),
+            next: 0,
+        }
+    }
+
+    fn next(&mut self) -> Duration {
+        self.next = (self.next + 1) % self.took.len();
+        self.took[self.next]
+    }
+}
+
+/// A service that answers at once: what is measured is choosing it and observing its answer.
+struct AtOnce;
+
+impl tower::Service<()> for AtOnce {
+    type Response = ();
+    type Error = Infallible;
+    type Future = Ready<Result<(), Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, (): ()) -> Self::Future {
+        ready(Ok(()))
+    }
+}
+
+type Balanced = Balance<ServiceList<Vec<PeakEwma<AtOnce>>>, ()>;
+
+/// As many services as the selector has candidates.
+fn balanced() -> Balanced {
+    let service = |_| {
+        let (rtt, decay_ns) = (Duration::from_millis(30), 1e10);
+        PeakEwma::new(AtOnce, rtt, decay_ns, CompleteOnResponse::default())
+    };
+    let services: Vec<_> = (0..HOSTS * ADDRESSES).map(service).collect();
+    Balance::new(ServiceList::new::<()>(services))
+}
+
+fn choose_and_call(balanced: &mut Balanced) {
+    let mut context = Context::from_waker(noop_waker_ref());
+    let ready = balanced.poll_ready(&mut context);
+    assert!(ready.is_ready(), "all services are");
+    let answer = balanced.call(()).now_or_never();
+    assert!(matches!(answer, Some(Ok(()))));
+}
+
+/// A history of so many candidates on a few networks.
+fn history(candidates: usize) -> String {
+    let level = "{\"mean\":4.0,\"variance\":0.02,\"at_ms\":1700000000000,\"surprise\":0}";
+    let health = "{\"successes\":3.0,\"failures\":0.5,\"counted_ms\":1700000000000,\
+                  \"in_a_row\":0,\"barred_until_ms\":0}";
+    let network = |n: usize| {
+        let one = |m: usize| {
+            format!(
+                "{{\"region\":\"own\",\"host\":\"h{m}.example\",\"address\":\"44.128.0.{m}:443\",\
+                 \"listed_ms\":1700000000000,\"seen_ms\":1700000000000,\
+                 \"opened_ms\":1700000000000,\"syn\":{level},\"rest\":{level},\"health\":{health}}}"
+            )
+        };
+        let each: Vec<String> = (0..candidates / 5).map(one).collect();
+        format!(
+            "{{\"id\":\"n{n}\",\"used_ms\":1700000000000,\"gate\":0.1,\"gate_samples\":9,\
+             \"candidates\":[{}]}}",
+            each.join(",")
+        )
+    };
+    let networks: Vec<String> = (0..5).map(network).collect();
+    format!("{{\"schema\":1,\"networks\":[{}]}}", networks.join(","))
+}
+
+/// A hundred endpoints of so many addresses, each with ten samples.
+fn hundred(addresses: u8) -> Vec<EndpointStats> {
+    let mut random = fastrand::Rng::with_seed(7);
+    (0..100)
+        .map(|n| {
+            let url = format!("wss://host-{n}.example/ws");
+            let endpoint = Endpoint::new(Region::CN1, Service::Websocket, &url).unwrap();
+            let mut stats = EndpointStats::new(endpoint.clone());
+            for address in 1..=addresses {
+                let address = SocketAddr::new(IpAddr::from([10, 0, n, address]), 443);
+                for _ in 0..10 {
+                    let mut timings = Timings::default();
+                    for phase in [Phase::Connect, Phase::Tls, Phase::Upgrade] {
+                        timings.set(phase, Duration::from_micros(random.u64(20_000..80_000)));
+                    }
+                    stats.record(&Sample::new(endpoint.clone(), address, timings, Ok(())));
+                }
+            }
+            stats
+        })
+        .collect()
+}
+
+fn to_read(criterion: &mut Criterion, app: &mut App, bare: &ArcSwapOption<Endpoint>) {
+    let mut group = criterion.benchmark_group("best");
+    group.bench_function("bare_load", |bencher| bencher.iter(|| read(bare)));
+    group.bench_function("easelect", |bencher| {
+        bencher.iter(|| app.selector.best());
+    });
+    group.finish();
+
+    let mut group = criterion.benchmark_group("choose_and_observe");
+    group.bench_function("easelect", |bencher| {
+        bencher.iter(|| app.choose_and_observe());
+    });
+    let mut balanced = balanced();
+    group.bench_function("tower", |bencher| {
+        bencher.iter(|| choose_and_call(&mut balanced));
+    });
+    group.finish();
+
+    criterion.bench_function("report_rtt", |bencher| bencher.iter(|| app.observe()));
+    criterion.bench_function("ranking_read", |bencher| {
+        bencher.iter(|| app.selector.ranking())
+    });
+    for addresses in [1, 3] {
+        let stats = hundred(addresses);
+        criterion.bench_function(&format!("rank_100_endpoints_of_{addresses}"), |bencher| {
+            bencher.iter_batched(|| stats.clone(), rank, BatchSize::SmallInput);
+        });
+    }
+    let text = history(1_000);
+    assert!(History::from_json(&text).is_ok());
+    criterion.bench_function("history_of_1000", |bencher| {
+        bencher.iter(|| History::from_json(&text));
+    });
+}
+
+fn read(bare: &ArcSwapOption<Endpoint>) -> Option<Endpoint> {
+    bare.load().as_ref().map(|one| Endpoint::clone(one))
+}
+
+/// Calls in a turn: what is as short as this can't be timed alone.
+const CALLS: u32 = 5_000;
+
+fn turns() -> usize {
+    if measure::is_short() { 3 } else { 300 }
+}
+
+/// The median time per call in ns: of one side, and of the other.
+fn per_call(one: impl FnMut(), other: impl FnMut()) -> (f64, f64) {
+    fn turn(mut call: impl FnMut()) -> impl FnMut() {
+        move || (0..CALLS).for_each(|_| call())
+    }
+    let median = |costs: Vec<measure::Cost>| {
+        let per_call = |one: measure::Cost| one.wall.as_secs_f64() * 1e9 / f64::from(CALLS);
+        measure::quantile(costs.into_iter().map(per_call).collect(), 0.5)
+    };
+    let (one, other) = measure::turn_by_turn(turns(), turn(one), turn(other));
+    (median(one), median(other))
+}
+
+/// The median time in ms of what is made ready before each run, and dropped after it.
+fn alone<I, O>(ready: impl Fn() -> I, run: impl Fn(I) -> O) -> f64 {
+    let once = || {
+        let input = ready();
+        let started = Instant::now();
+        let output = run(black_box(input));
+        let took = started.elapsed();
+        drop(black_box(output));
+        took
+    };
+    measure::median_ms((0..turns()).map(|_| once()))
+}
+
+fn to_report(app: &mut App, bare: &ArcSwapOption<Endpoint>) {
+    let mut figures = Figures::of("hot_path");
+    let selector = app.selector.clone();
+    let (ours, bare) = per_call(
+        || drop(black_box(selector.best())),
+        || drop(black_box(read(bare))),
+    );
+    figures.tell("best", ours, "ns");
+    figures.aim("best_to_bare_load", ours / bare, "times", 1.5);
+
+    let mut balanced = balanced();
+    let (ours, tower) = per_call(
+        || drop(black_box(app.choose_and_observe())),
+        || choose_and_call(&mut balanced),
+    );
+    figures.tell("choose_and_observe", ours, "ns");
+    figures.tell("choose_and_observe_tower", tower, "ns");
+    figures.aim("choose_and_observe_to_tower", ours / tower, "times", 1.0);
+
+    let candidate = app.candidate.clone();
+    let opened = Duration::from_millis(40);
+    let (heartbeat, report) = per_call(
+        || app.observe(),
+        || selector.report(&candidate, Ok(()), opened),
+    );
+    figures.aim("report_rtt", heartbeat, "ns", 200.0);
+    figures.aim("report", report, "ns", 200.0);
+    let feedback = app.feedback.clone();
+    let after_heartbeat = alone(
+        || feedback.report_rtt(Duration::from_millis(10)),
+        |()| selector.ranking(),
+    );
+    figures.tell("ranking_after_heartbeat", after_heartbeat * 1e3, "us");
+
+    let (few, many) = (hundred(1), hundred(3));
+    let candidates = alone(|| few.clone(), rank) * 1e3;
+    figures.aim("rank_100_endpoints_of_1", candidates, "us", 20.0);
+    let addresses = alone(|| many.clone(), rank) * 1e3;
+    figures.aim("rank_100_endpoints_of_3", addresses, "us", 20.0);
+
+    let text = history(1_000);
+    let loaded = alone(|| (), |()| History::from_json(&text));
+    figures.aim("history_of_1000", loaded, "ms", 5.0);
+    figures.finish();
+}
+
+fn main() {
+    let mut app = measure::runtime().block_on(App::start());
+    let bare = ArcSwapOption::new(app.selector.best().map(Arc::new));
+    let mut criterion = Criterion::default().configure_from_args();
+    to_read(&mut criterion, &mut app, &bare);
+    criterion.final_summary();
+    to_report(&mut app, &bare);
+}

@@ -1,0 +1,157 @@
+//! Why an endpoint stands where it stands.
+
+use std::time::Duration;
+
+use super::{Cost, median};
+use crate::failure::Failure;
+use crate::phase::Phase;
+use crate::stats::EndpointStats;
+
+/// Why an endpoint stands where it stands.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// First, clearly ahead of the next.
+    Fastest,
+    /// First, but not clearly ahead of the next.
+    FastestWithinNoise,
+    /// The only one of its group that is ready.
+    OnlyReady,
+    /// Ready, with no clear difference to the one before.
+    NoClearDifference,
+    /// Ready, and slower than the first by this much, most of it in this phase.
+    Slower {
+        /// The difference of the expected costs.
+        by: Duration,
+        /// Where most of the difference of the medians lies; absent when in none.
+        phase: Option<Phase>,
+    },
+    /// Ready, but what its failures cost puts it behind.
+    FailsMore {
+        /// Failed attempts in relation to all, 0 to 1.
+        failed_ratio: f64,
+    },
+    /// Answers, but not as the service should.
+    Answers(Failure),
+    /// Can't be reached or verified.
+    Fails(Failure),
+    /// Time ran out before it was tried.
+    NotProbed,
+}
+
+impl Reason {
+    /// The stable identifier used in JSON.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Reason::Fastest => "fastest",
+            Reason::FastestWithinNoise => "fastest_within_noise",
+            Reason::OnlyReady => "only_ready",
+            Reason::NoClearDifference => "no_clear_difference",
+            Reason::Slower { .. } => "slower",
+            Reason::FailsMore { .. } => "fails_more",
+            Reason::Answers(_) => "answers",
+            Reason::Fails(_) => "fails",
+            Reason::NotProbed => "not_probed",
+        }
+    }
+}
+
+/// A group in its order, with what every reason refers to.
+pub(super) struct Group<'a> {
+    stats: &'a [EndpointStats],
+    costs: &'a [Option<Cost>],
+    order: &'a [usize],
+    ready: usize,
+    leader: Option<Leader>,
+}
+
+/// The first of a group, if it is ready.
+struct Leader {
+    cost: Cost,
+    median: Option<f64>,
+    phases: [Option<f64>; Phase::ALL.len()],
+}
+
+impl<'a> Group<'a> {
+    pub(super) fn new(
+        stats: &'a [EndpointStats],
+        costs: &'a [Option<Cost>],
+        order: &'a [usize],
+        ready: usize,
+    ) -> Self {
+        let leader = order.first().and_then(|first| {
+            Some(Leader {
+                cost: costs[*first]?,
+                median: median(stats[*first].total()),
+                phases: Phase::ALL.map(|phase| median(stats[*first].phase(phase))),
+            })
+        });
+        Group {
+            stats,
+            costs,
+            order,
+            ready,
+            leader,
+        }
+    }
+
+    fn cost_at(&self, index: usize) -> Option<Cost> {
+        self.order.get(index).and_then(|one| self.costs[*one])
+    }
+
+    /// Of the one in this place, from 0.
+    pub(super) fn reason(&self, index: usize) -> Reason {
+        let one = &self.stats[self.order[index]];
+        let (Some(cost), Some(leader)) = (self.cost_at(index), &self.leader) else {
+            let failures = one.failures();
+            let answer = failures.iter().find(|f| f.failure.is_answer());
+            return match (answer, failures.first()) {
+                (Some(answer), _) => Reason::Answers(answer.failure.clone()),
+                (None, Some(failure)) => Reason::Fails(failure.failure.clone()),
+                (None, None) => Reason::NotProbed,
+            };
+        };
+        if self.ready == 1 {
+            return Reason::OnlyReady;
+        }
+        if index == 0 {
+            let next = self.cost_at(1);
+            return match next.is_some_and(|next| !cost.clearly_differs(next)) {
+                true => Reason::FastestWithinNoise,
+                false => Reason::Fastest,
+            };
+        }
+        let before = self.cost_at(index - 1);
+        if before.is_some_and(|before| !cost.clearly_differs(before)) {
+            return Reason::NoClearDifference;
+        }
+        let failed = one.attempts() - one.successes();
+        if failed > 0
+            && let (Some(own), Some(first)) = (median(one.total()), leader.median)
+            && (cost.seconds - leader.cost.seconds) > 2.0 * (own - first)
+        {
+            let failed_ratio = failed as f64 / one.attempts() as f64;
+            return Reason::FailsMore { failed_ratio };
+        }
+        Reason::Slower {
+            by: Duration::from_secs_f64((cost.seconds - leader.cost.seconds).max(0.0)),
+            phase: leader.slower_phase(one),
+        }
+    }
+}
+
+impl Leader {
+    /// The phase that makes most of the difference.
+    fn slower_phase(&self, one: &EndpointStats) -> Option<Phase> {
+        Phase::ALL
+            .into_iter()
+            .filter(|phase| *phase != Phase::Resolve)
+            .filter_map(|phase| {
+                let by = median(one.phase(phase))? - self.phases[phase.index()]?;
+                (by > 0.0).then_some((phase, by))
+            })
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .map(|(phase, _)| phase)
+    }
+}

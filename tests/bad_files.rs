@@ -241,7 +241,7 @@ fn huge_files_are_told_soon() {
     let regions = full(|n| format!("[[region]]\nid=\"a{n}\"\n"));
     assert!(
         TOML.why(&regions)
-            .contains("too many entries: expected at most 4096")
+            .contains("too many entries: expected at most 16384")
     );
     let hosts = full(|n| format!("[[host]]\nname=\"a{n}\"\n"));
     assert!(SCENARIO.why(&format!("{hosts}x")).starts_with("own:"));

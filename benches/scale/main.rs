@@ -1,0 +1,20 @@
+//! Many candidates: whether each costs what it costs among few, and what a probe in flight weighs.
+
+mod catalog;
+#[path = "../measure/mod.rs"]
+mod measure;
+mod memory;
+mod prober;
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+fn main() {
+    if measure::remote::serve_if_asked() || memory::hold_if_asked() {
+        return;
+    }
+    let mut figures = measure::figures::Figures::of("scale");
+    prober::per_candidate(&mut figures);
+    catalog::per_entry(&mut figures);
+    memory::per_probe(&mut figures);
+    figures.finish();
+}

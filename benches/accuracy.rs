@@ -13,8 +13,11 @@ use std::collections::BTreeMap;
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use easelect::{Endpoint, Phase, Pin, ProbeEvent, Prober, Region, Rounds, Service, TlsClient};
+use easelect::{
+    Endpoint, Phase, Pin, ProbeEvent, Prober, ProberBuilder, Region, Rounds, Service, TlsClient,
+};
 use futures::StreamExt;
+use measure::bare::Bare;
 use measure::figures::Figures;
 use measure::quantile;
 use measure::remote::{self, Remote};
@@ -29,6 +32,7 @@ const APART: Duration = Duration::from_millis(2);
 /// Started with it, the process keeps a core busy until it is ended.
 const SPIN: &str = "--spin";
 
+/// How many attempts are in flight, at most. A ranking of two has two, whatever else there is.
 const IN_FLIGHT: [usize; 4] = [1, 4, 16, 64];
 
 /// Every core is busy with something else while this lives.
@@ -64,40 +68,39 @@ fn spin_if_asked() -> bool {
     asked
 }
 
-/// So many endpoints of this server, each in a region of its own, so that none waits for another.
-fn endpoints(remote: &Remote, count: usize) -> Vec<Endpoint> {
-    let one = |n| {
+/// One endpoint of each server, in a region of its own, so that none waits for another.
+fn endpoints(servers: &[Remote]) -> Vec<Endpoint> {
+    let one = |(n, server)| {
         let region = Region::new(&format!("other{n}")).unwrap();
-        Endpoint::new(region, Service::Websocket, &url(remote)).unwrap()
+        Endpoint::new(region, Service::Websocket, &url(server)).unwrap()
     };
-    (0..count).map(one).collect()
+    servers.iter().enumerate().map(one).collect()
 }
 
-fn url(remote: &Remote) -> String {
-    format!("wss://localhost:{}/ws", remote.address.port())
+fn url(server: &Remote) -> String {
+    format!("wss://localhost:{}/ws", server.address.port())
 }
 
-fn pin(remote: &Remote) -> Pin {
-    Pin::new(
-        "localhost",
-        remote.address.port(),
-        vec![remote.address.ip()],
-    )
+fn prober<'a>(servers: impl Iterator<Item = &'a Remote> + Clone) -> ProberBuilder {
+    let roots = servers.clone().map(|one| one.root.clone());
+    let prober = Prober::builder().tls(TlsClient::with_roots(roots).unwrap());
+    servers.fold(prober, |prober, server| {
+        let (ip, port) = (server.address.ip(), server.address.port());
+        prober.pin(Pin::new("localhost", port, vec![ip]))
+    })
 }
 
-/// How far the told phases are from what the server waited, in milliseconds.
+/// How far the told phases are from what the servers waited, in milliseconds, with all of them
+/// probed at once.
 async fn errors(
-    remote: &Remote,
-    in_flight: usize,
+    servers: &[Remote],
     rounds: u32,
     waited: [Duration; 2],
 ) -> BTreeMap<Phase, Vec<f64>> {
-    let prober = Prober::builder()
-        .endpoints(endpoints(remote, in_flight))
-        .pin(pin(remote))
-        .tls(TlsClient::with_roots([remote.root.clone()]).unwrap())
+    let prober = prober(servers.iter())
+        .endpoints(endpoints(servers))
         .rounds(Rounds::Exact(rounds))
-        .in_flight(in_flight)
+        .in_flight(servers.len())
         .build()
         .unwrap();
     let mut errors: BTreeMap<Phase, Vec<f64>> = BTreeMap::new();
@@ -117,18 +120,13 @@ async fn errors(
 }
 
 /// Whether the faster of two endpoints of one region comes first, while others are probed.
-async fn is_right(fast: &Remote, slow: &Remote, in_flight: usize, seed: u64) -> bool {
+async fn is_right(fast: &Remote, slow: &Remote, others: &[Remote], seed: u64) -> bool {
     let region = Region::new("own").unwrap();
     let of = |remote| Endpoint::new(region.clone(), Service::Websocket, &url(remote)).unwrap();
     let both = [of(slow), of(fast)];
-    let others = endpoints(slow, in_flight.saturating_sub(2));
-    let roots = [fast, slow].map(|one| one.root.clone());
-    let prober = Prober::builder()
-        .endpoints(both.iter().cloned().chain(others))
-        .pin(pin(fast))
-        .pin(pin(slow))
-        .tls(TlsClient::with_roots(roots).unwrap())
-        .in_flight(in_flight)
+    let prober = prober([fast, slow].into_iter().chain(others))
+        .endpoints(both.iter().cloned().chain(endpoints(others)))
+        .in_flight(2 + others.len())
         .seed(seed)
         .build()
         .unwrap();
@@ -145,14 +143,23 @@ fn main() {
     let short = measure::is_short();
     let runtime = measure::runtime();
     let mut figures = Figures::of("accuracy");
-    let at_once = Remote::start(Duration::ZERO, Duration::ZERO);
-    let fast = Remote::start(TLS, ANSWER);
+    let crowd = Remote::crowd(64, TLS, ANSWER);
     let slow = Remote::start(TLS + APART, ANSWER);
 
-    // What cryptography and loopback take by themselves is no error.
+    // What cryptography, loopback and a core that has to wake up take is no error: a bare client
+    // of the same server has it, too.
     let rounds = if short { 5 } else { 200 };
-    let own = runtime.block_on(errors(&at_once, 1, rounds, [Duration::ZERO; 2]));
-    let own = |phase| quantile(own[&phase].clone(), 0.5);
+    let bare = Bare::new(crowd[0].address, [crowd[0].root.clone()], false);
+    let bare = runtime.block_on(async {
+        let mut told = [Vec::new(), Vec::new()];
+        for _ in 0..rounds {
+            let [_, tls, answer] = bare.probe().await;
+            told[0].push((tls.as_secs_f64() - TLS.as_secs_f64()) * 1e3);
+            told[1].push((answer.as_secs_f64() - ANSWER.as_secs_f64()) * 1e3);
+        }
+        told.map(|told| quantile(told, 0.5))
+    });
+    let own = |phase| bare[usize::from(phase != Phase::Tls)];
     for phase in [Phase::Tls, Phase::Upgrade] {
         figures.tell(&format!("{}_by_itself", phase.as_str()), own(phase), "ms");
     }
@@ -165,7 +172,7 @@ fn main() {
             } else {
                 (400 / in_flight as u32).max(10)
             };
-            let errors = runtime.block_on(errors(&fast, in_flight, rounds, [TLS, ANSWER]));
+            let errors = runtime.block_on(errors(&crowd[..in_flight], rounds, [TLS, ANSWER]));
             for (phase, errors) in errors {
                 let name = |which| format!("{}_error_{which}_{state}_{in_flight}", phase.as_str());
                 let errors: Vec<f64> = errors.iter().map(|one| (one - own(phase)).abs()).collect();
@@ -179,8 +186,9 @@ fn main() {
         }
         for &in_flight in in_flights {
             let runs = if short { 2 } else { 100 };
+            let others = &crowd[1..in_flight.max(2) - 1];
             let right = (0..runs)
-                .filter(|seed| runtime.block_on(is_right(&fast, &slow, in_flight, *seed)))
+                .filter(|seed| runtime.block_on(is_right(&crowd[0], &slow, others, *seed)))
                 .count() as u64;
             let wrong = 100.0 * (runs - right) as f64 / runs as f64;
             let name = format!("wrong_order_{state}_{in_flight}");

@@ -228,9 +228,10 @@ fn main() {
     }
     let remote = Remote::start(Duration::ZERO, Duration::ZERO);
     let mut figures = Figures::of("counts");
-    for (name, bare, ours) in [
-        ("probe", Workload::BareProbe, Workload::Probe),
-        ("open_resumed", Workload::BareOpen, Workload::Open),
+    for (name, bare, ours, allocations) in [
+        ("probe", Workload::BareProbe, Workload::Probe, 1.25),
+        // Which also looks a name up, learns, and shows what it learned.
+        ("open_resumed", Workload::BareOpen, Workload::Open, 1.75),
     ] {
         let (bare, ours) = (count(bare, &remote), count(ours, &remote));
         let mut ratio = |what: &str, ours: f64, bare: f64, limit: f64| {
@@ -243,7 +244,12 @@ fn main() {
             );
         };
         ratio("instructions", ours.instructions, bare.instructions, 1.03);
-        ratio("allocations", ours.allocations, bare.allocations, 1.5);
+        ratio(
+            "allocations",
+            ours.allocations,
+            bare.allocations,
+            allocations,
+        );
         ratio("bytes", ours.bytes, bare.bytes, 1.1);
     }
     for work in [Workload::Best, Workload::ReportRtt] {

@@ -51,15 +51,11 @@ fn bare(runtime: &Runtime, bare: &Arc<Bare>, is_probe: bool) -> Vec<[Duration; 3
     let bare = Arc::clone(bare);
     in_a_task(runtime, async move {
         let mut all = Vec::new();
-        let mut random = fastrand::Rng::with_seed(1);
         for _ in 0..IN_A_TURN {
-            if is_probe {
-                // The prober's pace: a core that slept is slow at first.
-                tokio::time::sleep(Duration::from_micros(random.u64(0..2_000))).await;
-                all.push(bare.probe().await);
-            } else {
-                all.push(bare.open().await.1);
-            }
+            all.push(match is_probe {
+                true => bare.probe().await,
+                false => bare.open().await.1,
+            });
         }
         all
     })

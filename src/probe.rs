@@ -149,7 +149,8 @@ impl Prober {
                 running.spawn(Box::pin(lookup) as BoxFuture<'static, Ended>);
             }
             let now = Instant::now();
-            let paced = now < next_start;
+            // Where nothing is in flight there is nothing to collide with.
+            let paced = now < next_start && !running.is_empty();
             let room = sender.capacity() > running.len() + 1;
             if !paced && room {
                 match schedule.next() {

@@ -1,7 +1,7 @@
 //! The loopback server in a process of its own, so that what is counted is the client's alone.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
@@ -16,6 +16,9 @@ const SERVE: &str = "--serve";
 
 /// ... and one that never resumes a session, so that every client makes full handshakes.
 const WITHOUT_SESSIONS: &str = "--without-sessions";
+
+/// ... and one of a crowd: so many servers, at addresses of their own.
+const CROWD: &str = "--crowd";
 
 /// A server in a child process; it ends with this.
 pub(crate) struct Remote {
@@ -36,7 +39,22 @@ impl Remote {
         Self::with(&[WITHOUT_SESSIONS], Duration::ZERO, answer_delay)
     }
 
+    /// So many servers at addresses of their own (of 127.0.0.0/8, which Linux has), in one process
+    /// that ends with the first of them.
+    pub(crate) fn crowd(count: usize, tls_delay: Duration, answer_delay: Duration) -> Vec<Self> {
+        Self::spawn(&[CROWD, &count.to_string()], tls_delay, answer_delay, count)
+    }
+
     fn with(flags: &[&str], tls_delay: Duration, answer_delay: Duration) -> Self {
+        Self::spawn(flags, tls_delay, answer_delay, 1).remove(0)
+    }
+
+    fn spawn(
+        flags: &[&str],
+        tls_delay: Duration,
+        answer_delay: Duration,
+        count: usize,
+    ) -> Vec<Self> {
         let itself = std::env::current_exe().expect("a running program has a path");
         let mut child = Command::new(itself)
             .arg(SERVE)
@@ -47,16 +65,19 @@ impl Remote {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the bench can start itself");
-        let mut line = String::new();
-        let output = child.stdout.take().expect("it is piped");
-        BufReader::new(output).read_line(&mut line).unwrap();
-        let (address, root) = line.trim().split_once(' ').expect("an address and a root");
-        Remote {
-            address: address.parse().unwrap(),
-            root: BASE64.decode(root.as_bytes()).unwrap().into(),
-            _alive: child.stdin.take(),
-            child: Some(child),
-        }
+        let output = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut servers: Vec<Remote> = output.lines().take(count).map(Self::told).collect();
+        servers[0]._alive = child.stdin.take();
+        servers[0].child = Some(child);
+        servers
+    }
+
+    /// What a line of the child tells.
+    fn told(line: std::io::Result<String>) -> Self {
+        let line = line.expect("a line");
+        let (address, root) = line.split_once(' ').expect("an address and a root");
+        let root = BASE64.decode(root.as_bytes()).expect("a certificate");
+        Self::at(address.parse().expect("an address"), root.into())
     }
 
     /// One that another process has started.
@@ -114,20 +135,28 @@ pub(crate) fn serve_if_asked() -> bool {
     let (Some(tls_delay), Some(answer_delay)) = (delay(), delay()) else {
         return false;
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let behaviour = Behaviour {
-        tls_delay,
-        answer_delay,
-        exact_delays: true,
-        no_sessions: std::env::args().any(|one| one == WITHOUT_SESSIONS),
-        ..Behaviour::default()
-    };
-    let server = runtime.block_on(Server::start(behaviour));
-    println!("{} {}", server.address, BASE64.encode(&server.root));
-    // The server's task runs while its parent lives.
+    let mut crowd = std::env::args().skip_while(|one| one != CROWD).skip(1);
+    let crowd: Option<u8> = crowd.next().and_then(|count| count.parse().ok());
+    let runtime = super::runtime();
+    let servers: Vec<Server> = runtime.block_on(async {
+        let mut servers = Vec::new();
+        for n in 0..crowd.unwrap_or(1) {
+            let behaviour = Behaviour {
+                tls_delay,
+                answer_delay,
+                exact_delays: true,
+                no_sessions: std::env::args().any(|one| one == WITHOUT_SESSIONS),
+                at: crowd.map(|_| Ipv4Addr::new(127, 0, 1, n + 1)),
+                ..Behaviour::default()
+            };
+            servers.push(Server::start(behaviour).await);
+        }
+        servers
+    });
+    for server in &servers {
+        println!("{} {}", server.address, BASE64.encode(&server.root));
+    }
+    // Their tasks run while the parent lives.
     runtime.block_on(async {
         let until_closed = || std::io::stdin().read_to_end(&mut Vec::new());
         let _ = tokio::task::spawn_blocking(until_closed).await;

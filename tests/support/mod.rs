@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "no test uses everything")]
 
 use std::io::Read;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -36,6 +36,8 @@ pub(crate) struct Behaviour {
     pub(crate) early_data: bool,
     /// Resumes no session, and offers none.
     pub(crate) no_sessions: bool,
+    /// Where it listens, if not at 127.0.0.1; Linux has all of 127.0.0.0/8.
+    pub(crate) at: Option<Ipv4Addr>,
     /// The name in its certificate, if not `localhost`.
     pub(crate) name: Option<&'static str>,
 }
@@ -73,7 +75,8 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(behaviour: Behaviour) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = behaviour.at.unwrap_or(Ipv4Addr::LOCALHOST);
+        let listener = TcpListener::bind((at, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (mut config, root) = config_for(behaviour.name.unwrap_or("localhost"));
         if behaviour.no_sessions {

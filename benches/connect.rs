@@ -28,6 +28,9 @@ const ADDRESSES: u8 = 3;
 const LEARNING: usize = 10;
 const REST: Duration = Duration::from_secs(10 * 60);
 
+/// Fewer would make quantiles coarse, and these take 15 s: there is no short form.
+const WORLDS: u64 = 200;
+
 /// What a world is asked for.
 #[derive(Clone, Copy)]
 struct Kind {
@@ -46,7 +49,6 @@ const PLAIN: Kind = Kind {
 
 fn main() {
     let mut figures = Figures::of("connect");
-    let worlds = if measure::is_short() { 20 } else { 200 };
     let dns = Duration::from_millis(20);
     let named = Kind { dns, ..PLAIN };
     let resumed = Kind {
@@ -63,7 +65,7 @@ fn main() {
     };
     let play = |kind: Kind, is_warm: bool| -> Vec<Opened> {
         let one = |seed| in_paused_time(connections(seed, kind, is_warm));
-        (0..worlds).flat_map(one).collect()
+        (0..WORLDS).flat_map(one).collect()
     };
     // What the policy simulation reaches in its default world, in relation to its oracle.
     for (name, opened) in [
@@ -183,8 +185,6 @@ impl World {
             }
             scenario = scenario.with_host(named);
             let url = format!("wss://{name}/websocket");
-            let endpoint = Endpoint::new(region.clone(), Service::Websocket, &url);
-            let _ = endpoint;
             let endpoint = Endpoint::new(region.clone(), Service::Websocket, &url);
             let added = catalog.with_endpoint(endpoint.expect("a good URL"));
             catalog = added.expect("its region is there");

@@ -10,6 +10,7 @@ mod measure;
 mod support;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Duration;
 
@@ -28,6 +29,9 @@ const ANSWER: Duration = Duration::from_millis(10);
 
 /// By how much the slower of two endpoints is slower.
 const APART: Duration = Duration::from_millis(2);
+
+/// Started with it, the process measures, with the servers in the file that follows.
+const MEASURE: &str = "--measure";
 
 /// Started with it, the process keeps a core busy until it is ended.
 const SPIN: &str = "--spin";
@@ -136,16 +140,40 @@ async fn is_right(fast: &Remote, slow: &Remote, others: &[Remote], seed: u64) ->
     best.is_some_and(|best| *best.endpoint() == both[1])
 }
 
+/// Starts the servers, and measures in another process of a lower priority, which is also that of
+/// what keeps the cores busy: it is the client whose machine is busy. A server that came late would
+/// change what is to be measured.
 fn main() {
     if remote::serve_if_asked() || spin_if_asked() {
         return;
     }
+    let mut arguments = std::env::args().skip_while(|one| one != MEASURE).skip(1);
+    if let Some(path) = arguments.next() {
+        let servers = std::fs::read_to_string(path).expect("it was written");
+        let servers: Vec<Remote> = servers.lines().map(Remote::from_line).collect();
+        let (slow, crowd) = servers.split_last().expect("there are some");
+        return measure(crowd, slow);
+    }
+    let crowd = Remote::crowd(64, TLS, ANSWER);
+    let slow = Remote::start(TLS + APART, ANSWER);
+    let lines: Vec<String> = crowd.iter().chain([&slow]).map(Remote::line).collect();
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("accuracy-servers.txt");
+    std::fs::write(&path, lines.join("\n")).expect("the target folder can be written");
+    let measured = Command::new("nice")
+        .args(["-n", "10"])
+        .arg(std::env::current_exe().expect("a running program has a path"))
+        .arg(MEASURE)
+        .arg(path)
+        .args(measure::is_short().then_some("--test"))
+        .status();
+    let measured = measured.expect("nice is a command of every Unix");
+    assert!(measured.success(), "{measured}");
+}
+
+fn measure(crowd: &[Remote], slow: &Remote) {
     let short = measure::is_short();
     let runtime = measure::runtime();
     let mut figures = Figures::of("accuracy");
-    let crowd = Remote::crowd(64, TLS, ANSWER);
-    let slow = Remote::start(TLS + APART, ANSWER);
-
     // What cryptography, loopback and a core that has to wake up take is no error: a bare client
     // of the same server has it, too.
     let rounds = if short { 5 } else { 200 };
@@ -188,7 +216,7 @@ fn main() {
             let runs = if short { 2 } else { 100 };
             let others = &crowd[1..in_flight.max(2) - 1];
             let right = (0..runs)
-                .filter(|seed| runtime.block_on(is_right(&crowd[0], &slow, others, *seed)))
+                .filter(|seed| runtime.block_on(is_right(&crowd[0], slow, others, *seed)))
                 .count() as u64;
             let wrong = 100.0 * (runs - right) as f64 / runs as f64;
             let name = format!("wrong_order_{state}_{in_flight}");

@@ -66,18 +66,25 @@ impl Remote {
             .spawn()
             .expect("the bench can start itself");
         let output = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut servers: Vec<Remote> = output.lines().take(count).map(Self::told).collect();
+        let lines = output.lines().take(count);
+        let mut servers: Vec<Remote> = lines
+            .map(|line| Self::from_line(&line.expect("a line")))
+            .collect();
         servers[0]._alive = child.stdin.take();
         servers[0].child = Some(child);
         servers
     }
 
-    /// What a line of the child tells.
-    fn told(line: std::io::Result<String>) -> Self {
-        let line = line.expect("a line");
+    /// A server that another process has started, from its line.
+    pub(crate) fn from_line(line: &str) -> Self {
         let (address, root) = line.split_once(' ').expect("an address and a root");
         let root = BASE64.decode(root.as_bytes()).expect("a certificate");
         Self::at(address.parse().expect("an address"), root.into())
+    }
+
+    /// What another process needs to know of it.
+    pub(crate) fn line(&self) -> String {
+        format!("{} {}", self.address, BASE64.encode(&self.root))
     }
 
     /// One that another process has started.

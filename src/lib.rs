@@ -128,7 +128,8 @@ pub mod report;
 #[cfg(feature = "lab")]
 pub mod lab;
 
-/// The WebSocket crate whose types leave through [`Connection`].
+/// The WebSocket crate whose types leave through [`Connection`]. Without its own handshake
+/// (`client_async`), unless the app switches on that crate's feature `handshake`.
 pub use tokio_tungstenite;
 
 pub use backoff::ServerHint;

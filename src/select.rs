@@ -299,6 +299,10 @@ impl Selector {
         drop(memory);
         self.0.tell(changes);
         self.0.reconsider(field);
+        if field.kind == Service::Rest {
+            // They may share servers, and a heartbeat alone would not notice for an hour.
+            self.0.reconsider(&self.0.service);
+        }
         self.0.keep();
     }
 
@@ -355,9 +359,11 @@ impl Inner {
 
     /// Has what was learned kept.
     fn keep(&self) {
-        if let Some(keeper) = &self.keeper
-            && lock(&self.memory).take_unkept()
-        {
+        let Some(keeper) = &self.keeper else { return };
+        // Held until the keeper is asked: a `shutdown()` meanwhile would find nothing to keep, and
+        // the keeper nothing to write.
+        let mut memory = lock(&self.memory);
+        if memory.take_unkept() {
             keeper.keep();
         }
     }

@@ -29,7 +29,7 @@ struct Server {
     /// By attempts made and slot.
     waiting: BTreeMap<(u32, usize), Waiting>,
     /// Attempts to make, of all that wait.
-    left: u32,
+    left: u64,
     offer: Option<Offer>,
 }
 
@@ -129,7 +129,7 @@ impl Queue {
 
     pub(super) fn wait(&mut self, server: usize, one: Waiting) {
         let waits_at = &mut self.servers[server];
-        waits_at.left += one.left;
+        waits_at.left += u64::from(one.left);
         waits_at.waiting.insert((one.started, one.slot), one);
         self.update(server);
     }
@@ -139,7 +139,7 @@ impl Queue {
         let one = &mut self.servers[server];
         one.is_busy = true;
         if let Some(waited) = one.waiting.remove(&(started, slot)) {
-            one.left -= waited.left;
+            one.left -= u64::from(waited.left);
         }
         self.update(server);
     }
@@ -171,6 +171,7 @@ impl Queue {
     fn update(&mut self, server: usize) {
         let one = &mut self.servers[server];
         let next = one.waiting.values().next().filter(|_| !one.is_busy);
+        let left = u32::try_from(one.left).unwrap_or(u32::MAX);
         let offer = next.map(|next| Offer {
             slot: next.slot,
             accelerated: next.accelerated,
@@ -179,7 +180,7 @@ impl Queue {
                     region: next.region,
                 },
                 _ => Kind::Later {
-                    way: one.last * one.left,
+                    way: one.last.saturating_mul(left),
                 },
             },
         });

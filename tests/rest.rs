@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use easelect::lab::{Fault, Host, Lab, Path, Scenario};
-use easelect::{Catalog, CatalogFormat, Residency, Selector, TlsClient};
+use easelect::{Catalog, CatalogFormat, Region, Residency, Selector, TlsClient};
 
 fn ip(n: u8) -> IpAddr {
     IpAddr::from([44, 128, 0, n])
@@ -88,6 +88,51 @@ async fn failures_that_the_app_reports_count() {
     tokio::time::sleep(Duration::from_secs(3 * 3600)).await;
     let later = selector.base_url().await.unwrap();
     assert_eq!(later, first);
+}
+
+/// REST and WebSocket of a user's own servers, which are one host each.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_fails_rest_is_no_best_websocket() {
+    let (mut text, mut scenario) = ("[[region]]\nid = \"own\"\n".to_owned(), Scenario::new(1));
+    for (n, rtt) in [(0, 20), (1, 60)] {
+        let host = format!("h{n}.example");
+        for (service, scheme) in [("websocket", "wss"), ("rest", "https")] {
+            text += &format!(
+                "[[endpoint]]\nregion = \"own\"\nservice = \"{service}\"\nurl = \"{scheme}://{host}/\"\n"
+            );
+        }
+        scenario = scenario
+            .with_host(Host::new(&host).with_address(ip(n)))
+            .with_path(Path::new(ip(n)).with_rtt(Duration::from_millis(rtt)));
+    }
+    let lab = Lab::new(scenario).unwrap();
+    let catalog = Catalog::builtin().with_file(&text, CatalogFormat::Toml, "own.toml");
+    let selector = Selector::builder(Region::new("own").unwrap())
+        .catalog(catalog.unwrap())
+        .resolver(lab.resolver())
+        .connector(lab.connector())
+        .tls(TlsClient::with_roots([lab.root()]).unwrap())
+        .network("home")
+        .seed(1)
+        .build()
+        .unwrap();
+    let best = || selector.best().unwrap().host().to_owned();
+    lab.set_fault(ip(0), Fault::Refuse).unwrap();
+    selector.connect().await.unwrap();
+    assert_eq!(best(), "h1.example");
+    lab.set_fault(ip(0), Fault::None).unwrap();
+    for _ in 0..9 {
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        selector.connect().await.unwrap();
+    }
+    assert_eq!(best(), "h0.example");
+    assert_eq!(selector.base_url().await.unwrap(), "https://h0.example");
+    for _ in 0..5 {
+        selector.rest_failed("https://h0.example/users");
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let _ = selector.base_url().await.unwrap();
+    }
+    assert_eq!(best(), "h1.example");
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,6 +12,22 @@ fn ip(n: u8) -> IpAddr {
     IpAddr::from([44, 128, 0, n])
 }
 
+/// A selector in that network, with the endpoints of this file.
+fn selector(lab: &Lab, endpoints: &str, residency: impl Into<Residency>) -> Selector {
+    let catalog = Catalog::builtin()
+        .with_file(endpoints, CatalogFormat::Toml, "endpoints.toml")
+        .unwrap();
+    Selector::builder(residency)
+        .catalog(catalog)
+        .resolver(lab.resolver())
+        .connector(lab.connector())
+        .tls(TlsClient::with_roots([lab.root()]).unwrap())
+        .network("home")
+        .seed(1)
+        .build()
+        .unwrap()
+}
+
 /// A WebSocket and a REST host in China 1 and in China 2, with these round trips.
 fn pool(rtts: [u64; 4]) -> (Lab, Selector) {
     let hosts = [
@@ -35,18 +51,7 @@ fn pool(rtts: [u64; 4]) -> (Lab, Selector) {
             .with_path(Path::new(address).with_rtt(Duration::from_millis(rtt)));
     }
     let lab = Lab::new(scenario).unwrap();
-    let catalog = Catalog::builtin()
-        .with_file(&text, CatalogFormat::Toml, "pool.toml")
-        .unwrap();
-    let selector = Selector::builder(Residency::mainland_pool())
-        .catalog(catalog)
-        .resolver(lab.resolver())
-        .connector(lab.connector())
-        .tls(TlsClient::with_roots([lab.root()]).unwrap())
-        .network("home")
-        .seed(1)
-        .build()
-        .unwrap();
+    let selector = selector(&lab, &text, Residency::mainland_pool());
     (lab, selector)
 }
 
@@ -106,16 +111,7 @@ async fn a_server_that_fails_rest_is_no_best_websocket() {
             .with_path(Path::new(ip(n)).with_rtt(Duration::from_millis(rtt)));
     }
     let lab = Lab::new(scenario).unwrap();
-    let catalog = Catalog::builtin().with_file(&text, CatalogFormat::Toml, "own.toml");
-    let selector = Selector::builder(Region::new("own").unwrap())
-        .catalog(catalog.unwrap())
-        .resolver(lab.resolver())
-        .connector(lab.connector())
-        .tls(TlsClient::with_roots([lab.root()]).unwrap())
-        .network("home")
-        .seed(1)
-        .build()
-        .unwrap();
+    let selector = selector(&lab, &text, Region::new("own").unwrap());
     let best = || selector.best().unwrap().host().to_owned();
     lab.set_fault(ip(0), Fault::Refuse).unwrap();
     selector.connect().await.unwrap();

@@ -242,7 +242,7 @@ pub(crate) fn finding_text(what: &What, now: SystemTime) -> Text {
             let (hosts, failure) = (list(hosts), failure_text(failure, now));
             text(
                 format!(
-                    "This system's resolver finds no address of {}; a name server asked directly says why. {}.",
+                    "This system's resolver finds no address of {}; what came of asking a name server directly: {}.",
                     hosts.en, failure.en
                 ),
                 format!(

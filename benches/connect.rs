@@ -11,8 +11,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use easelect::lab::{Host, Lab, Path, Scenario};
 use easelect::{Catalog, CatalogFormat, EarlyData, Endpoint, Region, Selector, Service, TlsClient};
+use easelect_lab::{Host, Lab, Path, Scenario};
 use futures::StreamExt;
 use measure::figures::Figures;
 use rustls::ClientConfig;

@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use criterion::{BatchSize, Criterion};
-use easelect::lab::{Host, Lab, Path, Scenario};
 use easelect::{
     Candidate, Catalog, CatalogFormat, Endpoint, EndpointStats, Feedback, History, Phase, Region,
     Sample, Selector, Service, Timings, TlsClient, rank,
 };
+use easelect_lab::{Host, Lab, Path, Scenario};
 use futures::FutureExt;
 use futures::task::noop_waker_ref;
 use measure::figures::Figures;

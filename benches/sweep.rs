@@ -12,10 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use easelect::lab::{Host, Lab, Path, Scenario};
 use easelect::{
     Catalog, Families, ProbeEvent, ProbeOutcome, Prober, Region, Rounds, Sample, TlsClient,
 };
+use easelect_lab::{Host, Lab, Path, Scenario};
 use futures::StreamExt;
 use measure::figures::Figures;
 

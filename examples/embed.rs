@@ -19,10 +19,10 @@ use std::pin::{Pin, pin};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use easelect::lab::{Lab, Scenario};
 use easelect::{
     Catalog, CloseReason, Connection, Region, Residency, Selector, ServerHint, TlsClient,
 };
+use easelect_lab::{Lab, Scenario};
 use futures::{SinkExt, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite::Message;

@@ -1,49 +1,11 @@
-//! What each target does with its input; `tests/corpus.rs` does the same with what is on file.
-//! A panic is a finding.
+//! What the targets that need no private reader do with their input; `tests/corpus.rs` does the same
+//! with what is on file. A panic is a finding. Those of answers are in `src/handshake/answers.rs`.
 
 use std::sync::LazyLock;
 
-use easelect::lab::{Lab, Scenario};
-use easelect::machines::{answers, networks_of};
-use easelect::{
-    Catalog, CatalogFormat, ConnectOptions, Endpoint, Error, Failure, History, Proxy, Region,
-    Service, Timestamp,
-};
-
-/// Below this a head is read however it arrives; above, it depends on the pieces when it is
-/// found to be too long.
-const WHOLE: usize = 16 * 1024;
-
-/// An answer to the WebSocket upgrade, and to a REST probe.
-pub(crate) fn upgrade(data: &[u8]) {
-    let url = "wss://im.example/";
-    let endpoint = Endpoint::new(Region::CN1, Service::Legacy, url).expect("an endpoint");
-    let options = ConnectOptions::new()
-        .subprotocol("chat")
-        .expect("a subprotocol");
-    let upgraded = |piece| answers::upgraded(&endpoint, &options, data, piece);
-    if let Some((subprotocol, rest)) = same_in_pieces(data, upgraded) {
-        assert!(data.ends_with(&rest), "bytes were lost, or made up");
-        assert!(matches!(
-            subprotocol.as_deref(),
-            None | Some("xmpp" | "chat")
-        ));
-    }
-    if let Some(status) = same_in_pieces(data, |piece| answers::answered(data, piece)) {
-        assert!((200..500).contains(&status), "{status} is no answer");
-    }
-}
-
-/// A proxy's answers: to `CONNECT`, and SOCKS5 with and without user and password.
-pub(crate) fn proxy(data: &[u8]) {
-    for url in ["http://h:1", "socks5://h:1", "socks5://user:secret@h:1"] {
-        let proxy: Proxy = url.parse().expect("a proxy");
-        let rest = same_in_pieces(data, |piece| answers::tunnelled(&proxy, data, piece));
-        if let Some(rest) = rest {
-            assert!(data.ends_with(&rest), "bytes were lost, or made up");
-        }
-    }
-}
+use easelect::{Catalog, CatalogFormat, Endpoint, Error, History, Timestamp};
+use easelect_engine::history::Network;
+use easelect_lab::{Lab, Scenario};
 
 /// A user's catalogue, as TOML and as JSON.
 pub(crate) fn catalog(data: &[u8]) {
@@ -104,18 +66,10 @@ pub(crate) fn history(data: &[u8]) {
     }
 }
 
-/// The result, which must not depend on the pieces in which the answer arrives.
-fn same_in_pieces<T: PartialEq + std::fmt::Debug>(
-    data: &[u8],
-    read: impl Fn(usize) -> Result<T, Failure>,
-) -> Option<T> {
-    let whole = read(usize::MAX);
-    if data.len() < WHOLE {
-        assert_eq!(read(1 + data.len() / 64), whole, "in pieces");
-    }
-    whole
-        .map_err(|failure| assert_readable(&failure.to_string()))
-        .ok()
+/// The networks in a history, as a selector would take them `now`.
+fn networks_of(history: History, now: Timestamp) -> Vec<Network> {
+    let networks = history.into_networks(now);
+    networks.map(|one| one.network).collect()
 }
 
 /// Errors of files begin with name and line.

@@ -4,51 +4,10 @@
 //! clock is read once, and moves on with the monotonic one, so that somebody setting the clock
 //! changes nothing, and paused time moves it too.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use easelect_engine::timestamp::Timestamp;
 use tokio::time::Instant;
-
-/// A moment in wall-clock time, to the millisecond.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct Timestamp(u64);
-
-impl Timestamp {
-    /// Milliseconds since 1970-01-01T00:00:00Z.
-    #[must_use]
-    pub const fn from_millis(millis: u64) -> Self {
-        Timestamp(millis)
-    }
-
-    /// Milliseconds since 1970-01-01T00:00:00Z.
-    #[must_use]
-    pub const fn as_millis(self) -> u64 {
-        self.0
-    }
-
-    /// How long after `earlier` this is; zero if it is before.
-    #[must_use]
-    pub const fn since(self, earlier: Timestamp) -> Duration {
-        Duration::from_millis(self.0.saturating_sub(earlier.0))
-    }
-
-    /// The moment so much later.
-    #[must_use]
-    pub fn after(self, delay: Duration) -> Self {
-        let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        Timestamp(self.0.saturating_add(millis))
-    }
-}
-
-impl From<SystemTime> for Timestamp {
-    fn from(time: SystemTime) -> Self {
-        let since = time.duration_since(SystemTime::UNIX_EPOCH);
-        Timestamp(u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX))
-    }
-}
 
 /// The wall clock running ahead of the monotonic one by more than this means that the machine
 /// slept: NTP steps are far smaller, and a suspension that matters to a network is longer.

@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use easelect_engine::history::HistoryError;
+
 /// Something is wrong with the configuration or the input; the message says what to do. It is one
 /// line, without control characters and of bounded length, whatever stood in the input.
 ///
@@ -38,7 +40,9 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    /// An error, for those who implement a seam such as [`HistoryStore`](crate::HistoryStore). Line
+    /// ends, control characters and more than 1000 characters of the message are not shown.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Error {
             kind,
             message: presentable(&message.into()),
@@ -46,10 +50,10 @@ impl Error {
         }
     }
 
-    pub(crate) fn with_source(
-        mut self,
-        source: impl Into<Box<dyn StdError + Send + Sync>>,
-    ) -> Self {
+    /// What caused it, for [`source`](StdError::source): say it in the message only if whoever
+    /// prints no sources should know.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
@@ -58,6 +62,16 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+}
+
+impl From<HistoryError> for Error {
+    fn from(error: HistoryError) -> Self {
+        let kind = match error {
+            HistoryError::Newer { .. } => ErrorKind::NewerHistory,
+            _ => ErrorKind::History,
+        };
+        Error::new(kind, error.to_string())
     }
 }
 

@@ -251,37 +251,51 @@ impl Failure {
         self
     }
 
-    pub(crate) fn with_status(mut self, status: u16) -> Self {
+    /// Adds the HTTP status that was answered.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
         self.facts_mut().status = Some(status);
         self
     }
 
-    pub(crate) fn with_location(mut self, location: Option<String>) -> Self {
+    /// Adds where a redirection points, as the peer wrote it.
+    #[must_use]
+    pub fn with_location(mut self, location: Option<String>) -> Self {
         self.facts_mut().location = location;
         self
     }
 
-    pub(crate) fn with_retry_after(mut self, delay: Option<Duration>) -> Self {
+    /// Adds the delay that the peer asked for.
+    #[must_use]
+    pub fn with_retry_after(mut self, delay: Option<Duration>) -> Self {
         self.facts_mut().retry_after = delay;
         self
     }
 
-    pub(crate) fn with_not_after(mut self, at: SystemTime) -> Self {
+    /// Adds when the certificate expires or expired, where no whole certificate is known.
+    #[must_use]
+    pub fn with_not_after(mut self, at: SystemTime) -> Self {
         self.facts_mut().not_after = Some(at);
         self
     }
 
-    pub(crate) fn with_not_before(mut self, at: SystemTime) -> Self {
+    /// Adds when the certificate's validity begins, where no whole certificate is known.
+    #[must_use]
+    pub fn with_not_before(mut self, at: SystemTime) -> Self {
         self.facts_mut().not_before = Some(at);
         self
     }
 
-    pub(crate) fn with_certificate(mut self, certificate: Arc<Certificate>) -> Self {
+    /// Adds what the certificate that was refused says of itself.
+    #[must_use]
+    pub fn with_certificate(mut self, certificate: Arc<Certificate>) -> Self {
         self.facts_mut().certificate = Some(certificate);
         self
     }
 
-    pub(crate) fn with_names(mut self, names: Vec<String>) -> Self {
+    /// Adds the names that a certificate for another host presented.
+    #[must_use]
+    pub fn with_names(mut self, names: Vec<String>) -> Self {
         self.facts_mut().names = names;
         self
     }

@@ -4,8 +4,8 @@
 //! upgrade, and reqwest can't be split at all. One reader of response heads serves both ends, so
 //! a REST probe has the same bounds as an upgrade and works without the `rest` feature.
 
-#[cfg(feature = "lab")]
-pub mod answers;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod answers;
 mod early;
 mod head;
 mod key;
@@ -36,8 +36,6 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use early::Early;
-#[cfg(feature = "lab")]
-pub(crate) use key::accept as accept_key;
 use meter::Meter;
 pub(crate) use paths::Paths;
 pub use upgrade::ConnectOptions;

@@ -58,12 +58,7 @@
 //! | `toml` | yes | catalogue files in TOML; those in JSON need no feature |
 //! | `dns` | no | `DnsResolver`: exact DNS failure kinds and times to live, with hickory |
 //! | `webpki-roots` | no | Mozilla's roots compiled in |
-//! | `report` | no | `report`: findings, verdict, table and JSON in English and Chinese |
-//! | `lab` | no | `lab`: a simulated network with real TLS and WebSocket servers |
 
-#![forbid(unsafe_code)]
-// What only the simulation reaches is public with feature `lab` alone.
-#![cfg_attr(not(feature = "lab"), allow(unreachable_pub, unnameable_types))]
 #![warn(
     clippy::unwrap_used,
     clippy::panic,
@@ -104,53 +99,36 @@ mod rank;
 
 mod probe;
 
-mod prior;
-
-mod forecast;
-
-mod health;
-
-mod lesson;
-
 mod history;
-
-mod race;
-
-mod backoff;
 
 mod connection;
 
 mod select;
 
-#[cfg(feature = "report")]
-pub mod report;
-
-#[cfg(feature = "lab")]
-pub mod lab;
-
 /// The WebSocket crate whose types leave through [`Connection`]. Without its own handshake
 /// (`client_async`), unless the app switches on that crate's feature `handshake`.
 pub use tokio_tungstenite;
 
-pub use backoff::ServerHint;
 pub use catalog::{
     Catalog, CatalogFormat, Confidence, Endpoint, EndpointEntry, Locality, Reference, Region,
     RegionEntry, RegionInfo, Residency, Service, UserCatalog, Variant,
 };
 pub use certificate::Certificate;
-pub use clock::Timestamp;
 pub use connection::{CloseReason, ConnectError, Connection, Feedback};
+pub use easelect_engine::backoff::ServerHint;
+pub use easelect_engine::history::{History, HistoryError};
+pub use easelect_engine::timestamp::Timestamp;
 pub use error::{Error, ErrorKind};
 pub use failure::{Failure, FailureKind};
 pub use handshake::{ConnectOptions, SecureStream};
-pub use history::{FileHistory, History, HistoryStore};
+pub use history::{FileHistory, HistoryStore};
 pub use phase::{EarlyData, Phase, Timings};
 pub use probe::{ProbeEvent, ProbeOutcome, Prober, ProberBuilder, Probing, Rounds};
 pub use proxy::Proxy;
 pub use rank::{Ranked, Ranking, Reason, Tier, rank};
 #[cfg(feature = "dns")]
 pub use resolve::DnsResolver;
-pub use resolve::{Families, Family, Pin, Resolve, Resolved, SystemResolver};
+pub use resolve::{Families, Family, Pin, Resolve, Resolved, SystemResolver, is_local};
 pub use sample::{Attempt, AttemptOutcome, Lookup, Sample};
 pub use select::{
     Candidate, Expectation, Explanation, Policy, RefreshBudget, Selector, SelectorBuilder,
@@ -160,21 +138,19 @@ pub use stats::{AddressStats, Distribution, EndpointStats, FailureCount, Summary
 pub use tls::{TlsClient, TlsSession};
 pub use transport::{Connect, Io, KernelRtt, TcpConnect};
 
-/// The pure machines behind [`Selector`], for the simulation in `benches/policy`, and the readers
-/// of what others wrote, for `fuzz`. No part of the public interface: they change with every
-/// release.
-#[cfg(feature = "lab")]
+/// Where the targets of `fuzz/` reach the readers of what peers write. Only cargo-fuzz builds it.
+#[cfg(fuzzing)]
 #[doc(hidden)]
-pub mod machines {
-    pub use crate::backoff::Backoff;
-    pub use crate::forecast::{Forecast, Gate, NOISE};
-    pub use crate::handshake::answers;
-    pub use crate::health::{Health, Severity, Transition};
-    pub use crate::history::{Key, Network, Refresh, networks_of};
-    pub use crate::lesson::{Lesson, Measured};
-    pub use crate::prior::{Belief, Place};
-    pub use crate::race::{Action, Entry, Race, Width};
-    pub use crate::rank::normal;
+pub mod fuzzing {
+    /// Reads an answer to an upgrade, and to a REST probe. A panic is a finding.
+    pub fn upgrade(answer: &[u8]) {
+        crate::handshake::answers::upgrade(answer);
+    }
+
+    /// Reads a proxy's answer. A panic is a finding.
+    pub fn proxy(answer: &[u8]) {
+        crate::handshake::answers::proxy(answer);
+    }
 }
 
 /// The code in the READMEs is compiled with the tests.

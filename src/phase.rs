@@ -8,9 +8,11 @@ use serde::{Serialize, Serializer};
 /// One step of opening a connection, in the order in which they happen.
 ///
 /// The names are those of blackbox_exporter's `phase` label, plus `upgrade` for the opening
-/// handshake of RFC 6455 §4 and `proxy` for what a proxy is asked first. A phase is a duration of its own, never cumulative.
+/// handshake of RFC 6455 §4 and `proxy` for what a proxy is asked first. A phase is a duration of its
+/// own, never cumulative.
+///
+/// Exhaustive: whoever shows results should learn of another one from the compiler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Phase {
     /// The host name is looked up; through a proxy, the proxy's.
     Resolve,

@@ -28,6 +28,8 @@ mod reason;
 
 use std::time::Duration;
 
+use easelect_engine::probability::{failure_probability, normal};
+
 pub use reason::Reason;
 
 use crate::catalog::{Endpoint, Region, Service};
@@ -35,8 +37,9 @@ use crate::stats::{AddressStats, Distribution, EndpointStats, Summary};
 use reason::Group;
 
 /// How usable an endpoint is.
+///
+/// Exhaustive: whoever shows results should learn of another one from the compiler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Tier {
     /// A verified handshake came to its end.
     Ready,
@@ -120,11 +123,6 @@ const ATTEMPT_DELAY: f64 = 0.250;
 
 /// Differences of less than 10 % are promised nothing.
 const WORTH_ORDERING: f64 = 0.10;
-
-/// π of the module's formula: the chance that a connection fails.
-pub(crate) fn failure_probability(successes: f64, failures: f64) -> f64 {
-    (failures + 0.08) / (successes + failures + 4.0)
-}
 
 /// A cost in seconds with the variance of its logarithm.
 #[derive(Clone, Copy, Debug)]
@@ -346,15 +344,4 @@ pub(crate) fn doubt(stats: &[EndpointStats]) -> f64 {
         }
     }
     sum
-}
-
-/// The standard normal distribution function, to 1e-7 (Abramowitz & Stegun 26.2.17).
-pub fn normal(z: f64) -> f64 {
-    let t = 1.0 / (1.0 + 0.231_641_9 * z.abs());
-    let series = t
-        * (0.319_381_530
-            + t * (-0.356_563_782
-                + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
-    let tail = series * (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
-    if z < 0.0 { tail } else { 1.0 - tail }
 }

@@ -126,6 +126,24 @@ impl Pin {
             addresses,
         }
     }
+
+    /// The host, in lower case.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where it is to be found.
+    #[must_use]
+    pub fn addresses(&self) -> &[IpAddr] {
+        &self.addresses
+    }
 }
 
 impl FromStr for Pin {
@@ -331,7 +349,8 @@ fn is_bogus_v4(v4: Ipv4Addr) -> bool {
 
 /// Addresses that stand for this machine, a private network, or a local proxy's made-up answer
 /// (198.18.0.0/15, RFC 2544): possible for a public host only where something answers for it.
-pub(crate) fn is_local(address: IpAddr) -> bool {
+#[must_use]
+pub fn is_local(address: IpAddr) -> bool {
     fn local_v4(v4: Ipv4Addr) -> bool {
         let [a, b, ..] = v4.octets();
         v4.is_loopback()

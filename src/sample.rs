@@ -92,6 +92,28 @@ pub struct Lookup {
     pub left_out: usize,
 }
 
+impl Lookup {
+    /// A look-up of one's own making, of no duration and in the first round; set further fields as they
+    /// are known.
+    #[must_use]
+    pub fn new(
+        host: impl Into<String>,
+        port: u16,
+        family: Family,
+        outcome: Result<Vec<IpAddr>, Failure>,
+    ) -> Self {
+        Lookup {
+            host: host.into(),
+            port,
+            family,
+            round: 1,
+            took: Duration::ZERO,
+            outcome,
+            left_out: 0,
+        }
+    }
+}
+
 /// One attempt of a connection race: when it ran, how far it came, how it ended.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -113,8 +135,9 @@ pub struct Attempt {
 }
 
 /// How an [`Attempt`] ended.
+///
+/// Exhaustive: whoever shows results should learn of another one from the compiler.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum AttemptOutcome {
     /// It became the connection.
     Won,
@@ -137,6 +160,21 @@ impl AttemptOutcome {
 }
 
 impl Attempt {
+    /// An attempt of one's own making, at no address and of no duration; set further fields as they are
+    /// known.
+    #[must_use]
+    pub fn new(endpoint: Endpoint, outcome: AttemptOutcome) -> Self {
+        Attempt {
+            path: endpoint.path().to_owned(),
+            endpoint,
+            address: None,
+            started: Duration::ZERO,
+            ended: Duration::ZERO,
+            timings: Timings::default(),
+            outcome,
+        }
+    }
+
     /// How far it came: the phase that it was given up or failed in, or the last one that it
     /// completed.
     #[must_use]

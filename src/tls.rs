@@ -10,8 +10,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{Resumption, VerifierBuilderError, WebPkiServerVerifier};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, InvalidMessage, PeerIncompatible,
@@ -81,8 +81,13 @@ impl TlsClient {
         Self::with_roots_and_revocations(roots, Vec::new())
     }
 
-    /// Trusts only `roots`, and refuses the servers that these lists revoke.
-    pub(crate) fn with_roots_and_revocations(
+    /// Trusts only `roots`, and refuses the servers that these lists revoke. Of issuers without a
+    /// list nothing is revoked.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_roots`](Self::with_roots), and when a list can't be read.
+    pub fn with_roots_and_revocations(
         roots: impl IntoIterator<Item = CertificateDer<'static>>,
         revocations: Vec<CertificateRevocationListDer<'static>>,
     ) -> Result<Self, Error> {
@@ -151,22 +156,20 @@ impl TlsClient {
         revocations: Vec<CertificateRevocationListDer<'static>>,
     ) -> Result<Self, Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = rustls::client::WebPkiServerVerifier::builder_with_provider(
-            Arc::new(store),
-            Arc::clone(&provider),
-        )
-        // Only what a list says counts; what is on none may be of any authority.
-        .with_crls(revocations)
-        .only_check_end_entity_revocation()
-        .allow_unknown_revocation_status()
-        .build()
-        .map_err(|error| {
-            Error::new(
-                ErrorKind::Tls,
-                format!("no root certificate was given: {error}"),
-            )
-            .with_source(error)
-        })?;
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(&provider))
+                // Only what a list says counts; what is on none may be of any authority.
+                .with_crls(revocations)
+                .only_check_end_entity_revocation()
+                .allow_unknown_revocation_status()
+                .build()
+                .map_err(|error| {
+                    let what = match error {
+                        VerifierBuilderError::NoRootAnchors => "no root certificate was given",
+                        _ => "a revocation list can't be used",
+                    };
+                    Error::new(ErrorKind::Tls, format!("{what}: {error}")).with_source(error)
+                })?;
         Ok(Self::verified_by(verifier, provider))
     }
 
@@ -473,8 +476,7 @@ mod tests {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(root.cert.der().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder =
-            rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+        let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
         assert!(can_verify(&*builder.build().unwrap()));
     }
 

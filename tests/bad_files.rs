@@ -7,8 +7,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use easelect::lab::Scenario;
 use easelect::{Catalog, CatalogFormat, Error, ErrorKind, FileHistory, History, HistoryStore};
+use easelect_lab::Scenario;
 
 /// Who reads a file, and what a good one is.
 struct Reader {
@@ -46,7 +46,7 @@ const SCENARIO: Reader = Reader {
 
 const HISTORY: Reader = Reader {
     kind: ErrorKind::History,
-    read: |text| History::from_json(text).map(drop),
+    read: |text| Ok(History::from_json(text).map(drop)?),
     good: "{\"schema\":1,\"networks\":[{\"id\":\"家\",\"used_ms\":1,\"gate\":0.1,\
            \"gate_samples\":3,\"candidates\":[]}]}",
 };

@@ -6,8 +6,8 @@ use std::pin::pin;
 use std::task::Context;
 use std::time::Duration;
 
-use easelect::lab::{Fault, Host, Lab, Path, Scenario};
 use easelect::{Catalog, CatalogFormat, Region, Selector, ServerHint, TlsClient};
+use easelect_lab::{Fault, Host, Lab, Path, Scenario};
 use futures::task::noop_waker_ref;
 use tokio::runtime::Handle;
 use tokio::task::yield_now;

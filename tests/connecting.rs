@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use easelect::lab::{Dns, Fault, Host, Lab, Path, Scenario};
+use easelect_lab::{Dns, Fault, Host, Lab, Path, Scenario};
 use futures::future::BoxFuture;
 
 use easelect::{

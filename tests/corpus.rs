@@ -1,4 +1,5 @@
-//! What the fuzz targets (`fuzz/README.md`) keep on file, played again by the same functions.
+//! What the fuzz targets (`fuzz/README.md`) keep on file, played again by the same functions. Those of
+//! answers are played in `src/handshake/answers.rs`.
 
 #[path = "../fuzz/targets.rs"]
 mod targets;
@@ -18,16 +19,6 @@ fn replay(target: &str, play: fn(&[u8])) {
         played += 1;
     }
     assert!(played > 0, "nothing is on file for {target}");
-}
-
-#[test]
-fn answers_to_the_upgrade() {
-    replay("upgrade", targets::upgrade);
-}
-
-#[test]
-fn answers_of_proxies() {
-    replay("proxy", targets::proxy);
 }
 
 #[test]

@@ -32,11 +32,69 @@ fn locked() -> Vec<Locked> {
     lock.package
 }
 
+/// The workspace.
+const MEMBERS: [&str; 6] = [
+    "easelect",
+    "easelect-cli",
+    "easelect-engine",
+    "easelect-lab",
+    "easelect-report",
+    "easelect-sim",
+];
+
+/// What `cargo tree` says of a member: the crates linked into it, by name.
+fn linked_into(member: &str) -> Vec<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--package", member])
+        .args(["--edges", "normal", "--prefix", "none"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    let tree = String::from_utf8(output.stdout).unwrap();
+    let name = |line: &str| line.split(' ').next().map(str::to_owned);
+    tree.lines().filter_map(name).collect()
+}
+
+/// The walls: who is linked into whom.
+#[test]
+fn arrows_point_one_way() {
+    let own = |member: &str| {
+        let linked = linked_into(member);
+        let mut own: Vec<&str> = MEMBERS
+            .into_iter()
+            .filter(|one| *one != member && linked.iter().any(|name| name == one))
+            .collect();
+        own.sort_unstable();
+        own
+    };
+    let library = ["easelect", "easelect-engine"];
+    assert!(own("easelect-engine").is_empty());
+    assert_eq!(own("easelect"), ["easelect-engine"]);
+    assert_eq!(own("easelect-lab"), library);
+    assert_eq!(own("easelect-report"), library);
+    let of_the_command = [
+        "easelect",
+        "easelect-engine",
+        "easelect-lab",
+        "easelect-report",
+    ];
+    assert_eq!(own("easelect-cli"), of_the_command);
+    assert_eq!(own("easelect-sim"), library);
+    // Decisions have no clock, no socket and no task.
+    let engine = linked_into("easelect-engine");
+    assert!(engine.iter().any(|one| one == "serde_json"));
+    for one in ["tokio", "rustls", "reqwest", "ring", "futures", "fastrand"] {
+        assert!(!engine.iter().any(|name| name == one), "{one}");
+    }
+}
+
 #[test]
 fn everything_is_from_crates_io() {
     const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
     for one in locked() {
-        let own = one.name == env!("CARGO_PKG_NAME") && one.source.is_none();
+        let own = MEMBERS.contains(&one.name.as_str()) && one.source.is_none();
         let published = one.source.as_deref() == Some(CRATES_IO);
         assert!(own || published, "{} is from {:?}", one.name, one.source);
     }

@@ -6,11 +6,11 @@ mod support;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use easelect::lab::{EventKind, Fault, Host, Lab, Path, Scenario, TlsVersion};
 use easelect::{
     AttemptOutcome, Catalog, CatalogFormat, ConnectOptions, Connection, EarlyData, Failure,
     FailureKind, Phase, Pin, Prober, Region, Rounds, Selector, SelectorBuilder, TlsClient,
 };
+use easelect_lab::{EventKind, Fault, Host, Lab, Path, Scenario, TlsVersion};
 use futures::{SinkExt, StreamExt};
 use support::{Behaviour, Server};
 

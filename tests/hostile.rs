@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-use easelect::lab::{Lab, Scenario};
-use easelect::report::{Context, Fault, Lang, Report, Style, json, table};
 use easelect::{Catalog, FailureKind as Kind, Phase, Prober, Tier};
+use easelect_lab::{Lab, Scenario};
+use easelect_report::{Context, Fault, Lang, Report, Style, json, table};
 use serde_json::Value;
 
 /// Whether a network, a name server or a peer can cause it. There is no proxy in a lab.

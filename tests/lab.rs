@@ -8,8 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use easelect::lab::{Dns, EventKind, Fault, Host, Lab, Path, Scenario, Step, TlsVersion};
 use easelect::{Catalog, ErrorKind, FailureKind, Family, Io};
+use easelect_lab::{Dns, EventKind, Fault, Host, Lab, Path, Scenario, Step, TlsVersion};
 use futures::{SinkExt, StreamExt};
 use rustls::pki_types::ServerName;
 use rustls::{CertificateError, ClientConfig, HandshakeKind, RootCertStore};

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use easelect::lab::{Fault, Host, Lab, Path, Scenario};
 use easelect::{
     Catalog, CatalogFormat, CloseReason, ErrorKind, Expectation, FileHistory, History,
     HistoryStore, RefreshBudget, Region, Selector, SelectorBuilder, SelectorEvent, ServerHint,
     Standing, TlsClient,
 };
+use easelect_lab::{Fault, Host, Lab, Path, Scenario};
 use futures::{FutureExt, StreamExt};
 use tokio::time::Instant;
 

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use easelect::lab::{Dns, EventKind, Fault, Host, Lab, Path, Scenario};
 use easelect::{
     Catalog, Connect, Endpoint, FailureKind, Io, Phase, ProbeEvent, ProbeOutcome, Prober,
     ProberBuilder, Ranked, Reason, Region, Rounds, Sample, Service, Tier, TlsClient,
 };
+use easelect_lab::{Dns, EventKind, Fault, Host, Lab, Path, Scenario};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};

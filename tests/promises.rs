@@ -1,28 +1,61 @@
 //! `SECURITY.md` names the tests that hold its promises; they must be there. And what no test of
 //! behaviour can show: that something is nowhere in the source.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod sources;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use std::fs;
+use std::path::Path;
+
+use proc_macro2::{TokenStream, TokenTree};
+use sources::{CRATES, Module, code, modules, workspace};
+use syn::Visibility;
+use syn::visit::{self, Visit};
 
 /// What stands between single backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
+/// The tests in a file, by name.
+#[derive(Default)]
+struct Tests(Vec<String>);
+
+impl<'ast> Visit<'ast> for Tests {
+    fn visit_item_fn(&mut self, one: &'ast syn::ItemFn) {
+        let is_test = |attribute: &syn::Attribute| {
+            let last = attribute.path().segments.last();
+            last.is_some_and(|last| last.ident == "test")
+        };
+        if one.attrs.iter().any(is_test) {
+            self.0.push(one.sig.ident.to_string());
+        }
+    }
+
+    fn visit_item_macro(&mut self, one: &'ast syn::ItemMacro) {
+        // Properties: `fn name(` among a macro's arguments.
+        let tokens: Vec<TokenTree> = one.mac.tokens.clone().into_iter().collect();
+        let names = tokens.windows(2).filter_map(|pair| match pair {
+            [TokenTree::Ident(word), TokenTree::Ident(name)] if word == "fn" => {
+                Some(name.to_string())
+            }
+            _ => None,
+        });
+        self.0.extend(names);
+    }
+}
+
 #[test]
 fn every_test_that_is_named_exists() {
-    let page = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let page = fs::read_to_string(workspace().join("SECURITY.md")).unwrap();
     let promises = page.split("## What is promised").nth(1).unwrap();
-    let (mut file, mut named) = (String::new(), 0);
+    let (mut tests, mut named) = (Tests::default(), 0);
     for one in quoted(promises) {
         if one.ends_with(".rs") {
-            file = fs::read_to_string(root().join(one)).expect(one);
+            let file = fs::read_to_string(workspace().join(one)).expect(one);
+            tests = Tests::default();
+            tests.visit_file(&syn::parse_file(&file).expect(one));
         } else if one.len() > 12 && one.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
-            let is_there = file.contains(&format!("fn {one}("));
+            let is_there = tests.0.iter().any(|name| name == one);
             assert!(is_there, "{one} is not where it is said to be");
             named += 1;
         }
@@ -30,46 +63,91 @@ fn every_test_that_is_named_exists() {
     assert!(named >= 25, "only {named} tests were found on the page");
 }
 
-fn sources(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            found.push((path, text));
+/// Methods and functions that a user can call.
+#[derive(Default)]
+struct Public {
+    functions: Vec<String>,
+    texts: Vec<String>,
+}
+
+impl<'ast> Visit<'ast> for Public {
+    fn visit_item_fn(&mut self, one: &'ast syn::ItemFn) {
+        if matches!(one.vis, Visibility::Public(_)) {
+            self.functions.push(one.sig.ident.to_string());
+        }
+        visit::visit_item_fn(self, one);
+    }
+
+    fn visit_impl_item_fn(&mut self, one: &'ast syn::ImplItemFn) {
+        if matches!(one.vis, Visibility::Public(_)) {
+            self.functions.push(one.sig.ident.to_string());
+        }
+        visit::visit_impl_item_fn(self, one);
+    }
+
+    fn visit_lit_str(&mut self, one: &'ast syn::LitStr) {
+        self.texts.push(one.value());
+    }
+
+    fn visit_macro(&mut self, one: &'ast syn::Macro) {
+        texts_among(one.tokens.clone(), &mut self.texts);
+    }
+}
+
+/// The string literals among a macro's arguments.
+fn texts_among(tokens: TokenStream, texts: &mut Vec<String>) {
+    for one in tokens {
+        match one {
+            TokenTree::Group(group) => texts_among(group.stream(), texts),
+            TokenTree::Literal(literal) => {
+                let text = syn::parse_str::<syn::LitStr>(&literal.to_string());
+                texts.extend(text.ok().map(|text| text.value()));
+            }
+            _ => {}
         }
     }
 }
 
+/// The options that a text may be about, such as `--no-proxy`.
+fn options(text: &str) -> impl Iterator<Item = String> {
+    text.split("--").skip(1).map(|rest| {
+        let name = rest
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '-');
+        name.collect::<String>().replace('-', "_")
+    })
+}
+
 #[test]
 fn nothing_switches_certificate_checks_off() {
-    let mut all = Vec::new();
-    sources(&root().join("src"), &mut all);
-    sources(&root().join("examples"), &mut all);
-    assert!(all.len() > 50);
-    let with = |what: &str| -> Vec<PathBuf> {
-        let has = |(path, text): &(PathBuf, String)| {
-            let path = path.strip_prefix(root()).unwrap().to_owned();
-            let shipped = text.split("#[cfg(test)]").next().unwrap();
-            shipped.contains(what).then_some(path)
-        };
-        all.iter().filter_map(has).collect()
+    let all: Vec<Module> = CRATES.into_iter().flat_map(modules).collect();
+    assert!(all.len() > 100, "{} modules", all.len());
+    let coded: Vec<(&Path, String)> = (all.iter())
+        .map(|one| {
+            (
+                one.file.strip_prefix(".").unwrap_or(&one.file),
+                code(&one.items),
+            )
+        })
+        .collect();
+    let with = |what: &str| -> Vec<&Path> {
+        (coded.iter())
+            .filter(|(_, code)| code.contains(what))
+            .map(|(file, _)| *file)
+            .collect()
     };
     // The one place where a verifier is handed to rustls: the platform's, or WebPKI's.
-    let tls = [PathBuf::from("src/tls.rs")];
-    assert_eq!(with(".dangerous()"), tls);
-    assert_eq!(with("with_custom_certificate_verifier"), tls);
-    let text = &all
-        .iter()
-        .find(|one| one.0.ends_with("src/tls.rs"))
-        .unwrap()
-        .1;
-    assert_eq!(text.matches(".dangerous()").count(), 1);
-    assert_eq!(text.matches("Self::verified_by(").count(), 2);
+    let tls = Path::new("src/tls.rs");
+    assert_eq!(with(".dangerous()"), [tls]);
+    assert_eq!(with("with_custom_certificate_verifier"), [tls]);
+    let (_, code) = coded.iter().find(|(file, _)| *file == tls).unwrap();
+    assert_eq!(code.matches(".dangerous()").count(), 1);
+    assert_eq!(code.matches("Self::verified_by(").count(), 2);
     // What keeps a refused certificate's facts judges nothing itself.
-    let witness = [PathBuf::from("src/tls/witness.rs")];
-    assert_eq!(with("ServerCertVerifier for"), witness, "outside of tests");
+    assert_eq!(
+        with("ServerCertVerifierfor"),
+        [Path::new("src/tls/witness.rs")]
+    );
     for never in [
         "ServerCertVerified::assertion",
         "HandshakeSignatureValid::assertion",
@@ -77,34 +155,30 @@ fn nothing_switches_certificate_checks_off() {
         "danger_accept_invalid",
         "tls_danger",
         "tls_sni(false)",
-        "enable_sni = false",
+        "enable_sni=false",
     ] {
         assert!(with(never).is_empty(), "{never}");
     }
-    // Were there a method or a flag for it, it would have to be called so.
-    for (path, text) in &all {
-        for line in text.lines().map(str::trim_start) {
-            let flag = line.strip_prefix("\"--").map(|rest| rest.replace('-', "_"));
-            let method = line.split("pub fn ").nth(1).map(str::to_owned);
-            for name in [flag, method].into_iter().flatten() {
-                let name: String = name
-                    .chars()
-                    .take_while(|c| c.is_alphanumeric() || *c == '_')
-                    .collect();
-                let weakens = [
-                    "insecure",
-                    "invalid_cert",
-                    "no_verify",
-                    "skip_",
-                    "unverified",
-                ];
-                let suspicious = weakens.iter().any(|word| name.contains(word));
-                assert!(
-                    !suspicious || name.starts_with("danger"),
-                    "{}: {name}",
-                    path.display()
-                );
-            }
-        }
+    // Were there a method or an option for it, it would have to be called so.
+    let mut public = Public::default();
+    for module in &all {
+        module.items.iter().for_each(|item| public.visit_item(item));
+    }
+    let options: Vec<String> = public.texts.iter().flat_map(|text| options(text)).collect();
+    assert!(
+        options.iter().any(|one| one == "cacert"),
+        "no option was found"
+    );
+    assert!(public.functions.len() > 300, "{}", public.functions.len());
+    for name in public.functions.iter().chain(&options) {
+        let weakens = [
+            "insecure",
+            "invalid_cert",
+            "no_verify",
+            "skip_",
+            "unverified",
+        ];
+        let suspicious = weakens.iter().any(|word| name.contains(word));
+        assert!(!suspicious || name.starts_with("danger"), "{name}");
     }
 }

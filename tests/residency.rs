@@ -6,11 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
-use easelect::lab::{EventKind, Fault, Host, Lab, Path, Scenario};
 use easelect::{
     Catalog, CatalogFormat, Endpoint, Error, ErrorKind, History, HistoryStore, Region, Residency,
     Selector, Service, TlsClient,
 };
+use easelect_lab::{EventKind, Fault, Host, Lab, Path, Scenario};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};
@@ -256,7 +256,7 @@ impl Kept {
 
 impl HistoryStore for Kept {
     fn load(&self) -> Result<Option<History>, Error> {
-        History::from_json(&self.0).map(Some)
+        Ok(Some(History::from_json(&self.0)?))
     }
 
     fn save(&self, _: &History) -> Result<(), Error> {

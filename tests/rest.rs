@@ -5,8 +5,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use easelect::lab::{Fault, Host, Lab, Path, Scenario};
 use easelect::{Catalog, CatalogFormat, Region, Residency, Selector, TlsClient};
+use easelect_lab::{Fault, Host, Lab, Path, Scenario};
 
 fn ip(n: u8) -> IpAddr {
     IpAddr::from([44, 128, 0, n])

@@ -55,8 +55,8 @@ fn own_roots_do_without() {
 #[test]
 #[ignore = "for a process without roots"]
 fn with_roots_of_its_own() {
-    let scenario = easelect::lab::Scenario::new(1);
-    let lab = easelect::lab::Lab::new(scenario);
+    let scenario = easelect_lab::Scenario::new(1);
+    let lab = easelect_lab::Lab::new(scenario);
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let _guard = runtime.as_ref().unwrap().enter();
     let root = lab.unwrap().root();

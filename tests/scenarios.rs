@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use easelect::lab::{Dns, Lab, Scenario};
 use easelect::{
     Attempt, AttemptOutcome, Candidate, Catalog, CatalogFormat, CloseReason, ConnectError,
     Connection, Endpoint, Failure, FailureKind, Phase, Policy, Region, Selector, SelectorEvent,
     TlsClient,
 };
+use easelect_lab::{Dns, Lab, Scenario};
 use futures::StreamExt;
 use humantime::format_duration;
 use serde::Deserialize;
@@ -415,7 +415,6 @@ fn ending(attempt: &Attempt) -> String {
         AttemptOutcome::Won => return "won".to_owned(),
         AttemptOutcome::Cancelled(phase) => return format!("given up in {phase}"),
         AttemptOutcome::Failed(failure) => failure,
-        other => panic!("{other:?}"),
     };
     let mut told = format!("failed in {}: {}", failure.phase(), failure.kind());
     if let Some(status) = failure.status() {

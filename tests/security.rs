@@ -15,13 +15,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
 
-use easelect::report::{ConnectRecord, catalog_json, catalog_table, json, table};
-use easelect::report::{Context, Lang, Report, Style, connects_json, connects_table};
 use easelect::{
     Catalog, CatalogFormat, ConnectOptions, Endpoint, Error, FailureKind, History, HistoryStore,
     Pin, ProbeOutcome, Prober, Proxy, Region, Rounds, Selector, SelectorBuilder, Service,
     TlsClient,
 };
+use easelect_report::{ConnectRecord, catalog_json, catalog_table, json, table};
+use easelect_report::{Context, Lang, Report, Style, connects_json, connects_table};
 use futures::{FutureExt, StreamExt};
 use relay::{Manner, Relay};
 use support::{Behaviour, Server};

@@ -14,10 +14,11 @@ pub(crate) const DEFAULT: &[&str] = &[];
 pub(crate) const WITHOUT_REST: &[&str] = &["--no-default-features", "--features", "toml"];
 pub(crate) const LEAST: &[&str] = &["--no-default-features"];
 
-/// Each name and version that `cargo tree` knows on this platform, once, without easelect itself.
+/// Each name and version that `cargo tree` knows on this platform, once, without our own.
 pub(crate) fn count(features: &[&str], edges: &str) -> usize {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "--offline", "--prefix", "none"])
+        .args(["tree", "--locked", "--offline", "--package", "easelect"])
+        .args(["--prefix", "none"])
         .args(["--edges", edges])
         .args(features)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -28,6 +29,7 @@ pub(crate) fn count(features: &[&str], edges: &str) -> usize {
     // What stands behind name and version differs between mentions of one crate.
     let tree = String::from_utf8(output.stdout).expect("crates have plain names");
     let named = |line: &str| line.splitn(3, ' ').take(2).map(str::to_owned).collect();
-    let crates: BTreeSet<Vec<String>> = tree.lines().map(named).collect();
-    crates.len() - 1
+    let others = tree.lines().filter(|line| !line.starts_with("easelect"));
+    let crates: BTreeSet<Vec<String>> = others.map(named).collect();
+    crates.len()
 }

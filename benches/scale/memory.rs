@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use data_encoding::BASE64;
-use easelect::lab::{Fault, Host, Lab, Path, Scenario};
 use easelect::{Connect, Endpoint, Io, Pin, Prober, Probing, Region, Rounds, Service};
 use easelect::{TcpConnect, TlsClient};
+use easelect_lab::{Fault, Host, Lab, Path, Scenario};
 use futures::future::BoxFuture;
 use rustls::ClientConfig;
 use rustls::client::Resumption;

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use easelect::lab::{Fault, Host, Lab, Path, Scenario};
 use easelect::{Endpoint, ProbeEvent, Prober, Region, Service, TlsClient};
+use easelect_lab::{Fault, Host, Lab, Path, Scenario};
 use futures::StreamExt;
 
 use crate::measure::figures::Figures;

@@ -1,7 +1,3 @@
 #![no_main]
 
-#[path = "../targets.rs"]
-#[allow(dead_code, reason = "the other targets'")]
-mod targets;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::proxy(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| easelect::fuzzing::proxy(data));

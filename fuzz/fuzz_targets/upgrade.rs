@@ -1,7 +1,3 @@
 #![no_main]
 
-#[path = "../targets.rs"]
-#[allow(dead_code, reason = "the other targets'")]
-mod targets;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::upgrade(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| easelect::fuzzing::upgrade(data));

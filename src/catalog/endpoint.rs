@@ -127,9 +127,10 @@ named!(
 );
 
 /// How well a URL is known. The hosts are all documented; ports and paths are often not.
+///
+/// Exhaustive: a URL is somebody's word or a conclusion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum Confidence {
     /// Easemob's documentation or its own SDK has this URL.
     Documented,

@@ -68,9 +68,10 @@ impl fmt::Display for Region {
 }
 
 /// Where a data centre stands, which decides what its data may do.
+///
+/// Exhaustive: there is no fourth place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum Locality {
     /// On the Chinese mainland; fits apps nearly all of whose users are there. An app can be
     /// migrated from here to an overseas data centre, once, with Easemob's guide.

@@ -1,5 +1,5 @@
-//! What a peer may answer, played from memory: where the fuzz targets come in. The readers are
-//! those of real connections.
+//! What a peer may answer, played from memory to the readers of real connections: what the fuzz
+//! targets do with their input, and the tests with what is on file. A panic is a finding.
 
 use std::io;
 use std::pin::Pin;
@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 use futures::FutureExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-use super::{head, request, socks, tunnel, upgrade};
-use crate::catalog::Endpoint;
+use super::{ConnectOptions, head, request, socks, tunnel, upgrade};
+use crate::catalog::{Endpoint, Region, Service};
 use crate::failure::Failure;
 use crate::phase::Phase;
 use crate::proxy::{Protocol, Proxy};
@@ -18,15 +18,46 @@ use crate::transport::{BoxIo, Io};
 /// The example of RFC 6455 §1.3, so that an answer on file can be the right one.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
+/// Below this a head is read however it arrives; above, it depends on the pieces when it is
+/// found to be too long.
+const WHOLE: usize = 16 * 1024;
+
+/// An answer to the WebSocket upgrade, and to a REST probe.
+pub(crate) fn upgrade(data: &[u8]) {
+    let url = "wss://im.example/";
+    let endpoint = Endpoint::new(Region::CN1, Service::Legacy, url).expect("an endpoint");
+    let options = ConnectOptions::new()
+        .subprotocol("chat")
+        .expect("a subprotocol");
+    let upgraded = |piece| upgraded(&endpoint, &options, data, piece);
+    if let Some((subprotocol, rest)) = same_in_pieces(data, upgraded) {
+        assert!(data.ends_with(&rest), "bytes were lost, or made up");
+        assert!(matches!(
+            subprotocol.as_deref(),
+            None | Some("xmpp" | "chat")
+        ));
+    }
+    if let Some(status) = same_in_pieces(data, |piece| answered(data, piece)) {
+        assert!((200..500).contains(&status), "{status} is no answer");
+    }
+}
+
+/// A proxy's answers: to `CONNECT`, and SOCKS5 with and without user and password.
+pub(crate) fn proxy(data: &[u8]) {
+    for url in ["http://h:1", "socks5://h:1", "socks5://user:secret@h:1"] {
+        let proxy: Proxy = url.parse().expect("a proxy");
+        let rest = same_in_pieces(data, |piece| tunnelled(&proxy, data, piece));
+        if let Some(rest) = rest {
+            assert!(data.ends_with(&rest), "bytes were lost, or made up");
+        }
+    }
+}
+
 /// What an upgrade to `endpoint` makes of an answer that arrives in pieces of this size: the
 /// subprotocol, and the bytes that are the WebSocket's.
-///
-/// # Errors
-///
-/// As an attempt that was answered so.
-pub fn upgraded(
+fn upgraded(
     endpoint: &Endpoint,
-    options: &super::ConnectOptions,
+    options: &ConnectOptions,
     answer: &[u8],
     piece: usize,
 ) -> Result<(Option<String>, Vec<u8>), Failure> {
@@ -39,11 +70,7 @@ pub fn upgraded(
 }
 
 /// What a REST probe makes of it: the status.
-///
-/// # Errors
-///
-/// As an attempt that was answered so.
-pub fn answered(answer: &[u8], piece: usize) -> Result<u16, Failure> {
+fn answered(answer: &[u8], piece: usize) -> Result<u16, Failure> {
     let mut peer = Peer::new(answer, piece);
     let head = at_once(head::read(&mut peer, Phase::Processing))?;
     request::check(&head)?;
@@ -51,11 +78,7 @@ pub fn answered(answer: &[u8], piece: usize) -> Result<u16, Failure> {
 }
 
 /// What the way through `proxy` makes of it: the bytes that are the host's.
-///
-/// # Errors
-///
-/// As an attempt that was answered so.
-pub fn tunnelled(proxy: &Proxy, answer: &[u8], piece: usize) -> Result<Vec<u8>, Failure> {
+fn tunnelled(proxy: &Proxy, answer: &[u8], piece: usize) -> Result<Vec<u8>, Failure> {
     const HOST: (&str, u16) = ("im.example", 443);
     let mut io = BoxIo(Box::new(Peer::new(answer, piece)));
     let mut rest = match proxy.protocol() {
@@ -70,6 +93,26 @@ pub fn tunnelled(proxy: &Proxy, answer: &[u8], piece: usize) -> Result<Vec<u8>, 
     };
     at_once(io.read_to_end(&mut rest)).map_err(|error| tunnel::broken(&error))?;
     Ok(rest)
+}
+
+/// The result, which must not depend on the pieces in which the answer arrives.
+fn same_in_pieces<T: PartialEq + std::fmt::Debug>(
+    data: &[u8],
+    read: impl Fn(usize) -> Result<T, Failure>,
+) -> Option<T> {
+    let whole = read(usize::MAX);
+    if data.len() < WHOLE {
+        assert_eq!(read(1 + data.len() / 64), whole, "in pieces");
+    }
+    whole
+        .map_err(|failure| assert_readable(&failure.to_string()))
+        .ok()
+}
+
+/// What people are told is one line that a terminal can show.
+fn assert_readable(told: &str) {
+    let odd = |c: &char| c.is_control() || "\u{2028}\u{2029}\u{202e}\u{2066}".contains(*c);
+    assert_eq!(told.chars().find(odd), None, "{told:?}");
 }
 
 fn at_once<T>(future: impl Future<Output = T>) -> T {
@@ -124,5 +167,36 @@ impl AsyncWrite for Peer {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::panic::catch_unwind;
+    use std::path::Path;
+
+    fn replay(target: &str, play: fn(&[u8])) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+        let mut played = 0;
+        for entry in fs::read_dir(folder.join(target)).unwrap() {
+            let file = entry.unwrap().path();
+            let data = fs::read(&file).unwrap();
+            // A panic in there names no file.
+            let played_well = catch_unwind(|| play(&data)).is_ok();
+            assert!(played_well, "{}", file.display());
+            played += 1;
+        }
+        assert!(played > 0, "nothing is on file for {target}");
+    }
+
+    #[test]
+    fn answers_to_the_upgrade_are_played_again() {
+        replay("upgrade", super::upgrade);
+    }
+
+    #[test]
+    fn answers_of_proxies_are_played_again() {
+        replay("proxy", super::proxy);
     }
 }

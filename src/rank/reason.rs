@@ -8,8 +8,9 @@ use crate::phase::Phase;
 use crate::stats::EndpointStats;
 
 /// Why an endpoint stands where it stands.
+///
+/// Exhaustive: whoever shows results should learn of another one from the compiler.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum Reason {
     /// First, clearly ahead of the next.
     Fastest,

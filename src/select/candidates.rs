@@ -11,13 +11,13 @@ use super::{Selector, contest, lock};
 use crate::catalog::{Endpoint, Variant};
 use crate::connection::ConnectError;
 use crate::failure::Failure;
-use crate::forecast::{Forecast, NOISE};
-use crate::health::Severity;
-use crate::lesson::Lesson;
 use crate::phase::Timings;
-use crate::race::{Action, Entry, Race, Width};
 use crate::resolve::interleave;
 use crate::sample::{Attempt, AttemptOutcome};
+use easelect_engine::forecast::{Forecast, NOISE};
+use easelect_engine::health::Severity;
+use easelect_engine::lesson::Lesson;
+use easelect_engine::race::{Action, Entry, Race, Width};
 
 /// Longer than glibc's first try at a silent server (5 s) would only wait for its second.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);

@@ -18,13 +18,13 @@ use super::{Plan, lock};
 use crate::catalog::{Endpoint, Variant};
 use crate::connection::{ConnectError, Opening};
 use crate::failure::Failure;
-use crate::forecast::Forecast;
 use crate::handshake::{ConnectOptions, Handshake, Opened, Paths, Progress, Secured, Target};
-use crate::lesson::Lesson;
-use crate::race::{Action, Entry, Race, Width};
 use crate::resolve::{Family, Names, Trust, is_local};
 use crate::sample::Attempt;
 use crate::transport::BoxIo;
+use easelect_engine::forecast::Forecast;
+use easelect_engine::lesson::Lesson;
+use easelect_engine::race::{Action, Entry, Race, Width};
 
 /// What a race needs from its surroundings.
 #[derive(Clone, Copy)]

@@ -9,8 +9,8 @@ use arc_swap::Guard;
 use super::memory::{self, Memory};
 use super::{Explanation, Inner, lock};
 use crate::connection::{CloseReason, Heed};
-use crate::health::Severity;
-use crate::lesson::{Lesson, Measured};
+use easelect_engine::health::Severity;
+use easelect_engine::lesson::{Lesson, Measured};
 
 /// A connection that ends sooner than this by itself was no good: mobile NATs and idle time-outs
 /// take minutes.

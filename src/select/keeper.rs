@@ -9,7 +9,9 @@ use futures::channel::oneshot;
 
 use super::lock;
 use super::memory::Memory;
-use crate::history::{History, HistoryStore};
+use easelect_engine::history::History;
+
+use crate::history::HistoryStore;
 
 /// At most one write in so long: flash wears, and batteries drain.
 const INTERVAL: Duration = Duration::from_secs(5);

@@ -5,14 +5,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::catalog::{Endpoint, Service};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::failure::{Failure, FailureKind};
-use crate::forecast::{Forecast, Gate};
-use crate::health::{Severity, Transition};
-use crate::history::{History, Key, Lead, Network, Refresh};
-use crate::lesson::Lesson;
 use crate::phase::Phase;
 use crate::proxy::Proxy;
+use easelect_engine::forecast::{Forecast, Gate};
+use easelect_engine::health::{Severity, Transition};
+use easelect_engine::history::{History, Key, KnownNetwork, Lead, Network, Refresh};
+use easelect_engine::lesson::Lesson;
+use easelect_engine::timestamp::Timestamp;
 
 /// Addresses not heard of for so long are no longer dialled unasked: DNS has them, or not.
 const STALE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -40,7 +41,7 @@ pub(super) struct Memory {
 struct Known {
     network: Network,
     preferred: BTreeMap<Service, (Candidate, Lead)>,
-    used_ms: Timestamp,
+    used: Timestamp,
 }
 
 /// What is known of the addresses of a service's endpoints.
@@ -126,13 +127,13 @@ impl Memory {
 
     /// With what was kept from an earlier run.
     pub(super) fn with_history(mut self, history: History) -> Self {
-        for (id, used_ms, network) in history.into_networks(self.clock.now()) {
+        for one in history.into_networks(self.clock.now()) {
             let known = Known {
-                network,
+                network: one.network,
                 preferred: BTreeMap::new(),
-                used_ms,
+                used: one.used,
             };
-            self.networks.insert(id, known);
+            self.networks.insert(one.id, known);
         }
         self
     }
@@ -145,8 +146,11 @@ impl Memory {
 
     /// What there is to keep.
     pub(super) fn history(&self) -> History {
-        let networks = self.networks.iter();
-        History::of(networks.map(|(id, known)| (id.clone(), known.used_ms, known.network.clone())))
+        History::of(self.networks.iter().map(|(id, known)| KnownNetwork {
+            id: id.clone(),
+            used: known.used,
+            network: known.network.clone(),
+        }))
     }
 
     pub(super) fn network_id(&self) -> &str {
@@ -165,7 +169,7 @@ impl Memory {
     fn known_mut(&mut self, now: Timestamp) -> &mut Known {
         if !self.networks.contains_key(&self.current) {
             if self.networks.len() >= MAX_NETWORKS {
-                let oldest = self.networks.iter().min_by_key(|(_, known)| known.used_ms);
+                let oldest = self.networks.iter().min_by_key(|(_, known)| known.used);
                 if let Some(oldest) = oldest.map(|(id, _)| id.clone()) {
                     self.networks.remove(&oldest);
                 }
@@ -174,7 +178,7 @@ impl Memory {
         }
         let known = self.networks.get_mut(&self.current);
         let known = known.expect("it was there, or is now");
-        known.used_ms = now;
+        known.used = now;
         known
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Selector;
 use super::memory::{Candidate, Outlook};
 use crate::catalog::Endpoint;
-use crate::forecast::Forecast;
+use easelect_engine::forecast::Forecast;
 
 /// What is expected of one address of an endpoint on the present network.
 #[derive(Clone, Debug, PartialEq)]

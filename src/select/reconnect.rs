@@ -5,11 +5,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Selector, lock};
-use crate::backoff::ServerHint;
 use crate::connection::{ConnectError, Connection};
 use crate::handshake::ConnectOptions;
-use crate::race::Width;
 use crate::sample::AttemptOutcome;
+use easelect_engine::backoff::ServerHint;
+use easelect_engine::race::Width;
 
 impl Selector {
     /// Connects after the connection was lost: waits first, then tries one address at a time.

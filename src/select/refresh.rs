@@ -9,9 +9,9 @@ use std::time::Duration;
 use super::memory::Candidate;
 use super::{Inner, Selector, SelectorEvent, lock};
 use crate::handshake::{Handshake, Progress};
-use crate::history::Refresh;
-use crate::lesson::Lesson;
-use crate::race::Width;
+use easelect_engine::history::Refresh;
+use easelect_engine::lesson::Lesson;
+use easelect_engine::race::Width;
 
 /// How much background traffic is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

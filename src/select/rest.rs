@@ -15,8 +15,8 @@ use crate::catalog::Endpoint;
 use crate::connection::ConnectError;
 use crate::error::{Error, ErrorKind};
 use crate::handshake::ConnectOptions;
-use crate::health::Severity;
-use crate::lesson::Lesson;
+use easelect_engine::health::Severity;
+use easelect_engine::lesson::Lesson;
 
 /// A dead first address must not hold a request up for the minutes that TCP would try; reqwest
 /// divides this among the addresses.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use easelect::lab::{Fault, TlsVersion};
 use easelect::{FailureKind as Kind, Phase};
+use easelect_lab::{Fault, TlsVersion};
 
 use super::trial::{
     self, Counting, MAX_BYTES, ms, no_task_is_left, path, probe, prober, websocket, with,

@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use easelect::lab::Fault;
 use easelect::{
     Endpoint, FailureKind as Kind, Phase, Pin, Prober, Region, Rounds, Service, Tier, TlsClient,
 };
+use easelect_lab::Fault;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use easelect::lab::{Fault, Path};
 use easelect::{FailureKind as Kind, Phase, Pin, Region, Selector, Tier};
+use easelect_lab::{Fault, Path};
 use futures::StreamExt;
 
 use super::trial::{self, RTT, Row, TIMEOUT, ip, ms, path, rest, websocket, with};
@@ -192,7 +192,7 @@ async fn what_a_refusal_says_is_kept() {
     assert_eq!(failure.location(), Some("http://portal.example/"));
 }
 
-fn selector(lab: &easelect::lab::Lab) -> Selector {
+fn selector(lab: &easelect_lab::Lab) -> Selector {
     let own = "[[region]]\nid = \"own\"\n[[endpoint]]\nregion = \"own\"\n\
                service = \"websocket\"\nurl = \"wss://im.example.com/ws\"\n";
     let format = easelect::CatalogFormat::Toml;

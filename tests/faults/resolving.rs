@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use easelect::lab::{Dns, Fault, Host, Lab, Path, Scenario};
 use easelect::{FailureKind as Kind, Family, Phase, Selector, Tier};
+use easelect_lab::{Dns, Fault, Host, Lab, Path, Scenario};
 
 use super::trial::{self, Ended, RTT, TIMEOUT, ip, ms, no_task_is_left, path, prober, websocket};
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use easelect::lab::{Fault, TlsVersion};
 use easelect::{FailureKind as Kind, Phase, Prober, Rounds, Tier, TlsClient};
+use easelect_lab::{Fault, TlsVersion};
 use rustls::pki_types::CertificateRevocationListDer;
 
 use super::trial::{self, RTT, Row, TIMEOUT, ms, path, websocket, with};

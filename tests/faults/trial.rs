@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use easelect::lab::{Fault, Host, Lab, Path, Scenario};
 use easelect::{
     Catalog, Connect, Endpoint, FailureKind, Io, KernelRtt, Lookup, Phase, ProbeEvent, Prober,
     ProberBuilder, Ranked, Rounds, Sample, Service, Tier,
 };
+use easelect_lab::{Fault, Host, Lab, Path, Scenario};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use easelect::lab::{Dns, Fault, Host, Lab, Path, Scenario};
 use easelect::{Catalog, Region, Service};
+use easelect_lab::{Dns, Fault, Host, Lab, Path, Scenario};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 

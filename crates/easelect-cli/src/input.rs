@@ -1,0 +1,204 @@
+//! Files that are read: catalogue, certificates, scenario. Bounded, and wrong ones are named.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use easelect::{Catalog, CatalogFormat, FileHistory};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use crate::words::{Say, Usage, say};
+
+/// Larger files are none of those that are read here.
+const MAX_FILE: u64 = 2 * 1024 * 1024;
+
+fn name_of(path: &Path) -> String {
+    path.display().to_string().escape_debug().to_string()
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, Usage> {
+    let name = name_of(path);
+    let read = || -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(path)?
+            .take(MAX_FILE + 1)
+            .read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(|error| {
+        say(
+            format!("{name} can't be read: {error}"),
+            format!("无法读取 {name}：{error}"),
+        )
+    })?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(say(
+            format!("{name} is larger than 2 MiB"),
+            format!("{name} 超过 2 MiB"),
+        )
+        .into());
+    }
+    Ok(bytes)
+}
+
+fn text(path: &Path) -> Result<String, Usage> {
+    String::from_utf8(bytes(path)?).map_err(|error| {
+        let name = name_of(path);
+        let at = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes()[..at]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count();
+        let why: Say = say(
+            format!("{name}:{line}: not UTF-8 at byte {at}"),
+            format!("{name}:{line}: 第 {at} 字节不是 UTF-8"),
+        );
+        why.into()
+    })
+}
+
+/// The built-in catalogue with the user's own.
+pub(crate) fn catalog(path: Option<&Path>) -> Result<Catalog, Usage> {
+    let Some(path) = path else {
+        return Ok(Catalog::builtin());
+    };
+    let Some(format) = CatalogFormat::of(path) else {
+        let name = name_of(path);
+        return Err(say(
+            format!("{name}: expected a file name that ends with .toml or .json"),
+            format!("{name}：文件名应以 .toml 或 .json 结尾"),
+        )
+        .into());
+    };
+    Ok(Catalog::builtin().with_file(&text(path)?, format, &name_of(path))?)
+}
+
+/// The certificates in a PEM file.
+pub(crate) fn certificates(path: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Usage> {
+    let Some(path) = path else {
+        return Ok(Vec::new());
+    };
+    let name = name_of(path);
+    let pem = bytes(path)?;
+    let mut certificates = Vec::new();
+    for one in CertificateDer::pem_slice_iter(&pem) {
+        let usable = one.ok().filter(|one| {
+            let added = rustls::RootCertStore::empty().add(one.clone());
+            added.is_ok()
+        });
+        let number = certificates.len() + 1;
+        certificates.push(usable.ok_or_else(|| {
+            say(
+                format!(
+                    "{name}: certificate {number} can't be used: expected an X.509 certificate in \
+                     PEM, whole from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
+                ),
+                format!(
+                    "{name}：第 {number} 张证书无法使用：应为 PEM 格式的 X.509 证书，从 \
+                     -----BEGIN CERTIFICATE----- 到 -----END CERTIFICATE----- 完整"
+                ),
+            )
+        })?);
+    }
+    if certificates.is_empty() {
+        return Err(say(
+            format!("{name} has no certificate: expected -----BEGIN CERTIFICATE-----"),
+            format!("{name} 中没有证书：应含 -----BEGIN CERTIFICATE-----"),
+        )
+        .into());
+    }
+    Ok(certificates)
+}
+
+/// Where a history is kept: a file, or one to be in a folder that is there. What is in it may be
+/// damaged; that it could never be kept is told before anything is learned.
+pub(crate) fn history(path: &Path) -> Result<FileHistory, Usage> {
+    let name = name_of(path);
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if !folder.is_none_or(Path::is_dir) {
+        let why = say(
+            format!("{name}: no such folder"),
+            format!("{name}：没有这个文件夹"),
+        );
+        return Err(Usage::from(why).in_option("--history"));
+    }
+    if path.exists() && !path.is_file() {
+        let why = say(
+            format!("{name}: expected a file"),
+            format!("{name}：应为文件"),
+        );
+        return Err(Usage::from(why).in_option("--history"));
+    }
+    Ok(FileHistory::new(path))
+}
+
+/// The text of a scenario file.
+pub(crate) fn scenario(path: &Path) -> Result<(String, String), Usage> {
+    Ok((text(path)?, name_of(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use easelect_report::Lang;
+
+    struct Scratch(std::path::PathBuf);
+
+    impl Scratch {
+        fn new(name: &str, content: &[u8]) -> Self {
+            let name = format!("easelect-input-{}-{name}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            std::fs::write(&path, content).unwrap();
+            Scratch(path)
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
+    fn why<T>(result: Result<T, Usage>) -> String {
+        let Err(Usage(why)) = result else {
+            panic!("is taken");
+        };
+        why.of(Lang::En).to_owned()
+    }
+
+    #[test]
+    fn wrong_files_are_named() {
+        let bad = Scratch::new("bad.toml", b"a = 1\nb = \xff");
+        assert!(why(catalog(Some(&bad.0))).ends_with("bad.toml:2: not UTF-8 at byte 10"));
+        let big = Scratch::new("big.toml", &vec![b' '; 3 << 20]);
+        assert!(why(catalog(Some(&big.0))).contains("2 MiB"));
+        assert!(why(catalog(Some(Path::new("x.yaml")))).contains(".toml or .json"));
+        assert!(why(catalog(Some(Path::new("missing.toml")))).contains("can't be read"));
+        let empty = Scratch::new("empty.pem", b"nothing");
+        assert!(why(certificates(Some(&empty.0))).contains("no certificate"));
+        let broken = Scratch::new("broken.pem", b"-----BEGIN CERTIFICATE-----\n!!\n");
+        assert!(why(certificates(Some(&broken.0))).contains("certificate 1 can't be used"));
+    }
+
+    #[test]
+    fn a_certificate_cut_anywhere_is_none() {
+        let scratch = std::env::temp_dir().join(format!("easelect-cut-{}", std::process::id()));
+        let certified = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+        let base64 = data_encoding::BASE64.encode(certified.cert.der());
+        let lines: Vec<_> = (base64.as_bytes().chunks(64))
+            .map(String::from_utf8_lossy)
+            .collect();
+        let body = lines.join("\n");
+        let good = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----");
+        for end in 0..good.len() {
+            std::fs::write(&scratch, &good[..end]).unwrap();
+            assert!(certificates(Some(&scratch)).is_err(), "cut at {end}");
+        }
+        std::fs::write(&scratch, &good).unwrap();
+        assert_eq!(certificates(Some(&scratch)).unwrap().len(), 1);
+        std::fs::remove_file(&scratch).unwrap();
+    }
+}

@@ -1,0 +1,193 @@
+//! The command `easelect`: which Easemob (环信) endpoint is fastest from here, and why the others are
+//! not. `easelect --help` tells everything; `--lab` works offline.
+//!
+//! What is measured is the library's (`easelect`), what is concluded and printed the report's
+//! (`easelect-report`). Here are arguments, files, progress and the exit status.
+
+#![warn(clippy::unwrap_used, clippy::panic)]
+
+// In the order in which data flows: a module uses only those above it (tests/structure.rs of the
+// workspace).
+mod words;
+
+mod opinion;
+
+mod args;
+
+mod input;
+
+mod output;
+
+mod system;
+
+mod plan;
+
+mod run;
+
+mod current;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use easelect::{Residency, Service};
+use easelect_report::{Context, Environment, Report};
+
+use args::{Command, Format, Options};
+use output::{Output, complain};
+use plan::Plan;
+use run::Network;
+use words::{Usage, help, say};
+
+/// Does what the process's arguments ask for. The exit status is 0 if all is well, 1 if something
+/// can't be used or is above a limit, 2 if arguments or files are wrong.
+#[must_use]
+pub fn main() -> ExitCode {
+    ExitCode::from(status(std::env::args_os().skip(1).collect()))
+}
+
+/// Does what the arguments ask for; the exit status.
+fn status(args: Vec<OsString>) -> u8 {
+    let lang = args::lang(&args, sys_locale::get_locale().as_deref());
+    match args::parse(args, lang).and_then(|options| obey(&options)) {
+        Ok(true) => 0,
+        Ok(false) => 1,
+        Err(Usage(why)) => {
+            complain(why.of(lang));
+            2
+        }
+    }
+}
+
+/// Whether all is well; that is the exit status.
+fn obey(options: &Options) -> Result<bool, Usage> {
+    match options.command {
+        Command::Help => {
+            Output::open(None)?.write(help().of(options.lang))?;
+            Ok(true)
+        }
+        Command::Version => {
+            let version = concat!("easelect ", env!("CARGO_PKG_VERSION"), "\n");
+            Output::open(None)?.write(version)?;
+            Ok(true)
+        }
+        Command::List => list(options),
+        Command::Probe => probe(options),
+        Command::Connect(count) => connect(options, count),
+    }
+}
+
+fn list(options: &Options) -> Result<bool, Usage> {
+    let catalog = input::catalog(options.catalog.as_deref())?;
+    let plan = Plan::new(&catalog, &options.regions, options.services.as_deref())?;
+    let output = Output::open(options.output.as_deref())?;
+    let text = match options.format {
+        Format::Json => easelect_report::catalog_json(&catalog, &plan.endpoints, options.lang),
+        Format::Table => {
+            easelect_report::catalog_table(&catalog, &plan.endpoints, options.lang, output.style())
+        }
+    };
+    output.write(&text)?;
+    Ok(true)
+}
+
+fn probe(options: &Options) -> Result<bool, Usage> {
+    let catalog = input::catalog(options.catalog.as_deref())?;
+    let mut plan = Plan::new(&catalog, &options.regions, options.services.as_deref())?;
+    let output = Output::open(options.output.as_deref())?;
+    let network = Network::new(options)?;
+    let started_at = SystemTime::now();
+    let (system_proxies, (outcome, finished), second_opinions) = on_runtime(async {
+        let system_proxies = match network.lab {
+            Some(_) => Vec::new(),
+            None => system::proxies().await,
+        };
+        current::add_all(&mut plan, &catalog, options, &network).await?;
+        let probed = run::probe(&network, plan.endpoints.clone(), options).await?;
+        let second_opinions = match &probed {
+            (outcome, true) => network.second_opinions(outcome, options).await,
+            // Whoever interrupted it has seen enough.
+            (_, false) => Vec::new(),
+        };
+        Ok((system_proxies, probed, second_opinions))
+    })?;
+    let mut context = Context::new(catalog, started_at, SystemTime::now());
+    context.environment = environment(options, &network);
+    context.environment.system_proxies = system_proxies;
+    context.second_opinions = second_opinions;
+    context.in_use = plan.in_use;
+    context.notes = plan.notes;
+    context.pool = plan.pool;
+    context.thresholds = options.thresholds.clone();
+    let report = Report::new(&outcome, context);
+    let text = match options.format {
+        Format::Json => easelect_report::json(&report, options.lang),
+        Format::Table => easelect_report::table(&report, options.lang, output.style()),
+    };
+    output.write(&text)?;
+    Ok(finished && report.passes())
+}
+
+fn connect(options: &Options, count: u32) -> Result<bool, Usage> {
+    let catalog = input::catalog(options.catalog.as_deref())?;
+    let (residency, service): (Residency, Service) =
+        plan::for_connect(&catalog, &options.regions, options.services.as_deref())?;
+    let output = Output::open(options.output.as_deref())?;
+    let network = Network::new(options)?;
+    let records = on_runtime(run::connect(
+        &network, &catalog, residency, service, count, options,
+    ))?;
+    let now = SystemTime::now();
+    let text = match options.format {
+        Format::Json => easelect_report::connects_json(&records, options.lang, now),
+        Format::Table => {
+            easelect_report::connects_table(&records, options.lang, output.style(), now)
+        }
+    };
+    output.write(&text)?;
+    Ok(records.iter().all(|one| one.ok))
+}
+
+/// Runs on a runtime of its own that nothing can keep from ending.
+fn on_runtime<T>(work: impl Future<Output = Result<T, Usage>>) -> Result<T, Usage> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            say(
+                format!("the runtime can't start: {error}"),
+                format!("运行时无法启动：{error}"),
+            )
+        })?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_background();
+    result
+}
+
+/// The machine and the settings, for whoever reads the report elsewhere.
+fn environment(options: &Options, network: &Network) -> Environment {
+    const PROXIES: [&str; 6] = [
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+    ];
+    let mut environment = Environment::default();
+    environment.lab = network.lab.clone();
+    environment.dns = options.dns;
+    environment.families = options.families;
+    environment.rounds = options.rounds;
+    environment.timeout = Some(options.timeout);
+    environment.deadline = Some(options.deadline);
+    environment.in_flight = Some(options.in_flight);
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let proxies = PROXIES.into_iter().filter(is_set);
+    environment.proxy = network.proxy.clone();
+    environment.proxy_variables = proxies.map(str::to_owned).collect();
+    let pinned = options.resolve.iter().map(|pin| pin.host().to_owned());
+    environment.pinned = pinned.collect();
+    environment
+}

@@ -1,0 +1,7 @@
+//! The command `easelect`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    easelect_cli::main()
+}

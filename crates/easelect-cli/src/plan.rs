@@ -1,0 +1,272 @@
+//! What is to be probed: regions and services to groups of endpoints.
+
+use easelect::{Catalog, Endpoint, Region, Residency, Service};
+use easelect_report::Note;
+
+use crate::args::Regions;
+use crate::words::{Usage, say, shown};
+
+/// What is to be probed.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// The regions asked for, in the order of the catalogue.
+    pub(crate) regions: Vec<Region>,
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) in_use: Vec<Endpoint>,
+    pub(crate) notes: Vec<Note>,
+    /// China 1 and China 2 as one.
+    pub(crate) pool: bool,
+}
+
+impl Plan {
+    pub(crate) fn new(
+        catalog: &Catalog,
+        regions: &Regions,
+        services: Option<&[Service]>,
+    ) -> Result<Self, Usage> {
+        let mut plan = Plan {
+            pool: *regions == Regions::Mainland,
+            ..Plan::default()
+        };
+        for info in catalog.regions() {
+            let region = info.region();
+            let wanted = match regions {
+                Regions::All => info.has_public_hosts() || has_any(catalog, region),
+                Regions::Mainland => Residency::mainland_pool().contains(region),
+                Regions::These(these) => these.iter().any(|one| one == region.as_str()),
+            };
+            if wanted {
+                plan.regions.push(region.clone());
+            }
+        }
+        if let Regions::These(these) = regions {
+            for one in these {
+                check_region(catalog, one)?;
+            }
+        }
+        for region in &plan.regions {
+            for service in services.unwrap_or(Service::ALL) {
+                match catalog.group(&region.clone().into(), *service) {
+                    Ok(group) => plan.endpoints.extend(group),
+                    Err(_) if services.is_none() => {}
+                    Err(_) => plan.notes.push(Note::NonePublished {
+                        region: region.clone(),
+                        service: *service,
+                    }),
+                }
+            }
+        }
+        if let (Some(services), [region]) = (services, plan.regions.as_slice()) {
+            let lacking = services
+                .iter()
+                .find(|service| plan.lacks(region, **service));
+            if let Some(service) = lacking {
+                return Err(none_published(*service, region.as_str()));
+            }
+        }
+        if plan.endpoints.is_empty() {
+            let services: Vec<&str> = services
+                .unwrap_or(Service::ALL)
+                .iter()
+                .map(|service| service.as_str())
+                .collect();
+            let regions: Vec<&str> = plan.regions.iter().map(Region::as_str).collect();
+            let (services, regions) = (services.join(","), regions.join(","));
+            return Err(say(
+                format!("{services} in {regions}: none published"),
+                format!("{regions} 没有公布 {services} 地址"),
+            )
+            .into());
+        }
+        Ok(plan)
+    }
+
+    fn lacks(&self, region: &Region, service: Service) -> bool {
+        !self
+            .endpoints
+            .iter()
+            .any(|one| one.region() == region && one.service() == service)
+    }
+
+    /// Adds what the app has configured, and what it can be compared with.
+    pub(crate) fn add_in_use(&mut self, catalog: &Catalog, endpoint: Endpoint) {
+        if self.lacks(endpoint.region(), endpoint.service()) {
+            let residency = endpoint.region().clone().into();
+            let group = catalog.group(&residency, endpoint.service());
+            self.endpoints.extend(group.unwrap_or_default());
+        }
+        if !self.endpoints.contains(&endpoint) {
+            self.endpoints.push(endpoint.clone());
+        }
+        if !self.in_use.contains(&endpoint) {
+            self.in_use.push(endpoint);
+        }
+    }
+}
+
+fn has_any(catalog: &Catalog, region: &Region) -> bool {
+    catalog.endpoints().iter().any(|one| one.region() == region)
+}
+
+/// Refuses a name that isn't known, and one whose hosts aren't.
+fn check_region(catalog: &Catalog, name: &str) -> Result<(), Usage> {
+    if matches!(name, "acceleration" | "global") {
+        return Err(say(
+            "the global acceleration nodes have no public hosts (for users at home and abroad who \
+             talk to each other; default bandwidth 1 Mbps, adjustable): ask your Easemob account \
+             manager, then give the hosts in a catalogue file (--catalog)",
+            "海外加速节点（全球）没有公开地址（适合国内、海外用户互发消息的应用；默认带宽 1 Mbps，可调整）：\
+             请咨询你的商务经理，然后用目录文件（--catalog）提供地址",
+        )
+        .into());
+    }
+    let Ok(region) = catalog.find_region(name) else {
+        let known: Vec<&str> = catalog
+            .regions()
+            .iter()
+            .map(|i| i.region().as_str())
+            .collect();
+        let (name, known) = (shown(name), known.join(", "));
+        return Err(say(
+            format!("unknown region {name}: expected {known}, mainland or all"),
+            format!("未知的数据中心 {name}：应为 {known}、mainland 或 all"),
+        )
+        .into());
+    };
+    if !has_any(catalog, &region) {
+        return Err(say(
+            format!(
+                "{region} has no public hosts: ask your Easemob account manager (商务经理), then \
+                 give them in a catalogue file (--catalog)"
+            ),
+            format!(
+                "{region} 没有公开地址：请咨询你的商务经理，然后用目录文件（--catalog）提供地址"
+            ),
+        )
+        .into());
+    }
+    Ok(())
+}
+
+fn none_published(service: Service, region: &str) -> Usage {
+    say(
+        format!(
+            "{service} in {region}: none published; if Easemob gave you a host, give it in a \
+             catalogue file (--catalog)"
+        ),
+        format!(
+            "{region} 没有公布 {service} 地址（none published）；如果环信提供了地址，请用目录文件（--catalog）提供"
+        ),
+    )
+    .into()
+}
+
+/// The one residency and service that `--connect` is for.
+pub(crate) fn for_connect(
+    catalog: &Catalog,
+    regions: &Regions,
+    services: Option<&[Service]>,
+) -> Result<(Residency, Service), Usage> {
+    let residency = match regions {
+        Regions::Mainland => Residency::mainland_pool(),
+        Regions::These(these) => {
+            for one in these {
+                check_region(catalog, one)?;
+            }
+            let regions: Result<Vec<Region>, easelect::Error> =
+                these.iter().map(|one| catalog.find_region(one)).collect();
+            // The library's own refusal, with the reason, for several.
+            Residency::from_regions(regions?)?
+        }
+        Regions::All => {
+            return Err(say(
+                "--connect needs one data centre (--region), or mainland: an app's data lives in \
+                 one and may not move to another (data residency)",
+                "--connect 需要用 --region 指定一个数据中心或 mainland：应用数据只在一个数据中心，不可迁移（数据归属）",
+            )
+            .into());
+        }
+    };
+    match services {
+        Some([service]) if service.is_websocket() => {
+            catalog.group(&residency, *service)?;
+            Ok((residency, *service))
+        }
+        Some([service]) => Err(say(
+            format!("--connect opens WebSockets; {service} has none"),
+            format!("--connect 打开的是 WebSocket，{service} 没有"),
+        )
+        .into()),
+        _ => Err(say(
+            "--connect needs one service (--service), such as websocket",
+            "--connect 需要用 --service 指定一个服务，例如 websocket",
+        )
+        .into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn these(list: &str) -> Regions {
+        Regions::These(list.split(',').map(str::to_owned).collect())
+    }
+
+    fn plan(regions: &Regions, services: Option<&[Service]>) -> Result<Plan, Usage> {
+        Plan::new(&Catalog::builtin(), regions, services)
+    }
+
+    #[test]
+    fn all_is_what_has_hosts() {
+        let all = plan(&Regions::All, None).unwrap();
+        assert_eq!((all.endpoints.len(), all.regions.len()), (44, 6));
+        assert!(all.notes.is_empty() && !all.pool);
+        let pool = plan(&Regions::Mainland, None).unwrap();
+        assert_eq!(pool.endpoints.len(), 20);
+        assert!(pool.pool);
+    }
+
+    #[test]
+    fn what_is_not_published_is_said() {
+        let alipay = [Service::Alipay];
+        assert!(plan(&these("sgp1"), Some(&alipay)).is_err());
+        assert!(plan(&these("sgp1,us1"), Some(&alipay)).is_err());
+        let several = plan(&these("sgp1,cn1"), Some(&alipay)).unwrap();
+        assert_eq!((several.endpoints.len(), several.notes.len()), (2, 1));
+        assert!(plan(&these("cn-vip"), None).is_err());
+        assert!(plan(&these("cn1,cn-vip"), None).is_err());
+        assert!(plan(&these("acceleration"), None).is_err());
+        assert!(plan(&these("mars"), None).is_err());
+        let no_alipay = plan(&these("sgp1"), None).unwrap();
+        assert_eq!(no_alipay.endpoints.len(), 6);
+    }
+
+    #[test]
+    fn what_is_in_use_brings_its_group() {
+        let catalog = Catalog::builtin();
+        let mut plan = plan(&these("sgp1"), Some(&[Service::Rest])).unwrap();
+        let url = "wss://im-api-v2.easemob.com/own";
+        let own = Endpoint::new(Region::CN1, Service::Websocket, url).unwrap();
+        plan.add_in_use(&catalog, own.clone());
+        assert_eq!(plan.endpoints.len(), 5);
+        plan.add_in_use(&catalog, own);
+        assert_eq!((plan.endpoints.len(), plan.in_use.len()), (5, 1));
+    }
+
+    #[test]
+    fn connecting_is_for_one_data_centre() {
+        let catalog = Catalog::builtin();
+        let one = [Service::Websocket];
+        let ask = |regions: &Regions, services| for_connect(&catalog, regions, services);
+        assert!(ask(&these("cn1"), Some(&one)).is_ok());
+        assert!(ask(&Regions::Mainland, Some(&one)).is_ok());
+        let Err(Usage(why)) = ask(&these("cn1,sgp1"), Some(&one)) else {
+            panic!("two regions");
+        };
+        assert!(why.of(easelect_report::Lang::En).contains("residency"));
+        assert!(ask(&Regions::All, Some(&one)).is_err());
+        assert!(ask(&these("cn1"), None).is_err());
+        assert!(ask(&these("cn1"), Some(&[Service::Rest])).is_err());
+    }
+}

@@ -1,0 +1,328 @@
+//! Every call into the prober, the selector and the lab.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use easelect::{
+    Catalog, Connect, DnsResolver, Endpoint, EndpointStats, HistoryStore, Lookup, ProbeEvent,
+    ProbeOutcome, Prober, Proxy, Ranking, Residency, Resolve, Rounds, Sample, Selector, Service,
+    SystemResolver, TcpConnect, TlsClient, rank,
+};
+use easelect_report::{ConnectRecord, SecondOpinion};
+use futures::StreamExt;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::args::{Options, Through};
+use crate::input;
+use crate::opinion;
+use crate::words::{Usage, say, shown};
+
+/// What stands below the handshakes: the real network, or a simulated one.
+pub(crate) struct Network {
+    resolver: Arc<dyn Resolve>,
+    connector: Arc<dyn Connect>,
+    pub(crate) tls: TlsClient,
+    pub(crate) proxy: Option<Proxy>,
+    /// The scenario, if it is simulated.
+    pub(crate) lab: Option<String>,
+}
+
+impl Network {
+    pub(crate) fn new(options: &Options) -> Result<Self, Usage> {
+        let extra = input::certificates(options.cacert.as_deref())?;
+        if let Some(scenario) = &options.lab {
+            return simulated(scenario, extra);
+        }
+        let resolver: Arc<dyn Resolve> = match options.dns {
+            Some(server) => Arc::new(DnsResolver::at(server)?),
+            None => Arc::new(SystemResolver::new()),
+        };
+        Ok(Network {
+            resolver,
+            connector: Arc::new(TcpConnect::new()),
+            tls: TlsClient::platform_and(extra)?,
+            proxy: proxy(options)?,
+            lab: None,
+        })
+    }
+}
+
+impl Network {
+    /// What name servers say of the hosts that the platform did not find. A lab, and a server that
+    /// was asked itself, have said exactly why already.
+    pub(crate) async fn second_opinions(
+        &self,
+        outcome: &ProbeOutcome,
+        options: &Options,
+    ) -> Vec<SecondOpinion> {
+        let lost = opinion::lost(outcome, self.proxy.as_ref());
+        if self.lab.is_some() || options.dns.is_some() || lost.is_empty() {
+            return Vec::new();
+        }
+        // Without name servers to ask there is no second opinion.
+        let Ok(resolver) = DnsResolver::system() else {
+            return Vec::new();
+        };
+        opinion::ask(Arc::new(resolver), lost, options.families, options.timeout).await
+    }
+}
+
+/// The proxy to go through. The environment's exceptions hold for any, as with curl.
+fn proxy(options: &Options) -> Result<Option<Proxy>, Usage> {
+    let proxy = match &options.proxy {
+        Through::Nothing => return Ok(None),
+        Through::This(proxy) => {
+            let past = ["no_proxy", "NO_PROXY"]
+                .into_iter()
+                .filter_map(|name| std::env::var(name).ok())
+                .find(|list| !list.is_empty());
+            proxy.clone().bypassing(&past.unwrap_or_default())
+        }
+        Through::Environment => match Proxy::from_env()? {
+            Some(proxy) => proxy,
+            None => return Ok(None),
+        },
+    };
+    for pin in &options.resolve {
+        if proxy.covers(pin.host(), pin.port()) {
+            let host = shown(pin.host());
+            return Err(say(
+                format!(
+                    "--resolve {host}: the proxy {proxy} looks this name up itself; add --no-proxy"
+                ),
+                format!("--resolve {host}：该域名由代理 {proxy} 解析；请加 --no-proxy"),
+            )
+            .into());
+        }
+    }
+    Ok(Some(proxy))
+}
+
+/// A lab of a built-in scenario, or of one in a file.
+fn simulated(
+    name: &str,
+    extra: Vec<rustls::pki_types::CertificateDer<'static>>,
+) -> Result<Network, Usage> {
+    use easelect_lab::{Lab, Scenario};
+
+    let scenario = match Scenario::built_in(name) {
+        Some(scenario) => scenario,
+        None if Path::new(name).is_file() => {
+            let (text, name) = input::scenario(Path::new(name))?;
+            Scenario::from_toml(&text, &name)?
+        }
+        None => {
+            let (name, known) = (shown(name), Scenario::BUILT_IN.join(", "));
+            return Err(say(
+                format!("--lab {name}: neither a file nor a built-in scenario ({known})"),
+                format!("--lab {name}：既不是文件，也不是内置场景（{known}）"),
+            )
+            .into());
+        }
+    };
+    let lab = Lab::new(scenario)?;
+    Ok(Network {
+        resolver: lab.resolver(),
+        connector: lab.connector(),
+        tls: lab.tls(extra)?,
+        proxy: None,
+        lab: Some(name.to_owned()),
+    })
+}
+
+/// Probes everything, or until Ctrl-C; the outcome, and whether it was let finish.
+pub(crate) async fn probe(
+    network: &Network,
+    endpoints: Vec<Endpoint>,
+    options: &Options,
+) -> Result<(ProbeOutcome, bool), Usage> {
+    let mut builder = Prober::builder()
+        .endpoints(endpoints.clone())
+        .resolver(Arc::clone(&network.resolver))
+        .connector(Arc::clone(&network.connector))
+        .tls(network.tls.clone())
+        .proxy(network.proxy.clone())
+        .families(options.families)
+        .rounds(options.rounds.map_or_else(Rounds::default, Rounds::Exact))
+        .attempt_timeout(options.timeout)
+        .deadline(options.deadline)
+        .in_flight(options.in_flight);
+    for pin in &options.resolve {
+        builder = builder.pin(pin.clone());
+    }
+    let mut events = builder.build()?.run();
+    let mut partial = Partial::new(endpoints, network.proxy.clone());
+    let bar = bar();
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let finished = loop {
+        tokio::select! {
+            biased;
+            Ok(()) = &mut interrupted => break None,
+            event = events.next() => match event {
+                Some(ProbeEvent::Lookup(lookup)) => partial.add_lookup(&lookup),
+                Some(ProbeEvent::Sample(sample)) => partial.add(&sample),
+                Some(ProbeEvent::Progress { done, planned }) => {
+                    bar.set_length(planned);
+                    bar.set_position(done);
+                }
+                Some(ProbeEvent::Finished(outcome)) => break Some(outcome),
+                Some(_) => {}
+                None => break None,
+            },
+        }
+    };
+    bar.finish_and_clear();
+    Ok(match finished {
+        Some(outcome) => (outcome, true),
+        None => (partial.outcome(), false),
+    })
+}
+
+/// On a terminal; nothing in a pipe.
+fn bar() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    match ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// What was measured so far, for the case that the user has seen enough.
+struct Partial {
+    stats: Vec<EndpointStats>,
+    proxy: Option<Proxy>,
+}
+
+impl Partial {
+    fn new(endpoints: Vec<Endpoint>, proxy: Option<Proxy>) -> Self {
+        let stats = endpoints.into_iter().map(EndpointStats::new).collect();
+        Partial { stats, proxy }
+    }
+
+    fn add(&mut self, sample: &Sample) {
+        let of = |one: &&mut EndpointStats| *one.endpoint() == sample.endpoint;
+        if let Some(one) = self.stats.iter_mut().find(of) {
+            one.record(sample);
+        }
+    }
+
+    fn add_lookup(&mut self, lookup: &Lookup) {
+        for one in &mut self.stats {
+            let own = (one.endpoint().host(), one.endpoint().port());
+            let proxy = self.proxy.as_ref().filter(|one| one.covers(own.0, own.1));
+            let looked_up = proxy.map_or(own, |proxy| (proxy.host(), proxy.port()));
+            if looked_up == (lookup.host.as_str(), lookup.port) {
+                one.record_lookup(lookup);
+            }
+        }
+    }
+
+    fn outcome(mut self) -> ProbeOutcome {
+        let mut rankings: Vec<Ranking> = Vec::new();
+        while let Some(first) = self.stats.first() {
+            let group = (
+                first.endpoint().region().clone(),
+                first.endpoint().service(),
+            );
+            let in_group = |one: &EndpointStats| {
+                (one.endpoint().region(), one.endpoint().service()) == (&group.0, group.1)
+            };
+            let (these, rest) = self.stats.into_iter().partition(in_group);
+            self.stats = rest;
+            let these: Vec<EndpointStats> = these;
+            rankings.extend(rank(these));
+        }
+        let mut outcome = ProbeOutcome::default();
+        outcome.rankings = rankings;
+        outcome
+    }
+}
+
+/// Opens `count` connections one after the other, as an app would.
+pub(crate) async fn connect(
+    network: &Network,
+    catalog: &Catalog,
+    residency: Residency,
+    service: Service,
+    count: u32,
+    options: &Options,
+) -> Result<Vec<ConnectRecord>, Usage> {
+    let mut builder = Selector::builder(residency)
+        .service(service)
+        .catalog(catalog.clone())
+        .resolver(Arc::clone(&network.resolver))
+        .connector(Arc::clone(&network.connector))
+        .tls(network.tls.clone())
+        .proxy(network.proxy.clone())
+        .families(options.families)
+        .deadline(options.deadline);
+    for pin in &options.resolve {
+        builder = builder.pin(pin.clone());
+    }
+    if let Some(file) = &options.history {
+        let store = input::history(file)?;
+        if let Err(error) = store.load() {
+            // What was learned is lost, no more.
+            let warning = say(
+                format!("warning: {error}; beginning with nothing"),
+                format!("警告：历史文件不可用，从头开始：{error}"),
+            );
+            let _ = writeln!(std::io::stderr(), "{}", warning.of(options.lang));
+        }
+        builder = builder.history(Arc::new(store));
+    }
+    if let Some(id) = &options.network {
+        builder = builder.network(id);
+    }
+    let selector = builder.build()?;
+    let bar = bar();
+    bar.set_length(u64::from(count));
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut records = Vec::new();
+    for _ in 0..count {
+        let connected = tokio::select! {
+            biased;
+            Ok(()) = &mut interrupted => None,
+            connected = selector.connect() => Some(connected),
+        };
+        let Some(connected) = connected else {
+            let stopped = say("interrupted", "被中断").of(options.lang).to_owned();
+            records.push(ConnectRecord::failed(stopped, Vec::new()));
+            break;
+        };
+        let proxy = network.proxy.as_ref().filter(|proxy| match &connected {
+            Ok(opened) => proxy.covers(opened.endpoint().host(), opened.endpoint().port()),
+            Err(_) => true,
+        });
+        let mut record = match &connected {
+            Ok(connection) => ConnectRecord::opened(
+                connection.url(),
+                connection.address(),
+                connection.time_to_open(),
+                connection.timings(),
+                connection.attempts().to_vec(),
+            ),
+            Err(error) => {
+                let (took, attempts) = (error.elapsed(), error.attempts().to_vec());
+                let why = if error.timed_out() {
+                    "已到时限"
+                } else {
+                    "全部失败"
+                };
+                let zh = format!("{took:.1?} 内没有打开任何接入点（{why}）");
+                let told = say(error.to_string(), zh);
+                ConnectRecord::failed(told.of(options.lang).to_owned(), attempts)
+            }
+        };
+        record.proxy = proxy.map(ToString::to_string);
+        records.push(record);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    selector.shutdown().await;
+    Ok(records)
+}

@@ -1,0 +1,355 @@
+//! Every option and file that can be wrong: exit status 2 and one line, in both languages, that
+//! names the option or the place in the file; nothing is written.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let name = format!("easelect-bad-{name}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        Scratch(folder)
+    }
+
+    /// A file there, as an argument.
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> OsString {
+        let path = self.0.join(name);
+        fs::write(&path, content).unwrap();
+        path.into_os_string()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The command as a process: exit status and standard error.
+fn ran(args: &[OsString], locale: &str) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_easelect"))
+        .args(args)
+        .env("LC_ALL", locale)
+        .env("RUST_BACKTRACE", "0")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), told)
+}
+
+/// The complaint in English, after what holds for every one was looked at.
+fn why(args: &[OsString]) -> String {
+    let shown: String = format!("{args:?}").chars().take(300).collect();
+    let told = |locale| {
+        let started = Instant::now();
+        let (status, told) = ran(args, locale);
+        assert_eq!(status, Some(2), "{shown}: {told}");
+        assert!(started.elapsed() < Duration::from_secs(30), "{shown}");
+        let why = told.strip_prefix("easelect: ").expect(&told);
+        let why = why.strip_suffix('\n').expect(&told).to_owned();
+        assert!(!why.chars().any(char::is_control), "{shown}: {why:?}");
+        assert!(why.chars().count() < 1200, "{shown}: {why}");
+        why
+    };
+    let chinese = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
+    let zh = told("zh_CN.UTF-8");
+    assert!(zh.chars().any(chinese), "{shown}: {zh}");
+    told("en_US.UTF-8")
+}
+
+fn words(line: &str) -> Vec<OsString> {
+    line.split(' ').map(OsString::from).collect()
+}
+
+#[test]
+fn options_name_themselves_and_what_they_expect() {
+    let long = "x".repeat(100_000);
+    for (line, wanted) in [
+        (
+            "--rounds 0",
+            "--rounds \"0\": expected a number from 1 to 100000",
+        ),
+        ("--rounds 1e3", "--rounds \"1e3\": expected a number"),
+        (
+            "--rounds 99999999999999999999",
+            "--rounds \"99999999999999999999\": expected",
+        ),
+        ("--rounds ", "--rounds \"\": expected a number"),
+        (
+            "--in-flight -1",
+            "--in-flight \"-1\": expected a number from 1 to 64",
+        ),
+        (
+            "--connect=0",
+            "--connect \"0\": expected a number from 1 to 10000",
+        ),
+        (
+            "--timeout 5",
+            "--timeout \"5\": expected a time above 0 and up to 24h",
+        ),
+        (
+            "--timeout 99999999999999999999y",
+            "--timeout \"99999999999999999999y\": expected",
+        ),
+        (
+            "--deadline 18446744073709551615s",
+            "--deadline \"18446744073709551615s\": expected",
+        ),
+        (
+            "--deadline \u{1b}[2J",
+            "--deadline \"\\u{1b}[2J\": expected a time",
+        ),
+        (
+            "--resolve a:443",
+            "--resolve: \"a:443\": expected HOST:PORT:ADDR[,ADDR]…",
+        ),
+        (
+            "--resolve a:65536:10.0.0.1",
+            "--resolve: \"a:65536:10.0.0.1\": expected HOST:PORT",
+        ),
+        ("--resolve ", "--resolve: \"\": expected HOST:PORT:ADDR"),
+        (
+            "--service web",
+            "--service: unknown service \"web\": expected one of websocket,",
+        ),
+        (
+            "--fail-above p50=fast",
+            "--fail-above: \"p50=fast\" is no threshold: not a duration",
+        ),
+        (
+            "--proxy ftp://me:secret@h:1",
+            "--proxy: not a proxy URL: unknown scheme: expected http://,",
+        ),
+        (
+            "--lang fr",
+            "--lang: unknown language \"fr\": expected zh or en",
+        ),
+        ("--format xml", "--format \"xml\": expected table or json"),
+        ("--region mars", "unknown region \"mars\": expected cn1, "),
+        (
+            "--lab --current wss://",
+            "--current: \"wss://\" can't be an endpoint: ",
+        ),
+        (
+            "--lab --current ws://h/",
+            "--current: \"ws://h/\" can't be an endpoint: ",
+        ),
+        (
+            "--lab nowhere",
+            "--lab \"nowhere\": neither a file nor a built-in scenario",
+        ),
+        ("--catalog ", "--catalog: an empty file name"),
+        ("--catalog none.toml --list", "none.toml can't be read: "),
+        ("--cacert none.pem --lab", "none.pem can't be read: "),
+        (
+            "--catalog own.yaml --list",
+            "own.yaml: expected a file name that ends with .toml",
+        ),
+        (
+            "--output no/such/folder/x --list",
+            "no/such/folder/x can't be written: ",
+        ),
+        ("--nonsense", "unknown option \"--nonsense\": see --help"),
+        (
+            &format!("--service {long}"),
+            "--service: unknown service \"xxx",
+        ),
+        (&format!("--resolve {long}"), "--resolve: \"xxx"),
+        (&format!("--region {long}"), "unknown region \"xxx"),
+        (&format!("--{long}"), "unknown option \"--xxx"),
+    ] {
+        let why = why(&words(line));
+        assert!(why.starts_with(wanted), "{wanted}\n{why}");
+        assert!(!why.contains("secret"), "{why}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn arguments_that_are_not_utf8_are_told() {
+    use std::os::unix::ffi::OsStringExt;
+
+    let raw = || OsString::from_vec(b"a\xff\n".to_vec());
+    for option in [
+        "--region",
+        "--resolve",
+        "--rounds",
+        "--lab",
+        "--network",
+        "--lang",
+    ] {
+        let why = why(&[option.into(), raw()]);
+        assert_eq!(why, format!("{option}: \"a\u{fffd}\\n\" is not UTF-8"));
+    }
+    assert!(why(&["--catalog".into(), raw(), "--list".into()]).contains("expected a file name"));
+    assert!(why(&[raw()]).starts_with("unexpected argument"));
+}
+
+#[test]
+fn files_are_told_by_name_and_line() {
+    let scratch = Scratch::new("files");
+    let binary: Vec<u8> = (0..=255).collect();
+    let huge = vec![b' '; 10 << 20];
+    for (name, content, wanted) in [
+        (
+            "a.toml",
+            &b""[..],
+            ":1: nothing in it: expected [[endpoint]]",
+        ),
+        ("a.toml", &binary, ":2: not UTF-8 at byte 128"),
+        ("a.toml", &huge, " is larger than 2 MiB"),
+        (
+            "a.toml",
+            b"\nendpoint = 1\n",
+            ":2: invalid type: integer `1`, expected a sequence",
+        ),
+        (
+            "a.json",
+            b"{\n\"x\": 1}",
+            ":2: unknown field `x`, expected `region` or",
+        ),
+        ("a.json", b"\xff\xfe{\0}\0", ":1: not UTF-8 at byte 0"),
+        ("a.json", &huge, " is larger than 2 MiB"),
+    ] {
+        let file = scratch.file(name, content);
+        let why = why(&["--catalog".into(), file, "--list".into()]);
+        assert!(why.contains(&format!("{name}{wanted}")), "{wanted}\n{why}");
+    }
+    for (content, wanted) in [
+        (
+            &b"seed = -1\n"[..],
+            ":1: invalid value: integer `-1`, expected u64",
+        ),
+        (&binary, ":2: not UTF-8 at byte 128"),
+        (&huge, " is larger than 2 MiB"),
+        (
+            b"[[path]]\nrtt = \"1y\"\naddress = \"10.0.0.1\"",
+            ":2: rtt ",
+        ),
+    ] {
+        let file = scratch.file("s.toml", content);
+        let why = why(&["--lab".into(), file]);
+        assert!(why.contains(&format!("s.toml{wanted}")), "{wanted}\n{why}");
+    }
+    let folder = scratch.0.clone().into_os_string();
+    let told = why(&["--cacert".into(), folder, "--lab".into()]);
+    assert!(told.contains("can't be read: "), "{told}");
+}
+
+/// RFC 7468 §2.
+fn pem(label: &str, der: &[u8]) -> String {
+    let base64 = data_encoding::BASE64.encode(der);
+    let lines = base64.as_bytes().chunks(64).map(String::from_utf8_lossy);
+    let lines: Vec<_> = lines.collect();
+    let body = lines.join("\n");
+    format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
+}
+
+#[test]
+fn certificates_are_told_by_file_and_number() {
+    let scratch = Scratch::new("certificates");
+    let certified = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+    let good = pem("CERTIFICATE", certified.cert.der());
+    let key = pem("PRIVATE KEY", &certified.signing_key.serialize_der());
+    let mut short = good.lines().map(str::to_owned).collect::<Vec<_>>();
+    short.remove(2);
+    let lines = |lines: &[String]| lines.join("\n");
+    for (content, wanted) in [
+        (
+            String::new(),
+            " has no certificate: expected -----BEGIN CERTIFICATE-----",
+        ),
+        (key, " has no certificate: expected"),
+        (
+            "\u{0}\u{1}\u{2}".repeat(1000),
+            " has no certificate: expected",
+        ),
+        (lines(&short), ": certificate 1 can't be used: expected"),
+        (
+            format!("{good}{}", lines(&short)),
+            ": certificate 2 can't be used: expected",
+        ),
+        (
+            good.replace("MII", "!!!"),
+            ": certificate 1 can't be used: expected",
+        ),
+        (" ".repeat(10 << 20), " is larger than 2 MiB"),
+    ] {
+        let file = scratch.file("own.pem", content);
+        let why = why(&["--cacert".into(), file, "--lab".into()]);
+        assert!(why.contains(&format!("own.pem{wanted}")), "{wanted}\n{why}");
+    }
+}
+
+#[test]
+fn a_history_that_can_not_be_kept_is_told_before() {
+    let scratch = Scratch::new("history");
+    let folder = scratch.0.clone();
+    let connect = words("--lab --connect --region cn1 --service websocket");
+    for (history, wanted) in [
+        (folder.clone(), ": expected a file"),
+        (folder.join("no/x.json"), ": no such folder"),
+    ] {
+        let mut args = connect.clone();
+        args.extend(["--history".into(), history.into_os_string()]);
+        let why = why(&args);
+        assert!(
+            why.starts_with("--history: ") && why.ends_with(wanted),
+            "{why}"
+        );
+    }
+    assert!(folder.is_dir());
+}
+
+#[test]
+fn a_process_ends_with_2_and_one_line() {
+    let scratch = Scratch::new("process");
+    let report = scratch.file("report.txt", "as it was");
+    let catalog = scratch.file("own.toml", "\n[[endpoint]]\nregion = 7\n");
+    for lang in ["en", "zh"] {
+        let mut args = words("--list --output");
+        args.extend([report.clone(), "--catalog".into(), catalog.clone()]);
+        args.extend(["--lang".into(), lang.into()]);
+        let (status, told) = ran(&args, "C.UTF-8");
+        assert_eq!(status, Some(2), "{told}");
+        assert!(
+            told.starts_with("easelect: ") && told.ends_with('\n'),
+            "{told}"
+        );
+        assert_eq!(told.matches('\n').count(), 1, "{told}");
+        assert!(told.contains("own.toml:3: invalid type: integer `7`, expected a string"));
+        assert_eq!(told.contains("目录"), lang == "zh", "{told}");
+    }
+    assert_eq!(fs::read_to_string(&report).unwrap(), "as it was");
+    assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 2);
+}
+
+#[test]
+fn a_damaged_history_only_warns() {
+    let scratch = Scratch::new("damaged");
+    let history = scratch.file("h.json", b"{\"schema\":1,\"networks\":[{");
+    for lang in ["en", "zh"] {
+        let mut args = words("--lab --connect --region cn1 --service websocket --format json");
+        args.extend(["--lang".into(), lang.into(), "--output".into()]);
+        args.push(scratch.0.join("report.json").into_os_string());
+        args.extend(["--history".into(), history.clone()]);
+        fs::write(&history, b"\xff{").unwrap();
+        let (status, told) = ran(&args, "C.UTF-8");
+        assert_eq!(status, Some(0), "{told}");
+        assert_eq!(told.matches('\n').count(), 1, "{told}");
+        let warning = if lang == "zh" { "警告" } else { "warning: " };
+        assert!(
+            told.starts_with(warning) && told.contains("h.json: "),
+            "{told}"
+        );
+        let kept = fs::read_to_string(&history).unwrap();
+        assert!(kept.starts_with("{\"schema\":1"), "{kept}");
+    }
+}

@@ -1,0 +1,245 @@
+//! How often a candidate fails, and how long it is left alone after it did. Pure: time and
+//! randomness come in.
+//!
+//! ```text
+//! π        = (f + 0.08)/(s + f + 4)      s successes, f failures, both halved every hour
+//! breaker  = min(24 h, base·2^(k−1))·U(0.5, 1)      k failures in a row
+//! base     = 10 min (time-out, refusal), 1 h (wrong certificate, reset inside TLS)
+//! ```
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::probability::failure_probability;
+use crate::timestamp::Timestamp;
+
+/// Outages last some 20 minutes (median): after an hour, half of what was known says nothing.
+const HALF_LIFE: Duration = Duration::from_secs(3600);
+
+/// Half an outage's median length.
+const SOFT_BASE: Duration = Duration::from_secs(600);
+
+/// A wrong certificate or a middlebox's reset does not go away by itself soon.
+const HARD_BASE: Duration = Duration::from_secs(3600);
+
+/// A blocked address is tried again once a day.
+const CAP: Duration = Duration::from_secs(24 * 3600);
+
+/// After so long without a failure the next one is the first again.
+const FORGIVEN: Duration = Duration::from_secs(6 * 3600);
+
+/// How much a failure says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// It was silent for longer than expected, and was not waited for: it may only be slow.
+    /// The second one in a row counts as soft.
+    Doubt,
+    /// It refused, or was silent where others answered.
+    Soft,
+    /// It answered, but not as itself: a wrong certificate, a reset inside TLS.
+    Hard,
+    /// Not its fault, as far as can be told: the device has no route, a proxy is in trouble, the
+    /// app's credentials were refused. It makes the next attempt less likely to succeed, but bars
+    /// nothing.
+    Elsewhere,
+    /// It asked to be left alone for so long (RFC 9110 §10.2.3, Retry-After).
+    Busy(Duration),
+}
+
+/// What became of a breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transition {
+    /// It opened: the candidate is tried last for a while.
+    Opened,
+    /// It closed, after a success.
+    Closed,
+}
+
+/// Successes, failures and the breaker of one candidate on one network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    successes: f64,
+    failures: f64,
+    /// When both were up to date.
+    counted_ms: Timestamp,
+    in_a_row: u32,
+    /// The beginning of time if the breaker is closed.
+    barred_until_ms: Timestamp,
+}
+
+impl Health {
+    /// It opened; the breaker closes.
+    pub fn succeeded(&mut self, now: Timestamp) -> Option<Transition> {
+        self.decay(now);
+        self.successes += 1.0;
+        self.in_a_row = 0;
+        let before = std::mem::take(&mut self.barred_until_ms);
+        (before > Timestamp::default()).then_some(Transition::Closed)
+    }
+
+    /// It failed. `jitter` is a uniform number, 0 ≤ u < 1: clients must not come back together.
+    pub fn failed(
+        &mut self,
+        severity: Severity,
+        now: Timestamp,
+        jitter: f64,
+    ) -> Option<Transition> {
+        // Long after its break was over, the streak is another one.
+        let latest = self.barred_until_ms.max(self.counted_ms);
+        if now.since(latest) >= FORGIVEN {
+            self.in_a_row = 0;
+        }
+        self.decay(now);
+        self.failures += 1.0;
+        // While the breaker is open, further failures are of the same trouble: everything at once,
+        // or a client that tries and tries.
+        let counts = match severity {
+            Severity::Elsewhere => false,
+            Severity::Busy(_) => true,
+            Severity::Doubt | Severity::Soft | Severity::Hard => !self.is_barred(now),
+        };
+        if !counts {
+            return None;
+        }
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        let base = match severity {
+            Severity::Doubt if self.in_a_row < 2 => return None,
+            Severity::Elsewhere => return None,
+            Severity::Doubt | Severity::Soft | Severity::Busy(_) => SOFT_BASE,
+            Severity::Hard => HARD_BASE,
+        };
+        let was_barred = self.is_barred(now);
+        let doubled = base.saturating_mul(1 << (self.in_a_row - 1).min(16));
+        let asked = match severity {
+            Severity::Busy(asked) => asked,
+            _ => Duration::ZERO,
+        };
+        let spread = doubled.min(CAP).mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
+        let until = now.after(spread.max(asked.min(CAP)));
+        self.barred_until_ms = self.barred_until_ms.max(until);
+        (!was_barred).then_some(Transition::Opened)
+    }
+
+    /// π: the chance that the next connection to it fails.
+    #[must_use]
+    pub fn failure_chance(&self, now: Timestamp) -> f64 {
+        let kept = self.kept(now);
+        failure_probability(kept * self.successes, kept * self.failures)
+    }
+
+    /// Whether its breaker is open: it is then tried last.
+    #[must_use]
+    pub fn is_barred(&self, now: Timestamp) -> bool {
+        now < self.barred_until_ms
+    }
+
+    /// Whether the numbers make sense, as they may not in a file: counts that fit, and no break
+    /// longer than any that this code makes.
+    pub(crate) fn is_sound(&self) -> bool {
+        let count = |n: f64| n.is_finite() && (0.0..1e9).contains(&n);
+        let break_ms = self.barred_until_ms.since(self.counted_ms);
+        count(self.successes) && count(self.failures) && break_ms <= CAP
+    }
+
+    fn decay(&mut self, now: Timestamp) {
+        let kept = self.kept(now);
+        self.successes *= kept;
+        self.failures *= kept;
+        self.counted_ms = self.counted_ms.max(now);
+    }
+
+    fn kept(&self, now: Timestamp) -> f64 {
+        let half_lives = now.since(self.counted_ms).as_secs_f64() / HALF_LIFE.as_secs_f64();
+        0.5_f64.powf(half_lives)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+    const HOUR: Duration = Duration::from_secs(3600);
+    const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    #[test]
+    fn failures_fade_by_half_an_hour_s_end() {
+        let mut health = Health::default();
+        assert!((health.failure_chance(START) - 0.02).abs() < 1e-12);
+        health.failed(Severity::Soft, START, 0.0);
+        assert!((health.failure_chance(START) - 1.08 / 5.0).abs() < 1e-12);
+        let later = START.after(HOUR);
+        assert!((health.failure_chance(later) - 0.58 / 4.5).abs() < 1e-12);
+        health.succeeded(later);
+        assert!((health.failure_chance(later) - 0.58 / 5.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_breaker_doubles_up_to_a_day_and_closes_on_success() {
+        let mut health = Health::default();
+        let barred = |health: &Health, after| health.is_barred(START.after(after));
+        let first = health.failed(Severity::Soft, START, 0.0);
+        assert_eq!(first, Some(Transition::Opened));
+        assert!(barred(&health, 4 * MINUTE) && !barred(&health, 5 * MINUTE));
+        for _ in 0..40 {
+            let again = health.failed(Severity::Hard, START.after(MINUTE), 1.0);
+            assert_eq!(again, None, "it is open");
+        }
+        assert!(!barred(&health, 5 * MINUTE), "all of that is one trouble");
+        health.failed(Severity::Soft, START.after(5 * MINUTE), 1.0);
+        assert!(barred(&health, 24 * MINUTE) && !barred(&health, 25 * MINUTE));
+        // 1 h·2^k after as many tries, each when the break before is over.
+        let mut last = START.after(25 * MINUTE);
+        for _ in 0..10 {
+            last = last.after(24 * HOUR);
+            health.failed(Severity::Hard, last, 1.0);
+        }
+        assert!(health.is_barred(last));
+        let later = last.after(HOUR);
+        assert_eq!(health.succeeded(later), Some(Transition::Closed));
+        assert!(!health.is_barred(later));
+        assert_eq!(health.succeeded(later), None);
+    }
+
+    #[test]
+    fn one_doubt_bars_nothing_two_do() {
+        let mut health = Health::default();
+        assert_eq!(health.failed(Severity::Doubt, START, 1.0), None);
+        assert!(!health.is_barred(START));
+        assert!(health.failure_chance(START) > 0.2);
+        let second = health.failed(Severity::Doubt, START, 1.0);
+        assert_eq!(second, Some(Transition::Opened));
+        assert!(health.is_barred(START));
+    }
+
+    #[test]
+    fn what_is_not_its_fault_bars_nothing_and_old_failures_are_forgiven() {
+        let mut health = Health::default();
+        for _ in 0..9 {
+            assert_eq!(health.failed(Severity::Elsewhere, START, 1.0), None);
+        }
+        assert!(!health.is_barred(START) && health.failure_chance(START) > 0.2);
+        health.failed(Severity::Doubt, START, 1.0);
+        health.failed(Severity::Doubt, START.after(7 * HOUR), 1.0);
+        assert!(!health.is_barred(START.after(7 * HOUR)), "not two in a row");
+    }
+
+    #[test]
+    fn who_asks_to_be_left_alone_is_for_a_day_at_most() {
+        let mut health = Health::default();
+        health.failed(Severity::Busy(2 * HOUR), START, 0.0);
+        assert!(health.is_barred(START.after(2 * HOUR - MINUTE)));
+        assert!(!health.is_barred(START.after(2 * HOUR)));
+        health.failed(Severity::Busy(1_000 * HOUR), START, 1.0);
+        assert!(!health.is_barred(START.after(24 * HOUR)));
+    }
+
+    #[test]
+    fn time_running_backwards_changes_nothing() {
+        let mut health = Health::default();
+        health.failed(Severity::Soft, START, 0.5);
+        let before = health.failure_chance(START);
+        assert_eq!(health.failure_chance(Timestamp::default()), before);
+    }
+}

@@ -1,0 +1,149 @@
+//! What is remembered of one candidate.
+
+use serde::{Deserialize, Serialize};
+
+use super::Key;
+use super::filter::Filter;
+use crate::forecast::Forecast;
+use crate::health::{Health, Transition};
+use crate::lesson::{Lesson, Measured};
+use crate::prior::{Belief, Place};
+use crate::timestamp::Timestamp;
+
+/// Q, per hour: what routes and the time of day change. A slower x costs .01 of p50, a faster one
+/// dials more (0.014: extra TCP 1.40 instead of 1.21, .01 of p50). ρ at 0.001 makes the preference
+/// change 5 instead of 4 times per 100 connections, and gains nothing.
+const SYN_DRIFT: f64 = 0.007;
+const REST_DRIFT: f64 = 0.004;
+
+/// A candidate with what was learned of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Candidate {
+    #[serde(flatten)]
+    key: Key,
+    #[serde(skip)]
+    place: Place,
+    syn: Option<Filter>,
+    rest: Option<Filter>,
+    health: Health,
+    /// When DNS last gave its address.
+    listed_ms: Timestamp,
+    /// When its SYN was last answered.
+    seen_ms: Option<Timestamp>,
+    /// When it last opened; only then it is verified.
+    opened_ms: Option<Timestamp>,
+}
+
+impl Candidate {
+    /// One that DNS gives now for the first time.
+    pub(super) fn new(key: Key, place: Place, now: Timestamp) -> Self {
+        Candidate {
+            key,
+            place,
+            syn: None,
+            rest: None,
+            health: Health::default(),
+            listed_ms: now,
+            seen_ms: None,
+            opened_ms: None,
+        }
+    }
+
+    /// This one among other relatives.
+    pub(super) fn at(self, place: Place) -> Self {
+        Candidate { place, ..self }
+    }
+
+    pub(super) fn key(&self) -> &Key {
+        &self.key
+    }
+
+    pub(super) fn place(&self) -> Place {
+        self.place
+    }
+
+    /// DNS still gives it.
+    pub(super) fn list(&mut self, now: Timestamp) {
+        self.listed_ms = now;
+    }
+
+    /// When its SYN was last answered.
+    pub(super) fn answered(&self) -> Option<Timestamp> {
+        self.seen_ms
+    }
+
+    /// When it last opened.
+    pub(super) fn opened(&self) -> Option<Timestamp> {
+        self.opened_ms
+    }
+
+    /// When it was last heard of: given by DNS, answering, or opened.
+    pub(super) fn heard(&self) -> Timestamp {
+        let answered = self.seen_ms.max(self.opened_ms).unwrap_or_default();
+        self.listed_ms.max(answered)
+    }
+
+    /// x, if it was seen.
+    pub(super) fn syn(&self, now: Timestamp) -> Option<Belief> {
+        Some(self.syn?.predict(SYN_DRIFT, now))
+    }
+
+    /// ρ, if it was seen.
+    pub(super) fn rest(&self, now: Timestamp) -> Option<Belief> {
+        Some(self.rest?.predict(REST_DRIFT, now))
+    }
+
+    /// What is expected of it, given x and ρ, its own or from its relatives.
+    pub(super) fn forecast(&self, syn: Belief, rest: Belief, now: Timestamp) -> Forecast {
+        Forecast {
+            place: self.place,
+            syn,
+            rest,
+            failure_chance: self.health.failure_chance(now),
+            verified: self.opened_ms.is_some(),
+            last_winner: false,
+            barred: self.health.is_barred(now),
+        }
+    }
+
+    /// Learns what was shown, given x and ρ as expected before; what became of its breaker.
+    /// `jitter` is uniform, 0 ≤ u < 1.
+    pub(super) fn learn(
+        &mut self,
+        lesson: &Lesson,
+        (syn, rest): (Belief, Belief),
+        now: Timestamp,
+        jitter: f64,
+    ) -> Option<Transition> {
+        if let Some(measured) = lesson.syn {
+            Filter::observe(&mut self.syn, syn, measured, 1.0, SYN_DRIFT, now);
+        }
+        if let Some(Measured::Took(syn_ms)) = lesson.syn {
+            self.seen_ms = Some(now);
+            if let Some(measured) = lesson.rest {
+                Filter::observe(&mut self.rest, rest, measured, syn_ms, REST_DRIFT, now);
+            }
+        }
+        if let Some(whole_ms) = lesson.whole_ms {
+            // Of it, 1 in 1 + e^ρ is the SYN's.
+            let round_trips = 1.0 + rest.mean.exp();
+            let whole = Measured::Took(whole_ms);
+            Filter::observe(&mut self.syn, syn, whole, round_trips, SYN_DRIFT, now);
+        }
+        if lesson.opened {
+            self.opened_ms = Some(now);
+        }
+        match lesson.failure {
+            Some(severity) => self.health.failed(severity, now, jitter),
+            None if lesson.opened => self.health.succeeded(now),
+            None => None,
+        }
+    }
+
+    /// Whether the numbers make sense, as they may not in a file.
+    pub(super) fn is_sound(&self) -> bool {
+        let filters = [&self.syn, &self.rest];
+        let sound = |one: &&Option<Filter>| one.as_ref().is_none_or(Filter::is_sound);
+        filters.iter().all(sound) && self.health.is_sound()
+    }
+}

@@ -1,0 +1,360 @@
+//! The filters by hand, the preference, the gate, the background probes.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use easelect_engine::forecast::NOISE;
+use easelect_engine::health::Severity;
+use easelect_engine::history::{History, Key, KnownNetwork, Network, Refresh};
+use easelect_engine::lesson::{Lesson, Measured};
+use easelect_engine::timestamp::Timestamp;
+
+const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+/// Hours after the start.
+fn at(hours: u64) -> Timestamp {
+    START.after(Duration::from_secs(3600 * hours))
+}
+
+fn key(host: usize, last: u8) -> Key {
+    Key {
+        region: "own".to_owned(),
+        host: format!("h{host}.example"),
+        address: SocketAddr::from(([44, 128, 0, last], 443)),
+    }
+}
+
+/// One address on each of so many hosts.
+fn network(hosts: usize) -> Network {
+    let mut network = Network::default();
+    for host in 0..hosts {
+        assert_eq!(network.list(&key(host, 0), START), host);
+    }
+    network
+}
+
+/// Who is preferred among all, after the one before.
+fn prefer(network: &Network, current: Option<usize>) -> Option<usize> {
+    let all: Vec<usize> = (0..network.candidates().count()).collect();
+    network.prefer(&all, current, START)
+}
+
+fn opened(candidate: usize, syn_ms: f64, rest_ms: f64) -> Lesson {
+    Lesson {
+        candidate,
+        syn: Some(Measured::Took(syn_ms)),
+        rest: Some(Measured::Took(rest_ms)),
+        tls_ms: Some(syn_ms),
+        opened: true,
+        whole_ms: None,
+        failure: None,
+    }
+}
+
+/// Prior N(ln 50, .69), sample ln 100: K = .69/.715; z = ln 2/√.715 = .82 is not clipped.
+#[test]
+fn the_first_measurement_by_hand() {
+    let mut network = network(1);
+    network.learn(&[opened(0, 100.0, 200.0)], START, 0.5);
+    let one = network.forecasts(START)[0];
+    let gain = 0.69 / 0.715;
+    assert!((one.syn.mean - (50.0_f64.ln() + gain * 2.0_f64.ln())).abs() < 1e-5);
+    assert!((one.syn.variance - 0.69 * (1.0 - gain)).abs() < 1e-5);
+    // ρ: prior N(.80, .065), sample ln 2.
+    let gain = 0.065 / 0.09;
+    assert!((one.rest.mean - (0.80 + gain * (2.0_f64.ln() - 0.80))).abs() < 1e-4);
+    assert!(one.verified);
+    assert_eq!(network.last_winner([0]), Some(0));
+    // Ten hours later.
+    let later = network.forecasts(at(10))[0];
+    assert!((later.syn.variance - one.syn.variance - 10.0 * 0.007).abs() < 1e-9);
+    assert_eq!(later.syn.mean, one.syn.mean);
+}
+
+#[test]
+fn a_spike_moves_little_and_two_of_a_kind_are_a_step() {
+    let mut network = network(1);
+    for _ in 0..20 {
+        network.learn(&[opened(0, 50.0, 100.0)], START, 0.5);
+    }
+    let before = network.forecasts(START)[0].syn;
+    network.learn(&[opened(0, 500.0, 1_000.0)], START, 0.5);
+    let spiked = network.forecasts(START)[0].syn;
+    // K·1.2·√(P + R) with P about R/21.
+    let gain = before.variance / (before.variance + NOISE);
+    let clipped = 1.2 * (before.variance + NOISE).sqrt();
+    assert!((spiked.mean - before.mean - gain * clipped).abs() < 1e-9);
+    network.learn(&[opened(0, 500.0, 1_000.0)], START, 0.5);
+    let stepped = network.forecasts(START)[0].syn;
+    assert!(stepped.mean - spiked.mean > 10.0 * (spiked.mean - before.mean));
+}
+
+#[test]
+fn what_was_given_up_early_says_nothing() {
+    let mut network = network(1);
+    network.learn(&[opened(0, 50.0, 100.0)], START, 0.5);
+    let before = network.forecasts(START)[0].syn;
+    let given_up = |ms| Lesson {
+        syn: Some(Measured::AtLeast(ms)),
+        rest: None,
+        tls_ms: None,
+        opened: false,
+        ..opened(0, 0.0, 0.0)
+    };
+    network.learn(&[given_up(20.0)], START, 0.5);
+    assert_eq!(network.forecasts(START)[0].syn, before);
+    network.learn(&[given_up(200.0)], START, 0.5);
+    assert!(network.forecasts(START)[0].syn.mean > before.mean);
+}
+
+#[test]
+fn the_preference_follows_slowly() {
+    let mut network = network(2);
+    network.learn(&[opened(0, 50.0, 100.0)], START, 0.5);
+    assert_eq!(prefer(&network, None), Some(0));
+    network.learn(&[opened(1, 48.0, 96.0)], START, 0.5);
+    assert_eq!(prefer(&network, Some(0)), Some(0), "4 % are not worth it");
+    for _ in 0..10 {
+        network.learn(&[opened(1, 20.0, 40.0)], START, 0.5);
+    }
+    assert_eq!(prefer(&network, Some(0)), Some(1));
+}
+
+/// Whatever a heartbeat shows: either nobody else is preferred for it, or it says to ask everybody.
+#[test]
+fn what_may_not_end_a_lead_does_not() {
+    let mut random = fastrand::Rng::with_seed(5);
+    let (mut asked, mut changed) = (0, 0);
+    for _ in 0..200 {
+        let mut network = network(4);
+        for host in 0..3 {
+            let syn_ms = 40.0 + 10.0 * random.f64();
+            network.learn(&[opened(host, syn_ms, 2.0 * syn_ms)], START, 0.5);
+        }
+        let all = [0, 1, 2, 3];
+        let lead = |network: &Network, current| {
+            let lead = network.lead(&network.forecasts(START), &all, current, START);
+            lead.unwrap()
+        };
+        let mut current = lead(&network, None);
+        for _ in 0..50 {
+            let lesson = Lesson {
+                candidate: random.usize(0..4),
+                syn: Some(Measured::Took(random.f64() * 100.0)),
+                ..Lesson::default()
+            };
+            network.learn(&[lesson], START, 0.5);
+            let forecast = network.forecast(lesson.candidate, START).unwrap();
+            let holder = current.holder();
+            let preferred = prefer(&network, Some(holder)).unwrap();
+            if current.may_end(lesson.candidate, &forecast, START) {
+                asked += 1;
+                changed += usize::from(preferred != holder);
+                current = lead(&network, Some(holder));
+            }
+            assert_eq!(current.holder(), preferred);
+        }
+    }
+    assert!(changed > 50 && asked < 2 * changed, "{asked} for {changed}");
+}
+
+#[test]
+fn what_only_time_changes_is_asked_for_every_hour() {
+    let mut network = network(1);
+    network.learn(&[opened(0, 50.0, 100.0)], START, 0.5);
+    let all = network.forecasts(START);
+    let mut lead = network.lead(&all, &[0], None, START).unwrap();
+    assert!(!lead.may_end(0, &all[0], START));
+    assert!(lead.may_end(0, &all[0], at(1)));
+}
+
+#[test]
+fn one_forecast_is_as_among_all() {
+    let mut network = network(3);
+    network.learn(&[opened(0, 80.0, 100.0)], START, 0.5);
+    network.learn(&[Lesson::of_probe(Some(30.0))], START, 0.5);
+    for (number, of_all) in network.forecasts(at(2)).iter().enumerate() {
+        let one = network.forecast(number, at(2)).unwrap();
+        assert_eq!((one.syn, one.rest), (of_all.syn, of_all.rest));
+        assert_eq!(one.cost_ms(), of_all.cost_ms());
+    }
+    assert!(network.forecast(3, at(2)).is_none());
+}
+
+/// 120 against 180 ms: a third less, but of the one that is not used any more nothing is sure.
+#[test]
+fn the_preference_leaves_what_is_not_heard_of_any_more() {
+    let mut network = network(2);
+    network.learn(&[opened(1, 60.0, 120.0)], START, 0.5);
+    for hour in 1..=24 {
+        network.learn(&[opened(0, 40.0, 80.0)], at(hour), 0.5);
+    }
+    let at_hour = |hour| network.prefer(&[0, 1], Some(1), at(hour));
+    assert_eq!((at_hour(23), at_hour(24)), (Some(1), Some(0)));
+}
+
+#[test]
+fn the_preference_leaves_what_fails() {
+    let mut network = network(2);
+    network.learn(
+        &[opened(1, 100.0, 200.0), opened(0, 50.0, 100.0)],
+        START,
+        0.5,
+    );
+    assert_eq!(prefer(&network, None), Some(0));
+    let refused = Lesson {
+        syn: None,
+        rest: None,
+        tls_ms: None,
+        opened: false,
+        failure: Some(Severity::Soft),
+        ..opened(0, 0.0, 0.0)
+    };
+    network.learn(&[refused], START, 0.5);
+    assert_eq!(prefer(&network, Some(0)), Some(1));
+}
+
+/// Five handshakes whose TLS takes ten times the SYN: ĝ = .6·(1 − .8^…) is bounded per step;
+/// the network is not trusted once it passes .6.
+#[test]
+fn a_middlebox_that_answers_syns_is_noticed() {
+    let mut network = network(1);
+    assert!(network.gate().trusted);
+    for _ in 0..12 {
+        network.learn(
+            &[Lesson {
+                tls_ms: Some(30.0),
+                ..opened(0, 3.0, 60.0)
+            }],
+            START,
+            0.5,
+        );
+    }
+    let gate = network.gate();
+    assert!(!gate.trusted && gate.stretch > 1.0, "{gate:?}");
+}
+
+fn probed(candidate: usize, syn_ms: f64) -> Lesson {
+    Lesson {
+        candidate,
+        ..Lesson::of_probe(Some(syn_ms))
+    }
+}
+
+#[test]
+fn the_unseen_are_refreshed_and_the_hopeless_are_not() {
+    let refresh = Refresh {
+        probes: 2,
+        worth: 0.01,
+    };
+    let mut network = network(3);
+    assert!(
+        network.to_refresh(&[0, 1, 2], refresh, START).is_empty(),
+        "nothing opened"
+    );
+    network.learn(&[opened(0, 20.0, 40.0)], START, 0.5);
+    network.learn(&[probed(1, 21.0)], START, 0.5);
+    network.learn(&[probed(2, 400.0)], START, 0.5);
+    assert!(
+        network.to_refresh(&[0, 1, 2], refresh, START).is_empty(),
+        "all were just seen"
+    );
+    assert_eq!(network.to_refresh(&[0, 1, 2], refresh, at(5)), [0, 1]);
+}
+
+#[test]
+fn what_an_app_dials_itself_is_learned_from_the_whole() {
+    let mut network = network(2);
+    for _ in 0..10 {
+        let lesson = Lesson {
+            candidate: 0,
+            whole_ms: Some(300.0),
+            opened: true,
+            ..Lesson::default()
+        };
+        network.learn(&[lesson], START, 0.5);
+    }
+    let one = network.forecasts(START)[0];
+    assert!(one.verified);
+    let whole_ms = one.syn_ms() + one.rest_ms();
+    assert!((whole_ms - 300.0).abs() < 15.0, "{whole_ms}");
+}
+
+#[test]
+fn a_faster_sample_never_worsens_a_cost_and_a_failure_never_improves_one() {
+    for slow in [50.0, 100.0, 400.0, 2_000.0] {
+        for fast in [1.0, 10.0, 40.0, 50.0] {
+            let cost = |sample: f64, failed: bool| {
+                let mut network = network(1);
+                network.learn(&[opened(0, 100.0, 200.0)], START, 0.5);
+                network.learn(&[opened(0, sample, 2.0 * sample)], START, 0.5);
+                if failed {
+                    let failure = Lesson {
+                        failure: Some(Severity::Soft),
+                        ..Lesson::default()
+                    };
+                    network.learn(&[failure], START, 0.5);
+                }
+                network.forecasts(START)[0].cost_ms()
+            };
+            assert!(
+                cost(fast, false) <= cost(slow, false) + 1e-9,
+                "{fast} {slow}"
+            );
+            assert!(cost(fast, true) >= cost(fast, false), "{fast}");
+        }
+    }
+}
+
+#[test]
+fn memory_is_bounded_and_forgets_the_oldest() {
+    let mut network = Network::default();
+    for n in 0..2_000 {
+        network.list(&key(n, 1), at(n as u64));
+    }
+    assert_eq!(network.candidates().count(), 256);
+    assert!(network.number(&key(1_999, 1)).is_some());
+    assert!(network.number(&key(1, 1)).is_none());
+}
+
+#[test]
+fn a_clock_that_was_ahead_does_not_make_all_else_old() {
+    const YEAR: u64 = 365 * 24;
+    let of = |id: &str, hours: u64| {
+        let mut network = Network::default();
+        network.list(&key(0, 1), at(hours));
+        History::of([KnownNetwork {
+            id: id.to_owned(),
+            used: at(hours),
+            network,
+        }])
+    };
+    let kept = of("ahead", 12 * YEAR).merge(of("home", 1));
+    assert_eq!(kept, of("home", 1));
+    let ids = |history: History| -> Vec<String> {
+        let networks = history.into_networks(at(2));
+        networks.map(|one| one.id).collect()
+    };
+    assert_eq!(ids(of("home", 1)), ["home"]);
+    assert!(ids(of("ahead", 12 * YEAR)).is_empty());
+    // A few days are a time zone, or somebody's mistake: nothing is lost by them.
+    assert_eq!(ids(of("ahead", 72).merge(of("home", 1))), ["ahead", "home"]);
+}
+
+#[test]
+fn relatives_share_a_place() {
+    let mut network = Network::default();
+    let other = Key {
+        region: "other".to_owned(),
+        ..key(0, 3)
+    };
+    for one in [&key(0, 1), &key(0, 2), &key(1, 1), &other] {
+        network.list(one, START);
+    }
+    let forecasts = network.forecasts(START);
+    let place = |number: usize| {
+        let place = forecasts[number].place;
+        (place.cluster, place.host)
+    };
+    assert_eq!([0, 1, 2, 3].map(place), [(0, 0), (0, 0), (0, 1), (1, 2)]);
+}

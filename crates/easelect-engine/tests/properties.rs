@@ -1,0 +1,489 @@
+//! What holds for any lessons and any course of a race.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use easelect_engine::forecast::{Forecast, Gate};
+use easelect_engine::health::Severity;
+use easelect_engine::history::{Key, Network};
+use easelect_engine::lesson::{Lesson, Measured};
+use easelect_engine::prior::{Belief, Place};
+use easelect_engine::race::{Action, Entry, Race, Width};
+use easelect_engine::timestamp::Timestamp;
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+
+const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+/// Of rounding.
+const SLACK: f64 = 1.0 + 1e-9;
+
+/// More than a candidate never seen has: 0.73, an IPv6 address on an unknown network.
+const MOST_VARIANCE: f64 = 0.75;
+
+const CANDIDATES: usize = 6;
+
+/// A time in ms, sensible or not.
+fn wild_ms() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        6 => 1.0..2_000.0,
+        1 => Just(0.0),
+        1 => 1e-9..1.0,
+        1 => 1e4..1e12,
+    ]
+}
+
+fn measured() -> impl Strategy<Value = Measured> {
+    prop_oneof![
+        3 => wild_ms().prop_map(Measured::Took),
+        1 => wild_ms().prop_map(Measured::AtLeast),
+        1 => (-1e4..0.0).prop_map(Measured::AtLeast),
+    ]
+}
+
+fn severity() -> impl Strategy<Value = Severity> {
+    prop_oneof![
+        Just(Severity::Doubt),
+        Just(Severity::Soft),
+        Just(Severity::Hard),
+        (0u64..1_000_000).prop_map(|s| Severity::Busy(Duration::from_secs(s))),
+    ]
+}
+
+fn lesson() -> impl Strategy<Value = Lesson> {
+    use prop::option::of;
+    let times = (of(measured()), of(measured()), of(wild_ms()), of(wild_ms()));
+    (0..CANDIDATES, times, any::<bool>(), of(severity())).prop_map(
+        |(candidate, (syn, rest, tls_ms, whole_ms), opened, failure)| Lesson {
+            candidate,
+            syn,
+            rest,
+            tls_ms,
+            whole_ms,
+            opened,
+            failure,
+        },
+    )
+}
+
+/// What was learned, each after so many minutes; the jitter of its breakers.
+fn past() -> impl Strategy<Value = Vec<(Lesson, u64, f64)>> {
+    prop::collection::vec((lesson(), 0u64..600, 0.0..1.0), 0..30)
+}
+
+/// Two regions with three hosts, one of them with both families.
+fn key(number: usize) -> Key {
+    let low = u8::try_from(number).unwrap();
+    let ip = match number {
+        1 => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        _ => IpAddr::from([44, 128, 0, low]),
+    };
+    Key {
+        region: format!("r{}", number / 4),
+        host: format!("h{}.example", number / 2),
+        address: SocketAddr::new(ip, 443),
+    }
+}
+
+/// A network with such a past, and the present.
+fn network(past: &[(Lesson, u64, f64)]) -> (Network, Timestamp) {
+    let (mut network, mut now) = (Network::default(), START);
+    for number in 0..CANDIDATES {
+        assert_eq!(network.list(&key(number), now), number);
+    }
+    for (lesson, minutes, jitter) in past {
+        now = now.after(Duration::from_secs(60 * minutes));
+        network.learn(&[*lesson], now, *jitter);
+    }
+    (network, now)
+}
+
+/// What the lesson's candidate costs once it is learned.
+fn cost_after(network: &Network, lesson: Lesson, now: Timestamp) -> f64 {
+    let mut network = network.clone();
+    network.learn(&[lesson], now, 0.5);
+    network.forecasts(now)[lesson.candidate].cost_ms()
+}
+
+fn took(ms: f64) -> Option<Measured> {
+    Some(Measured::Took(ms))
+}
+
+proptest! {
+    // No file of past failures: a failing case is printed, and becomes a test of its own.
+    #![proptest_config(ProptestConfig {
+        cases: 128,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn numbers_stay_finite_and_variances_bounded(past in past()) {
+        let (network, now) = network(&past);
+        for later in [now, now.after(Duration::from_secs(10_000_000))] {
+            for one in network.forecasts(later) {
+                for ms in [one.syn_ms(), one.rest_ms(), one.cost_ms()] {
+                    prop_assert!(ms.is_finite() && ms > 0.0, "{one:?}");
+                }
+                for belief in [one.syn, one.rest] {
+                    prop_assert!(belief.variance > 0.0 && belief.variance <= MOST_VARIANCE, "{one:?}");
+                }
+                prop_assert!((0.0..=1.0).contains(&one.failure_chance), "{one:?}");
+            }
+        }
+        let Gate { stretch, .. } = network.gate();
+        prop_assert!(stretch.is_finite() && stretch >= 1.0, "{stretch}");
+    }
+
+    /// Handshakes that take as long as SYNs are no middlebox's, whatever was measured before.
+    #[test]
+    fn an_honest_network_is_trusted_again(past in past()) {
+        let (mut network, now) = network(&past);
+        let honest = Lesson { syn: took(50.0), tls_ms: Some(50.0), ..Lesson::default() };
+        for _ in 0..60 {
+            network.learn(&[honest], now, 0.5);
+        }
+        prop_assert!(network.gate().trusted);
+    }
+
+    /// Of two answers the faster one leaves the lower cost, and one faster than expected leaves
+    /// none higher than before.
+    #[test]
+    fn a_faster_sample_never_worsens_a_cost(
+        past in past(),
+        candidate in 0..CANDIDATES,
+        ms in 0.2..5_000.0_f64,
+        slower in 1.0..50.0_f64,
+    ) {
+        let (network, now) = network(&past);
+        let of = |lesson: Lesson| cost_after(&network, Lesson { candidate, ..lesson }, now);
+        let syn = |ms: f64| Lesson { syn: took(ms), ..Lesson::default() };
+        let rest = |ms| Lesson { syn: took(50.0), rest: took(ms), ..Lesson::default() };
+        let both = |ms| Lesson { syn: took(ms), rest: took(2.0 * ms), ..Lesson::default() };
+        let whole = |ms| Lesson { whole_ms: Some(ms), ..Lesson::default() };
+        for shown in [syn as fn(f64) -> Lesson, rest, both, whole] {
+            let (fast, slow) = (of(shown(ms)), of(shown(ms * slower)));
+            prop_assert!(fast <= slow * SLACK, "{:?}: {fast} > {slow}", shown(ms));
+        }
+        let before = network.forecasts(now)[candidate];
+        let better = of(syn((before.syn_ms() / slower).max(0.1)));
+        prop_assert!(better <= before.cost_ms() * SLACK || before.syn_ms() < 0.1);
+    }
+
+    #[test]
+    fn a_failure_never_improves_a_cost(
+        past in past(),
+        candidate in 0..CANDIDATES,
+        severity in severity(),
+    ) {
+        let (network, now) = network(&past);
+        let before = network.forecasts(now)[candidate].cost_ms();
+        let lesson = Lesson { candidate, ..Lesson::of_failure(severity) };
+        let after = cost_after(&network, lesson, now);
+        prop_assert!(after * SLACK >= before, "{after} < {before}");
+    }
+
+    #[test]
+    fn who_is_preferred_stays_until_something_is_learned(
+        past in past(),
+        among in prop::collection::btree_set(0..CANDIDATES, 0..=CANDIDATES),
+        current in prop::option::of(0..CANDIDATES),
+    ) {
+        let (network, now) = network(&past);
+        let among: Vec<usize> = among.into_iter().collect();
+        let preferred = network.prefer(&among, current, now);
+        prop_assert!(preferred == current || preferred.is_some_and(|one| among.contains(&one)));
+        prop_assert_eq!(network.prefer(&among, preferred, now), preferred);
+    }
+}
+
+/// What becomes of one stage of an attempt, after so many µs.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    Done(u64),
+    Fails(u64),
+    Silent,
+}
+
+/// A candidate: who, when it becomes known, and what becomes of dial, TLS and upgrade.
+#[derive(Clone, Debug)]
+struct Runner {
+    entry: Entry,
+    known_us: u64,
+    fates: [Fate; 3],
+}
+
+fn fate(fails: bool) -> BoxedStrategy<Fate> {
+    let us = || prop_oneof![4 => 0u64..300_000, 1 => 0u64..20_000_000];
+    if fails {
+        return us().prop_map(Fate::Fails).boxed();
+    }
+    prop_oneof![
+        4 => us().prop_map(Fate::Done),
+        1 => us().prop_map(Fate::Fails),
+        1 => Just(Fate::Silent),
+    ]
+    .boxed()
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    let place = (0usize..2, 0usize..4, any::<bool>());
+    let times = (-2.0..9.0, 0.001..0.73, -1.0..3.0, 0.001..0.73);
+    let flags = prop::array::uniform5(prop::bool::weighted(0.3));
+    (place, times, 0.0..1.0, flags).prop_map(|(place, times, failure_chance, flags)| {
+        let [verified, last_winner, barred, last_resort, accelerated] = flags;
+        let forecast = Forecast {
+            place: Place {
+                cluster: place.0,
+                host: place.1,
+                v6: place.2,
+            },
+            syn: Belief {
+                mean: times.0,
+                variance: times.1,
+            },
+            rest: Belief {
+                mean: times.2,
+                variance: times.3,
+            },
+            failure_chance,
+            verified,
+            last_winner,
+            barred,
+        };
+        Entry {
+            forecast,
+            last_resort,
+            accelerated,
+        }
+    })
+}
+
+/// Runners of whom any may succeed, or, if they are `doomed`, of whom each fails in some stage.
+fn runners(doomed: bool) -> impl Strategy<Value = Vec<Runner>> {
+    let known = prop_oneof![2 => Just(0u64), 1 => 0u64..500_000];
+    let fates = if doomed {
+        let quick = || (0u64..300_000).prop_map(Fate::Done);
+        let (dial, tls, upgrade) = (fate(true), fate(true), fate(true));
+        prop_oneof![
+            dial.prop_map(|fails| [fails, Fate::Silent, Fate::Silent]),
+            (quick(), tls).prop_map(|(dial, fails)| [dial, fails, Fate::Silent]),
+            (quick(), quick(), upgrade).prop_map(|(dial, tls, fails)| [dial, tls, fails]),
+        ]
+        .boxed()
+    } else {
+        let one = || fate(false);
+        (one(), one(), one()).prop_map(<[Fate; 3]>::from).boxed()
+    };
+    let runner = (entry(), known, fates).prop_map(|(entry, known_us, fates)| Runner {
+        entry,
+        known_us,
+        fates,
+    });
+    prop::collection::vec(runner, 0..24)
+}
+
+fn width() -> impl Strategy<Value = Width> {
+    prop_oneof![Just(Width::FAST), Just(Width::THRIFTY), Just(Width::ONE)]
+}
+
+fn gate() -> impl Strategy<Value = Gate> {
+    (1.0..4.0, any::<bool>()).prop_map(|(stretch, trusted)| Gate { stretch, trusted })
+}
+
+/// Where an attempt is: how many stages of the three are done.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Stage {
+    Waiting,
+    Running(usize),
+    Established,
+    Over,
+}
+
+/// How a race ended.
+#[derive(Debug, PartialEq)]
+enum End {
+    Open,
+    GivenUp,
+    /// Nothing more happens, and the race waits: the caller's deadline ends it.
+    Stuck,
+}
+
+/// The driver of a race: does what it says, and lets happen what the runners' fates are.
+struct Course<'a> {
+    race: Race,
+    width: Width,
+    runners: &'a [Runner],
+    /// Runner by the race's number.
+    known: Vec<usize>,
+    stages: Vec<Stage>,
+    /// What will happen: when, to whom.
+    coming: BTreeSet<(u64, usize)>,
+    now_us: u64,
+}
+
+impl Course<'_> {
+    fn run(
+        runners: &[Runner],
+        width: Width,
+        gate: Gate,
+    ) -> Result<(End, Vec<Stage>), TestCaseError> {
+        let mut course = Course {
+            race: Race::new(width, gate),
+            width,
+            runners,
+            known: Vec::new(),
+            stages: vec![Stage::Waiting; runners.len()],
+            coming: BTreeSet::new(),
+            now_us: 0,
+        };
+        // In the order in which they become known.
+        let mut unknown: Vec<usize> = (0..runners.len()).collect();
+        unknown.sort_by_key(|runner| std::cmp::Reverse(runners[*runner].known_us));
+        loop {
+            let due = |runner: &usize| runners[*runner].known_us <= course.now_us;
+            while let Some(runner) = unknown.pop_if(|runner| due(runner)) {
+                let entry = runners[runner].entry;
+                let number = course.race.add(entry, course.now());
+                prop_assert_eq!(number, course.known.len());
+                course.known.push(runner);
+            }
+            if unknown.is_empty() {
+                course.race.no_more();
+            }
+            if course.happen() {
+                return Ok((End::Open, course.stages));
+            }
+            let wake_us = match course.act()? {
+                Action::GiveUp => {
+                    prop_assert!(unknown.is_empty(), "given up before all names were there");
+                    return Ok((End::GivenUp, course.stages));
+                }
+                Action::WaitUntil(at) => {
+                    prop_assert!(at > course.now(), "time must go on");
+                    Some(u64::try_from(at.as_micros()).unwrap())
+                }
+                _ => None,
+            };
+            let event_us = course.coming.first().map(|(at_us, _)| *at_us);
+            let known_us = unknown.last().map(|runner| runners[*runner].known_us);
+            match [wake_us, event_us, known_us].into_iter().flatten().min() {
+                Some(next_us) => course.now_us = next_us,
+                None => return Ok((End::Stuck, course.stages)),
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        Duration::from_micros(self.now_us)
+    }
+
+    /// Lets everything happen that is due; whether one opened.
+    fn happen(&mut self) -> bool {
+        while let Some((at_us, number)) = self.coming.first().copied()
+            && at_us <= self.now_us
+        {
+            self.coming.pop_first();
+            let runner = self.known[number];
+            let Stage::Running(stage) = self.stages[runner] else {
+                unreachable!("a cancelled one is not coming")
+            };
+            match (self.runners[runner].fates[stage], stage) {
+                (Fate::Fails(_), 0) => self.fail(number, Severity::Soft),
+                (Fate::Fails(_), _) => self.fail(number, Severity::Hard),
+                (Fate::Done(us), 0) => {
+                    self.race.established(number, Duration::from_micros(us));
+                    self.stages[runner] = Stage::Established;
+                }
+                (_, 1) => {
+                    self.race.secured(number, self.now());
+                    self.begin(number, 2);
+                }
+                _ => {
+                    self.race.opened(number, self.now());
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    fn fail(&mut self, number: usize, severity: Severity) {
+        self.race.failed(number, severity);
+        self.stages[self.known[number]] = Stage::Over;
+    }
+
+    fn begin(&mut self, number: usize, stage: usize) {
+        let runner = self.known[number];
+        self.stages[runner] = Stage::Running(stage);
+        if let Fate::Done(us) | Fate::Fails(us) = self.runners[runner].fates[stage] {
+            self.coming.insert((self.now_us + us, number));
+        }
+    }
+
+    /// Does what the race says until it waits; every action must be legal.
+    fn act(&mut self) -> Result<Action, TestCaseError> {
+        for _ in 0..=3 * self.runners.len() {
+            let action = self.race.next(self.now());
+            let of = |number: usize| self.stages[self.known[number]];
+            match action {
+                Action::Dial(number) => {
+                    prop_assert_eq!(of(number), Stage::Waiting);
+                    self.begin(number, 0);
+                }
+                Action::Handshake(number) => {
+                    prop_assert_eq!(of(number), Stage::Established);
+                    self.begin(number, 1);
+                }
+                Action::Cancel(number) => {
+                    prop_assert!(!matches!(of(number), Stage::Waiting | Stage::Over));
+                    self.stages[self.known[number]] = Stage::Over;
+                    self.coming.retain(|(_, other)| *other != number);
+                }
+                wait => return Ok(wait),
+            }
+            let flying = |stage: &&Stage| !matches!(stage, Stage::Waiting | Stage::Over);
+            let in_flight = self.stages.iter().filter(flying).count();
+            prop_assert!(in_flight <= self.width.in_flight, "{in_flight} in flight");
+            let runners = self.runners.iter().zip(&self.stages);
+            let nodes = runners.filter(|(one, stage)| one.entry.accelerated && flying(stage));
+            prop_assert!(nodes.count() <= 2, "more than two acceleration nodes");
+        }
+        Err(TestCaseError::fail("the race never waits"))
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 128,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn a_race_is_legal_whatever_happens(
+        runners in runners(false),
+        width in width(),
+        gate in gate(),
+    ) {
+        let (end, stages) = Course::run(&runners, width, gate)?;
+        let waiting = stages.iter().filter(|stage| **stage == Stage::Waiting).count();
+        match end {
+            End::Open => {}
+            End::GivenUp => prop_assert!(stages.iter().all(|stage| *stage == Stage::Over)),
+            // Nodes make no room for each other; everybody else had a try.
+            End::Stuck => {
+                let nodes = runners.iter().filter(|one| one.entry.accelerated).count();
+                prop_assert!(waiting <= nodes.saturating_sub(2), "{waiting} never dialled");
+            }
+        }
+    }
+
+    #[test]
+    fn if_all_fail_all_are_dialled(runners in runners(true), width in width(), gate in gate()) {
+        let (end, stages) = Course::run(&runners, width, gate)?;
+        prop_assert_eq!(end, End::GivenUp);
+        prop_assert!(stages.iter().all(|stage| *stage == Stage::Over));
+    }
+}

@@ -1,0 +1,388 @@
+//! The report as JSON, schema 1.
+
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use super::figures::{days_until, ms_float, timestamp};
+use super::texts::{Lang, failure_hint, failure_text, reason_text};
+use super::{Group, Report, Row, SecondOpinion};
+use easelect::Certificate;
+use easelect::Failure;
+use easelect::Families;
+use easelect::{AddressStats, Distribution, FailureCount};
+use easelect::{Phase, Timings};
+
+/// The version of all three schemas: the report's, the connects', the list's.
+pub(crate) const SCHEMA: u32 = 1;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    version: &'static str,
+    started_at: String,
+    finished_at: String,
+    complete: bool,
+    environment: EnvironmentJson<'a>,
+    verdict: Coded,
+    findings: Vec<FindingJson>,
+    second_opinions: Vec<SecondOpinionJson<'a>>,
+    groups: Vec<GroupJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct EnvironmentJson<'a> {
+    os: &'a str,
+    arch: &'a str,
+    lab: Option<&'a str>,
+    dns: Option<String>,
+    families: &'static str,
+    families_tried: Vec<&'static str>,
+    families_working: Vec<&'static str>,
+    proxy: Option<ProxyJson>,
+    proxy_variables: &'a [String],
+    system_proxies: &'a [String],
+    pinned: &'a [String],
+    rounds: Option<u32>,
+    timeout_ms: Option<f64>,
+    deadline_ms: Option<f64>,
+    in_flight: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct ProxyJson {
+    url: String,
+    variable: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Coded {
+    code: &'static str,
+    text: String,
+}
+
+#[derive(Serialize)]
+struct FindingJson {
+    code: &'static str,
+    text: String,
+    hint: String,
+}
+
+#[derive(Serialize)]
+struct SecondOpinionJson<'a> {
+    host: &'a str,
+    addresses: Vec<String>,
+    failure: Option<FailureJson>,
+}
+
+impl<'a> SecondOpinionJson<'a> {
+    fn of(opinion: &'a SecondOpinion, now: SystemTime, lang: Lang) -> Self {
+        let addresses = opinion.outcome.as_deref().unwrap_or_default();
+        let failure = opinion.outcome.as_ref().err();
+        SecondOpinionJson {
+            host: &opinion.host,
+            addresses: addresses.iter().map(ToString::to_string).collect(),
+            failure: failure.map(|failure| FailureJson::of(failure, 1, now, lang)),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct GroupJson<'a> {
+    region: String,
+    service: &'static str,
+    best: Option<String>,
+    endpoints: Vec<EndpointJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct EndpointJson<'a> {
+    rank: usize,
+    tier: &'static str,
+    url: String,
+    host: &'a str,
+    variant: &'static str,
+    region: &'a str,
+    service: &'static str,
+    confidence: &'static str,
+    in_use: bool,
+    attempts: u64,
+    successes: u64,
+    unfinished: u64,
+    locally_delayed: u64,
+    failed_ratio: Option<f64>,
+    expected_cost_ms: Option<f64>,
+    total_ms: Option<SummaryJson>,
+    phases_ms: Phases<Option<SummaryJson>>,
+    addresses: Vec<AddressJson>,
+    addresses_left_out: usize,
+    failures: Vec<FailureJson>,
+    reason: Coded,
+}
+
+#[derive(Serialize)]
+struct SummaryJson {
+    min: f64,
+    mean: f64,
+    stddev: f64,
+    p50: f64,
+    p90: Option<f64>,
+    p99: Option<f64>,
+    max: f64,
+}
+
+impl SummaryJson {
+    fn of(distribution: &Distribution) -> Option<Self> {
+        let summary = distribution.summary()?;
+        Some(SummaryJson {
+            min: ms_float(summary.min),
+            mean: ms_float(summary.mean),
+            stddev: ms_float(summary.stddev),
+            // A histogram's bucket may reach beyond the longest; what is printed must not.
+            p50: ms_float(summary.p50.clamp(summary.min, summary.max)),
+            p90: summary.p90.map(|p90| ms_float(p90.min(summary.max))),
+            p99: summary.p99.map(|p99| ms_float(p99.min(summary.max))),
+            max: ms_float(summary.max),
+        })
+    }
+}
+
+/// One value per phase, under the phase's name.
+#[derive(Serialize)]
+pub(crate) struct Phases<T> {
+    resolve: T,
+    connect: T,
+    proxy: T,
+    tls: T,
+    upgrade: T,
+    processing: T,
+}
+
+impl<T> Phases<T> {
+    fn of(value: impl Fn(Phase) -> T) -> Self {
+        Phases {
+            resolve: value(Phase::Resolve),
+            connect: value(Phase::Connect),
+            proxy: value(Phase::Proxy),
+            tls: value(Phase::Tls),
+            upgrade: value(Phase::Upgrade),
+            processing: value(Phase::Processing),
+        }
+    }
+}
+
+pub(crate) fn timings(timings: &Timings) -> Phases<Option<f64>> {
+    Phases::of(|phase| timings.get(phase).map(ms_float))
+}
+
+#[derive(Serialize)]
+struct AddressJson {
+    address: String,
+    attempts: u64,
+    successes: u64,
+    total_ms: Option<SummaryJson>,
+    certificate: Option<CertificateJson>,
+    failures: Vec<FailureJson>,
+}
+
+#[derive(Serialize)]
+struct CertificateJson {
+    not_before: String,
+    not_after: String,
+    expires_in_days: i64,
+    names: Vec<String>,
+    issuer: String,
+}
+
+impl CertificateJson {
+    fn of(certificate: &Certificate, now: SystemTime) -> Self {
+        CertificateJson {
+            not_before: timestamp(certificate.not_before),
+            not_after: timestamp(certificate.not_after),
+            expires_in_days: days_until(certificate.not_after, now),
+            names: certificate.names.clone(),
+            issuer: certificate.issuer.clone(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct FailureJson {
+    phase: Phase,
+    kind: &'static str,
+    message: String,
+    hint: String,
+    count: u64,
+}
+
+impl FailureJson {
+    fn of(failure: &Failure, count: u64, now: SystemTime, lang: Lang) -> Self {
+        FailureJson {
+            phase: failure.phase(),
+            kind: failure.kind().as_str(),
+            message: failure_text(failure, now).of(lang),
+            hint: failure_hint(failure).of(lang),
+            count,
+        }
+    }
+}
+
+/// The report as indented JSON; see the [module](super#the-json-schema) for its rules.
+#[must_use]
+pub fn json(report: &Report, lang: Lang) -> String {
+    let (context, environment) = (&report.context, &report.context.environment);
+    let document = Document {
+        schema: SCHEMA,
+        version: env!("CARGO_PKG_VERSION"),
+        started_at: timestamp(context.started_at),
+        finished_at: timestamp(context.finished_at),
+        complete: report.complete,
+        environment: EnvironmentJson {
+            os: &environment.os,
+            arch: &environment.arch,
+            lab: environment.lab.as_deref(),
+            dns: environment.dns.map(|at| at.to_string()),
+            families: match environment.families {
+                Families::Both => "both",
+                Families::V4 => "v4",
+                Families::V6 => "v6",
+            },
+            families_tried: families(report, |one| one.attempts() > 0),
+            families_working: families(report, |one| one.successes() > 0),
+            proxy: environment.proxy.as_ref().map(|one| ProxyJson {
+                url: one.to_string(),
+                variable: one.variable(),
+            }),
+            proxy_variables: &environment.proxy_variables,
+            system_proxies: &environment.system_proxies,
+            pinned: &environment.pinned,
+            rounds: environment.rounds,
+            timeout_ms: environment.timeout.map(ms_float),
+            deadline_ms: environment.deadline.map(ms_float),
+            in_flight: environment.in_flight,
+        },
+        verdict: Coded {
+            code: report.verdict.fault().code(),
+            text: report.verdict.text(lang),
+        },
+        findings: report
+            .findings
+            .iter()
+            .map(|one| FindingJson {
+                code: one.code(),
+                text: one.text(lang),
+                hint: one.hint(lang),
+            })
+            .collect(),
+        second_opinions: context
+            .second_opinions
+            .iter()
+            .map(|one| SecondOpinionJson::of(one, context.finished_at, lang))
+            .collect(),
+        groups: report
+            .groups
+            .iter()
+            .map(|group| group_json(group, context.finished_at, lang))
+            .collect(),
+    };
+    pretty(&document)
+}
+
+/// Indented, with a newline at the end. What a terminal would obey or hide stands as `\uXXXX`.
+pub(crate) fn pretty(document: &impl Serialize) -> String {
+    let text = serde_json::to_string_pretty(document)
+        .expect("the documents have string keys only, and no map can fail");
+    let mut plain = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        // JSON itself asks for the ASCII ones only (RFC 8259 §7); outside of strings is none.
+        if c.is_ascii() || c.escape_debug().len() == 1 {
+            plain.push(c);
+        } else {
+            let units = c.encode_utf16(&mut [0; 2]).to_vec();
+            plain.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    plain.replace('\x7f', "\\u007f") + "\n"
+}
+
+fn families(report: &Report, wanted: fn(&AddressStats) -> bool) -> Vec<&'static str> {
+    let has = |v6: bool| {
+        report
+            .groups
+            .iter()
+            .flat_map(|group| &group.endpoints)
+            .flat_map(|row| row.ranked.stats.addresses())
+            .any(|one| one.address().is_ipv6() == v6 && wanted(one))
+    };
+    [("v4", false), ("v6", true)]
+        .into_iter()
+        .filter(|(_, v6)| has(*v6))
+        .map(|(name, _)| name)
+        .collect()
+}
+
+fn group_json(group: &Group, now: SystemTime, lang: Lang) -> GroupJson<'_> {
+    GroupJson {
+        region: group.residency.to_string(),
+        service: group.service.as_str(),
+        best: group
+            .best()
+            .map(|best| best.endpoint().url_with(best.stats.path())),
+        endpoints: group
+            .endpoints
+            .iter()
+            .map(|row| endpoint_json(row, now, lang))
+            .collect(),
+    }
+}
+
+fn endpoint_json(row: &Row, now: SystemTime, lang: Lang) -> EndpointJson<'_> {
+    let (ranked, endpoint, stats) = (&row.ranked, row.ranked.endpoint(), &row.ranked.stats);
+    EndpointJson {
+        rank: ranked.rank,
+        tier: ranked.tier.as_str(),
+        url: endpoint.url_with(stats.path()),
+        host: endpoint.host(),
+        variant: endpoint.variant().as_str(),
+        region: endpoint.region().as_str(),
+        service: endpoint.service().as_str(),
+        confidence: endpoint.confidence().as_str(),
+        in_use: row.in_use,
+        attempts: stats.attempts(),
+        successes: stats.successes(),
+        unfinished: stats.unfinished(),
+        locally_delayed: stats.locally_delayed(),
+        // Four digits are more than any number of attempts here resolves.
+        failed_ratio: ranked
+            .failed_ratio()
+            .map(|ratio| (ratio * 1e4).round() / 1e4),
+        expected_cost_ms: ranked.expected_cost.map(ms_float),
+        total_ms: SummaryJson::of(stats.total()),
+        phases_ms: Phases::of(|phase| SummaryJson::of(stats.phase(phase))),
+        addresses: stats
+            .addresses()
+            .iter()
+            .map(|one| AddressJson {
+                address: one.address().to_string(),
+                attempts: one.attempts(),
+                successes: one.successes(),
+                total_ms: SummaryJson::of(one.total()),
+                certificate: one.certificate().map(|one| CertificateJson::of(one, now)),
+                failures: failures_json(one.failures(), now, lang),
+            })
+            .collect(),
+        addresses_left_out: stats.left_out(),
+        failures: failures_json(&stats.failures(), now, lang),
+        reason: Coded {
+            code: ranked.reason.code(),
+            text: reason_text(&ranked.reason, now).of(lang),
+        },
+    }
+}
+
+fn failures_json(failures: &[FailureCount], now: SystemTime, lang: Lang) -> Vec<FailureJson> {
+    failures
+        .iter()
+        .map(|one| FailureJson::of(&one.failure, one.count, now, lang))
+        .collect()
+}

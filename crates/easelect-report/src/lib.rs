@@ -1,0 +1,350 @@
+//! What the command `easelect` prints: a verdict for a person, findings, and one block per region and
+//! service, as a table or as JSON, in English and Chinese.
+//!
+//! Pure: no I/O and no clock. What was measured and when comes in, text comes out.
+//!
+//! # The JSON schema
+//!
+//! Version 1, written by [`json`]. Keys whose value may be unknown are always present and
+//! `null` then. Durations are floating-point milliseconds with their unit in the key; points in
+//! time are RFC 3339 in UTC; codes are stable, texts are not. Keys may be added within a version.
+//!
+//! Data centres are never compared: an app lives in one of them.
+
+mod connects;
+mod diagnosis;
+mod figures;
+mod finding;
+mod json;
+mod layout;
+mod listing;
+mod local;
+mod table;
+mod texts;
+mod threshold;
+mod verdict;
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, SystemTime};
+
+pub use connects::{ConnectRecord, connects_json, connects_table};
+pub use finding::Finding;
+pub use json::json;
+pub use layout::Style;
+pub use listing::{catalog_json, catalog_table};
+pub use table::table;
+pub use texts::Lang;
+pub use threshold::{Figure, Threshold};
+pub use verdict::{Fault, Verdict};
+
+use easelect::EndpointStats;
+use easelect::Failure;
+use easelect::Families;
+use easelect::ProbeOutcome;
+use easelect::Proxy;
+use easelect::{Catalog, Endpoint, Region, Residency, Service};
+use easelect::{Ranked, Ranking, rank};
+
+/// Under which circumstances was measured.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Context {
+    /// The catalogue that the endpoints are from, for the regions' names.
+    pub catalog: Catalog,
+    /// When probing began.
+    pub started_at: SystemTime,
+    /// When it ended. Ages ("expired 3 days ago") count from here.
+    pub finished_at: SystemTime,
+    /// The machine and its settings.
+    pub environment: Environment,
+    /// What the customer has configured: marked, and compared with the first choice.
+    pub in_use: Vec<Endpoint>,
+    /// China 1 and China 2 were asked for as the mainland pool: one block for both.
+    pub pool: bool,
+    /// Limits; what is above one becomes a finding.
+    pub thresholds: Vec<Threshold>,
+    /// What the caller noticed while it prepared.
+    pub notes: Vec<Note>,
+    /// What name servers said of hosts that the platform's resolver did not find.
+    pub second_opinions: Vec<SecondOpinion>,
+}
+
+impl Context {
+    /// A context with nothing but the catalogue and the two moments.
+    #[must_use]
+    pub fn new(catalog: Catalog, started_at: SystemTime, finished_at: SystemTime) -> Self {
+        Context {
+            catalog,
+            started_at,
+            finished_at,
+            environment: Environment::default(),
+            in_use: Vec::new(),
+            pool: false,
+            thresholds: Vec::new(),
+            notes: Vec::new(),
+            second_opinions: Vec::new(),
+        }
+    }
+}
+
+/// The machine that measured, and how it was told to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Environment {
+    /// The operating system; this build's by default.
+    pub os: String,
+    /// The processor architecture; this build's by default.
+    pub arch: String,
+    /// The scenario, if the network was simulated.
+    pub lab: Option<String>,
+    /// The name server that was asked instead of the platform's resolver.
+    pub dns: Option<SocketAddr>,
+    /// The address families asked for.
+    pub families: Families,
+    /// The proxy that was used.
+    pub proxy: Option<Proxy>,
+    /// Names of the proxy variables that are set; never their values, which may hold passwords.
+    pub proxy_variables: Vec<String>,
+    /// The proxies in the operating system's settings, which are not used, as far as known:
+    /// URLs without user and password.
+    pub system_proxies: Vec<String>,
+    /// Hosts that the user pinned to addresses. What they lead to is nobody's fault.
+    pub pinned: Vec<String>,
+    /// Rounds asked for; absent where the number adapts.
+    pub rounds: Option<u32>,
+    /// The time-out of one attempt.
+    pub timeout: Option<Duration>,
+    /// The deadline of everything.
+    pub deadline: Option<Duration>,
+    /// Attempts in flight at a time.
+    pub in_flight: Option<usize>,
+}
+
+impl Environment {
+    /// The proxy, if it leads to this endpoint.
+    fn proxy_of(&self, endpoint: &Endpoint) -> Option<&Proxy> {
+        let (host, port) = (endpoint.host(), endpoint.port());
+        self.proxy.as_ref().filter(|one| one.covers(host, port))
+    }
+}
+
+impl Default for Environment {
+    fn default() -> Self {
+        Environment {
+            os: std::env::consts::OS.to_owned(),
+            arch: std::env::consts::ARCH.to_owned(),
+            lab: None,
+            dns: None,
+            families: Families::Both,
+            proxy: None,
+            proxy_variables: Vec::new(),
+            system_proxies: Vec::new(),
+            pinned: Vec::new(),
+            rounds: None,
+            timeout: None,
+            deadline: None,
+            in_flight: None,
+        }
+    }
+}
+
+/// Something that the caller noticed while it prepared to probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Note {
+    /// A region doesn't have a service that was asked for.
+    NonePublished {
+        /// The region.
+        region: Region,
+        /// The service.
+        service: Service,
+    },
+    /// The list of endpoints that an app uses could not be read.
+    SourceFailed {
+        /// Where it should be.
+        url: String,
+        /// Why it could not.
+        why: String,
+    },
+}
+
+/// What a name server, asked directly, said of a host that the platform's resolver did not find:
+/// getaddrinfo can't tell why it fails (feature `dns` can).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SecondOpinion {
+    /// The host name.
+    pub host: String,
+    /// The addresses, or why there are none.
+    pub outcome: Result<Vec<IpAddr>, Failure>,
+}
+
+impl SecondOpinion {
+    /// What was said of `host`.
+    #[must_use]
+    pub fn new(host: impl Into<String>, outcome: Result<Vec<IpAddr>, Failure>) -> Self {
+        SecondOpinion {
+            host: host.into(),
+            outcome,
+        }
+    }
+}
+
+/// One endpoint of a [`Group`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Row {
+    /// The endpoint in its place.
+    pub ranked: Ranked,
+    /// Whether the customer has it configured.
+    pub in_use: bool,
+}
+
+/// The endpoints that may stand in for each other, best first.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Group {
+    /// The data centre, or the mainland pool.
+    pub residency: Residency,
+    /// The service.
+    pub service: Service,
+    /// The endpoints, best first.
+    pub endpoints: Vec<Row>,
+}
+
+impl Group {
+    /// The first, if it is ready.
+    #[must_use]
+    pub fn best(&self) -> Option<&Ranked> {
+        let first = &self.endpoints.first()?.ranked;
+        (first.tier == easelect::Tier::Ready).then_some(first)
+    }
+}
+
+/// Everything that a report says, before it has a form.
+#[derive(Clone, Debug)]
+pub struct Report {
+    context: Context,
+    complete: bool,
+    groups: Vec<Group>,
+    findings: Vec<Finding>,
+    verdict: Verdict,
+}
+
+impl Report {
+    /// Draws the conclusions from what was measured.
+    #[must_use]
+    pub fn new(outcome: &ProbeOutcome, context: Context) -> Self {
+        let groups: Vec<Group> = pooled(&outcome.rankings, &context)
+            .into_iter()
+            .map(|(residency, ranking)| Group {
+                residency,
+                service: ranking.service,
+                endpoints: ranking
+                    .endpoints
+                    .into_iter()
+                    .map(|ranked| Row {
+                        in_use: context
+                            .in_use
+                            .iter()
+                            .any(|one| same(one, ranked.endpoint())),
+                        ranked,
+                    })
+                    .collect(),
+            })
+            .collect();
+        let findings = diagnosis::findings(&groups, &context, outcome.complete);
+        let verdict = verdict::verdict(&groups, &findings);
+        Report {
+            complete: outcome.complete,
+            groups,
+            findings,
+            verdict,
+            context,
+        }
+    }
+
+    /// What is at fault, if anything, and who can act.
+    #[must_use]
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// What is worth telling, the gravest first.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// One group per region and service, in catalogue order.
+    #[must_use]
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// Whether everything planned was done.
+    #[must_use]
+    pub fn complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Whether there is a group, and every one has an endpoint that is ready.
+    #[must_use]
+    pub fn every_group_ready(&self) -> bool {
+        every_group_ready(&self.groups)
+    }
+
+    /// The ready endpoints that are above a threshold, with what was measured.
+    #[must_use]
+    pub fn above(&self, threshold: Threshold) -> Vec<(&Endpoint, Duration)> {
+        threshold::above(&self.groups, threshold)
+    }
+
+    /// Whether a script may go on: every group is ready, and nothing is above a threshold.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        let mut thresholds = self.context.thresholds.iter();
+        self.every_group_ready() && thresholds.all(|one| self.above(*one).is_empty())
+    }
+}
+
+fn every_group_ready(groups: &[Group]) -> bool {
+    !groups.is_empty() && groups.iter().all(|group| group.best().is_some())
+}
+
+/// Whether two endpoints are the same URL for the same purpose.
+fn same(one: &Endpoint, other: &Endpoint) -> bool {
+    (one.region(), one.service(), one.url()) == (other.region(), other.service(), other.url())
+}
+
+/// The rankings with their residency; China 1 and China 2 as one if the pool was asked for.
+fn pooled(rankings: &[Ranking], context: &Context) -> Vec<(Residency, Ranking)> {
+    let pool = Residency::mainland_pool();
+    let mut groups: Vec<(Residency, Ranking)> = Vec::new();
+    for ranking in rankings {
+        if !(context.pool && pool.contains(&ranking.region)) {
+            groups.push((Residency::from(ranking.region.clone()), ranking.clone()));
+            continue;
+        }
+        if groups
+            .iter()
+            .any(|(residency, one)| *residency == pool && one.service == ranking.service)
+        {
+            continue;
+        }
+        let mut stats: Vec<EndpointStats> = rankings
+            .iter()
+            .filter(|one| one.service == ranking.service && pool.contains(&one.region))
+            .flat_map(|one| one.endpoints.iter().map(|ranked| ranked.stats.clone()))
+            .collect();
+        // Equals keep the order of the catalogue, wherever they stood in their own region.
+        let all = context.catalog.endpoints();
+        stats.sort_by_key(|one| {
+            all.iter()
+                .position(|known| known == one.endpoint())
+                .unwrap_or(usize::MAX)
+        });
+        groups.extend(rank(stats).map(|ranking| (pool.clone(), ranking)));
+    }
+    groups
+}

@@ -1,0 +1,311 @@
+//! What `--list` prints: the catalogue, without probing anything.
+
+use serde::Serialize;
+
+use super::json::{SCHEMA, pretty};
+use super::layout::{Column, Ink, Style, grid, paragraph};
+use super::texts::{
+    Label, Lang, acceleration, how_to_get, label, listing_notes, locality, region_name,
+    service_name, shown, text,
+};
+use easelect::{Catalog, Confidence, Endpoint, Reference, RegionInfo};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    endpoints: Vec<EndpointJson<'a>>,
+    without_hosts: Vec<WithoutHosts>,
+    regions: Vec<RegionJson<'a>>,
+    references: ReferencesJson,
+    notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct EndpointJson<'a> {
+    region: &'a str,
+    service: &'static str,
+    variant: &'static str,
+    host: &'a str,
+    url: &'a str,
+    confidence: &'static str,
+}
+
+#[derive(Serialize)]
+struct WithoutHosts {
+    name: String,
+    how_to_get: String,
+}
+
+#[derive(Serialize)]
+struct RegionJson<'a> {
+    region: &'a str,
+    name_en: &'a str,
+    name_zh: &'a str,
+    editions: &'a str,
+    fits: String,
+    residency: String,
+}
+
+#[derive(Serialize)]
+struct ReferencesJson {
+    console: &'static str,
+    migration: &'static str,
+    pricing: &'static str,
+}
+
+fn editions(info: &RegionInfo, lang: Lang) -> &str {
+    match lang {
+        Lang::En => info.editions_en(),
+        Lang::Zh => info.editions_zh(),
+    }
+}
+
+/// The regions whose hosts are not published, unless the user brought some.
+fn without_hosts(catalog: &Catalog) -> impl Iterator<Item = &RegionInfo> {
+    catalog.regions().iter().filter(|info| {
+        let own = |one: &Endpoint| one.region() == info.region();
+        !info.has_public_hosts() && !catalog.endpoints().iter().any(own)
+    })
+}
+
+/// The catalogue as indented JSON, with those of its endpoints that are asked for.
+#[must_use]
+pub fn catalog_json(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang) -> String {
+    let (nodes, nodes_how) = acceleration();
+    let mut missing: Vec<WithoutHosts> = without_hosts(catalog)
+        .map(|info| WithoutHosts {
+            name: region_name(info, lang),
+            how_to_get: how_to_get(info).of(lang),
+        })
+        .collect();
+    missing.push(WithoutHosts {
+        name: nodes.of(lang),
+        how_to_get: nodes_how.of(lang),
+    });
+    pretty(&Document {
+        schema: SCHEMA,
+        endpoints: endpoints
+            .iter()
+            .map(|one| EndpointJson {
+                region: one.region().as_str(),
+                service: one.service().as_str(),
+                variant: one.variant().as_str(),
+                host: one.host(),
+                url: one.url(),
+                confidence: one.confidence().as_str(),
+            })
+            .collect(),
+        without_hosts: missing,
+        regions: catalog
+            .regions()
+            .iter()
+            .map(|info| {
+                let (fits, residency) = locality(info.locality());
+                RegionJson {
+                    region: info.region().as_str(),
+                    name_en: info.name_en(),
+                    name_zh: info.name_zh(),
+                    editions: editions(info, lang),
+                    fits: fits.of(lang),
+                    residency: residency.of(lang),
+                }
+            })
+            .collect(),
+        references: ReferencesJson {
+            console: Reference::Console.location(),
+            migration: Reference::Migration.location(),
+            pricing: Reference::Pricing.location(),
+        },
+        notes: listing_notes().map(|note| note.of(lang)).into(),
+    })
+}
+
+/// The catalogue for a person: data centres, those of its endpoints that are asked for, what has
+/// no public hosts, references.
+#[must_use]
+pub fn catalog_table(
+    catalog: &Catalog,
+    endpoints: &[Endpoint],
+    lang: Lang,
+    style: Style,
+) -> String {
+    let word = |one| label(one).of(lang);
+    let title = |one| style.paint(Ink::Bold, &word(one));
+    let mut lines = vec![title(Label::Regions)];
+    for info in catalog.regions() {
+        lines.extend(region_lines(info, lang, style));
+    }
+    lines.extend([String::new(), title(Label::Endpoints)]);
+    let (head, body) = grid(endpoint_columns(catalog, endpoints, lang), style.width);
+    lines.extend(head.iter().map(|line| style.paint(Ink::Dim, line)));
+    lines.extend(body);
+    lines.extend([String::new(), title(Label::WithoutHosts)]);
+    let colon = text(": ", "：").of(lang);
+    for info in without_hosts(catalog) {
+        let name = region_name(info, lang);
+        let line = format!(
+            "{name} ({}){colon}{}",
+            info.region(),
+            how_to_get(info).of(lang)
+        );
+        lines.extend(paragraph("- ", &line, style.width));
+    }
+    let (nodes, how) = acceleration();
+    let line = format!("{}{colon}{}", nodes.of(lang), how.of(lang));
+    lines.extend(paragraph("- ", &line, style.width));
+    lines.extend([String::new(), title(Label::References)]);
+    for (what, reference) in [
+        (Label::Console, Reference::Console),
+        (Label::Migration, Reference::Migration),
+        (Label::Pricing, Reference::Pricing),
+    ] {
+        lines.push(format!("- {}{colon}{}", word(what), reference.location()));
+    }
+    lines.extend([String::new(), title(Label::Notes)]);
+    for note in listing_notes() {
+        lines.extend(paragraph("- ", &note.of(lang), style.width));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn region_lines(info: &RegionInfo, lang: Lang, style: Style) -> Vec<String> {
+    let names = match lang {
+        Lang::En => [info.name_en(), info.name_zh()],
+        Lang::Zh => [info.name_zh(), info.name_en()],
+    };
+    let [name, other] = names.map(|name| shown(name, 60));
+    let (fits, residency) = locality(info.locality());
+    let mut facts = Vec::new();
+    let editions = editions(info, lang);
+    let mut fact = |what, value: &str| {
+        let head = label(what).of(lang);
+        facts.push(text(format!("{head}: {value}"), format!("{head}：{value}")).of(lang));
+    };
+    if !editions.is_empty() {
+        fact(Label::Editions, editions);
+    }
+    fact(Label::Fits, &fits.of(lang));
+    fact(Label::ResidencyRule, &residency.of(lang));
+    let separator = text("; ", "；").of(lang);
+    let head = format!("{:<8}{name} | {other}", info.region());
+    let mut lines = vec![head];
+    lines.extend(
+        paragraph("        ", &facts.join(&separator), style.width)
+            .iter()
+            .map(|line| style.paint(Ink::Dim, line)),
+    );
+    lines
+}
+
+fn endpoint_columns(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang) -> Vec<Column> {
+    let cells = |cell: &dyn Fn(&Endpoint) -> String| -> Vec<String> {
+        endpoints.iter().map(cell).collect()
+    };
+    let word = |one| label(one).of(lang);
+    let service = |one: &Endpoint| {
+        let info = catalog.region(one.region());
+        service_name(one.service(), info.map(RegionInfo::locality)).of(lang)
+    };
+    let known = |one: &Endpoint| {
+        word(match one.confidence() {
+            Confidence::Documented => Label::Documented,
+            Confidence::Inferred => Label::Inferred,
+            Confidence::User => Label::User,
+        })
+    };
+    let spare = |mut column: Column, spare| {
+        column.spare = spare;
+        column
+    };
+    vec![
+        Column::left(word(Label::Region), cells(&|one| one.region().to_string())),
+        Column::left(
+            "--service".to_owned(),
+            cells(&|one| one.service().to_string()),
+        ),
+        spare(Column::left(word(Label::ServiceHead), cells(&service)), 2),
+        spare(
+            Column::left(
+                word(Label::VariantHead),
+                cells(&|one| one.variant().to_string()),
+            ),
+            3,
+        ),
+        Column::left("URL".to_owned(), cells(&|one| one.url().to_owned())),
+        spare(Column::left(word(Label::ConfidenceHead), cells(&known)), 1),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::texts::assert_complete;
+    use super::*;
+    use easelect::Locality;
+
+    #[test]
+    fn every_label_and_note_has_words() {
+        for one in [Locality::Domestic, Locality::Overseas, Locality::Private] {
+            let (fits, rule) = locality(one);
+            assert_complete(&fits, "fits");
+            assert_complete(&rule, "rule");
+        }
+        let (name, how) = acceleration();
+        assert_complete(&name, "acceleration");
+        assert_complete(&how, "acceleration");
+        for note in listing_notes() {
+            assert_complete(&note, "note");
+        }
+        for info in Catalog::builtin().regions() {
+            assert_complete(&how_to_get(info), "how to get");
+        }
+    }
+
+    #[test]
+    fn the_list_has_everything() {
+        let catalog = Catalog::builtin();
+        for lang in [Lang::En, Lang::Zh] {
+            let listed = catalog_table(&catalog, catalog.endpoints(), lang, Style::plain());
+            for one in catalog.endpoints() {
+                assert!(listed.contains(one.url()), "{one}");
+            }
+            for info in catalog.regions() {
+                assert!(listed.contains(info.name_en()) && listed.contains(info.name_zh()));
+            }
+            for wanted in [
+                "1 Mbps",
+                "App Key",
+                "console.easemob.com",
+                "pricing",
+                "migrate",
+            ] {
+                assert!(listed.contains(wanted), "{wanted} in {listed}");
+            }
+            let narrow = catalog_table(
+                &catalog,
+                catalog.endpoints(),
+                lang,
+                Style::plain().with_width(60),
+            );
+            assert!(narrow.contains("wss://im-api-v2.easemob.com/ws/websocket"));
+        }
+    }
+
+    #[test]
+    fn the_schema_is_held() {
+        let json = catalog_json(
+            &Catalog::builtin(),
+            Catalog::builtin().endpoints(),
+            Lang::Zh,
+        );
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(value["schema"], 1);
+        assert_eq!(value["endpoints"].as_array().unwrap().len(), 44);
+        assert_eq!(value["without_hosts"][0]["name"], "国内 VIP 区");
+        let first = serde_json::to_string(&value["endpoints"][0]).unwrap();
+        insta::assert_snapshot!(first, @r###"
+{"confidence":"inferred","host":"im-api-v2.easemob.com","region":"cn1","service":"websocket","url":"wss://im-api-v2.easemob.com/ws/websocket","variant":"easemob"}
+"###);
+        assert!(json.find("\"region\"").unwrap() < json.find("\"confidence\"").unwrap());
+    }
+}

@@ -1,0 +1,182 @@
+//! Every sentence for a person, in English and Chinese side by side: a text can't exist in one
+//! language only.
+//!
+//! Terms are those of the [module's design](super): 可用 / 有应答但不可用 / 连不上 for the tiers,
+//! 失败率 and never 丢包率 (attempts fail, packets aren't counted), 疑似 for what is only
+//! suspected.
+
+mod catalog;
+mod certificate;
+mod failure;
+mod finding;
+mod hint;
+mod label;
+mod verdict;
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::str::FromStr;
+
+pub(crate) use catalog::{acceleration, how_to_get, listing_notes, locality};
+pub(crate) use certificate::{certificate_text, expires};
+pub(crate) use failure::{failure_hint, failure_text};
+pub(crate) use finding::finding_text;
+pub(crate) use hint::finding_hint;
+pub(crate) use label::{
+    Label, label, phase, reason_text, region_name, service_name, through, tier,
+};
+pub(crate) use verdict::verdict_text;
+
+use easelect::{Error, ErrorKind};
+
+/// The language of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lang {
+    /// English.
+    #[default]
+    En,
+    /// Simplified Chinese.
+    Zh,
+}
+
+impl Lang {
+    /// The language that a locale such as `zh_CN.UTF-8`, `zh-Hans` or `en-GB` asks for: Chinese
+    /// for every `zh`, otherwise English.
+    #[must_use]
+    pub fn of_locale(locale: &str) -> Self {
+        let language = locale.split(['_', '-', '.', '@']).next().unwrap_or("");
+        if language.eq_ignore_ascii_case("zh") {
+            Lang::Zh
+        } else {
+            Lang::En
+        }
+    }
+}
+
+impl FromStr for Lang {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "en" => Ok(Lang::En),
+            "zh" => Ok(Lang::Zh),
+            _ => Err(Error::new(
+                ErrorKind::Input,
+                format!(
+                    "unknown language \"{}\": expected zh or en",
+                    shown(text, 40)
+                ),
+            )),
+        }
+    }
+}
+
+/// One text in both languages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Text {
+    pub(crate) en: Cow<'static, str>,
+    pub(crate) zh: Cow<'static, str>,
+}
+
+impl Text {
+    pub(crate) fn of(self, lang: Lang) -> String {
+        match lang {
+            Lang::En => self.en,
+            Lang::Zh => self.zh,
+        }
+        .into_owned()
+    }
+}
+
+/// Both languages side by side.
+pub(crate) fn text(en: impl Into<Cow<'static, str>>, zh: impl Into<Cow<'static, str>>) -> Text {
+    Text {
+        en: en.into(),
+        zh: zh.into(),
+    }
+}
+
+/// Text from a peer as it may be shown: control characters escaped, the length bounded.
+pub(crate) fn shown(text: &str, longest: usize) -> String {
+    let mut shown: String = text.chars().take(longest).flat_map(escaped).collect();
+    if text.chars().nth(longest).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// As `escape_debug`, but quotes stay as they are: nothing here is put into quotes for a parser.
+fn escaped(c: char) -> impl Iterator<Item = char> {
+    let (plain, escape) = match c {
+        '"' | '\'' => (Some(c), None),
+        _ => (None, Some(c.escape_debug())),
+    };
+    plain.into_iter().chain(escape.into_iter().flatten())
+}
+
+/// A few items in full, then how many more there are.
+pub(crate) fn list<T: Display>(items: &[T]) -> Text {
+    const SHOWN: usize = 4;
+    let join = |separator: &str| {
+        let shown: Vec<String> = items.iter().take(SHOWN).map(T::to_string).collect();
+        shown.join(separator)
+    };
+    match items.len().saturating_sub(SHOWN) {
+        0 => text(join(", "), join("、")),
+        more => text(
+            format!("{} and {more} more", join(", ")),
+            format!("{} 等 {} 个", join("、"), items.len()),
+        ),
+    }
+}
+
+/// `1 host`, `2 hosts`.
+pub(crate) fn plural(count: usize, noun: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{s}")
+}
+
+#[cfg(test)]
+pub(crate) fn assert_complete(text: &Text, of: &str) {
+    assert!(!text.en.trim().is_empty(), "no English for {of}");
+    let chinese = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
+    assert!(text.zh.chars().any(chinese), "no Chinese for {of}");
+    // The console's menu has Chinese names only.
+    let en = text.en.replace(easelect::Reference::Console.location(), "");
+    assert!(!en.chars().any(chinese), "Chinese in the English of {of}");
+    assert!(
+        !text.zh.contains("丢包"),
+        "{of}: attempts fail, packets aren't counted"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_locale_gives_the_language() {
+        for zh in ["zh", "zh_CN.UTF-8", "zh-Hans-CN", "ZH_TW"] {
+            assert_eq!(Lang::of_locale(zh), Lang::Zh, "{zh}");
+        }
+        for en in ["", "C", "C.UTF-8", "en_US.UTF-8", "zha", "de_DE"] {
+            assert_eq!(Lang::of_locale(en), Lang::En, "{en}");
+        }
+        assert_eq!("zh".parse::<Lang>().unwrap(), Lang::Zh);
+        assert!("fr".parse::<Lang>().is_err());
+    }
+
+    #[test]
+    fn what_a_peer_wrote_is_escaped_and_bounded() {
+        assert_eq!(shown("a\u{1b}[2J'中", 80), "a\\u{1b}[2J'中");
+        assert_eq!(shown("abcdef", 3), "abc…");
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let many = list(&["a", "b", "c", "d", "e", "f"]);
+        assert_eq!(many.en, "a, b, c, d and 2 more");
+        assert_eq!(many.zh, "a、b、c、d 等 6 个");
+    }
+}

@@ -1,0 +1,189 @@
+//! Words of tables: phases, tiers, services, column heads, and the reason for a place.
+
+use std::time::SystemTime;
+
+use super::{Lang, Text, failure_text, text};
+use crate::figures::{ms_unit, percent};
+use easelect::Phase;
+use easelect::{Locality, RegionInfo, Service};
+use easelect::{Reason, Tier};
+
+macro_rules! labels {
+    ($($name:ident => $en:literal, $zh:literal;)+) => {
+        /// A fixed word or line of a table.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Label { $($name),+ }
+
+        impl Label {
+            #[cfg(test)]
+            pub(crate) const ALL: &[Label] = &[$(Label::$name),+];
+        }
+
+        pub(crate) fn label(label: Label) -> Text {
+            match label { $(Label::$name => text($en, $zh)),+ }
+        }
+    };
+}
+
+labels! {
+    Verdict => "Verdict", "结论";
+    Findings => "Findings", "发现";
+    Notes => "Notes", "说明";
+    FirstChoice => "First choice in this data centre", "本数据中心内首选";
+    NoFirstChoice => "No endpoint is ready", "没有可用的接入点";
+    InUse => "in use", "使用中";
+    Endpoint => "endpoint", "接入点";
+    State => "state", "状态";
+    Failed => "failed", "失败率";
+    ExpectedCost => "expected\ncost", "预计耗时\n（含失败代价）";
+    Median => "median", "中位数";
+    Incomplete => "incomplete: the time ran out", "不完整：时间已到";
+    Legend => "Times are milliseconds; phases are medians, each on its own. Expected cost: what \
+               opening a connection takes on average, with what its failures cost. Failed: \
+               attempts that failed, of all.",
+              "时间单位为毫秒；各阶段为中位数，互不累计。预计耗时（含失败代价）：平均打开一个连接所需时间，\
+               失败的代价计算在内。失败率：失败次数与尝试次数之比。";
+    Regions => "Data centres", "数据中心";
+    Endpoints => "Endpoints", "接入点";
+    WithoutHosts => "Without public hosts", "没有公开地址";
+    References => "Where to look things up", "在哪里查";
+    Region => "region", "数据中心";
+    Editions => "for", "用途";
+    Fits => "fits apps whose users are", "适合的应用";
+    ResidencyRule => "residency", "数据归属";
+    ServiceHead => "service", "服务";
+    VariantHead => "variant", "域名";
+    ConfidenceHead => "known how", "依据";
+    Documented => "documented", "文档";
+    Inferred => "inferred", "推断";
+    User => "yours", "自备";
+    Console => "Which data centre an app lives in", "应用所在的数据中心";
+    Migration => "Moving from a domestic to an overseas data centre", "国内集群迁移到海外";
+    Pricing => "Prices", "价格";
+    TimeToOpen => "time to open", "打开耗时";
+    Won => "became the connection", "成为连接";
+    Cancelled => "given up", "放弃";
+    NotTried => "not tried", "未探测";
+    NotConnected => "no connection", "未连上";
+}
+
+/// A phase, as columns and failures call it.
+pub(crate) fn phase(phase: Phase) -> Text {
+    match phase {
+        Phase::Resolve => text("name lookup", "域名解析"),
+        Phase::Connect => text("TCP connect", "TCP 连接"),
+        Phase::Proxy => text("proxy", "代理"),
+        Phase::Tls => text("TLS handshake", "TLS 握手"),
+        Phase::Upgrade => text("WebSocket handshake", "WebSocket 握手"),
+        Phase::Processing => text("waiting for the answer", "等待响应"),
+    }
+}
+
+/// What a connection or a measurement goes through.
+pub(crate) fn through(proxy: &str) -> Text {
+    text(
+        format!("through the proxy {proxy}"),
+        format!("经代理 {proxy}"),
+    )
+}
+
+pub(crate) fn tier(tier: Tier) -> Text {
+    match tier {
+        Tier::Ready => text("ready", "可用"),
+        Tier::Answering => text("answers, not usable", "有应答但不可用"),
+        Tier::Unreachable => text("unreachable", "连不上"),
+    }
+}
+
+/// A service as Easemob's page calls it: socket 3.0 at home, WebSocket abroad.
+pub(crate) fn service_name(service: Service, locality: Option<Locality>) -> Text {
+    match (service, locality) {
+        (Service::Websocket, Some(Locality::Domestic)) => {
+            text("socket 3.0 (WebSocket)", "socket 3.0（WebSocket 地址）")
+        }
+        (Service::Websocket, _) => text("WebSocket", "WebSocket 地址"),
+        (Service::Legacy, _) => text("socket 2.0 (old clients)", "socket 2.0（老版本）"),
+        (Service::Rest, _) => text("RESTful API", "RESTful API 请求地址"),
+        (Service::Wechat, _) => text("WeChat mini-program", "微信小程序"),
+        (Service::Alipay, _) => text("Alipay mini-program", "支付宝小程序"),
+        // The library may know services that have no name here yet; a test holds that it doesn't.
+        (other, _) => text(other.as_str(), other.as_str()),
+    }
+}
+
+/// A data centre's name in the language; a user's own names are shown as they are, escaped.
+pub(crate) fn region_name(info: &RegionInfo, lang: Lang) -> String {
+    super::shown(
+        match lang {
+            Lang::En => info.name_en(),
+            Lang::Zh => info.name_zh(),
+        },
+        60,
+    )
+}
+
+/// Why an endpoint stands where it stands.
+pub(crate) fn reason_text(reason: &Reason, now: SystemTime) -> Text {
+    match reason {
+        Reason::Fastest => text(
+            "first choice in this data centre: clearly the fastest",
+            "本数据中心内首选：明显最快",
+        ),
+        Reason::FastestWithinNoise => text(
+            "first choice in this data centre; the next is not clearly slower",
+            "本数据中心内首选；与下一个没有明显差别",
+        ),
+        Reason::OnlyReady => text(
+            "first choice in this data centre: the only one that is ready",
+            "本数据中心内首选：唯一可用",
+        ),
+        Reason::NoClearDifference => text(
+            "no clear difference to the one before",
+            "与前一个没有明显差别",
+        ),
+        Reason::Slower { by, phase: None } => text(
+            format!("slower than the first choice by {}", ms_unit(*by)),
+            format!("比首选慢 {}", ms_unit(*by)),
+        ),
+        Reason::Slower { by, phase: Some(p) } => text(
+            format!(
+                "slower than the first choice by {}, most of it in: {}",
+                ms_unit(*by),
+                phase(*p).en
+            ),
+            format!("比首选慢 {}，主要慢在：{}", ms_unit(*by), phase(*p).zh),
+        ),
+        Reason::FailsMore { failed_ratio } => text(
+            format!(
+                "behind because {} of its attempts fail",
+                percent(*failed_ratio)
+            ),
+            format!("失败率 {}，因此靠后", percent(*failed_ratio)),
+        ),
+        Reason::Answers(failure) | Reason::Fails(failure) => failure_text(failure, now),
+        Reason::NotProbed => text("not tried: the time ran out before", "未探测：时间已到"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::assert_complete;
+    use super::*;
+
+    #[test]
+    fn every_word_of_a_table_is_there() {
+        for one in Label::ALL {
+            let text = label(*one);
+            assert_complete(&text, &format!("{one:?}"));
+        }
+        for one in Phase::ALL {
+            assert_complete(&phase(one), one.as_str());
+        }
+        for one in [Tier::Ready, Tier::Answering, Tier::Unreachable] {
+            assert_complete(&tier(one), one.as_str());
+        }
+        for one in Service::ALL {
+            assert_complete(&service_name(*one, None), one.as_str());
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! Findings about networks and hosts, and the verdict.
+
+mod support;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use easelect::{Catalog, Endpoint, Failure, FailureKind as Kind, Phase, Ranking, Region, Service};
+use easelect_report::{Fault, Lang, Report, SecondOpinion};
+use support::*;
+
+fn both(measure: impl Fn(&Endpoint) -> Measured) -> [Ranking; 2] {
+    [Service::Websocket, Service::Rest].map(|service| {
+        let [a, b] = pair(Region::SGP1, service);
+        ranking([measure(&a), measure(&b)])
+    })
+}
+
+fn tls(kind: Kind) -> Failure {
+    failure(Phase::Tls, kind)
+}
+
+#[test]
+fn all_is_well() {
+    let report = report(&both(|one| ok(one, 20)));
+    assert_eq!(report.verdict().fault(), Fault::AllWell);
+    assert_eq!(codes(&report), ["data_centres_not_comparable"]);
+}
+
+#[test]
+fn no_name() {
+    let rankings = both(|one| Measured::of(one).lookup_failed(Kind::Temporary));
+    let offline = report(&rankings);
+    expect(&offline, Fault::Network, "no_name_resolved");
+    assert!(offline.findings()[0].hint(Lang::Zh).contains("--lab"));
+    assert!(!offline.every_group_ready());
+    // A pinned host that works doesn't make the name server work.
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let [c, _] = pair(Region::SGP1, Service::Wechat);
+    let lost = |one: &Endpoint| Measured::of(one).lookup_failed(Kind::NotFound);
+    let mut pinned = context();
+    pinned.environment.pinned = vec![a.host().to_owned()];
+    let rankings = [ranking([ok(&a, 20), lost(&b)]), ranking([lost(&c)])];
+    let pinned = Report::new(&outcome(&rankings), pinned);
+    expect(&pinned, Fault::Network, "no_name_resolved");
+}
+
+#[test]
+fn no_network_or_not_permitted() {
+    let rankings = both(|one| failing(one, failure(Phase::Connect, Kind::Unreachable)));
+    expect(&report(&rankings), Fault::ThisComputer, "no_network");
+    let rankings = both(|one| failing(one, failure(Phase::Connect, Kind::Permission)));
+    expect(&report(&rankings), Fault::ThisComputer, "not_permitted");
+}
+
+#[test]
+fn a_firewall() {
+    for phase in [Phase::Connect, Phase::Tls] {
+        let rankings = both(|one| failing(one, failure(phase, Kind::Timeout)));
+        expect(&report(&rankings), Fault::Network, "nothing_gets_through");
+    }
+}
+
+#[test]
+fn a_wrong_clock() {
+    let rankings = both(|one| failing(one, tls(Kind::CertificateNotYetValid)));
+    expect(
+        &report(&rankings),
+        Fault::ThisComputer,
+        "clock_wrong_suspected",
+    );
+    let rankings = both(|one| failing(one, tls(Kind::CertificateExpired)));
+    expect(
+        &report(&rankings),
+        Fault::ThisComputer,
+        "clock_wrong_suspected",
+    );
+    // One certificate, of which all hosts show the end.
+    let yesterday = now() - Duration::from_secs(86_400);
+    let rankings =
+        both(|one| failing(one, tls(Kind::CertificateExpired).with_not_after(yesterday)));
+    expect(&report(&rankings), Fault::Easemob, "certificate_expired");
+}
+
+#[test]
+fn one_expired_certificate_is_easemobs() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let rankings = [ranking([
+        ok(&a, 20),
+        failing(&b, tls(Kind::CertificateExpired)),
+    ])];
+    let partly = report(&rankings);
+    expect(&partly, Fault::SomeEndpointsFail, "certificate_expired");
+    assert!(partly.verdict().text(Lang::Zh).contains("环信技术支持"));
+    let [c, d] = pair(Region::SGP1, Service::Websocket);
+    let down = failure(Phase::Upgrade, Kind::Rejected).with_status(503);
+    let rankings = [
+        ranking([ok(&a, 20), ok(&b, 20)]),
+        ranking([failing(&c, down.clone()), failing(&d, down)]),
+    ];
+    expect(&report(&rankings), Fault::Easemob, "endpoint_down");
+}
+
+#[test]
+fn portals_and_interception() {
+    let rankings = both(|one| failing(one, tls(Kind::CertificateWrongHost)));
+    expect(
+        &report(&rankings),
+        Fault::Network,
+        "captive_portal_suspected",
+    );
+    let rankings = both(|one| failing(one, tls(Kind::CertificateUntrusted)));
+    expect(&report(&rankings), Fault::Network, "interception_suspected");
+}
+
+#[test]
+fn what_name_servers_say_of_names_that_are_not_found() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let [c, _] = pair(Region::SGP1, Service::Websocket);
+    let lost = |one: &Endpoint| Measured::of(one).lookup_failed(Kind::Temporary);
+    let said = |one: &Endpoint, outcome| SecondOpinion::new(one.host(), outcome);
+    let broken = || Err(failure(Phase::Resolve, Kind::ServerFailure));
+    let found = Ok(vec!["203.0.114.1".parse().unwrap()]);
+    let mut context = context();
+    context.environment.dns = Some("203.0.114.53:53".parse().unwrap());
+    context.second_opinions = vec![said(&a, broken()), said(&b, broken()), said(&c, found)];
+    let rankings = [ranking([lost(&a), lost(&b)]), ranking([lost(&c)])];
+    let report = Report::new(&outcome(&rankings), context);
+    expect(&report, Fault::Network, "no_name_resolved");
+    let findings = report.findings().iter();
+    let said: Vec<_> = findings
+        .filter(|one| one.code() == "dns_second_opinion")
+        .collect();
+    assert_eq!(said.len(), 2, "the same failure is told once");
+    let told = said[0].text(Lang::En);
+    assert!(
+        told.contains(a.host()) && told.contains("the name server failed"),
+        "{told}"
+    );
+    assert!(said[0].text(Lang::Zh).contains("域名服务器出错"));
+    assert!(said[1].text(Lang::Zh).contains("得到了 203.0.114.1"));
+    assert!(said[1].hint(Lang::En).contains("--dns"));
+    let json = easelect_report::json(&report, Lang::En);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["environment"]["dns"], "203.0.114.53:53");
+    let opinions = &json["second_opinions"];
+    assert_eq!(opinions[0]["failure"]["kind"], "server_failure");
+    assert_eq!(opinions[2]["addresses"][0], "203.0.114.1");
+    assert_eq!(opinions[2]["failure"], serde_json::Value::Null);
+}
+
+fn through_proxy(rankings: &[Ranking]) -> Report {
+    let mut context = context();
+    let proxy: easelect::Proxy = "http://me:secret@10.0.0.1:8080".parse().unwrap();
+    context.environment.proxy = Some(proxy.bypassing("a1-sgp.easecdn.com"));
+    Report::new(&outcome(rankings), context)
+}
+
+#[test]
+fn a_proxy_that_leads_nowhere() {
+    let everywhere = |kind| both(|one| failing(one, failure(Phase::Proxy, kind)));
+    for (kind, fault) in [
+        (Kind::Refused, Fault::ThisComputer),
+        (Kind::AuthRequired, Fault::ThisComputer),
+        (Kind::NotAProxy, Fault::ThisComputer),
+        (Kind::Timeout, Fault::Network),
+        (Kind::Rejected, Fault::Network),
+        (Kind::Other, Fault::Network),
+    ] {
+        let report = through_proxy(&everywhere(kind));
+        expect(&report, fault, "proxy_fails");
+        for lang in [Lang::En, Lang::Zh] {
+            let told = report.verdict().text(lang);
+            assert!(told.contains("http://10.0.0.1:8080"), "{told}");
+            assert!(!told.contains("secret"), "{told}");
+        }
+        assert!(!codes(&report).contains(&"through_proxy"));
+    }
+    let nameless = both(|one| Measured::of(one).lookup_failed(Kind::NotFound));
+    expect(
+        &through_proxy(&nameless),
+        Fault::ThisComputer,
+        "proxy_fails",
+    );
+}
+
+#[test]
+fn what_stands_behind_a_proxy_is_not_taken_for_local() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let [c, d] = pair(Region::SGP1, Service::Websocket);
+    let at: SocketAddr = "10.0.0.1:8080".parse().unwrap();
+    let v6: SocketAddr = "[fd00::1]:8080".parse().unwrap();
+    let good = |one: &Endpoint| Measured::of(one).good(at, [5, 5, 5]);
+    let report = through_proxy(&[
+        ranking([good(&a), ok(&b, 20)]),
+        ranking([good(&c), good(&d)]),
+    ]);
+    expect(&report, Fault::AllWell, "through_proxy");
+    assert_eq!(
+        codes(&report),
+        ["through_proxy", "data_centres_not_comparable"]
+    );
+    let told = report.findings()[0].text(Lang::En);
+    assert!(
+        told.contains("(3 hosts)") && told.ends_with("Past it: 1 host."),
+        "{told}"
+    );
+    // One that the proxy refuses is nothing that Easemob could mend.
+    let refused = failure(Phase::Proxy, Kind::Rejected).with_status(403);
+    let report = through_proxy(&[ranking([good(&c), failing(&d, refused.clone())])]);
+    expect(&report, Fault::SomeEndpointsFail, "endpoint_down");
+    assert!(
+        report
+            .verdict()
+            .text(Lang::En)
+            .contains("network administrator")
+    );
+    let report = through_proxy(&[
+        ranking([failing(&c, refused.clone()), failing(&d, refused)]),
+        ranking([good(&a)]),
+    ]);
+    expect(&report, Fault::Network, "endpoint_down");
+    // Nor is the proxy's IPv6 the network's.
+    let refused = failure(Phase::Proxy, Kind::Refused);
+    let half = good(&c).bad(v6, refused, 3);
+    assert!(!codes(&through_proxy(&[ranking([half])])).contains(&"ipv6_broken"));
+}
+
+#[test]
+fn broken_ipv6() {
+    let broken = |kind| {
+        both(|one| {
+            let one = ok(one, 20);
+            let v6 = one.v6();
+            one.bad(v6, failure(Phase::Connect, kind), 2)
+        })
+    };
+    expect(
+        &report(&broken(Kind::Timeout)),
+        Fault::Network,
+        "ipv6_broken",
+    );
+    expect(
+        &report(&broken(Kind::Unreachable)),
+        Fault::AllWell,
+        "ipv6_absent",
+    );
+}
+
+#[test]
+fn a_dead_address_and_a_flaky_one() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let one = ok(&a, 20);
+    let other: SocketAddr = "47.93.8.8:443".parse().unwrap();
+    let silent = failure(Phase::Connect, Kind::Timeout);
+    let one = one.bad(other, silent.clone(), 2);
+    let two = ok(&b, 21);
+    let v4 = two.v4();
+    let report = report(&[ranking([one, two.bad(v4, silent, 1)])]);
+    expect(&report, Fault::SomeEndpointsFail, "address_down");
+    expect(&report, Fault::SomeEndpointsFail, "fails_sometimes");
+}
+
+#[test]
+fn wrong_paths() {
+    let [a, b] = pair(Region::SGP1, Service::Websocket);
+    let gone = failure(Phase::Upgrade, Kind::Rejected).with_status(404);
+    let wrong = report(&[ranking([failing(&a, gone.clone()), failing(&b, gone)])]);
+    expect(&wrong, Fault::Configuration, "path_wrong");
+    assert!(codes(&wrong).contains(&"inferred_urls"));
+    let one = Measured::of(&a);
+    let v4 = one.v4();
+    let found = report(&[ranking([
+        one.good_at("/websocket", v4, [20, 21]),
+        ok(&b, 50),
+    ])]);
+    expect(&found, Fault::AllWell, "alternate_path_works");
+}
+
+#[test]
+fn what_is_in_use_is_compared() {
+    let [a, b] = pair(Region::SGP1, Service::Websocket);
+    let with = |used: &Endpoint, rankings: &[Ranking]| {
+        let mut context = context();
+        context.in_use = vec![used.clone()];
+        Report::new(&outcome(rankings), context)
+    };
+    let rankings = [ranking([ok(&a, 20), ok(&b, 90)])];
+    expect(&with(&a, &rankings), Fault::AllWell, "current_is_first");
+    expect(&with(&b, &rankings), Fault::Configuration, "current_slower");
+    let rankings = [ranking([ok(&a, 20), ok(&b, 20)])];
+    expect(
+        &with(&b, &rankings),
+        Fault::AllWell,
+        "current_no_clear_difference",
+    );
+    // As slow as the one before it, which is slower than the first.
+    let c = Endpoint::new(Region::SGP1, Service::Websocket, "wss://c.example/").unwrap();
+    let rankings = [ranking([ok(&a, 20), ok(&b, 90), ok(&c, 90)])];
+    expect(&with(&c, &rankings), Fault::Configuration, "current_slower");
+    let one = Measured::of(&a);
+    let v4 = one.v4();
+    let rankings = [ranking([one.good_at("/websocket", v4, [20, 21])])];
+    expect(
+        &with(&a, &rankings),
+        Fault::Configuration,
+        "current_path_wrong",
+    );
+    let rankings = [ranking([ok(&a, 20), refused(&b)])];
+    let fails = with(&b, &rankings);
+    expect(&fails, Fault::Configuration, "current_fails");
+    assert!(fails.verdict().text(Lang::En).contains(a.url()));
+}
+
+#[test]
+fn own_endpoints_are_the_developers() {
+    let own = Endpoint::new(Region::CN_VIP, Service::Rest, "https://own.example/").unwrap();
+    let untrusted = failing(&own, tls(Kind::CertificateUntrusted));
+    expect(
+        &report(&[ranking([untrusted])]),
+        Fault::Configuration,
+        "endpoint_down",
+    );
+}
+
+#[test]
+fn limits_of_the_measurement() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let rankings = [ranking([
+        ok(&a, 20).unfinished(2),
+        Measured::of(&b).unfinished(4),
+    ])];
+    let mut cut = outcome(&rankings);
+    cut.complete = false;
+    let cut = Report::new(&cut, context());
+    expect(&cut, Fault::AllWell, "unfinished");
+    let nothing = report(&[ranking([Measured::of(&a).unfinished(3)])]);
+    expect(&nothing, Fault::NotMeasured, "unfinished");
+    let one = ok(&a, 20);
+    let v4 = one.v4();
+    expect(
+        &report(&[ranking([one.delayed(v4, 4)])]),
+        Fault::AllWell,
+        "locally_delayed",
+    );
+}
+
+#[test]
+fn addresses_beyond_the_cap_are_told() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let crowded = ok(&a, 20).left_out(48);
+    let report = report(&[ranking([crowded, ok(&b, 20)])]);
+    expect(&report, Fault::AllWell, "addresses_left_out");
+    let told = &report.findings()[0];
+    for lang in [Lang::En, Lang::Zh] {
+        let text = told.text(lang);
+        assert!(text.contains("48") && text.contains(a.host()), "{text}");
+        assert!(!text.contains(b.host()), "{text}");
+    }
+}
+
+#[test]
+fn every_region_that_is_built_in_can_be_reported() {
+    let catalog = Catalog::builtin();
+    let rankings: Vec<Ranking> = catalog
+        .endpoints()
+        .iter()
+        .map(|one| ranking([ok(one, 20)]))
+        .collect();
+    assert_eq!(report(&rankings).groups().len(), 44);
+}

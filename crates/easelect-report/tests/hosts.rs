@@ -1,0 +1,145 @@
+//! Findings about one host, its addresses and certificates.
+
+mod support;
+
+use std::net::SocketAddr;
+
+use easelect::{Endpoint, Failure, FailureKind as Kind, Phase, Region, Service};
+use easelect_report::{Fault, Lang, Report};
+use support::*;
+
+fn tls(kind: Kind) -> Failure {
+    failure(Phase::Tls, kind)
+}
+
+#[test]
+fn hijacked_names() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let evil = ranking([ok(&a, 20), failing(&b, tls(Kind::CertificateUntrusted))]);
+    expect(
+        &report(&[evil]),
+        Fault::SomeEndpointsFail,
+        "hijack_suspected",
+    );
+    let home: SocketAddr = "127.0.0.1:443".parse().unwrap();
+    let refused = failure(Phase::Connect, Kind::Refused);
+    let local = || {
+        [ranking([
+            ok(&a, 20),
+            Measured::of(&b).bad(home, refused.clone(), 3),
+        ])]
+    };
+    expect(
+        &report(&local()),
+        Fault::SomeEndpointsFail,
+        "hijack_suspected",
+    );
+    // Whoever pins a host knows where it leads.
+    let mut pinned = context();
+    pinned.environment.pinned = vec![b.host().to_owned()];
+    let pinned = Report::new(&outcome(&local()), pinned);
+    expect(&pinned, Fault::SomeEndpointsFail, "endpoint_down");
+    let bogus = [ranking([
+        Measured::of(&a).lookup_failed(Kind::BogusAddress),
+        Measured::of(&b).lookup_failed(Kind::BogusAddress),
+    ])];
+    let bogus = report(&bogus);
+    expect(&bogus, Fault::Network, "hijack_suspected");
+    assert!(bogus.findings()[0].text(Lang::En).contains("0.0.0.0"));
+    let proxy: SocketAddr = "198.18.0.5:443".parse().unwrap();
+    let proxied = [ranking([Measured::of(&a).good(proxy, [1, 1, 1])])];
+    expect(&report(&proxied), Fault::AllWell, "local_proxy_suspected");
+}
+
+#[test]
+fn one_address_for_unrelated_hosts() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let [c, d] = pair(Region::DE2, Service::Rest);
+    let there: SocketAddr = "203.0.114.1:443".parse().unwrap();
+    let silent = failure(Phase::Connect, Kind::Timeout);
+    let sunk = |one: &Endpoint| Measured::of(one).bad(there, silent.clone(), 2);
+    let some = report(&[
+        ranking([ok(&a, 20), sunk(&b)]),
+        ranking([ok(&c, 20), sunk(&d)]),
+    ]);
+    expect(&some, Fault::SomeEndpointsFail, "one_address_suspected");
+    let told = some.findings()[0].text(Lang::En);
+    assert!(
+        told.contains("203.0.114.1") && told.contains(d.host()),
+        "{told}"
+    );
+    // Also where nothing gets through at all.
+    let all = report(&[ranking([sunk(&a), sunk(&b)]), ranking([sunk(&c), sunk(&d)])]);
+    expect(&all, Fault::Network, "nothing_gets_through");
+    expect(&all, Fault::Network, "one_address_suspected");
+    // A node that serves both, and proves it for one, is none of that.
+    let shared = Measured::of(&c).good(there, [20, 21]);
+    let fine = report(&[ranking([ok(&a, 20), sunk(&b)]), ranking([shared, sunk(&d)])]);
+    assert!(!codes(&fine).contains(&"one_address_suspected"));
+    // Two services of one host are related.
+    let [e, _] = pair(Region::SGP1, Service::Websocket);
+    let related = report(&[ranking([sunk(&a), ok(&b, 20)]), ranking([sunk(&e)])]);
+    assert!(!codes(&related).contains(&"one_address_suspected"));
+}
+
+/// Between certificates that are good by it and others that aren't, the clock is suspected only
+/// where another time would suit all of them.
+#[test]
+fn a_clock_that_suits_only_some() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let [c, d] = pair(Region::SGP1, Service::Websocket);
+    let refused = |endpoint: &Endpoint, kind, from, to| {
+        let shown = std::sync::Arc::new(certificate(from, to));
+        failing(endpoint, tls(kind).with_certificate(shown))
+    };
+    let probed = |kind, bad: [(i64, i64); 2], good: (i64, i64)| {
+        report(&[
+            ranking([
+                refused(&a, kind, bad[0].0, bad[0].1),
+                ok(&b, 20).shows(certificate(good.0, good.1)),
+            ]),
+            ranking([refused(&c, kind, bad[1].0, bad[1].1), ok(&d, 20)]),
+        ])
+    };
+    let suspected = |report: &Report| codes(report).contains(&"clock_wrong_suspected");
+    let late = Kind::CertificateExpired;
+    let fast = probed(late, [(-200, -3), (-150, -10)], (-300, 60));
+    expect(&fast, Fault::ThisComputer, "clock_wrong_suspected");
+    assert!(fast.findings()[0].text(Lang::En).contains("is fast"));
+    // The good one is younger than the others' end: no clock suits both.
+    assert!(!suspected(&probed(
+        late,
+        [(-200, -3), (-150, -10)],
+        (-1, 60)
+    )));
+    // One certificate on two hosts.
+    assert!(!suspected(&probed(
+        late,
+        [(-200, -3), (-200, -3)],
+        (-300, 60)
+    )));
+    let early = Kind::CertificateNotYetValid;
+    let slow = probed(early, [(3, 90), (5, 90)], (-300, 60));
+    expect(&slow, Fault::ThisComputer, "clock_wrong_suspected");
+    assert!(slow.findings()[0].text(Lang::Zh).contains("偏慢"));
+}
+
+#[test]
+fn a_certificate_that_ends_soon() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let ends_in = |days| {
+        let rankings = [ranking([
+            ok(&a, 20).shows(certificate(-80, days)),
+            ok(&b, 20),
+        ])];
+        report(&rankings)
+    };
+    assert!(!codes(&ends_in(15)).contains(&"certificate_expires_soon"));
+    let soon = ends_in(10);
+    expect(&soon, Fault::AllWell, "certificate_expires_soon");
+    let told = soon.findings()[0].text(Lang::Zh);
+    assert!(
+        told.contains("10 天后过期") && told.contains(a.url()),
+        "{told}"
+    );
+}

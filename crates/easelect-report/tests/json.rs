@@ -1,0 +1,296 @@
+//! The JSON, key by key.
+
+mod support;
+
+use easelect::{FailureKind, Phase, Region, Service};
+use easelect_report::{Lang, Report, json};
+use support::*;
+
+#[test]
+fn the_schema_is_held() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let one = Measured::of(&a).lookup(ms(12));
+    let address = one.v4();
+    let good = one.good(address, [20, 22]);
+    let down = failing(&b, failure(Phase::Connect, FailureKind::Refused)).unfinished(1);
+    let mut context = context();
+    context.in_use = vec![a];
+    context.environment.proxy_variables = vec!["HTTPS_PROXY".to_owned()];
+    context.environment.timeout = Some(ms(5000));
+    let report = Report::new(&outcome(&[ranking([good, down])]), context);
+    insta::assert_snapshot!(json(&report, Lang::En), @r###"
+{
+  "schema": 1,
+  "version": "0.1.0",
+  "started_at": "2025-10-09T08:53:08Z",
+  "finished_at": "2025-10-09T08:53:20Z",
+  "complete": true,
+  "environment": {
+    "os": "linux",
+    "arch": "x86_64",
+    "lab": null,
+    "dns": null,
+    "families": "both",
+    "families_tried": [
+      "v4"
+    ],
+    "families_working": [
+      "v4"
+    ],
+    "proxy": null,
+    "proxy_variables": [
+      "HTTPS_PROXY"
+    ],
+    "system_proxies": [],
+    "pinned": [],
+    "rounds": null,
+    "timeout_ms": 5000.0,
+    "deadline_ms": null,
+    "in_flight": null
+  },
+  "verdict": {
+    "code": "some_endpoints_fail",
+    "text": "Usable, with faults: every service has a first choice, but not everything works. https://a1-sgp.easecdn.com/: TCP connect: connection refused. Who can act: Easemob support."
+  },
+  "findings": [
+    {
+      "code": "endpoint_down",
+      "text": "https://a1-sgp.easecdn.com/: TCP connect: connection refused.",
+      "hint": "Nothing listens there, or a firewall refuses: try from another network; if it fails there too, tell Easemob support."
+    },
+    {
+      "code": "current_is_first",
+      "text": "In use: https://a1-sgp.easemob.com/ is the first choice.",
+      "hint": "Nothing needs to change."
+    },
+    {
+      "code": "unfinished",
+      "text": "Probing was cut off; 1 attempt did not come to an end.",
+      "hint": "Give more time with --deadline, or ask for fewer regions and services."
+    },
+    {
+      "code": "data_centres_not_comparable",
+      "text": "Data centres can't be compared or swapped: an app lives in one, and data in an overseas one may not move.",
+      "hint": "Which one an app lives in: https://console.easemob.com (即时通讯 > 服务概览)."
+    }
+  ],
+  "second_opinions": [],
+  "groups": [
+    {
+      "region": "sgp1",
+      "service": "rest",
+      "best": "https://a1-sgp.easemob.com/",
+      "endpoints": [
+        {
+          "rank": 1,
+          "tier": "ready",
+          "url": "https://a1-sgp.easemob.com/",
+          "host": "a1-sgp.easemob.com",
+          "variant": "easemob",
+          "region": "sgp1",
+          "service": "rest",
+          "confidence": "documented",
+          "in_use": true,
+          "attempts": 2,
+          "successes": 2,
+          "unfinished": 0,
+          "locally_delayed": 0,
+          "failed_ratio": 0.0,
+          "expected_cost_ms": 67.333,
+          "total_ms": {
+            "min": 61.0,
+            "mean": 64.0,
+            "stddev": 4.243,
+            "p50": 64.0,
+            "p90": null,
+            "p99": null,
+            "max": 67.0
+          },
+          "phases_ms": {
+            "resolve": {
+              "min": 12.0,
+              "mean": 12.0,
+              "stddev": 0.0,
+              "p50": 12.0,
+              "p90": null,
+              "p99": null,
+              "max": 12.0
+            },
+            "connect": {
+              "min": 20.0,
+              "mean": 21.0,
+              "stddev": 1.414,
+              "p50": 21.0,
+              "p90": null,
+              "p99": null,
+              "max": 22.0
+            },
+            "proxy": null,
+            "tls": {
+              "min": 21.0,
+              "mean": 22.0,
+              "stddev": 1.414,
+              "p50": 22.0,
+              "p90": null,
+              "p99": null,
+              "max": 23.0
+            },
+            "upgrade": null,
+            "processing": {
+              "min": 20.0,
+              "mean": 21.0,
+              "stddev": 1.414,
+              "p50": 21.0,
+              "p90": null,
+              "p99": null,
+              "max": 22.0
+            }
+          },
+          "addresses": [
+            {
+              "address": "47.93.7.21:443",
+              "attempts": 2,
+              "successes": 2,
+              "total_ms": {
+                "min": 61.0,
+                "mean": 64.0,
+                "stddev": 4.243,
+                "p50": 64.0,
+                "p90": null,
+                "p99": null,
+                "max": 67.0
+              },
+              "certificate": null,
+              "failures": []
+            }
+          ],
+          "addresses_left_out": 0,
+          "failures": [],
+          "reason": {
+            "code": "only_ready",
+            "text": "first choice in this data centre: the only one that is ready"
+          }
+        },
+        {
+          "rank": 2,
+          "tier": "unreachable",
+          "url": "https://a1-sgp.easecdn.com/",
+          "host": "a1-sgp.easecdn.com",
+          "variant": "easecdn",
+          "region": "sgp1",
+          "service": "rest",
+          "confidence": "documented",
+          "in_use": false,
+          "attempts": 4,
+          "successes": 0,
+          "unfinished": 1,
+          "locally_delayed": 0,
+          "failed_ratio": 1.0,
+          "expected_cost_ms": null,
+          "total_ms": null,
+          "phases_ms": {
+            "resolve": {
+              "min": 12.0,
+              "mean": 12.0,
+              "stddev": 0.0,
+              "p50": 12.0,
+              "p90": null,
+              "p99": null,
+              "max": 12.0
+            },
+            "connect": null,
+            "proxy": null,
+            "tls": null,
+            "upgrade": null,
+            "processing": null
+          },
+          "addresses": [
+            {
+              "address": "47.93.7.22:443",
+              "attempts": 4,
+              "successes": 0,
+              "total_ms": null,
+              "certificate": null,
+              "failures": [
+                {
+                  "phase": "connect",
+                  "kind": "refused",
+                  "message": "TCP connect: connection refused",
+                  "hint": "Nothing listens there, or a firewall refuses: try from another network; if it fails there too, tell Easemob support.",
+                  "count": 4
+                }
+              ]
+            }
+          ],
+          "addresses_left_out": 0,
+          "failures": [
+            {
+              "phase": "connect",
+              "kind": "refused",
+              "message": "TCP connect: connection refused",
+              "hint": "Nothing listens there, or a firewall refuses: try from another network; if it fails there too, tell Easemob support.",
+              "count": 4
+            }
+          ],
+          "reason": {
+            "code": "fails",
+            "text": "TCP connect: connection refused"
+          }
+        }
+      ]
+    }
+  ]
+}
+"###);
+}
+
+#[test]
+fn the_proxy_is_told_without_its_password() {
+    let [a, _] = pair(Region::SGP1, Service::Rest);
+    let mut context = context();
+    context.environment.proxy = Some("socks5://me:secret@proxy.example".parse().unwrap());
+    context.environment.system_proxies = vec!["http://127.0.0.1:7890".to_owned()];
+    let report = Report::new(&outcome(&[ranking([ok(&a, 20)])]), context);
+    let json = json(&report, Lang::En);
+    assert!(!json.contains("secret"), "{json}");
+    let parsed: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let proxy = serde_json::json!({"url": "socks5://proxy.example:1080", "variable": null});
+    assert_eq!(parsed["environment"]["proxy"], proxy);
+    let system = serde_json::json!(["http://127.0.0.1:7890"]);
+    assert_eq!(parsed["environment"]["system_proxies"], system);
+}
+
+#[test]
+fn texts_are_in_the_language_and_codes_are_not() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let report = report(&[ranking([ok(&a, 20), refused(&b)])]);
+    let zh: serde_json::Value = serde_json::from_str(&json(&report, Lang::Zh)).unwrap();
+    let en: serde_json::Value = serde_json::from_str(&json(&report, Lang::En)).unwrap();
+    assert_eq!(zh["verdict"]["code"], en["verdict"]["code"]);
+    assert_ne!(zh["verdict"]["text"], en["verdict"]["text"]);
+    let message = &zh["groups"][0]["endpoints"][1]["failures"][0]["message"];
+    assert_eq!(message, "TCP 连接：连接被拒绝");
+}
+
+#[test]
+fn a_certificate_is_in_it() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let rankings = [ranking([
+        ok(&a, 20).shows(certificate(-30, 60)),
+        ok(&b, 20),
+    ])];
+    let told = json(&report(&rankings), Lang::En);
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let endpoints = told["groups"][0]["endpoints"].as_array().unwrap();
+    let first = endpoints.iter().find(|one| one["url"] == a.url()).unwrap();
+    assert_eq!(
+        first["addresses"][0]["certificate"],
+        serde_json::json!({
+            "not_before": "2025-09-09T08:53:20Z",
+            "not_after": "2025-12-08T08:53:20Z",
+            "expires_in_days": 60,
+            "names": ["*.easemob.com"],
+            "issuer": "CN=Some CA",
+        })
+    );
+}

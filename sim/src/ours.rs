@@ -1,0 +1,296 @@
+//! Our policies: the selector's own machines, driven in virtual time.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use easelect_engine::forecast::Forecast;
+use easelect_engine::health::Severity;
+use easelect_engine::history::{Key, Network, Refresh};
+use easelect_engine::lesson::Lesson;
+use easelect_engine::race::{Action, Race, Width};
+use easelect_engine::timestamp::Timestamp;
+
+use crate::policy::{Contest, Failed, Happening, Policy};
+use crate::random::Random;
+use crate::world::Event;
+
+/// The widest that still pays: 1.15/1.12/1.09 at 2.3 extra TCP.
+pub(crate) const WIDE: Width = Width {
+    dials: 5,
+    worth: 0.009,
+    cold_dials: 5,
+    syn_patience: 2.0,
+    syn_least_ms: 60.0,
+    z: 1.2,
+    flight_least_ms: 30.0,
+    refresh: Refresh {
+        probes: 1,
+        worth: 0.01,
+    },
+    ..Width::FAST
+};
+
+/// When a client's week begins; before it nothing happened.
+const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+/// A client with our policy.
+pub(crate) struct Ours {
+    width: Width,
+    random: Random,
+    networks: HashMap<usize, Memory>,
+}
+
+impl std::fmt::Debug for Ours {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Ours")
+            .field("width", &self.width)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Ours {
+    pub(crate) fn new(width: Width, seed: u64) -> Self {
+        Ours {
+            width,
+            random: Random::new(&[seed, 14]),
+            networks: HashMap::new(),
+        }
+    }
+}
+
+/// What a client remembers of a network, which numbers the candidates in the order of this list.
+struct Memory {
+    network: Network,
+    candidates: Vec<usize>,
+    preferred: Option<usize>,
+}
+
+impl Memory {
+    fn new(event: &Event, now: Timestamp) -> Self {
+        let mut network = Network::default();
+        let candidates: Vec<usize> = event.usable().collect();
+        for candidate in &candidates {
+            network.list(&key(event, *candidate), now);
+        }
+        Memory {
+            network,
+            candidates,
+            preferred: None,
+        }
+    }
+
+    fn number(&self, candidate: usize) -> usize {
+        let found = self.candidates.iter().position(|one| *one == candidate);
+        found.unwrap_or(usize::MAX)
+    }
+
+    fn all(&self) -> Vec<usize> {
+        (0..self.candidates.len()).collect()
+    }
+
+    fn forecasts(&self, now: Timestamp) -> Vec<Forecast> {
+        let winner = self.network.last_winner(self.all());
+        let mut forecasts = self.network.forecasts(now);
+        for (number, one) in forecasts.iter_mut().enumerate() {
+            one.last_winner = winner == Some(number);
+        }
+        forecasts
+    }
+}
+
+/// The world's numbers as names and an address.
+fn key(event: &Event, candidate: usize) -> Key {
+    let one = &event.candidates()[candidate];
+    let last = candidate as u8;
+    let ip = if one.v6 {
+        IpAddr::from([0x2600, 0x1f00, 0, 0, 0, 0, 0, u16::from(last)])
+    } else {
+        IpAddr::from([44, 128, 0, last])
+    };
+    Key {
+        region: format!("c{}", one.cluster),
+        host: format!("h{}", one.host),
+        address: SocketAddr::new(ip, 443),
+    }
+}
+
+impl Policy for Ours {
+    fn connect(&mut self, event: &Event, sim: &mut Contest) {
+        let today = START.after(Duration::from_secs_f64(event.hour * 3600.0));
+        let known = self.networks.entry(event.network);
+        let memory = known.or_insert_with(|| Memory::new(event, today));
+        let queue_ms = run(self.width, memory, event, sim, today, &mut self.random);
+        if sim.tally().opened.is_none() {
+            return;
+        }
+        let now = today.after(elapsed(sim));
+        let chosen = (memory.network).to_refresh(&memory.all(), self.width.refresh, now);
+        for number in chosen {
+            let syn_ms = sim.probe(memory.candidates[number]);
+            let syn_ms = syn_ms.map(|ms| (ms - queue_ms).max(0.1));
+            let lesson = Lesson {
+                candidate: number,
+                ..Lesson::of_probe(syn_ms)
+            };
+            (memory.network).learn(&[lesson], now, self.random.uniform());
+        }
+        memory.preferred = (memory.network).prefer(&memory.all(), memory.preferred, now);
+    }
+
+    fn preference(&self, network: usize) -> Option<usize> {
+        let memory = self.networks.get(&network)?;
+        Some(memory.candidates[memory.preferred?])
+    }
+}
+
+fn elapsed(sim: &Contest) -> Duration {
+    Duration::from_secs_f64(sim.now_ms() / 1_000.0)
+}
+
+/// One race, or several if everything failed; teaches the history. The access link's queue.
+fn run(
+    width: Width,
+    memory: &mut Memory,
+    event: &Event,
+    sim: &mut Contest,
+    today: Timestamp,
+    random: &mut Random,
+) -> f64 {
+    (0..event.hosts()).for_each(|host| sim.insist(host, DNS_AGAIN_MS));
+    loop {
+        let began = elapsed(sim);
+        let mut race = Race::new(width, memory.network.gate());
+        let mut driver = Driver::new(memory, event, sim, today.after(began));
+        let over = driver.run(&mut race, began);
+        let numbers = driver.numbers;
+        let now = elapsed(sim);
+        let mut lessons = race.lessons(now.saturating_sub(began));
+        for lesson in &mut lessons {
+            lesson.candidate = memory.number(numbers[lesson.candidate]);
+        }
+        (memory.network).learn(&lessons, today.after(now), random.uniform());
+        let until_ms = sim.now_ms() + RETRY_MS;
+        while !over && sim.now_ms() < until_ms {
+            if sim.wait(until_ms).is_none() {
+                return race.queue_ms();
+            }
+        }
+        if over {
+            return race.queue_ms();
+        }
+    }
+}
+
+/// As the selector asks again.
+const DNS_AGAIN_MS: f64 = 1_000.0;
+
+/// When everything failed for certain, it is tried again after this.
+const RETRY_MS: f64 = 1_000.0;
+
+/// Carries out what a race wants.
+struct Driver<'d, 'e> {
+    memory: &'d Memory,
+    event: &'d Event<'d>,
+    sim: &'d mut Contest<'e>,
+    forecasts: Vec<Forecast>,
+    /// The world's candidates in the race's order.
+    numbers: Vec<usize>,
+    dialled: Vec<Duration>,
+}
+
+impl<'d, 'e> Driver<'d, 'e> {
+    fn new(
+        memory: &'d Memory,
+        event: &'d Event<'d>,
+        sim: &'d mut Contest<'e>,
+        now: Timestamp,
+    ) -> Self {
+        Driver {
+            forecasts: memory.forecasts(now),
+            memory,
+            event,
+            sim,
+            numbers: Vec::new(),
+            dialled: Vec::new(),
+        }
+    }
+
+    /// Until something opens, or the time is over; false if everything failed.
+    fn run(&mut self, race: &mut Race, began: Duration) -> bool {
+        // On a known network the remembered addresses are dialled while names are refreshed.
+        let known = self.memory.network.last_winner(self.memory.all()).is_some();
+        let mut waiting = 0;
+        for host in 0..self.event.hosts() {
+            if known || self.sim.is_resolved(host) {
+                self.add(race, host, Duration::ZERO);
+            } else {
+                waiting += 1;
+            }
+        }
+        loop {
+            if waiting == 0 {
+                race.no_more();
+            }
+            let now = elapsed(self.sim).saturating_sub(began);
+            let until_ms = match race.next(now) {
+                Action::Dial(one) => {
+                    self.dialled[one] = now;
+                    self.sim.dial(self.numbers[one]);
+                    continue;
+                }
+                Action::Handshake(one) => {
+                    self.sim.handshake(self.numbers[one]);
+                    continue;
+                }
+                Action::Cancel(one) => {
+                    self.sim.cancel(self.numbers[one]);
+                    continue;
+                }
+                Action::WaitUntil(at) => (began + at).as_secs_f64() * 1_000.0,
+                Action::Wait => f64::INFINITY,
+                Action::GiveUp => return false,
+            };
+            let Some(happening) = self.sim.wait(until_ms) else {
+                return true;
+            };
+            let now = elapsed(self.sim).saturating_sub(began);
+            match happening {
+                Happening::Resolved(host) if !known => {
+                    self.add(race, host, now);
+                    waiting -= 1;
+                }
+                Happening::Established(one) => {
+                    let one = self.place(one);
+                    race.established(one, now.saturating_sub(self.dialled[one]));
+                }
+                Happening::Secured(one) => race.secured(self.place(one), now),
+                Happening::Failed(one, Failed::Dial) => {
+                    race.failed(self.place(one), Severity::Soft);
+                }
+                Happening::Failed(one, Failed::Handshake) => {
+                    race.failed(self.place(one), Severity::Hard);
+                }
+                Happening::Open(one) => {
+                    race.opened(self.place(one), now);
+                    return true;
+                }
+                Happening::Resolved(_) | Happening::Time => {}
+            }
+        }
+    }
+
+    fn add(&mut self, race: &mut Race, host: usize, now: Duration) {
+        for one in self.event.addresses(host) {
+            race.add(self.forecasts[self.memory.number(one)], now);
+            self.numbers.push(one);
+            self.dialled.push(Duration::ZERO);
+        }
+    }
+
+    fn place(&self, candidate: usize) -> usize {
+        let found = self.numbers.iter().position(|one| *one == candidate);
+        found.unwrap_or(usize::MAX)
+    }
+}

@@ -1,0 +1,188 @@
+//! Plays a world's weeks with every policy, on all threads, in the same order of numbers whatever
+//! their count.
+
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::policy::{Contest, LIMIT_MS, Policy, Tally};
+use crate::world::{Client, Event, World};
+
+/// A policy to be played: its name, and how a client gets one.
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    pub(crate) group: Group,
+    pub(crate) build: fn(seed: u64) -> Box<dyn Policy>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    Oracle,
+    Baseline,
+    Ours,
+}
+
+/// What a policy did in a world.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Record {
+    /// Time to open, in order of client and connection.
+    pub(crate) open_ms: Vec<f32>,
+    /// Connections that did not open in time.
+    pub(crate) unopened: u64,
+    /// Over 5 s where the oracle needed less than 2 s.
+    pub(crate) stuck: u64,
+    pub(crate) extra_tcp: u64,
+    pub(crate) extra_tls: u64,
+    pub(crate) background: u64,
+    pub(crate) messages: u64,
+    /// Connections after another one on the same network, and how many were to another candidate.
+    pub(crate) repeated: u64,
+    pub(crate) switches: u64,
+    pub(crate) preference_changes: u64,
+}
+
+impl Record {
+    pub(crate) fn append(&mut self, other: Record) {
+        self.open_ms.extend(other.open_ms);
+        self.unopened += other.unopened;
+        self.stuck += other.stuck;
+        self.extra_tcp += other.extra_tcp;
+        self.extra_tls += other.extra_tls;
+        self.background += other.background;
+        self.messages += other.messages;
+        self.repeated += other.repeated;
+        self.switches += other.switches;
+        self.preference_changes += other.preference_changes;
+    }
+}
+
+/// A client's record, with what it used last on each network.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub(crate) record: Record,
+    used: [Option<usize>; 2],
+    preferred: [Option<usize>; 2],
+}
+
+impl Ledger {
+    /// What became of an event, and who is preferred on its network now.
+    pub(crate) fn enter(&mut self, event: &Event, tally: &Tally, preferred: Option<usize>) {
+        let record = &mut self.record;
+        let open_ms = tally.opened.map_or(LIMIT_MS, |(_, ms)| ms);
+        record.open_ms.push(open_ms as f32);
+        record.unopened += u64::from(tally.opened.is_none());
+        record.stuck += u64::from(open_ms > 5_000.0 && oracle_ms(event) < 2_000.0);
+        record.extra_tcp += u64::from(tally.dials.saturating_sub(1));
+        record.extra_tls += u64::from(tally.handshakes.saturating_sub(1));
+        record.background += u64::from(tally.background);
+        record.messages += u64::from(tally.messages);
+        let (true, Some((candidate, _))) = (event.is_regular(), tally.opened) else {
+            return;
+        };
+        let network = event.network;
+        if let Some(before) = self.used[network].replace(candidate) {
+            record.repeated += 1;
+            record.switches += u64::from(before != candidate);
+        }
+        let before = std::mem::replace(&mut self.preferred[network], preferred);
+        record.preference_changes += u64::from(before.is_some() && before != preferred);
+    }
+}
+
+fn oracle_ms(event: &Event) -> f64 {
+    event.oracle_ms().unwrap_or(LIMIT_MS).min(LIMIT_MS)
+}
+
+/// A client's policy, and its record.
+struct Player {
+    policy: Box<dyn Policy>,
+    ledger: Ledger,
+}
+
+impl Player {
+    fn play(&mut self, event: &Event) {
+        let mut contest = Contest::new(event);
+        self.policy.connect(event, &mut contest);
+        let preferred = self.policy.preference(event.network);
+        self.ledger.enter(event, &contest.tally(), preferred);
+    }
+}
+
+/// Plays `clients` clients with every policy; the first record is the oracle's.
+pub(crate) fn play(world: &World, clients: u64, limit: usize, entries: &[&Entry]) -> Vec<Record> {
+    let mut totals = vec![Record::default(); entries.len() + 1];
+    for records in weeks(clients, |number| week(world, number, limit, entries)) {
+        for (total, record) in totals.iter_mut().zip(records) {
+            total.append(record);
+        }
+    }
+    totals
+}
+
+/// What `week` makes of each client, on all threads, in order of the clients.
+pub(crate) fn weeks<T: Send>(clients: u64, week: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let next = AtomicU64::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut weeks: Vec<(u64, T)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut weeks = Vec::new();
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if number >= clients {
+                            return weeks;
+                        }
+                        weeks.push((number, week(number)));
+                    }
+                })
+            })
+            .collect();
+        let joined = (workers.into_iter())
+            .flat_map(|one| one.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        joined.collect()
+    });
+    weeks.sort_by_key(|(number, _)| *number);
+    weeks.into_iter().map(|(_, week)| week).collect()
+}
+
+/// One client's week.
+fn week(world: &World, number: u64, limit: usize, entries: &[&Entry]) -> Vec<Record> {
+    let client = Client::new(world, number);
+    let mut oracle = Record::default();
+    let mut players: Vec<Player> = (entries.iter())
+        .map(|entry| Player {
+            policy: (entry.build)(crate::random::seed(&[world.seed, number])),
+            ledger: Ledger::default(),
+        })
+        .collect();
+    for event in client.events().take(limit) {
+        let oracle_ms = oracle_ms(&event);
+        oracle.open_ms.push(oracle_ms as f32);
+        oracle.unopened += u64::from(oracle_ms >= LIMIT_MS);
+        for player in &mut players {
+            player.play(&event);
+        }
+    }
+    let records = players.into_iter().map(|player| player.ledger.record);
+    std::iter::once(oracle).chain(records).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::baselines::RaceAll;
+    use crate::world::parameters::Parameters;
+
+    #[test]
+    fn results_do_not_depend_on_the_threads() {
+        let world = World::new(Parameters::variant("hostile").unwrap(), 1);
+        let entry = Entry {
+            name: "race everything",
+            group: Group::Baseline,
+            build: |_| Box::new(RaceAll),
+        };
+        let records = || play(&world, 6, 30, &[&entry]);
+        let (one, other) = (records(), records());
+        assert_eq!(one[1].open_ms, other[1].open_ms);
+    }
+}

@@ -1,0 +1,141 @@
+//! A client whose week is played by a real [`Selector`].
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use easelect::{Catalog, CatalogFormat, Connection, Policy, Region, Selector, TlsClient};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::network::{Network, Scene, candidate, name};
+use super::server::Identities;
+use crate::policy::{LIMIT_MS, Tally};
+use crate::world::{Event, World};
+
+/// Background SYNs are over by then; the Selector gives them 3 s.
+const BACKGROUND: Duration = Duration::from_secs(4);
+
+/// Layer 1 tries again after this when everything failed for certain.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What all clients of a world have in common.
+#[derive(Debug)]
+pub(super) struct Ground {
+    region: Region,
+    catalog: Catalog,
+    identities: Identities,
+}
+
+impl Ground {
+    /// All hosts are of one region of their own. The Selector is not told of clusters: a catalogue
+    /// has them as regions, and regions are raced together only where Easemob says so.
+    pub(super) fn new(world: &World) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        const REGION: &str = "simulated";
+        let names: Vec<String> = (0..world.hosts()).map(name).collect();
+        let endpoints = names.iter().map(|name| {
+            format!(
+                "[[endpoint]]\nregion = \"{REGION}\"\nservice = \"websocket\"\n\
+                 url = \"wss://{name}/websocket\"\n"
+            )
+        });
+        let regions = format!("[[region]]\nid = \"{REGION}\"\n");
+        let text: String = std::iter::once(regions).chain(endpoints).collect();
+        Ok(Ground {
+            region: Region::new(REGION)?,
+            catalog: Catalog::builtin().with_file(&text, CatalogFormat::Toml, "simulated.toml")?,
+            identities: Identities::new(names)?,
+        })
+    }
+}
+
+/// A client: its Selector, and the network in which it finds itself.
+#[derive(Debug)]
+pub(super) struct Player {
+    selector: Selector,
+    network: Arc<Network>,
+    /// When its week began.
+    began: Instant,
+    /// The number of the network that the Selector was told of.
+    on: Option<usize>,
+}
+
+/// What became of one event.
+#[derive(Debug)]
+pub(super) struct Played {
+    pub(super) scene: Arc<Scene>,
+    pub(super) tally: Tally,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the tests look at it"))]
+    pub(super) connection: Option<Connection>,
+}
+
+impl Player {
+    pub(super) fn new(
+        ground: &Ground,
+        policy: Policy,
+        seed: u64,
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let network = Arc::new(Network::new(ground.identities.clone()));
+        let selector = Selector::builder(ground.region.clone())
+            .catalog(ground.catalog.clone())
+            .resolver(Arc::clone(&network) as _)
+            .connector(Arc::clone(&network) as _)
+            .tls(TlsClient::with_roots([ground.identities.root.clone()])?)
+            .policy(policy)
+            .deadline(Duration::from_secs_f64(LIMIT_MS / 1e3))
+            .seed(seed)
+            .build()?;
+        Ok(Player {
+            selector,
+            network,
+            began: Instant::now(),
+            on: None,
+        })
+    }
+
+    /// Opens a connection when it is time, or at once if the one before took longer than that.
+    pub(super) async fn play(&mut self, event: Event<'static>) -> Played {
+        let hour = Duration::from_millis((event.hour * 3_600e3).round() as u64);
+        sleep_until(self.began + hour).await;
+        if self.on != Some(event.network) {
+            self.on = Some(event.network);
+            self.selector
+                .network_changed(Some(&event.network.to_string()));
+        }
+        let before = self.selector.stats();
+        let scene = self.network.begin(event);
+        let connection = self.connect(&scene).await;
+        // Nothing was awaited since: the Selector's background dials have yet to begin.
+        scene.open();
+        let open_ms = scene.moments.now_ms();
+        sleep(BACKGROUND).await;
+        let after = self.selector.stats();
+        let count = |after: u64, before: u64| u32::try_from(after - before).unwrap_or(u32::MAX);
+        let tally = Tally {
+            dials: count(after.dials, before.dials),
+            handshakes: count(after.handshakes, before.handshakes),
+            background: count(after.background_dials, before.background_dials),
+            messages: 0,
+            opened: (connection.as_ref())
+                .map(|one| (candidate(one.address().ip()), open_ms))
+                .filter(|(_, ms)| *ms <= LIMIT_MS),
+        };
+        Played {
+            scene,
+            tally,
+            connection,
+        }
+    }
+
+    /// Until a connection is open, or its time is over.
+    async fn connect(&self, scene: &Scene) -> Option<Connection> {
+        loop {
+            if let Ok(connection) = self.selector.connect().await {
+                return Some(connection);
+            }
+            sleep(RETRY).await;
+            if scene.moments.now_ms() >= LIMIT_MS {
+                return None;
+            }
+        }
+    }
+}

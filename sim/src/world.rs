@@ -1,0 +1,145 @@
+//! The simulated world: clients, their networks, and what a dial would meet at each moment.
+//!
+//! What happens depends on the seed, the client, the connection, the candidate and the number of
+//! the attempt, never on the policy: all policies meet the same numbers.
+
+mod client;
+mod event;
+pub(crate) mod parameters;
+
+pub(crate) use client::Client;
+pub(crate) use event::Event;
+
+use parameters::Parameters;
+
+/// What the numbers are for: the first part of every seed's purpose.
+mod purpose {
+    pub(super) const CLIENT: u64 = 1;
+    pub(super) const NETWORK: u64 = 2;
+    pub(super) const EVENT: u64 = 3;
+    pub(super) const ATTEMPT: u64 = 4;
+    pub(super) const DNS_AGAIN: u64 = 5;
+}
+
+/// A world: parameters and a seed.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) parameters: Parameters,
+    pub(crate) seed: u64,
+    candidates: Vec<Candidate>,
+}
+
+/// One address of one host. Its number is its place in [`World::candidates`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) cluster: usize,
+    pub(crate) host: usize,
+    /// Which of its host's addresses.
+    address: usize,
+    pub(crate) v6: bool,
+}
+
+/// Why a candidate does not open at all.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    Refuses,
+    /// SYNs are dropped.
+    Silent,
+    /// Someone near answers SYNs after so many ms, and then keeps silent.
+    Hijacked(f64),
+    WrongCertificate,
+    TlsReset,
+    TlsSilent,
+}
+
+/// How one leg of an attempt ends, in ms after its start.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Answer {
+    After(f64),
+    Fails(f64),
+    Never,
+}
+
+/// What an attempt meets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) syn: Answer,
+    pub(crate) tls: Answer,
+    pub(crate) upgrade: Answer,
+}
+
+impl Attempt {
+    /// The time to open, without DNS.
+    pub(crate) fn open_ms(&self) -> Option<f64> {
+        match (self.syn, self.tls, self.upgrade) {
+            (Answer::After(syn), Answer::After(tls), Answer::After(upgrade)) => {
+                Some(syn + tls + upgrade)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn new(parameters: Parameters, seed: u64) -> Self {
+        let topology = &parameters.topology;
+        let mut candidates = Vec::new();
+        for host in 0..topology.domains * topology.clusters {
+            for address in 0..topology.ipv4 + topology.ipv6 {
+                candidates.push(Candidate {
+                    cluster: host % topology.clusters,
+                    host,
+                    address,
+                    v6: address >= topology.ipv4,
+                });
+            }
+        }
+        World {
+            parameters,
+            seed,
+            candidates,
+        }
+    }
+
+    pub(crate) fn candidates(&self) -> &[Candidate] {
+        &self.candidates
+    }
+
+    pub(crate) fn hosts(&self) -> usize {
+        self.parameters.topology.domains * self.parameters.topology.clusters
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parameters::Parameters;
+    use super::*;
+
+    fn world(name: &str) -> World {
+        World::new(Parameters::variant(name).unwrap(), 1)
+    }
+
+    #[test]
+    fn every_variant_of_the_world_is_read() {
+        let variants = Parameters::variants();
+        assert!(variants.len() >= 6, "{variants:?}");
+        for name in variants {
+            assert!(Client::new(&world(&name), 0).events().count() >= 200);
+        }
+        assert!(Parameters::variant("nowhere").is_err());
+    }
+
+    /// The same attempt has the same outcome however often it is asked for; another one has another.
+    #[test]
+    fn numbers_are_common() {
+        let world = world("default");
+        let client = Client::new(&world, 3);
+        for (event, again) in client.events().zip(client.events()).take(20) {
+            for candidate in event.usable() {
+                let one = event.attempt(candidate, 0).open_ms();
+                assert_eq!(one, again.attempt(candidate, 0).open_ms());
+                assert!(one.is_none() || one != event.attempt(candidate, 1).open_ms());
+            }
+        }
+    }
+}

@@ -3,6 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use easelect_engine::forecast::{Forecast, NOISE};
+use easelect_engine::health::Severity;
+use easelect_engine::lesson::Lesson;
+use easelect_engine::race::{Action, Entry, Race, Width};
 use futures::future::join_all;
 use tokio::time::Instant;
 
@@ -14,10 +18,6 @@ use crate::failure::Failure;
 use crate::phase::Timings;
 use crate::resolve::interleave;
 use crate::sample::{Attempt, AttemptOutcome};
-use easelect_engine::forecast::{Forecast, NOISE};
-use easelect_engine::health::Severity;
-use easelect_engine::lesson::Lesson;
-use easelect_engine::race::{Action, Entry, Race, Width};
 
 /// Longer than glibc's first try at a silent server (5 s) would only wait for its second.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);

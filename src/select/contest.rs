@@ -9,6 +9,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use easelect_engine::forecast::Forecast;
+use easelect_engine::lesson::Lesson;
+use easelect_engine::race::{Action, Entry, Race, Width};
 use futures::future::{AbortHandle, Abortable, BoxFuture, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
@@ -22,9 +25,6 @@ use crate::handshake::{ConnectOptions, Handshake, Opened, Paths, Progress, Secur
 use crate::resolve::{Family, Names, Trust, is_local};
 use crate::sample::Attempt;
 use crate::transport::BoxIo;
-use easelect_engine::forecast::Forecast;
-use easelect_engine::lesson::Lesson;
-use easelect_engine::race::{Action, Entry, Race, Width};
 
 /// What a race needs from its surroundings.
 #[derive(Clone, Copy)]

@@ -5,12 +5,12 @@ use std::sync::{Arc, MutexGuard, Weak};
 use std::time::Duration;
 
 use arc_swap::Guard;
+use easelect_engine::health::Severity;
+use easelect_engine::lesson::{Lesson, Measured};
 
 use super::memory::{self, Memory};
 use super::{Explanation, Inner, lock};
 use crate::connection::{CloseReason, Heed};
-use easelect_engine::health::Severity;
-use easelect_engine::lesson::{Lesson, Measured};
 
 /// A connection that ends sooner than this by itself was no good: mobile NATs and idle time-outs
 /// take minutes.

@@ -5,11 +5,11 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use easelect_engine::history::History;
 use futures::channel::oneshot;
 
 use super::lock;
 use super::memory::Memory;
-use easelect_engine::history::History;
 
 use crate::history::HistoryStore;
 

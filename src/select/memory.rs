@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::catalog::{Endpoint, Service};
-use crate::clock::Clock;
-use crate::failure::{Failure, FailureKind};
-use crate::phase::Phase;
-use crate::proxy::Proxy;
 use easelect_engine::forecast::{Forecast, Gate};
 use easelect_engine::health::{Severity, Transition};
 use easelect_engine::history::{History, Key, KnownNetwork, Lead, Network, Refresh};
 use easelect_engine::lesson::Lesson;
 use easelect_engine::timestamp::Timestamp;
+
+use crate::catalog::{Endpoint, Service};
+use crate::clock::Clock;
+use crate::failure::{Failure, FailureKind};
+use crate::phase::Phase;
+use crate::proxy::Proxy;
 
 /// Addresses not heard of for so long are no longer dialled unasked: DNS has them, or not.
 const STALE: Duration = Duration::from_secs(7 * 24 * 3600);

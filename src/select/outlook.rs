@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use easelect_engine::forecast::Forecast;
+
 use super::Selector;
 use super::memory::{Candidate, Outlook};
 use crate::catalog::Endpoint;
-use easelect_engine::forecast::Forecast;
 
 /// What is expected of one address of an endpoint on the present network.
 #[derive(Clone, Debug, PartialEq)]

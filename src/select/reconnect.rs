@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use easelect_engine::backoff::ServerHint;
+use easelect_engine::race::Width;
 use tokio::time::Instant;
 
 use super::{Selector, lock};
 use crate::connection::{ConnectError, Connection};
 use crate::handshake::ConnectOptions;
 use crate::sample::AttemptOutcome;
-use easelect_engine::backoff::ServerHint;
-use easelect_engine::race::Width;
 
 impl Selector {
     /// Connects after the connection was lost: waits first, then tries one address at a time.

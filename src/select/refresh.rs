@@ -6,12 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::memory::Candidate;
-use super::{Inner, Selector, SelectorEvent, lock};
-use crate::handshake::{Handshake, Progress};
 use easelect_engine::history::Refresh;
 use easelect_engine::lesson::Lesson;
 use easelect_engine::race::Width;
+
+use super::memory::Candidate;
+use super::{Inner, Selector, SelectorEvent, lock};
+use crate::handshake::{Handshake, Progress};
 
 /// How much background traffic is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

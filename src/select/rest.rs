@@ -8,6 +8,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use easelect_engine::health::Severity;
+use easelect_engine::lesson::Lesson;
 use reqwest::dns::{Addrs, Name, Resolving};
 
 use super::{Selector, lock};
@@ -15,8 +17,6 @@ use crate::catalog::Endpoint;
 use crate::connection::ConnectError;
 use crate::error::{Error, ErrorKind};
 use crate::handshake::ConnectOptions;
-use easelect_engine::health::Severity;
-use easelect_engine::lesson::Lesson;
 
 /// A dead first address must not hold a request up for the minutes that TCP would try; reqwest
 /// divides this among the addresses.

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use easelect::{Connect, Io, KernelRtt};
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
@@ -21,7 +22,6 @@ use crate::path::{Carry, Cut, Route};
 use crate::pipe::{Side, Stream, Wire};
 use crate::server;
 use crate::visit::Visit;
-use easelect::{Connect, Io, KernelRtt};
 
 pub(crate) struct Connector(pub(crate) Arc<Network>);
 

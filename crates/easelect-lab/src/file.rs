@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use easelect::{Error, ErrorKind};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use toml::Spanned;
@@ -13,7 +14,6 @@ use crate::fault::{Fault, TlsVersion};
 use crate::host::{Dns, Host};
 use crate::path::{Path, Settings, Step};
 use crate::syns::Syns;
-use easelect::{Error, ErrorKind};
 
 /// Ten times the largest scenario that makes sense.
 const MAX_FILE: usize = 1024 * 1024;

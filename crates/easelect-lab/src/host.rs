@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use easelect::{Failure, FailureKind, Family, Phase, Resolved};
 use serde::Deserialize;
 
 use crate::path::{MAX_DELAY, check_ws_paths};
-use easelect::{Failure, FailureKind, Family, Phase, Resolved};
 
 /// How the name server answers for a host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use easelect::{Error, ErrorKind};
+
 use crate::file;
 use crate::host::Host;
 use crate::path::Path;
 use crate::syns::Syns;
-use easelect::{Error, ErrorKind};
 
 /// What a [`Lab`](crate::Lab) simulates: names, paths, and the seed of all randomness.
 ///

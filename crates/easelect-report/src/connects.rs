@@ -3,14 +3,13 @@
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
+use easelect::{Attempt, AttemptOutcome, Timings};
 use serde::Serialize;
 
 use super::figures::{ms_float, ms_unit};
 use super::json::{Phases, SCHEMA, pretty, timings};
 use super::layout::{Ink, Style, paragraph};
 use super::texts::{Label, Lang, failure_text, label, phase, shown, text, through};
-use easelect::Timings;
-use easelect::{Attempt, AttemptOutcome};
 
 /// One call to connect, and how it ended.
 #[derive(Clone, Debug)]

@@ -4,14 +4,11 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use easelect::{Confidence, Failure, FailureKind as Kind, Phase, Reason, Tier, is_local};
+
 use super::figures::ms_unit;
 use super::finding::{Finding, What};
 use super::{Context, Group, Note, Row, local, same, threshold};
-use easelect::Confidence;
-use easelect::Phase;
-use easelect::is_local;
-use easelect::{Failure, FailureKind as Kind};
-use easelect::{Reason, Tier};
 
 pub(super) fn findings(groups: &[Group], context: &Context, complete: bool) -> Vec<Finding> {
     let rows: Vec<&Row> = groups.iter().flat_map(|group| &group.endpoints).collect();

@@ -4,11 +4,10 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
+use easelect::{Failure, FailureKind, Phase, Region, Service};
+
 use super::Threshold;
 use super::texts::{Lang, finding_hint, finding_text};
-use easelect::Phase;
-use easelect::{Failure, FailureKind};
-use easelect::{Region, Service};
 
 /// Something worth telling about what was measured.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,16 +2,14 @@
 
 use std::time::SystemTime;
 
+use easelect::{
+    AddressStats, Certificate, Distribution, Failure, FailureCount, Families, Phase, Timings,
+};
 use serde::Serialize;
 
 use super::figures::{days_until, ms_float, timestamp};
 use super::texts::{Lang, failure_hint, failure_text, reason_text};
 use super::{Group, Report, Row, SecondOpinion};
-use easelect::Certificate;
-use easelect::Failure;
-use easelect::Families;
-use easelect::{AddressStats, Distribution, FailureCount};
-use easelect::{Phase, Timings};
 
 /// The version of all three schemas: the report's, the connects', the list's.
 pub(crate) const SCHEMA: u32 = 1;

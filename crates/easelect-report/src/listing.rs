@@ -1,5 +1,6 @@
 //! What `--list` prints: the catalogue, without probing anything.
 
+use easelect::{Catalog, Confidence, Endpoint, Reference, RegionInfo};
 use serde::Serialize;
 
 use super::json::{SCHEMA, pretty};
@@ -8,7 +9,6 @@ use super::texts::{
     Label, Lang, acceleration, how_to_get, label, listing_notes, locality, region_name,
     service_name, shown, text,
 };
-use easelect::{Catalog, Confidence, Endpoint, Reference, RegionInfo};
 
 #[derive(Serialize)]
 struct Document<'a> {

@@ -4,17 +4,15 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
+use easelect::{
+    AddressStats, Certificate, Confidence, Endpoint, Failure, FailureCount, FailureKind as Kind,
+    Phase, Reason, Region, Tier, is_local,
+};
+
 use super::diagnosis::{domain, failures, is_impostor, through_proxy, verified};
 use super::figures::percent;
 use super::finding::What;
 use super::{Context, Row};
-use easelect::Certificate;
-use easelect::Phase;
-use easelect::is_local;
-use easelect::{AddressStats, FailureCount};
-use easelect::{Confidence, Endpoint, Region};
-use easelect::{Failure, FailureKind as Kind};
-use easelect::{Reason, Tier};
 
 pub(super) fn findings(rows: &[&Row], context: &Context) -> Vec<What> {
     let mut whats = Vec::new();

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use easelect::{Catalog, Certificate, Confidence, FailureCount, Phase, Reason, Tier};
+
 use super::figures::{ms, percent, timestamp};
 use super::layout::{Column, Ink, Style, grid, paragraph};
 use super::texts::{
@@ -9,11 +11,6 @@ use super::texts::{
     region_name, service_name, shown, text, through, tier,
 };
 use super::{Fault, Group, Report, Row, local};
-use easelect::Certificate;
-use easelect::FailureCount;
-use easelect::Phase;
-use easelect::{Catalog, Confidence};
-use easelect::{Reason, Tier};
 
 /// The report for a person: verdict, findings, then one block per region and service.
 #[must_use]

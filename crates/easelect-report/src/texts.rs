@@ -17,6 +17,8 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
 
+use easelect::{Error, ErrorKind};
+
 pub(crate) use catalog::{acceleration, how_to_get, listing_notes, locality};
 pub(crate) use certificate::{certificate_text, expires};
 pub(crate) use failure::{failure_hint, failure_text};
@@ -26,8 +28,6 @@ pub(crate) use label::{
     Label, label, phase, reason_text, region_name, service_name, through, tier,
 };
 pub(crate) use verdict::verdict_text;
-
-use easelect::{Error, ErrorKind};
 
 /// The language of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

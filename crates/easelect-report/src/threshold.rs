@@ -4,11 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use easelect::{Endpoint, Error, ErrorKind, Ranked};
+
 use super::Group;
 use super::texts::shown;
-use easelect::Endpoint;
-use easelect::Ranked;
-use easelect::{Error, ErrorKind};
 
 /// A figure that can have a [`Threshold`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! The one sentence that comes first: what is at fault, and who can act.
 
+use easelect::{Confidence, Reason, Tier};
+
 use super::finding::{Actor, Finding, What};
 use super::texts::{Lang, finding_text, verdict_text};
 use super::{Group, every_group_ready};
-use easelect::Confidence;
-use easelect::{Reason, Tier};
 
 /// Where the fault lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

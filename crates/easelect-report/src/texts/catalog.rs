@@ -1,7 +1,8 @@
 //! What is said about data centres, acceleration nodes and the list itself.
 
-use super::{Text, text};
 use easelect::{Locality, RegionInfo};
+
+use super::{Text, text};
 
 /// Whom a data centre fits, and what its data may do.
 pub(crate) fn locality(locality: Locality) -> (Text, Text) {

@@ -2,9 +2,10 @@
 
 use std::time::SystemTime;
 
+use easelect::Certificate;
+
 use super::{Text, list, shown, text};
 use crate::figures::{ahead, timestamp};
-use easelect::Certificate;
 
 /// How long one that is good stays good; `None` if it has expired.
 pub(crate) fn expires(end: SystemTime, now: SystemTime) -> Option<Text> {

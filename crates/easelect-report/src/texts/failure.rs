@@ -2,10 +2,10 @@
 
 use std::time::SystemTime;
 
+use easelect::{Failure, FailureKind as Kind, Phase};
+
 use super::{Text, label, list, shown, text};
 use crate::figures::{ago, ahead};
-use easelect::Phase;
-use easelect::{Failure, FailureKind as Kind};
 
 /// Phase and reason: `TLS handshake: certificate expired 3 days ago`.
 pub(crate) fn failure_text(failure: &Failure, now: SystemTime) -> Text {

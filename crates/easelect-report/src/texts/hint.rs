@@ -1,8 +1,9 @@
 //! What to do about a finding.
 
+use easelect::Reference;
+
 use super::{Text, failure_hint, text};
 use crate::finding::What;
-use easelect::Reference;
 
 /// What to do about it.
 pub(crate) fn finding_hint(what: &What) -> Text {

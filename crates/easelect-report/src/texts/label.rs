@@ -2,11 +2,10 @@
 
 use std::time::SystemTime;
 
+use easelect::{Locality, Phase, Reason, RegionInfo, Service, Tier};
+
 use super::{Lang, Text, failure_text, text};
 use crate::figures::{ms_unit, percent};
-use easelect::Phase;
-use easelect::{Locality, RegionInfo, Service};
-use easelect::{Reason, Tier};
 
 macro_rules! labels {
     ($($name:ident => $en:literal, $zh:literal;)+) => {

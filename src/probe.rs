@@ -4,7 +4,6 @@ mod attempt;
 mod gateway;
 mod hosts;
 mod job;
-mod leaders;
 mod queue;
 mod schedule;
 

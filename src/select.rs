@@ -35,9 +35,7 @@ pub use candidates::Candidate;
 use crate::catalog::{Endpoint, Region, Residency, Service};
 use crate::connection::{ConnectError, Connection, Feedback, Opening};
 use crate::handshake::{ConnectOptions, Handshake, Opened, Paths};
-use crate::phase::Phase;
 use crate::resolve::Names;
-use crate::sample::{Attempt, AttemptOutcome};
 use crate::tls::TlsClient;
 use contest::Ground;
 pub use events::{SelectorEvent, SelectorStats};
@@ -219,13 +217,9 @@ impl Selector {
     }
 
     fn ear_on(&self, opening: &Opening, network: String) -> Feedback {
+        let candidate = (opening.endpoint.clone(), opening.address);
         Feedback {
-            heed: Arc::new(Ear {
-                selector: Arc::downgrade(&self.0),
-                candidate: (opening.endpoint.clone(), opening.address),
-                network,
-                through_proxy: self.0.names.peer(&opening.endpoint).is_proxy,
-            }),
+            heed: Arc::new(Ear::new(&self.0, candidate, network)),
             opened: Instant::now(),
         }
     }
@@ -255,7 +249,8 @@ impl Selector {
             endpoints = plan.endpoints.len(),
         );
         let ended = contest::run(ground, self.0.deadline).instrument(span).await;
-        self.count(field, &ended.outcome);
+        let outcome = ended.outcome.as_ref().map(|(_, opening)| opening);
+        lock(&self.0.counts).raced(field.kind == Service::Rest, outcome);
         // The device may have moved since: what was shown is of another network.
         if lock(&self.0.memory).network_id() == network {
             self.learn(field, ended.lessons);
@@ -269,28 +264,6 @@ impl Selector {
             }
         }
         ended.outcome
-    }
-
-    /// What REST's races open is no connection of the app's, but they cost as much.
-    fn count(&self, field: &Field, outcome: &Result<(Box<Opened>, Opening), ConnectError>) {
-        let mut counts = lock(&self.0.counts);
-        let is_service = field.kind == self.0.service.kind;
-        let attempts = match outcome {
-            Ok((_, opening)) => {
-                if is_service {
-                    counts.opened(&opening.endpoint, opening.address, opening.time_to_open);
-                }
-                &opening.attempts
-            }
-            Err(error) => {
-                counts.failed += u64::from(is_service);
-                &error.attempts
-            }
-        };
-        for attempt in attempts.iter().filter(|one| one.address.is_some()) {
-            counts.dials += 1;
-            counts.handshakes += u64::from(began_tls(attempt));
-        }
     }
 
     fn learn(&self, field: &Field, lessons: Vec<(memory::Candidate, Lesson)>) {
@@ -373,14 +346,6 @@ impl Inner {
             // Nobody may be listening.
             let _ = self.events.send(change.into());
         }
-    }
-}
-
-fn began_tls(attempt: &Attempt) -> bool {
-    match &attempt.outcome {
-        AttemptOutcome::Won => true,
-        AttemptOutcome::Cancelled(phase) => *phase >= Phase::Tls,
-        AttemptOutcome::Failed(failure) => failure.phase() >= Phase::Tls,
     }
 }
 

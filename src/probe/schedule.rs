@@ -19,7 +19,7 @@ use super::queue::{Queue, Waiting};
 use crate::catalog::{Endpoint, Region, Service, Variant};
 use crate::handshake::Progress;
 use crate::phase::{Phase, Timings};
-use crate::rank::{self, Ranking};
+use crate::rank::{self, Ranking, Tier};
 use crate::resolve::{Names, interleave};
 use crate::sample::{Lookup, Sample};
 use crate::stats::{AddressStats, EndpointStats};
@@ -31,6 +31,9 @@ const MAX_ACCELERATION: usize = 2;
 /// and a second round would only double the wait.
 const DEAD_NETWORK: usize = 4;
 
+/// The chance of a wrong first choice (by 8 % or more) at which adaptive sampling stops.
+const DOUBT: f64 = 0.02;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Rounds,
@@ -40,39 +43,39 @@ enum Stage {
 
 /// An endpoint's place in all of it.
 #[derive(Debug)]
-pub(super) struct Member {
+struct Member {
     group: usize,
     host: usize,
-    pub(super) slots: Vec<usize>,
+    slots: Vec<usize>,
 }
 
 /// One address of one endpoint.
 #[derive(Debug)]
-pub(super) struct Slot {
-    pub(super) endpoint: usize,
-    pub(super) address: SocketAddr,
+struct Slot {
+    endpoint: usize,
+    address: SocketAddr,
     /// The address is the proxy's, not the endpoint's own.
     through_proxy: bool,
     server: usize,
-    pub(super) started: u32,
+    started: u32,
     /// How far the attempt under way, or the last one, has come.
     progress: Progress,
 }
 
 #[derive(Debug)]
-pub(super) struct Group {
-    pub(super) region: usize,
-    pub(super) endpoints: Vec<usize>,
+struct Group {
+    region: usize,
+    endpoints: Vec<usize>,
     /// The serial queue of the group's leaders, and the round that it holds.
-    pub(super) queue: VecDeque<usize>,
-    pub(super) round: u32,
+    queue: VecDeque<usize>,
+    round: u32,
 }
 
 /// A region under way.
 #[derive(Debug, Default)]
-pub(super) struct District {
-    pub(super) groups: Vec<usize>,
-    pub(super) in_flight: usize,
+struct District {
+    groups: Vec<usize>,
+    in_flight: usize,
     /// The longest attempt so far, as far as is known of those under way.
     longest: Duration,
 }
@@ -81,22 +84,22 @@ pub(super) struct District {
 /// may be ten thousand addresses.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    pub(super) rounds: Rounds,
+    rounds: Rounds,
     in_flight_limit: usize,
-    pub(super) stats: Vec<EndpointStats>,
-    pub(super) members: Vec<Member>,
+    stats: Vec<EndpointStats>,
+    members: Vec<Member>,
     hosts: Hosts,
-    pub(super) slots: Vec<Slot>,
+    slots: Vec<Slot>,
     /// By address, and behind a proxy by name: names are all that tells servers apart there.
     servers: BTreeMap<(IpAddr, Option<String>), usize>,
-    pub(super) groups: Vec<Group>,
-    pub(super) districts: Vec<District>,
+    groups: Vec<Group>,
+    districts: Vec<District>,
     stage: Stage,
-    pub(super) leaders: BTreeSet<usize>,
+    leaders: BTreeSet<usize>,
     /// Groups whose leaders may go on.
-    pub(super) awake: BTreeSet<usize>,
+    awake: BTreeSet<usize>,
     /// Slots in the queues of all groups.
-    pub(super) queued: usize,
+    queued: usize,
     queue: Queue,
     flying: BTreeSet<usize>,
     /// Of those that fly, the ones that are waited for; see `is_busy`.
@@ -348,7 +351,7 @@ impl Schedule {
         }
     }
 
-    pub(super) fn base(&self) -> u32 {
+    fn base(&self) -> u32 {
         match self.rounds {
             Rounds::Adaptive { min, .. } => min,
             Rounds::Exact(rounds) => rounds,
@@ -378,8 +381,114 @@ impl Schedule {
         self.queue.next(expected, again, may_accelerate)
     }
 
+    /// The next attempt at a leader. A group that has none to make now sleeps until something in
+    /// its region ends.
+    fn next_serial(&mut self) -> Option<usize> {
+        let mut from = 0;
+        while let Some(&group) = self.awake.range(from..).next() {
+            from = group + 1;
+            if self.districts[self.groups[group].region].in_flight > 0 {
+                self.awake.remove(&group);
+                continue;
+            }
+            if self.groups[group].queue.is_empty() {
+                self.extend_if_in_doubt(group);
+            }
+            while let Some(slot) = self.groups[group].queue.front().copied() {
+                let slot_is = &self.slots[slot];
+                let (hopeless, free) = (self.is_hopeless(slot_is), self.is_free(slot_is));
+                if !hopeless && !free {
+                    break;
+                }
+                self.groups[group].queue.pop_front();
+                self.queued -= 1;
+                if free {
+                    return Some(slot);
+                }
+            }
+            if self.groups[group].queue.is_empty() {
+                self.awake.remove(&group);
+            }
+        }
+        None
+    }
+
+    /// The two best endpoints of a group, so far.
+    fn leaders_of(&self, group: usize) -> Vec<usize> {
+        let Some(ranking) = self.ranked(group) else {
+            return Vec::new();
+        };
+        let ready = ranking
+            .endpoints
+            .iter()
+            .filter(|one| one.tier == Tier::Ready);
+        ready
+            .take(2)
+            .filter_map(|one| {
+                let mut members = self.groups[group].endpoints.iter().copied();
+                members.find(|index| self.stats[*index].endpoint() == one.endpoint())
+            })
+            .collect()
+    }
+
+    fn choose_leaders(&mut self) {
+        if self.base() < 2 {
+            return;
+        }
+        for group in 0..self.groups.len() {
+            let leaders = self.leaders_of(group);
+            self.leaders.extend(leaders);
+        }
+    }
+
+    fn queue_leaders(&mut self, group: usize) {
+        let leaders: Vec<usize> = self.groups[group]
+            .endpoints
+            .iter()
+            .copied()
+            .filter(|one| self.leaders.contains(one))
+            .collect();
+        self.groups[group].round = self.base();
+        self.queue(group, &leaders);
+        self.awake.insert(group);
+    }
+
+    /// Queues one attempt at every address of `endpoints` that has not made the group's round,
+    /// the endpoints taking turns, so that whatever changes with time changes both.
+    fn queue(&mut self, group: usize, endpoints: &[usize]) {
+        let round = self.groups[group].round;
+        let mut lists: Vec<VecDeque<usize>> = endpoints
+            .iter()
+            .map(|endpoint| {
+                let slots = self.members[*endpoint].slots.iter().copied();
+                slots
+                    .filter(|slot| self.slots[*slot].started < round)
+                    .collect()
+            })
+            .collect();
+        while lists.iter().any(|list| !list.is_empty()) {
+            for list in &mut lists {
+                let next = list.pop_front();
+                self.queued += usize::from(next.is_some());
+                self.groups[group].queue.extend(next);
+            }
+        }
+    }
+
+    fn extend_if_in_doubt(&mut self, group: usize) {
+        let Rounds::Adaptive { max, .. } = self.rounds else {
+            return;
+        };
+        if self.groups[group].round >= max || rank::doubt(&self.stats_of(group)) <= DOUBT {
+            return;
+        }
+        self.groups[group].round += 1;
+        let leaders = self.leaders_of(group);
+        self.queue(group, &leaders);
+    }
+
     /// Whether its next attempt may start.
-    pub(super) fn is_free(&self, slot: &Slot) -> bool {
+    fn is_free(&self, slot: &Slot) -> bool {
         !self.is_hopeless(slot)
             && !self.queue.is_busy(slot.server)
             && (!self.is_accelerated(slot) || self.accelerated < MAX_ACCELERATION)
@@ -394,7 +503,7 @@ impl Schedule {
     }
 
     /// Two time-outs in one phase and no success: nothing more is to be learned there.
-    pub(super) fn is_hopeless(&self, slot: &Slot) -> bool {
+    fn is_hopeless(&self, slot: &Slot) -> bool {
         self.silences(slot) >= 2
     }
 
@@ -417,11 +526,11 @@ impl Schedule {
             && self.untried == 0
     }
 
-    pub(super) fn ranked(&self, group: usize) -> Option<Ranking> {
+    fn ranked(&self, group: usize) -> Option<Ranking> {
         rank::rank(self.stats_of(group))
     }
 
-    pub(super) fn stats_of(&self, group: usize) -> Vec<EndpointStats> {
+    fn stats_of(&self, group: usize) -> Vec<EndpointStats> {
         let endpoints = self.groups[group].endpoints.iter();
         endpoints.map(|one| self.stats[*one].clone()).collect()
     }

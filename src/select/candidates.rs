@@ -6,7 +6,7 @@ use std::time::Duration;
 use easelect_engine::forecast::{Forecast, NOISE};
 use easelect_engine::health::Severity;
 use easelect_engine::lesson::Lesson;
-use easelect_engine::race::{Action, Entry, Race, Width};
+use easelect_engine::race::{self, Action, Race, Width};
 use futures::future::join_all;
 use tokio::time::Instant;
 
@@ -97,8 +97,8 @@ impl Selector {
     fn in_turn(&self, endpoints: &[Endpoint], found: Vec<memory::Candidate>) -> Vec<Candidate> {
         let mut memory = lock(&self.0.memory);
         let winner = memory.last_winner(endpoints);
-        let entries: Vec<Entry> = (found.iter())
-            .map(|one| Entry {
+        let entries: Vec<race::Candidate> = (found.iter())
+            .map(|one| race::Candidate {
                 forecast: Forecast {
                     last_winner: winner.as_ref() == Some(one),
                     ..memory.forecast(one, true)

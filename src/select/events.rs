@@ -8,6 +8,9 @@ use tokio::sync::broadcast;
 
 use super::Selector;
 use crate::catalog::Endpoint;
+use crate::connection::{ConnectError, Opening};
+use crate::phase::Phase;
+use crate::sample::{Attempt, AttemptOutcome};
 use crate::stats::{Distribution, Summary};
 
 /// Something changed in a [`Selector`].
@@ -74,18 +77,44 @@ pub struct SelectorStats {
 /// The counts behind [`SelectorStats`].
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    pub(super) opened: u64,
-    pub(super) failed: u64,
-    pub(super) dials: u64,
-    pub(super) handshakes: u64,
-    pub(super) background_dials: u64,
-    pub(super) switches: u64,
-    pub(super) time_to_open: Distribution,
-    pub(super) last: Option<(Endpoint, SocketAddr)>,
+    opened: u64,
+    failed: u64,
+    dials: u64,
+    handshakes: u64,
+    background_dials: u64,
+    switches: u64,
+    time_to_open: Distribution,
+    last: Option<(Endpoint, SocketAddr)>,
 }
 
 impl Counts {
-    pub(super) fn opened(&mut self, endpoint: &Endpoint, address: SocketAddr, took: Duration) {
+    /// A race for the WebSocket service, or for REST, came to this. What REST's races open is no
+    /// connection of the app's, but they cost as much.
+    pub(super) fn raced(&mut self, for_rest: bool, outcome: Result<&Opening, &ConnectError>) {
+        let attempts = match outcome {
+            Ok(opening) => {
+                if !for_rest {
+                    self.opened(&opening.endpoint, opening.address, opening.time_to_open);
+                }
+                &opening.attempts
+            }
+            Err(error) => {
+                self.failed += u64::from(!for_rest);
+                &error.attempts
+            }
+        };
+        for attempt in attempts.iter().filter(|one| one.address.is_some()) {
+            self.dials += 1;
+            self.handshakes += u64::from(began_tls(attempt));
+        }
+    }
+
+    /// One address is dialled in the background.
+    pub(super) fn dialled_in_background(&mut self) {
+        self.background_dials += 1;
+    }
+
+    fn opened(&mut self, endpoint: &Endpoint, address: SocketAddr, took: Duration) {
         self.opened += 1;
         self.time_to_open.record(took);
         let now = (endpoint.clone(), address);
@@ -105,6 +134,14 @@ impl Counts {
             switches: self.switches,
             time_to_open: self.time_to_open.summary(),
         }
+    }
+}
+
+fn began_tls(attempt: &Attempt) -> bool {
+    match &attempt.outcome {
+        AttemptOutcome::Won => true,
+        AttemptOutcome::Cancelled(phase) => *phase >= Phase::Tls,
+        AttemptOutcome::Failed(failure) => failure.phase() >= Phase::Tls,
     }
 }
 

@@ -18,11 +18,11 @@ const SHORT_LIVED: Duration = Duration::from_secs(30);
 
 /// The ear that a selector has on a connection; it doesn't keep the selector alive.
 pub(super) struct Ear {
-    pub(super) selector: Weak<Inner>,
-    pub(super) candidate: memory::Candidate,
-    pub(super) network: String,
+    selector: Weak<Inner>,
+    candidate: memory::Candidate,
+    network: String,
     /// What a round trip takes says nothing of how long a SYN does: that ends at the proxy.
-    pub(super) through_proxy: bool,
+    through_proxy: bool,
 }
 
 impl Heed for Ear {
@@ -44,6 +44,16 @@ impl Heed for Ear {
 }
 
 impl Ear {
+    /// On a connection to this candidate, opened on this network.
+    pub(super) fn new(inner: &Arc<Inner>, candidate: memory::Candidate, network: String) -> Self {
+        Ear {
+            selector: Arc::downgrade(inner),
+            through_proxy: inner.names.peer(&candidate.0).is_proxy,
+            candidate,
+            network,
+        }
+    }
+
     fn tell(&self, lesson: Lesson, says_something: impl FnOnce(&Memory) -> bool) {
         let Some(inner) = self.selector.upgrade() else {
             return;

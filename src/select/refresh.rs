@@ -98,7 +98,7 @@ impl Inner {
         queue_ms: f64,
         network: &str,
     ) {
-        lock(&self.counts).background_dials += 1;
+        lock(&self.counts).dialled_in_background();
         let syn_ms = answered.map(|took| (took.as_secs_f64() * 1e3 - queue_ms).max(0.1));
         let lesson = Lesson::of_probe(syn_ms);
         let mut memory = lock(&self.memory);

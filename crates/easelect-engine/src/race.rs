@@ -21,19 +21,37 @@
 //!
 //! Times are `Duration`s since the race began; inside, f64 milliseconds.
 
-mod entrant;
-mod plan;
+mod attempt;
 mod width;
 
 use std::time::Duration;
 
-use crate::forecast::{Gate, NOISE};
+use crate::forecast::{Forecast, Gate, NOISE};
 use crate::health::Severity;
 use crate::lesson::Lesson;
-use entrant::{Entrant, State};
-
-pub use entrant::Entry;
+use attempt::{Attempt, State};
 pub use width::Width;
+
+/// Who takes part, and under which conditions.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate {
+    /// What is expected of it.
+    pub forecast: Forecast,
+    /// Starts after all others: an address at which only a proxy or a hijacker can answer.
+    pub last_resort: bool,
+    /// An acceleration node: little bandwidth, so few at a time.
+    pub accelerated: bool,
+}
+
+impl From<Forecast> for Candidate {
+    fn from(forecast: Forecast) -> Self {
+        Candidate {
+            forecast,
+            last_resort: false,
+            accelerated: false,
+        }
+    }
+}
 
 /// What the driver is to do.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,15 +86,20 @@ const KNOWN_VARIANCE: f64 = 0.35;
 /// Timers and scheduling on a busy phone. 2 ms cost .03 extra TLS more, 15 ms save .02; p99 stays.
 const SLACK_MS: f64 = 8.0;
 
+/// One that may be dialled beside the best: its worth, its number.
+type Rival<'a> = (f64, usize, &'a Attempt);
+
 /// The race of one connection.
 #[derive(Debug)]
 pub struct Race {
     width: Width,
     gate: Gate,
-    entrants: Vec<Entrant>,
+    attempts: Vec<Attempt>,
     more_to_come: bool,
     /// What is dialled at once in a warm race, in reverse order.
     plan: Option<Vec<usize>>,
+    /// How many were weighed for the dials made at once; those after them came late.
+    considered: usize,
     first_added_ms: f64,
     started: usize,
     /// How many gave way to others.
@@ -92,9 +115,10 @@ impl Race {
         Race {
             width,
             gate,
-            entrants: Vec::new(),
+            attempts: Vec::new(),
             more_to_come: true,
             plan: None,
+            considered: 0,
             first_added_ms: 0.0,
             started: 0,
             replaced: 0,
@@ -103,12 +127,12 @@ impl Race {
     }
 
     /// Adds a candidate; its number.
-    pub fn add(&mut self, entry: impl Into<Entry>, now: Duration) -> usize {
-        if self.entrants.is_empty() {
+    pub fn add(&mut self, candidate: impl Into<Candidate>, now: Duration) -> usize {
+        if self.attempts.is_empty() {
             self.first_added_ms = ms(now);
         }
-        self.entrants.push(Entrant::new(entry.into()));
-        self.entrants.len() - 1
+        self.attempts.push(Attempt::new(candidate.into()));
+        self.attempts.len() - 1
     }
 
     /// All names are looked up: no further candidate will come.
@@ -118,43 +142,39 @@ impl Race {
 
     /// The candidate's TCP connection is there; its SYN's round trip.
     pub fn established(&mut self, candidate: usize, round_trip: Duration) {
-        if let Some(one) = self.entrants.get_mut(candidate) {
-            one.syn_ms = Some(ms(round_trip));
-            one.state = State::Established;
+        if let Some(one) = self.attempts.get_mut(candidate) {
+            one.established(ms(round_trip));
         }
     }
 
     /// The candidate's TLS handshake is done; the upgrade is under way.
     pub fn secured(&mut self, candidate: usize, now: Duration) {
         let queue_ms = self.queue_ms();
-        let gate = self.gate;
-        let (z, least_ms) = (self.width.z, self.width.flight_least_ms);
+        let (gate, least_ms) = (self.gate, self.width.flight_least_ms);
         let longest_ms = ms(self.width.handshake_patience);
-        if let Some(one) = self.entrants.get_mut(candidate) {
-            one.tls_ms = one.handshake_ms.map(|began_ms| ms(now) - began_ms);
-            if gate.trusted {
+        if let Some(one) = self.attempts.get_mut(candidate) {
+            let deadline_ms = gate.trusted.then(|| {
                 let updated = one.updated(queue_ms, gate);
                 let leg_ms = updated.syn_ms().max(updated.rest_ms() - updated.syn_ms());
-                let margin = (z * (updated.syn.variance + NOISE).sqrt()).exp();
+                let margin = (self.width.z * (updated.syn.variance + NOISE).sqrt()).exp();
                 let flight_ms = leg_ms * margin + queue_ms + SLACK_MS;
-                one.deadline_ms = ms(now) + flight_ms.clamp(least_ms, longest_ms);
-            }
+                ms(now) + flight_ms.clamp(least_ms, longest_ms)
+            });
+            one.secured(ms(now), deadline_ms);
         }
     }
 
     /// The candidate is open: the race is over.
     pub fn opened(&mut self, candidate: usize, now: Duration) {
-        if let Some(one) = self.entrants.get_mut(candidate) {
-            one.rest_ms = one.handshake_ms.map(|began_ms| ms(now) - began_ms);
-            one.state = State::Open;
+        if let Some(one) = self.attempts.get_mut(candidate) {
+            one.opened(ms(now));
         }
     }
 
     /// The candidate failed for certain, in either stage.
     pub fn failed(&mut self, candidate: usize, severity: Severity) {
-        if let Some(one) = self.entrants.get_mut(candidate) {
-            one.failure = Some(severity);
-            one.state = State::Over;
+        if let Some(one) = self.attempts.get_mut(candidate) {
+            one.failed(severity);
         }
     }
 
@@ -165,10 +185,7 @@ impl Race {
         let mut wake_ms = f64::INFINITY;
         if let Some(candidate) = self.next_handshake(now_ms, queue_ms, &mut wake_ms) {
             let deadline_ms = now_ms + self.flight_ms(candidate, queue_ms);
-            let one = &mut self.entrants[candidate];
-            one.state = State::Handshaking;
-            one.handshake_ms = Some(now_ms);
-            one.deadline_ms = deadline_ms;
+            self.attempts[candidate].shake_hands(now_ms, deadline_ms);
             return Action::Handshake(candidate);
         }
         if let Some(candidate) = self.next_dial(now_ms, &mut wake_ms) {
@@ -176,8 +193,7 @@ impl Race {
                 match self.laggard() {
                     Some((laggard, at_ms)) if at_ms <= now_ms => {
                         self.replaced += 1;
-                        self.entrants[laggard].state = State::Over;
-                        self.entrants[laggard].cancelled_ms = Some(now_ms);
+                        self.attempts[laggard].cancel(now_ms);
                         return Action::Cancel(laggard);
                     }
                     Some((_, at_ms)) => return Action::WaitUntil(from_ms(at_ms.min(wake_ms))),
@@ -185,18 +201,16 @@ impl Race {
                 }
             }
             let patience_ms =
-                self.width.syn_patience * (self.entrants[candidate].forecast.syn_ms() + queue_ms);
+                self.width.syn_patience * (self.attempts[candidate].forecast().syn_ms() + queue_ms);
             // What was silent again and again is expected to take for ever: the others can't wait.
             let longest_ms = ms(self.width.dial_patience);
-            let one = &mut self.entrants[candidate];
-            one.state = State::Dialling;
-            one.dialled_ms = now_ms;
-            one.deadline_ms = now_ms + patience_ms.clamp(self.width.syn_least_ms, longest_ms);
+            let deadline_ms = now_ms + patience_ms.clamp(self.width.syn_least_ms, longest_ms);
+            self.attempts[candidate].dial(now_ms, deadline_ms);
             self.started += 1;
             self.last = Some(candidate);
             return Action::Dial(candidate);
         }
-        let waiting = self.entrants.iter().any(|one| one.state == State::Waiting);
+        let waiting = self.attempts.iter().any(Attempt::is_waiting);
         if self.in_flight() == 0 && !waiting && !self.more_to_come {
             return Action::GiveUp;
         }
@@ -210,9 +224,9 @@ impl Race {
     /// What the race showed, when it ends at `now`.
     pub fn lessons(&self, now: Duration) -> Vec<Lesson> {
         let (now_ms, queue_ms) = (ms(now), self.queue_ms());
-        let won = self.entrants.iter().any(|one| one.state == State::Open);
-        let dialled = |(_, one): &(usize, &Entrant)| one.state != State::Waiting;
-        (self.entrants.iter().enumerate())
+        let won = self.attempts.iter().any(|one| one.state() == State::Open);
+        let dialled = |(_, one): &(usize, &Attempt)| !one.is_waiting();
+        (self.attempts.iter().enumerate())
             .filter(dialled)
             .map(|(candidate, one)| one.lesson(candidate, now_ms, queue_ms, won))
             .collect()
@@ -220,10 +234,10 @@ impl Race {
 
     /// The access link's queue, b̂, as far as two answers show it.
     pub fn queue_ms(&self) -> f64 {
-        let late = self.entrants.iter().filter_map(|one| {
-            let known = one.forecast.syn.variance <= KNOWN_VARIANCE;
-            let syn_ms = one.syn_ms.filter(|_| known)?;
-            Some(syn_ms - JITTER_ALLOWANCE * one.forecast.syn_ms())
+        let late = self.attempts.iter().filter_map(|one| {
+            let known = one.forecast().syn.variance <= KNOWN_VARIANCE;
+            let syn_ms = one.syn_ms().filter(|_| known)?;
+            Some(syn_ms - JITTER_ALLOWANCE * one.forecast().syn_ms())
         });
         let (count, least_ms) = late.fold((0, f64::INFINITY), |(count, least_ms), late_ms| {
             (count + 1, least_ms.min(late_ms))
@@ -232,28 +246,26 @@ impl Race {
     }
 
     fn in_flight(&self) -> usize {
-        self.entrants.iter().filter(|one| one.is_flying()).count()
+        self.attempts.iter().filter(|one| one.is_flying()).count()
     }
 
     /// Whose handshake to start now; else `wake_ms` is when that may change.
     fn next_handshake(&self, now_ms: f64, queue_ms: f64, wake_ms: &mut f64) -> Option<usize> {
-        let running = |one: &&Entrant| one.state == State::Handshaking;
-        let on_time = (self.entrants.iter().filter(running))
-            .map(|one| one.deadline_ms)
+        let running = |one: &&Attempt| one.state() == State::Handshaking;
+        let on_time = (self.attempts.iter().filter(running))
+            .map(Attempt::deadline_ms)
             .filter(|deadline_ms| *deadline_ms > now_ms)
             .fold(f64::INFINITY, f64::min);
         if on_time.is_finite() {
             *wake_ms = wake_ms.min(on_time);
             return None;
         }
-        let busy = |host| {
-            (self.entrants.iter().filter(running)).any(|one| one.forecast.place.host == host)
-        };
-        let (_, _, candidate) = (self.entrants.iter().enumerate())
-            .filter(|(_, one)| one.state == State::Established)
+        let busy = |host| (self.attempts.iter().filter(running)).any(|one| one.host() == host);
+        let (_, _, candidate) = (self.attempts.iter().enumerate())
+            .filter(|(_, one)| one.state() == State::Established)
             .map(|(candidate, one)| {
                 let rest_ms = one.priced_rest_ms(queue_ms, self.gate);
-                (busy(one.forecast.place.host), rest_ms, candidate)
+                (busy(one.host()), rest_ms, candidate)
             })
             .min_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))?;
         Some(candidate)
@@ -261,8 +273,7 @@ impl Race {
 
     /// How long the first flight of a handshake may take before it is hedged.
     fn flight_ms(&self, candidate: usize, queue_ms: f64) -> f64 {
-        let one = &self.entrants[candidate];
-        let updated = one.updated(queue_ms, self.gate);
+        let updated = self.attempts[candidate].updated(queue_ms, self.gate);
         let margin = |variance: f64| (self.width.z * variance.sqrt()).exp();
         let flight_ms = if self.gate.trusted {
             let margin = margin(updated.syn.variance + NOISE);
@@ -281,9 +292,7 @@ impl Race {
         if self.plan.is_none() && self.started == 0 {
             self.plan = self.warm_plan();
             if self.plan.is_some() {
-                self.entrants
-                    .iter_mut()
-                    .for_each(|one| one.considered = true);
+                self.considered = self.attempts.len();
             }
         }
         if let Some(plan) = &mut self.plan {
@@ -298,26 +307,25 @@ impl Race {
                 return Some(candidate);
             };
             *wake_ms = wake_ms.min(until_ms);
-            let one = &self.entrants[candidate];
-            if one.last_resort || one.forecast.barred {
+            if self.attempts[candidate].class() != (false, false) {
                 return None;
             }
         }
         // What goes on well: a handshake (which wakes in `next_handshake`), or a dial in its time.
-        let shaking = |one: &&Entrant| match one.state {
+        let shaking = |one: &Attempt| match one.state() {
             State::Established | State::Open => true,
-            State::Handshaking => one.deadline_ms > now_ms,
+            State::Handshaking => one.deadline_ms() > now_ms,
             State::Waiting | State::Dialling | State::Over => false,
         };
-        if self.entrants.iter().any(|one| shaking(&one)) {
+        if self.attempts.iter().any(shaking) {
             return None;
         }
-        let dialling = |one: &&Entrant| one.state == State::Dialling;
+        let dialling = |one: &&Attempt| one.state() == State::Dialling;
         let deadlines = self
-            .entrants
+            .attempts
             .iter()
             .filter(dialling)
-            .map(|one| one.deadline_ms);
+            .map(Attempt::deadline_ms);
         let last_ms = deadlines.fold(f64::NEG_INFINITY, f64::max);
         if last_ms > now_ms {
             *wake_ms = wake_ms.min(last_ms);
@@ -333,13 +341,131 @@ impl Race {
         let patience_ms = |patience| ms(patience) * 2.0_f64.powi(rounds);
         let dial_ms = patience_ms(self.width.dial_patience);
         let handshake_ms = patience_ms(self.width.handshake_patience);
-        (self.entrants.iter().enumerate())
-            .filter_map(|(candidate, one)| match one.state {
-                State::Dialling => Some((candidate, one.dialled_ms + dial_ms)),
-                State::Handshaking => Some((candidate, one.handshake_ms? + handshake_ms)),
-                _ => None,
+        (self.attempts.iter().enumerate())
+            .filter_map(|(candidate, one)| {
+                let patience_ms = match one.state() {
+                    State::Dialling => dial_ms,
+                    _ => handshake_ms,
+                };
+                Some((candidate, one.under_way_since_ms()? + patience_ms))
             })
             .min_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// What to dial at once if something opened on this network before, the best last.
+    fn warm_plan(&self) -> Option<Vec<usize>> {
+        let (first, best) = self.best_verified()?;
+        let mut rivals: Vec<Rival> = (self.attempts.iter().enumerate())
+            .filter(|(number, _)| *number != first)
+            .filter_map(|(number, one)| Some((self.worth_dialling(one, best)?, number, one)))
+            .collect();
+        rivals.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut accelerated = usize::from(best.is_accelerated());
+        rivals.retain(|(_, _, one)| {
+            accelerated += usize::from(one.is_accelerated());
+            !one.is_accelerated() || accelerated <= MAX_ACCELERATED
+        });
+        let extras = self.most_at_once().saturating_sub(1);
+        let host = best.host();
+        let elsewhere = |(_, _, one): &Rival| one.host() != host;
+        // One on another host: otherwise a host's failure takes all of them.
+        if let Some(index) = rivals.iter().position(elsewhere)
+            && index >= extras
+            && extras > 0
+        {
+            rivals.swap(extras - 1, index);
+        }
+        rivals.truncate(extras);
+        let others = rivals.into_iter().map(|(_, number, _)| number).rev();
+        Some(others.chain([first]).collect())
+    }
+
+    /// One that DNS brought after that, and that would have belonged to it.
+    fn late_arrival(&mut self) -> Option<usize> {
+        let (_, best) = self.best_verified()?;
+        let room = self.started < self.most_at_once();
+        let worth_it = |one: &Attempt| {
+            room && one.is_waiting()
+                && !one.is_accelerated()
+                && self.worth_dialling(one, best).is_some()
+        };
+        let mut new = self.attempts.iter().enumerate().skip(self.considered);
+        let number = new.find(|(_, one)| worth_it(one)).map(|(number, _)| number);
+        self.considered = self.attempts.len();
+        number
+    }
+
+    /// Of a cold race: on a host that was not dialled yet if possible, then of another family than
+    /// the last one, then the cheapest. If it is still worth waiting for others, until when.
+    fn cold_choice(&self, now_ms: f64) -> Option<(usize, Option<f64>)> {
+        let dials_on = |host| {
+            let there = |one: &&Attempt| one.host() == host;
+            let dialled = |one: &&Attempt| !one.is_waiting();
+            self.attempts.iter().filter(there).filter(dialled).count()
+        };
+        let last = self.last.and_then(|last| self.attempts.get(last));
+        let key = |one: &Attempt| {
+            let place = one.forecast().place;
+            let same_family = last.is_some_and(|last| last.forecast().place.v6 == place.v6);
+            let dials = dials_on(place.host);
+            (one.class(), dials, same_family)
+        };
+        let (number, one) = self.cheapest_waiting(key)?;
+        // What only a proxy or a hijacker can answer, and what a breaker bars, is left for when nothing
+        // better is under way: near as it may be, it must not take the handshake from the others.
+        let better = |other: &Attempt| other.class() < one.class() && other.is_flying();
+        if self.attempts.iter().any(better) {
+            return None;
+        }
+        let doubtful = one.class() != (false, false);
+        let familiar = doubtful || dials_on(one.host()) > 0;
+        let delay_over_ms = self.first_added_ms + RESOLUTION_DELAY_MS;
+        let waits = familiar && self.more_to_come && now_ms < delay_over_ms;
+        Some((number, waits.then_some(delay_over_ms)))
+    }
+
+    /// The one to dial when nothing under way is hopeful: barred ones last, hosts that are silent
+    /// or failed after others, then the cheapest.
+    fn next_best(&self) -> Option<usize> {
+        let tried = |host| {
+            let there = |one: &&Attempt| one.host() == host;
+            (self.attempts.iter().filter(there)).any(|one| !one.is_waiting())
+        };
+        let key = |one: &Attempt| (one.class(), tried(one.host()));
+        self.cheapest_waiting(key).map(|(number, _)| number)
+    }
+
+    /// Answers of a middlebox decide nothing: then one spare is enough.
+    fn most_at_once(&self) -> usize {
+        let most = if self.gate.trusted { usize::MAX } else { 2 };
+        self.width.dials.min(most)
+    }
+
+    fn best_verified(&self) -> Option<(usize, &Attempt)> {
+        (self.attempts.iter().enumerate())
+            .filter(|(_, one)| one.forecast().verified && !one.forecast().barred)
+            .min_by(|(_, a), (_, b)| {
+                let costs = a.forecast().cost_ms().total_cmp(&b.forecast().cost_ms());
+                (a.is_last_resort()).cmp(&b.is_last_resort()).then(costs)
+            })
+    }
+
+    /// What it is worth to dial this one beside the best, if that is enough.
+    fn worth_dialling(&self, one: &Attempt, best: &Attempt) -> Option<f64> {
+        let worth = one.forecast().worth_beside(best.forecast());
+        let eligible = !one.forecast().barred && one.is_last_resort() <= best.is_last_resort();
+        (eligible && worth > self.width.worth).then_some(worth)
+    }
+
+    /// Of those that wait and may be dialled, the one with the least key, then the least cost.
+    fn cheapest_waiting<K: Ord>(&self, key: impl Fn(&Attempt) -> K) -> Option<(usize, &Attempt)> {
+        let busy = |one: &&Attempt| one.is_accelerated() && one.is_flying();
+        let accelerated = self.attempts.iter().filter(busy).count();
+        let costs = |a: &Forecast, b: &Forecast| a.cost_ms().total_cmp(&b.cost_ms());
+        (self.attempts.iter().enumerate())
+            .filter(|(_, one)| one.is_waiting())
+            .filter(|(_, one)| !one.is_accelerated() || accelerated < MAX_ACCELERATED)
+            .min_by(|(_, a), (_, b)| key(a).cmp(&key(b)).then(costs(a.forecast(), b.forecast())))
     }
 }
 

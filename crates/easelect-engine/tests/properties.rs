@@ -9,7 +9,7 @@ use easelect_engine::health::Severity;
 use easelect_engine::history::{Key, Network};
 use easelect_engine::lesson::{Lesson, Measured};
 use easelect_engine::prior::{Belief, Place};
-use easelect_engine::race::{Action, Entry, Race, Width};
+use easelect_engine::race::{Action, Candidate, Race, Width};
 use easelect_engine::timestamp::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -209,7 +209,7 @@ enum Fate {
 /// A candidate: who, when it becomes known, and what becomes of dial, TLS and upgrade.
 #[derive(Clone, Debug)]
 struct Runner {
-    entry: Entry,
+    entry: Candidate,
     known_us: u64,
     fates: [Fate; 3],
 }
@@ -227,7 +227,7 @@ fn fate(fails: bool) -> BoxedStrategy<Fate> {
     .boxed()
 }
 
-fn entry() -> impl Strategy<Value = Entry> {
+fn entry() -> impl Strategy<Value = Candidate> {
     let place = (0usize..2, 0usize..4, any::<bool>());
     let times = (-2.0..9.0, 0.001..0.73, -1.0..3.0, 0.001..0.73);
     let flags = prop::array::uniform5(prop::bool::weighted(0.3));
@@ -252,7 +252,7 @@ fn entry() -> impl Strategy<Value = Entry> {
             last_winner,
             barred,
         };
-        Entry {
+        Candidate {
             forecast,
             last_resort,
             accelerated,

@@ -7,7 +7,7 @@ use easelect_engine::forecast::{Forecast, Gate};
 use easelect_engine::health::Severity;
 use easelect_engine::lesson::Measured;
 use easelect_engine::prior::{Belief, Place};
-use easelect_engine::race::{Action, Entry, Race, Width};
+use easelect_engine::race::{Action, Candidate, Race, Width};
 
 /// What a deadline allows for timers and scheduling.
 const SLACK_MS: f64 = 8.0;
@@ -56,11 +56,11 @@ fn forecast(host: usize, syn_ms: f64) -> Forecast {
 
 /// A race among candidates that are all known at once.
 fn race(forecasts: &[Forecast]) -> Race {
-    let entries: Vec<Entry> = forecasts.iter().map(|one| Entry::from(*one)).collect();
+    let entries: Vec<Candidate> = forecasts.iter().map(|one| Candidate::from(*one)).collect();
     among(WIDTH, &entries)
 }
 
-fn among(width: Width, entries: &[Entry]) -> Race {
+fn among(width: Width, entries: &[Candidate]) -> Race {
     let mut race = Race::new(width, Gate::default());
     for one in entries {
         race.add(*one, at(0));
@@ -350,11 +350,11 @@ fn unseen(host: usize, v6: bool) -> Forecast {
 
 #[test]
 fn where_only_a_proxy_can_answer_is_dialled_after_all_others() {
-    let local = Entry {
+    let local = Candidate {
         last_resort: true,
         ..unseen(0, false).into()
     };
-    let public = |host| Entry::from(unseen(host, false));
+    let public = |host| Candidate::from(unseen(host, false));
     let mut race = among(WIDTH, &[local, public(1), public(2)]);
     let (dialled, until) = actions(&mut race, at(0));
     assert_eq!(dialled, [Dial(1), Dial(2)]);
@@ -367,7 +367,7 @@ fn where_only_a_proxy_can_answer_is_dialled_after_all_others() {
     assert_eq!(actions(&mut race, at(10)), (vec![], Some(60.0)));
     assert_eq!(actions(&mut race, at(61)).0, [Dial(0)]);
     // What opened there before is as good as any.
-    let verified = |host| Entry {
+    let verified = |host| Candidate {
         last_resort: true,
         ..forecast(host, 50.0).into()
     };
@@ -377,14 +377,14 @@ fn where_only_a_proxy_can_answer_is_dialled_after_all_others() {
 
 #[test]
 fn acceleration_nodes_are_tried_two_at_a_time() {
-    let node = |forecast: Forecast| Entry {
+    let node = |forecast: Forecast| Candidate {
         accelerated: true,
         ..forecast.into()
     };
-    let warm: Vec<Entry> = (0..4).map(|host| node(forecast(host, 50.0))).collect();
+    let warm: Vec<Candidate> = (0..4).map(|host| node(forecast(host, 50.0))).collect();
     let mut race = among(WIDTH, &warm);
     assert_eq!(actions(&mut race, at(0)).0.len(), 2);
-    let cold: Vec<Entry> = (0..4).map(|host| node(unseen(host, false))).collect();
+    let cold: Vec<Candidate> = (0..4).map(|host| node(unseen(host, false))).collect();
     let mut race = among(WIDTH, &cold);
     assert_eq!(actions(&mut race, at(0)).0, [Dial(0), Dial(1)]);
     assert_eq!(actions(&mut race, at(500)).0, []);
@@ -394,7 +394,7 @@ fn acceleration_nodes_are_tried_two_at_a_time() {
 
 #[test]
 fn one_at_a_time_waits_for_silence_and_gives_handshakes_ten_seconds() {
-    let entries: Vec<Entry> = (0..3).map(|host| forecast(host, 50.0).into()).collect();
+    let entries: Vec<Candidate> = (0..3).map(|host| forecast(host, 50.0).into()).collect();
     let mut race = among(Width::ONE, &entries);
     assert_eq!(actions(&mut race, at(0)), (vec![Dial(0)], Some(3_000.0)));
     assert_eq!(actions(&mut race, at(3_001)).0, [Cancel(0), Dial(1)]);

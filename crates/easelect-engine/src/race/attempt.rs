@@ -1,0 +1,201 @@
+//! One candidate's attempt in a race: how far it is, what it is now expected to take, what it showed.
+
+use super::Candidate;
+use crate::forecast::{Forecast, Gate};
+use crate::health::Severity;
+use crate::lesson::{Lesson, Measured};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum State {
+    Waiting,
+    Dialling,
+    Established,
+    Handshaking,
+    Open,
+    Over,
+}
+
+#[derive(Debug)]
+pub(super) struct Attempt {
+    candidate: Candidate,
+    state: State,
+    dialled_ms: f64,
+    syn_ms: Option<f64>,
+    handshake_ms: Option<f64>,
+    tls_ms: Option<f64>,
+    rest_ms: Option<f64>,
+    /// When the dial or the flight under way is late.
+    deadline_ms: f64,
+    /// When it was given up.
+    cancelled_ms: Option<f64>,
+    failure: Option<Severity>,
+}
+
+impl Attempt {
+    pub(super) fn new(candidate: Candidate) -> Self {
+        Attempt {
+            candidate,
+            state: State::Waiting,
+            dialled_ms: 0.0,
+            syn_ms: None,
+            handshake_ms: None,
+            tls_ms: None,
+            rest_ms: None,
+            deadline_ms: 0.0,
+            cancelled_ms: None,
+            failure: None,
+        }
+    }
+
+    /// Starts after all others.
+    pub(super) fn is_last_resort(&self) -> bool {
+        self.candidate.last_resort
+    }
+
+    /// An acceleration node.
+    pub(super) fn is_accelerated(&self) -> bool {
+        self.candidate.accelerated
+    }
+
+    /// By which the doubtful are left to the end: last resorts, then those whose breaker is open.
+    pub(super) fn class(&self) -> (bool, bool) {
+        (self.candidate.last_resort, self.candidate.forecast.barred)
+    }
+
+    /// What was expected before the race.
+    pub(super) fn forecast(&self) -> &Forecast {
+        &self.candidate.forecast
+    }
+
+    /// Any number that tells hosts apart.
+    pub(super) fn host(&self) -> usize {
+        self.candidate.forecast.place.host
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.state
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        self.state == State::Waiting
+    }
+
+    /// In flight: it was started, and neither failed nor was given up.
+    pub(super) fn is_flying(&self) -> bool {
+        use State::{Dialling, Established, Handshaking};
+        matches!(self.state, Dialling | Established | Handshaking)
+    }
+
+    /// The SYN's round trip, once it was answered.
+    pub(super) fn syn_ms(&self) -> Option<f64> {
+        self.syn_ms
+    }
+
+    /// When the dial or the flight under way is late.
+    pub(super) fn deadline_ms(&self) -> f64 {
+        self.deadline_ms
+    }
+
+    /// Since when a dial or a handshake is under way.
+    pub(super) fn under_way_since_ms(&self) -> Option<f64> {
+        match self.state {
+            State::Dialling => Some(self.dialled_ms),
+            State::Handshaking => self.handshake_ms,
+            _ => None,
+        }
+    }
+
+    pub(super) fn dial(&mut self, now_ms: f64, deadline_ms: f64) {
+        self.state = State::Dialling;
+        self.dialled_ms = now_ms;
+        self.deadline_ms = deadline_ms;
+    }
+
+    pub(super) fn established(&mut self, syn_ms: f64) {
+        self.syn_ms = Some(syn_ms);
+        self.state = State::Established;
+    }
+
+    pub(super) fn shake_hands(&mut self, now_ms: f64, deadline_ms: f64) {
+        self.state = State::Handshaking;
+        self.handshake_ms = Some(now_ms);
+        self.deadline_ms = deadline_ms;
+    }
+
+    /// TLS is done; the upgrade has a deadline of its own, unless nothing is known of the path.
+    pub(super) fn secured(&mut self, now_ms: f64, deadline_ms: Option<f64>) {
+        self.tls_ms = self.handshake_ms.map(|began_ms| now_ms - began_ms);
+        self.deadline_ms = deadline_ms.unwrap_or(self.deadline_ms);
+    }
+
+    pub(super) fn opened(&mut self, now_ms: f64) {
+        self.rest_ms = self.handshake_ms.map(|began_ms| now_ms - began_ms);
+        self.state = State::Open;
+    }
+
+    pub(super) fn failed(&mut self, severity: Severity) {
+        self.failure = Some(severity);
+        self.state = State::Over;
+    }
+
+    pub(super) fn cancel(&mut self, now_ms: f64) {
+        self.state = State::Over;
+        self.cancelled_ms = Some(now_ms);
+    }
+
+    /// Its forecast, with the SYN's answer where there is one and it says something.
+    pub(super) fn updated(&self, queue_ms: f64, gate: Gate) -> Forecast {
+        match self.syn_ms {
+            Some(syn_ms) if gate.trusted => self.forecast().answered(syn_ms - queue_ms),
+            _ => *self.forecast(),
+        }
+    }
+
+    /// What TLS and upgrade are expected to cost from their start on.
+    pub(super) fn priced_rest_ms(&self, queue_ms: f64, gate: Gate) -> f64 {
+        let rest_ms = self.updated(queue_ms, gate).rest_ms() + 2.0 * queue_ms;
+        self.forecast().priced(rest_ms)
+    }
+
+    /// What it showed, under its number, by the end of the race.
+    pub(super) fn lesson(&self, candidate: usize, now_ms: f64, queue_ms: f64, won: bool) -> Lesson {
+        let until_ms = self.cancelled_ms.unwrap_or(now_ms);
+        let late = until_ms > self.deadline_ms;
+        let failed = self.failure.is_some();
+        // Where nobody opened, silence says more of the network than of the candidate, and the
+        // deadline's length would be taken for a round trip's.
+        let silence = |ms| won.then_some(Measured::AtLeast(ms));
+        let syn = match (self.syn_ms, failed) {
+            (Some(syn_ms), _) => Some(Measured::Took((syn_ms - queue_ms).max(0.1))),
+            (None, true) => None,
+            (None, false) => silence(until_ms - self.dialled_ms - queue_ms),
+        };
+        let rest = match (self.rest_ms, self.handshake_ms) {
+            (Some(rest_ms), _) => Some(Measured::Took((rest_ms - 2.0 * queue_ms).max(0.1))),
+            (None, Some(began_ms)) if !failed => silence(until_ms - began_ms - 2.0 * queue_ms),
+            _ => None,
+        };
+        let overtaken = match self.state {
+            State::Dialling | State::Over | State::Handshaking => late && won,
+            State::Waiting | State::Established | State::Open => false,
+        };
+        // A verified one may only be slow; one that never opened here is rather a trap.
+        let silent = match (
+            overtaken,
+            self.syn_ms.is_some() && !self.forecast().verified,
+        ) {
+            (false, _) => None,
+            (true, false) => Some(Severity::Doubt),
+            (true, true) => Some(Severity::Soft),
+        };
+        Lesson {
+            candidate,
+            syn,
+            rest,
+            tls_ms: self.tls_ms.map(|tls_ms| (tls_ms - queue_ms).max(0.1)),
+            whole_ms: None,
+            opened: self.state == State::Open,
+            failure: self.failure.or(silent),
+        }
+    }
+}

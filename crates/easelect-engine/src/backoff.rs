@@ -9,7 +9,7 @@
 //! Without a hint W₀ = 10 s, cap = 60 s and W = 0. A hint {clients, rate} says how many will come
 //! back together and how many handshakes a second the servers can take: W₀ = W =
 //! 1.6·clients/rate, so that they meet at most 63 % of what they can. A restarting server sees a
-//! tenth of what it sees from clients that all come within a second (the policy bench's herd has
+//! tenth of what it sees from clients that all come within a second (the herd in the workspace's `sim` has
 //! the figures). What a refusal's Retry-After asked for comes before either.
 //!
 //! A change of the client's own network is no reason to wait: nobody else changed with it.

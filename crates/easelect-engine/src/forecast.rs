@@ -70,21 +70,25 @@ impl Default for Gate {
 
 impl Forecast {
     /// The expected SYN round trip.
+    #[inline]
     pub fn syn_ms(&self) -> f64 {
         self.syn.mean.exp()
     }
 
     /// The expected time of TLS and upgrade together.
+    #[inline]
     pub fn rest_ms(&self) -> f64 {
         (self.syn.mean + self.rest.mean).exp()
     }
 
     /// E.
+    #[inline]
     pub fn cost_ms(&self) -> f64 {
         self.priced(self.syn_ms() + self.rest_ms())
     }
 
     /// A time with what its failing and its being unknown cost.
+    #[inline]
     pub fn priced(&self, ms: f64) -> f64 {
         let unverified = if self.verified { 1.0 } else { UNVERIFIED };
         let loyal = if self.last_winner { LAST_WINNER } else { 1.0 };

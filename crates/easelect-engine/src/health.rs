@@ -123,6 +123,7 @@ impl Health {
 
     /// π: the chance that the next connection to it fails.
     #[must_use]
+    #[inline]
     pub fn failure_chance(&self, now: Timestamp) -> f64 {
         let kept = self.kept(now);
         failure_probability(kept * self.successes, kept * self.failures)
@@ -130,6 +131,7 @@ impl Health {
 
     /// Whether its breaker is open: it is then tried last.
     #[must_use]
+    #[inline]
     pub fn is_barred(&self, now: Timestamp) -> bool {
         now < self.barred_until_ms
     }

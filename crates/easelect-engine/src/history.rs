@@ -16,7 +16,7 @@
 //! that was given up (at least so long) only counts where it is above the mean.
 //!
 //! Figures at constants are ratios of quantiles of the time to open to a clairvoyant's, and dials
-//! or changes per connection, from `cargo bench --bench policy` on its tuning seeds, one constant
+//! or changes per connection, from the workspace's `sim` on its tuning seeds, one constant
 //! moved at a time; differences of .01 are at the edge of what it shows.
 
 mod candidate;
@@ -125,6 +125,7 @@ impl Network {
 
     /// [`number`](Self::number) for who has no key at hand.
     #[must_use]
+    #[inline]
     pub fn number_of(&self, region: &str, host: &str, address: SocketAddr) -> Option<usize> {
         // The address first: it hardly ever is another's.
         let is = |one: &Candidate| {
@@ -160,6 +161,7 @@ impl Network {
 
     /// What is expected of one candidate; its relatives are asked only if it was never seen.
     #[must_use]
+    #[inline]
     pub fn forecast(&self, number: usize, now: Timestamp) -> Option<Forecast> {
         let (syn, rest) = self.beliefs(number, now)?;
         Some(self.candidates.get(number)?.forecast(syn, rest, now))
@@ -167,6 +169,7 @@ impl Network {
 
     /// What this network's SYNs say about its handshakes.
     #[must_use]
+    #[inline]
     pub fn gate(&self) -> Gate {
         let (ln_stretch, count) = self.gate;
         Gate {
@@ -176,6 +179,7 @@ impl Network {
     }
 
     /// Learns what was shown; what became of whose breaker. `jitter` is uniform, 0 ≤ u < 1.
+    #[inline]
     pub fn learn(
         &mut self,
         lessons: &[Lesson],
@@ -270,6 +274,7 @@ impl Network {
     }
 
     /// x and ρ of one candidate.
+    #[inline]
     fn beliefs(&self, number: usize, now: Timestamp) -> Option<(Belief, Belief)> {
         let one = self.candidates.get(number)?;
         let syn = one.syn(now).or_else(|| self.syns(now).get(number).copied());

@@ -14,24 +14,28 @@ pub struct Timestamp(u64);
 impl Timestamp {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     #[must_use]
+    #[inline]
     pub const fn from_millis(millis: u64) -> Self {
         Timestamp(millis)
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.
     #[must_use]
+    #[inline]
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
     /// How long after `earlier` this is; zero if it is before.
     #[must_use]
+    #[inline]
     pub const fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
     /// The moment so much later.
     #[must_use]
+    #[inline]
     pub fn after(self, delay: Duration) -> Self {
         let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         Timestamp(self.0.saturating_add(millis))

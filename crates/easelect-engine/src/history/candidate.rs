@@ -54,10 +54,12 @@ impl Candidate {
         Candidate { place, ..self }
     }
 
+    #[inline]
     pub(super) fn key(&self) -> &Key {
         &self.key
     }
 
+    #[inline]
     pub(super) fn place(&self) -> Place {
         self.place
     }
@@ -84,16 +86,19 @@ impl Candidate {
     }
 
     /// x, if it was seen.
+    #[inline]
     pub(super) fn syn(&self, now: Timestamp) -> Option<Belief> {
         Some(self.syn?.predict(SYN_DRIFT, now))
     }
 
     /// ρ, if it was seen.
+    #[inline]
     pub(super) fn rest(&self, now: Timestamp) -> Option<Belief> {
         Some(self.rest?.predict(REST_DRIFT, now))
     }
 
     /// What is expected of it, given x and ρ, its own or from its relatives.
+    #[inline]
     pub(super) fn forecast(&self, syn: Belief, rest: Belief, now: Timestamp) -> Forecast {
         Forecast {
             place: self.place,
@@ -108,6 +113,7 @@ impl Candidate {
 
     /// Learns what was shown, given x and ρ as expected before; what became of its breaker.
     /// `jitter` is uniform, 0 ≤ u < 1.
+    #[inline]
     pub(super) fn learn(
         &mut self,
         lesson: &Lesson,

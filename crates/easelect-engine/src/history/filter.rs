@@ -37,6 +37,7 @@ impl Filter {
         }
     }
 
+    #[inline]
     pub(super) fn predict(&self, drift: f64, now: Timestamp) -> Belief {
         let hours = now.since(self.at_ms).as_secs_f64() / 3600.0;
         let grown = (self.belief.variance + drift * hours).min(VARIANCE_CAP);

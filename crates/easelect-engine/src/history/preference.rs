@@ -84,11 +84,13 @@ impl Lead {
     }
 
     /// The number of who is preferred.
+    #[inline]
     pub fn holder(&self) -> usize {
         self.number
     }
 
     /// Takes in what is expected of one candidate now; whether everybody should be asked again.
+    #[inline]
     pub fn may_end(&mut self, number: usize, forecast: &Forecast, now: Timestamp) -> bool {
         let bid = Bid::of(forecast);
         if number == self.number {
@@ -103,6 +105,7 @@ impl Lead {
 }
 
 impl Bid {
+    #[inline]
     fn of(forecast: &Forecast) -> Self {
         Bid {
             cost_ms: forecast.cost_ms(),
@@ -113,16 +116,19 @@ impl Bid {
         }
     }
 
+    #[inline]
     fn is_usable(&self) -> bool {
         self.verified && !self.barred
     }
 
     /// By how much it is cheaper, beyond what is worth a change.
+    #[inline]
     fn ahead_of(&self, other: Bid) -> f64 {
         (other.cost_ms / self.cost_ms).ln() - SWITCH_MARGIN
     }
 
     /// Whether this one, which is usable, should be preferred to who was until now.
+    #[inline]
     fn overtakes(&self, holder: Bid) -> bool {
         if holder.is_usable() && holder.cost_ms < self.cost_ms {
             return false;

@@ -1,6 +1,6 @@
 //! How wide to race, and how long to wait for whom: the price of being fast.
 //!
-//! Figures: `cargo bench --bench policy`, ratios of p50/p95/p99 to a clairvoyant's in the default
+//! Figures: the workspace's `sim`, ratios of p50/p95/p99 to a clairvoyant's in the default
 //! world on the tuning seeds, 300 or 400 clients, one constant moved at a time. The rest was not
 //! always what it is now: trust the direction and the size, not the last digit.
 

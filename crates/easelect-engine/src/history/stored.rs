@@ -19,7 +19,7 @@ const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// More than a person's device meets in a month.
 const MAX_NETWORKS: usize = 32;
 
-/// What a selector learned, as a [`HistoryStore`] keeps it. Hosts and addresses, times and counts;
+/// What a selector learned, as an app keeps it from one run to the next. Hosts and addresses, times and counts;
 /// nothing of the app's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {

@@ -163,7 +163,7 @@ fn choose_and_call(balanced: &mut Balanced) {
 fn history(candidates: usize) -> String {
     let level = "{\"mean\":4.0,\"variance\":0.02,\"at_ms\":1700000000000,\"surprise\":0}";
     let health = "{\"successes\":3.0,\"failures\":0.5,\"counted_ms\":1700000000000,\
-                  \"in_a_row\":0,\"barred_until_ms\":0}";
+                  \"in_a_row\":0,\"breaker_open_until_ms\":0}";
     let network = |n: usize| {
         let one = |m: usize| {
             format!(

@@ -1,5 +1,5 @@
 //! What the targets that need no private reader do with their input; `tests/corpus.rs` does the same
-//! with what is on file. A panic is a finding. Those of answers are in `src/handshake/answers.rs`.
+//! with what is on file. A panic is a finding. Those of answers are in `src/handshake/replay.rs`.
 
 use std::sync::LazyLock;
 

@@ -4,17 +4,19 @@
 //! upgrade, and reqwest can't be split at all. One reader of response heads serves both ends, so
 //! a REST probe has the same bounds as an upgrade and works without the `rest` feature.
 
+mod byte_limit;
+mod early_data;
+mod http_connect;
+mod http_request;
+mod proxy_stream;
 #[cfg(any(test, fuzzing))]
-pub(crate) mod answers;
-mod early;
-mod head;
-mod key;
-mod meter;
-mod paths;
-mod request;
-mod socks;
-mod tunnel;
-mod upgrade;
+pub(crate) mod replay;
+mod response_head;
+mod socks5;
+mod through_proxy;
+mod websocket_key;
+mod websocket_path;
+mod websocket_upgrade;
 
 use std::fmt;
 use std::io;
@@ -35,17 +37,17 @@ use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use early::Early;
-use meter::Meter;
-pub(crate) use paths::Paths;
-pub use upgrade::ConnectOptions;
+use byte_limit::ByteLimit;
+use early_data::Early;
+pub(crate) use websocket_path::Paths;
+pub use websocket_upgrade::ConnectOptions;
 
 use crate::catalog::Endpoint;
+use crate::connect::{self, BoxIo, Connect, KernelRtt};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::{EarlyData, Phase, Timings};
 use crate::proxy::Proxy;
 use crate::tls::{self, TlsClient, TlsSession};
-use crate::transport::{self, BoxIo, Connect, KernelRtt};
 
 /// What every probe and every connection calls itself.
 const USER_AGENT: &str = concat!("easelect/", env!("CARGO_PKG_VERSION"));
@@ -172,7 +174,7 @@ impl<'a> Target<'a> {
 pub(crate) struct Secured {
     stream: SecureStream,
     /// The request that the server took as early data.
-    asked: Option<upgrade::Request>,
+    asked: Option<websocket_upgrade::Request>,
 }
 
 /// Opens connections phase by phase.
@@ -226,8 +228,8 @@ impl Handshake {
             .connect(address)
             .await
             .map_err(|error| match proxy {
-                Some(_) => tunnel::unreachable(&error),
-                None => transport::failure_of(&error),
+                Some(_) => through_proxy::unreachable(&error),
+                None => connect::failure_of(&error),
             })?;
         let connected = Instant::now();
         let io = BoxIo(io);
@@ -235,7 +237,7 @@ impl Handshake {
         let Some(proxy) = proxy else {
             return Ok(io);
         };
-        let io = tunnel::open(io, proxy, &self.tls, host, port).await?;
+        let io = through_proxy::open(io, proxy, &self.tls, host, port).await?;
         progress.done(connected, Instant::now());
         Ok(io)
     }
@@ -261,10 +263,10 @@ impl Handshake {
         let Some(early) = self.early.as_ref().filter(|early| early.may_ask(target)) else {
             return self.secure_alone(io, target, progress).await;
         };
-        let request = upgrade::request(target.endpoint, target.path, target.options);
+        let request = websocket_upgrade::request(target.endpoint, target.path, target.options);
         let mut sent = false;
         let put = |session: &mut ClientConnection| {
-            sent = early::put(session, &request.bytes);
+            sent = early_data::put(session, &request.bytes);
             if sent {
                 progress.early_data(EarlyData::Unanswered);
             }
@@ -283,7 +285,7 @@ impl Handshake {
                 let asked = None;
                 Ok(Secured { stream, asked })
             }
-            Err(failure) if sent && early::may_be_why(&failure) => {
+            Err(failure) if sent && early_data::may_be_why(&failure) => {
                 progress.early_data(EarlyData::Rejected);
                 let secured = self.dial_and_secure_alone(target, progress).await?;
                 // It works without: early data was why.
@@ -329,7 +331,7 @@ impl Handshake {
             return ask(secured, target, progress).await;
         };
         match ask(secured, target, progress).await {
-            Err(failure) if early::is_too_early(&failure) => {
+            Err(failure) if early_data::is_too_early(&failure) => {
                 early.refuse(target.endpoint.host());
                 progress.early_data(EarlyData::Rejected);
                 let secured = self.dial_and_secure_alone(target, progress).await?;
@@ -353,7 +355,7 @@ async fn shake_hands(
         .map_err(|error| Failure::new(Phase::Tls, FailureKind::Other).with_message(error))?;
     let started = Instant::now();
     let stream = TlsConnector::from(config)
-        .connect_with(name, Meter::new(io), prepare)
+        .connect_with(name, ByteLimit::new(io), prepare)
         .await
         .map_err(|error| tls::failure_of(&error, Phase::Tls))?;
     progress.done(started, Instant::now());
@@ -376,15 +378,18 @@ async fn ask(secured: Secured, target: Target<'_>, progress: &Progress) -> Resul
     if endpoint.service().is_websocket() {
         progress.begin(Phase::Upgrade);
         let (request, head) = match asked {
-            Some(request) => (request, head::read(&mut stream, Phase::Upgrade).await?),
+            Some(request) => (
+                request,
+                response_head::read(&mut stream, Phase::Upgrade).await?,
+            ),
             None => {
-                let request = upgrade::request(endpoint, target.path, options);
+                let request = websocket_upgrade::request(endpoint, target.path, options);
                 let head = exchange(&mut stream, &request.bytes, Phase::Upgrade).await?;
                 (request, head)
             }
         };
         progress.lock().status = Some(head.status);
-        let subprotocol = upgrade::check(&request, &head)?;
+        let subprotocol = websocket_upgrade::check(&request, &head)?;
         progress.done(started, Instant::now());
         stream.0.get_mut().0.lift();
         let config = options.websocket_config();
@@ -393,11 +398,11 @@ async fn ask(secured: Secured, target: Target<'_>, progress: &Progress) -> Resul
         Ok(Opened::WebSocket(Box::new(websocket), subprotocol))
     } else {
         progress.begin(Phase::Processing);
-        let request = request::request(endpoint);
+        let request = http_request::request(endpoint);
         let head = exchange(&mut stream, &request, Phase::Processing).await?;
         progress.lock().status = Some(head.status);
         progress.done(started, head.first_byte);
-        request::check(&head)?;
+        http_request::check(&head)?;
         Ok(Opened::Answered)
     }
 }
@@ -406,14 +411,14 @@ async fn exchange(
     stream: &mut SecureStream,
     request: &[u8],
     phase: Phase,
-) -> Result<head::Head, Failure> {
+) -> Result<response_head::Head, Failure> {
     let sent = async {
         stream.write_all(request).await?;
         stream.flush().await
     };
     // A peer that refused us may have closed already; what it said is still to be read.
     let sent: io::Result<()> = sent.await;
-    match head::read(stream, phase).await {
+    match response_head::read(stream, phase).await {
         Ok(head) => Ok(head),
         Err(failure) => match sent {
             Err(error) if failure.kind() == FailureKind::Closed => {
@@ -426,7 +431,7 @@ async fn exchange(
 
 /// The encrypted byte stream under a WebSocket that was handed over.
 // Boxed: futures that hold it and hand it on have room for it several times over, 7 kB in a probe.
-pub struct SecureStream(Box<TlsStream<Meter>>);
+pub struct SecureStream(Box<TlsStream<ByteLimit>>);
 
 impl SecureStream {
     /// The transport's own measurement of this connection's round trip, if it can tell; through a

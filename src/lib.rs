@@ -83,9 +83,9 @@ mod proxy;
 
 mod resolve;
 
-mod transport;
+mod connect;
 
-mod route;
+mod network_id;
 
 mod tls;
 
@@ -103,7 +103,7 @@ mod history;
 
 mod connection;
 
-mod select;
+mod selector;
 
 /// The WebSocket crate whose types leave through [`Connection`]. Without its own handshake
 /// (`client_async`), unless the app switches on that crate's feature `handshake`.
@@ -114,6 +114,7 @@ pub use catalog::{
     RegionEntry, RegionInfo, Residency, Service, UserCatalog, Variant,
 };
 pub use certificate::Certificate;
+pub use connect::{Connect, Io, KernelRtt, TcpConnect};
 pub use connection::{CloseReason, ConnectError, Connection, Feedback};
 pub use easelect_engine::backoff::ServerHint;
 pub use easelect_engine::history::{History, HistoryError};
@@ -130,13 +131,12 @@ pub use rank::{Ranked, Ranking, Reason, Tier, rank};
 pub use resolve::DnsResolver;
 pub use resolve::{Families, Family, Pin, Resolve, Resolved, SystemResolver, is_local};
 pub use sample::{Attempt, AttemptOutcome, Lookup, Sample};
-pub use select::{
+pub use selector::{
     Candidate, Expectation, Explanation, Policy, RefreshBudget, Selector, SelectorBuilder,
     SelectorEvent, SelectorStats, Standing,
 };
 pub use stats::{AddressStats, Distribution, EndpointStats, FailureCount, Summary};
 pub use tls::{TlsClient, TlsSession};
-pub use transport::{Connect, Io, KernelRtt, TcpConnect};
 
 /// Where the targets of `fuzz/` reach the readers of what peers write. Only cargo-fuzz builds it.
 #[cfg(fuzzing)]
@@ -144,12 +144,12 @@ pub use transport::{Connect, Io, KernelRtt, TcpConnect};
 pub mod fuzzing {
     /// Reads an answer to an upgrade, and to a REST probe. A panic is a finding.
     pub fn upgrade(answer: &[u8]) {
-        crate::handshake::answers::upgrade(answer);
+        crate::handshake::replay::upgrade(answer);
     }
 
     /// Reads a proxy's answer. A panic is a finding.
     pub fn proxy(answer: &[u8]) {
-        crate::handshake::answers::proxy(answer);
+        crate::handshake::replay::proxy(answer);
     }
 }
 

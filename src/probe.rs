@@ -1,9 +1,9 @@
 //! Probing: rounds, pacing, concurrency, deadlines; results as a [`Stream`].
 
 mod attempt;
-mod gateway;
-mod hosts;
 mod job;
+mod lookups;
+mod proxy_address;
 mod queue;
 mod schedule;
 
@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::catalog::{Catalog, Endpoint};
+use crate::connect::{Connect, TcpConnect};
 use crate::error::{Error, ErrorKind};
 use crate::handshake::Handshake;
 use crate::proxy::Proxy;
@@ -27,7 +28,6 @@ use crate::rank::Ranking;
 use crate::resolve::{Families, Names, Pin, Resolve, SystemResolver};
 use crate::sample::{Lookup, Sample};
 use crate::tls::TlsClient;
-use crate::transport::{Connect, TcpConnect};
 
 use attempt::Attempts;
 use job::Next;
@@ -117,7 +117,7 @@ impl Prober {
         let deadline = started + self.config.deadline;
         let mut config = self.config;
         let patience = config.attempt_timeout.min(config.deadline);
-        gateway::settle(&mut config.names, &*config.connector, patience).await;
+        proxy_address::settle(&mut config.names, &*config.connector, patience).await;
         let mut random = fastrand::Rng::with_seed(config.seed);
         let handshake = Handshake::new(
             config.connector,

@@ -4,7 +4,7 @@
 //! name servers often know no name of the Internet. How it is spoken to is in
 //! [`handshake`](crate::handshake).
 
-mod bypass;
+mod no_proxy;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -15,7 +15,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::catalog::host_of;
 use crate::error::{Error, ErrorKind};
-use bypass::Bypass;
+use no_proxy::NoProxy;
 
 /// A proxy that leads to the endpoints: HTTP `CONNECT` (RFC 9110 §9.3.6) or SOCKS5 (RFC 1928),
 /// with or without a user and a password. Cheap to clone.
@@ -51,7 +51,7 @@ struct Inner {
     host: String,
     port: u16,
     credentials: Option<Credentials>,
-    bypass: Bypass,
+    bypass: NoProxy,
     variable: Option<&'static str>,
 }
 
@@ -130,7 +130,7 @@ impl Proxy {
     /// up for it.
     #[must_use]
     pub fn bypassing(mut self, list: &str) -> Self {
-        Arc::make_mut(&mut self.0).bypass = Bypass::new(list);
+        Arc::make_mut(&mut self.0).bypass = NoProxy::new(list);
         self
     }
 
@@ -257,7 +257,7 @@ impl FromStr for Proxy {
             host,
             port,
             credentials,
-            bypass: Bypass::default(),
+            bypass: NoProxy::default(),
             variable: None,
         })))
     }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use crate::catalog::Endpoint;
 use crate::certificate::Certificate;
+use crate::connect::KernelRtt;
 use crate::failure::{Failure, FailureKind};
 use crate::phase::{Phase, Timings};
 use crate::resolve::Family;
 use crate::tls::TlsSession;
-use crate::transport::KernelRtt;
 
 /// The result of one attempt at one address of one endpoint.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 //! Certificates are always verified. rustls with `ring` is the one provider, named explicitly
 //! everywhere: rustls panics when it has to choose between two.
 
-mod witness;
+mod recording_verifier;
 
 use std::fmt;
 use std::io;
@@ -21,7 +21,7 @@ use rustls::{
 use crate::error::{Error, ErrorKind};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
-use witness::{Refused, Witness};
+use recording_verifier::{RecordingVerifier, Refused};
 
 /// rustls keeps 32 servers by default; cycling through 40 hosts resumed none of them. Several
 /// tickets for each of the catalogue's 44 hosts and a user's own.
@@ -177,7 +177,7 @@ impl TlsClient {
         verifier: Arc<dyn ServerCertVerifier>,
         provider: Arc<rustls::crypto::CryptoProvider>,
     ) -> Self {
-        let verifier = Arc::new(Witness { inner: verifier });
+        let verifier = Arc::new(RecordingVerifier { inner: verifier });
         // rustls calls any verifier of one's own dangerous; both callers give full verification.
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(rustls::DEFAULT_VERSIONS)

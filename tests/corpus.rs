@@ -1,5 +1,5 @@
 //! What the fuzz targets (`fuzz/README.md`) keep on file, played again by the same functions. Those of
-//! answers are played in `src/handshake/answers.rs`.
+//! answers are played in `src/handshake/replay.rs`.
 
 #[path = "../fuzz/targets.rs"]
 mod targets;

@@ -146,7 +146,7 @@ fn nothing_switches_certificate_checks_off() {
     // What keeps a refused certificate's facts judges nothing itself.
     assert_eq!(
         with("ServerCertVerifierfor"),
-        [Path::new("src/tls/witness.rs")]
+        [Path::new("src/tls/recording_verifier.rs")]
     );
     for never in [
         "ServerCertVerified::assertion",

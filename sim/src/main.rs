@@ -8,12 +8,12 @@
 //! ```
 
 mod baselines;
-mod herd;
 mod options;
 mod ours;
 mod plot;
 mod policy;
 mod random;
+mod reconnect_storm;
 mod report;
 mod run;
 mod sampling;
@@ -132,15 +132,15 @@ fn play(options: &Options) -> Result<(), String> {
             comparisons.extend(compared);
         }
     }
-    let (mut herds, mut rules) = (Vec::new(), Vec::new());
+    let (mut storms, mut rules) = (Vec::new(), Vec::new());
     if options.extras {
         let (clients, moments) = if options.small {
             (2_000, 100)
         } else {
             (100_000, 4_000)
         };
-        herds = herd::all(clients);
-        say(&herd::text(&herds));
+        storms = reconnect_storm::all(clients);
+        say(&reconnect_storm::text(&storms));
         let world = World::new(Parameters::variant("default")?, TUNING_SEED);
         rules = sampling::all(&world, moments);
         say(&sampling::text(&rules));
@@ -148,7 +148,7 @@ fn play(options: &Options) -> Result<(), String> {
     let results = Results {
         tables,
         comparisons,
-        herds,
+        storms,
         sampling: rules,
     };
     let json = serde_json::to_string_pretty(&results).map_err(|error| error.to_string())?;
@@ -167,6 +167,6 @@ fn play(options: &Options) -> Result<(), String> {
 struct Results {
     tables: Vec<Table>,
     comparisons: Vec<selector::Comparison>,
-    herds: Vec<herd::Return>,
+    storms: Vec<reconnect_storm::Return>,
     sampling: Vec<sampling::Sampling>,
 }

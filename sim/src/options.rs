@@ -17,7 +17,7 @@ pub(crate) struct Options {
     pub(crate) layer1: bool,
     /// The Selector beside them.
     pub(crate) layer2: bool,
-    /// The herd and adaptive sampling are left out if a part was asked for.
+    /// The storm and adaptive sampling are left out if a part was asked for.
     pub(crate) extras: bool,
 }
 

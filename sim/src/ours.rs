@@ -7,7 +7,7 @@ use std::time::Duration;
 use easelect_engine::forecast::Forecast;
 use easelect_engine::health::Severity;
 use easelect_engine::history::{Key, Network, Refresh};
-use easelect_engine::lesson::Lesson;
+use easelect_engine::observation::Observation;
 use easelect_engine::race::{Action, Race, Width};
 use easelect_engine::timestamp::Timestamp;
 
@@ -130,11 +130,11 @@ impl Policy for Ours {
         for number in chosen {
             let syn_ms = sim.probe(memory.candidates[number]);
             let syn_ms = syn_ms.map(|ms| (ms - queue_ms).max(0.1));
-            let lesson = Lesson {
+            let observation = Observation {
                 candidate: number,
-                ..Lesson::of_probe(syn_ms)
+                ..Observation::of_probe(syn_ms)
             };
-            (memory.network).learn(&[lesson], now, self.random.uniform());
+            (memory.network).learn(&[observation], now, self.random.uniform());
         }
         memory.preferred = (memory.network).prefer(&memory.all(), memory.preferred, now);
     }
@@ -166,11 +166,11 @@ fn run(
         let over = driver.run(&mut race, began);
         let numbers = driver.numbers;
         let now = elapsed(sim);
-        let mut lessons = race.lessons(now.saturating_sub(began));
-        for lesson in &mut lessons {
-            lesson.candidate = memory.number(numbers[lesson.candidate]);
+        let mut observations = race.observations(now.saturating_sub(began));
+        for observation in &mut observations {
+            observation.candidate = memory.number(numbers[observation.candidate]);
         }
-        (memory.network).learn(&lessons, today.after(now), random.uniform());
+        (memory.network).learn(&observations, today.after(now), random.uniform());
         let until_ms = sim.now_ms() + RETRY_MS;
         while !over && sim.now_ms() < until_ms {
             if sim.wait(until_ms).is_none() {

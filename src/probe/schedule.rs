@@ -13,8 +13,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::Rounds;
-use super::hosts::Hosts;
 use super::job::{Job, LookupJob, Next};
+use super::lookups::Lookups;
 use super::queue::{Queue, Waiting};
 use crate::catalog::{Endpoint, Region, Service, Variant};
 use crate::handshake::Progress;
@@ -88,7 +88,7 @@ pub(super) struct Schedule {
     in_flight_limit: usize,
     stats: Vec<EndpointStats>,
     members: Vec<Member>,
-    hosts: Hosts,
+    hosts: Lookups,
     slots: Vec<Slot>,
     /// By address, and behind a proxy by name: names are all that tells servers apart there.
     servers: BTreeMap<(IpAddr, Option<String>), usize>,
@@ -125,7 +125,7 @@ impl Schedule {
             in_flight_limit,
             stats: Vec::new(),
             members: Vec::new(),
-            hosts: Hosts::new(names.families),
+            hosts: Lookups::new(names.families),
             slots: Vec::new(),
             servers: BTreeMap::new(),
             groups: Vec::new(),

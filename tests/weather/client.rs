@@ -19,7 +19,7 @@ use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-use super::sky::Sky;
+use super::outages::Outages;
 
 /// The deadline of connecting that a selector has by default.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -60,7 +60,7 @@ impl Tally {
 }
 
 pub(crate) struct Client {
-    sky: Arc<Sky>,
+    outages: Arc<Outages>,
     random: fastrand::Rng,
     name: String,
     regions: BTreeSet<Region>,
@@ -70,7 +70,7 @@ pub(crate) struct Client {
 
 /// What a client does, as it does it.
 struct Watch {
-    sky: Arc<Sky>,
+    outages: Arc<Outages>,
     name: String,
     regions: BTreeSet<Region>,
     open: AtomicUsize,
@@ -85,7 +85,7 @@ impl fmt::Debug for Watch {
 }
 
 impl Client {
-    pub(crate) fn new(sky: Arc<Sky>, seed: u64, number: u64) -> Self {
+    pub(crate) fn new(outages: Arc<Outages>, seed: u64, number: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed << 20 | number);
         let residency: Residency = match number % 7 {
             0 => Region::CN1.into(),
@@ -99,7 +99,7 @@ impl Client {
         let name = format!("seed {seed}, client {number} ({residency})");
         let regions: BTreeSet<Region> = residency.regions().iter().cloned().collect();
         let watch = Arc::new(Watch {
-            sky: Arc::clone(&sky),
+            outages: Arc::clone(&outages),
             name: name.clone(),
             regions: regions.clone(),
             open: AtomicUsize::new(0),
@@ -107,15 +107,21 @@ impl Client {
             history: Mutex::new(0),
         });
         let selector = Selector::builder(residency)
-            .resolver(Arc::new(Watched(sky.lab.resolver(), Arc::clone(&watch))))
-            .connector(Arc::new(Watched(sky.lab.connector(), Arc::clone(&watch))))
-            .tls(TlsClient::with_roots([sky.lab.root()]).unwrap())
+            .resolver(Arc::new(Watched(
+                outages.lab.resolver(),
+                Arc::clone(&watch),
+            )))
+            .connector(Arc::new(Watched(
+                outages.lab.connector(),
+                Arc::clone(&watch),
+            )))
+            .tls(TlsClient::with_roots([outages.lab.root()]).unwrap())
             .history(Arc::clone(&watch) as Arc<dyn HistoryStore>)
             .seed(random.u64(..))
             .build()
             .unwrap();
         Client {
-            sky,
+            outages,
             random,
             name,
             regions,
@@ -145,7 +151,7 @@ impl Client {
                     assert!(!late, "{}: {:?}", self.name, asked.elapsed());
                     // It may have given up before, with everything refused.
                     tokio::time::sleep_until(asked + DEADLINE).await;
-                    let reachable = self.sky.reachable(&self.regions, asked);
+                    let reachable = self.outages.reachable(&self.regions, asked);
                     assert!(
                         reachable.is_empty(),
                         "{}: {reachable:?} stayed reachable: {error}\n{:?}\n{}",
@@ -172,7 +178,7 @@ impl Client {
     /// A connection is to one of the host's own addresses, inside the residency.
     fn check(&self, connection: &Connection) {
         let (endpoint, address) = (connection.endpoint(), connection.address());
-        let own = self.sky.belongs(endpoint.host(), address.ip());
+        let own = self.outages.belongs(endpoint.host(), address.ip());
         assert!(own, "{}: {} at {address}", self.name, endpoint.host());
         let eligible = self.regions.contains(endpoint.region());
         assert!(eligible, "{}: {}", self.name, endpoint.region());
@@ -185,7 +191,7 @@ struct Watched<T: ?Sized>(Arc<T>, Arc<Watch>);
 
 impl Resolve for Watched<dyn Resolve> {
     fn resolve(&self, host: &str, family: Family) -> BoxFuture<'static, Result<Resolved, Failure>> {
-        let region = self.1.sky.region_of_host(host);
+        let region = self.1.outages.region_of_host(host);
         let eligible = region.is_some_and(|region| self.1.regions.contains(region));
         assert!(eligible, "{} asks for {host}", self.1.name);
         self.0.resolve(host, family)
@@ -195,9 +201,9 @@ impl Resolve for Watched<dyn Resolve> {
 impl Connect for Watched<dyn Connect> {
     fn connect(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Io>>> {
         let watch = Arc::clone(&self.1);
-        let eligible = match watch.sky.region_of(address.ip()) {
+        let eligible = match watch.outages.region_of(address.ip()) {
             Some(region) => watch.regions.contains(region),
-            None => watch.sky.is_hijacker(address.ip()),
+            None => watch.outages.is_hijacker(address.ip()),
         };
         assert!(eligible, "{} dials {address}", watch.name);
         let connecting = self.0.connect(address);

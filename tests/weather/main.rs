@@ -18,7 +18,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod client;
-mod sky;
+mod outages;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use client::{Client, Tally};
-use sky::Sky;
+use outages::Outages;
 
 /// Worlds that are played by default; each has its own weather.
 const WORLDS: u64 = 4;
@@ -67,12 +67,12 @@ fn world(seed: u64, clients: u64, days: u64) -> Tally {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let sky = Arc::new(Sky::new(seed));
+        let outages = Arc::new(Outages::new(seed));
         let end = tokio::time::Instant::now() + Duration::from_secs(days * 86_400);
-        let mut weather = sky.start();
+        let mut weather = outages.start();
         let mut all = JoinSet::new();
         for number in 0..clients {
-            let client = Client::new(Arc::clone(&sky), seed, number);
+            let client = Client::new(Arc::clone(&outages), seed, number);
             all.spawn(client.live(end));
         }
         let mut tally = Tally::default();
@@ -83,11 +83,11 @@ fn world(seed: u64, clients: u64, days: u64) -> Tally {
             }
         }
         weather.shutdown().await;
-        tally.storms = sky.storms();
+        tally.storms = outages.storms();
         // Everybody has gone home.
-        assert_eq!(sky.lab.open(), 0, "seed {seed}: a socket is open");
+        assert_eq!(outages.lab.open(), 0, "seed {seed}: a socket is open");
         tokio::time::sleep(Duration::from_secs(60)).await;
-        assert_eq!(sky.lab.serving(), 0, "seed {seed}: a server waits");
+        assert_eq!(outages.lab.serving(), 0, "seed {seed}: a server waits");
         let alive = tokio::runtime::Handle::current()
             .metrics()
             .num_alive_tasks();

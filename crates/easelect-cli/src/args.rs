@@ -12,7 +12,7 @@ use easelect::{Families, Pin, Proxy, Service};
 use easelect_report::{Lang, Threshold};
 use lexopt::prelude::*;
 
-use crate::opinion::name_server;
+use crate::name_servers::name_server;
 use crate::words::{Usage, say, shown};
 
 /// What is to be done.

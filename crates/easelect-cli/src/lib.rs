@@ -10,7 +10,7 @@
 // workspace).
 mod words;
 
-mod opinion;
+mod name_servers;
 
 mod args;
 
@@ -97,24 +97,24 @@ fn probe(options: &Options) -> Result<bool, Usage> {
     let output = Output::open(options.output.as_deref())?;
     let network = Network::new(options)?;
     let started_at = SystemTime::now();
-    let (system_proxies, (outcome, finished), second_opinions) = on_runtime(async {
+    let (system_proxies, (outcome, finished), direct_lookups) = on_runtime(async {
         let system_proxies = match network.lab {
             Some(_) => Vec::new(),
             None => system::proxies().await,
         };
         current::add_all(&mut plan, &catalog, options, &network).await?;
         let probed = run::probe(&network, plan.endpoints.clone(), options).await?;
-        let second_opinions = match &probed {
-            (outcome, true) => network.second_opinions(outcome, options).await,
+        let direct_lookups = match &probed {
+            (outcome, true) => network.direct_lookups(outcome, options).await,
             // Whoever interrupted it has seen enough.
             (_, false) => Vec::new(),
         };
-        Ok((system_proxies, probed, second_opinions))
+        Ok((system_proxies, probed, direct_lookups))
     })?;
     let mut context = Context::new(catalog, started_at, SystemTime::now());
     context.environment = environment(options, &network);
     context.environment.system_proxies = system_proxies;
-    context.second_opinions = second_opinions;
+    context.direct_lookups = direct_lookups;
     context.in_use = plan.in_use;
     context.notes = plan.notes;
     context.pool = plan.pool;

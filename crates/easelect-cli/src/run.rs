@@ -9,13 +9,13 @@ use easelect::{
     ProbeOutcome, Prober, Proxy, Ranking, Residency, Resolve, Rounds, Sample, Selector, Service,
     SystemResolver, TcpConnect, TlsClient, rank,
 };
-use easelect_report::{ConnectRecord, SecondOpinion};
+use easelect_report::{ConnectRecord, DirectLookup};
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::args::{Options, Through};
 use crate::input;
-use crate::opinion;
+use crate::name_servers;
 use crate::words::{Usage, say, shown};
 
 /// What stands below the handshakes: the real network, or a simulated one.
@@ -51,12 +51,12 @@ impl Network {
 impl Network {
     /// What name servers say of the hosts that the platform did not find. A lab, and a server that
     /// was asked itself, have said exactly why already.
-    pub(crate) async fn second_opinions(
+    pub(crate) async fn direct_lookups(
         &self,
         outcome: &ProbeOutcome,
         options: &Options,
-    ) -> Vec<SecondOpinion> {
-        let lost = opinion::lost(outcome, self.proxy.as_ref());
+    ) -> Vec<DirectLookup> {
+        let lost = name_servers::lost(outcome, self.proxy.as_ref());
         if self.lab.is_some() || options.dns.is_some() || lost.is_empty() {
             return Vec::new();
         }
@@ -64,7 +64,7 @@ impl Network {
         let Ok(resolver) = DnsResolver::system() else {
             return Vec::new();
         };
-        opinion::ask(Arc::new(resolver), lost, options.families, options.timeout).await
+        name_servers::ask(Arc::new(resolver), lost, options.families, options.timeout).await
     }
 }
 

@@ -10,8 +10,8 @@
 //! `worth` is the expected improvement of the logarithm of the cost if this one is asked beside
 //! the best: a SYN's answer tells how the path is at this moment.
 
-use crate::prior::{Belief, Place};
 use crate::probability::normal;
+use crate::unseen::{Belief, Place};
 
 /// R: the variance of ln of one measured flight around the path's present state (jitter's log-sd
 /// is 0.10 on Wi-Fi, 0.20 on cellular). It also scales `worth`: 0.03 dials .11 more and gains .01
@@ -46,22 +46,22 @@ pub struct Forecast {
     /// It was the last to open on this network.
     pub last_winner: bool,
     /// Its breaker is open: it is tried last.
-    pub barred: bool,
+    pub breaker_open: bool,
 }
 
 /// What the SYNs of a network say about its handshakes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Gate {
+pub struct SynTrust {
     /// TLS flights take so many times a SYN's round trip; 1 on an honest path.
     pub stretch: f64,
     /// False behind a middlebox that answers SYNs itself: they say nothing about the path.
     pub trusted: bool,
 }
 
-impl Default for Gate {
+impl Default for SynTrust {
     /// An honest path.
     fn default() -> Self {
-        Gate {
+        SynTrust {
             stretch: 1.0,
             trusted: true,
         }
@@ -143,7 +143,7 @@ mod tests {
             failure_chance: 0.02,
             verified: true,
             last_winner: false,
-            barred: false,
+            breaker_open: false,
         }
     }
 

@@ -65,7 +65,7 @@ pub struct Health {
     counted_ms: Timestamp,
     in_a_row: u32,
     /// The beginning of time if the breaker is closed.
-    barred_until_ms: Timestamp,
+    breaker_open_until_ms: Timestamp,
 }
 
 impl Health {
@@ -74,7 +74,7 @@ impl Health {
         self.decay(now);
         self.successes += 1.0;
         self.in_a_row = 0;
-        let before = std::mem::take(&mut self.barred_until_ms);
+        let before = std::mem::take(&mut self.breaker_open_until_ms);
         (before > Timestamp::default()).then_some(Transition::Closed)
     }
 
@@ -86,7 +86,7 @@ impl Health {
         jitter: f64,
     ) -> Option<Transition> {
         // Long after its break was over, the streak is another one.
-        let latest = self.barred_until_ms.max(self.counted_ms);
+        let latest = self.breaker_open_until_ms.max(self.counted_ms);
         if now.since(latest) >= FORGIVEN {
             self.in_a_row = 0;
         }
@@ -97,7 +97,7 @@ impl Health {
         let counts = match severity {
             Severity::Elsewhere => false,
             Severity::Busy(_) => true,
-            Severity::Doubt | Severity::Soft | Severity::Hard => !self.is_barred(now),
+            Severity::Doubt | Severity::Soft | Severity::Hard => !self.is_breaker_open(now),
         };
         if !counts {
             return None;
@@ -109,7 +109,7 @@ impl Health {
             Severity::Doubt | Severity::Soft | Severity::Busy(_) => SOFT_BASE,
             Severity::Hard => HARD_BASE,
         };
-        let was_barred = self.is_barred(now);
+        let was_barred = self.is_breaker_open(now);
         let doubled = base.saturating_mul(1 << (self.in_a_row - 1).min(16));
         let asked = match severity {
             Severity::Busy(asked) => asked,
@@ -117,7 +117,7 @@ impl Health {
         };
         let spread = doubled.min(CAP).mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
         let until = now.after(spread.max(asked.min(CAP)));
-        self.barred_until_ms = self.barred_until_ms.max(until);
+        self.breaker_open_until_ms = self.breaker_open_until_ms.max(until);
         (!was_barred).then_some(Transition::Opened)
     }
 
@@ -132,15 +132,15 @@ impl Health {
     /// Whether its breaker is open: it is then tried last.
     #[must_use]
     #[inline]
-    pub fn is_barred(&self, now: Timestamp) -> bool {
-        now < self.barred_until_ms
+    pub fn is_breaker_open(&self, now: Timestamp) -> bool {
+        now < self.breaker_open_until_ms
     }
 
     /// Whether the numbers make sense, as they may not in a file: counts that fit, and no break
     /// longer than any that this code makes.
     pub(crate) fn is_sound(&self) -> bool {
         let count = |n: f64| n.is_finite() && (0.0..1e9).contains(&n);
-        let break_ms = self.barred_until_ms.since(self.counted_ms);
+        let break_ms = self.breaker_open_until_ms.since(self.counted_ms);
         count(self.successes) && count(self.failures) && break_ms <= CAP
     }
 
@@ -180,27 +180,30 @@ mod tests {
     #[test]
     fn the_breaker_doubles_up_to_a_day_and_closes_on_success() {
         let mut health = Health::default();
-        let barred = |health: &Health, after| health.is_barred(START.after(after));
+        let breaker_open = |health: &Health, after| health.is_breaker_open(START.after(after));
         let first = health.failed(Severity::Soft, START, 0.0);
         assert_eq!(first, Some(Transition::Opened));
-        assert!(barred(&health, 4 * MINUTE) && !barred(&health, 5 * MINUTE));
+        assert!(breaker_open(&health, 4 * MINUTE) && !breaker_open(&health, 5 * MINUTE));
         for _ in 0..40 {
             let again = health.failed(Severity::Hard, START.after(MINUTE), 1.0);
             assert_eq!(again, None, "it is open");
         }
-        assert!(!barred(&health, 5 * MINUTE), "all of that is one trouble");
+        assert!(
+            !breaker_open(&health, 5 * MINUTE),
+            "all of that is one trouble"
+        );
         health.failed(Severity::Soft, START.after(5 * MINUTE), 1.0);
-        assert!(barred(&health, 24 * MINUTE) && !barred(&health, 25 * MINUTE));
+        assert!(breaker_open(&health, 24 * MINUTE) && !breaker_open(&health, 25 * MINUTE));
         // 1 h·2^k after as many tries, each when the break before is over.
         let mut last = START.after(25 * MINUTE);
         for _ in 0..10 {
             last = last.after(24 * HOUR);
             health.failed(Severity::Hard, last, 1.0);
         }
-        assert!(health.is_barred(last));
+        assert!(health.is_breaker_open(last));
         let later = last.after(HOUR);
         assert_eq!(health.succeeded(later), Some(Transition::Closed));
-        assert!(!health.is_barred(later));
+        assert!(!health.is_breaker_open(later));
         assert_eq!(health.succeeded(later), None);
     }
 
@@ -208,11 +211,11 @@ mod tests {
     fn one_doubt_bars_nothing_two_do() {
         let mut health = Health::default();
         assert_eq!(health.failed(Severity::Doubt, START, 1.0), None);
-        assert!(!health.is_barred(START));
+        assert!(!health.is_breaker_open(START));
         assert!(health.failure_chance(START) > 0.2);
         let second = health.failed(Severity::Doubt, START, 1.0);
         assert_eq!(second, Some(Transition::Opened));
-        assert!(health.is_barred(START));
+        assert!(health.is_breaker_open(START));
     }
 
     #[test]
@@ -221,20 +224,23 @@ mod tests {
         for _ in 0..9 {
             assert_eq!(health.failed(Severity::Elsewhere, START, 1.0), None);
         }
-        assert!(!health.is_barred(START) && health.failure_chance(START) > 0.2);
+        assert!(!health.is_breaker_open(START) && health.failure_chance(START) > 0.2);
         health.failed(Severity::Doubt, START, 1.0);
         health.failed(Severity::Doubt, START.after(7 * HOUR), 1.0);
-        assert!(!health.is_barred(START.after(7 * HOUR)), "not two in a row");
+        assert!(
+            !health.is_breaker_open(START.after(7 * HOUR)),
+            "not two in a row"
+        );
     }
 
     #[test]
     fn who_asks_to_be_left_alone_is_for_a_day_at_most() {
         let mut health = Health::default();
         health.failed(Severity::Busy(2 * HOUR), START, 0.0);
-        assert!(health.is_barred(START.after(2 * HOUR - MINUTE)));
-        assert!(!health.is_barred(START.after(2 * HOUR)));
+        assert!(health.is_breaker_open(START.after(2 * HOUR - MINUTE)));
+        assert!(!health.is_breaker_open(START.after(2 * HOUR)));
         health.failed(Severity::Busy(1_000 * HOUR), START, 1.0);
-        assert!(!health.is_barred(START.after(24 * HOUR)));
+        assert!(!health.is_breaker_open(START.after(24 * HOUR)));
     }
 
     #[test]

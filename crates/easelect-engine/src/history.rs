@@ -32,11 +32,11 @@ use serde::{Deserialize, Serialize};
 pub use preference::Lead;
 pub use stored::{History, HistoryError, KnownNetwork};
 
-use crate::forecast::{Forecast, Gate};
+use crate::forecast::{Forecast, SynTrust};
 use crate::health::Transition;
-use crate::lesson::{Lesson, Measured};
-use crate::prior::{Belief, Place, Spread, expect};
+use crate::observation::{Measured, Observation};
 use crate::timestamp::Timestamp;
+use crate::unseen::{Belief, Place, Spread, expect};
 use candidate::Candidate;
 use filter::LEAST_MS;
 
@@ -170,9 +170,9 @@ impl Network {
     /// What this network's SYNs say about its handshakes.
     #[must_use]
     #[inline]
-    pub fn gate(&self) -> Gate {
+    pub fn gate(&self) -> SynTrust {
         let (ln_stretch, count) = self.gate;
-        Gate {
+        SynTrust {
             stretch: (ln_stretch - GATE_HONEST).max(0.0).exp(),
             trusted: count < GATE_COUNT || ln_stretch <= GATE_LIMIT,
         }
@@ -182,21 +182,23 @@ impl Network {
     #[inline]
     pub fn learn(
         &mut self,
-        lessons: &[Lesson],
+        observations: &[Observation],
         now: Timestamp,
         jitter: f64,
     ) -> Vec<(usize, Transition)> {
         let mut transitions = Vec::new();
-        for lesson in lessons {
-            let number = lesson.candidate;
+        for observation in observations {
+            let number = observation.candidate;
             let beliefs = self.beliefs(number, now);
             let (Some(one), Some(beliefs)) = (self.candidates.get_mut(number), beliefs) else {
                 continue;
             };
-            let transition = one.learn(lesson, beliefs, now, jitter);
+            let transition = one.learn(observation, beliefs, now, jitter);
             self.recent = number;
             transitions.extend(transition.map(|transition| (number, transition)));
-            if let (Some(tls_ms), Some(Measured::Took(syn_ms))) = (lesson.tls_ms, lesson.syn) {
+            if let (Some(tls_ms), Some(Measured::Took(syn_ms))) =
+                (observation.tls_ms, observation.syn)
+            {
                 let (ln_stretch, count) = self.gate;
                 // 0/0 would stay for ever.
                 let stretch = tls_ms.max(LEAST_MS) / syn_ms.max(LEAST_MS);
@@ -241,18 +243,20 @@ impl Network {
         let known: Vec<(usize, &Candidate, &Forecast)> = (among.iter())
             .filter_map(|number| Some((*number, self.candidates.get(*number)?, all.get(*number)?)))
             .collect();
-        let verified = known.iter().filter(|one| one.2.verified && !one.2.barred);
+        let verified = known
+            .iter()
+            .filter(|one| one.2.verified && !one.2.breaker_open);
         let costs = |a: &&Forecast, b: &&Forecast| a.cost_ms().total_cmp(&b.cost_ms());
         let Some(best) = verified.map(|one| one.2).min_by(costs) else {
             return Vec::new();
         };
         // While half of the breakers are open, something else is wrong.
-        if 2 * known.iter().filter(|one| one.2.barred).count() > known.len() {
+        if 2 * known.iter().filter(|one| one.2.breaker_open).count() > known.len() {
             return Vec::new();
         }
         let unseen = |one: &Candidate| one.answered().is_none_or(|seen| now.since(seen) >= UNSEEN);
         let mut worth: Vec<(f64, usize)> = (known.iter())
-            .filter(|(_, one, forecast)| unseen(one) && !forecast.barred)
+            .filter(|(_, one, forecast)| unseen(one) && !forecast.breaker_open)
             .map(|(number, _, forecast)| (forecast.worth_beside(best), *number))
             .filter(|(worth, _)| *worth > refresh.worth)
             .collect();

@@ -2,10 +2,10 @@
 //!
 //! | to know | see |
 //! | --- | --- |
-//! | what to expect of a candidate that was never seen | [`prior`] |
+//! | what to expect of a candidate that was never seen | [`unseen`] |
 //! | what a candidate is expected to cost, what it is worth to ask | [`forecast`] |
 //! | how often it fails, and how long it is left alone then | [`health`] |
-//! | what an attempt taught | [`lesson`] |
+//! | what an attempt taught | [`observation`] |
 //! | what is remembered of a network's candidates, who is preferred | [`history`] |
 //! | whom to dial, when to start TLS, when to hedge | [`race`] |
 //! | when to come back after a connection ended | [`backoff`] |
@@ -30,13 +30,13 @@ pub mod timestamp;
 
 pub mod probability;
 
-pub mod prior;
+pub mod unseen;
 
 pub mod forecast;
 
 pub mod health;
 
-pub mod lesson;
+pub mod observation;
 
 pub mod history;
 

@@ -26,9 +26,9 @@ mod width;
 
 use std::time::Duration;
 
-use crate::forecast::{Forecast, Gate, NOISE};
+use crate::forecast::{Forecast, NOISE, SynTrust};
 use crate::health::Severity;
-use crate::lesson::Lesson;
+use crate::observation::Observation;
 use attempt::{Attempt, State};
 pub use width::Width;
 
@@ -93,7 +93,7 @@ type Rival<'a> = (f64, usize, &'a Attempt);
 #[derive(Debug)]
 pub struct Race {
     width: Width,
-    gate: Gate,
+    gate: SynTrust,
     attempts: Vec<Attempt>,
     more_to_come: bool,
     /// What is dialled at once in a warm race, in reverse order.
@@ -111,7 +111,7 @@ impl Race {
     /// A race whose candidates are added as they become known: those with remembered addresses
     /// before the first [`Race::next`], others when their names are resolved.
     #[must_use]
-    pub fn new(width: Width, gate: Gate) -> Self {
+    pub fn new(width: Width, gate: SynTrust) -> Self {
         Race {
             width,
             gate,
@@ -222,13 +222,13 @@ impl Race {
     }
 
     /// What the race showed, when it ends at `now`.
-    pub fn lessons(&self, now: Duration) -> Vec<Lesson> {
+    pub fn observations(&self, now: Duration) -> Vec<Observation> {
         let (now_ms, queue_ms) = (ms(now), self.queue_ms());
         let won = self.attempts.iter().any(|one| one.state() == State::Open);
         let dialled = |(_, one): &(usize, &Attempt)| !one.is_waiting();
         (self.attempts.iter().enumerate())
             .filter(dialled)
-            .map(|(candidate, one)| one.lesson(candidate, now_ms, queue_ms, won))
+            .map(|(candidate, one)| one.observation(candidate, now_ms, queue_ms, won))
             .collect()
     }
 
@@ -424,7 +424,7 @@ impl Race {
         Some((number, waits.then_some(delay_over_ms)))
     }
 
-    /// The one to dial when nothing under way is hopeful: barred ones last, hosts that are silent
+    /// The one to dial when nothing under way is hopeful: breaker_open ones last, hosts that are silent
     /// or failed after others, then the cheapest.
     fn next_best(&self) -> Option<usize> {
         let tried = |host| {
@@ -443,7 +443,7 @@ impl Race {
 
     fn best_verified(&self) -> Option<(usize, &Attempt)> {
         (self.attempts.iter().enumerate())
-            .filter(|(_, one)| one.forecast().verified && !one.forecast().barred)
+            .filter(|(_, one)| one.forecast().verified && !one.forecast().breaker_open)
             .min_by(|(_, a), (_, b)| {
                 let costs = a.forecast().cost_ms().total_cmp(&b.forecast().cost_ms());
                 (a.is_last_resort()).cmp(&b.is_last_resort()).then(costs)
@@ -453,7 +453,8 @@ impl Race {
     /// What it is worth to dial this one beside the best, if that is enough.
     fn worth_dialling(&self, one: &Attempt, best: &Attempt) -> Option<f64> {
         let worth = one.forecast().worth_beside(best.forecast());
-        let eligible = !one.forecast().barred && one.is_last_resort() <= best.is_last_resort();
+        let eligible =
+            !one.forecast().breaker_open && one.is_last_resort() <= best.is_last_resort();
         (eligible && worth > self.width.worth).then_some(worth)
     }
 

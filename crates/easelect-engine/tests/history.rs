@@ -6,7 +6,7 @@ use std::time::Duration;
 use easelect_engine::forecast::NOISE;
 use easelect_engine::health::Severity;
 use easelect_engine::history::{History, Key, KnownNetwork, Network, Refresh};
-use easelect_engine::lesson::{Lesson, Measured};
+use easelect_engine::observation::{Measured, Observation};
 use easelect_engine::timestamp::Timestamp;
 
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -39,8 +39,8 @@ fn prefer(network: &Network, current: Option<usize>) -> Option<usize> {
     network.prefer(&all, current, START)
 }
 
-fn opened(candidate: usize, syn_ms: f64, rest_ms: f64) -> Lesson {
-    Lesson {
+fn opened(candidate: usize, syn_ms: f64, rest_ms: f64) -> Observation {
+    Observation {
         candidate,
         syn: Some(Measured::Took(syn_ms)),
         rest: Some(Measured::Took(rest_ms)),
@@ -94,7 +94,7 @@ fn what_was_given_up_early_says_nothing() {
     let mut network = network(1);
     network.learn(&[opened(0, 50.0, 100.0)], START, 0.5);
     let before = network.forecasts(START)[0].syn;
-    let given_up = |ms| Lesson {
+    let given_up = |ms| Observation {
         syn: Some(Measured::AtLeast(ms)),
         rest: None,
         tls_ms: None,
@@ -138,16 +138,16 @@ fn what_may_not_end_a_lead_does_not() {
         };
         let mut current = lead(&network, None);
         for _ in 0..50 {
-            let lesson = Lesson {
+            let observation = Observation {
                 candidate: random.usize(0..4),
                 syn: Some(Measured::Took(random.f64() * 100.0)),
-                ..Lesson::default()
+                ..Observation::default()
             };
-            network.learn(&[lesson], START, 0.5);
-            let forecast = network.forecast(lesson.candidate, START).unwrap();
+            network.learn(&[observation], START, 0.5);
+            let forecast = network.forecast(observation.candidate, START).unwrap();
             let holder = current.holder();
             let preferred = prefer(&network, Some(holder)).unwrap();
-            if current.may_end(lesson.candidate, &forecast, START) {
+            if current.may_end(observation.candidate, &forecast, START) {
                 asked += 1;
                 changed += usize::from(preferred != holder);
                 current = lead(&network, Some(holder));
@@ -172,7 +172,7 @@ fn what_only_time_changes_is_asked_for_every_hour() {
 fn one_forecast_is_as_among_all() {
     let mut network = network(3);
     network.learn(&[opened(0, 80.0, 100.0)], START, 0.5);
-    network.learn(&[Lesson::of_probe(Some(30.0))], START, 0.5);
+    network.learn(&[Observation::of_probe(Some(30.0))], START, 0.5);
     for (number, of_all) in network.forecasts(at(2)).iter().enumerate() {
         let one = network.forecast(number, at(2)).unwrap();
         assert_eq!((one.syn, one.rest), (of_all.syn, of_all.rest));
@@ -202,7 +202,7 @@ fn the_preference_leaves_what_fails() {
         0.5,
     );
     assert_eq!(prefer(&network, None), Some(0));
-    let refused = Lesson {
+    let refused = Observation {
         syn: None,
         rest: None,
         tls_ms: None,
@@ -222,7 +222,7 @@ fn a_middlebox_that_answers_syns_is_noticed() {
     assert!(network.gate().trusted);
     for _ in 0..12 {
         network.learn(
-            &[Lesson {
+            &[Observation {
                 tls_ms: Some(30.0),
                 ..opened(0, 3.0, 60.0)
             }],
@@ -234,10 +234,10 @@ fn a_middlebox_that_answers_syns_is_noticed() {
     assert!(!gate.trusted && gate.stretch > 1.0, "{gate:?}");
 }
 
-fn probed(candidate: usize, syn_ms: f64) -> Lesson {
-    Lesson {
+fn probed(candidate: usize, syn_ms: f64) -> Observation {
+    Observation {
         candidate,
-        ..Lesson::of_probe(Some(syn_ms))
+        ..Observation::of_probe(Some(syn_ms))
     }
 }
 
@@ -266,13 +266,13 @@ fn the_unseen_are_refreshed_and_the_hopeless_are_not() {
 fn what_an_app_dials_itself_is_learned_from_the_whole() {
     let mut network = network(2);
     for _ in 0..10 {
-        let lesson = Lesson {
+        let observation = Observation {
             candidate: 0,
             whole_ms: Some(300.0),
             opened: true,
-            ..Lesson::default()
+            ..Observation::default()
         };
-        network.learn(&[lesson], START, 0.5);
+        network.learn(&[observation], START, 0.5);
     }
     let one = network.forecasts(START)[0];
     assert!(one.verified);
@@ -289,9 +289,9 @@ fn a_faster_sample_never_worsens_a_cost_and_a_failure_never_improves_one() {
                 network.learn(&[opened(0, 100.0, 200.0)], START, 0.5);
                 network.learn(&[opened(0, sample, 2.0 * sample)], START, 0.5);
                 if failed {
-                    let failure = Lesson {
+                    let failure = Observation {
                         failure: Some(Severity::Soft),
-                        ..Lesson::default()
+                        ..Observation::default()
                     };
                     network.learn(&[failure], START, 0.5);
                 }

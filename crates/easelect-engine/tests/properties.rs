@@ -1,16 +1,16 @@
-//! What holds for any lessons and any course of a race.
+//! What holds for any observations and any course of a race.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use easelect_engine::forecast::{Forecast, Gate};
+use easelect_engine::forecast::{Forecast, SynTrust};
 use easelect_engine::health::Severity;
 use easelect_engine::history::{Key, Network};
-use easelect_engine::lesson::{Lesson, Measured};
-use easelect_engine::prior::{Belief, Place};
+use easelect_engine::observation::{Measured, Observation};
 use easelect_engine::race::{Action, Candidate, Race, Width};
 use easelect_engine::timestamp::Timestamp;
+use easelect_engine::unseen::{Belief, Place};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
@@ -51,11 +51,11 @@ fn severity() -> impl Strategy<Value = Severity> {
     ]
 }
 
-fn lesson() -> impl Strategy<Value = Lesson> {
+fn observation() -> impl Strategy<Value = Observation> {
     use prop::option::of;
     let times = (of(measured()), of(measured()), of(wild_ms()), of(wild_ms()));
     (0..CANDIDATES, times, any::<bool>(), of(severity())).prop_map(
-        |(candidate, (syn, rest, tls_ms, whole_ms), opened, failure)| Lesson {
+        |(candidate, (syn, rest, tls_ms, whole_ms), opened, failure)| Observation {
             candidate,
             syn,
             rest,
@@ -68,8 +68,8 @@ fn lesson() -> impl Strategy<Value = Lesson> {
 }
 
 /// What was learned, each after so many minutes; the jitter of its breakers.
-fn past() -> impl Strategy<Value = Vec<(Lesson, u64, f64)>> {
-    prop::collection::vec((lesson(), 0u64..600, 0.0..1.0), 0..30)
+fn past() -> impl Strategy<Value = Vec<(Observation, u64, f64)>> {
+    prop::collection::vec((observation(), 0u64..600, 0.0..1.0), 0..30)
 }
 
 /// Two regions with three hosts, one of them with both families.
@@ -87,23 +87,23 @@ fn key(number: usize) -> Key {
 }
 
 /// A network with such a past, and the present.
-fn network(past: &[(Lesson, u64, f64)]) -> (Network, Timestamp) {
+fn network(past: &[(Observation, u64, f64)]) -> (Network, Timestamp) {
     let (mut network, mut now) = (Network::default(), START);
     for number in 0..CANDIDATES {
         assert_eq!(network.list(&key(number), now), number);
     }
-    for (lesson, minutes, jitter) in past {
+    for (observation, minutes, jitter) in past {
         now = now.after(Duration::from_secs(60 * minutes));
-        network.learn(&[*lesson], now, *jitter);
+        network.learn(&[*observation], now, *jitter);
     }
     (network, now)
 }
 
-/// What the lesson's candidate costs once it is learned.
-fn cost_after(network: &Network, lesson: Lesson, now: Timestamp) -> f64 {
+/// What the observation's candidate costs once it is learned.
+fn cost_after(network: &Network, observation: Observation, now: Timestamp) -> f64 {
     let mut network = network.clone();
-    network.learn(&[lesson], now, 0.5);
-    network.forecasts(now)[lesson.candidate].cost_ms()
+    network.learn(&[observation], now, 0.5);
+    network.forecasts(now)[observation.candidate].cost_ms()
 }
 
 fn took(ms: f64) -> Option<Measured> {
@@ -132,7 +132,7 @@ proptest! {
                 prop_assert!((0.0..=1.0).contains(&one.failure_chance), "{one:?}");
             }
         }
-        let Gate { stretch, .. } = network.gate();
+        let SynTrust { stretch, .. } = network.gate();
         prop_assert!(stretch.is_finite() && stretch >= 1.0, "{stretch}");
     }
 
@@ -140,7 +140,7 @@ proptest! {
     #[test]
     fn an_honest_network_is_trusted_again(past in past()) {
         let (mut network, now) = network(&past);
-        let honest = Lesson { syn: took(50.0), tls_ms: Some(50.0), ..Lesson::default() };
+        let honest = Observation { syn: took(50.0), tls_ms: Some(50.0), ..Observation::default() };
         for _ in 0..60 {
             network.learn(&[honest], now, 0.5);
         }
@@ -157,12 +157,12 @@ proptest! {
         slower in 1.0..50.0_f64,
     ) {
         let (network, now) = network(&past);
-        let of = |lesson: Lesson| cost_after(&network, Lesson { candidate, ..lesson }, now);
-        let syn = |ms: f64| Lesson { syn: took(ms), ..Lesson::default() };
-        let rest = |ms| Lesson { syn: took(50.0), rest: took(ms), ..Lesson::default() };
-        let both = |ms| Lesson { syn: took(ms), rest: took(2.0 * ms), ..Lesson::default() };
-        let whole = |ms| Lesson { whole_ms: Some(ms), ..Lesson::default() };
-        for shown in [syn as fn(f64) -> Lesson, rest, both, whole] {
+        let of = |observation: Observation| cost_after(&network, Observation { candidate, ..observation }, now);
+        let syn = |ms: f64| Observation { syn: took(ms), ..Observation::default() };
+        let rest = |ms| Observation { syn: took(50.0), rest: took(ms), ..Observation::default() };
+        let both = |ms| Observation { syn: took(ms), rest: took(2.0 * ms), ..Observation::default() };
+        let whole = |ms| Observation { whole_ms: Some(ms), ..Observation::default() };
+        for shown in [syn as fn(f64) -> Observation, rest, both, whole] {
             let (fast, slow) = (of(shown(ms)), of(shown(ms * slower)));
             prop_assert!(fast <= slow * SLACK, "{:?}: {fast} > {slow}", shown(ms));
         }
@@ -179,8 +179,8 @@ proptest! {
     ) {
         let (network, now) = network(&past);
         let before = network.forecasts(now)[candidate].cost_ms();
-        let lesson = Lesson { candidate, ..Lesson::of_failure(severity) };
-        let after = cost_after(&network, lesson, now);
+        let observation = Observation { candidate, ..Observation::of_failure(severity) };
+        let after = cost_after(&network, observation, now);
         prop_assert!(after * SLACK >= before, "{after} < {before}");
     }
 
@@ -232,7 +232,13 @@ fn entry() -> impl Strategy<Value = Candidate> {
     let times = (-2.0..9.0, 0.001..0.73, -1.0..3.0, 0.001..0.73);
     let flags = prop::array::uniform5(prop::bool::weighted(0.3));
     (place, times, 0.0..1.0, flags).prop_map(|(place, times, failure_chance, flags)| {
-        let [verified, last_winner, barred, last_resort, accelerated] = flags;
+        let [
+            verified,
+            last_winner,
+            breaker_open,
+            last_resort,
+            accelerated,
+        ] = flags;
         let forecast = Forecast {
             place: Place {
                 cluster: place.0,
@@ -250,7 +256,7 @@ fn entry() -> impl Strategy<Value = Candidate> {
             failure_chance,
             verified,
             last_winner,
-            barred,
+            breaker_open,
         };
         Candidate {
             forecast,
@@ -288,8 +294,8 @@ fn width() -> impl Strategy<Value = Width> {
     prop_oneof![Just(Width::FAST), Just(Width::THRIFTY), Just(Width::ONE)]
 }
 
-fn gate() -> impl Strategy<Value = Gate> {
-    (1.0..4.0, any::<bool>()).prop_map(|(stretch, trusted)| Gate { stretch, trusted })
+fn gate() -> impl Strategy<Value = SynTrust> {
+    (1.0..4.0, any::<bool>()).prop_map(|(stretch, trusted)| SynTrust { stretch, trusted })
 }
 
 /// Where an attempt is: how many stages of the three are done.
@@ -327,7 +333,7 @@ impl Course<'_> {
     fn run(
         runners: &[Runner],
         width: Width,
-        gate: Gate,
+        gate: SynTrust,
     ) -> Result<(End, Vec<Stage>), TestCaseError> {
         let mut course = Course {
             race: Race::new(width, gate),

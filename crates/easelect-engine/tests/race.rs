@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use easelect_engine::forecast::{Forecast, Gate};
+use easelect_engine::forecast::{Forecast, SynTrust};
 use easelect_engine::health::Severity;
-use easelect_engine::lesson::Measured;
-use easelect_engine::prior::{Belief, Place};
+use easelect_engine::observation::Measured;
 use easelect_engine::race::{Action, Candidate, Race, Width};
+use easelect_engine::unseen::{Belief, Place};
 
 /// What a deadline allows for timers and scheduling.
 const SLACK_MS: f64 = 8.0;
@@ -50,7 +50,7 @@ fn forecast(host: usize, syn_ms: f64) -> Forecast {
         failure_chance: 0.02,
         verified: true,
         last_winner: false,
-        barred: false,
+        breaker_open: false,
     }
 }
 
@@ -61,7 +61,7 @@ fn race(forecasts: &[Forecast]) -> Race {
 }
 
 fn among(width: Width, entries: &[Candidate]) -> Race {
-    let mut race = Race::new(width, Gate::default());
+    let mut race = Race::new(width, SynTrust::default());
     for one in entries {
         race.add(*one, at(0));
     }
@@ -169,10 +169,13 @@ fn without_a_spare_a_late_handshake_dials_another() {
     actions(&mut race, at(50));
     assert_eq!(actions(&mut race, at(400)).0, [Dial(1)]);
     race.opened(0, at(420));
-    let lessons = race.lessons(at(420));
-    assert_eq!(lessons[0].rest, Some(Measured::Took(370.0)));
-    assert_eq!(lessons[1].syn, Some(Measured::AtLeast(20.0)));
-    assert_eq!((lessons[0].failure, lessons[1].failure), (None, None));
+    let observations = race.observations(at(420));
+    assert_eq!(observations[0].rest, Some(Measured::Took(370.0)));
+    assert_eq!(observations[1].syn, Some(Measured::AtLeast(20.0)));
+    assert_eq!(
+        (observations[0].failure, observations[1].failure),
+        (None, None)
+    );
 }
 
 #[test]
@@ -186,7 +189,7 @@ fn failures_start_the_next_at_once_until_nothing_is_left() {
     race.failed(1, Severity::Hard);
     assert_eq!(actions(&mut race, at(400)).0, [GiveUp]);
     let failures: Vec<_> = race
-        .lessons(at(400))
+        .observations(at(400))
         .iter()
         .map(|one| one.failure)
         .collect();
@@ -196,7 +199,7 @@ fn failures_start_the_next_at_once_until_nothing_is_left() {
 #[test]
 fn a_barred_candidate_is_the_last_resort() {
     let mut forecasts = [forecast(0, 10.0), forecast(1, 50.0), forecast(1, 400.0)];
-    forecasts[0].barred = true;
+    forecasts[0].breaker_open = true;
     let mut race = race(&forecasts);
     assert_eq!(actions(&mut race, at(0)).0, [Dial(1)]);
     race.failed(1, Severity::Soft);
@@ -208,28 +211,31 @@ fn a_barred_candidate_is_the_last_resort() {
 /// Cold, three would be dialled at once: near as it is, it must not take the handshake from them.
 #[test]
 fn a_barred_candidate_is_the_last_resort_of_a_cold_race_too() {
-    let barred = |one: Forecast| Forecast {
-        barred: true,
+    let breaker_open = |one: Forecast| Forecast {
+        breaker_open: true,
         ..one
     };
-    let mut race = race(&[barred(forecast(0, 10.0)), unseen(1, false)]);
+    let mut race = race(&[breaker_open(forecast(0, 10.0)), unseen(1, false)]);
     assert_eq!(actions(&mut race, at(0)), (vec![Dial(1)], Some(100.0)));
     // 2 × 50 ms of silence.
     assert_eq!(actions(&mut race, at(101)).0, [Dial(0)]);
-    // If all are barred they are dialled as others are.
-    let mut race = self::race(&[barred(unseen(0, false)), barred(unseen(1, false))]);
+    // If all are breaker_open they are dialled as others are.
+    let mut race = self::race(&[
+        breaker_open(unseen(0, false)),
+        breaker_open(unseen(1, false)),
+    ]);
     assert_eq!(actions(&mut race, at(0)).0, [Dial(0), Dial(1)]);
 }
 
 #[test]
 fn a_cold_race_leaves_what_failed_lately_to_the_end() {
-    let mut barred = unseen(0, false);
-    barred.barred = true;
-    let mut race = race(&[barred, unseen(1, false)]);
+    let mut breaker_open = unseen(0, false);
+    breaker_open.breaker_open = true;
+    let mut race = race(&[breaker_open, unseen(1, false)]);
     assert_eq!(actions(&mut race, at(0)), (vec![Dial(1)], Some(100.0)));
     assert_eq!(actions(&mut race, at(101)).0, [Dial(0)]);
     let all_barred = [0, 1].map(|host| Forecast {
-        barred: true,
+        breaker_open: true,
         ..unseen(host, false)
     });
     let mut race = self::race(&all_barred);
@@ -238,7 +244,7 @@ fn a_cold_race_leaves_what_failed_lately_to_the_end() {
 
 #[test]
 fn a_cold_race_takes_a_host_at_a_time_and_then_families_in_turn() {
-    let mut race = Race::new(WIDTH, Gate::default());
+    let mut race = Race::new(WIDTH, SynTrust::default());
     assert_eq!(race.next(at(0)), Action::Wait);
     race.add(unseen(0, true), at(10));
     race.add(unseen(0, false), at(10));
@@ -260,9 +266,9 @@ fn what_all_answers_are_late_by_is_the_queue() {
     race.established(1, at(166));
     // The least of 154 − 1.08·50 and 166 − 1.08·52.
     assert!((race.queue_ms() - 100.0).abs() < 1e-9);
-    let lessons = race.lessons(at(166));
-    let Some(Measured::Took(syn_ms)) = lessons[0].syn else {
-        panic!("{lessons:?}");
+    let observations = race.observations(at(166));
+    let Some(Measured::Took(syn_ms)) = observations[0].syn else {
+        panic!("{observations:?}");
     };
     assert!((syn_ms - 54.0).abs() < 1e-9);
 }
@@ -279,7 +285,7 @@ fn a_trap_that_answers_syns_is_a_failure_and_a_slow_one_a_doubt() {
     assert_eq!(actions(&mut race, at(300)).0, [Handshake(0)]);
     race.opened(0, at(400));
     let failures: Vec<_> = race
-        .lessons(at(400))
+        .observations(at(400))
         .iter()
         .map(|one| one.failure)
         .collect();
@@ -317,10 +323,13 @@ fn silence_in_a_race_that_nobody_won_teaches_nothing() {
     actions(&mut race, at(0));
     race.established(0, at(50));
     actions(&mut race, at(50));
-    let lessons = race.lessons(at(15_000));
-    assert_eq!(lessons[0].syn, Some(Measured::Took(50.0)));
-    assert_eq!((lessons[0].rest, lessons[1].syn), (None, None));
-    assert_eq!((lessons[0].failure, lessons[1].failure), (None, None));
+    let observations = race.observations(at(15_000));
+    assert_eq!(observations[0].syn, Some(Measured::Took(50.0)));
+    assert_eq!((observations[0].rest, observations[1].syn), (None, None));
+    assert_eq!(
+        (observations[0].failure, observations[1].failure),
+        (None, None)
+    );
 }
 
 /// Forty that never answer: eight give way after 1 s, eight more after 2 s, after 4 s, after 8 s.
@@ -362,7 +371,7 @@ fn where_only_a_proxy_can_answer_is_dialled_after_all_others() {
     assert_eq!(until, Some(100.0));
     assert_eq!(actions(&mut race, at(101)).0, [Dial(0)]);
     // If it is all there is, it gets the time in which another name may be resolved.
-    let mut race = Race::new(WIDTH, Gate::default());
+    let mut race = Race::new(WIDTH, SynTrust::default());
     race.add(local, at(10));
     assert_eq!(actions(&mut race, at(10)), (vec![], Some(60.0)));
     assert_eq!(actions(&mut race, at(61)).0, [Dial(0)]);
@@ -419,7 +428,7 @@ fn no_expectation_keeps_the_others_waiting_for_long() {
 
 #[test]
 fn what_dns_brings_late_joins_if_it_is_worth_it() {
-    let mut race = Race::new(WIDTH, Gate::default());
+    let mut race = Race::new(WIDTH, SynTrust::default());
     race.add(forecast(0, 50.0), at(0));
     assert_eq!(actions(&mut race, at(0)).0, [Dial(0)]);
     race.add(forecast(1, 200.0), at(10));

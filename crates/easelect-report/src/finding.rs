@@ -127,7 +127,7 @@ findings! {
     /// The deadline cut probing off.
     Unfinished { attempts: u64 } = "unfinished";
     /// The platform's resolver finds no address, and a name server says why, or does find some.
-    SecondOpinion { hosts: Vec<String>, outcome: Result<Vec<IpAddr>, Failure> } = "dns_second_opinion";
+    DirectLookup { hosts: Vec<String>, outcome: Result<Vec<IpAddr>, Failure> } = "dns_direct_lookup";
     /// More addresses were answered for hosts than are used; `most` is the largest rest.
     AddressesLeftOut { hosts: Vec<String>, most: usize } = "addresses_left_out";
     /// This machine was busy while it measured.
@@ -178,7 +178,7 @@ impl What {
                     | What::ThroughProxy { .. }
                     | What::LocallyDelayed { .. }
                     | What::AddressesLeftOut { .. }
-                    | What::SecondOpinion { .. }
+                    | What::DirectLookup { .. }
                     | What::Unfinished { .. }
             )
     }
@@ -192,7 +192,7 @@ impl What {
             | What::Unfinished { .. }
             | What::LocallyDelayed { .. }
             | What::LocalProxy { .. }
-            | What::SecondOpinion { outcome: Ok(_), .. }
+            | What::DirectLookup { outcome: Ok(_), .. }
             | What::ThroughProxy { .. } => Actor::You,
             What::ProxyFails { failure, .. } => match (failure.phase(), failure.kind()) {
                 (Phase::Resolve, _)
@@ -211,7 +211,7 @@ impl What {
             | What::Hijack { .. }
             | What::OneAddress { .. }
             | What::AddressesLeftOut { .. }
-            | What::SecondOpinion { .. }
+            | What::DirectLookup { .. }
             | What::Ipv6Broken { .. }
             | What::Ipv6Absent => Actor::NetworkAdministrator,
             What::PathWrong { .. }

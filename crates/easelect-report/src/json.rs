@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::figures::{days_until, ms_float, timestamp};
 use super::texts::{Lang, failure_hint, failure_text, reason_text};
-use super::{Group, Report, Row, SecondOpinion};
+use super::{DirectLookup, Group, Report, Row};
 
 /// The version of all three schemas: the report's, the connects', the list's.
 pub(crate) const SCHEMA: u32 = 1;
@@ -24,7 +24,7 @@ struct Document<'a> {
     environment: EnvironmentJson<'a>,
     verdict: Coded,
     findings: Vec<FindingJson>,
-    second_opinions: Vec<SecondOpinionJson<'a>>,
+    direct_lookups: Vec<DirectLookupJson<'a>>,
     groups: Vec<GroupJson<'a>>,
 }
 
@@ -67,17 +67,17 @@ struct FindingJson {
 }
 
 #[derive(Serialize)]
-struct SecondOpinionJson<'a> {
+struct DirectLookupJson<'a> {
     host: &'a str,
     addresses: Vec<String>,
     failure: Option<FailureJson>,
 }
 
-impl<'a> SecondOpinionJson<'a> {
-    fn of(opinion: &'a SecondOpinion, now: SystemTime, lang: Lang) -> Self {
+impl<'a> DirectLookupJson<'a> {
+    fn of(opinion: &'a DirectLookup, now: SystemTime, lang: Lang) -> Self {
         let addresses = opinion.outcome.as_deref().unwrap_or_default();
         let failure = opinion.outcome.as_ref().err();
-        SecondOpinionJson {
+        DirectLookupJson {
             host: &opinion.host,
             addresses: addresses.iter().map(ToString::to_string).collect(),
             failure: failure.map(|failure| FailureJson::of(failure, 1, now, lang)),
@@ -272,10 +272,10 @@ pub fn json(report: &Report, lang: Lang) -> String {
                 hint: one.hint(lang),
             })
             .collect(),
-        second_opinions: context
-            .second_opinions
+        direct_lookups: context
+            .direct_lookups
             .iter()
-            .map(|one| SecondOpinionJson::of(one, context.finished_at, lang))
+            .map(|one| DirectLookupJson::of(one, context.finished_at, lang))
             .collect(),
         groups: report
             .groups

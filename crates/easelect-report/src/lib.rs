@@ -12,13 +12,13 @@
 //! Data centres are never compared: an app lives in one of them.
 
 mod connects;
-mod diagnosis;
 mod figures;
 mod finding;
+mod host_findings;
 mod json;
 mod layout;
 mod listing;
-mod local;
+mod network_findings;
 mod table;
 mod texts;
 mod threshold;
@@ -66,7 +66,7 @@ pub struct Context {
     /// What the caller noticed while it prepared.
     pub notes: Vec<Note>,
     /// What name servers said of hosts that the platform's resolver did not find.
-    pub second_opinions: Vec<SecondOpinion>,
+    pub direct_lookups: Vec<DirectLookup>,
 }
 
 impl Context {
@@ -82,7 +82,7 @@ impl Context {
             pool: false,
             thresholds: Vec::new(),
             notes: Vec::new(),
-            second_opinions: Vec::new(),
+            direct_lookups: Vec::new(),
         }
     }
 }
@@ -172,18 +172,18 @@ pub enum Note {
 /// getaddrinfo can't tell why it fails (feature `dns` can).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct SecondOpinion {
+pub struct DirectLookup {
     /// The host name.
     pub host: String,
     /// The addresses, or why there are none.
     pub outcome: Result<Vec<IpAddr>, Failure>,
 }
 
-impl SecondOpinion {
+impl DirectLookup {
     /// What was said of `host`.
     #[must_use]
     pub fn new(host: impl Into<String>, outcome: Result<Vec<IpAddr>, Failure>) -> Self {
-        SecondOpinion {
+        DirectLookup {
             host: host.into(),
             outcome,
         }
@@ -253,7 +253,7 @@ impl Report {
                     .collect(),
             })
             .collect();
-        let findings = diagnosis::findings(&groups, &context, outcome.complete);
+        let findings = network_findings::findings(&groups, &context, outcome.complete);
         let verdict = verdict::verdict(&groups, &findings);
         Report {
             complete: outcome.complete,

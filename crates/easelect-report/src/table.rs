@@ -10,7 +10,7 @@ use super::texts::{
     Label, Lang, certificate_text, expires, failure_text, label, list, phase, plural, reason_text,
     region_name, service_name, shown, text, through, tier,
 };
-use super::{Fault, Group, Report, Row, local};
+use super::{Fault, Group, Report, Row, host_findings};
 
 /// The report for a person: verdict, findings, then one block per region and service.
 #[must_use]
@@ -345,7 +345,7 @@ fn beneath(report: &Report, row: &Row, lang: Lang) -> Vec<String> {
     if !addresses.is_empty() {
         why.push_str(&format!(" | {}", list(&addresses).of(lang)));
     }
-    let expiry = local::first_to_expire(row).and_then(|end| expires(end, now));
+    let expiry = host_findings::first_to_expire(row).and_then(|end| expires(end, now));
     if let Some(expiry) = expiry {
         why.push_str(&format!(" | {}", expiry.of(lang)));
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use easelect::{Catalog, Endpoint, Failure, FailureKind as Kind, Phase, Ranking, Region, Service};
-use easelect_report::{Fault, Lang, Report, SecondOpinion};
+use easelect_report::{DirectLookup, Fault, Lang, Report};
 use support::*;
 
 fn both(measure: impl Fn(&Endpoint) -> Measured) -> [Ranking; 2] {
@@ -118,18 +118,18 @@ fn what_name_servers_say_of_names_that_are_not_found() {
     let [a, b] = pair(Region::SGP1, Service::Rest);
     let [c, _] = pair(Region::SGP1, Service::Websocket);
     let lost = |one: &Endpoint| Measured::of(one).lookup_failed(Kind::Temporary);
-    let said = |one: &Endpoint, outcome| SecondOpinion::new(one.host(), outcome);
+    let said = |one: &Endpoint, outcome| DirectLookup::new(one.host(), outcome);
     let broken = || Err(failure(Phase::Resolve, Kind::ServerFailure));
     let found = Ok(vec!["203.0.114.1".parse().unwrap()]);
     let mut context = context();
     context.environment.dns = Some("203.0.114.53:53".parse().unwrap());
-    context.second_opinions = vec![said(&a, broken()), said(&b, broken()), said(&c, found)];
+    context.direct_lookups = vec![said(&a, broken()), said(&b, broken()), said(&c, found)];
     let rankings = [ranking([lost(&a), lost(&b)]), ranking([lost(&c)])];
     let report = Report::new(&outcome(&rankings), context);
     expect(&report, Fault::Network, "no_name_resolved");
     let findings = report.findings().iter();
     let said: Vec<_> = findings
-        .filter(|one| one.code() == "dns_second_opinion")
+        .filter(|one| one.code() == "dns_direct_lookup")
         .collect();
     assert_eq!(said.len(), 2, "the same failure is told once");
     let told = said[0].text(Lang::En);
@@ -143,7 +143,7 @@ fn what_name_servers_say_of_names_that_are_not_found() {
     let json = easelect_report::json(&report, Lang::En);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["environment"]["dns"], "203.0.114.53:53");
-    let opinions = &json["second_opinions"];
+    let opinions = &json["direct_lookups"];
     assert_eq!(opinions[0]["failure"]["kind"], "server_failure");
     assert_eq!(opinions[2]["addresses"][0], "203.0.114.1");
     assert_eq!(opinions[2]["failure"], serde_json::Value::Null);

@@ -74,7 +74,7 @@ fn the_schema_is_held() {
       "hint": "Which one an app lives in: https://console.easemob.com (即时通讯 > 服务概览)."
     }
   ],
-  "second_opinions": [],
+  "direct_lookups": [],
   "groups": [
     {
       "region": "sgp1",

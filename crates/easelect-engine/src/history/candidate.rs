@@ -6,9 +6,9 @@ use super::Key;
 use super::filter::Filter;
 use crate::forecast::Forecast;
 use crate::health::{Health, Transition};
-use crate::lesson::{Lesson, Measured};
-use crate::prior::{Belief, Place};
+use crate::observation::{Measured, Observation};
 use crate::timestamp::Timestamp;
+use crate::unseen::{Belief, Place};
 
 /// Q, per hour: what routes and the time of day change. A slower x costs .01 of p50, a faster one
 /// dials more (0.014: extra TCP 1.40 instead of 1.21, .01 of p50). ρ at 0.001 makes the preference
@@ -107,7 +107,7 @@ impl Candidate {
             failure_chance: self.health.failure_chance(now),
             verified: self.opened_ms.is_some(),
             last_winner: false,
-            barred: self.health.is_barred(now),
+            breaker_open: self.health.is_breaker_open(now),
         }
     }
 
@@ -116,32 +116,32 @@ impl Candidate {
     #[inline]
     pub(super) fn learn(
         &mut self,
-        lesson: &Lesson,
+        observation: &Observation,
         (syn, rest): (Belief, Belief),
         now: Timestamp,
         jitter: f64,
     ) -> Option<Transition> {
-        if let Some(measured) = lesson.syn {
+        if let Some(measured) = observation.syn {
             Filter::observe(&mut self.syn, syn, measured, 1.0, SYN_DRIFT, now);
         }
-        if let Some(Measured::Took(syn_ms)) = lesson.syn {
+        if let Some(Measured::Took(syn_ms)) = observation.syn {
             self.seen_ms = Some(now);
-            if let Some(measured) = lesson.rest {
+            if let Some(measured) = observation.rest {
                 Filter::observe(&mut self.rest, rest, measured, syn_ms, REST_DRIFT, now);
             }
         }
-        if let Some(whole_ms) = lesson.whole_ms {
+        if let Some(whole_ms) = observation.whole_ms {
             // Of it, 1 in 1 + e^ρ is the SYN's.
             let round_trips = 1.0 + rest.mean.exp();
             let whole = Measured::Took(whole_ms);
             Filter::observe(&mut self.syn, syn, whole, round_trips, SYN_DRIFT, now);
         }
-        if lesson.opened {
+        if observation.opened {
             self.opened_ms = Some(now);
         }
-        match lesson.failure {
+        match observation.failure {
             Some(severity) => self.health.failed(severity, now, jitter),
-            None if lesson.opened => self.health.succeeded(now),
+            None if observation.opened => self.health.succeeded(now),
             None => None,
         }
     }

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::forecast::NOISE;
-use crate::lesson::Measured;
-use crate::prior::Belief;
+use crate::observation::Measured;
 use crate::timestamp::Timestamp;
+use crate::unseen::Belief;
 
 /// However long ago, it is no worse than this (0.20: .02 of p50 lost, .05 TCP saved).
 const VARIANCE_CAP: f64 = 0.30;

@@ -25,19 +25,19 @@ const RECONSIDERED: Duration = Duration::from_secs(3600);
 #[derive(Clone, Copy, Debug)]
 pub struct Lead {
     number: usize,
-    holder: Bid,
-    rival: Option<Bid>,
+    holder: Score,
+    rival: Option<Score>,
     at: Timestamp,
 }
 
 /// What counts of a forecast here.
 #[derive(Clone, Copy, Debug)]
-struct Bid {
+struct Score {
     cost_ms: f64,
     variance: f64,
     failure_chance: f64,
     verified: bool,
-    barred: bool,
+    breaker_open: bool,
 }
 
 impl Lead {
@@ -50,9 +50,10 @@ impl Lead {
         heard: impl Fn(usize) -> Option<(Option<Timestamp>, Option<Timestamp>)>,
         now: Timestamp,
     ) -> Option<Lead> {
-        let bid = |number: usize| Some((number, Bid::of(forecasts.get(number)?)));
-        let bids = among.iter().filter_map(|number| bid(*number));
-        let mut usable: Vec<(usize, Bid)> = bids.filter(|(_, bid)| bid.is_usable()).collect();
+        let score = |number: usize| Some((number, Score::of(forecasts.get(number)?)));
+        let scores = among.iter().filter_map(|number| score(*number));
+        let mut usable: Vec<(usize, Score)> =
+            scores.filter(|(_, score)| score.is_usable()).collect();
         usable.sort_by(|(_, a), (_, b)| a.cost_ms.total_cmp(&b.cost_ms));
         // Whether the one opened after the other was last heard of, a day ago or more. No certainty
         // ever comes about one that isn't heard of because the other is used.
@@ -63,7 +64,7 @@ impl Lead {
             seen.is_none_or(|seen| now.since(seen) >= FORGOTTEN) && opened > seen
         };
         let best = usable.first().copied();
-        let (number, holder) = match (current.and_then(bid), best) {
+        let (number, holder) = match (current.and_then(score), best) {
             (Some(holder), Some(best)) => {
                 let outlived = outlives(best.0, holder.0) && best.1.ahead_of(holder.1) > 0.0;
                 if best.1.overtakes(holder.1) || outlived {
@@ -78,7 +79,7 @@ impl Lead {
         Some(Lead {
             number,
             holder,
-            rival: others.next().map(|(_, bid)| *bid),
+            rival: others.next().map(|(_, score)| *score),
             at: now,
         })
     }
@@ -92,49 +93,50 @@ impl Lead {
     /// Takes in what is expected of one candidate now; whether everybody should be asked again.
     #[inline]
     pub fn may_end(&mut self, number: usize, forecast: &Forecast, now: Timestamp) -> bool {
-        let bid = Bid::of(forecast);
+        let score = Score::of(forecast);
         if number == self.number {
-            self.holder = bid;
-        } else if bid.is_usable() && self.rival.is_none_or(|rival| bid.cost_ms < rival.cost_ms) {
+            self.holder = score;
+        } else if score.is_usable() && self.rival.is_none_or(|rival| score.cost_ms < rival.cost_ms)
+        {
             // A rival that became dearer stays as it was: asking once too often does no harm.
-            self.rival = Some(bid);
+            self.rival = Some(score);
         }
         self.rival.is_some_and(|rival| rival.overtakes(self.holder))
             || now.since(self.at) >= RECONSIDERED
     }
 }
 
-impl Bid {
+impl Score {
     #[inline]
     fn of(forecast: &Forecast) -> Self {
-        Bid {
+        Score {
             cost_ms: forecast.cost_ms(),
             variance: forecast.syn.variance + forecast.rest.variance,
             failure_chance: forecast.failure_chance,
             verified: forecast.verified,
-            barred: forecast.barred,
+            breaker_open: forecast.breaker_open,
         }
     }
 
     #[inline]
     fn is_usable(&self) -> bool {
-        self.verified && !self.barred
+        self.verified && !self.breaker_open
     }
 
     /// By how much it is cheaper, beyond what is worth a change.
     #[inline]
-    fn ahead_of(&self, other: Bid) -> f64 {
+    fn ahead_of(&self, other: Score) -> f64 {
         (other.cost_ms / self.cost_ms).ln() - SWITCH_MARGIN
     }
 
     /// Whether this one, which is usable, should be preferred to who was until now.
     #[inline]
-    fn overtakes(&self, holder: Bid) -> bool {
+    fn overtakes(&self, holder: Score) -> bool {
         if holder.is_usable() && holder.cost_ms < self.cost_ms {
             return false;
         }
         let deviation = (holder.variance + self.variance).sqrt().max(1e-9);
-        holder.barred
+        holder.breaker_open
             || holder.failure_chance > SWITCH_FAILURES
             || normal(self.ahead_of(holder) / deviation) >= SWITCH_CERTAINTY
     }

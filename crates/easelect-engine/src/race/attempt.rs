@@ -1,9 +1,9 @@
 //! One candidate's attempt in a race: how far it is, what it is now expected to take, what it showed.
 
 use super::Candidate;
-use crate::forecast::{Forecast, Gate};
+use crate::forecast::{Forecast, SynTrust};
 use crate::health::Severity;
-use crate::lesson::{Lesson, Measured};
+use crate::observation::{Measured, Observation};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum State {
@@ -59,7 +59,10 @@ impl Attempt {
 
     /// By which the doubtful are left to the end: last resorts, then those whose breaker is open.
     pub(super) fn class(&self) -> (bool, bool) {
-        (self.candidate.last_resort, self.candidate.forecast.barred)
+        (
+            self.candidate.last_resort,
+            self.candidate.forecast.breaker_open,
+        )
     }
 
     /// What was expected before the race.
@@ -144,7 +147,7 @@ impl Attempt {
     }
 
     /// Its forecast, with the SYN's answer where there is one and it says something.
-    pub(super) fn updated(&self, queue_ms: f64, gate: Gate) -> Forecast {
+    pub(super) fn updated(&self, queue_ms: f64, gate: SynTrust) -> Forecast {
         match self.syn_ms {
             Some(syn_ms) if gate.trusted => self.forecast().answered(syn_ms - queue_ms),
             _ => *self.forecast(),
@@ -152,13 +155,19 @@ impl Attempt {
     }
 
     /// What TLS and upgrade are expected to cost from their start on.
-    pub(super) fn priced_rest_ms(&self, queue_ms: f64, gate: Gate) -> f64 {
+    pub(super) fn priced_rest_ms(&self, queue_ms: f64, gate: SynTrust) -> f64 {
         let rest_ms = self.updated(queue_ms, gate).rest_ms() + 2.0 * queue_ms;
         self.forecast().priced(rest_ms)
     }
 
     /// What it showed, under its number, by the end of the race.
-    pub(super) fn lesson(&self, candidate: usize, now_ms: f64, queue_ms: f64, won: bool) -> Lesson {
+    pub(super) fn observation(
+        &self,
+        candidate: usize,
+        now_ms: f64,
+        queue_ms: f64,
+        won: bool,
+    ) -> Observation {
         let until_ms = self.cancelled_ms.unwrap_or(now_ms);
         let late = until_ms > self.deadline_ms;
         let failed = self.failure.is_some();
@@ -188,7 +197,7 @@ impl Attempt {
             (true, false) => Some(Severity::Doubt),
             (true, true) => Some(Severity::Soft),
         };
-        Lesson {
+        Observation {
             candidate,
             syn,
             rest,

@@ -219,7 +219,7 @@ pub(crate) fn finding_text(what: &What, now: SystemTime) -> Text {
             ),
             format!("探测被提前结束，{attempts} 次尝试未完成。"),
         ),
-        What::SecondOpinion {
+        What::DirectLookup {
             hosts,
             outcome: Ok(addresses),
         } => {
@@ -235,7 +235,7 @@ pub(crate) fn finding_text(what: &What, now: SystemTime) -> Text {
                 ),
             )
         }
-        What::SecondOpinion {
+        What::DirectLookup {
             hosts,
             outcome: Err(failure),
         } => {
@@ -480,11 +480,11 @@ mod tests {
                 threshold: "p50=30ms".parse().unwrap(),
             },
             What::Unfinished { attempts: 1 },
-            What::SecondOpinion {
+            What::DirectLookup {
                 hosts: urls(),
                 outcome: Err(failure()),
             },
-            What::SecondOpinion {
+            What::DirectLookup {
                 hosts: urls(),
                 outcome: Ok(vec!["203.0.114.1".parse().unwrap()]),
             },

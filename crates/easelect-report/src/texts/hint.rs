@@ -51,7 +51,7 @@ pub(crate) fn finding_hint(what: &What) -> Text {
         What::CertificateExpired { failure, .. }
         | What::PathWrong { failure, .. }
         | What::EndpointDown { failure, .. }
-        | What::SecondOpinion {
+        | What::DirectLookup {
             outcome: Err(failure),
             ..
         }
@@ -106,7 +106,7 @@ pub(crate) fn finding_hint(what: &What) -> Text {
             "Give more time with --deadline, or ask for fewer regions and services.",
             "请用 --deadline 给更多时间，或减少数据中心和服务。",
         ),
-        What::SecondOpinion { outcome: Ok(_), .. } => text(
+        What::DirectLookup { outcome: Ok(_), .. } => text(
             "This computer's resolver is suspected: its hosts file, its cache, a VPN or a proxy. --dns ADDR asks a \
              name server instead.",
             "疑似本机解析器的问题：hosts 文件、缓存、VPN 或代理。可用 --dns ADDR 直接询问 DNS 服务器。",

@@ -1,26 +1,22 @@
-//! The way through a proxy: `CONNECT` (RFC 9110 §9.3.6), with or without TLS around it, here;
-//! SOCKS5 in [`socks`](super::socks).
+//! The way through a proxy: `CONNECT`, with or without TLS around it, or SOCKS5.
 //!
 //! The host's name goes to the proxy, which looks it up. What comes back is bounded as every
 //! other answer is, and the proxy's words are kept as data.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use data_encoding::BASE64;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{USER_AGENT, head, socks};
+use super::proxy_stream::{Ahead, broken, failure};
+use super::{http_connect, socks5};
+use crate::connect::{BoxIo, Io, KernelRtt};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
-use crate::proxy::{Protocol, Proxy, authority};
+use crate::proxy::{Protocol, Proxy};
 use crate::tls::{self, TlsClient};
-use crate::transport::{BoxIo, Io, KernelRtt};
 
 /// Has the proxy at the other end of `io` connect to the host; what comes back reaches that.
 pub(super) async fn open(
@@ -31,20 +27,20 @@ pub(super) async fn open(
     port: u16,
 ) -> Result<BoxIo, Failure> {
     let rest = match proxy.protocol() {
-        Protocol::Http => connect(&mut io, proxy, host, port).await?,
+        Protocol::Http => http_connect::connect(&mut io, proxy, host, port).await?,
         Protocol::Https => {
             io = secure(io, proxy, tls).await?;
-            connect(&mut io, proxy, host, port).await?
+            http_connect::connect(&mut io, proxy, host, port).await?
         }
         Protocol::Socks5 => {
-            socks::connect(&mut io, proxy.credentials(), host, port).await?;
+            socks5::connect(&mut io, proxy.credentials(), host, port).await?;
             Vec::new()
         }
     };
     if rest.is_empty() {
         return Ok(io);
     }
-    Ok(BoxIo(Box::new(Ahead { rest, io })))
+    Ok(BoxIo(Box::new(Ahead::new(rest, io))))
 }
 
 /// The failure that an error of connecting to the proxy means.
@@ -87,142 +83,9 @@ impl Io for TlsStream<BoxIo> {
     }
 }
 
-/// Asks by `CONNECT`; what the proxy sent behind its answer is from the host already.
-pub(super) async fn connect(
-    io: &mut BoxIo,
-    proxy: &Proxy,
-    host: &str,
-    port: u16,
-) -> Result<Vec<u8>, Failure> {
-    let to = authority(host, port);
-    let mut request =
-        format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\nUser-Agent: {USER_AGENT}\r\n");
-    if let Some(one) = proxy.credentials() {
-        let basic = BASE64.encode(format!("{}:{}", one.user, one.password).as_bytes());
-        request.push_str(&format!("Proxy-Authorization: Basic {basic}\r\n"));
-    }
-    request.push_str("\r\n");
-    let sent = send(io, request.as_bytes()).await;
-    let head = match (head::read(io, Phase::Proxy).await, sent) {
-        (Ok(head), _) => head,
-        // Whoever refuses may close before it has read all; what it said came first.
-        (Err(ended), Err(error)) if ended.kind() == FailureKind::Closed => {
-            return Err(broken(&error));
-        }
-        (Err(ended), _) => return Err(answerless(ended)),
-    };
-    let kind = match head.status {
-        200..300 => return Ok(head.rest),
-        407 => FailureKind::AuthRequired,
-        _ => FailureKind::Rejected,
-    };
-    let failure = failure(kind).with_status(head.status);
-    Err(match head.reason.as_str() {
-        "" => failure,
-        reason => failure.with_message(reason),
-    })
-}
-
-pub(super) async fn send(io: &mut BoxIo, bytes: &[u8]) -> io::Result<()> {
-    io.write_all(bytes).await?;
-    io.flush().await
-}
-
-/// The failure that a connection to the proxy means that ended in the middle of it all.
-pub(super) fn broken(error: &io::Error) -> Failure {
-    if error.kind() == io::ErrorKind::UnexpectedEof {
-        return failure(FailureKind::Other).with_message("closed by the proxy");
-    }
-    failure(FailureKind::Other).with_message(error)
-}
-
-pub(super) const fn failure(kind: FailureKind) -> Failure {
-    Failure::new(Phase::Proxy, kind)
-}
-
-/// Instead of a whole head.
-fn answerless(ended: Failure) -> Failure {
-    match ended.kind() {
-        FailureKind::NotHttp => {
-            failure(FailureKind::NotAProxy).with_message("the answer is not HTTP")
-        }
-        FailureKind::TooLarge => {
-            failure(FailureKind::NotAProxy).with_message("the answer has no end")
-        }
-        FailureKind::Closed => failure(FailureKind::Other).with_message("closed by the proxy"),
-        FailureKind::Timeout => ended,
-        _ => match ended.message() {
-            Some(message) => failure(FailureKind::Other).with_message(message),
-            None => failure(FailureKind::Other),
-        },
-    }
-}
-
-/// A stream of which some bytes were read ahead.
-struct Ahead {
-    rest: Vec<u8>,
-    io: BoxIo,
-}
-
-impl Io for Ahead {
-    fn kernel_rtt(&self) -> Option<KernelRtt> {
-        self.io.kernel_rtt()
-    }
-
-    fn reset_on_drop(&mut self) {
-        self.io.reset_on_drop();
-    }
-}
-
-impl AsyncRead for Ahead {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.rest.is_empty() {
-            return Pin::new(&mut self.io).poll_read(cx, buf);
-        }
-        let count = self.rest.len().min(buf.remaining());
-        buf.put_slice(&self.rest[..count]);
-        self.rest.drain(..count);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Ahead {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
-    use tokio::io::{AsyncReadExt, duplex};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     use super::*;
 

@@ -126,7 +126,7 @@ pub(super) fn explain(network: &str, outlook: Outlook) -> Explanation {
     let preferred = outlook.preferred;
     let is_preferred = |one: &Candidate| preferred.as_ref() == Some(one);
     let priced = |(candidate, forecast): (Candidate, Forecast)| {
-        let class = (!is_preferred(&candidate), forecast.barred);
+        let class = (!is_preferred(&candidate), forecast.breaker_open);
         (class, forecast.cost_ms(), candidate, forecast)
     };
     let mut expected: Vec<_> = outlook.expected.into_iter().map(priced).collect();
@@ -136,7 +136,7 @@ pub(super) fn explain(network: &str, outlook: Outlook) -> Explanation {
         |((other, _), cost_ms, candidate, forecast): (_, _, Candidate, Forecast)| Expectation {
             standing: match (other, holder_ms) {
                 (false, _) => Standing::Preferred,
-                _ if forecast.barred => Standing::BreakerOpen,
+                _ if forecast.breaker_open => Standing::BreakerOpen,
                 _ if !forecast.verified => Standing::Unverified,
                 (true, Some(holder_ms)) if cost_ms > holder_ms => Standing::Slower {
                     by: millis(cost_ms - holder_ms),

@@ -18,7 +18,7 @@ use crate::certificate::Certificate;
 
 /// Verifies as `inner` does.
 #[derive(Debug)]
-pub(super) struct Witness {
+pub(super) struct RecordingVerifier {
     pub(super) inner: Arc<dyn ServerCertVerifier>,
 }
 
@@ -47,7 +47,7 @@ impl Refused {
     }
 }
 
-impl ServerCertVerifier for Witness {
+impl ServerCertVerifier for RecordingVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,

@@ -8,7 +8,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 /// The network's identifier; `None` without a route to the internet.
-pub(crate) fn network_id() -> Option<String> {
+pub(crate) fn current() -> Option<String> {
     let seen = gateway().or_else(source_prefix)?;
     Some(format!("auto-{:016x}", hash(seen.as_bytes())))
 }
@@ -150,6 +150,6 @@ mod tests {
 
     #[test]
     fn the_same_network_has_the_same_name() {
-        assert_eq!(network_id(), network_id());
+        assert_eq!(current(), current());
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use easelect_engine::history::Refresh;
-use easelect_engine::lesson::Lesson;
+use easelect_engine::observation::Observation;
 use easelect_engine::race::Width;
 
 use super::memory::Candidate;
@@ -100,12 +100,12 @@ impl Inner {
     ) {
         lock(&self.counts).dialled_in_background();
         let syn_ms = answered.map(|took| (took.as_secs_f64() * 1e3 - queue_ms).max(0.1));
-        let lesson = Lesson::of_probe(syn_ms);
+        let observation = Observation::of_probe(syn_ms);
         let mut memory = lock(&self.memory);
         if memory.network_id() != network {
             return;
         }
-        let changes = memory.learn(vec![(candidate.clone(), lesson)]);
+        let changes = memory.learn(vec![(candidate.clone(), observation)]);
         drop(memory);
         self.tell(changes);
         let (endpoint, address) = candidate;

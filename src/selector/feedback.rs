@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::Guard;
 use easelect_engine::health::Severity;
-use easelect_engine::lesson::{Lesson, Measured};
+use easelect_engine::observation::{Measured, Observation};
 
 use super::memory::{self, Memory};
 use super::{Explanation, Inner, lock};
@@ -27,19 +27,19 @@ pub(super) struct Ear {
 
 impl Heed for Ear {
     fn round_trip(&self, took: Duration) {
-        let lesson = Lesson {
+        let observation = Observation {
             syn: Some(Measured::Took(took.as_secs_f64() * 1e3)),
-            ..Lesson::default()
+            ..Observation::default()
         };
         // The same where something else on the way answers SYNs.
-        self.tell(lesson, |memory| {
+        self.tell(observation, |memory| {
             !self.through_proxy && memory.gate().trusted
         });
     }
 
     fn closed(&self, reason: CloseReason, lived: Duration) {
         let its_fault = reason != CloseReason::ByApp && lived < SHORT_LIVED;
-        self.tell(Lesson::of_failure(Severity::Soft), |_| its_fault);
+        self.tell(Observation::of_failure(Severity::Soft), |_| its_fault);
     }
 }
 
@@ -54,14 +54,14 @@ impl Ear {
         }
     }
 
-    fn tell(&self, lesson: Lesson, says_something: impl FnOnce(&Memory) -> bool) {
+    fn tell(&self, observation: Observation, says_something: impl FnOnce(&Memory) -> bool) {
         let Some(inner) = self.selector.upgrade() else {
             return;
         };
         let memory = lock(&inner.memory);
         // The device may have moved since: what is measured now is of another network.
         if memory.network_id() == self.network && says_something(&memory) {
-            inner.learn_one(memory, &self.candidate, lesson);
+            inner.learn_one(memory, &self.candidate, observation);
         }
     }
 }
@@ -74,9 +74,9 @@ impl Inner {
         &self,
         mut memory: MutexGuard<'_, Memory>,
         candidate: &memory::Candidate,
-        lesson: Lesson,
+        observation: Observation,
     ) {
-        let learned = memory.learn_one(candidate, lesson);
+        let learned = memory.learn_one(candidate, observation);
         self.service.outdated.store(true, Ordering::Relaxed);
         drop(memory);
         self.tell(learned.change);

@@ -9,9 +9,9 @@ use easelect::{
     Phase, Reason, Region, Tier, is_local,
 };
 
-use super::diagnosis::{domain, failures, is_impostor, through_proxy, verified};
 use super::figures::percent;
 use super::finding::What;
+use super::network_findings::{domain, failures, is_impostor, through_proxy, verified};
 use super::{Context, Row};
 
 pub(super) fn findings(rows: &[&Row], context: &Context) -> Vec<What> {

@@ -14,7 +14,7 @@ pub enum Measured {
 
 /// What was shown of a candidate.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Lesson {
+pub struct Observation {
     /// Its number.
     pub candidate: usize,
     /// The SYN's round trip.
@@ -31,15 +31,15 @@ pub struct Lesson {
     pub failure: Option<Severity>,
 }
 
-impl Lesson {
+impl Observation {
     /// Of a background probe, TCP only: the SYN's round trip without queueing, or silence, which
     /// proves little.
     #[must_use]
     pub fn of_probe(syn_ms: Option<f64>) -> Self {
-        Lesson {
+        Observation {
             syn: syn_ms.map(Measured::Took),
             failure: syn_ms.is_none().then_some(Severity::Doubt),
-            ..Lesson::default()
+            ..Observation::default()
         }
     }
 
@@ -57,9 +57,9 @@ impl Lesson {
     /// Of a failure of which nothing else is known.
     #[must_use]
     pub fn of_failure(severity: Severity) -> Self {
-        Lesson {
+        Observation {
             failure: Some(severity),
-            ..Lesson::default()
+            ..Observation::default()
         }
     }
 }

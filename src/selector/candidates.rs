@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use easelect_engine::forecast::{Forecast, NOISE};
 use easelect_engine::health::Severity;
-use easelect_engine::lesson::Lesson;
+use easelect_engine::observation::Observation;
 use easelect_engine::race::{self, Action, Race, Width};
 use futures::future::join_all;
 use tokio::time::Instant;
 
 use super::memory::{self, severity};
-use super::{Selector, contest, lock};
+use super::{Selector, lock, race as driver};
 use crate::catalog::{Endpoint, Variant};
 use crate::connection::ConnectError;
 use crate::failure::Failure;
@@ -103,7 +103,7 @@ impl Selector {
                     last_winner: winner.as_ref() == Some(one),
                     ..memory.forecast(one, true)
                 },
-                last_resort: contest::is_last_resort(&self.0.names, &one.0, one.1),
+                last_resort: driver::is_last_resort(&self.0.names, &one.0, one.1),
                 accelerated: one.0.variant() == Variant::Acceleration,
             })
             .collect();
@@ -156,14 +156,15 @@ impl Selector {
     /// Tells what became of a candidate that the app dialled itself: nothing or a failure, after
     /// `elapsed` from its start to its open WebSocket or its end.
     pub fn report(&self, candidate: &Candidate, outcome: Result<(), Failure>, elapsed: Duration) {
-        let lesson = Lesson {
+        let observation = Observation {
             whole_ms: outcome.is_ok().then_some(elapsed.as_secs_f64() * 1e3),
             opened: outcome.is_ok(),
             failure: outcome.as_ref().err().map(severity),
-            ..Lesson::default()
+            ..Observation::default()
         };
         let reported = (candidate.endpoint.clone(), candidate.address);
-        self.0.learn_one(lock(&self.0.memory), &reported, lesson);
+        self.0
+            .learn_one(lock(&self.0.memory), &reported, observation);
         self.0.keep();
     }
 }

@@ -11,8 +11,8 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::USER_AGENT;
-use super::head::Head;
-use super::key;
+use super::response_head::Head;
+use super::websocket_key;
 use crate::catalog::{Endpoint, is_token};
 use crate::error::{Error, ErrorKind};
 use crate::failure::{Failure, FailureKind};
@@ -166,7 +166,7 @@ pub(super) struct Request {
 
 /// The upgrade request to `endpoint` at `path`.
 pub(super) fn request(endpoint: &Endpoint, path: &str, options: &ConnectOptions) -> Request {
-    request_with(&key::generate(), endpoint, path, options)
+    request_with(&websocket_key::generate(), endpoint, path, options)
 }
 
 /// The same with this `Sec-WebSocket-Key`.
@@ -223,7 +223,7 @@ pub(super) fn request_with(
     line(&[]);
     Request {
         bytes,
-        accept: key::accept(key.as_bytes()),
+        accept: websocket_key::accept(key.as_bytes()),
         offered,
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use easelect_engine::forecast::Forecast;
-use easelect_engine::lesson::Lesson;
+use easelect_engine::observation::Observation;
 use easelect_engine::race::{self, Action, Race, Width};
 use futures::future::{AbortHandle, Abortable, BoxFuture, Either, FutureExt, select};
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -17,13 +17,13 @@ use tokio::time::Instant;
 use super::memory::{self, Memory, severity};
 use super::{Plan, lock};
 use crate::catalog::{Endpoint, Variant};
+use crate::connect::BoxIo;
 use crate::connection::{ConnectError, Opening};
 use crate::failure::{Failure, FailureKind};
 use crate::handshake::{ConnectOptions, Handshake, Opened, Paths, Progress, Secured, Target};
 use crate::phase::{EarlyData, Phase, Timings};
 use crate::resolve::{Family, Names, Trust, is_local};
 use crate::sample::{Attempt, AttemptOutcome};
-use crate::transport::BoxIo;
 
 /// What a race needs from its surroundings.
 #[derive(Clone, Copy)]
@@ -40,7 +40,7 @@ pub(super) struct Ground<'a> {
 /// How a race ended, and what it showed.
 pub(super) struct Ended {
     pub(super) outcome: Result<(Box<Opened>, Opening), ConnectError>,
-    pub(super) lessons: Vec<(memory::Candidate, Lesson)>,
+    pub(super) observations: Vec<(memory::Candidate, Observation)>,
     /// Who may be probed in the background: everyone who was known, dialled or not, except where
     /// only a local proxy answers, whose times say nothing.
     pub(super) probeable: Vec<memory::Candidate>,
@@ -449,20 +449,30 @@ impl<'a> Contest<'a> {
             let endpoint = &self.ground.plan.endpoints[one.endpoint];
             (endpoint.clone(), one.address)
         };
-        let lessons = self.race.lessons(self.now()).into_iter().map(|lesson| {
-            let timings = self.candidates[lesson.candidate].progress.reached().timings;
-            let lesson = if timings.early_data() == EarlyData::Accepted {
-                lesson.with_a_round_trip_more()
-            } else {
-                lesson
-            };
-            (candidate(&self.candidates[lesson.candidate]), lesson)
-        });
+        let observations = self
+            .race
+            .observations(self.now())
+            .into_iter()
+            .map(|observation| {
+                let timings = self.candidates[observation.candidate]
+                    .progress
+                    .reached()
+                    .timings;
+                let observation = if timings.early_data() == EarlyData::Accepted {
+                    observation.with_a_round_trip_more()
+                } else {
+                    observation
+                };
+                (
+                    candidate(&self.candidates[observation.candidate]),
+                    observation,
+                )
+            });
         let names = self.ground.names;
         let all = self.candidates.iter().map(candidate);
         Ended {
             outcome,
-            lessons: lessons.collect(),
+            observations: observations.collect(),
             probeable: all
                 .filter(|(endpoint, address)| !is_last_resort(names, endpoint, *address))
                 .collect(),

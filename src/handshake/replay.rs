@@ -8,12 +8,15 @@ use std::task::{Context, Poll};
 use futures::FutureExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-use super::{ConnectOptions, head, request, socks, tunnel, upgrade};
+use super::{
+    ConnectOptions, http_connect, http_request, proxy_stream, response_head, socks5,
+    websocket_upgrade,
+};
 use crate::catalog::{Endpoint, Region, Service};
+use crate::connect::{BoxIo, Io};
 use crate::failure::Failure;
 use crate::phase::Phase;
 use crate::proxy::{Protocol, Proxy};
-use crate::transport::{BoxIo, Io};
 
 /// The example of RFC 6455 §1.3, so that an answer on file can be the right one.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -62,9 +65,9 @@ fn upgraded(
     piece: usize,
 ) -> Result<(Option<String>, Vec<u8>), Failure> {
     let mut peer = Peer::new(answer, piece);
-    let mut head = at_once(head::read(&mut peer, Phase::Upgrade))?;
-    let request = upgrade::request_with(KEY, endpoint, "/", options);
-    let subprotocol = upgrade::check(&request, &head)?;
+    let mut head = at_once(response_head::read(&mut peer, Phase::Upgrade))?;
+    let request = websocket_upgrade::request_with(KEY, endpoint, "/", options);
+    let subprotocol = websocket_upgrade::check(&request, &head)?;
     head.rest.extend_from_slice(&peer.answer[peer.said..]);
     Ok((subprotocol, head.rest))
 }
@@ -72,8 +75,8 @@ fn upgraded(
 /// What a REST probe makes of it: the status.
 fn answered(answer: &[u8], piece: usize) -> Result<u16, Failure> {
     let mut peer = Peer::new(answer, piece);
-    let head = at_once(head::read(&mut peer, Phase::Processing))?;
-    request::check(&head)?;
+    let head = at_once(response_head::read(&mut peer, Phase::Processing))?;
+    http_request::check(&head)?;
     Ok(head.status)
 }
 
@@ -83,15 +86,15 @@ fn tunnelled(proxy: &Proxy, answer: &[u8], piece: usize) -> Result<Vec<u8>, Fail
     let mut io = BoxIo(Box::new(Peer::new(answer, piece)));
     let mut rest = match proxy.protocol() {
         Protocol::Http | Protocol::Https => {
-            at_once(tunnel::connect(&mut io, proxy, HOST.0, HOST.1))?
+            at_once(http_connect::connect(&mut io, proxy, HOST.0, HOST.1))?
         }
         Protocol::Socks5 => {
             let credentials = proxy.credentials();
-            at_once(socks::connect(&mut io, credentials, HOST.0, HOST.1))?;
+            at_once(socks5::connect(&mut io, credentials, HOST.0, HOST.1))?;
             Vec::new()
         }
     };
-    at_once(io.read_to_end(&mut rest)).map_err(|error| tunnel::broken(&error))?;
+    at_once(io.read_to_end(&mut rest)).map_err(|error| proxy_stream::broken(&error))?;
     Ok(rest)
 }
 

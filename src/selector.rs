@@ -1,16 +1,16 @@
 //! The selector: plans, races, hands over the live winner, learns.
 
+mod background_probe;
 mod builder;
 mod candidates;
-mod contest;
 mod events;
+mod explanation;
 mod feedback;
-mod keeper;
+mod history_writer;
 mod memory;
-mod network;
-mod outlook;
+mod network_watch;
+mod race;
 mod reconnect;
-mod refresh;
 #[cfg(feature = "rest")]
 mod rest;
 
@@ -22,7 +22,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use easelect_engine::backoff::Backoff;
 use easelect_engine::health::Transition;
-use easelect_engine::lesson::Lesson;
+use easelect_engine::observation::Observation;
 use easelect_engine::race::Width;
 use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinSet;
@@ -37,14 +37,14 @@ use crate::connection::{ConnectError, Connection, Feedback, Opening};
 use crate::handshake::{ConnectOptions, Handshake, Opened, Paths};
 use crate::resolve::Names;
 use crate::tls::TlsClient;
-use contest::Ground;
+pub use background_probe::RefreshBudget;
 pub use events::{SelectorEvent, SelectorStats};
-pub use outlook::{Expectation, Explanation, Standing};
-pub use refresh::RefreshBudget;
+pub use explanation::{Expectation, Explanation, Standing};
+use race::Ground;
 
 use events::Counts;
 use feedback::Ear;
-use keeper::Keeper;
+use history_writer::HistoryWriter;
 use memory::{Change, Memory};
 
 /// Opens connections of one service inside one [`Residency`], on the endpoint that is fastest
@@ -101,7 +101,7 @@ struct Inner {
     rest_race: tokio::sync::Mutex<()>,
     /// The app said which network it is; otherwise the routes tell.
     network_told: AtomicBool,
-    keeper: Option<Keeper>,
+    keeper: Option<HistoryWriter>,
     refresh: RefreshBudget,
     /// Background dials; they end with the selector.
     tasks: Mutex<JoinSet<()>>,
@@ -248,12 +248,12 @@ impl Selector {
             residency = %self.0.residency,
             endpoints = plan.endpoints.len(),
         );
-        let ended = contest::run(ground, self.0.deadline).instrument(span).await;
+        let ended = race::run(ground, self.0.deadline).instrument(span).await;
         let outcome = ended.outcome.as_ref().map(|(_, opening)| opening);
         lock(&self.0.counts).raced(field.kind == Service::Rest, outcome);
         // The device may have moved since: what was shown is of another network.
         if lock(&self.0.memory).network_id() == network {
-            self.learn(field, ended.lessons);
+            self.learn(field, ended.observations);
             if ended.outcome.is_ok() {
                 *lock(&field.won) = Some(Instant::now());
                 if field.kind == self.0.service.kind {
@@ -266,9 +266,9 @@ impl Selector {
         ended.outcome
     }
 
-    fn learn(&self, field: &Field, lessons: Vec<(memory::Candidate, Lesson)>) {
+    fn learn(&self, field: &Field, observations: Vec<(memory::Candidate, Observation)>) {
         let mut memory = lock(&self.0.memory);
-        let changes = memory.learn(lessons);
+        let changes = memory.learn(observations);
         drop(memory);
         self.0.tell(changes);
         self.0.reconsider(field);
@@ -402,7 +402,7 @@ impl Field {
         let preferred = outlook.preferred.as_ref();
         self.preferred
             .store(preferred.map(|(endpoint, _)| Arc::new(endpoint.clone())));
-        let explanation = outlook::explain(memory.network_id(), outlook);
+        let explanation = explanation::explain(memory.network_id(), outlook);
         self.outlook.store(Arc::new(explanation));
         change
     }

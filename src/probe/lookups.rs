@@ -27,7 +27,7 @@ impl Host {
 
 /// The hosts, and the look-ups that are due.
 #[derive(Debug)]
-pub(super) struct Hosts {
+pub(super) struct Lookups {
     families: Families,
     hosts: Vec<Host>,
     by_name: BTreeMap<(String, u16, Trust, bool), usize>,
@@ -36,9 +36,9 @@ pub(super) struct Hosts {
     unknown: usize,
 }
 
-impl Hosts {
+impl Lookups {
     pub(super) fn new(families: Families) -> Self {
-        Hosts {
+        Lookups {
             families,
             hosts: Vec::new(),
             by_name: BTreeMap::new(),

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use easelect_engine::forecast::{Forecast, Gate};
+use easelect_engine::forecast::{Forecast, SynTrust};
 use easelect_engine::health::{Severity, Transition};
 use easelect_engine::history::{History, Key, KnownNetwork, Lead, Network, Refresh};
-use easelect_engine::lesson::Lesson;
+use easelect_engine::observation::Observation;
 use easelect_engine::timestamp::Timestamp;
 
 use crate::catalog::{Endpoint, Service};
@@ -54,7 +54,7 @@ pub(super) struct Outlook {
     pub(super) change: Option<Change>,
 }
 
-/// What one lesson did.
+/// What one observation did.
 pub(super) struct Learned {
     pub(super) change: Option<Change>,
     /// Whether another may be preferred now.
@@ -184,9 +184,9 @@ impl Memory {
     }
 
     /// What the current network's SYNs say about its handshakes.
-    pub(super) fn gate(&self) -> Gate {
+    pub(super) fn gate(&self) -> SynTrust {
         self.known()
-            .map_or_else(Gate::default, |known| known.network.gate())
+            .map_or_else(SynTrust::default, |known| known.network.gate())
     }
 
     /// What is expected of a candidate that DNS gives, or that is remembered.
@@ -249,10 +249,10 @@ impl Memory {
     }
 
     /// Learns what was shown of these candidates.
-    pub(super) fn learn(&mut self, lessons: Vec<(Candidate, Lesson)>) -> Vec<Change> {
+    pub(super) fn learn(&mut self, observations: Vec<(Candidate, Observation)>) -> Vec<Change> {
         let (now, jitter) = (self.clock.now(), self.random.f64());
-        let learned = lessons.iter().filter_map(|(candidate, lesson)| {
-            let learned = self.learn_at(now, candidate, *lesson, jitter);
+        let learned = observations.iter().filter_map(|(candidate, observation)| {
+            let learned = self.learn_at(now, candidate, *observation, jitter);
             learned.change
         });
         learned.collect()
@@ -260,16 +260,16 @@ impl Memory {
 
     /// Learns what was shown of one candidate. Where it was seen before, as with a heartbeat, that
     /// asks nobody else and allocates nothing.
-    pub(super) fn learn_one(&mut self, candidate: &Candidate, lesson: Lesson) -> Learned {
+    pub(super) fn learn_one(&mut self, candidate: &Candidate, observation: Observation) -> Learned {
         let (now, jitter) = (self.clock.now(), self.random.f64());
-        self.learn_at(now, candidate, lesson, jitter)
+        self.learn_at(now, candidate, observation, jitter)
     }
 
     fn learn_at(
         &mut self,
         now: Timestamp,
         candidate: &Candidate,
-        lesson: Lesson,
+        observation: Observation,
         jitter: f64,
     ) -> Learned {
         self.unkept = true;
@@ -279,9 +279,9 @@ impl Memory {
             Some(number) => number,
             None => network.list(&key(candidate), now),
         };
-        let shown = Lesson {
+        let shown = Observation {
             candidate: number,
-            ..lesson
+            ..observation
         };
         let transition = network.learn(&[shown], now, jitter).pop();
         let lead = known.preferred.get_mut(&candidate.0.service());

@@ -70,7 +70,7 @@ struct State {
 }
 
 /// A network and its weather.
-pub(crate) struct Sky {
+pub(crate) struct Outages {
     pub(crate) lab: Lab,
     seed: u64,
     places: Vec<Place>,
@@ -88,7 +88,7 @@ fn between(random: &mut fastrand::Rng, from: u64, to: u64) -> Duration {
     Duration::from_secs(random.u64(from..to))
 }
 
-impl Sky {
+impl Outages {
     pub(crate) fn new(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut scenario = Scenario::new(seed);
@@ -122,7 +122,7 @@ impl Sky {
                 addresses,
             });
         }
-        Sky {
+        Outages {
             lab: Lab::new(scenario).unwrap(),
             seed,
             places,
@@ -177,11 +177,11 @@ impl Sky {
     pub(crate) fn start(self: &Arc<Self>) -> JoinSet<()> {
         let mut weather = JoinSet::new();
         for number in 0..self.places.len() {
-            let sky = Arc::clone(self);
-            weather.spawn(async move { sky.trouble(number).await });
+            let outages = Arc::clone(self);
+            weather.spawn(async move { outages.trouble(number).await });
         }
-        let sky = Arc::clone(self);
-        weather.spawn(async move { sky.storm().await });
+        let outages = Arc::clone(self);
+        weather.spawn(async move { outages.storm().await });
         weather
     }
 

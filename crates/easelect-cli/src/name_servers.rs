@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use easelect::{Failure, FailureKind, Families, Phase, ProbeOutcome, Proxy, Resolve};
-use easelect_report::SecondOpinion;
+use easelect_report::DirectLookup;
 use futures::StreamExt;
 
 use crate::words::{Usage, say, shown};
@@ -61,7 +61,7 @@ pub(crate) async fn ask(
     hosts: BTreeSet<String>,
     families: Families,
     timeout: Duration,
-) -> Vec<SecondOpinion> {
+) -> Vec<DirectLookup> {
     let asked = hosts.into_iter().map(|host| {
         let resolver = Arc::clone(&resolver);
         async move {
@@ -74,7 +74,7 @@ pub(crate) async fn ask(
                 }
             });
             let answers = futures::future::join_all(answers).await;
-            SecondOpinion::new(
+            DirectLookup::new(
                 host,
                 of_families(answers.into_iter().map(|one| Ok(one?.addresses))),
             )

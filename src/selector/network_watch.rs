@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use super::{Inner, Selector, SelectorEvent, lock};
+use crate::network_id;
 use crate::proxy::Proxy;
-use crate::route;
 
 /// An identifier longer than this is no name for a network.
 const MAX_NETWORK_ID: usize = 128;
@@ -15,7 +15,7 @@ const NOWHERE: &str = "default";
 
 /// What the routes say.
 pub(super) fn derived() -> String {
-    route::network_id().unwrap_or_else(|| NOWHERE.to_owned())
+    network_id::current().unwrap_or_else(|| NOWHERE.to_owned())
 }
 
 /// What the history calls a network: through a proxy everything takes another time.

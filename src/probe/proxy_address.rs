@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures::future::{join_all, select_ok};
 
+use crate::connect::Connect;
 use crate::resolve::{Names, Pin, Trust};
-use crate::transport::Connect;
 
 /// Pins the proxy to the first of its addresses that answers. Where none does, or there is but
 /// one, everything stays as it is: the attempts will tell.

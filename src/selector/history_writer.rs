@@ -23,13 +23,13 @@ enum Message {
 
 /// Asks the thread to write, which ends, after a last write, when this is dropped.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct HistoryWriter {
     sender: mpsc::Sender<Message>,
     /// It was asked and hasn't begun: whatever is learned meanwhile will be written.
     asked: Arc<AtomicBool>,
 }
 
-impl Keeper {
+impl HistoryWriter {
     /// A keeper of this memory in this store; `None` when no thread can be had, which only costs
     /// what was learned.
     pub(super) fn start(store: Arc<dyn HistoryStore>, memory: Arc<Mutex<Memory>>) -> Option<Self> {
@@ -44,7 +44,7 @@ impl Keeper {
             .name("easelect-history".to_owned())
             .spawn(move || serve(&*store, history, &receiver));
         match spawned {
-            Ok(_) => Some(Keeper { sender, asked }),
+            Ok(_) => Some(HistoryWriter { sender, asked }),
             Err(error) => {
                 tracing::warn!(target: "easelect::history", %error, "nothing will be kept");
                 None

@@ -8,19 +8,19 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwapOption;
 use tokio::sync::{Notify, broadcast};
 
-use super::keeper::Keeper;
+use super::history_writer::HistoryWriter;
 use super::memory::Memory;
-use super::network;
+use super::network_watch;
 use super::{Field, Inner, Policy, RefreshBudget, Selector};
 use crate::catalog::{Catalog, Residency, Service};
 use crate::clock::Clock;
+use crate::connect::{Connect, TcpConnect};
 use crate::error::{Error, ErrorKind};
 use crate::handshake::{Handshake, Paths};
 use crate::history::HistoryStore;
 use crate::proxy::Proxy;
 use crate::resolve::{Families, Names, Pin, Resolve, SystemResolver};
 use crate::tls::TlsClient;
-use crate::transport::{Connect, TcpConnect};
 
 /// Events kept for a reader that is behind.
 const EVENTS: usize = 64;
@@ -232,8 +232,8 @@ impl SelectorBuilder {
         }
         let clock = Clock::starting_at(SystemTime::now().into());
         let network_told = AtomicBool::new(self.network.is_some());
-        let network = self.network.unwrap_or_else(network::derived);
-        let network = network::key(&network, proxy.as_ref());
+        let network = self.network.unwrap_or_else(network_watch::derived);
+        let network = network_watch::key(&network, proxy.as_ref());
         let memory = Memory::new(clock, network, self.seed.rotate_left(32));
         let mut memory = memory.through(proxy);
         if let Some(store) = &self.history {
@@ -251,7 +251,9 @@ impl SelectorBuilder {
         let _ = service.reconsider(&mut memory, &service.endpoints);
         let memory = Arc::new(Mutex::new(memory));
         let kept = Arc::clone(&memory);
-        let keeper = self.history.and_then(|store| Keeper::start(store, kept));
+        let keeper = self
+            .history
+            .and_then(|store| HistoryWriter::start(store, kept));
         Ok(Selector(Arc::new(Inner {
             residency: self.residency,
             names: self.names,

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 
 use tokio::io::AsyncReadExt;
 
-use super::tunnel::{broken, failure, send};
+use super::proxy_stream::{broken, failure, send};
+use crate::connect::BoxIo;
 use crate::failure::{Failure, FailureKind};
 use crate::proxy::Credentials;
-use crate::transport::BoxIo;
 
 const VERSION: u8 = 5;
 /// RFC 1928 §3: no authentication, user and password, none acceptable.
@@ -147,7 +147,7 @@ fn words(reply: u8) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tunnel::tests::asked;
+    use super::super::through_proxy::tests::asked;
     use super::*;
     use crate::phase::Phase;
 

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 /// The entries of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Bypass(Vec<Entry>);
+pub(super) struct NoProxy(Vec<Entry>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
@@ -23,10 +23,10 @@ enum Hosts {
     Domain(String),
 }
 
-impl Bypass {
+impl NoProxy {
     pub(super) fn new(list: &str) -> Self {
         let entries = list.split(|c: char| c == ',' || c.is_whitespace());
-        Bypass(entries.filter_map(Entry::new).collect())
+        NoProxy(entries.filter_map(Entry::new).collect())
     }
 
     pub(super) fn contains(&self, host: &str, port: u16) -> bool {
@@ -114,7 +114,7 @@ mod tests {
             ("0.1", "", "10.0.0.1"),
             ("10.0.0.0/40", "", "10.0.0.1"),
         ] {
-            let bypass = Bypass::new(list);
+            let bypass = NoProxy::new(list);
             for host in past.split_whitespace() {
                 assert!(bypass.contains(host, 443), "{host} goes past by {list:?}");
             }

@@ -1,7 +1,7 @@
 //! A REST endpoint's probe: `GET /`, no credentials, no body.
 
 use super::USER_AGENT;
-use super::head::Head;
+use super::response_head::Head;
 use crate::catalog::Endpoint;
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use easelect_engine::health::Severity;
-use easelect_engine::lesson::Lesson;
+use easelect_engine::observation::Observation;
 use reqwest::dns::{Addrs, Name, Resolving};
 
 use super::{Selector, lock};
@@ -74,9 +74,9 @@ impl Selector {
         };
         // Which of its addresses it was, reqwest doesn't tell.
         let known = lock(&self.0.memory).addresses(endpoint);
-        let lesson = Lesson::of_failure(Severity::Soft);
-        let lessons = known.into_iter().map(|candidate| (candidate, lesson));
-        self.learn(field, lessons.collect());
+        let observation = Observation::of_failure(Severity::Soft);
+        let observations = known.into_iter().map(|candidate| (candidate, observation));
+        self.learn(field, observations.collect());
         *lock(&field.won) = None;
     }
 
@@ -154,7 +154,7 @@ impl reqwest::dns::Resolve for Steer {
             addresses.sort_by_cached_key(|address| {
                 let forecast = memory.forecast(&(endpoint.clone(), *address), true);
                 (
-                    forecast.barred,
+                    forecast.breaker_open,
                     Duration::from_secs_f64(forecast.cost_ms() / 1e3),
                 )
             });

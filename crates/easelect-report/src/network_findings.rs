@@ -8,7 +8,7 @@ use easelect::{Confidence, Failure, FailureKind as Kind, Phase, Reason, Tier, is
 
 use super::figures::ms_unit;
 use super::finding::{Finding, What};
-use super::{Context, Group, Note, Row, local, same, threshold};
+use super::{Context, Group, Note, Row, host_findings, same, threshold};
 
 pub(super) fn findings(groups: &[Group], context: &Context, complete: bool) -> Vec<Finding> {
     let rows: Vec<&Row> = groups.iter().flat_map(|group| &group.endpoints).collect();
@@ -16,9 +16,9 @@ pub(super) fn findings(groups: &[Group], context: &Context, complete: bool) -> V
     let everything = everything(&rows, context);
     let explained = everything.is_some();
     whats.extend(everything);
-    whats.extend(local::one_address(&rows, context));
+    whats.extend(host_findings::one_address(&rows, context));
     if !explained {
-        whats.extend(local::findings(&rows, context));
+        whats.extend(host_findings::findings(&rows, context));
     }
     for group in groups {
         in_use(group, &mut whats);
@@ -41,7 +41,7 @@ pub(super) fn findings(groups: &[Group], context: &Context, complete: bool) -> V
             });
         }
     }
-    whats.extend(second_opinions(context));
+    whats.extend(direct_lookups(context));
     limits(&rows, context, complete, &mut whats);
     notes(groups, &rows, context, &mut whats);
     whats
@@ -305,12 +305,12 @@ fn equals_first(group: &Group, row: &Row, lag: std::time::Duration) -> bool {
 
 /// What name servers said of hosts that the platform's resolver did not find: together where it is
 /// the same failure, each for itself where there are addresses.
-fn second_opinions(context: &Context) -> Vec<What> {
+fn direct_lookups(context: &Context) -> Vec<What> {
     let mut whats: Vec<What> = Vec::new();
-    for one in &context.second_opinions {
+    for one in &context.direct_lookups {
         let same = |what: &&mut What| match (what, &one.outcome) {
             (
-                What::SecondOpinion {
+                What::DirectLookup {
                     outcome: Err(other),
                     ..
                 },
@@ -319,8 +319,8 @@ fn second_opinions(context: &Context) -> Vec<What> {
             _ => false,
         };
         match whats.iter_mut().find(same) {
-            Some(What::SecondOpinion { hosts, .. }) => hosts.push(one.host.clone()),
-            _ => whats.push(What::SecondOpinion {
+            Some(What::DirectLookup { hosts, .. }) => hosts.push(one.host.clone()),
+            _ => whats.push(What::DirectLookup {
                 hosts: vec![one.host.clone()],
                 outcome: one.outcome.clone(),
             }),
@@ -357,7 +357,7 @@ fn limits(rows: &[&Row], context: &Context, complete: bool, whats: &mut Vec<What
     if context.environment.lab.is_none() {
         let mut addresses: Vec<IpAddr> = rows
             .iter()
-            .filter(|row| local::is_public(row, context))
+            .filter(|row| host_findings::is_public(row, context))
             .flat_map(|row| row.ranked.stats.addresses())
             .filter(|one| one.successes() > 0)
             .map(|one| one.address().ip())

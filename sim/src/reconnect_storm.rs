@@ -1,4 +1,4 @@
-//! The herd: every client loses its connection at once, and comes back.
+//! The storm: every client loses its connection at once, and comes back.
 //!
 //! Time runs in bins of one second. The servers take so many TLS handshakes a second, in order of
 //! arrival, and do the work before they notice that a client has given up: an event loop accepts
@@ -21,7 +21,7 @@ const QUEUE_SECONDS: f64 = 20.0;
 const TIMEOUT_SECONDS: usize = 10;
 const HORIZON_SECONDS: usize = 3_600;
 
-/// What a herd did.
+/// What a storm did.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Return {
     pub(crate) schedule: &'static str,
@@ -195,11 +195,11 @@ fn bin(second: usize, delay: f64) -> usize {
     later.clamp(second + 1, HORIZON_SECONDS)
 }
 
-/// The herds as text.
-pub(crate) fn text(herds: &[Return]) -> String {
+/// The storms as text.
+pub(crate) fn text(storms: &[Return]) -> String {
     let mut text = format!(
-        "\nthe herd, {} clients (peaks scaled to a million)\n{:<26} {:>7} {:>12} {:>10} {:>10} {:>11}\n",
-        herds.first().map_or(0, |one| one.clients),
+        "\nthe storm, {} clients (peaks scaled to a million)\n{:<26} {:>7} {:>12} {:>10} {:>10} {:>11}\n",
+        storms.first().map_or(0, |one| one.clients),
         "schedule",
         "outage",
         "peak TLS/s",
@@ -208,7 +208,7 @@ pub(crate) fn text(herds: &[Return]) -> String {
         "TLS/client",
     );
     let seconds = |n: Option<usize>| n.map_or_else(|| "> 1 h".to_owned(), |n| format!("{n} s"));
-    for one in herds {
+    for one in storms {
         text += &format!(
             "{:<26} {:>5} s {:>10.0} k {:>10} {:>10} {:>11.2}\n",
             one.schedule,
@@ -227,10 +227,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hint_spreads_the_herd() {
-        let herds = all(5_000);
+    fn a_hint_spreads_the_storm() {
+        let storms = all(5_000);
         let peak = |name| {
-            let one = herds
+            let one = storms
                 .iter()
                 .find(|one| one.schedule == name && one.outage_seconds == 0);
             one.unwrap().peak_tls_per_second

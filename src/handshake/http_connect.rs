@@ -1,0 +1,64 @@
+//! The way through an HTTP proxy: `CONNECT` (RFC 9110 §9.3.6).
+
+use data_encoding::BASE64;
+
+use super::proxy_stream::{broken, failure, send};
+use super::{USER_AGENT, response_head};
+use crate::connect::BoxIo;
+use crate::failure::{Failure, FailureKind};
+use crate::phase::Phase;
+use crate::proxy::{Proxy, authority};
+
+/// Asks by `CONNECT`; what the proxy sent behind its answer is from the host already.
+pub(super) async fn connect(
+    io: &mut BoxIo,
+    proxy: &Proxy,
+    host: &str,
+    port: u16,
+) -> Result<Vec<u8>, Failure> {
+    let to = authority(host, port);
+    let mut request =
+        format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\nUser-Agent: {USER_AGENT}\r\n");
+    if let Some(one) = proxy.credentials() {
+        let basic = BASE64.encode(format!("{}:{}", one.user, one.password).as_bytes());
+        request.push_str(&format!("Proxy-Authorization: Basic {basic}\r\n"));
+    }
+    request.push_str("\r\n");
+    let sent = send(io, request.as_bytes()).await;
+    let head = match (response_head::read(io, Phase::Proxy).await, sent) {
+        (Ok(head), _) => head,
+        // Whoever refuses may close before it has read all; what it said came first.
+        (Err(ended), Err(error)) if ended.kind() == FailureKind::Closed => {
+            return Err(broken(&error));
+        }
+        (Err(ended), _) => return Err(answerless(ended)),
+    };
+    let kind = match head.status {
+        200..300 => return Ok(head.rest),
+        407 => FailureKind::AuthRequired,
+        _ => FailureKind::Rejected,
+    };
+    let failure = failure(kind).with_status(head.status);
+    Err(match head.reason.as_str() {
+        "" => failure,
+        reason => failure.with_message(reason),
+    })
+}
+
+/// Instead of a whole head.
+fn answerless(ended: Failure) -> Failure {
+    match ended.kind() {
+        FailureKind::NotHttp => {
+            failure(FailureKind::NotAProxy).with_message("the answer is not HTTP")
+        }
+        FailureKind::TooLarge => {
+            failure(FailureKind::NotAProxy).with_message("the answer has no end")
+        }
+        FailureKind::Closed => failure(FailureKind::Other).with_message("closed by the proxy"),
+        FailureKind::Timeout => ended,
+        _ => match ended.message() {
+            Some(message) => failure(FailureKind::Other).with_message(message),
+            None => failure(FailureKind::Other),
+        },
+    }
+}

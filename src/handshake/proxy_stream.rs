@@ -1,0 +1,96 @@
+//! What every kind of proxy has in common: bytes sent, and what the end of them means.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+use crate::connect::{BoxIo, Io, KernelRtt};
+use crate::failure::{Failure, FailureKind};
+use crate::phase::Phase;
+
+pub(super) async fn send(io: &mut BoxIo, bytes: &[u8]) -> io::Result<()> {
+    io.write_all(bytes).await?;
+    io.flush().await
+}
+
+/// The failure that a connection to the proxy means that ended in the middle of it all.
+pub(super) fn broken(error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return failure(FailureKind::Other).with_message("closed by the proxy");
+    }
+    failure(FailureKind::Other).with_message(error)
+}
+
+pub(super) const fn failure(kind: FailureKind) -> Failure {
+    Failure::new(Phase::Proxy, kind)
+}
+
+/// A stream of which some bytes were read ahead.
+pub(super) struct Ahead {
+    rest: Vec<u8>,
+    io: BoxIo,
+}
+
+impl Ahead {
+    pub(super) fn new(rest: Vec<u8>, io: BoxIo) -> Self {
+        Ahead { rest, io }
+    }
+}
+
+impl Io for Ahead {
+    fn kernel_rtt(&self) -> Option<KernelRtt> {
+        self.io.kernel_rtt()
+    }
+
+    fn reset_on_drop(&mut self) {
+        self.io.reset_on_drop();
+    }
+}
+
+impl AsyncRead for Ahead {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.rest.is_empty() {
+            return Pin::new(&mut self.io).poll_read(cx, buf);
+        }
+        let count = self.rest.len().min(buf.remaining());
+        buf.put_slice(&self.rest[..count]);
+        self.rest.drain(..count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Ahead {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

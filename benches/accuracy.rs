@@ -15,7 +15,8 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use easelect::{
-    Endpoint, Phase, Pin, ProbeEvent, Prober, ProberBuilder, Region, Rounds, Service, TlsClient,
+    Dialer, Endpoint, Phase, PinnedHost, ProbeEvent, Prober, ProberBuilder, Region, Rounds,
+    Service, TlsClient,
 };
 use futures::StreamExt;
 use measure::bare::Bare;
@@ -87,10 +88,20 @@ fn url(server: &Remote) -> String {
 
 fn prober<'a>(servers: impl Iterator<Item = &'a Remote> + Clone) -> ProberBuilder {
     let roots = servers.clone().map(|one| one.root.clone());
-    let prober = Prober::builder().tls(TlsClient::with_roots(roots).unwrap());
+    let prober = Prober::builder().dialer(
+        Dialer::builder()
+            .tls(TlsClient::with_roots(roots).unwrap())
+            .build()
+            .unwrap(),
+    );
     servers.fold(prober, |prober, server| {
         let (ip, port) = (server.address.ip(), server.address.port());
-        prober.pin(Pin::new("localhost", port, vec![ip]))
+        prober.dialer(
+            Dialer::builder()
+                .pin(PinnedHost::new("localhost", port, vec![ip]))
+                .build()
+                .unwrap(),
+        )
     })
 }
 
@@ -135,7 +146,10 @@ async fn is_right(fast: &Remote, slow: &Remote, others: &[Remote], seed: u64) ->
         .build()
         .unwrap();
     let outcome = prober.run().outcome().await;
-    let own = outcome.rankings.iter().find(|one| one.region == region);
+    let own = outcome
+        .rankings
+        .iter()
+        .find(|one| one.residency == region.clone().into());
     let best = own.and_then(|ranking| ranking.best());
     best.is_some_and(|best| *best.endpoint() == both[1])
 }

@@ -217,9 +217,7 @@ impl World {
         };
         Selector::builder(own())
             .catalog(self.catalog.clone())
-            .resolver(self.lab.resolver())
-            .connector(self.lab.connector())
-            .tls(tls)
+            .dialer(self.lab.dialer().tls(tls).build().unwrap())
             .early_data(kind.early_data)
             .network("bench")
             .seed(seed)
@@ -230,7 +228,11 @@ impl World {
     /// TCP, a full TLS handshake and an upgrade to the fastest address, without anything of ours.
     async fn direct(&self) -> Duration {
         let started = Instant::now();
-        let tcp = self.lab.connector().connect(self.fastest).await;
+        let tcp = self
+            .lab
+            .connector()
+            .connect("localhost", self.fastest)
+            .await;
         let connector = TlsConnector::from(Arc::new(self.config(false)));
         let name = self.host.clone().try_into().expect("a good name");
         let tls = connector.connect(name, tcp.expect("it answers")).await;

@@ -17,7 +17,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use data_encoding::BASE64;
-use easelect::{Feedback, Prober, Region, Rounds, Selector, TlsClient};
+use easelect::{Dialer, Feedback, Prober, Region, Rounds, Selector, TlsClient};
 use measure::bare::Bare;
 use measure::figures::Figures;
 use measure::in_a_task;
@@ -111,8 +111,13 @@ async fn probe(times: usize, remote: Remote) {
     let (endpoint, pin) = remote.endpoint();
     let prober = Prober::builder()
         .endpoints([endpoint])
-        .pin(pin)
-        .tls(TlsClient::with_roots(roots(&remote)).unwrap())
+        .dialer(
+            Dialer::builder()
+                .pin(pin)
+                .tls(TlsClient::with_roots(roots(&remote)).unwrap())
+                .build()
+                .unwrap(),
+        )
         .rounds(Rounds::Exact(times as u32))
         .seed(1)
         .build()
@@ -141,8 +146,13 @@ fn selector(remote: &Remote) -> Selector {
     let (_, pin) = remote.endpoint();
     Selector::builder(Region::new("own").unwrap())
         .catalog(remote.catalog())
-        .pin(pin)
-        .tls(TlsClient::with_roots(roots(remote)).unwrap())
+        .dialer(
+            Dialer::builder()
+                .pin(pin)
+                .tls(TlsClient::with_roots(roots(remote)).unwrap())
+                .build()
+                .unwrap(),
+        )
         .network("bench")
         .seed(1)
         .build()

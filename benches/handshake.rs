@@ -12,7 +12,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use easelect::{Phase, ProbeEvent, Prober, Region, Rounds, Selector, TlsClient};
+use easelect::{Dialer, Phase, ProbeEvent, Prober, Region, Rounds, Selector, TlsClient};
 use futures::StreamExt;
 use measure::bare::Bare;
 use measure::figures::Figures;
@@ -65,12 +65,11 @@ fn probe(runtime: &Runtime, remote: &Remote, tls: &TlsClient) -> Vec<[Duration; 
     let (endpoint, pin) = remote.endpoint();
     let prober = Prober::builder()
         .endpoints([endpoint])
-        .pin(pin)
-        .tls(tls.clone())
+        .dialer(Dialer::builder().pin(pin).tls(tls.clone()).build().unwrap())
         .rounds(Rounds::Exact(IN_A_TURN))
         .build()
         .unwrap();
-    in_a_task(runtime, async {
+    in_a_task(runtime, async move {
         let taken = |event| async move {
             let ProbeEvent::Sample(sample) = event else {
                 return None;
@@ -140,8 +139,7 @@ fn main() {
     let (_, pin) = remote.endpoint();
     let selector = Selector::builder(Region::new("own").unwrap())
         .catalog(remote.catalog())
-        .pin(pin)
-        .tls(tls)
+        .dialer(Dialer::builder().pin(pin).tls(tls).build().unwrap())
         .network("bench")
         .build()
         .unwrap();

@@ -12,9 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use easelect::{
-    Catalog, Families, ProbeEvent, ProbeOutcome, Prober, Region, Rounds, Sample, TlsClient,
-};
+use easelect::{Catalog, Families, ProbeEvent, ProbeOutcome, Prober, Region, Rounds, Sample};
 use easelect_lab::{Host, Lab, Path, Scenario};
 use futures::StreamExt;
 use measure::figures::Figures;
@@ -87,10 +85,7 @@ fn sweep(scenario: Scenario, families: Families, in_flight: usize, seed: u64) ->
     runtime.block_on(async {
         let lab = Lab::new(scenario).expect("a good scenario");
         let mut probing = Prober::builder()
-            .resolver(lab.resolver())
-            .connector(lab.connector())
-            .tls(TlsClient::with_roots([lab.root()]).expect("a good root"))
-            .families(families)
+            .dialer(lab.dialer().families(families).build().unwrap())
             .rounds(Rounds::Adaptive {
                 min: ROUNDS,
                 max: 10,

@@ -19,9 +19,7 @@ use std::pin::{Pin, pin};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use easelect::{
-    Catalog, CloseReason, Connection, Region, Residency, Selector, ServerHint, TlsClient,
-};
+use easelect::{Catalog, CloseReason, Connection, Region, Residency, Selector, ServerHint};
 use easelect_lab::{Lab, Scenario};
 use futures::{SinkExt, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
@@ -232,10 +230,7 @@ async fn run(args: &[String]) -> Result<(), AnyError> {
     let simulated = args.iter().any(|arg| arg == "--lab");
     if simulated {
         let lab = Lab::new(Scenario::beijing())?;
-        builder = builder
-            .resolver(lab.resolver())
-            .connector(lab.connector())
-            .tls(TlsClient::with_roots([lab.root()])?);
+        builder = builder.dialer(lab.dialer().build()?);
         let (said, heard) = (0, 0);
         app = Box::new(Talker { lab, said, heard });
     }
@@ -243,7 +238,7 @@ async fn run(args: &[String]) -> Result<(), AnyError> {
     if simulated {
         // Nobody else reconnects to a network of one's own: no need to spread over 10 s.
         let (clients, rate) = (1.0, 1.0);
-        selector.set_server_hint(Some(ServerHint { clients, rate }));
+        selector.set_server_hint(Some(ServerHint { clients, rate }))?;
     }
     let stop = pin!(async {
         if tokio::signal::ctrl_c().await.is_err() {

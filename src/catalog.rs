@@ -144,16 +144,8 @@ impl Catalog {
     /// [`ErrorKind::Catalog`] when the catalogue doesn't have its region.
     pub fn with_endpoint(mut self, endpoint: Endpoint) -> Result<Self, Error> {
         self.find_region(endpoint.region().as_str())?;
-        let same = |other: &Endpoint| {
-            (other.region(), other.service(), other.host(), other.port())
-                == (
-                    endpoint.region(),
-                    endpoint.service(),
-                    endpoint.host(),
-                    endpoint.port(),
-                )
-        };
-        match self.endpoints.iter_mut().find(|other| same(other)) {
+        let mut all = self.endpoints.iter_mut();
+        match all.find(|other| other.shares_place_with(&endpoint)) {
             Some(other) => *other = endpoint,
             None => self.endpoints.push(endpoint),
         }

@@ -11,22 +11,121 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 
-/// A byte stream to a peer.
-pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+/// Anything that tokio reads and writes, as a byte stream to a peer.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
+
+/// An [`Io`] whose transport can be asked, and told how to end.
+pub trait Transport: Io {
     /// What the transport itself measured, if it can tell.
-    fn kernel_rtt(&self) -> Option<KernelRtt> {
-        None
-    }
+    fn kernel_rtt(&self) -> Option<KernelRtt>;
 
     /// Makes the coming drop reset the connection instead of closing it in order, so that a loser
     /// of a race leaves nothing behind on either side.
-    fn reset_on_drop(&mut self) {}
+    fn reset_on_drop(&mut self);
+}
+
+/// A byte stream to a peer, of any kind.
+pub struct ByteStream(Kind);
+
+enum Kind {
+    Plain(Box<dyn Io>),
+    Transport(Box<dyn Transport>),
+}
+
+impl ByteStream {
+    /// Of bytes alone: nothing is known of what carries them.
+    #[must_use]
+    pub fn new(io: impl Io) -> Self {
+        ByteStream(Kind::Plain(Box::new(io)))
+    }
+
+    /// Of a transport that can be asked.
+    #[must_use]
+    pub fn of_transport(io: impl Transport) -> Self {
+        ByteStream(Kind::Transport(Box::new(io)))
+    }
+}
+
+impl Transport for ByteStream {
+    fn kernel_rtt(&self) -> Option<KernelRtt> {
+        match &self.0 {
+            Kind::Plain(_) => None,
+            Kind::Transport(io) => io.kernel_rtt(),
+        }
+    }
+
+    fn reset_on_drop(&mut self) {
+        if let Kind::Transport(io) = &mut self.0 {
+            io.reset_on_drop();
+        }
+    }
+}
+
+impl fmt::Debug for ByteStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ByteStream")
+    }
+}
+
+/// Calls a method of whichever stream it is.
+macro_rules! each {
+    ($stream:expr, $method:ident($($argument:expr),*)) => {
+        match &mut $stream.0 {
+            Kind::Plain(io) => Pin::new(io).$method($($argument),*),
+            Kind::Transport(io) => Pin::new(io).$method($($argument),*),
+        }
+    };
+}
+
+impl AsyncRead for ByteStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        each!(self, poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for ByteStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        each!(self, poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each!(self, poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.0 {
+            Kind::Plain(io) => io.is_write_vectored(),
+            Kind::Transport(io) => io.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, poll_flush(cx))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, poll_shutdown(cx))
+    }
 }
 
 /// The transport's own measurement of one connection.
@@ -42,13 +141,18 @@ pub struct KernelRtt {
 
 /// Opens byte streams to addresses. TLS is put on top by the caller.
 pub trait Connect: fmt::Debug + Send + Sync + 'static {
-    /// Connects to `address`. Dropping the future gives the attempt up at once; there is no
-    /// time-out of its own.
+    /// Connects to `address`, which is one of `host`'s; a tunnel may have its far end look the name
+    /// up instead. Through a proxy, both are the proxy's. Dropping the future gives the attempt up at
+    /// once; there is no time-out of its own.
     ///
     /// # Errors
     ///
     /// What the operating system says, or would say.
-    fn connect(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Io>>>;
+    fn connect(
+        &self,
+        host: &str,
+        address: SocketAddr,
+    ) -> BoxFuture<'static, io::Result<ByteStream>>;
 }
 
 /// TCP through the operating system, with `TCP_NODELAY`.
@@ -69,16 +173,16 @@ impl TcpConnect {
 }
 
 impl Connect for TcpConnect {
-    fn connect(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Io>>> {
+    fn connect(&self, _: &str, address: SocketAddr) -> BoxFuture<'static, io::Result<ByteStream>> {
         Box::pin(async move {
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
-            Ok(Box::new(stream) as Box<dyn Io>)
+            Ok(ByteStream::of_transport(stream))
         })
     }
 }
 
-impl Io for TcpStream {
+impl Transport for TcpStream {
     fn kernel_rtt(&self) -> Option<KernelRtt> {
         kernel::rtt(self)
     }
@@ -88,9 +192,6 @@ impl Io for TcpStream {
         let _ = self.set_zero_linger();
     }
 }
-
-/// For simulated networks.
-impl Io for DuplexStream {}
 
 /// The failure that an error of connecting means.
 pub(crate) fn failure_of(error: &io::Error) -> Failure {
@@ -153,65 +254,6 @@ mod kernel {
     }
 }
 
-/// A boxed [`Io`] as one type, for the layers above.
-pub(crate) struct BoxIo(pub(crate) Box<dyn Io>);
-
-impl BoxIo {
-    pub(crate) fn kernel_rtt(&self) -> Option<KernelRtt> {
-        self.0.kernel_rtt()
-    }
-
-    pub(crate) fn reset_on_drop(&mut self) {
-        self.0.reset_on_drop();
-    }
-}
-
-impl fmt::Debug for BoxIo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BoxIo")
-    }
-}
-
-impl AsyncRead for BoxIo {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for BoxIo {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,7 +262,10 @@ mod tests {
     async fn tcp_is_nodelay_and_the_kernel_knows_its_round_trip() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let stream = TcpConnect::new().connect(address).await.unwrap();
+        let stream = TcpConnect::new()
+            .connect("localhost", address)
+            .await
+            .unwrap();
         if cfg!(target_os = "linux") {
             let kernel = stream.kernel_rtt().unwrap();
             assert!(kernel.smoothed < Duration::from_secs(1));

@@ -14,7 +14,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::catalog::Endpoint;
-use crate::handshake::SecureStream;
+use crate::failure::Failure;
+use crate::handshake::{SecureStream, WebSocket};
 use crate::phase::Timings;
 use crate::sample::{Attempt, AttemptOutcome};
 
@@ -24,13 +25,13 @@ use crate::sample::{Attempt, AttemptOutcome};
 /// gives the tokio-tungstenite stream away.
 #[derive(Debug)]
 pub struct Connection {
-    pub(crate) websocket: Box<WebSocketStream<SecureStream>>,
+    pub(crate) websocket: WebSocket,
     pub(crate) opening: Opening,
     pub(crate) feedback: Feedback,
 }
 
 /// Who wants to know what becomes of a connection.
-pub(crate) trait Heed: Send + Sync {
+pub(crate) trait ConnectionObserver: Send + Sync {
     fn round_trip(&self, took: Duration);
     fn closed(&self, reason: CloseReason, lived: Duration);
 }
@@ -51,7 +52,7 @@ pub enum CloseReason {
 /// clone; it keeps neither the connection nor the selector alive.
 #[derive(Clone)]
 pub struct Feedback {
-    pub(crate) heed: Arc<dyn Heed>,
+    pub(crate) observer: Arc<dyn ConnectionObserver>,
     pub(crate) opened: Instant,
 }
 
@@ -59,12 +60,12 @@ impl Feedback {
     /// A round trip that the app measured over the connection, as its heartbeat does. Cheap enough
     /// for every heartbeat.
     pub fn report_rtt(&self, took: Duration) {
-        self.heed.round_trip(took);
+        self.observer.round_trip(took);
     }
 
     /// The connection ended. One that broke within 30 s counts against its address.
     pub fn closed(&self, reason: CloseReason) {
-        self.heed.closed(reason, self.opened.elapsed());
+        self.observer.closed(reason, self.opened.elapsed());
     }
 }
 
@@ -80,7 +81,6 @@ pub(crate) struct Opening {
     pub(crate) endpoint: Endpoint,
     pub(crate) path: String,
     pub(crate) address: SocketAddr,
-    pub(crate) subprotocol: Option<String>,
     pub(crate) timings: Timings,
     pub(crate) time_to_open: Duration,
     pub(crate) attempts: Vec<Attempt>,
@@ -108,7 +108,7 @@ impl Connection {
     /// The subprotocol that the server chose, if any.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
-        self.opening.subprotocol.as_deref()
+        self.websocket.subprotocol.as_deref()
     }
 
     /// The winner's phases, its look-up included.
@@ -139,7 +139,7 @@ impl Connection {
     /// The WebSocket of tokio-tungstenite, given away.
     #[must_use]
     pub fn into_websocket(self) -> WebSocketStream<SecureStream> {
-        *self.websocket
+        *self.websocket.stream
     }
 }
 
@@ -147,7 +147,7 @@ impl Stream for Connection {
     type Item = Result<Message, tungstenite::Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut *self.websocket).poll_next(cx)
+        Pin::new(&mut *self.websocket.stream).poll_next(cx)
     }
 }
 
@@ -155,32 +155,83 @@ impl Sink<Message> for Connection {
     type Error = tungstenite::Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Pin::new(&mut *self.websocket).poll_ready(cx)
+        Pin::new(&mut *self.websocket.stream).poll_ready(cx)
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Self::Error> {
-        Pin::new(&mut *self.websocket).start_send(message)
+        Pin::new(&mut *self.websocket.stream).start_send(message)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Pin::new(&mut *self.websocket).poll_flush(cx)
+        Pin::new(&mut *self.websocket.stream).poll_flush(cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Pin::new(&mut *self.websocket).poll_close(cx)
+        Pin::new(&mut *self.websocket.stream).poll_close(cx)
     }
 }
 
-/// Why no endpoint could be opened: every attempt, in the order of their starts.
+/// Why no endpoint could be opened.
+///
+/// Displayed, it tells every attempt with its failure; so it has no [`source`](StdError::source).
 #[derive(Debug)]
 pub struct ConnectError {
-    pub(crate) attempts: Vec<Attempt>,
-    pub(crate) elapsed: Duration,
-    /// The total deadline cut the race off.
-    pub(crate) timed_out: bool,
+    kind: ConnectErrorKind,
+    attempts: Vec<Attempt>,
+    elapsed: Duration,
+}
+
+/// What a [`ConnectError`] comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectErrorKind {
+    /// The residency has no endpoint for this in the catalogue.
+    NoEndpoint,
+    /// The deadline ended it, with attempts still under way.
+    TimedOut,
+    /// Every server that proved its identity and answered turned the client away, the last one with
+    /// this status: the network is well, and another try with the same request would end the same.
+    Refused {
+        /// The HTTP status; 401 or 403 for credentials, 429 and 503 for too much at once.
+        status: u16,
+    },
+    /// Every attempt failed otherwise.
+    Failed,
 }
 
 impl ConnectError {
+    pub(crate) fn new(attempts: Vec<Attempt>, elapsed: Duration, timed_out: bool) -> Self {
+        let mut statuses = attempts.iter().filter_map(|one| match &one.outcome {
+            AttemptOutcome::Failed(failure) if failure.is_answer() => failure.status(),
+            _ => None,
+        });
+        let kind = match statuses.next_back() {
+            _ if timed_out => ConnectErrorKind::TimedOut,
+            Some(status) => ConnectErrorKind::Refused { status },
+            None => ConnectErrorKind::Failed,
+        };
+        ConnectError {
+            kind,
+            attempts,
+            elapsed,
+        }
+    }
+
+    #[cfg(feature = "rest")]
+    pub(crate) fn no_endpoint() -> Self {
+        ConnectError {
+            kind: ConnectErrorKind::NoEndpoint,
+            attempts: Vec::new(),
+            elapsed: Duration::ZERO,
+        }
+    }
+
+    /// What it comes to.
+    #[must_use]
+    pub fn kind(&self) -> ConnectErrorKind {
+        self.kind
+    }
+
     /// Every attempt, in the order of their starts; look-ups that failed have no address.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
@@ -195,20 +246,52 @@ impl ConnectError {
 
     /// Whether the deadline ended it, with attempts still under way.
     #[must_use]
-    pub fn timed_out(&self) -> bool {
-        self.timed_out
+    pub fn is_timeout(&self) -> bool {
+        self.kind == ConnectErrorKind::TimedOut
+    }
+
+    /// The status with which a server that proved its identity turned the client away, if that is
+    /// what it comes to.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self.kind {
+            ConnectErrorKind::Refused { status } => Some(status),
+            _ => None,
+        }
+    }
+
+    /// The least delay that refusals asked for, if every server that answered did: one that is
+    /// there may be tried, whatever the others say.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        let answers = self.failures().filter(|failure| failure.is_answer());
+        let asked: Option<Vec<Duration>> = answers.map(Failure::retry_after).collect();
+        asked?.into_iter().min()
+    }
+
+    /// The failure of the attempt that came furthest.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        self.failures().max_by_key(|failure| failure.phase())
+    }
+
+    fn failures(&self) -> impl Iterator<Item = &Failure> {
+        self.attempts.iter().filter_map(|one| match &one.outcome {
+            AttemptOutcome::Failed(failure) => Some(failure),
+            _ => None,
+        })
     }
 }
 
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.attempts.is_empty() && !self.timed_out {
-            return f.write_str("the catalogue has no such endpoint for this residency");
-        }
-        let why = if self.timed_out {
-            "deadline reached"
-        } else {
-            "every attempt failed"
+        let why = match self.kind {
+            ConnectErrorKind::NoEndpoint => {
+                return f.write_str("the catalogue has no such endpoint for this data centre");
+            }
+            ConnectErrorKind::TimedOut => "deadline reached",
+            ConnectErrorKind::Refused { .. } => "turned away",
+            ConnectErrorKind::Failed => "every attempt failed",
         };
         write!(
             f,
@@ -230,16 +313,4 @@ impl fmt::Display for ConnectError {
     }
 }
 
-impl StdError for ConnectError {
-    /// The failure of the attempt that came furthest.
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.attempts
-            .iter()
-            .filter_map(|attempt| match &attempt.outcome {
-                AttemptOutcome::Failed(failure) => Some(failure),
-                _ => None,
-            })
-            .max_by_key(|failure| failure.phase())
-            .map(|failure| failure as _)
-    }
-}
+impl StdError for ConnectError {}

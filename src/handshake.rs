@@ -43,11 +43,11 @@ pub(crate) use websocket_path::Paths;
 pub use websocket_upgrade::ConnectOptions;
 
 use crate::catalog::Endpoint;
-use crate::connect::{self, BoxIo, Connect, KernelRtt};
+use crate::connect::{self, ByteStream, KernelRtt, Transport};
+use crate::dialer::Dialer;
 use crate::failure::{Failure, FailureKind};
 use crate::phase::{EarlyData, Phase, Timings};
-use crate::proxy::Proxy;
-use crate::tls::{self, TlsClient, TlsSession};
+use crate::tls::{self, TlsSession};
 
 /// What every probe and every connection calls itself.
 const USER_AGENT: &str = concat!("easelect/", env!("CARGO_PKG_VERSION"));
@@ -128,45 +128,116 @@ impl Reached {
     }
 }
 
-/// A verified, complete handshake.
-pub(crate) enum Opened {
-    /// A WebSocket, and the subprotocol that the server chose.
-    WebSocket(Box<WebSocketStream<SecureStream>>, Option<String>),
-    /// An HTTP answer below 500.
-    Answered,
+/// A WebSocket that is open, and the subprotocol that the server chose.
+#[derive(Debug)]
+pub(crate) struct WebSocket {
+    pub(crate) stream: Box<WebSocketStream<SecureStream>>,
+    pub(crate) subprotocol: Option<String>,
 }
 
-impl Opened {
+impl WebSocket {
     /// Ends a probe's connection politely without waiting: a Close frame if it can go at once.
-    pub(crate) fn goodbye(self) {
-        if let Opened::WebSocket(mut websocket, _) = self {
-            let _ = websocket.close(None).now_or_never();
-        }
+    pub(crate) fn goodbye(mut self) {
+        let _ = self.stream.close(None).now_or_never();
     }
 }
 
-/// What is to be opened.
+/// Where to: an address of an endpoint, and a path there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target<'a> {
-    endpoint: &'a Endpoint,
-    address: SocketAddr,
-    path: &'a str,
-    options: &'a ConnectOptions,
+    pub(crate) endpoint: &'a Endpoint,
+    pub(crate) address: SocketAddr,
+    pub(crate) path: &'a str,
 }
 
-impl<'a> Target<'a> {
-    pub(crate) fn new(
-        endpoint: &'a Endpoint,
-        address: SocketAddr,
-        path: &'a str,
-        options: &'a ConnectOptions,
-    ) -> Self {
-        Target {
-            endpoint,
-            address,
-            path,
-            options,
-        }
+/// What is asked of a host once TLS came to its end.
+pub(crate) trait Exchange: Copy + Send + Sync {
+    /// What a right answer opens.
+    type Opened: Send;
+
+    /// What the app adds to the upgrade; nothing where none is asked for.
+    fn options(&self) -> Option<&ConnectOptions>;
+
+    /// Asks, and checks the answer.
+    fn run(
+        self,
+        secured: Secured,
+        target: Target<'_>,
+        progress: &Progress,
+    ) -> impl Future<Output = Result<Self::Opened, Failure>> + Send;
+}
+
+/// The upgrade to WebSocket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Upgrade<'a>(pub(crate) &'a ConnectOptions);
+
+/// A REST probe's request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request;
+
+impl Exchange for Upgrade<'_> {
+    type Opened = WebSocket;
+
+    fn options(&self) -> Option<&ConnectOptions> {
+        Some(self.0)
+    }
+
+    /// Where the request was sent as early data, only reads the answer.
+    async fn run(
+        self,
+        secured: Secured,
+        target: Target<'_>,
+        progress: &Progress,
+    ) -> Result<WebSocket, Failure> {
+        let Secured { mut stream, asked } = secured;
+        let started = Instant::now();
+        progress.begin(Phase::Upgrade);
+        let (request, head) = match asked {
+            Some(request) => (
+                request,
+                response_head::read(&mut stream, Phase::Upgrade).await?,
+            ),
+            None => {
+                let request = websocket_upgrade::request(target.endpoint, target.path, self.0);
+                let head = exchange(&mut stream, &request.bytes, Phase::Upgrade).await?;
+                (request, head)
+            }
+        };
+        progress.lock().status = Some(head.status);
+        let subprotocol = websocket_upgrade::check(&request, &head)?;
+        progress.done(started, Instant::now());
+        stream.0.get_mut().0.lift();
+        let config = self.0.websocket_config();
+        let stream =
+            WebSocketStream::from_partially_read(stream, head.rest, Role::Client, config).await;
+        Ok(WebSocket {
+            stream: Box::new(stream),
+            subprotocol,
+        })
+    }
+}
+
+impl Exchange for Request {
+    type Opened = ();
+
+    fn options(&self) -> Option<&ConnectOptions> {
+        None
+    }
+
+    async fn run(
+        self,
+        secured: Secured,
+        target: Target<'_>,
+        progress: &Progress,
+    ) -> Result<(), Failure> {
+        let mut stream = secured.stream;
+        let started = Instant::now();
+        progress.begin(Phase::Processing);
+        let request = http_request::request(target.endpoint);
+        let head = exchange(&mut stream, &request, Phase::Processing).await?;
+        progress.lock().status = Some(head.status);
+        progress.done(started, head.first_byte);
+        http_request::check(&head)
     }
 }
 
@@ -180,32 +251,22 @@ pub(crate) struct Secured {
 /// Opens connections phase by phase.
 #[derive(Clone, Debug)]
 pub(crate) struct Handshake {
-    connect: Arc<dyn Connect>,
-    proxy: Option<Proxy>,
-    tls: TlsClient,
+    dialer: Dialer,
     early: Option<Arc<Early>>,
 }
 
 impl Handshake {
-    pub(crate) fn new(connect: Arc<dyn Connect>, proxy: Option<Proxy>, tls: TlsClient) -> Self {
+    pub(crate) fn new(dialer: Dialer) -> Self {
         Handshake {
-            connect,
-            proxy,
-            tls,
+            dialer,
             early: None,
         }
     }
 
     /// The same, with early data where it may be sent.
     pub(crate) fn with_early_data(mut self) -> Self {
-        self.early = Some(Arc::new(Early::new(&self.tls)));
+        self.early = Some(Arc::new(Early::new(self.dialer.tls())));
         self
-    }
-
-    /// The proxy that leads to the endpoint, if one does.
-    pub(crate) fn proxy_of(&self, endpoint: &Endpoint) -> Option<&Proxy> {
-        let proxy = self.proxy.as_ref();
-        proxy.filter(|one| one.covers(endpoint.host(), endpoint.port()))
     }
 
     /// The first stage: a byte stream to the endpoint at `address`, or through the proxy there.
@@ -214,56 +275,55 @@ impl Handshake {
         endpoint: &Endpoint,
         address: SocketAddr,
         progress: &Progress,
-    ) -> Result<BoxIo, Failure> {
-        let (host, port) = (endpoint.host(), endpoint.port());
-        let proxy = self.proxy_of(endpoint);
-        progress.begin(match proxy {
+    ) -> Result<ByteStream, Failure> {
+        let peer = self.dialer.peer(endpoint);
+        progress.begin(match peer.proxy {
             // A proxy that can't be reached is no fault of the endpoint's.
             Some(_) => Phase::Proxy,
             None => Phase::Connect,
         });
         let started = Instant::now();
-        let io = self
-            .connect
-            .connect(address)
-            .await
-            .map_err(|error| match proxy {
-                Some(_) => through_proxy::unreachable(&error),
-                None => connect::failure_of(&error),
-            })?;
+        let io = self.dialer.connect(&peer, address).await;
+        let io = io.map_err(|error| match peer.proxy {
+            Some(_) => through_proxy::unreachable(&error),
+            None => connect::failure_of(&error),
+        })?;
         let connected = Instant::now();
-        let io = BoxIo(io);
         progress.connected(connected - started, io.kernel_rtt());
-        let Some(proxy) = proxy else {
+        let Some(proxy) = peer.proxy else {
             return Ok(io);
         };
-        let io = through_proxy::open(io, proxy, &self.tls, host, port).await?;
+        let (host, port) = (endpoint.host(), endpoint.port());
+        let io = through_proxy::open(io, proxy, self.dialer.tls(), host, port).await?;
         progress.done(connected, Instant::now());
         Ok(io)
     }
 
-    /// The second stage: TLS, and the upgrade or request.
-    pub(crate) async fn open(
+    /// Both stages, at a path.
+    pub(crate) async fn dial_and_open<E: Exchange>(
         &self,
-        io: BoxIo,
         target: Target<'_>,
+        exchange: E,
         progress: &Progress,
-    ) -> Result<Opened, Failure> {
-        let secured = self.secure(io, target, progress).await?;
-        self.finish(secured, target, progress).await
+    ) -> Result<E::Opened, Failure> {
+        let io = self.dial(target.endpoint, target.address, progress).await?;
+        let secured = self.secure(io, target, exchange, progress).await?;
+        self.finish(secured, target, exchange, progress).await
     }
 
     /// The first leg of the second stage: TLS; the upgrade request goes along where it may.
-    pub(crate) async fn secure(
+    pub(crate) async fn secure<E: Exchange>(
         &self,
-        io: BoxIo,
+        io: ByteStream,
         target: Target<'_>,
+        exchange: E,
         progress: &Progress,
     ) -> Result<Secured, Failure> {
-        let Some(early) = self.early.as_ref().filter(|early| early.may_ask(target)) else {
+        let early = self.early.as_ref().zip(exchange.options());
+        let Some((early, options)) = early.filter(|(early, all)| early.may_ask(target, all)) else {
             return self.secure_alone(io, target, progress).await;
         };
-        let request = websocket_upgrade::request(target.endpoint, target.path, target.options);
+        let request = websocket_upgrade::request(target.endpoint, target.path, options);
         let mut sent = false;
         let put = |session: &mut ClientConnection| {
             sent = early_data::put(session, &request.bytes);
@@ -298,11 +358,11 @@ impl Handshake {
 
     async fn secure_alone(
         &self,
-        io: BoxIo,
+        io: ByteStream,
         target: Target<'_>,
         progress: &Progress,
     ) -> Result<Secured, Failure> {
-        let config = Arc::clone(self.tls.config());
+        let config = Arc::clone(self.dialer.tls().config());
         let stream = shake_hands(io, target.endpoint, config, |_| (), progress).await?;
         let asked = None;
         Ok(Secured { stream, asked })
@@ -321,21 +381,22 @@ impl Handshake {
     }
 
     /// The second leg: the upgrade or request.
-    pub(crate) async fn finish(
+    pub(crate) async fn finish<E: Exchange>(
         &self,
         secured: Secured,
         target: Target<'_>,
+        exchange: E,
         progress: &Progress,
-    ) -> Result<Opened, Failure> {
+    ) -> Result<E::Opened, Failure> {
         let Some(early) = self.early.as_ref().filter(|_| secured.asked.is_some()) else {
-            return ask(secured, target, progress).await;
+            return exchange.run(secured, target, progress).await;
         };
-        match ask(secured, target, progress).await {
+        match exchange.run(secured, target, progress).await {
             Err(failure) if early_data::is_too_early(&failure) => {
                 early.refuse(target.endpoint.host());
                 progress.early_data(EarlyData::Rejected);
                 let secured = self.dial_and_secure_alone(target, progress).await?;
-                ask(secured, target, progress).await
+                exchange.run(secured, target, progress).await
             }
             ended => ended,
         }
@@ -344,7 +405,7 @@ impl Handshake {
 
 /// TLS, after `prepare` had its say.
 async fn shake_hands(
-    io: BoxIo,
+    io: ByteStream,
     endpoint: &Endpoint,
     config: Arc<ClientConfig>,
     prepare: impl FnOnce(&mut ClientConnection),
@@ -366,45 +427,6 @@ async fn shake_hands(
     reached.certificate = shown.map(|one| one.clone().into_owned());
     drop(reached);
     Ok(SecureStream(Box::new(stream)))
-}
-
-/// Asks for the upgrade, or sends the request; where that is done already, reads the answer.
-async fn ask(secured: Secured, target: Target<'_>, progress: &Progress) -> Result<Opened, Failure> {
-    let Target {
-        endpoint, options, ..
-    } = target;
-    let Secured { mut stream, asked } = secured;
-    let started = Instant::now();
-    if endpoint.service().is_websocket() {
-        progress.begin(Phase::Upgrade);
-        let (request, head) = match asked {
-            Some(request) => (
-                request,
-                response_head::read(&mut stream, Phase::Upgrade).await?,
-            ),
-            None => {
-                let request = websocket_upgrade::request(endpoint, target.path, options);
-                let head = exchange(&mut stream, &request.bytes, Phase::Upgrade).await?;
-                (request, head)
-            }
-        };
-        progress.lock().status = Some(head.status);
-        let subprotocol = websocket_upgrade::check(&request, &head)?;
-        progress.done(started, Instant::now());
-        stream.0.get_mut().0.lift();
-        let config = options.websocket_config();
-        let websocket =
-            WebSocketStream::from_partially_read(stream, head.rest, Role::Client, config).await;
-        Ok(Opened::WebSocket(Box::new(websocket), subprotocol))
-    } else {
-        progress.begin(Phase::Processing);
-        let request = http_request::request(endpoint);
-        let head = exchange(&mut stream, &request, Phase::Processing).await?;
-        progress.lock().status = Some(head.status);
-        progress.done(started, head.first_byte);
-        http_request::check(&head)?;
-        Ok(Opened::Answered)
-    }
 }
 
 async fn exchange(

@@ -89,6 +89,8 @@ mod network_id;
 
 mod tls;
 
+mod dialer;
+
 mod handshake;
 
 mod sample;
@@ -114,8 +116,9 @@ pub use catalog::{
     RegionEntry, RegionInfo, Residency, Service, UserCatalog, Variant,
 };
 pub use certificate::Certificate;
-pub use connect::{Connect, Io, KernelRtt, TcpConnect};
-pub use connection::{CloseReason, ConnectError, Connection, Feedback};
+pub use connect::{ByteStream, Connect, Io, KernelRtt, TcpConnect, Transport};
+pub use connection::{CloseReason, ConnectError, ConnectErrorKind, Connection, Feedback};
+pub use dialer::{Dialer, DialerBuilder, Peer};
 pub use easelect_engine::backoff::ServerHint;
 pub use easelect_engine::history::{History, HistoryError};
 pub use easelect_engine::timestamp::Timestamp;
@@ -129,7 +132,7 @@ pub use proxy::Proxy;
 pub use rank::{Ranked, Ranking, Reason, Tier, rank};
 #[cfg(feature = "dns")]
 pub use resolve::DnsResolver;
-pub use resolve::{Families, Family, Pin, Resolve, Resolved, SystemResolver, is_local};
+pub use resolve::{Families, Family, PinnedHost, Resolve, Resolved, SystemResolver, is_local};
 pub use sample::{Attempt, AttemptOutcome, Lookup, Sample};
 pub use selector::{
     Candidate, Expectation, Explanation, Policy, RefreshBudget, Selector, SelectorBuilder,

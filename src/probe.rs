@@ -8,26 +8,22 @@ mod queue;
 mod schedule;
 
 use std::fmt;
-use std::pin::Pin as StdPin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::Stream;
 use futures::future::BoxFuture;
-use futures::{Stream, StreamExt};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::catalog::{Catalog, Endpoint};
-use crate::connect::{Connect, TcpConnect};
+use crate::catalog::{Catalog, Endpoint, Residency};
+use crate::dialer::Dialer;
 use crate::error::{Error, ErrorKind};
-use crate::handshake::Handshake;
-use crate::proxy::Proxy;
 use crate::rank::Ranking;
-use crate::resolve::{Families, Names, Pin, Resolve, SystemResolver};
 use crate::sample::{Lookup, Sample};
-use crate::tls::TlsClient;
 
 use attempt::Attempts;
 use job::Next;
@@ -81,10 +77,10 @@ impl Default for Rounds {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Prober {
     config: ProberBuilder,
-    tls: TlsClient,
+    dialer: Dialer,
 }
 
 impl Prober {
@@ -101,40 +97,34 @@ impl Prober {
     ///
     /// Outside a tokio runtime.
     #[must_use]
-    pub fn run(self) -> Probing {
+    pub fn run(&self) -> Probing {
         // Room for a slow reader; attempts don't start while there is none for their result.
         let (sender, receiver) = mpsc::channel(256 + 4 * self.config.endpoints.len());
+        let (stop, stopped) = oneshot::channel();
         let mut task = JoinSet::new();
-        task.spawn(self.drive(sender));
+        task.spawn(self.clone().drive(sender, stopped));
         Probing {
             events: receiver,
+            stop,
             _task: task,
         }
     }
 
-    async fn drive(self, sender: mpsc::Sender<ProbeEvent>) {
+    async fn drive(self, sender: mpsc::Sender<ProbeEvent>, mut stop: oneshot::Receiver<()>) {
         let started = Instant::now();
         let deadline = started + self.config.deadline;
-        let mut config = self.config;
-        let patience = config.attempt_timeout.min(config.deadline);
-        proxy_address::settle(&mut config.names, &*config.connector, patience).await;
+        let config = self.config;
+        let patience = self.dialer.attempt_timeout().min(config.deadline);
+        let dialer = proxy_address::settle(self.dialer, patience).await;
         let mut random = fastrand::Rng::with_seed(config.seed);
-        let handshake = Handshake::new(
-            config.connector,
-            config.names.proxy.clone(),
-            self.tls.without_resumption(),
-        );
         let mut schedule = Schedule::new(
             config.endpoints,
+            config.pool.as_ref(),
             config.rounds,
             config.in_flight,
-            &config.names,
+            &dialer,
         );
-        let attempts = Arc::new(Attempts::new(
-            config.names,
-            handshake,
-            config.attempt_timeout,
-        ));
+        let attempts = Arc::new(Attempts::new(dialer));
         // Boxed once: a spawned future is moved ten times, and these have 3 kB.
         let mut running: JoinSet<Ended> = JoinSet::new();
         let mut next_start = started;
@@ -170,6 +160,7 @@ impl Prober {
             tokio::select! {
                 biased;
                 () = tokio::time::sleep_until(deadline) => break false,
+                _ = &mut stop => break false,
                 // Nobody listens any more.
                 () = sender.closed() => return,
                 Some(ended) = running.join_next() => {
@@ -251,13 +242,12 @@ fn log(sample: &Sample) {
 }
 
 /// Configures a [`Prober`].
+#[derive(Clone)]
 pub struct ProberBuilder {
     endpoints: Vec<Endpoint>,
-    names: Names,
-    connector: Arc<dyn Connect>,
-    tls: Option<TlsClient>,
+    pool: Option<Residency>,
+    dialer: Option<Dialer>,
     rounds: Rounds,
-    attempt_timeout: Duration,
     deadline: Duration,
     in_flight: usize,
     seed: u64,
@@ -267,11 +257,9 @@ impl Default for ProberBuilder {
     fn default() -> Self {
         ProberBuilder {
             endpoints: Catalog::builtin().endpoints().to_vec(),
-            names: Names::new(Arc::new(SystemResolver::new())),
-            connector: Arc::new(TcpConnect::new()),
-            tls: None,
+            pool: None,
+            dialer: None,
             rounds: Rounds::default(),
-            attempt_timeout: Duration::from_secs(5),
             deadline: Duration::from_secs(60),
             in_flight: 16,
             seed: fastrand::u64(..),
@@ -287,47 +275,18 @@ impl ProberBuilder {
         self
     }
 
-    /// Who looks names up; the platform by default.
+    /// Ranks the endpoints of this residency's data centres as one: the mainland pool, for clients that
+    /// may use both. By default each data centre is ranked for itself.
     #[must_use]
-    pub fn resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
-        self.names.resolver = resolver;
+    pub fn pool(mut self, pool: Residency) -> Self {
+        self.pool = Some(pool);
         self
     }
 
-    /// Who connects; TCP by default.
+    /// Sets how the network is reached; directly, with the platform's resolver and roots, by default.
     #[must_use]
-    pub fn connector(mut self, connector: Arc<dyn Connect>) -> Self {
-        self.connector = connector;
-        self
-    }
-
-    /// The TLS configuration; the platform's roots by default.
-    #[must_use]
-    pub fn tls(mut self, tls: TlsClient) -> Self {
-        self.tls = Some(tls);
-        self
-    }
-
-    /// The proxy to probe through; none by default, whatever the environment says: give
-    /// [`Proxy::from_env`] to obey it. Of a proxy with several addresses the first that answers
-    /// is used for everything.
-    #[must_use]
-    pub fn proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
-        self.names.proxy = proxy.into();
-        self
-    }
-
-    /// Which address families to probe; both by default.
-    #[must_use]
-    pub fn families(mut self, families: Families) -> Self {
-        self.names.families = families;
-        self
-    }
-
-    /// Pins a host and port to addresses; nobody is asked for them. A proxy looks names up itself.
-    #[must_use]
-    pub fn pin(mut self, pin: Pin) -> Self {
-        self.names.pin(pin);
+    pub fn dialer(mut self, dialer: Dialer) -> Self {
+        self.dialer = Some(dialer);
         self
     }
 
@@ -335,13 +294,6 @@ impl ProberBuilder {
     #[must_use]
     pub fn rounds(mut self, rounds: Rounds) -> Self {
         self.rounds = rounds;
-        self
-    }
-
-    /// How long one look-up or one attempt may take; 5 s by default.
-    #[must_use]
-    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.attempt_timeout = timeout;
         self
     }
 
@@ -389,17 +341,17 @@ impl ProberBuilder {
         if least == 0 || least > most || most > 1_000_000 {
             return input("rounds: expected 1 to 1000000, and no maximum below the minimum");
         }
-        let day = Duration::from_secs(24 * 60 * 60);
-        for limit in [self.attempt_timeout, self.deadline] {
-            if limit.is_zero() || limit > day {
-                return input("time-out and deadline: expected more than 0 and at most 24 h");
-            }
+        if self.deadline.is_zero() || self.deadline > Duration::from_secs(24 * 60 * 60) {
+            return input("deadline: expected more than 0 and at most 24 h");
         }
-        let tls = match self.tls.take() {
-            Some(tls) => tls,
-            None => TlsClient::platform()?,
+        let dialer = match self.dialer.take() {
+            Some(dialer) => dialer,
+            None => Dialer::builder().build()?,
         };
-        Ok(Prober { config: self, tls })
+        Ok(Prober {
+            config: self,
+            dialer,
+        })
     }
 }
 
@@ -428,7 +380,7 @@ pub enum ProbeEvent {
         /// Attempts planned so far; adaptive sampling may plan more.
         planned: u64,
     },
-    /// Everything is done, or time ran out. The last event.
+    /// Everything is done, time ran out, or it was [stopped](Probing::stop). The last event.
     Finished(ProbeOutcome),
 }
 
@@ -438,7 +390,7 @@ pub enum ProbeEvent {
 pub struct ProbeOutcome {
     /// One ranking per region and service, in catalogue order.
     pub rankings: Vec<Ranking>,
-    /// Whether everything planned was done before the deadline.
+    /// Whether everything planned was done before the deadline, and before it was stopped.
     pub complete: bool,
     /// How long it took.
     pub took: Duration,
@@ -448,26 +400,45 @@ pub struct ProbeOutcome {
 #[derive(Debug)]
 pub struct Probing {
     events: mpsc::Receiver<ProbeEvent>,
+    stop: oneshot::Sender<()>,
     _task: JoinSet<()>,
 }
 
 impl Probing {
     /// Waits for the end, and only for it.
-    pub async fn outcome(mut self) -> ProbeOutcome {
-        while let Some(event) = self.next().await {
-            if let ProbeEvent::Finished(outcome) = event {
-                return outcome;
-            }
-        }
-        // Only when the runtime is shutting down around us.
-        ProbeOutcome::default()
+    pub async fn outcome(self) -> ProbeOutcome {
+        // Sending it would stop everything.
+        let Probing {
+            events,
+            stop: _stop,
+            _task,
+        } = self;
+        last(events).await
     }
+
+    /// Stops now; what was measured so far, with what is under way or planned as unfinished.
+    pub async fn stop(self) -> ProbeOutcome {
+        // It may have finished.
+        let _ = self.stop.send(());
+        last(self.events).await
+    }
+}
+
+/// Waits for the last event.
+async fn last(mut events: mpsc::Receiver<ProbeEvent>) -> ProbeOutcome {
+    while let Some(event) = events.recv().await {
+        if let ProbeEvent::Finished(outcome) = event {
+            return outcome;
+        }
+    }
+    // Only when the runtime is shutting down around us.
+    ProbeOutcome::default()
 }
 
 impl Stream for Probing {
     type Item = ProbeEvent;
 
-    fn poll_next(mut self: StdPin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ProbeEvent>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ProbeEvent>> {
         self.events.poll_recv(cx)
     }
 }

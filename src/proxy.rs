@@ -20,7 +20,7 @@ use no_proxy::NoProxy;
 /// A proxy that leads to the endpoints: HTTP `CONNECT` (RFC 9110 §9.3.6) or SOCKS5 (RFC 1928),
 /// with or without a user and a password. Cheap to clone.
 ///
-/// It looks the endpoints' names up; a [`Pin`](crate::Pin) of an endpoint that it leads to has no
+/// It looks the endpoints' names up; a [`PinnedHost`](crate::PinnedHost) of an endpoint that it leads to has no
 /// effect. [`Phase::Connect`](crate::Phase::Connect) and the addresses reported are then the
 /// proxy's, and [`Phase::Proxy`](crate::Phase::Proxy) is what it takes to open the way. TLS is
 /// still with the endpoint itself: the proxy sees its host and port, and nothing inside.
@@ -32,13 +32,13 @@ use no_proxy::NoProxy;
 /// # Example
 ///
 /// ```
-/// use easelect::{Proxy, Region, Selector};
+/// use easelect::{Dialer, Proxy, Region, Selector};
 ///
 /// let proxy: Proxy = "http://user:secret@proxy.example:8080".parse()?;
 /// assert_eq!(proxy.to_string(), "http://proxy.example:8080");
-/// let selector = Selector::builder(Region::CN1).proxy(proxy.bypassing("corp.example, 10.0.0.0/8"));
-/// // Or what the environment says:
-/// let selector = Selector::builder(Region::CN1).proxy(Proxy::from_env()?);
+/// let proxy = proxy.bypassing("corp.example, 10.0.0.0/8"); // or Proxy::from_env()?
+/// let dialer = Dialer::builder().proxy(proxy).build()?;
+/// let selector = Selector::builder(Region::CN1).dialer(dialer).build()?;
 /// # let _ = selector;
 /// # Ok::<(), easelect::Error>(())
 /// ```

@@ -32,7 +32,7 @@ use easelect_engine::probability::{failure_probability, normal};
 
 pub use reason::Reason;
 
-use crate::catalog::{Endpoint, Region, Service};
+use crate::catalog::{Endpoint, Residency, Service};
 use crate::stats::{AddressStats, Distribution, EndpointStats, Summary};
 use reason::Group;
 
@@ -98,12 +98,12 @@ impl Ranked {
     }
 }
 
-/// The endpoints of one service in one data centre, best first.
+/// The endpoints of one service in one data centre, or in the mainland pool, best first.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Ranking {
-    /// The data centre. In the mainland pool, that of the first.
-    pub region: Region,
+    /// The data centre, or the mainland pool.
+    pub residency: Residency,
     /// The service.
     pub service: Service,
     /// The endpoints, best first.
@@ -151,13 +151,16 @@ impl Cost {
     }
 }
 
-/// Ranks the endpoints of one group. The order of `stats` is the order of reference.
+/// Ranks endpoints of one service in one residency. The order of `stats` is the order of reference.
+/// Those of another data centre, or of another service than the first, are left out: they are never
+/// compared.
 ///
-/// Empty input gives `None`.
+/// `None` if nothing is left.
 #[must_use]
-pub fn rank(stats: Vec<EndpointStats>) -> Option<Ranking> {
-    let first = stats.first()?.endpoint();
-    let (region, service) = (first.region().clone(), first.service());
+pub fn rank(residency: Residency, mut stats: Vec<EndpointStats>) -> Option<Ranking> {
+    stats.retain(|one| residency.contains(one.endpoint().region()));
+    let service = stats.first()?.endpoint().service();
+    stats.retain(|one| one.endpoint().service() == service);
     let costs = costs(&stats);
     let places: Vec<f64> = (stats.iter().zip(&costs))
         .map(|(one, cost)| place(one, *cost))
@@ -183,7 +186,7 @@ pub fn rank(stats: Vec<EndpointStats>) -> Option<Ranking> {
         });
     }
     Some(Ranking {
-        region,
+        residency,
         service,
         endpoints,
     })

@@ -7,11 +7,9 @@
 mod dns;
 mod system;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -20,11 +18,8 @@ use futures::future::BoxFuture;
 pub use dns::DnsResolver;
 pub use system::SystemResolver;
 
-use crate::catalog::{Confidence, Endpoint};
 use crate::error::{Error, ErrorKind};
-use crate::failure::{Failure, FailureKind};
-use crate::phase::Phase;
-use crate::proxy::Proxy;
+use crate::failure::Failure;
 
 /// An address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,23 +99,24 @@ pub trait Resolve: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// A [`Failure`] in [`Phase::Resolve`]; no address is [`FailureKind::NoAddress`].
+    /// A [`Failure`] in [`Phase::Resolve`](crate::Phase::Resolve); no address is
+    /// [`FailureKind::NoAddress`](crate::FailureKind::NoAddress).
     fn resolve(&self, host: &str, family: Family) -> BoxFuture<'static, Result<Resolved, Failure>>;
 }
 
-/// A host and port pinned to addresses, as curl's `--resolve HOST:PORT:ADDR[,ADDR]…`.
+/// A host and port with the addresses to use instead of DNS, as curl's `--resolve HOST:PORT:ADDR[,ADDR]…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pin {
+pub struct PinnedHost {
     host: String,
     port: u16,
     addresses: Vec<IpAddr>,
 }
 
-impl Pin {
+impl PinnedHost {
     /// `host`:`port` is to be found at `addresses`, and nowhere else.
     #[must_use]
     pub fn new(host: &str, port: u16, addresses: Vec<IpAddr>) -> Self {
-        Pin {
+        PinnedHost {
             host: host.to_ascii_lowercase(),
             port,
             addresses,
@@ -146,7 +142,7 @@ impl Pin {
     }
 }
 
-impl FromStr for Pin {
+impl FromStr for PinnedHost {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
@@ -176,154 +172,8 @@ impl FromStr for Pin {
         if host.is_empty() {
             return Err(wrong());
         }
-        Ok(Pin::new(host, port, addresses))
+        Ok(PinnedHost::new(host, port, addresses))
     }
-}
-
-/// At most this many addresses of one host are used; a real service has fewer, and an answer of
-/// hundreds must not make a client flood anybody.
-pub(crate) const MAX_ADDRESSES: usize = 16;
-
-/// What a look-up brought that may be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
-    pub(crate) addresses: Vec<IpAddr>,
-    /// How many there were beyond [`MAX_ADDRESSES`].
-    pub(crate) left_out: usize,
-}
-
-/// Everything that turns an endpoint into addresses: its proxy, literals, pins, then the resolver.
-#[derive(Clone, Debug)]
-pub(crate) struct Names {
-    pub(crate) resolver: Arc<dyn Resolve>,
-    pub(crate) families: Families,
-    pub(crate) proxy: Option<Proxy>,
-    pins: HashMap<(String, u16), Vec<IpAddr>>,
-}
-
-/// Whether addresses that no public host can have are accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Trust {
-    /// A published host: they are not.
-    Public,
-    /// The user's own host, or proxy: whatever its DNS says.
-    User,
-}
-
-/// Whom to look up and to connect to for an endpoint: its own host, or the proxy that leads to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Peer<'a> {
-    pub(crate) host: &'a str,
-    pub(crate) port: u16,
-    pub(crate) trust: Trust,
-    pub(crate) is_proxy: bool,
-}
-
-impl Names {
-    pub(crate) fn new(resolver: Arc<dyn Resolve>) -> Self {
-        Names {
-            resolver,
-            families: Families::Both,
-            proxy: None,
-            pins: HashMap::new(),
-        }
-    }
-
-    pub(crate) fn pin(&mut self, pin: Pin) {
-        self.pins.insert((pin.host, pin.port), pin.addresses);
-    }
-
-    pub(crate) fn peer<'a>(&'a self, endpoint: &'a Endpoint) -> Peer<'a> {
-        let (host, port) = (endpoint.host(), endpoint.port());
-        if let Some(proxy) = self.proxy.as_ref().filter(|one| one.covers(host, port)) {
-            return Peer {
-                host: proxy.host(),
-                port: proxy.port(),
-                trust: Trust::User,
-                is_proxy: true,
-            };
-        }
-        let trust = match endpoint.confidence() {
-            Confidence::User => Trust::User,
-            _ => Trust::Public,
-        };
-        Peer {
-            host,
-            port,
-            trust,
-            is_proxy: false,
-        }
-    }
-
-    /// The addresses of one family, at most [`MAX_ADDRESSES`], without repetition.
-    pub(crate) async fn lookup(
-        &self,
-        host: &str,
-        port: u16,
-        family: Family,
-        trust: Trust,
-        timeout: Duration,
-    ) -> Result<Vec<IpAddr>, Failure> {
-        let found = self.find(host, port, family, trust, timeout).await?;
-        Ok(found.addresses)
-    }
-
-    /// The same, with how many were too many.
-    pub(crate) async fn find(
-        &self,
-        host: &str,
-        port: u16,
-        family: Family,
-        trust: Trust,
-        timeout: Duration,
-    ) -> Result<Found, Failure> {
-        if let Some(fixed) = self.fixed(host, port) {
-            let addresses = of_family(fixed, family)?;
-            return Ok(Found {
-                addresses,
-                left_out: 0,
-            });
-        }
-        let look_up = self.resolver.resolve(host, family);
-        let resolved = tokio::time::timeout(timeout, look_up)
-            .await
-            .unwrap_or_else(|_| Err(Failure::new(Phase::Resolve, FailureKind::Timeout)))?;
-        let mut addresses = of_family(resolved.addresses, family)?;
-        if trust == Trust::Public {
-            let bogus = addresses.iter().copied().find(|ip| is_bogus(*ip));
-            addresses.retain(|ip| !is_bogus(*ip));
-            if let (true, Some(bogus)) = (addresses.is_empty(), bogus) {
-                let failure = Failure::new(Phase::Resolve, FailureKind::BogusAddress);
-                return Err(failure.with_message(bogus));
-            }
-        }
-        let left_out = addresses.len().saturating_sub(MAX_ADDRESSES);
-        addresses.truncate(MAX_ADDRESSES);
-        Ok(Found {
-            addresses,
-            left_out,
-        })
-    }
-
-    fn fixed(&self, host: &str, port: u16) -> Option<Vec<IpAddr>> {
-        if let Ok(literal) = host.parse() {
-            return Some(vec![literal]);
-        }
-        self.pins.get(&(host.to_owned(), port)).cloned()
-    }
-}
-
-fn of_family(addresses: Vec<IpAddr>, family: Family) -> Result<Vec<IpAddr>, Failure> {
-    let mut kept: Vec<IpAddr> = Vec::new();
-    for address in addresses {
-        if Family::of(address) == family && !kept.contains(&address) {
-            kept.push(address);
-        }
-    }
-    if kept.is_empty() {
-        return Err(Failure::new(Phase::Resolve, FailureKind::NoAddress));
-    }
-    Ok(kept)
 }
 
 /// Addresses that no host on the public Internet can have and that nothing can be reached at:
@@ -412,17 +262,17 @@ mod tests {
     }
 
     #[test]
-    fn pins_parse_as_curls() {
-        let pin: Pin = "IM.example:443:10.0.0.1,[fd00::1],fd00::2".parse().unwrap();
+    fn pinned_hosts_parse_as_curls() {
+        let host: PinnedHost = "IM.example:443:10.0.0.1,[fd00::1],fd00::2".parse().unwrap();
         assert_eq!(
-            pin,
-            Pin::new(
+            host,
+            PinnedHost::new(
                 "im.example",
                 443,
                 vec![ip("10.0.0.1"), ip("fd00::1"), ip("fd00::2")]
             )
         );
-        assert!("[::1]:443:127.0.0.1".parse::<Pin>().is_ok());
+        assert!("[::1]:443:127.0.0.1".parse::<PinnedHost>().is_ok());
         for bad in [
             "",
             "a",
@@ -433,7 +283,7 @@ mod tests {
             "a:1:x",
             ":1:1.1.1.1",
         ] {
-            assert!(bad.parse::<Pin>().is_err(), "{bad:?}");
+            assert!(bad.parse::<PinnedHost>().is_err(), "{bad:?}");
         }
     }
 
@@ -463,53 +313,5 @@ mod tests {
         for public in ["8.8.8.8", "2606:4700::1", "198.20.0.1"] {
             assert!(!is_local(ip(public)) && !is_bogus(ip(public)), "{public}");
         }
-    }
-
-    #[derive(Debug)]
-    struct Fixed(Vec<IpAddr>);
-
-    impl Resolve for Fixed {
-        fn resolve(&self, _: &str, _: Family) -> BoxFuture<'static, Result<Resolved, Failure>> {
-            let answer = Resolved::new(self.0.clone());
-            Box::pin(async { Ok(answer) })
-        }
-    }
-
-    #[tokio::test]
-    async fn a_public_host_is_not_looked_for_at_impossible_addresses() {
-        let names = Names::new(Arc::new(Fixed(vec![ip("0.0.0.0")])));
-        let ask = |trust| names.lookup("x.example", 443, Family::V4, trust, Duration::MAX);
-        let refused = ask(Trust::Public).await.unwrap_err();
-        assert_eq!(refused.kind(), FailureKind::BogusAddress);
-        assert_eq!(ask(Trust::User).await.unwrap(), [ip("0.0.0.0")]);
-        let many = (0..=255).map(|n| IpAddr::from([8, 8, 8, n])).collect();
-        let names = Names::new(Arc::new(Fixed(many)));
-        let kept = names
-            .lookup("x.example", 443, Family::V4, Trust::Public, Duration::MAX)
-            .await
-            .unwrap();
-        assert_eq!(kept.len(), MAX_ADDRESSES);
-    }
-
-    #[tokio::test]
-    async fn literals_and_pins_ask_nobody() {
-        let mut names = Names::new(Arc::new(Fixed(vec![ip("8.8.8.8")])));
-        names.pin(Pin::new("x.example", 443, vec![ip("127.0.0.1")]));
-        let ask = |host, port, family| {
-            names.lookup(host, port, family, Trust::Public, Duration::from_secs(1))
-        };
-        assert_eq!(
-            ask("x.example", 443, Family::V4).await.unwrap(),
-            [ip("127.0.0.1")]
-        );
-        assert_eq!(
-            ask("x.example", 443, Family::V6).await.unwrap_err().kind(),
-            FailureKind::NoAddress
-        );
-        assert_eq!(
-            ask("x.example", 80, Family::V4).await.unwrap(),
-            [ip("8.8.8.8")]
-        );
-        assert_eq!(ask("::1", 1, Family::V6).await.unwrap(), [ip("::1")]);
     }
 }

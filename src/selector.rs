@@ -1,4 +1,5 @@
-//! The selector: plans, races, hands over the live winner, learns.
+//! The selector: races, hands over the live winner, learns. A facade: what runs races, what learns,
+//! what tells events, what watches the network each have a module and a state of their own.
 
 mod background_probe;
 mod builder;
@@ -7,45 +8,50 @@ mod events;
 mod explanation;
 mod feedback;
 mod history_writer;
+mod learner;
 mod memory;
 mod network_watch;
 mod race;
 mod reconnect;
 #[cfg(feature = "rest")]
 mod rest;
+mod service_view;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-use easelect_engine::backoff::Backoff;
-use easelect_engine::health::Transition;
+use easelect_engine::backoff::ServerHint;
+#[cfg(feature = "rest")]
 use easelect_engine::observation::Observation;
 use easelect_engine::race::Width;
-use tokio::sync::{Notify, broadcast};
-use tokio::task::JoinSet;
+use futures::Stream;
 use tokio::time::Instant;
 use tracing::Instrument;
 
+pub use background_probe::RefreshBudget;
 pub use builder::SelectorBuilder;
 pub use candidates::Candidate;
-
-use crate::catalog::{Endpoint, Region, Residency, Service};
-use crate::connection::{ConnectError, Connection, Feedback, Opening};
-use crate::handshake::{ConnectOptions, Handshake, Opened, Paths};
-use crate::resolve::Names;
-use crate::tls::TlsClient;
-pub use background_probe::RefreshBudget;
 pub use events::{SelectorEvent, SelectorStats};
 pub use explanation::{Expectation, Explanation, Standing};
-use race::Ground;
 
-use events::Counts;
-use feedback::Ear;
-use history_writer::HistoryWriter;
-use memory::{Change, Memory};
+use crate::catalog::{Endpoint, Residency};
+use crate::connection::{ConnectError, Connection, Feedback, Opening};
+use crate::error::Error;
+use crate::failure::Failure;
+#[cfg(feature = "rest")]
+use crate::handshake::Request;
+use crate::handshake::{ConnectOptions, Exchange, Upgrade};
+use background_probe::BackgroundProbes;
+use events::Counters;
+use feedback::FeedbackLearner;
+use learner::Learner;
+use network_watch::NetworkWatch;
+use race::Racer;
+use reconnect::Reconnecting;
+#[cfg(feature = "rest")]
+use rest::Rest;
+use service_view::ServiceView;
 
 /// Opens connections of one service inside one [`Residency`], on the endpoint that is fastest
 /// right now. Cheap to clone; clones share what was learned.
@@ -71,62 +77,16 @@ pub struct Selector(Arc<Inner>);
 
 struct Inner {
     residency: Residency,
-    names: Names,
-    handshake: Handshake,
-    /// Shared with the app's REST client.
-    #[cfg_attr(
-        not(feature = "rest"),
-        expect(dead_code, reason = "only REST needs it")
-    )]
-    tls: TlsClient,
-    paths: Paths,
-    deadline: Duration,
-    random: Mutex<fastrand::Rng>,
-    memory: Arc<Mutex<Memory>>,
     policy: Mutex<Policy>,
-    events: broadcast::Sender<SelectorEvent>,
-    counts: Mutex<Counts>,
-    backoff: Mutex<Backoff>,
-    /// The network changed since the last connection: reconnecting needs no delay.
-    moved: Mutex<bool>,
-    /// Wakes who is waiting to reconnect when it does.
-    moving: Notify,
-    /// When `reconnect()` last failed.
-    refused: Mutex<Option<Instant>>,
-    /// One race for REST at a time: who comes meanwhile has its answer.
-    #[cfg_attr(
-        not(feature = "rest"),
-        expect(dead_code, reason = "only REST needs it")
-    )]
-    rest_race: tokio::sync::Mutex<()>,
-    /// The app said which network it is; otherwise the routes tell.
-    network_told: AtomicBool,
-    keeper: Option<HistoryWriter>,
-    refresh: RefreshBudget,
-    /// Background dials; they end with the selector.
-    tasks: Mutex<JoinSet<()>>,
-    service: Field,
-    /// The data centre whose WebSocket was opened last.
-    open_in: ArcSwapOption<Region>,
-    rest: Option<Field>,
-}
-
-/// The endpoints of one service, and what is known about them.
-struct Field {
-    kind: Service,
-    endpoints: Vec<Endpoint>,
-    preferred: ArcSwapOption<Endpoint>,
-    outlook: ArcSwap<Explanation>,
-    /// Something was learned that the outlook doesn't show.
-    outdated: AtomicBool,
-    /// When a race last had a winner.
-    won: Mutex<Option<Instant>>,
-}
-
-/// The endpoints of a race, in the order in which to try those of which nothing is known.
-#[derive(Debug)]
-struct Plan {
-    endpoints: Vec<Endpoint>,
+    racer: Racer,
+    learner: Learner,
+    counters: Counters,
+    network: NetworkWatch,
+    reconnecting: Reconnecting,
+    background: BackgroundProbes,
+    websocket: ServiceView,
+    #[cfg(feature = "rest")]
+    rest: Option<Rest>,
 }
 
 /// How much a selector spends on being fast. Changeable at run time, as an app's remote
@@ -183,100 +143,81 @@ impl Selector {
     ///
     /// As [`connect`](Self::connect).
     pub async fn connect_with(&self, options: &ConnectOptions) -> Result<Connection, ConnectError> {
-        let width = self.policy().width();
-        self.open(options, width).await
+        self.open(options, self.policy().width()).await
     }
 
-    async fn open(
+    /// Connects after the connection was lost: waits first, then tries one address at a time.
+    ///
+    /// The delay is uniform in 0 to 10 s (or as a [`ServerHint`] or `Retry-After` says) for the
+    /// first call after a connection, then in 0 to min(60 s, 2 s·2^k), k calls having failed. After
+    /// [`network_changed`](Self::network_changed) there is none: then the network was lost, not the
+    /// server. One call is one try; call again when it fails.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn reconnect(&self) -> Result<Connection, ConnectError> {
+        self.reconnect_with(&ConnectOptions::new()).await
+    }
+
+    /// [`reconnect`](Self::reconnect) with headers, query, subprotocols and limits of the app's
+    /// own.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn reconnect_with(
         &self,
         options: &ConnectOptions,
-        width: Width,
     ) -> Result<Connection, ConnectError> {
-        self.look_around();
-        // The device may move during the race: the connection is then of this network, not of that.
-        let network = lock(&self.0.memory).network_id().to_owned();
-        let (opened, opening) = self.race(&self.0.service, options, width).await?;
-        let region = Arc::new(opening.endpoint.region().clone());
-        let before = self.0.open_in.swap(Some(Arc::clone(&region)));
-        if let Some(rest) = self.0.rest.as_ref().filter(|_| before != Some(region)) {
-            self.0.reconsider(rest);
-        }
-        match *opened {
-            Opened::WebSocket(websocket, _) => Ok(Connection {
-                websocket,
-                feedback: self.ear_on(&opening, network),
-                opening,
-            }),
-            // `build()` refuses a service without WebSocket; if it ever came, it isn't one.
-            Opened::Answered => Err(ConnectError {
-                attempts: opening.attempts,
-                elapsed: opening.time_to_open,
-                timed_out: false,
-            }),
-        }
+        // Before the wait, since on another network there is none.
+        self.0.look_at_network();
+        self.0.reconnecting.wait(self.0.racer.random()).await;
+        let opened = self.open(options, Width::ONE).await;
+        self.0.reconnecting.ended(&opened);
+        opened
     }
 
-    fn ear_on(&self, opening: &Opening, network: String) -> Feedback {
-        let candidate = (opening.endpoint.clone(), opening.address);
-        Feedback {
-            heed: Arc::new(Ear::new(&self.0, candidate, network)),
-            opened: Instant::now(),
-        }
-    }
-
-    async fn race(
-        &self,
-        field: &Field,
-        options: &ConnectOptions,
-        width: Width,
-    ) -> Result<(Box<Opened>, Opening), ConnectError> {
-        self.look_around();
-        let network = lock(&self.0.memory).network_id().to_owned();
-        let plan = self.plan(field);
-        let ground = Ground {
-            names: &self.0.names,
-            handshake: &self.0.handshake,
-            paths: &self.0.paths,
-            plan: &plan,
-            options,
-            memory: &self.0.memory,
-            width,
-        };
-        let span = tracing::info_span!(
-            target: "easelect::connect",
-            "connect",
-            residency = %self.0.residency,
-            endpoints = plan.endpoints.len(),
-        );
-        let ended = race::run(ground, self.0.deadline).instrument(span).await;
-        let outcome = ended.outcome.as_ref().map(|(_, opening)| opening);
-        lock(&self.0.counts).raced(field.kind == Service::Rest, outcome);
-        // The device may have moved since: what was shown is of another network.
-        if lock(&self.0.memory).network_id() == network {
-            self.learn(field, ended.observations);
-            if ended.outcome.is_ok() {
-                *lock(&field.won) = Some(Instant::now());
-                if field.kind == self.0.service.kind {
-                    *lock(&self.0.moved) = false;
-                    lock(&self.0.backoff).reset();
-                }
-                self.refresh(width, ended.probeable, ended.queue_ms, &network);
+    /// How many clients may reconnect together, and how many per second the servers can take;
+    /// `None` for the default spread.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Input`](crate::ErrorKind::Input) for a hint of no clients, or of a rate of zero.
+    pub fn set_server_hint(&self, hint: Option<ServerHint>) -> Result<(), Error> {
+        if let Some(ServerHint { clients, rate }) = hint {
+            let sensible = |one: f64| one.is_finite() && one > 0.0;
+            if !sensible(clients) || !sensible(rate) {
+                let why = "server hint: expected clients and a rate above 0";
+                return Err(Error::new(crate::error::ErrorKind::Input, why));
             }
         }
-        ended.outcome
+        self.0.reconnecting.set_hint(hint);
+        Ok(())
     }
 
-    fn learn(&self, field: &Field, observations: Vec<(memory::Candidate, Observation)>) {
-        let mut memory = lock(&self.0.memory);
-        let changes = memory.learn(observations);
-        drop(memory);
-        self.0.tell(changes);
-        self.0.reconsider(field);
-        if field.kind == Service::Rest {
-            // They may share servers, and a heartbeat alone would not notice for an hour.
-            self.0.reconsider(&self.0.service);
-        }
-        self.0.keep();
+    /// The addresses to try, in order, with their delays: for apps whose own SDK dials. Tell what
+    /// became of them with [`report`](Self::report). Waits for every look-up, no longer than the
+    /// dialer's [`attempt_timeout`](crate::DialerBuilder::attempt_timeout).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] when no name could be resolved.
+    pub async fn candidates(&self) -> Result<Vec<Candidate>, ConnectError> {
+        let inner = &*self.0;
+        inner.look_at_network();
+        let endpoints = inner.racer.shuffled(inner.websocket.eligible());
+        candidates::candidates(&inner.racer, &inner.learner, &endpoints).await
+    }
+
+    /// Tells what became of a candidate that the app dialled itself: `Ok(())` or a failure, after
+    /// `elapsed` from its start to its open WebSocket or its end.
+    pub fn report(&self, candidate: &Candidate, outcome: Result<(), Failure>, elapsed: Duration) {
+        let reported = (candidate.endpoint.clone(), candidate.address);
+        let observation = candidates::observation(&outcome, elapsed);
+        let (learner, view) = (&self.0.learner, &self.0.websocket);
+        learner.learn_one(view, &reported, observation, |_| true);
+        learner.keep();
     }
 
     /// How much is spent on being fast.
@@ -295,73 +236,292 @@ impl Selector {
     /// without clock or allocation.
     #[must_use]
     pub fn best(&self) -> Option<Endpoint> {
-        let preferred = self.0.service.preferred.load();
-        preferred.as_ref().map(|endpoint| Endpoint::clone(endpoint))
+        self.0.websocket.preferred()
     }
 
-    /// In random order, so that a million clients that know nothing don't all begin with the same
-    /// host; what is known decides in the race.
-    fn plan(&self, field: &Field) -> Plan {
-        let mut endpoints = self.0.eligible(field);
-        lock(&self.0.random).shuffle(&mut endpoints);
-        Plan { endpoints }
+    /// What is expected of every candidate that is known on this network: the preferred one, which
+    /// is [`best`](Self::best)'s, first, then by what opening a connection costs. A lock-free read
+    /// of the last snapshot, except after a heartbeat, whose round trip is worked in first; empty
+    /// before the first attempt.
+    #[must_use]
+    pub fn expectations(&self) -> Arc<[Expectation]> {
+        Arc::clone(&self.0.shown().candidates)
+    }
+
+    /// Why [`best`](Self::best) is what it is, for logs and support. Read as
+    /// [`expectations`](Self::expectations) are.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # fn example(selector: &easelect::Selector) {
+    /// println!("{}", selector.explain());
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn explain(&self) -> Explanation {
+        Explanation::clone(&self.0.shown())
+    }
+
+    /// What changes from now on, as a stream that ends with the selector. A reader that is more
+    /// than 64 events behind is told how many it [missed](SelectorEvent::Missed).
+    pub fn events(&self) -> impl Stream<Item = SelectorEvent> + Send + Unpin + use<> {
+        self.0.learner.events().listen()
+    }
+
+    /// What it did so far.
+    #[must_use]
+    pub fn stats(&self) -> SelectorStats {
+        self.0.counters.stats()
+    }
+
+    /// Tells that the device is on another network: what is remembered of that one counts from now
+    /// on, and the next [`reconnect`](Self::reconnect) waits for nothing. `id` is any name that
+    /// tells networks apart, such as a hash of the SSID or the carrier's name; it is kept in the
+    /// history.
+    ///
+    /// With `None`, and until this is called with a name, the network is told by its routes, anew
+    /// for every connection: on Linux by a hash of the default gateway and of the kind of its
+    /// interface, elsewhere of the prefix (/24; IPv6 /32) of the device's own address.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # fn example(selector: &easelect::Selector) {
+    /// selector.network_changed(Some("home Wi-Fi"));
+    /// selector.network_changed(None);
+    /// # }
+    /// ```
+    pub fn network_changed(&self, id: Option<&str>) {
+        let id = self.0.network.tell(id);
+        self.0.enter(id);
+    }
+
+    /// The identifier of the network that the device is on, as far as was told or derived.
+    #[must_use]
+    pub fn network(&self) -> String {
+        self.0.network.id_of(&self.0.learner.network_key())
+    }
+
+    /// Writes what was learned and is not written yet to the [`HistoryStore`](crate::HistoryStore),
+    /// and waits until that is done.
+    ///
+    /// # Errors
+    ///
+    /// What the store says; it is tried again with the next write.
+    pub async fn flush(&self) -> Result<(), Error> {
+        self.0.learner.flush().await
+    }
+
+    /// Stops what goes on in the background for good, and [flushes](Self::flush). Connecting still
+    /// works. Dropping the last clone does both, too, but waits for nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Self::flush).
+    pub async fn shutdown(&self) -> Result<(), Error> {
+        self.0.background.stop();
+        self.flush().await
+    }
+
+    async fn open(
+        &self,
+        options: &ConnectOptions,
+        width: Width,
+    ) -> Result<Connection, ConnectError> {
+        let inner = &self.0;
+        inner.look_at_network();
+        let network = inner.learner.network_key();
+        let raced = inner.race(&inner.websocket, Upgrade(options), width).await;
+        let (ended, here) = raced;
+        let (websocket, opening) = ended?;
+        if here {
+            inner.reconnecting.opened();
+        }
+        #[cfg(feature = "rest")]
+        if let Some(rest) = &inner.rest
+            && rest.view.restrict_to(opening.endpoint.region())
+        {
+            inner.learner.reconsider(&rest.view);
+        }
+        let candidate = (opening.endpoint.clone(), opening.address);
+        let observer = FeedbackLearner::new(inner, candidate, network);
+        Ok(Connection {
+            websocket,
+            opening,
+            feedback: Feedback {
+                observer: Arc::new(observer),
+                opened: Instant::now(),
+            },
+        })
+    }
+}
+
+/// REST (feature `rest`).
+#[cfg(feature = "rest")]
+impl Selector {
+    /// The base URL of the REST endpoint to use now: its path included, without a slash at the
+    /// end. The first call races the endpoints (`GET`, no credentials), and so does the first after
+    /// every 10 minutes, after [`rest_failed`](Self::rest_failed) and on another network; in between
+    /// the answer is known. In the mainland pool it is of the data centre whose WebSocket was
+    /// opened last.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] when none answers, or the residency has none.
+    pub async fn base_url(&self) -> Result<String, ConnectError> {
+        let inner = &self.0;
+        let Some(rest) = &inner.rest else {
+            return Err(ConnectError::no_endpoint());
+        };
+        if let Some(known) = rest.base_url() {
+            return Ok(known);
+        }
+        let _racing = rest.one_at_a_time().await;
+        if let Some(known) = rest.base_url() {
+            return Ok(known);
+        }
+        inner.look_at_network();
+        let (ended, _) = inner.race(&rest.view, Request, self.policy().width()).await;
+        // They may share servers, and a heartbeat alone would not notice for an hour.
+        inner.learner.reconsider(&inner.websocket);
+        ended.map(|((), opening)| rest::base(&opening.endpoint))
+    }
+
+    /// Tells that a request to this URL failed: it could not be made, or was answered 5xx. The
+    /// endpoint is then tried last for a while, and the next [`base_url`](Self::base_url) races
+    /// again. A URL of another host is ignored.
+    pub fn rest_failed(&self, url: &str) {
+        if let Some(rest) = &self.0.rest {
+            rest.failed(&self.0, url);
+        }
+    }
+
+    /// An HTTP client for the REST endpoints: it dials the best known address of the host in the
+    /// URL first, shares this selector's TLS configuration and sessions, goes through its proxy if
+    /// it has one (and through no other, whatever the environment says), and gives connecting
+    /// 10 s.
+    ///
+    /// It reaches the REST hosts of the residency and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Tls`](crate::ErrorKind::Tls) when reqwest refuses the TLS configuration.
+    pub fn http_client(&self) -> Result<reqwest::Client, Error> {
+        rest::http_client(self)
     }
 }
 
 impl Inner {
-    /// Who is preferred may have changed with what was learned.
-    fn reconsider(&self, field: &Field) {
-        let mut memory = lock(&self.memory);
-        let change = field.reconsider(&mut memory, &self.eligible(field));
-        drop(memory);
-        self.tell(change);
-    }
-
-    /// The endpoints that may be used now. REST's data follow the data centre whose WebSocket was
-    /// opened last, if it has REST endpoints.
-    fn eligible(&self, field: &Field) -> Vec<Endpoint> {
-        let open_in = self.open_in.load();
-        let region = open_in.as_ref().filter(|_| field.kind == Service::Rest);
-        let there = |one: &&Endpoint| region.is_none_or(|region| *one.region() == **region);
-        let mut endpoints: Vec<Endpoint> = field.endpoints.iter().filter(there).cloned().collect();
-        if endpoints.is_empty() {
-            endpoints.clone_from(&field.endpoints);
-        }
-        endpoints
-    }
-
-    /// Has what was learned kept.
-    fn keep(&self) {
-        let Some(keeper) = &self.keeper else { return };
-        // Held until the keeper is asked: a `shutdown()` meanwhile would find nothing to keep, and
-        // the keeper nothing to write.
-        let mut memory = lock(&self.memory);
-        if memory.take_unkept() {
-            keeper.keep();
-        }
-    }
-
-    fn tell(&self, changes: impl IntoIterator<Item = Change>) {
-        for change in changes {
-            // Nobody may be listening.
-            let _ = self.events.send(change.into());
-        }
-    }
-}
-
-impl From<Change> for SelectorEvent {
-    fn from(change: Change) -> Self {
-        match change {
-            Change::Preference { from, to } => SelectorEvent::PreferenceChanged {
-                from: from.map(|(endpoint, _)| endpoint),
-                to: to.0,
-            },
-            Change::Breaker((endpoint, address), Transition::Opened) => {
-                SelectorEvent::BreakerOpened { endpoint, address }
+    /// One race, from what is known to what is learned; and whether the device is still on the
+    /// network where it began.
+    async fn race<E: Exchange>(
+        self: &Arc<Self>,
+        view: &ServiceView,
+        exchange: E,
+        width: Width,
+    ) -> (Result<(E::Opened, Opening), ConnectError>, bool) {
+        let network = self.learner.network_key();
+        let endpoints = self.racer.shuffled(view.eligible());
+        let span = tracing::info_span!(
+            target: "easelect::connect",
+            "connect",
+            residency = %self.residency,
+            endpoints = endpoints.len(),
+        );
+        let race = self.racer.run(&endpoints, exchange, width, &self.learner);
+        let ended = race.instrument(span).await;
+        let for_rest = exchange.options().is_none();
+        let outcome = ended.outcome.as_ref().map(|(_, opening)| opening);
+        self.counters.raced(for_rest, outcome);
+        // The device may have moved since: what was shown is of another network.
+        let here = self.learner.network_key() == network;
+        if here {
+            self.learner.learn(ended.observations);
+            self.learner.reconsider(view);
+            self.learner.keep();
+            if ended.outcome.is_ok() {
+                view.won();
+                self.probe_in_background(width, ended.probeable, ended.queue_ms, network);
             }
-            Change::Breaker((endpoint, address), Transition::Closed) => {
-                SelectorEvent::BreakerClosed { endpoint, address }
-            }
+        }
+        (ended.outcome, here)
+    }
+
+    /// Measures a few of the addresses that were not heard of for long, if their answer is worth it.
+    /// `queue_ms` is by how much the access link delays all alike.
+    fn probe_in_background(
+        self: &Arc<Self>,
+        width: Width,
+        known: Vec<memory::Candidate>,
+        queue_ms: f64,
+        network: String,
+    ) {
+        let Some(refresh) = self.background.budget(width) else {
+            return;
+        };
+        let chosen = self.learner.memory().to_refresh(known, refresh);
+        let selector = Arc::downgrade(self);
+        let learn = move |candidate: memory::Candidate, answered: Option<Duration>| {
+            let Some(inner) = selector.upgrade() else {
+                return;
+            };
+            inner.counters.dialled_in_background();
+            (inner.learner).probed(&inner.websocket, candidate, answered, queue_ms, &network);
+        };
+        (self.background).measure(self.racer.handshake(), chosen, learn);
+    }
+
+    /// What was shown of REST endpoints, by the app.
+    #[cfg(feature = "rest")]
+    fn learn_of_rest(&self, rest: &Rest, observations: Vec<(memory::Candidate, Observation)>) {
+        self.learner.learn(observations);
+        self.learner.reconsider(&rest.view);
+        // They may share servers, and a heartbeat alone would not notice for an hour.
+        self.learner.reconsider(&self.websocket);
+        self.learner.keep();
+    }
+
+    /// What is expected of the service's candidates.
+    fn shown(&self) -> arc_swap::Guard<Arc<Explanation>> {
+        if self.websocket.is_outdated() {
+            self.learner.reconsider(&self.websocket);
+        }
+        self.websocket.explanation()
+    }
+
+    /// Before a connection: whether the device is elsewhere, or slept. After sleep nothing is known
+    /// of the network but its name: reconnecting waits for nothing.
+    fn look_at_network(&self) {
+        let slept = self.learner.memory().wake(SystemTime::now().into());
+        if let Some(slept) = slept {
+            tracing::debug!(target: "easelect::connect", ?slept, "woke from sleep");
+            self.moved_on();
+        }
+        let key = self.learner.network_key();
+        if let Some(id) = self.network.moved_from(&key) {
+            self.enter(id);
+        }
+    }
+
+    fn enter(&self, id: String) {
+        self.learner.memory().enter(self.network.key(&id));
+        self.moved_on();
+        (self.learner.events()).send(SelectorEvent::NetworkChanged { id });
+        self.learner.reconsider(&self.websocket);
+        #[cfg(feature = "rest")]
+        if let Some(rest) = &self.rest {
+            self.learner.reconsider(&rest.view);
+        }
+    }
+
+    /// What was true of the old network no longer holds: nobody has to be spared, and what REST
+    /// uses is raced anew.
+    fn moved_on(&self) {
+        self.reconnecting.moved_on();
+        #[cfg(feature = "rest")]
+        if let Some(rest) = &self.rest {
+            rest.view.forget_winner();
         }
     }
 }
@@ -369,43 +529,6 @@ impl From<Change> for SelectorEvent {
 /// A panic elsewhere must not take the selector with it: what it guards stays usable.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Field {
-    fn new(kind: Service, endpoints: Vec<Endpoint>) -> Self {
-        Field {
-            kind,
-            endpoints,
-            preferred: ArcSwapOption::empty(),
-            outlook: ArcSwap::from_pointee(Explanation {
-                network: "".into(),
-                candidates: Arc::default(),
-            }),
-            outdated: AtomicBool::new(false),
-            won: Mutex::new(None),
-        }
-    }
-
-    /// Whether a race had a winner within this time.
-    #[cfg(feature = "rest")]
-    fn is_fresh(&self, within: Duration) -> bool {
-        let won = lock(&self.won);
-        won.is_some_and(|at| at.elapsed() < within)
-    }
-
-    /// Shows what the memory says of these endpoints of this field now; who is preferred may have
-    /// changed.
-    fn reconsider(&self, memory: &mut Memory, endpoints: &[Endpoint]) -> Option<Change> {
-        self.outdated.store(false, Ordering::Relaxed);
-        let mut outlook = memory.reconsider(endpoints);
-        let change = outlook.change.take();
-        let preferred = outlook.preferred.as_ref();
-        self.preferred
-            .store(preferred.map(|(endpoint, _)| Arc::new(endpoint.clone())));
-        let explanation = explanation::explain(memory.network_id(), outlook);
-        self.outlook.store(Arc::new(explanation));
-        change
-    }
 }
 
 impl fmt::Debug for Selector {
@@ -419,6 +542,6 @@ impl fmt::Debug for Selector {
 impl Drop for Inner {
     /// What feedback and probes taught since the last connection is kept, too.
     fn drop(&mut self) {
-        self.keep();
+        self.learner.keep();
     }
 }

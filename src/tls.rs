@@ -43,16 +43,16 @@ impl TlsClient {
     ///
     /// [`ErrorKind::Tls`] where the platform has no usable roots, as in a bare container, and on
     /// Android before its verifier was initialised.
-    pub fn platform() -> Result<Self, Error> {
-        Self::platform_and([])
+    pub fn with_platform_roots() -> Result<Self, Error> {
+        Self::with_platform_roots_and([])
     }
 
     /// Trusts what the platform trusts, and `extra` roots besides.
     ///
     /// # Errors
     ///
-    /// As [`platform`](Self::platform), and when an extra root is not a certificate.
-    pub fn platform_and(
+    /// As [`with_platform_roots`](Self::with_platform_roots), and when an extra root is not a certificate.
+    pub fn with_platform_roots_and(
         extra: impl IntoIterator<Item = CertificateDer<'static>>,
     ) -> Result<Self, Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -107,7 +107,7 @@ impl TlsClient {
     ///
     /// [`ErrorKind::Tls`] when an extra root is not a certificate.
     #[cfg(feature = "webpki-roots")]
-    pub fn webpki_roots_and(
+    pub fn with_webpki_roots_and(
         extra: impl IntoIterator<Item = CertificateDer<'static>>,
     ) -> Result<Self, Error> {
         let mut store =
@@ -366,8 +366,20 @@ fn system_time(time: UnixTime) -> SystemTime {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// For tests in which nobody's certificate is looked at.
+    pub(crate) fn trusting_nobody() -> TlsClient {
+        let config = rustls::ClientConfig::builder_with_provider(Arc::new(
+            rustls::crypto::ring::default_provider(),
+        ))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+        TlsClient::from_config(config)
+    }
 
     fn kind(error: rustls::Error) -> FailureKind {
         kind_in(error, Phase::Upgrade)

@@ -47,8 +47,8 @@ const SCENARIO: Reader = Reader {
 const HISTORY: Reader = Reader {
     kind: ErrorKind::History,
     read: |text| Ok(History::from_json(text).map(drop)?),
-    good: "{\"schema\":1,\"networks\":[{\"id\":\"家\",\"used_ms\":1,\"gate\":0.1,\
-           \"gate_samples\":3,\"candidates\":[]}]}",
+    good: "{\"schema\":1,\"networks\":[{\"id\":\"家\",\"used_ms\":1,\"syn_trust\":0.1,\
+           \"syn_trust_samples\":3,\"candidates\":[]}]}",
 };
 
 impl Reader {

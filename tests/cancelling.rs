@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::Context;
 use std::time::Duration;
 
-use easelect::{Catalog, CatalogFormat, Region, Selector, ServerHint, TlsClient};
+use easelect::{Catalog, CatalogFormat, Region, Selector, ServerHint};
 use easelect_lab::{Fault, Host, Lab, Path, Scenario};
 use futures::task::noop_waker_ref;
 use tokio::runtime::Handle;
@@ -37,9 +37,7 @@ fn world() -> (Lab, Selector) {
     let catalog = Catalog::builtin().with_file(&text, CatalogFormat::Toml, "own.toml");
     let selector = Selector::builder(Region::new("own").unwrap())
         .catalog(catalog.unwrap())
-        .resolver(lab.resolver())
-        .connector(lab.connector())
-        .tls(TlsClient::with_roots([lab.root()]).unwrap())
+        .dialer(lab.dialer().build().unwrap())
         .network("home")
         .seed(1)
         .build()
@@ -49,7 +47,7 @@ fn world() -> (Lab, Selector) {
         clients: 1.0,
         rate: 100.0,
     };
-    selector.set_server_hint(Some(hint));
+    selector.set_server_hint(Some(hint)).unwrap();
     (lab, selector)
 }
 

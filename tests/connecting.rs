@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 
 use easelect::{
     Attempt, AttemptOutcome, Catalog, CatalogFormat, Failure, FailureKind, Family, Phase, Region,
-    Resolve, Resolved, Selector, SelectorBuilder, Standing, TlsClient,
+    Resolve, Resolved, Selector, SelectorBuilder, Standing,
 };
 
 fn ms(n: u64) -> Duration {
@@ -49,9 +49,7 @@ fn world(paths: impl IntoIterator<Item = Path>) -> Lab {
 fn builder(lab: &Lab, hosts: usize) -> SelectorBuilder {
     Selector::builder(Region::new("own").unwrap())
         .catalog(catalog(hosts))
-        .resolver(lab.resolver())
-        .connector(lab.connector())
-        .tls(TlsClient::with_roots([lab.root()]).unwrap())
+        .dialer(lab.dialer().build().unwrap())
 }
 
 fn selector(lab: &Lab, hosts: usize, seed: u64) -> Selector {
@@ -204,7 +202,7 @@ async fn when_all_fail_every_attempt_is_told() {
     lab.set_host(Host::new("h3.example").with_dns(Dns::NotFound))
         .unwrap();
     let error = selector(&lab, 4, 1).connect().await.unwrap_err();
-    assert!(!error.timed_out() && error.elapsed() < ms(300));
+    assert!(!error.is_timeout() && error.elapsed() < ms(300));
     let mut kinds: Vec<(String, FailureKind)> = error
         .attempts()
         .iter()
@@ -232,7 +230,7 @@ async fn when_all_fail_every_attempt_is_told() {
 async fn the_deadline_ends_a_race_of_the_silent() {
     let lab = world((0..3).map(|n| path(n, 20).with_fault(Fault::SilentTls)));
     let error = selector(&lab, 3, 1).connect().await.unwrap_err();
-    assert!(error.timed_out());
+    assert!(error.is_timeout());
     assert_eq!(error.elapsed(), Duration::from_secs(15));
     assert_eq!(error.attempts().len(), 3);
     assert_eq!(lab.open(), 0);
@@ -298,7 +296,8 @@ async fn a_lost_question_is_asked_again() {
     }
     let lab = world([path(0, 40)]);
     let resolver = Loses(lab.resolver(), Mutex::default());
-    let selector = builder(&lab, 1).resolver(Arc::new(resolver));
+    let selector =
+        builder(&lab, 1).dialer(lab.dialer().resolver(Arc::new(resolver)).build().unwrap());
     let connection = selector.build().unwrap().connect().await.unwrap();
     assert_eq!(connection.time_to_open(), ms(1000 + 120));
 }
@@ -343,9 +342,7 @@ async fn a_private_address_is_remembered_once_it_opened() {
         .with_path(Path::new(private).with_rtt(ms(40)));
     let lab = Lab::new(scenario).unwrap();
     let selector = Selector::builder(Region::SGP1)
-        .resolver(lab.resolver())
-        .connector(lab.connector())
-        .tls(TlsClient::with_roots([lab.root()]).unwrap())
+        .dialer(lab.dialer().build().unwrap())
         .build()
         .unwrap();
     let first = selector.connect().await.unwrap().time_to_open();
@@ -452,7 +449,7 @@ async fn what_was_learned_comes_first_the_next_time() {
     assert_eq!(host(&connection.attempts()[0]), "h1.example");
     let best = selector.best().unwrap();
     assert_eq!(best.host(), "h1.example");
-    let ranking = selector.ranking();
+    let ranking = selector.expectations();
     assert_eq!(ranking[0].endpoint, best);
     assert_eq!(ranking[0].standing, Standing::Preferred);
     let open = ranking[0].time_to_open.as_secs_f64() * 1e3;

@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use easelect::{
-    AttemptOutcome, Catalog, CatalogFormat, ConnectOptions, Connection, EarlyData, Failure,
-    FailureKind, Phase, Pin, Prober, Region, Rounds, Selector, SelectorBuilder, TlsClient,
+    AttemptOutcome, Catalog, CatalogFormat, ConnectOptions, Connection, Dialer, EarlyData, Failure,
+    FailureKind, Phase, PinnedHost, Prober, Region, Rounds, Selector, SelectorBuilder, TlsClient,
 };
 use easelect_lab::{EventKind, Fault, Host, Lab, Path, Scenario, TlsVersion};
 use futures::{SinkExt, StreamExt};
@@ -51,11 +51,7 @@ fn builder(lab: &Lab) -> SelectorBuilder {
 }
 
 fn in_lab(lab: &Lab, builder: SelectorBuilder) -> SelectorBuilder {
-    builder
-        .resolver(lab.resolver())
-        .connector(lab.connector())
-        .tls(TlsClient::with_roots([lab.root()]).unwrap())
-        .seed(1)
+    builder.dialer(lab.dialer().build().unwrap()).seed(1)
 }
 
 /// A selector that has connected once, so that it holds a session and knows the address.
@@ -148,7 +144,10 @@ async fn a_configuration_of_the_apps_own_does_not_ask_for_it() {
         rustls::ClientConfig::clone(TlsClient::with_roots([lab.root()]).unwrap().config());
     config.enable_early_data = true;
     let tls = TlsClient::from_config(config);
-    let selector = builder(&lab).tls(tls).build().unwrap();
+    let selector = builder(&lab)
+        .dialer(lab.dialer().tls(tls).build().unwrap())
+        .build()
+        .unwrap();
     for _ in 0..3 {
         let mut connection = selector.connect().await.unwrap();
         assert_eq!(connection.time_to_open(), 3 * RTT);
@@ -163,16 +162,16 @@ async fn a_configuration_of_the_apps_own_does_not_ask_for_it() {
 async fn probes_never_send_it() {
     let lab = world(early_path());
     let tls = TlsClient::with_roots([lab.root()]).unwrap();
-    let selector = builder(&lab).tls(tls.clone()).early_data(true);
+    let selector = builder(&lab)
+        .dialer(lab.dialer().tls(tls.clone()).build().unwrap())
+        .early_data(true);
     let selector = selector.build().unwrap();
     let connection = selector.connect().await.unwrap();
     let endpoint = connection.endpoint().clone();
     end(&lab, connection).await;
     let outcome = Prober::builder()
         .endpoints([endpoint])
-        .resolver(lab.resolver())
-        .connector(lab.connector())
-        .tls(tls)
+        .dialer(lab.dialer().tls(tls).build().unwrap())
         .rounds(Rounds::Exact(3))
         .build()
         .unwrap()
@@ -397,7 +396,7 @@ async fn silence_ends_at_the_deadline() {
         let selector = warm(&lab).await;
         lab.set_fault(address(), fault).unwrap();
         let error = selector.connect().await.unwrap_err();
-        assert!(error.timed_out());
+        assert!(error.is_timeout());
         let attempts = error.attempts();
         assert_eq!(attempts[0].timings.early_data(), expected);
         assert_eq!(attempts[0].outcome, AttemptOutcome::Cancelled(phase));
@@ -447,8 +446,13 @@ async fn loopback(server: &Server) -> Selector {
     let port = server.address.port();
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
     own(&format!("localhost:{port}"), "/ws")
-        .pin(Pin::new("localhost", port, vec![loopback]))
-        .tls(TlsClient::with_roots([server.root.clone()]).unwrap())
+        .dialer(
+            Dialer::builder()
+                .pin(PinnedHost::new("localhost", port, vec![loopback]))
+                .tls(TlsClient::with_roots([server.root.clone()]).unwrap())
+                .build()
+                .unwrap(),
+        )
         .early_data(true)
         .build()
         .unwrap()

@@ -70,9 +70,7 @@ async fn report() -> Report {
     let lab = Lab::new(Scenario::hostile()).unwrap();
     let started = SystemTime::now();
     let outcome = Prober::builder()
-        .resolver(lab.resolver())
-        .connector(lab.connector())
-        .tls(lab.tls([]).unwrap())
+        .dialer(lab.dialer().build().unwrap())
         .seed(1)
         .build()
         .unwrap()

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use easelect::{Catalog, ErrorKind, FailureKind, Family, Io};
+use easelect::{ByteStream, Catalog, ErrorKind, FailureKind, Family, Transport};
 use easelect_lab::{Dns, EventKind, Fault, Host, Lab, Path, Scenario, Step, TlsVersion};
 use futures::{SinkExt, StreamExt};
 use rustls::pki_types::ServerName;
@@ -59,18 +59,18 @@ fn config(lab: &Lab) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-async fn dial(lab: &Lab) -> io::Result<Box<dyn Io>> {
-    lab.connector().connect(at()).await
+async fn dial(lab: &Lab) -> io::Result<ByteStream> {
+    lab.connector().connect("im.example.com", at()).await
 }
 
-async fn tls(config: &Arc<ClientConfig>, wire: Box<dyn Io>) -> io::Result<TlsStream<Box<dyn Io>>> {
+async fn tls(config: &Arc<ClientConfig>, wire: ByteStream) -> io::Result<TlsStream<ByteStream>> {
     let name = ServerName::try_from(HOST).unwrap();
     TlsConnector::from(Arc::clone(config))
         .connect(name, wire)
         .await
 }
 
-async fn secure(lab: &Lab) -> io::Result<TlsStream<Box<dyn Io>>> {
+async fn secure(lab: &Lab) -> io::Result<TlsStream<ByteStream>> {
     tls(&config(lab), dial(lab).await?).await
 }
 
@@ -82,7 +82,7 @@ fn upgrade(path: &str, extra: &str) -> String {
 }
 
 /// Sends a request and reads until the first head is complete, the peer closes, 64 KiB, or 60 s.
-async fn ask(stream: &mut TlsStream<Box<dyn Io>>, request: &str) -> io::Result<String> {
+async fn ask(stream: &mut TlsStream<ByteStream>, request: &str) -> io::Result<String> {
     stream.write_all(request.as_bytes()).await?;
     let mut bytes = Vec::with_capacity(16 * 1024);
     let head = async {
@@ -217,7 +217,10 @@ async fn connecting_fails_as_the_kernel_says() {
     let lab = lab(path());
     let nowhere = "44.128.0.99:443".parse().unwrap();
     let connector = lab.connector();
-    let waiting = timeout(Duration::from_secs(10), connector.connect(nowhere));
+    let waiting = timeout(
+        Duration::from_secs(10),
+        connector.connect("nowhere.example", nowhere),
+    );
     assert!(waiting.await.is_err());
     assert_eq!(lab.open(), 0);
     let last = lab.events().pop().unwrap();
@@ -643,7 +646,12 @@ async fn works(lab: &Lab, endpoint: &easelect::Endpoint, rest: bool) -> bool {
     };
     let address = (found.addresses[0], endpoint.port()).into();
     let connector = lab.connector();
-    let Ok(Ok(wire)) = timeout(Duration::from_secs(3), connector.connect(address)).await else {
+    let Ok(Ok(wire)) = timeout(
+        Duration::from_secs(3),
+        connector.connect("im.example.com", address),
+    )
+    .await
+    else {
         return false;
     };
     let name = ServerName::try_from(endpoint.host().to_owned()).unwrap();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use easelect::{
     Catalog, CatalogFormat, CloseReason, ErrorKind, Expectation, FileHistory, History,
     HistoryStore, RefreshBudget, Region, Selector, SelectorBuilder, SelectorEvent, ServerHint,
-    Standing, TlsClient,
+    Standing,
 };
 use easelect_lab::{Fault, Host, Lab, Path, Scenario};
 use futures::{FutureExt, StreamExt};
@@ -48,9 +48,7 @@ fn world(rtts: &[u64]) -> (Lab, Catalog) {
 fn builder(lab: &Lab, catalog: &Catalog) -> SelectorBuilder {
     Selector::builder(Region::new("own").unwrap())
         .catalog(catalog.clone())
-        .resolver(lab.resolver())
-        .connector(lab.connector())
-        .tls(TlsClient::with_roots([lab.root()]).unwrap())
+        .dialer(lab.dialer().build().unwrap())
         .seed(1)
 }
 
@@ -97,14 +95,14 @@ async fn what_was_learned_survives_a_restart() {
     for _ in 0..5 {
         first.connect().await.unwrap();
     }
-    first.shutdown().await;
+    first.shutdown().await.unwrap();
     drop(first);
     let second = builder(&lab, &catalog).history(store).build().unwrap();
     assert_eq!(second.best().unwrap().host(), "h1.example");
     // Warm at once: the remembered address, before DNS has answered.
     assert_eq!(second.connect().await.unwrap().time_to_open(), ms(120));
     // Nothing half-written is left behind.
-    second.shutdown().await;
+    second.shutdown().await.unwrap();
     assert_eq!(folder.names(), ["history.json"]);
 }
 
@@ -128,7 +126,7 @@ async fn a_bad_history_never_fails_a_connection() {
             .build()
             .unwrap();
         selector.connect().await.unwrap();
-        selector.shutdown().await;
+        selector.shutdown().await.unwrap();
         assert!(store.load().unwrap().is_some(), "{bad:?}");
         assert!(
             folder.names().contains(&"history.json.corrupt".to_owned()),
@@ -147,7 +145,8 @@ async fn a_newer_history_is_left_alone() {
     let (lab, catalog) = world(&[40]);
     let selector = builder(&lab, &catalog).history(store).build().unwrap();
     selector.connect().await.unwrap();
-    selector.shutdown().await;
+    let told = selector.shutdown().await.unwrap_err();
+    assert_eq!(told.kind(), ErrorKind::NewerHistory);
     assert_eq!(fs::read_to_string(folder.file()).unwrap(), newer);
 }
 
@@ -161,7 +160,10 @@ async fn an_unwritable_place_costs_the_memory_only() {
         .build()
         .unwrap();
     selector.connect().await.unwrap();
-    selector.shutdown().await;
+    assert_eq!(
+        selector.shutdown().await.unwrap_err().kind(),
+        ErrorKind::History
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,7 +173,7 @@ async fn a_history_cut_anywhere_never_panics() {
     let store = Arc::new(FileHistory::new(folder.file()));
     let selector = builder(&lab, &catalog).history(store).build().unwrap();
     selector.connect().await.unwrap();
-    selector.shutdown().await;
+    selector.shutdown().await.unwrap();
     let whole = fs::read_to_string(folder.file()).unwrap();
     assert!(History::from_json(&whole).is_ok());
     for cut in (0..whole.len()).filter(|cut| whole.is_char_boundary(*cut)) {
@@ -193,7 +195,7 @@ async fn two_writers_keep_what_both_learned() {
     });
     for selector in &selectors {
         selector.connect().await.unwrap();
-        selector.shutdown().await;
+        selector.shutdown().await.unwrap();
     }
     let kept = store.load().unwrap().unwrap().to_json().unwrap();
     assert!(
@@ -246,7 +248,7 @@ async fn what_a_race_showed_is_not_learned_of_the_network_moved_to() {
     };
     let (connection, ()) = tokio::join!(selector.connect(), moves);
     connection.unwrap();
-    assert_eq!((selector.best(), selector.ranking().len()), (None, 0));
+    assert_eq!((selector.best(), selector.expectations().len()), (None, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -285,10 +287,12 @@ async fn reconnecting_waits_at_random_and_a_new_network_does_not() {
         let started = Instant::now();
         selector.reconnect().await.unwrap();
         assert!(started.elapsed() < ms(200), "{:?}", started.elapsed());
-        selector.set_server_hint(Some(ServerHint {
-            clients: 1e6,
-            rate: 1e4,
-        }));
+        selector
+            .set_server_hint(Some(ServerHint {
+                clients: 1e6,
+                rate: 1e4,
+            }))
+            .unwrap();
         let started = Instant::now();
         selector.reconnect().await.unwrap();
         // Spread over 1.6 × clients / rate: 160 s.
@@ -309,10 +313,12 @@ async fn a_new_network_ends_the_wait_for_the_old_server() {
     let (lab, catalog) = world(&[40]);
     let selector = builder(&lab, &catalog).network("home").build().unwrap();
     selector.connect().await.unwrap();
-    selector.set_server_hint(Some(ServerHint {
-        clients: 1e6,
-        rate: 1e3,
-    }));
+    selector
+        .set_server_hint(Some(ServerHint {
+            clients: 1e6,
+            rate: 1e3,
+        }))
+        .unwrap();
     let started = Instant::now();
     let moves = async {
         tokio::time::sleep(ms(10)).await;
@@ -359,7 +365,7 @@ async fn a_device_without_a_network_bars_nobody() {
     }
     selector.connect().await.unwrap();
     let barred = |one: &&Expectation| one.standing == Standing::BreakerOpen;
-    assert_eq!(selector.ranking().iter().filter(barred).count(), 0);
+    assert_eq!(selector.expectations().iter().filter(barred).count(), 0);
 }
 
 /// What a heartbeat taught is kept although no further connection is opened.
@@ -370,10 +376,10 @@ async fn what_feedback_taught_is_kept() {
     let store = Arc::new(FileHistory::new(folder.file()));
     let selector = builder(&lab, &catalog).history(store).build().unwrap();
     let connection = selector.connect().await.unwrap();
-    selector.shutdown().await;
+    selector.shutdown().await.unwrap();
     let before = fs::read_to_string(folder.file()).unwrap();
     connection.feedback().report_rtt(ms(400));
-    selector.shutdown().await;
+    selector.shutdown().await.unwrap();
     assert_ne!(fs::read_to_string(folder.file()).unwrap(), before);
 }
 
@@ -427,7 +433,7 @@ async fn heartbeats_alone_change_who_is_best() {
         }
     };
     let mut events = selector.events();
-    let round_trip = || selector.ranking()[0].round_trip;
+    let round_trip = || selector.expectations()[0].round_trip;
     let before = round_trip();
     connection.feedback().report_rtt(ms(80));
     assert!(round_trip() > before);
@@ -479,7 +485,7 @@ async fn a_shut_down_selector_dials_no_more() {
     let (lab, catalog) = world(&rtts);
     let selector = builder(&lab, &catalog).build().unwrap();
     let connection = selector.connect().await.unwrap();
-    selector.shutdown().await;
+    selector.shutdown().await.unwrap();
     tokio::task::yield_now().await;
     assert_eq!(lab.open(), 1, "the app's own connection");
     tokio::time::sleep(Duration::from_secs(10)).await;

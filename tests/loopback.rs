@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use easelect::{
-    Catalog, Connect, ConnectOptions, Connection, Endpoint, FailureKind, Family, Io, Phase, Pin,
-    ProbeOutcome, Prober, Ranked, Region, Resolve, Resolved, Rounds, Selector, SelectorBuilder,
-    Service, TcpConnect, Tier, TlsClient,
+    ByteStream, Catalog, Connect, ConnectOptions, Connection, Dialer, Endpoint, FailureKind,
+    Family, Phase, PinnedHost, ProbeOutcome, Prober, Ranked, Region, Resolve, Resolved, Rounds,
+    Selector, SelectorBuilder, Service, TcpConnect, Tier, TlsClient,
 };
 use futures::future::BoxFuture;
 use futures::{SinkExt, StreamExt};
@@ -27,9 +27,9 @@ fn endpoint(server: &Server, service: Service, path: &str) -> Endpoint {
     Endpoint::new(Region::CN1, service, &url).unwrap()
 }
 
-fn pin(server: &Server) -> Pin {
+fn pin(server: &Server) -> PinnedHost {
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    Pin::new("localhost", server.address.port(), vec![loopback])
+    PinnedHost::new("localhost", server.address.port(), vec![loopback])
 }
 
 fn tls(server: &Server) -> TlsClient {
@@ -39,8 +39,13 @@ fn tls(server: &Server) -> TlsClient {
 async fn probe(server: &Server, endpoint: Endpoint, rounds: u32) -> Ranked {
     let outcome = Prober::builder()
         .endpoints([endpoint])
-        .pin(pin(server))
-        .tls(tls(server))
+        .dialer(
+            Dialer::builder()
+                .pin(pin(server))
+                .tls(tls(server))
+                .build()
+                .unwrap(),
+        )
         .rounds(Rounds::Exact(rounds))
         .build()
         .unwrap()
@@ -125,10 +130,14 @@ async fn a_delay_of_the_answer_shows_there_alone() {
 struct Slow;
 
 impl Connect for Slow {
-    fn connect(&self, address: SocketAddr) -> BoxFuture<'static, std::io::Result<Box<dyn Io>>> {
+    fn connect(
+        &self,
+        _: &str,
+        address: SocketAddr,
+    ) -> BoxFuture<'static, std::io::Result<ByteStream>> {
         Box::pin(async move {
             tokio::time::sleep(INJECTED).await;
-            TcpConnect::new().connect(address).await
+            TcpConnect::new().connect("localhost", address).await
         })
     }
 }
@@ -151,9 +160,14 @@ async fn a_delay_of_the_connect_shows_there_alone_and_as_local() {
     let server = Server::start(Behaviour::default()).await;
     let outcome = Prober::builder()
         .endpoints([endpoint(&server, Service::Websocket, "/ws")])
-        .pin(pin(&server))
-        .connector(Arc::new(Slow))
-        .tls(tls(&server))
+        .dialer(
+            Dialer::builder()
+                .pin(pin(&server))
+                .connector(Arc::new(Slow))
+                .tls(tls(&server))
+                .build()
+                .unwrap(),
+        )
         .rounds(Rounds::Exact(2))
         .build()
         .unwrap()
@@ -176,8 +190,13 @@ async fn a_delay_of_the_lookup_shows_there_alone() {
     let server = Server::start(Behaviour::default()).await;
     let outcome = Prober::builder()
         .endpoints([endpoint(&server, Service::Websocket, "/ws")])
-        .resolver(Arc::new(Slow))
-        .tls(tls(&server))
+        .dialer(
+            Dialer::builder()
+                .resolver(Arc::new(Slow))
+                .tls(tls(&server))
+                .build()
+                .unwrap(),
+        )
         .rounds(Rounds::Exact(2))
         .build()
         .unwrap()
@@ -215,8 +234,13 @@ async fn an_untrusted_root_is_refused() {
     let other = Server::start(Behaviour::default()).await;
     let outcome = Prober::builder()
         .endpoints([endpoint(&server, Service::Websocket, "/ws")])
-        .pin(pin(&server))
-        .tls(tls(&other))
+        .dialer(
+            Dialer::builder()
+                .pin(pin(&server))
+                .tls(tls(&other))
+                .build()
+                .unwrap(),
+        )
         .rounds(Rounds::Exact(1))
         .build()
         .unwrap()
@@ -242,9 +266,14 @@ async fn a_silent_server_costs_the_time_out_and_no_more() {
     let started = Instant::now();
     let outcome = Prober::builder()
         .endpoints([endpoint(&server, Service::Websocket, "/ws")])
-        .pin(pin(&server))
-        .tls(tls(&server))
-        .attempt_timeout(Duration::from_millis(200))
+        .dialer(
+            Dialer::builder()
+                .pin(pin(&server))
+                .tls(tls(&server))
+                .attempt_timeout(Duration::from_millis(200))
+                .build()
+                .unwrap(),
+        )
         .build()
         .unwrap()
         .run()
@@ -272,8 +301,13 @@ async fn dropping_the_stream_stops_everything() {
     .await;
     let mut probing = Prober::builder()
         .endpoints([endpoint(&server, Service::Websocket, "/ws")])
-        .pin(pin(&server))
-        .tls(tls(&server))
+        .dialer(
+            Dialer::builder()
+                .pin(pin(&server))
+                .tls(tls(&server))
+                .build()
+                .unwrap(),
+        )
         .build()
         .unwrap()
         .run();
@@ -299,8 +333,13 @@ fn selector(server: &Server, path: &str) -> SelectorBuilder {
         .unwrap();
     Selector::builder(Region::new("own").unwrap())
         .catalog(catalog)
-        .pin(pin(server))
-        .tls(tls(server))
+        .dialer(
+            Dialer::builder()
+                .pin(pin(server))
+                .tls(tls(server))
+                .build()
+                .unwrap(),
+        )
 }
 
 async fn echo(connection: &mut Connection, text: &str) -> String {

@@ -9,8 +9,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use easelect::{
-    Catalog, Connect, Endpoint, FailureKind, Io, Phase, ProbeEvent, ProbeOutcome, Prober,
-    ProberBuilder, Ranked, Reason, Region, Rounds, Sample, Service, Tier, TlsClient,
+    ByteStream, Catalog, Connect, Endpoint, FailureKind, KernelRtt, Phase, ProbeEvent,
+    ProbeOutcome, Prober, ProberBuilder, Ranked, Reason, Region, Rounds, Sample, Service, Tier,
+    Transport,
 };
 use easelect_lab::{Dns, EventKind, Fault, Host, Lab, Path, Scenario};
 use futures::StreamExt;
@@ -28,9 +29,7 @@ fn ip(n: u8) -> IpAddr {
 
 fn prober(lab: &Lab) -> ProberBuilder {
     Prober::builder()
-        .resolver(lab.resolver())
-        .connector(lab.connector())
-        .tls(TlsClient::with_roots([lab.root()]).unwrap())
+        .dialer(lab.dialer().build().unwrap())
         .seed(1)
 }
 
@@ -57,7 +56,7 @@ async fn collect(prober: ProberBuilder) -> (Vec<Sample>, ProbeOutcome) {
 
 fn group<'a>(outcome: &'a ProbeOutcome, region: &Region, service: Service) -> &'a [Ranked] {
     let mut rankings = outcome.rankings.iter();
-    let of = rankings.find(|one| one.region == *region && one.service == service);
+    let of = rankings.find(|one| one.residency == region.clone().into() && one.service == service);
     &of.unwrap().endpoints
 }
 
@@ -361,7 +360,12 @@ async fn china_1_alone_takes_less_than_three_seconds() {
         .into_iter()
         .filter(|one| *one.region() == Region::CN1);
     // Without its black-holed IPv6 address, which alone costs two time-outs.
-    let prober = prober(&lab).endpoints(cn1).families(easelect::Families::V4);
+    let prober = prober(&lab).endpoints(cn1).dialer(
+        lab.dialer()
+            .families(easelect::Families::V4)
+            .build()
+            .unwrap(),
+    );
     let (_, outcome) = collect(prober).await;
     assert!(outcome.took < Duration::from_secs(3), "{:?}", outcome.took);
 }
@@ -379,11 +383,15 @@ struct Counts {
 struct Counting(Arc<dyn Connect>, Arc<Mutex<Counts>>);
 
 /// One attempt's stream, and its place in the counts; the place is held while connecting, too.
-struct Counted(Option<Box<dyn Io>>, SocketAddr, Arc<Mutex<Counts>>);
+struct Counted(Option<ByteStream>, SocketAddr, Arc<Mutex<Counts>>);
 
 impl Connect for Counting {
-    fn connect(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Io>>> {
-        let connecting = self.0.connect(address);
+    fn connect(
+        &self,
+        host: &str,
+        address: SocketAddr,
+    ) -> BoxFuture<'static, io::Result<ByteStream>> {
+        let connecting = self.0.connect(host, address);
         let mut counts = self.1.lock().unwrap();
         *counts.open.entry(address).or_default() += 1;
         counts.most_at_one = counts.most_at_one.max(counts.open[&address]);
@@ -392,7 +400,7 @@ impl Connect for Counting {
         let mut counted = Counted(None, address, Arc::clone(&self.1));
         Box::pin(async move {
             counted.0 = Some(connecting.await?);
-            Ok(Box::new(counted) as Box<dyn Io>)
+            Ok(ByteStream::of_transport(counted))
         })
     }
 }
@@ -405,12 +413,18 @@ impl Drop for Counted {
 }
 
 impl Counted {
-    fn inner(&mut self) -> Pin<&mut Box<dyn Io>> {
+    fn inner(&mut self) -> Pin<&mut ByteStream> {
         Pin::new(self.0.as_mut().unwrap())
     }
 }
 
-impl Io for Counted {}
+impl Transport for Counted {
+    fn kernel_rtt(&self) -> Option<KernelRtt> {
+        None
+    }
+
+    fn reset_on_drop(&mut self) {}
+}
 
 impl AsyncRead for Counted {
     fn poll_read(
@@ -447,7 +461,12 @@ async fn limits_hold_and_round_one_covers_everything_first() {
         let lab = Lab::new(scenario).unwrap();
         let counts = Arc::new(Mutex::new(Counts::default()));
         let prober = prober(&lab)
-            .connector(Arc::new(Counting(lab.connector(), Arc::clone(&counts))))
+            .dialer(
+                lab.dialer()
+                    .connector(Arc::new(Counting(lab.connector(), Arc::clone(&counts))))
+                    .build()
+                    .unwrap(),
+            )
             .endpoints(endpoints)
             .rounds(Rounds::Exact(3))
             .in_flight(limit);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use easelect::{
     Catalog, CatalogFormat, Distribution, Endpoint, EndpointStats, Failure, FailureKind, Phase,
-    Pin, Region, Residency, Sample, Service, Tier, Timings, rank,
+    PinnedHost, Region, Residency, Sample, Service, Tier, Timings, rank,
 };
 use proptest::prelude::*;
 
@@ -64,7 +64,7 @@ fn all(group: &[Vec<Outcome>]) -> Vec<EndpointStats> {
 
 /// The expected cost of the first of the group.
 fn cost(group: &[EndpointStats]) -> Option<Duration> {
-    let ranking = rank(group.to_vec())?;
+    let ranking = rank(Region::CN1.into(), group.to_vec())?;
     let mut endpoints = ranking.endpoints.iter();
     endpoints
         .find(|one| one.endpoint() == group[0].endpoint())?
@@ -78,7 +78,7 @@ proptest! {
     #[test]
     fn a_ranking_is_a_permutation_with_tiers_in_order(group in group()) {
         let group = all(&group);
-        let ranking = rank(group.clone()).unwrap();
+        let ranking = rank(Region::CN1.into(), group.clone()).unwrap();
         prop_assert_eq!(ranking.endpoints.len(), group.len());
         for (index, ranked) in ranking.endpoints.iter().enumerate() {
             prop_assert_eq!(ranked.rank, index + 1);
@@ -86,7 +86,7 @@ proptest! {
             prop_assert!(group.iter().any(|one| one.endpoint() == ranked.endpoint()));
         }
         prop_assert!(ranking.endpoints.is_sorted_by_key(|ranked| ranked.tier));
-        let again = rank(group.clone()).unwrap();
+        let again = rank(Region::CN1.into(), group.clone()).unwrap();
         let order = |one: &easelect::Ranking| -> Vec<Endpoint> {
             one.endpoints.iter().map(|ranked| ranked.endpoint().clone()).collect()
         };
@@ -151,7 +151,7 @@ proptest! {
     fn urls_and_pins_never_panic(text in "\\PC{0,80}") {
         let _ = Endpoint::new(Region::CN1, Service::Websocket, &text);
         let _ = Endpoint::new(Region::CN1, Service::Rest, &format!("https://{text}"));
-        let _ = text.parse::<Pin>();
+        let _ = text.parse::<PinnedHost>();
     }
 
     #[test]

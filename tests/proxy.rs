@@ -5,15 +5,14 @@ mod support;
 #[path = "support/proxy.rs"]
 mod relay;
 
-use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use easelect::{
-    Catalog, CatalogFormat, Endpoint, Failure, FailureKind, Family, History, HistoryStore, Phase,
-    Pin, ProbeEvent, Prober, ProberBuilder, Proxy, Region, Resolve, Resolved, Rounds, Sample,
-    Selector, SelectorBuilder, Service, Timings, TlsClient,
+    Catalog, CatalogFormat, Dialer, DialerBuilder, Endpoint, Failure, FailureKind, Family, History,
+    HistoryStore, Phase, PinnedHost, ProbeEvent, Prober, ProberBuilder, Proxy, Region, Resolve,
+    Resolved, Rounds, Sample, Selector, SelectorBuilder, Service, Timings, TlsClient,
 };
 use futures::future::BoxFuture;
 use futures::{SinkExt, StreamExt};
@@ -50,13 +49,26 @@ impl Resolve for Nobody {
     }
 }
 
+/// Trusts the server, and finds no name by itself.
+fn dialer(server: &Server, proxy: Proxy) -> DialerBuilder {
+    direct(server).proxy(proxy)
+}
+
+fn direct(server: &Server) -> DialerBuilder {
+    Dialer::builder()
+        .resolver(Arc::new(Nobody))
+        .tls(TlsClient::with_roots([server.root.clone()]).unwrap())
+}
+
 fn prober(server: &Server, proxy: Proxy) -> ProberBuilder {
+    probing(server, dialer(server, proxy))
+}
+
+fn probing(server: &Server, dialer: DialerBuilder) -> ProberBuilder {
     let url = format!("wss://localhost:{}/ws", server.address.port());
     Prober::builder()
         .endpoints([Endpoint::new(Region::CN1, Service::Websocket, &url).unwrap()])
-        .resolver(Arc::new(Nobody))
-        .proxy(proxy)
-        .tls(TlsClient::with_roots([server.root.clone()]).unwrap())
+        .dialer(dialer.build().unwrap())
         .rounds(Rounds::Exact(1))
 }
 
@@ -83,10 +95,10 @@ fn failure(sample: &Sample) -> (Phase, FailureKind) {
 }
 
 fn selector(server: &Server, proxy: Proxy) -> Selector {
-    selecting(server).proxy(proxy).build().unwrap()
+    selecting(server, dialer(server, proxy)).build().unwrap()
 }
 
-fn selecting(server: &Server) -> SelectorBuilder {
+fn selecting(server: &Server, dialer: DialerBuilder) -> SelectorBuilder {
     let port = server.address.port();
     let own = format!(
         "[[region]]\nid = \"own\"\n\
@@ -98,8 +110,7 @@ fn selecting(server: &Server) -> SelectorBuilder {
         .unwrap();
     Selector::builder(Region::new("own").unwrap())
         .catalog(catalog)
-        .resolver(Arc::new(Nobody))
-        .tls(TlsClient::with_roots([server.root.clone()]).unwrap())
+        .dialer(dialer.build().unwrap())
 }
 
 #[tokio::test]
@@ -193,27 +204,19 @@ async fn what_is_learned_through_a_proxy_is_kept_apart() {
     let server = Server::start(Behaviour::default()).await;
     let relay = Relay::start(Manner::Http(None), server.address).await;
     let store = Arc::new(Kept::default());
-    let ours = || selecting(&server).history(Arc::clone(&store) as Arc<dyn HistoryStore>);
-    let through = proxy("http://me:secret@", relay.address);
-    let first = ours()
-        .proxy(proxy("http://", relay.address))
-        .build()
-        .unwrap();
+    let ours = |dialer| {
+        let store = Arc::clone(&store) as Arc<dyn HistoryStore>;
+        selecting(&server, dialer).history(store).build().unwrap()
+    };
+    let via = |front| ours(dialer(&server, proxy(front, relay.address)));
+    let first = via("http://");
     first.connect().await.unwrap();
-    first.shutdown().await;
-    let again = ours()
-        .proxy(proxy("http://", relay.address))
-        .build()
-        .unwrap();
-    assert!(again.best().is_some());
-    let other = ours()
-        .proxy(proxy("socks5://", relay.address))
-        .build()
-        .unwrap();
-    assert_eq!(other.best(), None);
-    assert_eq!(ours().build().unwrap().best(), None);
+    first.shutdown().await.unwrap();
+    assert!(via("http://").best().is_some());
+    assert_eq!(via("socks5://").best(), None);
+    assert_eq!(ours(direct(&server)).best(), None);
     // Another user of the same proxy is no other way.
-    assert!(ours().proxy(through).build().unwrap().best().is_some());
+    assert!(via("http://me:secret@").best().is_some());
 }
 
 #[cfg(feature = "rest")]
@@ -247,14 +250,14 @@ async fn a_proxy_may_have_tls_of_its_own() {
     let secure: Proxy = format!("https://me:secret@localhost:{port}")
         .parse()
         .unwrap();
-    let pin = || Pin::new("localhost", port, vec![relay.address.ip()]);
+    let pin = || PinnedHost::new("localhost", port, vec![relay.address.ip()]);
     let both = TlsClient::with_roots([server.root.clone(), root]).unwrap();
-    let sample_of = |proxy| prober(&server, proxy).pin(pin());
-    let good = sample(sample_of(secure.clone()).tls(both)).await;
+    let pinned = || dialer(&server, secure.clone()).pin(pin());
+    let good = sample(probing(&server, pinned().tls(both))).await;
     assert_eq!(good.outcome, Ok(()));
     assert_eq!(relay.asked().len(), 1);
     // Its certificate is verified as every other, and what is wrong with it is the proxy's fault.
-    let untrusted = sample(sample_of(secure)).await;
+    let untrusted = sample(probing(&server, pinned())).await;
     assert_eq!(failure(&untrusted), (Phase::Proxy, FailureKind::Other));
     let told = untrusted.outcome.unwrap_err().to_string();
     assert!(told.contains("certificate is not trusted"), "{told}");
@@ -273,8 +276,9 @@ async fn a_proxy_may_have_tls_of_its_own() {
 /// The one failure, with the phases before it.
 async fn failed(server: &Server, front: &str, relay: &Relay) -> Failure {
     let started = Instant::now();
-    let prober = prober(server, proxy(front, relay.address));
-    let sample = sample(prober.attempt_timeout(Duration::from_secs(5))).await;
+    let dialer = dialer(server, proxy(front, relay.address));
+    let patient = dialer.attempt_timeout(Duration::from_secs(5));
+    let sample = sample(probing(server, patient)).await;
     assert!(started.elapsed() < Duration::from_secs(15), "a hang");
     assert!(sample.timings.get(Phase::Connect).is_some());
     assert_eq!(sample.timings.get(Phase::Proxy), None);
@@ -410,8 +414,9 @@ async fn a_silent_proxy_costs_the_time_out_and_no_more() {
     for front in ["http://", "socks5://"] {
         let relay = Relay::start(Manner::Silent, server.address).await;
         let started = Instant::now();
-        let prober = prober(&server, proxy(front, relay.address));
-        let sample = sample(prober.attempt_timeout(Duration::from_millis(200))).await;
+        let dialer = dialer(&server, proxy(front, relay.address));
+        let hasty = dialer.attempt_timeout(Duration::from_millis(200));
+        let sample = sample(probing(&server, hasty)).await;
         assert!(started.elapsed() < Duration::from_secs(10), "a hang");
         assert_eq!(failure(&sample), (Phase::Proxy, FailureKind::Timeout));
         assert!(sample.timings.get(Phase::Connect).is_some());
@@ -435,8 +440,8 @@ async fn a_proxy_that_is_not_there_is_not_taken_for_the_endpoint() {
 
     let selector = selector(&server, proxy("http://me:secret@", nowhere().await));
     let error = selector.connect().await.unwrap_err();
-    let source = error.source().unwrap().downcast_ref::<Failure>().unwrap();
-    assert_eq!((source.phase(), source.kind()), expected);
+    let told = error.failure().unwrap();
+    assert_eq!((told.phase(), told.kind()), expected);
     let told = format!("{error} {error:?}");
     assert!(!told.contains("secret"), "{told}");
 }
@@ -456,9 +461,9 @@ async fn exceptions_go_past_the_proxy() {
     let server = Server::start(Behaviour::default()).await;
     let relay = Relay::start(Manner::Http(None), server.address).await;
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let pin = Pin::new("localhost", server.address.port(), vec![loopback]);
+    let pin = PinnedHost::new("localhost", server.address.port(), vec![loopback]);
     let past = proxy("http://", relay.address).bypassing("other.example,localhost");
-    let sample = sample(prober(&server, past).pin(pin)).await;
+    let sample = sample(probing(&server, dialer(&server, past).pin(pin))).await;
     assert_eq!(sample.outcome, Ok(()));
     assert_eq!(sample.timings.get(Phase::Proxy), None);
     assert_eq!((relay.accepted(), server.accepted()), (0, 1));
@@ -471,8 +476,9 @@ async fn of_a_proxys_addresses_one_that_answers_is_used() {
     let (dead, live) = (IpAddr::from([127, 0, 0, 2]), relay.address.ip());
     let port = relay.address.port();
     let both: Proxy = format!("http://proxy.example:{port}").parse().unwrap();
-    let pin = Pin::new("proxy.example", port, vec![dead, live]);
-    let sample = sample(prober(&server, both.clone()).pin(pin)).await;
+    let pin = PinnedHost::new("proxy.example", port, vec![dead, live]);
+    let pinned = dialer(&server, both.clone()).pin(pin);
+    let sample = sample(probing(&server, pinned)).await;
     assert_eq!((sample.outcome, sample.address), (Ok(()), relay.address));
     // A name that leads nowhere fails as every other does.
     let outcome = prober(&server, both).build().unwrap().run().outcome().await;

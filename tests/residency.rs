@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use easelect::{
     Catalog, CatalogFormat, Endpoint, Error, ErrorKind, History, HistoryStore, Region, Residency,
-    Selector, Service, TlsClient,
+    Selector, Service,
 };
 use easelect_lab::{EventKind, Fault, Host, Lab, Path, Scenario};
 use proptest::prelude::*;
@@ -310,9 +310,7 @@ impl Allowed {
 fn builder(case: &Case, lab: &Lab, residency: Residency) -> easelect::SelectorBuilder {
     Selector::builder(residency)
         .catalog(case.catalog())
-        .resolver(lab.resolver())
-        .connector(lab.connector())
-        .tls(TlsClient::with_roots([lab.root()]).unwrap())
+        .dialer(lab.dialer().build().unwrap())
         .network(NETWORKS[0])
         .seed(case.seed)
 }
@@ -355,7 +353,7 @@ async fn play(case: &Case) -> Result<(), TestCaseError> {
         if let Some(best) = selector.best() {
             prop_assert!(allowed.has(&best), "{best:?}");
         }
-        for one in &*selector.ranking() {
+        for one in &*selector.expectations() {
             prop_assert!(allowed.has(&one.endpoint), "{one:?}");
             prop_assert!(allowed.dials.contains(&one.address), "{one:?}");
         }

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use easelect::{Catalog, CatalogFormat, Region, Residency, Selector, TlsClient};
+use easelect::{Catalog, CatalogFormat, Region, Residency, Selector};
 use easelect_lab::{Fault, Host, Lab, Path, Scenario};
 
 fn ip(n: u8) -> IpAddr {
@@ -19,9 +19,7 @@ fn selector(lab: &Lab, endpoints: &str, residency: impl Into<Residency>) -> Sele
         .unwrap();
     Selector::builder(residency)
         .catalog(catalog)
-        .resolver(lab.resolver())
-        .connector(lab.connector())
-        .tls(TlsClient::with_roots([lab.root()]).unwrap())
+        .dialer(lab.dialer().build().unwrap())
         .network("home")
         .seed(1)
         .build()

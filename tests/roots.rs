@@ -5,7 +5,7 @@
 
 use std::process::Command;
 
-use easelect::{ErrorKind, Prober, Region, Selector, TlsClient};
+use easelect::{Dialer, ErrorKind, Prober, Region, Selector, TlsClient};
 
 /// Where the variables point in the child; a test that another test runs.
 const NOWHERE: &str = "/nonexistent/easelect";
@@ -34,7 +34,7 @@ fn without_roots() {
     let told = [
         Selector::builder(Region::CN1).build().unwrap_err(),
         Prober::builder().build().unwrap_err(),
-        TlsClient::platform().unwrap_err(),
+        TlsClient::with_platform_roots().unwrap_err(),
     ];
     for error in told {
         assert_eq!(error.kind(), ErrorKind::Tls);
@@ -61,7 +61,12 @@ fn with_roots_of_its_own() {
     let _guard = runtime.as_ref().unwrap().enter();
     let root = lab.unwrap().root();
     let tls = TlsClient::with_roots([root.clone()]).unwrap();
-    assert!(Selector::builder(Region::CN1).tls(tls).build().is_ok());
+    assert!(
+        Selector::builder(Region::CN1)
+            .dialer(Dialer::builder().tls(tls).build().unwrap())
+            .build()
+            .is_ok()
+    );
     // An extra root alone is enough, too: it is the user's word.
-    assert!(TlsClient::platform_and([root]).is_ok());
+    assert!(TlsClient::with_platform_roots_and([root]).is_ok());
 }

@@ -11,7 +11,6 @@ use std::time::Duration;
 use easelect::{
     Attempt, AttemptOutcome, Candidate, Catalog, CatalogFormat, CloseReason, ConnectError,
     Connection, Endpoint, Failure, FailureKind, Phase, Policy, Region, Selector, SelectorEvent,
-    TlsClient,
 };
 use easelect_lab::{Dns, Lab, Scenario};
 use futures::StreamExt;
@@ -238,9 +237,7 @@ impl Play {
         let region = client.region.as_deref().unwrap_or(OWN);
         let selector = Selector::builder(Region::new(region).unwrap())
             .catalog(catalog(names))
-            .resolver(lab.resolver())
-            .connector(lab.connector())
-            .tls(TlsClient::with_roots([lab.root()]).unwrap())
+            .dialer(lab.dialer().build().unwrap())
             .policy(client.policy.into())
             .network("home")
             .seed(client.seed)
@@ -392,7 +389,7 @@ fn race(outcome: &Result<Connection, ConnectError>) -> String {
         }
         Err(error) => {
             let took = Ms(error.elapsed());
-            let why = match error.timed_out() {
+            let why = match error.is_timeout() {
                 true => "deadline",
                 false => "all failed",
             };

@@ -16,9 +16,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
 
 use easelect::{
-    Catalog, CatalogFormat, ConnectOptions, Endpoint, Error, FailureKind, History, HistoryStore,
-    Pin, ProbeOutcome, Prober, Proxy, Region, Rounds, Selector, SelectorBuilder, Service,
-    TlsClient,
+    Catalog, CatalogFormat, ConnectOptions, Dialer, DialerBuilder, Endpoint, Error, FailureKind,
+    History, HistoryStore, PinnedHost, ProbeOutcome, Prober, Proxy, Region, Rounds, Selector,
+    SelectorBuilder, Service, TlsClient,
 };
 use easelect_report::{ConnectRecord, catalog_json, catalog_table, json, table};
 use easelect_report::{Context, Lang, Report, Style, connects_json, connects_table};
@@ -59,7 +59,13 @@ fn logged() -> String {
     String::from_utf8(log().lock().unwrap().clone()).unwrap()
 }
 
-fn selecting(server: &Server, path: &str) -> SelectorBuilder {
+fn dialer(server: &Server) -> DialerBuilder {
+    Dialer::builder()
+        .pin(pin(server))
+        .tls(TlsClient::with_roots([server.root.clone()]).unwrap())
+}
+
+fn selecting(server: &Server, path: &str, proxy: Option<Proxy>) -> SelectorBuilder {
     let port = server.address.port();
     let own = format!(
         "[[region]]\nid = \"own\"\n\
@@ -70,13 +76,12 @@ fn selecting(server: &Server, path: &str) -> SelectorBuilder {
     let catalog = Catalog::builtin().with_file(&own, CatalogFormat::Toml, "own.toml");
     Selector::builder(Region::new("own").unwrap())
         .catalog(catalog.unwrap())
-        .pin(pin(server))
-        .tls(TlsClient::with_roots([server.root.clone()]).unwrap())
+        .dialer(dialer(server).proxy(proxy).build().unwrap())
 }
 
-fn pin(server: &Server) -> Pin {
+fn pin(server: &Server) -> PinnedHost {
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    Pin::new("localhost", server.address.port(), vec![loopback])
+    PinnedHost::new("localhost", server.address.port(), vec![loopback])
 }
 
 async fn probe(server: &Server, service: Service, proxy: Option<Proxy>) -> ProbeOutcome {
@@ -88,9 +93,7 @@ async fn probe(server: &Server, service: Service, proxy: Option<Proxy>) -> Probe
     let url = format!("{scheme}://localhost:{}/ws", server.address.port());
     let prober = Prober::builder()
         .endpoints([Endpoint::new(Region::CN1, service, &url).unwrap()])
-        .pin(pin(server))
-        .proxy(proxy)
-        .tls(TlsClient::with_roots([server.root.clone()]).unwrap())
+        .dialer(dialer(server).proxy(proxy).build().unwrap())
         .rounds(Rounds::Exact(1))
         .build()
         .unwrap();
@@ -136,9 +139,8 @@ async fn secrets_go_where_they_are_for_and_nowhere_else() {
         .and_then(|o| o.subprotocol("hunter2"))
         .unwrap();
     let kept = Arc::new(Kept::default());
-    let builder = selecting(&server, "/ws?key=hunter2")
-        .proxy(proxy.clone())
-        .history(Arc::clone(&kept) as _);
+    let builder =
+        selecting(&server, "/ws?key=hunter2", Some(proxy.clone())).history(Arc::clone(&kept) as _);
     for (what, told) in [
         (
             "the proxy",
@@ -169,7 +171,7 @@ async fn secrets_go_where_they_are_for_and_nowhere_else() {
     assert_debug("its HTTP client", &selector.http_client().unwrap());
     drop(connection);
     // Its endpoint's own URL is shown, so one without a query.
-    let plain = selecting(&server, "/ws").build().unwrap();
+    let plain = selecting(&server, "/ws", None).build().unwrap();
     let mut events = plain.events();
     let connection = plain.connect_with(&options).await.unwrap();
     assert_debug("a connection", &connection);
@@ -183,7 +185,7 @@ async fn secrets_go_where_they_are_for_and_nowhere_else() {
         ..Behaviour::default()
     });
     let refusing = refusing.await;
-    let failed = selecting(&refusing, "/ws").build().unwrap();
+    let failed = selecting(&refusing, "/ws", None).build().unwrap();
     let error = failed.connect_with(&options).await.unwrap_err();
     assert_keeps_secrets(
         "a connection's error",
@@ -207,7 +209,7 @@ async fn secrets_go_where_they_are_for_and_nowhere_else() {
         }
     }
 
-    selector.shutdown().await;
+    selector.shutdown().await.unwrap();
     let history = kept.0.lock().unwrap().take().expect("it was kept");
     assert_keeps_secrets("the history", &history.to_json().unwrap());
     let logged = logged();
@@ -337,7 +339,7 @@ async fn what_a_proxy_writes_is_escaped() {
         assert_escaped(probe(&server, Service::Websocket, Some(proxy)).await);
 
         let proxy: Proxy = format!("http://{}", relay.address).parse().unwrap();
-        let selector = selecting(&server, "/ws").proxy(proxy).build().unwrap();
+        let selector = selecting(&server, "/ws", Some(proxy)).build().unwrap();
         let error = selector.connect().await.unwrap_err();
         let records = [ConnectRecord::failed(
             error.to_string(),

@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use easelect::{Catalog, Endpoint, Pin, Region, Selector, Service};
+use easelect::{Dialer, Catalog, Endpoint, PinnedHost, Region, Selector, Service};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -14,7 +14,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             let own = Endpoint::new(Region::CN_VIP, Service::Websocket, &url)?;
             Selector::builder(Region::CN_VIP)
                 .catalog(Catalog::builtin().with_endpoint(own)?)
-                .pin(Pin::new("localhost", port.parse()?, vec![Ipv4Addr::LOCALHOST.into()]))
+.dialer(Dialer::builder().pin(PinnedHost::new("localhost", port.parse()?, vec![Ipv4Addr::LOCALHOST.into()])).build().unwrap())
                 .build()?
         }
     };

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
 use data_encoding::BASE64;
-use easelect::{Catalog, CatalogFormat, Endpoint, Pin, Region, Service};
+use easelect::{Catalog, CatalogFormat, Endpoint, PinnedHost, Region, Service};
 use rustls::pki_types::CertificateDer;
 
 use crate::support::{Behaviour, Server};
@@ -98,14 +98,14 @@ impl Remote {
     }
 
     /// The server as an endpoint, and where it is.
-    pub(crate) fn endpoint(&self) -> (Endpoint, Pin) {
+    pub(crate) fn endpoint(&self) -> (Endpoint, PinnedHost) {
         let port = self.address.port();
         let url = format!("wss://localhost:{port}/ws");
         let region = Region::new("own").expect("a good name");
         let endpoint = Endpoint::new(region, Service::Websocket, &url).expect("a good URL");
         (
             endpoint,
-            Pin::new("localhost", port, vec![self.address.ip()]),
+            PinnedHost::new("localhost", port, vec![self.address.ip()]),
         )
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
-use easelect::{Endpoint, ProbeEvent, Prober, Region, Rounds, Service, TlsClient};
+use easelect::{Dialer, Endpoint, ProbeEvent, Prober, Region, Rounds, Service, TlsClient};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use rustls::client::Resumption;
@@ -147,8 +147,13 @@ async fn ours(probes: usize, service: Service, server: &Remote) -> f64 {
     };
     let prober = Prober::builder()
         .endpoints([endpoint])
-        .pin(pin)
-        .tls(TlsClient::with_roots([server.root.clone()]).unwrap())
+        .dialer(
+            Dialer::builder()
+                .pin(pin)
+                .tls(TlsClient::with_roots([server.root.clone()]).unwrap())
+                .build()
+                .unwrap(),
+        )
         .rounds(Rounds::Exact(u32::try_from(probes).unwrap()))
         .deadline(Duration::from_secs(600))
         .build()

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use data_encoding::BASE64;
-use easelect::{Connect, Endpoint, Io, Pin, Prober, Probing, Region, Rounds, Service};
+use easelect::{
+    ByteStream, Connect, Dialer, Endpoint, PinnedHost, Prober, Probing, Region, Rounds, Service,
+};
 use easelect::{TcpConnect, TlsClient};
 use easelect_lab::{Fault, Host, Lab, Path, Scenario};
 use futures::future::BoxFuture;
@@ -213,12 +215,18 @@ impl Ground {
                     // Two tasks, since one of both would have the size of the greater.
                     if side == "wire" {
                         task.spawn(async move {
-                            let _stream = connect.connect(address).await.expect("it answers");
+                            let _stream = connect
+                                .connect("localhost", address)
+                                .await
+                                .expect("it answers");
                             std::future::pending().await
                         });
                     } else {
                         task.spawn(async move {
-                            let stream = connect.connect(address).await.expect("it answers");
+                            let stream = connect
+                                .connect("localhost", address)
+                                .await
+                                .expect("it answers");
                             bare(stream, config).await;
                         });
                     }
@@ -247,19 +255,24 @@ impl Ground {
         let addresses = numbers.map(|n| Ipv4Addr::new(127, 1, 0, n).into());
         Prober::builder()
             .endpoints([endpoint])
-            .pin(Pin::new("localhost", port, addresses.collect()))
-            .connector(Arc::clone(&self.connect) as _)
-            .tls(self.tls.clone())
+            .dialer(
+                Dialer::builder()
+                    .pin(PinnedHost::new("localhost", port, addresses.collect()))
+                    .connector(Arc::clone(&self.connect) as _)
+                    .tls(self.tls.clone())
+                    .attempt_timeout(24 * HOUR)
+                    .build()
+                    .unwrap(),
+            )
             .rounds(Rounds::Exact(1))
             .in_flight(EACH)
-            .attempt_timeout(24 * HOUR)
             .deadline(24 * HOUR)
             .build()
             .expect("a good configuration")
     }
 }
 
-async fn bare(stream: Box<dyn Io>, config: Arc<ClientConfig>) {
+async fn bare(stream: ByteStream, config: Arc<ClientConfig>) {
     let name = "localhost".try_into().expect("a good name");
     let tls = TlsConnector::from(config).connect(name, stream).await;
     let url = "wss://localhost/ws";
@@ -290,8 +303,11 @@ impl Counting {
 }
 
 impl Connect for Counting {
-    fn connect(&self, _: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Io>>> {
-        let (connecting, count) = (self.connect.connect(self.to), Arc::clone(&self.count));
+    fn connect(&self, _: &str, _: SocketAddr) -> BoxFuture<'static, io::Result<ByteStream>> {
+        let (connecting, count) = (
+            self.connect.connect("localhost", self.to),
+            Arc::clone(&self.count),
+        );
         Box::pin(async move {
             let stream = connecting.await?;
             count.fetch_add(1, Ordering::Relaxed);

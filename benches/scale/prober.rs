@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use easelect::{Endpoint, ProbeEvent, Prober, Region, Service, TlsClient};
+use easelect::{Endpoint, ProbeEvent, Prober, Region, Service};
 use easelect_lab::{Fault, Host, Lab, Path, Scenario};
 use futures::StreamExt;
 
@@ -77,9 +77,7 @@ fn probe(shape: Shape, candidates: usize, fault: Fault) -> f64 {
         let (lab, endpoints) = world(shape, candidates, fault);
         let mut probing = Prober::builder()
             .endpoints(endpoints)
-            .resolver(lab.resolver())
-            .connector(lab.connector())
-            .tls(TlsClient::with_roots([lab.root()]).expect("a good root"))
+            .dialer(lab.dialer().build().unwrap())
             .in_flight(64)
             .deadline(Duration::from_secs(24 * 60 * 60))
             .seed(1)

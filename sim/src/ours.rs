@@ -7,6 +7,7 @@ use std::time::Duration;
 use easelect_engine::forecast::Forecast;
 use easelect_engine::health::Severity;
 use easelect_engine::history::{Key, Network, Refresh};
+use easelect_engine::id::{AttemptId, CandidateId};
 use easelect_engine::observation::Observation;
 use easelect_engine::race::{Action, Race, Width};
 use easelect_engine::timestamp::Timestamp;
@@ -64,7 +65,7 @@ impl Ours {
 struct Memory {
     network: Network,
     candidates: Vec<usize>,
-    preferred: Option<usize>,
+    preferred: Option<CandidateId>,
 }
 
 impl Memory {
@@ -81,22 +82,15 @@ impl Memory {
         }
     }
 
-    fn number(&self, candidate: usize) -> usize {
+    /// What this network calls the world's candidate.
+    fn id(&self, candidate: usize) -> CandidateId {
         let found = self.candidates.iter().position(|one| *one == candidate);
-        found.unwrap_or(usize::MAX)
+        CandidateId::new(found.unwrap_or(usize::MAX))
     }
 
-    fn all(&self) -> Vec<usize> {
-        (0..self.candidates.len()).collect()
-    }
-
-    fn forecasts(&self, now: Timestamp) -> Vec<Forecast> {
-        let winner = self.network.last_winner(self.all());
-        let mut forecasts = self.network.forecasts(now);
-        for (number, one) in forecasts.iter_mut().enumerate() {
-            one.last_winner = winner == Some(number);
-        }
-        forecasts
+    fn all(&self) -> Vec<CandidateId> {
+        let numbers = 0..self.candidates.len();
+        numbers.map(CandidateId::new).collect()
     }
 }
 
@@ -127,21 +121,18 @@ impl Policy for Ours {
         }
         let now = today.after(elapsed(sim));
         let chosen = (memory.network).to_refresh(&memory.all(), self.width.refresh, now);
-        for number in chosen {
-            let syn_ms = sim.probe(memory.candidates[number]);
+        for id in chosen {
+            let syn_ms = sim.probe(memory.candidates[id.index()]);
             let syn_ms = syn_ms.map(|ms| (ms - queue_ms).max(0.1));
-            let observation = Observation {
-                candidate: number,
-                ..Observation::of_probe(syn_ms)
-            };
-            (memory.network).learn(&[observation], now, self.random.uniform());
+            let observation = Observation::of_probe(syn_ms);
+            (memory.network).learn(&[(id, observation)], now, self.random.uniform());
         }
         memory.preferred = (memory.network).prefer(&memory.all(), memory.preferred, now);
     }
 
     fn preference(&self, network: usize) -> Option<usize> {
         let memory = self.networks.get(&network)?;
-        Some(memory.candidates[memory.preferred?])
+        Some(memory.candidates[memory.preferred?.index()])
     }
 }
 
@@ -161,15 +152,16 @@ fn run(
     (0..event.hosts()).for_each(|host| sim.insist(host, DNS_AGAIN_MS));
     loop {
         let began = elapsed(sim);
-        let mut race = Race::new(width, memory.network.gate());
+        let mut race = Race::new(width, memory.network.syn_trust());
         let mut driver = Driver::new(memory, event, sim, today.after(began));
         let over = driver.run(&mut race, began);
         let numbers = driver.numbers;
         let now = elapsed(sim);
-        let mut observations = race.observations(now.saturating_sub(began));
-        for observation in &mut observations {
-            observation.candidate = memory.number(numbers[observation.candidate]);
-        }
+        let shown = race.observations(now.saturating_sub(began)).into_iter();
+        let of_memory = |(attempt, observation): (AttemptId, Observation)| {
+            (memory.id(numbers[attempt.index()]), observation)
+        };
+        let observations: Vec<(CandidateId, Observation)> = shown.map(of_memory).collect();
         (memory.network).learn(&observations, today.after(now), random.uniform());
         let until_ms = sim.now_ms() + RETRY_MS;
         while !over && sim.now_ms() < until_ms {
@@ -208,7 +200,7 @@ impl<'d, 'e> Driver<'d, 'e> {
         now: Timestamp,
     ) -> Self {
         Driver {
-            forecasts: memory.forecasts(now),
+            forecasts: memory.network.race_forecasts(&memory.all(), now),
             memory,
             event,
             sim,
@@ -220,7 +212,11 @@ impl<'d, 'e> Driver<'d, 'e> {
     /// Until something opens, or the time is over; false if everything failed.
     fn run(&mut self, race: &mut Race, began: Duration) -> bool {
         // On a known network the remembered addresses are dialled while names are refreshed.
-        let known = self.memory.network.last_winner(self.memory.all()).is_some();
+        let known = self
+            .memory
+            .network
+            .last_winner(&self.memory.all())
+            .is_some();
         let mut waiting = 0;
         for host in 0..self.event.hosts() {
             if known || self.sim.is_resolved(host) {
@@ -236,16 +232,16 @@ impl<'d, 'e> Driver<'d, 'e> {
             let now = elapsed(self.sim).saturating_sub(began);
             let until_ms = match race.next(now) {
                 Action::Dial(one) => {
-                    self.dialled[one] = now;
-                    self.sim.dial(self.numbers[one]);
+                    self.dialled[one.index()] = now;
+                    self.sim.dial(self.numbers[one.index()]);
                     continue;
                 }
                 Action::Handshake(one) => {
-                    self.sim.handshake(self.numbers[one]);
+                    self.sim.handshake(self.numbers[one.index()]);
                     continue;
                 }
                 Action::Cancel(one) => {
-                    self.sim.cancel(self.numbers[one]);
+                    self.sim.cancel(self.numbers[one.index()]);
                     continue;
                 }
                 Action::WaitUntil(at) => (began + at).as_secs_f64() * 1_000.0,
@@ -263,7 +259,7 @@ impl<'d, 'e> Driver<'d, 'e> {
                 }
                 Happening::Established(one) => {
                     let one = self.place(one);
-                    race.established(one, now.saturating_sub(self.dialled[one]));
+                    race.established(one, now.saturating_sub(self.dialled[one.index()]));
                 }
                 Happening::Secured(one) => race.secured(self.place(one), now),
                 Happening::Failed(one, Failed::Dial) => {
@@ -283,14 +279,14 @@ impl<'d, 'e> Driver<'d, 'e> {
 
     fn add(&mut self, race: &mut Race, host: usize, now: Duration) {
         for one in self.event.addresses(host) {
-            race.add(self.forecasts[self.memory.number(one)], now);
+            race.add(self.forecasts[self.memory.id(one).index()], now);
             self.numbers.push(one);
             self.dialled.push(Duration::ZERO);
         }
     }
 
-    fn place(&self, candidate: usize) -> usize {
+    fn place(&self, candidate: usize) -> AttemptId {
         let found = self.numbers.iter().position(|one| *one == candidate);
-        found.unwrap_or(usize::MAX)
+        AttemptId::new(found.unwrap_or(usize::MAX))
     }
 }

@@ -306,7 +306,7 @@ mod tests {
                 }
                 let began = Instant::now();
                 network
-                    .connect(SocketAddr::from(([192, 0, 2, 0], 443)))
+                    .connect(&network::name(0), SocketAddr::from(([192, 0, 2, 0], 443)))
                     .await?;
                 took.push(began.elapsed().as_secs_f64() * 1e3);
             }

@@ -1,6 +1,8 @@
 //! One endpoint: a URL of one service in one data centre.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -157,10 +159,13 @@ named!(
 /// assert_eq!((mine.host(), mine.port()), ("im.example.com", 443));
 /// # Ok::<(), easelect::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// Two are the same if they are the same URL for the same purpose (region and service): what is known
+/// about it besides, such as a label, makes no other endpoint of it.
+#[derive(Clone)]
 pub struct Endpoint(Arc<Inner>);
 
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone)]
 struct Inner {
     region: Region,
     service: Service,
@@ -404,6 +409,47 @@ impl Inner {
 
     fn url_with(&self, path: &str) -> String {
         format!("{}://{}{path}", self.service.scheme(), self.authority())
+    }
+}
+
+impl Endpoint {
+    /// What makes it this endpoint and no other.
+    fn identity(&self) -> (&Region, Service, &str) {
+        (self.region(), self.service(), self.url())
+    }
+
+    /// Whether it stands at the same host and port for the same purpose, perhaps at another path: one
+    /// of them in a catalogue is enough.
+    #[must_use]
+    pub fn shares_place_with(&self, other: &Endpoint) -> bool {
+        let place = |one: &Endpoint| (one.service(), one.port());
+        (place(self), self.region(), self.host()) == (place(other), other.region(), other.host())
+    }
+}
+
+impl PartialEq for Endpoint {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.identity() == other.identity()
+    }
+}
+
+impl Eq for Endpoint {}
+
+impl PartialOrd for Endpoint {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Endpoint {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.identity().cmp(&other.identity())
+    }
+}
+
+impl Hash for Endpoint {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
     }
 }
 

@@ -7,19 +7,19 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::response_head::MAX_BYTES;
-use crate::connect::{BoxIo, KernelRtt};
+use crate::connect::{ByteStream, KernelRtt, Transport};
 
 /// A stream that ends in an error when the peer sends more than [`MAX_BYTES`], TLS included,
 /// until it is [`lifted`](Self::lift). TLS and HTTP have bounds of their own; this one holds for
 /// their sum.
 #[derive(Debug)]
 pub(super) struct ByteLimit {
-    io: BoxIo,
+    io: ByteStream,
     left: Option<usize>,
 }
 
 impl ByteLimit {
-    pub(super) fn new(io: BoxIo) -> Self {
+    pub(super) fn new(io: ByteStream) -> Self {
         ByteLimit {
             io,
             left: Some(MAX_BYTES),
@@ -95,7 +95,7 @@ mod tests {
     #[tokio::test]
     async fn a_peer_may_send_so_much_and_no_more_until_it_is_ready() {
         let (ours, mut theirs) = tokio::io::duplex(4 * MAX_BYTES);
-        let mut meter = ByteLimit::new(BoxIo(Box::new(ours)));
+        let mut meter = ByteLimit::new(ByteStream::new(ours));
         theirs.write_all(&vec![0; 3 * MAX_BYTES]).await.unwrap();
         let mut read = Vec::new();
         let error = meter.read_to_end(&mut read).await.unwrap_err();

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::{ClientConfig, ClientConnection};
 
-use super::Target;
+use super::{ConnectOptions, Target};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 use crate::tls::TlsClient;
@@ -37,9 +37,8 @@ impl Early {
 
     /// Whether `target` may be asked by early data. Early data can be replayed (RFC 8446 §8), so
     /// nothing of the app's goes into it: what a replay opens belongs to nobody.
-    pub(super) fn may_ask(&self, target: Target<'_>) -> bool {
-        target.endpoint.service().is_websocket()
-            && target.options.adds_nothing()
+    pub(super) fn may_ask(&self, target: Target<'_>, options: &ConnectOptions) -> bool {
+        options.adds_nothing()
             && !target.path.contains('?')
             && !self.refused().contains(target.endpoint.host())
     }
@@ -87,12 +86,15 @@ pub(super) fn is_too_early(failure: &Failure) -> bool {
 mod tests {
     use super::*;
     use crate::catalog::{Endpoint, Region, Service};
-    use crate::handshake::ConnectOptions;
 
-    fn may_ask(early: &Early, url: &str, service: Service, options: &ConnectOptions) -> bool {
-        let endpoint = Endpoint::new(Region::CN1, service, url).unwrap();
-        let address = ([44, 128, 0, 1], 443).into();
-        early.may_ask(Target::new(&endpoint, address, endpoint.path(), options))
+    fn may_ask(early: &Early, url: &str, options: &ConnectOptions) -> bool {
+        let endpoint = Endpoint::new(Region::CN1, Service::Websocket, url).unwrap();
+        let target = Target {
+            endpoint: &endpoint,
+            address: ([44, 128, 0, 1], 443).into(),
+            path: endpoint.path(),
+        };
+        early.may_ask(target, options)
     }
 
     #[test]
@@ -106,16 +108,14 @@ mod tests {
         let early = Early::new(&TlsClient::from_config(config));
         let new = ConnectOptions::new;
         let url = "wss://im.example/ws";
-        let ask = |options: &ConnectOptions| may_ask(&early, url, Service::Websocket, options);
+        let ask = |options: &ConnectOptions| may_ask(&early, url, options);
         assert!(ask(&new()));
         assert!(ask(&new().websocket(Default::default())));
         assert!(!ask(&new().header("x-client", "a").unwrap()));
         assert!(!ask(&new().query("token=a").unwrap()));
         assert!(!ask(&new().subprotocol("token-a").unwrap()));
         let own = "wss://im.example/ws?token=a";
-        assert!(!may_ask(&early, own, Service::Websocket, &new()));
-        let rest = "https://im.example/";
-        assert!(!may_ask(&early, rest, Service::Rest, &new()));
+        assert!(!may_ask(&early, own, &new()));
         early.refuse("im.example");
         assert!(!ask(&new()));
     }

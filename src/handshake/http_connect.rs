@@ -4,14 +4,14 @@ use data_encoding::BASE64;
 
 use super::proxy_stream::{broken, failure, send};
 use super::{USER_AGENT, response_head};
-use crate::connect::BoxIo;
+use crate::connect::ByteStream;
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 use crate::proxy::{Proxy, authority};
 
 /// Asks by `CONNECT`; what the proxy sent behind its answer is from the host already.
 pub(super) async fn connect(
-    io: &mut BoxIo,
+    io: &mut ByteStream,
     proxy: &Proxy,
     host: &str,
     port: u16,

@@ -6,11 +6,11 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use crate::connect::{BoxIo, Io, KernelRtt};
+use crate::connect::{ByteStream, KernelRtt, Transport};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 
-pub(super) async fn send(io: &mut BoxIo, bytes: &[u8]) -> io::Result<()> {
+pub(super) async fn send(io: &mut ByteStream, bytes: &[u8]) -> io::Result<()> {
     io.write_all(bytes).await?;
     io.flush().await
 }
@@ -30,16 +30,16 @@ pub(super) const fn failure(kind: FailureKind) -> Failure {
 /// A stream of which some bytes were read ahead.
 pub(super) struct Ahead {
     rest: Vec<u8>,
-    io: BoxIo,
+    io: ByteStream,
 }
 
 impl Ahead {
-    pub(super) fn new(rest: Vec<u8>, io: BoxIo) -> Self {
+    pub(super) fn new(rest: Vec<u8>, io: ByteStream) -> Self {
         Ahead { rest, io }
     }
 }
 
-impl Io for Ahead {
+impl Transport for Ahead {
     fn kernel_rtt(&self) -> Option<KernelRtt> {
         self.io.kernel_rtt()
     }

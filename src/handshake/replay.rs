@@ -13,7 +13,7 @@ use super::{
     websocket_upgrade,
 };
 use crate::catalog::{Endpoint, Region, Service};
-use crate::connect::{BoxIo, Io};
+use crate::connect::ByteStream;
 use crate::failure::Failure;
 use crate::phase::Phase;
 use crate::proxy::{Protocol, Proxy};
@@ -83,7 +83,7 @@ fn answered(answer: &[u8], piece: usize) -> Result<u16, Failure> {
 /// What the way through `proxy` makes of it: the bytes that are the host's.
 fn tunnelled(proxy: &Proxy, answer: &[u8], piece: usize) -> Result<Vec<u8>, Failure> {
     const HOST: (&str, u16) = ("im.example", 443);
-    let mut io = BoxIo(Box::new(Peer::new(answer, piece)));
+    let mut io = ByteStream::new(Peer::new(answer, piece));
     let mut rest = match proxy.protocol() {
         Protocol::Http | Protocol::Https => {
             at_once(http_connect::connect(&mut io, proxy, HOST.0, HOST.1))?
@@ -138,8 +138,6 @@ impl Peer {
         }
     }
 }
-
-impl Io for Peer {}
 
 impl AsyncRead for Peer {
     fn poll_read(

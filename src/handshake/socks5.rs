@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use tokio::io::AsyncReadExt;
 
 use super::proxy_stream::{broken, failure, send};
-use crate::connect::BoxIo;
+use crate::connect::ByteStream;
 use crate::failure::{Failure, FailureKind};
 use crate::proxy::Credentials;
 
@@ -26,7 +26,7 @@ const V6: u8 = 4;
 
 /// Has the proxy connect to the host.
 pub(super) async fn connect(
-    io: &mut BoxIo,
+    io: &mut ByteStream,
     credentials: Option<&Credentials>,
     host: &str,
     port: u16,
@@ -72,7 +72,10 @@ pub(super) async fn connect(
     }
 }
 
-async fn authenticate(io: &mut BoxIo, credentials: Option<&Credentials>) -> Result<(), Failure> {
+async fn authenticate(
+    io: &mut ByteStream,
+    credentials: Option<&Credentials>,
+) -> Result<(), Failure> {
     let offered: &[u8] = match credentials {
         Some(_) => &[VERSION, 2, OPEN, PASSWORD],
         None => &[VERSION, 1, OPEN],
@@ -113,11 +116,11 @@ fn counted(request: &mut Vec<u8>, text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn say(io: &mut BoxIo, bytes: &[u8]) -> Result<(), Failure> {
+async fn say(io: &mut ByteStream, bytes: &[u8]) -> Result<(), Failure> {
     send(io, bytes).await.map_err(|error| broken(&error))
 }
 
-async fn hear<const N: usize>(io: &mut BoxIo) -> Result<[u8; N], Failure> {
+async fn hear<const N: usize>(io: &mut ByteStream) -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
     match io.read_exact(&mut bytes).await {
         Ok(_) => Ok(bytes),

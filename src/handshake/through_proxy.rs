@@ -12,7 +12,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::proxy_stream::{Ahead, broken, failure};
 use super::{http_connect, socks5};
-use crate::connect::{BoxIo, Io, KernelRtt};
+use crate::connect::{ByteStream, KernelRtt, Transport};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 use crate::proxy::{Protocol, Proxy};
@@ -20,12 +20,12 @@ use crate::tls::{self, TlsClient};
 
 /// Has the proxy at the other end of `io` connect to the host; what comes back reaches that.
 pub(super) async fn open(
-    mut io: BoxIo,
+    mut io: ByteStream,
     proxy: &Proxy,
     tls: &TlsClient,
     host: &str,
     port: u16,
-) -> Result<BoxIo, Failure> {
+) -> Result<ByteStream, Failure> {
     let rest = match proxy.protocol() {
         Protocol::Http => http_connect::connect(&mut io, proxy, host, port).await?,
         Protocol::Https => {
@@ -40,7 +40,7 @@ pub(super) async fn open(
     if rest.is_empty() {
         return Ok(io);
     }
-    Ok(BoxIo(Box::new(Ahead::new(rest, io))))
+    Ok(ByteStream::of_transport(Ahead::new(rest, io)))
 }
 
 /// The failure that an error of connecting to the proxy means.
@@ -54,12 +54,12 @@ pub(super) fn unreachable(error: &io::Error) -> Failure {
 }
 
 /// TLS with the proxy itself, verified as every other. The host's own goes inside of it.
-async fn secure(io: BoxIo, proxy: &Proxy, tls: &TlsClient) -> Result<BoxIo, Failure> {
+async fn secure(io: ByteStream, proxy: &Proxy, tls: &TlsClient) -> Result<ByteStream, Failure> {
     let name = ServerName::try_from(proxy.host().to_owned())
         .map_err(|error| failure(FailureKind::Other).with_message(error))?;
     let connector = TlsConnector::from(Arc::clone(tls.config()));
     match connector.connect(name, io).await {
-        Ok(stream) => Ok(BoxIo(Box::new(stream))),
+        Ok(stream) => Ok(ByteStream::of_transport(stream)),
         Err(error) => {
             let why = tls::failure_of(&error, Phase::Tls);
             Err(match why.kind() {
@@ -73,7 +73,7 @@ async fn secure(io: BoxIo, proxy: &Proxy, tls: &TlsClient) -> Result<BoxIo, Fail
     }
 }
 
-impl Io for TlsStream<BoxIo> {
+impl Transport for TlsStream<ByteStream> {
     fn kernel_rtt(&self) -> Option<KernelRtt> {
         self.get_ref().0.kernel_rtt()
     }
@@ -89,27 +89,18 @@ pub(super) mod tests {
 
     use super::*;
 
-    fn nothing_trusted() -> rustls::ClientConfig {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth()
-    }
-
     /// A proxy that answers with `answer`, and ends; what it was sent, and what came of it.
     pub(crate) async fn asked(
         url: &str,
         host: &str,
         answer: &[u8],
-    ) -> (Vec<u8>, Result<BoxIo, Failure>) {
+    ) -> (Vec<u8>, Result<ByteStream, Failure>) {
         let (ours, mut theirs) = duplex(256 * 1024);
         theirs.write_all(answer).await.unwrap();
         theirs.shutdown().await.unwrap();
         let proxy = url.parse().unwrap();
-        let tls = TlsClient::from_config(nothing_trusted());
-        let opened = open(BoxIo(Box::new(ours)), &proxy, &tls, host, 443).await;
+        let tls = crate::tls::tests::trusting_nobody();
+        let opened = open(ByteStream::new(ours), &proxy, &tls, host, 443).await;
         let mut sent = vec![0; 4096];
         let count = theirs.read(&mut sent).await.unwrap();
         sent.truncate(count);

@@ -28,24 +28,44 @@ impl Paths {
         learned.unwrap_or(endpoint.path()).to_owned()
     }
 
+    /// Tries the endpoint's alternate paths, once, if this failure says that the path is wrong; the
+    /// one that works, with what the attempt there brought. `attempt` makes one at the same address.
+    ///
+    /// # Errors
+    ///
+    /// The failure, if it says nothing of the path or no alternate works.
+    pub(crate) async fn retry<'e, T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        endpoint: &'e Endpoint,
+        failure: Failure,
+        attempt: impl Fn(&'e str) -> F,
+    ) -> Result<(String, T), Failure> {
+        if !self.may_try_alternates(endpoint, &failure) {
+            return Err(failure);
+        }
+        let mut failures = Vec::new();
+        for path in endpoint.alternate_paths() {
+            match attempt(path).await {
+                Ok(opened) => {
+                    self.set(endpoint, Some(path.clone()));
+                    return Ok((path.clone(), opened));
+                }
+                Err(failure) => failures.push(failure),
+            }
+        }
+        // Of anything else than their paths the alternates failed only this time.
+        if failures.iter().all(wrong_path) {
+            self.set(endpoint, None);
+        }
+        Err(failure)
+    }
+
     /// Whether the alternates are still worth a try.
-    pub(crate) fn may_try_alternates(&self, endpoint: &Endpoint, failure: &Failure) -> bool {
+    fn may_try_alternates(&self, endpoint: &Endpoint, failure: &Failure) -> bool {
         let paths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         wrong_path(failure)
             && !endpoint.alternate_paths().is_empty()
             && !paths.contains_key(endpoint)
-    }
-
-    pub(crate) fn learn(&self, endpoint: &Endpoint, path: &str) {
-        self.set(endpoint, Some(path.to_owned()));
-    }
-
-    /// The alternates failed so: for their paths, they are no longer worth a try; for anything else,
-    /// they are, another time.
-    pub(crate) fn give_up(&self, endpoint: &Endpoint, failures: &[Failure]) {
-        if failures.iter().all(wrong_path) {
-            self.set(endpoint, None);
-        }
     }
 
     fn set(&self, endpoint: &Endpoint, path: Option<String>) {

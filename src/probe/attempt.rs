@@ -3,22 +3,20 @@
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::job::{Job, LookupJob};
 use crate::certificate::Certificate;
+use crate::dialer::Dialer;
 use crate::failure::{Failure, FailureKind};
-use crate::handshake::{ConnectOptions, Handshake, Paths, Progress, Target};
-use crate::resolve::Names;
+use crate::handshake::{ConnectOptions, Handshake, Paths, Progress, Request, Target, Upgrade};
 use crate::sample::{Lookup, Sample};
 
 #[derive(Debug)]
 pub(super) struct Attempts {
-    names: Names,
+    dialer: Dialer,
     handshake: Handshake,
-    timeout: Duration,
     paths: Paths,
     /// What the proxy said when it wanted other credentials: it isn't asked again with these, since
     /// some lock an account after a few wrong passwords.
@@ -50,11 +48,12 @@ impl Certificates {
 }
 
 impl Attempts {
-    pub(super) fn new(names: Names, handshake: Handshake, timeout: Duration) -> Self {
+    /// Attempts that resume no session: a probe measures full handshakes, all alike.
+    pub(super) fn new(dialer: Dialer) -> Self {
+        let dialer = dialer.with_tls(dialer.tls().without_resumption());
         Attempts {
-            names,
-            handshake,
-            timeout,
+            handshake: Handshake::new(dialer.clone()),
+            dialer,
             paths: Paths::default(),
             locked_out: OnceLock::new(),
             certificates: Certificates::default(),
@@ -63,10 +62,8 @@ impl Attempts {
 
     pub(super) async fn look_up(&self, job: LookupJob) -> Lookup {
         let started = Instant::now();
-        let found = self
-            .names
-            .find(&job.host, job.port, job.family, job.trust, self.timeout)
-            .await;
+        let timeout = self.dialer.attempt_timeout();
+        let found = self.dialer.look_up(&job.peer(), job.family, timeout).await;
         let left_out = found.as_ref().map_or(0, |found| found.left_out);
         Lookup {
             took: started.elapsed(),
@@ -81,31 +78,24 @@ impl Attempts {
 
     pub(super) async fn probe(&self, job: Job) -> Sample {
         let started = Instant::now();
-        let deadline = started + self.timeout;
+        let deadline = started + self.dialer.attempt_timeout();
         let endpoint = &job.endpoint;
         let mut path = self.paths.of(endpoint);
         let mut progress = job.progress.clone();
         let mut outcome = self.attempt(&job, &path, deadline, &progress).await;
-        if let Err(failure) = &outcome
-            && self.paths.may_try_alternates(endpoint, failure)
-        {
-            let mut failures = Vec::new();
-            for alternate in endpoint.alternate_paths() {
+        if let Err(failure) = outcome {
+            let again = async |path| {
                 let second = Progress::new();
-                let again = self.attempt(&job, alternate, deadline, &second).await;
-                if let Err(failure) = again {
-                    failures.push(failure);
-                    continue;
+                let ended = self.attempt(&job, path, deadline, &second).await;
+                ended.map(|()| second)
+            };
+            outcome = match self.paths.retry(endpoint, failure, again).await {
+                Ok((right, second)) => {
+                    (path, progress) = (right, second);
+                    Ok(())
                 }
-                self.paths.learn(endpoint, alternate);
-                path.clone_from(alternate);
-                progress = second;
-                outcome = Ok(());
-                break;
-            }
-            if outcome.is_err() {
-                self.paths.give_up(endpoint, &failures);
-            }
+                Err(failure) => Err(failure),
+            };
         }
         let reached = progress.reached();
         let refused = outcome.as_ref().err().and_then(Failure::certificate);
@@ -134,17 +124,26 @@ impl Attempts {
         progress: &Progress,
     ) -> Result<(), Failure> {
         if let Some(said) = self.locked_out.get()
-            && self.handshake.proxy_of(&job.endpoint).is_some()
+            && self.dialer.peer(&job.endpoint).proxy.is_some()
         {
             return Err(said.clone());
         }
         let nothing_of_the_apps = ConnectOptions::new();
-        let target = Target::new(&job.endpoint, job.address, path, &nothing_of_the_apps);
+        let target = Target {
+            endpoint: &job.endpoint,
+            address: job.address,
+            path,
+        };
         let run = pin!(async {
-            let dial = self.handshake.dial(&job.endpoint, job.address, progress);
-            let opened = self.handshake.open(dial.await?, target, progress).await?;
-            opened.goodbye();
-            Ok(())
+            let handshake = &self.handshake;
+            if job.endpoint.service().is_websocket() {
+                let upgrade = Upgrade(&nothing_of_the_apps);
+                let websocket = handshake.dial_and_open(target, upgrade, progress).await?;
+                websocket.goodbye();
+                Ok(())
+            } else {
+                handshake.dial_and_open(target, Request, progress).await
+            }
         });
         let ended = tokio::time::timeout_at(deadline, run).await;
         let ended = ended

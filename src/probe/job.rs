@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use crate::catalog::Endpoint;
+use crate::dialer::Peer;
 use crate::handshake::Progress;
-use crate::resolve::{Family, Trust};
+use crate::resolve::Family;
 
 /// One attempt to make.
 #[derive(Clone, Debug)]
@@ -24,9 +25,21 @@ pub(super) struct LookupJob {
     pub(super) number: usize,
     pub(super) host: String,
     pub(super) port: u16,
-    pub(super) trust: Trust,
+    pub(super) is_public: bool,
     pub(super) family: Family,
     pub(super) round: u32,
+}
+
+impl LookupJob {
+    /// Whom to look up.
+    pub(super) fn peer(&self) -> Peer<'_> {
+        Peer {
+            host: &self.host,
+            port: self.port,
+            proxy: None,
+            is_public: self.is_public,
+        }
+    }
 }
 
 /// What to do now.

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::job::LookupJob;
-use crate::resolve::{Families, Peer, Trust};
+use crate::dialer::Peer;
+use crate::resolve::Families;
 
 /// What is looked up: an endpoint's host, or the proxy of many.
 #[derive(Debug)]
 struct Host {
     name: String,
     port: u16,
-    trust: Trust,
+    is_public: bool,
     is_proxy: bool,
     endpoints: Vec<usize>,
     /// Rounds of look-ups that were asked for.
@@ -30,7 +31,7 @@ impl Host {
 pub(super) struct Lookups {
     families: Families,
     hosts: Vec<Host>,
-    by_name: BTreeMap<(String, u16, Trust, bool), usize>,
+    by_name: BTreeMap<(String, u16, bool, bool), usize>,
     due: VecDeque<LookupJob>,
     /// Endpoints of hosts that are unknown.
     unknown: usize,
@@ -49,15 +50,20 @@ impl Lookups {
 
     /// Adds an endpoint of the host; the number of the host.
     pub(super) fn add(&mut self, peer: Peer<'_>, endpoint: usize) -> usize {
-        let key = (peer.host.to_owned(), peer.port, peer.trust, peer.is_proxy);
+        let key = (
+            peer.host.to_owned(),
+            peer.port,
+            peer.is_public,
+            peer.proxy.is_some(),
+        );
         let next = self.hosts.len();
         let host = *self.by_name.entry(key).or_insert(next);
         if host == next {
             self.hosts.push(Host {
                 name: peer.host.to_owned(),
                 port: peer.port,
-                trust: peer.trust,
-                is_proxy: peer.is_proxy,
+                is_public: peer.is_public,
+                is_proxy: peer.proxy.is_some(),
                 endpoints: Vec::new(),
                 asked: 0,
                 pending: 0,
@@ -89,7 +95,7 @@ impl Lookups {
                 number: host,
                 host: one.name.clone(),
                 port: one.port,
-                trust: one.trust,
+                is_public: one.is_public,
                 family: *family,
                 round: one.asked,
             });

@@ -8,26 +8,27 @@ use std::time::Duration;
 
 use futures::future::{join_all, select_ok};
 
-use crate::connect::Connect;
-use crate::resolve::{Names, Pin, Trust};
+use crate::connect::Transport;
+use crate::dialer::{Dialer, Peer};
+use crate::resolve::PinnedHost;
 
-/// Pins the proxy to the first of its addresses that answers. Where none does, or there is but
-/// one, everything stays as it is: the attempts will tell.
-pub(super) async fn settle(names: &mut Names, connect: &dyn Connect, timeout: Duration) {
-    let Some(proxy) = names.proxy.clone() else {
-        return;
+/// The dialer with the proxy pinned to the first of its addresses that answers. Where none does, or
+/// there is but one, everything stays as it is: the attempts will tell.
+pub(super) async fn settle(dialer: Dialer, timeout: Duration) -> Dialer {
+    let Some(proxy) = dialer.proxy() else {
+        return dialer;
     };
-    let (host, port) = (proxy.host(), proxy.port());
+    let peer = Peer::proxy(proxy);
     let answered = async {
-        let families = names.families.list().iter();
-        let lookups = families.map(|one| names.lookup(host, port, *one, Trust::User, timeout));
-        let answers = join_all(lookups).await.into_iter();
-        let found: Vec<_> = answers.flat_map(Result::unwrap_or_default).collect();
+        let families = dialer.families().list().iter();
+        let lookups = families.map(|one| dialer.look_up(&peer, *one, timeout));
+        let answers = join_all(lookups).await.into_iter().flatten();
+        let found: Vec<_> = answers.flat_map(|found| found.addresses).collect();
         if found.len() < 2 {
             return None;
         }
         let dials = found.into_iter().map(|ip| {
-            let dial = connect.connect(SocketAddr::new(ip, port));
+            let dial = dialer.connect(&peer, SocketAddr::new(ip, peer.port));
             Box::pin(async move {
                 let mut io = dial.await?;
                 io.reset_on_drop();
@@ -37,7 +38,8 @@ pub(super) async fn settle(names: &mut Names, connect: &dyn Connect, timeout: Du
         select_ok(dials).await.ok()
     };
     let answered = tokio::time::timeout(timeout, answered).await;
-    if let Ok(Some((ip, _))) = answered {
-        names.pin(Pin::new(host, port, vec![ip]));
+    match answered {
+        Ok(Some((ip, _))) => dialer.with_pinned(PinnedHost::new(peer.host, peer.port, vec![ip])),
+        _ => dialer,
     }
 }

@@ -16,11 +16,12 @@ use super::Rounds;
 use super::job::{Job, LookupJob, Next};
 use super::lookups::Lookups;
 use super::queue::{Queue, Waiting};
-use crate::catalog::{Endpoint, Region, Service, Variant};
+use crate::catalog::{Endpoint, Residency, Service, Variant};
+use crate::dialer::Dialer;
 use crate::handshake::Progress;
 use crate::phase::{Phase, Timings};
 use crate::rank::{self, Ranking, Tier};
-use crate::resolve::{Names, interleave};
+use crate::resolve::interleave;
 use crate::sample::{Lookup, Sample};
 use crate::stats::{AddressStats, EndpointStats};
 
@@ -71,9 +72,10 @@ struct Group {
     round: u32,
 }
 
-/// A region under way.
-#[derive(Debug, Default)]
+/// A data centre, or the mainland pool, under way.
+#[derive(Debug)]
 struct District {
+    residency: Residency,
     groups: Vec<usize>,
     in_flight: usize,
     /// The longest attempt so far, as far as is known of those under way.
@@ -116,16 +118,17 @@ pub(super) struct Schedule {
 impl Schedule {
     pub(super) fn new(
         endpoints: Vec<Endpoint>,
+        pool: Option<&Residency>,
         rounds: Rounds,
         in_flight_limit: usize,
-        names: &Names,
+        dialer: &Dialer,
     ) -> Self {
         let mut schedule = Schedule {
             rounds,
             in_flight_limit,
             stats: Vec::new(),
             members: Vec::new(),
-            hosts: Lookups::new(names.families),
+            hosts: Lookups::new(dialer.families()),
             slots: Vec::new(),
             servers: BTreeMap::new(),
             groups: Vec::new(),
@@ -143,20 +146,24 @@ impl Schedule {
             done: 0,
             answered: false,
         };
-        schedule.add(endpoints, names);
+        schedule.add(endpoints, pool, dialer);
         schedule.hosts.ask_all();
         schedule
     }
 
-    fn add(&mut self, endpoints: Vec<Endpoint>, names: &Names) {
-        let mut regions: BTreeMap<Region, usize> = BTreeMap::new();
+    fn add(&mut self, endpoints: Vec<Endpoint>, pool: Option<&Residency>, dialer: &Dialer) {
         let mut groups: BTreeMap<(usize, Service), usize> = BTreeMap::new();
         for (index, endpoint) in endpoints.into_iter().enumerate() {
-            let next = self.districts.len();
-            let region = *regions.entry(endpoint.region().clone()).or_insert(next);
-            if region == next {
-                self.districts.push(District::default());
-            }
+            let pool = pool.filter(|pool| pool.contains(endpoint.region()));
+            let residency = pool.map_or_else(|| endpoint.region().clone().into(), Clone::clone);
+            let mut known = self.districts.iter();
+            let region = match known.position(|one| one.residency == residency) {
+                Some(known) => known,
+                None => {
+                    self.districts.push(District::new(residency));
+                    self.districts.len() - 1
+                }
+            };
             let next = self.groups.len();
             let group = *groups.entry((region, endpoint.service())).or_insert(next);
             if group == next {
@@ -171,7 +178,7 @@ impl Schedule {
             self.groups[group].endpoints.push(index);
             self.members.push(Member {
                 group,
-                host: self.hosts.add(names.peer(&endpoint), index),
+                host: self.hosts.add(dialer.peer(&endpoint), index),
                 slots: Vec::new(),
             });
             self.stats.push(EndpointStats::new(endpoint));
@@ -527,7 +534,8 @@ impl Schedule {
     }
 
     fn ranked(&self, group: usize) -> Option<Ranking> {
-        rank::rank(self.stats_of(group))
+        let residency = &self.districts[self.groups[group].region].residency;
+        rank::rank(residency.clone(), self.stats_of(group))
     }
 
     fn stats_of(&self, group: usize) -> Vec<EndpointStats> {
@@ -577,6 +585,15 @@ impl Schedule {
 }
 
 impl District {
+    fn new(residency: Residency) -> Self {
+        District {
+            residency,
+            groups: Vec::new(),
+            in_flight: 0,
+            longest: Duration::ZERO,
+        }
+    }
+
     fn saw(&mut self, took: Duration) {
         self.longest = self.longest.max(took);
     }

@@ -43,7 +43,7 @@ pub enum Reason {
 impl Reason {
     /// The stable identifier used in JSON.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn as_str(&self) -> &'static str {
         match self {
             Reason::Fastest => "fastest",
             Reason::FastestWithinNoise => "fastest_within_noise",

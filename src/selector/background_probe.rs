@@ -3,15 +3,16 @@
 //! No timers that probe for ever: only after a connection was opened, only a few, only where the
 //! answer is worth it.
 
-use std::sync::Arc;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use easelect_engine::history::Refresh;
-use easelect_engine::observation::Observation;
 use easelect_engine::race::Width;
+use tokio::task::JoinSet;
 
+use super::lock;
 use super::memory::Candidate;
-use super::{Inner, Selector, SelectorEvent, lock};
+use crate::connect::Transport;
 use crate::handshake::{Handshake, Progress};
 
 /// How much background traffic is allowed.
@@ -47,37 +48,53 @@ impl Default for RefreshBudget {
 /// A SYN unanswered for so long says what it has to say.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-impl Selector {
-    /// Measures a few of the addresses that were not heard of for long, if their answer is worth it.
-    /// `queue_ms` is by how much the access link delays all alike; `network` where that was.
-    pub(super) fn refresh(
-        &self,
-        width: Width,
-        known: Vec<Candidate>,
-        queue_ms: f64,
-        network: &str,
-    ) {
-        let budget = self.0.refresh.dials_per_connection;
-        if budget == 0 || width.refresh.probes == 0 {
-            return;
+/// The dials under way in the background; they end with the selector.
+#[derive(Debug)]
+pub(super) struct BackgroundProbes {
+    budget: RefreshBudget,
+    /// `None` once they were stopped for good.
+    tasks: Mutex<Option<JoinSet<()>>>,
+}
+
+impl BackgroundProbes {
+    pub(super) fn new(budget: RefreshBudget) -> Self {
+        BackgroundProbes {
+            budget,
+            tasks: Mutex::new(Some(JoinSet::new())),
         }
-        let refresh = Refresh {
-            probes: budget,
+    }
+
+    /// Whether any may be made in a race this wide, and how many where.
+    pub(super) fn budget(&self, width: Width) -> Option<Refresh> {
+        let probes = self.budget.dials_per_connection;
+        (probes > 0 && width.refresh.probes > 0).then_some(Refresh {
+            probes,
             ..width.refresh
-        };
-        let chosen = lock(&self.0.memory).to_refresh(known, refresh);
-        let mut tasks = lock(&self.0.tasks);
+        })
+    }
+
+    /// Measures these addresses; `learn` takes what each brought.
+    pub(super) fn measure(
+        &self,
+        handshake: &Handshake,
+        chosen: Vec<Candidate>,
+        learn: impl Fn(Candidate, Option<Duration>) + Clone + Send + 'static,
+    ) {
+        let mut tasks = lock(&self.tasks);
+        let Some(tasks) = tasks.as_mut() else { return };
         while tasks.try_join_next().is_some() {}
         for candidate in chosen {
-            let handshake = self.0.handshake.clone();
-            let (selector, network) = (Arc::downgrade(&self.0), network.to_owned());
+            let (handshake, learn) = (handshake.clone(), learn.clone());
             tasks.spawn(async move {
                 let answered = ask(&handshake, &candidate).await;
-                if let Some(inner) = selector.upgrade() {
-                    inner.refreshed(candidate, answered, queue_ms, &network);
-                }
+                learn(candidate, answered);
             });
         }
+    }
+
+    /// Ends those under way, and makes none any more.
+    pub(super) fn stop(&self) {
+        *lock(&self.tasks) = None;
     }
 }
 
@@ -87,33 +104,5 @@ async fn ask(handshake: &Handshake, (endpoint, address): &Candidate) -> Option<D
     let dial = handshake.dial(endpoint, *address, &progress);
     let mut io = tokio::time::timeout(TIMEOUT, dial).await.ok()?.ok()?;
     io.reset_on_drop();
-    progress.reached().timings.dial()
-}
-
-impl Inner {
-    fn refreshed(
-        &self,
-        candidate: Candidate,
-        answered: Option<Duration>,
-        queue_ms: f64,
-        network: &str,
-    ) {
-        lock(&self.counts).dialled_in_background();
-        let syn_ms = answered.map(|took| (took.as_secs_f64() * 1e3 - queue_ms).max(0.1));
-        let observation = Observation::of_probe(syn_ms);
-        let mut memory = lock(&self.memory);
-        if memory.network_id() != network {
-            return;
-        }
-        let changes = memory.learn(vec![(candidate.clone(), observation)]);
-        drop(memory);
-        self.tell(changes);
-        let (endpoint, address) = candidate;
-        let _ = self.events.send(SelectorEvent::Refreshed {
-            endpoint,
-            address,
-            round_trip: answered,
-        });
-        self.reconsider(&self.service);
-    }
+    progress.timings().dial()
 }

@@ -1,38 +1,35 @@
 //! Configuring a [`Selector`].
 
 use std::fmt;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwapOption;
-use tokio::sync::{Notify, broadcast};
-
+use super::background_probe::{BackgroundProbes, RefreshBudget};
+use super::events::{Counters, Events};
 use super::history_writer::HistoryWriter;
+use super::learner::Learner;
 use super::memory::Memory;
-use super::network_watch;
-use super::{Field, Inner, Policy, RefreshBudget, Selector};
+use super::network_watch::NetworkWatch;
+use super::race::Racer;
+use super::reconnect::Reconnecting;
+#[cfg(feature = "rest")]
+use super::rest::Rest;
+use super::service_view::ServiceView;
+use super::{Inner, Policy, Selector};
 use crate::catalog::{Catalog, Residency, Service};
 use crate::clock::Clock;
-use crate::connect::{Connect, TcpConnect};
+use crate::dialer::Dialer;
 use crate::error::{Error, ErrorKind};
-use crate::handshake::{Handshake, Paths};
+use crate::handshake::Handshake;
 use crate::history::HistoryStore;
-use crate::proxy::Proxy;
-use crate::resolve::{Families, Names, Pin, Resolve, SystemResolver};
-use crate::tls::TlsClient;
-
-/// Events kept for a reader that is behind.
-const EVENTS: usize = 64;
 
 /// Configures a [`Selector`].
+#[derive(Clone)]
 pub struct SelectorBuilder {
     residency: Residency,
     service: Service,
     catalog: Catalog,
-    names: Names,
-    connector: Arc<dyn Connect>,
-    tls: Option<TlsClient>,
+    dialer: Option<Dialer>,
     deadline: Duration,
     seed: u64,
     network: Option<String>,
@@ -48,9 +45,7 @@ impl SelectorBuilder {
             residency,
             service: Service::Websocket,
             catalog: Catalog::builtin(),
-            names: Names::new(Arc::new(SystemResolver::new())),
-            connector: Arc::new(TcpConnect::new()),
-            tls: None,
+            dialer: None,
             deadline: Duration::from_secs(15),
             seed: fastrand::u64(..),
             network: None,
@@ -75,47 +70,10 @@ impl SelectorBuilder {
         self
     }
 
-    /// Who looks names up; the platform by default.
+    /// Sets how the network is reached; directly, with the platform's resolver and roots, by default.
     #[must_use]
-    pub fn resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
-        self.names.resolver = resolver;
-        self
-    }
-
-    /// Who connects; TCP by default.
-    #[must_use]
-    pub fn connector(mut self, connector: Arc<dyn Connect>) -> Self {
-        self.connector = connector;
-        self
-    }
-
-    /// The TLS configuration; the platform's roots by default.
-    #[must_use]
-    pub fn tls(mut self, tls: TlsClient) -> Self {
-        self.tls = Some(tls);
-        self
-    }
-
-    /// The proxy to go through, for the WebSocket and for REST; none by default, whatever the
-    /// environment says: give [`Proxy::from_env`] to obey it. What is learned through a proxy is
-    /// kept apart from what is learned without.
-    #[must_use]
-    pub fn proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
-        self.names.proxy = proxy.into();
-        self
-    }
-
-    /// Which address families to use; both by default.
-    #[must_use]
-    pub fn families(mut self, families: Families) -> Self {
-        self.names.families = families;
-        self
-    }
-
-    /// Pins a host and port to addresses; nobody is asked for them. A proxy looks names up itself.
-    #[must_use]
-    pub fn pin(mut self, pin: Pin) -> Self {
-        self.names.pin(pin);
+    pub fn dialer(mut self, dialer: Dialer) -> Self {
+        self.dialer = Some(dialer);
         self
     }
 
@@ -146,7 +104,7 @@ impl SelectorBuilder {
     /// was connected to before in this process and offers it: two round trips instead of three
     /// from the SYN to the open WebSocket. Off by default.
     ///
-    /// It is to be asked for because early data has weaker guarantees (RFC 8446 §8 and §E.5):
+    /// Off by default because early data has weaker guarantees (RFC 8446 §8 and §E.5):
     /// somebody who records it can send it again, and the server may then open WebSockets that
     /// nobody uses; and of several servers raced, all may open one. So nothing of the app's is
     /// ever sent this way: a connection with headers, a query or a subprotocol of its
@@ -205,8 +163,8 @@ impl SelectorBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::NoEndpoints`] when the residency has no hosts for the service: the message
-    /// says how they are to be had. [`ErrorKind::Input`] for REST, which has no WebSocket, and for
-    /// a deadline of zero or above 24 h. [`ErrorKind::Tls`] when the platform's roots can't be had.
+    /// explains how to obtain them. [`ErrorKind::Input`] for REST, which has no WebSocket, and for
+    /// a deadline of zero or above 24 h. [`ErrorKind::Tls`] when the platform's roots can't be used.
     pub fn build(self) -> Result<Selector, Error> {
         if !self.service.is_websocket() {
             return Err(Error::new(
@@ -220,22 +178,13 @@ impl SelectorBuilder {
             return Err(Error::new(ErrorKind::Input, why));
         }
         let endpoints = self.catalog.group(&self.residency, self.service)?;
-        let rest = self.catalog.group(&self.residency, Service::Rest).ok();
-        let tls = match self.tls {
-            Some(tls) => tls,
-            None => TlsClient::platform()?,
+        let dialer = match self.dialer {
+            Some(dialer) => dialer,
+            None => Dialer::builder().build()?,
         };
-        let proxy = self.names.proxy.clone();
-        let mut handshake = Handshake::new(self.connector, proxy.clone(), tls.clone());
-        if self.early_data {
-            handshake = handshake.with_early_data();
-        }
+        let (network, key) = NetworkWatch::new(self.network.as_deref(), dialer.proxy());
         let clock = Clock::starting_at(SystemTime::now().into());
-        let network_told = AtomicBool::new(self.network.is_some());
-        let network = self.network.unwrap_or_else(network_watch::derived);
-        let network = network_watch::key(&network, proxy.as_ref());
-        let memory = Memory::new(clock, network, self.seed.rotate_left(32));
-        let mut memory = memory.through(proxy);
+        let mut memory = Memory::new(clock, key, self.seed.rotate_left(32), dialer.clone());
         if let Some(store) = &self.history {
             match store.load() {
                 Ok(Some(history)) => memory = memory.with_history(history),
@@ -246,38 +195,29 @@ impl SelectorBuilder {
                 }
             }
         }
-        let service = Field::new(self.service, endpoints);
+        let websocket = ServiceView::new(endpoints);
         // Nobody listens yet.
-        let _ = service.reconsider(&mut memory, &service.endpoints);
+        let _ = websocket.reconsider(&mut memory);
         let memory = Arc::new(Mutex::new(memory));
         let kept = Arc::clone(&memory);
-        let keeper = self
-            .history
-            .and_then(|store| HistoryWriter::start(store, kept));
+        let writer = self.history;
+        let writer = writer.and_then(|store| HistoryWriter::start(store, kept));
+        let mut handshake = Handshake::new(dialer.clone());
+        if self.early_data {
+            handshake = handshake.with_early_data();
+        }
         Ok(Selector(Arc::new(Inner {
+            #[cfg(feature = "rest")]
+            rest: (self.catalog.group(&self.residency, Service::Rest).ok()).map(Rest::new),
             residency: self.residency,
-            names: self.names,
-            handshake,
-            tls,
-            paths: Paths::default(),
-            deadline: self.deadline,
-            random: Mutex::new(fastrand::Rng::with_seed(self.seed)),
-            memory,
             policy: Mutex::new(self.policy),
-            events: broadcast::channel(EVENTS).0,
-            counts: Mutex::default(),
-            backoff: Mutex::default(),
-            moved: Mutex::new(false),
-            moving: Notify::new(),
-            refused: Mutex::default(),
-            rest_race: tokio::sync::Mutex::default(),
-            network_told,
-            keeper,
-            refresh: self.refresh,
-            tasks: Mutex::default(),
-            service,
-            open_in: ArcSwapOption::empty(),
-            rest: rest.map(|endpoints| Field::new(Service::Rest, endpoints)),
+            racer: Racer::new(dialer, handshake, self.deadline, self.seed),
+            learner: Learner::new(memory, Events::new(), writer),
+            counters: Counters::default(),
+            network,
+            reconnecting: Reconnecting::default(),
+            background: BackgroundProbes::new(self.refresh),
+            websocket,
         })))
     }
 }

@@ -1,19 +1,22 @@
 //! What a selector tells of itself: events as they happen, counts when asked.
 
 use std::net::SocketAddr;
+use std::sync::Mutex;
 use std::time::Duration;
 
+use easelect_engine::health::Transition;
 use futures::Stream;
 use tokio::sync::broadcast;
 
-use super::Selector;
+use super::lock;
+use super::memory::Change;
 use crate::catalog::Endpoint;
 use crate::connection::{ConnectError, Opening};
 use crate::phase::Phase;
 use crate::sample::{Attempt, AttemptOutcome};
 use crate::stats::{Distribution, Summary};
 
-/// Something changed in a [`Selector`].
+/// Something changed in a [`Selector`](crate::Selector).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SelectorEvent {
@@ -52,9 +55,14 @@ pub enum SelectorEvent {
         /// The network's identifier.
         id: String,
     },
+    /// This listener was more than 64 events behind.
+    Missed {
+        /// How many events it missed; the next one is the oldest that is still there.
+        count: u64,
+    },
 }
 
-/// What a [`Selector`] did so far.
+/// What a [`Selector`](crate::Selector) did so far.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SelectorStats {
@@ -76,7 +84,10 @@ pub struct SelectorStats {
 
 /// The counts behind [`SelectorStats`].
 #[derive(Debug, Default)]
-pub(super) struct Counts {
+pub(super) struct Counters(Mutex<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
     opened: u64,
     failed: u64,
     dials: u64,
@@ -87,33 +98,40 @@ pub(super) struct Counts {
     last: Option<(Endpoint, SocketAddr)>,
 }
 
-impl Counts {
+impl Counters {
     /// A race for the WebSocket service, or for REST, came to this. What REST's races open is no
     /// connection of the app's, but they cost as much.
-    pub(super) fn raced(&mut self, for_rest: bool, outcome: Result<&Opening, &ConnectError>) {
+    pub(super) fn raced(&self, for_rest: bool, outcome: Result<&Opening, &ConnectError>) {
+        let mut counts = lock(&self.0);
         let attempts = match outcome {
             Ok(opening) => {
                 if !for_rest {
-                    self.opened(&opening.endpoint, opening.address, opening.time_to_open);
+                    counts.opened(&opening.endpoint, opening.address, opening.time_to_open);
                 }
                 &opening.attempts
             }
             Err(error) => {
-                self.failed += u64::from(!for_rest);
-                &error.attempts
+                counts.failed += u64::from(!for_rest);
+                error.attempts()
             }
         };
         for attempt in attempts.iter().filter(|one| one.address.is_some()) {
-            self.dials += 1;
-            self.handshakes += u64::from(began_tls(attempt));
+            counts.dials += 1;
+            counts.handshakes += u64::from(began_tls(attempt));
         }
     }
 
     /// One address is dialled in the background.
-    pub(super) fn dialled_in_background(&mut self) {
-        self.background_dials += 1;
+    pub(super) fn dialled_in_background(&self) {
+        lock(&self.0).background_dials += 1;
     }
 
+    pub(super) fn stats(&self) -> SelectorStats {
+        lock(&self.0).stats()
+    }
+}
+
+impl Counts {
     fn opened(&mut self, endpoint: &Endpoint, address: SocketAddr, took: Duration) {
         self.opened += 1;
         self.time_to_open.record(took);
@@ -124,7 +142,7 @@ impl Counts {
         self.last = Some(now);
     }
 
-    pub(super) fn stats(&self) -> SelectorStats {
+    fn stats(&self) -> SelectorStats {
         SelectorStats {
             opened: self.opened,
             failed: self.failed,
@@ -145,25 +163,50 @@ fn began_tls(attempt: &Attempt) -> bool {
     }
 }
 
-impl Selector {
-    /// What changes from now on, as a stream that ends with the selector. A reader that is more
-    /// than 64 events behind misses the oldest.
-    pub fn events(&self) -> impl Stream<Item = SelectorEvent> + Send + Unpin + use<> {
-        let receiver = self.0.events.subscribe();
-        Box::pin(futures::stream::unfold(receiver, |mut receiver| async {
-            loop {
-                match receiver.recv().await {
-                    Ok(event) => return Some((event, receiver)),
-                    Err(broadcast::error::RecvError::Lagged(_)) => {}
-                    Err(broadcast::error::RecvError::Closed) => return None,
-                }
-            }
-        }))
+/// Tells whoever listens.
+#[derive(Clone, Debug)]
+pub(super) struct Events(broadcast::Sender<SelectorEvent>);
+
+/// Events kept for a listener that is behind.
+const KEPT: usize = 64;
+
+impl Events {
+    pub(super) fn new() -> Self {
+        Events(broadcast::channel(KEPT).0)
     }
 
-    /// What it did so far.
-    #[must_use]
-    pub fn stats(&self) -> SelectorStats {
-        super::lock(&self.0.counts).stats()
+    pub(super) fn send(&self, event: SelectorEvent) {
+        // Nobody may be listening.
+        let _ = self.0.send(event);
+    }
+
+    /// What is told from now on.
+    pub(super) fn listen(&self) -> impl Stream<Item = SelectorEvent> + Send + Unpin + use<> {
+        let receiver = self.0.subscribe();
+        Box::pin(futures::stream::unfold(receiver, |mut receiver| async {
+            let event = match receiver.recv().await {
+                Ok(event) => event,
+                Err(broadcast::error::RecvError::Lagged(count)) => SelectorEvent::Missed { count },
+                Err(broadcast::error::RecvError::Closed) => return None,
+            };
+            Some((event, receiver))
+        }))
+    }
+}
+
+impl From<Change> for SelectorEvent {
+    fn from(change: Change) -> Self {
+        match change {
+            Change::Preference { from, to } => SelectorEvent::PreferenceChanged {
+                from: from.map(|(endpoint, _)| endpoint),
+                to: to.0,
+            },
+            Change::Breaker((endpoint, address), Transition::Opened) => {
+                SelectorEvent::BreakerOpened { endpoint, address }
+            }
+            Change::Breaker((endpoint, address), Transition::Closed) => {
+                SelectorEvent::BreakerClosed { endpoint, address }
+            }
+        }
     }
 }

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use easelect_engine::forecast::Forecast;
 
-use super::Selector;
-use super::memory::{Candidate, Outlook};
+use super::memory::{Candidate, Reconsidered};
 use crate::catalog::Endpoint;
 
 /// What is expected of one address of an endpoint on the present network.
@@ -62,7 +61,7 @@ impl fmt::Display for Standing {
     }
 }
 
-/// Why [`Selector::best`] is what it is: one line per candidate when displayed.
+/// Why [`Selector::best`](crate::Selector::best) is what it is: one line per candidate when displayed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Explanation {
@@ -95,41 +94,15 @@ impl fmt::Display for Explanation {
     }
 }
 
-impl Selector {
-    /// What is expected of every candidate that is known on this network: the preferred one, which
-    /// is [`best`](Self::best)'s, first, then by what opening a connection costs. A lock-free read
-    /// of the last snapshot, except after a heartbeat, whose round trip is worked in first; empty
-    /// before the first attempt.
-    #[must_use]
-    pub fn ranking(&self) -> Arc<[Expectation]> {
-        Arc::clone(&self.0.shown().candidates)
-    }
-
-    /// Why [`best`](Self::best) is what it is, for logs and support. Read as
-    /// [`ranking`](Self::ranking) is.
-    ///
-    /// # Example
-    ///
-    /// ```no_run
-    /// # fn example(selector: &easelect::Selector) {
-    /// println!("{}", selector.explain());
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn explain(&self) -> Explanation {
-        Explanation::clone(&self.0.shown())
-    }
-}
-
 /// Puts what is expected in order, the preferred one first.
-pub(super) fn explain(network: &str, outlook: Outlook) -> Explanation {
-    let preferred = outlook.preferred;
+pub(super) fn explain(network: &str, known: Reconsidered) -> Explanation {
+    let preferred = known.preferred;
     let is_preferred = |one: &Candidate| preferred.as_ref() == Some(one);
     let priced = |(candidate, forecast): (Candidate, Forecast)| {
         let class = (!is_preferred(&candidate), forecast.breaker_open);
         (class, forecast.cost_ms(), candidate, forecast)
     };
-    let mut expected: Vec<_> = outlook.expected.into_iter().map(priced).collect();
+    let mut expected: Vec<_> = known.expected.into_iter().map(priced).collect();
     expected.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
     let holder_ms = expected.first().filter(|one| !one.0.0).map(|one| one.1);
     let expectation =

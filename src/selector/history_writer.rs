@@ -10,7 +10,7 @@ use futures::channel::oneshot;
 
 use super::lock;
 use super::memory::Memory;
-
+use crate::error::Error;
 use crate::history::HistoryStore;
 
 /// At most one write in so long: flash wears, and batteries drain.
@@ -18,7 +18,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 
 enum Message {
     Keep,
-    Flush(oneshot::Sender<()>),
+    Flush(oneshot::Sender<Result<(), Error>>),
 }
 
 /// Asks the thread to write, which ends, after a last write, when this is dropped.
@@ -30,7 +30,7 @@ pub(super) struct HistoryWriter {
 }
 
 impl HistoryWriter {
-    /// A keeper of this memory in this store; `None` when no thread can be had, which only costs
+    /// A writer of this memory in this store; `None` when no thread can be had, which only costs
     /// what was learned.
     pub(super) fn start(store: Arc<dyn HistoryStore>, memory: Arc<Mutex<Memory>>) -> Option<Self> {
         let (sender, receiver) = mpsc::channel();
@@ -60,11 +60,12 @@ impl HistoryWriter {
         }
     }
 
-    /// Writes what is not written yet; resolves when that is done.
-    pub(super) fn flush(&self) -> oneshot::Receiver<()> {
+    /// Writes what is not written yet, and waits until that is done.
+    pub(super) async fn flush(&self) -> Result<(), Error> {
         let (done, flushed) = oneshot::channel();
         let _ = self.sender.send(Message::Flush(done));
-        flushed
+        // Only an ended thread drops the other side, and then nothing is left to write.
+        flushed.await.unwrap_or(Ok(()))
     }
 }
 
@@ -74,6 +75,8 @@ fn serve(
     receiver: &mpsc::Receiver<Message>,
 ) {
     let mut pending = false;
+    // A write that failed is tried again when it is asked for, not by itself.
+    let mut failed = false;
     let mut written: Option<Instant> = None;
     loop {
         let due = written.map_or(Duration::ZERO, |at| INTERVAL.saturating_sub(at.elapsed()));
@@ -87,18 +90,24 @@ fn serve(
                 pending = true;
                 (false, None, false)
             }
-            Ok(Message::Flush(done)) => (true, Some(done), false),
+            Ok(Message::Flush(done)) => {
+                pending |= failed;
+                (true, Some(done), false)
+            }
             Err(RecvTimeoutError::Timeout) => (true, None, false),
             Err(RecvTimeoutError::Disconnected) => (true, None, true),
         };
+        let mut saved = Ok(());
         if write && std::mem::take(&mut pending) {
             written = Some(Instant::now());
-            if let Err(error) = store.save(&history()) {
+            saved = store.save(&history());
+            failed = saved.is_err();
+            if let Err(error) = &saved {
                 tracing::warn!(target: "easelect::history", %error, "history not kept");
             }
         }
         if let Some(done) = done {
-            let _ = done.send(());
+            let _ = done.send(saved);
         }
         if last {
             return;

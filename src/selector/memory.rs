@@ -7,14 +7,15 @@ use std::time::Duration;
 use easelect_engine::forecast::{Forecast, SynTrust};
 use easelect_engine::health::{Severity, Transition};
 use easelect_engine::history::{History, Key, KnownNetwork, Lead, Network, Refresh};
+use easelect_engine::id::CandidateId;
 use easelect_engine::observation::Observation;
 use easelect_engine::timestamp::Timestamp;
 
 use crate::catalog::{Endpoint, Service};
 use crate::clock::Clock;
+use crate::dialer::Dialer;
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
-use crate::proxy::Proxy;
 
 /// Addresses not heard of for so long are no longer dialled unasked: DNS has them, or not.
 const STALE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -28,11 +29,12 @@ pub(super) type Candidate = (Endpoint, SocketAddr);
 /// Everything remembered, network by network.
 #[derive(Debug)]
 pub(super) struct Memory {
-    pub(super) clock: Clock,
+    clock: Clock,
     networks: BTreeMap<String, Known>,
     current: String,
     random: fastrand::Rng,
-    proxy: Option<Proxy>,
+    /// Tells at which port an endpoint is dialled: its own or the proxy's.
+    dialer: Dialer,
     /// Something was learned that nobody was asked to keep.
     unkept: bool,
 }
@@ -47,7 +49,7 @@ struct Known {
 
 /// What is known of the addresses of a service's endpoints.
 #[derive(Default)]
-pub(super) struct Outlook {
+pub(super) struct Reconsidered {
     pub(super) preferred: Option<Candidate>,
     /// In no order.
     pub(super) expected: Vec<(Candidate, Forecast)>,
@@ -97,33 +99,20 @@ fn key((endpoint, address): &Candidate) -> Key {
     }
 }
 
-fn number(network: &Network, (endpoint, address): &Candidate) -> Option<usize> {
-    network.number_of(endpoint.region().as_str(), endpoint.host(), *address)
+fn find(network: &Network, (endpoint, address): &Candidate) -> Option<CandidateId> {
+    network.find(endpoint.region().as_str(), endpoint.host(), *address)
 }
 
 impl Memory {
-    pub(super) fn new(clock: Clock, current: String, seed: u64) -> Self {
+    pub(super) fn new(clock: Clock, current: String, seed: u64, dialer: Dialer) -> Self {
         Memory {
             clock,
             networks: BTreeMap::new(),
             current,
             random: fastrand::Rng::with_seed(seed),
-            proxy: None,
+            dialer,
             unkept: false,
         }
-    }
-
-    /// Of what is reached through this proxy.
-    pub(super) fn through(mut self, proxy: Option<Proxy>) -> Self {
-        self.proxy = proxy;
-        self
-    }
-
-    /// The port that an endpoint is dialled at: its own or the proxy's.
-    fn port_of(&self, endpoint: &Endpoint) -> u16 {
-        let (host, port) = (endpoint.host(), endpoint.port());
-        let proxy = self.proxy.as_ref().filter(|one| one.covers(host, port));
-        proxy.map_or(port, Proxy::port)
     }
 
     /// With what was kept from an earlier run.
@@ -163,6 +152,11 @@ impl Memory {
         self.current = id;
     }
 
+    /// How long the machine slept since it was last asked, if it did.
+    pub(super) fn wake(&mut self, wall: Timestamp) -> Option<Duration> {
+        self.clock.wake(wall)
+    }
+
     fn known(&self) -> Option<&Known> {
         self.networks.get(&self.current)
     }
@@ -184,22 +178,37 @@ impl Memory {
     }
 
     /// What the current network's SYNs say about its handshakes.
-    pub(super) fn gate(&self) -> SynTrust {
+    pub(super) fn syn_trust(&self) -> SynTrust {
         self.known()
-            .map_or_else(SynTrust::default, |known| known.network.gate())
+            .map_or_else(SynTrust::default, |known| known.network.syn_trust())
     }
 
-    /// What is expected of a candidate that DNS gives, or that is remembered.
-    pub(super) fn forecast(&mut self, candidate: &Candidate, listed: bool) -> Forecast {
+    /// DNS gives this candidate now.
+    pub(super) fn list(&mut self, candidate: &Candidate) {
         let now = self.clock.now();
-        let network = &mut self.known_mut(now).network;
-        let number = match number(network, candidate) {
-            Some(number) if !listed => number,
-            _ => network.list(&key(candidate), now),
-        };
-        network
-            .forecast(number, now)
-            .expect("its number is of a candidate that is known")
+        self.known_mut(now).network.list(&key(candidate), now);
+    }
+
+    /// What is expected of a candidate in a race that this one of its rivals won last.
+    pub(super) fn expect(
+        &self,
+        candidate: &Candidate,
+        last_winner: Option<&Candidate>,
+    ) -> Forecast {
+        let now = self.clock.now();
+        let known = self.known().map(|known| &known.network);
+        let remembered = known.and_then(|network| {
+            let id = find(network, candidate)?;
+            network.forecast(id, now)
+        });
+        let forecast = remembered.unwrap_or_else(|| match known {
+            Some(network) => network.forecast_unknown(&key(candidate), now),
+            None => Network::default().forecast_unknown(&key(candidate), now),
+        });
+        Forecast {
+            last_winner: last_winner == Some(candidate),
+            ..forecast
+        }
     }
 
     /// The addresses of an endpoint that are known.
@@ -213,23 +222,30 @@ impl Memory {
     pub(super) fn last_winner(&self, endpoints: &[Endpoint]) -> Option<Candidate> {
         let network = &self.known()?.network;
         let candidates = self.candidates(endpoints);
-        let winner = network.last_winner(candidates.iter().map(|(number, _)| *number))?;
-        let of = |(number, candidate)| (number == winner).then_some(candidate);
+        let among: Vec<CandidateId> = candidates.iter().map(|(id, _)| *id).collect();
+        let winner = network.last_winner(&among)?;
+        let of = |(id, candidate)| (id == winner).then_some(candidate);
         candidates.into_iter().find_map(of)
     }
 
-    /// The addresses of these endpoints that are known on this network, with their numbers.
-    fn candidates(&self, endpoints: &[Endpoint]) -> Vec<(usize, Candidate)> {
+    /// The addresses of these endpoints that are known on this network.
+    fn candidates(&self, endpoints: &[Endpoint]) -> Vec<(CandidateId, Candidate)> {
+        let known = self.heard(endpoints).into_iter();
+        known.map(|(id, candidate, _)| (id, candidate)).collect()
+    }
+
+    /// The same, and when each was last heard of.
+    fn heard(&self, endpoints: &[Endpoint]) -> Vec<(CandidateId, Candidate, Timestamp)> {
         let known = self.known().map(|known| known.network.candidates());
-        let known = known.into_iter().flatten().enumerate();
+        let known = known.into_iter().flatten();
         known
-            .filter_map(|(number, (known, _))| {
+            .filter_map(|(id, known, heard)| {
                 let endpoint = endpoints.iter().find(|one| {
                     one.host() == known.host
-                        && self.port_of(one) == known.address.port()
+                        && self.dialer.peer(one).port == known.address.port()
                         && one.region().as_str() == known.region
                 })?;
-                Some((number, (endpoint.clone(), known.address)))
+                Some((id, (endpoint.clone(), known.address), heard))
             })
             .collect()
     }
@@ -237,14 +253,10 @@ impl Memory {
     /// The addresses of an endpoint that are worth dialling before DNS has answered.
     pub(super) fn remembered(&self, endpoint: &Endpoint) -> Vec<SocketAddr> {
         let now = self.clock.now();
-        let heard: Vec<Timestamp> = match self.known() {
-            Some(known) => known.network.candidates().map(|(_, heard)| heard).collect(),
-            None => return Vec::new(),
-        };
-        self.candidates(std::slice::from_ref(endpoint))
+        self.heard(std::slice::from_ref(endpoint))
             .into_iter()
-            .filter(|(number, _)| now.since(heard[*number]) < STALE)
-            .map(|(_, (_, address))| address)
+            .filter(|(_, _, heard)| now.since(*heard) < STALE)
+            .map(|(_, (_, address), _)| address)
             .collect()
     }
 
@@ -275,18 +287,14 @@ impl Memory {
         self.unkept = true;
         let known = self.known_mut(now);
         let network = &mut known.network;
-        let number = match number(network, candidate) {
-            Some(number) => number,
+        let id = match find(network, candidate) {
+            Some(id) => id,
             None => network.list(&key(candidate), now),
         };
-        let shown = Observation {
-            candidate: number,
-            ..observation
-        };
-        let transition = network.learn(&[shown], now, jitter).pop();
+        let transition = network.learn(&[(id, observation)], now, jitter).pop();
         let lead = known.preferred.get_mut(&candidate.0.service());
-        let decisive = match (lead, network.forecast(number, now)) {
-            (Some((_, lead)), Some(forecast)) => lead.may_end(number, &forecast, now),
+        let decisive = match (lead, network.forecast(id, now)) {
+            (Some((_, lead)), Some(forecast)) => lead.may_end(id, &forecast, now),
             _ => true,
         };
         Learned {
@@ -305,36 +313,36 @@ impl Memory {
         let Some(known) = self.known() else {
             return Vec::new();
         };
-        let numbered: Vec<(usize, Candidate)> = (candidates.into_iter())
-            .filter_map(|one| Some((number(&known.network, &one)?, one)))
+        let found: Vec<(CandidateId, Candidate)> = (candidates.into_iter())
+            .filter_map(|one| Some((find(&known.network, &one)?, one)))
             .collect();
-        let among: Vec<usize> = numbered.iter().map(|(number, _)| *number).collect();
+        let among: Vec<CandidateId> = found.iter().map(|(id, _)| *id).collect();
         let chosen = known.network.to_refresh(&among, refresh, now);
-        let chosen = |(number, candidate)| chosen.contains(&number).then_some(candidate);
-        numbered.into_iter().filter_map(chosen).collect()
+        let chosen = |(id, candidate)| chosen.contains(&id).then_some(candidate);
+        found.into_iter().filter_map(chosen).collect()
     }
 
     /// Reconsiders who is preferred among the endpoints' known candidates, with hysteresis.
-    pub(super) fn reconsider(&mut self, endpoints: &[Endpoint]) -> Outlook {
+    pub(super) fn reconsider(&mut self, endpoints: &[Endpoint]) -> Reconsidered {
         let now = self.clock.now();
         let candidates = self.candidates(endpoints);
         let known = self.networks.get_mut(&self.current);
         let (Some(service), Some(known)) = (endpoints.first().map(Endpoint::service), known) else {
-            return Outlook::default();
+            return Reconsidered::default();
         };
         let forecasts = known.network.forecasts(now);
-        let among: Vec<usize> = candidates.iter().map(|(number, _)| *number).collect();
+        let among: Vec<CandidateId> = candidates.iter().map(|(id, _)| *id).collect();
         let from = known
             .preferred
             .get(&service)
             .map(|(candidate, _)| candidate.clone());
         // One that isn't eligible any more gives way to whoever is.
-        let current = from.as_ref().and_then(|one| number(&known.network, one));
-        let current = current.filter(|number| among.contains(number));
+        let current = from.as_ref().and_then(|one| find(&known.network, one));
+        let current = current.filter(|id| among.contains(id));
         let lead = known.network.lead(&forecasts, &among, current, now);
         let to = lead.and_then(|lead| {
             let mut candidates = candidates.iter();
-            let (_, to) = candidates.find(|(number, _)| *number == lead.holder())?;
+            let (_, to) = candidates.find(|(id, _)| *id == lead.holder())?;
             known.preferred.insert(service, (to.clone(), lead));
             Some(to.clone())
         });
@@ -342,8 +350,9 @@ impl Memory {
         let preferred = to.clone().or_else(|| from.clone().filter(eligible));
         // Another address of the same endpoint is no news to whoever asks which endpoint to use.
         let news = to.filter(|to| from.as_ref().is_none_or(|from| from.0 != to.0));
-        let expected = |(number, candidate): (usize, Candidate)| (candidate, forecasts[number]);
-        Outlook {
+        let expected =
+            |(id, candidate): (CandidateId, Candidate)| (candidate, forecasts[id.index()]);
+        Reconsidered {
             preferred,
             expected: candidates.into_iter().map(expected).collect(),
             change: news.map(|to| Change::Preference { from, to }),

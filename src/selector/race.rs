@@ -1,69 +1,153 @@
-//! One race run for real: look-ups, dials and handshakes driven by [`Race`].
+//! One race run for real: look-ups, dials and handshakes driven by the engine's [`Race`].
 //!
 //! Everything runs inside the one future: dropping it drops every socket. Nothing is spawned.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use easelect_engine::forecast::Forecast;
+use easelect_engine::id::AttemptId;
 use easelect_engine::observation::Observation;
 use easelect_engine::race::{self, Action, Race, Width};
 use futures::future::{AbortHandle, Abortable, BoxFuture, Either, FutureExt, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
-use super::memory::{self, Memory, severity};
-use super::{Plan, lock};
+use super::learner::Learner;
+use super::lock;
+use super::memory::{Candidate, severity};
 use crate::catalog::{Endpoint, Variant};
-use crate::connect::BoxIo;
+use crate::connect::{ByteStream, Transport};
 use crate::connection::{ConnectError, Opening};
+use crate::dialer::{Dialer, Found};
 use crate::failure::{Failure, FailureKind};
-use crate::handshake::{ConnectOptions, Handshake, Opened, Paths, Progress, Secured, Target};
-use crate::phase::{EarlyData, Phase, Timings};
-use crate::resolve::{Family, Names, Trust, is_local};
+use crate::handshake::{Exchange, Handshake, Paths, Progress, Secured, Target};
+use crate::phase::{EarlyData, Phase};
+use crate::resolve::{Family, is_local};
 use crate::sample::{Attempt, AttemptOutcome};
 
-/// What a race needs from its surroundings.
-#[derive(Clone, Copy)]
-pub(super) struct Ground<'a> {
-    pub(super) names: &'a Names,
-    pub(super) handshake: &'a Handshake,
-    pub(super) paths: &'a Paths,
-    pub(super) plan: &'a Plan,
-    pub(super) options: &'a ConnectOptions,
-    pub(super) memory: &'a Mutex<Memory>,
-    pub(super) width: Width,
+/// What runs races: how endpoints are reached, and which of their paths turned out right.
+#[derive(Debug)]
+pub(super) struct Racer {
+    dialer: Dialer,
+    handshake: Handshake,
+    paths: Paths,
+    deadline: Duration,
+    random: Mutex<fastrand::Rng>,
 }
 
 /// How a race ended, and what it showed.
-pub(super) struct Ended {
-    pub(super) outcome: Result<(Box<Opened>, Opening), ConnectError>,
-    pub(super) observations: Vec<(memory::Candidate, Observation)>,
+pub(super) struct Ended<T> {
+    pub(super) outcome: Result<(T, Opening), ConnectError>,
+    pub(super) observations: Vec<(Candidate, Observation)>,
     /// Who may be probed in the background: everyone who was known, dialled or not, except where
     /// only a local proxy answers, whose times say nothing.
-    pub(super) probeable: Vec<memory::Candidate>,
+    pub(super) probeable: Vec<Candidate>,
     /// By how much the access link delays all alike.
     pub(super) queue_ms: f64,
 }
 
-enum Event {
+impl Racer {
+    pub(super) fn new(dialer: Dialer, handshake: Handshake, deadline: Duration, seed: u64) -> Self {
+        Racer {
+            dialer,
+            handshake,
+            paths: Paths::default(),
+            deadline,
+            random: Mutex::new(fastrand::Rng::with_seed(seed)),
+        }
+    }
+
+    pub(super) fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
+    pub(super) fn handshake(&self) -> &Handshake {
+        &self.handshake
+    }
+
+    /// A uniform number, 0 ≤ u < 1.
+    pub(super) fn random(&self) -> f64 {
+        lock(&self.random).f64()
+    }
+
+    /// In random order, so that a million clients that know nothing don't all begin with the same
+    /// host; what is known decides in the race.
+    pub(super) fn shuffled(&self, mut endpoints: Vec<Endpoint>) -> Vec<Endpoint> {
+        lock(&self.random).shuffle(&mut endpoints);
+        endpoints
+    }
+
+    /// Where only a proxy or a hijacker on the way can answer.
+    pub(super) fn is_last_resort(&self, (endpoint, address): &Candidate) -> bool {
+        self.dialer.peer(endpoint).is_public && is_local(address.ip())
+    }
+
+    /// Runs a race to its end, or to the deadline.
+    pub(super) async fn run<E: Exchange>(
+        &self,
+        endpoints: &[Endpoint],
+        exchange: E,
+        width: Width,
+        learner: &Learner,
+    ) -> Ended<E::Opened> {
+        let mut driver = Driver::new(self, endpoints, exchange, width, learner);
+        driver.remember();
+        driver.look_up();
+        let deadline = driver.started + self.deadline;
+        let outcome = loop {
+            // What happened together is taken in together: the first of two families that are
+            // answered at once must not be dialled on every host.
+            if let Some((attempt, winner)) = driver.catch_up() {
+                break Ok(driver.won(attempt, winner));
+            }
+            let wake = match driver.act() {
+                Action::GiveUp => break Err(driver.lost(false)),
+                Action::WaitUntil(at) => (driver.started + at).min(deadline),
+                _ => deadline,
+            };
+            tokio::select! {
+                biased;
+                Some(event) = driver.events.next() => {
+                    if let Some((attempt, winner)) = driver.on(event) {
+                        break Ok(driver.won(attempt, winner));
+                    }
+                }
+                () = tokio::time::sleep_until(wake) => {
+                    if Instant::now() >= deadline {
+                        break Err(driver.lost(true));
+                    }
+                }
+            }
+        };
+        driver.end(outcome)
+    }
+}
+
+enum Event<T> {
     Lookup {
         endpoint: usize,
         family: Family,
         took: Duration,
-        outcome: Result<Vec<IpAddr>, Failure>,
+        outcome: Result<Found, Failure>,
     },
-    Dialled(usize, BoxIo),
-    Secured(usize, String, Box<Secured>),
-    Opened(usize, String, Box<Opened>),
-    Failed(usize, Failure),
+    Dialled(AttemptId, ByteStream),
+    Secured(AttemptId, String, Box<Secured>),
+    Opened(AttemptId, Winner<T>),
+    Failed(AttemptId, Failure),
     /// An attempt that the race had given up.
     GivenUp,
 }
 
-struct Candidate {
+/// What won: the path that was right, and what was opened there.
+struct Winner<T> {
+    path: String,
+    opened: T,
+}
+
+/// A candidate's attempt.
+struct Running {
     endpoint: usize,
     address: SocketAddr,
     /// How long its name took; absent where it was remembered.
@@ -74,64 +158,43 @@ struct Candidate {
     failure: Option<Failure>,
     abort: Option<AbortHandle>,
     /// Dialled, and waiting for its handshake.
-    io: Option<BoxIo>,
+    io: Option<ByteStream>,
 }
 
-struct Contest<'a> {
-    ground: Ground<'a>,
+/// A race under way.
+struct Driver<'a, E: Exchange> {
+    racer: &'a Racer,
+    endpoints: &'a [Endpoint],
+    exchange: E,
+    learner: &'a Learner,
     race: Race,
-    last_winner: Option<memory::Candidate>,
-    candidates: Vec<Candidate>,
-    events: FuturesUnordered<BoxFuture<'a, Event>>,
+    last_winner: Option<Candidate>,
+    running: Vec<Running>,
+    events: FuturesUnordered<BoxFuture<'a, Event<E::Opened>>>,
     lookups: usize,
     failed_lookups: Vec<Attempt>,
     started: Instant,
 }
 
-/// Runs a race to its end, or to the deadline.
-pub(super) async fn run(ground: Ground<'_>, deadline: Duration) -> Ended {
-    let mut contest = Contest::new(ground);
-    contest.remember();
-    contest.look_up(deadline);
-    let deadline = contest.started + deadline;
-    let outcome = loop {
-        // What happened together is taken in together: the first of two families that are answered
-        // at once must not be dialled on every host.
-        if let Some((winner, path, opened)) = contest.catch_up() {
-            break Ok(contest.won(winner, path, opened));
-        }
-        let wake = match contest.act() {
-            Action::GiveUp => break Err(contest.lost(false)),
-            Action::WaitUntil(at) => (contest.started + at).min(deadline),
-            _ => deadline,
-        };
-        tokio::select! {
-            biased;
-            Some(event) = contest.events.next() => {
-                if let Some((winner, path, opened)) = contest.on(event) {
-                    break Ok(contest.won(winner, path, opened));
-                }
-            }
-            () = tokio::time::sleep_until(wake) => {
-                if Instant::now() >= deadline {
-                    break Err(contest.lost(true));
-                }
-            }
-        }
-    };
-    contest.end(outcome)
-}
-
-impl<'a> Contest<'a> {
-    fn new(ground: Ground<'a>) -> Self {
-        let memory = lock(ground.memory);
-        let (gate, last_winner) = (memory.gate(), memory.last_winner(&ground.plan.endpoints));
+impl<'a, E: Exchange + 'a> Driver<'a, E> {
+    fn new(
+        racer: &'a Racer,
+        endpoints: &'a [Endpoint],
+        exchange: E,
+        width: Width,
+        learner: &'a Learner,
+    ) -> Self {
+        let memory = learner.memory();
+        let (trust, last_winner) = (memory.syn_trust(), memory.last_winner(endpoints));
         drop(memory);
-        Contest {
-            ground,
-            race: Race::new(ground.width, gate),
+        Driver {
+            racer,
+            endpoints,
+            exchange,
+            learner,
+            race: Race::new(width, trust),
             last_winner,
-            candidates: Vec::new(),
+            running: Vec::new(),
             events: FuturesUnordered::new(),
             lookups: 0,
             failed_lookups: Vec::new(),
@@ -144,24 +207,28 @@ impl<'a> Contest<'a> {
         self.started.elapsed()
     }
 
+    fn endpoint_of(&self, one: &Running) -> &'a Endpoint {
+        &self.endpoints[one.endpoint]
+    }
+
     /// What was verified before is dialled while its name is looked up: TLS proves who answers,
     /// so an address that is out of date can do no harm.
     fn remember(&mut self) {
-        let ground = self.ground;
-        for (endpoint, one) in ground.plan.endpoints.iter().enumerate() {
+        let dialer = &self.racer.dialer;
+        for (endpoint, one) in self.endpoints.iter().enumerate() {
             // A password must not go to where a proxy once was.
-            if ground.names.peer(one).is_proxy {
+            if dialer.peer(one).proxy.is_some() {
                 continue;
             }
-            let remembered = lock(ground.memory).remembered(one);
+            let remembered = self.learner.memory().remembered(one);
             for address in remembered {
                 let family = Family::of(address.ip());
                 // What a local proxy makes up may be another address the next time; one that a
                 // company's own DNS gives has opened before.
                 let candidate = (one.clone(), address);
-                let made_up = is_last_resort(ground.names, one, address)
-                    && !lock(ground.memory).forecast(&candidate, false).verified;
-                if ground.names.families.list().contains(&family) && !made_up {
+                let made_up = self.racer.is_last_resort(&candidate)
+                    && !self.learner.memory().expect(&candidate, None).verified;
+                if dialer.families().list().contains(&family) && !made_up {
                     self.add(endpoint, address, None);
                 }
             }
@@ -169,18 +236,15 @@ impl<'a> Contest<'a> {
     }
 
     /// Asks for every name in every family.
-    fn look_up(&mut self, timeout: Duration) {
-        let ground = self.ground;
-        for (index, endpoint) in ground.plan.endpoints.iter().enumerate() {
-            for family in ground.names.families.list() {
+    fn look_up(&mut self) {
+        let racer = self.racer;
+        for (index, endpoint) in self.endpoints.iter().enumerate() {
+            for family in racer.dialer.families().list() {
                 self.lookups += 1;
                 self.events.push(Box::pin(async move {
                     let asked = Instant::now();
-                    let peer = ground.names.peer(endpoint);
-                    let ask = || {
-                        let names = ground.names;
-                        names.lookup(peer.host, peer.port, *family, peer.trust, timeout)
-                    };
+                    let peer = racer.dialer.peer(endpoint);
+                    let ask = || racer.dialer.look_up(&peer, *family, racer.deadline);
                     let outcome = insist(ask).await;
                     Event::Lookup {
                         endpoint: index,
@@ -195,24 +259,25 @@ impl<'a> Contest<'a> {
 
     /// Adds a candidate whose name took so long to look up, or that is remembered.
     fn add(&mut self, endpoint: usize, address: SocketAddr, resolve: Option<Duration>) {
-        let one = &self.ground.plan.endpoints[endpoint];
+        let one = &self.endpoints[endpoint];
         let candidate = (one.clone(), address);
-        let forecast = lock(self.ground.memory).forecast(&candidate, resolve.is_some());
-        let known = |one: &Candidate| (one.endpoint, one.address) == (endpoint, address);
-        if self.candidates.iter().any(known) {
+        let mut memory = self.learner.memory();
+        if resolve.is_some() {
+            memory.list(&candidate);
+        }
+        let known = |one: &Running| (one.endpoint, one.address) == (endpoint, address);
+        if self.running.iter().any(known) {
             return;
         }
         let entry = race::Candidate {
-            forecast: Forecast {
-                last_winner: self.last_winner.as_ref() == Some(&candidate),
-                ..forecast
-            },
-            last_resort: is_last_resort(self.ground.names, one, address),
+            forecast: memory.expect(&candidate, self.last_winner.as_ref()),
+            last_resort: self.racer.is_last_resort(&candidate),
             accelerated: one.variant() == Variant::Acceleration,
         };
-        let number = self.race.add(entry, self.now());
-        debug_assert_eq!(number, self.candidates.len());
-        self.candidates.push(Candidate {
+        drop(memory);
+        let attempt = self.race.add(entry, self.now());
+        debug_assert_eq!(attempt.index(), self.running.len());
+        self.running.push(Running {
             endpoint,
             address,
             resolve,
@@ -226,7 +291,7 @@ impl<'a> Contest<'a> {
     }
 
     /// Takes in everything that has happened by now; the winner, if there is one.
-    fn catch_up(&mut self) -> Option<(usize, String, Box<Opened>)> {
+    fn catch_up(&mut self) -> Option<(AttemptId, Winner<E::Opened>)> {
         while let Some(Some(event)) = self.events.next().now_or_never() {
             let winner = self.on(event);
             if winner.is_some() {
@@ -240,18 +305,18 @@ impl<'a> Contest<'a> {
     fn act(&mut self) -> Action {
         loop {
             match self.race.next(self.now()) {
-                Action::Dial(candidate) => self.dial(candidate),
-                Action::Cancel(candidate) => self.cancel(candidate),
-                Action::Handshake(candidate) => self.shake_hands(candidate),
+                Action::Dial(attempt) => self.dial(attempt),
+                Action::Cancel(attempt) => self.cancel(attempt),
+                Action::Handshake(attempt) => self.shake_hands(attempt),
                 wait => return wait,
             }
         }
     }
 
-    fn dial(&mut self, candidate: usize) {
-        let one = &mut self.candidates[candidate];
+    fn dial(&mut self, attempt: AttemptId) {
+        let one = &mut self.running[attempt.index()];
         one.started = Some(Instant::now());
-        let endpoint = &self.ground.plan.endpoints[one.endpoint];
+        let endpoint = &self.endpoints[one.endpoint];
         tracing::debug!(
             target: "easelect::connect",
             host = endpoint.host(),
@@ -259,62 +324,86 @@ impl<'a> Contest<'a> {
             "dialling"
         );
         let (address, progress) = (one.address, one.progress.clone());
-        let handshake = self.ground.handshake;
-        self.push(candidate, async move {
+        let handshake = &self.racer.handshake;
+        self.push(attempt, async move {
             match handshake.dial(endpoint, address, &progress).await {
-                Ok(io) => Event::Dialled(candidate, io),
-                Err(failure) => Event::Failed(candidate, failure),
+                Ok(io) => Event::Dialled(attempt, io),
+                Err(failure) => Event::Failed(attempt, failure),
             }
         });
     }
 
-    fn shake_hands(&mut self, candidate: usize) {
-        let one = &mut self.candidates[candidate];
+    fn shake_hands(&mut self, attempt: AttemptId) {
+        let one = &mut self.running[attempt.index()];
         let Some(io) = one.io.take() else { return };
-        let endpoint = &self.ground.plan.endpoints[one.endpoint];
+        let endpoint = &self.endpoints[one.endpoint];
         let (address, progress) = (one.address, one.progress.clone());
-        let ground = self.ground;
-        self.push(candidate, async move {
-            let path = ground.paths.of(endpoint);
-            let target = Target::new(endpoint, address, &path, ground.options);
-            match ground.handshake.secure(io, target, &progress).await {
-                Ok(secured) => Event::Secured(candidate, path, Box::new(secured)),
-                Err(failure) => Event::Failed(candidate, failure),
+        let (racer, exchange) = (self.racer, self.exchange);
+        self.push(attempt, async move {
+            let path = racer.paths.of(endpoint);
+            let target = Target {
+                endpoint,
+                address,
+                path: &path,
+            };
+            let handshake = &racer.handshake;
+            match handshake.secure(io, target, exchange, &progress).await {
+                Ok(secured) => Event::Secured(attempt, path, Box::new(secured)),
+                Err(failure) => Event::Failed(attempt, failure),
             }
         });
     }
 
-    fn upgrade(&mut self, candidate: usize, path: String, secured: Box<Secured>) {
-        let one = &self.candidates[candidate];
-        let endpoint = &self.ground.plan.endpoints[one.endpoint];
+    /// Asks at the path; at an alternate one, once, on the same address, where the answer says that
+    /// this one is wrong.
+    fn ask(&mut self, attempt: AttemptId, path: String, secured: Box<Secured>) {
+        let one = &self.running[attempt.index()];
+        let endpoint = self.endpoint_of(one);
         let (address, progress) = (one.address, one.progress.clone());
-        let ground = self.ground;
-        self.push(candidate, async move {
-            let target = Target::new(endpoint, address, &path, ground.options);
-            match ground.handshake.finish(*secured, target, &progress).await {
-                Ok(opened) => Event::Opened(candidate, path, Box::new(opened)),
-                // Boxed, since it is rare and larger than all the rest.
-                Err(failure) => alternate(ground, endpoint, address, &progress, failure)
-                    .boxed()
-                    .await
-                    .map_or_else(
-                        |failure| Event::Failed(candidate, failure),
-                        |(path, opened)| Event::Opened(candidate, path, Box::new(opened)),
-                    ),
+        let (racer, exchange) = (self.racer, self.exchange);
+        self.push(attempt, async move {
+            let handshake = &racer.handshake;
+            let target = Target {
+                endpoint,
+                address,
+                path: &path,
+            };
+            let opened = handshake.finish(*secured, target, exchange, &progress);
+            let failure = match opened.await {
+                Ok(opened) => return Event::Opened(attempt, Winner { path, opened }),
+                Err(failure) => failure,
+            };
+            let again = |path| {
+                let target = Target {
+                    endpoint,
+                    address,
+                    path,
+                };
+                handshake.dial_and_open(target, exchange, &progress)
+            };
+            // Boxed, since it is rare and larger than all the rest.
+            let retried = racer.paths.retry(endpoint, failure, again).boxed();
+            match retried.await {
+                Ok((path, opened)) => Event::Opened(attempt, Winner { path, opened }),
+                Err(failure) => Event::Failed(attempt, failure),
             }
         });
     }
 
-    fn push(&mut self, candidate: usize, attempt: impl Future<Output = Event> + Send + 'a) {
+    fn push(
+        &mut self,
+        attempt: AttemptId,
+        work: impl Future<Output = Event<E::Opened>> + Send + 'a,
+    ) {
         let (abort, registration) = AbortHandle::new_pair();
-        self.candidates[candidate].abort = Some(abort);
-        let attempt = Abortable::new(attempt, registration);
-        let event = attempt.map(|ended| ended.unwrap_or(Event::GivenUp));
+        self.running[attempt.index()].abort = Some(abort);
+        let event = Abortable::new(work, registration);
+        let event = event.map(|ended| ended.unwrap_or(Event::GivenUp));
         self.events.push(Box::pin(event));
     }
 
-    fn cancel(&mut self, candidate: usize) {
-        let one = &mut self.candidates[candidate];
+    fn cancel(&mut self, attempt: AttemptId) {
+        let one = &mut self.running[attempt.index()];
         one.ended = Some(Instant::now());
         // An established one that carried no byte is reset: nothing lingers on either side.
         if let Some(mut io) = one.io.take() {
@@ -326,7 +415,7 @@ impl<'a> Contest<'a> {
     }
 
     /// Takes an event in; the winner, if this was its finish.
-    fn on(&mut self, event: Event) -> Option<(usize, String, Box<Opened>)> {
+    fn on(&mut self, event: Event<E::Opened>) -> Option<(AttemptId, Winner<E::Opened>)> {
         match event {
             Event::Lookup {
                 endpoint,
@@ -334,29 +423,29 @@ impl<'a> Contest<'a> {
                 took,
                 outcome,
             } => self.on_lookup(endpoint, family, took, outcome),
-            Event::Dialled(candidate, io) => {
-                let one = &mut self.candidates[candidate];
+            Event::Dialled(attempt, io) => {
+                let one = &mut self.running[attempt.index()];
                 one.io = Some(io);
                 let dial = one.progress.timings().dial();
-                self.race.established(candidate, dial.unwrap_or_default());
+                self.race.established(attempt, dial.unwrap_or_default());
             }
-            Event::Secured(candidate, path, secured) => {
-                self.race.secured(candidate, self.now());
-                self.upgrade(candidate, path, secured);
+            Event::Secured(attempt, path, secured) => {
+                self.race.secured(attempt, self.now());
+                self.ask(attempt, path, secured);
             }
-            Event::Opened(candidate, path, opened) => return Some((candidate, path, opened)),
-            Event::Failed(candidate, failure) => {
-                let one = &mut self.candidates[candidate];
+            Event::Opened(attempt, winner) => return Some((attempt, winner)),
+            Event::Failed(attempt, failure) => {
+                let one = &mut self.running[attempt.index()];
                 tracing::debug!(
                     target: "easelect::connect",
-                    host = self.ground.plan.endpoints[one.endpoint].host(),
+                    host = self.endpoints[one.endpoint].host(),
                     address = %one.address,
                     phase = failure.phase().as_str(),
                     kind = failure.kind().as_str(),
                     "attempt failed"
                 );
                 one.ended = Some(Instant::now());
-                self.race.failed(candidate, severity(&failure));
+                self.race.failed(attempt, severity(&failure));
                 one.failure = Some(failure);
             }
             Event::GivenUp => {}
@@ -369,14 +458,14 @@ impl<'a> Contest<'a> {
         endpoint: usize,
         family: Family,
         took: Duration,
-        outcome: Result<Vec<IpAddr>, Failure>,
+        outcome: Result<Found, Failure>,
     ) {
         self.lookups -= 1;
-        let one = &self.ground.plan.endpoints[endpoint];
+        let one = &self.endpoints[endpoint];
         match outcome {
-            Ok(addresses) => {
-                let port = self.ground.names.peer(one).port;
-                for ip in addresses {
+            Ok(found) => {
+                let port = self.racer.dialer.peer(one).port;
+                for ip in found.addresses {
                     self.add(endpoint, SocketAddr::new(ip, port), Some(took));
                 }
             }
@@ -388,15 +477,10 @@ impl<'a> Contest<'a> {
                     kind = failure.kind().as_str(),
                     "look-up failed"
                 );
-                self.failed_lookups.push(Attempt {
-                    endpoint: one.clone(),
-                    path: one.path().to_owned(),
-                    address: None,
-                    started: Duration::ZERO,
-                    ended: took,
-                    timings: Timings::default(),
-                    outcome: AttemptOutcome::Failed(failure),
-                });
+                let failed = AttemptOutcome::Failed(failure);
+                let mut attempt = Attempt::new(one.clone(), failed);
+                attempt.ended = took;
+                self.failed_lookups.push(attempt);
             }
         }
         if self.lookups == 0 {
@@ -404,25 +488,20 @@ impl<'a> Contest<'a> {
         }
     }
 
-    fn won(&mut self, winner: usize, path: String, opened: Box<Opened>) -> (Box<Opened>, Opening) {
-        self.race.opened(winner, self.now());
-        let one = &self.candidates[winner];
-        let mut timings = one.progress.reached().timings;
+    fn won(&mut self, attempt: AttemptId, winner: Winner<E::Opened>) -> (E::Opened, Opening) {
+        self.race.opened(attempt, self.now());
+        let one = &self.running[attempt.index()];
+        let mut timings = one.progress.timings();
         if let Some(took) = one.resolve {
             timings.set(Phase::Resolve, took);
         }
-        let subprotocol = match &*opened {
-            Opened::WebSocket(_, subprotocol) => subprotocol.clone(),
-            Opened::Answered => None,
-        };
         let opening = Opening {
-            endpoint: self.ground.plan.endpoints[one.endpoint].clone(),
-            path,
+            endpoint: self.endpoint_of(one).clone(),
+            path: winner.path,
             address: one.address,
-            subprotocol,
             timings,
             time_to_open: self.started.elapsed(),
-            attempts: self.attempts(Some(winner)),
+            attempts: self.attempts(Some(attempt)),
         };
         // A query of the endpoint's own may be a token.
         let path = opening.path.split('?').next().unwrap_or_default();
@@ -434,96 +513,75 @@ impl<'a> Contest<'a> {
             attempts = opening.attempts.len(),
             "open"
         );
-        (opened, opening)
-    }
-
-    /// What the race showed. An established spare that carried no byte is reset: nothing lingers
-    /// on either side.
-    fn end(mut self, outcome: Result<(Box<Opened>, Opening), ConnectError>) -> Ended {
-        for one in &mut self.candidates {
-            if let Some(mut io) = one.io.take() {
-                io.reset_on_drop();
-            }
-        }
-        let candidate = |one: &Candidate| {
-            let endpoint = &self.ground.plan.endpoints[one.endpoint];
-            (endpoint.clone(), one.address)
-        };
-        let observations = self
-            .race
-            .observations(self.now())
-            .into_iter()
-            .map(|observation| {
-                let timings = self.candidates[observation.candidate]
-                    .progress
-                    .reached()
-                    .timings;
-                let observation = if timings.early_data() == EarlyData::Accepted {
-                    observation.with_a_round_trip_more()
-                } else {
-                    observation
-                };
-                (
-                    candidate(&self.candidates[observation.candidate]),
-                    observation,
-                )
-            });
-        let names = self.ground.names;
-        let all = self.candidates.iter().map(candidate);
-        Ended {
-            outcome,
-            observations: observations.collect(),
-            probeable: all
-                .filter(|(endpoint, address)| !is_last_resort(names, endpoint, *address))
-                .collect(),
-            queue_ms: self.race.queue_ms(),
-        }
+        (winner.opened, opening)
     }
 
     fn lost(&self, timed_out: bool) -> ConnectError {
-        let error = ConnectError {
-            attempts: self.attempts(None),
-            elapsed: self.started.elapsed(),
-            timed_out,
-        };
+        let error = ConnectError::new(self.attempts(None), self.started.elapsed(), timed_out);
         tracing::warn!(
             target: "easelect::connect",
-            attempts = error.attempts.len(),
-            elapsed_ms = error.elapsed.as_secs_f64() * 1e3,
+            attempts = error.attempts().len(),
+            elapsed_ms = error.elapsed().as_secs_f64() * 1e3,
             timed_out,
             "no endpoint could be opened"
         );
         error
     }
 
-    fn attempts(&self, winner: Option<usize>) -> Vec<Attempt> {
+    /// What the race showed. An established spare that carried no byte is reset: nothing lingers
+    /// on either side.
+    fn end(mut self, outcome: Result<(E::Opened, Opening), ConnectError>) -> Ended<E::Opened> {
+        for one in &mut self.running {
+            if let Some(mut io) = one.io.take() {
+                io.reset_on_drop();
+            }
+        }
+        let candidate = |one: &Running| (self.endpoint_of(one).clone(), one.address);
+        let shown = self.race.observations(self.now()).into_iter();
+        let observations = shown.map(|(attempt, observation)| {
+            let one = &self.running[attempt.index()];
+            let observation = match one.progress.timings().early_data() {
+                EarlyData::Accepted => observation.with_a_round_trip_more(),
+                _ => observation,
+            };
+            (candidate(one), observation)
+        });
+        let observations = observations.collect();
+        let all = self.running.iter().map(candidate);
+        Ended {
+            outcome,
+            observations,
+            probeable: all.filter(|one| !self.racer.is_last_resort(one)).collect(),
+            queue_ms: self.race.queue_ms(),
+        }
+    }
+
+    fn attempts(&self, winner: Option<AttemptId>) -> Vec<Attempt> {
         let now = Instant::now();
-        let candidates = self.candidates.iter().enumerate();
-        let made = candidates.filter_map(|(number, one)| {
+        let running = self.running.iter().enumerate();
+        let made = running.filter_map(|(index, one)| {
             let started = one.started?;
             let reached = one.progress.reached();
-            let endpoint = &self.ground.plan.endpoints[one.endpoint];
-            Some(Attempt {
-                path: self.ground.paths.of(endpoint),
-                endpoint: endpoint.clone(),
-                address: Some(one.address),
-                started: started - self.started,
-                ended: one.ended.unwrap_or(now) - self.started,
-                timings: reached.timings,
-                outcome: match &one.failure {
-                    _ if winner == Some(number) => AttemptOutcome::Won,
-                    Some(failure) => AttemptOutcome::Failed(failure.clone()),
-                    None => AttemptOutcome::Cancelled(reached.phase),
-                },
-            })
+            let endpoint = self.endpoint_of(one);
+            let outcome = match &one.failure {
+                _ if winner == Some(AttemptId::new(index)) => AttemptOutcome::Won,
+                Some(failure) => AttemptOutcome::Failed(failure.clone()),
+                None => AttemptOutcome::Cancelled(reached.phase),
+            };
+            let mut attempt = Attempt::new(endpoint.clone(), outcome);
+            attempt.path = self.racer.paths.of(endpoint);
+            attempt.address = Some(one.address);
+            attempt.started = started - self.started;
+            attempt.ended = one.ended.unwrap_or(now) - self.started;
+            attempt.timings = reached.timings;
+            Some(attempt)
         });
         let mut attempts: Vec<Attempt> = made.collect();
         // That a host has no address of one family is no failure where the other has some.
         let elsewhere = |lookup: &&Attempt| {
             let missing = lookup.failure_kind() == Some(FailureKind::NoAddress);
-            let has_some =
-                |one: &Candidate| self.ground.plan.endpoints[one.endpoint] == lookup.endpoint;
-            missing && self.candidates.iter().any(has_some)
+            let has_some = |one: &Running| *self.endpoint_of(one) == lookup.endpoint;
+            missing && self.running.iter().any(has_some)
         };
         for lookup in self.failed_lookups.iter().filter(|one| !elsewhere(one)) {
             // Both families mostly fail for the same reason: that is said once.
@@ -541,49 +599,14 @@ impl<'a> Contest<'a> {
     }
 }
 
-/// A 4xx where the path is only inferred: the alternates are tried, once, on the same address.
-async fn alternate(
-    ground: Ground<'_>,
-    endpoint: &Endpoint,
-    address: SocketAddr,
-    progress: &Progress,
-    failure: Failure,
-) -> Result<(String, Opened), Failure> {
-    if !ground.paths.may_try_alternates(endpoint, &failure) {
-        return Err(failure);
-    }
-    let mut failures = Vec::new();
-    for path in endpoint.alternate_paths() {
-        let again = async {
-            let io = ground.handshake.dial(endpoint, address, progress).await?;
-            let target = Target::new(endpoint, address, path, ground.options);
-            ground.handshake.open(io, target, progress).await
-        };
-        match again.await {
-            Ok(opened) => {
-                ground.paths.learn(endpoint, path);
-                return Ok((path.clone(), opened));
-            }
-            Err(failure) => failures.push(failure),
-        }
-    }
-    ground.paths.give_up(endpoint, &failures);
-    Err(failure)
-}
-
-/// Where only a proxy or a hijacker on the way can answer.
-pub(super) fn is_last_resort(names: &Names, endpoint: &Endpoint, address: SocketAddr) -> bool {
-    names.peer(endpoint).trust == Trust::Public && is_local(address.ip())
-}
-
 /// A lost question is asked again after 5 s by glibc, after 2.5 s by musl; most answers are there
 /// within 0.2 s (the simulated world's 99th percentile without losses is 0.13 s).
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Asks, and asks once more if there was no answer for long: one of the two may have been lost.
-async fn insist<F: Future<Output = Result<Vec<IpAddr>, Failure>>>(
+async fn insist<T, F: Future<Output = Result<T, Failure>>>(
     ask: impl Fn() -> F,
-) -> Result<Vec<IpAddr>, Failure> {
+) -> Result<T, Failure> {
     let first = pin!(ask());
     let second = pin!(async {
         tokio::time::sleep(AGAIN).await;
@@ -591,7 +614,7 @@ async fn insist<F: Future<Output = Result<Vec<IpAddr>, Failure>>>(
     });
     match select(first, second).await {
         Either::Left((answer, _)) => answer,
-        Either::Right((Ok(addresses), _)) => Ok(addresses),
+        Either::Right((Ok(found), _)) => Ok(found),
         // The first may still do better than a failure.
         Either::Right((Err(_), first)) => first.await,
     }

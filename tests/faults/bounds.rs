@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use easelect::{FailureKind as Kind, Phase};
+use easelect::{Dialer, FailureKind as Kind, Phase};
 use easelect_lab::{Fault, TlsVersion};
 
 use super::trial::{
@@ -24,7 +24,8 @@ async fn no_attempt_outlives_its_time_out() {
     ] {
         for timeout in [1, 77, 1000, 30_000].map(ms) {
             let lab = trial::lab(&endpoint, with(fault));
-            let prober = prober(&lab, &endpoint).attempt_timeout(timeout);
+            let prober = prober(&lab, &endpoint)
+                .dialer(lab.dialer().attempt_timeout(timeout).build().unwrap());
             let ended = probe(prober).await;
             let sample = &ended.samples[0];
             assert_eq!(sample.elapsed, timeout, "{fault:?}");
@@ -59,7 +60,11 @@ async fn what_a_peer_may_send_is_counted_over_all_phases() {
         let lab = trial::lab(&endpoint, with(Fault::HeaderFlood).with_tls(version));
         let counting = Counting::new(lab.connector());
         let read = Arc::clone(&counting.read);
-        let ended = probe(prober(&lab, &endpoint).connector(Arc::new(counting))).await;
+        let ended = probe(
+            prober(&lab, &endpoint)
+                .dialer(lab.dialer().connector(Arc::new(counting)).build().unwrap()),
+        )
+        .await;
         let failure = ended.samples[0].outcome.clone().unwrap_err();
         let told = (failure.phase(), failure.kind());
         assert_eq!(told, (Phase::Upgrade, Kind::TooLarge));
@@ -79,9 +84,18 @@ async fn what_comes_after_the_101_is_not_counted() {
     let catalog = easelect::Catalog::builtin().with_file(own, format, "own.toml");
     let selector = easelect::Selector::builder(easelect::Region::new("own").unwrap())
         .catalog(catalog.unwrap())
-        .pin(easelect::Pin::new("im.example.com", 443, vec![trial::ip()]))
-        .connector(lab.connector())
-        .tls(lab.tls([]).unwrap())
+        .dialer(
+            Dialer::builder()
+                .pin(easelect::PinnedHost::new(
+                    "im.example.com",
+                    443,
+                    vec![trial::ip()],
+                ))
+                .connector(lab.connector())
+                .tls(lab.tls([]).unwrap())
+                .build()
+                .unwrap(),
+        )
         .build()
         .unwrap();
     let mut connection = selector.connect().await.unwrap();

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use easelect::{
-    Endpoint, FailureKind as Kind, Phase, Pin, Prober, Region, Rounds, Service, Tier, TlsClient,
+    Dialer, Endpoint, FailureKind as Kind, Phase, PinnedHost, Prober, Region, Rounds, Service,
+    Tier, TlsClient,
 };
 use easelect_lab::Fault;
 use tokio::io::AsyncReadExt;
@@ -91,13 +92,18 @@ async fn attempt(port: u16) -> Ended {
     let nobody = trial::lab(&endpoint, path()).root();
     let prober = Prober::builder()
         .endpoints([endpoint])
-        .pin(Pin::new(
-            "localhost",
-            port,
-            vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
-        ))
-        .tls(TlsClient::with_roots([nobody]).unwrap())
-        .attempt_timeout(TIME_OUT)
+        .dialer(
+            Dialer::builder()
+                .pin(PinnedHost::new(
+                    "localhost",
+                    port,
+                    vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+                ))
+                .tls(TlsClient::with_roots([nobody]).unwrap())
+                .attempt_timeout(TIME_OUT)
+                .build()
+                .unwrap(),
+        )
         .rounds(Rounds::Exact(1));
     let started = Instant::now();
     let ended = trial::probe(prober).await;

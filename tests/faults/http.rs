@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use easelect::{FailureKind as Kind, Phase, Pin, Region, Selector, Tier};
+use easelect::{Dialer, FailureKind as Kind, Phase, PinnedHost, Region, Selector, Tier};
 use easelect_lab::{Fault, Path};
 use futures::StreamExt;
 
@@ -199,9 +199,14 @@ fn selector(lab: &easelect_lab::Lab) -> Selector {
     let catalog = easelect::Catalog::builtin().with_file(own, format, "own.toml");
     Selector::builder(Region::new("own").unwrap())
         .catalog(catalog.unwrap())
-        .pin(Pin::new("im.example.com", 443, vec![ip()]))
-        .connector(lab.connector())
-        .tls(lab.tls([]).unwrap())
+        .dialer(
+            Dialer::builder()
+                .pin(PinnedHost::new("im.example.com", 443, vec![ip()]))
+                .connector(lab.connector())
+                .tls(lab.tls([]).unwrap())
+                .build()
+                .unwrap(),
+        )
         .build()
         .unwrap()
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use easelect::{
-    DnsResolver, Endpoint, FailureKind as Kind, Families, Phase, Prober, Region, Rounds, Service,
-    Tier, TlsClient,
+    Dialer, DnsResolver, Endpoint, FailureKind as Kind, Families, Phase, Prober, Region, Rounds,
+    Service, Tier, TlsClient,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
@@ -151,10 +151,15 @@ async fn ask(script: Script) -> (NameServer, Ended) {
     let root = trial::lab(&endpoint, trial::path()).root();
     let prober = Prober::builder()
         .endpoints([endpoint])
-        .resolver(Arc::new(DnsResolver::at(server.address).unwrap()))
-        .families(Families::V4)
-        .tls(TlsClient::with_roots([root]).unwrap())
-        .attempt_timeout(TIME_OUT)
+        .dialer(
+            Dialer::builder()
+                .resolver(Arc::new(DnsResolver::at(server.address).unwrap()))
+                .families(Families::V4)
+                .tls(TlsClient::with_roots([root]).unwrap())
+                .attempt_timeout(TIME_OUT)
+                .build()
+                .unwrap(),
+        )
         .rounds(Rounds::Exact(1));
     let started = Instant::now();
     let ended = trial::probe(prober).await;

@@ -76,9 +76,7 @@ async fn time_to_open(lab: &Lab) -> Duration {
     let catalog = easelect::Catalog::builtin().with_file(&own, format, "own.toml");
     let selector = Selector::builder(easelect::Region::new("own").unwrap())
         .catalog(catalog.unwrap())
-        .resolver(lab.resolver())
-        .connector(lab.connector())
-        .tls(lab.tls([]).unwrap())
+        .dialer(lab.dialer().build().unwrap())
         .build()
         .unwrap();
     let connection = selector.connect().await.unwrap();

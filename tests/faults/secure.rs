@@ -161,9 +161,12 @@ async fn a_revocation_list_in_an_injected_configuration_counts() {
             .with_no_client_auth();
         let prober = Prober::builder()
             .endpoints([endpoint.clone()])
-            .resolver(lab.resolver())
-            .connector(lab.connector())
-            .tls(TlsClient::from_config(config))
+            .dialer(
+                lab.dialer()
+                    .tls(TlsClient::from_config(config))
+                    .build()
+                    .unwrap(),
+            )
             .rounds(Rounds::Exact(1));
         let ended = trial::probe(prober).await;
         let outcome = ended.samples[0].outcome.clone();

@@ -10,8 +10,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use easelect::{
-    Catalog, Connect, Endpoint, FailureKind, Io, KernelRtt, Lookup, Phase, ProbeEvent, Prober,
-    ProberBuilder, Ranked, Rounds, Sample, Service, Tier,
+    ByteStream, Catalog, Connect, Endpoint, FailureKind, KernelRtt, Lookup, Phase, ProbeEvent,
+    Prober, ProberBuilder, Ranked, Rounds, Sample, Service, Tier, Transport,
 };
 use easelect_lab::{Fault, Host, Lab, Path, Scenario};
 use futures::StreamExt;
@@ -67,9 +67,7 @@ pub(crate) fn lab(endpoint: &Endpoint, path: Path) -> Lab {
 pub(crate) fn prober(lab: &Lab, endpoint: &Endpoint) -> ProberBuilder {
     Prober::builder()
         .endpoints([endpoint.clone()])
-        .resolver(lab.resolver())
-        .connector(lab.connector())
-        .tls(lab.tls([]).unwrap())
+        .dialer(lab.dialer().build().unwrap())
         .rounds(Rounds::Exact(1))
         .seed(1)
 }
@@ -153,7 +151,11 @@ impl Row {
         let lab = lab(endpoint, self.path.clone());
         let counted = Counting::new(lab.connector());
         let (read, open) = (Arc::clone(&counted.read), Arc::clone(&counted.open));
-        let mut ended = probe(prober(&lab, endpoint).connector(Arc::new(counted))).await;
+        let mut ended = probe(
+            prober(&lab, endpoint)
+                .dialer(lab.dialer().connector(Arc::new(counted)).build().unwrap()),
+        )
+        .await;
         let sample = ended.samples.pop().unwrap();
         assert!(ended.samples.is_empty(), "{name}: one attempt");
         let failure = sample.outcome.as_ref().err();
@@ -197,19 +199,23 @@ impl Counting {
 }
 
 struct Counted {
-    io: Box<dyn Io>,
+    io: ByteStream,
     read: Arc<AtomicUsize>,
     open: Arc<AtomicUsize>,
 }
 
 impl Connect for Counting {
-    fn connect(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Io>>> {
-        let connecting = self.inner.connect(address);
+    fn connect(
+        &self,
+        host: &str,
+        address: SocketAddr,
+    ) -> BoxFuture<'static, io::Result<ByteStream>> {
+        let connecting = self.inner.connect(host, address);
         let (read, open) = (Arc::clone(&self.read), Arc::clone(&self.open));
         Box::pin(async move {
             let io = connecting.await?;
             open.fetch_add(1, Ordering::SeqCst);
-            Ok(Box::new(Counted { io, read, open }) as Box<dyn Io>)
+            Ok(ByteStream::of_transport(Counted { io, read, open }))
         })
     }
 }
@@ -220,7 +226,7 @@ impl Drop for Counted {
     }
 }
 
-impl Io for Counted {
+impl Transport for Counted {
     fn kernel_rtt(&self) -> Option<KernelRtt> {
         self.io.kernel_rtt()
     }

@@ -12,8 +12,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use easelect::{
-    Connect, Connection, Error, Failure, Family, History, HistoryStore, Io, KernelRtt, Region,
-    Residency, Resolve, Resolved, Selector, TlsClient,
+    ByteStream, Connect, Connection, Dialer, Error, Failure, Family, History, HistoryStore,
+    KernelRtt, Region, Residency, Resolve, Resolved, Selector, TlsClient, Transport,
 };
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -107,15 +107,20 @@ impl Client {
             history: Mutex::new(0),
         });
         let selector = Selector::builder(residency)
-            .resolver(Arc::new(Watched(
-                outages.lab.resolver(),
-                Arc::clone(&watch),
-            )))
-            .connector(Arc::new(Watched(
-                outages.lab.connector(),
-                Arc::clone(&watch),
-            )))
-            .tls(TlsClient::with_roots([outages.lab.root()]).unwrap())
+            .dialer(
+                Dialer::builder()
+                    .resolver(Arc::new(Watched(
+                        outages.lab.resolver(),
+                        Arc::clone(&watch),
+                    )))
+                    .connector(Arc::new(Watched(
+                        outages.lab.connector(),
+                        Arc::clone(&watch),
+                    )))
+                    .tls(TlsClient::with_roots([outages.lab.root()]).unwrap())
+                    .build()
+                    .unwrap(),
+            )
             .history(Arc::clone(&watch) as Arc<dyn HistoryStore>)
             .seed(random.u64(..))
             .build()
@@ -166,7 +171,7 @@ impl Client {
             assert!(tally.attempts <= MAX_ATTEMPTS, "{}: {tally:?}", self.name);
         }
         tally.open = self.watch.most.load(Ordering::SeqCst);
-        self.selector.shutdown().await;
+        self.selector.shutdown().await.unwrap();
         let stats = self.selector.stats();
         assert_eq!((stats.opened, stats.failed), (tally.opened, tally.failed));
         drop(self.selector);
@@ -199,21 +204,25 @@ impl Resolve for Watched<dyn Resolve> {
 }
 
 impl Connect for Watched<dyn Connect> {
-    fn connect(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Io>>> {
+    fn connect(
+        &self,
+        host: &str,
+        address: SocketAddr,
+    ) -> BoxFuture<'static, io::Result<ByteStream>> {
         let watch = Arc::clone(&self.1);
         let eligible = match watch.outages.region_of(address.ip()) {
             Some(region) => watch.regions.contains(region),
             None => watch.outages.is_hijacker(address.ip()),
         };
         assert!(eligible, "{} dials {address}", watch.name);
-        let connecting = self.0.connect(address);
+        let connecting = self.0.connect(host, address);
         let open = 1 + watch.open.fetch_add(1, Ordering::SeqCst);
         watch.most.fetch_max(open, Ordering::SeqCst);
         assert!(open <= MAX_OPEN, "{}: {open} open", watch.name);
         let mut counted = Counted(None, watch);
         Box::pin(async move {
             counted.0 = Some(connecting.await?);
-            Ok(Box::new(counted) as Box<dyn Io>)
+            Ok(ByteStream::of_transport(counted))
         })
     }
 }
@@ -233,10 +242,10 @@ impl HistoryStore for Watch {
 }
 
 /// A stream, or an attempt at one, that is counted as long as it lives.
-struct Counted(Option<Box<dyn Io>>, Arc<Watch>);
+struct Counted(Option<ByteStream>, Arc<Watch>);
 
 impl Counted {
-    fn io(&mut self) -> Pin<&mut Box<dyn Io>> {
+    fn io(&mut self) -> Pin<&mut ByteStream> {
         Pin::new(self.0.as_mut().expect("it is handed out when connected"))
     }
 }
@@ -247,7 +256,7 @@ impl Drop for Counted {
     }
 }
 
-impl Io for Counted {
+impl Transport for Counted {
     fn kernel_rtt(&self) -> Option<KernelRtt> {
         self.0.as_ref()?.kernel_rtt()
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use easelect::{Families, Pin, Proxy, Service};
+use easelect::{Families, PinnedHost, Proxy, Service};
 use easelect_report::{Lang, Threshold};
 use lexopt::prelude::*;
 
@@ -61,7 +61,7 @@ pub(crate) struct Options {
     pub(crate) in_flight: usize,
     pub(crate) current: Vec<String>,
     /// As typed and checked; [`Pin`] itself doesn't tell what is in it.
-    pub(crate) resolve: Vec<Pin>,
+    pub(crate) resolve: Vec<PinnedHost>,
     pub(crate) cacert: Option<PathBuf>,
     pub(crate) catalog: Option<PathBuf>,
     pub(crate) families: Families,

@@ -114,13 +114,13 @@ async fn fetch(url: &str, options: &Options, network: &Network) -> Result<Vec<u8
         );
         return Err(why.of(options.lang).to_owned());
     }
-    let config = rustls::ClientConfig::clone(network.tls.config());
+    let config = rustls::ClientConfig::clone(network.dialer.tls().config());
     let mut client = reqwest::Client::builder()
         .tls_backend_preconfigured(config)
         .timeout(TIMEOUT)
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none());
-    if let Some(proxy) = &network.proxy {
+    if let Some(proxy) = network.dialer.proxy() {
         client = client.proxy(proxy.for_reqwest());
     }
     for pin in &options.resolve {

@@ -103,7 +103,7 @@ fn probe(options: &Options) -> Result<bool, Usage> {
             None => system::proxies().await,
         };
         current::add_all(&mut plan, &catalog, options, &network).await?;
-        let probed = run::probe(&network, plan.endpoints.clone(), options).await?;
+        let probed = run::probe(&network, &plan, options).await?;
         let direct_lookups = match &probed {
             (outcome, true) => network.direct_lookups(outcome, options).await,
             // Whoever interrupted it has seen enough.
@@ -117,7 +117,6 @@ fn probe(options: &Options) -> Result<bool, Usage> {
     context.direct_lookups = direct_lookups;
     context.in_use = plan.in_use;
     context.notes = plan.notes;
-    context.pool = plan.pool;
     context.thresholds = options.thresholds.clone();
     let report = Report::new(&outcome, context);
     let text = match options.format {
@@ -185,7 +184,7 @@ fn environment(options: &Options, network: &Network) -> Environment {
     environment.in_flight = Some(options.in_flight);
     let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let proxies = PROXIES.into_iter().filter(is_set);
-    environment.proxy = network.proxy.clone();
+    environment.proxy = network.dialer.proxy().cloned();
     environment.proxy_variables = proxies.map(str::to_owned).collect();
     let pinned = options.resolve.iter().map(|pin| pin.host().to_owned());
     environment.pinned = pinned.collect();

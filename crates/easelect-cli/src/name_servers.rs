@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use easelect::{Failure, FailureKind, Families, Phase, ProbeOutcome, Proxy, Resolve};
+use easelect::{Dialer, Failure, FailureKind, Families, Phase, ProbeOutcome, Resolve};
 use easelect_report::DirectLookup;
 use futures::StreamExt;
 
@@ -38,7 +38,7 @@ pub(crate) fn name_server(text: &str) -> Result<SocketAddr, Usage> {
 }
 
 /// The names that were looked up and not found.
-pub(crate) fn lost(outcome: &ProbeOutcome, proxy: Option<&Proxy>) -> BTreeSet<String> {
+pub(crate) fn lost(outcome: &ProbeOutcome, dialer: &Dialer) -> BTreeSet<String> {
     let all = outcome.rankings.iter().flat_map(|one| &one.endpoints);
     let lost = all.filter(|ranked| {
         let failures = ranked.stats.failures();
@@ -46,13 +46,9 @@ pub(crate) fn lost(outcome: &ProbeOutcome, proxy: Option<&Proxy>) -> BTreeSet<St
         ranked.stats.addresses().is_empty()
             && failures.iter().any(|one| lookup(one.failure.phase()))
     });
-    lost.map(|ranked| {
-        let (host, port) = (ranked.endpoint().host(), ranked.endpoint().port());
-        let proxy = proxy.filter(|one| one.covers(host, port));
-        proxy.map_or(host, Proxy::host).to_owned()
-    })
-    .filter(|host| host.parse::<IpAddr>().is_err())
-    .collect()
+    lost.map(|ranked| dialer.peer(ranked.endpoint()).host.to_owned())
+        .filter(|host| host.parse::<IpAddr>().is_err())
+        .collect()
 }
 
 /// What the name server says of each.
@@ -136,22 +132,21 @@ mod tests {
             Lab::new(scenario).unwrap()
         };
         let platform = lab([Dns::Ok, Dns::Temporary, Dns::Temporary, Dns::Timeout]);
+        let dialer = platform.dialer().build().unwrap();
         let outcome = Prober::builder()
             .endpoints(endpoints.clone())
-            .resolver(platform.resolver())
-            .connector(platform.connector())
-            .tls(platform.tls([]).unwrap())
+            .dialer(dialer.clone())
             .rounds(Rounds::Exact(1))
             .build()
             .unwrap()
             .run()
             .outcome()
             .await;
-        let lost = lost(&outcome, None);
+        let lost = lost(&outcome, &dialer);
         let expected: BTreeSet<String> = hosts[1..].iter().map(|&host| host.to_owned()).collect();
         assert_eq!(lost, expected);
         let server = lab([Dns::Ok, Dns::ServerFailure, Dns::Ok, Dns::Timeout]);
-        let opinions = ask(
+        let answers = ask(
             server.resolver(),
             lost,
             Families::Both,
@@ -159,8 +154,8 @@ mod tests {
         )
         .await;
         let said = |host: &str| {
-            let mut opinions = opinions.iter();
-            let one = opinions.find(|one| one.host == host).unwrap();
+            let mut answers = answers.iter();
+            let one = answers.find(|one| one.host == host).unwrap();
             one.outcome.clone().map_err(|failure| failure.kind())
         };
         assert_eq!(said(hosts[1]), Err(FailureKind::ServerFailure));

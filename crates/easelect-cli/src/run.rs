@@ -5,9 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use easelect::{
-    Catalog, Connect, DnsResolver, Endpoint, EndpointStats, HistoryStore, Lookup, ProbeEvent,
-    ProbeOutcome, Prober, Proxy, Ranking, Residency, Resolve, Rounds, Sample, Selector, Service,
-    SystemResolver, TcpConnect, TlsClient, rank,
+    Catalog, Dialer, DialerBuilder, DnsResolver, HistoryStore, ProbeEvent, ProbeOutcome, Prober,
+    Proxy, Residency, Rounds, Selector, Service, TlsClient,
 };
 use easelect_report::{ConnectRecord, DirectLookup};
 use futures::StreamExt;
@@ -16,14 +15,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::args::{Options, Through};
 use crate::input;
 use crate::name_servers;
+use crate::plan::Plan;
 use crate::words::{Usage, say, shown};
 
 /// What stands below the handshakes: the real network, or a simulated one.
 pub(crate) struct Network {
-    resolver: Arc<dyn Resolve>,
-    connector: Arc<dyn Connect>,
-    pub(crate) tls: TlsClient,
-    pub(crate) proxy: Option<Proxy>,
+    pub(crate) dialer: Dialer,
     /// The scenario, if it is simulated.
     pub(crate) lab: Option<String>,
 }
@@ -31,21 +28,27 @@ pub(crate) struct Network {
 impl Network {
     pub(crate) fn new(options: &Options) -> Result<Self, Usage> {
         let extra = input::certificates(options.cacert.as_deref())?;
-        if let Some(scenario) = &options.lab {
-            return simulated(scenario, extra);
-        }
-        let resolver: Arc<dyn Resolve> = match options.dns {
-            Some(server) => Arc::new(DnsResolver::at(server)?),
-            None => Arc::new(SystemResolver::new()),
+        let (builder, lab) = match &options.lab {
+            Some(name) => (simulated(name, extra)?, Some(name.clone())),
+            None => (real(options, extra)?, None),
         };
-        Ok(Network {
-            resolver,
-            connector: Arc::new(TcpConnect::new()),
-            tls: TlsClient::platform_and(extra)?,
-            proxy: proxy(options)?,
-            lab: None,
-        })
+        let builder = (options.resolve.iter()).fold(builder, |all, host| all.pin(host.clone()));
+        let builder = builder.families(options.families);
+        let dialer = builder.attempt_timeout(options.timeout).build()?;
+        Ok(Network { dialer, lab })
     }
+}
+
+type Certificates = Vec<rustls::pki_types::CertificateDer<'static>>;
+
+fn real(options: &Options, extra: Certificates) -> Result<DialerBuilder, Usage> {
+    let builder = Dialer::builder()
+        .tls(TlsClient::with_platform_roots_and(extra)?)
+        .proxy(proxy(options)?);
+    Ok(match options.dns {
+        Some(server) => builder.resolver(Arc::new(DnsResolver::at(server)?)),
+        None => builder,
+    })
 }
 
 impl Network {
@@ -56,7 +59,7 @@ impl Network {
         outcome: &ProbeOutcome,
         options: &Options,
     ) -> Vec<DirectLookup> {
-        let lost = name_servers::lost(outcome, self.proxy.as_ref());
+        let lost = name_servers::lost(outcome, &self.dialer);
         if self.lab.is_some() || options.dns.is_some() || lost.is_empty() {
             return Vec::new();
         }
@@ -100,10 +103,7 @@ fn proxy(options: &Options) -> Result<Option<Proxy>, Usage> {
 }
 
 /// A lab of a built-in scenario, or of one in a file.
-fn simulated(
-    name: &str,
-    extra: Vec<rustls::pki_types::CertificateDer<'static>>,
-) -> Result<Network, Usage> {
+fn simulated(name: &str, extra: Certificates) -> Result<DialerBuilder, Usage> {
     use easelect_lab::{Lab, Scenario};
 
     let scenario = match Scenario::built_in(name) {
@@ -122,46 +122,32 @@ fn simulated(
         }
     };
     let lab = Lab::new(scenario)?;
-    Ok(Network {
-        resolver: lab.resolver(),
-        connector: lab.connector(),
-        tls: lab.tls(extra)?,
-        proxy: None,
-        lab: Some(name.to_owned()),
-    })
+    Ok(lab.dialer().tls(lab.tls(extra)?))
 }
 
 /// Probes everything, or until Ctrl-C; the outcome, and whether it was let finish.
 pub(crate) async fn probe(
     network: &Network,
-    endpoints: Vec<Endpoint>,
+    plan: &Plan,
     options: &Options,
 ) -> Result<(ProbeOutcome, bool), Usage> {
     let mut builder = Prober::builder()
-        .endpoints(endpoints.clone())
-        .resolver(Arc::clone(&network.resolver))
-        .connector(Arc::clone(&network.connector))
-        .tls(network.tls.clone())
-        .proxy(network.proxy.clone())
-        .families(options.families)
+        .endpoints(plan.endpoints.clone())
+        .dialer(network.dialer.clone())
         .rounds(options.rounds.map_or_else(Rounds::default, Rounds::Exact))
-        .attempt_timeout(options.timeout)
         .deadline(options.deadline)
         .in_flight(options.in_flight);
-    for pin in &options.resolve {
-        builder = builder.pin(pin.clone());
+    if plan.pool {
+        builder = builder.pool(Residency::mainland_pool());
     }
-    let mut events = builder.build()?.run();
-    let mut partial = Partial::new(endpoints, network.proxy.clone());
+    let mut probing = builder.build()?.run();
     let bar = bar();
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     let finished = loop {
         tokio::select! {
             biased;
             Ok(()) = &mut interrupted => break None,
-            event = events.next() => match event {
-                Some(ProbeEvent::Lookup(lookup)) => partial.add_lookup(&lookup),
-                Some(ProbeEvent::Sample(sample)) => partial.add(&sample),
+            event = probing.next() => match event {
                 Some(ProbeEvent::Progress { done, planned }) => {
                     bar.set_length(planned);
                     bar.set_position(done);
@@ -175,7 +161,7 @@ pub(crate) async fn probe(
     bar.finish_and_clear();
     Ok(match finished {
         Some(outcome) => (outcome, true),
-        None => (partial.outcome(), false),
+        None => (probing.stop().await, false),
     })
 }
 
@@ -191,57 +177,6 @@ fn bar() -> ProgressBar {
     }
 }
 
-/// What was measured so far, for the case that the user has seen enough.
-struct Partial {
-    stats: Vec<EndpointStats>,
-    proxy: Option<Proxy>,
-}
-
-impl Partial {
-    fn new(endpoints: Vec<Endpoint>, proxy: Option<Proxy>) -> Self {
-        let stats = endpoints.into_iter().map(EndpointStats::new).collect();
-        Partial { stats, proxy }
-    }
-
-    fn add(&mut self, sample: &Sample) {
-        let of = |one: &&mut EndpointStats| *one.endpoint() == sample.endpoint;
-        if let Some(one) = self.stats.iter_mut().find(of) {
-            one.record(sample);
-        }
-    }
-
-    fn add_lookup(&mut self, lookup: &Lookup) {
-        for one in &mut self.stats {
-            let own = (one.endpoint().host(), one.endpoint().port());
-            let proxy = self.proxy.as_ref().filter(|one| one.covers(own.0, own.1));
-            let looked_up = proxy.map_or(own, |proxy| (proxy.host(), proxy.port()));
-            if looked_up == (lookup.host.as_str(), lookup.port) {
-                one.record_lookup(lookup);
-            }
-        }
-    }
-
-    fn outcome(mut self) -> ProbeOutcome {
-        let mut rankings: Vec<Ranking> = Vec::new();
-        while let Some(first) = self.stats.first() {
-            let group = (
-                first.endpoint().region().clone(),
-                first.endpoint().service(),
-            );
-            let in_group = |one: &EndpointStats| {
-                (one.endpoint().region(), one.endpoint().service()) == (&group.0, group.1)
-            };
-            let (these, rest) = self.stats.into_iter().partition(in_group);
-            self.stats = rest;
-            let these: Vec<EndpointStats> = these;
-            rankings.extend(rank(these));
-        }
-        let mut outcome = ProbeOutcome::default();
-        outcome.rankings = rankings;
-        outcome
-    }
-}
-
 /// Opens `count` connections one after the other, as an app would.
 pub(crate) async fn connect(
     network: &Network,
@@ -254,15 +189,8 @@ pub(crate) async fn connect(
     let mut builder = Selector::builder(residency)
         .service(service)
         .catalog(catalog.clone())
-        .resolver(Arc::clone(&network.resolver))
-        .connector(Arc::clone(&network.connector))
-        .tls(network.tls.clone())
-        .proxy(network.proxy.clone())
-        .families(options.families)
+        .dialer(network.dialer.clone())
         .deadline(options.deadline);
-    for pin in &options.resolve {
-        builder = builder.pin(pin.clone());
-    }
     if let Some(file) = &options.history {
         let store = input::history(file)?;
         if let Err(error) = store.load() {
@@ -294,10 +222,10 @@ pub(crate) async fn connect(
             records.push(ConnectRecord::failed(stopped, Vec::new()));
             break;
         };
-        let proxy = network.proxy.as_ref().filter(|proxy| match &connected {
-            Ok(opened) => proxy.covers(opened.endpoint().host(), opened.endpoint().port()),
-            Err(_) => true,
-        });
+        let proxy = match &connected {
+            Ok(opened) => network.dialer.peer(opened.endpoint()).proxy,
+            Err(_) => network.dialer.proxy(),
+        };
         let mut record = match &connected {
             Ok(connection) => ConnectRecord::opened(
                 connection.url(),
@@ -308,7 +236,7 @@ pub(crate) async fn connect(
             ),
             Err(error) => {
                 let (took, attempts) = (error.elapsed(), error.attempts().to_vec());
-                let why = if error.timed_out() {
+                let why = if error.is_timeout() {
                     "已到时限"
                 } else {
                     "全部失败"
@@ -323,6 +251,7 @@ pub(crate) async fn connect(
         bar.inc(1);
     }
     bar.finish_and_clear();
-    selector.shutdown().await;
+    // The writer has warned if the history can't be kept.
+    let _ = selector.shutdown().await;
     Ok(records)
 }

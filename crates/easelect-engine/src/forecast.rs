@@ -33,7 +33,7 @@ const FAILURE_MS: f64 = 100.0;
 /// What is expected of a candidate at a moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Forecast {
-    /// Its data centre, host and family.
+    /// Its cluster, host and family.
     pub place: Place,
     /// x.
     pub syn: Belief,
@@ -123,14 +123,14 @@ fn density(u: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::HostId;
 
     /// A verified candidate of that SYN round trip, with twice that for the rest.
     fn forecast(host: usize, syn_ms: f64) -> Forecast {
         Forecast {
             place: Place {
-                cluster: 0,
-                host,
-                v6: false,
+                host: HostId::new(host),
+                ..Place::default()
             },
             syn: Belief {
                 mean: syn_ms.ln(),

@@ -34,6 +34,7 @@ pub use stored::{History, HistoryError, KnownNetwork};
 
 use crate::forecast::{Forecast, SynTrust};
 use crate::health::Transition;
+use crate::id::{CandidateId, ClusterId, HostId};
 use crate::observation::{Measured, Observation};
 use crate::timestamp::Timestamp;
 use crate::unseen::{Belief, Place, Spread, expect};
@@ -62,13 +63,13 @@ const REST: Spread = Spread {
 };
 
 /// ĝ moves by a fifth of a surprise, which is at most a factor of 1.8.
-const GATE_GAIN: f64 = 0.2;
-const GATE_CLIP: f64 = 0.6;
+const TLS_TO_SYN_GAIN: f64 = 0.2;
+const TLS_TO_SYN_CLIP: f64 = 0.6;
 /// What TLS costs more than a SYN on an honest path: CPU, 4 kB.
-const GATE_HONEST: f64 = 0.2;
+const TLS_TO_SYN_HONEST: f64 = 0.2;
 /// Beyond this, after five handshakes, SYNs are answered by somebody else.
-const GATE_LIMIT: f64 = 0.6;
-const GATE_COUNT: u32 = 5;
+const TLS_TO_SYN_LIMIT: f64 = 0.6;
+const TLS_TO_SYN_COUNT: u32 = 5;
 
 /// Candidates unseen for this long may be probed in the background.
 const UNSEEN: Duration = Duration::from_secs(3 * 3600);
@@ -96,62 +97,70 @@ pub struct Key {
     pub address: SocketAddr,
 }
 
-/// What is remembered of one network. Candidates have numbers, which stay theirs until more than
-/// 256 are known.
+/// What is remembered of one network. Candidates keep what they are called until more
+/// than 256 are known.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Network {
     candidates: Vec<Candidate>,
     /// ĝ, and from how many handshakes.
-    gate: (f64, u32),
+    syn_trust: (f64, u32),
     /// The number last learned of.
-    recent: usize,
+    recent: CandidateId,
 }
 
 impl Network {
-    /// Adds a candidate that DNS gives now, or notes that it still does; its number.
-    pub fn list(&mut self, key: &Key, now: Timestamp) -> usize {
-        if let Some(number) = self.number(key) {
-            self.candidates[number].list(now);
-            return number;
+    /// Adds a candidate that DNS gives now, or notes that it still does; what it is called from now on.
+    pub fn list(&mut self, key: &Key, now: Timestamp) -> CandidateId {
+        if let Some(id) = self.find(&key.region, &key.host, key.address) {
+            self.candidates[id.index()].list(now);
+            return id;
         }
         self.put(Candidate::new(key.clone(), self.place(key), now))
     }
 
-    /// The number of a candidate, if it is known.
-    #[must_use]
-    pub fn number(&self, key: &Key) -> Option<usize> {
-        self.number_of(&key.region, &key.host, key.address)
-    }
-
-    /// [`number`](Self::number) for who has no key at hand.
+    /// A candidate by its data centre, host and address, if it is known.
     #[must_use]
     #[inline]
-    pub fn number_of(&self, region: &str, host: &str, address: SocketAddr) -> Option<usize> {
+    pub fn find(&self, region: &str, host: &str, address: SocketAddr) -> Option<CandidateId> {
         // The address first: it hardly ever is another's.
         let is = |one: &Candidate| {
             let key = one.key();
             key.address == address && key.host == host && key.region == region
         };
         // Heartbeats ask for one again and again.
-        if self.candidates.get(self.recent).is_some_and(is) {
+        if self.get(self.recent).is_some_and(is) {
             return Some(self.recent);
         }
-        self.candidates.iter().position(is)
+        self.candidates.iter().position(is).map(CandidateId::new)
     }
 
-    /// The candidates that are known, by number, and when each was last heard of: given by DNS,
+    /// The candidates that are known, in their order, and when each was last heard of: given by DNS,
     /// answering, or opened.
-    pub fn candidates(&self) -> impl Iterator<Item = (&Key, Timestamp)> {
-        self.candidates.iter().map(|one| (one.key(), one.heard()))
+    pub fn candidates(&self) -> impl Iterator<Item = (CandidateId, &Key, Timestamp)> {
+        let numbered = self.candidates.iter().enumerate();
+        numbered.map(|(index, one)| (CandidateId::new(index), one.key(), one.heard()))
     }
 
     /// Who opened last among these.
-    pub fn last_winner(&self, among: impl IntoIterator<Item = usize>) -> Option<usize> {
-        let opened = |number: usize| Some((self.candidates.get(number)?.opened()?, number));
-        among.into_iter().filter_map(opened).max().map(|won| won.1)
+    #[must_use]
+    pub fn last_winner(&self, among: &[CandidateId]) -> Option<CandidateId> {
+        let opened = |id: &CandidateId| Some((self.get(*id)?.opened()?, *id));
+        among.iter().filter_map(opened).max().map(|won| won.1)
     }
 
-    /// What is expected of every candidate, by number.
+    /// What a race among these has to know: what is expected of each, and who of them won last.
+    #[must_use]
+    pub fn race_forecasts(&self, among: &[CandidateId], now: Timestamp) -> Vec<Forecast> {
+        let (all, winner) = (self.forecasts(now), self.last_winner(among));
+        let known = among.iter().filter(|id| id.index() < all.len());
+        let of_race = |id: &CandidateId| Forecast {
+            last_winner: winner == Some(*id),
+            ..all[id.index()]
+        };
+        known.map(of_race).collect()
+    }
+
+    /// What is expected of every candidate, in their order.
     #[must_use]
     pub fn forecasts(&self, now: Timestamp) -> Vec<Forecast> {
         let beliefs = self.syns(now).into_iter().zip(self.rests(now));
@@ -162,19 +171,40 @@ impl Network {
     /// What is expected of one candidate; its relatives are asked only if it was never seen.
     #[must_use]
     #[inline]
-    pub fn forecast(&self, number: usize, now: Timestamp) -> Option<Forecast> {
-        let (syn, rest) = self.beliefs(number, now)?;
-        Some(self.candidates.get(number)?.forecast(syn, rest, now))
+    pub fn forecast(&self, id: CandidateId, now: Timestamp) -> Option<Forecast> {
+        let (syn, rest) = self.beliefs(id, now)?;
+        Some(self.get(id)?.forecast(syn, rest, now))
+    }
+
+    /// What would be expected of a candidate that isn't known, from its relatives.
+    #[must_use]
+    pub fn forecast_unknown(&self, key: &Key, now: Timestamp) -> Forecast {
+        let new = Candidate::new(key.clone(), self.place(key), now);
+        let with_it = |spread, own: fn(&Candidate, Timestamp) -> Option<Belief>| {
+            let known = self.candidates.iter().chain([&new]);
+            let known: Vec<_> = known.map(|one| (one.place(), own(one, now))).collect();
+            expect(spread, &known).pop()
+        };
+        let (syn, rest) = (
+            with_it(&SYN, Candidate::syn),
+            with_it(&REST, Candidate::rest),
+        );
+        let unknown = |spread: &Spread| Belief {
+            mean: spread.mean,
+            variance: spread.network,
+        };
+        let syn = syn.unwrap_or_else(|| unknown(&SYN));
+        new.forecast(syn, rest.unwrap_or_else(|| unknown(&REST)), now)
     }
 
     /// What this network's SYNs say about its handshakes.
     #[must_use]
     #[inline]
-    pub fn gate(&self) -> SynTrust {
-        let (ln_stretch, count) = self.gate;
+    pub fn syn_trust(&self) -> SynTrust {
+        let (ln_stretch, count) = self.syn_trust;
         SynTrust {
-            stretch: (ln_stretch - GATE_HONEST).max(0.0).exp(),
-            trusted: count < GATE_COUNT || ln_stretch <= GATE_LIMIT,
+            stretch: (ln_stretch - TLS_TO_SYN_HONEST).max(0.0).exp(),
+            trusted: count < TLS_TO_SYN_COUNT || ln_stretch <= TLS_TO_SYN_LIMIT,
         }
     }
 
@@ -182,29 +212,32 @@ impl Network {
     #[inline]
     pub fn learn(
         &mut self,
-        observations: &[Observation],
+        observations: &[(CandidateId, Observation)],
         now: Timestamp,
         jitter: f64,
-    ) -> Vec<(usize, Transition)> {
+    ) -> Vec<(CandidateId, Transition)> {
         let mut transitions = Vec::new();
-        for observation in observations {
-            let number = observation.candidate;
-            let beliefs = self.beliefs(number, now);
-            let (Some(one), Some(beliefs)) = (self.candidates.get_mut(number), beliefs) else {
+        for (id, observation) in observations {
+            let beliefs = self.beliefs(*id, now);
+            let one = self.candidates.get_mut(id.index());
+            let (Some(one), Some(beliefs)) = (one, beliefs) else {
                 continue;
             };
             let transition = one.learn(observation, beliefs, now, jitter);
-            self.recent = number;
-            transitions.extend(transition.map(|transition| (number, transition)));
+            self.recent = *id;
+            transitions.extend(transition.map(|transition| (*id, transition)));
             if let (Some(tls_ms), Some(Measured::Took(syn_ms))) =
                 (observation.tls_ms, observation.syn)
             {
-                let (ln_stretch, count) = self.gate;
+                let (ln_stretch, count) = self.syn_trust;
                 // 0/0 would stay for ever.
                 let stretch = tls_ms.max(LEAST_MS) / syn_ms.max(LEAST_MS);
                 let surprise = stretch.ln() - ln_stretch;
-                let surprise = surprise.clamp(-GATE_CLIP, GATE_CLIP);
-                self.gate = (ln_stretch + GATE_GAIN * surprise, count.saturating_add(1));
+                let surprise = surprise.clamp(-TLS_TO_SYN_CLIP, TLS_TO_SYN_CLIP);
+                self.syn_trust = (
+                    ln_stretch + TLS_TO_SYN_GAIN * surprise,
+                    count.saturating_add(1),
+                );
             }
         }
         transitions
@@ -212,7 +245,12 @@ impl Network {
 
     /// Who of these is preferred: [`lead`](Self::lead) where only that matters.
     #[must_use]
-    pub fn prefer(&self, among: &[usize], current: Option<usize>, now: Timestamp) -> Option<usize> {
+    pub fn prefer(
+        &self,
+        among: &[CandidateId],
+        current: Option<CandidateId>,
+        now: Timestamp,
+    ) -> Option<CandidateId> {
         let lead = self.lead(&self.forecasts(now), among, current, now)?;
         Some(lead.holder())
     }
@@ -222,12 +260,12 @@ impl Network {
     pub fn lead(
         &self,
         forecasts: &[Forecast],
-        among: &[usize],
-        current: Option<usize>,
+        among: &[CandidateId],
+        current: Option<CandidateId>,
         now: Timestamp,
     ) -> Option<Lead> {
-        let heard = |number: usize| {
-            let one = self.candidates.get(number)?;
+        let heard = |id: CandidateId| {
+            let one = self.get(id)?;
             Some((one.answered().max(one.opened()), one.opened()))
         };
         Lead::among(forecasts, among, current, heard, now)
@@ -235,13 +273,17 @@ impl Network {
 
     /// Whom of these to probe in the background, TCP only, after a connection opened.
     #[must_use]
-    pub fn to_refresh(&self, among: &[usize], refresh: Refresh, now: Timestamp) -> Vec<usize> {
-        let mut all = self.forecasts(now);
-        if let Some(winner) = self.last_winner(among.iter().copied()) {
-            all[winner].last_winner = true;
-        }
-        let known: Vec<(usize, &Candidate, &Forecast)> = (among.iter())
-            .filter_map(|number| Some((*number, self.candidates.get(*number)?, all.get(*number)?)))
+    pub fn to_refresh(
+        &self,
+        among: &[CandidateId],
+        refresh: Refresh,
+        now: Timestamp,
+    ) -> Vec<CandidateId> {
+        let forecasts = self.race_forecasts(among, now);
+        let known: Vec<(CandidateId, &Candidate, &Forecast)> = (among.iter())
+            .filter_map(|id| Some((*id, self.get(*id)?)))
+            .zip(&forecasts)
+            .map(|((id, one), forecast)| (id, one, forecast))
             .collect();
         let verified = known
             .iter()
@@ -255,14 +297,14 @@ impl Network {
             return Vec::new();
         }
         let unseen = |one: &Candidate| one.answered().is_none_or(|seen| now.since(seen) >= UNSEEN);
-        let mut worth: Vec<(f64, usize)> = (known.iter())
+        let mut worth: Vec<(f64, CandidateId)> = (known.iter())
             .filter(|(_, one, forecast)| unseen(one) && !forecast.breaker_open)
-            .map(|(number, _, forecast)| (forecast.worth_beside(best), *number))
+            .map(|(id, _, forecast)| (forecast.worth_beside(best), *id))
             .filter(|(worth, _)| *worth > refresh.worth)
             .collect();
         worth.sort_by(|a, b| b.0.total_cmp(&a.0));
         worth.truncate(refresh.probes);
-        worth.into_iter().map(|(_, number)| number).collect()
+        worth.into_iter().map(|(_, id)| id).collect()
     }
 
     /// x of every candidate.
@@ -279,31 +321,32 @@ impl Network {
 
     /// x and ρ of one candidate.
     #[inline]
-    fn beliefs(&self, number: usize, now: Timestamp) -> Option<(Belief, Belief)> {
-        let one = self.candidates.get(number)?;
-        let syn = one.syn(now).or_else(|| self.syns(now).get(number).copied());
+    fn beliefs(&self, id: CandidateId, now: Timestamp) -> Option<(Belief, Belief)> {
+        let (one, index) = (self.get(id)?, id.index());
+        let syn = one.syn(now).or_else(|| self.syns(now).get(index).copied());
         let rest = one
             .rest(now)
-            .or_else(|| self.rests(now).get(number).copied());
+            .or_else(|| self.rests(now).get(index).copied());
         Some((syn?, rest?))
     }
 
     /// What is kept of it, for [`restored`](Self::restored).
     fn into_parts(self) -> ((f64, u32), Vec<Candidate>) {
-        (self.gate, self.candidates)
+        (self.syn_trust, self.candidates)
     }
 
-    /// What was kept of a network: candidates in any order, and what was known of its gate.
-    fn restored(gate: (f64, u32), candidates: impl Iterator<Item = Candidate>) -> Self {
+    /// What was kept of a network: candidates in any order, and what was known of its syn_trust.
+    fn restored(syn_trust: (f64, u32), candidates: impl Iterator<Item = Candidate>) -> Self {
         let mut network = Network {
-            gate,
+            syn_trust,
             ..Network::default()
         };
         for one in candidates {
-            match network.number(one.key()) {
-                Some(number) => {
-                    let place = network.candidates[number].place();
-                    network.candidates[number] = one.at(place);
+            let key = one.key();
+            match network.find(&key.region, &key.host, key.address) {
+                Some(id) => {
+                    let place = network.candidates[id.index()].place();
+                    network.candidates[id.index()] = one.at(place);
                 }
                 None => {
                     let place = network.place(one.key());
@@ -314,17 +357,21 @@ impl Network {
         network
     }
 
+    fn get(&self, id: CandidateId) -> Option<&Candidate> {
+        self.candidates.get(id.index())
+    }
+
     /// Takes in one that is not there; the oldest makes room for it.
-    fn put(&mut self, candidate: Candidate) -> usize {
+    fn put(&mut self, candidate: Candidate) -> CandidateId {
         if self.candidates.len() < MAX_CANDIDATES {
             self.candidates.push(candidate);
-            return self.candidates.len() - 1;
+            return CandidateId::new(self.candidates.len() - 1);
         }
         let ages = self.candidates.iter().map(Candidate::heard).enumerate();
         let oldest = ages.min_by_key(|(_, heard)| *heard);
-        let number = oldest.map_or(0, |(number, _)| number);
-        self.candidates[number] = candidate;
-        number
+        let index = oldest.map_or(0, |(index, _)| index);
+        self.candidates[index] = candidate;
+        CandidateId::new(index)
     }
 
     /// Numbers for the candidate's data centre and host: those of its relatives, else new ones.
@@ -334,13 +381,14 @@ impl Network {
         let on_host = |one: &&Candidate| in_region(one) && one.key().host == key.host;
         let cluster = self.candidates.iter().find(in_region);
         let host = self.candidates.iter().find(on_host);
+        let next = |last: Option<usize>| last.map_or(0, |last| last + 1);
         Place {
             cluster: cluster.map_or_else(
-                || places().map(|one| one.cluster + 1).max().unwrap_or(0),
+                || ClusterId::new(next(places().map(|one| one.cluster.index()).max())),
                 |one| one.place().cluster,
             ),
             host: host.map_or_else(
-                || places().map(|one| one.host + 1).max().unwrap_or(0),
+                || HostId::new(next(places().map(|one| one.host.index()).max())),
                 |one| one.place().host,
             ),
             v6: key.address.is_ipv6(),

@@ -30,6 +30,8 @@ pub mod timestamp;
 
 pub mod probability;
 
+pub mod id;
+
 pub mod unseen;
 
 pub mod forecast;

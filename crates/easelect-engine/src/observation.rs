@@ -15,8 +15,6 @@ pub enum Measured {
 /// What was shown of a candidate.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Observation {
-    /// Its number.
-    pub candidate: usize,
     /// The SYN's round trip.
     pub syn: Option<Measured>,
     /// TLS and upgrade.

@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use crate::forecast::{Forecast, NOISE, SynTrust};
 use crate::health::Severity;
+use crate::id::AttemptId;
 use crate::observation::Observation;
 use attempt::{Attempt, State};
 pub use width::Width;
@@ -56,12 +57,12 @@ impl From<Forecast> for Candidate {
 /// What the driver is to do.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Action {
-    /// Open a TCP connection to this candidate.
-    Dial(usize),
+    /// Open a TCP connection for this one.
+    Dial(AttemptId),
     /// Go on with TLS and the upgrade on its TCP connection.
-    Handshake(usize),
+    Handshake(AttemptId),
     /// Give this one up.
-    Cancel(usize),
+    Cancel(AttemptId),
     /// Nothing until then, unless something happens.
     WaitUntil(Duration),
     /// Nothing until something happens.
@@ -87,34 +88,34 @@ const KNOWN_VARIANCE: f64 = 0.35;
 const SLACK_MS: f64 = 8.0;
 
 /// One that may be dialled beside the best: its worth, its number.
-type Rival<'a> = (f64, usize, &'a Attempt);
+type Rival<'a> = (f64, AttemptId, &'a Attempt);
 
 /// The race of one connection.
 #[derive(Debug)]
 pub struct Race {
     width: Width,
-    gate: SynTrust,
+    syn_trust: SynTrust,
     attempts: Vec<Attempt>,
     more_to_come: bool,
     /// What is dialled at once in a warm race, in reverse order.
-    plan: Option<Vec<usize>>,
+    plan: Option<Vec<AttemptId>>,
     /// How many were weighed for the dials made at once; those after them came late.
     considered: usize,
     first_added_ms: f64,
     started: usize,
     /// How many gave way to others.
     replaced: usize,
-    last: Option<usize>,
+    last: Option<AttemptId>,
 }
 
 impl Race {
     /// A race whose candidates are added as they become known: those with remembered addresses
     /// before the first [`Race::next`], others when their names are resolved.
     #[must_use]
-    pub fn new(width: Width, gate: SynTrust) -> Self {
+    pub fn new(width: Width, syn_trust: SynTrust) -> Self {
         Race {
             width,
-            gate,
+            syn_trust,
             attempts: Vec::new(),
             more_to_come: true,
             plan: None,
@@ -126,13 +127,13 @@ impl Race {
         }
     }
 
-    /// Adds a candidate; its number.
-    pub fn add(&mut self, candidate: impl Into<Candidate>, now: Duration) -> usize {
+    /// Adds a candidate; what its attempt is called from now on.
+    pub fn add(&mut self, candidate: impl Into<Candidate>, now: Duration) -> AttemptId {
         if self.attempts.is_empty() {
             self.first_added_ms = ms(now);
         }
         self.attempts.push(Attempt::new(candidate.into()));
-        self.attempts.len() - 1
+        AttemptId::new(self.attempts.len() - 1)
     }
 
     /// All names are looked up: no further candidate will come.
@@ -140,21 +141,21 @@ impl Race {
         self.more_to_come = false;
     }
 
-    /// The candidate's TCP connection is there; its SYN's round trip.
-    pub fn established(&mut self, candidate: usize, round_trip: Duration) {
-        if let Some(one) = self.attempts.get_mut(candidate) {
+    /// The attempt's TCP connection is there; its SYN's round trip.
+    pub fn established(&mut self, attempt: AttemptId, round_trip: Duration) {
+        if let Some(one) = self.attempts.get_mut(attempt.index()) {
             one.established(ms(round_trip));
         }
     }
 
-    /// The candidate's TLS handshake is done; the upgrade is under way.
-    pub fn secured(&mut self, candidate: usize, now: Duration) {
+    /// The attempt's TLS handshake is done; the upgrade is under way.
+    pub fn secured(&mut self, attempt: AttemptId, now: Duration) {
         let queue_ms = self.queue_ms();
-        let (gate, least_ms) = (self.gate, self.width.flight_least_ms);
+        let (syn_trust, least_ms) = (self.syn_trust, self.width.flight_least_ms);
         let longest_ms = ms(self.width.handshake_patience);
-        if let Some(one) = self.attempts.get_mut(candidate) {
-            let deadline_ms = gate.trusted.then(|| {
-                let updated = one.updated(queue_ms, gate);
+        if let Some(one) = self.attempts.get_mut(attempt.index()) {
+            let deadline_ms = syn_trust.trusted.then(|| {
+                let updated = one.updated(queue_ms, syn_trust);
                 let leg_ms = updated.syn_ms().max(updated.rest_ms() - updated.syn_ms());
                 let margin = (self.width.z * (updated.syn.variance + NOISE).sqrt()).exp();
                 let flight_ms = leg_ms * margin + queue_ms + SLACK_MS;
@@ -164,16 +165,16 @@ impl Race {
         }
     }
 
-    /// The candidate is open: the race is over.
-    pub fn opened(&mut self, candidate: usize, now: Duration) {
-        if let Some(one) = self.attempts.get_mut(candidate) {
+    /// The attempt is open: the race is over.
+    pub fn opened(&mut self, attempt: AttemptId, now: Duration) {
+        if let Some(one) = self.attempts.get_mut(attempt.index()) {
             one.opened(ms(now));
         }
     }
 
-    /// The candidate failed for certain, in either stage.
-    pub fn failed(&mut self, candidate: usize, severity: Severity) {
-        if let Some(one) = self.attempts.get_mut(candidate) {
+    /// The attempt failed for certain, in either stage.
+    pub fn failed(&mut self, attempt: AttemptId, severity: Severity) {
+        if let Some(one) = self.attempts.get_mut(attempt.index()) {
             one.failed(severity);
         }
     }
@@ -183,32 +184,32 @@ impl Race {
         let now_ms = ms(now);
         let queue_ms = self.queue_ms();
         let mut wake_ms = f64::INFINITY;
-        if let Some(candidate) = self.next_handshake(now_ms, queue_ms, &mut wake_ms) {
-            let deadline_ms = now_ms + self.flight_ms(candidate, queue_ms);
-            self.attempts[candidate].shake_hands(now_ms, deadline_ms);
-            return Action::Handshake(candidate);
+        if let Some(attempt) = self.next_handshake(now_ms, queue_ms, &mut wake_ms) {
+            let deadline_ms = now_ms + self.flight_ms(attempt, queue_ms);
+            self.attempts[attempt.index()].shake_hands(now_ms, deadline_ms);
+            return Action::Handshake(attempt);
         }
-        if let Some(candidate) = self.next_dial(now_ms, &mut wake_ms) {
+        if let Some(attempt) = self.next_dial(now_ms, &mut wake_ms) {
             if self.in_flight() >= self.width.in_flight {
                 match self.laggard() {
                     Some((laggard, at_ms)) if at_ms <= now_ms => {
                         self.replaced += 1;
-                        self.attempts[laggard].cancel(now_ms);
+                        self.attempts[laggard.index()].cancel(now_ms);
                         return Action::Cancel(laggard);
                     }
                     Some((_, at_ms)) => return Action::WaitUntil(from_ms(at_ms.min(wake_ms))),
                     None => return Action::Wait,
                 }
             }
-            let patience_ms =
-                self.width.syn_patience * (self.attempts[candidate].forecast().syn_ms() + queue_ms);
+            let patience_ms = self.width.syn_patience
+                * (self.attempts[attempt.index()].forecast().syn_ms() + queue_ms);
             // What was silent again and again is expected to take for ever: the others can't wait.
             let longest_ms = ms(self.width.dial_patience);
             let deadline_ms = now_ms + patience_ms.clamp(self.width.syn_least_ms, longest_ms);
-            self.attempts[candidate].dial(now_ms, deadline_ms);
+            self.attempts[attempt.index()].dial(now_ms, deadline_ms);
             self.started += 1;
-            self.last = Some(candidate);
-            return Action::Dial(candidate);
+            self.last = Some(attempt);
+            return Action::Dial(attempt);
         }
         let waiting = self.attempts.iter().any(Attempt::is_waiting);
         if self.in_flight() == 0 && !waiting && !self.more_to_come {
@@ -222,13 +223,12 @@ impl Race {
     }
 
     /// What the race showed, when it ends at `now`.
-    pub fn observations(&self, now: Duration) -> Vec<Observation> {
+    pub fn observations(&self, now: Duration) -> Vec<(AttemptId, Observation)> {
         let (now_ms, queue_ms) = (ms(now), self.queue_ms());
         let won = self.attempts.iter().any(|one| one.state() == State::Open);
-        let dialled = |(_, one): &(usize, &Attempt)| !one.is_waiting();
-        (self.attempts.iter().enumerate())
-            .filter(dialled)
-            .map(|(candidate, one)| one.observation(candidate, now_ms, queue_ms, won))
+        (self.numbered())
+            .filter(|(_, one)| !one.is_waiting())
+            .map(|(attempt, one)| (attempt, one.observation(now_ms, queue_ms, won)))
             .collect()
     }
 
@@ -245,12 +245,17 @@ impl Race {
         if count >= 2 { least_ms.max(0.0) } else { 0.0 }
     }
 
+    fn numbered(&self) -> impl Iterator<Item = (AttemptId, &Attempt)> {
+        let numbered = self.attempts.iter().enumerate();
+        numbered.map(|(index, one)| (AttemptId::new(index), one))
+    }
+
     fn in_flight(&self) -> usize {
         self.attempts.iter().filter(|one| one.is_flying()).count()
     }
 
     /// Whose handshake to start now; else `wake_ms` is when that may change.
-    fn next_handshake(&self, now_ms: f64, queue_ms: f64, wake_ms: &mut f64) -> Option<usize> {
+    fn next_handshake(&self, now_ms: f64, queue_ms: f64, wake_ms: &mut f64) -> Option<AttemptId> {
         let running = |one: &&Attempt| one.state() == State::Handshaking;
         let on_time = (self.attempts.iter().filter(running))
             .map(Attempt::deadline_ms)
@@ -261,23 +266,23 @@ impl Race {
             return None;
         }
         let busy = |host| (self.attempts.iter().filter(running)).any(|one| one.host() == host);
-        let (_, _, candidate) = (self.attempts.iter().enumerate())
+        let (_, _, attempt) = (self.numbered())
             .filter(|(_, one)| one.state() == State::Established)
-            .map(|(candidate, one)| {
-                let rest_ms = one.priced_rest_ms(queue_ms, self.gate);
-                (busy(one.host()), rest_ms, candidate)
+            .map(|(attempt, one)| {
+                let rest_ms = one.priced_rest_ms(queue_ms, self.syn_trust);
+                (busy(one.host()), rest_ms, attempt)
             })
             .min_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))?;
-        Some(candidate)
+        Some(attempt)
     }
 
     /// How long the first flight of a handshake may take before it is hedged.
-    fn flight_ms(&self, candidate: usize, queue_ms: f64) -> f64 {
-        let updated = self.attempts[candidate].updated(queue_ms, self.gate);
+    fn flight_ms(&self, attempt: AttemptId, queue_ms: f64) -> f64 {
+        let updated = self.attempts[attempt.index()].updated(queue_ms, self.syn_trust);
         let margin = |variance: f64| (self.width.z * variance.sqrt()).exp();
-        let flight_ms = if self.gate.trusted {
+        let flight_ms = if self.syn_trust.trusted {
             let margin = margin(updated.syn.variance + NOISE);
-            self.gate.stretch * updated.syn_ms() * margin + queue_ms
+            self.syn_trust.stretch * updated.syn_ms() * margin + queue_ms
         } else {
             // The whole rest, from what handshakes took before.
             let variance = updated.syn.variance + updated.rest.variance + 2.0 * NOISE;
@@ -288,7 +293,7 @@ impl Race {
     }
 
     /// Whom to dial now; else `wake_ms` is when that may change.
-    fn next_dial(&mut self, now_ms: f64, wake_ms: &mut f64) -> Option<usize> {
+    fn next_dial(&mut self, now_ms: f64, wake_ms: &mut f64) -> Option<AttemptId> {
         if self.plan.is_none() && self.started == 0 {
             self.plan = self.warm_plan();
             if self.plan.is_some() {
@@ -297,17 +302,17 @@ impl Race {
         }
         if let Some(plan) = &mut self.plan {
             let planned = plan.pop();
-            if let Some(candidate) = planned.or_else(|| self.late_arrival()) {
-                return Some(candidate);
+            if let Some(attempt) = planned.or_else(|| self.late_arrival()) {
+                return Some(attempt);
             }
         } else if self.started < self.width.cold_dials
-            && let Some((candidate, waits)) = self.cold_choice(now_ms)
+            && let Some((attempt, waits)) = self.cold_choice(now_ms)
         {
             let Some(until_ms) = waits else {
-                return Some(candidate);
+                return Some(attempt);
             };
             *wake_ms = wake_ms.min(until_ms);
-            if self.attempts[candidate].class() != (false, false) {
+            if self.attempts[attempt.index()].class() != (false, false) {
                 return None;
             }
         }
@@ -336,28 +341,28 @@ impl Race {
 
     /// Who has been silent longest, and from when on it may be replaced. Patience doubles with
     /// every round of replacements, or a network slower than it could never be used.
-    fn laggard(&self) -> Option<(usize, f64)> {
+    fn laggard(&self) -> Option<(AttemptId, f64)> {
         let rounds = (self.replaced / Width::FAST.in_flight).min(8) as i32;
         let patience_ms = |patience| ms(patience) * 2.0_f64.powi(rounds);
         let dial_ms = patience_ms(self.width.dial_patience);
         let handshake_ms = patience_ms(self.width.handshake_patience);
-        (self.attempts.iter().enumerate())
-            .filter_map(|(candidate, one)| {
+        (self.numbered())
+            .filter_map(|(attempt, one)| {
                 let patience_ms = match one.state() {
                     State::Dialling => dial_ms,
                     _ => handshake_ms,
                 };
-                Some((candidate, one.under_way_since_ms()? + patience_ms))
+                Some((attempt, one.under_way_since_ms()? + patience_ms))
             })
             .min_by(|a, b| a.1.total_cmp(&b.1))
     }
 
     /// What to dial at once if something opened on this network before, the best last.
-    fn warm_plan(&self) -> Option<Vec<usize>> {
+    fn warm_plan(&self) -> Option<Vec<AttemptId>> {
         let (first, best) = self.best_verified()?;
-        let mut rivals: Vec<Rival> = (self.attempts.iter().enumerate())
-            .filter(|(number, _)| *number != first)
-            .filter_map(|(number, one)| Some((self.worth_dialling(one, best)?, number, one)))
+        let mut rivals: Vec<Rival> = (self.numbered())
+            .filter(|(attempt, _)| *attempt != first)
+            .filter_map(|(attempt, one)| Some((self.worth_dialling(one, best)?, attempt, one)))
             .collect();
         rivals.sort_by(|a, b| b.0.total_cmp(&a.0));
         let mut accelerated = usize::from(best.is_accelerated());
@@ -376,12 +381,12 @@ impl Race {
             rivals.swap(extras - 1, index);
         }
         rivals.truncate(extras);
-        let others = rivals.into_iter().map(|(_, number, _)| number).rev();
+        let others = rivals.into_iter().map(|(_, attempt, _)| attempt).rev();
         Some(others.chain([first]).collect())
     }
 
     /// One that DNS brought after that, and that would have belonged to it.
-    fn late_arrival(&mut self) -> Option<usize> {
+    fn late_arrival(&mut self) -> Option<AttemptId> {
         let (_, best) = self.best_verified()?;
         let room = self.started < self.most_at_once();
         let worth_it = |one: &Attempt| {
@@ -389,28 +394,29 @@ impl Race {
                 && !one.is_accelerated()
                 && self.worth_dialling(one, best).is_some()
         };
-        let mut new = self.attempts.iter().enumerate().skip(self.considered);
-        let number = new.find(|(_, one)| worth_it(one)).map(|(number, _)| number);
+        let late = (self.numbered().skip(self.considered))
+            .find(|(_, one)| worth_it(one))
+            .map(|(attempt, _)| attempt);
         self.considered = self.attempts.len();
-        number
+        late
     }
 
     /// Of a cold race: on a host that was not dialled yet if possible, then of another family than
     /// the last one, then the cheapest. If it is still worth waiting for others, until when.
-    fn cold_choice(&self, now_ms: f64) -> Option<(usize, Option<f64>)> {
+    fn cold_choice(&self, now_ms: f64) -> Option<(AttemptId, Option<f64>)> {
         let dials_on = |host| {
             let there = |one: &&Attempt| one.host() == host;
             let dialled = |one: &&Attempt| !one.is_waiting();
             self.attempts.iter().filter(there).filter(dialled).count()
         };
-        let last = self.last.and_then(|last| self.attempts.get(last));
+        let last = self.last.and_then(|last| self.attempts.get(last.index()));
         let key = |one: &Attempt| {
             let place = one.forecast().place;
             let same_family = last.is_some_and(|last| last.forecast().place.v6 == place.v6);
             let dials = dials_on(place.host);
             (one.class(), dials, same_family)
         };
-        let (number, one) = self.cheapest_waiting(key)?;
+        let (attempt, one) = self.cheapest_waiting(key)?;
         // What only a proxy or a hijacker can answer, and what a breaker bars, is left for when nothing
         // better is under way: near as it may be, it must not take the handshake from the others.
         let better = |other: &Attempt| other.class() < one.class() && other.is_flying();
@@ -421,28 +427,32 @@ impl Race {
         let familiar = doubtful || dials_on(one.host()) > 0;
         let delay_over_ms = self.first_added_ms + RESOLUTION_DELAY_MS;
         let waits = familiar && self.more_to_come && now_ms < delay_over_ms;
-        Some((number, waits.then_some(delay_over_ms)))
+        Some((attempt, waits.then_some(delay_over_ms)))
     }
 
     /// The one to dial when nothing under way is hopeful: breaker_open ones last, hosts that are silent
     /// or failed after others, then the cheapest.
-    fn next_best(&self) -> Option<usize> {
+    fn next_best(&self) -> Option<AttemptId> {
         let tried = |host| {
             let there = |one: &&Attempt| one.host() == host;
             (self.attempts.iter().filter(there)).any(|one| !one.is_waiting())
         };
         let key = |one: &Attempt| (one.class(), tried(one.host()));
-        self.cheapest_waiting(key).map(|(number, _)| number)
+        self.cheapest_waiting(key).map(|(attempt, _)| attempt)
     }
 
     /// Answers of a middlebox decide nothing: then one spare is enough.
     fn most_at_once(&self) -> usize {
-        let most = if self.gate.trusted { usize::MAX } else { 2 };
+        let most = if self.syn_trust.trusted {
+            usize::MAX
+        } else {
+            2
+        };
         self.width.dials.min(most)
     }
 
-    fn best_verified(&self) -> Option<(usize, &Attempt)> {
-        (self.attempts.iter().enumerate())
+    fn best_verified(&self) -> Option<(AttemptId, &Attempt)> {
+        (self.numbered())
             .filter(|(_, one)| one.forecast().verified && !one.forecast().breaker_open)
             .min_by(|(_, a), (_, b)| {
                 let costs = a.forecast().cost_ms().total_cmp(&b.forecast().cost_ms());
@@ -459,11 +469,14 @@ impl Race {
     }
 
     /// Of those that wait and may be dialled, the one with the least key, then the least cost.
-    fn cheapest_waiting<K: Ord>(&self, key: impl Fn(&Attempt) -> K) -> Option<(usize, &Attempt)> {
+    fn cheapest_waiting<K: Ord>(
+        &self,
+        key: impl Fn(&Attempt) -> K,
+    ) -> Option<(AttemptId, &Attempt)> {
         let busy = |one: &&Attempt| one.is_accelerated() && one.is_flying();
         let accelerated = self.attempts.iter().filter(busy).count();
         let costs = |a: &Forecast, b: &Forecast| a.cost_ms().total_cmp(&b.cost_ms());
-        (self.attempts.iter().enumerate())
+        (self.numbered())
             .filter(|(_, one)| one.is_waiting())
             .filter(|(_, one)| !one.is_accelerated() || accelerated < MAX_ACCELERATED)
             .min_by(|(_, a), (_, b)| key(a).cmp(&key(b)).then(costs(a.forecast(), b.forecast())))

@@ -6,13 +6,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::{ClusterId, HostId};
+
 /// Where a candidate belongs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// Any number that tells clusters (interchangeable groups of hosts) apart.
-    pub cluster: usize,
-    /// Any number that tells hosts apart.
-    pub host: usize,
+    /// Its cluster: hosts that stand in for each other.
+    pub cluster: ClusterId,
+    /// Its host.
+    pub host: HostId,
     /// IPv6: its paths differ more.
     pub v6: bool,
 }
@@ -98,20 +100,20 @@ impl Evidence {
     }
 }
 
-/// Evidence per number (of a cluster, of a host); the few there are, in no order.
-#[derive(Debug, Default)]
-struct Sums(Vec<(usize, Evidence)>);
+/// Evidence of each cluster, or of each host; the few there are, in no order.
+#[derive(Debug)]
+struct Sums<Id>(Vec<(Id, Evidence)>);
 
-impl Sums {
-    fn add(&mut self, number: usize, evidence: Evidence) {
-        match self.0.iter_mut().find(|(one, _)| *one == number) {
+impl<Id: PartialEq> Sums<Id> {
+    fn add(&mut self, id: Id, evidence: Evidence) {
+        match self.0.iter_mut().find(|(one, _)| *one == id) {
             Some((_, sum)) => *sum = sum.plus(evidence),
-            None => self.0.push((number, evidence)),
+            None => self.0.push((id, evidence)),
         }
     }
 
-    fn of(&self, number: usize) -> Evidence {
-        let found = self.0.iter().find(|(one, _)| *one == number);
+    fn of(&self, id: Id) -> Evidence {
+        let found = self.0.iter().find(|(one, _)| *one == id);
         found.map_or_else(Evidence::default, |(_, sum)| *sum)
     }
 }
@@ -123,8 +125,8 @@ pub(crate) fn expect(spread: &Spread, known: &[(Place, Option<Belief>)]) -> Vec<
         variance: spread.network,
     });
     // Up: what the addresses say of their host, the hosts of their cluster, the clusters of all.
-    let (mut hosts, mut clusters, mut network) = (Sums::default(), Sums::default(), root);
-    let mut cluster_of: Vec<(usize, usize)> = Vec::new();
+    let (mut hosts, mut clusters, mut network) = (Sums(Vec::new()), Sums(Vec::new()), root);
+    let mut cluster_of: Vec<(HostId, ClusterId)> = Vec::new();
     for (place, seen) in known {
         if !cluster_of.contains(&(place.host, place.cluster)) {
             cluster_of.push((place.host, place.cluster));
@@ -172,7 +174,11 @@ mod tests {
     };
 
     fn place(cluster: usize, host: usize, v6: bool) -> Place {
-        Place { cluster, host, v6 }
+        Place {
+            cluster: ClusterId::new(cluster),
+            host: HostId::new(host),
+            v6,
+        }
     }
 
     fn seen(mean: f64, variance: f64) -> Option<Belief> {

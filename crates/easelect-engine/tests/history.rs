@@ -1,4 +1,4 @@
-//! The filters by hand, the preference, the gate, the background probes.
+//! The filters by hand, the preference, the trust, the background probes.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use easelect_engine::forecast::NOISE;
 use easelect_engine::health::Severity;
 use easelect_engine::history::{History, Key, KnownNetwork, Network, Refresh};
+use easelect_engine::id::CandidateId;
 use easelect_engine::observation::{Measured, Observation};
 use easelect_engine::timestamp::Timestamp;
 
@@ -24,31 +25,37 @@ fn key(host: usize, last: u8) -> Key {
     }
 }
 
+/// The candidate of this number.
+fn no(number: usize) -> CandidateId {
+    CandidateId::new(number)
+}
+
 /// One address on each of so many hosts.
 fn network(hosts: usize) -> Network {
     let mut network = Network::default();
     for host in 0..hosts {
-        assert_eq!(network.list(&key(host, 0), START), host);
+        assert_eq!(network.list(&key(host, 0), START), no(host));
     }
     network
 }
 
 /// Who is preferred among all, after the one before.
 fn prefer(network: &Network, current: Option<usize>) -> Option<usize> {
-    let all: Vec<usize> = (0..network.candidates().count()).collect();
-    network.prefer(&all, current, START)
+    let all: Vec<CandidateId> = network.candidates().map(|(id, ..)| id).collect();
+    let preferred = network.prefer(&all, current.map(no), START);
+    preferred.map(CandidateId::index)
 }
 
-fn opened(candidate: usize, syn_ms: f64, rest_ms: f64) -> Observation {
-    Observation {
-        candidate,
+fn opened(candidate: usize, syn_ms: f64, rest_ms: f64) -> (CandidateId, Observation) {
+    let observation = Observation {
         syn: Some(Measured::Took(syn_ms)),
         rest: Some(Measured::Took(rest_ms)),
         tls_ms: Some(syn_ms),
         opened: true,
         whole_ms: None,
         failure: None,
-    }
+    };
+    (no(candidate), observation)
 }
 
 /// Prior N(ln 50, .69), sample ln 100: K = .69/.715; z = ln 2/√.715 = .82 is not clipped.
@@ -64,7 +71,7 @@ fn the_first_measurement_by_hand() {
     let gain = 0.065 / 0.09;
     assert!((one.rest.mean - (0.80 + gain * (2.0_f64.ln() - 0.80))).abs() < 1e-4);
     assert!(one.verified);
-    assert_eq!(network.last_winner([0]), Some(0));
+    assert_eq!(network.last_winner(&[no(0)]), Some(no(0)));
     // Ten hours later.
     let later = network.forecasts(at(10))[0];
     assert!((later.syn.variance - one.syn.variance - 10.0 * 0.007).abs() < 1e-9);
@@ -94,12 +101,12 @@ fn what_was_given_up_early_says_nothing() {
     let mut network = network(1);
     network.learn(&[opened(0, 50.0, 100.0)], START, 0.5);
     let before = network.forecasts(START)[0].syn;
-    let given_up = |ms| Observation {
-        syn: Some(Measured::AtLeast(ms)),
-        rest: None,
-        tls_ms: None,
-        opened: false,
-        ..opened(0, 0.0, 0.0)
+    let given_up = |ms| {
+        let observation = Observation {
+            syn: Some(Measured::AtLeast(ms)),
+            ..Observation::default()
+        };
+        (no(0), observation)
     };
     network.learn(&[given_up(20.0)], START, 0.5);
     assert_eq!(network.forecasts(START)[0].syn, before);
@@ -131,23 +138,23 @@ fn what_may_not_end_a_lead_does_not() {
             let syn_ms = 40.0 + 10.0 * random.f64();
             network.learn(&[opened(host, syn_ms, 2.0 * syn_ms)], START, 0.5);
         }
-        let all = [0, 1, 2, 3];
+        let all = [0, 1, 2, 3].map(no);
         let lead = |network: &Network, current| {
             let lead = network.lead(&network.forecasts(START), &all, current, START);
             lead.unwrap()
         };
         let mut current = lead(&network, None);
         for _ in 0..50 {
+            let candidate = no(random.usize(0..4));
             let observation = Observation {
-                candidate: random.usize(0..4),
                 syn: Some(Measured::Took(random.f64() * 100.0)),
                 ..Observation::default()
             };
-            network.learn(&[observation], START, 0.5);
-            let forecast = network.forecast(observation.candidate, START).unwrap();
+            network.learn(&[(candidate, observation)], START, 0.5);
+            let forecast = network.forecast(candidate, START).unwrap();
             let holder = current.holder();
-            let preferred = prefer(&network, Some(holder)).unwrap();
-            if current.may_end(observation.candidate, &forecast, START) {
+            let preferred = network.prefer(&all, Some(holder), START).unwrap();
+            if current.may_end(candidate, &forecast, START) {
                 asked += 1;
                 changed += usize::from(preferred != holder);
                 current = lead(&network, Some(holder));
@@ -163,22 +170,22 @@ fn what_only_time_changes_is_asked_for_every_hour() {
     let mut network = network(1);
     network.learn(&[opened(0, 50.0, 100.0)], START, 0.5);
     let all = network.forecasts(START);
-    let mut lead = network.lead(&all, &[0], None, START).unwrap();
-    assert!(!lead.may_end(0, &all[0], START));
-    assert!(lead.may_end(0, &all[0], at(1)));
+    let mut lead = network.lead(&all, &[no(0)], None, START).unwrap();
+    assert!(!lead.may_end(no(0), &all[0], START));
+    assert!(lead.may_end(no(0), &all[0], at(1)));
 }
 
 #[test]
 fn one_forecast_is_as_among_all() {
     let mut network = network(3);
     network.learn(&[opened(0, 80.0, 100.0)], START, 0.5);
-    network.learn(&[Observation::of_probe(Some(30.0))], START, 0.5);
+    network.learn(&[(no(0), Observation::of_probe(Some(30.0)))], START, 0.5);
     for (number, of_all) in network.forecasts(at(2)).iter().enumerate() {
-        let one = network.forecast(number, at(2)).unwrap();
+        let one = network.forecast(no(number), at(2)).unwrap();
         assert_eq!((one.syn, one.rest), (of_all.syn, of_all.rest));
         assert_eq!(one.cost_ms(), of_all.cost_ms());
     }
-    assert!(network.forecast(3, at(2)).is_none());
+    assert!(network.forecast(no(3), at(2)).is_none());
 }
 
 /// 120 against 180 ms: a third less, but of the one that is not used any more nothing is sure.
@@ -189,8 +196,8 @@ fn the_preference_leaves_what_is_not_heard_of_any_more() {
     for hour in 1..=24 {
         network.learn(&[opened(0, 40.0, 80.0)], at(hour), 0.5);
     }
-    let at_hour = |hour| network.prefer(&[0, 1], Some(1), at(hour));
-    assert_eq!((at_hour(23), at_hour(24)), (Some(1), Some(0)));
+    let at_hour = |hour| network.prefer(&[no(0), no(1)], Some(no(1)), at(hour));
+    assert_eq!((at_hour(23), at_hour(24)), (Some(no(1)), Some(no(0))));
 }
 
 #[test]
@@ -202,15 +209,8 @@ fn the_preference_leaves_what_fails() {
         0.5,
     );
     assert_eq!(prefer(&network, None), Some(0));
-    let refused = Observation {
-        syn: None,
-        rest: None,
-        tls_ms: None,
-        opened: false,
-        failure: Some(Severity::Soft),
-        ..opened(0, 0.0, 0.0)
-    };
-    network.learn(&[refused], START, 0.5);
+    let refused = Observation::of_failure(Severity::Soft);
+    network.learn(&[(no(0), refused)], START, 0.5);
     assert_eq!(prefer(&network, Some(0)), Some(1));
 }
 
@@ -219,26 +219,21 @@ fn the_preference_leaves_what_fails() {
 #[test]
 fn a_middlebox_that_answers_syns_is_noticed() {
     let mut network = network(1);
-    assert!(network.gate().trusted);
+    assert!(network.syn_trust().trusted);
     for _ in 0..12 {
-        network.learn(
-            &[Observation {
-                tls_ms: Some(30.0),
-                ..opened(0, 3.0, 60.0)
-            }],
-            START,
-            0.5,
-        );
+        let (candidate, quick) = opened(0, 3.0, 60.0);
+        let late = Observation {
+            tls_ms: Some(30.0),
+            ..quick
+        };
+        network.learn(&[(candidate, late)], START, 0.5);
     }
-    let gate = network.gate();
-    assert!(!gate.trusted && gate.stretch > 1.0, "{gate:?}");
+    let trust = network.syn_trust();
+    assert!(!trust.trusted && trust.stretch > 1.0, "{trust:?}");
 }
 
-fn probed(candidate: usize, syn_ms: f64) -> Observation {
-    Observation {
-        candidate,
-        ..Observation::of_probe(Some(syn_ms))
-    }
+fn probed(candidate: usize, syn_ms: f64) -> (CandidateId, Observation) {
+    (no(candidate), Observation::of_probe(Some(syn_ms)))
 }
 
 #[test]
@@ -249,17 +244,24 @@ fn the_unseen_are_refreshed_and_the_hopeless_are_not() {
     };
     let mut network = network(3);
     assert!(
-        network.to_refresh(&[0, 1, 2], refresh, START).is_empty(),
+        network
+            .to_refresh(&[0, 1, 2].map(no), refresh, START)
+            .is_empty(),
         "nothing opened"
     );
     network.learn(&[opened(0, 20.0, 40.0)], START, 0.5);
     network.learn(&[probed(1, 21.0)], START, 0.5);
     network.learn(&[probed(2, 400.0)], START, 0.5);
     assert!(
-        network.to_refresh(&[0, 1, 2], refresh, START).is_empty(),
+        network
+            .to_refresh(&[0, 1, 2].map(no), refresh, START)
+            .is_empty(),
         "all were just seen"
     );
-    assert_eq!(network.to_refresh(&[0, 1, 2], refresh, at(5)), [0, 1]);
+    assert_eq!(
+        network.to_refresh(&[0, 1, 2].map(no), refresh, at(5)),
+        [0, 1].map(no)
+    );
 }
 
 #[test]
@@ -267,12 +269,11 @@ fn what_an_app_dials_itself_is_learned_from_the_whole() {
     let mut network = network(2);
     for _ in 0..10 {
         let observation = Observation {
-            candidate: 0,
             whole_ms: Some(300.0),
             opened: true,
             ..Observation::default()
         };
-        network.learn(&[observation], START, 0.5);
+        network.learn(&[(no(0), observation)], START, 0.5);
     }
     let one = network.forecasts(START)[0];
     assert!(one.verified);
@@ -293,7 +294,7 @@ fn a_faster_sample_never_worsens_a_cost_and_a_failure_never_improves_one() {
                         failure: Some(Severity::Soft),
                         ..Observation::default()
                     };
-                    network.learn(&[failure], START, 0.5);
+                    network.learn(&[(no(0), failure)], START, 0.5);
                 }
                 network.forecasts(START)[0].cost_ms()
             };
@@ -313,8 +314,13 @@ fn memory_is_bounded_and_forgets_the_oldest() {
         network.list(&key(n, 1), at(n as u64));
     }
     assert_eq!(network.candidates().count(), 256);
-    assert!(network.number(&key(1_999, 1)).is_some());
-    assert!(network.number(&key(1, 1)).is_none());
+    let is_known = |host| {
+        let key = key(host, 1);
+        let found = network.find(&key.region, &key.host, key.address);
+        found.is_some()
+    };
+    assert!(is_known(1_999));
+    assert!(!is_known(1));
 }
 
 #[test]
@@ -354,7 +360,23 @@ fn relatives_share_a_place() {
     let forecasts = network.forecasts(START);
     let place = |number: usize| {
         let place = forecasts[number].place;
-        (place.cluster, place.host)
+        (place.cluster.index(), place.host.index())
     };
     assert_eq!([0, 1, 2, 3].map(place), [(0, 0), (0, 0), (0, 1), (1, 2)]);
+}
+
+/// What is expected of one that isn't known is what would be expected once it is listed.
+#[test]
+fn asking_for_one_that_is_not_known_lists_nothing() {
+    let mut network = network(2);
+    network.learn(&[opened(0, 20.0, 40.0)], START, 0.5);
+    for one in [key(0, 9), key(1, 9), key(7, 1)] {
+        let asked = network.forecast_unknown(&one, at(1));
+        assert_eq!(network.candidates().count(), 2);
+        let mut with_it = network.clone();
+        let id = with_it.list(&one, at(1));
+        let listed = with_it.forecast(id, at(1)).unwrap();
+        assert_eq!((asked.syn, asked.rest), (listed.syn, listed.rest));
+        assert_eq!(asked.cost_ms(), listed.cost_ms());
+    }
 }

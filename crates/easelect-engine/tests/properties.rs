@@ -7,6 +7,7 @@ use std::time::Duration;
 use easelect_engine::forecast::{Forecast, SynTrust};
 use easelect_engine::health::Severity;
 use easelect_engine::history::{Key, Network};
+use easelect_engine::id::{AttemptId, CandidateId, ClusterId, HostId};
 use easelect_engine::observation::{Measured, Observation};
 use easelect_engine::race::{Action, Candidate, Race, Width};
 use easelect_engine::timestamp::Timestamp;
@@ -51,24 +52,28 @@ fn severity() -> impl Strategy<Value = Severity> {
     ]
 }
 
-fn observation() -> impl Strategy<Value = Observation> {
+fn observation() -> impl Strategy<Value = (CandidateId, Observation)> {
     use prop::option::of;
     let times = (of(measured()), of(measured()), of(wild_ms()), of(wild_ms()));
     (0..CANDIDATES, times, any::<bool>(), of(severity())).prop_map(
-        |(candidate, (syn, rest, tls_ms, whole_ms), opened, failure)| Observation {
-            candidate,
-            syn,
-            rest,
-            tls_ms,
-            whole_ms,
-            opened,
-            failure,
+        |(candidate, (syn, rest, tls_ms, whole_ms), opened, failure)| {
+            let observation = Observation {
+                syn,
+                rest,
+                tls_ms,
+                whole_ms,
+                opened,
+                failure,
+            };
+            (CandidateId::new(candidate), observation)
         },
     )
 }
 
-/// What was learned, each after so many minutes; the jitter of its breakers.
-fn past() -> impl Strategy<Value = Vec<(Observation, u64, f64)>> {
+/// What was learned of whom, after so many minutes; the jitter of its breakers.
+type Past = ((CandidateId, Observation), u64, f64);
+
+fn past() -> impl Strategy<Value = Vec<Past>> {
     prop::collection::vec((observation(), 0u64..600, 0.0..1.0), 0..30)
 }
 
@@ -87,10 +92,10 @@ fn key(number: usize) -> Key {
 }
 
 /// A network with such a past, and the present.
-fn network(past: &[(Observation, u64, f64)]) -> (Network, Timestamp) {
+fn network(past: &[Past]) -> (Network, Timestamp) {
     let (mut network, mut now) = (Network::default(), START);
     for number in 0..CANDIDATES {
-        assert_eq!(network.list(&key(number), now), number);
+        assert_eq!(network.list(&key(number), now).index(), number);
     }
     for (observation, minutes, jitter) in past {
         now = now.after(Duration::from_secs(60 * minutes));
@@ -99,11 +104,11 @@ fn network(past: &[(Observation, u64, f64)]) -> (Network, Timestamp) {
     (network, now)
 }
 
-/// What the observation's candidate costs once it is learned.
-fn cost_after(network: &Network, observation: Observation, now: Timestamp) -> f64 {
+/// What the candidate costs once that is learned of it.
+fn cost_after(network: &Network, number: usize, observation: Observation, now: Timestamp) -> f64 {
     let mut network = network.clone();
-    network.learn(&[observation], now, 0.5);
-    network.forecasts(now)[observation.candidate].cost_ms()
+    network.learn(&[(CandidateId::new(number), observation)], now, 0.5);
+    network.forecasts(now)[number].cost_ms()
 }
 
 fn took(ms: f64) -> Option<Measured> {
@@ -132,7 +137,7 @@ proptest! {
                 prop_assert!((0.0..=1.0).contains(&one.failure_chance), "{one:?}");
             }
         }
-        let SynTrust { stretch, .. } = network.gate();
+        let SynTrust { stretch, .. } = network.syn_trust();
         prop_assert!(stretch.is_finite() && stretch >= 1.0, "{stretch}");
     }
 
@@ -142,9 +147,9 @@ proptest! {
         let (mut network, now) = network(&past);
         let honest = Observation { syn: took(50.0), tls_ms: Some(50.0), ..Observation::default() };
         for _ in 0..60 {
-            network.learn(&[honest], now, 0.5);
+            network.learn(&[(CandidateId::new(0), honest)], now, 0.5);
         }
-        prop_assert!(network.gate().trusted);
+        prop_assert!(network.syn_trust().trusted);
     }
 
     /// Of two answers the faster one leaves the lower cost, and one faster than expected leaves
@@ -157,7 +162,7 @@ proptest! {
         slower in 1.0..50.0_f64,
     ) {
         let (network, now) = network(&past);
-        let of = |observation: Observation| cost_after(&network, Observation { candidate, ..observation }, now);
+        let of = |observation: Observation| cost_after(&network, candidate, observation, now);
         let syn = |ms: f64| Observation { syn: took(ms), ..Observation::default() };
         let rest = |ms| Observation { syn: took(50.0), rest: took(ms), ..Observation::default() };
         let both = |ms| Observation { syn: took(ms), rest: took(2.0 * ms), ..Observation::default() };
@@ -179,8 +184,7 @@ proptest! {
     ) {
         let (network, now) = network(&past);
         let before = network.forecasts(now)[candidate].cost_ms();
-        let observation = Observation { candidate, ..Observation::of_failure(severity) };
-        let after = cost_after(&network, observation, now);
+        let after = cost_after(&network, candidate, Observation::of_failure(severity), now);
         prop_assert!(after * SLACK >= before, "{after} < {before}");
     }
 
@@ -191,7 +195,8 @@ proptest! {
         current in prop::option::of(0..CANDIDATES),
     ) {
         let (network, now) = network(&past);
-        let among: Vec<usize> = among.into_iter().collect();
+        let among: Vec<CandidateId> = among.into_iter().map(CandidateId::new).collect();
+        let current = current.map(CandidateId::new);
         let preferred = network.prefer(&among, current, now);
         prop_assert!(preferred == current || preferred.is_some_and(|one| among.contains(&one)));
         prop_assert_eq!(network.prefer(&among, preferred, now), preferred);
@@ -241,8 +246,8 @@ fn entry() -> impl Strategy<Value = Candidate> {
         ] = flags;
         let forecast = Forecast {
             place: Place {
-                cluster: place.0,
-                host: place.1,
+                cluster: ClusterId::new(place.0),
+                host: HostId::new(place.1),
                 v6: place.2,
             },
             syn: Belief {
@@ -294,7 +299,7 @@ fn width() -> impl Strategy<Value = Width> {
     prop_oneof![Just(Width::FAST), Just(Width::THRIFTY), Just(Width::ONE)]
 }
 
-fn gate() -> impl Strategy<Value = SynTrust> {
+fn syn_trust() -> impl Strategy<Value = SynTrust> {
     (1.0..4.0, any::<bool>()).prop_map(|(stretch, trusted)| SynTrust { stretch, trusted })
 }
 
@@ -325,7 +330,7 @@ struct Course<'a> {
     known: Vec<usize>,
     stages: Vec<Stage>,
     /// What will happen: when, to whom.
-    coming: BTreeSet<(u64, usize)>,
+    coming: BTreeSet<(u64, AttemptId)>,
     now_us: u64,
 }
 
@@ -333,10 +338,10 @@ impl Course<'_> {
     fn run(
         runners: &[Runner],
         width: Width,
-        gate: SynTrust,
+        syn_trust: SynTrust,
     ) -> Result<(End, Vec<Stage>), TestCaseError> {
         let mut course = Course {
-            race: Race::new(width, gate),
+            race: Race::new(width, syn_trust),
             width,
             runners,
             known: Vec::new(),
@@ -352,7 +357,7 @@ impl Course<'_> {
             while let Some(runner) = unknown.pop_if(|runner| due(runner)) {
                 let entry = runners[runner].entry;
                 let number = course.race.add(entry, course.now());
-                prop_assert_eq!(number, course.known.len());
+                prop_assert_eq!(number.index(), course.known.len());
                 course.known.push(runner);
             }
             if unknown.is_empty() {
@@ -391,7 +396,7 @@ impl Course<'_> {
             && at_us <= self.now_us
         {
             self.coming.pop_first();
-            let runner = self.known[number];
+            let runner = self.known[number.index()];
             let Stage::Running(stage) = self.stages[runner] else {
                 unreachable!("a cancelled one is not coming")
             };
@@ -415,13 +420,13 @@ impl Course<'_> {
         false
     }
 
-    fn fail(&mut self, number: usize, severity: Severity) {
+    fn fail(&mut self, number: AttemptId, severity: Severity) {
         self.race.failed(number, severity);
-        self.stages[self.known[number]] = Stage::Over;
+        self.stages[self.known[number.index()]] = Stage::Over;
     }
 
-    fn begin(&mut self, number: usize, stage: usize) {
-        let runner = self.known[number];
+    fn begin(&mut self, number: AttemptId, stage: usize) {
+        let runner = self.known[number.index()];
         self.stages[runner] = Stage::Running(stage);
         if let Fate::Done(us) | Fate::Fails(us) = self.runners[runner].fates[stage] {
             self.coming.insert((self.now_us + us, number));
@@ -432,7 +437,7 @@ impl Course<'_> {
     fn act(&mut self) -> Result<Action, TestCaseError> {
         for _ in 0..=3 * self.runners.len() {
             let action = self.race.next(self.now());
-            let of = |number: usize| self.stages[self.known[number]];
+            let of = |number: AttemptId| self.stages[self.known[number.index()]];
             match action {
                 Action::Dial(number) => {
                     prop_assert_eq!(of(number), Stage::Waiting);
@@ -444,7 +449,7 @@ impl Course<'_> {
                 }
                 Action::Cancel(number) => {
                     prop_assert!(!matches!(of(number), Stage::Waiting | Stage::Over));
-                    self.stages[self.known[number]] = Stage::Over;
+                    self.stages[self.known[number.index()]] = Stage::Over;
                     self.coming.retain(|(_, other)| *other != number);
                 }
                 wait => return Ok(wait),
@@ -471,9 +476,9 @@ proptest! {
     fn a_race_is_legal_whatever_happens(
         runners in runners(false),
         width in width(),
-        gate in gate(),
+        syn_trust in syn_trust(),
     ) {
-        let (end, stages) = Course::run(&runners, width, gate)?;
+        let (end, stages) = Course::run(&runners, width, syn_trust)?;
         let waiting = stages.iter().filter(|stage| **stage == Stage::Waiting).count();
         match end {
             End::Open => {}
@@ -487,8 +492,8 @@ proptest! {
     }
 
     #[test]
-    fn if_all_fail_all_are_dialled(runners in runners(true), width in width(), gate in gate()) {
-        let (end, stages) = Course::run(&runners, width, gate)?;
+    fn if_all_fail_all_are_dialled(runners in runners(true), width in width(), syn_trust in syn_trust()) {
+        let (end, stages) = Course::run(&runners, width, syn_trust)?;
         prop_assert_eq!(end, End::GivenUp);
         prop_assert!(stages.iter().all(|stage| *stage == Stage::Over));
     }

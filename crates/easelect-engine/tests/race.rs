@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use easelect_engine::forecast::{Forecast, SynTrust};
 use easelect_engine::health::Severity;
+use easelect_engine::id::{AttemptId, HostId};
 use easelect_engine::observation::Measured;
 use easelect_engine::race::{Action, Candidate, Race, Width};
 use easelect_engine::unseen::{Belief, Place};
@@ -27,6 +28,11 @@ fn at(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
+/// The attempt of this number.
+fn no(number: usize) -> AttemptId {
+    AttemptId::new(number)
+}
+
 fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }
@@ -35,9 +41,8 @@ fn ms(duration: Duration) -> f64 {
 fn forecast(host: usize, syn_ms: f64) -> Forecast {
     Forecast {
         place: Place {
-            cluster: 0,
-            host,
-            v6: false,
+            host: HostId::new(host),
+            ..Place::default()
         },
         syn: Belief {
             mean: syn_ms.ln(),
@@ -90,17 +95,17 @@ use Action::{Cancel, Dial, GiveUp, Handshake};
 #[test]
 fn a_clear_leader_is_dialled_alone() {
     let mut race = race(&[forecast(0, 50.0), forecast(1, 200.0), forecast(2, 300.0)]);
-    assert_eq!(actions(&mut race, at(0)), (vec![Dial(0)], Some(100.0)));
+    assert_eq!(actions(&mut race, at(0)), (vec![Dial(no(0))], Some(100.0)));
 }
 
 #[test]
 fn rivals_are_dialled_with_it_and_the_answer_decides() {
     let mut race = race(&[forecast(0, 50.0), forecast(1, 52.0), forecast(2, 54.0)]);
     let (dialled, _) = actions(&mut race, at(0));
-    assert_eq!(dialled, [Dial(0), Dial(1), Dial(2)]);
-    race.established(2, at(40));
-    assert_eq!(actions(&mut race, at(40)).0, [Handshake(2)]);
-    race.established(0, at(55));
+    assert_eq!(dialled, [Dial(no(0)), Dial(no(1)), Dial(no(2))]);
+    race.established(no(2), at(40));
+    assert_eq!(actions(&mut race, at(40)).0, [Handshake(no(2))]);
+    race.established(no(0), at(55));
     assert_eq!(actions(&mut race, at(55)).0, []);
 }
 
@@ -108,22 +113,22 @@ fn rivals_are_dialled_with_it_and_the_answer_decides() {
 fn one_of_the_rivals_is_on_another_host() {
     let four = [50.0, 51.0, 51.0, 54.0];
     let mut forecasts = four.map(|syn_ms| forecast(0, syn_ms));
-    forecasts[3].place.host = 1;
+    forecasts[3].place.host = HostId::new(1);
     let mut race = race(&forecasts);
     let (mut dialled, _) = actions(&mut race, at(0));
     dialled.sort_by_key(|one| format!("{one:?}"));
-    assert_eq!(dialled, [Dial(0), Dial(1), Dial(3)]);
+    assert_eq!(dialled, [Dial(no(0)), Dial(no(1)), Dial(no(3))]);
 }
 
 #[test]
 fn a_silent_dial_is_followed_by_another_host() {
     let mut forecasts = [50.0, 200.0, 300.0].map(|syn_ms| forecast(0, syn_ms));
-    forecasts[2].place.host = 1;
+    forecasts[2].place.host = HostId::new(1);
     let mut race = race(&forecasts);
-    assert_eq!(actions(&mut race, at(0)), (vec![Dial(0)], Some(100.0)));
+    assert_eq!(actions(&mut race, at(0)), (vec![Dial(no(0))], Some(100.0)));
     assert_eq!(actions(&mut race, at(99)), (vec![], Some(100.0)));
     let (dialled, until) = actions(&mut race, at(101));
-    assert_eq!(dialled, [Dial(2)]);
+    assert_eq!(dialled, [Dial(no(2))]);
     // 2 × 300 ms after it began.
     assert_eq!(until, Some(701.0));
 }
@@ -134,26 +139,26 @@ fn a_silent_dial_is_followed_by_another_host() {
 fn a_late_handshake_is_hedged_on_an_established_spare_on_another_host() {
     let mut race = race(&[forecast(0, 50.0), forecast(0, 51.0), forecast(1, 53.0)]);
     assert_eq!(actions(&mut race, at(0)).0.len(), 3);
-    race.established(0, at(50));
+    race.established(no(0), at(50));
     let flight_ms = 50.0 * (1.4 * 0.0375_f64.sqrt()).exp() + SLACK_MS;
     let deadline_ms = 50.0 + flight_ms;
     assert_eq!(
         actions(&mut race, at(50)),
-        (vec![Handshake(0)], Some(deadline_ms.round()))
+        (vec![Handshake(no(0))], Some(deadline_ms.round()))
     );
-    race.established(1, at(51));
-    race.established(2, at(60));
+    race.established(no(1), at(51));
+    race.established(no(2), at(60));
     let late = Duration::from_secs_f64((deadline_ms + 1.0) / 1_000.0);
-    assert_eq!(actions(&mut race, late).0, [Handshake(2)]);
+    assert_eq!(actions(&mut race, late).0, [Handshake(no(2))]);
 }
 
 #[test]
 fn the_upgrade_gets_a_deadline_of_its_own() {
     let mut race = race(&[forecast(0, 50.0), forecast(1, 400.0)]);
     actions(&mut race, at(0));
-    race.established(0, at(50));
+    race.established(no(0), at(50));
     actions(&mut race, at(50));
-    race.secured(0, at(100));
+    race.secured(no(0), at(100));
     let flight_ms = 50.0 * (1.4 * 0.0375_f64.sqrt()).exp() + SLACK_MS;
     assert_eq!(
         actions(&mut race, at(100)).1,
@@ -165,15 +170,15 @@ fn the_upgrade_gets_a_deadline_of_its_own() {
 fn without_a_spare_a_late_handshake_dials_another() {
     let mut race = race(&[forecast(0, 50.0), forecast(1, 400.0)]);
     actions(&mut race, at(0));
-    race.established(0, at(50));
+    race.established(no(0), at(50));
     actions(&mut race, at(50));
-    assert_eq!(actions(&mut race, at(400)).0, [Dial(1)]);
-    race.opened(0, at(420));
+    assert_eq!(actions(&mut race, at(400)).0, [Dial(no(1))]);
+    race.opened(no(0), at(420));
     let observations = race.observations(at(420));
-    assert_eq!(observations[0].rest, Some(Measured::Took(370.0)));
-    assert_eq!(observations[1].syn, Some(Measured::AtLeast(20.0)));
+    assert_eq!(observations[0].1.rest, Some(Measured::Took(370.0)));
+    assert_eq!(observations[1].1.syn, Some(Measured::AtLeast(20.0)));
     assert_eq!(
-        (observations[0].failure, observations[1].failure),
+        (observations[0].1.failure, observations[1].1.failure),
         (None, None)
     );
 }
@@ -181,17 +186,17 @@ fn without_a_spare_a_late_handshake_dials_another() {
 #[test]
 fn failures_start_the_next_at_once_until_nothing_is_left() {
     let mut race = race(&[forecast(0, 50.0), forecast(1, 400.0)]);
-    assert_eq!(actions(&mut race, at(0)).0, [Dial(0)]);
-    race.failed(0, Severity::Soft);
-    assert_eq!(actions(&mut race, at(5)).0, [Dial(1)]);
-    race.established(1, at(295));
-    assert_eq!(actions(&mut race, at(300)).0, [Handshake(1)]);
-    race.failed(1, Severity::Hard);
+    assert_eq!(actions(&mut race, at(0)).0, [Dial(no(0))]);
+    race.failed(no(0), Severity::Soft);
+    assert_eq!(actions(&mut race, at(5)).0, [Dial(no(1))]);
+    race.established(no(1), at(295));
+    assert_eq!(actions(&mut race, at(300)).0, [Handshake(no(1))]);
+    race.failed(no(1), Severity::Hard);
     assert_eq!(actions(&mut race, at(400)).0, [GiveUp]);
     let failures: Vec<_> = race
         .observations(at(400))
         .iter()
-        .map(|one| one.failure)
+        .map(|(_, one)| one.failure)
         .collect();
     assert_eq!(failures, [Some(Severity::Soft), Some(Severity::Hard)]);
 }
@@ -201,11 +206,11 @@ fn a_barred_candidate_is_the_last_resort() {
     let mut forecasts = [forecast(0, 10.0), forecast(1, 50.0), forecast(1, 400.0)];
     forecasts[0].breaker_open = true;
     let mut race = race(&forecasts);
-    assert_eq!(actions(&mut race, at(0)).0, [Dial(1)]);
-    race.failed(1, Severity::Soft);
-    assert_eq!(actions(&mut race, at(1)).0, [Dial(2)]);
-    race.failed(2, Severity::Soft);
-    assert_eq!(actions(&mut race, at(2)).0, [Dial(0)]);
+    assert_eq!(actions(&mut race, at(0)).0, [Dial(no(1))]);
+    race.failed(no(1), Severity::Soft);
+    assert_eq!(actions(&mut race, at(1)).0, [Dial(no(2))]);
+    race.failed(no(2), Severity::Soft);
+    assert_eq!(actions(&mut race, at(2)).0, [Dial(no(0))]);
 }
 
 /// Cold, three would be dialled at once: near as it is, it must not take the handshake from them.
@@ -216,15 +221,15 @@ fn a_barred_candidate_is_the_last_resort_of_a_cold_race_too() {
         ..one
     };
     let mut race = race(&[breaker_open(forecast(0, 10.0)), unseen(1, false)]);
-    assert_eq!(actions(&mut race, at(0)), (vec![Dial(1)], Some(100.0)));
+    assert_eq!(actions(&mut race, at(0)), (vec![Dial(no(1))], Some(100.0)));
     // 2 × 50 ms of silence.
-    assert_eq!(actions(&mut race, at(101)).0, [Dial(0)]);
+    assert_eq!(actions(&mut race, at(101)).0, [Dial(no(0))]);
     // If all are breaker_open they are dialled as others are.
     let mut race = self::race(&[
         breaker_open(unseen(0, false)),
         breaker_open(unseen(1, false)),
     ]);
-    assert_eq!(actions(&mut race, at(0)).0, [Dial(0), Dial(1)]);
+    assert_eq!(actions(&mut race, at(0)).0, [Dial(no(0)), Dial(no(1))]);
 }
 
 #[test]
@@ -232,14 +237,14 @@ fn a_cold_race_leaves_what_failed_lately_to_the_end() {
     let mut breaker_open = unseen(0, false);
     breaker_open.breaker_open = true;
     let mut race = race(&[breaker_open, unseen(1, false)]);
-    assert_eq!(actions(&mut race, at(0)), (vec![Dial(1)], Some(100.0)));
-    assert_eq!(actions(&mut race, at(101)).0, [Dial(0)]);
+    assert_eq!(actions(&mut race, at(0)), (vec![Dial(no(1))], Some(100.0)));
+    assert_eq!(actions(&mut race, at(101)).0, [Dial(no(0))]);
     let all_barred = [0, 1].map(|host| Forecast {
         breaker_open: true,
         ..unseen(host, false)
     });
     let mut race = self::race(&all_barred);
-    assert_eq!(actions(&mut race, at(0)).0, [Dial(0), Dial(1)]);
+    assert_eq!(actions(&mut race, at(0)).0, [Dial(no(0)), Dial(no(1))]);
 }
 
 #[test]
@@ -249,25 +254,25 @@ fn a_cold_race_takes_a_host_at_a_time_and_then_families_in_turn() {
     race.add(unseen(0, true), at(10));
     race.add(unseen(0, false), at(10));
     // The second host may answer within 50 ms.
-    assert_eq!(actions(&mut race, at(10)), (vec![Dial(0)], Some(60.0)));
+    assert_eq!(actions(&mut race, at(10)), (vec![Dial(no(0))], Some(60.0)));
     race.add(unseen(1, true), at(30));
     race.add(unseen(1, false), at(30));
-    assert_eq!(actions(&mut race, at(30)), (vec![Dial(3)], Some(60.0)));
+    assert_eq!(actions(&mut race, at(30)), (vec![Dial(no(3))], Some(60.0)));
     race.no_more();
-    assert_eq!(actions(&mut race, at(31)).0, [Dial(2)]);
+    assert_eq!(actions(&mut race, at(31)).0, [Dial(no(2))]);
 }
 
 #[test]
 fn what_all_answers_are_late_by_is_the_queue() {
     let mut race = race(&[forecast(0, 50.0), forecast(1, 52.0), forecast(2, 54.0)]);
     actions(&mut race, at(0));
-    race.established(0, at(154));
+    race.established(no(0), at(154));
     assert_eq!(race.queue_ms(), 0.0);
-    race.established(1, at(166));
+    race.established(no(1), at(166));
     // The least of 154 − 1.08·50 and 166 − 1.08·52.
     assert!((race.queue_ms() - 100.0).abs() < 1e-9);
     let observations = race.observations(at(166));
-    let Some(Measured::Took(syn_ms)) = observations[0].syn else {
+    let Some(Measured::Took(syn_ms)) = observations[0].1.syn else {
         panic!("{observations:?}");
     };
     assert!((syn_ms - 54.0).abs() < 1e-9);
@@ -279,15 +284,15 @@ fn a_trap_that_answers_syns_is_a_failure_and_a_slow_one_a_doubt() {
     forecasts[1].verified = false;
     let mut race = race(&forecasts);
     actions(&mut race, at(0));
-    race.established(1, at(5));
-    assert_eq!(actions(&mut race, at(5)).0, [Handshake(1)]);
-    race.established(0, at(50));
-    assert_eq!(actions(&mut race, at(300)).0, [Handshake(0)]);
-    race.opened(0, at(400));
+    race.established(no(1), at(5));
+    assert_eq!(actions(&mut race, at(5)).0, [Handshake(no(1))]);
+    race.established(no(0), at(50));
+    assert_eq!(actions(&mut race, at(300)).0, [Handshake(no(0))]);
+    race.opened(no(0), at(400));
     let failures: Vec<_> = race
         .observations(at(400))
         .iter()
-        .map(|one| one.failure)
+        .map(|(_, one)| one.failure)
         .collect();
     assert_eq!(
         failures,
@@ -321,13 +326,16 @@ fn a_dead_network_is_bounded() {
 fn silence_in_a_race_that_nobody_won_teaches_nothing() {
     let mut race = race(&[forecast(0, 50.0), forecast(1, 51.0)]);
     actions(&mut race, at(0));
-    race.established(0, at(50));
+    race.established(no(0), at(50));
     actions(&mut race, at(50));
     let observations = race.observations(at(15_000));
-    assert_eq!(observations[0].syn, Some(Measured::Took(50.0)));
-    assert_eq!((observations[0].rest, observations[1].syn), (None, None));
+    assert_eq!(observations[0].1.syn, Some(Measured::Took(50.0)));
     assert_eq!(
-        (observations[0].failure, observations[1].failure),
+        (observations[0].1.rest, observations[1].1.syn),
+        (None, None)
+    );
+    assert_eq!(
+        (observations[0].1.failure, observations[1].1.failure),
         (None, None)
     );
 }
@@ -366,22 +374,22 @@ fn where_only_a_proxy_can_answer_is_dialled_after_all_others() {
     let public = |host| Candidate::from(unseen(host, false));
     let mut race = among(WIDTH, &[local, public(1), public(2)]);
     let (dialled, until) = actions(&mut race, at(0));
-    assert_eq!(dialled, [Dial(1), Dial(2)]);
+    assert_eq!(dialled, [Dial(no(1)), Dial(no(2))]);
     // 2 × 50 ms of silence.
     assert_eq!(until, Some(100.0));
-    assert_eq!(actions(&mut race, at(101)).0, [Dial(0)]);
+    assert_eq!(actions(&mut race, at(101)).0, [Dial(no(0))]);
     // If it is all there is, it gets the time in which another name may be resolved.
     let mut race = Race::new(WIDTH, SynTrust::default());
     race.add(local, at(10));
     assert_eq!(actions(&mut race, at(10)), (vec![], Some(60.0)));
-    assert_eq!(actions(&mut race, at(61)).0, [Dial(0)]);
+    assert_eq!(actions(&mut race, at(61)).0, [Dial(no(0))]);
     // What opened there before is as good as any.
     let verified = |host| Candidate {
         last_resort: true,
         ..forecast(host, 50.0).into()
     };
     let mut race = among(WIDTH, &[verified(0), verified(1)]);
-    assert_eq!(actions(&mut race, at(0)).0, [Dial(0), Dial(1)]);
+    assert_eq!(actions(&mut race, at(0)).0, [Dial(no(0)), Dial(no(1))]);
 }
 
 #[test]
@@ -395,34 +403,46 @@ fn acceleration_nodes_are_tried_two_at_a_time() {
     assert_eq!(actions(&mut race, at(0)).0.len(), 2);
     let cold: Vec<Candidate> = (0..4).map(|host| node(unseen(host, false))).collect();
     let mut race = among(WIDTH, &cold);
-    assert_eq!(actions(&mut race, at(0)).0, [Dial(0), Dial(1)]);
+    assert_eq!(actions(&mut race, at(0)).0, [Dial(no(0)), Dial(no(1))]);
     assert_eq!(actions(&mut race, at(500)).0, []);
-    race.failed(0, Severity::Soft);
-    assert_eq!(actions(&mut race, at(600)).0, [Dial(2)]);
+    race.failed(no(0), Severity::Soft);
+    assert_eq!(actions(&mut race, at(600)).0, [Dial(no(2))]);
 }
 
 #[test]
 fn one_at_a_time_waits_for_silence_and_gives_handshakes_ten_seconds() {
     let entries: Vec<Candidate> = (0..3).map(|host| forecast(host, 50.0).into()).collect();
     let mut race = among(Width::ONE, &entries);
-    assert_eq!(actions(&mut race, at(0)), (vec![Dial(0)], Some(3_000.0)));
-    assert_eq!(actions(&mut race, at(3_001)).0, [Cancel(0), Dial(1)]);
-    race.established(1, at(50));
-    assert_eq!(actions(&mut race, at(3_051)).0, [Handshake(1)]);
+    assert_eq!(
+        actions(&mut race, at(0)),
+        (vec![Dial(no(0))], Some(3_000.0))
+    );
+    assert_eq!(
+        actions(&mut race, at(3_001)).0,
+        [Cancel(no(0)), Dial(no(1))]
+    );
+    race.established(no(1), at(50));
+    assert_eq!(actions(&mut race, at(3_051)).0, [Handshake(no(1))]);
     assert_eq!(actions(&mut race, at(13_000)).0, []);
-    assert_eq!(actions(&mut race, at(13_100)).0, [Cancel(1), Dial(2)]);
+    assert_eq!(
+        actions(&mut race, at(13_100)).0,
+        [Cancel(no(1)), Dial(no(2))]
+    );
 }
 
 /// After outages a candidate may be expected to take half a minute; the others don't wait for that.
 #[test]
 fn no_expectation_keeps_the_others_waiting_for_long() {
     let mut race = race(&[forecast(0, 30_000.0), forecast(1, 90_000.0)]);
-    assert_eq!(actions(&mut race, at(0)), (vec![Dial(0)], Some(1_000.0)));
-    assert_eq!(actions(&mut race, at(1_001)).0, [Dial(1)]);
-    race.established(0, at(1_010));
+    assert_eq!(
+        actions(&mut race, at(0)),
+        (vec![Dial(no(0))], Some(1_000.0))
+    );
+    assert_eq!(actions(&mut race, at(1_001)).0, [Dial(no(1))]);
+    race.established(no(0), at(1_010));
     assert_eq!(
         actions(&mut race, at(1_010)),
-        (vec![Handshake(0)], Some(3_010.0))
+        (vec![Handshake(no(0))], Some(3_010.0))
     );
 }
 
@@ -430,19 +450,19 @@ fn no_expectation_keeps_the_others_waiting_for_long() {
 fn what_dns_brings_late_joins_if_it_is_worth_it() {
     let mut race = Race::new(WIDTH, SynTrust::default());
     race.add(forecast(0, 50.0), at(0));
-    assert_eq!(actions(&mut race, at(0)).0, [Dial(0)]);
+    assert_eq!(actions(&mut race, at(0)).0, [Dial(no(0))]);
     race.add(forecast(1, 200.0), at(10));
     assert_eq!(actions(&mut race, at(10)).0, []);
     race.add(forecast(2, 52.0), at(20));
-    assert_eq!(actions(&mut race, at(20)).0, [Dial(2)]);
+    assert_eq!(actions(&mut race, at(20)).0, [Dial(no(2))]);
 }
 
 #[test]
 fn unknown_numbers_are_ignored() {
     let mut race = race(&[forecast(0, 50.0)]);
-    race.established(7, at(1));
-    race.secured(7, at(1));
-    race.opened(7, at(1));
-    race.failed(7, Severity::Hard);
-    assert_eq!(actions(&mut race, at(1)).0, [Dial(0)]);
+    race.established(no(7), at(1));
+    race.secured(no(7), at(1));
+    race.opened(no(7), at(1));
+    race.failed(no(7), Severity::Hard);
+    assert_eq!(actions(&mut race, at(1)).0, [Dial(no(0))]);
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use easelect::{Connect, Io, KernelRtt};
+use easelect::{ByteStream, Connect, KernelRtt, Transport};
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
@@ -32,11 +32,11 @@ impl fmt::Debug for Connector {
 }
 
 impl Connect for Connector {
-    fn connect(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Io>>> {
+    fn connect(&self, _: &str, address: SocketAddr) -> BoxFuture<'static, io::Result<ByteStream>> {
         let network = Arc::clone(&self.0);
         Box::pin(async move {
             let connection = dial(&network, address).await?;
-            Ok(Box::new(connection) as Box<dyn Io>)
+            Ok(ByteStream::of_transport(connection))
         })
     }
 }
@@ -222,7 +222,7 @@ struct Connection {
     _open: Counted,
 }
 
-impl Io for Connection {
+impl Transport for Connection {
     fn kernel_rtt(&self) -> Option<KernelRtt> {
         let later = self.wire.retransmissions(Side::Client);
         Some(KernelRtt {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use easelect::{Connect, Error, Resolve, TlsClient};
+use easelect::{Connect, Dialer, DialerBuilder, Error, Resolve, TlsClient};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 
 use crate::certificates;
@@ -55,6 +55,17 @@ impl Lab {
     #[must_use]
     pub fn connector(&self) -> Arc<dyn Connect> {
         Arc::new(Connector(Arc::clone(&self.0)))
+    }
+
+    /// How this network is reached: its name server, its addresses, TLS that trusts its root and
+    /// refuses what is revoked. Set further what a test needs, then build it.
+    #[must_use]
+    pub fn dialer(&self) -> DialerBuilder {
+        let tls = self.tls([]).expect("the lab's root is a certificate");
+        Dialer::builder()
+            .resolver(self.resolver())
+            .connector(self.connector())
+            .tls(tls)
     }
 
     /// The root of the servers' certificates, made anew for every lab.

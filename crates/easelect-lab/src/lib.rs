@@ -43,14 +43,14 @@
 //! let found = lab.resolver().resolve("im.example.com", Family::V4).await?;
 //! let address = (found.addresses[0], 443).into();
 //! let start = Instant::now();
-//! let stream = lab.connector().connect(address).await?;
+//! let stream = lab.connector().connect("im.example.com", address).await?;
 //! assert_eq!(start.elapsed(), Duration::from_millis(40));
 //! assert_eq!(lab.open(), 1);
 //! drop(stream);
 //! assert_eq!(lab.open(), 0);
 //!
 //! tokio::time::sleep(Duration::from_secs(5)).await;
-//! assert!(lab.connector().connect(address).await.is_err());
+//! assert!(lab.connector().connect("im.example.com", address).await.is_err());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())

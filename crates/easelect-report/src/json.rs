@@ -372,7 +372,7 @@ fn endpoint_json(row: &Row, now: SystemTime, lang: Lang) -> EndpointJson<'_> {
         addresses_left_out: stats.left_out(),
         failures: failures_json(&stats.failures(), now, lang),
         reason: Coded {
-            code: ranked.reason.code(),
+            code: ranked.reason.as_str(),
             text: reason_text(&ranked.reason, now).of(lang),
         },
     }

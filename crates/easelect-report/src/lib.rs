@@ -27,6 +27,11 @@ mod verdict;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
+use easelect::{
+    Catalog, Endpoint, Failure, Families, Peer, ProbeOutcome, Proxy, Ranked, Ranking, Region,
+    Residency, Service,
+};
+
 pub use connects::{ConnectRecord, connects_json, connects_table};
 pub use finding::Finding;
 pub use json::json;
@@ -36,14 +41,6 @@ pub use table::table;
 pub use texts::Lang;
 pub use threshold::{Figure, Threshold};
 pub use verdict::{Fault, Verdict};
-
-use easelect::EndpointStats;
-use easelect::Failure;
-use easelect::Families;
-use easelect::ProbeOutcome;
-use easelect::Proxy;
-use easelect::{Catalog, Endpoint, Region, Residency, Service};
-use easelect::{Ranked, Ranking, rank};
 
 /// Under which circumstances was measured.
 #[derive(Clone, Debug)]
@@ -59,8 +56,6 @@ pub struct Context {
     pub environment: Environment,
     /// What the customer has configured: marked, and compared with the first choice.
     pub in_use: Vec<Endpoint>,
-    /// China 1 and China 2 were asked for as the mainland pool: one block for both.
-    pub pool: bool,
     /// Limits; what is above one becomes a finding.
     pub thresholds: Vec<Threshold>,
     /// What the caller noticed while it prepared.
@@ -79,7 +74,6 @@ impl Context {
             finished_at,
             environment: Environment::default(),
             in_use: Vec::new(),
-            pool: false,
             thresholds: Vec::new(),
             notes: Vec::new(),
             direct_lookups: Vec::new(),
@@ -123,8 +117,8 @@ pub struct Environment {
 impl Environment {
     /// The proxy, if it leads to this endpoint.
     fn proxy_of(&self, endpoint: &Endpoint) -> Option<&Proxy> {
-        let (host, port) = (endpoint.host(), endpoint.port());
-        self.proxy.as_ref().filter(|one| one.covers(host, port))
+        let through = Peer::of(endpoint, self.proxy.as_ref()).proxy;
+        self.proxy.as_ref().filter(|_| through.is_some())
     }
 }
 
@@ -235,24 +229,17 @@ impl Report {
     /// Draws the conclusions from what was measured.
     #[must_use]
     pub fn new(outcome: &ProbeOutcome, context: Context) -> Self {
-        let groups: Vec<Group> = pooled(&outcome.rankings, &context)
-            .into_iter()
-            .map(|(residency, ranking)| Group {
-                residency,
-                service: ranking.service,
-                endpoints: ranking
-                    .endpoints
-                    .into_iter()
-                    .map(|ranked| Row {
-                        in_use: context
-                            .in_use
-                            .iter()
-                            .any(|one| same(one, ranked.endpoint())),
-                        ranked,
-                    })
-                    .collect(),
-            })
-            .collect();
+        let group = |ranking: &Ranking| Group {
+            residency: ranking.residency.clone(),
+            service: ranking.service,
+            endpoints: (ranking.endpoints.iter())
+                .map(|ranked| Row {
+                    in_use: context.in_use.contains(ranked.endpoint()),
+                    ranked: ranked.clone(),
+                })
+                .collect(),
+        };
+        let groups: Vec<Group> = outcome.rankings.iter().map(group).collect();
         let findings = network_findings::findings(&groups, &context, outcome.complete);
         let verdict = verdict::verdict(&groups, &findings);
         Report {
@@ -310,41 +297,4 @@ impl Report {
 
 fn every_group_ready(groups: &[Group]) -> bool {
     !groups.is_empty() && groups.iter().all(|group| group.best().is_some())
-}
-
-/// Whether two endpoints are the same URL for the same purpose.
-fn same(one: &Endpoint, other: &Endpoint) -> bool {
-    (one.region(), one.service(), one.url()) == (other.region(), other.service(), other.url())
-}
-
-/// The rankings with their residency; China 1 and China 2 as one if the pool was asked for.
-fn pooled(rankings: &[Ranking], context: &Context) -> Vec<(Residency, Ranking)> {
-    let pool = Residency::mainland_pool();
-    let mut groups: Vec<(Residency, Ranking)> = Vec::new();
-    for ranking in rankings {
-        if !(context.pool && pool.contains(&ranking.region)) {
-            groups.push((Residency::from(ranking.region.clone()), ranking.clone()));
-            continue;
-        }
-        if groups
-            .iter()
-            .any(|(residency, one)| *residency == pool && one.service == ranking.service)
-        {
-            continue;
-        }
-        let mut stats: Vec<EndpointStats> = rankings
-            .iter()
-            .filter(|one| one.service == ranking.service && pool.contains(&one.region))
-            .flat_map(|one| one.endpoints.iter().map(|ranked| ranked.stats.clone()))
-            .collect();
-        // Equals keep the order of the catalogue, wherever they stood in their own region.
-        let all = context.catalog.endpoints();
-        stats.sort_by_key(|one| {
-            all.iter()
-                .position(|known| known == one.endpoint())
-                .unwrap_or(usize::MAX)
-        });
-        groups.extend(rank(stats).map(|ranking| (pool.clone(), ranking)));
-    }
-    groups
 }

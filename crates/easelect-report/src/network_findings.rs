@@ -4,11 +4,13 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use easelect::{Confidence, Failure, FailureKind as Kind, Phase, Reason, Tier, is_local};
+use easelect::{
+    Confidence, Failure, FailureKind as Kind, Phase, Reason, Residency, Tier, is_local,
+};
 
 use super::figures::ms_unit;
 use super::finding::{Finding, What};
-use super::{Context, Group, Note, Row, host_findings, same, threshold};
+use super::{Context, Group, Note, Row, host_findings, threshold};
 
 pub(super) fn findings(groups: &[Group], context: &Context, complete: bool) -> Vec<Finding> {
     let rows: Vec<&Row> = groups.iter().flat_map(|group| &group.endpoints).collect();
@@ -272,7 +274,7 @@ fn in_use(group: &Group, whats: &mut Vec<What>) {
             whats.push(What::CurrentPathWrong { url, works });
             continue;
         }
-        if same(first.endpoint(), endpoint) {
+        if first.endpoint() == endpoint {
             whats.push(What::CurrentFirst { url });
             continue;
         }
@@ -396,7 +398,10 @@ fn notes(groups: &[Group], rows: &[&Row], context: &Context, whats: &mut Vec<Wha
             });
         }
     }
-    if context.pool {
+    if groups
+        .iter()
+        .any(|group| group.residency == Residency::mainland_pool())
+    {
         whats.push(What::Pool);
     }
     if groups.iter().any(|group| group.service.is_mini_program()) {

@@ -7,23 +7,29 @@ use easelect_report::Report;
 use support::*;
 
 #[test]
-fn the_pool_is_ranked_as_one() {
+fn the_pool_is_one_group_and_said_to_be_one() {
     let [a, b] = pair(Region::CN1, Service::Rest);
     let [c, d] = pair(Region::CN2, Service::Rest);
-    let rankings = [
+    let apart = [
         ranking([ok(&a, 30), ok(&b, 35)]),
         ranking([ok(&c, 10), ok(&d, 50)]),
     ];
-    let mut context = context();
-    let report = Report::new(&outcome(&rankings), context.clone());
+    let report = Report::new(&outcome(&apart), context());
     assert_eq!(report.groups().len(), 2);
-    context.pool = true;
-    let report = Report::new(&outcome(&rankings), context);
-    assert_eq!(report.groups().len(), 1);
-    let group = &report.groups()[0];
+    assert!(!codes(&report).contains(&"mainland_pool"));
+    let pool = pool_ranking([ok(&a, 30), ok(&b, 35), ok(&c, 10), ok(&d, 50)]);
+    let report = Report::new(&outcome(&[pool]), context());
+    let [group] = report.groups() else {
+        panic!("{} groups", report.groups().len());
+    };
     assert_eq!(group.residency.to_string(), "mainland");
     assert_eq!(group.endpoints.len(), 4);
     assert_eq!(group.best().unwrap().endpoint(), &c);
+    assert!(
+        codes(&report).contains(&"mainland_pool"),
+        "{:?}",
+        codes(&report)
+    );
 }
 
 #[test]

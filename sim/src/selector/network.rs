@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
-use easelect::{Connect, Failure, FailureKind, Family, Io, Phase, Resolve, Resolved};
+use easelect::{ByteStream, Connect, Failure, FailureKind, Family, Phase, Resolve, Resolved};
 use futures::future::BoxFuture;
 
 use super::lock;
@@ -149,7 +149,7 @@ impl Scene {
 }
 
 impl Connect for Network {
-    fn connect(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Io>>> {
+    fn connect(&self, _: &str, address: SocketAddr) -> BoxFuture<'static, io::Result<ByteStream>> {
         let (scene, identities) = (self.scene(), self.identities.clone());
         Box::pin(async move {
             let scene = scene.ok_or(io::ErrorKind::NetworkUnreachable)?;
@@ -164,7 +164,7 @@ impl Connect for Network {
             }
             let (near, far) = tokio::io::duplex(BUFFER);
             tokio::spawn(server::serve(far, attempt, identities, scene));
-            Ok(Box::new(near) as Box<dyn Io>)
+            Ok(ByteStream::new(near))
         })
     }
 }

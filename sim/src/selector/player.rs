@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use easelect::{Catalog, CatalogFormat, Connection, Policy, Region, Selector, TlsClient};
+use easelect::{Catalog, CatalogFormat, Connection, Dialer, Policy, Region, Selector, TlsClient};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::network::{Network, Scene, candidate, name};
@@ -77,9 +77,13 @@ impl Player {
         let network = Arc::new(Network::new(ground.identities.clone()));
         let selector = Selector::builder(ground.region.clone())
             .catalog(ground.catalog.clone())
-            .resolver(Arc::clone(&network) as _)
-            .connector(Arc::clone(&network) as _)
-            .tls(TlsClient::with_roots([ground.identities.root.clone()])?)
+            .dialer(
+                Dialer::builder()
+                    .resolver(Arc::clone(&network) as _)
+                    .connector(Arc::clone(&network) as _)
+                    .tls(TlsClient::with_roots([ground.identities.root.clone()])?)
+                    .build()?,
+            )
             .policy(policy)
             .deadline(Duration::from_secs_f64(LIMIT_MS / 1e3))
             .seed(seed)

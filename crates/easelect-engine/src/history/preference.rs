@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::forecast::Forecast;
+use crate::id::CandidateId;
 use crate::probability::normal;
 use crate::timestamp::Timestamp;
 
@@ -24,7 +25,7 @@ const RECONSIDERED: Duration = Duration::from_secs(3600);
 /// measurement may change that.
 #[derive(Clone, Copy, Debug)]
 pub struct Lead {
-    number: usize,
+    id: CandidateId,
     holder: Score,
     rival: Option<Score>,
     at: Timestamp,
@@ -45,14 +46,14 @@ impl Lead {
     /// or opened, and when it last opened.
     pub(super) fn among(
         forecasts: &[Forecast],
-        among: &[usize],
-        current: Option<usize>,
-        heard: impl Fn(usize) -> Option<(Option<Timestamp>, Option<Timestamp>)>,
+        among: &[CandidateId],
+        current: Option<CandidateId>,
+        heard: impl Fn(CandidateId) -> Option<(Option<Timestamp>, Option<Timestamp>)>,
         now: Timestamp,
     ) -> Option<Lead> {
-        let score = |number: usize| Some((number, Score::of(forecasts.get(number)?)));
-        let scores = among.iter().filter_map(|number| score(*number));
-        let mut usable: Vec<(usize, Score)> =
+        let score = |id: CandidateId| Some((id, Score::of(forecasts.get(id.index())?)));
+        let scores = among.iter().filter_map(|id| score(*id));
+        let mut usable: Vec<(CandidateId, Score)> =
             scores.filter(|(_, score)| score.is_usable()).collect();
         usable.sort_by(|(_, a), (_, b)| a.cost_ms.total_cmp(&b.cost_ms));
         // Whether the one opened after the other was last heard of, a day ago or more. No certainty
@@ -64,7 +65,7 @@ impl Lead {
             seen.is_none_or(|seen| now.since(seen) >= FORGOTTEN) && opened > seen
         };
         let best = usable.first().copied();
-        let (number, holder) = match (current.and_then(score), best) {
+        let (id, holder) = match (current.and_then(score), best) {
             (Some(holder), Some(best)) => {
                 let outlived = outlives(best.0, holder.0) && best.1.ahead_of(holder.1) > 0.0;
                 if best.1.overtakes(holder.1) || outlived {
@@ -75,26 +76,26 @@ impl Lead {
             }
             (holder, best) => holder.or(best)?,
         };
-        let mut others = usable.iter().filter(|(other, _)| *other != number);
+        let mut others = usable.iter().filter(|(other, _)| *other != id);
         Some(Lead {
-            number,
+            id,
             holder,
             rival: others.next().map(|(_, score)| *score),
             at: now,
         })
     }
 
-    /// The number of who is preferred.
+    /// Who is preferred.
     #[inline]
-    pub fn holder(&self) -> usize {
-        self.number
+    pub fn holder(&self) -> CandidateId {
+        self.id
     }
 
     /// Takes in what is expected of one candidate now; whether everybody should be asked again.
     #[inline]
-    pub fn may_end(&mut self, number: usize, forecast: &Forecast, now: Timestamp) -> bool {
+    pub fn may_end(&mut self, id: CandidateId, forecast: &Forecast, now: Timestamp) -> bool {
         let score = Score::of(forecast);
-        if number == self.number {
+        if id == self.id {
             self.holder = score;
         } else if score.is_usable() && self.rival.is_none_or(|rival| score.cost_ms < rival.cost_ms)
         {

@@ -31,8 +31,8 @@ pub struct History {
 struct StoredNetwork {
     id: String,
     used_ms: Timestamp,
-    gate: f64,
-    gate_samples: u32,
+    syn_trust: f64,
+    syn_trust_samples: u32,
     candidates: Vec<Candidate>,
 }
 
@@ -82,12 +82,12 @@ impl History {
     /// What was learned of these networks.
     pub fn of(networks: impl IntoIterator<Item = KnownNetwork>) -> Self {
         let networks = networks.into_iter().map(|one| {
-            let ((gate, gate_samples), candidates) = one.network.into_parts();
+            let ((syn_trust, syn_trust_samples), candidates) = one.network.into_parts();
             StoredNetwork {
                 id: one.id,
                 used_ms: one.used,
-                gate,
-                gate_samples,
+                syn_trust,
+                syn_trust_samples,
                 candidates,
             }
         });
@@ -102,8 +102,8 @@ impl History {
     pub fn into_networks(mut self, now: Timestamp) -> impl Iterator<Item = KnownNetwork> {
         self.forget_after(now.after(KEPT));
         self.networks.into_iter().map(|stored| {
-            let gate = if stored.gate.is_finite() {
-                stored.gate.clamp(-2.0, 2.0)
+            let syn_trust = if stored.syn_trust.is_finite() {
+                stored.syn_trust.clamp(-2.0, 2.0)
             } else {
                 0.0
             };
@@ -111,7 +111,7 @@ impl History {
             KnownNetwork {
                 id: stored.id,
                 used: stored.used_ms,
-                network: Network::restored((gate, stored.gate_samples), candidates),
+                network: Network::restored((syn_trust, stored.syn_trust_samples), candidates),
             }
         })
     }
@@ -184,8 +184,8 @@ impl History {
             }
             if one.used_ms >= known.used_ms {
                 known.used_ms = one.used_ms;
-                known.gate = one.gate;
-                known.gate_samples = one.gate_samples;
+                known.syn_trust = one.syn_trust;
+                known.syn_trust_samples = one.syn_trust_samples;
             }
             known.candidates = candidates.into_values().collect();
         }

@@ -3,6 +3,7 @@
 use super::Candidate;
 use crate::forecast::{Forecast, SynTrust};
 use crate::health::Severity;
+use crate::id::HostId;
 use crate::observation::{Measured, Observation};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,8 +71,7 @@ impl Attempt {
         &self.candidate.forecast
     }
 
-    /// Any number that tells hosts apart.
-    pub(super) fn host(&self) -> usize {
+    pub(super) fn host(&self) -> HostId {
         self.candidate.forecast.place.host
     }
 
@@ -147,27 +147,21 @@ impl Attempt {
     }
 
     /// Its forecast, with the SYN's answer where there is one and it says something.
-    pub(super) fn updated(&self, queue_ms: f64, gate: SynTrust) -> Forecast {
+    pub(super) fn updated(&self, queue_ms: f64, syn_trust: SynTrust) -> Forecast {
         match self.syn_ms {
-            Some(syn_ms) if gate.trusted => self.forecast().answered(syn_ms - queue_ms),
+            Some(syn_ms) if syn_trust.trusted => self.forecast().answered(syn_ms - queue_ms),
             _ => *self.forecast(),
         }
     }
 
     /// What TLS and upgrade are expected to cost from their start on.
-    pub(super) fn priced_rest_ms(&self, queue_ms: f64, gate: SynTrust) -> f64 {
-        let rest_ms = self.updated(queue_ms, gate).rest_ms() + 2.0 * queue_ms;
+    pub(super) fn priced_rest_ms(&self, queue_ms: f64, syn_trust: SynTrust) -> f64 {
+        let rest_ms = self.updated(queue_ms, syn_trust).rest_ms() + 2.0 * queue_ms;
         self.forecast().priced(rest_ms)
     }
 
-    /// What it showed, under its number, by the end of the race.
-    pub(super) fn observation(
-        &self,
-        candidate: usize,
-        now_ms: f64,
-        queue_ms: f64,
-        won: bool,
-    ) -> Observation {
+    /// What it showed by the end of the race.
+    pub(super) fn observation(&self, now_ms: f64, queue_ms: f64, won: bool) -> Observation {
         let until_ms = self.cancelled_ms.unwrap_or(now_ms);
         let late = until_ms > self.deadline_ms;
         let failed = self.failure.is_some();
@@ -198,7 +192,6 @@ impl Attempt {
             (true, true) => Some(Severity::Soft),
         };
         Observation {
-            candidate,
             syn,
             rest,
             tls_ms: self.tls_ms.map(|tls_ms| (tls_ms - queue_ms).max(0.1)),

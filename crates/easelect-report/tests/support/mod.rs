@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use easelect::{
     Catalog, Certificate, Endpoint, EndpointStats, Failure, FailureKind, Family, Lookup, Phase,
-    ProbeOutcome, Ranking, Region, Sample, Service, Timings, rank,
+    ProbeOutcome, Ranking, Region, Residency, Sample, Service, Timings, rank,
 };
 use easelect_report::{Context, Fault, Report};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
@@ -238,7 +238,14 @@ pub(crate) fn refused(endpoint: &Endpoint) -> Measured {
 
 pub(crate) fn ranking(measured: impl IntoIterator<Item = Measured>) -> Ranking {
     let stats: Vec<EndpointStats> = measured.into_iter().map(|one| one.stats).collect();
-    rank(stats).unwrap()
+    let region = stats[0].endpoint().region().clone();
+    rank(region.into(), stats).unwrap()
+}
+
+/// The mainland pool's ranking.
+pub(crate) fn pool_ranking(measured: impl IntoIterator<Item = Measured>) -> Ranking {
+    let stats = measured.into_iter().map(|one| one.stats).collect();
+    rank(Residency::mainland_pool(), stats).unwrap()
 }
 
 pub(crate) fn outcome(rankings: &[Ranking]) -> ProbeOutcome {

@@ -1,0 +1,447 @@
+//! How the network is reached: names, byte streams, TLS, families, pinned hosts, the proxy.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+use crate::catalog::{Confidence, Endpoint};
+use crate::connect::{ByteStream, Connect, TcpConnect};
+use crate::error::{Error, ErrorKind};
+use crate::failure::{Failure, FailureKind};
+use crate::phase::Phase;
+use crate::proxy::Proxy;
+use crate::resolve::{Families, Family, PinnedHost, Resolve, SystemResolver, is_bogus};
+use crate::tls::TlsClient;
+
+/// How the network is reached. Built once and given to a [`Prober`](crate::Prober), a
+/// [`Selector`](crate::Selector) or both; cheap to clone.
+///
+/// ```no_run
+/// use easelect::{Dialer, Families, Prober, Proxy, Region, Selector};
+///
+/// # fn example() -> Result<(), easelect::Error> {
+/// let dialer = Dialer::builder()
+///     .proxy(Proxy::from_env()?)
+///     .families(Families::V4)
+///     .build()?;
+/// let prober = Prober::builder().dialer(dialer.clone()).build()?;
+/// let selector = Selector::builder(Region::CN1).dialer(dialer).build()?;
+/// # drop((prober, selector));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Dialer(Arc<Settings>);
+
+#[derive(Clone)]
+struct Settings {
+    resolver: Arc<dyn Resolve>,
+    connector: Arc<dyn Connect>,
+    tls: TlsClient,
+    families: Families,
+    proxy: Option<Proxy>,
+    pinned: HashMap<(String, u16), Vec<IpAddr>>,
+    attempt_timeout: Duration,
+}
+
+/// Whom to look up and to connect to for an endpoint: its own host, or the proxy that leads to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Peer<'a> {
+    /// The name or address of the host, or of the proxy.
+    pub host: &'a str,
+    /// Its port.
+    pub port: u16,
+    /// The proxy, where one leads to the endpoint.
+    pub proxy: Option<&'a Proxy>,
+    /// Whether it is a published host, which can't be at addresses that no public host has.
+    pub(crate) is_public: bool,
+}
+
+impl<'a> Peer<'a> {
+    /// The peer of an endpoint where this proxy is used, if any.
+    #[must_use]
+    pub fn of(endpoint: &'a Endpoint, proxy: Option<&'a Proxy>) -> Self {
+        let (host, port) = (endpoint.host(), endpoint.port());
+        match proxy.filter(|one| one.covers(host, port)) {
+            Some(proxy) => Peer::proxy(proxy),
+            None => Peer {
+                host,
+                port,
+                proxy: None,
+                is_public: endpoint.confidence() != Confidence::User,
+            },
+        }
+    }
+
+    /// The proxy itself: the user's own, so that whatever its DNS says is believed.
+    pub(crate) fn proxy(proxy: &'a Proxy) -> Self {
+        Peer {
+            host: proxy.host(),
+            port: proxy.port(),
+            proxy: Some(proxy),
+            is_public: false,
+        }
+    }
+}
+
+/// At most this many addresses of one host are used; a real service has fewer, and an answer of
+/// hundreds must not make a client flood anybody.
+pub(crate) const MAX_ADDRESSES: usize = 16;
+
+/// What a look-up brought that may be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) addresses: Vec<IpAddr>,
+    /// How many there were beyond [`MAX_ADDRESSES`].
+    pub(crate) left_out: usize,
+}
+
+impl Dialer {
+    /// The platform's resolver and roots, TCP, both families, no proxy.
+    #[must_use]
+    pub fn builder() -> DialerBuilder {
+        DialerBuilder::default()
+    }
+
+    /// TLS: roots and sessions.
+    #[must_use]
+    pub fn tls(&self) -> &TlsClient {
+        &self.0.tls
+    }
+
+    /// The address families that are used.
+    #[must_use]
+    pub fn families(&self) -> Families {
+        self.0.families
+    }
+
+    /// The proxy, if there is one.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.0.proxy.as_ref()
+    }
+
+    /// How long one look-up or one probe may take.
+    #[must_use]
+    pub fn attempt_timeout(&self) -> Duration {
+        self.0.attempt_timeout
+    }
+
+    /// Whom to look up and to connect to for this endpoint.
+    #[must_use]
+    pub fn peer<'a>(&'a self, endpoint: &'a Endpoint) -> Peer<'a> {
+        Peer::of(endpoint, self.proxy())
+    }
+
+    /// The addresses of a peer in one family, without repetition: an IP address as it is, a pinned
+    /// host's, or what the resolver says.
+    pub(crate) async fn look_up(
+        &self,
+        peer: &Peer<'_>,
+        family: Family,
+        timeout: Duration,
+    ) -> Result<Found, Failure> {
+        if let Some(fixed) = self.fixed(peer) {
+            let addresses = of_family(fixed, family)?;
+            return Ok(Found {
+                addresses,
+                left_out: 0,
+            });
+        }
+        let look_up = self.0.resolver.resolve(peer.host, family);
+        let resolved = tokio::time::timeout(timeout, look_up)
+            .await
+            .unwrap_or_else(|_| Err(Failure::new(Phase::Resolve, FailureKind::Timeout)))?;
+        let mut addresses = of_family(resolved.addresses, family)?;
+        if peer.is_public {
+            let bogus = addresses.iter().copied().find(|ip| is_bogus(*ip));
+            addresses.retain(|ip| !is_bogus(*ip));
+            if let (true, Some(bogus)) = (addresses.is_empty(), bogus) {
+                let failure = Failure::new(Phase::Resolve, FailureKind::BogusAddress);
+                return Err(failure.with_message(bogus));
+            }
+        }
+        let left_out = addresses.len().saturating_sub(MAX_ADDRESSES);
+        addresses.truncate(MAX_ADDRESSES);
+        Ok(Found {
+            addresses,
+            left_out,
+        })
+    }
+
+    /// A byte stream to the address, which is a peer's.
+    pub(crate) fn connect(
+        &self,
+        peer: &Peer<'_>,
+        address: SocketAddr,
+    ) -> BoxFuture<'static, io::Result<ByteStream>> {
+        self.0.connector.connect(peer.host, address)
+    }
+
+    /// The same with other TLS.
+    pub(crate) fn with_tls(&self, tls: TlsClient) -> Self {
+        let mut settings = Settings::clone(&self.0);
+        settings.tls = tls;
+        Dialer(Arc::new(settings))
+    }
+
+    /// The same with one more host pinned.
+    pub(crate) fn with_pinned(&self, host: PinnedHost) -> Self {
+        let mut settings = Settings::clone(&self.0);
+        settings.pin(host);
+        Dialer(Arc::new(settings))
+    }
+
+    fn fixed(&self, peer: &Peer<'_>) -> Option<Vec<IpAddr>> {
+        if let Ok(literal) = peer.host.parse() {
+            return Some(vec![literal]);
+        }
+        let pinned = &self.0.pinned;
+        pinned.get(&(peer.host.to_owned(), peer.port)).cloned()
+    }
+}
+
+impl Settings {
+    fn pin(&mut self, host: PinnedHost) {
+        let key = (host.host().to_owned(), host.port());
+        self.pinned.insert(key, host.addresses().to_vec());
+    }
+}
+
+impl fmt::Debug for Dialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialer")
+            .field("resolver", &self.0.resolver)
+            .field("connector", &self.0.connector)
+            .field("families", &self.0.families)
+            .field("proxy", &self.0.proxy)
+            .finish_non_exhaustive()
+    }
+}
+
+fn of_family(addresses: Vec<IpAddr>, family: Family) -> Result<Vec<IpAddr>, Failure> {
+    let mut kept: Vec<IpAddr> = Vec::new();
+    for address in addresses {
+        if Family::of(address) == family && !kept.contains(&address) {
+            kept.push(address);
+        }
+    }
+    if kept.is_empty() {
+        return Err(Failure::new(Phase::Resolve, FailureKind::NoAddress));
+    }
+    Ok(kept)
+}
+
+/// Configures a [`Dialer`].
+#[derive(Clone)]
+pub struct DialerBuilder {
+    resolver: Option<Arc<dyn Resolve>>,
+    connector: Arc<dyn Connect>,
+    tls: Option<TlsClient>,
+    families: Families,
+    proxy: Option<Proxy>,
+    pinned: Vec<PinnedHost>,
+    attempt_timeout: Duration,
+}
+
+impl Default for DialerBuilder {
+    fn default() -> Self {
+        DialerBuilder {
+            resolver: None,
+            connector: Arc::new(TcpConnect::new()),
+            tls: None,
+            families: Families::Both,
+            proxy: None,
+            pinned: Vec::new(),
+            attempt_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl DialerBuilder {
+    /// Sets the DNS resolver; the platform's by default.
+    #[must_use]
+    pub fn resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
+        self.resolver = Some(resolver);
+        self
+    }
+
+    /// Sets what opens byte streams; TCP by default.
+    #[must_use]
+    pub fn connector(mut self, connector: Arc<dyn Connect>) -> Self {
+        self.connector = connector;
+        self
+    }
+
+    /// Sets the TLS configuration; the platform's roots by default.
+    #[must_use]
+    pub fn tls(mut self, tls: TlsClient) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Sets the address families to use; both by default.
+    #[must_use]
+    pub fn families(mut self, families: Families) -> Self {
+        self.families = families;
+        self
+    }
+
+    /// Sets the proxy; none by default, whatever the environment says: give
+    /// [`Proxy::from_env`] to obey it. A selector keeps what it learns through a proxy apart from
+    /// what it learns without. A prober uses the first address of the proxy that answers.
+    #[must_use]
+    pub fn proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
+        self.proxy = proxy.into();
+        self
+    }
+
+    /// Pins a host and port to addresses, bypassing DNS. A proxy looks names up itself.
+    #[must_use]
+    pub fn pin(mut self, host: PinnedHost) -> Self {
+        self.pinned.push(host);
+        self
+    }
+
+    /// Sets how long one look-up or one probe may take; 5 s by default.
+    #[must_use]
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.attempt_timeout = timeout;
+        self
+    }
+
+    /// Checks the configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Input`] for a time-out of zero or above 24 h, a host pinned to no address, and
+    /// TLS that offers HTTP/2 without HTTP/1.1 (ALPN): a WebSocket is opened over HTTP/1.1.
+    /// [`ErrorKind::Tls`] when the platform's roots can't be used.
+    pub fn build(self) -> Result<Dialer, Error> {
+        let input = |why: String| Err(Error::new(ErrorKind::Input, why));
+        let day = Duration::from_secs(24 * 60 * 60);
+        if self.attempt_timeout.is_zero() || self.attempt_timeout > day {
+            return input("attempt time-out: expected more than 0 and at most 24 h".to_owned());
+        }
+        if let Some(empty) = self.pinned.iter().find(|one| one.addresses().is_empty()) {
+            let (host, port) = (empty.host(), empty.port());
+            return input(format!("{host}:{port} is pinned to no address"));
+        }
+        let tls = match self.tls {
+            Some(tls) => tls,
+            None => TlsClient::with_platform_roots()?,
+        };
+        let alpn = &tls.config().alpn_protocols;
+        if !alpn.is_empty() && !alpn.iter().any(|one| one == b"http/1.1") {
+            let why = "TLS offers no HTTP/1.1 (ALPN): leave the list empty, or add http/1.1";
+            return input(why.to_owned());
+        }
+        let mut settings = Settings {
+            resolver: (self.resolver).unwrap_or_else(|| Arc::new(SystemResolver::new())),
+            connector: self.connector,
+            tls,
+            families: self.families,
+            proxy: self.proxy,
+            pinned: HashMap::new(),
+            attempt_timeout: self.attempt_timeout,
+        };
+        for host in self.pinned {
+            settings.pin(host);
+        }
+        Ok(Dialer(Arc::new(settings)))
+    }
+}
+
+impl fmt::Debug for DialerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DialerBuilder")
+            .field("families", &self.families)
+            .field("proxy", &self.proxy)
+            .field("pinned", &self.pinned)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resolve::Resolved;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[derive(Debug)]
+    struct Fixed(Vec<IpAddr>);
+
+    impl Resolve for Fixed {
+        fn resolve(&self, _: &str, _: Family) -> BoxFuture<'static, Result<Resolved, Failure>> {
+            let answer = Resolved::new(self.0.clone());
+            Box::pin(async { Ok(answer) })
+        }
+    }
+
+    /// The name server answers so for everything.
+    fn answering(addresses: Vec<IpAddr>) -> DialerBuilder {
+        Dialer::builder()
+            .resolver(Arc::new(Fixed(addresses)))
+            .tls(crate::tls::tests::trusting_nobody())
+    }
+
+    fn peer(host: &str, port: u16, is_public: bool) -> Peer<'_> {
+        Peer {
+            host,
+            port,
+            proxy: None,
+            is_public,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_public_host_is_not_looked_for_at_impossible_addresses() {
+        let dialer = answering(vec![ip("0.0.0.0")]).build().unwrap();
+        let found = async |dialer: &Dialer, is_public| {
+            let peer = peer("x.example", 443, is_public);
+            dialer.look_up(&peer, Family::V4, Duration::MAX).await
+        };
+        let refused = found(&dialer, true).await.unwrap_err();
+        assert_eq!(refused.kind(), FailureKind::BogusAddress);
+        let believed = found(&dialer, false).await.unwrap();
+        assert_eq!(believed.addresses, [ip("0.0.0.0")]);
+        let many = (0..=255).map(|n| IpAddr::from([8, 8, 8, n])).collect();
+        let dialer = answering(many).build().unwrap();
+        let kept = found(&dialer, true).await.unwrap();
+        assert_eq!(
+            (kept.addresses.len(), kept.left_out),
+            (MAX_ADDRESSES, 256 - MAX_ADDRESSES)
+        );
+    }
+
+    #[tokio::test]
+    async fn literals_and_pins_ask_nobody() {
+        let pin = PinnedHost::new("x.example", 443, vec![ip("127.0.0.1")]);
+        let dialer = answering(vec![ip("8.8.8.8")]).pin(pin).build().unwrap();
+        let found = async |host, port, family| {
+            let peer = peer(host, port, true);
+            let found = dialer.look_up(&peer, family, Duration::MAX).await?;
+            Ok::<_, Failure>(found.addresses)
+        };
+        assert_eq!(
+            found("x.example", 443, Family::V4).await,
+            Ok(vec![ip("127.0.0.1")])
+        );
+        let none = found("x.example", 443, Family::V6).await.unwrap_err();
+        assert_eq!(none.kind(), FailureKind::NoAddress);
+        assert_eq!(
+            found("x.example", 80, Family::V4).await,
+            Ok(vec![ip("8.8.8.8")])
+        );
+        assert_eq!(found("::1", 1, Family::V6).await, Ok(vec![ip("::1")]));
+    }
+}

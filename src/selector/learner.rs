@@ -1,0 +1,137 @@
+//! What learns: takes in what attempts showed, tells who listens, has it kept.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use easelect_engine::observation::Observation;
+
+use super::events::{Events, SelectorEvent};
+use super::history_writer::HistoryWriter;
+use super::lock;
+use super::memory::{Candidate, Change, Memory};
+use super::service_view::ServiceView;
+use crate::error::Error;
+
+pub(super) struct Learner {
+    memory: Arc<Mutex<Memory>>,
+    events: Events,
+    writer: Option<HistoryWriter>,
+}
+
+impl Learner {
+    pub(super) fn new(
+        memory: Arc<Mutex<Memory>>,
+        events: Events,
+        writer: Option<HistoryWriter>,
+    ) -> Self {
+        Learner {
+            memory,
+            events,
+            writer,
+        }
+    }
+
+    /// What is remembered, for a moment.
+    pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
+        lock(&self.memory)
+    }
+
+    /// What the history calls the network that the device is on.
+    pub(super) fn network_key(&self) -> String {
+        self.memory().network_id().to_owned()
+    }
+
+    pub(super) fn events(&self) -> &Events {
+        &self.events
+    }
+
+    /// Learns what was shown of these candidates.
+    pub(super) fn learn(&self, observations: Vec<(Candidate, Observation)>) {
+        let changes = self.memory().learn(observations);
+        self.tell(changes);
+    }
+
+    /// Learns what was shown of one candidate, unless the memory says meanwhile that it means nothing.
+    /// Everybody is asked anew only if that may change who is preferred: heartbeats come often, and
+    /// hardly ever do. What they change of the ranking is shown to whoever reads it next.
+    pub(super) fn learn_one(
+        &self,
+        view: &ServiceView,
+        candidate: &Candidate,
+        observation: Observation,
+        says_something: impl FnOnce(&Memory) -> bool,
+    ) {
+        let mut memory = self.memory();
+        if !says_something(&memory) {
+            return;
+        }
+        let learned = memory.learn_one(candidate, observation);
+        view.outdate();
+        drop(memory);
+        self.tell(learned.change);
+        if learned.decisive {
+            self.reconsider(view);
+        }
+    }
+
+    /// A background probe of a candidate brought this, on this network: the SYN's round trip, of which
+    /// `queue_ms` are the access link's.
+    pub(super) fn probed(
+        &self,
+        view: &ServiceView,
+        candidate: Candidate,
+        answered: Option<Duration>,
+        queue_ms: f64,
+        network: &str,
+    ) {
+        let syn_ms = answered.map(|took| (took.as_secs_f64() * 1e3 - queue_ms).max(0.1));
+        let mut memory = self.memory();
+        if memory.network_id() != network {
+            return;
+        }
+        let changes = memory.learn(vec![(candidate.clone(), Observation::of_probe(syn_ms))]);
+        drop(memory);
+        self.tell(changes);
+        let (endpoint, address) = candidate;
+        self.events.send(SelectorEvent::Refreshed {
+            endpoint,
+            address,
+            round_trip: answered,
+        });
+        self.reconsider(view);
+    }
+
+    /// Who is preferred may have changed with what was learned.
+    pub(super) fn reconsider(&self, view: &ServiceView) {
+        let mut memory = self.memory();
+        let change = view.reconsider(&mut memory);
+        drop(memory);
+        self.tell(change);
+    }
+
+    /// Has what was learned kept.
+    pub(super) fn keep(&self) {
+        let Some(writer) = &self.writer else { return };
+        // Held until the writer is asked: a `flush()` meanwhile would find nothing to keep, and the
+        // writer nothing to write.
+        let mut memory = self.memory();
+        if memory.take_unkept() {
+            writer.keep();
+        }
+    }
+
+    /// Has what was learned kept, and waits until it is.
+    pub(super) async fn flush(&self) -> Result<(), Error> {
+        self.keep();
+        match &self.writer {
+            Some(writer) => writer.flush().await,
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn tell(&self, changes: impl IntoIterator<Item = Change>) {
+        for change in changes {
+            self.events.send(change.into());
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The endpoints of one service, and what is shown of them: read without a lock.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+#[cfg(feature = "rest")]
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
+use tokio::time::Instant;
+
+use super::explanation::{self, Explanation};
+use super::lock;
+use super::memory::{Change, Memory};
+use crate::catalog::{Endpoint, Region};
+
+pub(super) struct ServiceView {
+    endpoints: Vec<Endpoint>,
+    /// The data centre that alone is used now.
+    within: ArcSwapOption<Region>,
+    preferred: ArcSwapOption<Endpoint>,
+    explanation: ArcSwap<Explanation>,
+    /// Something was learned that the explanation doesn't show.
+    outdated: AtomicBool,
+    /// When a race last had a winner.
+    won: Mutex<Option<Instant>>,
+}
+
+impl ServiceView {
+    pub(super) fn new(endpoints: Vec<Endpoint>) -> Self {
+        ServiceView {
+            endpoints,
+            within: ArcSwapOption::empty(),
+            preferred: ArcSwapOption::empty(),
+            explanation: ArcSwap::from_pointee(Explanation {
+                network: "".into(),
+                candidates: Arc::default(),
+            }),
+            outdated: AtomicBool::new(false),
+            won: Mutex::new(None),
+        }
+    }
+
+    /// The endpoints that may be used now.
+    pub(super) fn eligible(&self) -> Vec<Endpoint> {
+        let within = self.within.load();
+        let there = |one: &&Endpoint| {
+            within
+                .as_ref()
+                .is_none_or(|region| *one.region() == **region)
+        };
+        let eligible: Vec<Endpoint> = self.endpoints.iter().filter(there).cloned().collect();
+        if eligible.is_empty() {
+            return self.endpoints.clone();
+        }
+        eligible
+    }
+
+    /// Who is preferred; a lock-free read.
+    pub(super) fn preferred(&self) -> Option<Endpoint> {
+        let preferred = self.preferred.load();
+        preferred.as_ref().map(|endpoint| Endpoint::clone(endpoint))
+    }
+
+    pub(super) fn explanation(&self) -> Guard<Arc<Explanation>> {
+        self.explanation.load()
+    }
+
+    /// Something was learned that isn't shown yet.
+    pub(super) fn outdate(&self) {
+        self.outdated.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_outdated(&self) -> bool {
+        self.outdated.load(Ordering::Relaxed)
+    }
+
+    /// Shows what the memory says now; who is preferred may have changed.
+    pub(super) fn reconsider(&self, memory: &mut Memory) -> Option<Change> {
+        self.outdated.store(false, Ordering::Relaxed);
+        let mut known = memory.reconsider(&self.eligible());
+        let change = known.change.take();
+        let preferred = known.preferred.as_ref();
+        self.preferred
+            .store(preferred.map(|(endpoint, _)| Arc::new(endpoint.clone())));
+        let explanation = explanation::explain(memory.network_id(), known);
+        self.explanation.store(Arc::new(explanation));
+        change
+    }
+
+    /// A race had a winner now.
+    pub(super) fn won(&self) {
+        *lock(&self.won) = Some(Instant::now());
+    }
+}
+
+/// REST's answer lasts, and follows the WebSocket into its data centre.
+#[cfg(feature = "rest")]
+impl ServiceView {
+    pub(super) fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// Uses only the endpoints of this data centre from now on, if it has any; whether that is news.
+    pub(super) fn restrict_to(&self, region: &Region) -> bool {
+        let before = self.within.swap(Some(Arc::new(region.clone())));
+        before.as_deref() != Some(region)
+    }
+
+    /// Whoever won is no longer the answer.
+    pub(super) fn forget_winner(&self) {
+        *lock(&self.won) = None;
+    }
+
+    /// Whether a race had a winner within this time.
+    pub(super) fn won_within(&self, time: Duration) -> bool {
+        let won = lock(&self.won);
+        won.is_some_and(|at| at.elapsed() < time)
+    }
+}

@@ -16,7 +16,7 @@ use crate::policy::{Contest, Failed, Happening, Policy};
 use crate::random::Random;
 use crate::world::Event;
 
-/// The widest that still pays: 1.15/1.12/1.09 at 2.3 extra TCP.
+/// The widest that still pays.
 pub(crate) const WIDE: Width = Width {
     dials: 5,
     worth: 0.009,

@@ -4,8 +4,7 @@
 //! arrival, and do the work before they notice that a client has given up: an event loop accepts
 //! eagerly. What would wait for more than 20 s finds a full queue: its SYN is dropped.
 //!
-//! Clients give an attempt 10 s. With 3 s, ours without a hint would take 128 s instead of 23 s to
-//! come back after a restart: the servers would work for clients that had given up.
+//! Clients give an attempt 10 s. With less, the servers would work for clients that had given up.
 
 use std::collections::VecDeque;
 use std::time::Duration;

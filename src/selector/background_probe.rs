@@ -39,7 +39,7 @@ impl RefreshBudget {
 }
 
 impl Default for RefreshBudget {
-    /// One: three cost twice the SYNs for .01 of the median time to open.
+    /// One: more cost SYNs and hardly make connections open faster.
     fn default() -> Self {
         RefreshBudget::dials(1)
     }

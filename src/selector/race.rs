@@ -600,7 +600,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
 }
 
 /// A lost question is asked again after 5 s by glibc, after 2.5 s by musl; most answers are there
-/// within 0.2 s (the simulated world's 99th percentile without losses is 0.13 s).
+/// within 0.2 s.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Asks, and asks once more if there was no answer for long: one of the two may have been lost.

@@ -8,20 +8,21 @@
 //!
 //! Without a hint W₀ = 10 s, cap = 60 s and W = 0. A hint {clients, rate} says how many will come
 //! back together and how many handshakes a second the servers can take: W₀ = W =
-//! 1.6·clients/rate, so that they meet at most 63 % of what they can. A restarting server sees a
-//! tenth of what it sees from clients that all come within a second (the herd in the workspace's `sim` has
-//! the figures). What a refusal's Retry-After asked for comes before either.
+//! 1.6·clients/rate, so that they leave room for other load. What a refusal's Retry-After asked for
+//! comes before either.
 //!
 //! A change of the client's own network is no reason to wait: nobody else changed with it.
 
 use std::time::Duration;
 
-/// A million clients spread over 10 s are 100 000 a second.
+/// W₀ without a hint: a million clients spread over 10 s are 100 000 a second.
 const FIRST: Duration = Duration::from_secs(10);
+/// The longest window that grows by failures.
 const CAP: Duration = Duration::from_secs(60);
+/// What doubles with every failure.
 const BASE: Duration = Duration::from_secs(2);
 
-/// Other load, and clients that do not spread.
+/// A factor on a hint's window, for other load, and clients that do not spread.
 const HEADROOM: f64 = 1.6;
 
 /// No hint makes clients wait longer than this: a typing error must not take a service down.

@@ -13,21 +13,18 @@
 use crate::probability::normal;
 use crate::unseen::{Belief, Place};
 
-/// R: the variance of ln of one measured flight around the path's present state (jitter's log-sd
-/// is 0.10 on Wi-Fi, 0.20 on cellular). It also scales `worth`: 0.03 dials .11 more and gains .01
-/// of p50, 0.02 the reverse.
+/// R: the variance of ln of one measured flight around the path's present state, between the jitter
+/// of Wi-Fi and of cellular. It also scales `worth`: more noise dials more.
 pub const NOISE: f64 = 0.025;
 
-/// A candidate that never opened on this network may be a hijacked address. 1.08 gains .01 of p50
-/// at .05 more TCP.
+/// A factor: a candidate that never opened on this network may be a hijacked address.
 const UNVERIFIED: f64 = 1.15;
 
-/// Equals: rather the one that was used last; its session can be resumed. Without it p50 gains
-/// .01, and extra TCP rises by .16.
+/// A factor: of equals rather the one that was used last, whose session can be resumed. It saves
+/// dials.
 const LAST_WINNER: f64 = 0.94;
 
-/// What a failure costs: the silence until a spare is tried. Between 40 and 150 ms only
-/// extra TCP changes, by .03.
+/// What a failure costs, in ms: the silence until a spare is tried. The value hardly matters.
 const FAILURE_MS: f64 = 100.0;
 
 /// What is expected of a candidate at a moment.

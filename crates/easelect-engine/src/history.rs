@@ -14,10 +14,6 @@
 //!
 //! Upward surprises are clipped harder: one spike must not ruin a good candidate. A measurement
 //! that was given up (at least so long) only counts where it is above the mean.
-//!
-//! Figures at constants are ratios of quantiles of the time to open to a clairvoyant's, and dials
-//! or changes per connection, from the workspace's `sim` on its tuning seeds, one constant
-//! moved at a time; differences of .01 are at the edge of what it shows.
 
 mod candidate;
 mod filter;
@@ -41,8 +37,8 @@ use crate::unseen::{Belief, Place, Spread, expect};
 use candidate::Candidate;
 use filter::LEAST_MS;
 
-/// x of a network never seen: 50 ms, give or take a factor of 2; clusters, hosts and addresses
-/// differ by 25 %, 32 %, 17 % (the simulated world's log-sd, with what an edge adds to a host's).
+/// x of a network never seen: 50 ms, give or take a factor of 2. Variances of ln ms; clusters, hosts
+/// and addresses differ as in the simulated world, hosts also by what an edge adds.
 const SYN: Spread = Spread {
     mean: 3.912_023_005_428_146,
     network: 0.5,
@@ -52,7 +48,7 @@ const SYN: Spread = Spread {
     v6: 0.04,
 };
 
-/// ρ: two round trips are ln 2 = 0.69; behind an edge that terminates TLS nearer, more.
+/// ρ, a logarithm: two round trips are ln 2 = 0.69; behind an edge that terminates TLS nearer, more.
 const REST: Spread = Spread {
     mean: 0.80,
     network: 1e-6,
@@ -62,13 +58,15 @@ const REST: Spread = Spread {
     v6: 0.0,
 };
 
-/// ĝ moves by a fifth of a surprise, which is at most a factor of 1.8.
+/// ĝ is ln of what TLS takes in SYN round trips; it moves by this share of a surprise.
 const TLS_TO_SYN_GAIN: f64 = 0.2;
+/// A surprise, a logarithm, counts as no more than this: a factor of 1.8.
 const TLS_TO_SYN_CLIP: f64 = 0.6;
-/// What TLS costs more than a SYN on an honest path: CPU, 4 kB.
+/// ĝ on an honest path: TLS costs more than a SYN, CPU and 4 kB.
 const TLS_TO_SYN_HONEST: f64 = 0.2;
-/// Beyond this, after five handshakes, SYNs are answered by somebody else.
+/// ĝ beyond which SYNs are answered by somebody else …
 const TLS_TO_SYN_LIMIT: f64 = 0.6;
+/// … once so many handshakes say so.
 const TLS_TO_SYN_COUNT: u32 = 5;
 
 /// Candidates unseen for this long may be probed in the background.

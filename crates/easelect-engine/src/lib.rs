@@ -14,6 +14,9 @@
 //! beginning of the caller's, or [`Timestamp`](timestamp::Timestamp)s; randomness comes in as a
 //! number from 0 to 1. So the same calls give the same answers, and a simulation can play years.
 //!
+//! How the modules decide together, and what other values of their constants did in the simulation:
+//! `docs/selection.md` in the repository.
+//!
 //! **Not a stable interface**: it changes with every release of `easelect`, which depends on exactly
 //! its own version. What apps need, `easelect` re-exports.
 

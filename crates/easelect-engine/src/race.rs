@@ -12,11 +12,10 @@
 //! - **Common mode**: what all answers are late by, b̂ = max(0, min(s − 1.08·e^x)) over two or more
 //!   answers, is the access link's queue: it is taken out of every measurement.
 //! - **Handshake** on the least predicted rest among the established, at once: waiting for one in
-//!   flight that is expected to be faster gained nothing in any simulated world (p50 106 ms either
-//!   way).
+//!   flight that is expected to be faster gains nothing.
 //! - **Hedge**: a handshake that is later than its deadline goes on, and another is started on an
 //!   established spare, on another host if there is one; without a spare, another is dialled.
-//!   Without deadlines p99 is 1.61 times the oracle's instead of 1.12, and 0.7 % take over 5 s.
+//!   Deadlines are what bounds the slowest connections.
 //! - A definite failure starts the next at once, unless another is under way and in time.
 //!
 //! Times are `Duration`s since the race began; inside, f64 milliseconds.
@@ -71,20 +70,23 @@ pub enum Action {
     GiveUp,
 }
 
-/// RFC 8305 §3: the resolution delay, here before one host is dialled twice in a cold race.
+/// RFC 8305 §3: the resolution delay in ms, here before one host is dialled twice in a cold race.
 const RESOLUTION_DELAY_MS: f64 = 50.0;
 
-/// An acceleration node has 1 Mbps by default: 40 ms for one handshake of 5 kB.
+/// At most so many in flight: an acceleration node has 1 Mbps by default, 40 ms for one handshake of
+/// 5 kB.
 const MAX_ACCELERATED: usize = 2;
 
-/// An answer is late by the queue only beyond what jitter explains. Without common mode p50 is .02
-/// worse; 1.0 to 1.15 make no difference.
+/// A factor on the expected SYN round trip: an answer is late by the queue only beyond what jitter
+/// explains.
 const JITTER_ALLOWANCE: f64 = 1.08;
 
-/// Priors are too vague to tell a slow network from a queue.
+/// The variance of x up to which an answer tells of a queue: priors are too vague to tell a slow
+/// network from one.
 const KNOWN_VARIANCE: f64 = 0.35;
 
-/// Timers and scheduling on a busy phone. 2 ms cost .03 extra TLS more, 15 ms save .02; p99 stays.
+/// ms added to every deadline of a handshake, for timers and scheduling on a busy phone: less starts
+/// handshakes for nothing.
 const SLACK_MS: f64 = 8.0;
 
 /// One that may be dialled beside the best: its worth, its number.

@@ -10,10 +10,10 @@ use crate::observation::{Measured, Observation};
 use crate::timestamp::Timestamp;
 use crate::unseen::{Belief, Place};
 
-/// Q, per hour: what routes and the time of day change. A slower x costs .01 of p50, a faster one
-/// dials more (0.014: extra TCP 1.40 instead of 1.21, .01 of p50). ρ at 0.001 makes the preference
-/// change 5 instead of 4 times per 100 connections, and gains nothing.
+/// Q of x, variance per hour: what routes and the time of day change. A larger one dials more, a
+/// smaller one opens more slowly.
 const SYN_DRIFT: f64 = 0.007;
+/// Q of ρ, variance per hour. A smaller one lets the preference change more often.
 const REST_DRIFT: f64 = 0.004;
 
 /// A candidate with what was learned of it.

@@ -7,12 +7,15 @@ use crate::observation::Measured;
 use crate::timestamp::Timestamp;
 use crate::unseen::Belief;
 
-/// However long ago, it is no worse than this (0.20: .02 of p50 lost, .05 TCP saved).
+/// The variance of a logarithm grows up to this: however long ago it was, a measurement says something.
 const VARIANCE_CAP: f64 = 0.30;
 
-/// Innovations in standard deviations. Hardly clipped upwards (2.5), p50 is .02 worse.
+/// Surprises are clipped to these, in standard deviations: upwards harder, since one spike must not
+/// ruin a good candidate.
 const CLIP: (f64, f64) = (-2.5, 1.2);
+/// Two surprises in a row beyond so many standard deviations, of one sign, are a step of the route …
 const STEP_Z: f64 = 2.0;
+/// … and add this to the variance, so that the second one counts.
 const STEP_VARIANCE: f64 = 0.15;
 
 /// A shorter time is a local answer; its logarithm would run away.

@@ -7,15 +7,15 @@ use crate::id::CandidateId;
 use crate::probability::normal;
 use crate::timestamp::Timestamp;
 
-/// The preferred candidate is replaced by one that is better by 8 % with 95 % certainty: 2.6
-/// changes per 100 connections; with 90 %, 4.1.
+/// The preferred candidate is replaced by one that is better by this, in logarithms (about 8 %) …
 const SWITCH_MARGIN: f64 = 0.08;
+/// … with this probability: less certainty makes it change more often.
 const SWITCH_CERTAINTY: f64 = 0.95;
-/// Or when it fails this often.
+/// Or when the chance that it fails is above this.
 const SWITCH_FAILURES: f64 = 0.3;
 
-/// Or when it was not heard of for a day in which a cheaper one opened: .1 changes per 100 connections
-/// more; after 8 h it would be .7, after 3 h 1.5.
+/// Or when it was not heard of for so long, in which a cheaper one opened: sooner, it changes more
+/// often.
 const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
 
 /// Time alone changes who is preferred, too (breakers close, failures fade), but slowly.

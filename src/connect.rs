@@ -7,6 +7,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -153,6 +154,16 @@ pub trait Connect: fmt::Debug + Send + Sync + 'static {
         host: &str,
         address: SocketAddr,
     ) -> BoxFuture<'static, io::Result<ByteStream>>;
+}
+
+impl<C: Connect + ?Sized> Connect for Arc<C> {
+    fn connect(
+        &self,
+        host: &str,
+        address: SocketAddr,
+    ) -> BoxFuture<'static, io::Result<ByteStream>> {
+        C::connect(self, host, address)
+    }
 }
 
 /// TCP through the operating system, with `TCP_NODELAY`.

@@ -48,6 +48,20 @@ pub enum CloseReason {
     Lost,
 }
 
+impl CloseReason {
+    /// The stable identifier: `"by_app"`, `"by_server"`, `"lost"`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            CloseReason::ByApp => "by_app",
+            CloseReason::ByServer => "by_server",
+            CloseReason::Lost => "lost",
+        }
+    }
+}
+
+display_identifier!(CloseReason);
+
 /// Tells the selector what becomes of a connection, so that it learns without probing. Cheap to
 /// clone; it keeps neither the connection nor the selector alive.
 #[derive(Clone)]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use rustls::pki_types::ServerName;
 
 use crate::catalog::{Confidence, Endpoint};
 use crate::connect::{ByteStream, Connect, TcpConnect};
@@ -267,15 +268,15 @@ impl Default for DialerBuilder {
 impl DialerBuilder {
     /// Sets the DNS resolver; the platform's by default.
     #[must_use]
-    pub fn resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
-        self.resolver = Some(resolver);
+    pub fn resolver(mut self, resolver: impl Resolve) -> Self {
+        self.resolver = Some(Arc::new(resolver));
         self
     }
 
     /// Sets what opens byte streams; TCP by default.
     #[must_use]
-    pub fn connector(mut self, connector: Arc<dyn Connect>) -> Self {
-        self.connector = connector;
+    pub fn connector(mut self, connector: impl Connect) -> Self {
+        self.connector = Arc::new(connector);
         self
     }
 
@@ -320,8 +321,9 @@ impl DialerBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`] for a time-out of zero or above 24 h, a host pinned to no address, and
-    /// TLS that offers HTTP/2 without HTTP/1.1 (ALPN): a WebSocket is opened over HTTP/1.1.
+    /// [`ErrorKind::Input`] for a time-out of zero or above 24 h, a pinned host that has no address
+    /// or is no host name (one that no endpoint has is fine, as a dialer may be shared), and TLS that
+    /// offers HTTP/2 without HTTP/1.1 (ALPN): a WebSocket is opened over HTTP/1.1.
     /// [`ErrorKind::Tls`] when the platform's roots can't be used.
     pub fn build(self) -> Result<Dialer, Error> {
         let input = |why: String| Err(Error::new(ErrorKind::Input, why));
@@ -332,6 +334,10 @@ impl DialerBuilder {
         if let Some(empty) = self.pinned.iter().find(|one| one.addresses().is_empty()) {
             let (host, port) = (empty.host(), empty.port());
             return input(format!("{host}:{port} is pinned to no address"));
+        }
+        let is_name = |one: &&PinnedHost| ServerName::try_from(one.host()).is_ok();
+        if let Some(wrong) = self.pinned.iter().find(|one| !is_name(one)) {
+            return input(format!("{:?} is pinned, and is no host name", wrong.host()));
         }
         let tls = match self.tls {
             Some(tls) => tls,
@@ -390,7 +396,7 @@ mod tests {
     /// The name server answers so for everything.
     fn answering(addresses: Vec<IpAddr>) -> DialerBuilder {
         Dialer::builder()
-            .resolver(Arc::new(Fixed(addresses)))
+            .resolver(Fixed(addresses))
             .tls(crate::tls::tests::trusting_nobody())
     }
 

@@ -14,7 +14,8 @@ use easelect_engine::history::HistoryError;
 pub struct Error {
     kind: ErrorKind,
     message: String,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    /// What the message was made of.
+    inner: Box<dyn StdError + Send + Sync>,
 }
 
 /// What an [`Error`] is about.
@@ -40,28 +41,62 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// An error, for those who implement a seam such as [`HistoryStore`](crate::HistoryStore). Line
-    /// ends, control characters and more than 1000 characters of the message are not shown.
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    /// An error of a message, or of any error, for those who implement a trait such as
+    /// [`HistoryStore`](crate::HistoryStore). As with [`std::io::Error::new`], it is displayed as
+    /// that error is, and has that error's source. Line ends, control characters and more than
+    /// 1000 characters are not shown.
+    pub fn new(kind: ErrorKind, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let inner = error.into();
         Error {
             kind,
-            message: presentable(&message.into()),
-            source: None,
+            message: presentable(&inner.to_string()),
+            inner,
         }
-    }
-
-    /// What caused it, for [`source`](StdError::source): say it in the message only if whoever
-    /// prints no sources should know.
-    #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
-        self
     }
 
     /// What the error is about.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// What it was made of, to be downcast.
+    #[must_use]
+    pub fn get_ref(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        &*self.inner
+    }
+
+    /// Endpoints of several data centres were asked to be raced against each other.
+    #[must_use]
+    pub fn is_residency(&self) -> bool {
+        self.kind == ErrorKind::Residency
+    }
+
+    /// The catalogue has no endpoints for what was asked.
+    #[must_use]
+    pub fn is_no_endpoints(&self) -> bool {
+        self.kind == ErrorKind::NoEndpoints
+    }
+
+    /// A history can't be read or written, or is of a newer version. Connecting works without.
+    #[must_use]
+    pub fn is_history(&self) -> bool {
+        matches!(self.kind, ErrorKind::History | ErrorKind::NewerHistory)
+    }
+
+    /// TLS could not be set up.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.kind == ErrorKind::Tls
+    }
+
+    /// A file or a value that was given is wrong.
+    #[must_use]
+    pub fn is_input(&self) -> bool {
+        matches!(
+            self.kind,
+            ErrorKind::Catalog | ErrorKind::Scenario | ErrorKind::Input
+        )
     }
 }
 
@@ -71,7 +106,7 @@ impl From<HistoryError> for Error {
             HistoryError::Newer { .. } => ErrorKind::NewerHistory,
             _ => ErrorKind::History,
         };
-        Error::new(kind, error.to_string())
+        Error::new(kind, error)
     }
 }
 
@@ -105,13 +140,23 @@ impl fmt::Display for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        self.inner.source()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_error_becomes_one_and_is_told_once() {
+        let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let error = Error::new(ErrorKind::History, denied);
+        assert_eq!(error.to_string(), "permission denied");
+        assert!(error.source().is_none() && error.is_history());
+        let inner = error.get_ref().downcast_ref::<std::io::Error>().unwrap();
+        assert_eq!(inner.kind(), std::io::ErrorKind::PermissionDenied);
+    }
 
     #[test]
     fn a_message_is_one_bounded_line() {

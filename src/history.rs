@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use easelect_engine::history::History;
@@ -31,6 +32,16 @@ pub trait HistoryStore: std::fmt::Debug + Send + Sync + 'static {
     fn save(&self, history: &History) -> Result<(), Error>;
 }
 
+impl<S: HistoryStore + ?Sized> HistoryStore for Arc<S> {
+    fn load(&self) -> Result<Option<History>, Error> {
+        S::load(self)
+    }
+
+    fn save(&self, history: &History) -> Result<(), Error> {
+        S::save(self, history)
+    }
+}
+
 /// 32 networks of 256 candidates are 3 MB; a file beyond this is not a history.
 const MAX_FILE: u64 = 8 * 1024 * 1024;
 
@@ -52,7 +63,7 @@ impl FileHistory {
 
     fn failed(&self, what: &str, error: io::Error) -> Error {
         let message = format!("{}: {what}: {error}", self.path.display());
-        Error::new(ErrorKind::History, message).with_source(error)
+        Error::new(ErrorKind::History, message)
     }
 
     fn beside(&self, ending: &str) -> PathBuf {

@@ -66,6 +66,9 @@
     clippy::print_stderr
 )]
 
+#[macro_use]
+mod identifier;
+
 // In the order in which data flows: a module uses only those above it (tests/structure.rs).
 mod phase;
 
@@ -107,6 +110,13 @@ mod connection;
 
 mod selector;
 
+/// Futures of the traits [`Resolve`] and [`Connect`], and streams of events.
+pub use futures;
+/// The HTTP client that [`Selector::http_client`] gives.
+#[cfg(feature = "rest")]
+pub use reqwest;
+/// Configuration and certificates of a [`TlsClient`].
+pub use rustls;
 /// The WebSocket crate whose types leave through [`Connection`]. Without its own handshake
 /// (`client_async`), unless the app switches on that crate's feature `handshake`.
 pub use tokio_tungstenite;

@@ -61,6 +61,8 @@ impl Tier {
     }
 }
 
+display_identifier!(Tier, Reason);
+
 /// One endpoint in its place.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

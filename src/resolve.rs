@@ -10,6 +10,7 @@ mod system;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -39,7 +40,18 @@ impl Family {
             IpAddr::V6(_) => Family::V6,
         }
     }
+
+    /// The stable identifier: `"ipv6"`, `"ipv4"`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Family::V6 => "ipv6",
+            Family::V4 => "ipv4",
+        }
+    }
 }
+
+display_identifier!(Family);
 
 /// Which families to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,6 +114,12 @@ pub trait Resolve: fmt::Debug + Send + Sync + 'static {
     /// A [`Failure`] in [`Phase::Resolve`](crate::Phase::Resolve); no address is
     /// [`FailureKind::NoAddress`](crate::FailureKind::NoAddress).
     fn resolve(&self, host: &str, family: Family) -> BoxFuture<'static, Result<Resolved, Failure>>;
+}
+
+impl<R: Resolve + ?Sized> Resolve for Arc<R> {
+    fn resolve(&self, host: &str, family: Family) -> BoxFuture<'static, Result<Resolved, Failure>> {
+        R::resolve(self, host, family)
+    }
 }
 
 /// A host and port with the addresses to use instead of DNS, as curl's `--resolve HOST:PORT:ADDR[,ADDR]…`.

@@ -159,6 +159,8 @@ impl AttemptOutcome {
     }
 }
 
+display_identifier!(AttemptOutcome);
+
 impl Attempt {
     /// An attempt of one's own making, at no address and of no duration; set further fields as they are
     /// known.

@@ -65,7 +65,6 @@ impl TlsClient {
                      TlsClient::with_roots or the feature webpki-roots"
                 ),
             )
-            .with_source(error)
         })?;
         Ok(Self::verified_by(Arc::new(verifier), provider))
     }
@@ -95,7 +94,7 @@ impl TlsClient {
         for (index, root) in roots.into_iter().enumerate() {
             store.add(root).map_err(|error| {
                 let which = format!("root {} is not a usable certificate: {error}", index + 1);
-                Error::new(ErrorKind::Tls, which).with_source(error)
+                Error::new(ErrorKind::Tls, which)
             })?;
         }
         Self::from_store(store, revocations)
@@ -115,7 +114,7 @@ impl TlsClient {
         for root in extra {
             store.add(root).map_err(|error| {
                 let which = format!("an extra root is not a usable certificate: {error}");
-                Error::new(ErrorKind::Tls, which).with_source(error)
+                Error::new(ErrorKind::Tls, which)
             })?;
         }
         Self::from_store(store, Vec::new())
@@ -168,7 +167,7 @@ impl TlsClient {
                         VerifierBuilderError::NoRootAnchors => "no root certificate was given",
                         _ => "a revocation list can't be used",
                     };
-                    Error::new(ErrorKind::Tls, format!("{what}: {error}")).with_source(error)
+                    Error::new(ErrorKind::Tls, format!("{what}: {error}"))
                 })?;
         Ok(Self::verified_by(verifier, provider))
     }

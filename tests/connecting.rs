@@ -296,8 +296,7 @@ async fn a_lost_question_is_asked_again() {
     }
     let lab = world([path(0, 40)]);
     let resolver = Loses(lab.resolver(), Mutex::default());
-    let selector =
-        builder(&lab, 1).dialer(lab.dialer().resolver(Arc::new(resolver)).build().unwrap());
+    let selector = builder(&lab, 1).dialer(lab.dialer().resolver(resolver).build().unwrap());
     let connection = selector.build().unwrap().connect().await.unwrap();
     assert_eq!(connection.time_to_open(), ms(1000 + 120));
 }

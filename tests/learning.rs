@@ -89,7 +89,7 @@ async fn what_was_learned_survives_a_restart() {
     let (lab, catalog) = world(&[200, 40, 120]);
     let store = Arc::new(FileHistory::new(folder.file()));
     let first = builder(&lab, &catalog)
-        .history(Arc::clone(&store) as _)
+        .history(Arc::clone(&store))
         .build()
         .unwrap();
     for _ in 0..5 {
@@ -155,10 +155,7 @@ async fn an_unwritable_place_costs_the_memory_only() {
     let (lab, catalog) = world(&[40]);
     let store =
         FileHistory::new(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("no/such/folder/x"));
-    let selector = builder(&lab, &catalog)
-        .history(Arc::new(store))
-        .build()
-        .unwrap();
+    let selector = builder(&lab, &catalog).history(store).build().unwrap();
     selector.connect().await.unwrap();
     assert_eq!(
         selector.shutdown().await.unwrap_err().kind(),
@@ -188,7 +185,7 @@ async fn two_writers_keep_what_both_learned() {
     let store = Arc::new(FileHistory::new(folder.file()));
     let selectors = ["home", "office"].map(|network| {
         builder(&lab, &catalog)
-            .history(Arc::clone(&store) as _)
+            .history(Arc::clone(&store))
             .network(network)
             .build()
             .unwrap()

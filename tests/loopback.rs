@@ -3,7 +3,6 @@
 mod support;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use easelect::{
@@ -163,7 +162,7 @@ async fn a_delay_of_the_connect_shows_there_alone_and_as_local() {
         .dialer(
             Dialer::builder()
                 .pin(pin(&server))
-                .connector(Arc::new(Slow))
+                .connector(Slow)
                 .tls(tls(&server))
                 .build()
                 .unwrap(),
@@ -192,7 +191,7 @@ async fn a_delay_of_the_lookup_shows_there_alone() {
         .endpoints([endpoint(&server, Service::Websocket, "/ws")])
         .dialer(
             Dialer::builder()
-                .resolver(Arc::new(Slow))
+                .resolver(Slow)
                 .tls(tls(&server))
                 .build()
                 .unwrap(),

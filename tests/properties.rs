@@ -141,7 +141,7 @@ proptest! {
 
     #[test]
     fn a_catalogue_file_cut_anywhere_never_panics(cut in 0usize..200) {
-        let whole = "[[region]]\nid = \"own\"\nresidency = \"private\"\n\n[[endpoint]]\n\
+        let whole = "[[region]]\nid = \"own\"\nlocality = \"private\"\n\n[[endpoint]]\n\
                      region = \"own\"\nservice = \"rest\"\nurl = \"https://r.example/\"\n";
         let cut = &whole[..cut.min(whole.len())];
         let _ = Catalog::builtin().with_file(cut, CatalogFormat::Toml, "own");

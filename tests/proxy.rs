@@ -56,7 +56,7 @@ fn dialer(server: &Server, proxy: Proxy) -> DialerBuilder {
 
 fn direct(server: &Server) -> DialerBuilder {
     Dialer::builder()
-        .resolver(Arc::new(Nobody))
+        .resolver(Nobody)
         .tls(TlsClient::with_roots([server.root.clone()]).unwrap())
 }
 
@@ -205,7 +205,7 @@ async fn what_is_learned_through_a_proxy_is_kept_apart() {
     let relay = Relay::start(Manner::Http(None), server.address).await;
     let store = Arc::new(Kept::default());
     let ours = |dialer| {
-        let store = Arc::clone(&store) as Arc<dyn HistoryStore>;
+        let store = Arc::clone(&store);
         selecting(&server, dialer).history(store).build().unwrap()
     };
     let via = |front| ours(dialer(&server, proxy(front, relay.address)));

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use easelect::{
@@ -319,7 +319,7 @@ async fn play(case: &Case) -> Result<(), TestCaseError> {
     let (lab, catalog) = (case.lab(), case.catalog());
     let history = case.history();
     let allowed = Allowed::of(case, &catalog, &history);
-    let built = builder(case, &lab, case.residency()).history(Arc::new(history));
+    let built = builder(case, &lab, case.residency()).history(history);
     let Ok(selector) = built.build() else {
         let any = |one: &Endpoint| one.service() == Service::Websocket;
         prop_assert!(!allowed.endpoints.iter().any(any));

@@ -140,7 +140,7 @@ async fn secrets_go_where_they_are_for_and_nowhere_else() {
         .unwrap();
     let kept = Arc::new(Kept::default());
     let builder =
-        selecting(&server, "/ws?key=hunter2", Some(proxy.clone())).history(Arc::clone(&kept) as _);
+        selecting(&server, "/ws?key=hunter2", Some(proxy.clone())).history(Arc::clone(&kept));
     for (what, told) in [
         (
             "the proxy",

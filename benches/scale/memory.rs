@@ -258,7 +258,7 @@ impl Ground {
             .dialer(
                 Dialer::builder()
                     .pin(PinnedHost::new("localhost", port, addresses.collect()))
-                    .connector(Arc::clone(&self.connect) as _)
+                    .connector(Arc::clone(&self.connect))
                     .tls(self.tls.clone())
                     .attempt_timeout(24 * HOUR)
                     .build()

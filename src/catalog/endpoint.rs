@@ -27,11 +27,7 @@ macro_rules! named {
             }
         }
 
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
+        display_identifier!($type);
 
         impl FromStr for $type {
             type Err = Error;

@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorKind};
 ///     id = "own1"
 ///     name_en = "Our own cluster"
 ///     name_zh = "自建集群"
-///     residency = "private"
+///     locality = "private"
 ///
 ///     [[endpoint]]
 ///     region = "own1"
@@ -63,7 +63,7 @@ pub struct RegionEntry {
     pub name_zh: Option<String>,
     /// Which rule its data is under. Whatever it is, the region is raced alone.
     #[serde(default = "private")]
-    pub residency: Locality,
+    pub locality: Locality,
 }
 
 fn private() -> Locality {
@@ -195,7 +195,7 @@ impl Catalog {
     ) -> Result<Self, Error> {
         let placed = |what: &str, at: usize, error: Error| {
             let message = format!("{}: {error}", place(what, at));
-            Error::new(error.kind(), message).with_source(error)
+            Error::new(error.kind(), message)
         };
         for (at, entry) in regions {
             let info = region_info(entry).map_err(|error| placed("region", at, error))?;
@@ -256,7 +256,7 @@ fn region_info(entry: RegionEntry) -> Result<RegionInfo, Error> {
         region,
         name_en: Cow::Owned(name_en),
         name_zh: Cow::Owned(name_zh),
-        locality: entry.residency,
+        locality: entry.locality,
         editions_en: Cow::Borrowed(""),
         editions_zh: Cow::Borrowed(""),
         public_hosts: true,

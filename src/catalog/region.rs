@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -61,9 +62,13 @@ impl Region {
     }
 }
 
-impl fmt::Display for Region {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+display_identifier!(Region, Locality);
+
+impl FromStr for Region {
+    type Err = Error;
+
+    fn from_str(id: &str) -> Result<Self, Error> {
+        Region::new(id)
     }
 }
 
@@ -81,6 +86,18 @@ pub enum Locality {
     Overseas,
     /// A deployment of one's own.
     Private,
+}
+
+impl Locality {
+    /// The stable identifier: `"domestic"`, `"overseas"`, `"private"`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Locality::Domestic => "domestic",
+            Locality::Overseas => "overseas",
+            Locality::Private => "private",
+        }
+    }
 }
 
 /// What is known about a [`Region`].
@@ -296,6 +313,10 @@ mod tests {
             assert!(Region::new(bad).is_err(), "{bad:?}");
         }
         assert_eq!(Region::new("sgp1").unwrap(), Region::SGP1);
+        assert_eq!(
+            "my-own-1".parse::<Region>().unwrap().to_string(),
+            "my-own-1"
+        );
         assert_eq!(Region::new("my-own-1").unwrap().as_str(), "my-own-1");
     }
 }

@@ -34,8 +34,10 @@ impl DnsResolver {
     /// [`ErrorKind::Input`] when that configuration can't be read.
     pub fn system() -> Result<Self, Error> {
         let builder = TokioResolver::builder_tokio().map_err(|error| {
-            let why = "the system's name servers can't be read: name one with DnsResolver::at";
-            Error::new(ErrorKind::Input, why).with_source(error)
+            let why = format!(
+                "the system's name servers can't be read ({error}): name one with DnsResolver::at"
+            );
+            Error::new(ErrorKind::Input, why)
         })?;
         Self::build(builder)
     }
@@ -59,7 +61,8 @@ impl DnsResolver {
         builder: hickory_resolver::ResolverBuilder<TokioRuntimeProvider>,
     ) -> Result<Self, Error> {
         let resolver = builder.build().map_err(|error| {
-            Error::new(ErrorKind::Input, "the resolver can't be set up").with_source(error)
+            let why = format!("the resolver can't be set up: {error}");
+            Error::new(ErrorKind::Input, why)
         })?;
         Ok(DnsResolver(Arc::new(resolver)))
     }

@@ -87,8 +87,8 @@ impl SelectorBuilder {
     /// Where what is learned is kept from one run to the next; nowhere by default. Read once, by
     /// [`build`](Self::build); written by a thread of the selector's own, every few seconds at most.
     #[must_use]
-    pub fn history(mut self, store: Arc<dyn HistoryStore>) -> Self {
-        self.history = Some(store);
+    pub fn history(mut self, store: impl HistoryStore) -> Self {
+        self.history = Some(Arc::new(store));
         self
     }
 

@@ -96,8 +96,11 @@ pub(super) fn http_client(selector: &Selector) -> Result<reqwest::Client, Error>
         .connect_timeout(CONNECT_TIMEOUT)
         .build()
         .map_err(|error| {
-            let why = "reqwest refused the TLS configuration";
-            Error::new(ErrorKind::Tls, why).with_source(error)
+            // reqwest's own text is "builder error".
+            let cause = std::error::Error::source(&error);
+            let cause = cause.map_or_else(|| error.to_string(), ToString::to_string);
+            let why = format!("reqwest refused the TLS configuration: {cause}");
+            Error::new(ErrorKind::Tls, why)
         })
 }
 

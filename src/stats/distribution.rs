@@ -41,6 +41,14 @@ impl Moments {
         self.squares += delta * (value - self.mean);
     }
 
+    /// Adds another's values (Chan, Golub and LeVeque, 1979).
+    fn merge(&mut self, count: u64, other: &Moments, others: u64) {
+        let (n, m) = (count as f64, others as f64);
+        let delta = other.mean - self.mean;
+        self.mean += delta * m / (n + m);
+        self.squares += other.squares + delta * delta * n * m / (n + m);
+    }
+
     /// The sample variance; zero below two.
     fn variance(&self, count: u64) -> f64 {
         match count {
@@ -63,18 +71,63 @@ impl Distribution {
             self.min.min(micros)
         };
         self.max = self.max.max(micros);
-        if let Some(many) = &mut self.many {
-            many.saturating_record(micros.max(LOWEST));
-        } else if self.exact.len() < EXACT {
-            let value = u32::try_from(micros).unwrap_or(u32::MAX);
-            let place = self.exact.partition_point(|one| *one <= value);
-            self.exact.insert(place, value);
+        self.place(u32::try_from(micros).unwrap_or(u32::MAX));
+    }
+
+    fn place(&mut self, micros: u32) {
+        if self.many.is_none() && self.exact.len() < EXACT {
+            let place = self.exact.partition_point(|one| *one <= micros);
+            self.exact.insert(place, micros);
         } else {
-            let mut many = self.histogram(2);
-            many.saturating_record(micros.max(LOWEST));
-            self.exact = Vec::new();
-            self.many = Some(Box::new(many));
+            self.as_many()
+                .saturating_record(u64::from(micros).max(LOWEST));
         }
+    }
+
+    /// The histogram, from now on.
+    fn as_many(&mut self) -> &mut Histogram<u32> {
+        let exact = std::mem::take(&mut self.exact);
+        self.many.get_or_insert_with(|| Box::new(histogram(&exact)))
+    }
+
+    /// Adds all that another holds, as if it had been recorded here: of several addresses, clients
+    /// or windows of time.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use easelect::Distribution;
+    /// # let took = Duration::from_millis(40);
+    /// let mut this_minute = Distribution::default();
+    /// let mut this_hour = Distribution::default();
+    /// this_minute.record(took);
+    /// this_hour.merge(&this_minute.take());
+    /// assert_eq!((this_minute.count(), this_hour.count()), (0, 1));
+    /// ```
+    pub fn merge(&mut self, other: &Distribution) {
+        if other.count == 0 {
+            return;
+        }
+        self.micros.merge(self.count, &other.micros, other.count);
+        self.logs.merge(self.count, &other.logs, other.count);
+        self.min = match self.count {
+            0 => other.min,
+            _ => self.min.min(other.min),
+        };
+        self.max = self.max.max(other.max);
+        self.count += other.count;
+        match &other.many {
+            Some(many) => self
+                .as_many()
+                .add(many.as_ref())
+                .expect("all histograms have the same bounds"),
+            None => other.exact.iter().for_each(|one| self.place(*one)),
+        }
+    }
+
+    /// Takes what was recorded so far, and begins a new window with nothing in it.
+    #[must_use]
+    pub fn take(&mut self) -> Distribution {
+        std::mem::take(self)
     }
 
     /// How many durations were recorded.
@@ -95,14 +148,15 @@ impl Distribution {
             mean: Duration::from_nanos((self.micros.mean * 1000.0) as u64),
             stddev: Duration::from_nanos((self.micros.variance(self.count).sqrt() * 1000.0) as u64),
             p50: self.median()?,
-            p90: self.quantile(0.9, 10),
-            p99: self.quantile(0.99, 100),
+            p90: self.quantile(0.9),
+            p99: self.quantile(0.99),
             max: Duration::from_micros(self.max),
         })
     }
 
-    /// The median; of an even number the mean of the middle two.
-    pub(crate) fn median(&self) -> Option<Duration> {
+    /// The median; of an even number the mean of the middle two. `None` if nothing was recorded.
+    #[must_use]
+    pub fn median(&self) -> Option<Duration> {
         let micros = match &self.many {
             Some(many) => {
                 // One half and a little more: the sample after the middle.
@@ -128,32 +182,49 @@ impl Distribution {
         Some(Duration::from_micros(micros))
     }
 
-    /// The quantile, if there are at least so many samples that it says something.
-    fn quantile(&self, quantile: f64, at_least: u64) -> Option<Duration> {
-        if self.count < at_least {
+    /// The shortest duration that at least the share `q` of all is not longer than, 0 ≤ `q` ≤ 1
+    /// (the nearest rank). `None` where fewer than 1 / (1 − `q`) were recorded, which is too few to
+    /// have such a tail: 10 for 0.9, 100 for 0.99; and for a `q` out of range.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> Option<Duration> {
+        // 1 - 0.9 is a little less than 0.1.
+        let has_tail = self.count as f64 * (1.0 - q) > 1.0 - 1e-6;
+        if !(0.0..=1.0).contains(&q) || self.count == 0 || !(has_tail || q == 1.0) {
             return None;
         }
-        let micros = match &self.many {
-            Some(many) => many.value_at_quantile(quantile),
-            // Three digits (0.1 %) while it is only made to be read.
-            None => self.histogram(3).value_at_quantile(quantile),
+        let micros = match q {
+            0.0 => self.min,
+            1.0 => self.max,
+            _ => self.rank(q),
         };
         Some(Duration::from_micros(micros))
+    }
+
+    /// In µs; not of an empty one.
+    fn rank(&self, q: f64) -> u64 {
+        match &self.many {
+            Some(many) => many.value_at_quantile(q),
+            None => {
+                let rank = (q * self.exact.len() as f64 - 1e-6).ceil() as usize;
+                u64::from(self.exact[rank.max(1) - 1])
+            }
+        }
     }
 
     /// The sample variance of the logarithm, for comparing ratios; `None` below two.
     pub(crate) fn log_variance(&self) -> Option<f64> {
         (self.count >= 2).then(|| self.logs.variance(self.count))
     }
+}
 
-    fn histogram(&self, digits: u8) -> Histogram<u32> {
-        let mut histogram = Histogram::new_with_bounds(LOWEST, HIGHEST, digits)
-            .expect("the bounds are constant and two or three digits are in range");
-        for value in &self.exact {
-            histogram.saturating_record(u64::from(*value).max(LOWEST));
-        }
-        histogram
+/// Of two digits: 1 %, 10 kB.
+fn histogram(micros: &[u32]) -> Histogram<u32> {
+    let mut histogram = Histogram::new_with_bounds(LOWEST, HIGHEST, 2)
+        .expect("the bounds are constant and two digits are in range");
+    for value in micros {
+        histogram.saturating_record(u64::from(*value).max(LOWEST));
     }
+    histogram
 }
 
 /// The usual figures of a [`Distribution`].
@@ -234,6 +305,51 @@ mod tests {
         close(summary.p50, ms(50));
         close(summary.p99.unwrap(), ms(99));
         close(summary.mean, Duration::from_micros(50_500));
+    }
+
+    #[test]
+    fn quantiles_are_the_nearest_rank() {
+        let ten = of(1..=10);
+        let told = |q| ten.quantile(q).map(|took| took.as_millis());
+        assert_eq!(
+            [0.0, 0.1, 0.25, 0.5, 0.9].map(told),
+            [1, 1, 3, 5, 9].map(Some)
+        );
+        assert_eq!([0.91, -0.1, 1.1, f64::NAN].map(told), [None; 4]);
+        assert_eq!(told(1.0), Some(10));
+        assert_eq!(Distribution::default().quantile(0.5), None);
+    }
+
+    /// However it is divided, few or many: the whole says what one distribution of all says.
+    #[test]
+    fn what_is_merged_is_as_if_recorded_here() {
+        let whole: Vec<u64> = (0..1000).map(|n| n * n % 997).collect();
+        for (first, second) in [
+            (0, 5),
+            (5, 0),
+            (40, 50),
+            (60, 60),
+            (60, 500),
+            (500, 60),
+            (300, 700),
+        ] {
+            let all = of(whole[..first + second].to_vec()).summary().unwrap();
+            let mut merged = of(whole[..first].to_vec());
+            let mut window = of(whole[first..first + second].to_vec());
+            merged.merge(&window.take());
+            assert_eq!(window.count(), 0);
+            let merged = merged.summary().unwrap();
+            assert_eq!(
+                (merged.count, merged.min, merged.max),
+                (all.count, all.min, all.max)
+            );
+            assert_eq!(
+                (merged.p50, merged.p90, merged.p99),
+                (all.p50, all.p90, all.p99)
+            );
+            assert!(merged.mean.abs_diff(all.mean) < Duration::from_micros(1));
+            assert!(merged.stddev.abs_diff(all.stddev) < Duration::from_micros(1));
+        }
     }
 
     #[test]

@@ -61,8 +61,7 @@ async fn what_a_peer_may_send_is_counted_over_all_phases() {
         let counting = Counting::new(lab.connector());
         let read = Arc::clone(&counting.read);
         let ended = probe(
-            prober(&lab, &endpoint)
-                .dialer(lab.dialer().connector(Arc::new(counting)).build().unwrap()),
+            prober(&lab, &endpoint).dialer(lab.dialer().connector(counting).build().unwrap()),
         )
         .await;
         let failure = ended.samples[0].outcome.clone().unwrap_err();

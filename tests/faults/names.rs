@@ -153,7 +153,7 @@ async fn ask(script: Script) -> (NameServer, Ended) {
         .endpoints([endpoint])
         .dialer(
             Dialer::builder()
-                .resolver(Arc::new(DnsResolver::at(server.address).unwrap()))
+                .resolver(DnsResolver::at(server.address).unwrap())
                 .families(Families::V4)
                 .tls(TlsClient::with_roots([root]).unwrap())
                 .attempt_timeout(TIME_OUT)

@@ -151,11 +151,9 @@ impl Row {
         let lab = lab(endpoint, self.path.clone());
         let counted = Counting::new(lab.connector());
         let (read, open) = (Arc::clone(&counted.read), Arc::clone(&counted.open));
-        let mut ended = probe(
-            prober(&lab, endpoint)
-                .dialer(lab.dialer().connector(Arc::new(counted)).build().unwrap()),
-        )
-        .await;
+        let mut ended =
+            probe(prober(&lab, endpoint).dialer(lab.dialer().connector(counted).build().unwrap()))
+                .await;
         let sample = ended.samples.pop().unwrap();
         assert!(ended.samples.is_empty(), "{name}: one attempt");
         let failure = sample.outcome.as_ref().err();

@@ -121,7 +121,7 @@ impl Client {
                     .build()
                     .unwrap(),
             )
-            .history(Arc::clone(&watch) as Arc<dyn HistoryStore>)
+            .history(Arc::clone(&watch))
             .seed(random.u64(..))
             .build()
             .unwrap();

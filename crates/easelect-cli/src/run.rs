@@ -46,7 +46,7 @@ fn real(options: &Options, extra: Certificates) -> Result<DialerBuilder, Usage> 
         .tls(TlsClient::with_platform_roots_and(extra)?)
         .proxy(proxy(options)?);
     Ok(match options.dns {
-        Some(server) => builder.resolver(Arc::new(DnsResolver::at(server)?)),
+        Some(server) => builder.resolver(DnsResolver::at(server)?),
         None => builder,
     })
 }
@@ -201,7 +201,7 @@ pub(crate) async fn connect(
             );
             let _ = writeln!(std::io::stderr(), "{}", warning.of(options.lang));
         }
-        builder = builder.history(Arc::new(store));
+        builder = builder.history(store);
     }
     if let Some(id) = &options.network {
         builder = builder.network(id);

@@ -107,7 +107,7 @@ impl fmt::Debug for Certificates {
 
 fn tls(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     let message = format!("the lab's certificates could not be made: {error}");
-    Error::new(ErrorKind::Tls, message).with_source(error)
+    Error::new(ErrorKind::Tls, message)
 }
 
 impl Certificates {

@@ -260,7 +260,7 @@ pub fn json(report: &Report, lang: Lang) -> String {
             in_flight: environment.in_flight,
         },
         verdict: Coded {
-            code: report.verdict.fault().code(),
+            code: report.verdict.fault().as_str(),
             text: report.verdict.text(lang),
         },
         findings: report

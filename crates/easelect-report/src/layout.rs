@@ -1,6 +1,7 @@
 //! Columns that line up with wide characters, paragraphs that wrap, lines with a colour.
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How a table is to look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -153,7 +154,7 @@ fn aligned(text: &str, right: bool) -> Cell {
 
 /// A paragraph, wrapped where the width is known; lines after the first stand under its text.
 pub(crate) fn paragraph(lead: &str, text: &str, width: Option<u16>) -> Vec<String> {
-    let indent = lead.chars().count();
+    let indent = lead.width();
     let room = width.map_or(usize::MAX, |width| {
         usize::from(width).saturating_sub(indent).max(20)
     });
@@ -211,26 +212,11 @@ fn may_break(before: char, after: char) -> bool {
     before == ' ' || columns_of(before) == 2 || columns_of(after) == 2
 }
 
-/// The columns that a character takes: two in the scripts that appear here (Unicode's East Asian
-/// Width W and F), one otherwise.
+/// The columns that a character takes in a Chinese terminal, where typographic quotes are wide.
 fn columns_of(c: char) -> usize {
-    let wide = matches!(
-        u32::from(c),
-        0x1100..=0x115f
-            | 0x2e80..=0xa4cf
-            | 0xac00..=0xd7a3
-            | 0xf900..=0xfaff
-            | 0xfe30..=0xfe6f
-            | 0xff00..=0xff60
-            | 0xffe0..=0xffe6
-            | 0x1f300..=0x1faff
-            | 0x20000..=0x3fffd
-    );
-    // The typographic quotes take two columns in Chinese fonts; breaking counts the larger.
-    if wide || matches!(c, '“' | '”') {
-        2
-    } else {
-        1
+    match c {
+        '“' | '”' => 2,
+        _ => c.width().unwrap_or(0),
     }
 }
 

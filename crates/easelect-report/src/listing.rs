@@ -43,7 +43,7 @@ struct RegionJson<'a> {
     name_zh: &'a str,
     editions: &'a str,
     fits: String,
-    residency: String,
+    data_rule: String,
 }
 
 #[derive(Serialize)]
@@ -100,14 +100,14 @@ pub fn catalog_json(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang) -> St
             .regions()
             .iter()
             .map(|info| {
-                let (fits, residency) = locality(info.locality());
+                let (fits, data_rule) = locality(info.locality());
                 RegionJson {
                     region: info.region().as_str(),
                     name_en: info.name_en(),
                     name_zh: info.name_zh(),
                     editions: editions(info, lang),
                     fits: fits.of(lang),
-                    residency: residency.of(lang),
+                    data_rule: data_rule.of(lang),
                 }
             })
             .collect(),
@@ -175,7 +175,7 @@ fn region_lines(info: &RegionInfo, lang: Lang, style: Style) -> Vec<String> {
         Lang::Zh => [info.name_zh(), info.name_en()],
     };
     let [name, other] = names.map(|name| shown(name, 60));
-    let (fits, residency) = locality(info.locality());
+    let (fits, data_rule) = locality(info.locality());
     let mut facts = Vec::new();
     let editions = editions(info, lang);
     let mut fact = |what, value: &str| {
@@ -186,7 +186,7 @@ fn region_lines(info: &RegionInfo, lang: Lang, style: Style) -> Vec<String> {
         fact(Label::Editions, editions);
     }
     fact(Label::Fits, &fits.of(lang));
-    fact(Label::ResidencyRule, &residency.of(lang));
+    fact(Label::DataRule, &data_rule.of(lang));
     let separator = text("; ", "；").of(lang);
     let head = format!("{:<8}{name} | {other}", info.region());
     let mut lines = vec![head];

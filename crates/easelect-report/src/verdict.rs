@@ -40,7 +40,7 @@ impl Fault {
 
     /// The stable identifier used in JSON, for example `"this_computer"`.
     #[must_use]
-    pub const fn code(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Fault::AllWell => "all_well",
             Fault::SomeEndpointsFail => "some_endpoints_fail",

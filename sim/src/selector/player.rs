@@ -79,8 +79,8 @@ impl Player {
             .catalog(ground.catalog.clone())
             .dialer(
                 Dialer::builder()
-                    .resolver(Arc::clone(&network) as _)
-                    .connector(Arc::clone(&network) as _)
+                    .resolver(Arc::clone(&network))
+                    .connector(Arc::clone(&network))
                     .tls(TlsClient::with_roots([ground.identities.root.clone()])?)
                     .build()?,
             )

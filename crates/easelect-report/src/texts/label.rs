@@ -49,7 +49,7 @@ labels! {
     Region => "region", "数据中心";
     Editions => "for", "用途";
     Fits => "fits apps whose users are", "适合的应用";
-    ResidencyRule => "residency", "数据归属";
+    DataRule => "data rule", "数据规则";
     ServiceHead => "service", "服务";
     VariantHead => "variant", "域名";
     ConfidenceHead => "known how", "依据";

@@ -73,7 +73,7 @@ mod tests {
                 Some(Actor::Easemob),
                 Some(Actor::Developer),
             ] {
-                assert_complete(&verdict_text(*fault, None, actor), fault.code());
+                assert_complete(&verdict_text(*fault, None, actor), fault.as_str());
             }
         }
     }

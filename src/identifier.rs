@@ -1,0 +1,11 @@
+//! What has a stable identifier is displayed as it.
+
+macro_rules! display_identifier {
+    ($($type:ty),+) => {$(
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    )+};
+}

@@ -34,7 +34,7 @@ type Stop<'a> = Pin<&'a mut dyn Future<Output = ()>>;
 async fn stay_online(selector: &Selector, app: &mut dyn App, mut stop: Stop<'_>) {
     let mut first = true;
     loop {
-        // The first time at once. Later with the herd's rules: when a server restarts, all its
+        // The first time at once. Later spread over time: when a server restarts, all its
         // clients lose their connections together, and must not come back together.
         let connect = async {
             match std::mem::take(&mut first) {

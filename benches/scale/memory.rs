@@ -159,16 +159,16 @@ async fn weigh(
     root: CertificateDer<'static>,
 ) -> f64 {
     let tls = TlsClient::with_roots([root]).expect("a good root");
-    let mut ground = Ground {
+    let mut streams = Streams {
         tls,
         connect: Arc::new(Counting::new(connect, address)),
         address,
         held: Vec::new(),
     };
     // The first ones bring along what is there once.
-    ground.hold(side, 2 * EACH).await;
+    streams.hold(side, 2 * EACH).await;
     let before = resident();
-    ground.hold(side, count).await;
+    streams.hold(side, count).await;
     (resident() - before) / count as f64
 }
 
@@ -180,7 +180,7 @@ fn resident() -> f64 {
     PAGE * pages.unwrap_or(f64::NAN)
 }
 
-struct Ground {
+struct Streams {
     tls: TlsClient,
     connect: Arc<Counting>,
     address: SocketAddr,
@@ -193,7 +193,7 @@ enum Held {
     Stream { _task: tokio::task::JoinSet<()> },
 }
 
-impl Ground {
+impl Streams {
     /// Holds `count` more streams, each as far as the server lets it.
     async fn hold(&mut self, side: &str, count: usize) {
         let already = self.connect.count();

@@ -8,10 +8,10 @@ pub(crate) use eyeballs::{OpenWins, RaceAll, TcpWins};
 pub(crate) use latency::{MongoWindow, PeakEwma, TcpPing};
 pub(crate) use serial::Serial;
 
-use crate::policy::{Contest, Happening};
+use crate::policy::{Connecting, Happening};
 
 /// Dials, shakes hands, waits for the connection; false if it failed or took too long.
-fn connect_one(sim: &mut Contest, candidate: usize, limit_ms: f64) -> bool {
+fn connect_one(sim: &mut Connecting, candidate: usize, limit_ms: f64) -> bool {
     sim.dial(candidate);
     let until_ms = sim.now_ms() + limit_ms;
     while let Some(happening) = sim.wait(until_ms) {
@@ -28,7 +28,7 @@ fn connect_one(sim: &mut Contest, candidate: usize, limit_ms: f64) -> bool {
 }
 
 /// Waits until a host is resolved; false when time is over first.
-fn resolve(sim: &mut Contest, host: usize) -> bool {
+fn resolve(sim: &mut Connecting, host: usize) -> bool {
     sim.resolve(host);
     while !sim.is_resolved(host) {
         if sim.wait(f64::INFINITY).is_none() {
@@ -41,7 +41,7 @@ fn resolve(sim: &mut Contest, host: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{Contest, Policy};
+    use crate::policy::{Connecting, Policy};
     use crate::world::parameters::Parameters;
     use crate::world::{Client, World};
 
@@ -50,9 +50,9 @@ mod tests {
     fn race_all_is_the_oracle_plus_dns() {
         let world = World::new(Parameters::variant("default").unwrap(), 1);
         for event in Client::new(&world, 5).events().take(50) {
-            let mut contest = Contest::new(&event);
-            RaceAll.connect(&event, &mut contest);
-            let (_, ms) = contest.tally().opened.unwrap();
+            let mut connecting = Connecting::new(&event);
+            RaceAll.connect(&event, &mut connecting);
+            let (_, ms) = connecting.tally().opened.unwrap();
             let oracle_ms = event.oracle_ms().unwrap();
             let slowest_dns = (0..event.hosts())
                 .map(|host| event.dns_ms(host))

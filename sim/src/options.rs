@@ -13,7 +13,7 @@ pub(crate) struct Options {
     /// Only policies whose name contains this.
     pub(crate) policy: Option<String>,
     pub(crate) small: bool,
-    /// The machines.
+    /// The engine, driven by the simulation.
     pub(crate) layer1: bool,
     /// The Selector beside them.
     pub(crate) layer2: bool,

@@ -1,4 +1,4 @@
-//! Our policies: the selector's own machines, driven in virtual time.
+//! Our policies: the engine's decisions, driven in virtual time.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -12,7 +12,7 @@ use easelect_engine::observation::Observation;
 use easelect_engine::race::{Action, Race, Width};
 use easelect_engine::timestamp::Timestamp;
 
-use crate::policy::{Contest, Failed, Happening, Policy};
+use crate::policy::{Connecting, Failed, Happening, Policy};
 use crate::random::Random;
 use crate::world::Event;
 
@@ -111,7 +111,7 @@ fn key(event: &Event, candidate: usize) -> Key {
 }
 
 impl Policy for Ours {
-    fn connect(&mut self, event: &Event, sim: &mut Contest) {
+    fn connect(&mut self, event: &Event, sim: &mut Connecting) {
         let today = START.after(Duration::from_secs_f64(event.hour * 3600.0));
         let known = self.networks.entry(event.network);
         let memory = known.or_insert_with(|| Memory::new(event, today));
@@ -136,7 +136,7 @@ impl Policy for Ours {
     }
 }
 
-fn elapsed(sim: &Contest) -> Duration {
+fn elapsed(sim: &Connecting) -> Duration {
     Duration::from_secs_f64(sim.now_ms() / 1_000.0)
 }
 
@@ -145,7 +145,7 @@ fn run(
     width: Width,
     memory: &mut Memory,
     event: &Event,
-    sim: &mut Contest,
+    sim: &mut Connecting,
     today: Timestamp,
     random: &mut Random,
 ) -> f64 {
@@ -185,7 +185,7 @@ const RETRY_MS: f64 = 1_000.0;
 struct Driver<'d, 'e> {
     memory: &'d Memory,
     event: &'d Event<'d>,
-    sim: &'d mut Contest<'e>,
+    sim: &'d mut Connecting<'e>,
     forecasts: Vec<Forecast>,
     /// The world's candidates in the race's order.
     numbers: Vec<usize>,
@@ -196,7 +196,7 @@ impl<'d, 'e> Driver<'d, 'e> {
     fn new(
         memory: &'d Memory,
         event: &'d Event<'d>,
-        sim: &'d mut Contest<'e>,
+        sim: &'d mut Connecting<'e>,
         now: Timestamp,
     ) -> Self {
         Driver {

@@ -10,7 +10,7 @@ pub(crate) const LIMIT_MS: f64 = 30_000.0;
 /// A client's way to choose an endpoint, with whatever it remembers.
 pub(crate) trait Policy: Debug {
     /// Opens a connection, learns, and probes in the background if it wants to.
-    fn connect(&mut self, event: &Event, sim: &mut Contest);
+    fn connect(&mut self, event: &Event, sim: &mut Connecting);
 
     /// The candidate that it calls the best on that network.
     fn preference(&self, _network: usize) -> Option<usize> {
@@ -58,7 +58,7 @@ pub(crate) struct Tally {
 
 /// One connection, in virtual time.
 #[derive(Debug)]
-pub(crate) struct Contest<'e> {
+pub(crate) struct Connecting<'e> {
     event: &'e Event<'e>,
     now_ms: f64,
     pending: Vec<(f64, Happening)>,
@@ -74,10 +74,10 @@ pub(crate) struct Contest<'e> {
 /// Attempts from this number on are probes: their noise is not that of any dial.
 pub(crate) const PROBES: u64 = 1_000;
 
-impl<'e> Contest<'e> {
+impl<'e> Connecting<'e> {
     pub(crate) fn new(event: &'e Event<'e>) -> Self {
         let candidates = event.candidates().len();
-        Contest {
+        Connecting {
             event,
             now_ms: 0.0,
             pending: Vec::with_capacity(2 * candidates),

@@ -4,7 +4,7 @@
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::policy::{Contest, LIMIT_MS, Policy, Tally};
+use crate::policy::{Connecting, LIMIT_MS, Policy, Tally};
 use crate::world::{Client, Event, World};
 
 /// A policy to be played: its name, and how a client gets one.
@@ -100,10 +100,10 @@ struct Player {
 
 impl Player {
     fn play(&mut self, event: &Event) {
-        let mut contest = Contest::new(event);
-        self.policy.connect(event, &mut contest);
+        let mut connecting = Connecting::new(event);
+        self.policy.connect(event, &mut connecting);
         let preferred = self.policy.preference(event.network);
-        self.ledger.enter(event, &contest.tally(), preferred);
+        self.ledger.enter(event, &connecting.tally(), preferred);
     }
 }
 

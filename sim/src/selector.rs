@@ -1,5 +1,5 @@
 //! Layer 2: the real [`easelect::Selector`], with real TLS and a real WebSocket upgrade on both
-//! sides, in tokio's paused time, on the numbers that layer 1 plays its machines on.
+//! sides, in tokio's paused time, on the numbers that layer 1 plays the engine on.
 //!
 //! Same worlds, clients and events; the n-th dial of a candidate in an event meets the same as in
 //! layer 1. What differs:
@@ -31,7 +31,7 @@ use crate::ours::Ours;
 use crate::run::{self, Entry, Group, Ledger, Record};
 use crate::world::{Client, World};
 pub(crate) use comparison::{Comparison, text};
-use player::{Ground, Player};
+use player::{Player, Shared};
 
 /// The Selector's policies, and the machines of layer 1 that they should equal.
 const PAIRS: [(Policy, Entry); 2] = [
@@ -77,9 +77,9 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Plays `clients` clients with Selectors.
 fn play(world: &'static World, clients: u64, limit: usize, policy: Policy) -> Outcome<Record> {
-    let ground = Ground::new(world)?;
+    let shared = Shared::new(world)?;
     let weeks = run::weeks(clients, |number| {
-        week(world, &ground, number, limit, policy)
+        week(world, &shared, number, limit, policy)
     });
     let mut total = Record::default();
     for record in weeks {
@@ -91,14 +91,14 @@ fn play(world: &'static World, clients: u64, limit: usize, policy: Policy) -> Ou
 /// One client's week.
 fn week(
     world: &'static World,
-    ground: &Ground,
+    shared: &Shared,
     number: u64,
     limit: usize,
     policy: Policy,
 ) -> Outcome<Record> {
     let seed = crate::random::seed(&[world.seed, number]);
     in_paused_time(async {
-        let mut player = Player::new(ground, policy, seed)?;
+        let mut player = Player::new(shared, policy, seed)?;
         let mut ledger = Ledger::default();
         for event in Client::new(world, number).events().take(limit) {
             let played = player.play(event).await;
@@ -152,9 +152,9 @@ mod tests {
 
     /// A client's first connections.
     fn played(world: &'static World, client: u64, connections: usize) -> Vec<Played> {
-        let ground = Ground::new(world).unwrap();
+        let shared = Shared::new(world).unwrap();
         let weeks = in_paused_time(async {
-            let mut player = Player::new(&ground, Policy::Fast, client)?;
+            let mut player = Player::new(&shared, Policy::Fast, client)?;
             let mut played = Vec::new();
             for event in Client::new(world, client).events().take(connections) {
                 played.push(player.play(event).await);

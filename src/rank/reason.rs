@@ -64,11 +64,11 @@ pub(super) struct Group<'a> {
     costs: &'a [Option<Cost>],
     order: &'a [usize],
     ready: usize,
-    leader: Option<Leader>,
+    first: Option<First>,
 }
 
 /// The first of a group, if it is ready.
-struct Leader {
+struct First {
     cost: Cost,
     median: Option<f64>,
     phases: [Option<f64>; Phase::ALL.len()],
@@ -81,8 +81,8 @@ impl<'a> Group<'a> {
         order: &'a [usize],
         ready: usize,
     ) -> Self {
-        let leader = order.first().and_then(|first| {
-            Some(Leader {
+        let first = order.first().and_then(|first| {
+            Some(First {
                 cost: costs[*first]?,
                 median: median(stats[*first].total()),
                 phases: Phase::ALL.map(|phase| median(stats[*first].phase(phase))),
@@ -93,7 +93,7 @@ impl<'a> Group<'a> {
             costs,
             order,
             ready,
-            leader,
+            first,
         }
     }
 
@@ -104,7 +104,7 @@ impl<'a> Group<'a> {
     /// Of the one in this place, from 0.
     pub(super) fn reason(&self, index: usize) -> Reason {
         let one = &self.stats[self.order[index]];
-        let (Some(cost), Some(leader)) = (self.cost_at(index), &self.leader) else {
+        let (Some(cost), Some(first)) = (self.cost_at(index), &self.first) else {
             let failures = one.failures();
             let answer = failures.iter().find(|f| f.failure.is_answer());
             return match (answer, failures.first()) {
@@ -129,20 +129,20 @@ impl<'a> Group<'a> {
         }
         let failed = one.attempts() - one.successes();
         if failed > 0
-            && let (Some(own), Some(first)) = (median(one.total()), leader.median)
-            && (cost.seconds - leader.cost.seconds) > 2.0 * (own - first)
+            && let (Some(own), Some(least)) = (median(one.total()), first.median)
+            && (cost.seconds - first.cost.seconds) > 2.0 * (own - least)
         {
             let failed_ratio = failed as f64 / one.attempts() as f64;
             return Reason::FailsMore { failed_ratio };
         }
         Reason::Slower {
-            by: Duration::from_secs_f64((cost.seconds - leader.cost.seconds).max(0.0)),
-            phase: leader.slower_phase(one),
+            by: Duration::from_secs_f64((cost.seconds - first.cost.seconds).max(0.0)),
+            phase: first.slower_phase(one),
         }
     }
 }
 
-impl Leader {
+impl First {
     /// The phase that makes most of the difference.
     fn slower_phase(&self, one: &EndpointStats) -> Option<Phase> {
         Phase::ALL

@@ -8,8 +8,8 @@ use easelect_report::Note;
 use serde_json::Value;
 
 use crate::args::Options;
-use crate::plan::Plan;
 use crate::run::Network;
+use crate::targets::Targets;
 use crate::words::{Usage, say, shown};
 
 /// A list of endpoints is a few kilobytes.
@@ -18,17 +18,17 @@ const MAX_LIST: usize = 1024 * 1024;
 const MAX_HOSTS: usize = 32;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Adds every `--current` to the plan.
+/// Adds every `--current` to the targets.
 pub(crate) async fn add_all(
-    plan: &mut Plan,
+    targets: &mut Targets,
     catalog: &Catalog,
     options: &Options,
     network: &Network,
 ) -> Result<(), Usage> {
     for url in &options.current {
         if !is_list(url) {
-            let endpoint = endpoint(plan, catalog, options, url)?;
-            plan.add_in_use(catalog, endpoint);
+            let endpoint = endpoint(targets, catalog, options, url)?;
+            targets.add_in_use(catalog, endpoint);
             continue;
         }
         let failed = |why: String| Note::SourceFailed {
@@ -39,18 +39,18 @@ pub(crate) async fn add_all(
         let listed = match fetch(url, options, network).await {
             Ok(body) => urls(&body),
             Err(why) => {
-                plan.notes.push(failed(why));
+                targets.notes.push(failed(why));
                 continue;
             }
         };
         if listed.is_empty() {
             let none = say("it lists no encrypted endpoint", "其中没有加密的接入点");
-            plan.notes.push(failed(none.of(lang).to_owned()));
+            targets.notes.push(failed(none.of(lang).to_owned()));
         }
         for one in listed {
-            match endpoint(plan, catalog, options, &one) {
-                Ok(endpoint) => plan.add_in_use(catalog, endpoint),
-                Err(Usage(why)) => plan.notes.push(failed(why.of(lang).to_owned())),
+            match endpoint(targets, catalog, options, &one) {
+                Ok(endpoint) => targets.add_in_use(catalog, endpoint),
+                Err(Usage(why)) => targets.notes.push(failed(why.of(lang).to_owned())),
             }
         }
     }
@@ -65,7 +65,7 @@ fn is_list(url: &str) -> bool {
 
 /// The endpoint that a URL is: region and service from the catalogue, if that has its host.
 fn endpoint(
-    plan: &Plan,
+    targets: &Targets,
     catalog: &Catalog,
     options: &Options,
     url: &str,
@@ -88,7 +88,7 @@ fn endpoint(
         }
         return Ok(Endpoint::new(known.region().clone(), known.service(), url)?);
     }
-    let [region] = plan.regions.as_slice() else {
+    let [region] = targets.regions.as_slice() else {
         let url = shown(url);
         return Err(say(
             format!(
@@ -218,8 +218,8 @@ mod tests {
 
     fn in_use(line: &str, url: &str) -> Result<Endpoint, Usage> {
         let (catalog, options) = (Catalog::builtin(), options(line));
-        let plan = Plan::new(&catalog, &options.regions, options.services.as_deref())?;
-        endpoint(&plan, &catalog, &options, url)
+        let targets = Targets::new(&catalog, &options.regions, options.services.as_deref())?;
+        endpoint(&targets, &catalog, &options, url)
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod output;
 
 mod system;
 
-mod plan;
+mod targets;
 
 mod run;
 
@@ -35,8 +35,8 @@ use easelect_report::{Context, Environment, Report};
 
 use args::{Command, Format, Options};
 use output::{Output, complain};
-use plan::Plan;
 use run::Network;
+use targets::Targets;
 use words::{Usage, help, say};
 
 /// Does what the process's arguments ask for. The exit status is 0 if all is well, 1 if something
@@ -79,13 +79,16 @@ fn obey(options: &Options) -> Result<bool, Usage> {
 
 fn list(options: &Options) -> Result<bool, Usage> {
     let catalog = input::catalog(options.catalog.as_deref())?;
-    let plan = Plan::new(&catalog, &options.regions, options.services.as_deref())?;
+    let targets = Targets::new(&catalog, &options.regions, options.services.as_deref())?;
     let output = Output::open(options.output.as_deref())?;
     let text = match options.format {
-        Format::Json => easelect_report::catalog_json(&catalog, &plan.endpoints, options.lang),
-        Format::Table => {
-            easelect_report::catalog_table(&catalog, &plan.endpoints, options.lang, output.style())
-        }
+        Format::Json => easelect_report::catalog_json(&catalog, &targets.endpoints, options.lang),
+        Format::Table => easelect_report::catalog_table(
+            &catalog,
+            &targets.endpoints,
+            options.lang,
+            output.style(),
+        ),
     };
     output.write(&text)?;
     Ok(true)
@@ -93,7 +96,7 @@ fn list(options: &Options) -> Result<bool, Usage> {
 
 fn probe(options: &Options) -> Result<bool, Usage> {
     let catalog = input::catalog(options.catalog.as_deref())?;
-    let mut plan = Plan::new(&catalog, &options.regions, options.services.as_deref())?;
+    let mut targets = Targets::new(&catalog, &options.regions, options.services.as_deref())?;
     let output = Output::open(options.output.as_deref())?;
     let network = Network::new(options)?;
     let started_at = SystemTime::now();
@@ -102,8 +105,8 @@ fn probe(options: &Options) -> Result<bool, Usage> {
             Some(_) => Vec::new(),
             None => system::proxies().await,
         };
-        current::add_all(&mut plan, &catalog, options, &network).await?;
-        let probed = run::probe(&network, &plan, options).await?;
+        current::add_all(&mut targets, &catalog, options, &network).await?;
+        let probed = run::probe(&network, &targets, options).await?;
         let direct_lookups = match &probed {
             (outcome, true) => network.direct_lookups(outcome, options).await,
             // Whoever interrupted it has seen enough.
@@ -115,8 +118,8 @@ fn probe(options: &Options) -> Result<bool, Usage> {
     context.environment = environment(options, &network);
     context.environment.system_proxies = system_proxies;
     context.direct_lookups = direct_lookups;
-    context.in_use = plan.in_use;
-    context.notes = plan.notes;
+    context.in_use = targets.in_use;
+    context.notes = targets.notes;
     context.thresholds = options.thresholds.clone();
     let report = Report::new(&outcome, context);
     let text = match options.format {
@@ -130,7 +133,7 @@ fn probe(options: &Options) -> Result<bool, Usage> {
 fn connect(options: &Options, count: u32) -> Result<bool, Usage> {
     let catalog = input::catalog(options.catalog.as_deref())?;
     let (residency, service): (Residency, Service) =
-        plan::for_connect(&catalog, &options.regions, options.services.as_deref())?;
+        targets::for_connect(&catalog, &options.regions, options.services.as_deref())?;
     let output = Output::open(options.output.as_deref())?;
     let network = Network::new(options)?;
     let records = on_runtime(run::connect(

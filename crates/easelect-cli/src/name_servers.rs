@@ -1,4 +1,4 @@
-//! The second opinion: what a name server says of hosts that the platform's resolver did not find.
+//! Direct look-ups: what a name server says of hosts that the platform's resolver did not find.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};

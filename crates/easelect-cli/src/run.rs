@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::args::{Options, Through};
 use crate::input;
 use crate::name_servers;
-use crate::plan::Plan;
+use crate::targets::Targets;
 use crate::words::{Usage, say, shown};
 
 /// What stands below the handshakes: the real network, or a simulated one.
@@ -63,7 +63,7 @@ impl Network {
         if self.lab.is_some() || options.dns.is_some() || lost.is_empty() {
             return Vec::new();
         }
-        // Without name servers to ask there is no second opinion.
+        // Without name servers to ask there are no direct look-ups.
         let Ok(resolver) = DnsResolver::system() else {
             return Vec::new();
         };
@@ -128,16 +128,16 @@ fn simulated(name: &str, extra: Certificates) -> Result<DialerBuilder, Usage> {
 /// Probes everything, or until Ctrl-C; the outcome, and whether it was let finish.
 pub(crate) async fn probe(
     network: &Network,
-    plan: &Plan,
+    targets: &Targets,
     options: &Options,
 ) -> Result<(ProbeOutcome, bool), Usage> {
     let mut builder = Prober::builder()
-        .endpoints(plan.endpoints.clone())
+        .endpoints(targets.endpoints.clone())
         .dialer(network.dialer.clone())
         .rounds(options.rounds.map_or_else(Rounds::default, Rounds::Exact))
         .deadline(options.deadline)
         .in_flight(options.in_flight);
-    if plan.pool {
+    if targets.pool {
         builder = builder.pool(Residency::mainland_pool());
     }
     let mut probing = builder.build()?.run();

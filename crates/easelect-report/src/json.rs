@@ -74,11 +74,11 @@ struct DirectLookupJson<'a> {
 }
 
 impl<'a> DirectLookupJson<'a> {
-    fn of(opinion: &'a DirectLookup, now: SystemTime, lang: Lang) -> Self {
-        let addresses = opinion.outcome.as_deref().unwrap_or_default();
-        let failure = opinion.outcome.as_ref().err();
+    fn of(lookup: &'a DirectLookup, now: SystemTime, lang: Lang) -> Self {
+        let addresses = lookup.outcome.as_deref().unwrap_or_default();
+        let failure = lookup.outcome.as_ref().err();
         DirectLookupJson {
-            host: &opinion.host,
+            host: &lookup.host,
             addresses: addresses.iter().map(ToString::to_string).collect(),
             failure: failure.map(|failure| FailureJson::of(failure, 1, now, lang)),
         }

@@ -143,10 +143,10 @@ fn what_name_servers_say_of_names_that_are_not_found() {
     let json = easelect_report::json(&report, Lang::En);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["environment"]["dns"], "203.0.114.53:53");
-    let opinions = &json["direct_lookups"];
-    assert_eq!(opinions[0]["failure"]["kind"], "server_failure");
-    assert_eq!(opinions[2]["addresses"][0], "203.0.114.1");
-    assert_eq!(opinions[2]["failure"], serde_json::Value::Null);
+    let lookups = &json["direct_lookups"];
+    assert_eq!(lookups[0]["failure"]["kind"], "server_failure");
+    assert_eq!(lookups[2]["addresses"][0], "203.0.114.1");
+    assert_eq!(lookups[2]["failure"], serde_json::Value::Null);
 }
 
 fn through_proxy(rankings: &[Ranking]) -> Report {

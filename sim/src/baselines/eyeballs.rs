@@ -2,7 +2,7 @@
 
 use super::resolve;
 use super::serial::HOST_LIMIT_MS;
-use crate::policy::{Contest, Happening, LIMIT_MS, Policy};
+use crate::policy::{Connecting, Happening, LIMIT_MS, Policy};
 use crate::world::Event;
 
 /// RFC 8305 §8: the recommended connection attempt delay.
@@ -10,7 +10,7 @@ const ATTEMPT_DELAY_MS: f64 = 250.0;
 
 /// Dials one address after the other; the first TCP connection wins and gets the rest of the time.
 pub(super) fn tcp_wins(
-    sim: &mut Contest,
+    sim: &mut Connecting,
     addresses: &[usize],
     delay_ms: f64,
     until_ms: f64,
@@ -74,7 +74,7 @@ fn interleaved(event: &Event, host: usize) -> Vec<usize> {
 pub(crate) struct TcpWins;
 
 impl Policy for TcpWins {
-    fn connect(&mut self, event: &Event, sim: &mut Contest) {
+    fn connect(&mut self, event: &Event, sim: &mut Connecting) {
         for host in (0..event.hosts()).cycle() {
             let until_ms = sim.now_ms() + HOST_LIMIT_MS;
             if !resolve(sim, host)
@@ -93,7 +93,7 @@ impl Policy for TcpWins {
 pub(crate) struct OpenWins;
 
 impl Policy for OpenWins {
-    fn connect(&mut self, event: &Event, sim: &mut Contest) {
+    fn connect(&mut self, event: &Event, sim: &mut Connecting) {
         (0..event.hosts()).for_each(|host| sim.resolve(host));
         let mut resolved = vec![false; event.hosts()];
         let mut waiting: Vec<usize> = (0..event.hosts())
@@ -130,7 +130,7 @@ impl Policy for OpenWins {
 pub(crate) struct RaceAll;
 
 impl Policy for RaceAll {
-    fn connect(&mut self, event: &Event, sim: &mut Contest) {
+    fn connect(&mut self, event: &Event, sim: &mut Connecting) {
         (0..event.hosts()).for_each(|host| sim.resolve(host));
         loop {
             match sim.wait(f64::INFINITY) {

@@ -2,7 +2,7 @@
 //! peak-EWMA with the power of two choices.
 
 use super::{connect_one, resolve};
-use crate::policy::{Contest, Policy};
+use crate::policy::{Connecting, Policy};
 use crate::random::Random;
 use crate::world::Event;
 
@@ -20,7 +20,7 @@ impl TcpPing {
     const PINGS: usize = 4;
     const EVERY_HOURS: f64 = 6.0;
 
-    fn measure(event: &Event, sim: &mut Contest) -> Vec<usize> {
+    fn measure(event: &Event, sim: &mut Connecting) -> Vec<usize> {
         let mut means: Vec<(usize, f64, usize)> = (event.usable())
             .map(|one| {
                 let answers: Vec<f64> = (0..Self::PINGS).filter_map(|_| sim.probe(one)).collect();
@@ -34,7 +34,7 @@ impl TcpPing {
 }
 
 impl Policy for TcpPing {
-    fn connect(&mut self, event: &Event, sim: &mut Contest) {
+    fn connect(&mut self, event: &Event, sim: &mut Connecting) {
         let fresh = |(network, hour, _): &&(usize, f64, Vec<usize>)| {
             *network == event.network && event.hour - hour < Self::EVERY_HOURS
         };
@@ -86,7 +86,7 @@ impl MongoWindow {
         }
     }
 
-    fn mean_ms(sim: &mut Contest, one: usize) -> Option<f64> {
+    fn mean_ms(sim: &mut Connecting, one: usize) -> Option<f64> {
         let mut mean: Option<f64> = None;
         for _ in 0..Self::HEARTBEATS {
             let ms = sim.heartbeat(one)?;
@@ -97,7 +97,7 @@ impl MongoWindow {
 }
 
 impl Policy for MongoWindow {
-    fn connect(&mut self, event: &Event, sim: &mut Contest) {
+    fn connect(&mut self, event: &Event, sim: &mut Connecting) {
         let means: Vec<(usize, f64)> = (event.usable())
             .filter_map(|one| Some((one, Self::mean_ms(sim, one)?)))
             .collect();
@@ -157,7 +157,7 @@ impl PeakEwma {
 }
 
 impl Policy for PeakEwma {
-    fn connect(&mut self, event: &Event, sim: &mut Contest) {
+    fn connect(&mut self, event: &Event, sim: &mut Connecting) {
         self.means.resize(event.candidates().len(), (0.0, 0.0));
         let usable: Vec<usize> = event.usable().collect();
         while sim.now_ms() < crate::policy::LIMIT_MS {

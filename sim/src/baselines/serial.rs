@@ -2,7 +2,7 @@
 
 use super::resolve;
 use crate::baselines::eyeballs::tcp_wins;
-use crate::policy::{Contest, LIMIT_MS, Policy};
+use crate::policy::{Connecting, LIMIT_MS, Policy};
 use crate::random::Random;
 use crate::world::Event;
 
@@ -37,7 +37,7 @@ impl Serial {
 }
 
 impl Policy for Serial {
-    fn connect(&mut self, event: &Event, sim: &mut Contest) {
+    fn connect(&mut self, event: &Event, sim: &mut Connecting) {
         let first = match self {
             Serial::First => 0,
             Serial::Random(Shuffle(random)) => random.below(event.hosts()),

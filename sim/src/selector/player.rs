@@ -20,13 +20,13 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// What all clients of a world have in common.
 #[derive(Debug)]
-pub(super) struct Ground {
+pub(super) struct Shared {
     region: Region,
     catalog: Catalog,
     identities: Identities,
 }
 
-impl Ground {
+impl Shared {
     /// All hosts are of one region of their own. The Selector is not told of clusters: a catalogue
     /// has them as regions, and regions are raced together only where Easemob says so.
     pub(super) fn new(world: &World) -> Result<Self, Box<dyn Error + Send + Sync>> {
@@ -40,7 +40,7 @@ impl Ground {
         });
         let regions = format!("[[region]]\nid = \"{REGION}\"\n");
         let text: String = std::iter::once(regions).chain(endpoints).collect();
-        Ok(Ground {
+        Ok(Shared {
             region: Region::new(REGION)?,
             catalog: Catalog::builtin().with_file(&text, CatalogFormat::Toml, "simulated.toml")?,
             identities: Identities::new(names)?,
@@ -70,18 +70,18 @@ pub(super) struct Played {
 
 impl Player {
     pub(super) fn new(
-        ground: &Ground,
+        shared: &Shared,
         policy: Policy,
         seed: u64,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let network = Arc::new(Network::new(ground.identities.clone()));
-        let selector = Selector::builder(ground.region.clone())
-            .catalog(ground.catalog.clone())
+        let network = Arc::new(Network::new(shared.identities.clone()));
+        let selector = Selector::builder(shared.region.clone())
+            .catalog(shared.catalog.clone())
             .dialer(
                 Dialer::builder()
                     .resolver(Arc::clone(&network))
                     .connector(Arc::clone(&network))
-                    .tls(TlsClient::with_roots([ground.identities.root.clone()])?)
+                    .tls(TlsClient::with_roots([shared.identities.root.clone()])?)
                     .build()?,
             )
             .policy(policy)

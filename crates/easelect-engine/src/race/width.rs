@@ -71,8 +71,8 @@ impl Width {
         ..Width::FAST
     };
 
-    /// One at a time, the next only after a failure or silence, and no probes: for reconnecting
-    /// herds. A handshake gets 10 s: an overloaded server answers late, and works for nobody when
+    /// One at a time, the next only after a failure or silence, and no probes: for clients
+    /// that reconnect all together. A handshake gets 10 s: an overloaded server answers late, and works for nobody when
     /// its client has left.
     pub const ONE: Width = Width {
         dials: 1,

@@ -8,7 +8,7 @@ use crate::words::{Usage, say, shown};
 
 /// What is to be probed.
 #[derive(Debug, Default)]
-pub(crate) struct Plan {
+pub(crate) struct Targets {
     /// The regions asked for, in the order of the catalogue.
     pub(crate) regions: Vec<Region>,
     pub(crate) endpoints: Vec<Endpoint>,
@@ -18,15 +18,15 @@ pub(crate) struct Plan {
     pub(crate) pool: bool,
 }
 
-impl Plan {
+impl Targets {
     pub(crate) fn new(
         catalog: &Catalog,
         regions: &Regions,
         services: Option<&[Service]>,
     ) -> Result<Self, Usage> {
-        let mut plan = Plan {
+        let mut targets = Targets {
             pool: *regions == Regions::Mainland,
-            ..Plan::default()
+            ..Targets::default()
         };
         for info in catalog.regions() {
             let region = info.region();
@@ -36,7 +36,7 @@ impl Plan {
                 Regions::These(these) => these.iter().any(|one| one == region.as_str()),
             };
             if wanted {
-                plan.regions.push(region.clone());
+                targets.regions.push(region.clone());
             }
         }
         if let Regions::These(these) = regions {
@@ -44,33 +44,33 @@ impl Plan {
                 check_region(catalog, one)?;
             }
         }
-        for region in &plan.regions {
+        for region in &targets.regions {
             for service in services.unwrap_or(Service::ALL) {
                 match catalog.group(&region.clone().into(), *service) {
-                    Ok(group) => plan.endpoints.extend(group),
+                    Ok(group) => targets.endpoints.extend(group),
                     Err(_) if services.is_none() => {}
-                    Err(_) => plan.notes.push(Note::NonePublished {
+                    Err(_) => targets.notes.push(Note::NonePublished {
                         region: region.clone(),
                         service: *service,
                     }),
                 }
             }
         }
-        if let (Some(services), [region]) = (services, plan.regions.as_slice()) {
+        if let (Some(services), [region]) = (services, targets.regions.as_slice()) {
             let lacking = services
                 .iter()
-                .find(|service| plan.lacks(region, **service));
+                .find(|service| targets.lacks(region, **service));
             if let Some(service) = lacking {
                 return Err(none_published(*service, region.as_str()));
             }
         }
-        if plan.endpoints.is_empty() {
+        if targets.endpoints.is_empty() {
             let services: Vec<&str> = services
                 .unwrap_or(Service::ALL)
                 .iter()
                 .map(|service| service.as_str())
                 .collect();
-            let regions: Vec<&str> = plan.regions.iter().map(Region::as_str).collect();
+            let regions: Vec<&str> = targets.regions.iter().map(Region::as_str).collect();
             let (services, regions) = (services.join(","), regions.join(","));
             return Err(say(
                 format!("{services} in {regions}: none published"),
@@ -78,7 +78,7 @@ impl Plan {
             )
             .into());
         }
-        Ok(plan)
+        Ok(targets)
     }
 
     fn lacks(&self, region: &Region, service: Service) -> bool {
@@ -213,16 +213,16 @@ mod tests {
         Regions::These(list.split(',').map(str::to_owned).collect())
     }
 
-    fn plan(regions: &Regions, services: Option<&[Service]>) -> Result<Plan, Usage> {
-        Plan::new(&Catalog::builtin(), regions, services)
+    fn targets(regions: &Regions, services: Option<&[Service]>) -> Result<Targets, Usage> {
+        Targets::new(&Catalog::builtin(), regions, services)
     }
 
     #[test]
     fn all_is_what_has_hosts() {
-        let all = plan(&Regions::All, None).unwrap();
+        let all = targets(&Regions::All, None).unwrap();
         assert_eq!((all.endpoints.len(), all.regions.len()), (44, 6));
         assert!(all.notes.is_empty() && !all.pool);
-        let pool = plan(&Regions::Mainland, None).unwrap();
+        let pool = targets(&Regions::Mainland, None).unwrap();
         assert_eq!(pool.endpoints.len(), 20);
         assert!(pool.pool);
     }
@@ -230,28 +230,28 @@ mod tests {
     #[test]
     fn what_is_not_published_is_said() {
         let alipay = [Service::Alipay];
-        assert!(plan(&these("sgp1"), Some(&alipay)).is_err());
-        assert!(plan(&these("sgp1,us1"), Some(&alipay)).is_err());
-        let several = plan(&these("sgp1,cn1"), Some(&alipay)).unwrap();
+        assert!(targets(&these("sgp1"), Some(&alipay)).is_err());
+        assert!(targets(&these("sgp1,us1"), Some(&alipay)).is_err());
+        let several = targets(&these("sgp1,cn1"), Some(&alipay)).unwrap();
         assert_eq!((several.endpoints.len(), several.notes.len()), (2, 1));
-        assert!(plan(&these("cn-vip"), None).is_err());
-        assert!(plan(&these("cn1,cn-vip"), None).is_err());
-        assert!(plan(&these("acceleration"), None).is_err());
-        assert!(plan(&these("mars"), None).is_err());
-        let no_alipay = plan(&these("sgp1"), None).unwrap();
+        assert!(targets(&these("cn-vip"), None).is_err());
+        assert!(targets(&these("cn1,cn-vip"), None).is_err());
+        assert!(targets(&these("acceleration"), None).is_err());
+        assert!(targets(&these("mars"), None).is_err());
+        let no_alipay = targets(&these("sgp1"), None).unwrap();
         assert_eq!(no_alipay.endpoints.len(), 6);
     }
 
     #[test]
     fn what_is_in_use_brings_its_group() {
         let catalog = Catalog::builtin();
-        let mut plan = plan(&these("sgp1"), Some(&[Service::Rest])).unwrap();
+        let mut targets = targets(&these("sgp1"), Some(&[Service::Rest])).unwrap();
         let url = "wss://im-api-v2.easemob.com/own";
         let own = Endpoint::new(Region::CN1, Service::Websocket, url).unwrap();
-        plan.add_in_use(&catalog, own.clone());
-        assert_eq!(plan.endpoints.len(), 5);
-        plan.add_in_use(&catalog, own);
-        assert_eq!((plan.endpoints.len(), plan.in_use.len()), (5, 1));
+        targets.add_in_use(&catalog, own.clone());
+        assert_eq!(targets.endpoints.len(), 5);
+        targets.add_in_use(&catalog, own);
+        assert_eq!((targets.endpoints.len(), targets.in_use.len()), (5, 1));
     }
 
     #[test]

@@ -129,8 +129,8 @@ impl<'a> Group<'a> {
         }
         let failed = one.attempts() - one.successes();
         if failed > 0
-            && let (Some(own), Some(least)) = (median(one.total()), first.median)
-            && (cost.seconds - first.cost.seconds) > 2.0 * (own - least)
+            && let (Some(own), Some(firsts)) = (median(one.total()), first.median)
+            && (cost.seconds - first.cost.seconds) > 2.0 * (own - firsts)
         {
             let failed_ratio = failed as f64 / one.attempts() as f64;
             return Reason::FailsMore { failed_ratio };

@@ -1,7 +1,7 @@
 //! A sweep of all 44 published hosts in the lab, in paused time: how long it takes beside the
 //! least that it could, max(all work / in flight, longest chain of one address) and the re-tests
-//! of the leaders, one at a time per region. The least is of the samples themselves, and knows
-//! every duration in advance; the schedule doesn't.
+//! of each group's top two, one at a time per region. The least is of the samples themselves, and
+//! knows every duration in advance; the schedule doesn't.
 
 #[path = "measure/mod.rs"]
 mod measure;
@@ -17,8 +17,8 @@ use easelect_lab::{Host, Lab, Path, Scenario};
 use futures::StreamExt;
 use measure::figures::Figures;
 
-/// Rounds that every address makes by default; what leaders make from the last of them on is a
-/// re-test.
+/// Rounds that every address makes by default; what a group's top two make from the last of
+/// them on is a re-test.
 const ROUNDS: u32 = 3;
 
 fn main() {
@@ -114,13 +114,13 @@ fn sweep(scenario: Scenario, families: Families, in_flight: usize, seed: u64) ->
 /// The shortest that making just these attempts could take.
 fn least(samples: &[Sample], outcome: &ProbeOutcome, in_flight: usize) -> Duration {
     let in_flight = u32::try_from(in_flight).expect("at most 64");
-    let leaders: BTreeSet<&str> = outcome
+    let top_two: BTreeSet<&str> = outcome
         .rankings
         .iter()
         .flat_map(|one| one.endpoints.iter().take(2))
         .map(|one| one.endpoint().host())
         .collect();
-    let is_retest = |one: &&Sample| one.round >= ROUNDS && leaders.contains(one.endpoint.host());
+    let is_retest = |one: &&Sample| one.round >= ROUNDS && top_two.contains(one.endpoint.host());
     let mut chains: BTreeMap<SocketAddr, Duration> = BTreeMap::new();
     for sample in samples.iter().filter(|one| !is_retest(one)) {
         *chains.entry(sample.address).or_default() += sample.elapsed;

@@ -1,11 +1,13 @@
 //! Probing: rounds, pacing, concurrency, deadlines; results as a [`Stream`].
 
 mod attempt;
+mod ids;
 mod job;
 mod lookups;
 mod proxy_address;
 mod queue;
 mod schedule;
+mod top_two;
 
 use std::fmt;
 use std::pin::Pin;
@@ -26,6 +28,7 @@ use crate::rank::Ranking;
 use crate::sample::{Lookup, Sample};
 
 use attempt::Attempts;
+use ids::{CandidateId, HostId};
 use job::Next;
 use schedule::Schedule;
 
@@ -33,8 +36,8 @@ use schedule::Schedule;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rounds {
-    /// At least `min` rounds for every address; then the two leaders of each group go on, up to
-    /// `max` rounds, while it is in doubt which of them is first.
+    /// At least `min` rounds for every address; then the top two endpoints of each group go on, up
+    /// to `max` rounds, while it is in doubt which of them is first.
     Adaptive {
         /// Rounds that every address makes.
         min: u32,
@@ -55,8 +58,8 @@ impl Default for Rounds {
 ///
 /// - A host is looked up once a round, an address (behind a proxy: a host) has one attempt at a
 ///   time, and the whole has at most [`in_flight`](ProberBuilder::in_flight) attempts, whose starts are spread with jitter.
-/// - The last round of each group's two leaders is made one attempt at a time per region, so
-///   that nothing of this process's own decides their order.
+/// - The last round of each group's top two endpoints is made one attempt at a time per residency,
+///   so that nothing of this process's own decides their order.
 /// - An address with two time-outs in one phase and no success is left alone. When nothing at all
 ///   answered in the first round, there is no second. A proxy that wants other credentials isn't
 ///   asked again.
@@ -110,6 +113,7 @@ impl Prober {
         }
     }
 
+    /// Runs what the schedule says, until all is done, time runs out or nobody listens.
     async fn drive(self, sender: mpsc::Sender<ProbeEvent>, mut stop: oneshot::Receiver<()>) {
         let started = Instant::now();
         let deadline = started + self.config.deadline;
@@ -132,8 +136,8 @@ impl Prober {
             while let Some(job) = schedule.next_lookup() {
                 let attempts = Arc::clone(&attempts);
                 let lookup = async move {
-                    let number = job.number;
-                    Ended::Lookup(number, attempts.look_up(job).await)
+                    let host = job.host_id;
+                    Ended::Lookup(host, attempts.look_up(job).await)
                 };
                 running.spawn(Box::pin(lookup) as BoxFuture<'static, Ended>);
             }
@@ -149,7 +153,7 @@ impl Prober {
                         }
                         let attempts = Arc::clone(&attempts);
                         running.spawn(Box::pin(async move {
-                            Ended::Sample(job.slot, Box::new(attempts.probe(job).await))
+                            Ended::Sample(job.candidate, Box::new(attempts.probe(job).await))
                         }));
                         continue;
                     }
@@ -189,9 +193,10 @@ impl Prober {
 /// Starts are spread by U(0, 2 × this): bursts of SYNs collide in access-link queues.
 const PACE: Duration = Duration::from_millis(1);
 
+/// What ended, and how.
 enum Ended {
-    Lookup(usize, Lookup),
-    Sample(usize, Box<Sample>),
+    Lookup(HostId, Lookup),
+    Sample(CandidateId, Box<Sample>),
 }
 
 /// Takes a result in and tells the reader; whether there still is one.
@@ -201,9 +206,9 @@ async fn report(ended: Ended, schedule: &mut Schedule, sender: &mpsc::Sender<Pro
             schedule.on_lookup(host, &lookup);
             ProbeEvent::Lookup(lookup)
         }
-        Ended::Sample(slot, sample) => {
+        Ended::Sample(candidate, sample) => {
             log(&sample);
-            schedule.on_sample(slot, &sample);
+            schedule.on_sample(candidate, &sample);
             ProbeEvent::Sample(sample)
         }
     };
@@ -218,6 +223,7 @@ async fn report(ended: Ended, schedule: &mut Schedule, sender: &mpsc::Sender<Pro
     true
 }
 
+/// Tells `tracing` of a sample.
 fn log(sample: &Sample) {
     let (host, address) = (sample.endpoint.host(), sample.address);
     match &sample.outcome {

@@ -312,13 +312,13 @@ async fn sweep(seed: u64, in_flight: usize) -> f64 {
         .seed(seed);
     let (samples, outcome) = collect(prober).await;
     assert_eq!(samples.len(), 44 * 3);
-    let leaders: BTreeSet<String> = outcome
+    let top_two: BTreeSet<String> = outcome
         .rankings
         .iter()
         .flat_map(|one| one.endpoints.iter().take(2))
         .map(|one| one.endpoint().host().to_owned())
         .collect();
-    let retest = |one: &&Sample| one.round == 3 && leaders.contains(one.endpoint.host());
+    let retest = |one: &&Sample| one.round == 3 && top_two.contains(one.endpoint.host());
     let mut chains: BTreeMap<SocketAddr, Duration> = BTreeMap::new();
     for sample in samples.iter().filter(|one| !retest(one)) {
         *chains.entry(sample.address).or_default() += sample.elapsed;
@@ -480,7 +480,7 @@ async fn limits_hold_and_round_one_covers_everything_first() {
             44,
             "an address was dialled twice before all were once"
         );
-        // The last round of the leaders, here of all, is alone in its region.
+        // The last round of the top two, here of all, is alone in its region.
         let last = &counts.order[88..];
         assert_eq!(last.iter().collect::<BTreeSet<_>>().len(), 44);
     }

@@ -13,6 +13,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::handshake::{ConnectOptions, Handshake, Paths, Progress, Request, Target, Upgrade};
 use crate::sample::{Lookup, Sample};
 
+/// What all attempts and look-ups of a run share.
 #[derive(Debug)]
 pub(super) struct Attempts {
     dialer: Dialer,
@@ -33,6 +34,7 @@ struct Certificates(Mutex<BTreeMap<Vec<u8>, Option<Arc<Certificate>>>>);
 const MAX_CERTIFICATES: usize = 256;
 
 impl Certificates {
+    /// What a certificate says, where that can be told.
     fn read(&self, der: &[u8]) -> Option<Arc<Certificate>> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(read) = known.get(der) {
@@ -60,6 +62,7 @@ impl Attempts {
         }
     }
 
+    /// Makes a look-up.
     pub(super) async fn look_up(&self, job: LookupJob) -> Lookup {
         let started = Instant::now();
         let timeout = self.dialer.attempt_timeout();
@@ -76,6 +79,7 @@ impl Attempts {
         }
     }
 
+    /// Makes an attempt; once more on another path, if the failure says that this one is wrong.
     pub(super) async fn probe(&self, job: Job) -> Sample {
         let started = Instant::now();
         let deadline = started + self.dialer.attempt_timeout();
@@ -116,6 +120,7 @@ impl Attempts {
         }
     }
 
+    /// Connects, and opens what the service is about, on one path.
     async fn attempt(
         &self,
         job: &Job,

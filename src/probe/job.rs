@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::ids::{CandidateId, HostId};
 use crate::catalog::Endpoint;
 use crate::dialer::Peer;
 use crate::handshake::Progress;
@@ -10,7 +11,8 @@ use crate::resolve::Family;
 /// One attempt to make.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
-    pub(super) slot: usize,
+    /// Tells the schedule which candidate it was.
+    pub(super) candidate: CandidateId,
     pub(super) endpoint: Endpoint,
     pub(super) address: SocketAddr,
     pub(super) round: u32,
@@ -22,7 +24,7 @@ pub(super) struct Job {
 #[derive(Clone, Debug)]
 pub(super) struct LookupJob {
     /// Tells the schedule which host it was.
-    pub(super) number: usize,
+    pub(super) host_id: HostId,
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) is_public: bool,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::ids::{EndpointId, HostId, IdVec};
 use super::job::LookupJob;
 use crate::dialer::Peer;
 use crate::resolve::Families;
@@ -13,9 +14,10 @@ struct Host {
     port: u16,
     is_public: bool,
     is_proxy: bool,
-    endpoints: Vec<usize>,
+    endpoints: Vec<EndpointId>,
     /// Rounds of look-ups that were asked for.
     asked: u32,
+    /// Look-ups, one a family, that have not ended.
     pending: usize,
 }
 
@@ -30,35 +32,35 @@ impl Host {
 #[derive(Debug)]
 pub(super) struct Lookups {
     families: Families,
-    hosts: Vec<Host>,
-    by_name: BTreeMap<(String, u16, bool, bool), usize>,
+    hosts: IdVec<HostId, Host>,
+    /// By name and port, whether public, and whether a proxy.
+    by_name: BTreeMap<(String, u16, bool, bool), HostId>,
     due: VecDeque<LookupJob>,
     /// Endpoints of hosts that are unknown.
     unknown: usize,
 }
 
 impl Lookups {
+    /// No hosts yet, to be looked up in these families.
     pub(super) fn new(families: Families) -> Self {
         Lookups {
             families,
-            hosts: Vec::new(),
+            hosts: IdVec::default(),
             by_name: BTreeMap::new(),
             due: VecDeque::new(),
             unknown: 0,
         }
     }
 
-    /// Adds an endpoint of the host; the number of the host.
-    pub(super) fn add(&mut self, peer: Peer<'_>, endpoint: usize) -> usize {
+    /// Adds an endpoint of the host; the id of the host.
+    pub(super) fn add(&mut self, peer: Peer<'_>, endpoint: EndpointId) -> HostId {
         let key = (
             peer.host.to_owned(),
             peer.port,
             peer.is_public,
             peer.proxy.is_some(),
         );
-        let next = self.hosts.len();
-        let host = *self.by_name.entry(key).or_insert(next);
-        if host == next {
+        let host = *self.by_name.entry(key).or_insert_with(|| {
             self.hosts.push(Host {
                 name: peer.host.to_owned(),
                 port: peer.port,
@@ -67,32 +69,34 @@ impl Lookups {
                 endpoints: Vec::new(),
                 asked: 0,
                 pending: 0,
-            });
-        }
+            })
+        });
         self.hosts[host].endpoints.push(endpoint);
         host
     }
 
+    /// Asks for the first round of every host.
     pub(super) fn ask_all(&mut self) {
-        for host in 0..self.hosts.len() {
+        for host in self.hosts.ids() {
             self.ask(host);
         }
     }
 
     /// Asks for the round after this one, unless that was done.
-    pub(super) fn ask_after(&mut self, host: usize, round: u32) {
+    pub(super) fn ask_after(&mut self, host: HostId, round: u32) {
         if self.hosts[host].asked <= round {
             self.ask(host);
         }
     }
 
-    fn ask(&mut self, host: usize) {
+    /// Makes a host's next round due.
+    fn ask(&mut self, host: HostId) {
         self.change(host, |one| one.asked += 1);
         for family in self.families.list() {
             self.change(host, |one| one.pending += 1);
             let one = &self.hosts[host];
             self.due.push_back(LookupJob {
-                number: host,
+                host_id: host,
                 host: one.name.clone(),
                 port: one.port,
                 is_public: one.is_public,
@@ -108,7 +112,7 @@ impl Lookups {
     }
 
     /// A look-up ended: whose it was, and whether of a proxy.
-    pub(super) fn answered(&mut self, host: usize) -> (Vec<usize>, bool) {
+    pub(super) fn answered(&mut self, host: HostId) -> (Vec<EndpointId>, bool) {
         self.change(host, |one| one.pending -= 1);
         let one = &self.hosts[host];
         (one.endpoints.clone(), one.is_proxy)
@@ -120,12 +124,13 @@ impl Lookups {
     }
 
     /// The same, one by one.
-    pub(super) fn unknown_endpoints(&self) -> impl Iterator<Item = usize> {
+    pub(super) fn unknown_endpoints(&self) -> impl Iterator<Item = EndpointId> {
         let unknown = self.hosts.iter().filter(|host| host.is_unknown());
         unknown.flat_map(|host| host.endpoints.iter().copied())
     }
 
-    fn change(&mut self, host: usize, change: impl FnOnce(&mut Host)) {
+    /// Changes a host, and keeps the count of unknown endpoints right.
+    fn change(&mut self, host: HostId, change: impl FnOnce(&mut Host)) {
         let one = &mut self.hosts[host];
         let counted = |one: &Host| {
             if one.is_unknown() {

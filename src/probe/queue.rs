@@ -1,19 +1,22 @@
 //! Which address is next, of those that wait: ordered sets, so that one among ten thousand costs
 //! what one among a hundred does.
 //!
-//! A server has one attempt at a time, so it offers one slot: the one with the fewest attempts.
-//! First tries come before all others; otherwise the server with the longest way to go does, that
-//! is, with the most left to do at all its slots. Catalogue order decides among equals.
+//! A server has one attempt at a time, so it offers one candidate: that with the fewest attempts.
+//! First attempts come before all others; otherwise the server with the longest way to go does,
+//! that is, with the most left to do at all its candidates. The order in which the candidates were
+//! found decides among equals.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// A slot that waits for its next attempt.
+use super::ids::{CandidateId, IdVec, ResidencyId, ServerId};
+
+/// A candidate that waits for its next attempt.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waiting {
-    pub(super) slot: usize,
-    pub(super) region: usize,
+    pub(super) candidate: CandidateId,
+    pub(super) residency: ResidencyId,
     pub(super) accelerated: bool,
     /// Attempts made.
     pub(super) started: u32,
@@ -21,63 +24,72 @@ pub(super) struct Waiting {
     pub(super) left: u32,
 }
 
+/// Where one attempt is made at a time, and who waits for it.
 #[derive(Debug, Default)]
 struct Server {
     is_busy: bool,
     /// How long the last attempt there took.
     last: Duration,
-    /// By attempts made and slot.
-    waiting: BTreeMap<(u32, usize), Waiting>,
+    /// By attempts made and candidate.
+    waiting: BTreeMap<(u32, CandidateId), Waiting>,
     /// Attempts to make, of all that wait.
     left: u64,
+    /// Whose attempt may be next here; none while one is under way.
     offer: Option<Offer>,
 }
 
+/// A candidate whose server is free.
 #[derive(Clone, Copy, Debug)]
 struct Offer {
-    slot: usize,
+    candidate: CandidateId,
     accelerated: bool,
     kind: Kind,
 }
 
+/// What an offer is compared by.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
-    First { region: usize },
+    /// A first attempt, by how far away its residency is.
+    First { residency: ResidencyId },
+    /// Any other, by how long the server still has to go.
     Later { way: Duration },
 }
 
 /// What free servers offer.
 #[derive(Debug, Default)]
 struct Offers {
-    /// First tries, by region: there are few, and how far away one is may change at any time.
-    first: BTreeMap<usize, BTreeSet<usize>>,
+    /// First attempts, by residency: there are few, and how far away one is may change at any time.
+    first: BTreeMap<ResidencyId, BTreeSet<CandidateId>>,
     /// Others, by the way to go: the last is next.
-    later: BTreeSet<(Duration, Reverse<usize>)>,
+    later: BTreeSet<(Duration, Reverse<CandidateId>)>,
 }
 
 impl Offers {
+    /// Adds an offer.
     fn insert(&mut self, offer: Offer) {
         match offer.kind {
-            Kind::First { region } => {
-                self.first.entry(region).or_default().insert(offer.slot);
+            Kind::First { residency } => {
+                let candidates = self.first.entry(residency).or_default();
+                candidates.insert(offer.candidate);
             }
             Kind::Later { way } => {
-                self.later.insert((way, Reverse(offer.slot)));
+                self.later.insert((way, Reverse(offer.candidate)));
             }
         }
     }
 
+    /// Takes an offer back.
     fn remove(&mut self, offer: Offer) {
         match offer.kind {
-            Kind::First { region } => {
-                let slots = self.first.entry(region).or_default();
-                slots.remove(&offer.slot);
-                if slots.is_empty() {
-                    self.first.remove(&region);
+            Kind::First { residency } => {
+                let candidates = self.first.entry(residency).or_default();
+                candidates.remove(&offer.candidate);
+                if candidates.is_empty() {
+                    self.first.remove(&residency);
                 }
             }
             Kind::Later { way } => {
-                self.later.remove(&(way, Reverse(offer.slot)));
+                self.later.remove(&(way, Reverse(offer.candidate)));
             }
         }
     }
@@ -85,99 +97,101 @@ impl Offers {
     /// The next, with what to compare it by.
     fn best(
         &self,
-        expected: impl Fn(usize) -> Duration,
+        expected: impl Fn(ResidencyId) -> Duration,
         again: bool,
-    ) -> Option<(bool, Duration, Reverse<usize>)> {
-        let first = self.first.iter().filter_map(|(region, slots)| {
-            let slot = slots.first()?;
-            Some((true, expected(*region), Reverse(*slot)))
+    ) -> Option<(bool, Duration, Reverse<CandidateId>)> {
+        let first = self.first.iter().filter_map(|(residency, candidates)| {
+            let candidate = candidates.first()?;
+            Some((true, expected(*residency), Reverse(*candidate)))
         });
         let later = self.later.last().filter(|_| again);
         first
             .max()
-            .or_else(|| later.map(|(way, slot)| (false, *way, *slot)))
+            .or_else(|| later.map(|(way, candidate)| (false, *way, *candidate)))
     }
 }
 
-/// The slots that wait, and the servers that they wait for.
+/// The candidates that wait, and the servers that they wait for.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    servers: Vec<Server>,
+    servers: IdVec<ServerId, Server>,
     plain: Offers,
     accelerated: Offers,
 }
 
 impl Queue {
-    /// One more server; they are numbered from 0.
-    pub(super) fn add_server(&mut self) {
-        self.servers.push(Server::default());
+    /// Adds a server; its id.
+    pub(super) fn add_server(&mut self) -> ServerId {
+        self.servers.push(Server::default())
     }
 
     /// Whether an attempt is under way there.
-    pub(super) fn is_busy(&self, server: usize) -> bool {
+    pub(super) fn is_busy(&self, server: ServerId) -> bool {
         self.servers[server].is_busy
     }
 
     /// Nobody waits any more.
     pub(super) fn clear(&mut self) {
         (self.plain, self.accelerated) = Default::default();
-        for server in &mut self.servers {
+        for server in self.servers.iter_mut() {
             server.waiting.clear();
             (server.left, server.offer) = (0, None);
         }
     }
 
-    pub(super) fn wait(&mut self, server: usize, one: Waiting) {
+    /// A candidate waits for its server.
+    pub(super) fn wait(&mut self, server: ServerId, one: Waiting) {
         let waits_at = &mut self.servers[server];
         waits_at.left += u64::from(one.left);
-        waits_at.waiting.insert((one.started, one.slot), one);
+        waits_at.waiting.insert((one.started, one.candidate), one);
         self.update(server);
     }
 
-    /// An attempt starts, of a slot that has made so many and may have waited.
-    pub(super) fn start(&mut self, server: usize, slot: usize, started: u32) {
+    /// An attempt starts, at a candidate that has made so many and may have waited.
+    pub(super) fn start(&mut self, server: ServerId, candidate: CandidateId, started: u32) {
         let one = &mut self.servers[server];
         one.is_busy = true;
-        if let Some(waited) = one.waiting.remove(&(started, slot)) {
+        if let Some(waited) = one.waiting.remove(&(started, candidate)) {
             one.left -= u64::from(waited.left);
         }
         self.update(server);
     }
 
     /// It ended.
-    pub(super) fn end(&mut self, server: usize, took: Duration) {
+    pub(super) fn end(&mut self, server: ServerId, took: Duration) {
         let one = &mut self.servers[server];
         (one.is_busy, one.last) = (false, took);
         self.update(server);
     }
 
-    /// The slot to try next. `expected` tells how long an attempt in a region will take, `again`
-    /// whether any but first tries may be made.
+    /// The candidate of the next attempt. `expected` tells how long one in a residency will take,
+    /// `again` whether any but first attempts may be made, `accelerated` whether one at an
+    /// acceleration node may.
     pub(super) fn next(
         &self,
-        expected: impl Fn(usize) -> Duration,
+        expected: impl Fn(ResidencyId) -> Duration,
         again: bool,
         accelerated: bool,
-    ) -> Option<usize> {
+    ) -> Option<CandidateId> {
         let plain = self.plain.best(&expected, again);
         let accelerated = accelerated
             .then(|| self.accelerated.best(&expected, again))
             .flatten();
-        let (.., Reverse(slot)) = plain.max(accelerated)?;
-        Some(slot)
+        let (.., Reverse(candidate)) = plain.max(accelerated)?;
+        Some(candidate)
     }
 
     /// Brings what a server offers up to date.
-    fn update(&mut self, server: usize) {
+    fn update(&mut self, server: ServerId) {
         let one = &mut self.servers[server];
         let next = one.waiting.values().next().filter(|_| !one.is_busy);
         let left = u32::try_from(one.left).unwrap_or(u32::MAX);
         let offer = next.map(|next| Offer {
-            slot: next.slot,
+            candidate: next.candidate,
             accelerated: next.accelerated,
             kind: match next.started {
                 0 => Kind::First {
-                    region: next.region,
+                    residency: next.residency,
                 },
                 _ => Kind::Later {
                     way: one.last.saturating_mul(left),
@@ -192,6 +206,7 @@ impl Queue {
         }
     }
 
+    /// The offers that one is among: acceleration nodes have a limit of their own.
     fn offers(&mut self, offer: Offer) -> &mut Offers {
         match offer.accelerated {
             true => &mut self.accelerated,
@@ -202,52 +217,71 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ids::Id;
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn waiting(slot: usize, started: u32) -> Waiting {
-        Waiting {
-            slot,
-            region: slot % 2,
-            accelerated: slot >= 10,
-            started,
-            left: 3 - started,
+    /// The servers and candidates of a test, by number.
+    impl Queue {
+        fn waits(&mut self, server: usize, candidate: usize, started: u32) {
+            let waiting = Waiting {
+                candidate: CandidateId::new(candidate),
+                residency: ResidencyId::new(candidate % 2),
+                accelerated: candidate >= 10,
+                started,
+                left: 3 - started,
+            };
+            self.wait(ServerId::new(server), waiting);
+        }
+
+        fn starts(&mut self, server: usize, candidate: usize, started: u32) {
+            self.start(ServerId::new(server), CandidateId::new(candidate), started);
+        }
+
+        fn ends(&mut self, server: usize, took: Duration) {
+            self.end(ServerId::new(server), took);
         }
     }
 
-    /// Every slot at a server of its own.
-    fn queue(slots: &[usize]) -> Queue {
+    /// Every candidate at a server of its own, of the same number.
+    fn queue(candidates: &[usize]) -> Queue {
         let mut queue = Queue::default();
-        for server in 0..=slots.iter().copied().max().unwrap_or_default() {
+        for server in 0..=candidates.iter().copied().max().unwrap_or_default() {
             queue.add_server();
-            if slots.contains(&server) {
-                queue.wait(server, waiting(server, 0));
+            if candidates.contains(&server) {
+                queue.waits(server, server, 0);
             }
         }
         queue
     }
 
-    /// Region 1 is further away.
+    /// Residency 1 is further away.
     fn next(queue: &Queue) -> Option<usize> {
-        queue.next(|region| (1 + region as u32) * MS, true, false)
+        let expected = |residency: ResidencyId| (1 + residency.index() as u32) * MS;
+        queue.next(expected, true, false).map(Id::index)
+    }
+
+    /// With acceleration nodes, all equally far away.
+    fn next_accelerated(queue: &Queue, again: bool) -> Option<usize> {
+        queue.next(|_| MS, again, true).map(Id::index)
     }
 
     #[test]
-    fn first_tries_of_the_furthest_region_come_first_then_the_longest_way() {
+    fn first_attempts_in_the_furthest_residency_come_first_then_the_longest_way() {
         let mut queue = queue(&[0, 1, 2, 3]);
         for (expected, took) in [(1, 10 * MS), (3, 30 * MS), (0, 20 * MS)] {
             assert_eq!(next(&queue), Some(expected));
-            queue.start(expected, expected, 0);
-            queue.end(expected, took);
-            queue.wait(expected, waiting(expected, 1));
+            queue.starts(expected, expected, 0);
+            queue.ends(expected, took);
+            queue.waits(expected, expected, 1);
         }
         assert_eq!(next(&queue), Some(2));
-        queue.start(2, 2, 0);
-        // Slot 2 is under way.
+        queue.starts(2, 2, 0);
+        // Candidate 2 is under way.
         for expected in [3, 0, 1] {
             assert_eq!(next(&queue), Some(expected));
-            queue.start(expected, expected, 1);
+            queue.starts(expected, expected, 1);
         }
         assert_eq!(next(&queue), None);
     }
@@ -255,35 +289,35 @@ mod tests {
     #[test]
     fn those_who_share_a_server_take_turns_and_add_their_ways_up() {
         let mut queue = queue(&[0, 1]);
-        queue.wait(0, waiting(2, 0));
-        queue.start(0, 0, 0);
-        assert!(queue.is_busy(0));
+        queue.waits(0, 2, 0);
+        queue.starts(0, 0, 0);
+        assert!(queue.is_busy(ServerId::new(0)));
         assert_eq!(next(&queue), Some(1));
-        queue.start(1, 1, 0);
+        queue.starts(1, 1, 0);
         assert_eq!(next(&queue), None);
-        queue.end(1, 15 * MS);
-        queue.wait(1, waiting(1, 1));
-        queue.end(0, 10 * MS);
-        queue.wait(0, waiting(0, 1));
+        queue.ends(1, 15 * MS);
+        queue.waits(1, 1, 1);
+        queue.ends(0, 10 * MS);
+        queue.waits(0, 0, 1);
         assert_eq!(next(&queue), Some(2));
-        queue.start(0, 2, 0);
-        queue.end(0, 10 * MS);
-        queue.wait(0, waiting(2, 1));
+        queue.starts(0, 2, 0);
+        queue.ends(0, 10 * MS);
+        queue.waits(0, 2, 1);
         // Four attempts of 10 ms are more than two of 15 ms.
         assert_eq!(next(&queue), Some(0));
     }
 
     #[test]
-    fn acceleration_and_second_tries_wait_until_they_may_start() {
+    fn acceleration_and_second_attempts_wait_until_they_may_start() {
         let mut queue = queue(&[10]);
         assert_eq!(next(&queue), None);
-        assert_eq!(queue.next(|_| MS, true, true), Some(10));
-        queue.start(10, 10, 0);
-        queue.end(10, MS);
-        queue.wait(10, waiting(10, 1));
-        assert_eq!(queue.next(|_| MS, false, true), None);
-        assert_eq!(queue.next(|_| MS, true, true), Some(10));
+        assert_eq!(next_accelerated(&queue, true), Some(10));
+        queue.starts(10, 10, 0);
+        queue.ends(10, MS);
+        queue.waits(10, 10, 1);
+        assert_eq!(next_accelerated(&queue, false), None);
+        assert_eq!(next_accelerated(&queue, true), Some(10));
         queue.clear();
-        assert_eq!(queue.next(|_| MS, true, true), None);
+        assert_eq!(next_accelerated(&queue, true), None);
     }
 }

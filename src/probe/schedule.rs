@@ -1,21 +1,23 @@
-//! What to probe next: rounds, fairness, leaders apart. Pure: no clock, no I/O.
+//! What to probe next: rounds, fairness, the top two apart. Pure: no clock, no I/O.
 //!
 //! 1. *Rounds*: every address, all rounds but the last, as many in flight as allowed. Round one
 //!    covers every endpoint first; later, the address with the longest way to go starts first,
 //!    so that the whole takes about max(work / in flight, longest chain of one address).
-//! 2. *Rest*: the last round of all but each group's two leaders.
-//! 3. *Leaders*: the last round of the two leaders, and with adaptive sampling further ones while
-//!    their order is in doubt, one attempt at a time per region: concurrency would corrupt just
-//!    what decides.
+//! 2. *Rest*: the last round of all but each group's top two endpoints.
+//! 3. *Top two*: the last round of these, and with adaptive sampling further ones while their order
+//!    is in doubt, one attempt at a time per residency: concurrency would corrupt just what
+//!    decides.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::Rounds;
+use super::ids::{CandidateId, EndpointId, GroupId, HostId, IdVec, ResidencyId, ServerId};
 use super::job::{Job, LookupJob, Next};
 use super::lookups::Lookups;
 use super::queue::{Queue, Waiting};
+use super::top_two::TopTwo;
 use crate::catalog::{Endpoint, Residency, Service, Variant};
 use crate::dialer::Dialer;
 use crate::handshake::Progress;
@@ -35,50 +37,52 @@ const DEAD_NETWORK: usize = 4;
 /// The chance of a wrong first choice (by 8 % or more) at which adaptive sampling stops.
 const DOUBT: f64 = 0.02;
 
+/// What is being done, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Rounds,
     Rest,
-    Leaders,
+    TopTwo,
 }
 
-/// An endpoint's place in all of it.
+/// An endpoint under way.
 #[derive(Debug)]
-struct Member {
-    group: usize,
-    host: usize,
-    slots: Vec<usize>,
+struct EndpointState {
+    stats: EndpointStats,
+    group: GroupId,
+    host: HostId,
+    candidates: Vec<CandidateId>,
 }
 
 /// One address of one endpoint.
 #[derive(Debug)]
-struct Slot {
-    endpoint: usize,
+struct Candidate {
+    endpoint: EndpointId,
     address: SocketAddr,
     /// The address is the proxy's, not the endpoint's own.
     through_proxy: bool,
-    server: usize,
+    server: ServerId,
+    /// Attempts made, with the one in flight.
     started: u32,
-    /// How far the attempt under way, or the last one, has come.
+    /// How far the attempt in flight, or the last one, has come.
     progress: Progress,
 }
 
+/// Endpoints that are ranked together.
 #[derive(Debug)]
 struct Group {
-    region: usize,
-    endpoints: Vec<usize>,
-    /// The serial queue of the group's leaders, and the round that it holds.
-    queue: VecDeque<usize>,
-    round: u32,
+    residency: ResidencyId,
+    endpoints: Vec<EndpointId>,
 }
 
 /// A data centre, or the mainland pool, under way.
 #[derive(Debug)]
-struct District {
+struct ResidencyState {
     residency: Residency,
-    groups: Vec<usize>,
+    groups: Vec<GroupId>,
+    /// Attempts in flight.
     in_flight: usize,
-    /// The longest attempt so far, as far as is known of those under way.
+    /// The longest attempt so far, as far as is known of those in flight.
     longest: Duration,
 }
 
@@ -88,34 +92,34 @@ struct District {
 pub(super) struct Schedule {
     rounds: Rounds,
     in_flight_limit: usize,
-    stats: Vec<EndpointStats>,
-    members: Vec<Member>,
-    hosts: Lookups,
-    slots: Vec<Slot>,
+    endpoints: IdVec<EndpointId, EndpointState>,
+    lookups: Lookups,
+    candidates: IdVec<CandidateId, Candidate>,
     /// By address, and behind a proxy by name: names are all that tells servers apart there.
-    servers: BTreeMap<(IpAddr, Option<String>), usize>,
-    groups: Vec<Group>,
-    districts: Vec<District>,
+    servers: BTreeMap<(IpAddr, Option<String>), ServerId>,
+    groups: IdVec<GroupId, Group>,
+    residencies: IdVec<ResidencyId, ResidencyState>,
     stage: Stage,
-    leaders: BTreeSet<usize>,
-    /// Groups whose leaders may go on.
-    awake: BTreeSet<usize>,
-    /// Slots in the queues of all groups.
-    queued: usize,
+    top_two: TopTwo,
     queue: Queue,
-    flying: BTreeSet<usize>,
-    /// Of those that fly, the ones that are waited for; see `is_busy`.
+    /// Candidates with an attempt in flight.
+    in_flight: BTreeSet<CandidateId>,
+    /// How many of those are waited for; see `is_busy`.
     awaited: usize,
+    /// How many of those are at an acceleration node.
     accelerated: usize,
-    /// Slots that were never tried.
+    /// Candidates without any attempt yet.
     untried: usize,
     /// Attempts left in the rounds that every address makes.
     left: u64,
+    /// Attempts that ended.
     done: u64,
+    /// Whether anything answered, a proxy itself aside.
     answered: bool,
 }
 
 impl Schedule {
+    /// Nothing is looked up yet, every endpoint's host is due.
     pub(super) fn new(
         endpoints: Vec<Endpoint>,
         pool: Option<&Residency>,
@@ -126,19 +130,16 @@ impl Schedule {
         let mut schedule = Schedule {
             rounds,
             in_flight_limit,
-            stats: Vec::new(),
-            members: Vec::new(),
-            hosts: Lookups::new(dialer.families()),
-            slots: Vec::new(),
+            endpoints: IdVec::default(),
+            lookups: Lookups::new(dialer.families()),
+            candidates: IdVec::default(),
             servers: BTreeMap::new(),
-            groups: Vec::new(),
-            districts: Vec::new(),
+            groups: IdVec::default(),
+            residencies: IdVec::default(),
             stage: Stage::Rounds,
-            leaders: BTreeSet::new(),
-            awake: BTreeSet::new(),
-            queued: 0,
+            top_two: TopTwo::default(),
             queue: Queue::default(),
-            flying: BTreeSet::new(),
+            in_flight: BTreeSet::new(),
             awaited: 0,
             accelerated: 0,
             untried: 0,
@@ -147,75 +148,71 @@ impl Schedule {
             answered: false,
         };
         schedule.add(endpoints, pool, dialer);
-        schedule.hosts.ask_all();
+        schedule.lookups.ask_all();
         schedule
     }
 
+    /// Sorts the endpoints into residencies, groups and hosts.
     fn add(&mut self, endpoints: Vec<Endpoint>, pool: Option<&Residency>, dialer: &Dialer) {
-        let mut groups: BTreeMap<(usize, Service), usize> = BTreeMap::new();
-        for (index, endpoint) in endpoints.into_iter().enumerate() {
+        let mut groups: BTreeMap<(ResidencyId, Service), GroupId> = BTreeMap::new();
+        for endpoint in endpoints {
             let pool = pool.filter(|pool| pool.contains(endpoint.region()));
             let residency = pool.map_or_else(|| endpoint.region().clone().into(), Clone::clone);
-            let mut known = self.districts.iter();
-            let region = match known.position(|one| one.residency == residency) {
-                Some(known) => known,
-                None => {
-                    self.districts.push(District::new(residency));
-                    self.districts.len() - 1
-                }
-            };
-            let next = self.groups.len();
-            let group = *groups.entry((region, endpoint.service())).or_insert(next);
-            if group == next {
-                self.districts[region].groups.push(group);
-                self.groups.push(Group {
-                    region,
+            let known = self.residencies.find(|one| one.residency == residency);
+            let residency =
+                known.unwrap_or_else(|| self.residencies.push(ResidencyState::new(residency)));
+            let key = (residency, endpoint.service());
+            let group = *groups.entry(key).or_insert_with(|| {
+                let group = self.groups.push(Group {
+                    residency,
                     endpoints: Vec::new(),
-                    queue: VecDeque::new(),
-                    round: 0,
                 });
-            }
-            self.groups[group].endpoints.push(index);
-            self.members.push(Member {
-                group,
-                host: self.hosts.add(dialer.peer(&endpoint), index),
-                slots: Vec::new(),
+                self.residencies[residency].groups.push(group);
+                group
             });
-            self.stats.push(EndpointStats::new(endpoint));
+            let id = self.endpoints.next_id();
+            self.groups[group].endpoints.push(id);
+            let host = self.lookups.add(dialer.peer(&endpoint), id);
+            self.endpoints.push(EndpointState {
+                stats: EndpointStats::new(endpoint),
+                group,
+                host,
+                candidates: Vec::new(),
+            });
         }
     }
 
     /// The next look-up to make.
     pub(super) fn next_lookup(&mut self) -> Option<LookupJob> {
-        self.hosts.next()
+        self.lookups.next()
     }
 
-    /// The look-up of the host of this number ended.
-    pub(super) fn on_lookup(&mut self, host: usize, lookup: &Lookup) {
-        let (endpoints, through_proxy) = self.hosts.answered(host);
+    /// A look-up of this host ended.
+    pub(super) fn on_lookup(&mut self, host: HostId, lookup: &Lookup) {
+        let (endpoints, through_proxy) = self.lookups.answered(host);
         let found: &[IpAddr] = lookup.outcome.as_deref().unwrap_or_default();
         for endpoint in endpoints {
-            self.stats[endpoint].record_lookup(lookup);
+            self.endpoints[endpoint].stats.record_lookup(lookup);
             for ip in interleave(found) {
-                self.add_slot(endpoint, SocketAddr::new(ip, lookup.port), through_proxy);
+                self.add_candidate(endpoint, SocketAddr::new(ip, lookup.port), through_proxy);
             }
         }
     }
 
-    fn add_slot(&mut self, endpoint: usize, address: SocketAddr, through_proxy: bool) {
-        let slots = &mut self.members[endpoint].slots;
-        if slots.iter().any(|one| self.slots[*one].address == address) {
+    /// Adds a candidate, unless it is known.
+    fn add_candidate(&mut self, endpoint: EndpointId, address: SocketAddr, through_proxy: bool) {
+        let of = &mut self.endpoints[endpoint];
+        let mut known = of.candidates.iter();
+        if known.any(|one| self.candidates[*one].address == address) {
             return;
         }
-        slots.push(self.slots.len());
-        let host = self.stats[endpoint].endpoint().host();
+        let host = of.stats.endpoint().host();
         let key = (address.ip(), through_proxy.then(|| host.to_owned()));
-        let next = self.servers.len();
-        let server = *self.servers.entry(key).or_insert(next);
-        if server == next {
-            self.queue.add_server();
-        }
-        self.slots.push(Slot {
+        let server = *self
+            .servers
+            .entry(key)
+            .or_insert_with(|| self.queue.add_server());
+        let id = self.candidates.push(Candidate {
             endpoint,
             address,
             through_proxy,
@@ -223,21 +220,22 @@ impl Schedule {
             started: 0,
             progress: Progress::new(),
         });
+        of.candidates.push(id);
         self.untried += 1;
         self.left += u64::from(self.base());
-        self.wait(self.slots.len() - 1);
+        self.wait(id);
     }
 
-    /// Lets a slot wait for its next attempt in the stage under way, if it has one to make.
-    fn wait(&mut self, slot: usize) {
-        let one = &self.slots[slot];
+    /// Lets a candidate wait for its next attempt in the stage under way, if it has one to make.
+    fn wait(&mut self, id: CandidateId) {
+        let one = &self.candidates[id];
         let left = self.target(one.endpoint).saturating_sub(one.started);
-        if left == 0 || self.flying.contains(&slot) || self.is_hopeless(one) {
+        if left == 0 || self.in_flight.contains(&id) || self.is_hopeless(one) {
             return;
         }
         let waiting = Waiting {
-            slot,
-            region: self.region(one),
+            candidate: id,
+            residency: self.residency_of(one),
             accelerated: self.is_accelerated(one),
             started: one.started,
             left,
@@ -249,18 +247,19 @@ impl Schedule {
     fn enter(&mut self, stage: Stage) {
         self.stage = stage;
         self.queue.clear();
-        for slot in 0..self.slots.len() {
-            self.wait(slot);
+        for candidate in self.candidates.ids() {
+            self.wait(candidate);
         }
     }
 
-    pub(super) fn on_sample(&mut self, slot: usize, sample: &Sample) {
-        let one = &self.slots[slot];
-        let (endpoint, server, region) = (one.endpoint, one.server, self.region(one));
-        self.flying.remove(&slot);
+    /// The attempt at this candidate ended.
+    pub(super) fn on_sample(&mut self, id: CandidateId, sample: &Sample) {
+        let one = &self.candidates[id];
+        let (endpoint, server, residency) = (one.endpoint, one.server, self.residency_of(one));
+        self.in_flight.remove(&id);
         self.awaited -= usize::from(!self.is_silent(one));
         self.accelerated -= usize::from(self.is_accelerated(one));
-        self.districts[region].in_flight -= 1;
+        self.residencies[residency].in_flight -= 1;
         self.done += 1;
         // That a proxy itself is there says nothing about the network behind it.
         let answers = match one.through_proxy {
@@ -268,42 +267,42 @@ impl Schedule {
             false => Phase::Connect,
         };
         self.answered |= sample.timings.get(answers).is_some();
-        self.districts[region].saw(sample.elapsed.max(at_least(&sample.timings)));
-        self.stats[endpoint].record(sample);
-        let one = &self.slots[slot];
+        self.residencies[residency].saw(sample.elapsed.max(at_least(&sample.timings)));
+        self.endpoints[endpoint].stats.record(sample);
+        let one = &self.candidates[id];
         if self.is_hopeless(one) {
             self.left -= u64::from(self.base().saturating_sub(one.started));
         }
         self.queue.end(server, sample.elapsed);
-        self.wait(slot);
-        if self.stage == Stage::Leaders {
-            self.awake.extend(&self.districts[region].groups);
+        self.wait(id);
+        if self.stage == Stage::TopTwo {
+            self.top_two.resume(&self.residencies[residency].groups);
         }
     }
 
-    /// Whether attempts are made one at a time per region, with nothing to spread.
+    /// Whether attempts are made one at a time per residency, with nothing to spread.
     pub(super) fn is_serial(&self) -> bool {
-        self.stage == Stage::Leaders
+        self.stage == Stage::TopTwo
     }
 
     /// What to do now. Call again after every start, and whenever something ended.
     pub(super) fn next(&mut self) -> Next {
-        if self.flying.len() >= self.in_flight_limit {
+        if self.in_flight.len() >= self.in_flight_limit {
             return Next::Wait;
         }
         loop {
-            let slot = match self.stage {
+            let candidate = match self.stage {
                 Stage::Rounds | Stage::Rest => self.next_concurrent(),
-                // What had to wait for a silent try comes after the leaders.
-                Stage::Leaders => self.next_serial().or_else(|| match self.queued {
+                // What had to wait for a silent attempt comes after the top two.
+                Stage::TopTwo => self.next_serial().or_else(|| match self.top_two.queued() {
                     0 => self.next_concurrent(),
                     _ => None,
                 }),
             };
-            if let Some(slot) = slot {
-                return Next::Start(self.start(slot));
+            if let Some(candidate) = candidate {
+                return Next::Start(self.start(candidate));
             }
-            if self.is_busy() || (self.stage == Stage::Leaders && !self.flying.is_empty()) {
+            if self.is_busy() || (self.stage == Stage::TopTwo && !self.in_flight.is_empty()) {
                 return Next::Wait;
             }
             if self.is_dead() {
@@ -311,53 +310,53 @@ impl Schedule {
             }
             match self.stage {
                 Stage::Rounds => {
-                    self.choose_leaders();
+                    self.choose_top_two();
                     self.enter(Stage::Rest);
                 }
                 Stage::Rest => {
-                    for group in 0..self.groups.len() {
-                        self.queue_leaders(group);
-                    }
-                    self.enter(Stage::Leaders);
+                    self.queue_last_round();
+                    self.enter(Stage::TopTwo);
                 }
-                Stage::Leaders => return Next::Done,
+                Stage::TopTwo => return Next::Done,
             }
         }
     }
 
-    /// Whether anything is under way that the next stage should wait for. A second try at an
+    /// Whether anything is under way that the next stage should wait for. A second attempt at an
     /// address that was silent is no load, and most likely only confirms the silence.
     fn is_busy(&self) -> bool {
-        self.awaited > 0 || self.hosts.unknown() > 0
+        self.awaited > 0 || self.lookups.unknown() > 0
     }
 
-    fn start(&mut self, slot: usize) -> Job {
-        let one = &self.slots[slot];
-        let (endpoint, address, region) = (one.endpoint, one.address, self.region(one));
-        self.queue.start(one.server, slot, one.started);
+    /// Starts the next attempt at a candidate.
+    fn start(&mut self, id: CandidateId) -> Job {
+        let one = &self.candidates[id];
+        let (endpoint, address, residency) = (one.endpoint, one.address, self.residency_of(one));
+        self.queue.start(one.server, id, one.started);
         self.awaited += usize::from(!self.is_silent(one));
         self.accelerated += usize::from(self.is_accelerated(one));
         self.untried -= usize::from(one.started == 0);
         self.left -= u64::from(one.started < self.base());
-        self.flying.insert(slot);
-        self.districts[region].in_flight += 1;
-        let one = &mut self.slots[slot];
+        self.in_flight.insert(id);
+        self.residencies[residency].in_flight += 1;
+        let one = &mut self.candidates[id];
         one.started += 1;
         one.progress = Progress::new();
         let (round, progress) = (one.started, one.progress.clone());
         // The next round's look-up runs beside this round's attempts, so that it delays none.
         if round < self.base() {
-            self.hosts.ask_after(self.members[endpoint].host, round);
+            self.lookups.ask_after(self.endpoints[endpoint].host, round);
         }
         Job {
-            slot,
-            endpoint: self.stats[endpoint].endpoint().clone(),
+            candidate: id,
+            endpoint: self.endpoints[endpoint].stats.endpoint().clone(),
             address,
             round,
             progress,
         }
     }
 
+    /// Rounds that every address makes.
     fn base(&self) -> u32 {
         match self.rounds {
             Rounds::Adaptive { min, .. } => min,
@@ -366,62 +365,62 @@ impl Schedule {
     }
 
     /// How many rounds an endpoint's addresses make in the stage under way.
-    fn target(&self, endpoint: usize) -> u32 {
+    fn target(&self, endpoint: EndpointId) -> u32 {
         match self.stage {
-            // A single round has no leaders to leave for later.
+            // A single round leaves no top two for later.
             Stage::Rounds => self.base().saturating_sub(1).max(1),
-            Stage::Rest if self.leaders.contains(&endpoint) => 0,
-            Stage::Rest | Stage::Leaders => self.base(),
+            Stage::Rest if self.top_two.is_chosen(endpoint) => 0,
+            Stage::Rest | Stage::TopTwo => self.base(),
         }
     }
 
-    fn next_concurrent(&mut self) -> Option<usize> {
-        for slot in &self.flying {
-            let slot = &self.slots[*slot];
-            let region = self.groups[self.members[slot.endpoint].group].region;
-            self.districts[region].saw(at_least(&slot.progress.timings()));
+    /// The next attempt of those that may be made side by side.
+    fn next_concurrent(&mut self) -> Option<CandidateId> {
+        for id in &self.in_flight {
+            let candidate = &self.candidates[*id];
+            let residency = self.residency_of(candidate);
+            self.residencies[residency].saw(at_least(&candidate.progress.timings()));
         }
         // Until something answers, a dead network is not asked twice.
-        let again = self.answered || (!self.is_dead() && self.flying.is_empty());
+        let again = self.answered || (!self.is_dead() && self.in_flight.is_empty());
         let may_accelerate = self.accelerated < MAX_ACCELERATION;
-        let expected = |region: usize| self.districts[region].expected();
+        let expected = |residency: ResidencyId| self.residencies[residency].expected();
         self.queue.next(expected, again, may_accelerate)
     }
 
-    /// The next attempt at a leader. A group that has none to make now sleeps until something in
-    /// its region ends.
-    fn next_serial(&mut self) -> Option<usize> {
-        let mut from = 0;
-        while let Some(&group) = self.awake.range(from..).next() {
-            from = group + 1;
-            if self.districts[self.groups[group].region].in_flight > 0 {
-                self.awake.remove(&group);
+    /// The next attempt at one of a group's top two. A group that has none to make now is not asked
+    /// again until something in its residency ends.
+    fn next_serial(&mut self) -> Option<CandidateId> {
+        let mut last = None;
+        while let Some(group) = self.top_two.runnable_after(last) {
+            last = Some(group);
+            if self.residencies[self.groups[group].residency].in_flight > 0 {
+                self.top_two.suspend(group);
                 continue;
             }
-            if self.groups[group].queue.is_empty() {
+            if self.top_two.front(group).is_none() {
                 self.extend_if_in_doubt(group);
             }
-            while let Some(slot) = self.groups[group].queue.front().copied() {
-                let slot_is = &self.slots[slot];
-                let (hopeless, free) = (self.is_hopeless(slot_is), self.is_free(slot_is));
+            while let Some(id) = self.top_two.front(group) {
+                let candidate = &self.candidates[id];
+                let (hopeless, free) = (self.is_hopeless(candidate), self.is_free(candidate));
                 if !hopeless && !free {
                     break;
                 }
-                self.groups[group].queue.pop_front();
-                self.queued -= 1;
+                self.top_two.pop(group);
                 if free {
-                    return Some(slot);
+                    return Some(id);
                 }
             }
-            if self.groups[group].queue.is_empty() {
-                self.awake.remove(&group);
+            if self.top_two.front(group).is_none() {
+                self.top_two.suspend(group);
             }
         }
         None
     }
 
     /// The two best endpoints of a group, so far.
-    fn leaders_of(&self, group: usize) -> Vec<usize> {
+    fn top_two_of(&self, group: GroupId) -> Vec<EndpointId> {
         let Some(ranking) = self.ranked(group) else {
             return Vec::new();
         };
@@ -432,145 +431,144 @@ impl Schedule {
         ready
             .take(2)
             .filter_map(|one| {
-                let mut members = self.groups[group].endpoints.iter().copied();
-                members.find(|index| self.stats[*index].endpoint() == one.endpoint())
+                let mut endpoints = self.groups[group].endpoints.iter().copied();
+                endpoints.find(|id| self.endpoints[*id].stats.endpoint() == one.endpoint())
             })
             .collect()
     }
 
-    fn choose_leaders(&mut self) {
+    /// Leaves the last round of each group's top two for their own stage; a single round is not
+    /// split.
+    fn choose_top_two(&mut self) {
         if self.base() < 2 {
             return;
         }
-        for group in 0..self.groups.len() {
-            let leaders = self.leaders_of(group);
-            self.leaders.extend(leaders);
+        for group in self.groups.ids() {
+            let endpoints = self.top_two_of(group);
+            self.top_two.choose(endpoints);
         }
     }
 
-    fn queue_leaders(&mut self, group: usize) {
-        let leaders: Vec<usize> = self.groups[group]
-            .endpoints
-            .iter()
-            .copied()
-            .filter(|one| self.leaders.contains(one))
-            .collect();
-        self.groups[group].round = self.base();
-        self.queue(group, &leaders);
-        self.awake.insert(group);
-    }
-
-    /// Queues one attempt at every address of `endpoints` that has not made the group's round,
-    /// the endpoints taking turns, so that whatever changes with time changes both.
-    fn queue(&mut self, group: usize, endpoints: &[usize]) {
-        let round = self.groups[group].round;
-        let mut lists: Vec<VecDeque<usize>> = endpoints
-            .iter()
-            .map(|endpoint| {
-                let slots = self.members[*endpoint].slots.iter().copied();
-                slots
-                    .filter(|slot| self.slots[*slot].started < round)
-                    .collect()
-            })
-            .collect();
-        while lists.iter().any(|list| !list.is_empty()) {
-            for list in &mut lists {
-                let next = list.pop_front();
-                self.queued += usize::from(next.is_some());
-                self.groups[group].queue.extend(next);
-            }
+    /// Queues the last round that was left for each group's top two.
+    fn queue_last_round(&mut self) {
+        for group in self.groups.ids() {
+            let endpoints = self.groups[group].endpoints.iter().copied();
+            let chosen: Vec<EndpointId> = endpoints
+                .filter(|one| self.top_two.is_chosen(*one))
+                .collect();
+            self.queue_round(group, self.base(), &chosen);
         }
     }
 
-    fn extend_if_in_doubt(&mut self, group: usize) {
+    /// Queues one attempt at every address of `endpoints` that has not made this round.
+    fn queue_round(&mut self, group: GroupId, round: u32, endpoints: &[EndpointId]) {
+        let by_endpoint = endpoints.iter().map(|endpoint| {
+            let candidates = self.endpoints[*endpoint].candidates.iter().copied();
+            let due = candidates.filter(|one| self.candidates[*one].started < round);
+            due.collect::<VecDeque<_>>()
+        });
+        let by_endpoint = by_endpoint.collect();
+        self.top_two.queue_round(group, round, by_endpoint);
+    }
+
+    /// Queues a further round of a group's top two, while it is in doubt which of them is first.
+    fn extend_if_in_doubt(&mut self, group: GroupId) {
         let Rounds::Adaptive { max, .. } = self.rounds else {
             return;
         };
-        if self.groups[group].round >= max || rank::doubt(&self.stats_of(group)) <= DOUBT {
+        let round = self.top_two.round(group);
+        if round >= max || rank::doubt(&self.stats_of(group)) <= DOUBT {
             return;
         }
-        self.groups[group].round += 1;
-        let leaders = self.leaders_of(group);
-        self.queue(group, &leaders);
+        let endpoints = self.top_two_of(group);
+        self.queue_round(group, round + 1, &endpoints);
     }
 
     /// Whether its next attempt may start.
-    fn is_free(&self, slot: &Slot) -> bool {
-        !self.is_hopeless(slot)
-            && !self.queue.is_busy(slot.server)
-            && (!self.is_accelerated(slot) || self.accelerated < MAX_ACCELERATION)
+    fn is_free(&self, candidate: &Candidate) -> bool {
+        !self.is_hopeless(candidate)
+            && !self.queue.is_busy(candidate.server)
+            && (!self.is_accelerated(candidate) || self.accelerated < MAX_ACCELERATION)
     }
 
-    fn is_accelerated(&self, slot: &Slot) -> bool {
-        self.stats[slot.endpoint].endpoint().variant() == Variant::Acceleration
+    /// Whether it is at an acceleration node.
+    fn is_accelerated(&self, candidate: &Candidate) -> bool {
+        let endpoint = self.endpoints[candidate.endpoint].stats.endpoint();
+        endpoint.variant() == Variant::Acceleration
     }
 
-    fn region(&self, slot: &Slot) -> usize {
-        self.groups[self.members[slot.endpoint].group].region
+    /// The residency that it is ranked in.
+    fn residency_of(&self, candidate: &Candidate) -> ResidencyId {
+        self.groups[self.endpoints[candidate.endpoint].group].residency
     }
 
     /// Two time-outs in one phase and no success: nothing more is to be learned there.
-    fn is_hopeless(&self, slot: &Slot) -> bool {
-        self.silences(slot) >= 2
+    fn is_hopeless(&self, candidate: &Candidate) -> bool {
+        self.silences(candidate) >= 2
     }
 
     /// Nothing but time-outs so far.
-    fn is_silent(&self, slot: &Slot) -> bool {
-        self.silences(slot) > 0
+    fn is_silent(&self, candidate: &Candidate) -> bool {
+        self.silences(candidate) > 0
     }
 
     /// The most time-outs in one phase at an address without any success.
-    fn silences(&self, slot: &Slot) -> u64 {
-        let stats = self.stats[slot.endpoint].addresses();
-        let known = stats.iter().find(|one| one.address() == slot.address);
+    fn silences(&self, candidate: &Candidate) -> u64 {
+        let stats = self.endpoints[candidate.endpoint].stats.addresses();
+        let known = stats.iter().find(|one| one.address() == candidate.address);
         known.map_or(0, AddressStats::silences)
     }
 
+    /// Whether the network is dead: see `DEAD_NETWORK`.
     fn is_dead(&self) -> bool {
         self.stage == Stage::Rounds
             && !self.answered
-            && (self.slots.is_empty() || self.slots.len() >= DEAD_NETWORK)
+            && (self.candidates.is_empty() || self.candidates.len() >= DEAD_NETWORK)
             && self.untried == 0
     }
 
-    fn ranked(&self, group: usize) -> Option<Ranking> {
-        let residency = &self.districts[self.groups[group].region].residency;
+    /// The ranking of a group, so far.
+    fn ranked(&self, group: GroupId) -> Option<Ranking> {
+        let residency = &self.residencies[self.groups[group].residency].residency;
         rank::rank(residency.clone(), self.stats_of(group))
     }
 
-    fn stats_of(&self, group: usize) -> Vec<EndpointStats> {
+    /// What is known of a group's endpoints, in catalogue order.
+    fn stats_of(&self, group: GroupId) -> Vec<EndpointStats> {
         let endpoints = self.groups[group].endpoints.iter();
-        endpoints.map(|one| self.stats[*one].clone()).collect()
+        endpoints
+            .map(|one| self.endpoints[*one].stats.clone())
+            .collect()
     }
 
     /// Attempts that ended, and attempts planned so far.
     pub(super) fn progress(&self) -> (u64, u64) {
         let to_come = match self.stage {
-            Stage::Leaders => self.queued as u64,
-            _ => self.left + self.hosts.unknown() as u64 * u64::from(self.base()),
+            Stage::TopTwo => self.top_two.queued() as u64,
+            _ => self.left + self.lookups.unknown() as u64 * u64::from(self.base()),
         };
-        (self.done, self.done + self.flying.len() as u64 + to_come)
+        (self.done, self.done + self.in_flight.len() as u64 + to_come)
     }
 
     /// Time ran out: what is under way or was planned for certain counts as unfinished. Whether
     /// there was any.
     pub(super) fn cut_off(&mut self) -> bool {
         let mut any = false;
-        for index in 0..self.slots.len() {
-            let slot = &self.slots[index];
-            if self.is_hopeless(slot) {
+        for id in self.candidates.ids() {
+            let candidate = &self.candidates[id];
+            if self.is_hopeless(candidate) {
                 continue;
             }
-            let flies = u32::from(self.flying.contains(&index));
-            let left = self.base().saturating_sub(slot.started) + flies;
+            let in_flight = u32::from(self.in_flight.contains(&id));
+            let left = self.base().saturating_sub(candidate.started) + in_flight;
             for _ in 0..left {
-                self.stats[slot.endpoint].record_unfinished();
+                self.endpoints[candidate.endpoint].stats.record_unfinished();
                 any = true;
             }
         }
         // Not looked up even once: nothing is known about it.
-        for endpoint in self.hosts.unknown_endpoints() {
-            self.stats[endpoint].record_unfinished();
+        for endpoint in self.lookups.unknown_endpoints() {
+            self.endpoints[endpoint].stats.record_unfinished();
             any = true;
         }
         any
@@ -578,15 +576,17 @@ impl Schedule {
 
     /// One ranking per group, in catalogue order.
     pub(super) fn rankings(&self) -> Vec<Ranking> {
-        (0..self.groups.len())
+        self.groups
+            .ids()
             .filter_map(|group| self.ranked(group))
             .collect()
     }
 }
 
-impl District {
+impl ResidencyState {
+    /// One without any endpoint yet.
     fn new(residency: Residency) -> Self {
-        District {
+        ResidencyState {
             residency,
             groups: Vec::new(),
             in_flight: 0,
@@ -594,12 +594,13 @@ impl District {
         }
     }
 
+    /// An attempt there takes, or took, so long.
     fn saw(&mut self, took: Duration) {
         self.longest = self.longest.max(took);
     }
 
     /// How long an attempt will take at an address that was never tried: as the longest of the
-    /// region so far; where no SYN was answered yet, long, so that what is far away begins early.
+    /// residency so far; where no SYN was answered yet, long, so that what is far away begins early.
     fn expected(&self) -> Duration {
         const UNKNOWN: Duration = Duration::from_secs(60);
         match self.longest {

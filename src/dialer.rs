@@ -450,4 +450,30 @@ mod tests {
         );
         assert_eq!(found("::1", 1, Family::V6).await, Ok(vec![ip("::1")]));
     }
+
+    #[test]
+    fn nonsense_is_refused_when_it_is_built() {
+        let refused = |dialer: DialerBuilder| {
+            let error = dialer.build().unwrap_err();
+            assert!(error.is_input(), "{error}");
+            error.to_string()
+        };
+        let address = || vec![ip("127.0.0.1")];
+        let pinned = |host, addresses| {
+            let pin = PinnedHost::new(host, 443, addresses);
+            refused(answering(address()).pin(pin))
+        };
+        assert!(pinned("x.example", Vec::new()).contains("no address"));
+        for wrong in ["", "two words", "https://x.example", "x.example:443"] {
+            assert!(pinned(wrong, address()).contains("no host name"), "{wrong}");
+        }
+        for timeout in [Duration::ZERO, Duration::MAX] {
+            let told = refused(answering(address()).attempt_timeout(timeout));
+            assert!(told.contains("time-out"), "{told}");
+        }
+        let mut h2 = rustls::ClientConfig::clone(crate::tls::tests::trusting_nobody().config());
+        h2.alpn_protocols = vec![b"h2".to_vec()];
+        let told = refused(answering(address()).tls(TlsClient::from_config(h2)));
+        assert!(told.contains("ALPN"), "{told}");
+    }
 }

@@ -6,13 +6,20 @@
 //! ranks them by verified handshakes, opens the connection on the fastest, and says why the others
 //! are not.
 //!
-//! - [`Selector`] opens connections: it races the endpoints of one data centre and hands over the
-//!   first that is completely open.
-//! - [`Prober`] measures: name look-up, TCP, TLS and WebSocket (or HTTPS) of every address of
-//!   every host, each [`Phase`] apart, as a stream; [`rank`] orders what it brings.
-//! - [`Proxy`] leads there from behind a company's firewall.
-//! - [`Catalog`] holds Easemob's 44 published hosts and a user's own; a [`Residency`] says which
-//!   of them may be raced together: one data centre, or the mainland pool.
+//! # Which type for which job
+//!
+//! | you want to | use |
+//! | --- | --- |
+//! | connect a client to the fastest endpoint, and again after a loss | [`Selector::connect`], [`Selector::reconnect`] |
+//! | call REST on the fastest host | `Selector::base_url`, `Selector::http_client` |
+//! | keep your own SDK's dialling, in a better order | [`Selector::candidates`], [`Selector::report`] |
+//! | know why a connection failed or was slow | [`ConnectError`], [`Connection::timings`], [`Selector::explain`] |
+//! | keep what was learned for the next start | [`FileHistory`], or a [`HistoryStore`] of your own |
+//! | measure every endpoint, phase by phase | [`Prober`], a stream of [`ProbeEvent`]s |
+//! | put what was measured in order | [`rank`], [`Ranking`] |
+//! | go through a proxy, pin addresses, use other roots or another resolver | [`Dialer`], given to `Selector` and `Prober` alike |
+//! | know or add endpoints | [`Catalog`] |
+//! | say which of them may be raced together | a [`Region`], or [`Residency::mainland_pool`] |
 //!
 //! # Example
 //!

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use easelect::{
     ByteStream, Catalog, Connect, Endpoint, FailureKind, KernelRtt, Phase, ProbeEvent,
-    ProbeOutcome, Prober, ProberBuilder, Ranked, Reason, Region, Rounds, Sample, Service, Tier,
-    Transport,
+    ProbeOutcome, Prober, ProberBuilder, Ranked, Reason, Region, Residency, Rounds, Sample,
+    Service, Tier, Transport,
 };
 use easelect_lab::{Dns, EventKind, Fault, Host, Lab, Path, Scenario};
 use futures::StreamExt;
@@ -63,6 +63,75 @@ fn group<'a>(outcome: &'a ProbeOutcome, region: &Region, service: Service) -> &'
 fn failure(ranked: &Ranked) -> (Phase, FailureKind) {
     let failures = ranked.stats.failures();
     (failures[0].failure.phase(), failures[0].failure.kind())
+}
+
+/// Two hosts in each of the mainland's data centres, the fastest in China 2.
+fn mainland() -> (Scenario, Vec<Endpoint>) {
+    let hosts = ["a1.example", "b1.example", "a2.example", "b2.example"];
+    let scenario = (1..)
+        .zip(hosts)
+        .fold(Scenario::new(1), |scenario, (n, host)| {
+            let rtt = ms(100 - 20 * u64::from(n));
+            let scenario = scenario.with_host(Host::new(host).with_address(ip(n)));
+            scenario.with_path(Path::new(ip(n)).with_rtt(rtt))
+        });
+    let endpoints = hosts.map(|host| {
+        let region = match host.ends_with("1.example") {
+            true => Region::CN1,
+            false => Region::CN2,
+        };
+        Endpoint::new(region, Service::Websocket, &format!("wss://{host}/ws")).unwrap()
+    });
+    (scenario, endpoints.to_vec())
+}
+
+/// Only by name are both data centres one.
+#[tokio::test(start_paused = true)]
+async fn the_mainland_pool_is_ranked_as_one_where_it_is_asked_for() {
+    let (scenario, endpoints) = mainland();
+    let lab = Lab::new(scenario).unwrap();
+    let (_, apart) = collect(prober(&lab).endpoints(endpoints.clone())).await;
+    let regions = |outcome: &ProbeOutcome| -> Vec<(String, usize)> {
+        let rankings = outcome.rankings.iter();
+        rankings
+            .map(|one| (one.residency.to_string(), one.endpoints.len()))
+            .collect()
+    };
+    assert_eq!(
+        regions(&apart),
+        [("cn1".to_owned(), 2), ("cn2".to_owned(), 2)]
+    );
+    let pool = prober(&lab)
+        .endpoints(endpoints.clone())
+        .pool(Residency::mainland_pool());
+    let (_, pooled) = collect(pool).await;
+    assert_eq!(regions(&pooled), [("mainland".to_owned(), 4)]);
+    let first = &pooled.rankings[0].endpoints[0];
+    assert_eq!(first.stats.endpoint(), &endpoints[3]);
+    // Another residency's pool changes nothing for these.
+    let other = prober(&lab).endpoints(endpoints).pool(Region::SGP1.into());
+    assert_eq!(regions(&collect(other).await.1), regions(&apart));
+}
+
+/// What an interrupted run has measured is ranked; what was under way is unfinished.
+#[tokio::test(start_paused = true)]
+async fn a_stopped_run_tells_what_it_has() {
+    let (scenario, endpoints) = mainland();
+    let lab = Lab::new(scenario).unwrap();
+    let started = Instant::now();
+    let mut probing = prober(&lab).endpoints(endpoints).build().unwrap().run();
+    while let Some(event) = probing.next().await {
+        if matches!(event, ProbeEvent::Sample(_)) {
+            break;
+        }
+    }
+    let outcome = probing.stop().await;
+    assert!(!outcome.complete && started.elapsed() < ms(1000));
+    let all = || outcome.rankings.iter().flat_map(|one| &one.endpoints);
+    assert_eq!(all().count(), 4);
+    assert!(all().any(|one| one.tier == Tier::Ready));
+    assert!(all().any(|one| one.stats.unfinished() > 0));
+    assert_eq!(lab.open(), 0);
 }
 
 #[tokio::test(start_paused = true)]

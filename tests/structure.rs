@@ -2,8 +2,12 @@
 
 mod sources;
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
 use proc_macro2::{TokenStream, TokenTree};
-use sources::{CRATES, Module, modules};
+use sources::{CRATES, Module, modules, workspace};
 use syn::visit::{self, Visit};
 use syn::{Item, UseTree};
 
@@ -128,6 +132,49 @@ fn a_module_uses_only_those_above_it() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A section of CONTRIBUTING.md per folder of sources, a row per file, none missing and none gone.
+#[test]
+fn the_map_names_every_file() {
+    const FOLDERS: [&str; 6] = [
+        "crates/easelect-engine",
+        "src",
+        "crates/easelect-lab",
+        "crates/easelect-report",
+        "crates/easelect-cli",
+        "sim",
+    ];
+    let map = fs::read_to_string(workspace().join("CONTRIBUTING.md")).unwrap();
+    for folder in FOLDERS {
+        let head = format!("\n### `{folder}`");
+        let (_, section) = map.split_once(&head).expect(folder);
+        let section = section.split("\n#").next().unwrap();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+        let named = rows.map(|row| row.split('`').next().unwrap().to_owned());
+        let src = match folder {
+            "src" => workspace().join(folder),
+            _ => workspace().join(folder).join("src"),
+        };
+        let mut there = BTreeSet::new();
+        files(&src, "", &mut there);
+        assert_eq!(named.collect::<BTreeSet<_>>(), there, "{folder}");
+    }
+}
+
+/// The modules' files below a folder, without those of the root.
+fn files(folder: &Path, prefix: &str, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            files(&path, &format!("{prefix}{name}/"), found);
+        } else if path.extension().is_some_and(|ending| ending == "rs")
+            && !(prefix.is_empty() && matches!(name.as_str(), "lib" | "main"))
+        {
+            found.insert(format!("{prefix}{name}"));
+        }
+    }
 }
 
 /// Tests of what is private stand at the end of its file, others in the crate's folder `tests`.

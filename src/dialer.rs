@@ -1,5 +1,7 @@
 //! How the network is reached: names, byte streams, TLS, families, pinned hosts, the proxy.
 
+mod pinned_host;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
@@ -16,8 +18,9 @@ use crate::error::{Error, ErrorKind};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 use crate::proxy::Proxy;
-use crate::resolve::{Families, Family, PinnedHost, Resolve, SystemResolver, is_bogus};
+use crate::resolve::{Families, Family, Resolve, SystemResolver, is_bogus};
 use crate::tls::TlsClient;
+pub use pinned_host::PinnedHost;
 
 /// How the network is reached. Built once and given to a [`Prober`](crate::Prober), a
 /// [`Selector`](crate::Selector) or both; cheap to clone.

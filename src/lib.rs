@@ -135,7 +135,7 @@ pub use catalog::{
 pub use certificate::Certificate;
 pub use connect::{ByteStream, Connect, Io, KernelRtt, TcpConnect, Transport};
 pub use connection::{CloseReason, ConnectError, ConnectErrorKind, Connection, Feedback};
-pub use dialer::{Dialer, DialerBuilder, Peer};
+pub use dialer::{Dialer, DialerBuilder, Peer, PinnedHost};
 pub use easelect_engine::backoff::ServerHint;
 pub use easelect_engine::history::{History, HistoryError};
 pub use easelect_engine::timestamp::Timestamp;
@@ -149,7 +149,7 @@ pub use proxy::Proxy;
 pub use rank::{Ranked, Ranking, Reason, Tier, rank};
 #[cfg(feature = "dns")]
 pub use resolve::DnsResolver;
-pub use resolve::{Families, Family, PinnedHost, Resolve, Resolved, SystemResolver, is_local};
+pub use resolve::{Families, Family, Resolve, Resolved, SystemResolver, is_local};
 pub use sample::{Attempt, AttemptOutcome, Lookup, Sample};
 pub use selector::{
     Candidate, Expectation, Explanation, Policy, RefreshBudget, Selector, SelectorBuilder,

@@ -9,8 +9,7 @@ use std::time::Duration;
 use futures::future::{join_all, select_ok};
 
 use crate::connect::Transport;
-use crate::dialer::{Dialer, Peer};
-use crate::resolve::PinnedHost;
+use crate::dialer::{Dialer, Peer, PinnedHost};
 
 /// The dialer with the proxy pinned to the first of its addresses that answers. Where none does, or
 /// there is but one, everything stays as it is: the attempts will tell.

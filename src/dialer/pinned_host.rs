@@ -1,0 +1,111 @@
+//! Where a host is to be found instead of asking DNS.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use crate::error::{Error, ErrorKind};
+
+/// A host and port with the addresses to use instead of DNS, as curl's `--resolve HOST:PORT:ADDR[,ADDR]…`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinnedHost {
+    host: String,
+    port: u16,
+    addresses: Vec<IpAddr>,
+}
+
+impl PinnedHost {
+    /// `host`:`port` is to be found at `addresses`, and nowhere else.
+    #[must_use]
+    pub fn new(host: &str, port: u16, addresses: Vec<IpAddr>) -> Self {
+        PinnedHost {
+            host: host.to_ascii_lowercase(),
+            port,
+            addresses,
+        }
+    }
+
+    /// The host, in lower case.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where it is to be found.
+    #[must_use]
+    pub fn addresses(&self) -> &[IpAddr] {
+        &self.addresses
+    }
+}
+
+impl FromStr for PinnedHost {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let wrong = || {
+            let shown: String = text.chars().take(80).collect();
+            Error::new(
+                ErrorKind::Input,
+                format!("{shown:?}: expected HOST:PORT:ADDR[,ADDR]…"),
+            )
+        };
+        // An IPv6 literal as HOST stands in brackets, as does one as ADDR (curl takes both).
+        let (host, rest) = match text.strip_prefix('[') {
+            Some(rest) => rest.split_once("]:").ok_or_else(wrong)?,
+            None => text.split_once(':').ok_or_else(wrong)?,
+        };
+        let (port, list) = rest.split_once(':').ok_or_else(wrong)?;
+        let port = port.parse().ok().filter(|p| *p != 0).ok_or_else(wrong)?;
+        let addresses = list
+            .split(',')
+            .map(|address| {
+                let bare = address
+                    .strip_prefix('[')
+                    .and_then(|rest| rest.strip_suffix(']'));
+                bare.unwrap_or(address).parse().map_err(|_| wrong())
+            })
+            .collect::<Result<Vec<IpAddr>, Error>>()?;
+        if host.is_empty() {
+            return Err(wrong());
+        }
+        Ok(PinnedHost::new(host, port, addresses))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pinned_hosts_parse_as_curls() {
+        let host: PinnedHost = "IM.example:443:10.0.0.1,[fd00::1],fd00::2".parse().unwrap();
+        assert_eq!(
+            host,
+            PinnedHost::new(
+                "im.example",
+                443,
+                ["10.0.0.1", "fd00::1", "fd00::2"]
+                    .map(|one| one.parse().unwrap())
+                    .to_vec()
+            )
+        );
+        assert!("[::1]:443:127.0.0.1".parse::<PinnedHost>().is_ok());
+        for bad in [
+            "",
+            "a",
+            "a:1",
+            "a:b:1.1.1.1",
+            "a:0:1.1.1.1",
+            "a:1:",
+            "a:1:x",
+            ":1:1.1.1.1",
+        ] {
+            assert!(bad.parse::<PinnedHost>().is_err(), "{bad:?}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 /// The network's identifier; `None` without a route to the internet.
 pub(crate) fn current() -> Option<String> {
-    let seen = gateway().or_else(source_prefix)?;
+    let seen = default_route().or_else(source_prefix)?;
     Some(format!("auto-{:016x}", hash(seen.as_bytes())))
 }
 
@@ -21,7 +21,7 @@ fn hash(bytes: &[u8]) -> u64 {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn gateway() -> Option<String> {
+fn default_route() -> Option<String> {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let v4 = read("/proc/net/route").and_then(|text| default_v4(&text));
     let v6 = || read("/proc/net/ipv6_route").and_then(|text| default_v6(&text));
@@ -37,7 +37,7 @@ fn gateway() -> Option<String> {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn gateway() -> Option<String> {
+fn default_route() -> Option<String> {
     None
 }
 

@@ -175,7 +175,7 @@ fn usual(lns: &mut [f64]) -> f64 {
     lns[(lns.len() - 1) / 2] + below * DEVIATION
 }
 
-/// One probe each, then the leader against its likeliest challenger, whichever is less sure, until
+/// One probe each, then the first against its likeliest challenger, whichever is less sure, until
 /// the chance that another one is better by 8 % is at most 10 %.
 fn adaptive(event: &Event) -> (Option<usize>, usize) {
     const DOUBT: f64 = 0.1;
@@ -185,18 +185,18 @@ fn adaptive(event: &Event) -> (Option<usize>, usize) {
     let mut used = event.usable().count();
     loop {
         known.sort_by(|a, b| a.mean.total_cmp(&b.mean));
-        let Some((leader, others)) = known.split_first() else {
+        let Some((first, others)) = known.split_first() else {
             return (None, used);
         };
-        let chances: Vec<f64> = others.iter().map(|one| one.surely_below(leader)).collect();
+        let chances: Vec<f64> = others.iter().map(|one| one.surely_below(first)).collect();
         let challenger = (chances.iter().enumerate()).max_by(|a, b| a.1.total_cmp(b.1));
         let Some((challenger, _)) = challenger else {
-            return (Some(leader.candidate), used);
+            return (Some(first.candidate), used);
         };
         if chances.iter().sum::<f64>() <= DOUBT || used >= MOST {
-            return (Some(leader.candidate), used);
+            return (Some(first.candidate), used);
         }
-        let index = if leader.probes() <= others[challenger].probes() {
+        let index = if first.probes() <= others[challenger].probes() {
             0
         } else {
             challenger + 1

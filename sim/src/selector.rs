@@ -33,7 +33,7 @@ use crate::world::{Client, World};
 pub(crate) use comparison::{Comparison, text};
 use player::{Player, Shared};
 
-/// The Selector's policies, and the machines of layer 1 that they should equal.
+/// The Selector's policies, and those of layer 1 that they should equal.
 const PAIRS: [(Policy, Entry); 2] = [
     (
         Policy::Thrifty,
@@ -61,10 +61,10 @@ pub(crate) fn compare(
     clients: u64,
     limit: usize,
 ) -> Result<Vec<Comparison>, String> {
-    let machines: Vec<&Entry> = PAIRS.iter().map(|(_, machine)| machine).collect();
-    let machines = run::play(world, clients, limit, &machines);
-    let (oracle, machines) = machines.split_first().ok_or("no records")?;
-    let pairs = PAIRS.iter().zip(machines);
+    let engines: Vec<&Entry> = PAIRS.iter().map(|(_, engine)| engine).collect();
+    let engines = run::play(world, clients, limit, &engines);
+    let (oracle, engines) = engines.split_first().ok_or("no records")?;
+    let pairs = PAIRS.iter().zip(engines);
     let comparisons = pairs.map(|((policy, entry), machine)| {
         let selector = play(world, clients, limit, *policy).map_err(|error| error.to_string())?;
         let records = [oracle, machine, &selector];

@@ -95,15 +95,15 @@ mod tests {
     #[tokio::test]
     async fn a_peer_may_send_so_much_and_no_more_until_it_is_ready() {
         let (ours, mut theirs) = tokio::io::duplex(4 * MAX_BYTES);
-        let mut meter = ByteLimit::new(ByteStream::new(ours));
+        let mut limited = ByteLimit::new(ByteStream::new(ours));
         theirs.write_all(&vec![0; 3 * MAX_BYTES]).await.unwrap();
         let mut read = Vec::new();
-        let error = meter.read_to_end(&mut read).await.unwrap_err();
+        let error = limited.read_to_end(&mut read).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
         assert_eq!(read.len(), MAX_BYTES);
-        meter.lift();
+        limited.lift();
         drop(theirs);
-        meter.read_to_end(&mut read).await.unwrap();
+        limited.read_to_end(&mut read).await.unwrap();
         assert_eq!(read.len(), 3 * MAX_BYTES);
     }
 }

@@ -81,8 +81,8 @@ const MAX_ACCELERATED: usize = 2;
 /// explains.
 const JITTER_ALLOWANCE: f64 = 1.08;
 
-/// The variance of x up to which an answer tells of a queue: priors are too vague to tell a slow
-/// network from one.
+/// The variance of x up to which an answer tells of a queue: what is expected of the unseen
+/// is too vague to tell a slow network from one.
 const KNOWN_VARIANCE: f64 = 0.35;
 
 /// ms added to every deadline of a handshake, for timers and scheduling on a busy phone: less starts

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_known_is_the_prior() {
+    fn nothing_known_gives_the_mean_of_all() {
         let all = expect(
             &SPREAD,
             &[(place(0, 0, false), None), (place(0, 0, true), None)],
@@ -200,7 +200,7 @@ mod tests {
         close(all[1], 4.0, 0.73);
     }
 
-    /// Against the conditional of a joint Gaussian: seen y with variance .01 and prior .69;
+    /// Against the conditional of a joint Gaussian: seen y with variance .01 and .69 before;
     /// covariance with a sibling at its host .66, in its cluster .56, in the network .50.
     #[test]
     fn a_relative_pulls_as_far_as_it_is_near() {

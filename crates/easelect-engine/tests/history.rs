@@ -58,7 +58,7 @@ fn opened(candidate: usize, syn_ms: f64, rest_ms: f64) -> (CandidateId, Observat
     (no(candidate), observation)
 }
 
-/// Prior N(ln 50, .69), sample ln 100: K = .69/.715; z = ln 2/√.715 = .82 is not clipped.
+/// Unseen N(ln 50, .69), sample ln 100: K = .69/.715; z = ln 2/√.715 = .82 is not clipped.
 #[test]
 fn the_first_measurement_by_hand() {
     let mut network = network(1);
@@ -67,7 +67,7 @@ fn the_first_measurement_by_hand() {
     let gain = 0.69 / 0.715;
     assert!((one.syn.mean - (50.0_f64.ln() + gain * 2.0_f64.ln())).abs() < 1e-5);
     assert!((one.syn.variance - 0.69 * (1.0 - gain)).abs() < 1e-5);
-    // ρ: prior N(.80, .065), sample ln 2.
+    // ρ: unseen N(.80, .065), sample ln 2.
     let gain = 0.065 / 0.09;
     assert!((one.rest.mean - (0.80 + gain * (2.0_f64.ln() - 0.80))).abs() < 1e-4);
     assert!(one.verified);

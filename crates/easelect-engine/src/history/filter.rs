@@ -32,9 +32,9 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    pub(super) fn new(prior: Belief, at: Timestamp) -> Self {
+    pub(super) fn new(unseen: Belief, at: Timestamp) -> Self {
         Filter {
-            belief: prior,
+            belief: unseen,
             at_ms: at,
             surprise: 0,
         }
@@ -50,10 +50,11 @@ impl Filter {
         }
     }
 
-    /// Updates a filter with a time, in units of `unit_ms`; begins it from its prior if need be.
+    /// Updates a filter with a time, in units of `unit_ms`; begins one from what is expected of the
+    /// unseen.
     pub(super) fn observe(
         filter: &mut Option<Filter>,
-        prior: Belief,
+        unseen: Belief,
         measured: Measured,
         unit_ms: f64,
         drift: f64,
@@ -64,11 +65,11 @@ impl Filter {
             Measured::AtLeast(ms) => (ms, true),
         };
         let ln = (ms.max(LEAST_MS) / unit_ms.max(LEAST_MS)).ln();
-        if censored && ln <= prior.mean {
+        if censored && ln <= unseen.mean {
             return;
         }
         filter
-            .get_or_insert(Filter::new(prior, now))
+            .get_or_insert(Filter::new(unseen, now))
             .update(ln, drift, now);
     }
 

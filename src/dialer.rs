@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use rustls::pki_types::ServerName;
 
 use crate::catalog::{Confidence, Endpoint};
 use crate::connect::{ByteStream, Connect, TcpConnect};
@@ -334,14 +333,7 @@ impl DialerBuilder {
         if self.attempt_timeout.is_zero() || self.attempt_timeout > day {
             return input("attempt time-out: expected more than 0 and at most 24 h".to_owned());
         }
-        if let Some(empty) = self.pinned.iter().find(|one| one.addresses().is_empty()) {
-            let (host, port) = (empty.host(), empty.port());
-            return input(format!("{host}:{port} is pinned to no address"));
-        }
-        let is_name = |one: &&PinnedHost| ServerName::try_from(one.host()).is_ok();
-        if let Some(wrong) = self.pinned.iter().find(|one| !is_name(one)) {
-            return input(format!("{:?} is pinned, and is no host name", wrong.host()));
-        }
+        self.pinned.iter().try_for_each(PinnedHost::check)?;
         let tls = match self.tls {
             Some(tls) => tls,
             None => TlsClient::with_platform_roots()?,

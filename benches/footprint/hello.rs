@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use easelect::{Dialer, Catalog, Endpoint, PinnedHost, Region, Selector, Service};
+use easelect::{Catalog, Dialer, Endpoint, PinnedHost, Region, Selector, Service};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -14,7 +14,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             let own = Endpoint::new(Region::CN_VIP, Service::Websocket, &url)?;
             Selector::builder(Region::CN_VIP)
                 .catalog(Catalog::builtin().with_endpoint(own)?)
-.dialer(Dialer::builder().pin(PinnedHost::new("localhost", port.parse()?, vec![Ipv4Addr::LOCALHOST.into()])).build().unwrap())
+                .dialer(at_home(port.parse()?)?)
                 .build()?
         }
     };
@@ -22,4 +22,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{} in {:?}", connection.url(), connection.time_to_open());
     drop(connection.into_websocket());
     Ok(())
+}
+
+/// The server on this machine, by its name.
+fn at_home(port: u16) -> Result<Dialer, easelect::Error> {
+    let pin = PinnedHost::new("localhost", port, vec![Ipv4Addr::LOCALHOST.into()]);
+    Dialer::builder().pin(pin).build()
 }

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use rustls::pki_types::ServerName;
+
 use crate::error::{Error, ErrorKind};
 
 /// A host and port with the addresses to use instead of DNS, as curl's `--resolve HOST:PORT:ADDR[,ADDR]…`.
@@ -22,6 +24,17 @@ impl PinnedHost {
             port,
             addresses,
         }
+    }
+
+    /// Refuses one that can't be meant.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let PinnedHost { host, port, .. } = self;
+        let wrong = match ServerName::try_from(host.as_str()) {
+            Err(_) => format!("{host:?} is pinned, and is no host name"),
+            Ok(_) if self.addresses.is_empty() => format!("{host}:{port} is pinned to no address"),
+            Ok(_) => return Ok(()),
+        };
+        Err(Error::new(ErrorKind::Input, wrong))
     }
 
     /// The host, in lower case.

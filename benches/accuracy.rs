@@ -88,21 +88,12 @@ fn url(server: &Remote) -> String {
 
 fn prober<'a>(servers: impl Iterator<Item = &'a Remote> + Clone) -> ProberBuilder {
     let roots = servers.clone().map(|one| one.root.clone());
-    let prober = Prober::builder().dialer(
-        Dialer::builder()
-            .tls(TlsClient::with_roots(roots).unwrap())
-            .build()
-            .unwrap(),
-    );
-    servers.fold(prober, |prober, server| {
+    let trusting = Dialer::builder().tls(TlsClient::with_roots(roots).unwrap());
+    let dialer = servers.fold(trusting, |dialer, server| {
         let (ip, port) = (server.address.ip(), server.address.port());
-        prober.dialer(
-            Dialer::builder()
-                .pin(PinnedHost::new("localhost", port, vec![ip]))
-                .build()
-                .unwrap(),
-        )
-    })
+        dialer.pin(PinnedHost::new("localhost", port, vec![ip]))
+    });
+    Prober::builder().dialer(dialer.build().unwrap())
 }
 
 /// How far the told phases are from what the servers waited, in milliseconds, with all of them

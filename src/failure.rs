@@ -99,11 +99,18 @@ kinds! {
     NotHttp = "not_http", "the answer is not HTTP";
     /// `Sec-WebSocket-Accept` is missing or wrong (RFC 6455 §4.1).
     BadAccept = "bad_accept", "wrong Sec-WebSocket-Accept";
-    /// A 101 without a proper `Upgrade` or `Connection` header, or of HTTP/1.0 (RFC 6455 §4.1).
+    /// An HTTP answer with a header field that HTTP doesn't allow: an odd name, a NUL (RFC 9110 §5).
+    InvalidHeader = "invalid_header", "a header field that HTTP doesn't allow";
+    /// A 101 of HTTP/1.0, which knows no upgrade (RFC 9110 §7.8).
+    HttpVersion = "http_version", "101 of HTTP/1.0";
+    /// A 101 without a proper `Upgrade` or `Connection` header (RFC 6455 §4.1).
     BadHeaders = "bad_headers", "101 without the upgrade headers";
     /// The server chose an extension or subprotocol that was not offered (RFC 6455 §4.1).
     UnrequestedExtensionOrProtocol = "unrequested_extension_or_protocol",
         "the server chose an extension or subprotocol that was not offered";
+    /// The server didn't confirm the subprotocol that the service needs (RFC 6455 §4.1, RFC 7395
+    /// §3.1).
+    SubprotocolMissing = "subprotocol_missing", "the subprotocol was not confirmed";
     /// A 5xx status.
     ServerError = "server_error", "server error";
     /// None of the above; the message tells.
@@ -230,8 +237,11 @@ impl Failure {
                 FailureKind::Rejected
                     | FailureKind::Redirected
                     | FailureKind::BadAccept
+                    | FailureKind::InvalidHeader
+                    | FailureKind::HttpVersion
                     | FailureKind::BadHeaders
                     | FailureKind::UnrequestedExtensionOrProtocol
+                    | FailureKind::SubprotocolMissing
             ) | (Phase::Processing, FailureKind::ServerError)
         )
     }

@@ -237,18 +237,18 @@ async fn four_everyday_faults_rank_last_with_their_reasons() {
 async fn an_inferred_path_gives_way_to_the_one_that_works() {
     let host = Host::new("im-api-v2.easemob.com")
         .with_address(ip(1))
-        .with_ws_paths(&["/websocket"]);
+        .with_ws_paths(&["/ws/websocket"]);
     let scenario = Scenario::new(1)
         .with_host(host)
         .with_path(Path::new(ip(1)).with_rtt(ms(20)));
     let lab = Lab::new(scenario).unwrap();
     let endpoint = published("im-api-v2.easemob.com");
-    assert_eq!(endpoint.path(), "/ws/websocket");
+    assert_eq!(endpoint.path(), "/websocket");
     let (samples, outcome) = collect(prober(&lab).endpoints([endpoint])).await;
     let ranked = &group(&outcome, &Region::CN1, Service::Websocket)[0];
     assert_eq!(
         (ranked.tier, ranked.stats.path()),
-        (Tier::Ready, "/websocket")
+        (Tier::Ready, "/ws/websocket")
     );
     assert_eq!(ranked.failed_ratio(), Some(0.0));
     assert!(
@@ -258,7 +258,7 @@ async fn an_inferred_path_gives_way_to_the_one_that_works() {
     );
     // One refusal teaches it; later rounds ask for the right path at once.
     let asked = lab.events().into_iter().filter(
-        |event| matches!(&event.kind, EventKind::Requested { path, .. } if path == "/ws/websocket"),
+        |event| matches!(&event.kind, EventKind::Requested { path, .. } if path == "/websocket"),
     );
     assert_eq!(asked.count(), 1);
 }

@@ -44,8 +44,8 @@ const ROWS: [Row; 22] = [
 /// The path of each service; the second one is worth a try where the first is only inferred.
 const fn paths(service: Service) -> (&'static str, Option<&'static str>) {
     match service {
-        // SDKs up to 4.8 speak SockJS under /ws, later ones raw WebSocket on /websocket.
-        Service::Websocket => ("/ws/websocket", Some("/websocket")),
+        // SDKs of today speak raw WebSocket on /websocket; those up to 4.8 spoke SockJS under /ws.
+        Service::Websocket => ("/websocket", Some("/ws/websocket")),
         Service::Legacy => ("/ws/", None),
         Service::Rest => ("/", None),
         Service::Wechat | Service::Alipay => ("/websocket", None),

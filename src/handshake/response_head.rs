@@ -14,9 +14,9 @@ use crate::tls;
 /// The most that is read from a peer before it is ready, interim responses included.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
 
-/// The longest single head: far above real ones, and a peer that sends byte by byte makes each
-/// be parsed again.
-const MAX_HEAD: usize = 16 * 1024;
+/// Up to here every read is parsed, so that what is no HTTP is told at once; beyond, only what has
+/// doubled since or has an empty line in it: a peer may send byte by byte.
+const PARSED_ALWAYS: usize = 1024;
 
 /// More header fields than any real server sends.
 const MAX_FIELDS: usize = 100;
@@ -62,8 +62,12 @@ pub(crate) async fn read(
     let mut buffer = Vec::with_capacity(2048);
     let mut first_byte = None;
     let mut seen = 0;
+    let mut parsed = 0;
     loop {
-        if let Some((consumed, head)) = parse(&buffer, phase)? {
+        let is_due = buffer.len() <= PARSED_ALWAYS || buffer.len() >= 2 * parsed;
+        if (is_due || ends(&buffer[parsed.saturating_sub(3)..]))
+            && let Some((consumed, head)) = parse(&buffer, phase)?
+        {
             // 101 is final for a WebSocket; every other 1xx is interim.
             if head.status >= 200 || head.status == 101 {
                 buffer.drain(..consumed);
@@ -74,9 +78,11 @@ pub(crate) async fn read(
                 });
             }
             buffer.drain(..consumed);
+            parsed = 0;
             continue;
         }
-        if seen >= MAX_BYTES || buffer.len() >= MAX_HEAD {
+        parsed = buffer.len();
+        if seen >= MAX_BYTES {
             return Err(Failure::new(phase, FailureKind::TooLarge));
         }
         let read = stream
@@ -91,22 +97,37 @@ pub(crate) async fn read(
     }
 }
 
-/// One response head at the beginning of `bytes`, with its length; `None` if it isn't complete.
+/// Whether there is an empty line.
+fn ends(bytes: &[u8]) -> bool {
+    let empty = |line: &[u8]| line.starts_with(b"\n\n") || line.starts_with(b"\n\r\n");
+    (0..bytes.len()).any(|at| empty(&bytes[at..]))
+}
+
+/// One response head at the beginning of `bytes`, with its length; `None` if it isn't complete. What
+/// a user agent is to put up with is read: blanks before a colon (RFC 9112 §5.1), folded lines
+/// (§5.2).
 fn parse(bytes: &[u8], phase: Phase) -> Result<Option<(usize, Head)>, Failure> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut fields);
-    let consumed = match response.parse(bytes) {
+    let parsed = httparse::ParserConfig::default()
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .allow_spaces_after_header_name_in_responses(true)
+        .parse_response(&mut response, bytes);
+    let consumed = match parsed {
         Ok(httparse::Status::Complete(consumed)) => consumed,
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(httparse::Error::TooManyHeaders) => {
             return Err(Failure::new(phase, FailureKind::TooLarge));
+        }
+        Err(error @ (httparse::Error::HeaderName | httparse::Error::HeaderValue)) => {
+            return Err(Failure::new(phase, FailureKind::InvalidHeader).with_message(error));
         }
         Err(error) => return Err(Failure::new(phase, FailureKind::NotHttp).with_message(error)),
     };
     let fields = response
         .headers
         .iter()
-        .map(|field| (field.name.to_owned(), field.value.to_vec()))
+        .map(|field| (field.name.to_owned(), unfolded(field.value)))
         .collect();
     let head = Head {
         minor_version: response.version.unwrap_or_default(),
@@ -117,6 +138,15 @@ fn parse(bytes: &[u8], phase: Phase) -> Result<Option<(usize, Head)>, Failure> {
         rest: Vec::new(),
     };
     Ok(Some((consumed, head)))
+}
+
+/// A value with each line end of a folded one replaced by spaces (RFC 9112 §5.2).
+fn unfolded(value: &[u8]) -> Vec<u8> {
+    let space = |byte: &u8| match byte {
+        b'\r' | b'\n' => b' ',
+        other => *other,
+    };
+    value.iter().map(space).collect()
 }
 
 #[cfg(test)]
@@ -138,6 +168,47 @@ mod tests {
         assert_eq!(head.status, 101);
         assert_eq!(head.text("upgrade"), Some("websocket"));
         assert_eq!(head.rest, b"\x81\x02hi");
+    }
+
+    #[tokio::test]
+    async fn what_user_agents_put_up_with_is_read() {
+        let head = head_of(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade : websocket\r\n\
+              Connection: keep-alive,\r\n\tUpgrade\r\nServer:\r\n  box\r\n\r\n",
+        )
+        .await
+        .unwrap();
+        assert_eq!(head.text("upgrade"), Some("websocket"));
+        assert_eq!(head.text("connection"), Some("keep-alive,  \tUpgrade"));
+        assert_eq!(head.text("server"), Some("box"));
+    }
+
+    #[tokio::test]
+    async fn a_bad_header_is_not_taken_for_something_else_than_http() {
+        for bad in [
+            &b"a b: c"[..],
+            b"\xe4\xb8\xad: c",
+            b"a: b\0c",
+            b": c",
+            b"no colon",
+        ] {
+            let answer = [b"HTTP/1.1 101 X\r\n", bad, b"\r\n\r\n"].concat();
+            let failure = head_of(&answer).await.unwrap_err();
+            assert_eq!(failure.kind(), FailureKind::InvalidHeader, "{bad:?}");
+        }
+    }
+
+    /// As long as everything before readiness may be, however it is cut.
+    #[tokio::test]
+    async fn a_long_head_is_read() {
+        let mut answer = b"HTTP/1.1 403 No\r\nSet-Cookie: ".to_vec();
+        answer.resize(MAX_BYTES - 100, b'x');
+        answer.extend_from_slice(b"\r\nServer: box\r\n\r\n");
+        assert_eq!(head_of(&answer).await.unwrap().text("server"), Some("box"));
+        let (mut ours, mut theirs) = tokio::io::duplex(1);
+        let sent = async { tokio::io::AsyncWriteExt::write_all(&mut theirs, &answer).await };
+        let (head, sent) = tokio::join!(read(&mut ours, Phase::Upgrade), sent);
+        assert_eq!((head.unwrap().status, sent.is_ok()), (403, true));
     }
 
     #[tokio::test]

@@ -11,9 +11,8 @@ use crate::phase::Phase;
 fn wrong_path(failure: &Failure) -> bool {
     failure.phase() == Phase::Upgrade
         && failure.kind() == FailureKind::Rejected
-        && failure.retry_after().is_none()
-        // Not 401, 407, 425 or 429, which are about who asks, and how often.
-        && matches!(failure.status(), Some(400 | 403..=406 | 410))
+        // Not 401, 403, 407, 429 or 451, which are about who asks; not 5xx, which is the service's.
+        && matches!(failure.status(), Some(400 | 404 | 405 | 410 | 426))
 }
 
 /// Which path of an endpoint was answered by a 101, where the built-in one is only inferred.

@@ -5,7 +5,7 @@
 //! rejects `Connection: keep-alive, Upgrade` and ends on a 103.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -164,6 +164,8 @@ pub(super) struct Request {
     pub(super) bytes: Vec<u8>,
     accept: String,
     offered: Vec<String>,
+    /// The subprotocol without which the service can't be used.
+    needed: Option<String>,
 }
 
 /// The upgrade request to `endpoint` at `path`.
@@ -227,6 +229,7 @@ pub(super) fn request_with(
         bytes,
         accept: websocket_key::accept(key.as_bytes()),
         offered,
+        needed: endpoint.subprotocol().map(str::to_owned),
     }
 }
 
@@ -235,9 +238,7 @@ pub(super) fn check(request: &Request, head: &Head) -> Result<Option<String>, Fa
     let failure = |kind| Failure::new(Phase::Upgrade, kind).with_status(head.status);
     match head.status {
         // HTTP/1.0 knows no upgrade (RFC 9110 §7.8); RFC 6455 §4.1 wants 1.1.
-        101 if head.minor_version == 0 => {
-            return Err(failure(FailureKind::BadHeaders).with_message("HTTP/1.0"));
-        }
+        101 if head.minor_version == 0 => return Err(failure(FailureKind::HttpVersion)),
         101 => {}
         300..400 => {
             let location = head.text("location").map(str::to_owned);
@@ -264,25 +265,37 @@ pub(super) fn check(request: &Request, head: &Head) -> Result<Option<String>, Fa
     {
         return Err(failure(FailureKind::UnrequestedExtensionOrProtocol));
     }
-    let mut chosen = head.values("sec-websocket-protocol");
-    let Some(first) = chosen.next() else {
-        return Ok(None);
+    let mut values = head.values("sec-websocket-protocol");
+    let chosen = match values.next() {
+        None => None,
+        Some(first) => {
+            let offered = |one: &&String| one.as_bytes() == first.trim_ascii();
+            let unrequested = || failure(FailureKind::UnrequestedExtensionOrProtocol);
+            let chosen = request.offered.iter().find(offered);
+            let chosen = chosen.filter(|_| values.next().is_none());
+            Some(chosen.ok_or_else(unrequested)?.clone())
+        }
     };
-    request
-        .offered
-        .iter()
-        .find(|offered| offered.as_bytes() == first.trim_ascii())
-        .filter(|_| chosen.next().is_none())
-        .map(|offered| Some(offered.clone()))
-        .ok_or_else(|| failure(FailureKind::UnrequestedExtensionOrProtocol))
+    match &request.needed {
+        Some(needed) if chosen.as_ref() != Some(needed) => {
+            let came = chosen.as_deref().unwrap_or("none");
+            let why = format!("wanted {needed}, got {came}");
+            Err(failure(FailureKind::SubprotocolMissing).with_message(why))
+        }
+        _ => Ok(chosen),
+    }
 }
 
-/// `Retry-After` in seconds (RFC 9110 §10.2.3); the form with a date is rare and needs a clock.
+/// `Retry-After` (RFC 9110 §10.2.3) in seconds, or as a date by the clock of whoever answered.
 fn retry_after(head: &Head) -> Option<Duration> {
-    head.text("retry-after")?
-        .parse()
-        .ok()
-        .map(Duration::from_secs)
+    let told = head.text("retry-after")?;
+    if let Ok(seconds) = told.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = httpdate::parse_http_date(told).ok()?;
+    let now = head.text("date").map(httpdate::parse_http_date);
+    let now = now.and_then(Result::ok).unwrap_or_else(SystemTime::now);
+    Some(at.duration_since(now).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -345,7 +358,17 @@ mod tests {
             ("Connection", "keep-alive, Upgrade"),
             ("Sec-WebSocket-Accept", accept.as_str()),
         ];
-        assert_eq!(check(&request, &answer(101, &good)), Ok(None));
+        // A legacy endpoint needs its subprotocol, others don't.
+        let without = check(&request, &answer(101, &good)).unwrap_err();
+        assert_eq!(without.kind(), FailureKind::SubprotocolMissing);
+        assert_eq!(without.message(), Some("wanted xmpp, got none"));
+        let plain = Request {
+            needed: None,
+            ..super::request(&endpoint(), "/ws/", &ConnectOptions::new())
+        };
+        let accept_of_plain = plain.accept.clone();
+        let upgraded = [good[0], good[1], ("Sec-WebSocket-Accept", &accept_of_plain)];
+        assert_eq!(check(&plain, &answer(101, &upgraded)), Ok(None));
         let with = |extra| answer(101, &[&good[..], &[extra]].concat());
         let xmpp = with(("Sec-WebSocket-Protocol", "xmpp"));
         assert_eq!(check(&request, &xmpp), Ok(Some("xmpp".to_owned())));
@@ -372,6 +395,17 @@ mod tests {
             (busy.status(), busy.retry_after()),
             (Some(429), Some(Duration::from_secs(7)))
         );
+        // As a date, by the server's clock, whatever ours says.
+        let date = ("Date", "Fri, 31 Dec 1999 23:59:50 GMT");
+        let asked = |until| {
+            let later = answer(503, &[date, ("Retry-After", until)]);
+            check(&request, &later).unwrap_err().retry_after()
+        };
+        let seven = Some(Duration::from_secs(7));
+        assert_eq!(asked("Fri, 31 Dec 1999 23:59:57 GMT"), seven);
+        assert_eq!(asked("Friday, 31-Dec-99 23:59:57 GMT"), seven);
+        assert_eq!(asked("Fri, 31 Dec 1999 23:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(asked("soon"), None);
     }
 
     #[test]

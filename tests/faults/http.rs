@@ -63,7 +63,7 @@ fn rows() -> Vec<Row> {
             with(Fault::NoUpgradeHeader),
             Kind::BadHeaders,
         ),
-        answers("101 of HTTP/1.0", with(Fault::Http10), Kind::BadHeaders),
+        answers("101 of HTTP/1.0", with(Fault::Http10), Kind::HttpVersion),
         answers(
             "101 with an unrequested extension",
             with(Fault::UnrequestedExtension),
@@ -96,7 +96,11 @@ fn rows() -> Vec<Row> {
         status("500", 500),
         status("503", 503),
         answers("an endless body", with(Fault::EndlessBody), Kind::Rejected),
-        fails("a header flood", Fault::HeaderFlood, Kind::TooLarge),
+        Row {
+            // 64 KiB take their time.
+            took: ms(3 * RTT + 3),
+            ..fails("a header flood", Fault::HeaderFlood, Kind::TooLarge)
+        },
         fails("no HTTP", Fault::GarbageHttp, Kind::NotHttp),
         fails("closed after TLS", Fault::CloseAfterTls, Kind::Closed),
         fails("reset after TLS", Fault::ResetAfterTls, Kind::Closed),
@@ -153,7 +157,11 @@ async fn faults_of_a_request() {
         fine("429", path().with_status(429)),
         fine("an endless body", with(Fault::EndlessBody)),
         fails("no HTTP", Fault::GarbageHttp, Kind::NotHttp),
-        fails("a header flood", Fault::HeaderFlood, Kind::TooLarge),
+        Row {
+            // 64 KiB take their time.
+            took: ms(3 * RTT + 3),
+            ..fails("a header flood", Fault::HeaderFlood, Kind::TooLarge)
+        },
         fails("closed after TLS", Fault::CloseAfterTls, Kind::Closed),
         Row {
             took: TIMEOUT,

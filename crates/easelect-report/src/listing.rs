@@ -287,7 +287,7 @@ mod tests {
                 lang,
                 Style::plain().with_width(60),
             );
-            assert!(narrow.contains("wss://im-api-v2.easemob.com/ws/websocket"));
+            assert!(narrow.contains("wss://im-api-v2.easemob.com/websocket"));
         }
     }
 
@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(value["without_hosts"][0]["name"], "国内 VIP 区");
         let first = serde_json::to_string(&value["endpoints"][0]).unwrap();
         insta::assert_snapshot!(first, @r###"
-{"confidence":"inferred","host":"im-api-v2.easemob.com","region":"cn1","service":"websocket","url":"wss://im-api-v2.easemob.com/ws/websocket","variant":"easemob"}
+{"confidence":"inferred","host":"im-api-v2.easemob.com","region":"cn1","service":"websocket","url":"wss://im-api-v2.easemob.com/websocket","variant":"easemob"}
 "###);
         assert!(json.find("\"region\"").unwrap() < json.find("\"confidence\"").unwrap());
     }

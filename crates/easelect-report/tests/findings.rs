@@ -271,7 +271,7 @@ fn wrong_paths() {
     let one = Measured::of(&a);
     let v4 = one.v4();
     let found = report(&[ranking([
-        one.good_at("/websocket", v4, [20, 21]),
+        one.good_at("/ws/websocket", v4, [20, 21]),
         ok(&b, 50),
     ])]);
     expect(&found, Fault::AllWell, "alternate_path_works");
@@ -300,7 +300,7 @@ fn what_is_in_use_is_compared() {
     expect(&with(&c, &rankings), Fault::Configuration, "current_slower");
     let one = Measured::of(&a);
     let v4 = one.v4();
-    let rankings = [ranking([one.good_at("/websocket", v4, [20, 21])])];
+    let rankings = [ranking([one.good_at("/ws/websocket", v4, [20, 21])])];
     expect(
         &with(&a, &rankings),
         Fault::Configuration,

@@ -190,6 +190,18 @@ fn plain(failure: &Failure) -> Text {
         (_, Kind::Rejected) => text("the server refused the upgrade", "服务器拒绝升级"),
         (_, Kind::Redirected) => text("redirected", "被重定向"),
         (_, Kind::NotHttp) => text("the answer is not HTTP", "应答不是 HTTP"),
+        (_, Kind::InvalidHeader) => text(
+            "the answer has a header field that HTTP doesn't allow",
+            "应答含有 HTTP 不允许的头部字段",
+        ),
+        (_, Kind::HttpVersion) => text(
+            "101 of HTTP/1.0, which knows no upgrade",
+            "应答 101，但版本是不支持升级的 HTTP/1.0",
+        ),
+        (_, Kind::SubprotocolMissing) => text(
+            "the server didn't confirm the subprotocol that the service needs",
+            "服务器没有确认该服务必需的子协议",
+        ),
         (_, Kind::BadAccept) => text(
             "wrong Sec-WebSocket-Accept: something in between answered",
             "Sec-WebSocket-Accept 有误：应答来自中间设备",
@@ -330,12 +342,18 @@ pub(crate) fn failure_hint(failure: &Failure) -> Text {
         (
             _,
             Kind::BadAccept
+            | Kind::InvalidHeader
+            | Kind::HttpVersion
             | Kind::BadHeaders
             | Kind::UnrequestedExtensionOrProtocol
             | Kind::TooLarge,
         ) => text(
             "A proxy or gateway that doesn't understand WebSocket is suspected: tell the network administrator.",
             "疑似中间有不支持 WebSocket 的代理或网关：请联系网络管理员。",
+        ),
+        (_, Kind::SubprotocolMissing) => text(
+            "What answers is another service: the host or path is wrong; use those that Easemob gave you.",
+            "应答的是其他服务：主机或路径有误，请使用环信提供的地址。",
         ),
         (_, Kind::ServerError) => text(
             "The service itself is in trouble: use another endpoint, and tell Easemob support.",

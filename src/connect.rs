@@ -44,7 +44,7 @@ enum Kind {
 impl ByteStream {
     /// Of bytes alone: nothing is known of what carries them.
     #[must_use]
-    pub fn new(io: impl Io) -> Self {
+    pub fn opaque(io: impl Io) -> Self {
         ByteStream(Kind::Plain(Box::new(io)))
     }
 

@@ -203,8 +203,8 @@ pub enum ConnectErrorKind {
     NoEndpoint,
     /// The deadline ended it, with attempts still under way.
     TimedOut,
-    /// Every server that proved its identity and answered turned the client away, the last one with
-    /// this status: the network is well, and another try with the same request would end the same.
+    /// A server that proved its identity turned the client away, the last one tried with this
+    /// status: it was reached, and the status says what to change or how long to wait.
     Refused {
         /// The HTTP status; 401 or 403 for credentials, 429 and 503 for too much at once.
         status: u16,
@@ -216,7 +216,7 @@ pub enum ConnectErrorKind {
 impl ConnectError {
     pub(crate) fn new(attempts: Vec<Attempt>, elapsed: Duration, timed_out: bool) -> Self {
         let mut statuses = attempts.iter().filter_map(|one| match &one.outcome {
-            AttemptOutcome::Failed(failure) if failure.is_answer() => failure.status(),
+            AttemptOutcome::Failed(failure) if failure.is_refusal() => failure.status(),
             _ => None,
         });
         let kind = match statuses.next_back() {

@@ -130,7 +130,7 @@ impl Dialer {
         self.0.proxy.as_ref()
     }
 
-    /// How long one look-up or one probe may take.
+    /// How long one look-up or one probe may take; see [`DialerBuilder::attempt_timeout`].
     #[must_use]
     pub fn attempt_timeout(&self) -> Duration {
         self.0.attempt_timeout
@@ -202,11 +202,9 @@ impl Dialer {
     }
 
     fn fixed(&self, peer: &Peer<'_>) -> Option<Vec<IpAddr>> {
-        if let Ok(literal) = peer.host.parse() {
-            return Some(vec![literal]);
-        }
-        let pinned = &self.0.pinned;
-        pinned.get(&(peer.host.to_owned(), peer.port)).cloned()
+        let pinned = self.0.pinned.get(&(peer.host.to_owned(), peer.port));
+        let literal = || peer.host.parse().ok().map(|literal| vec![literal]);
+        pinned.cloned().or_else(literal)
     }
 }
 
@@ -312,7 +310,9 @@ impl DialerBuilder {
         self
     }
 
-    /// Sets how long one look-up or one probe may take; 5 s by default.
+    /// Sets how long one look-up or one attempt of a [`Prober`](crate::Prober) may take, and a
+    /// look-up of [`Selector::candidates`](crate::Selector::candidates); 5 s by default. A
+    /// connection has a [deadline](crate::SelectorBuilder::deadline) instead.
     #[must_use]
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.attempt_timeout = timeout;
@@ -325,7 +325,7 @@ impl DialerBuilder {
     ///
     /// [`ErrorKind::Input`] for a time-out of zero or above 24 h, a pinned host that has no address
     /// or is no host name (one that no endpoint has is fine, as a dialer may be shared), and TLS that
-    /// offers HTTP/2 without HTTP/1.1 (ALPN): a WebSocket is opened over HTTP/1.1.
+    /// offers anything else than HTTP/1.1 (ALPN), which a server might choose.
     /// [`ErrorKind::Tls`] when the platform's roots can't be used.
     pub fn build(self) -> Result<Dialer, Error> {
         let input = |why: String| Err(Error::new(ErrorKind::Input, why));
@@ -339,8 +339,9 @@ impl DialerBuilder {
             None => TlsClient::with_platform_roots()?,
         };
         let alpn = &tls.config().alpn_protocols;
-        if !alpn.is_empty() && !alpn.iter().any(|one| one == b"http/1.1") {
-            let why = "TLS offers no HTTP/1.1 (ALPN): leave the list empty, or add http/1.1";
+        if alpn.iter().any(|one| one != b"http/1.1") {
+            let why =
+                "TLS offers more than HTTP/1.1 (ALPN): leave the list empty, or http/1.1 alone";
             return input(why.to_owned());
         }
         let mut settings = Settings {

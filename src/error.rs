@@ -10,7 +10,6 @@ use easelect_engine::history::HistoryError;
 ///
 /// Why a *connection* failed is told by [`ConnectError`](crate::ConnectError) and
 /// [`Failure`](crate::Failure).
-#[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
     message: String,
@@ -60,7 +59,21 @@ impl Error {
         self.kind
     }
 
-    /// What it was made of, to be downcast.
+    /// The same with what caused it, which the message says, too.
+    pub(crate) fn caused(
+        kind: ErrorKind,
+        message: &str,
+        cause: impl StdError + Send + Sync + 'static,
+    ) -> Self {
+        Error {
+            kind,
+            message: presentable(message),
+            inner: Box::new(cause),
+        }
+    }
+
+    /// What it was made of, or what caused it, to be downcast: a [`std::io::Error`] of a
+    /// [`FileHistory`](crate::FileHistory).
     #[must_use]
     pub fn get_ref(&self) -> &(dyn StdError + Send + Sync + 'static) {
         &*self.inner
@@ -130,6 +143,15 @@ fn presentable(message: &str) -> String {
         }
     }
     line
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = f.debug_struct("Error");
+        told.field("kind", &self.kind)
+            .field("message", &self.message);
+        told.finish_non_exhaustive()
+    }
 }
 
 impl fmt::Display for Error {

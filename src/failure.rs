@@ -246,6 +246,15 @@ impl Failure {
         )
     }
 
+    /// Whether the peer proved its identity and said no, in proper HTTP.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.is_answer()
+            && matches!(
+                self.kind,
+                FailureKind::Rejected | FailureKind::Redirected | FailureKind::ServerError
+            )
+    }
+
     fn facts_mut(&mut self) -> &mut Facts {
         self.facts.get_or_insert_default()
     }

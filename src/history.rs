@@ -63,7 +63,7 @@ impl FileHistory {
 
     fn failed(&self, what: &str, error: io::Error) -> Error {
         let message = format!("{}: {what}: {error}", self.path.display());
-        Error::new(ErrorKind::History, message)
+        Error::caused(ErrorKind::History, &message, error)
     }
 
     fn beside(&self, ending: &str) -> PathBuf {

@@ -109,6 +109,7 @@ impl Prober {
         Probing {
             events: receiver,
             stop,
+            finished: None,
             _task: task,
         }
     }
@@ -119,7 +120,16 @@ impl Prober {
         let deadline = started + self.config.deadline;
         let config = self.config;
         let patience = self.dialer.attempt_timeout().min(config.deadline);
-        let dialer = proxy_address::settle(self.dialer, patience).await;
+        let as_it_is = self.dialer.clone();
+        let mut stopped = false;
+        let dialer = tokio::select! {
+            biased;
+            _ = &mut stop => {
+                stopped = true;
+                as_it_is
+            }
+            settled = proxy_address::settle(self.dialer, patience) => settled,
+        };
         let mut random = fastrand::Rng::with_seed(config.seed);
         let mut schedule = Schedule::new(
             config.endpoints,
@@ -133,6 +143,9 @@ impl Prober {
         let mut running: JoinSet<Ended> = JoinSet::new();
         let mut next_start = started;
         let complete = loop {
+            if stopped {
+                break false;
+            }
             while let Some(job) = schedule.next_lookup() {
                 let attempts = Arc::clone(&attempts);
                 let lookup = async move {
@@ -407,6 +420,8 @@ pub struct ProbeOutcome {
 pub struct Probing {
     events: mpsc::Receiver<ProbeEvent>,
     stop: oneshot::Sender<()>,
+    /// What the stream told at its end.
+    finished: Option<ProbeOutcome>,
     _task: JoinSet<()>,
 }
 
@@ -417,27 +432,34 @@ impl Probing {
         let Probing {
             events,
             stop: _stop,
+            finished,
             _task,
         } = self;
-        last(events).await
+        last(events, finished).await
     }
 
     /// Stops now; what was measured so far, with what is under way or planned as unfinished.
     pub async fn stop(self) -> ProbeOutcome {
         // It may have finished.
         let _ = self.stop.send(());
-        last(self.events).await
+        last(self.events, self.finished).await
     }
 }
 
 /// Waits for the last event.
-async fn last(mut events: mpsc::Receiver<ProbeEvent>) -> ProbeOutcome {
+async fn last(
+    mut events: mpsc::Receiver<ProbeEvent>,
+    finished: Option<ProbeOutcome>,
+) -> ProbeOutcome {
+    if let Some(outcome) = finished {
+        return outcome;
+    }
     while let Some(event) = events.recv().await {
         if let ProbeEvent::Finished(outcome) = event {
             return outcome;
         }
     }
-    // Only when the runtime is shutting down around us.
+    // Only when the runtime is shutting down around us, or somebody's resolver or connector panicked.
     ProbeOutcome::default()
 }
 
@@ -445,6 +467,10 @@ impl Stream for Probing {
     type Item = ProbeEvent;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ProbeEvent>> {
-        self.events.poll_recv(cx)
+        let event = self.events.poll_recv(cx);
+        if let Poll::Ready(Some(ProbeEvent::Finished(outcome))) = &event {
+            self.finished = Some(outcome.clone());
+        }
+        event
     }
 }

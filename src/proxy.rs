@@ -170,26 +170,17 @@ impl Proxy {
     #[cfg(feature = "rest")]
     #[must_use]
     pub fn for_reqwest(&self) -> reqwest::Proxy {
-        self.for_reqwest_where(|_, _| true)
-    }
-
-    /// The same, for those hosts only.
-    #[cfg(feature = "rest")]
-    pub(crate) fn for_reqwest_where(
-        &self,
-        wanted: impl Fn(&str, u16) -> bool + Send + Sync + 'static,
-    ) -> reqwest::Proxy {
         let proxy = self.clone();
         reqwest::Proxy::custom(move |target| {
             let (host, port) = (target.host_str()?, target.port_or_known_default()?);
             let host = host.trim_start_matches('[').trim_end_matches(']');
-            (proxy.covers(host, port) && wanted(host, port)).then(|| proxy.secret_url())
+            proxy.covers(host, port).then(|| proxy.secret_url())
         })
     }
 
     /// With user and password. SOCKS5 as reqwest calls the kind that is handed names.
     #[cfg(feature = "rest")]
-    fn secret_url(&self) -> String {
+    pub(crate) fn secret_url(&self) -> String {
         use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
         let scheme = match self.0.protocol {

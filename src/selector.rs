@@ -293,8 +293,7 @@ impl Selector {
     /// # }
     /// ```
     pub fn network_changed(&self, id: Option<&str>) {
-        let id = self.0.network.tell(id);
-        self.0.enter(id);
+        self.0.network.tell(id, |id| self.0.enter(id));
     }
 
     /// The identifier of the network that the device is on, as far as was told or derived.
@@ -374,6 +373,7 @@ impl Selector {
         let Some(rest) = &inner.rest else {
             return Err(ConnectError::no_endpoint());
         };
+        inner.look_at_network();
         if let Some(known) = rest.base_url() {
             return Ok(known);
         }
@@ -381,7 +381,6 @@ impl Selector {
         if let Some(known) = rest.base_url() {
             return Ok(known);
         }
-        inner.look_at_network();
         let (ended, _) = inner.race(&rest.view, Request, self.policy().width()).await;
         // They may share servers, and a heartbeat alone would not notice for an hour.
         inner.learner.reconsider(&inner.websocket);
@@ -402,7 +401,10 @@ impl Selector {
     /// it has one (and through no other, whatever the environment says), and gives connecting
     /// 10 s.
     ///
-    /// It reaches the REST hosts of the residency and nothing else.
+    /// It reaches the REST hosts of the residency, over `https`, and nothing else: not by an IP
+    /// address in the URL, not by a redirection. It connects over TCP by itself: a
+    /// [`connector`](crate::DialerBuilder::connector) of the app's own has no part in it. It keeps
+    /// working, in no particular order, when the selector is gone.
     ///
     /// # Errors
     ///
@@ -498,10 +500,8 @@ impl Inner {
             tracing::debug!(target: "easelect::connect", ?slept, "woke from sleep");
             self.moved_on();
         }
-        let key = self.learner.network_key();
-        if let Some(id) = self.network.moved_from(&key) {
-            self.enter(id);
-        }
+        let key = || self.learner.network_key();
+        self.network.look(key, |id| self.enter(id));
     }
 
     fn enter(&self, id: String) {

@@ -95,7 +95,7 @@ mod tests {
     #[tokio::test]
     async fn a_peer_may_send_so_much_and_no_more_until_it_is_ready() {
         let (ours, mut theirs) = tokio::io::duplex(4 * MAX_BYTES);
-        let mut limited = ByteLimit::new(ByteStream::new(ours));
+        let mut limited = ByteLimit::new(ByteStream::opaque(ours));
         theirs.write_all(&vec![0; 3 * MAX_BYTES]).await.unwrap();
         let mut read = Vec::new();
         let error = limited.read_to_end(&mut read).await.unwrap_err();

@@ -83,7 +83,7 @@ fn answered(answer: &[u8], piece: usize) -> Result<u16, Failure> {
 /// What the way through `proxy` makes of it: the bytes that are the host's.
 fn tunnelled(proxy: &Proxy, answer: &[u8], piece: usize) -> Result<Vec<u8>, Failure> {
     const HOST: (&str, u16) = ("im.example", 443);
-    let mut io = ByteStream::new(Peer::new(answer, piece));
+    let mut io = ByteStream::opaque(Peer::new(answer, piece));
     let mut rest = match proxy.protocol() {
         Protocol::Http | Protocol::Https => {
             at_once(http_connect::connect(&mut io, proxy, HOST.0, HOST.1))?

@@ -100,7 +100,7 @@ pub(super) mod tests {
         theirs.shutdown().await.unwrap();
         let proxy = url.parse().unwrap();
         let tls = crate::tls::tests::trusting_nobody();
-        let opened = open(ByteStream::new(ours), &proxy, &tls, host, 443).await;
+        let opened = open(ByteStream::opaque(ours), &proxy, &tls, host, 443).await;
         let mut sent = vec![0; 4096];
         let count = theirs.read(&mut sent).await.unwrap();
         sent.truncate(count);

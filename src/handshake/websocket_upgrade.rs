@@ -89,7 +89,8 @@ impl ConnectOptions {
     /// # Errors
     ///
     /// [`ErrorKind::Input`] for a value that HTTP doesn't allow.
-    pub fn origin(self, origin: &str) -> Result<Self, Error> {
+    pub fn origin(mut self, origin: &str) -> Result<Self, Error> {
+        self.headers.remove(header::ORIGIN);
         self.header("origin", origin)
     }
 
@@ -115,7 +116,7 @@ impl ConnectOptions {
     /// [`ErrorKind::Input`] for characters that a query can't have (RFC 3986 §3.4).
     pub fn query(mut self, query: &str) -> Result<Self, Error> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&b);
-        if !query.bytes().all(allowed) {
+        if !query.bytes().all(allowed) || query.starts_with('?') {
             let why = "not a query: expected characters of RFC 3986 §3.4, others as %XX";
             return Err(Error::new(ErrorKind::Input, why));
         }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use easelect_engine::health::Transition;
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use tokio::sync::broadcast;
 
 use super::lock;
@@ -183,14 +183,16 @@ impl Events {
     /// What is told from now on.
     pub(super) fn listen(&self) -> impl Stream<Item = SelectorEvent> + Send + Unpin + use<> {
         let receiver = self.0.subscribe();
-        Box::pin(futures::stream::unfold(receiver, |mut receiver| async {
+        let events = futures::stream::unfold(receiver, |mut receiver| async {
             let event = match receiver.recv().await {
                 Ok(event) => event,
                 Err(broadcast::error::RecvError::Lagged(count)) => SelectorEvent::Missed { count },
                 Err(broadcast::error::RecvError::Closed) => return None,
             };
             Some((event, receiver))
-        }))
+        });
+        // Whoever selects among streams asks again after the end.
+        Box::pin(events.fuse())
     }
 }
 

@@ -10,7 +10,7 @@ use futures::channel::oneshot;
 
 use super::lock;
 use super::memory::Memory;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::history::HistoryStore;
 
 /// At most one write in so long: flash wears, and batteries drain.
@@ -64,8 +64,9 @@ impl HistoryWriter {
     pub(super) async fn flush(&self) -> Result<(), Error> {
         let (done, flushed) = oneshot::channel();
         let _ = self.sender.send(Message::Flush(done));
-        // Only an ended thread drops the other side, and then nothing is left to write.
-        flushed.await.unwrap_or(Ok(()))
+        // Only an ended thread drops the other side, and it doesn't end while this is there.
+        let why = "the thread that writes the history is gone: the store has panicked";
+        (flushed.await).unwrap_or_else(|_| Err(Error::new(ErrorKind::History, why)))
     }
 }
 
@@ -95,7 +96,10 @@ fn serve(
                 (true, Some(done), false)
             }
             Err(RecvTimeoutError::Timeout) => (true, None, false),
-            Err(RecvTimeoutError::Disconnected) => (true, None, true),
+            Err(RecvTimeoutError::Disconnected) => {
+                pending |= failed;
+                (true, None, true)
+            }
         };
         let mut saved = Ok(());
         if write && std::mem::take(&mut pending) {

@@ -1,7 +1,8 @@
 //! Which network the device is on.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Mutex;
 
+use super::lock;
 use crate::network_id;
 use crate::proxy::Proxy;
 
@@ -17,7 +18,7 @@ pub(super) struct NetworkWatch {
     /// What a network's key in the history ends with: through a proxy everything takes another time.
     via: String,
     /// The app said which network it is.
-    told: AtomicBool,
+    told: Mutex<bool>,
 }
 
 impl NetworkWatch {
@@ -25,25 +26,30 @@ impl NetworkWatch {
     pub(super) fn new(told: Option<&str>, proxy: Option<&Proxy>) -> (Self, String) {
         let watch = NetworkWatch {
             via: proxy.map_or(String::new(), |proxy| format!(" via {proxy}")),
-            told: AtomicBool::new(told.is_some()),
+            told: Mutex::new(told.is_some()),
         };
         let key = watch.key(&watch.id(told));
         (watch, key)
     }
 
-    /// The app says which network it is, or that the routes tell; its identifier.
-    pub(super) fn tell(&self, told: Option<&str>) -> String {
-        self.told.store(told.is_some(), Ordering::Relaxed);
-        self.id(told)
+    /// The app says which network it is, or that the routes tell: `enter` is given its identifier.
+    pub(super) fn tell(&self, told: Option<&str>, enter: impl FnOnce(String)) {
+        let mut is_told = lock(&self.told);
+        *is_told = told.is_some();
+        enter(self.id(told));
     }
 
-    /// The network's identifier, if the routes tell and it isn't the one with this key.
-    pub(super) fn moved_from(&self, key: &str) -> Option<String> {
-        if self.told.load(Ordering::Relaxed) {
-            return None;
+    /// `enter` is given the network's identifier, if the routes tell and it has another key than
+    /// this. What the app says meanwhile comes after, and stays.
+    pub(super) fn look(&self, key: impl FnOnce() -> String, enter: impl FnOnce(String)) {
+        let is_told = lock(&self.told);
+        if *is_told {
+            return;
         }
         let id = self.id(None);
-        (self.key(&id) != key).then_some(id)
+        if self.key(&id) != key() {
+            enter(id);
+        }
     }
 
     /// What the history calls a network.

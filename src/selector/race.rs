@@ -102,6 +102,10 @@ impl Racer {
             if let Some((attempt, winner)) = driver.catch_up() {
                 break Ok(driver.won(attempt, winner));
             }
+            // Whatever else ended just then.
+            if Instant::now() >= deadline {
+                break Err(driver.lost(true));
+            }
             let wake = match driver.act() {
                 Action::GiveUp => break Err(driver.lost(false)),
                 Action::WaitUntil(at) => (driver.started + at).min(deadline),
@@ -114,11 +118,7 @@ impl Racer {
                         break Ok(driver.won(attempt, winner));
                     }
                 }
-                () = tokio::time::sleep_until(wake) => {
-                    if Instant::now() >= deadline {
-                        break Err(driver.lost(true));
-                    }
-                }
+                () = tokio::time::sleep_until(wake) => {}
             }
         };
         driver.end(outcome)

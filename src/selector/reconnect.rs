@@ -29,12 +29,12 @@ struct State {
 
 impl Reconnecting {
     /// Waits as long as it should be before the next attempt, or until the network changes. `u` is
-    /// uniform, 0 ≤ u < 1.
+    /// uniform, 0 ≤ u < 1. Whoever gives the attempt up afterwards has not used the change up.
     pub(super) async fn wait(&self, u: f64) {
         let moving = self.moving.notified();
         let delay = {
-            let mut state = lock(&self.state);
-            if std::mem::take(&mut state.moved) {
+            let state = lock(&self.state);
+            if state.moved {
                 return;
             }
             let since = state.failed.map_or(Duration::MAX, |at| at.elapsed());
@@ -66,6 +66,8 @@ impl Reconnecting {
         match outcome {
             Ok(_) => state.backoff.reset(),
             Err(error) => {
+                // One change is one attempt at once.
+                state.moved = false;
                 state.backoff.failed(error.retry_after());
                 state.failed = Some(Instant::now());
             }

@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use easelect_engine::health::Severity;
 use easelect_engine::observation::Observation;
+use http::Uri;
+use http::uri::Scheme;
 use reqwest::dns::{Addrs, Name, Resolving};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::candidates::addresses;
 use super::service_view::ServiceView;
 use super::{Inner, Selector};
-use crate::catalog::Endpoint;
+use crate::catalog::{Endpoint, Residency};
+use crate::dialer::Dialer;
 use crate::error::{Error, ErrorKind};
 
 /// A dead first address must not hold a request up for the minutes that TCP would try; reqwest
@@ -55,8 +58,7 @@ impl Rest {
 
     /// A request to this URL failed.
     pub(super) fn failed(&self, inner: &Inner, url: &str) {
-        let failed = |one: &&Endpoint| url.starts_with(&base(one));
-        let Some(endpoint) = self.view.endpoints().iter().find(failed) else {
+        let Some(endpoint) = self.view.endpoints().iter().find(|one| is_below(url, one)) else {
             return;
         };
         // Which of its addresses it was, reqwest doesn't tell.
@@ -66,33 +68,65 @@ impl Rest {
         inner.learn_of_rest(self, observations.collect());
         self.view.forget_winner();
     }
-
-    fn has(&self, host: &str, port: u16) -> bool {
-        let ours = |one: &Endpoint| (one.host(), one.port()) == (host, port);
-        self.view.endpoints().iter().any(ours)
-    }
 }
 
-pub(super) fn http_client(selector: &Selector) -> Result<reqwest::Client, Error> {
-    let dialer = selector.0.racer.dialer();
-    let client = reqwest::Client::builder().no_proxy();
-    let client = match dialer.proxy() {
-        Some(proxy) => {
-            let inner: Weak<Inner> = Arc::downgrade(&selector.0);
-            // The proxy would lead anywhere: what isn't ours bypasses it, and is refused.
-            let ours = move |host: &str, port| {
-                let inner = inner.upgrade();
-                inner.is_some_and(|inner| {
-                    inner.rest.as_ref().is_some_and(|rest| rest.has(host, port))
-                })
-            };
-            client.proxy(proxy.for_reqwest_where(ours))
-        }
-        None => client,
+/// Whether a request to this URL was one to the endpoint.
+fn is_below(url: &str, endpoint: &Endpoint) -> bool {
+    let Ok(url) = url.parse::<Uri>() else {
+        return false;
     };
-    client
+    let host = url.host().map(str::to_ascii_lowercase);
+    let path = endpoint.path().split('?').next().unwrap_or_default();
+    let below = url.path().strip_prefix(path.trim_end_matches('/'));
+    url.scheme() == Some(&Scheme::HTTPS)
+        && host.as_deref().map(without_brackets) == Some(endpoint.host())
+        && url.port_u16().unwrap_or(443) == endpoint.port()
+        && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn without_brackets(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
+/// A proxy that nobody has (RFC 6761 §6.4): the way to what isn't ours.
+const NO_WAY: &str = "http://not-a-rest-endpoint-of-this-residency.invalid";
+
+pub(super) fn http_client(selector: &Selector) -> Result<reqwest::Client, Error> {
+    let inner = &selector.0;
+    let dialer = inner.racer.dialer();
+    let rest = inner.rest.as_ref();
+    let endpoints = rest.map_or(&[][..], |rest| rest.view.endpoints());
+    let ours: Vec<(String, u16)> = endpoints
+        .iter()
+        .map(|one| (one.host().to_owned(), one.port()))
+        .collect();
+    let proxy = dialer.proxy().cloned();
+    // No resolver is asked for an IP address, and redirections are followed: only here does
+    // every request come by.
+    let way = reqwest::Proxy::custom(move |target| {
+        let (host, port) = (target.host_str()?, target.port_or_known_default()?);
+        let host = without_brackets(host);
+        let is_ours = ours
+            .iter()
+            .any(|one| (one.0.as_str(), one.1) == (host, port));
+        match (is_ours, &proxy) {
+            (false, _) => Some(NO_WAY.to_owned()),
+            (true, Some(proxy)) if proxy.covers(host, port) => Some(proxy.secret_url()),
+            (true, _) => None,
+        }
+    });
+    let steer = Steer {
+        selector: Arc::downgrade(inner),
+        dialer: dialer.clone(),
+        endpoints: endpoints.to_vec(),
+        residency: inner.residency.clone(),
+    };
+    reqwest::Client::builder()
+        .no_proxy()
+        .proxy(way)
+        .https_only(true)
         .tls_backend_preconfigured(rustls::ClientConfig::clone(dialer.tls().config()))
-        .dns_resolver(Arc::new(Steer(selector.clone())))
+        .dns_resolver(Arc::new(steer))
         .connect_timeout(CONNECT_TIMEOUT)
         .build()
         .map_err(|error| {
@@ -110,40 +144,57 @@ pub(super) fn base(endpoint: &Endpoint) -> String {
     endpoint.url_with(path.trim_end_matches('/'))
 }
 
-/// Answers reqwest's look-ups with the best address first: of a host of ours, or of the proxy.
-struct Steer(Selector);
+/// Answers reqwest's look-ups with the best address first: of a host of ours, or of the proxy. It
+/// keeps no selector alive; without one, addresses are tried as they were looked up.
+struct Steer {
+    selector: Weak<Inner>,
+    dialer: Dialer,
+    endpoints: Vec<Endpoint>,
+    residency: Residency,
+}
+
+impl Steer {
+    /// The endpoints that may be used now, in random order.
+    fn eligible(&self) -> Vec<Endpoint> {
+        let eligible = self.selector.upgrade().and_then(|inner| {
+            let rest = inner.rest.as_ref()?;
+            Some(inner.racer.shuffled(rest.view.eligible()))
+        });
+        eligible.unwrap_or_else(|| self.endpoints.clone())
+    }
+}
 
 impl reqwest::dns::Resolve for Steer {
     fn resolve(&self, name: Name) -> Resolving {
-        let selector = self.0.clone();
+        let (selector, dialer) = (Weak::clone(&self.selector), self.dialer.clone());
+        let mut eligible = self.eligible().into_iter();
+        let endpoint = eligible.find(|one| dialer.peer(one).host == name.as_str());
+        let why = format!(
+            "{} is no REST endpoint of {}",
+            name.as_str(),
+            self.residency
+        );
         Box::pin(async move {
-            let (host, inner) = (name.as_str(), &*selector.0);
-            let dialer = inner.racer.dialer();
-            let eligible = inner.rest.as_ref().map(|rest| rest.view.eligible());
-            let eligible = inner.racer.shuffled(eligible.unwrap_or_default());
-            let known = eligible.iter().find(|one| dialer.peer(one).host == host);
-            let Some(endpoint) = known else {
-                // Not one of ours (a redirection, say): only ours may be reached.
-                let why = format!("{host} is no REST endpoint of {}", selector.residency());
-                return Err(why.into());
-            };
-            let port = dialer.peer(endpoint).port;
-            let mut addresses: Vec<SocketAddr> = addresses(dialer, endpoint)
+            // A redirection, say: only ours may be reached.
+            let endpoint = endpoint.ok_or(why)?;
+            let port = dialer.peer(&endpoint).port;
+            let mut addresses: Vec<SocketAddr> = addresses(&dialer, &endpoint)
                 .await?
                 .into_iter()
                 .map(|ip| SocketAddr::new(ip, port))
                 .collect();
-            let mut memory = inner.learner.memory();
-            addresses.sort_by_cached_key(|address| {
-                let candidate = (endpoint.clone(), *address);
-                memory.list(&candidate);
-                let forecast = memory.expect(&candidate, None);
-                (
-                    forecast.breaker_open,
-                    Duration::from_secs_f64(forecast.cost_ms() / 1e3),
-                )
-            });
-            drop(memory);
+            if let Some(inner) = selector.upgrade() {
+                let mut memory = inner.learner.memory();
+                addresses.sort_by_cached_key(|address| {
+                    let candidate = (endpoint.clone(), *address);
+                    memory.list(&candidate);
+                    let forecast = memory.expect(&candidate, None);
+                    (
+                        forecast.breaker_open,
+                        Duration::from_secs_f64(forecast.cost_ms() / 1e3),
+                    )
+                });
+            }
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }

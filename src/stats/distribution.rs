@@ -179,7 +179,13 @@ impl Distribution {
                 }
             }
         };
-        Some(Duration::from_micros(micros))
+        Some(self.within(micros))
+    }
+
+    /// What a bucket's edge, or more than a histogram holds, can be at most.
+    fn within(&self, micros: u64) -> Duration {
+        let highest = self.max.min(HIGHEST);
+        Duration::from_micros(micros.clamp(self.min.min(highest), highest))
     }
 
     /// The shortest duration that at least the share `q` of all is not longer than, 0 ≤ `q` ≤ 1
@@ -197,7 +203,7 @@ impl Distribution {
             1.0 => self.max,
             _ => self.rank(q),
         };
-        Some(Duration::from_micros(micros))
+        Some(self.within(micros))
     }
 
     /// In µs; not of an empty one.
@@ -349,6 +355,20 @@ mod tests {
             );
             assert!(merged.mean.abs_diff(all.mean) < Duration::from_micros(1));
             assert!(merged.stddev.abs_diff(all.stddev) < Duration::from_micros(1));
+        }
+    }
+
+    #[test]
+    fn no_quantile_is_beyond_what_was_recorded() {
+        let mut many = Distribution::default();
+        (0..200).for_each(|_| many.record(Duration::from_micros(100_300)));
+        let summary = many.summary().unwrap();
+        assert_eq!(summary.p50, summary.max);
+        assert_eq!(summary.p99, Some(summary.max));
+        // Beyond a minute it counts as one, few or many.
+        for count in [10, 200] {
+            let long = of(std::iter::repeat_n(120_000, count));
+            assert_eq!(long.quantile(0.9), Some(Duration::from_secs(60)));
         }
     }
 

@@ -164,7 +164,7 @@ impl Connect for Network {
             }
             let (near, far) = tokio::io::duplex(BUFFER);
             tokio::spawn(server::serve(far, attempt, identities, scene));
-            Ok(ByteStream::new(near))
+            Ok(ByteStream::opaque(near))
         })
     }
 }

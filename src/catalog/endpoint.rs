@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use http::Uri;
+use http::uri::PathAndQuery;
 use rustls::pki_types::DnsName;
 use serde::{Deserialize, Serialize};
 
@@ -210,7 +211,7 @@ impl Endpoint {
             .map_err(|error: http::uri::InvalidUri| wrong(format!("not a URL ({error})")))?;
         let scheme = service.scheme();
         match uri.scheme_str() {
-            Some(given) if given == scheme => {}
+            Some(given) if given.eq_ignore_ascii_case(scheme) => {}
             Some(given) => {
                 return Err(wrong(format!(
                     "service {service} needs {scheme}://, not {given}:// (unencrypted endpoints \
@@ -238,7 +239,11 @@ impl Endpoint {
                 .filter(|port| *port != 0)
                 .ok_or_else(|| wrong("the port is not a number from 1 to 65535".to_owned()))?,
         };
-        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let path = match uri.path_and_query().map(PathAndQuery::as_str) {
+            None | Some("") => "/".to_owned(),
+            Some(query) if query.starts_with('?') => format!("/{query}"),
+            Some(path) => path.to_owned(),
+        };
         let variant = if host.ends_with(".easemob.com") {
             Variant::Easemob
         } else if host.ends_with(".easecdn.com") {
@@ -253,7 +258,7 @@ impl Endpoint {
             url: String::new(),
             host,
             port,
-            path: path.to_owned(),
+            path,
             alternates: Vec::new(),
             subprotocol: (service == Service::Legacy).then(|| "xmpp".to_owned()),
             confidence: Confidence::User,
@@ -464,12 +469,15 @@ impl fmt::Display for Endpoint {
 /// A DNS name in lower case, or an IP address without brackets in its canonical form.
 pub(crate) fn host_of(written: &str) -> Option<String> {
     let host = written.to_ascii_lowercase();
+    // The dot of the root is for the resolver; certificates and SNI have none (RFC 6066 §3).
+    let host = host.strip_suffix('.').map_or(host.clone(), str::to_owned);
     if let Some(v6) = host.strip_prefix('[') {
         let v6: Ipv6Addr = v6.strip_suffix(']')?.parse().ok()?;
         return Some(v6.to_string());
     }
     let is_v4 = host.parse::<Ipv4Addr>().is_ok();
-    (is_v4 || DnsName::try_from(host.as_str()).is_ok()).then_some(host)
+    let is_name = !host.ends_with('.') && DnsName::try_from(host.as_str()).is_ok();
+    (is_v4 || is_name).then_some(host)
 }
 
 /// RFC 9110 §5.6.2.
@@ -506,6 +514,15 @@ mod tests {
         assert_eq!(v6.host(), "2001:db8::1");
         assert_eq!(v6.url(), "wss://[2001:db8::1]:8443/");
         assert_eq!(endpoint("wss://10.0.0.1/").unwrap().host(), "10.0.0.1");
+        // As browsers read them.
+        for (written, url) in [
+            ("WSS://x.example/", "wss://x.example/"),
+            ("wss://x.example.:443/ws", "wss://x.example/ws"),
+            ("wss://x.example?a=b", "wss://x.example/?a=b"),
+            ("Wss://X.EXAMPLE#", "wss://x.example/"),
+        ] {
+            assert_eq!(endpoint(written).unwrap().url(), url);
+        }
         assert_eq!(
             endpoint("wss://im.easecdn.com/").unwrap().variant(),
             Variant::Easecdn
@@ -526,6 +543,8 @@ mod tests {
             "https://rest.example.com/",
             "im.example.com",
             "wss://u:p@example.com/",
+            "wss://example.com../",
+            "wss://./",
             "wss://example.com:0/",
             "wss://example.com:99999/",
             "wss://example.com:x/",

@@ -143,6 +143,8 @@ impl Catalog {
     /// [`ErrorKind::Catalog`] with file, line and what was expected: bad syntax, an unknown key,
     /// region or service, a URL that can't be an endpoint, a duplicate, an empty or enormous file.
     pub fn with_file(self, text: &str, format: CatalogFormat, name: &str) -> Result<Self, Error> {
+        // Windows' editors write one.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let wrong = |line: usize, why: &dyn std::fmt::Display| {
             let why = why.to_string();
             let why = why.lines().collect::<Vec<_>>().join("; ");

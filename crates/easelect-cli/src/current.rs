@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::args::Options;
 use crate::run::Network;
 use crate::targets::Targets;
-use crate::words::{Usage, say, shown};
+use crate::words::{Say, Usage, say, shown};
 
 /// A list of endpoints is a few kilobytes.
 const MAX_LIST: usize = 1024 * 1024;
@@ -31,13 +31,32 @@ pub(crate) async fn add_all(
             targets.add_in_use(catalog, endpoint);
             continue;
         }
+        if url.contains('#') {
+            return Err(say(
+                format!(
+                    "--current {}: what follows # never reaches a server: write # as %23",
+                    shown_list(url)
+                ),
+                format!(
+                    "--current {}：# 之后的部分不会发给服务器，请把 # 写成 %23",
+                    shown_list(url)
+                ),
+            )
+            .into());
+        }
         let failed = |why: String| Note::SourceFailed {
-            url: url.clone(),
+            url: shown_list(url),
             why,
         };
         let lang = options.lang;
         let listed = match fetch(url, options, network).await {
-            Ok(body) => urls(&body),
+            Ok(body) => match no_list(&body) {
+                None => urls(&body),
+                Some(why) => {
+                    targets.notes.push(failed(why.of(lang).to_owned()));
+                    continue;
+                }
+            },
             Err(why) => {
                 targets.notes.push(failed(why));
                 continue;
@@ -59,8 +78,25 @@ pub(crate) async fn add_all(
 
 /// Whether a URL is of a list rather than of an endpoint.
 fn is_list(url: &str) -> bool {
-    let path = url.split(['?', '#']).next().unwrap_or_default();
-    url.starts_with("https://") && path.ends_with(".json")
+    is_https(url) && without_query(url).ends_with(".json")
+}
+
+fn is_https(url: &str) -> bool {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    scheme.eq_ignore_ascii_case("https")
+}
+
+/// What is shown of a list's URL: an App Key may stand in the query, a password before the host.
+fn shown_list(url: &str) -> String {
+    let url = without_query(url);
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let authority = rest.split('/').next().unwrap_or_default();
+    let secret = authority.rfind('@').map_or(0, |at| at + 1);
+    format!("{scheme}://{}", &rest[secret..])
+}
+
+fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// The endpoint that a URL is: region and service from the catalogue, if that has its host.
@@ -70,7 +106,7 @@ fn endpoint(
     options: &Options,
     url: &str,
 ) -> Result<Endpoint, Usage> {
-    let by_scheme = if url.starts_with("https:") {
+    let by_scheme = if is_https(url) {
         Service::Rest
     } else {
         Service::Websocket
@@ -128,17 +164,23 @@ async fn fetch(url: &str, options: &Options, network: &Network) -> Result<Vec<u8
         let addresses: Vec<SocketAddr> = pin.addresses().iter().map(at).collect();
         client = client.resolve_to_addrs(pin.host(), &addresses);
     }
-    let client = client.build().map_err(|error| causes(&error))?;
+    let client = client
+        .build()
+        .map_err(|error| causes(&error.without_url()))?;
     let mut response = client
         .get(url)
         .send()
         .await
-        .map_err(|error| causes(&error))?;
+        .map_err(|error| causes(&error.without_url()))?;
     if !response.status().is_success() {
         return Err(format!("HTTP {}", response.status().as_u16()));
     }
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| causes(&error))? {
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| causes(&error.without_url()))?
+    {
         body.extend_from_slice(&chunk);
         if body.len() > MAX_LIST {
             let why = say("larger than 1 MiB", "超过 1 MiB");
@@ -157,9 +199,39 @@ fn causes(error: &dyn std::error::Error) -> String {
     last.to_string()
 }
 
+/// Why what came is no list.
+fn no_list(body: &[u8]) -> Option<Say> {
+    let body = unmarked(body).trim_ascii();
+    if body.is_empty() {
+        return Some(say("the answer is empty", "应答为空"));
+    }
+    if body.starts_with(&[0x1f, 0x8b]) {
+        return Some(say(
+            "the answer is compressed (gzip), which was not asked for",
+            "应答是未请求的压缩数据（gzip）",
+        ));
+    }
+    if body.starts_with(b"<") {
+        return Some(say(
+            "the answer is a page (HTML) instead of a list: the URL is wrong, or something on the way answers",
+            "应答是网页（HTML）而不是列表：URL 有误，或应答来自中间设备",
+        ));
+    }
+    let no_json = serde_json::from_slice::<Value>(body).err()?;
+    Some(say(
+        format!("the answer is not JSON: {no_json}"),
+        format!("应答不是 JSON：{no_json}"),
+    ))
+}
+
+/// Without a byte order mark.
+fn unmarked(body: &[u8]) -> &[u8] {
+    body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
+}
+
 /// The endpoints that a `server.json` lists, as the official SDKs read it.
 fn urls(body: &[u8]) -> Vec<String> {
-    let Ok(list) = serde_json::from_slice::<Value>(body) else {
+    let Ok(list) = serde_json::from_slice::<Value>(unmarked(body)) else {
         return Vec::new();
     };
     let mut urls = Vec::new();
@@ -265,6 +337,21 @@ mod tests {
             "wss://47.1.2.3/websocket",
         ];
         assert_eq!(urls(body), expected);
+        let marked = [b"\xef\xbb\xbf", body.as_slice()].concat();
+        assert_eq!(
+            (no_list(&marked).is_none(), urls(&marked)),
+            (true, urls(body))
+        );
+        for (came, told) in [
+            (&b" \n"[..], "is empty"),
+            (b"\x1f\x8b\x08\x00", "gzip"),
+            (b"\n<!DOCTYPE html><html>", "HTML"),
+            (b"{\"rest\": ", "JSON"),
+            (b"\xff\xfe{\0", "JSON"),
+        ] {
+            let why = no_list(came).unwrap();
+            assert!(why.of(Lang::En).contains(told), "{}", why.of(Lang::En));
+        }
         for nonsense in [
             b"".as_slice(),
             b"[]",

@@ -13,6 +13,9 @@ use crate::words::{Say, Usage, say};
 /// Larger files are none of those that are read here.
 const MAX_FILE: u64 = 2 * 1024 * 1024;
 
+/// The byte order mark of UTF-8.
+const BOM: &[u8] = "\u{feff}".as_bytes();
+
 fn name_of(path: &Path) -> String {
     path.display().to_string().escape_debug().to_string()
 }
@@ -43,7 +46,18 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Usage> {
 }
 
 fn text(path: &Path) -> Result<String, Usage> {
-    String::from_utf8(bytes(path)?).map_err(|error| {
+    let bytes = bytes(path)?;
+    // The byte order marks that Windows' editors write.
+    if matches!(bytes.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+        let name = name_of(path);
+        return Err(say(
+            format!("{name} is UTF-16: save it as UTF-8"),
+            format!("{name} 是 UTF-16 编码：请另存为 UTF-8"),
+        )
+        .into());
+    }
+    let bytes = bytes.strip_prefix(BOM).unwrap_or(&bytes).to_vec();
+    String::from_utf8(bytes).map_err(|error| {
         let name = name_of(path);
         let at = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes()[..at]
@@ -80,7 +94,7 @@ pub(crate) fn certificates(path: Option<&Path>) -> Result<Vec<CertificateDer<'st
         return Ok(Vec::new());
     };
     let name = name_of(path);
-    let pem = bytes(path)?;
+    let pem = as_openssl_reads(&bytes(path)?);
     let mut certificates = Vec::new();
     for one in CertificateDer::pem_slice_iter(&pem) {
         let usable = one.ok().filter(|one| {
@@ -109,6 +123,17 @@ pub(crate) fn certificates(path: Option<&Path>) -> Result<Vec<CertificateDer<'st
         .into());
     }
     Ok(certificates)
+}
+
+/// A bundle as it is found, made such that each mark stands on a line of its own: byte order marks
+/// where files were joined, line breaks missing there, the old name of a certificate (RFC 7468
+/// §5.3).
+fn as_openssl_reads(pem: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(pem);
+    text.replace('\u{feff}', "")
+        .replace("----------BEGIN", "-----\n-----BEGIN")
+        .replace("X509 CERTIFICATE-----", "CERTIFICATE-----")
+        .into_bytes()
 }
 
 /// Where a history is kept: a file, or one to be in a folder that is there. What is in it may be
@@ -170,6 +195,17 @@ mod tests {
     }
 
     #[test]
+    fn what_windows_writes_is_read_or_named() {
+        let own = "{\"endpoint\": [{\"region\": \"sgp1\", \"service\": \"rest\",\r\n\
+                   \"url\": \"https://own.example/\"}]}";
+        let marked = Scratch::new("marked.json", format!("\u{feff}{own}").as_bytes());
+        assert_eq!(catalog(Some(&marked.0)).unwrap().endpoints().len(), 45);
+        let wide: Vec<u8> = own.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let wide = Scratch::new("wide.json", &[b"\xff\xfe", wide.as_slice()].concat());
+        assert!(why(catalog(Some(&wide.0))).ends_with("is UTF-16: save it as UTF-8"));
+    }
+
+    #[test]
     fn wrong_files_are_named() {
         let bad = Scratch::new("bad.toml", b"a = 1\nb = \xff");
         assert!(why(catalog(Some(&bad.0))).ends_with("bad.toml:2: not UTF-8 at byte 10"));
@@ -197,8 +233,22 @@ mod tests {
             std::fs::write(&scratch, &good[..end]).unwrap();
             assert!(certificates(Some(&scratch)).is_err(), "cut at {end}");
         }
-        std::fs::write(&scratch, &good).unwrap();
-        assert_eq!(certificates(Some(&scratch)).unwrap().len(), 1);
+        // As they are found: joined without a line break, with marks of files, under the old name.
+        let old = good.replace(" CERTIFICATE", " X509 CERTIFICATE");
+        for (bundle, count) in [
+            (good.clone(), 1),
+            (format!("\u{feff}{good}"), 1),
+            (format!("{good}{good}"), 2),
+            (format!("{good}\r\n\u{feff}{old}"), 2),
+            (good.replace('\n', "\r\n"), 1),
+        ] {
+            std::fs::write(&scratch, &bundle).unwrap();
+            assert_eq!(
+                certificates(Some(&scratch)).unwrap().len(),
+                count,
+                "{bundle}"
+            );
+        }
         std::fs::remove_file(&scratch).unwrap();
     }
 }

@@ -22,8 +22,9 @@ pub(crate) enum Output {
 impl Output {
     /// Tried before anything is measured: an hour's work is not lost to a missing folder.
     pub(crate) fn open(target: Option<&Path>) -> Result<Self, Usage> {
-        let Some(target) = target else {
-            return Ok(Output::Stdout);
+        let target = match target {
+            Some(target) if target != Path::new("-") => target,
+            _ => return Ok(Output::Stdout),
         };
         match fs::metadata(target) {
             Ok(found) if found.is_dir() => {

@@ -153,6 +153,10 @@ fn options_name_themselves_and_what_they_expect() {
             "own.yaml: expected a file name that ends with .toml",
         ),
         (
+            "--current https://me:hunter2@rs.example/server.json?app_key=org#app",
+            "--current https://rs.example/server.json: what follows # never reaches a server: write # as %23",
+        ),
+        (
             "--output no/such/folder/x --list",
             "no/such/folder/x can't be written: ",
         ),
@@ -215,7 +219,7 @@ fn files_are_told_by_name_and_line() {
             b"{\n\"x\": 1}",
             ":2: unknown field `x`, expected `region` or",
         ),
-        ("a.json", b"\xff\xfe{\0}\0", ":1: not UTF-8 at byte 0"),
+        ("a.json", b"\xff\xfe{\0}\0", " is UTF-16: save it as UTF-8"),
         ("a.json", &huge, " is larger than 2 MiB"),
     ] {
         let file = scratch.file(name, content);

@@ -132,7 +132,7 @@ fn wrong_files_are_told_by_place_and_expectation() {
             "own:2: unknown field `nonsense`, expected `region` or `endpoint`",
         ),
         (&JSON, &binary, "own:1: expected value"),
-        (&JSON, "\u{feff}{}", "own:1: expected value"),
+        (&JSON, "\u{feff}{}", "own:1: nothing in it"),
         (
             &SCENARIO,
             "seed = \"7\"",

@@ -144,6 +144,8 @@ struct Facts {
     status: Option<u16>,
     location: Option<String>,
     retry_after: Option<Duration>,
+    answered_by: Vec<(String, String)>,
+    body: Option<String>,
     not_after: Option<SystemTime>,
     not_before: Option<SystemTime>,
     names: Vec<String>,
@@ -195,6 +197,21 @@ impl Failure {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.facts.as_ref()?.retry_after
+    }
+
+    /// What tells who gave an HTTP answer that was not wanted: the fields `server`, `via`, `cf-ray`
+    /// and the like, by lower-case name, as the peer wrote them, each of at most 200 characters.
+    /// Absent where the request held something of the app's, which the peer might send back.
+    #[must_use]
+    pub fn answered_by(&self) -> &[(String, String)] {
+        self.facts.as_ref().map_or(&[], |facts| &facts.answered_by)
+    }
+
+    /// The beginning of that answer's body if it is text: at most 1 KiB, as far as it came together
+    /// with the head, as the peer wrote it.
+    #[must_use]
+    pub fn body(&self) -> Option<&str> {
+        self.facts.as_ref()?.body.as_deref()
     }
 
     /// When the certificate expires or expired.
@@ -284,6 +301,17 @@ impl Failure {
     #[must_use]
     pub fn with_retry_after(mut self, delay: Option<Duration>) -> Self {
         self.facts_mut().retry_after = delay;
+        self
+    }
+
+    /// Adds what tells who gave the answer.
+    pub(crate) fn with_answer(
+        mut self,
+        fields: Vec<(String, String)>,
+        body: Option<String>,
+    ) -> Self {
+        let facts = self.facts_mut();
+        (facts.answered_by, facts.body) = (fields, body);
         self
     }
 

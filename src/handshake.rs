@@ -204,7 +204,13 @@ impl Exchange for Upgrade<'_> {
             }
         };
         progress.lock().status = Some(head.status);
-        let subprotocol = websocket_upgrade::check(&request, &head)?;
+        let subprotocol = websocket_upgrade::check(&request, &head).map_err(|failure| {
+            // A peer may send back what it was sent.
+            match self.0.adds_nothing() {
+                true => head.describe(failure),
+                false => failure,
+            }
+        })?;
         progress.done(started, Instant::now());
         stream.0.get_mut().0.lift();
         let config = self.0.websocket_config();
@@ -237,7 +243,7 @@ impl Exchange for Request {
         let head = exchange(&mut stream, &request, Phase::Processing).await?;
         progress.lock().status = Some(head.status);
         progress.done(started, head.first_byte);
-        http_request::check(&head)
+        http_request::check(&head).map_err(|failure| head.describe(failure))
     }
 }
 

@@ -54,6 +54,57 @@ impl Head {
     }
 }
 
+/// Fields that tell a server, a cache, a filter or a gateway by its name.
+const TELLING: [&str; 10] = [
+    "server",
+    "via",
+    "cf-ray",
+    "proxy-status",
+    "x-cache",
+    "x-served-by",
+    "x-amz-cf-id",
+    "x-powered-by",
+    "eagleid",
+    "content-type",
+];
+
+/// The most of one of them, in characters.
+const LONGEST_FIELD: usize = 200;
+
+/// The most of a body that is kept, in bytes.
+const LONGEST_BODY: usize = 1024;
+
+impl Head {
+    /// The failure, with what tells who answered so.
+    pub(crate) fn describe(&self, failure: Failure) -> Failure {
+        let told = TELLING.iter().flat_map(|name| {
+            self.values(name).map(|value| {
+                let value = String::from_utf8_lossy(value.trim_ascii());
+                let value = value.chars().take(LONGEST_FIELD).collect();
+                ((*name).to_owned(), value)
+            })
+        });
+        failure.with_answer(told.take(TELLING.len()).collect(), self.body())
+    }
+
+    /// The beginning of the body, if it is text.
+    fn body(&self) -> Option<String> {
+        let kind = self.text("content-type").unwrap_or("text/plain");
+        let is_text = kind.starts_with("text/") || kind.contains("json") || kind.contains("xml");
+        let plain = self.values("content-encoding").next().is_none();
+        let body = &self.rest[..self.rest.len().min(LONGEST_BODY)];
+        if body.is_empty() || !is_text || !plain || self.status == 101 {
+            return None;
+        }
+        // What is cut inside a character is left out, what is no UTF-8 shown as such.
+        let whole = match std::str::from_utf8(body) {
+            Err(error) if error.error_len().is_none() => &body[..error.valid_up_to()],
+            _ => body,
+        };
+        Some(String::from_utf8_lossy(whole).into_owned())
+    }
+}
+
 /// Reads until the head of the final response is complete.
 pub(crate) async fn read(
     stream: &mut (impl AsyncRead + Unpin),
@@ -217,6 +268,32 @@ mod tests {
         assert_eq!(kind(b"SSH-2.0-x\r\n").await, FailureKind::NotHttp);
         assert_eq!(kind(b"HTTP/1.1 200 O").await, FailureKind::Closed);
         assert_eq!(kind(b"").await, FailureKind::Closed);
+    }
+
+    #[tokio::test]
+    async fn who_answered_is_kept() {
+        let answer = |kind: &str, body: &str| {
+            format!(
+                "HTTP/1.1 405 No\r\nServer: Tengine\r\nVia: 1.1 a\r\nVia: 1.1 b\r\nX-Other: c\r\n\
+                 EagleId: {}\r\nContent-Type: {kind}\r\n\r\n{body}",
+                "e".repeat(300)
+            )
+        };
+        let described = async |answer: String| {
+            let head = head_of(answer.as_bytes()).await.unwrap();
+            head.describe(Failure::new(Phase::Upgrade, FailureKind::Rejected))
+        };
+        let page = described(answer("text/html", &"中".repeat(2000))).await;
+        let told: Vec<_> = page
+            .answered_by()
+            .iter()
+            .map(|one| one.0.as_str())
+            .collect();
+        assert_eq!(told, ["server", "via", "via", "eagleid", "content-type"]);
+        assert_eq!(page.answered_by()[3].1.len(), LONGEST_FIELD);
+        assert_eq!(page.body(), Some("中".repeat(LONGEST_BODY / 3).as_str()));
+        assert_eq!(described(answer("image/png", "x")).await.body(), None);
+        assert_eq!(described(answer("text/html", "")).await.body(), None);
     }
 
     #[tokio::test]

@@ -211,6 +211,14 @@ struct FailureJson {
     message: String,
     hint: String,
     count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_s: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    answered_by: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
 }
 
 impl FailureJson {
@@ -221,6 +229,12 @@ impl FailureJson {
             message: failure_text(failure, now).of(lang),
             hint: failure_hint(failure).of(lang),
             count,
+            status: failure.status(),
+            retry_after_s: failure.retry_after().map(|delay| delay.as_secs()),
+            answered_by: (failure.answered_by().iter())
+                .map(|(name, value)| format!("{name}: {value}"))
+                .collect(),
+            body: failure.body().map(str::to_owned),
         }
     }
 }

@@ -215,7 +215,9 @@ pub(crate) fn failure_of(error: &io::Error) -> Failure {
         | io::ErrorKind::NetworkDown
         | io::ErrorKind::AddrNotAvailable => FailureKind::Unreachable,
         io::ErrorKind::PermissionDenied => FailureKind::Permission,
-        _ if kernel::lacks_family(error) => FailureKind::Unreachable,
+        io::ErrorKind::OutOfMemory => FailureKind::OutOfResources,
+        _ if kernel::lacks_way(error) => FailureKind::Unreachable,
+        _ if kernel::lacks_resources(error) => FailureKind::OutOfResources,
         _ => FailureKind::Other,
     };
     Failure::new(Phase::Connect, kind).with_message(error)
@@ -240,9 +242,19 @@ mod kernel {
 
     sockopt_impl!(TcpInfo, GetOnly, libc::IPPROTO_TCP, libc::TCP_INFO, Prefix);
 
-    /// A machine without IPv6 at all.
-    pub(super) fn lacks_family(error: &io::Error) -> bool {
-        error.raw_os_error() == Some(libc::EAFNOSUPPORT)
+    /// A machine without IPv6 at all, or a route that is a black hole.
+    pub(super) fn lacks_way(error: &io::Error) -> bool {
+        matches!(
+            error.raw_os_error(),
+            Some(libc::EAFNOSUPPORT | libc::EINVAL)
+        )
+    }
+
+    pub(super) fn lacks_resources(error: &io::Error) -> bool {
+        matches!(
+            error.raw_os_error(),
+            Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS)
+        )
     }
 
     pub(super) fn rtt(stream: &TcpStream) -> Option<KernelRtt> {
@@ -256,7 +268,11 @@ mod kernel {
 
 #[cfg(not(target_os = "linux"))]
 mod kernel {
-    pub(super) fn lacks_family(_: &std::io::Error) -> bool {
+    pub(super) fn lacks_way(_: &std::io::Error) -> bool {
+        false
+    }
+
+    pub(super) fn lacks_resources(_: &std::io::Error) -> bool {
         false
     }
 
@@ -268,6 +284,33 @@ mod kernel {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn this_computers_own_faults_are_told_apart() {
+        use nix::libc;
+
+        for (number, kind) in [
+            (libc::EMFILE, FailureKind::OutOfResources),
+            (libc::ENFILE, FailureKind::OutOfResources),
+            (libc::ENOBUFS, FailureKind::OutOfResources),
+            (libc::ENOMEM, FailureKind::OutOfResources),
+            (libc::EINVAL, FailureKind::Unreachable),
+            (libc::ENETUNREACH, FailureKind::Unreachable),
+            (libc::EADDRNOTAVAIL, FailureKind::Unreachable),
+            (libc::EACCES, FailureKind::Permission),
+            (libc::EPERM, FailureKind::Permission),
+        ] {
+            let failure = failure_of(&io::Error::from_raw_os_error(number));
+            assert_eq!(
+                (failure.kind(), failure.is_local()),
+                (kind, true),
+                "{number}"
+            );
+        }
+        let refused = failure_of(&io::ErrorKind::ConnectionRefused.into());
+        assert!(!refused.is_local());
+    }
 
     #[tokio::test]
     async fn tcp_is_nodelay_and_the_kernel_knows_its_round_trip() {

@@ -4,15 +4,15 @@ mod pinned_host;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt};
 
 use crate::catalog::{Confidence, Endpoint};
-use crate::connect::{ByteStream, Connect, TcpConnect};
+use crate::connect::{self, ByteStream, Connect, TcpConnect};
 use crate::error::{Error, ErrorKind};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
@@ -157,10 +157,13 @@ impl Dialer {
                 left_out: 0,
             });
         }
-        let look_up = self.0.resolver.resolve(peer.host, family);
+        let resolver = &self.0.resolver;
+        let look_up = caught(|| resolver.resolve(peer.host, family));
+        let failure = |kind| Failure::new(Phase::Resolve, kind);
         let resolved = tokio::time::timeout(timeout, look_up)
             .await
-            .unwrap_or_else(|_| Err(Failure::new(Phase::Resolve, FailureKind::Timeout)))?;
+            .map_err(|_| failure(FailureKind::Timeout))?
+            .ok_or_else(|| failure(FailureKind::Panicked))??;
         let mut addresses = of_family(resolved.addresses, family)?;
         if peer.is_public {
             let bogus = addresses.iter().copied().find(|ip| is_bogus(*ip));
@@ -183,8 +186,14 @@ impl Dialer {
         &self,
         peer: &Peer<'_>,
         address: SocketAddr,
-    ) -> BoxFuture<'static, io::Result<ByteStream>> {
-        self.0.connector.connect(peer.host, address)
+    ) -> BoxFuture<'static, Result<ByteStream, Failure>> {
+        let (connector, host) = (Arc::clone(&self.0.connector), peer.host.to_owned());
+        Box::pin(async move {
+            match caught(|| connector.connect(&host, address)).await {
+                Some(connected) => connected.map_err(|error| connect::failure_of(&error)),
+                None => Err(Failure::new(Phase::Connect, FailureKind::Panicked)),
+            }
+        })
     }
 
     /// The same with other TLS.
@@ -224,6 +233,12 @@ impl fmt::Debug for Dialer {
             .field("proxy", &self.0.proxy)
             .finish_non_exhaustive()
     }
+}
+
+/// What somebody's code makes, or nothing where it panics: whoever waits for it would wait for ever.
+async fn caught<T>(make: impl FnOnce() -> BoxFuture<'static, T>) -> Option<T> {
+    let made = catch_unwind(AssertUnwindSafe(make)).ok()?;
+    AssertUnwindSafe(made).catch_unwind().await.ok()
 }
 
 fn of_family(addresses: Vec<IpAddr>, family: Family) -> Result<Vec<IpAddr>, Failure> {

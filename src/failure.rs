@@ -63,6 +63,10 @@ kinds! {
     Unreachable = "unreachable", "no route to the address";
     /// The operating system forbids it (firewall, sandbox).
     Permission = "permission", "not permitted by this system";
+    /// This system has no more open files, ports or memory for it (EMFILE, ENFILE, ENOBUFS, ENOMEM).
+    OutOfResources = "out_of_resources", "this system has no more resources for it";
+    /// The app's own [`Resolve`](crate::Resolve) or [`Connect`](crate::Connect) panicked.
+    Panicked = "panicked", "the app's own resolver or connector panicked";
     /// The peer closed the connection in the middle of the phase.
     Closed = "closed", "closed by the peer";
     /// What answered on this port does not speak TLS.
@@ -260,6 +264,19 @@ impl Failure {
                     | FailureKind::UnrequestedExtensionOrProtocol
                     | FailureKind::SubprotocolMissing
             ) | (Phase::Processing, FailureKind::ServerError)
+        )
+    }
+
+    /// Whether this computer is why, and nobody else was even asked: no route, not permitted, no
+    /// resources left, a panic of the app's own code. It says nothing of the peer.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        matches!(
+            self.kind,
+            FailureKind::Unreachable
+                | FailureKind::Permission
+                | FailureKind::OutOfResources
+                | FailureKind::Panicked
         )
     }
 

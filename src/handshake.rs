@@ -43,7 +43,7 @@ pub(crate) use websocket_path::Paths;
 pub use websocket_upgrade::ConnectOptions;
 
 use crate::catalog::Endpoint;
-use crate::connect::{self, ByteStream, KernelRtt, Transport};
+use crate::connect::{ByteStream, KernelRtt, Transport};
 use crate::dialer::Dialer;
 use crate::failure::{Failure, FailureKind};
 use crate::phase::{EarlyData, Phase, Timings};
@@ -290,9 +290,9 @@ impl Handshake {
         });
         let started = Instant::now();
         let io = self.dialer.connect(&peer, address).await;
-        let io = io.map_err(|error| match peer.proxy {
-            Some(_) => through_proxy::unreachable(&error),
-            None => connect::failure_of(&error),
+        let io = io.map_err(|failure| match peer.proxy {
+            Some(_) => through_proxy::unreachable(failure),
+            None => failure,
         })?;
         let connected = Instant::now();
         progress.connected(connected - started, io.kernel_rtt());

@@ -304,6 +304,55 @@ async fn a_pinned_ip_address_is_nowhere_else() {
     );
 }
 
+/// The app's own code, with a bug in it.
+#[derive(Debug)]
+struct Panics {
+    at_once: bool,
+}
+
+impl Panics {
+    fn now<T: Send + 'static>(&self) -> BoxFuture<'static, T> {
+        assert!(!self.at_once, "a panic that the test wants");
+        Box::pin(async { panic!("a panic that the test wants") })
+    }
+}
+
+impl Resolve for Panics {
+    fn resolve(&self, _: &str, _: Family) -> BoxFuture<'static, Result<Resolved, Failure>> {
+        self.now()
+    }
+}
+
+impl Connect for Panics {
+    fn connect(&self, _: &str, _: SocketAddr) -> BoxFuture<'static, std::io::Result<ByteStream>> {
+        self.now()
+    }
+}
+
+/// It fails that attempt at once, and counts against nobody.
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_the_apps_own_code_is_a_failure() {
+    for at_once in [true, false] {
+        let (lab, catalog) = world();
+        let resolving = lab.dialer().resolver(Panics { at_once }).build().unwrap();
+        let connecting = lab.dialer().connector(Panics { at_once }).build().unwrap();
+        for (dialer, phase) in [(resolving, Phase::Resolve), (connecting, Phase::Connect)] {
+            let prober = Prober::builder()
+                .endpoints(websockets(&catalog))
+                .dialer(dialer.clone());
+            let outcome = prober.build().unwrap().run().outcome().await;
+            assert!(outcome.complete && outcome.took < Duration::from_secs(1));
+            let failures = outcome.rankings[0].endpoints[0].stats.failures();
+            let failure = &failures[0].failure;
+            let told = (failure.phase(), failure.kind(), failure.is_local());
+            assert_eq!(told, (phase, FailureKind::Panicked, true));
+            let selector = builder(&lab, &catalog).dialer(dialer).build().unwrap();
+            let error = selector.connect().await.unwrap_err();
+            assert_eq!(error.kind(), ConnectErrorKind::Failed, "{error}");
+        }
+    }
+}
+
 /// Both services on one server of this machine.
 fn on_loopback(server: &support::Server) -> SelectorBuilder {
     let port = server.address.port();

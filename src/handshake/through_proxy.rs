@@ -43,14 +43,19 @@ pub(super) async fn open(
     Ok(ByteStream::of_transport(Ahead::new(rest, io)))
 }
 
-/// The failure that an error of connecting to the proxy means.
-pub(super) fn unreachable(error: &io::Error) -> Failure {
-    let kind = match error.kind() {
-        io::ErrorKind::ConnectionRefused => FailureKind::Refused,
-        io::ErrorKind::TimedOut => FailureKind::Timeout,
+/// What failing to connect means where it is the proxy that was connected to.
+pub(super) fn unreachable(connecting: Failure) -> Failure {
+    let kind = match connecting.kind() {
+        kind @ (FailureKind::Refused
+        | FailureKind::Timeout
+        | FailureKind::OutOfResources
+        | FailureKind::Panicked) => kind,
         _ => FailureKind::Other,
     };
-    failure(kind).with_message(error)
+    match connecting.message() {
+        Some(message) => failure(kind).with_message(message),
+        None => failure(kind),
+    }
 }
 
 /// TLS with the proxy itself, verified as every other. The host's own goes inside of it.

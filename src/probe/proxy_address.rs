@@ -10,6 +10,7 @@ use futures::future::{join_all, select_ok};
 
 use crate::connect::Transport;
 use crate::dialer::{Dialer, Peer, PinnedHost};
+use crate::failure::Failure;
 
 /// The dialer with the proxy pinned to the first of its addresses that answers. Where none does, or
 /// there is but one, everything stays as it is: the attempts will tell.
@@ -31,7 +32,7 @@ pub(super) async fn settle(dialer: Dialer, timeout: Duration) -> Dialer {
             Box::pin(async move {
                 let mut io = dial.await?;
                 io.reset_on_drop();
-                Ok::<_, std::io::Error>(ip)
+                Ok::<_, Failure>(ip)
             })
         });
         select_ok(dials).await.ok()

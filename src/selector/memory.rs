@@ -78,10 +78,8 @@ pub(super) enum Change {
 /// nothing of the candidate.
 pub(super) fn severity(failure: &Failure) -> Severity {
     let passing = matches!(failure.kind(), FailureKind::Timeout | FailureKind::Closed);
-    let own = matches!(
-        failure.kind(),
-        FailureKind::Unreachable | FailureKind::Permission
-    ) || failure.phase() == Phase::Proxy
+    let own = failure.is_local()
+        || failure.phase() == Phase::Proxy
         || matches!(failure.status(), Some(401 | 407));
     match failure.retry_after() {
         Some(asked) => Severity::Busy(asked),

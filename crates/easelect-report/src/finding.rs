@@ -76,6 +76,8 @@ findings! {
     NoNetwork = "no_network";
     /// Every connect is forbidden by this system.
     NotPermitted = "not_permitted";
+    /// This computer ran out of files, ports or memory: what failed then says nothing.
+    OutOfResources { failure: Failure } = "out_of_resources";
     /// Several hosts, and no handshake got through to any.
     NothingGetsThrough { failure: Failure, hosts: usize } = "nothing_gets_through";
     /// Several certificates are out of date at once, and none is good.
@@ -188,6 +190,7 @@ impl What {
         match self {
             What::NoNetwork
             | What::NotPermitted
+            | What::OutOfResources { .. }
             | What::ClockWrong { .. }
             | What::Unfinished { .. }
             | What::LocallyDelayed { .. }

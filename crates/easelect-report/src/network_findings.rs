@@ -15,7 +15,12 @@ use super::{Context, Group, Note, Row, host_findings, threshold};
 pub(super) fn findings(groups: &[Group], context: &Context, complete: bool) -> Vec<Finding> {
     let rows: Vec<&Row> = groups.iter().flat_map(|group| &group.endpoints).collect();
     let mut whats = Vec::new();
-    let everything = everything(&rows, context);
+    let exhausted = rows.iter().flat_map(|row| failures(row));
+    let mut exhausted = exhausted.filter(|one| one.kind() == Kind::OutOfResources);
+    let everything = match exhausted.next() {
+        Some(failure) => Some(What::OutOfResources { failure }),
+        None => everything(&rows, context),
+    };
     let explained = everything.is_some();
     whats.extend(everything);
     whats.extend(host_findings::one_address(&rows, context));

@@ -95,7 +95,10 @@ pub(super) fn verdict(groups: &[Group], findings: &[Finding]) -> Verdict {
     if let Some(cause) = find(|what| {
         matches!(
             what,
-            What::NoNetwork | What::NotPermitted | What::ClockWrong { .. }
+            What::NoNetwork
+                | What::NotPermitted
+                | What::OutOfResources { .. }
+                | What::ClockWrong { .. }
         )
     }) {
         return given(Fault::ThisComputer, Some(cause));

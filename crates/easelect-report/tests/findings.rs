@@ -53,6 +53,20 @@ fn no_network_or_not_permitted() {
     expect(&report(&rankings), Fault::ThisComputer, "not_permitted");
 }
 
+/// Whoever else seems to fail, or works.
+#[test]
+fn out_of_resources_says_nothing_of_anybody() {
+    let [a, b] = pair(Region::SGP1, Service::Websocket);
+    let exhausted = || failing(&a, failure(Phase::Connect, Kind::OutOfResources));
+    let silent = failing(&b, failure(Phase::Connect, Kind::Timeout));
+    for other in [silent, ok(&b, 20)] {
+        let report = report(&[ranking([other, exhausted()])]);
+        expect(&report, Fault::ThisComputer, "out_of_resources");
+        let accused = ["endpoint_down", "nothing_gets_through", "address_down"];
+        assert!(!codes(&report).iter().any(|code| accused.contains(code)));
+    }
+}
+
 #[test]
 fn a_firewall() {
     for phase in [Phase::Connect, Phase::Tls] {

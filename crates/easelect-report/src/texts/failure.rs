@@ -163,6 +163,14 @@ fn plain(failure: &Failure) -> Text {
         (_, Kind::Reset) => text("connection reset", "连接被重置"),
         (_, Kind::Unreachable) => text("no route to the address", "没有到该地址的路由"),
         (_, Kind::Permission) => text("not permitted by this system", "被本机系统禁止"),
+        (_, Kind::OutOfResources) => text(
+            "this computer has no more open files, ports or memory for it",
+            "本机的文件句柄、端口或内存已用尽",
+        ),
+        (_, Kind::Panicked) => text(
+            "the app's own resolver or connector panicked",
+            "应用自己的解析器或连接器发生 panic",
+        ),
         (_, Kind::Closed) => text("closed by the peer", "连接被对方关闭"),
         (_, Kind::NotTls) => text("what answered does not speak TLS", "应答方不是 TLS 服务"),
         (_, Kind::InvalidMessage) => text("invalid TLS message", "TLS 消息无效"),
@@ -291,6 +299,14 @@ pub(crate) fn failure_hint(failure: &Failure) -> Text {
         (_, Kind::Permission) => text(
             "Allow this program in this computer's firewall or sandbox.",
             "请在本机防火墙或沙箱中放行本程序。",
+        ),
+        (_, Kind::OutOfResources) => text(
+            "Raise the limit of open files (ulimit -n), or lower --in-flight.",
+            "请提高打开文件数上限（ulimit -n），或调低 --in-flight。",
+        ),
+        (_, Kind::Panicked) => text(
+            "A bug of the app: its log has the panic.",
+            "这是应用的缺陷：其日志中有 panic 信息。",
         ),
         (_, Kind::CertificateExpired | Kind::CertificateNotYetValid) => text(
             "Check this computer's clock; if it is right, tell Easemob support which host it is.",

@@ -21,6 +21,20 @@ pub(crate) fn finding_text(what: &What, now: SystemTime) -> Text {
             "This computer forbids connections to the hosts.",
             "本机系统禁止连接这些主机。",
         ),
+        What::OutOfResources { failure } => {
+            let failure = failure_text(failure, now);
+            text(
+                format!(
+                    "This computer ran out of open files, ports or memory while measuring, so what failed says \
+                     nothing of the hosts: {}.",
+                    failure.en
+                ),
+                format!(
+                    "测量时本机的文件句柄、端口或内存已用尽，失败结果不能说明主机有问题：{}。",
+                    failure.zh
+                ),
+            )
+        }
         What::NothingGetsThrough { failure, hosts } => {
             let (hosts_en, failure) = (plural(*hosts, "host"), failure_text(failure, now));
             text(
@@ -377,6 +391,7 @@ mod tests {
             },
             What::NoNetwork,
             What::NotPermitted,
+            What::OutOfResources { failure: failure() },
             What::NothingGetsThrough {
                 failure: failure(),
                 hosts: 3,

@@ -24,6 +24,10 @@ pub(crate) fn finding_hint(what: &What) -> Text {
             "Allow this program in this computer's firewall or sandbox.",
             "请在本机防火墙或沙箱中放行本程序。",
         ),
+        What::OutOfResources { .. } => text(
+            "Raise the limit of open files (ulimit -n), lower --in-flight, or end other programs; then run again.",
+            "请提高打开文件数上限（ulimit -n）、调低 --in-flight 或关闭其他程序，然后重试。",
+        ),
         What::NothingGetsThrough { .. } => text(
             "Ask the network administrator to allow TCP port 443 to *.easemob.com and *.easecdn.com; try from another network.",
             "请网络管理员放行到 *.easemob.com、*.easecdn.com 的 TCP 443 端口；或换一个网络再试。",

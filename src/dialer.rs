@@ -19,6 +19,7 @@ use crate::phase::Phase;
 use crate::proxy::Proxy;
 use crate::resolve::{Families, Family, Resolve, SystemResolver, is_bogus};
 use crate::tls::TlsClient;
+use pinned_host::EVERY;
 pub use pinned_host::PinnedHost;
 
 /// How the network is reached. Built once and given to a [`Prober`](crate::Prober), a
@@ -211,7 +212,8 @@ impl Dialer {
     }
 
     fn fixed(&self, peer: &Peer<'_>) -> Option<Vec<IpAddr>> {
-        let pinned = self.0.pinned.get(&(peer.host.to_owned(), peer.port));
+        let pinned = |host: &str| self.0.pinned.get(&(host.to_owned(), peer.port));
+        let pinned = pinned(peer.host).or_else(|| pinned(EVERY));
         let literal = || peer.host.parse().ok().map(|literal| vec![literal]);
         pinned.cloned().or_else(literal)
     }
@@ -443,7 +445,9 @@ mod tests {
     #[tokio::test]
     async fn literals_and_pins_ask_nobody() {
         let pin = PinnedHost::new("x.example", 443, vec![ip("127.0.0.1")]);
-        let dialer = answering(vec![ip("8.8.8.8")]).pin(pin).build().unwrap();
+        let every = PinnedHost::new("*", 8443, vec![ip("127.0.0.2")]);
+        let dialer = answering(vec![ip("8.8.8.8")]).pin(pin).pin(every);
+        let dialer = dialer.build().unwrap();
         let found = async |host, port, family| {
             let peer = peer(host, port, true);
             let found = dialer.look_up(&peer, family, Duration::MAX).await?;
@@ -458,6 +462,10 @@ mod tests {
         assert_eq!(
             found("x.example", 80, Family::V4).await,
             Ok(vec![ip("8.8.8.8")])
+        );
+        assert_eq!(
+            found("y.example", 8443, Family::V4).await,
+            Ok(vec![ip("127.0.0.2")])
         );
         assert_eq!(found("::1", 1, Family::V6).await, Ok(vec![ip("::1")]));
     }

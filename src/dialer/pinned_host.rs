@@ -7,7 +7,12 @@ use rustls::pki_types::ServerName;
 
 use crate::error::{Error, ErrorKind};
 
+/// Stands for every host.
+pub(super) const EVERY: &str = "*";
+
 /// A host and port with the addresses to use instead of DNS, as curl's `--resolve HOST:PORT:ADDR[,ADDR]…`.
+///
+/// The host `*` stands for every host on that port; one that is pinned by its own name comes first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PinnedHost {
     host: String,
@@ -26,13 +31,19 @@ impl PinnedHost {
         }
     }
 
+    /// Whether this is where `host`:`port` is to be found; `host` in lower case.
+    #[must_use]
+    pub fn covers(&self, host: &str, port: u16) -> bool {
+        self.port == port && (self.host == host || self.host == EVERY)
+    }
+
     /// Refuses one that can't be meant.
     pub(super) fn check(&self) -> Result<(), Error> {
         let PinnedHost { host, port, .. } = self;
         let wrong = match ServerName::try_from(host.as_str()) {
-            Err(_) => format!("{host:?} is pinned, and is no host name"),
-            Ok(_) if self.addresses.is_empty() => format!("{host}:{port} is pinned to no address"),
-            Ok(_) => return Ok(()),
+            Err(_) if host != EVERY => format!("{host:?} is pinned, and is no host name"),
+            _ if self.addresses.is_empty() => format!("{host}:{port} is pinned to no address"),
+            _ => return Ok(()),
         };
         Err(Error::new(ErrorKind::Input, wrong))
     }
@@ -59,6 +70,7 @@ impl PinnedHost {
 impl FromStr for PinnedHost {
     type Err = Error;
 
+    /// Reads `[+]HOST:PORT:ADDR[,ADDR]…`, as curl does. `HOST` may be `*`.
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = || {
             let shown: String = text.chars().take(80).collect();
@@ -67,6 +79,8 @@ impl FromStr for PinnedHost {
                 format!("{shown:?}: expected HOST:PORT:ADDR[,ADDR]…"),
             )
         };
+        // With a + curl forgets it after a while: no run here lasts so long.
+        let text = text.strip_prefix('+').unwrap_or(text);
         // An IPv6 literal as HOST stands in brackets, as does one as ADDR (curl takes both).
         let (host, rest) = match text.strip_prefix('[') {
             Some(rest) => rest.split_once("]:").ok_or_else(wrong)?,
@@ -108,6 +122,11 @@ mod tests {
             )
         );
         assert!("[::1]:443:127.0.0.1".parse::<PinnedHost>().is_ok());
+        let forgotten: PinnedHost = "+a:443:10.0.0.1".parse().unwrap();
+        assert_eq!(forgotten.host(), "a");
+        let every: PinnedHost = "*:443:10.0.0.1".parse().unwrap();
+        assert!(every.check().is_ok() && every.covers("x.example", 443));
+        assert!(!every.covers("x.example", 80) && !forgotten.covers("b", 443));
         for bad in [
             "",
             "a",

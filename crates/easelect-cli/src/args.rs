@@ -165,7 +165,13 @@ pub(crate) fn parse(args: Vec<OsString>, lang: Lang) -> Result<Options, Usage> {
             "--current" => options.current.push(text(&name, &mut parser)?),
             "--resolve" => {
                 let pin = text(&name, &mut parser)?;
-                options.resolve.push(read(&name, &pin)?);
+                match pin.strip_prefix('-').and_then(|gone| gone.rsplit_once(':')) {
+                    // As curl takes one back.
+                    Some((host, port)) => (options.resolve).retain(|one| {
+                        (one.host(), one.port().to_string().as_str()) != (host, port)
+                    }),
+                    None => options.resolve.push(read(&name, &pin)?),
+                }
             }
             "--cacert" => options.cacert = Some(path(&name, &mut parser)?),
             "--catalog" => options.catalog = Some(path(&name, &mut parser)?),
@@ -431,6 +437,23 @@ mod tests {
     fn parsed(line: &str) -> Result<Options, Usage> {
         let args = line.split_whitespace().map(OsString::from).collect();
         parse(args, Lang::En)
+    }
+
+    #[test]
+    fn pins_come_and_go_as_curls() {
+        let pinned = |line: &str| -> Vec<String> {
+            let pins = parsed(line).unwrap().resolve;
+            pins.iter().map(|pin| pin.host().to_owned()).collect()
+        };
+        assert_eq!(
+            pinned("--resolve *:443:10.0.0.1 --resolve +b:443:10.0.0.2"),
+            ["*", "b"]
+        );
+        assert_eq!(
+            pinned("--resolve a:443:10.0.0.1 --resolve a:80:10.0.0.1 --resolve -a:443"),
+            ["a"]
+        );
+        assert!(pinned("--resolve -a:443").is_empty());
     }
 
     #[test]

@@ -106,6 +106,7 @@ fn probe(options: &Options) -> Result<bool, Usage> {
             None => system::proxies().await,
         };
         current::add_all(&mut targets, &catalog, options, &network).await?;
+        run::warn_of_idle_pins(&targets, options);
         let probed = run::probe(&network, &targets, options).await?;
         let direct_lookups = match &probed {
             (outcome, true) => network.direct_lookups(outcome, options).await,
@@ -117,6 +118,7 @@ fn probe(options: &Options) -> Result<bool, Usage> {
     let mut context = Context::new(catalog, started_at, SystemTime::now());
     context.environment = environment(options, &network);
     context.environment.system_proxies = system_proxies;
+    context.environment.pinned = run::pinned(&targets, options);
     context.direct_lookups = direct_lookups;
     context.in_use = targets.in_use;
     context.notes = targets.notes;
@@ -189,7 +191,5 @@ fn environment(options: &Options, network: &Network) -> Environment {
     let proxies = PROXIES.into_iter().filter(is_set);
     environment.proxy = network.dialer.proxy().cloned();
     environment.proxy_variables = proxies.map(str::to_owned).collect();
-    let pinned = options.resolve.iter().map(|pin| pin.host().to_owned());
-    environment.pinned = pinned.collect();
     environment
 }

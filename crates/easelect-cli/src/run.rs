@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use easelect::{
-    Catalog, Dialer, DialerBuilder, DnsResolver, HistoryStore, ProbeEvent, ProbeOutcome, Prober,
-    Proxy, Residency, Rounds, Selector, Service, TlsClient,
+    Catalog, Dialer, DialerBuilder, DnsResolver, Endpoint, HistoryStore, ProbeEvent, ProbeOutcome,
+    Prober, Proxy, Residency, Rounds, Selector, Service, TlsClient,
 };
 use easelect_report::{ConnectRecord, DirectLookup};
 use futures::StreamExt;
@@ -100,6 +100,36 @@ fn proxy(options: &Options) -> Result<Option<Proxy>, Usage> {
         }
     }
     Ok(Some(proxy))
+}
+
+/// The hosts that are pinned: by their names, or by one pin for all.
+pub(crate) fn pinned(targets: &Targets, options: &Options) -> Vec<String> {
+    let pins = || options.resolve.iter();
+    let is_pinned = |one: &&Endpoint| pins().any(|pin| pin.covers(one.host(), one.port()));
+    let hosts = targets.endpoints.iter().filter(is_pinned);
+    let hosts = hosts.map(|one| one.host().to_owned());
+    let mut pinned: Vec<String> = pins().map(|pin| pin.host().to_owned()).collect();
+    pinned.extend(hosts);
+    pinned.sort();
+    pinned.dedup();
+    pinned
+}
+
+/// Tells of pins that lead nobody anywhere: most likely a host or port was mistyped.
+pub(crate) fn warn_of_idle_pins(targets: &Targets, options: &Options) {
+    for pin in &options.resolve {
+        let mut endpoints = targets.endpoints.iter();
+        if !endpoints.any(|one| pin.covers(one.host(), one.port())) {
+            let (host, port) = (shown(pin.host()), pin.port());
+            let warning = say(
+                format!(
+                    "warning: --resolve {host}:{port}: nothing that is probed has this host and port"
+                ),
+                format!("警告：--resolve {host}:{port}：测量对象中没有该主机和端口"),
+            );
+            let _ = writeln!(std::io::stderr(), "{}", warning.of(options.lang));
+        }
+    }
 }
 
 /// A lab of a built-in scenario, or of one in a file.

@@ -96,7 +96,7 @@ What to probe
   --current URL        what the app has configured: a wss:// or https:// endpoint, or an https://
                        URL of a server.json; probed, marked, compared. May be repeated
   --catalog FILE       your own endpoints, .toml or .json
-  --resolve HOST:PORT:ADDR[,ADDR…]   pin a host to addresses, as in curl. May be repeated
+  --resolve HOST:PORT:ADDR[,ADDR…]   pin a host (* for all) to addresses, as in curl. May be repeated
   --cacert FILE        trust these PEM certificates as well
   --dns ADDR           ask this name server (IP, or IP:PORT) instead of the platform's resolver
   --proxy URL          go through this proxy, http://, https:// or socks5://, with USER:PASSWORD@
@@ -147,7 +147,7 @@ easelect：从本机看哪个环信（Easemob）接入点最快，其他的为�
   --current URL        应用当前的配置：wss:// 或 https:// 接入点，或 server.json 的 https:// 地址；
                        一并探测、标出并比较。可重复
   --catalog 文件       自己的接入点目录，.toml 或 .json
-  --resolve HOST:PORT:ADDR[,ADDR…]   指定主机的地址，同 curl。可重复
+  --resolve HOST:PORT:ADDR[,ADDR…]   指定主机（* 为全部）的地址，同 curl。可重复
   --cacert 文件        额外信任的 PEM 证书
   --dns ADDR           直接询问该 DNS 服务器（IP 或 IP:PORT），不用系统解析器
   --proxy URL          经此代理，http://、https:// 或 socks5://，需要认证时加 USER:PASSWORD@。默认

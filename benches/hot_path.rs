@@ -172,7 +172,7 @@ fn history(candidates: usize) -> String {
         };
         let each: Vec<String> = (0..candidates / 5).map(one).collect();
         format!(
-            "{{\"id\":\"n{n}\",\"used_ms\":1700000000000,\"gate\":0.1,\"gate_samples\":9,\
+            "{{\"id\":\"n{n}\",\"used_ms\":1700000000000,\"syn_trust\":0.1,\"syn_trust_samples\":9,\
              \"candidates\":[{}]}}",
             each.join(",")
         )

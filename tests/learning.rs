@@ -361,8 +361,8 @@ async fn a_device_without_a_network_bars_nobody() {
         lab.set_fault(ip(n), Fault::None).unwrap();
     }
     selector.connect().await.unwrap();
-    let barred = |one: &&Expectation| one.standing == Standing::BreakerOpen;
-    assert_eq!(selector.expectations().iter().filter(barred).count(), 0);
+    let open = |one: &&Expectation| one.standing == Standing::BreakerOpen;
+    assert_eq!(selector.expectations().iter().filter(open).count(), 0);
 }
 
 /// What a heartbeat taught is kept although no further connection is opened.

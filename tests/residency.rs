@@ -186,10 +186,12 @@ impl Case {
             here.map(|one| one.json(now_ms)).collect()
         };
         let network = |number: usize| {
-            json!({ "id": NETWORKS[number], "used_ms": now_ms, "gate": 0.1, "gate_samples": 3,
+            json!({ "id": NETWORKS[number], "used_ms": now_ms, "syn_trust": 0.1, "syn_trust_samples": 3,
                 "candidates": of(number) })
         };
         let text = json!({ "schema": 1, "networks": [network(0), network(1)] }).to_string();
+        // Only what was tampered with may be refused.
+        History::from_json(&text).unwrap();
         let mut text: Vec<char> = text.chars().collect();
         if let Some((at, into)) = self.tampered {
             let at = at % text.len();
@@ -210,7 +212,7 @@ impl Remembered {
             "region": region, "host": HOSTS[self.host % HOSTS.len()], "address": address,
             "syn": filter, "rest": null,
             "health": { "successes": count, "failures": 0.0, "counted_ms": then_ms,
-                "in_a_row": 0, "barred_until_ms": 0 },
+                "in_a_row": 0, "breaker_open_until_ms": 0 },
             "listed_ms": then_ms, "seen_ms": then_ms,
             "opened_ms": self.opened.then_some(then_ms),
         })

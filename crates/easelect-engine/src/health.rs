@@ -109,7 +109,7 @@ impl Health {
             Severity::Doubt | Severity::Soft | Severity::Busy(_) => SOFT_BASE,
             Severity::Hard => HARD_BASE,
         };
-        let was_barred = self.is_breaker_open(now);
+        let was_open = self.is_breaker_open(now);
         let doubled = base.saturating_mul(1 << (self.in_a_row - 1).min(16));
         let asked = match severity {
             Severity::Busy(asked) => asked,
@@ -118,7 +118,7 @@ impl Health {
         let spread = doubled.min(CAP).mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
         let until = now.after(spread.max(asked.min(CAP)));
         self.breaker_open_until_ms = self.breaker_open_until_ms.max(until);
-        (!was_barred).then_some(Transition::Opened)
+        (!was_open).then_some(Transition::Opened)
     }
 
     /// π: the chance that the next connection to it fails.

@@ -202,7 +202,7 @@ fn failures_start_the_next_at_once_until_nothing_is_left() {
 }
 
 #[test]
-fn a_barred_candidate_is_the_last_resort() {
+fn a_candidate_with_an_open_breaker_is_the_last_resort() {
     let mut forecasts = [forecast(0, 10.0), forecast(1, 50.0), forecast(1, 400.0)];
     forecasts[0].breaker_open = true;
     let mut race = race(&forecasts);
@@ -215,7 +215,7 @@ fn a_barred_candidate_is_the_last_resort() {
 
 /// Cold, three would be dialled at once: near as it is, it must not take the handshake from them.
 #[test]
-fn a_barred_candidate_is_the_last_resort_of_a_cold_race_too() {
+fn a_candidate_with_an_open_breaker_is_the_last_resort_of_a_cold_race_too() {
     let breaker_open = |one: Forecast| Forecast {
         breaker_open: true,
         ..one
@@ -239,11 +239,11 @@ fn a_cold_race_leaves_what_failed_lately_to_the_end() {
     let mut race = race(&[breaker_open, unseen(1, false)]);
     assert_eq!(actions(&mut race, at(0)), (vec![Dial(no(1))], Some(100.0)));
     assert_eq!(actions(&mut race, at(101)).0, [Dial(no(0))]);
-    let all_barred = [0, 1].map(|host| Forecast {
+    let all_open = [0, 1].map(|host| Forecast {
         breaker_open: true,
         ..unseen(host, false)
     });
-    let mut race = self::race(&all_barred);
+    let mut race = self::race(&all_open);
     assert_eq!(actions(&mut race, at(0)).0, [Dial(no(0)), Dial(no(1))]);
 }
 

@@ -92,7 +92,7 @@ impl SelectorBuilder {
         self
     }
 
-    /// How much background traffic is allowed; a few TCP connects after each opened connection by
+    /// How much background traffic is allowed; one TCP connect after each opened connection by
     /// default.
     #[must_use]
     pub fn refresh(mut self, budget: RefreshBudget) -> Self {

@@ -1,4 +1,4 @@
-//! For apps whose own SDK dials: what to try in which order, and what became of it.
+//! For apps whose own SDK dials: the addresses to try, in order, and learning how each attempt ended.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

@@ -97,7 +97,7 @@ impl Candidate {
         Some(self.rest?.predict(REST_DRIFT, now))
     }
 
-    /// What is expected of it, given x and ρ, its own or from its relatives.
+    /// The forecast, from x and ρ: its own, or its relatives' where it has none.
     #[inline]
     pub(super) fn forecast(&self, syn: Belief, rest: Belief, now: Timestamp) -> Forecast {
         Forecast {
@@ -111,7 +111,8 @@ impl Candidate {
         }
     }
 
-    /// Learns what was shown, given x and ρ as expected before; what became of its breaker.
+    /// Takes an observation in. `x` and `ρ` are the forecasts before it; returns whether the breaker
+    /// opened or closed.
     /// `jitter` is uniform, 0 ≤ u < 1.
     #[inline]
     pub(super) fn learn(

@@ -316,7 +316,7 @@ impl Endpoint {
         &self.0.path
     }
 
-    /// Paths worth a try, once, where this one is only inferred and is answered by a 4xx.
+    /// Paths worth a try, once, where this one is only inferred and is answered by 400, 404, 405, 410 or 426.
     #[must_use]
     pub fn alternate_paths(&self) -> &[String] {
         &self.0.alternates

@@ -1,32 +1,56 @@
-//! What a certificate says of itself. Nothing here is verified: that is the verifier's part.
+//! What certificates say of themselves. Nothing here is verified: that is the verifier's part.
+
+mod chain;
 
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use x509_cert::der::Decode;
-use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::der::asn1::{Any, BitString, ObjectIdentifier, UintRef};
+use x509_cert::der::{Decode, Reader, SliceReader};
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, BasicConstraints, SubjectAltName};
+use x509_cert::spki::SubjectPublicKeyInfo;
+
+pub use chain::{CertificateChain, ChainFault, Trust};
 
 /// More names than a certificate of one service has; the rest is not kept.
 const MAX_NAMES: usize = 64;
 
 /// Longer than any real issuer's name, in characters.
-const MAX_ISSUER: usize = 256;
+const MAX_NAME: usize = 256;
 
-/// What a server's certificate says of itself, whether it was accepted or refused.
+/// RSA keys shorter than this are not accepted, by us or by any browser (CA/Browser Forum, Baseline
+/// Requirements §6.1.5), in bits.
+const LEAST_RSA: usize = 2048;
+
+/// What a certificate says of itself, whether it was accepted or refused.
 ///
 /// All text is as the peer wrote it: escape it before showing it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Certificate {
+    /// Whose it is, as RFC 4514 writes names: `CN=im-api-v2.easemob.com`. Empty where only
+    /// [`names`](Self::names) tell.
+    pub subject: String,
+    /// Who signed it, in the same form: `CN=R11,O=Let's Encrypt,C=US`.
+    pub issuer: String,
     /// When its validity begins.
     pub not_before: SystemTime,
     /// When it expires or expired.
     pub not_after: SystemTime,
     /// The DNS names and IP addresses that it is for (RFC 5280 §4.2.1.6), at most 64.
     pub names: Vec<String>,
-    /// Who signed it, as RFC 4514 writes names: `CN=R11,O=Let's Encrypt,C=US`.
-    pub issuer: String,
+    /// Its public key: `RSA 2048`, `ECDSA P-256`, `Ed25519`; an object identifier where none of these.
+    pub key: String,
+    /// How its issuer signed it: `SHA256-RSA`, `SHA384-ECDSA`; an object identifier where unknown.
+    pub signature: String,
+    /// Whether it may sign others (RFC 5280 §4.2.1.9).
+    pub is_authority: bool,
+    /// Whether it tells where its issuer's certificate can be had (RFC 5280 §4.2.2.1): what public
+    /// authorities write and home-made ones leave out.
+    pub tells_issuer: bool,
+    /// Whether its key is shorter than is accepted.
+    pub has_weak_key: bool,
 }
 
 impl Certificate {
@@ -40,12 +64,23 @@ impl Certificate {
             Ok(Some((_, names))) => names.0,
             _ => Vec::new(),
         };
-        let issuer = content.issuer().to_string();
+        let basic = content.get_extension::<BasicConstraints>();
+        let access = content.get_extension::<AuthorityInfoAccessSyntax>();
+        let tells_issuer = |access: &AuthorityInfoAccessSyntax| {
+            access.0.iter().any(|one| one.access_method == CA_ISSUERS)
+        };
+        let key = Key::of(content.subject_public_key_info());
         Some(Certificate {
+            subject: shortened(content.subject()),
+            issuer: shortened(content.issuer()),
             not_before: validity.not_before.to_system_time(),
             not_after: validity.not_after.to_system_time(),
             names: names.iter().filter_map(name).take(MAX_NAMES).collect(),
-            issuer: issuer.chars().take(MAX_ISSUER).collect(),
+            has_weak_key: key.is_weak(),
+            key: key.to_string(),
+            signature: signature(certificate.signature_algorithm().oid),
+            is_authority: matches!(basic, Ok(Some((_, basic))) if basic.ca),
+            tells_issuer: matches!(access, Ok(Some((_, access))) if tells_issuer(&access)),
         })
     }
 
@@ -54,6 +89,113 @@ impl Certificate {
     pub fn is_valid_at(&self, now: SystemTime) -> bool {
         (self.not_before..=self.not_after).contains(&now)
     }
+
+    /// Whether it names itself as its issuer, as roots and self-signed certificates do.
+    #[must_use]
+    pub fn is_self_issued(&self) -> bool {
+        self.issuer == self.subject
+    }
+
+    /// Whether it was signed with a hash function that is broken (MD5, SHA-1).
+    #[must_use]
+    pub fn has_weak_signature(&self) -> bool {
+        ["MD5-", "SHA1-"]
+            .iter()
+            .any(|hash| self.signature.starts_with(hash))
+    }
+}
+
+/// `id-ad-caIssuers` (RFC 5280 §4.2.2.1).
+const CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.2");
+
+fn shortened(name: &x509_cert::name::Name) -> String {
+    name.to_string().chars().take(MAX_NAME).collect()
+}
+
+/// A public key by its kind.
+enum Key {
+    Rsa { bits: usize },
+    Ec { curve: ObjectIdentifier },
+    Other(ObjectIdentifier),
+}
+
+impl Key {
+    fn of(info: &SubjectPublicKeyInfo<Any, BitString>) -> Self {
+        let kind = info.algorithm.oid;
+        match kind.to_string().as_str() {
+            "1.2.840.113549.1.1.1" => Key::Rsa {
+                bits: info.subject_public_key.as_bytes().map_or(0, rsa_bits),
+            },
+            "1.2.840.10045.2.1" => {
+                let curve = info.algorithm.parameters.as_ref();
+                let curve = curve.and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
+                Key::Ec {
+                    curve: curve.unwrap_or(kind),
+                }
+            }
+            _ => Key::Other(kind),
+        }
+    }
+
+    fn is_weak(&self) -> bool {
+        matches!(self, Key::Rsa { bits } if *bits < LEAST_RSA)
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Key::Rsa { bits } => write!(f, "RSA {bits}"),
+            Key::Ec { curve } => match curve.to_string().as_str() {
+                "1.2.840.10045.3.1.7" => f.write_str("ECDSA P-256"),
+                "1.3.132.0.34" => f.write_str("ECDSA P-384"),
+                "1.3.132.0.35" => f.write_str("ECDSA P-521"),
+                other => write!(f, "ECDSA {other}"),
+            },
+            Key::Other(kind) => match kind.to_string().as_str() {
+                "1.3.101.112" => f.write_str("Ed25519"),
+                other => f.write_str(other),
+            },
+        }
+    }
+}
+
+/// The length of an RSA key's modulus (RFC 8017 §A.1.1); 0 where it can't be read.
+fn rsa_bits(key: &[u8]) -> usize {
+    let modulus = |reader: &mut SliceReader<'_>| -> Result<usize, x509_cert::der::Error> {
+        reader.sequence(|fields| {
+            let modulus = UintRef::decode(fields)?;
+            UintRef::decode(fields)?;
+            let bytes = modulus.as_bytes();
+            let zeros = bytes
+                .first()
+                .map_or(0, |byte| byte.leading_zeros() as usize);
+            Ok::<_, x509_cert::der::Error>(8 * bytes.len() - zeros)
+        })
+    };
+    SliceReader::new(key)
+        .and_then(|mut reader| modulus(&mut reader))
+        .unwrap_or(0)
+}
+
+/// An algorithm of signing by its usual name (RFC 4055, RFC 5758, RFC 8410).
+fn signature(algorithm: ObjectIdentifier) -> String {
+    let oid = algorithm.to_string();
+    match oid.as_str() {
+        "1.2.840.113549.1.1.4" => "MD5-RSA",
+        "1.2.840.113549.1.1.5" => "SHA1-RSA",
+        "1.2.840.113549.1.1.10" => "RSA-PSS",
+        "1.2.840.113549.1.1.11" => "SHA256-RSA",
+        "1.2.840.113549.1.1.12" => "SHA384-RSA",
+        "1.2.840.113549.1.1.13" => "SHA512-RSA",
+        "1.2.840.10045.4.1" => "SHA1-ECDSA",
+        "1.2.840.10045.4.3.2" => "SHA256-ECDSA",
+        "1.2.840.10045.4.3.3" => "SHA384-ECDSA",
+        "1.2.840.10045.4.3.4" => "SHA512-ECDSA",
+        "1.3.101.112" => "Ed25519",
+        other => other,
+    }
+    .to_owned()
 }
 
 /// A name that a server can have.
@@ -93,6 +235,12 @@ mod tests {
         let read = Certificate::from_der(made.der()).unwrap();
         assert_eq!(read.names, names);
         assert_eq!(read.issuer, "CN=x,O=Some\\, Inc.");
+        assert!(read.is_self_issued() && !read.is_authority && !read.tells_issuer);
+        assert_eq!(
+            (&*read.key, &*read.signature),
+            ("ECDSA P-256", "SHA256-ECDSA")
+        );
+        assert!(!read.has_weak_key && !read.has_weak_signature());
         let day = |days: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(days * 86_400);
         assert_eq!(
             (read.not_before, read.not_after),

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, CertificateChain, ChainFault};
 use crate::phase::Phase;
 
 macro_rules! kinds {
@@ -77,7 +77,8 @@ kinds! {
     Alert = "alert", "TLS alert from the peer";
     /// The peer offers only TLS versions before 1.2.
     ProtocolVersion = "protocol_version", "no common TLS version";
-    /// No cipher suite or key exchange group in common.
+    /// No version, cipher suite, key exchange group or kind of signature in common, as the peer says
+    /// (alerts 40 and 71, RFC 8446 §6.2) or as its answer shows.
     NoCommonParameters = "no_common_parameters", "no common TLS parameters";
     /// The certificate is past its validity.
     CertificateExpired = "certificate_expired", "certificate expired";
@@ -89,6 +90,11 @@ kinds! {
     CertificateUntrusted = "certificate_untrusted", "certificate is not trusted";
     /// The certificate was revoked.
     CertificateRevoked = "certificate_revoked", "certificate revoked";
+    /// A key in the chain is shorter than is accepted (RSA below 2048 bits).
+    CertificateWeakKey = "certificate_weak_key", "certificate with a key that is too short";
+    /// A signature in the chain is made with MD5 or SHA-1.
+    CertificateWeakSignature = "certificate_weak_signature",
+        "certificate with a signature of a broken kind";
     /// Another fault of the certificate.
     CertificateOther = "certificate_other", "bad certificate";
     /// The peer insists on a client certificate.
@@ -153,7 +159,9 @@ struct Facts {
     not_after: Option<SystemTime>,
     not_before: Option<SystemTime>,
     names: Vec<String>,
-    certificate: Option<Arc<Certificate>>,
+    chain: Option<Arc<CertificateChain>>,
+    chain_fault: Option<ChainFault>,
+    alert: Option<u8>,
 }
 
 impl Failure {
@@ -218,20 +226,23 @@ impl Failure {
         self.facts.as_ref()?.body.as_deref()
     }
 
-    /// When the certificate expires or expired.
+    /// When the certificate that is at fault expires or expired: the server's own, or another one of
+    /// its chain.
     #[must_use]
     pub fn not_after(&self) -> Option<SystemTime> {
         let facts = self.facts.as_ref()?;
-        let certificate = facts.certificate.as_ref();
-        facts.not_after.or_else(|| Some(certificate?.not_after))
+        facts
+            .not_after
+            .or_else(|| Some(self.certificate()?.not_after))
     }
 
-    /// When the certificate's validity begins.
+    /// When the validity of the certificate that is at fault begins.
     #[must_use]
     pub fn not_before(&self) -> Option<SystemTime> {
         let facts = self.facts.as_ref()?;
-        let certificate = facts.certificate.as_ref();
-        facts.not_before.or_else(|| Some(certificate?.not_before))
+        facts
+            .not_before
+            .or_else(|| Some(self.certificate()?.not_before))
     }
 
     /// The names that a certificate for another host presented, as the peer wrote them.
@@ -240,11 +251,29 @@ impl Failure {
         self.facts.as_ref().map_or(&[], |facts| &facts.names)
     }
 
-    /// What the certificate that was refused says of itself. Absent where the TLS configuration is
-    /// the app's own ([`TlsClient::from_config`](crate::TlsClient::from_config)).
+    /// What the server's own certificate says of itself, if it was refused.
     #[must_use]
-    pub fn certificate(&self) -> Option<&Arc<Certificate>> {
-        self.facts.as_ref()?.certificate.as_ref()
+    pub fn certificate(&self) -> Option<&Certificate> {
+        Some(self.chain()?.own())
+    }
+
+    /// The certificates that were refused. Absent where the TLS configuration is the app's own
+    /// ([`TlsClient::from_config`](crate::TlsClient::from_config)).
+    #[must_use]
+    pub fn chain(&self) -> Option<&Arc<CertificateChain>> {
+        self.facts.as_ref()?.chain.as_ref()
+    }
+
+    /// What about them made the verifier refuse them, as far as they tell.
+    #[must_use]
+    pub fn chain_fault(&self) -> Option<ChainFault> {
+        self.facts.as_ref()?.chain_fault
+    }
+
+    /// The number of the TLS alert that the peer sent (RFC 8446 §6).
+    #[must_use]
+    pub fn alert(&self) -> Option<u8> {
+        self.facts.as_ref()?.alert
     }
 
     /// Whether the peer proved its identity and spoke HTTP, only not the answer that was wanted:
@@ -346,10 +375,30 @@ impl Failure {
         self
     }
 
-    /// Adds what the certificate that was refused says of itself.
+    /// Adds the certificates that were refused.
     #[must_use]
-    pub fn with_certificate(mut self, certificate: Arc<Certificate>) -> Self {
-        self.facts_mut().certificate = Some(certificate);
+    pub fn with_chain(mut self, chain: Arc<CertificateChain>) -> Self {
+        self.facts_mut().chain = Some(chain);
+        self
+    }
+
+    /// Adds what about them made the verifier refuse them.
+    #[must_use]
+    pub fn with_chain_fault(mut self, fault: ChainFault) -> Self {
+        self.facts_mut().chain_fault = Some(fault);
+        self
+    }
+
+    /// Adds the number of the alert that the peer sent.
+    #[must_use]
+    pub fn with_alert(mut self, number: u8) -> Self {
+        self.facts_mut().alert = Some(number);
+        self
+    }
+
+    /// The same facts, found to be of another kind.
+    pub(crate) fn with_kind(mut self, kind: FailureKind) -> Self {
+        self.kind = kind;
         self
     }
 

@@ -42,6 +42,7 @@ macro_rules! write_through {
     };
 }
 
+mod after_upgrade;
 mod byte_limit;
 mod early_data;
 mod http_connect;
@@ -66,7 +67,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
@@ -75,17 +76,19 @@ use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
+pub use after_upgrade::AfterUpgrade;
 use byte_limit::ByteLimit;
 use early_data::Early;
 pub(crate) use websocket_path::Paths;
 pub use websocket_upgrade::ConnectOptions;
 
 use crate::catalog::Endpoint;
+use crate::certificate::CertificateChain;
 use crate::connect::{ByteStream, KernelRtt, Transport};
 use crate::dialer::Dialer;
 use crate::failure::{Failure, FailureKind};
 use crate::phase::{EarlyData, Phase, Timings};
-use crate::tls::{self, TlsSession};
+use crate::tls::{self, SeenChains, TlsSession};
 
 /// What every probe and every connection calls itself.
 const USER_AGENT: &str = concat!("easelect/", env!("CARGO_PKG_VERSION"));
@@ -102,8 +105,10 @@ pub(crate) struct Reached {
     pub(crate) timings: Timings,
     pub(crate) kernel: Option<KernelRtt>,
     pub(crate) session: Option<TlsSession>,
-    /// The certificate that was accepted, unread: few want to know.
-    pub(crate) certificate: Option<CertificateDer<'static>>,
+    /// The certificates that were accepted, where that is wanted.
+    pub(crate) chain: Option<Arc<CertificateChain>>,
+    /// The server asked for a client certificate.
+    certificate_wanted: bool,
     /// The HTTP status that was answered, good or bad.
     pub(crate) status: Option<u16>,
 }
@@ -115,7 +120,8 @@ impl Progress {
             timings: Timings::default(),
             kernel: None,
             session: None,
-            certificate: None,
+            chain: None,
+            certificate_wanted: false,
             status: None,
         })))
     }
@@ -146,6 +152,14 @@ impl Progress {
         reached.kernel = kernel;
     }
 
+    /// The failure, with what was learned before it in mind.
+    fn amend(&self, failure: Failure) -> Failure {
+        match self.lock().certificate_wanted {
+            true => tls::with_certificate_wanted(failure),
+            false => failure,
+        }
+    }
+
     /// The phase under way ended well `at`.
     fn done(&self, since: Instant, at: Instant) {
         let mut reached = self.lock();
@@ -174,6 +188,11 @@ pub(crate) struct WebSocket {
 }
 
 impl WebSocket {
+    /// What the server does right after the upgrade, within `patience`.
+    pub(crate) async fn listen(&mut self, patience: Duration) -> Option<AfterUpgrade> {
+        after_upgrade::listen(&mut self.stream, patience).await
+    }
+
     /// Ends a probe's connection politely without waiting: a Close frame if it can go at once.
     pub(crate) fn goodbye(mut self) {
         let _ = self.stream.close(None).now_or_never();
@@ -205,9 +224,13 @@ pub(crate) trait Exchange: Copy + Send + Sync {
     ) -> impl Future<Output = Result<Self::Opened, Failure>> + Send;
 }
 
-/// The upgrade to WebSocket.
+/// The upgrade to WebSocket, with what the app adds to it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Upgrade<'a>(pub(crate) &'a ConnectOptions);
+
+/// A probe's upgrade: nothing is added, and of a refusal's body some is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ProbeUpgrade<'a>(pub(crate) &'a ConnectOptions);
 
 /// A REST probe's request.
 #[derive(Clone, Copy, Debug)]
@@ -220,45 +243,86 @@ impl Exchange for Upgrade<'_> {
         Some(self.0)
     }
 
-    /// Where the request was sent as early data, only reads the answer.
     async fn run(
         self,
         secured: Secured,
         target: Target<'_>,
         progress: &Progress,
     ) -> Result<WebSocket, Failure> {
-        let Secured { mut stream, asked } = secured;
-        let started = Instant::now();
-        progress.begin(Phase::Upgrade);
-        let (request, head) = match asked {
-            Some(request) => (
-                request,
-                response_head::read(&mut stream, Phase::Upgrade).await?,
-            ),
-            None => {
-                let request = websocket_upgrade::request(target.endpoint, target.path, self.0);
-                let head = exchange(&mut stream, &request.bytes, Phase::Upgrade).await?;
-                (request, head)
-            }
-        };
-        progress.lock().status = Some(head.status);
-        let subprotocol = websocket_upgrade::check(&request, &head).map_err(|failure| {
-            // A peer may send back what it was sent.
-            match self.0.adds_nothing() {
-                true => head.describe(failure),
-                false => failure,
-            }
-        })?;
-        progress.done(started, Instant::now());
-        stream.0.get_mut().0.lift();
-        let config = self.0.websocket_config();
-        let stream =
-            WebSocketStream::from_partially_read(stream, head.rest, Role::Client, config).await;
-        Ok(WebSocket {
-            stream: Box::new(stream),
-            subprotocol,
-        })
+        upgrade(secured, target, self.0, progress, Body::AsItCame).await
     }
+}
+
+impl Exchange for ProbeUpgrade<'_> {
+    type Opened = WebSocket;
+
+    fn options(&self) -> Option<&ConnectOptions> {
+        Some(self.0)
+    }
+
+    async fn run(
+        self,
+        secured: Secured,
+        target: Target<'_>,
+        progress: &Progress,
+    ) -> Result<WebSocket, Failure> {
+        upgrade(secured, target, self.0, progress, Body::Awaited).await
+    }
+}
+
+/// What is read of the body of an answer that was not wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Body {
+    /// What came together with the head.
+    AsItCame,
+    /// What comes within another round trip, too.
+    Awaited,
+}
+
+/// Where the request was sent as early data, only reads the answer.
+async fn upgrade(
+    secured: Secured,
+    target: Target<'_>,
+    options: &ConnectOptions,
+    progress: &Progress,
+    body: Body,
+) -> Result<WebSocket, Failure> {
+    let Secured { mut stream, asked } = secured;
+    let started = Instant::now();
+    progress.begin(Phase::Upgrade);
+    let (request, mut head) = match asked {
+        Some(request) => (
+            request,
+            response_head::read(&mut stream, Phase::Upgrade).await?,
+        ),
+        None => {
+            let request = websocket_upgrade::request(target.endpoint, target.path, options);
+            let head = exchange(&mut stream, &request.bytes, Phase::Upgrade).await?;
+            (request, head)
+        }
+    };
+    let answered = Instant::now();
+    progress.lock().status = Some(head.status);
+    let subprotocol = match websocket_upgrade::check(&request, &head) {
+        Ok(subprotocol) => subprotocol,
+        // A peer may send back what it was sent.
+        Err(failure) if !options.adds_nothing() => return Err(failure),
+        Err(failure) => {
+            if body == Body::Awaited {
+                head.await_body(&mut stream, answered - started).await;
+            }
+            return Err(head.describe(failure));
+        }
+    };
+    progress.done(started, answered);
+    stream.0.get_mut().0.lift();
+    let config = options.websocket_config();
+    let stream =
+        WebSocketStream::from_partially_read(stream, head.rest, Role::Client, config).await;
+    Ok(WebSocket {
+        stream: Box::new(stream),
+        subprotocol,
+    })
 }
 
 impl Exchange for Request {
@@ -278,10 +342,17 @@ impl Exchange for Request {
         let started = Instant::now();
         progress.begin(Phase::Processing);
         let request = http_request::request(target.endpoint);
-        let head = exchange(&mut stream, &request, Phase::Processing).await?;
+        let mut head = exchange(&mut stream, &request, Phase::Processing).await?;
         progress.lock().status = Some(head.status);
         progress.done(started, head.first_byte);
-        http_request::check(&head).map_err(|failure| head.describe(failure))
+        match http_request::check(&head) {
+            Ok(()) => Ok(()),
+            Err(failure) => {
+                let patience = head.first_byte - started;
+                head.await_body(&mut stream, patience).await;
+                Err(head.describe(failure))
+            }
+        }
     }
 }
 
@@ -297,6 +368,8 @@ pub(crate) struct Secured {
 pub(crate) struct Handshake {
     dialer: Dialer,
     early: Option<Arc<Early>>,
+    /// Where the servers' certificates are kept; nowhere where nobody asks for them.
+    chains: Option<Arc<SeenChains>>,
 }
 
 impl Handshake {
@@ -304,7 +377,14 @@ impl Handshake {
         Handshake {
             dialer,
             early: None,
+            chains: None,
         }
+    }
+
+    /// The same, and the certificates that are accepted are kept.
+    pub(crate) fn keeping_chains(mut self) -> Self {
+        self.chains = Some(Arc::default());
+        self
     }
 
     /// The same, with early data where it may be sent.
@@ -375,7 +455,9 @@ impl Handshake {
                 progress.early_data(EarlyData::Unanswered);
             }
         };
-        let secured = shake_hands(io, target.endpoint, early.config(), put, progress).await;
+        let secured = self
+            .shake_hands(io, target.endpoint, early.config(), put, progress)
+            .await;
         match secured {
             Ok(stream) if sent && stream.0.get_ref().1.is_early_data_accepted() => {
                 progress.early_data(EarlyData::Accepted);
@@ -407,7 +489,9 @@ impl Handshake {
         progress: &Progress,
     ) -> Result<Secured, Failure> {
         let config = Arc::clone(self.dialer.tls().config());
-        let stream = shake_hands(io, target.endpoint, config, |_| (), progress).await?;
+        let stream = self
+            .shake_hands(io, target.endpoint, config, |_| (), progress)
+            .await?;
         let asked = None;
         Ok(Secured { stream, asked })
     }
@@ -432,45 +516,54 @@ impl Handshake {
         exchange: E,
         progress: &Progress,
     ) -> Result<E::Opened, Failure> {
-        let Some(early) = self.early.as_ref().filter(|_| secured.asked.is_some()) else {
-            return exchange.run(secured, target, progress).await;
+        let early = self.early.as_ref().filter(|_| secured.asked.is_some());
+        let ended = exchange.run(secured, target, progress).await;
+        let ended = ended.map_err(|failure| progress.amend(failure));
+        let Some(early) = early else {
+            return ended;
         };
-        match exchange.run(secured, target, progress).await {
+        match ended {
             Err(failure) if early_data::is_too_early(&failure) => {
                 early.refuse(target.endpoint.host());
                 progress.early_data(EarlyData::Rejected);
                 let secured = self.dial_and_secure_alone(target, progress).await?;
-                exchange.run(secured, target, progress).await
+                let ended = exchange.run(secured, target, progress).await;
+                ended.map_err(|failure| progress.amend(failure))
             }
             ended => ended,
         }
     }
-}
 
-/// TLS, after `prepare` had its say.
-async fn shake_hands(
-    io: ByteStream,
-    endpoint: &Endpoint,
-    config: Arc<ClientConfig>,
-    prepare: impl FnOnce(&mut ClientConnection),
-    progress: &Progress,
-) -> Result<SecureStream, Failure> {
-    progress.begin(Phase::Tls);
-    let name = ServerName::try_from(endpoint.host().to_owned())
-        .map_err(|error| Failure::new(Phase::Tls, FailureKind::Other).with_message(error))?;
-    let started = Instant::now();
-    let stream = TlsConnector::from(config)
-        .connect_with(name, ByteLimit::new(io), prepare)
-        .await
-        .map_err(|error| tls::failure_of(&error, Phase::Tls))?;
-    progress.done(started, Instant::now());
-    let session = stream.get_ref().1;
-    let mut reached = progress.lock();
-    reached.session = TlsSession::of(session);
-    let shown = session.peer_certificates().and_then(<[_]>::first);
-    reached.certificate = shown.map(|one| one.clone().into_owned());
-    drop(reached);
-    Ok(SecureStream(Box::new(stream)))
+    /// TLS, after `prepare` had its say.
+    async fn shake_hands(
+        &self,
+        io: ByteStream,
+        endpoint: &Endpoint,
+        config: Arc<ClientConfig>,
+        prepare: impl FnOnce(&mut ClientConnection),
+        progress: &Progress,
+    ) -> Result<SecureStream, Failure> {
+        progress.begin(Phase::Tls);
+        let name = ServerName::try_from(endpoint.host().to_owned())
+            .map_err(|error| Failure::new(Phase::Tls, FailureKind::Other).with_message(error))?;
+        let started = Instant::now();
+        let connecting = TlsConnector::from(config).connect_with(name, ByteLimit::new(io), prepare);
+        let (ended, wanted) = tls::noticing(connecting).await;
+        progress.lock().certificate_wanted = wanted;
+        let stream = ended.map_err(|error| {
+            let failure = tls::failure_of(&error, Phase::Tls);
+            progress.amend(failure)
+        })?;
+        progress.done(started, Instant::now());
+        let session = stream.get_ref().1;
+        let mut reached = progress.lock();
+        reached.session = TlsSession::of(session);
+        if let (Some(seen), Some(shown)) = (&self.chains, session.peer_certificates()) {
+            reached.chain = seen.read(shown, endpoint.host(), self.dialer.tls());
+        }
+        drop(reached);
+        Ok(SecureStream(Box::new(stream)))
+    }
 }
 
 async fn exchange(

@@ -132,7 +132,7 @@ pub use catalog::{
     Catalog, CatalogFormat, Confidence, Endpoint, EndpointEntry, Locality, Reference, Region,
     RegionEntry, RegionInfo, Residency, Service, UserCatalog, Variant,
 };
-pub use certificate::Certificate;
+pub use certificate::{Certificate, CertificateChain, ChainFault, Trust};
 pub use connect::{ByteStream, Connect, Io, KernelRtt, TcpConnect, Transport};
 pub use connection::{CloseReason, ConnectError, ConnectErrorKind, Connection, Feedback};
 pub use dialer::{Dialer, DialerBuilder, Peer, PinnedHost};
@@ -141,7 +141,7 @@ pub use easelect_engine::history::{History, HistoryError};
 pub use easelect_engine::timestamp::Timestamp;
 pub use error::{Error, ErrorKind};
 pub use failure::{Failure, FailureKind};
-pub use handshake::{ConnectOptions, SecureStream};
+pub use handshake::{AfterUpgrade, ConnectOptions, SecureStream};
 pub use history::{FileHistory, HistoryStore};
 pub use phase::{EarlyData, Phase, Timings};
 pub use probe::{ProbeEvent, ProbeOutcome, Prober, ProberBuilder, Probing, Rounds};

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::catalog::Endpoint;
-use crate::certificate::Certificate;
+use crate::certificate::CertificateChain;
 use crate::connect::KernelRtt;
 use crate::failure::{Failure, FailureKind};
+use crate::handshake::AfterUpgrade;
 use crate::phase::{Phase, Timings};
 use crate::resolve::Family;
 use crate::tls::TlsSession;
@@ -26,7 +27,7 @@ pub struct Sample {
     pub round: u32,
     /// How long each phase took, as far as the attempt came.
     pub timings: Timings,
-    /// From the start of connecting to the end of the attempt, good or bad.
+    /// From the start of connecting to the end of the handshake, good or bad.
     pub elapsed: Duration,
     /// Nothing, if the handshake was verified to its end.
     pub outcome: Result<(), Failure>,
@@ -34,8 +35,12 @@ pub struct Sample {
     pub status: Option<u16>,
     /// What was negotiated, if TLS came to its end.
     pub session: Option<TlsSession>,
-    /// What the certificate that was shown says of itself, whether it was accepted or refused.
-    pub certificate: Option<Arc<Certificate>>,
+    /// The certificates that were shown, whether they were accepted or refused.
+    pub chain: Option<Arc<CertificateChain>>,
+    /// How the server ended the WebSocket as soon as it was open; the handshake succeeded nonetheless.
+    /// A prober waits a round trip for it in the first attempt at an address, and in all once it has
+    /// seen it there.
+    pub after_upgrade: Option<AfterUpgrade>,
     /// What the kernel measured of the connect, where it can tell; as the connect, up to the proxy
     /// where there is one.
     pub kernel_rtt: Option<KernelRtt>,
@@ -64,7 +69,8 @@ impl Sample {
             outcome,
             status: None,
             session: None,
-            certificate: None,
+            chain: None,
+            after_upgrade: None,
             kernel_rtt: None,
             locally_delayed: false,
         }

@@ -9,8 +9,9 @@ use std::time::Duration;
 pub use distribution::{Distribution, Summary};
 
 use crate::catalog::Endpoint;
-use crate::certificate::Certificate;
+use crate::certificate::CertificateChain;
 use crate::failure::{Failure, FailureKind};
+use crate::handshake::AfterUpgrade;
 use crate::phase::Phase;
 use crate::sample::{Lookup, Sample};
 
@@ -53,7 +54,8 @@ pub struct AddressStats {
     total: Distribution,
     delayed_total: Distribution,
     failures: Vec<FailureCount>,
-    certificate: Option<Arc<Certificate>>,
+    chain: Option<Arc<CertificateChain>>,
+    after_upgrade: Option<(AfterUpgrade, u64)>,
 }
 
 impl AddressStats {
@@ -66,7 +68,8 @@ impl AddressStats {
             total: Distribution::default(),
             delayed_total: Distribution::default(),
             failures: Vec::new(),
-            certificate: None,
+            chain: None,
+            after_upgrade: None,
         }
     }
 
@@ -105,10 +108,19 @@ impl AddressStats {
         &self.failures
     }
 
-    /// What the certificate last shown there says of itself, accepted or refused.
+    /// The certificates last shown there, accepted or refused.
     #[must_use]
-    pub fn certificate(&self) -> Option<&Arc<Certificate>> {
-        self.certificate.as_ref()
+    pub fn chain(&self) -> Option<&Arc<CertificateChain>> {
+        self.chain.as_ref()
+    }
+
+    /// How the server last ended a WebSocket as soon as it was open, and how many of the successes
+    /// ended so.
+    #[must_use]
+    pub fn after_upgrade(&self) -> Option<(&AfterUpgrade, u64)> {
+        self.after_upgrade
+            .as_ref()
+            .map(|(how, count)| (how, *count))
     }
 
     /// The most time-outs in one phase; none where anything succeeded.
@@ -138,8 +150,12 @@ impl AddressStats {
     fn record(&mut self, sample: &Sample) {
         self.attempts += 1;
         self.locally_delayed += u64::from(sample.locally_delayed);
-        if sample.certificate.is_some() {
-            self.certificate.clone_from(&sample.certificate);
+        if sample.chain.is_some() {
+            self.chain.clone_from(&sample.chain);
+        }
+        if let Some(how) = &sample.after_upgrade {
+            let before = self.after_upgrade.take().map_or(0, |(_, count)| count);
+            self.after_upgrade = Some((how.clone(), before + 1));
         }
         match &sample.outcome {
             Ok(()) => {

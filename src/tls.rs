@@ -3,25 +3,30 @@
 //! Certificates are always verified. rustls with `ring` is the one provider, named explicitly
 //! everywhere: rustls panics when it has to choose between two.
 
+mod certificate_request;
+mod failures;
+mod given_certificates;
 mod recording_verifier;
+mod seen_chains;
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, VerifierBuilderError, WebPkiServerVerifier};
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
-use rustls::{
-    AlertDescription, CertificateError, ClientConfig, InvalidMessage, PeerIncompatible,
-    ProtocolVersion,
-};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
+use rustls::time_provider::TimeProvider;
+use rustls::{ClientConfig, ProtocolVersion};
 
+use crate::certificate::Trust;
 use crate::error::{Error, ErrorKind};
-use crate::failure::{Failure, FailureKind};
-use crate::phase::Phase;
-use recording_verifier::{RecordingVerifier, Refused};
+use certificate_request::NoCertificate;
+pub(crate) use certificate_request::noticing;
+pub(crate) use failures::{failure_of, with_certificate_wanted};
+use given_certificates::GivenCertificates;
+use recording_verifier::RecordingVerifier;
+pub(crate) use seen_chains::SeenChains;
 
 /// rustls keeps 32 servers by default; cycling through 40 hosts resumed none of them. Several
 /// tickets for each of the catalogue's 44 hosts and a user's own.
@@ -31,6 +36,8 @@ const SESSIONS: usize = 8 * 64;
 #[derive(Clone)]
 pub struct TlsClient {
     config: Arc<ClientConfig>,
+    /// Tells whether a chain ends at a public root; trusts nobody by itself.
+    public: Option<Arc<dyn ServerCertVerifier>>,
 }
 
 impl TlsClient {
@@ -56,7 +63,8 @@ impl TlsClient {
         extra: impl IntoIterator<Item = CertificateDer<'static>>,
     ) -> Result<Self, Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = platform_verifier(extra, &provider).map_err(|error| {
+        let given: Vec<_> = extra.into_iter().collect();
+        let verifier = platform_verifier(given.clone(), &provider).map_err(|error| {
             Error::new(
                 ErrorKind::Tls,
                 format!(
@@ -66,7 +74,7 @@ impl TlsClient {
                 ),
             )
         })?;
-        Ok(Self::verified_by(Arc::new(verifier), provider))
+        Ok(Self::verified_by(Arc::new(verifier), given, provider))
     }
 
     /// Trusts only `roots`.
@@ -90,14 +98,9 @@ impl TlsClient {
         roots: impl IntoIterator<Item = CertificateDer<'static>>,
         revocations: Vec<CertificateRevocationListDer<'static>>,
     ) -> Result<Self, Error> {
-        let mut store = rustls::RootCertStore::empty();
-        for (index, root) in roots.into_iter().enumerate() {
-            store.add(root).map_err(|error| {
-                let which = format!("root {} is not a usable certificate: {error}", index + 1);
-                Error::new(ErrorKind::Tls, which)
-            })?;
-        }
-        Self::from_store(store, revocations)
+        let given: Vec<_> = roots.into_iter().collect();
+        let store = rustls::RootCertStore::empty();
+        Self::from_store(store, given, revocations)
     }
 
     /// Trusts Mozilla's roots as compiled in, and `extra` roots besides.
@@ -109,15 +112,8 @@ impl TlsClient {
     pub fn with_webpki_roots_and(
         extra: impl IntoIterator<Item = CertificateDer<'static>>,
     ) -> Result<Self, Error> {
-        let mut store =
-            rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        for root in extra {
-            store.add(root).map_err(|error| {
-                let which = format!("an extra root is not a usable certificate: {error}");
-                Error::new(ErrorKind::Tls, which)
-            })?;
-        }
-        Self::from_store(store, Vec::new())
+        let given: Vec<_> = extra.into_iter().collect();
+        Self::from_store(mozilla(), given, Vec::new())
     }
 
     /// Uses a configuration as it is: the app's own roots, client certificate or key log.
@@ -127,7 +123,26 @@ impl TlsClient {
     pub fn from_config(config: ClientConfig) -> Self {
         TlsClient {
             config: Arc::new(config),
+            public: mozilla_verifier(),
         }
+    }
+
+    /// Says which roots are public. Nothing is trusted or refused for it: an accepted chain that ends
+    /// elsewhere is told as [`Trust::Installed`]. By default those are Mozilla's with the feature
+    /// `webpki-roots`, and unknown without.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_roots`](Self::with_roots).
+    pub fn public_roots(
+        mut self,
+        roots: impl IntoIterator<Item = CertificateDer<'static>>,
+    ) -> Result<Self, Error> {
+        let mut store = rustls::RootCertStore::empty();
+        add(&mut store, roots)?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        self.public = Some(verifier(store, Vec::new(), &provider)?);
+        Ok(self)
     }
 
     /// The configuration, for sharing roots and sessions with other clients.
@@ -136,54 +151,68 @@ impl TlsClient {
         &self.config
     }
 
-    /// The same trust without resumption: a probe measures full handshakes, all alike.
-    pub(crate) fn without_resumption(&self) -> Self {
+    /// The same trust without resumption: a probe measures full handshakes, all alike. All of a
+    /// run's certificates are judged by its first reading of the clock, so that one that is set
+    /// meanwhile makes no two verdicts.
+    pub(crate) fn for_probes(&self) -> Self {
         let mut config = ClientConfig::clone(&self.config);
         config.resumption = Resumption::disabled();
-        Self::from_config(config)
+        config.time_provider = Arc::new(OneReading(config.time_provider.current_time()));
+        self.configured(config)
     }
 
     /// The same trust and the same sessions, for connections that send early data.
     pub(crate) fn with_early_data(&self) -> Self {
         let mut config = ClientConfig::clone(&self.config);
         config.enable_early_data = true;
-        Self::from_config(config)
+        self.configured(config)
+    }
+
+    fn configured(&self, config: ClientConfig) -> Self {
+        TlsClient {
+            config: Arc::new(config),
+            public: self.public.clone(),
+        }
+    }
+
+    /// Where a chain ends that was accepted for `host`, if it is known which roots are public.
+    fn trust(&self, shown: &[CertificateDer<'_>], host: &str) -> Option<Trust> {
+        let (own, others) = shown.split_first()?;
+        let name = ServerName::try_from(host).ok()?;
+        let now = self.config.time_provider.current_time()?;
+        let public = self.public.as_ref()?;
+        let verified = public.verify_server_cert(own, others, &name, &[], now);
+        Some(match verified {
+            Ok(_) => Trust::Public,
+            Err(_) => Trust::Installed,
+        })
     }
 
     fn from_store(
-        store: rustls::RootCertStore,
+        mut store: rustls::RootCertStore,
+        given: Vec<CertificateDer<'static>>,
         revocations: Vec<CertificateRevocationListDer<'static>>,
     ) -> Result<Self, Error> {
+        add(&mut store, given.clone())?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(&provider))
-                // Only what a list says counts; what is on none may be of any authority.
-                .with_crls(revocations)
-                .only_check_end_entity_revocation()
-                .allow_unknown_revocation_status()
-                .build()
-                .map_err(|error| {
-                    let what = match error {
-                        VerifierBuilderError::NoRootAnchors => "no root certificate was given",
-                        _ => "a revocation list can't be used",
-                    };
-                    Error::new(ErrorKind::Tls, format!("{what}: {error}"))
-                })?;
-        Ok(Self::verified_by(verifier, provider))
+        let verifier = verifier(store, revocations, &provider)?;
+        Ok(Self::verified_by(verifier, given, provider))
     }
 
     fn verified_by(
         verifier: Arc<dyn ServerCertVerifier>,
+        given: Vec<CertificateDer<'static>>,
         provider: Arc<rustls::crypto::CryptoProvider>,
     ) -> Self {
-        let verifier = Arc::new(RecordingVerifier { inner: verifier });
+        let (inner, given) = (verifier, GivenCertificates(given));
+        let verifier = Arc::new(RecordingVerifier { inner, given });
         // rustls calls any verifier of one's own dangerous; both callers give full verification.
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(rustls::DEFAULT_VERSIONS)
             .expect("ring has the suites of TLS 1.2 and 1.3")
             .dangerous()
             .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth();
+            .with_client_cert_resolver(Arc::new(NoCertificate));
         config.resumption = Resumption::in_memory_sessions(SESSIONS);
         Self::from_config(config)
     }
@@ -193,6 +222,68 @@ impl fmt::Debug for TlsClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TlsClient")
     }
+}
+
+/// One reading of a clock.
+#[derive(Debug)]
+struct OneReading(Option<UnixTime>);
+
+impl TimeProvider for OneReading {
+    fn current_time(&self) -> Option<UnixTime> {
+        self.0
+    }
+}
+
+/// Adds roots, each of which must be one.
+fn add(
+    store: &mut rustls::RootCertStore,
+    roots: impl IntoIterator<Item = CertificateDer<'static>>,
+) -> Result<(), Error> {
+    for (index, root) in roots.into_iter().enumerate() {
+        store.add(root).map_err(|error| {
+            let which = format!("root {} is not a usable certificate: {error}", index + 1);
+            Error::new(ErrorKind::Tls, which)
+        })?;
+    }
+    Ok(())
+}
+
+fn verifier(
+    store: rustls::RootCertStore,
+    revocations: Vec<CertificateRevocationListDer<'static>>,
+    provider: &Arc<rustls::crypto::CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+    let builder =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider))
+            // Only what a list says counts; what is on none may be of any authority.
+            .with_crls(revocations)
+            .only_check_end_entity_revocation()
+            .allow_unknown_revocation_status();
+    let verifier = builder.build().map_err(|error| {
+        let what = match error {
+            VerifierBuilderError::NoRootAnchors => "no root certificate was given",
+            _ => "a revocation list can't be used",
+        };
+        Error::new(ErrorKind::Tls, format!("{what}: {error}"))
+    })?;
+    Ok(verifier)
+}
+
+/// Mozilla's roots as compiled in.
+#[cfg(feature = "webpki-roots")]
+fn mozilla() -> rustls::RootCertStore {
+    rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())
+}
+
+#[cfg(feature = "webpki-roots")]
+fn mozilla_verifier() -> Option<Arc<dyn ServerCertVerifier>> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    verifier(mozilla(), Vec::new(), &provider).ok()
+}
+
+#[cfg(not(feature = "webpki-roots"))]
+fn mozilla_verifier() -> Option<Arc<dyn ServerCertVerifier>> {
+    None
 }
 
 #[cfg(not(target_os = "android"))]
@@ -256,117 +347,20 @@ impl TlsSession {
     }
 }
 
-/// The failure that an error on a TLS stream means. `phase` is where it showed; what TLS itself
-/// complains about belongs to [`Phase::Tls`] whenever it shows: in TLS 1.3 the server's alert
-/// about a missing client certificate arrives with the first read after the handshake.
-pub(crate) fn failure_of(error: &io::Error, phase: Phase) -> Failure {
-    let tls = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    if let Some(tls) = tls {
-        return tls_failure(tls, phase);
-    }
-    let kind = match error.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::WriteZero => FailureKind::Closed,
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::BrokenPipe => FailureKind::Reset,
-        io::ErrorKind::TimedOut => FailureKind::Timeout,
-        // No kernel says so of a socket: the meter on what a peer may send does.
-        io::ErrorKind::FileTooLarge => FailureKind::TooLarge,
-        _ => FailureKind::Other,
-    };
-    // After the handshake a reset and a close mean the same: the peer ended the connection.
-    let kind = match (phase, kind) {
-        (Phase::Upgrade | Phase::Processing, FailureKind::Reset) => FailureKind::Closed,
-        _ => kind,
-    };
-    Failure::new(phase, kind).with_message(error)
-}
-
-fn tls_failure(error: &rustls::Error, phase: Phase) -> Failure {
-    use rustls::Error as Tls;
-    let kind = match error {
-        Tls::InvalidCertificate(certificate) => return certificate_failure(certificate),
-        Tls::InvalidMessage(
-            InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
-        ) if phase == Phase::Tls => FailureKind::NotTls,
-        Tls::InvalidMessage(
-            InvalidMessage::CertificatePayloadTooLarge
-            | InvalidMessage::HandshakePayloadTooLarge
-            | InvalidMessage::MessageTooLarge,
-        ) => FailureKind::TooLarge,
-        Tls::AlertReceived(alert) => match alert {
-            AlertDescription::ProtocolVersion => FailureKind::ProtocolVersion,
-            AlertDescription::InsufficientSecurity => FailureKind::NoCommonParameters,
-            AlertDescription::CertificateRequired => FailureKind::ClientCertificateRequired,
-            _ => FailureKind::Alert,
-        },
-        Tls::PeerIncompatible(
-            PeerIncompatible::ServerDoesNotSupportTls12Or13
-            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
-            | PeerIncompatible::Tls12NotOffered
-            | PeerIncompatible::Tls12NotOfferedOrEnabled
-            | PeerIncompatible::Tls13RequiredForQuic,
-        ) => FailureKind::ProtocolVersion,
-        Tls::PeerIncompatible(_) => FailureKind::NoCommonParameters,
-        Tls::InvalidMessage(_)
-        | Tls::InappropriateMessage { .. }
-        | Tls::InappropriateHandshakeMessage { .. }
-        | Tls::PeerMisbehaved(_)
-        | Tls::DecryptError
-        | Tls::PeerSentOversizedRecord => FailureKind::InvalidMessage,
-        _ => FailureKind::Other,
-    };
-    Failure::new(Phase::Tls, kind).with_message(error)
-}
-
-fn certificate_failure(error: &CertificateError) -> Failure {
-    use CertificateError as Bad;
-    if let Some(refused) = Refused::of(error) {
-        let certificate = Arc::clone(&refused.certificate);
-        return certificate_failure(&refused.why).with_certificate(certificate);
-    }
-    let failure = |kind| Failure::new(Phase::Tls, kind).with_message(error);
-    match error {
-        Bad::Expired => failure(FailureKind::CertificateExpired),
-        Bad::ExpiredContext { not_after, .. } => {
-            failure(FailureKind::CertificateExpired).with_not_after(system_time(*not_after))
-        }
-        Bad::NotValidYet => failure(FailureKind::CertificateNotYetValid),
-        Bad::NotValidYetContext { not_before, .. } => {
-            failure(FailureKind::CertificateNotYetValid).with_not_before(system_time(*not_before))
-        }
-        Bad::NotValidForName => failure(FailureKind::CertificateWrongHost),
-        Bad::NotValidForNameContext { presented, .. } => {
-            let names = presented.iter().map(|name| plain_name(name)).collect();
-            failure(FailureKind::CertificateWrongHost).with_names(names)
-        }
-        Bad::Revoked => failure(FailureKind::CertificateRevoked),
-        Bad::UnknownIssuer | Bad::BadSignature => failure(FailureKind::CertificateUntrusted),
-        // A self-signed certificate that claims to be an authority, shown by a server: what an
-        // intercepting box with a home-made certificate looks like.
-        Bad::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            failure(FailureKind::CertificateUntrusted)
-        }
-        _ => failure(FailureKind::CertificateOther),
-    }
-}
-
-/// rustls gives names as they look in its own debug output.
-fn plain_name(presented: &str) -> String {
-    let dns = presented.strip_prefix("DnsName(\"");
-    let bare = dns.and_then(|rest| rest.strip_suffix("\")"));
-    bare.unwrap_or(presented).to_owned()
-}
-
 fn system_time(time: UnixTime) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs())
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use rustls::CertificateError;
+
+    use super::failures::tls_failure;
+    use super::recording_verifier::Refused;
     use super::*;
+    use crate::certificate::ChainFault;
+    use crate::failure::{Failure, FailureKind};
+    use crate::phase::Phase;
 
     /// For tests in which nobody's certificate is looked at.
     pub(crate) fn trusting_nobody() -> TlsClient {
@@ -378,67 +372,6 @@ pub(crate) mod tests {
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
         TlsClient::from_config(config)
-    }
-
-    fn kind(error: rustls::Error) -> FailureKind {
-        kind_in(error, Phase::Upgrade)
-    }
-
-    fn kind_in(error: rustls::Error, phase: Phase) -> FailureKind {
-        let failure = failure_of(&io::Error::other(error), phase);
-        assert_eq!(failure.phase(), Phase::Tls);
-        failure.kind()
-    }
-
-    #[test]
-    fn tls_errors_are_typed_wherever_they_show() {
-        use rustls::Error as Tls;
-        for (error, expected) in [
-            (
-                Tls::AlertReceived(AlertDescription::CertificateRequired),
-                FailureKind::ClientCertificateRequired,
-            ),
-            (
-                Tls::AlertReceived(AlertDescription::ProtocolVersion),
-                FailureKind::ProtocolVersion,
-            ),
-            (
-                Tls::AlertReceived(AlertDescription::HandshakeFailure),
-                FailureKind::Alert,
-            ),
-            (
-                Tls::InvalidCertificate(CertificateError::UnknownIssuer),
-                FailureKind::CertificateUntrusted,
-            ),
-            (
-                Tls::InvalidCertificate(CertificateError::Revoked),
-                FailureKind::CertificateRevoked,
-            ),
-        ] {
-            assert_eq!(kind(error), expected);
-        }
-    }
-
-    #[test]
-    fn junk_is_no_tls_at_first_and_broken_tls_later() {
-        let junk = || rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType);
-        assert_eq!(kind_in(junk(), Phase::Tls), FailureKind::NotTls);
-        assert_eq!(kind(junk()), FailureKind::InvalidMessage);
-    }
-
-    #[test]
-    fn a_certificates_dates_and_names_are_kept() {
-        let at = UnixTime::since_unix_epoch(Duration::from_secs(1_000_000));
-        let expired = certificate_failure(&CertificateError::ExpiredContext {
-            time: at,
-            not_after: at,
-        });
-        assert_eq!(expired.not_after(), Some(system_time(at)));
-        let wrong = certificate_failure(&CertificateError::NotValidForNameContext {
-            expected: "a.example".try_into().unwrap(),
-            presented: vec!["DnsName(\"b.example\")".to_owned()],
-        });
-        assert_eq!(wrong.names(), ["b.example"]);
     }
 
     /// As Android's before its initialisation.
@@ -489,6 +422,90 @@ pub(crate) mod tests {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
         assert!(can_verify(&*builder.build().unwrap()));
+    }
+
+    /// What our verifier makes of a server's certificates, with these roots.
+    fn judged(roots: &[&[u8]], shown: &[&[u8]], name: &str) -> Result<(), Failure> {
+        let der = |bytes: &[u8]| CertificateDer::from(bytes.to_vec());
+        let given: Vec<_> = roots.iter().copied().map(der).collect();
+        let mut store = rustls::RootCertStore::empty();
+        add(&mut store, given.clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let inner = verifier(store, Vec::new(), &provider).unwrap();
+        let shown: Vec<_> = shown.iter().copied().map(der).collect();
+        let name = ServerName::try_from(name).unwrap();
+        let given = GivenCertificates(given);
+        let recording = RecordingVerifier { inner, given };
+        let judged =
+            recording.verify_server_cert(&shown[0], &shown[1..], &name, &[], UnixTime::now());
+        match judged {
+            Ok(_) => Ok(()),
+            Err(error) => Err(tls_failure(&error, Phase::Tls)),
+        }
+    }
+
+    /// Made with openssl: keys of `openssl req -newkey rsa:1024`, signatures of `openssl x509 -sha1`; ring
+    /// makes neither.
+    #[test]
+    fn weak_keys_and_signatures_have_kinds() {
+        let short_root = include_bytes!("tls/fixtures/root-rsa1024.der");
+        let root = include_bytes!("tls/fixtures/root-rsa2048.der");
+        for (root, leaf, kind, fault) in [
+            (
+                &short_root[..],
+                &include_bytes!("tls/fixtures/signed-by-rsa1024.der")[..],
+                FailureKind::CertificateWeakKey,
+                ChainFault::WeakKey,
+            ),
+            (
+                &root[..],
+                include_bytes!("tls/fixtures/signed-with-sha1.der"),
+                FailureKind::CertificateWeakSignature,
+                ChainFault::WeakSignature,
+            ),
+        ] {
+            // The root is shown, too, as many servers do.
+            let failure = judged(&[root], &[leaf, root], "weak.example").unwrap_err();
+            assert_eq!((failure.kind(), failure.chain_fault()), (kind, Some(fault)));
+        }
+        // A short key of the server's own shows when it has to sign.
+        let short = CertificateDer::from(&include_bytes!("tls/fixtures/leaf-rsa1024.der")[..]);
+        let error = rustls::Error::InvalidCertificate(CertificateError::BadSignature);
+        let failure = tls_failure(&Refused::of_key(error, &short), Phase::Tls);
+        assert_eq!(failure.kind(), FailureKind::CertificateWeakKey);
+        assert_eq!(failure.certificate().unwrap().key, "RSA 1024");
+    }
+
+    /// A certificate that may sign others if `authority`, for `name`, signed by its own key.
+    fn self_signed(name: &str, authority: bool, days: (i32, i32)) -> Vec<u8> {
+        let mut params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(days.0, 1, 1);
+        params.not_after = rcgen::date_time_ymd(days.1, 1, 1);
+        if authority {
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        }
+        let key = rcgen::KeyPair::generate().unwrap();
+        params.self_signed(&key).unwrap().der().to_vec()
+    }
+
+    #[test]
+    fn a_certificate_that_was_given_is_the_servers_own() {
+        let kind = |given: &[u8], shown: &[u8], name| {
+            let judged = judged(&[given], &[shown], name);
+            judged.err().map(|failure| failure.kind())
+        };
+        for authority in [false, true] {
+            let own = self_signed("own.example", authority, (2020, 2100));
+            assert_eq!(kind(&own, &own, "own.example"), None, "{authority}");
+            // Its names and dates count all the same, and so does every byte of it.
+            let wrong = kind(&own, &own, "other.example");
+            assert!(wrong.is_some(), "{authority}");
+            let other = self_signed("own.example", authority, (2020, 2100));
+            let refused = kind(&own, &other, "own.example");
+            assert_eq!(refused, Some(FailureKind::CertificateUntrusted));
+            let over = self_signed("own.example", authority, (2020, 2021));
+            assert!(kind(&over, &over, "own.example").is_some(), "{authority}");
+        }
     }
 
     #[test]

@@ -344,7 +344,7 @@ async fn what_fails_either_way_is_tried_once_more_and_not_blamed_on_early_data()
     for (fault, kind) in [
         (Fault::CloseAfterHello, FailureKind::Closed),
         (Fault::ResetOnHello, FailureKind::Reset),
-        (Fault::TlsAlert, FailureKind::Alert),
+        (Fault::TlsAlert, FailureKind::NoCommonParameters),
     ] {
         let lab = world(early_path());
         let selector = warm(&lab).await;

@@ -71,10 +71,11 @@ pub(super) fn put(session: &mut ClientConnection, request: &[u8]) -> bool {
 pub(super) fn may_be_why(failure: &Failure) -> bool {
     use FailureKind as Kind;
     failure.phase() == Phase::Tls
-        && matches!(
-            failure.kind(),
-            Kind::Alert | Kind::InvalidMessage | Kind::Closed | Kind::Reset
-        )
+        && (failure.alert().is_some()
+            || matches!(
+                failure.kind(),
+                Kind::InvalidMessage | Kind::Closed | Kind::Reset
+            ))
 }
 
 /// Whether the server wants the request again, but not as early data.

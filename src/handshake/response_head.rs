@@ -4,6 +4,8 @@
 //! it what the peers of this crate lack: interim responses (RFC 9110 §15.2) are skipped, bytes
 //! are counted, and the moment of the first byte is kept.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::Instant;
 
@@ -87,13 +89,53 @@ impl Head {
         failure.with_answer(told.take(TELLING.len()).collect(), self.body())
     }
 
-    /// The beginning of the body, if it is text.
-    fn body(&self) -> Option<String> {
+    /// Reads on until there is as much of the body as is kept, no longer than `patience`.
+    pub(crate) async fn await_body(
+        &mut self,
+        stream: &mut (impl AsyncRead + Unpin),
+        patience: Duration,
+    ) {
+        let length = self
+            .text("content-length")
+            .and_then(|text| text.parse().ok());
+        let wanted = length.unwrap_or(LONGEST_BODY).min(LONGEST_BODY);
+        let wanted = match self.is_chunked() {
+            // With room for the lengths of the chunks.
+            true => 2 * LONGEST_BODY,
+            false => wanted,
+        };
+        if !self.may_have_text() {
+            return;
+        }
+        let read = async {
+            while self.rest.len() < wanted
+                && matches!(stream.read_buf(&mut self.rest).await, Ok(1..))
+            {}
+        };
+        // What came until then is kept.
+        let _ = tokio::time::timeout(patience, read).await;
+    }
+
+    fn is_chunked(&self) -> bool {
+        let coding = self.text("transfer-encoding").unwrap_or_default();
+        coding.eq_ignore_ascii_case("chunked")
+    }
+
+    /// Whether a body would be readable.
+    fn may_have_text(&self) -> bool {
         let kind = self.text("content-type").unwrap_or("text/plain");
         let is_text = kind.starts_with("text/") || kind.contains("json") || kind.contains("xml");
-        let plain = self.values("content-encoding").next().is_none();
-        let body = &self.rest[..self.rest.len().min(LONGEST_BODY)];
-        if body.is_empty() || !is_text || !plain || self.status == 101 {
+        is_text && self.values("content-encoding").next().is_none() && self.status != 101
+    }
+
+    /// The beginning of the body, if it is text.
+    fn body(&self) -> Option<String> {
+        let whole = match self.is_chunked() {
+            true => &unchunked(&self.rest),
+            false => &self.rest,
+        };
+        let body = &whole[..whole.len().min(LONGEST_BODY)];
+        if body.is_empty() || !self.may_have_text() {
             return None;
         }
         // What is cut inside a character is left out, what is no UTF-8 shown as such.
@@ -103,6 +145,18 @@ impl Head {
         };
         Some(String::from_utf8_lossy(whole).into_owned())
     }
+}
+
+/// The bytes that chunks carry (RFC 9112 §7.1), as far as they are there and well formed.
+fn unchunked(mut bytes: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    while let Ok(httparse::Status::Complete((start, size))) = httparse::parse_chunk_size(bytes) {
+        let rest = &bytes[start..];
+        let size = usize::try_from(size).unwrap_or(usize::MAX).min(rest.len());
+        whole.extend_from_slice(&rest[..size]);
+        bytes = rest[size..].strip_prefix(b"\r\n").unwrap_or_default();
+    }
+    whole
 }
 
 /// Reads until the head of the final response is complete.

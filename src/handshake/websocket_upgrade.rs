@@ -18,6 +18,10 @@ use crate::error::{Error, ErrorKind};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 
+/// The most that a probe takes in of a message that comes behind the 101, in bytes: a Close frame has
+/// 125.
+const MAX_SAID: usize = 16 * 1024;
+
 /// What an app adds to its own connections. Probes never send any of it.
 ///
 /// ```
@@ -141,6 +145,15 @@ impl ConnectOptions {
     /// Whether the request is the same for every app.
     pub(super) fn adds_nothing(&self) -> bool {
         self.headers.is_empty() && self.subprotocols.is_empty() && self.query.is_none()
+    }
+
+    /// What a probe adds: nothing. Of what the server then says, little is taken in.
+    pub(crate) fn of_a_probe() -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(4096)
+            .max_message_size(Some(MAX_SAID))
+            .max_frame_size(Some(MAX_SAID));
+        ConnectOptions::new().websocket(config)
     }
 
     pub(super) fn websocket_config(&self) -> Option<WebSocketConfig> {

@@ -1,16 +1,18 @@
 //! One look-up, one attempt: under its time-out, with the paths that were learned.
 
-use std::collections::BTreeMap;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::job::{Job, LookupJob};
-use crate::certificate::Certificate;
 use crate::dialer::Dialer;
 use crate::failure::{Failure, FailureKind};
-use crate::handshake::{ConnectOptions, Handshake, Paths, Progress, Request, Target, Upgrade};
+use crate::handshake::{
+    AfterUpgrade, ConnectOptions, Handshake, Paths, ProbeUpgrade, Progress, Request, Target,
+};
+use crate::phase::Phase;
 use crate::sample::{Lookup, Sample};
 
 /// What all attempts and look-ups of a run share.
@@ -22,43 +24,32 @@ pub(super) struct Attempts {
     /// What the proxy said when it wanted other credentials: it isn't asked again with these, since
     /// some lock an account after a few wrong passwords.
     locked_out: OnceLock<Failure>,
-    certificates: Certificates,
 }
 
-/// Certificates that were read. An endpoint shows the same one every time, and to read it costs
-/// 2 % of a probe.
-#[derive(Debug, Default)]
-struct Certificates(Mutex<BTreeMap<Vec<u8>, Option<Arc<Certificate>>>>);
+/// A handshake that came to its end, and what the server did then.
+struct Opened {
+    at: Instant,
+    after_upgrade: Option<AfterUpgrade>,
+}
 
-/// More than the servers of a few hundred hosts have; at 2 kB each.
-const MAX_CERTIFICATES: usize = 256;
-
-impl Certificates {
-    /// What a certificate says, where that can be told.
-    fn read(&self, der: &[u8]) -> Option<Arc<Certificate>> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(read) = known.get(der) {
-            return read.clone();
+impl Opened {
+    fn now() -> Self {
+        Opened {
+            at: Instant::now(),
+            after_upgrade: None,
         }
-        let read = Certificate::from_der(der).map(Arc::new);
-        if known.len() >= MAX_CERTIFICATES {
-            known.clear();
-        }
-        known.insert(der.to_vec(), read.clone());
-        read
     }
 }
 
 impl Attempts {
-    /// Attempts that resume no session: a probe measures full handshakes, all alike.
+    /// Attempts that resume no session.
     pub(super) fn new(dialer: Dialer) -> Self {
-        let dialer = dialer.with_tls(dialer.tls().without_resumption());
+        let dialer = dialer.with_tls(dialer.tls().for_probes());
         Attempts {
-            handshake: Handshake::new(dialer.clone()),
+            handshake: Handshake::new(dialer.clone()).keeping_chains(),
             dialer,
             paths: Paths::default(),
             locked_out: OnceLock::new(),
-            certificates: Certificates::default(),
         }
     }
 
@@ -91,26 +82,30 @@ impl Attempts {
             let again = async |path| {
                 let second = Progress::new();
                 let ended = self.attempt(&job, path, deadline, &second).await;
-                ended.map(|()| second)
+                ended.map(|opened| (second, opened))
             };
             outcome = match self.paths.retry(endpoint, failure, again).await {
-                Ok((right, second)) => {
+                Ok((right, (second, opened))) => {
                     (path, progress) = (right, second);
-                    Ok(())
+                    Ok(opened)
                 }
                 Err(failure) => Err(failure),
             };
         }
+        let (outcome, opened) = match outcome {
+            Ok(opened) => (Ok(()), opened),
+            Err(failure) => (Err(failure), Opened::now()),
+        };
         let reached = progress.reached();
-        let refused = outcome.as_ref().err().and_then(Failure::certificate);
-        let accepted = || self.certificates.read(reached.certificate.as_deref()?);
+        let refused = outcome.as_ref().err().and_then(Failure::chain);
         Sample {
-            certificate: refused.cloned().or_else(accepted),
+            chain: refused.or(reached.chain.as_ref()).cloned(),
+            after_upgrade: opened.after_upgrade,
             path,
             address: job.address,
             round: job.round,
             timings: reached.timings,
-            elapsed: started.elapsed(),
+            elapsed: opened.at - started,
             outcome,
             status: reached.status,
             session: reached.session,
@@ -127,13 +122,13 @@ impl Attempts {
         path: &str,
         deadline: Instant,
         progress: &Progress,
-    ) -> Result<(), Failure> {
+    ) -> Result<Opened, Failure> {
         if let Some(said) = self.locked_out.get()
             && self.dialer.peer(&job.endpoint).proxy.is_some()
         {
             return Err(said.clone());
         }
-        let nothing_of_the_apps = ConnectOptions::new();
+        let nothing_of_the_apps = ConnectOptions::of_a_probe();
         let target = Target {
             endpoint: &job.endpoint,
             address: job.address,
@@ -142,12 +137,21 @@ impl Attempts {
         let run = pin!(async {
             let handshake = &self.handshake;
             if job.endpoint.service().is_websocket() {
-                let upgrade = Upgrade(&nothing_of_the_apps);
-                let websocket = handshake.dial_and_open(target, upgrade, progress).await?;
+                let upgrade = ProbeUpgrade(&nothing_of_the_apps);
+                let mut websocket = handshake.dial_and_open(target, upgrade, progress).await?;
+                let mut opened = Opened::now();
+                let patience = match job.listens {
+                    // Took one round trip: how long the next thing that it says may take.
+                    true => progress.timings().get(Phase::Upgrade).unwrap_or_default(),
+                    false => Duration::ZERO,
+                };
+                let left = deadline.saturating_duration_since(opened.at);
+                opened.after_upgrade = websocket.listen(patience.min(left / 2)).await;
                 websocket.goodbye();
-                Ok(())
+                Ok(opened)
             } else {
-                handshake.dial_and_open(target, Request, progress).await
+                handshake.dial_and_open(target, Request, progress).await?;
+                Ok(Opened::now())
             }
         });
         let ended = tokio::time::timeout_at(deadline, run).await;

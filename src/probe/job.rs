@@ -16,6 +16,9 @@ pub(super) struct Job {
     pub(super) endpoint: Endpoint,
     pub(super) address: SocketAddr,
     pub(super) round: u32,
+    /// Whether to wait a round trip for what the server says right behind the upgrade: at first, and
+    /// where it did so before. To wait each time would make a run a third longer.
+    pub(super) listens: bool,
     /// Tells the schedule how far the attempt has come.
     pub(super) progress: Progress,
 }

@@ -352,6 +352,7 @@ impl Schedule {
             endpoint: self.endpoints[endpoint].stats.endpoint().clone(),
             address,
             round,
+            listens: round == 1 || self.was_ended(id),
             progress,
         }
     }
@@ -505,6 +506,13 @@ impl Schedule {
     /// Two time-outs in one phase and no success: nothing more is to be learned there.
     fn is_hopeless(&self, candidate: &Candidate) -> bool {
         self.silences(candidate) >= 2
+    }
+
+    /// Whether a server there has ended a WebSocket as soon as it was open.
+    fn was_ended(&self, id: CandidateId) -> bool {
+        let one = &self.candidates[id];
+        let mut known = self.endpoints[one.endpoint].stats.addresses().iter();
+        known.any(|known| known.address() == one.address && known.after_upgrade().is_some())
     }
 
     /// Nothing but time-outs so far.

@@ -14,19 +14,23 @@ use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, OtherError, SignatureScheme,
 };
 
-use crate::certificate::Certificate;
+use super::given_certificates::GivenCertificates;
+use crate::certificate::CertificateChain;
 
 /// Verifies as `inner` does.
 #[derive(Debug)]
 pub(super) struct RecordingVerifier {
     pub(super) inner: Arc<dyn ServerCertVerifier>,
+    pub(super) given: GivenCertificates,
 }
 
-/// Why a certificate was refused, and what it says of itself.
+/// Why a server's certificates were refused, and what they say of themselves.
 #[derive(Debug)]
 pub(super) struct Refused {
     pub(super) why: CertificateError,
-    pub(super) certificate: Arc<Certificate>,
+    pub(super) chain: Arc<CertificateChain>,
+    /// When they were judged.
+    pub(super) at: UnixTime,
 }
 
 impl fmt::Display for Refused {
@@ -39,12 +43,53 @@ impl StdError for Refused {}
 
 impl Refused {
     /// The refusal within an error of rustls's.
-    pub(super) fn of(error: &CertificateError) -> Option<&Self> {
+    pub(super) fn within(error: &CertificateError) -> Option<&Self> {
         match error {
             CertificateError::Other(OtherError(other)) => other.downcast_ref(),
             _ => None,
         }
     }
+
+    /// An error of rustls's that tells what was refused as well.
+    fn of<'a>(
+        why: CertificateError,
+        shown: impl Iterator<Item = &'a CertificateDer<'a>>,
+        at: UnixTime,
+    ) -> rustls::Error {
+        match CertificateChain::from_der(shown.map(|one| &**one)) {
+            Some(chain) => {
+                let chain = Arc::new(chain);
+                let refused = Arc::new(Refused { why, chain, at });
+                rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(refused)))
+            }
+            None => why.into(),
+        }
+    }
+
+    /// The same, where the certificate's key could not confirm the handshake.
+    pub(super) fn of_key(error: rustls::Error, cert: &CertificateDer<'_>) -> rustls::Error {
+        match error {
+            rustls::Error::InvalidCertificate(why) => {
+                Refused::of(why, std::iter::once(cert), UnixTime::now())
+            }
+            other => other,
+        }
+    }
+}
+
+/// Whether the refusal is that no path leads to a root.
+fn lacks_path(why: &CertificateError) -> bool {
+    match why {
+        CertificateError::UnknownIssuer => true,
+        CertificateError::Other(other) => is_authority(other),
+        _ => false,
+    }
+}
+
+/// Whether the refusal is that the server's certificate is an authority's, which only the library
+/// below rustls has a name for.
+pub(super) fn is_authority(other: &OtherError) -> bool {
+    other.to_string().contains("CaUsedAsEndEntity")
 }
 
 impl ServerCertVerifier for RecordingVerifier {
@@ -63,17 +108,18 @@ impl ServerCertVerifier for RecordingVerifier {
             ocsp_response,
             now,
         );
-        verified.map_err(|error| match error {
-            rustls::Error::InvalidCertificate(why) => match Certificate::from_der(end_entity) {
-                Some(certificate) => Refused {
-                    why,
-                    certificate: Arc::new(certificate),
+        match verified {
+            Err(rustls::Error::InvalidCertificate(why)) => {
+                if lacks_path(&why)
+                    && let Some(verified) = self.given.verify(end_entity, server_name, now)
+                {
+                    return Ok(verified);
                 }
-                .into(),
-                None => why.into(),
-            },
-            other => other,
-        })
+                let shown = std::iter::once(end_entity).chain(intermediates);
+                Err(Refused::of(why, shown, now))
+            }
+            ended => ended,
+        }
     }
 
     fn verify_tls12_signature(
@@ -82,7 +128,8 @@ impl ServerCertVerifier for RecordingVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
+        let verified = self.inner.verify_tls12_signature(message, cert, dss);
+        verified.map_err(|error| Refused::of_key(error, cert))
     }
 
     fn verify_tls13_signature(
@@ -91,7 +138,8 @@ impl ServerCertVerifier for RecordingVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
+        let verified = self.inner.verify_tls13_signature(message, cert, dss);
+        verified.map_err(|error| Refused::of_key(error, cert))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -104,12 +152,5 @@ impl ServerCertVerifier for RecordingVerifier {
 
     fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
         self.inner.root_hint_subjects()
-    }
-}
-
-impl From<Refused> for rustls::Error {
-    fn from(refused: Refused) -> Self {
-        let other = OtherError(Arc::new(refused));
-        rustls::Error::InvalidCertificate(CertificateError::Other(other))
     }
 }

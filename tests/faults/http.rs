@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use easelect::{Dialer, FailureKind as Kind, Phase, PinnedHost, Region, Selector, Tier};
+use easelect::{
+    AfterUpgrade, Dialer, FailureKind as Kind, Phase, PinnedHost, Region, Rounds, Selector, Tier,
+};
 use easelect_lab::{Fault, Path};
 use futures::StreamExt;
 
@@ -81,6 +83,10 @@ fn rows() -> Vec<Row> {
         fine("101 after 103 and 100", Fault::EarlyHints),
         fine("101 followed at once by frames", Fault::FramesAfter101),
         fine("101, then silence", Fault::SilentAfter101),
+        fine("101 and a Close frame", Fault::CloseFrameAfter101),
+        fine("101 and garbage", Fault::GarbageAfter101),
+        fine("101 and the end", Fault::EndAfter101),
+        fine("101 and a reset", Fault::ResetAfter101),
         answers(
             "200 HTML (captive portal)",
             with(Fault::CaptivePortal),
@@ -238,4 +244,61 @@ async fn silence_after_the_101_is_an_open_connection() {
     assert!(silent.await.is_err());
     drop(connection);
     assert_eq!(lab.open(), 0);
+}
+
+/// How a server ends a WebSocket right behind its 101 is a fact of the sample, and of the address.
+#[tokio::test(start_paused = true)]
+async fn what_comes_behind_the_101_is_told() {
+    for (fault, told) in [
+        (
+            Fault::CloseFrameAfter101,
+            Some(AfterUpgrade::Close {
+                code: Some(1008),
+                reason: "go away".to_owned(),
+            }),
+        ),
+        (
+            Fault::GarbageAfter101,
+            Some(AfterUpgrade::Garbage(
+                "WebSocket protocol error: Encountered invalid opcode: 15".to_owned(),
+            )),
+        ),
+        (Fault::EndAfter101, Some(AfterUpgrade::Ended)),
+        (Fault::ResetAfter101, Some(AfterUpgrade::Reset)),
+        (Fault::SilentAfter101, None),
+        (Fault::FramesAfter101, None),
+        (Fault::None, None),
+    ] {
+        let lab = trial::lab(&websocket(), with(fault));
+        let prober = trial::prober(&lab, &websocket()).rounds(Rounds::Exact(2));
+        let ended = trial::probe(prober).await;
+        for sample in &ended.samples {
+            assert_eq!(sample.after_upgrade, told, "{fault:?}");
+        }
+        let of_address = ended.ranked.stats.addresses()[0].after_upgrade();
+        assert_eq!(of_address, told.as_ref().map(|how| (how, 2)), "{fault:?}");
+    }
+}
+
+/// A probe waits one round trip for it, and no longer.
+#[tokio::test(start_paused = true)]
+async fn a_probe_listens_for_one_round_trip() {
+    let lab = trial::lab(&websocket(), with(Fault::SilentAfter101));
+    let started = tokio::time::Instant::now();
+    let ended = trial::probe(trial::prober(&lab, &websocket())).await;
+    let sample = &ended.samples[0];
+    assert_eq!(sample.elapsed, ms(3 * RTT));
+    // A look-up, the handshake, and the round trip of listening.
+    let listened = started.elapsed() - ended.lookups[0].took - sample.elapsed;
+    assert!((ms(RTT)..ms(RTT + 5)).contains(&listened), "{listened:?}");
+}
+
+/// Nobody waits for what may come when a connection is handed over.
+#[tokio::test(start_paused = true)]
+async fn connect_waits_for_nothing_behind_the_101() {
+    let lab = trial::lab(&websocket(), with(Fault::CloseFrameAfter101));
+    let mut connection = selector(&lab).connect().await.unwrap();
+    assert!(connection.time_to_open() < ms(4 * RTT));
+    let first = connection.next().await.unwrap().unwrap();
+    assert!(first.is_close(), "{first:?}");
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use easelect::{FailureKind as Kind, Phase, Prober, Rounds, Tier, TlsClient};
+use easelect::{ChainFault, FailureKind as Kind, Phase, Prober, Rounds, Tier, TlsClient, Trust};
 use easelect_lab::{Fault, TlsVersion};
 use rustls::pki_types::CertificateRevocationListDer;
 
@@ -64,7 +64,17 @@ fn rows() -> Vec<Row> {
             Fault::NoCommonParameters,
             Kind::NoCommonParameters,
         ),
-        row("a fatal alert", Fault::TlsAlert, Kind::Alert),
+        row(
+            "no key of a kind in common",
+            Fault::TlsAlert,
+            Kind::NoCommonParameters,
+        ),
+        row("no such host here", Fault::UnrecognizedName, Kind::Alert),
+        row(
+            "expired intermediate",
+            Fault::IntermediateExpired,
+            Kind::CertificateExpired,
+        ),
         row(
             "a ServerHello that is none",
             Fault::BrokenTls,
@@ -203,7 +213,8 @@ async fn the_facts_of_a_certificate_are_kept() {
     ] {
         let lab = trial::lab(&endpoint, with(fault));
         let ended = trial::probe(trial::prober(&lab, &endpoint)).await;
-        let shown = ended.samples[0].certificate.as_ref().unwrap();
+        let chain = ended.samples[0].chain.as_ref().unwrap();
+        let shown = chain.own();
         assert_eq!(
             (
                 &shown.issuer[..],
@@ -214,11 +225,79 @@ async fn the_facts_of_a_certificate_are_kept() {
         let valid = !matches!(fault, Fault::Expired | Fault::NotYetValid);
         let now = std::time::SystemTime::now();
         assert_eq!(shown.is_valid_at(now), valid, "{fault:?}");
-        let of_address = ended.ranked.stats.addresses()[0].certificate();
-        assert_eq!(of_address, Some(shown), "{fault:?}");
+        let of_address = ended.ranked.stats.addresses()[0].chain();
+        assert_eq!(of_address, Some(chain), "{fault:?}");
         if let Err(failure) = &ended.samples[0].outcome {
-            assert_eq!(failure.certificate(), Some(shown), "{fault:?}");
+            assert_eq!(failure.chain(), Some(chain), "{fault:?}");
             assert_eq!(failure.not_after(), Some(shown.not_after), "{fault:?}");
         }
+    }
+}
+
+/// Which certificate of the chain is at fault, and how.
+#[tokio::test(start_paused = true)]
+async fn the_certificate_at_fault_is_told() {
+    let endpoint = websocket();
+    for (fault, told) in [
+        (Fault::Expired, ChainFault::LeafExpired),
+        (Fault::IntermediateExpired, ChainFault::IntermediateExpired),
+        (Fault::NotYetValid, ChainFault::NotYetValid),
+        (Fault::SelfSigned, ChainFault::SelfSigned),
+        (Fault::SelfSignedAuthority, ChainFault::AuthorityAsServer),
+        (Fault::MissingIntermediate, ChainFault::IntermediateMissing),
+        (Fault::Untrusted, ChainFault::UnknownRoot),
+        (Fault::NoSan, ChainFault::NoNames),
+    ] {
+        let lab = trial::lab(&endpoint, with(fault));
+        let ended = trial::probe(trial::prober(&lab, &endpoint)).await;
+        let failure = ended.samples[0].outcome.as_ref().unwrap_err();
+        assert_eq!(failure.chain_fault(), Some(told), "{failure}");
+        assert_eq!(failure.chain().unwrap().trust(), None);
+    }
+}
+
+/// The date is that of the certificate at fault, not the server's own.
+#[tokio::test(start_paused = true)]
+async fn an_expired_intermediate_is_told_by_its_own_date() {
+    let endpoint = websocket();
+    let lab = trial::lab(&endpoint, with(Fault::IntermediateExpired));
+    let ended = trial::probe(trial::prober(&lab, &endpoint)).await;
+    let failure = ended.samples[0].outcome.as_ref().unwrap_err();
+    let chain = failure.chain().unwrap();
+    let [own, intermediate] = chain.certificates() else {
+        panic!("{chain:?}");
+    };
+    assert_eq!(intermediate.subject, "CN=easelect lab\\, expired");
+    assert!(intermediate.is_authority && !own.is_authority);
+    assert_eq!(failure.not_after(), Some(intermediate.not_after));
+    assert!(own.not_after > intermediate.not_after);
+    assert_eq!(chain.first_to_expire(), (1, intermediate));
+}
+
+/// A root that was installed on this computer is trusted, and no public one.
+#[tokio::test(start_paused = true)]
+async fn where_a_chain_ends_is_told() {
+    let endpoint = websocket();
+    for (fault, trust) in [
+        (Fault::None, Trust::Public),
+        (Fault::Inspected, Trust::Installed),
+    ] {
+        let lab = trial::lab(&endpoint, with(fault));
+        let ended = trial::probe(trial::prober(&lab, &endpoint)).await;
+        assert_eq!(ended.samples[0].outcome, Ok(()));
+        let chain = ended.samples[0].chain.as_ref().unwrap();
+        assert_eq!(chain.trust(), Some(trust), "{fault:?}");
+    }
+}
+
+/// An alert keeps its number.
+#[tokio::test(start_paused = true)]
+async fn an_alert_keeps_its_number() {
+    let endpoint = websocket();
+    for (fault, number) in [(Fault::TlsAlert, 40), (Fault::UnrecognizedName, 112)] {
+        let lab = trial::lab(&endpoint, with(fault));
+        let ended = trial::probe(trial::prober(&lab, &endpoint)).await;
+        let failure = ended.samples[0].outcome.as_ref().unwrap_err();
+        assert_eq!(failure.alert(), Some(number));
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use easelect::{Error, ErrorKind};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason,
     RevokedCertParams, date_time_ymd,
 };
@@ -33,6 +33,8 @@ pub(crate) enum Shown {
     SelfSignedAuthority,
     Untrusted,
     MissingIntermediate,
+    IntermediateExpired,
+    Inspected,
     Revoked,
     WrongPurpose,
     EndlessChain,
@@ -51,6 +53,8 @@ impl Shown {
             Fault::SelfSignedAuthority => Shown::SelfSignedAuthority,
             Fault::Untrusted => Shown::Untrusted,
             Fault::MissingIntermediate => Shown::MissingIntermediate,
+            Fault::IntermediateExpired => Shown::IntermediateExpired,
+            Fault::Inspected => Shown::Inspected,
             Fault::Revoked => Shown::Revoked,
             Fault::WrongPurpose => Shown::WrongPurpose,
             Fault::EndlessChain => Shown::EndlessChain,
@@ -93,6 +97,10 @@ pub(crate) struct Certificates {
     stranger: Issuer<'static, KeyPair>,
     /// An authority below the root that no server shows.
     intermediate: Issuer<'static, KeyPair>,
+    /// One that has expired, with its certificate.
+    expired: (CertificateDer<'static>, Issuer<'static, KeyPair>),
+    /// A root that is trusted and no public one, with its certificate.
+    installed: (CertificateDer<'static>, Issuer<'static, KeyPair>),
     revocations: CertificateRevocationListDer<'static>,
     /// One key for every server: making keys would cost more than signing.
     leaf: KeyPair,
@@ -113,9 +121,13 @@ fn tls(error: impl std::error::Error + Send + Sync + 'static) -> Error {
 impl Certificates {
     pub(crate) fn new() -> Result<Self, Error> {
         let made = SystemTime::now();
-        let (root, issuer) = authority("easelect lab", made, None)?;
-        let (_, stranger) = authority("easelect lab, not to be trusted", made, None)?;
-        let (_, intermediate) = authority("easelect lab, intermediate", made, Some(&issuer))?;
+        let valid = (made - TEN_YEARS, made + TEN_YEARS);
+        let (root, issuer) = authority("easelect lab", valid, None)?;
+        let (_, stranger) = authority("easelect lab, not to be trusted", valid, None)?;
+        let (_, intermediate) = authority("easelect lab, intermediate", valid, Some(&issuer))?;
+        let over = (made - TEN_YEARS, made - DAY);
+        let expired = authority("easelect lab, expired", over, Some(&issuer))?;
+        let installed = authority("easelect lab, installed by a company", valid, None)?;
         let revocations = revocations(&issuer, made).map_err(tls)?;
         Ok(Certificates {
             made,
@@ -124,6 +136,8 @@ impl Certificates {
             issuer,
             stranger,
             intermediate,
+            expired,
+            installed,
             revocations,
             leaf: KeyPair::generate().map_err(tls)?,
             configs: Mutex::default(),
@@ -132,6 +146,10 @@ impl Certificates {
 
     pub(crate) fn root(&self) -> CertificateDer<'static> {
         self.root.clone()
+    }
+
+    pub(crate) fn installed_root(&self) -> CertificateDer<'static> {
+        self.installed.0.clone()
     }
 
     /// What the root has revoked.
@@ -180,6 +198,9 @@ impl Certificates {
         };
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.leaf.serialize_der()));
         let mut chain = vec![self.leaf_certificate(name, shown).map_err(tls)?];
+        if shown == Shown::IntermediateExpired {
+            chain.push(self.expired.0.clone());
+        }
         if shown == Shown::EndlessChain {
             chain.extend(std::iter::repeat_n(self.root(), CHAIN));
         }
@@ -229,6 +250,10 @@ impl Certificates {
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
             params.key_usages.push(KeyUsagePurpose::KeyCertSign);
         }
+        if shown == Shown::MissingIntermediate {
+            // Public authorities say where the certificate above can be had.
+            params.custom_extensions.push(issuer_elsewhere());
+        }
         if shown == Shown::Revoked {
             params.serial_number = Some(REVOKED.into());
         }
@@ -236,6 +261,8 @@ impl Certificates {
             Shown::SelfSigned | Shown::SelfSignedAuthority => params.self_signed(&self.leaf)?,
             Shown::Untrusted => params.signed_by(&self.leaf, &self.stranger)?,
             Shown::MissingIntermediate => params.signed_by(&self.leaf, &self.intermediate)?,
+            Shown::IntermediateExpired => params.signed_by(&self.leaf, &self.expired.1)?,
+            Shown::Inspected => params.signed_by(&self.leaf, &self.installed.1)?,
             _ => params.signed_by(&self.leaf, &self.issuer)?,
         };
         Ok(certificate.der().clone())
@@ -244,11 +271,11 @@ impl Certificates {
 
 fn authority(
     name: &str,
-    made: SystemTime,
+    (from, to): (SystemTime, SystemTime),
     above: Option<&Issuer<'static, KeyPair>>,
 ) -> Result<(CertificateDer<'static>, Issuer<'static, KeyPair>), Error> {
     let mut params = CertificateParams::default();
-    valid(&mut params, made - TEN_YEARS, made + TEN_YEARS);
+    valid(&mut params, from, to);
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -260,6 +287,17 @@ fn authority(
     };
     let certificate = certificate.map_err(tls)?;
     Ok((certificate.der().clone(), Issuer::new(params, key)))
+}
+
+/// Authority information access (RFC 5280 §4.2.2.1): `http://lab.invalid`.
+fn issuer_elsewhere() -> CustomExtension {
+    const URL: &[u8] = b"http://lab.invalid";
+    const CA_ISSUERS: &[u8] = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x30\x02";
+    let place = [&[0x86, URL.len() as u8], URL].concat();
+    let one = [CA_ISSUERS, &place].concat();
+    let one = [&[0x30, one.len() as u8], &one[..]].concat();
+    let all = [&[0x30, one.len() as u8], &one[..]].concat();
+    CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], all)
 }
 
 fn revocations(

@@ -40,8 +40,11 @@ pub enum Fault {
     GarbageTls,
     /// The ClientHello is answered by `HTTP/1.1 400` in the clear.
     PlainHttp,
-    /// The ClientHello is answered by a fatal `handshake_failure` alert.
+    /// The ClientHello is answered by a fatal `handshake_failure` alert, as by a server that has only a
+    /// key of a kind that was not offered.
     TlsAlert,
+    /// The ClientHello is answered by a fatal `unrecognized_name` alert: no such host here.
+    UnrecognizedName,
     /// The server speaks TLS 1.1 only: its ServerHello says so.
     OldTls,
     /// The ClientHello is answered by a fatal `insufficient_security` alert.
@@ -65,6 +68,12 @@ pub enum Fault {
     Untrusted,
     /// The certificate is signed by an intermediate authority that the server doesn't show.
     MissingIntermediate,
+    /// The certificate is signed by an intermediate authority that expired yesterday, and comes with
+    /// it.
+    IntermediateExpired,
+    /// The certificate is signed by [`Lab::installed_root`](super::Lab::installed_root): trusted here,
+    /// and no public one.
+    Inspected,
     /// The certificate is on [`Lab::revocations`](super::Lab::revocations).
     Revoked,
     /// The certificate is for clients, not for servers.
@@ -110,6 +119,14 @@ pub enum Fault {
     EndlessBody,
     /// Two text frames, `one` and `two`, travel together with the 101: no fault.
     FramesAfter101,
+    /// A valid 101 with a Close frame behind it: code 1008, reason `go away`.
+    CloseFrameAfter101,
+    /// A valid 101 with bytes behind it that are no WebSocket frame.
+    GarbageAfter101,
+    /// A valid 101, then close_notify and FIN.
+    EndAfter101,
+    /// A valid 101, then RST.
+    ResetAfter101,
     /// A valid 101, then silence: nothing is echoed and no ping is answered.
     SilentAfter101,
 }

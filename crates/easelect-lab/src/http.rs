@@ -140,9 +140,8 @@ pub(crate) async fn serve(visit: &Visit, mut stream: Tls, host: &str) -> io::Res
                 bytes.extend(head.bytes());
             }
         }
-        if fault == Fault::FramesAfter101 && matches!(answer, Answer::Switch(_)) {
-            // Two unmasked text frames (RFC 6455 §5.2).
-            bytes.extend(b"\x81\x03one\x81\x03two");
+        if matches!(answer, Answer::Switch(_)) {
+            bytes.extend(behind_101(fault));
         }
         if fault == Fault::SlowLoris {
             for byte in bytes {
@@ -159,14 +158,35 @@ pub(crate) async fn serve(visit: &Visit, mut stream: Tls, host: &str) -> io::Res
                 visit.event(EventKind::Upgraded {
                     path: request.target,
                 });
-                if fault == Fault::SilentAfter101 {
-                    return drain(&mut stream).await;
+                match fault {
+                    Fault::SilentAfter101 | Fault::CloseFrameAfter101 | Fault::GarbageAfter101 => {
+                        return drain(&mut stream).await;
+                    }
+                    Fault::EndAfter101 => return stream.shutdown().await,
+                    Fault::ResetAfter101 => {
+                        visit.reset_on_drop();
+                        return Ok(());
+                    }
+                    _ => {}
                 }
                 return echo(visit, stream, unread).await;
             }
             Answer::Plain(..) if request.close => return stream.shutdown().await,
             Answer::Plain(..) => {}
         }
+    }
+}
+
+/// What travels together with the 101.
+fn behind_101(fault: Fault) -> &'static [u8] {
+    match fault {
+        // Two unmasked text frames (RFC 6455 §5.2).
+        Fault::FramesAfter101 => b"\x81\x03one\x81\x03two",
+        // A Close frame with its code (RFC 6455 §5.5.1).
+        Fault::CloseFrameAfter101 => b"\x88\x09\x03\xf0go away",
+        // Opcode 15 is reserved.
+        Fault::GarbageAfter101 => b"\xff\xff\xff\xff no frame at all",
+        _ => b"",
     }
 }
 

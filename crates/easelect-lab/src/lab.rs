@@ -74,6 +74,13 @@ impl Lab {
         self.0.certificates.root()
     }
 
+    /// A root that [`dialer`](Self::dialer)s trust, too, and that is no public one: as a company
+    /// installs it to inspect TLS. Signs the certificates of [`Fault::Inspected`].
+    #[must_use]
+    pub fn installed_root(&self) -> CertificateDer<'static> {
+        self.0.certificates.installed_root()
+    }
+
     /// The root in PEM (RFC 7468).
     #[must_use]
     pub fn root_pem(&self) -> String {
@@ -95,8 +102,10 @@ impl Lab {
         &self,
         extra: impl IntoIterator<Item = CertificateDer<'static>>,
     ) -> Result<TlsClient, Error> {
-        let roots = std::iter::once(self.root()).chain(extra);
-        TlsClient::with_roots_and_revocations(roots, vec![self.revocations()])
+        let roots = [self.root(), self.installed_root()];
+        let roots = roots.into_iter().chain(extra);
+        TlsClient::with_roots_and_revocations(roots, vec![self.revocations()])?
+            .public_roots([self.root()])
     }
 
     /// What happened so far, the oldest first; at most the last 100,000.

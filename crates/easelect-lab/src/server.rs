@@ -19,6 +19,8 @@ use crate::visit::{Visit, drain};
 
 /// A fatal alert (RFC 8446 §6): handshake_failure in a record of its own.
 const HANDSHAKE_FAILURE: &[u8] = &[21, 3, 3, 0, 2, 2, 40];
+/// The same with unrecognized_name.
+const UNRECOGNIZED_NAME: &[u8] = &[21, 3, 3, 0, 2, 2, 112];
 /// The same with insufficient_security: no cipher suite or group in common.
 const INSUFFICIENT_SECURITY: &[u8] = &[21, 3, 3, 0, 2, 2, 71];
 /// A ServerHello (RFC 4346 §7.4.1.3) of TLS 1.1: version 3.2, a random, no session,
@@ -57,6 +59,7 @@ async fn accept(visit: &Visit, mut stream: Stream) -> io::Result<()> {
         Fault::GarbageTls => Some(GARBAGE),
         Fault::PlainHttp => Some(PLAIN_HTTP),
         Fault::TlsAlert => Some(HANDSHAKE_FAILURE),
+        Fault::UnrecognizedName => Some(UNRECOGNIZED_NAME),
         Fault::NoCommonParameters => Some(INSUFFICIENT_SECURITY),
         Fault::OldTls => Some(OLD_SERVER_HELLO),
         Fault::BrokenTls => Some(NO_SERVER_HELLO),

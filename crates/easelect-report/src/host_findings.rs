@@ -202,7 +202,7 @@ fn down(rows: &[&Row], is_suspected: &dyn Fn(&Row) -> bool, whats: &mut Vec<What
 pub(super) fn first_to_expire(row: &Row) -> Option<SystemTime> {
     let addresses = row.ranked.stats.addresses().iter();
     let accepted = addresses.filter(|one| one.successes() > 0);
-    let ends = accepted.filter_map(|one| Some(one.certificate()?.not_after));
+    let ends = accepted.filter_map(|one| Some(one.chain()?.first_to_expire().1.not_after));
     ends.min()
 }
 
@@ -228,7 +228,7 @@ fn clock(rows: &[&Row]) -> Option<What> {
     let stats = || rows.iter().map(|row| (row, row.ranked.stats.addresses()));
     let shown = || {
         let addresses = stats().flat_map(|(_, addresses)| addresses);
-        addresses.filter_map(|one| Some((one.successes() > 0, one.certificate()?)))
+        addresses.filter_map(|one| Some((one.successes() > 0, one.chain()?.own())))
     };
     let begin = shown().map(|(_, one)| one.not_before).max()?;
     let end = shown().map(|(_, one)| one.not_after).min()?;

@@ -3,7 +3,8 @@
 use std::time::SystemTime;
 
 use easelect::{
-    AddressStats, Certificate, Distribution, Failure, FailureCount, Families, Phase, Timings,
+    AddressStats, AfterUpgrade, Certificate, ChainFault, Distribution, Failure, FailureCount,
+    Families, Phase, Timings,
 };
 use serde::Serialize;
 
@@ -180,7 +181,34 @@ struct AddressJson {
     successes: u64,
     total_ms: Option<SummaryJson>,
     certificate: Option<CertificateJson>,
+    chain: Vec<CertificateJson>,
+    trust: Option<&'static str>,
+    after_upgrade: Option<AfterUpgradeJson>,
     failures: Vec<FailureJson>,
+}
+
+#[derive(Serialize)]
+struct AfterUpgradeJson {
+    code: &'static str,
+    count: u64,
+    close_code: Option<u16>,
+    reason: Option<String>,
+}
+
+impl AfterUpgradeJson {
+    fn of(how: &AfterUpgrade, count: u64) -> Self {
+        let (close_code, reason) = match how {
+            AfterUpgrade::Close { code, reason } => (*code, Some(reason.clone())),
+            AfterUpgrade::Garbage(why) => (None, Some(why.clone())),
+            _ => (None, None),
+        };
+        AfterUpgradeJson {
+            code: how.as_str(),
+            count,
+            close_code,
+            reason,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -189,7 +217,11 @@ struct CertificateJson {
     not_after: String,
     expires_in_days: i64,
     names: Vec<String>,
+    subject: String,
     issuer: String,
+    key: String,
+    signature: String,
+    authority: bool,
 }
 
 impl CertificateJson {
@@ -199,7 +231,11 @@ impl CertificateJson {
             not_after: timestamp(certificate.not_after),
             expires_in_days: days_until(certificate.not_after, now),
             names: certificate.names.clone(),
+            subject: certificate.subject.clone(),
             issuer: certificate.issuer.clone(),
+            key: certificate.key.clone(),
+            signature: certificate.signature.clone(),
+            authority: certificate.is_authority,
         }
     }
 }
@@ -213,6 +249,10 @@ struct FailureJson {
     count: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chain_fault: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_alert: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_s: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -230,6 +270,8 @@ impl FailureJson {
             hint: failure_hint(failure).of(lang),
             count,
             status: failure.status(),
+            chain_fault: failure.chain_fault().map(ChainFault::as_str),
+            tls_alert: failure.alert(),
             retry_after_s: failure.retry_after().map(|delay| delay.as_secs()),
             answered_by: (failure.answered_by().iter())
                 .map(|(name, value)| format!("{name}: {value}"))
@@ -379,7 +421,14 @@ fn endpoint_json(row: &Row, now: SystemTime, lang: Lang) -> EndpointJson<'_> {
                 attempts: one.attempts(),
                 successes: one.successes(),
                 total_ms: SummaryJson::of(one.total()),
-                certificate: one.certificate().map(|one| CertificateJson::of(one, now)),
+                certificate: one.chain().map(|one| CertificateJson::of(one.own(), now)),
+                chain: (one.chain().into_iter())
+                    .flat_map(|chain| chain.certificates())
+                    .map(|one| CertificateJson::of(one, now))
+                    .collect(),
+                trust: (one.chain()).and_then(|chain| Some(chain.trust()?.as_str())),
+                after_upgrade: (one.after_upgrade())
+                    .map(|(how, count)| AfterUpgradeJson::of(how, count)),
                 failures: failures_json(one.failures(), now, lang),
             })
             .collect(),

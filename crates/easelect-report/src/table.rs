@@ -1,7 +1,5 @@
 //! The report as a table for a person.
 
-use std::sync::Arc;
-
 use easelect::{Catalog, Certificate, Confidence, FailureCount, Phase, Reason, Tier};
 
 use super::figures::{ms, percent, timestamp};
@@ -382,7 +380,7 @@ fn refused_certificates(row: &Row) -> impl Iterator<Item = &Certificate> {
         .iter()
         .flat_map(|one| one.failures())
     {
-        let shown = count.failure.certificate().map(Arc::as_ref);
+        let shown = count.failure.certificate();
         refused.extend(shown.filter(|one| !refused.contains(one)));
     }
     refused.into_iter()

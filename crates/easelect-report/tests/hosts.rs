@@ -89,8 +89,8 @@ fn a_clock_that_suits_only_some() {
     let [a, b] = pair(Region::SGP1, Service::Rest);
     let [c, d] = pair(Region::SGP1, Service::Websocket);
     let refused = |endpoint: &Endpoint, kind, from, to| {
-        let shown = std::sync::Arc::new(certificate(from, to));
-        failing(endpoint, tls(kind).with_certificate(shown))
+        let shown = certificate(from, to);
+        failing(endpoint, tls(kind).with_chain(shown))
     };
     let probed = |kind, bad: [(i64, i64); 2], good: (i64, i64)| {
         report(&[

@@ -161,6 +161,9 @@ fn the_schema_is_held() {
                 "max": 67.0
               },
               "certificate": null,
+              "chain": [],
+              "trust": null,
+              "after_upgrade": null,
               "failures": []
             }
           ],
@@ -211,6 +214,9 @@ fn the_schema_is_held() {
               "successes": 0,
               "total_ms": null,
               "certificate": null,
+              "chain": [],
+              "trust": null,
+              "after_upgrade": null,
               "failures": [
                 {
                   "phase": "connect",
@@ -290,7 +296,11 @@ fn a_certificate_is_in_it() {
             "not_after": "2025-12-08T08:53:20Z",
             "expires_in_days": 60,
             "names": ["*.easemob.com"],
+            "subject": "CN=Some CA",
             "issuer": "CN=Some CA",
+            "key": "ECDSA P-256",
+            "signature": "SHA256-ECDSA",
+            "authority": false,
         })
     );
 }

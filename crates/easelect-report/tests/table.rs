@@ -91,8 +91,8 @@ Notes
 #[test]
 fn certificates_are_told_good_or_bad() {
     let [a, b] = pair(Region::CN1, Service::Websocket);
-    let shown = std::sync::Arc::new(certificate(-30, 60));
-    let untrusted = failure(Phase::Tls, FailureKind::CertificateUntrusted).with_certificate(shown);
+    let shown = certificate(-30, 60);
+    let untrusted = failure(Phase::Tls, FailureKind::CertificateUntrusted).with_chain(shown);
     let rankings = [ranking([
         ok(&a, 21).shows(certificate(-300, 52)),
         failing(&b, untrusted),

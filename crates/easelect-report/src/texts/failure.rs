@@ -186,6 +186,14 @@ fn plain(failure: &Failure) -> Text {
         }
         (_, Kind::CertificateUntrusted) => text("certificate is not trusted", "证书不受信任"),
         (_, Kind::CertificateRevoked) => text("certificate revoked", "证书已被吊销"),
+        (_, Kind::CertificateWeakKey) => text(
+            "a key in the certificate chain is too short",
+            "证书链中有密钥过短",
+        ),
+        (_, Kind::CertificateWeakSignature) => text(
+            "a certificate is signed with a broken hash function",
+            "证书的签名使用了已被攻破的散列算法",
+        ),
         (_, Kind::CertificateOther) => text("bad certificate", "证书有误"),
         (_, Kind::ClientCertificateRequired) => {
             text("the peer wants a client certificate", "对方要求客户端证书")
@@ -321,7 +329,13 @@ pub(crate) fn failure_hint(failure: &Failure) -> Text {
             "A captive portal (log in with a browser), a hijacked name or a wrong port is suspected.",
             "疑似需要登录的网络（请用浏览器登录）、域名被劫持或端口有误。",
         ),
-        (_, Kind::CertificateRevoked | Kind::CertificateOther) => text(
+        (
+            _,
+            Kind::CertificateRevoked
+            | Kind::CertificateWeakKey
+            | Kind::CertificateWeakSignature
+            | Kind::CertificateOther,
+        ) => text(
             "Tell Easemob support which host it is; for a host of your own, renew its certificate.",
             "请把该主机名告知环信技术支持；自备的主机请更换证书。",
         ),

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use easelect::{
-    Catalog, Certificate, Endpoint, EndpointStats, Failure, FailureKind, Family, Lookup, Phase,
-    ProbeOutcome, Ranking, Region, Residency, Sample, Service, Timings, rank,
+    Catalog, CertificateChain, Endpoint, EndpointStats, Failure, FailureKind, Family, Lookup,
+    Phase, ProbeOutcome, Ranking, Region, Residency, Sample, Service, Timings, rank,
 };
 use easelect_report::{Context, Fault, Report};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
@@ -146,12 +146,12 @@ impl Measured {
     }
 
     /// A success at which this certificate was shown.
-    pub(crate) fn shows(mut self, certificate: Certificate) -> Self {
+    pub(crate) fn shows(mut self, certificate: Arc<CertificateChain>) -> Self {
         let path = self.stats.endpoint().path().to_owned();
         let mut timings = Timings::default();
         timings.set(Phase::Connect, ms(20));
         let mut sample = self.sample(&path, self.v4(), timings, Ok(()), ms(20));
-        sample.certificate = Some(Arc::new(certificate));
+        sample.chain = Some(certificate);
         self.stats.record(&sample);
         self
     }
@@ -193,19 +193,18 @@ impl Measured {
         outcome: Result<(), Failure>,
         elapsed: Duration,
     ) -> Sample {
-        let certificate = outcome.as_ref().err().and_then(Failure::certificate);
-        let certificate = certificate.cloned();
+        let chain = outcome.as_ref().err().and_then(Failure::chain).cloned();
         let endpoint = self.stats.endpoint().clone();
         let mut sample = Sample::new(endpoint, address, timings, outcome);
         sample.path = path.to_owned();
         sample.elapsed = elapsed;
-        sample.certificate = certificate;
+        sample.chain = chain;
         sample
     }
 }
 
-/// A certificate whose validity is given in days from now.
-pub(crate) fn certificate(from: i64, to: i64) -> Certificate {
+/// A chain of one certificate whose validity is given in days from now.
+pub(crate) fn certificate(from: i64, to: i64) -> Arc<CertificateChain> {
     let day = |n: i64| {
         let days = Duration::from_secs(86_400) * u32::try_from(n.unsigned_abs()).unwrap();
         if n < 0 { now() - days } else { now() + days }
@@ -215,7 +214,8 @@ pub(crate) fn certificate(from: i64, to: i64) -> Certificate {
     (params.distinguished_name).push(DnType::CommonName, "Some CA");
     (params.not_before, params.not_after) = (day(from).into(), day(to).into());
     let signed = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
-    Certificate::from_der(signed.der()).unwrap()
+    let shown = [&**signed.der()];
+    Arc::new(CertificateChain::from_der(shown).unwrap())
 }
 
 /// An endpoint that works, with this many milliseconds for TCP.

@@ -101,7 +101,7 @@ fn sweep(scenario: Scenario, families: Families, in_flight: usize, seed: u64) ->
             match probing.next().await.expect("an outcome is the last") {
                 ProbeEvent::Sample(sample) => samples.push(*sample),
                 ProbeEvent::Finished(outcome) => {
-                    assert!(outcome.complete);
+                    assert!(outcome.complete());
                     let least = least(&samples, &outcome, in_flight);
                     return (outcome.took, outcome.took.div_duration_f64(least));
                 }

@@ -3,17 +3,20 @@
 //! [`Connect`] is a seam: tests, benches and embedders (a tunnel, a simulated network) put their
 //! own streams under the same TLS and WebSocket code.
 
+mod tcp_info;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+
+pub use tcp_info::{Silence, TcpInfo};
 
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
@@ -25,16 +28,25 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
 
 /// An [`Io`] whose transport can be asked, and told how to end.
 pub trait Transport: Io {
-    /// What the transport itself measured, if it can tell.
-    fn kernel_rtt(&self) -> Option<KernelRtt>;
+    /// What the transport itself counts and measures, as it is now, if it can tell.
+    fn tcp_info(&self) -> Option<TcpInfo>;
 
     /// Makes the coming drop reset the connection instead of closing it in order, so that a loser
     /// of a race leaves nothing behind on either side.
     fn reset_on_drop(&mut self);
 }
 
+/// Is told how TCP stood when an attempt ended, whichever way.
+pub(crate) trait Watch: Send + Sync {
+    /// So it stood.
+    fn ended(&self, tcp: TcpInfo);
+}
+
 /// A byte stream to a peer, of any kind.
-pub struct ByteStream(Kind);
+pub struct ByteStream {
+    kind: Kind,
+    watch: Option<Arc<dyn Watch>>,
+}
 
 enum Kind {
     Plain(Box<dyn Io>),
@@ -45,26 +57,54 @@ impl ByteStream {
     /// Of bytes alone: nothing is known of what carries them.
     #[must_use]
     pub fn opaque(io: impl Io) -> Self {
-        ByteStream(Kind::Plain(Box::new(io)))
+        ByteStream {
+            kind: Kind::Plain(Box::new(io)),
+            watch: None,
+        }
     }
 
     /// Of a transport that can be asked.
     #[must_use]
     pub fn of_transport(io: impl Transport) -> Self {
-        ByteStream(Kind::Transport(Box::new(io)))
+        ByteStream {
+            kind: Kind::Transport(Box::new(io)),
+            watch: None,
+        }
+    }
+
+    /// Tells `watch` how TCP stands when the stream is dropped, or [settled](Self::settle). An attempt
+    /// that fails, or is given up, takes its stream along: nobody can ask it later.
+    pub(crate) fn watched_by(mut self, watch: Arc<dyn Watch>) -> Self {
+        self.watch = Some(watch);
+        self
+    }
+
+    /// The attempt succeeded: tells how TCP stands, and nothing any more.
+    pub(crate) fn settle(&mut self) {
+        if let Some(watch) = self.watch.take()
+            && let Some(tcp) = self.tcp_info()
+        {
+            watch.ended(tcp);
+        }
+    }
+}
+
+impl Drop for ByteStream {
+    fn drop(&mut self) {
+        self.settle();
     }
 }
 
 impl Transport for ByteStream {
-    fn kernel_rtt(&self) -> Option<KernelRtt> {
-        match &self.0 {
+    fn tcp_info(&self) -> Option<TcpInfo> {
+        match &self.kind {
             Kind::Plain(_) => None,
-            Kind::Transport(io) => io.kernel_rtt(),
+            Kind::Transport(io) => io.tcp_info(),
         }
     }
 
     fn reset_on_drop(&mut self) {
-        if let Kind::Transport(io) = &mut self.0 {
+        if let Kind::Transport(io) = &mut self.kind {
             io.reset_on_drop();
         }
     }
@@ -79,7 +119,7 @@ impl fmt::Debug for ByteStream {
 /// Calls a method of whichever stream it is.
 macro_rules! each {
     ($stream:expr, $method:ident($($argument:expr),*)) => {
-        match &mut $stream.0 {
+        match &mut $stream.kind {
             Kind::Plain(io) => Pin::new(io).$method($($argument),*),
             Kind::Transport(io) => Pin::new(io).$method($($argument),*),
         }
@@ -114,7 +154,7 @@ impl AsyncWrite for ByteStream {
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.0 {
+        match &self.kind {
             Kind::Plain(io) => io.is_write_vectored(),
             Kind::Transport(io) => io.is_write_vectored(),
         }
@@ -127,17 +167,6 @@ impl AsyncWrite for ByteStream {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(self, poll_shutdown(cx))
     }
-}
-
-/// The transport's own measurement of one connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KernelRtt {
-    /// The smoothed round-trip time. Right after connecting it is that of SYN and SYN-ACK, taken
-    /// by the kernel: free of this process's own delays.
-    pub smoothed: Duration,
-    /// Segments sent again so far. A repeated SYN makes the round trip unknown to the kernel
-    /// (Karn's rule) and explains a long connect.
-    pub retransmissions: u32,
 }
 
 /// Opens byte streams to addresses. TLS is put on top by the caller.
@@ -194,8 +223,8 @@ impl Connect for TcpConnect {
 }
 
 impl Transport for TcpStream {
-    fn kernel_rtt(&self) -> Option<KernelRtt> {
-        kernel::rtt(self)
+    fn tcp_info(&self) -> Option<TcpInfo> {
+        tcp_info::kernel::tcp_info(self)
     }
 
     fn reset_on_drop(&mut self) {
@@ -226,21 +255,6 @@ pub(crate) fn failure_of(error: &io::Error) -> Failure {
 #[cfg(target_os = "linux")]
 mod kernel {
     use std::io;
-    use std::time::Duration;
-
-    // The macro calls the other one by its bare name.
-    use nix::{getsockopt_impl, sockopt_impl};
-    use tokio::net::TcpStream;
-
-    use super::KernelRtt;
-
-    /// The prefix of `struct tcp_info` up to `tcpi_total_retrans`, in 32-bit words. Present in
-    /// every kernel since 2.6; asking for more fails on older ones.
-    type Prefix = [u32; 26];
-    const RTT: usize = 17;
-    const TOTAL_RETRANS: usize = 25;
-
-    sockopt_impl!(TcpInfo, GetOnly, libc::IPPROTO_TCP, libc::TCP_INFO, Prefix);
 
     /// A machine without IPv6 at all, or a route that is a black hole.
     pub(super) fn lacks_way(error: &io::Error) -> bool {
@@ -256,14 +270,6 @@ mod kernel {
             Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS)
         )
     }
-
-    pub(super) fn rtt(stream: &TcpStream) -> Option<KernelRtt> {
-        let info = nix::sys::socket::getsockopt(stream, TcpInfo).ok()?;
-        (info[RTT] > 0).then(|| KernelRtt {
-            smoothed: Duration::from_micros(info[RTT].into()),
-            retransmissions: info[TOTAL_RETRANS],
-        })
-    }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -275,14 +281,13 @@ mod kernel {
     pub(super) fn lacks_resources(_: &std::io::Error) -> bool {
         false
     }
-
-    pub(super) fn rtt(_: &tokio::net::TcpStream) -> Option<super::KernelRtt> {
-        None
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
     use super::*;
 
     #[cfg(target_os = "linux")]
@@ -321,11 +326,62 @@ mod tests {
             .await
             .unwrap();
         if cfg!(target_os = "linux") {
-            let kernel = stream.kernel_rtt().unwrap();
-            assert!(kernel.smoothed < Duration::from_secs(1));
-            assert_eq!(kernel.retransmissions, 0);
+            let tcp = stream.tcp_info().unwrap();
+            assert!(tcp.rtt.unwrap() < Duration::from_secs(1));
+            assert_eq!(tcp.retransmissions, 0);
         } else {
-            assert_eq!(stream.kernel_rtt(), None);
+            assert_eq!(stream.tcp_info(), None);
+        }
+    }
+
+    /// Keeps what it was told.
+    #[derive(Default)]
+    struct Kept(Mutex<Vec<TcpInfo>>);
+
+    impl Watch for Kept {
+        fn ended(&self, tcp: TcpInfo) {
+            self.0.lock().unwrap().push(tcp);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn how_tcp_stood_is_told_once_at_the_end() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        for succeeds in [true, false] {
+            let kept = Arc::new(Kept::default());
+            let (stream, accepted) = tokio::join!(
+                TcpConnect::new().connect("localhost", address),
+                listener.accept()
+            );
+            let mut stream = stream
+                .unwrap()
+                .watched_by(Arc::clone(&kept) as Arc<dyn Watch>);
+            let mut peer = accepted.unwrap().0;
+            stream.write_all(b"hello").await.unwrap();
+            let mut asked = [0; 5];
+            peer.read_exact(&mut asked).await.unwrap();
+            peer.write_all(b"welcome").await.unwrap();
+            stream.read_exact(&mut [0; 7]).await.unwrap();
+            assert!(kept.0.lock().unwrap().is_empty());
+            if succeeds {
+                stream.settle();
+            }
+            drop(stream);
+            let told = kept.0.lock().unwrap();
+            let [tcp] = told[..] else {
+                panic!("told {} times", told.len())
+            };
+            // Older kernels than 5.4 don't count.
+            assert!(
+                tcp.bytes_acknowledged.is_none_or(|bytes| bytes == 5),
+                "{tcp:?}"
+            );
+            assert!(tcp.bytes_received.is_none_or(|bytes| bytes == 7), "{tcp:?}");
+            assert_eq!((tcp.retransmissions, tcp.unacknowledged), (0, 0));
         }
     }
 }

@@ -84,7 +84,7 @@ pub use websocket_upgrade::ConnectOptions;
 
 use crate::catalog::Endpoint;
 use crate::certificate::CertificateChain;
-use crate::connect::{ByteStream, KernelRtt, Transport};
+use crate::connect::{ByteStream, TcpInfo, Transport, Watch};
 use crate::dialer::Dialer;
 use crate::failure::{Failure, FailureKind};
 use crate::phase::{EarlyData, Phase, Timings};
@@ -103,7 +103,12 @@ pub(crate) struct Reached {
     /// The phase under way, or the last one.
     pub(crate) phase: Phase,
     pub(crate) timings: Timings,
-    pub(crate) kernel: Option<KernelRtt>,
+    /// When the attempt started.
+    pub(crate) started: Option<Instant>,
+    /// How TCP stood right after connecting.
+    pub(crate) tcp_at_connect: Option<TcpInfo>,
+    /// How TCP stood when the attempt ended.
+    pub(crate) tcp_at_end: Option<TcpInfo>,
     pub(crate) session: Option<TlsSession>,
     /// The certificates that were accepted, where that is wanted.
     pub(crate) chain: Option<Arc<CertificateChain>>,
@@ -118,7 +123,9 @@ impl Progress {
         Progress(Arc::new(Mutex::new(Reached {
             phase: Phase::Connect,
             timings: Timings::default(),
-            kernel: None,
+            started: None,
+            tcp_at_connect: None,
+            tcp_at_end: None,
             session: None,
             chain: None,
             certificate_wanted: false,
@@ -138,6 +145,11 @@ impl Progress {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The attempt starts.
+    pub(crate) fn start(&self, at: Instant) {
+        self.lock().started = Some(at);
+    }
+
     fn begin(&self, phase: Phase) {
         self.lock().phase = phase;
     }
@@ -146,10 +158,13 @@ impl Progress {
         self.lock().timings.set_early_data(early_data);
     }
 
-    fn connected(&self, took: Duration, kernel: Option<KernelRtt>) {
+    /// Keeps how TCP stands, and will stand when the attempt ends.
+    fn connected(&self, took: Duration, io: ByteStream) -> ByteStream {
+        let tcp = io.tcp_info();
         let mut reached = self.lock();
         reached.timings.set(Phase::Connect, took);
-        reached.kernel = kernel;
+        reached.tcp_at_connect = tcp;
+        io.watched_by(Arc::clone(&self.0) as Arc<dyn Watch>)
     }
 
     /// The failure, with what was learned before it in mind.
@@ -168,15 +183,26 @@ impl Progress {
     }
 }
 
+impl Watch for Mutex<Reached> {
+    fn ended(&self, tcp: TcpInfo) {
+        let mut reached = self.lock().unwrap_or_else(PoisonError::into_inner);
+        reached.tcp_at_end = Some(tcp);
+    }
+}
+
 impl Reached {
     /// Whether this machine, not the network, made the connect long: the kernel's own round trip
     /// is much shorter, and no SYN was repeated. Timers and scheduling err by up to 2 ms.
     pub(crate) fn locally_delayed(&self) -> bool {
-        let (Some(kernel), Some(connect)) = (self.kernel, self.timings.get(Phase::Connect)) else {
+        let connect = self.timings.get(Phase::Connect);
+        let (Some(tcp), Some(connect)) = (self.tcp_at_connect, connect) else {
             return false;
         };
-        let margin = Duration::from_millis(2).max(kernel.smoothed / 4);
-        kernel.retransmissions == 0 && connect > kernel.smoothed + margin
+        let Some(rtt) = tcp.rtt else {
+            return false;
+        };
+        let margin = Duration::from_millis(2).max(rtt / 4);
+        tcp.retransmissions == 0 && connect > rtt + margin
     }
 }
 
@@ -413,7 +439,7 @@ impl Handshake {
             None => failure,
         })?;
         let connected = Instant::now();
-        progress.connected(connected - started, io.kernel_rtt());
+        let io = progress.connected(connected - started, io);
         let Some(proxy) = peer.proxy else {
             return Ok(io);
         };
@@ -593,11 +619,11 @@ async fn exchange(
 pub struct SecureStream(Box<TlsStream<ByteLimit>>);
 
 impl SecureStream {
-    /// The transport's own measurement of this connection's round trip, if it can tell; through a
-    /// proxy, of the way to the proxy.
+    /// What the transport itself counts and measures of this connection, as it is now, if it can
+    /// tell; through a proxy, of the way to the proxy.
     #[must_use]
-    pub fn kernel_rtt(&self) -> Option<KernelRtt> {
-        self.0.get_ref().0.kernel_rtt()
+    pub fn tcp_info(&self) -> Option<TcpInfo> {
+        self.0.get_ref().0.tcp_info()
     }
 }
 

@@ -133,7 +133,7 @@ pub use catalog::{
     RegionEntry, RegionInfo, Residency, Service, UserCatalog, Variant,
 };
 pub use certificate::{Certificate, CertificateChain, ChainFault, Trust};
-pub use connect::{ByteStream, Connect, Io, KernelRtt, TcpConnect, Transport};
+pub use connect::{ByteStream, Connect, Io, Silence, TcpConnect, TcpInfo, Transport};
 pub use connection::{CloseReason, ConnectError, ConnectErrorKind, Connection, Feedback};
 pub use dialer::{Dialer, DialerBuilder, Peer, PinnedHost};
 pub use easelect_engine::backoff::ServerHint;
@@ -144,13 +144,13 @@ pub use failure::{Failure, FailureKind};
 pub use handshake::{AfterUpgrade, ConnectOptions, SecureStream};
 pub use history::{FileHistory, HistoryStore};
 pub use phase::{EarlyData, Phase, Timings};
-pub use probe::{ProbeEvent, ProbeOutcome, Prober, ProberBuilder, Probing, Rounds};
+pub use probe::{Ended, ProbeEvent, ProbeOutcome, Prober, ProberBuilder, Probing, Rounds};
 pub use proxy::Proxy;
 pub use rank::{Ranked, Ranking, Reason, Tier, rank};
 #[cfg(feature = "dns")]
 pub use resolve::DnsResolver;
 pub use resolve::{Families, Family, Resolve, Resolved, SystemResolver, is_local};
-pub use sample::{Attempt, AttemptOutcome, Lookup, Sample};
+pub use sample::{Attempt, AttemptOutcome, Lookup, Sample, Unfinished};
 pub use selector::{
     Candidate, Expectation, Explanation, Policy, RefreshBudget, Selector, SelectorBuilder,
     SelectorEvent, SelectorStats, Standing,

@@ -25,12 +25,12 @@ use crate::catalog::{Catalog, Endpoint, Residency};
 use crate::dialer::Dialer;
 use crate::error::{Error, ErrorKind};
 use crate::rank::Ranking;
-use crate::sample::{Lookup, Sample};
+use crate::sample::{Lookup, Sample, Unfinished};
 
 use attempt::Attempts;
 use ids::{CandidateId, HostId};
 use job::Next;
-use schedule::Schedule;
+use schedule::{LookingUp, Schedule};
 
 /// How often every address is probed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ impl Prober {
         task.spawn(self.clone().drive(sender, stopped));
         Probing {
             events: receiver,
-            stop,
+            stop: Some(stop),
             finished: None,
             _task: task,
         }
@@ -138,21 +138,27 @@ impl Prober {
             config.in_flight,
             &dialer,
         );
-        let attempts = Arc::new(Attempts::new(dialer));
+        let attempts = Arc::new(Attempts::new(dialer, started));
         // Boxed once: a spawned future is moved ten times, and these have 3 kB.
-        let mut running: JoinSet<Ended> = JoinSet::new();
+        let mut running: JoinSet<Done> = JoinSet::new();
+        let mut looking_up: Vec<LookingUp> = Vec::new();
         let mut next_start = started;
-        let complete = loop {
+        let ended = loop {
             if stopped {
-                break false;
+                break Ended::Stopped;
             }
             while let Some(job) = schedule.next_lookup() {
                 let attempts = Arc::clone(&attempts);
+                looking_up.push(LookingUp {
+                    host: job.host_id,
+                    family: job.family,
+                    started: Instant::now(),
+                });
                 let lookup = async move {
                     let host = job.host_id;
-                    Ended::Lookup(host, attempts.look_up(job).await)
+                    Done::Lookup(host, attempts.look_up(job).await)
                 };
-                running.spawn(Box::pin(lookup) as BoxFuture<'static, Ended>);
+                running.spawn(Box::pin(lookup) as BoxFuture<'static, Done>);
             }
             let now = Instant::now();
             // Where nothing is in flight there is nothing to collide with.
@@ -166,23 +172,26 @@ impl Prober {
                         }
                         let attempts = Arc::clone(&attempts);
                         running.spawn(Box::pin(async move {
-                            Ended::Sample(job.candidate, Box::new(attempts.probe(job).await))
+                            Done::Sample(job.candidate, Box::new(attempts.probe(job).await))
                         }));
                         continue;
                     }
                     Next::Wait => {}
-                    Next::Done => break true,
+                    Next::Done => break Ended::Complete,
                 }
             }
             tokio::select! {
                 biased;
-                () = tokio::time::sleep_until(deadline) => break false,
-                _ = &mut stop => break false,
+                () = tokio::time::sleep_until(deadline) => break Ended::Deadline,
+                _ = &mut stop => break Ended::Stopped,
                 // Nobody listens any more.
                 () = sender.closed() => return,
-                Some(ended) = running.join_next() => {
-                    let Ok(ended) = ended else { continue };
-                    if !report(ended, &mut schedule, &sender).await {
+                Some(done) = running.join_next() => {
+                    let Ok(done) = done else { continue };
+                    if let Done::Lookup(host, lookup) = &done {
+                        looking_up.retain(|one| (one.host, one.family) != (*host, lookup.family));
+                    }
+                    if !report(done, &mut schedule, &sender).await {
                         return;
                     }
                 }
@@ -191,11 +200,20 @@ impl Prober {
                 () = tokio::time::sleep(PACE), if !paced && !room => {}
             }
         };
-        let complete = complete || !schedule.cut_off();
+        let unfinished = match ended {
+            Ended::Complete => Vec::new(),
+            Ended::Deadline | Ended::Stopped => {
+                schedule.cut_off(started, Instant::now(), &looking_up)
+            }
+        };
         drop(running);
         let outcome = ProbeOutcome {
             rankings: schedule.rankings(),
-            complete,
+            ended: match unfinished.is_empty() {
+                true => Ended::Complete,
+                false => ended,
+            },
+            unfinished,
             took: started.elapsed(),
         };
         // The reader may be gone; nothing is left to do then.
@@ -206,20 +224,20 @@ impl Prober {
 /// Starts are spread by U(0, 2 × this): bursts of SYNs collide in access-link queues.
 const PACE: Duration = Duration::from_millis(1);
 
-/// What ended, and how.
-enum Ended {
+/// What is done, and how it ended.
+enum Done {
     Lookup(HostId, Lookup),
     Sample(CandidateId, Box<Sample>),
 }
 
 /// Takes a result in and tells the reader; whether there still is one.
-async fn report(ended: Ended, schedule: &mut Schedule, sender: &mpsc::Sender<ProbeEvent>) -> bool {
-    let event = match ended {
-        Ended::Lookup(host, lookup) => {
+async fn report(done: Done, schedule: &mut Schedule, sender: &mpsc::Sender<ProbeEvent>) -> bool {
+    let event = match done {
+        Done::Lookup(host, lookup) => {
             schedule.on_lookup(host, &lookup);
             ProbeEvent::Lookup(lookup)
         }
-        Ended::Sample(candidate, sample) => {
+        Done::Sample(candidate, sample) => {
             log(&sample);
             schedule.on_sample(candidate, &sample);
             ProbeEvent::Sample(sample)
@@ -409,17 +427,57 @@ pub enum ProbeEvent {
 pub struct ProbeOutcome {
     /// One ranking per region and service, in catalogue order.
     pub rankings: Vec<Ranking>,
-    /// Whether everything planned was done before the deadline, and before it was stopped.
-    pub complete: bool,
+    /// Whether everything planned was done; if not, why.
+    pub ended: Ended,
+    /// What was under way or planned when it was cut off, at most 10,000 entries; nothing in a
+    /// complete run. Counts of all are in [`EndpointStats::unfinished`](crate::EndpointStats::unfinished).
+    pub unfinished: Vec<Unfinished>,
     /// How long it took.
     pub took: Duration,
 }
+
+impl ProbeOutcome {
+    /// Whether everything planned was done before the deadline, and before it was stopped.
+    #[must_use]
+    pub fn complete(&self) -> bool {
+        self.ended == Ended::Complete
+    }
+}
+
+/// How a run ended.
+///
+/// Exhaustive: whoever shows results should learn of another one from the compiler.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything planned was done.
+    Complete,
+    /// The deadline cut it off.
+    Deadline,
+    /// It was [stopped](Probing::stop), or the runtime shut down around it.
+    #[default]
+    Stopped,
+}
+
+impl Ended {
+    /// The stable identifier: `"complete"`, `"deadline"`, `"stopped"`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Ended::Complete => "complete",
+            Ended::Deadline => "deadline",
+            Ended::Stopped => "stopped",
+        }
+    }
+}
+
+display_identifier!(Ended);
 
 /// Probing under way: a stream of [`ProbeEvent`]s. Dropping it stops everything at once.
 #[derive(Debug)]
 pub struct Probing {
     events: mpsc::Receiver<ProbeEvent>,
-    stop: oneshot::Sender<()>,
+    /// Dropped or used, it stops everything.
+    stop: Option<oneshot::Sender<()>>,
     /// What the stream told at its end.
     finished: Option<ProbeOutcome>,
     _task: JoinSet<()>,
@@ -428,7 +486,6 @@ pub struct Probing {
 impl Probing {
     /// Waits for the end, and only for it.
     pub async fn outcome(self) -> ProbeOutcome {
-        // Sending it would stop everything.
         let Probing {
             events,
             stop: _stop,
@@ -439,10 +496,18 @@ impl Probing {
     }
 
     /// Stops now; what was measured so far, with what is under way or planned as unfinished.
-    pub async fn stop(self) -> ProbeOutcome {
-        // It may have finished.
-        let _ = self.stop.send(());
+    pub async fn stop(mut self) -> ProbeOutcome {
+        self.cut_off();
         last(self.events, self.finished).await
+    }
+
+    /// Stops now, as [`stop`](Self::stop), and lets the stream tell what ended before, up to
+    /// [`ProbeEvent::Finished`].
+    pub fn cut_off(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // It may have finished.
+            let _ = stop.send(());
+        }
     }
 }
 

@@ -23,6 +23,11 @@
 //! 1.64 standard errors apart (95 %, one-sided). Two that are not, and that with 99 % certainty
 //! differ by less than 10 %, keep the order of reference (the catalogue's, or the ranking
 //! before), so that repeated measurements of equals don't reorder them.
+//!
+//! Samples of which packets were lost, or that this machine delayed, are left out of the median while
+//! there are others. How many happened to lose some is chance too, and dear: a lost SYN costs a
+//! second. So with l such samples of n, an address's variance grows by that of their share,
+//! (extra / p50)²·p(1 − p)/n with p = (l + 0.5)/(n + 1) and 200 ms as the least extra. Where all lost some, nothing is clear.
 
 mod reason;
 
@@ -125,6 +130,9 @@ const ATTEMPT_DELAY: f64 = 0.250;
 
 /// Differences of less than 10 % are promised nothing.
 const WORTH_ORDERING: f64 = 0.10;
+
+/// The variance of a logarithm of which nothing is known: no factor below a million is clear.
+const NOTHING_CLEAR: f64 = 100.0;
 
 /// A cost in seconds with the variance of its logarithm.
 #[derive(Clone, Copy, Debug)]
@@ -292,8 +300,26 @@ fn address_cost(address: &AddressStats, median: f64, alternative: f64) -> (f64, 
     let failure = median.max(failed.max(ATTEMPT_DELAY) + alternative);
     (
         (1.0 - pi) * median + pi * failure,
-        median_variance(address.total()),
+        median_variance(address.total()) + loss_variance(address, median),
     )
+}
+
+/// What the chance of losing packets adds to the variance of the logarithm; 0 where none were lost.
+fn loss_variance(address: &AddressStats, median: f64) -> f64 {
+    /// What a lost packet costs at least where none behind it tells of it: the least time after which
+    /// Linux sends again (TCP_RTO_MIN). Such a loss on the host's side isn't even seen here.
+    const SENT_AGAIN: f64 = 0.2;
+    let Some(mean) = address.mean_with_loss() else {
+        return 0.0;
+    };
+    if !address.decides() {
+        return NOTHING_CLEAR;
+    }
+    let n = address.successes() as f64;
+    // Never 0 nor 1: a few samples don't show that it always happens.
+    let share = (address.with_loss() as f64 + 0.5) / (n + 1.0);
+    let extra = (mean - median).max(SENT_AGAIN) / median.max(1e-6);
+    extra * extra * share * (1.0 - share) / n
 }
 
 /// What the dearest failure was measured to cost.
@@ -349,4 +375,113 @@ pub(crate) fn doubt(stats: &[EndpointStats]) -> f64 {
         }
     }
     sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Region;
+    use crate::connect::TcpInfo;
+    use crate::phase::{Phase, Timings};
+    use crate::sample::Sample;
+
+    /// A success: its milliseconds in all, and whether a segment was sent again.
+    fn sample(host: &str, millis: f64, repeated: bool) -> Sample {
+        let url = format!("wss://{host}.example.com/websocket");
+        let endpoint = Endpoint::new(Region::CN1, Service::Websocket, &url);
+        let mut timings = Timings::default();
+        timings.set(Phase::Connect, Duration::from_secs_f64(millis / 1e3));
+        let address = "192.0.2.1:443".parse().unwrap();
+        let mut sample = Sample::new(endpoint.unwrap(), address, timings, Ok(()));
+        sample.tcp_at_end = Some(TcpInfo::new(None, u32::from(repeated)));
+        sample
+    }
+
+    fn stats(host: &str, samples: &[(f64, bool)]) -> EndpointStats {
+        let mut stats = EndpointStats::new(sample(host, 0.0, false).endpoint);
+        for (millis, repeated) in samples {
+            stats.record(&sample(host, *millis, *repeated));
+        }
+        stats
+    }
+
+    /// Who is first, and why each stands where it stands.
+    fn ranked(all: Vec<EndpointStats>) -> (String, Vec<Reason>) {
+        let ranking = rank(Region::CN1.into(), all).unwrap();
+        let first = ranking.endpoints[0].endpoint().host().to_owned();
+        let reasons = ranking.endpoints.into_iter().map(|one| one.reason);
+        (first, reasons.collect())
+    }
+
+    #[test]
+    fn lost_packets_make_nobody_clearly_slower() {
+        let clean = [(30.0, false), (31.0, false), (30.5, false)];
+        for lossy in [
+            [(30.0, false), (1031.0, true), (30.5, false)],
+            [(1031.0, true), (1030.0, true), (30.5, false)],
+            [(1031.0, true), (1030.0, true), (1035.0, true)],
+        ] {
+            let told = ranked(vec![stats("a", &lossy), stats("b", &clean)]);
+            let [first, second] = &told.1[..] else {
+                panic!("{told:?}")
+            };
+            assert_eq!(first, &Reason::FastestWithinNoise);
+            assert_eq!(second, &Reason::NoClearDifference);
+        }
+        // Without loss a host that is as slow is clearly so.
+        let slow = [(1031.0, false), (1030.0, false), (1035.0, false)];
+        let told = ranked(vec![stats("a", &slow), stats("b", &clean)]);
+        assert_eq!(told.1[0], Reason::Fastest);
+    }
+
+    #[test]
+    fn samples_with_loss_count_and_do_not_decide() {
+        let one = stats("a", &[(30.0, false), (1031.0, true), (31.0, false)]);
+        assert_eq!((one.successes(), one.with_loss()), (3, 1));
+        assert_eq!(one.total().summary().unwrap().count, 2);
+        let all = stats("a", &[(1030.0, true)]);
+        assert_eq!(all.total().summary().unwrap().count, 1);
+    }
+
+    /// One packet in twenty lost each way, hosts 10 % apart, as a probe of each would go.
+    #[test]
+    fn with_loss_each_way_hardly_anyone_is_clearly_the_fastest() {
+        let probe = |random: &mut fastrand::Rng, rtt: f64| {
+            let mut lost = || random.f64() < 0.05;
+            let (mut millis, mut repeated) = (3.0 * rtt, false);
+            // SYN and SYN-ACK; ClientHello; the upgrade request.
+            for (packets, wait) in [(2, 1000.0), (1, 200.0 + rtt), (1, 200.0 + rtt)] {
+                if (0..packets).any(|_| lost()) {
+                    (millis, repeated) = (millis + wait, true);
+                }
+            }
+            // The server's flight, whose gaps are seen, its last packet and the 101, which aren't.
+            if (0..3).any(|_| lost()) {
+                (millis, repeated) = (millis + rtt, true);
+            }
+            if (0..2).any(|_| lost()) {
+                millis += 200.0 + rtt;
+            }
+            (millis * (0.98 + 0.04 * random.f64()), repeated)
+        };
+        let (mut lossy, mut clear, mut wrong) = (0, 0, 0);
+        for seed in 0..500 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let samples = |random: &mut fastrand::Rng, rtt| {
+                (0..6).map(|_| probe(random, rtt)).collect::<Vec<_>>()
+            };
+            let slower = stats("slower", &samples(&mut random, 33.0));
+            let faster = stats("faster", &samples(&mut random, 30.0));
+            let with_loss = slower.with_loss() + faster.with_loss();
+            let (first, reasons) = ranked(vec![slower, faster]);
+            lossy += u32::from(with_loss > 0);
+            if reasons[0] == Reason::Fastest {
+                wrong += u32::from(first.starts_with("slower"));
+                clear += u32::from(with_loss > 0);
+            }
+        }
+        // Most last packets of one host lost, where that can't be seen: that happens once in a while.
+        assert!(wrong <= 2, "{wrong}");
+        assert!(lossy > 480 && clear * 50 < lossy, "{clear} of {lossy}");
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::catalog::Endpoint;
 use crate::certificate::CertificateChain;
-use crate::connect::KernelRtt;
+use crate::connect::{Silence, TcpInfo};
 use crate::failure::{Failure, FailureKind};
 use crate::handshake::AfterUpgrade;
 use crate::phase::{Phase, Timings};
@@ -27,6 +27,8 @@ pub struct Sample {
     pub round: u32,
     /// How long each phase took, as far as the attempt came.
     pub timings: Timings,
+    /// When it started, since the run began.
+    pub started: Duration,
     /// From the start of connecting to the end of the handshake, good or bad.
     pub elapsed: Duration,
     /// Nothing, if the handshake was verified to its end.
@@ -41,9 +43,11 @@ pub struct Sample {
     /// A prober waits a round trip for it in the first attempt at an address, and in all once it has
     /// seen it there.
     pub after_upgrade: Option<AfterUpgrade>,
-    /// What the kernel measured of the connect, where it can tell; as the connect, up to the proxy
-    /// where there is one.
-    pub kernel_rtt: Option<KernelRtt>,
+    /// How TCP stood right after connecting, where the system can tell; as the connect, up to the
+    /// proxy where there is one.
+    pub tcp_at_connect: Option<TcpInfo>,
+    /// How it stood when the attempt ended, well or not. Absent where no connection came about.
+    pub tcp_at_end: Option<TcpInfo>,
     /// This machine, not the network, made the connect long. Such a sample is counted but does
     /// not decide a ranking.
     pub locally_delayed: bool,
@@ -64,6 +68,7 @@ impl Sample {
             endpoint,
             address,
             round: 1,
+            started: Duration::ZERO,
             timings,
             elapsed: timings.total(),
             outcome,
@@ -71,9 +76,79 @@ impl Sample {
             session: None,
             chain: None,
             after_upgrade: None,
-            kernel_rtt: None,
+            tcp_at_connect: None,
+            tcp_at_end: None,
             locally_delayed: false,
         }
+    }
+
+    /// When it ended, since the run began.
+    #[must_use]
+    pub fn ended(&self) -> Duration {
+        self.started.saturating_add(self.elapsed)
+    }
+
+    /// How often a segment was sent again, the SYN included; 0 where the system can't tell.
+    #[must_use]
+    pub fn retransmissions(&self) -> u32 {
+        let of = |tcp: Option<TcpInfo>| tcp.map_or(0, |tcp| tcp.retransmissions);
+        of(self.tcp_at_connect).max(of(self.tcp_at_end))
+    }
+
+    /// Whether packets of it were lost, as far as the system can tell: some were sent again, or came
+    /// while one before them was missing. How long it took says nothing of the host then: such a
+    /// sample is counted but does not decide a ranking.
+    #[must_use]
+    pub fn had_loss(&self) -> bool {
+        let gap = self.tcp_at_end.and_then(|tcp| tcp.out_of_order);
+        self.retransmissions() > 0 || gap.is_some_and(|count| count > 0)
+    }
+
+    /// The round trip up to the host or, through a proxy, to the proxy: the kernel's figure, or how
+    /// long connecting took where there is none. `None` where it is unknown, as after a repeated SYN.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        /// Until a SYN is sent again (RFC 6298 §2.1). A longer connect says nothing of the round trip.
+        const SYN_REPEATED: Duration = Duration::from_secs(1);
+        match self.tcp_at_connect {
+            Some(tcp) => tcp.rtt,
+            None => (self.timings.get(Phase::Connect)).filter(|took| *took < SYN_REPEATED),
+        }
+    }
+
+    /// Whether it failed after connecting, by what somebody sent, sooner than an answer to what was
+    /// sent in that phase could have come from the host: by a quarter of the round trip and by a
+    /// millisecond or more. Whoever sent it is nearer, or did not wait to be asked. Never through a
+    /// proxy, where the host's round trip is unknown.
+    #[must_use]
+    pub fn failed_sooner_than_round_trip(&self) -> bool {
+        let Err(failure) = &self.outcome else {
+            return false;
+        };
+        let by_somebody = !failure.is_local()
+            && !matches!(failure.kind(), FailureKind::Timeout | FailureKind::Other);
+        let later = matches!(
+            failure.phase(),
+            Phase::Tls | Phase::Upgrade | Phase::Processing
+        );
+        let direct = self.timings.get(Phase::Proxy).is_none();
+        let Some(round_trip) = self.round_trip() else {
+            return false;
+        };
+        let in_phase = self.elapsed.saturating_sub(self.timings.total());
+        let margin = Duration::from_millis(1).max(round_trip / 4);
+        by_somebody && later && direct && in_phase + margin <= round_trip
+    }
+
+    /// What it means that nothing more came until the time-out, if that is how it failed and the
+    /// system can tell. Only of a connection straight to the host.
+    #[must_use]
+    pub fn silence(&self) -> Option<Silence> {
+        let failure = self.outcome.as_ref().err()?;
+        let timed_out = failure.kind() == FailureKind::Timeout;
+        let direct = self.timings.get(Phase::Proxy).is_none() && failure.phase() != Phase::Proxy;
+        let tcp = self.tcp_at_end.filter(|_| timed_out && direct)?;
+        tcp.silence(&self.tcp_at_connect?)
     }
 }
 
@@ -89,6 +164,8 @@ pub struct Lookup {
     pub family: Family,
     /// The round of probing that it belongs to, from 1.
     pub round: u32,
+    /// When it started, since the run began.
+    pub started: Duration,
     /// How long it took.
     pub took: Duration,
     /// The addresses, at most 16, or why there are none.
@@ -113,9 +190,50 @@ impl Lookup {
             port,
             family,
             round: 1,
+            started: Duration::ZERO,
             took: Duration::ZERO,
             outcome,
             left_out: 0,
+        }
+    }
+}
+
+/// An attempt, or a look-up, that was under way when the run was cut off, or attempts that were planned
+/// and never started. It says nothing against anyone: not awaited is not failed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Unfinished {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// The address; the proxy's, where one leads to the endpoint. Absent where none was known yet.
+    pub address: Option<SocketAddr>,
+    /// What was being waited for; absent if it was never started.
+    pub phase: Option<Phase>,
+    /// The family looked up, if it is a look-up.
+    pub family: Option<Family>,
+    /// When it started, since the run began; absent if it was never started.
+    pub started: Option<Duration>,
+    /// How long this phase had been waited for; zero if it was never started.
+    pub waited: Duration,
+    /// How long the phases before took.
+    pub timings: Timings,
+    /// How many attempts: one that was under way, or those never started.
+    pub attempts: u64,
+}
+
+impl Unfinished {
+    /// So many attempts that were never started, at no address; set further fields as they are known.
+    #[must_use]
+    pub fn new(endpoint: Endpoint, attempts: u64) -> Self {
+        Unfinished {
+            endpoint,
+            address: None,
+            phase: None,
+            family: None,
+            started: None,
+            waited: Duration::ZERO,
+            timings: Timings::default(),
+            attempts,
         }
     }
 }
@@ -203,5 +321,98 @@ impl Attempt {
             AttemptOutcome::Failed(failure) => Some(failure.kind()),
             AttemptOutcome::Won | AttemptOutcome::Cancelled(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Region, Service};
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    /// Connected after `connect`, ended `later` by this.
+    fn sample(connect: u64, later: u64, phase: Phase, kind: FailureKind) -> Sample {
+        let url = "wss://im-api.example.com/websocket";
+        let endpoint = Endpoint::new(Region::CN1, Service::Websocket, url);
+        let mut timings = Timings::default();
+        timings.set(Phase::Connect, ms(connect));
+        let failed = Err(Failure::new(phase, kind));
+        let address = "192.0.2.1:443".parse().unwrap();
+        let mut sample = Sample::new(endpoint.unwrap(), address, timings, failed);
+        sample.elapsed = ms(connect + later);
+        sample
+    }
+
+    #[test]
+    fn nobody_answers_sooner_than_the_round_trip() {
+        let sooner = |sample: &Sample| sample.failed_sooner_than_round_trip();
+        let reset = |later| sample(31, later, Phase::Tls, FailureKind::Reset);
+        assert!(sooner(&reset(8)));
+        // Round trips differ by a few milliseconds.
+        assert!(!sooner(&reset(29)) && !sooner(&reset(31)) && !sooner(&reset(200)));
+        let with = |rtt, syns| {
+            let mut reset = reset(8);
+            reset.tcp_at_connect = Some(TcpInfo::new(rtt, syns));
+            reset
+        };
+        assert!(sooner(&with(Some(ms(31)), 0)));
+        // This machine made connecting long, or the SYN was sent again.
+        assert!(!sooner(&with(Some(ms(7)), 0)));
+        assert!(!sooner(&with(None, 1)));
+        assert!(!sooner(&sample(1031, 8, Phase::Tls, FailureKind::Reset)));
+        // On the same network all are soon.
+        let mut near = sample(1, 0, Phase::Tls, FailureKind::Reset);
+        near.tcp_at_connect = Some(TcpInfo::new(Some(Duration::from_micros(900)), 0));
+        assert!(!sooner(&near));
+        // What nobody sent, or what has no round trip yet.
+        assert!(!sooner(&sample(31, 8, Phase::Tls, FailureKind::Other)));
+        assert!(!sooner(&sample(31, 8, Phase::Tls, FailureKind::Timeout)));
+        assert!(!sooner(&sample(31, 8, Phase::Connect, FailureKind::Reset)));
+        assert!(sooner(&sample(
+            31,
+            8,
+            Phase::Upgrade,
+            FailureKind::Rejected
+        )));
+        let mut proxied = reset(8);
+        proxied.timings.set(Phase::Proxy, ms(0));
+        assert!(!sooner(&proxied));
+    }
+
+    #[test]
+    fn loss_is_known_without_a_round_trip() {
+        let mut lossy = sample(1031, 40, Phase::Tls, FailureKind::Closed);
+        assert!(!lossy.had_loss());
+        lossy.tcp_at_connect = Some(TcpInfo::new(None, 1));
+        assert_eq!((lossy.retransmissions(), lossy.had_loss()), (1, true));
+        lossy.tcp_at_end = Some(TcpInfo::new(None, 3));
+        assert_eq!(lossy.retransmissions(), 3);
+        let mut gap = sample(31, 40, Phase::Tls, FailureKind::Closed);
+        gap.tcp_at_end = Some(TcpInfo::new(None, 0));
+        assert!(!gap.had_loss());
+        gap.tcp_at_end.as_mut().unwrap().out_of_order = Some(1);
+        assert_eq!((gap.retransmissions(), gap.had_loss()), (0, true));
+    }
+
+    #[test]
+    fn only_a_time_out_straight_to_the_host_is_a_silence() {
+        let silent = |phase, kind| {
+            let mut sample = sample(31, 5000, phase, kind);
+            sample.tcp_at_connect = Some(TcpInfo::new(None, 0));
+            let mut end = TcpInfo::new(None, 4);
+            end.unacknowledged = 1;
+            sample.tcp_at_end = Some(end);
+            sample
+        };
+        let told = silent(Phase::Tls, FailureKind::Timeout).silence();
+        assert_eq!(told, Some(Silence::Unacknowledged));
+        assert_eq!(silent(Phase::Tls, FailureKind::Reset).silence(), None);
+        assert_eq!(silent(Phase::Proxy, FailureKind::Timeout).silence(), None);
+        let mut proxied = silent(Phase::Tls, FailureKind::Timeout);
+        proxied.timings.set(Phase::Proxy, ms(31));
+        assert_eq!(proxied.silence(), None);
     }
 }

@@ -52,7 +52,11 @@ pub struct AddressStats {
     successes: u64,
     locally_delayed: u64,
     total: Distribution,
-    delayed_total: Distribution,
+    /// Of successes that this machine delayed, or of which packets were lost.
+    set_aside: Distribution,
+    /// Successes of which packets were lost, and the seconds that they took together.
+    with_loss: u64,
+    with_loss_seconds: f64,
     failures: Vec<FailureCount>,
     chain: Option<Arc<CertificateChain>>,
     after_upgrade: Option<(AfterUpgrade, u64)>,
@@ -66,7 +70,9 @@ impl AddressStats {
             successes: 0,
             locally_delayed: 0,
             total: Distribution::default(),
-            delayed_total: Distribution::default(),
+            set_aside: Distribution::default(),
+            with_loss: 0,
+            with_loss_seconds: 0.0,
             failures: Vec::new(),
             chain: None,
             after_upgrade: None,
@@ -92,14 +98,30 @@ impl AddressStats {
     }
 
     /// Successes from first to last byte of the handshake, without the look-up. Locally delayed
-    /// ones only if there are no others.
+    /// ones, and those of which packets were lost ([`Sample::had_loss`]), only if there are no others.
     #[must_use]
     pub fn total(&self) -> &Distribution {
         if self.total.count() > 0 {
             &self.total
         } else {
-            &self.delayed_total
+            &self.set_aside
         }
+    }
+
+    /// Successes of which packets were lost.
+    #[must_use]
+    pub fn with_loss(&self) -> u64 {
+        self.with_loss
+    }
+
+    /// Whether any success says how long the host takes.
+    pub(crate) fn decides(&self) -> bool {
+        self.total.count() > 0
+    }
+
+    /// How long those with loss took on average, in seconds; `None` if there are none.
+    pub(crate) fn mean_with_loss(&self) -> Option<f64> {
+        (self.with_loss > 0).then(|| self.with_loss_seconds / self.with_loss as f64)
     }
 
     /// What failed, in the order of first occurrence.
@@ -160,15 +182,25 @@ impl AddressStats {
         match &sample.outcome {
             Ok(()) => {
                 self.successes += 1;
-                if sample.locally_delayed {
-                    self.delayed_total.record(sample.timings.total());
+                let total = sample.timings.total();
+                if sample.had_loss() {
+                    self.with_loss += 1;
+                    self.with_loss_seconds += total.as_secs_f64();
+                }
+                if decides(sample) {
+                    self.total.record(total);
                 } else {
-                    self.total.record(sample.timings.total());
+                    self.set_aside.record(total);
                 }
             }
             Err(failure) => count(&mut self.failures, failure, sample.elapsed),
         }
     }
+}
+
+/// Whether how long it took says something of the host.
+fn decides(sample: &Sample) -> bool {
+    !sample.locally_delayed && !sample.had_loss()
 }
 
 /// What all attempts at one endpoint say.
@@ -180,6 +212,8 @@ pub struct EndpointStats {
     /// Apart, as they are most of it, and a ranking moves endpoints about.
     took: Box<Took>,
     lookup_failures: Vec<FailureCount>,
+    /// Whether a look-up found an address, which may not be tried yet.
+    resolved: bool,
     left_out: usize,
     /// Attempts that the deadline cut off or kept from being made.
     unfinished: u64,
@@ -190,7 +224,7 @@ pub struct EndpointStats {
 #[derive(Clone, Debug, Default)]
 struct Took {
     total: Distribution,
-    delayed_total: Distribution,
+    set_aside: Distribution,
     phases: [Distribution; Phase::ALL.len()],
 }
 
@@ -204,6 +238,7 @@ impl EndpointStats {
             addresses: Vec::new(),
             took: Box::default(),
             lookup_failures: Vec::new(),
+            resolved: false,
             left_out: 0,
             unfinished: 0,
             tls_version: None,
@@ -229,10 +264,10 @@ impl EndpointStats {
         }
         if sample.outcome.is_ok() {
             self.path.clone_from(&sample.path);
-            if sample.locally_delayed {
-                self.took.delayed_total.record(sample.timings.total());
-            } else {
+            if decides(sample) {
                 self.took.total.record(sample.timings.total());
+            } else {
+                self.took.set_aside.record(sample.timings.total());
             }
         }
         if !sample.locally_delayed {
@@ -246,7 +281,10 @@ impl EndpointStats {
     pub fn record_lookup(&mut self, lookup: &Lookup) {
         self.left_out = self.left_out.max(lookup.left_out);
         match &lookup.outcome {
-            Ok(_) => self.took.phases[Phase::Resolve.index()].record(lookup.took),
+            Ok(found) => {
+                self.resolved |= !found.is_empty();
+                self.took.phases[Phase::Resolve.index()].record(lookup.took);
+            }
             Err(failure) => count(&mut self.lookup_failures, failure, lookup.took),
         }
     }
@@ -254,6 +292,11 @@ impl EndpointStats {
     /// Counts an attempt that the deadline cut off, or that it kept from being made.
     pub fn record_unfinished(&mut self) {
         self.unfinished += 1;
+    }
+
+    /// Counts so many.
+    pub(crate) fn add_unfinished(&mut self, attempts: u64) {
+        self.unfinished = self.unfinished.saturating_add(attempts);
     }
 
     /// The endpoint.
@@ -280,7 +323,7 @@ impl EndpointStats {
         if self.took.total.count() > 0 {
             &self.took.total
         } else {
-            &self.took.delayed_total
+            &self.took.set_aside
         }
     }
 
@@ -307,6 +350,12 @@ impl EndpointStats {
     #[must_use]
     pub fn locally_delayed(&self) -> u64 {
         self.addresses.iter().map(|one| one.locally_delayed).sum()
+    }
+
+    /// Successes of which packets were lost, as far as the system can tell.
+    #[must_use]
+    pub fn with_loss(&self) -> u64 {
+        self.addresses.iter().map(|one| one.with_loss).sum()
     }
 
     /// Attempts that the deadline cut off or kept from being made.
@@ -338,7 +387,8 @@ impl EndpointStats {
                 one.failure.kind(),
                 FailureKind::NoAddress | FailureKind::NotFound
             );
-            self.addresses.is_empty() || !expected
+            let found = self.resolved || !self.addresses.is_empty();
+            !(found && expected)
         });
         let attempts = self.addresses.iter().flat_map(|one| &one.failures);
         for one in lookups.chain(attempts) {

@@ -148,7 +148,7 @@ async fn a_run_is_stopped_while_its_proxy_is_looked_up() {
     let started = Instant::now();
     let outcome = prober.build().unwrap().run().stop().await;
     assert_eq!(
-        (started.elapsed(), outcome.complete),
+        (started.elapsed(), outcome.complete()),
         (Duration::ZERO, false)
     );
 }
@@ -341,7 +341,7 @@ async fn a_panic_of_the_apps_own_code_is_a_failure() {
                 .endpoints(websockets(&catalog))
                 .dialer(dialer.clone());
             let outcome = prober.build().unwrap().run().outcome().await;
-            assert!(outcome.complete && outcome.took < Duration::from_secs(1));
+            assert!(outcome.complete() && outcome.took < Duration::from_secs(1));
             let failures = outcome.rankings[0].endpoints[0].stats.failures();
             let failure = &failures[0].failure;
             let told = (failure.phase(), failure.kind(), failure.is_local());

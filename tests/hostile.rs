@@ -77,7 +77,7 @@ async fn report() -> Report {
         .run()
         .outcome()
         .await;
-    assert!(outcome.complete);
+    assert!(outcome.complete());
     assert_eq!(lab.open(), 0);
     let mut context = Context::new(Catalog::builtin(), started, SystemTime::now());
     context.environment.lab = Some("hostile".to_owned());

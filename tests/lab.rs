@@ -118,8 +118,8 @@ async fn each_phase_takes_exactly_one_round_trip() {
             let start = Instant::now();
             let wire = dial(&lab).await.unwrap();
             assert_eq!(start.elapsed(), ms(rtt), "connect");
-            let kernel = wire.kernel_rtt().unwrap();
-            assert_eq!((kernel.smoothed, kernel.retransmissions), (ms(rtt), 0));
+            let kernel = wire.tcp_info().unwrap();
+            assert_eq!((kernel.rtt, kernel.retransmissions), (Some(ms(rtt)), 0));
 
             let start = Instant::now();
             let mut stream = tls(&config, wire).await.unwrap();
@@ -234,8 +234,8 @@ async fn a_lost_syn_costs_what_the_kernel_waits() {
         let start = Instant::now();
         let wire = dial(&lab).await.unwrap();
         assert_eq!(start.elapsed(), ms(wait + 40));
-        let kernel = wire.kernel_rtt().unwrap();
-        assert_eq!((kernel.smoothed, kernel.retransmissions), (ms(40), lost));
+        let kernel = wire.tcp_info().unwrap();
+        assert_eq!((kernel.rtt, kernel.retransmissions), (Some(ms(40)), lost));
     }
     let text = "syn_retransmit = \"linux-6.4\"\n[[path]]\naddress = \"44.128.0.1\"\n\
                 rtt = 40\ndrop_first_syns = 2\n";
@@ -257,7 +257,7 @@ async fn a_lost_flight_costs_a_retransmission() {
     lab.set_loss(ip(), 0.0).unwrap();
     socket.next().await.unwrap().unwrap();
     assert_eq!(start.elapsed(), ms(240));
-    let kernel = socket.get_ref().get_ref().0.kernel_rtt().unwrap();
+    let kernel = socket.get_ref().get_ref().0.tcp_info().unwrap();
     assert_eq!(kernel.retransmissions, 1);
 
     // Sent again after 200 and 600 ms in vain, at 1400 ms through.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use easelect::{
     ByteStream, Catalog, Connect, ConnectOptions, Connection, Dialer, Endpoint, FailureKind,
-    Family, Phase, PinnedHost, ProbeOutcome, Prober, Ranked, Region, Resolve, Resolved, Rounds,
-    Selector, SelectorBuilder, Service, TcpConnect, Tier, TlsClient,
+    Family, Phase, PinnedHost, ProbeEvent, ProbeOutcome, Prober, Ranked, Region, Resolve, Resolved,
+    Rounds, Sample, Selector, SelectorBuilder, Service, Silence, TcpConnect, Tier, TlsClient,
 };
 use futures::future::BoxFuture;
 use futures::{SinkExt, StreamExt};
@@ -51,7 +51,7 @@ async fn probe(server: &Server, endpoint: Endpoint, rounds: u32) -> Ranked {
         .run()
         .outcome()
         .await;
-    assert!(outcome.complete);
+    assert!(outcome.complete());
     only(outcome)
 }
 
@@ -397,4 +397,105 @@ async fn rest_goes_to_the_chosen_address_with_a_shared_session() {
     assert_eq!(answer.status().as_u16(), 404);
     let elsewhere = client.get("https://other.example/").send().await;
     assert!(elsewhere.is_err(), "only the residency's hosts are reached");
+}
+
+/// The one sample of a probe with this time-out of a server on loopback.
+async fn sample_of(address: SocketAddr, timeout: Duration) -> Sample {
+    let url = format!("wss://localhost:{}/ws", address.port());
+    let endpoint = Endpoint::new(Region::CN1, Service::Websocket, &url).unwrap();
+    let pin = PinnedHost::new("localhost", address.port(), vec![address.ip()]);
+    let server = Server::start(Behaviour::default()).await;
+    let dialer = Dialer::builder().pin(pin).tls(tls(&server));
+    let mut probing = Prober::builder()
+        .endpoints([endpoint])
+        .dialer(dialer.attempt_timeout(timeout).build().unwrap())
+        .rounds(Rounds::Exact(1))
+        .build()
+        .unwrap()
+        .run();
+    while let Some(event) = probing.next().await {
+        if let ProbeEvent::Sample(sample) = event {
+            return *sample;
+        }
+    }
+    panic!("no sample");
+}
+
+/// The kernel acknowledges what a server that hangs never reads.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_server_that_hangs_has_acknowledged_what_it_was_sent() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let sample = sample_of(listener.local_addr().unwrap(), INJECTED).await;
+    let failure = sample.outcome.as_ref().unwrap_err();
+    assert_eq!(
+        (failure.phase(), failure.kind()),
+        (Phase::Tls, FailureKind::Timeout)
+    );
+    let (before, after) = (sample.tcp_at_connect.unwrap(), sample.tcp_at_end.unwrap());
+    assert_eq!((before.unacknowledged, after.unacknowledged), (0, 0));
+    assert_eq!(sample.retransmissions(), 0);
+    assert!(!sample.had_loss());
+    // Older kernels than 5.4 can't tell.
+    if let Some(acknowledged) = after.bytes_acknowledged {
+        assert!(acknowledged > 100, "{after:?}");
+        assert_eq!(
+            (after.bytes_received, after.out_of_order),
+            (Some(0), Some(0))
+        );
+        assert_eq!(sample.silence(), Some(Silence::Silent));
+    }
+}
+
+/// What TCP knew is read when the connection is reset, too, and of a success.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn how_tcp_stood_is_known_however_an_attempt_ended() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let resets = tokio::spawn(async move {
+        let mut stream = listener.accept().await.unwrap().0;
+        let mut hello = [0; 5];
+        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut hello)
+            .await
+            .unwrap();
+        // What isn't read makes it a reset; this makes sure.
+        stream.set_zero_linger().unwrap();
+    });
+    let sample = sample_of(address, Duration::from_secs(30)).await;
+    resets.await.unwrap();
+    let failure = sample.outcome.as_ref().unwrap_err();
+    assert_eq!(
+        (failure.phase(), failure.kind()),
+        (Phase::Tls, FailureKind::Reset)
+    );
+    let tcp = sample.tcp_at_end.unwrap();
+    assert!(
+        tcp.bytes_acknowledged.is_none_or(|bytes| bytes > 100),
+        "{tcp:?}"
+    );
+    assert_eq!(sample.silence(), None);
+
+    let server = Server::start(Behaviour::default()).await;
+    let prober = Prober::builder()
+        .endpoints([endpoint(&server, Service::Websocket, "/ws")])
+        .dialer(
+            Dialer::builder()
+                .pin(pin(&server))
+                .tls(tls(&server))
+                .build()
+                .unwrap(),
+        )
+        .rounds(Rounds::Exact(1));
+    let mut probing = prober.build().unwrap().run();
+    while let Some(event) = probing.next().await {
+        if let ProbeEvent::Sample(sample) = event {
+            assert_eq!(sample.outcome, Ok(()));
+            let tcp = sample.tcp_at_end.unwrap();
+            assert!(
+                tcp.bytes_received.is_none_or(|bytes| bytes > 500),
+                "{tcp:?}"
+            );
+        }
+    }
 }

@@ -9,9 +9,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use easelect::{
-    ByteStream, Catalog, Connect, Endpoint, FailureKind, KernelRtt, Phase, ProbeEvent,
-    ProbeOutcome, Prober, ProberBuilder, Ranked, Reason, Region, Residency, Rounds, Sample,
-    Service, Tier, Transport,
+    ByteStream, Catalog, Connect, Endpoint, FailureKind, Phase, ProbeEvent, ProbeOutcome, Prober,
+    ProberBuilder, Ranked, Reason, Region, Residency, Rounds, Sample, Service, TcpInfo, Tier,
+    Transport,
 };
 use easelect_lab::{Dns, EventKind, Fault, Host, Lab, Path, Scenario};
 use futures::StreamExt;
@@ -126,7 +126,7 @@ async fn a_stopped_run_tells_what_it_has() {
         }
     }
     let outcome = probing.stop().await;
-    assert!(!outcome.complete && started.elapsed() < ms(1000));
+    assert!(!outcome.complete() && started.elapsed() < ms(1000));
     let all = || outcome.rankings.iter().flat_map(|one| &one.endpoints);
     assert_eq!(all().count(), 4);
     assert!(all().any(|one| one.tier == Tier::Ready));
@@ -179,7 +179,7 @@ async fn four_everyday_faults_rank_last_with_their_reasons() {
         "msync-api-71.easecdn.com",
     ];
     let (_, outcome) = collect(prober(&lab).endpoints(hosts.map(published))).await;
-    assert!(outcome.complete);
+    assert!(outcome.complete());
     for (region, service, tier, phase, kind) in [
         (
             Region::SGP1,
@@ -285,7 +285,7 @@ async fn a_black_hole_everywhere_is_called_so_in_time() {
         "{:?}",
         started.elapsed()
     );
-    assert!(outcome.complete);
+    assert!(outcome.complete());
     let all: Vec<&Ranked> = outcome
         .rankings
         .iter()
@@ -319,7 +319,7 @@ async fn a_few_black_holes_are_tried_twice_and_left_alone() {
             .count()
     };
     assert_eq!((of(1), of(2)), (2, 5));
-    assert!(outcome.complete);
+    assert!(outcome.complete());
     let black_hole = &group(&outcome, &Region::US1, Service::Rest)[1];
     assert_eq!(black_hole.stats.unfinished(), 0);
 }
@@ -335,7 +335,7 @@ async fn no_name_at_all_is_said_within_ten_seconds() {
         let started = Instant::now();
         let (samples, outcome) = collect(prober(&lab)).await;
         assert!(started.elapsed() < Duration::from_secs(10), "{dns:?}");
-        assert!(samples.is_empty() && outcome.complete);
+        assert!(samples.is_empty() && outcome.complete());
         for ranked in outcome.rankings.iter().flat_map(|one| &one.endpoints) {
             assert_eq!(
                 (ranked.tier, ranked.stats.unfinished()),
@@ -493,7 +493,7 @@ impl Counted {
 }
 
 impl Transport for Counted {
-    fn kernel_rtt(&self) -> Option<KernelRtt> {
+    fn tcp_info(&self) -> Option<TcpInfo> {
         None
     }
 
@@ -567,7 +567,7 @@ async fn the_deadline_is_kept_and_what_is_unfinished_is_said() {
     let prober = prober(&lab).endpoints(endpoints).deadline(ms(400));
     let (samples, outcome) = collect(prober).await;
     assert_eq!(outcome.took, ms(400));
-    assert!(!outcome.complete && !samples.is_empty());
+    assert!(!outcome.complete() && !samples.is_empty());
     let all: Vec<&Ranked> = outcome
         .rankings
         .iter()

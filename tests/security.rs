@@ -196,9 +196,9 @@ async fn secrets_go_where_they_are_for_and_nowhere_else() {
     let before = server.heads().len();
     let through = Some(proxy.clone());
     let probed = probe(&server, Service::Websocket, through.clone()).await;
-    assert!(probed.complete);
+    assert!(probed.complete());
     assert_debug("what a probe found", &probed);
-    assert!(probe(&server, Service::Rest, through).await.complete);
+    assert!(probe(&server, Service::Rest, through).await.complete());
     selector.base_url().await.unwrap();
     let probes = &server.heads()[before..];
     assert!(probes.len() >= 3, "{probes:?}");

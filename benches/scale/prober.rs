@@ -87,7 +87,7 @@ fn probe(shape: Shape, candidates: usize, fault: Fault) -> f64 {
         let before = thread_cpu();
         while let Some(event) = probing.next().await {
             if let ProbeEvent::Finished(outcome) = event {
-                assert!(outcome.complete);
+                assert!(outcome.complete());
             }
         }
         (thread_cpu() - before).as_secs_f64() * 1e6 / candidates as f64

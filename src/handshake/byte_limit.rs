@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::response_head::MAX_BYTES;
-use crate::connect::{ByteStream, KernelRtt, Transport};
+use crate::connect::{ByteStream, TcpInfo, Transport};
 
 /// A stream that ends in an error when the peer sends more than [`MAX_BYTES`], TLS included,
 /// until it is [`lifted`](Self::lift). TLS and HTTP have bounds of their own; this one holds for
@@ -29,10 +29,11 @@ impl ByteLimit {
     /// The peer is ready: it may send whatever it likes.
     pub(super) fn lift(&mut self) {
         self.left = None;
+        self.io.settle();
     }
 
-    pub(super) fn kernel_rtt(&self) -> Option<KernelRtt> {
-        self.io.kernel_rtt()
+    pub(super) fn tcp_info(&self) -> Option<TcpInfo> {
+        self.io.tcp_info()
     }
 }
 

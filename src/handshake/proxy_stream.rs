@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use crate::connect::{ByteStream, KernelRtt, Transport};
+use crate::connect::{ByteStream, TcpInfo, Transport};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 
@@ -40,8 +40,8 @@ impl Ahead {
 }
 
 impl Transport for Ahead {
-    fn kernel_rtt(&self) -> Option<KernelRtt> {
-        self.io.kernel_rtt()
+    fn tcp_info(&self) -> Option<TcpInfo> {
+        self.io.tcp_info()
     }
 
     fn reset_on_drop(&mut self) {

@@ -12,7 +12,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::proxy_stream::{Ahead, broken, failure};
 use super::{http_connect, socks5};
-use crate::connect::{ByteStream, KernelRtt, Transport};
+use crate::connect::{ByteStream, TcpInfo, Transport};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 use crate::proxy::{Protocol, Proxy};
@@ -79,8 +79,8 @@ async fn secure(io: ByteStream, proxy: &Proxy, tls: &TlsClient) -> Result<ByteSt
 }
 
 impl Transport for TlsStream<ByteStream> {
-    fn kernel_rtt(&self) -> Option<KernelRtt> {
-        self.get_ref().0.kernel_rtt()
+    fn tcp_info(&self) -> Option<TcpInfo> {
+        self.get_ref().0.tcp_info()
     }
 
     fn reset_on_drop(&mut self) {

@@ -18,6 +18,8 @@ use crate::sample::{Lookup, Sample};
 /// What all attempts and look-ups of a run share.
 #[derive(Debug)]
 pub(super) struct Attempts {
+    /// When the run began.
+    began: Instant,
     dialer: Dialer,
     handshake: Handshake,
     paths: Paths,
@@ -43,9 +45,10 @@ impl Opened {
 
 impl Attempts {
     /// Attempts that resume no session.
-    pub(super) fn new(dialer: Dialer) -> Self {
+    pub(super) fn new(dialer: Dialer, began: Instant) -> Self {
         let dialer = dialer.with_tls(dialer.tls().for_probes());
         Attempts {
+            began,
             handshake: Handshake::new(dialer.clone()).keeping_chains(),
             dialer,
             paths: Paths::default(),
@@ -60,6 +63,7 @@ impl Attempts {
         let found = self.dialer.look_up(&job.peer(), job.family, timeout).await;
         let left_out = found.as_ref().map_or(0, |found| found.left_out);
         Lookup {
+            started: started - self.began,
             took: started.elapsed(),
             host: job.host,
             port: job.port,
@@ -77,6 +81,7 @@ impl Attempts {
         let endpoint = &job.endpoint;
         let mut path = self.paths.of(endpoint);
         let mut progress = job.progress.clone();
+        progress.start(started);
         let mut outcome = self.attempt(&job, &path, deadline, &progress).await;
         if let Err(failure) = outcome {
             let again = async |path| {
@@ -105,11 +110,13 @@ impl Attempts {
             address: job.address,
             round: job.round,
             timings: reached.timings,
+            started: started - self.began,
             elapsed: opened.at - started,
             outcome,
             status: reached.status,
             session: reached.session,
-            kernel_rtt: reached.kernel,
+            tcp_at_connect: reached.tcp_at_connect,
+            tcp_at_end: reached.tcp_at_end,
             locally_delayed: reached.locally_delayed(),
             endpoint: job.endpoint,
         }

@@ -129,6 +129,17 @@ impl Lookups {
         unknown.flat_map(|host| host.endpoints.iter().copied())
     }
 
+    /// The hosts whose first answers are still to come.
+    pub(super) fn unknown_hosts(&self) -> impl Iterator<Item = HostId> {
+        let all = self.hosts.ids();
+        all.filter(|host| self.hosts[*host].is_unknown())
+    }
+
+    /// The endpoints of a host.
+    pub(super) fn endpoints_of(&self, host: HostId) -> &[EndpointId] {
+        &self.hosts[host].endpoints
+    }
+
     /// Changes a host, and keeps the count of unknown endpoints right.
     fn change(&mut self, host: HostId, change: impl FnOnce(&mut Host)) {
         let one = &mut self.hosts[host];

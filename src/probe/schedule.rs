@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::Rounds;
 use super::ids::{CandidateId, EndpointId, GroupId, HostId, IdVec, ResidencyId, ServerId};
 use super::job::{Job, LookupJob, Next};
@@ -23,8 +25,8 @@ use crate::dialer::Dialer;
 use crate::handshake::Progress;
 use crate::phase::{Phase, Timings};
 use crate::rank::{self, Ranking, Tier};
-use crate::resolve::interleave;
-use crate::sample::{Lookup, Sample};
+use crate::resolve::{Family, interleave};
+use crate::sample::{Lookup, Sample, Unfinished};
 use crate::stats::{AddressStats, EndpointStats};
 
 /// An acceleration node has 1 Mbps by default; a handshake is about 5 kB, 40 ms of it.
@@ -36,6 +38,17 @@ const DEAD_NETWORK: usize = 4;
 
 /// The chance of a wrong first choice (by 8 % or more) at which adaptive sampling stops.
 const DOUBT: f64 = 0.02;
+
+/// How many entries of what is unfinished are told; counts go on.
+const MAX_UNFINISHED: usize = 10_000;
+
+/// A look-up under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LookingUp {
+    pub(super) host: HostId,
+    pub(super) family: Family,
+    pub(super) started: Instant,
+}
 
 /// What is being done, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -558,28 +571,71 @@ impl Schedule {
         (self.done, self.done + self.in_flight.len() as u64 + to_come)
     }
 
-    /// Time ran out: what is under way or was planned for certain counts as unfinished. Whether
-    /// there was any.
-    pub(super) fn cut_off(&mut self) -> bool {
-        let mut any = false;
+    /// The run that `began` then is cut off `now`, with these look-ups under way: what is under way or
+    /// was planned for certain counts as unfinished. Nothing where nothing was.
+    pub(super) fn cut_off(
+        &mut self,
+        began: Instant,
+        now: Instant,
+        looking_up: &[LookingUp],
+    ) -> Vec<Unfinished> {
+        let mut all = Vec::new();
         for id in self.candidates.ids() {
             let candidate = &self.candidates[id];
             if self.is_hopeless(candidate) {
                 continue;
             }
-            let in_flight = u32::from(self.in_flight.contains(&id));
-            let left = self.base().saturating_sub(candidate.started) + in_flight;
-            for _ in 0..left {
-                self.endpoints[candidate.endpoint].stats.record_unfinished();
-                any = true;
+            let in_flight = self.in_flight.contains(&id);
+            let mut left = u64::from(self.base().saturating_sub(candidate.started));
+            let stats = &mut self.endpoints[candidate.endpoint].stats;
+            stats.add_unfinished(left + u64::from(in_flight));
+            let with = |attempts| Unfinished {
+                address: Some(candidate.address),
+                ..Unfinished::new(stats.endpoint().clone(), attempts)
+            };
+            if in_flight {
+                let reached = candidate.progress.reached();
+                match reached.started {
+                    Some(started) => all.push(Unfinished {
+                        phase: Some(reached.phase),
+                        started: Some(started - began),
+                        waited: (now - started).saturating_sub(reached.timings.total()),
+                        timings: reached.timings,
+                        ..with(1)
+                    }),
+                    // Handed out, and not begun.
+                    None => left += 1,
+                }
+            }
+            if left > 0 {
+                all.push(with(left));
             }
         }
         // Not looked up even once: nothing is known about it.
-        for endpoint in self.lookups.unknown_endpoints() {
-            self.endpoints[endpoint].stats.record_unfinished();
-            any = true;
+        for id in self.lookups.unknown_endpoints() {
+            let of = &mut self.endpoints[id];
+            of.stats.add_unfinished(1);
+            if !looking_up.iter().any(|one| one.host == of.host) {
+                all.push(Unfinished::new(of.stats.endpoint().clone(), 1));
+            }
         }
-        any
+        let unknown: BTreeSet<HostId> = self.lookups.unknown_hosts().collect();
+        if all.is_empty() && unknown.is_empty() {
+            return all;
+        }
+        for one in looking_up {
+            for id in self.lookups.endpoints_of(one.host) {
+                all.push(Unfinished {
+                    phase: Some(Phase::Resolve),
+                    family: Some(one.family),
+                    started: Some(one.started - began),
+                    waited: now - one.started,
+                    ..Unfinished::new(self.endpoints[*id].stats.endpoint().clone(), 1)
+                });
+            }
+        }
+        all.truncate(MAX_UNFINISHED);
+        all
     }
 
     /// One ranking per group, in catalogue order.

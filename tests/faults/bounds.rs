@@ -45,7 +45,7 @@ async fn the_deadline_ends_everything_at_once() {
         let started = tokio::time::Instant::now();
         let probing = prober(&lab, &endpoint).deadline(deadline).build().unwrap();
         let outcome = probing.run().outcome().await;
-        assert_eq!((outcome.complete, started.elapsed()), (false, deadline));
+        assert_eq!((outcome.complete(), started.elapsed()), (false, deadline));
         assert_eq!(lab.open(), 0);
         tokio::time::sleep(Duration::from_secs(1)).await;
         no_task_is_left("the deadline").await;

@@ -10,8 +10,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use easelect::{
-    ByteStream, Catalog, Connect, Endpoint, FailureKind, KernelRtt, Lookup, Phase, ProbeEvent,
-    Prober, ProberBuilder, Ranked, Rounds, Sample, Service, Tier, Transport,
+    ByteStream, Catalog, Connect, Endpoint, FailureKind, Lookup, Phase, ProbeEvent, Prober,
+    ProberBuilder, Ranked, Rounds, Sample, Service, TcpInfo, Tier, Transport,
 };
 use easelect_lab::{Fault, Host, Lab, Path, Scenario};
 use futures::StreamExt;
@@ -87,7 +87,7 @@ pub(crate) async fn probe(prober: ProberBuilder) -> Ended {
             ProbeEvent::Lookup(lookup) => lookups.push(lookup),
             ProbeEvent::Sample(sample) => samples.push(*sample),
             ProbeEvent::Finished(outcome) => {
-                assert!(outcome.complete);
+                assert!(outcome.complete());
                 let mut rankings = outcome.rankings.into_iter();
                 let ranked = rankings.next().unwrap().endpoints.remove(0);
                 return Ended {
@@ -225,8 +225,8 @@ impl Drop for Counted {
 }
 
 impl Transport for Counted {
-    fn kernel_rtt(&self) -> Option<KernelRtt> {
-        self.io.kernel_rtt()
+    fn tcp_info(&self) -> Option<TcpInfo> {
+        self.io.tcp_info()
     }
 
     fn reset_on_drop(&mut self) {

@@ -12,8 +12,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use easelect::{
-    ByteStream, Connect, Connection, Dialer, Error, Failure, Family, History, HistoryStore,
-    KernelRtt, Region, Residency, Resolve, Resolved, Selector, TlsClient, Transport,
+    ByteStream, Connect, Connection, Dialer, Error, Failure, Family, History, HistoryStore, Region,
+    Residency, Resolve, Resolved, Selector, TcpInfo, TlsClient, Transport,
 };
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -257,8 +257,8 @@ impl Drop for Counted {
 }
 
 impl Transport for Counted {
-    fn kernel_rtt(&self) -> Option<KernelRtt> {
-        self.0.as_ref()?.kernel_rtt()
+    fn tcp_info(&self) -> Option<TcpInfo> {
+        self.0.as_ref()?.tcp_info()
     }
 
     fn reset_on_drop(&mut self) {

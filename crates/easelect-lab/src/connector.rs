@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use easelect::{ByteStream, Connect, KernelRtt, Transport};
+use easelect::{ByteStream, Connect, TcpInfo, Transport};
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
@@ -223,12 +223,10 @@ struct Connection {
 }
 
 impl Transport for Connection {
-    fn kernel_rtt(&self) -> Option<KernelRtt> {
+    fn tcp_info(&self) -> Option<TcpInfo> {
         let later = self.wire.retransmissions(Side::Client);
-        Some(KernelRtt {
-            smoothed: self.rtt,
-            retransmissions: self.syn_retransmissions.saturating_add(later),
-        })
+        let retransmissions = self.syn_retransmissions.saturating_add(later);
+        Some(TcpInfo::new(Some(self.rtt), retransmissions))
     }
 
     fn reset_on_drop(&mut self) {

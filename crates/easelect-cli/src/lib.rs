@@ -30,7 +30,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use easelect::{Residency, Service};
+use easelect::{Ended, Residency, Service};
 use easelect_report::{Context, Environment, Report};
 
 use args::{Command, Format, Options};
@@ -100,7 +100,7 @@ fn probe(options: &Options) -> Result<bool, Usage> {
     let output = Output::open(options.output.as_deref())?;
     let network = Network::new(options)?;
     let started_at = SystemTime::now();
-    let (system_proxies, (outcome, finished), direct_lookups) = on_runtime(async {
+    let (system_proxies, (outcome, evidence), direct_lookups) = on_runtime(async {
         let system_proxies = match network.lab {
             Some(_) => Vec::new(),
             None => system::proxies().await,
@@ -108,10 +108,10 @@ fn probe(options: &Options) -> Result<bool, Usage> {
         current::add_all(&mut targets, &catalog, options, &network).await?;
         run::warn_of_idle_pins(&targets, options);
         let probed = run::probe(&network, &targets, options).await?;
-        let direct_lookups = match &probed {
-            (outcome, true) => network.direct_lookups(outcome, options).await,
+        let direct_lookups = match probed.0.ended {
             // Whoever interrupted it has seen enough.
-            (_, false) => Vec::new(),
+            Ended::Stopped => Vec::new(),
+            Ended::Complete | Ended::Deadline => network.direct_lookups(&probed.0, options).await,
         };
         Ok((system_proxies, probed, direct_lookups))
     })?;
@@ -120,6 +120,7 @@ fn probe(options: &Options) -> Result<bool, Usage> {
     context.environment.system_proxies = system_proxies;
     context.environment.pinned = run::pinned(&targets, options);
     context.direct_lookups = direct_lookups;
+    context.evidence = evidence;
     context.in_use = targets.in_use;
     context.notes = targets.notes;
     context.thresholds = options.thresholds.clone();
@@ -129,7 +130,7 @@ fn probe(options: &Options) -> Result<bool, Usage> {
         Format::Table => easelect_report::table(&report, options.lang, output.style()),
     };
     output.write(&text)?;
-    Ok(finished && report.passes())
+    Ok(outcome.ended != Ended::Stopped && report.passes())
 }
 
 fn connect(options: &Options, count: u32) -> Result<bool, Usage> {

@@ -8,7 +8,7 @@ use easelect::{
     Catalog, Dialer, DialerBuilder, DnsResolver, Endpoint, HistoryStore, ProbeEvent, ProbeOutcome,
     Prober, Proxy, Residency, Rounds, Selector, Service, TlsClient,
 };
-use easelect_report::{ConnectRecord, DirectLookup};
+use easelect_report::{ConnectRecord, DirectLookup, Evidence};
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -155,12 +155,12 @@ fn simulated(name: &str, extra: Certificates) -> Result<DialerBuilder, Usage> {
     Ok(lab.dialer().tls(lab.tls(extra)?))
 }
 
-/// Probes everything, or until Ctrl-C; the outcome, and whether it was let finish.
+/// Probes everything, or until somebody ends the process; what came of it, one by one too.
 pub(crate) async fn probe(
     network: &Network,
     targets: &Targets,
     options: &Options,
-) -> Result<(ProbeOutcome, bool), Usage> {
+) -> Result<(ProbeOutcome, Evidence), Usage> {
     let mut builder = Prober::builder()
         .endpoints(targets.endpoints.clone())
         .dialer(network.dialer.clone())
@@ -172,27 +172,85 @@ pub(crate) async fn probe(
     }
     let mut probing = builder.build()?.run();
     let bar = bar();
-    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-    let finished = loop {
-        tokio::select! {
+    let mut interrupted = std::pin::pin!(interrupted());
+    let mut evidence = Evidence::default();
+    let mut outcome = ProbeOutcome::default();
+    let mut going_on = true;
+    loop {
+        let event = tokio::select! {
             biased;
-            Ok(()) = &mut interrupted => break None,
-            event = probing.next() => match event {
-                Some(ProbeEvent::Progress { done, planned }) => {
-                    bar.set_length(planned);
-                    bar.set_position(done);
-                }
-                Some(ProbeEvent::Finished(outcome)) => break Some(outcome),
-                Some(_) => {}
-                None => break None,
-            },
+            () = &mut interrupted, if going_on => {
+                // What ended before is still told.
+                going_on = false;
+                probing.cut_off();
+                continue;
+            }
+            event = probing.next() => event,
+        };
+        match event {
+            Some(ProbeEvent::Progress { done, planned }) => {
+                bar.set_length(planned);
+                bar.set_position(done);
+            }
+            Some(ProbeEvent::Finished(finished)) => {
+                outcome = finished.clone();
+                evidence.add(ProbeEvent::Finished(finished));
+                break;
+            }
+            Some(event) => evidence.add(event),
+            None => break,
         }
-    };
+    }
     bar.finish_and_clear();
-    Ok(match finished {
-        Some(outcome) => (outcome, true),
-        None => (probing.stop().await, false),
-    })
+    Ok((outcome, evidence))
+}
+
+/// Waits until somebody wants the process to end: Ctrl-C, or what a service manager sends (SIGTERM; on
+/// Windows Ctrl-Break, closing, shutting down). What can't be listened to ends the process as ever.
+async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let on = |kind| async move {
+            match signal(kind) {
+                Ok(mut signal) => signal.recv().await,
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = on(SignalKind::interrupt()) => {}
+            _ = on(SignalKind::terminate()) => {}
+        }
+    }
+    #[cfg(windows)]
+    {
+        use tokio::signal::windows;
+
+        let (Ok(mut pause), Ok(mut close), Ok(mut shutdown)) = (
+            windows::ctrl_break(),
+            windows::ctrl_close(),
+            windows::ctrl_shutdown(),
+        ) else {
+            return ctrl_c().await;
+        };
+        tokio::select! {
+            () = ctrl_c() => {}
+            _ = pause.recv() => {}
+            _ = close.recv() => {}
+            _ = shutdown.recv() => {}
+        }
+    }
+    #[cfg(not(any(unix, windows)))]
+    ctrl_c().await;
+}
+
+/// Waits for Ctrl-C; for ever where it can't be listened to.
+#[cfg(not(unix))]
+async fn ctrl_c() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
 }
 
 /// On a terminal; nothing in a pipe.
@@ -239,12 +297,12 @@ pub(crate) async fn connect(
     let selector = builder.build()?;
     let bar = bar();
     bar.set_length(u64::from(count));
-    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut interrupted = std::pin::pin!(interrupted());
     let mut records = Vec::new();
     for _ in 0..count {
         let connected = tokio::select! {
             biased;
-            Ok(()) = &mut interrupted => None,
+            () = &mut interrupted => None,
             connected = selector.connect() => Some(connected),
         };
         let Some(connected) = connected else {

@@ -12,6 +12,7 @@
 //! Data centres are never compared: an app lives in one of them.
 
 mod connects;
+mod evidence;
 mod figures;
 mod finding;
 mod host_findings;
@@ -33,6 +34,7 @@ use easelect::{
 };
 
 pub use connects::{ConnectRecord, connects_json, connects_table};
+pub use evidence::Evidence;
 pub use finding::Finding;
 pub use json::json;
 pub use layout::Style;
@@ -62,6 +64,8 @@ pub struct Context {
     pub notes: Vec<Note>,
     /// What name servers said of hosts that the platform's resolver did not find.
     pub direct_lookups: Vec<DirectLookup>,
+    /// Every attempt and look-up.
+    pub evidence: Evidence,
 }
 
 impl Context {
@@ -77,6 +81,7 @@ impl Context {
             thresholds: Vec::new(),
             notes: Vec::new(),
             direct_lookups: Vec::new(),
+            evidence: Evidence::default(),
         }
     }
 }
@@ -240,10 +245,10 @@ impl Report {
                 .collect(),
         };
         let groups: Vec<Group> = outcome.rankings.iter().map(group).collect();
-        let findings = network_findings::findings(&groups, &context, outcome.complete);
+        let findings = network_findings::findings(&groups, &context, outcome.complete());
         let verdict = verdict::verdict(&groups, &findings);
         Report {
-            complete: outcome.complete,
+            complete: outcome.complete(),
             groups,
             findings,
             verdict,

@@ -5,7 +5,9 @@ mod support;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use easelect::{Catalog, Endpoint, Failure, FailureKind as Kind, Phase, Ranking, Region, Service};
+use easelect::{
+    Catalog, Ended, Endpoint, Failure, FailureKind as Kind, Phase, Ranking, Region, Service,
+};
 use easelect_report::{DirectLookup, Fault, Lang, Report};
 use support::*;
 
@@ -345,7 +347,7 @@ fn limits_of_the_measurement() {
         Measured::of(&b).unfinished(4),
     ])];
     let mut cut = outcome(&rankings);
-    cut.complete = false;
+    cut.ended = Ended::Deadline;
     let cut = Report::new(&cut, context());
     expect(&cut, Fault::AllWell, "unfinished");
     let nothing = report(&[ranking([Measured::of(&a).unfinished(3)])]);

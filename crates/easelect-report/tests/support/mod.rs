@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use easelect::{
-    Catalog, CertificateChain, Endpoint, EndpointStats, Failure, FailureKind, Family, Lookup,
+    Catalog, CertificateChain, Ended, Endpoint, EndpointStats, Failure, FailureKind, Family, Lookup,
     Phase, ProbeOutcome, Ranking, Region, Residency, Sample, Service, Timings, rank,
 };
 use easelect_report::{Context, Fault, Report};
@@ -251,7 +251,7 @@ pub(crate) fn pool_ranking(measured: impl IntoIterator<Item = Measured>) -> Rank
 pub(crate) fn outcome(rankings: &[Ranking]) -> ProbeOutcome {
     let mut outcome = ProbeOutcome::default();
     outcome.rankings = rankings.to_vec();
-    outcome.complete = true;
+    outcome.ended = Ended::Complete;
     outcome.took = Duration::from_secs(12);
     outcome
 }

@@ -1,0 +1,65 @@
+//! The command, ended half-way by a signal: it tells what it has measured.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A host that never answers.
+const SILENT: &str = "[[host]]\nname = \"im-api-v2.easemob.com\"\naddresses = [\"44.128.0.1\"]\n\
+                      [[path]]\naddress = \"44.128.0.1\"\nrtt = 20\nfault = \"silent_tls\"\n";
+
+struct File(PathBuf);
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Waits until the process catches this signal, as the kernel tells.
+fn wait_until_caught(child: &mut Child, number: u32) {
+    let started = Instant::now();
+    loop {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let caught = status.lines().find_map(|one| one.strip_prefix("SigCgt:"));
+        let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();
+        if caught & (1 << (number - 1)) != 0 {
+            return;
+        }
+        assert_eq!(child.try_wait().unwrap(), None, "it ended by itself");
+        assert!(started.elapsed() < Duration::from_secs(60), "{status}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_report_is_printed_whichever_signal_ends_it() {
+    let name = format!("easelect-interrupted-{}.toml", std::process::id());
+    let scenario = File(std::env::temp_dir().join(name));
+    fs::write(&scenario.0, SILENT).unwrap();
+    for (signal, number) in [("TERM", 15), ("INT", 2)] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_easelect"))
+            .arg("--lab")
+            .arg(&scenario.0)
+            .args(["--region", "cn1", "--service", "websocket"])
+            .args(["--format", "json"])
+            .args(["--timeout", "60s", "--deadline", "120s"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_until_caught(&mut child, number);
+        let kill = Command::new("kill")
+            .args(["-s", signal, &child.id().to_string()])
+            .status();
+        assert!(kill.unwrap().success());
+        let ended = child.wait_with_output().unwrap();
+        let told = String::from_utf8(ended.stdout).unwrap();
+        let errors = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{signal}: {errors}");
+        let report: serde_json::Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(report["complete"], false, "{signal}");
+    }
+}

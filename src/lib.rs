@@ -143,6 +143,7 @@ pub use error::{Error, ErrorKind};
 pub use failure::{Failure, FailureKind};
 pub use handshake::{AfterUpgrade, ConnectOptions, SecureStream};
 pub use history::{FileHistory, HistoryStore};
+pub use network_id::LocalNetwork;
 pub use phase::{EarlyData, Phase, Timings};
 pub use probe::{Ended, ProbeEvent, ProbeOutcome, Prober, ProberBuilder, Probing, Rounds};
 pub use proxy::Proxy;

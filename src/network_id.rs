@@ -1,16 +1,75 @@
 //! Which network the device is on, as far as its routes tell: for apps that don't.
 //!
-//! On Linux, the default route: its gateway and what kind of interface it is on. Elsewhere, and
-//! where that can't be read (Android since 10), the prefix of the address that packets to the
-//! internet would carry. Two networks that look alike (two homes with a gateway 192.168.1.1 over
-//! Wi-Fi) share an identifier; an app that knows better says so. Only a hash leaves this module.
+//! It begins with the address that packets to the internet would carry: a UDP socket that is connected
+//! to a public address sends nothing, and is told that address by the kernel, after policy rules, split
+//! default routes (0.0.0.0/1 and 128.0.0.0/1, with which VPNs leave the default route alone) and all.
+//!
+//! - *Linux*: the interface with that address; the gateway of its default route, whole or split; what
+//!   kind of interface it is. Without a gateway, as on a tunnel, the prefix of the address instead.
+//!   IPv6 counts where it goes another way than IPv4, as with a VPN for one of them. An address that
+//!   DHCP gives anew on the same network changes nothing.
+//! - *Elsewhere*, and where routes can't be read (Android since 10): the prefix of the address, IPv4's
+//!   if there is any.
+//!
+//! These share an identifier: two homes with a gateway 192.168.1.1 over the same Wi-Fi interface; two
+//! tunnels that give addresses of one /24; elsewhere than on Linux two networks of one /24 (one /32 of
+//! IPv6), and with and without a VPN for IPv6 alone. An app that knows better says so. Only a hash
+//! leaves this module.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
+/// The network that this device is on at one moment, as far as its routes tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LocalNetwork {
+    /// What a selector calls it in the history where the app doesn't say. The same whenever the device
+    /// is on this network; a hash, of which nothing can be read. Absent without a route to the internet.
+    pub id: Option<String>,
+    /// The address that IPv4 packets to the internet would carry, if there is a route.
+    pub source_v4: Option<Ipv4Addr>,
+    /// The same of IPv6.
+    pub source_v6: Option<Ipv6Addr>,
+}
+
+impl LocalNetwork {
+    /// The network now. Nothing is sent.
+    #[must_use]
+    pub fn now() -> Self {
+        // For documentation (RFC 5737, RFC 3849), as nobody's as an address can be.
+        let v4 = source(
+            Ipv4Addr::UNSPECIFIED.into(),
+            Ipv4Addr::new(192, 0, 2, 1).into(),
+        );
+        let v6 = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+        let v6 = source(Ipv6Addr::UNSPECIFIED.into(), v6.into());
+        let seen = system::seen(v4, v6).identity();
+        LocalNetwork {
+            id: seen.map(|seen| format!("auto-{:016x}", hash(seen.as_bytes()))),
+            source_v4: v4.and_then(|source| match source {
+                IpAddr::V4(v4) => Some(v4),
+                IpAddr::V6(_) => None,
+            }),
+            source_v6: v6.and_then(|source| match source {
+                IpAddr::V6(v6) => Some(v6),
+                IpAddr::V4(_) => None,
+            }),
+        }
+    }
+
+    /// Whether packets go another way, or under another address, than they did `before`. Another
+    /// address within the same IPv6 network (RFC 8981) is none.
+    #[must_use]
+    pub fn differs_from(&self, before: &LocalNetwork) -> bool {
+        let network = |one: &LocalNetwork| one.source_v6.map(|v6| u128::from(v6) >> 64);
+        self.id != before.id
+            || self.source_v4 != before.source_v4
+            || network(self) != network(before)
+    }
+}
+
 /// The network's identifier; `None` without a route to the internet.
 pub(crate) fn current() -> Option<String> {
-    let seen = default_route().or_else(source_prefix)?;
-    Some(format!("auto-{:016x}", hash(seen.as_bytes())))
+    LocalNetwork::now().id
 }
 
 /// FNV-1a: the same in every version of this crate, as the history needs it.
@@ -20,77 +79,11 @@ fn hash(bytes: &[u8]) -> u64 {
     })
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn default_route() -> Option<String> {
-    let read = |path: &str| std::fs::read_to_string(path).ok();
-    let v4 = read("/proc/net/route").and_then(|text| default_v4(&text));
-    let v6 = || read("/proc/net/ipv6_route").and_then(|text| default_v6(&text));
-    let (interface, gateway) = v4.or_else(v6)?;
-    let class = format!("/sys/class/net/{interface}");
-    let kind = if std::path::Path::new(&class).join("wireless").exists() {
-        "wireless".to_owned()
-    } else {
-        // ARPHRD_*: 1 is Ethernet, 512 PPP, 65534 a tunnel.
-        read(&format!("{class}/type")).unwrap_or_default()
-    };
-    Some(format!("{gateway} {}", kind.trim()))
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn default_route() -> Option<String> {
-    None
-}
-
-/// The interface and the gateway of the IPv4 default route with the least metric.
-#[cfg(any(test, target_os = "linux", target_os = "android"))]
-fn default_v4(table: &str) -> Option<(String, String)> {
-    let routes = table.lines().skip(1).filter_map(|line| {
-        let columns: Vec<&str> = line.split_whitespace().collect();
-        let [interface, destination, gateway, _, _, _, metric, mask, ..] = columns[..] else {
-            return None;
-        };
-        let metric: u32 = metric.parse().ok()?;
-        let default = destination == "00000000" && mask == "00000000";
-        default.then(|| (metric, (interface.to_owned(), gateway.to_owned())))
-    });
-    routes
-        .min_by_key(|(metric, _)| *metric)
-        .map(|route| route.1)
-}
-
-/// The same of the IPv6 default route. One without a next hop rejects.
-#[cfg(any(test, target_os = "linux", target_os = "android"))]
-fn default_v6(table: &str) -> Option<(String, String)> {
-    let routes = table.lines().filter_map(|line| {
-        let columns: Vec<&str> = line.split_whitespace().collect();
-        let [_, length, _, _, hop, metric, _, _, _, interface] = columns[..] else {
-            return None;
-        };
-        let metric = u32::from_str_radix(metric, 16).ok()?;
-        let default = length == "00" && hop.chars().any(|digit| digit != '0');
-        default.then(|| (metric, (interface.to_owned(), hop.to_owned())))
-    });
-    routes
-        .min_by_key(|(metric, _)| *metric)
-        .map(|route| route.1)
-}
-
-/// The prefix of the address that packets to the internet would carry. Connecting a UDP socket
-/// sends nothing, and the destinations are for documentation (RFC 5737, RFC 3849).
-fn source_prefix() -> Option<String> {
-    let v4 = (
-        Ipv4Addr::UNSPECIFIED.into(),
-        Ipv4Addr::new(192, 0, 2, 1).into(),
-    );
-    let v6_target = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
-    let v6 = (Ipv6Addr::UNSPECIFIED.into(), v6_target.into());
-    [v4, v6]
-        .into_iter()
-        .find_map(|(any, target): (IpAddr, IpAddr)| {
-            let socket = UdpSocket::bind(SocketAddr::new(any, 0)).ok()?;
-            socket.connect(SocketAddr::new(target, 9)).ok()?;
-            Some(prefix(socket.local_addr().ok()?.ip()))
-        })
+/// The address that packets to `target` would carry.
+fn source(any: IpAddr, target: IpAddr) -> Option<IpAddr> {
+    let socket = UdpSocket::bind(SocketAddr::new(any, 0)).ok()?;
+    socket.connect(SocketAddr::new(target, 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
 }
 
 /// /24, and /32 of IPv6, since carriers give another /64 with every attachment.
@@ -107,31 +100,392 @@ fn prefix(address: IpAddr) -> String {
     }
 }
 
+/// What is seen of the ways to the internet.
+struct Seen {
+    v4: Option<Way>,
+    v6: Option<Way>,
+}
+
+/// The way that packets of one family take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Way {
+    /// The address that they carry.
+    source: IpAddr,
+    /// The interface, if it is known.
+    interface: Option<String>,
+    /// What kind of interface it is; empty where unknown.
+    kind: String,
+    /// The router, if there is one and it is known.
+    gateway: Option<String>,
+}
+
+impl Seen {
+    /// What stays the same while the device is on this network, and is another on another.
+    fn identity(&self) -> Option<String> {
+        let first = self.v4.as_ref().or(self.v6.as_ref())?;
+        let identity = first.identity();
+        // Beside IPv4 on the same interface, IPv6 comes and goes.
+        let apart = self.v6.as_ref().filter(|v6| {
+            let known = v6.interface.is_some() && first.interface.is_some();
+            known && v6.interface != first.interface
+        });
+        Some(match apart {
+            Some(v6) => format!("{identity} + {}", v6.identity()),
+            None => identity,
+        })
+    }
+}
+
+impl Way {
+    fn identity(&self) -> String {
+        match (&self.gateway, &self.interface) {
+            // A gateway of the same address over another interface is another.
+            (Some(gateway), Some(interface)) => format!("{gateway} {} {interface}", self.kind),
+            // Tunnels are numbered anew whenever they come up.
+            _ => format!("{} {}", prefix(self.source), self.kind)
+                .trim_end()
+                .to_owned(),
+        }
+    }
+}
+
+/// A route to everywhere, or to a half of everywhere.
+#[cfg(any(test, target_os = "linux", target_os = "android"))]
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Route {
+    interface: String,
+    /// Absent where the interface leads there by itself.
+    gateway: Option<String>,
+    metric: u32,
+    part: Part,
+}
+
+/// Which addresses a route is for.
+#[cfg(any(test, target_os = "linux", target_os = "android"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    All,
+    LowerHalf,
+    UpperHalf,
+}
+
+/// `RTF_REJECT`: nothing goes that way.
+#[cfg(any(test, target_os = "linux", target_os = "android"))]
+const REJECT: u32 = 0x200;
+
+/// The routes in `/proc/net/route`.
+#[cfg(any(test, target_os = "linux", target_os = "android"))]
+fn routes_v4(table: &str) -> Vec<Route> {
+    let route = |line: &str| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let [
+            interface,
+            destination,
+            gateway,
+            flags,
+            _,
+            _,
+            metric,
+            mask,
+            ..,
+        ] = columns[..]
+        else {
+            return None;
+        };
+        // In the order of bytes that the machine has: little-endian wherever this matters.
+        let part = match (destination, mask) {
+            ("00000000", "00000000") => Part::All,
+            ("00000000", "00000080") => Part::LowerHalf,
+            ("00000080", "00000080") => Part::UpperHalf,
+            _ => return None,
+        };
+        (u32::from_str_radix(flags, 16).ok()? & REJECT == 0).then_some(Route {
+            interface: interface.to_owned(),
+            gateway: (gateway != "00000000").then(|| gateway.to_owned()),
+            metric: metric.parse().ok()?,
+            part,
+        })
+    };
+    table.lines().skip(1).filter_map(route).collect()
+}
+
+/// The routes in `/proc/net/ipv6_route`.
+#[cfg(any(test, target_os = "linux", target_os = "android"))]
+fn routes_v6(table: &str) -> Vec<Route> {
+    let is_zero = |digits: &str| digits.bytes().all(|digit| digit == b'0');
+    let route = |line: &str| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let [
+            destination,
+            length,
+            _,
+            _,
+            hop,
+            metric,
+            _,
+            _,
+            flags,
+            interface,
+        ] = columns[..]
+        else {
+            return None;
+        };
+        let rest = destination.get(1..)?;
+        let part = match (length, destination.get(..1)?) {
+            ("00", _) => Part::All,
+            ("01", "0") if is_zero(rest) => Part::LowerHalf,
+            ("01", "8") if is_zero(rest) => Part::UpperHalf,
+            _ => return None,
+        };
+        (u32::from_str_radix(flags, 16).ok()? & REJECT == 0).then_some(Route {
+            interface: interface.to_owned(),
+            gateway: (!is_zero(hop)).then(|| hop.to_owned()),
+            metric: u32::from_str_radix(metric, 16).ok()?,
+            part,
+        })
+    };
+    table.lines().filter_map(route).collect()
+}
+
+/// The route that packets take, over `interface` if it is known: both halves before the whole, then
+/// the least metric.
+#[cfg(any(test, target_os = "linux", target_os = "android"))]
+fn route_taken(mut routes: Vec<Route>, interface: Option<&str>) -> Option<Route> {
+    if let Some(interface) = interface {
+        routes.retain(|one| one.interface == interface);
+    }
+    let least = |part| {
+        let of = routes.iter().filter(|one| one.part == part);
+        of.min_by_key(|one| one.metric)
+    };
+    match (least(Part::LowerHalf), least(Part::UpperHalf)) {
+        (Some(half), Some(_)) => Some(half.clone()),
+        _ => least(Part::All).cloned(),
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod system {
+    use std::net::IpAddr;
+    use std::path::Path;
+
+    use super::{Route, Seen, Way, route_taken, routes_v4, routes_v6};
+
+    pub(super) fn seen(v4: Option<IpAddr>, v6: Option<IpAddr>) -> Seen {
+        let way = |source: IpAddr, table: &str, routes: fn(&str) -> Vec<Route>| {
+            let interface = interface_of(source);
+            let table = read(table).unwrap_or_default();
+            let taken = route_taken(routes(&table), interface.as_deref());
+            let interface = interface.or_else(|| Some(taken.as_ref()?.interface.clone()));
+            Way {
+                source,
+                kind: interface.as_deref().map(kind).unwrap_or_default(),
+                interface,
+                gateway: taken.and_then(|route| route.gateway),
+            }
+        };
+        Seen {
+            v4: v4.map(|source| way(source, "/proc/net/route", routes_v4)),
+            v6: v6.map(|source| way(source, "/proc/net/ipv6_route", routes_v6)),
+        }
+    }
+
+    fn read(path: &str) -> Option<String> {
+        std::fs::read_to_string(path).ok()
+    }
+
+    /// Wireless, or its `ARPHRD_*`: 1 is Ethernet, 512 PPP, 65534 a tunnel.
+    fn kind(interface: &str) -> String {
+        let class = format!("/sys/class/net/{interface}");
+        if Path::new(&class).join("wireless").exists() {
+            return "wireless".to_owned();
+        }
+        let number = read(&format!("{class}/type")).unwrap_or_default();
+        number.trim().to_owned()
+    }
+
+    /// The interface that has this address.
+    #[cfg(target_os = "linux")]
+    fn interface_of(source: IpAddr) -> Option<String> {
+        let mut all = nix::ifaddrs::getifaddrs().ok()?;
+        let has = |one: &nix::ifaddrs::InterfaceAddress| {
+            let address = one.address.as_ref()?;
+            let v4 = address.as_sockaddr_in().map(|at| IpAddr::V4(at.ip()));
+            v4.or_else(|| Some(IpAddr::V6(address.as_sockaddr_in6()?.ip())))
+        };
+        let found = all.find(|one| has(one) == Some(source))?;
+        Some(found.interface_name)
+    }
+
+    #[cfg(target_os = "android")]
+    fn interface_of(_: IpAddr) -> Option<String> {
+        None
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod system {
+    use std::net::IpAddr;
+
+    use super::{Seen, Way};
+
+    pub(super) fn seen(v4: Option<IpAddr>, v6: Option<IpAddr>) -> Seen {
+        let way = |source| Way {
+            source,
+            interface: None,
+            kind: String::new(),
+            gateway: None,
+        };
+        Seen {
+            v4: v4.map(way),
+            v6: v6.map(way),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_default_route_with_the_least_metric_counts() {
-        let table = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\n\
-                     eth0\t0000A8C0\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0\n\
-                     wlan0\t00000000\t0101A8C0\t0003\t0\t0\t600\t00000000\t0\t0\t0\n\
-                     eth0\t00000000\t0100A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n";
-        let found = default_v4(table).unwrap();
-        assert_eq!(found, ("eth0".to_owned(), "0100A8C0".to_owned()));
-        assert_eq!(default_v4(""), None);
-        assert_eq!(default_v4("Iface\nwlan0 00000000 x\n"), None);
+    const HEAD: &str = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\n";
+    const LAN: &str = "eth0\t0000A8C0\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0\n";
+    const ETH0: &str = "eth0\t00000000\t0100A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n";
+    const WLAN0: &str = "wlan0\t00000000\t0100A8C0\t0003\t0\t0\t600\t00000000\t0\t0\t0\n";
+    /// As a VPN adds them.
+    const HALVES: &str = "tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000080\t0\t0\t0\n\
+                          tun0\t00000080\t00000000\t0001\t0\t0\t0\t00000080\t0\t0\t0\n";
+
+    /// The way over `interface` of this kind, of packets with that source.
+    fn way(table: &str, interface: Option<&str>, kind: &str, source: &str) -> Way {
+        let source: IpAddr = source.parse().unwrap();
+        let routes = match source {
+            IpAddr::V4(_) => routes_v4(&format!("{HEAD}{table}")),
+            IpAddr::V6(_) => routes_v6(table),
+        };
+        let taken = route_taken(routes, interface);
+        let by_route = taken.as_ref().map(|route| route.interface.clone());
+        Way {
+            source,
+            interface: interface.map(str::to_owned).or(by_route),
+            kind: kind.to_owned(),
+            gateway: taken.and_then(|route| route.gateway),
+        }
+    }
+
+    fn identity(v4: Option<&Way>, v6: Option<&Way>) -> Option<String> {
+        let (v4, v6) = (v4.cloned(), v6.cloned());
+        Seen { v4, v6 }.identity()
     }
 
     #[test]
-    fn an_ipv6_route_that_rejects_is_none() {
+    fn the_default_route_with_the_least_metric_counts() {
+        let table = [HEAD, LAN, WLAN0, ETH0].concat();
+        let found = route_taken(routes_v4(&table), None).unwrap();
+        assert_eq!(found.interface, "eth0");
+        assert_eq!(found.gateway.as_deref(), Some("0100A8C0"));
+        assert!(routes_v4("").is_empty());
+        assert!(routes_v4("Iface\nwlan0 00000000 x\n").is_empty());
+    }
+
+    #[test]
+    fn a_vpn_is_another_network() {
+        let home = [LAN, ETH0].concat();
+        let at_home = way(&home, Some("eth0"), "1", "192.168.0.7");
+        let plain = identity(Some(&at_home), None);
+        // Split default routes: the default route is still there.
+        let split = [LAN, ETH0, HALVES].concat();
+        let over_vpn = way(&split, Some("tun0"), "65534", "10.8.0.6");
+        assert_ne!(identity(Some(&over_vpn), None), plain);
+        // The same where the interface is not known by the address.
+        let by_route = way(&split, None, "65534", "10.8.0.6");
+        assert_eq!(by_route.interface.as_deref(), Some("tun0"));
+        assert_ne!(identity(Some(&by_route), None), plain);
+        // A rule and a table of its own: this one shows no trace of it.
+        let by_rule = way(&home, Some("wg0"), "65534", "10.9.0.2");
+        let by_rule = identity(Some(&by_rule), None);
+        assert_ne!(by_rule, plain);
+        // Another VPN is another network again; the same one comes up under another name.
+        assert_ne!(by_rule, identity(Some(&over_vpn), None));
+        let renamed = split.replace("tun0", "tun1");
+        let renamed = way(&renamed, Some("tun1"), "65534", "10.8.0.9");
+        assert_eq!(
+            identity(Some(&renamed), None),
+            identity(Some(&over_vpn), None)
+        );
+    }
+
+    #[test]
+    fn half_of_everywhere_is_no_default_route() {
+        let lower = HALVES.lines().next().unwrap();
+        let table = [HEAD, ETH0, lower].concat();
+        let taken = route_taken(routes_v4(&table), None).unwrap();
+        assert_eq!(taken.interface, "eth0");
+        let rejected = ETH0.replace("0003", "0203");
+        assert!(routes_v4(&[HEAD, rejected.as_str()].concat()).is_empty());
+    }
+
+    #[test]
+    fn the_same_gateway_over_another_interface_is_another_network() {
+        let table = [LAN, ETH0, WLAN0].concat();
+        let wired = way(&table, Some("eth0"), "1", "192.168.0.7");
+        let wireless = way(&table, Some("wlan0"), "wireless", "192.168.0.8");
+        assert_ne!(
+            identity(Some(&wired), None),
+            identity(Some(&wireless), None)
+        );
+        let tethered = table.replace("wlan0", "usb0");
+        let tethered = way(&tethered, Some("usb0"), "1", "192.168.0.9");
+        assert_ne!(
+            identity(Some(&wired), None),
+            identity(Some(&tethered), None)
+        );
+    }
+
+    #[test]
+    fn another_address_on_the_same_network_changes_nothing() {
+        let table = [LAN, ETH0].concat();
+        let before = way(&table, Some("eth0"), "1", "192.168.0.7");
+        let after = way(&table, Some("eth0"), "1", "192.168.0.131");
+        assert_eq!(identity(Some(&before), None), identity(Some(&after), None));
+        // Elsewhere only the address is known.
+        let bare = |source: &str| Way {
+            source: source.parse().unwrap(),
+            interface: None,
+            kind: String::new(),
+            gateway: None,
+        };
+        let (first, second) = (bare("192.168.0.7"), bare("192.168.0.131"));
+        assert_eq!(identity(Some(&first), None), Some("192.168.0".to_owned()));
+        assert_eq!(identity(Some(&first), None), identity(Some(&second), None));
+        assert_eq!(identity(None, None), None);
+    }
+
+    #[test]
+    fn ipv6_counts_where_it_goes_another_way() {
         let zeros = "0".repeat(32);
         let hop = "fe800000000000000000000000000001";
-        let reject = format!("{zeros} 00 {zeros} 00 {zeros} ffffffff 1 0 00200200 lo\n");
-        let real = format!("{zeros} 00 {zeros} 00 {hop} 00000400 1 0 00000003 eth0\n");
-        let found = default_v6(&(reject.clone() + &real)).unwrap();
-        assert_eq!(found, ("eth0".to_owned(), hop.to_owned()));
-        assert_eq!(default_v6(&reject), None);
+        let upper = format!("8{}", &zeros[1..]);
+        let line = |destination: &str, length, hop: &str, flags, interface| {
+            format!("{destination} {length} {zeros} 00 {hop} 00000400 1 0 {flags} {interface}\n")
+        };
+        let reject = line(&zeros, "00", &zeros, "00200200", "lo");
+        let home = reject.clone() + &line(&zeros, "00", hop, "00000003", "eth0");
+        let vpn = line(&zeros, "01", &zeros, "00000001", "tun0")
+            + &line(&upper, "01", &zeros, "00000001", "tun0");
+        assert!(routes_v6(&reject).is_empty());
+        let v4 = way(&[LAN, ETH0].concat(), Some("eth0"), "1", "192.168.0.7");
+        let beside = way(&home, Some("eth0"), "1", "2409:8900::7");
+        let alone = identity(Some(&v4), None);
+        assert_eq!(identity(Some(&v4), Some(&beside)), alone);
+        let both = home + &vpn;
+        let taken = route_taken(routes_v6(&both), None).unwrap();
+        assert_eq!((taken.interface.as_str(), taken.gateway), ("tun0", None));
+        let tunnelled = way(&both, Some("tun0"), "65534", "fd00:8::6");
+        assert_ne!(identity(Some(&v4), Some(&tunnelled)), alone);
+        assert_ne!(
+            identity(None, Some(&tunnelled)),
+            identity(None, Some(&beside))
+        );
     }
 
     #[test]
@@ -150,6 +504,29 @@ mod tests {
 
     #[test]
     fn the_same_network_has_the_same_name() {
-        assert_eq!(current(), current());
+        let (before, now) = (LocalNetwork::now(), LocalNetwork::now());
+        assert_eq!(before.id, now.id);
+        assert!(!now.differs_from(&before));
+    }
+
+    #[test]
+    fn a_change_is_another_way_or_another_address() {
+        let at = |id: &str, v4: &str, v6: &str| LocalNetwork {
+            id: Some(id.to_owned()),
+            source_v4: v4.parse().ok(),
+            source_v6: v6.parse().ok(),
+        };
+        let before = at("a", "192.168.0.7", "2409:8900:1:2::3");
+        for (after, differs) in [
+            (before.clone(), false),
+            (at("a", "192.168.0.7", "2409:8900:1:2::4"), false),
+            (at("a", "192.168.0.8", "2409:8900:1:2::3"), true),
+            (at("a", "192.168.0.7", "2409:8900:1:3::3"), true),
+            (at("a", "192.168.0.7", ""), true),
+            (at("b", "192.168.0.7", "2409:8900:1:2::3"), true),
+            (LocalNetwork::default(), true),
+        ] {
+            assert_eq!(after.differs_from(&before), differs, "{after:?}");
+        }
     }
 }

@@ -28,7 +28,7 @@ mod current;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use easelect::{Ended, Residency, Service};
 use easelect_report::{Context, Environment, Report};
@@ -99,7 +99,7 @@ fn probe(options: &Options) -> Result<bool, Usage> {
     let mut targets = Targets::new(&catalog, &options.regions, options.services.as_deref())?;
     let output = Output::open(options.output.as_deref())?;
     let network = Network::new(options)?;
-    let started_at = SystemTime::now();
+    let (started_at, began) = (SystemTime::now(), Instant::now());
     let (system_proxies, (outcome, evidence), direct_lookups) = on_runtime(async {
         let system_proxies = match network.lab {
             Some(_) => Vec::new(),
@@ -115,7 +115,9 @@ fn probe(options: &Options) -> Result<bool, Usage> {
         };
         Ok((system_proxies, probed, direct_lookups))
     })?;
-    let mut context = Context::new(catalog, started_at, SystemTime::now());
+    // Read once: somebody may set the clock meanwhile, and every age is told by the same.
+    let finished_at = started_at.checked_add(began.elapsed());
+    let mut context = Context::new(catalog, started_at, finished_at.unwrap_or(started_at));
     context.environment = environment(options, &network);
     context.environment.system_proxies = system_proxies;
     context.environment.pinned = run::pinned(&targets, options);

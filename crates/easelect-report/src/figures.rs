@@ -69,9 +69,39 @@ pub(crate) fn days_until(then: SystemTime, now: SystemTime) -> i64 {
     }
 }
 
-/// A moment as RFC 3339 in UTC, to the second.
+/// A moment as RFC 3339 in UTC, to the second. Any clock and any certificate may say anything: what is
+/// before the year 0 or after 9999, which RFC 3339 §1 can't write, is told as the nearest that it can.
 pub(crate) fn timestamp(at: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(at).to_string()
+    /// 0000-01-01T00:00:00Z and 9999-12-31T23:59:59Z, in seconds since 1970.
+    const FIRST: i64 = -62_167_219_200;
+    const LAST: i64 = 253_402_300_799;
+    const DAY: i64 = 86_400;
+    let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    let since_1970 = match at.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => seconds(after),
+        // The second that it is in, as after 1970.
+        Err(before) => {
+            let before = before.duration();
+            -seconds(before) - i64::from(before.subsec_nanos() > 0)
+        }
+    };
+    let since_1970 = since_1970.clamp(FIRST, LAST);
+    // Since March of the year -400: years begin in March, so that the leap day ends one, and 400 years
+    // have 146,097 days.
+    let day = (since_1970 - FIRST) / DAY - 60 + 146_097;
+    let (era, day) = (day / 146_097, day % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next_year) = match month {
+        0..10 => (month + 3, 0),
+        _ => (month - 9, 1),
+    };
+    let year = 400 * (era - 1) + year + next_year;
+    let second = since_1970.rem_euclid(DAY);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 #[cfg(test)]
@@ -113,5 +143,56 @@ mod tests {
             ahead(now + Duration::from_secs(7200), now).unwrap().zh,
             "2 小时后"
         );
+    }
+
+    #[test]
+    fn any_moment_has_a_timestamp() {
+        let second = Duration::from_secs;
+        let epoch = SystemTime::UNIX_EPOCH;
+        for (at, told) in [
+            (epoch, "1970-01-01T00:00:00Z"),
+            (epoch - Duration::from_millis(1), "1969-12-31T23:59:59Z"),
+            (epoch - second(1), "1969-12-31T23:59:59Z"),
+            (epoch - second(631_152_000), "1950-01-01T00:00:00Z"),
+            // Windows' clock begins in 1601, files of Unix at 2⁶³ s.
+            (epoch - second(11_644_473_600), "1601-01-01T00:00:00Z"),
+            (epoch + second(951_782_400), "2000-02-29T00:00:00Z"),
+            (epoch + second(951_868_799), "2000-02-29T23:59:59Z"),
+            (epoch + second(951_868_800), "2000-03-01T00:00:00Z"),
+            (epoch + second(4_107_542_400), "2100-03-01T00:00:00Z"),
+            (epoch + second(253_402_300_799), "9999-12-31T23:59:59Z"),
+            (epoch + second(1 << 40), "9999-12-31T23:59:59Z"),
+            (epoch - second(1 << 40), "0000-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(timestamp(at), told);
+        }
+        // Every day of 400 years, beside whoever counts one by one.
+        let (mut year, mut month, mut day) = (1970, 1, 1);
+        for days in 0..146_097 {
+            let at = epoch + second(days * 86_400 + 43_200);
+            assert_eq!(
+                timestamp(at),
+                format!("{year:04}-{month:02}-{day:02}T12:00:00Z")
+            );
+            let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let last = match month {
+                4 | 6 | 9 | 11 => 30,
+                2 => 28 + i32::from(leap),
+                _ => 31,
+            };
+            (year, month, day) = match (month, day == last) {
+                (_, false) => (year, month, day + 1),
+                (12, true) => (year + 1, 1, 1),
+                (_, true) => (year, month + 1, 1),
+            };
+        }
+    }
+
+    #[test]
+    fn ages_are_told_before_1970_too() {
+        let now = SystemTime::UNIX_EPOCH - Duration::from_secs(5 * 86_400);
+        let day = Duration::from_secs(86_400);
+        assert_eq!(ago(now - 3 * day, now).unwrap().en, "3 days ago");
+        assert_eq!((ago(now + day, now), days_until(now + day, now)), (None, 1));
     }
 }

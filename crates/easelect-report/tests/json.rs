@@ -2,8 +2,10 @@
 
 mod support;
 
-use easelect::{FailureKind, Phase, Region, Service};
-use easelect_report::{Lang, Report, json};
+use std::time::{Duration, SystemTime};
+
+use easelect::{Catalog, FailureKind, Phase, Region, Service};
+use easelect_report::{Context, Lang, Report, Style, json, table};
 use support::*;
 
 #[test]
@@ -303,4 +305,26 @@ fn a_certificate_is_in_it() {
             "authority": false,
         })
     );
+}
+
+/// A clock that was never set, and one that somebody sets back while it runs.
+#[test]
+fn any_clock_makes_a_report() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let before_1970 = SystemTime::UNIX_EPOCH - Duration::from_secs(86_400);
+    for (started_at, finished_at, told_at) in [
+        (before_1970, before_1970, "1969-12-31T00:00:00Z"),
+        (now(), before_1970, "1969-12-31T00:00:00Z"),
+        (before_1970, now(), "2025-10-09T08:53:20Z"),
+    ] {
+        let rankings = [ranking([
+            ok(&a, 20).shows(certificate(-30, 60)),
+            refused(&b),
+        ])];
+        let context = Context::new(Catalog::builtin(), started_at, finished_at);
+        let report = Report::new(&outcome(&rankings), context);
+        let told: serde_json::Value = serde_json::from_str(&json(&report, Lang::En)).unwrap();
+        assert_eq!(told["finished_at"], told_at);
+        assert!(!table(&report, Lang::Zh, Style::default()).is_empty());
+    }
 }

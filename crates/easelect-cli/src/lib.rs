@@ -100,26 +100,32 @@ fn probe(options: &Options) -> Result<bool, Usage> {
     let output = Output::open(options.output.as_deref())?;
     let network = Network::new(options)?;
     let (started_at, began) = (SystemTime::now(), Instant::now());
-    let (system_proxies, (outcome, evidence), direct_lookups) = on_runtime(async {
+    let (system_proxies, (outcome, evidence), direct_lookups, networks) = on_runtime(async {
         let system_proxies = match network.lab {
             Some(_) => Vec::new(),
             None => system::proxies().await,
         };
         current::add_all(&mut targets, &catalog, options, &network).await?;
         run::warn_of_idle_pins(&targets, options);
+        let at_start = network.local();
         let probed = run::probe(&network, &targets, options).await?;
+        let at_end = network.local();
         let direct_lookups = match probed.0.ended {
             // Whoever interrupted it has seen enough.
             Ended::Stopped => Vec::new(),
             Ended::Complete | Ended::Deadline => network.direct_lookups(&probed.0, options).await,
         };
-        Ok((system_proxies, probed, direct_lookups))
+        Ok((system_proxies, probed, direct_lookups, [at_start, at_end]))
     })?;
     // Read once: somebody may set the clock meanwhile, and every age is told by the same.
     let finished_at = started_at.checked_add(began.elapsed());
     let mut context = Context::new(catalog, started_at, finished_at.unwrap_or(started_at));
     context.environment = environment(options, &network);
     context.environment.system_proxies = system_proxies;
+    [
+        context.environment.network_at_start,
+        context.environment.network_at_end,
+    ] = networks;
     context.environment.pinned = run::pinned(&targets, options);
     context.direct_lookups = direct_lookups;
     context.evidence = evidence;

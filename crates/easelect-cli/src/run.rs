@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use easelect::{
-    Catalog, Dialer, DialerBuilder, DnsResolver, Endpoint, HistoryStore, ProbeEvent, ProbeOutcome,
-    Prober, Proxy, Residency, Rounds, Selector, Service, TlsClient,
+    Catalog, Dialer, DialerBuilder, DnsResolver, Endpoint, HistoryStore, LocalNetwork, ProbeEvent,
+    ProbeOutcome, Prober, Proxy, Residency, Rounds, Selector, Service, TlsClient,
 };
 use easelect_report::{ConnectRecord, DirectLookup, Evidence};
 use futures::StreamExt;
@@ -36,6 +36,13 @@ impl Network {
         let builder = builder.families(options.families);
         let dialer = builder.attempt_timeout(options.timeout).build()?;
         Ok(Network { dialer, lab })
+    }
+}
+
+impl Network {
+    /// The network that this computer is on now, unless it is simulated.
+    pub(crate) fn local(&self) -> Option<LocalNetwork> {
+        self.lab.is_none().then(LocalNetwork::now)
     }
 }
 

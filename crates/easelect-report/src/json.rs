@@ -1,16 +1,17 @@
 //! The report as JSON, schema 1.
 
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use easelect::{
     AddressStats, AfterUpgrade, Certificate, ChainFault, Distribution, Failure, FailureCount,
-    Families, Phase, Timings,
+    Families, Phase, Timings, is_local,
 };
 use serde::Serialize;
 
 use super::figures::{days_until, ms_float, timestamp};
 use super::texts::{Lang, failure_hint, failure_text, reason_text};
-use super::{DirectLookup, Group, Report, Row};
+use super::{DirectLookup, Environment, Group, Report, Row};
 
 /// The version of all three schemas: the report's, the connects', the list's.
 pub(crate) const SCHEMA: u32 = 1;
@@ -46,6 +47,32 @@ struct EnvironmentJson<'a> {
     timeout_ms: Option<f64>,
     deadline_ms: Option<f64>,
     in_flight: Option<usize>,
+    network: Option<NetworkJson<'a>>,
+}
+
+/// The machine's own network, without its addresses.
+#[derive(Serialize)]
+struct NetworkJson<'a> {
+    id: Option<&'a str>,
+    ipv4: Option<&'static str>,
+    ipv6: Option<&'static str>,
+    changed: Option<bool>,
+}
+
+impl<'a> NetworkJson<'a> {
+    fn of(environment: &'a Environment) -> Option<Self> {
+        let at_start = environment.network_at_start.as_ref()?;
+        let kind = |address: IpAddr| match is_local(address) {
+            true => "private",
+            false => "public",
+        };
+        Some(NetworkJson {
+            id: at_start.id.as_deref(),
+            ipv4: at_start.source_v4.map(|v4| kind(v4.into())),
+            ipv6: at_start.source_v6.map(|v6| kind(v6.into())),
+            changed: environment.network_changed(),
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -314,6 +341,7 @@ pub fn json(report: &Report, lang: Lang) -> String {
             timeout_ms: environment.timeout.map(ms_float),
             deadline_ms: environment.deadline.map(ms_float),
             in_flight: environment.in_flight,
+            network: NetworkJson::of(environment),
         },
         verdict: Coded {
             code: report.verdict.fault().as_str(),

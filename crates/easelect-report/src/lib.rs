@@ -19,6 +19,7 @@ mod host_findings;
 mod json;
 mod layout;
 mod listing;
+mod nearby;
 mod network_findings;
 mod table;
 mod texts;
@@ -29,8 +30,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use easelect::{
-    Catalog, Endpoint, Failure, Families, Peer, ProbeOutcome, Proxy, Ranked, Ranking, Region,
-    Residency, Service,
+    Catalog, Endpoint, Failure, Families, LocalNetwork, Peer, ProbeOutcome, Proxy, Ranked, Ranking,
+    Region, Residency, Service,
 };
 
 pub use connects::{ConnectRecord, connects_json, connects_table};
@@ -39,6 +40,7 @@ pub use finding::Finding;
 pub use json::json;
 pub use layout::Style;
 pub use listing::{catalog_json, catalog_table};
+pub use nearby::{TcpEndsNearby, tcp_ends_nearby};
 pub use table::table;
 pub use texts::Lang;
 pub use threshold::{Figure, Threshold};
@@ -117,9 +119,21 @@ pub struct Environment {
     pub deadline: Option<Duration>,
     /// Attempts in flight at a time.
     pub in_flight: Option<usize>,
+    /// The network that the machine was on when probing began; absent where it doesn't matter, as in a
+    /// lab.
+    pub network_at_start: Option<LocalNetwork>,
+    /// The one that it was on when probing ended.
+    pub network_at_end: Option<LocalNetwork>,
 }
 
 impl Environment {
+    /// Whether routes or addresses of the machine changed while it measured; absent where unknown.
+    #[must_use]
+    pub fn network_changed(&self) -> Option<bool> {
+        let (start, end) = (&self.network_at_start, &self.network_at_end);
+        Some(end.as_ref()?.differs_from(start.as_ref()?))
+    }
+
     /// The proxy, if it leads to this endpoint.
     fn proxy_of(&self, endpoint: &Endpoint) -> Option<&Proxy> {
         let through = Peer::of(endpoint, self.proxy.as_ref()).proxy;
@@ -143,6 +157,8 @@ impl Default for Environment {
             timeout: None,
             deadline: None,
             in_flight: None,
+            network_at_start: None,
+            network_at_end: None,
         }
     }
 }

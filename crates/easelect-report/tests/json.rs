@@ -4,7 +4,7 @@ mod support;
 
 use std::time::{Duration, SystemTime};
 
-use easelect::{Catalog, FailureKind, Phase, Region, Service};
+use easelect::{Catalog, FailureKind, LocalNetwork, Phase, Region, Service};
 use easelect_report::{Context, Lang, Report, Style, json, table};
 use support::*;
 
@@ -48,7 +48,8 @@ fn the_schema_is_held() {
     "rounds": null,
     "timeout_ms": 5000.0,
     "deadline_ms": null,
-    "in_flight": null
+    "in_flight": null,
+    "network": null
   },
   "verdict": {
     "code": "some_endpoints_fail",
@@ -326,5 +327,37 @@ fn any_clock_makes_a_report() {
         let told: serde_json::Value = serde_json::from_str(&json(&report, Lang::En)).unwrap();
         assert_eq!(told["finished_at"], told_at);
         assert!(!table(&report, Lang::Zh, Style::default()).is_empty());
+    }
+}
+
+#[test]
+fn the_machines_network_is_in_it_without_its_addresses() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let mut at_start = LocalNetwork::default();
+    at_start.id = Some("auto-0123456789abcdef".to_owned());
+    at_start.source_v4 = Some([192, 168, 0, 7].into());
+    at_start.source_v6 = "2409:8900:1:2::3".parse().ok();
+    let mut later = at_start.clone();
+    later.source_v6 = None;
+    for (at_end, changed) in [
+        (Some(at_start.clone()), serde_json::json!(false)),
+        (Some(later), serde_json::json!(true)),
+        (None, serde_json::Value::Null),
+    ] {
+        let mut context = context();
+        context.environment.network_at_start = Some(at_start.clone());
+        context.environment.network_at_end = at_end;
+        let rankings = [ranking([ok(&a, 20), ok(&b, 30)])];
+        let report = Report::new(&outcome(&rankings), context);
+        let told = json(&report, Lang::En);
+        assert!(!told.contains("192.168.0.7") && !told.contains("2409"));
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let expected = serde_json::json!({
+            "id": "auto-0123456789abcdef",
+            "ipv4": "private",
+            "ipv6": "public",
+            "changed": changed,
+        });
+        assert_eq!(told["environment"]["network"], expected);
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use easelect::{
-    Catalog, CertificateChain, Ended, Endpoint, EndpointStats, Failure, FailureKind, Family, Lookup,
-    Phase, ProbeOutcome, Ranking, Region, Residency, Sample, Service, Timings, rank,
+    Catalog, CertificateChain, Ended, Endpoint, EndpointStats, Failure, FailureKind, Family,
+    Lookup, Phase, ProbeOutcome, Ranking, Region, Residency, Sample, Service, Timings, rank,
 };
 use easelect_report::{Context, Fault, Report};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};

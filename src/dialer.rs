@@ -6,10 +6,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, Either, FutureExt, select};
+use tokio::time::Instant;
 
 use crate::catalog::{Confidence, Endpoint};
 use crate::connect::{self, ByteStream, Connect, TcpConnect};
@@ -17,7 +19,7 @@ use crate::error::{Error, ErrorKind};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 use crate::proxy::Proxy;
-use crate::resolve::{Families, Family, Resolve, SystemResolver, is_bogus};
+use crate::resolve::{Families, Family, Nat64, Resolve, Resolved, SystemResolver, is_bogus};
 use crate::tls::TlsClient;
 use pinned_host::EVERY;
 pub use pinned_host::PinnedHost;
@@ -50,6 +52,7 @@ struct Settings {
     families: Families,
     proxy: Option<Proxy>,
     pinned: HashMap<(String, u16), Vec<IpAddr>>,
+    nat64: Option<Nat64>,
     attempt_timeout: Duration,
 }
 
@@ -144,7 +147,7 @@ impl Dialer {
     }
 
     /// The addresses of a peer in one family, without repetition: an IP address as it is, a pinned
-    /// host's, or what the resolver says.
+    /// host's, or what the resolver says. A late answer is asked for once more.
     pub(crate) async fn look_up(
         &self,
         peer: &Peer<'_>,
@@ -159,12 +162,13 @@ impl Dialer {
             });
         }
         let resolver = &self.0.resolver;
-        let look_up = caught(|| resolver.resolve(peer.host, family));
-        let failure = |kind| Failure::new(Phase::Resolve, kind);
-        let resolved = tokio::time::timeout(timeout, look_up)
+        let ask = || async move {
+            let answer = caught(|| resolver.resolve(peer.host, family)).await;
+            answer.unwrap_or_else(|| Err(Failure::new(Phase::Resolve, FailureKind::Panicked)))
+        };
+        let resolved = tokio::time::timeout(timeout, insist(ask))
             .await
-            .map_err(|_| failure(FailureKind::Timeout))?
-            .ok_or_else(|| failure(FailureKind::Panicked))??;
+            .map_err(|_| Failure::new(Phase::Resolve, FailureKind::Timeout))??;
         let mut addresses = of_family(resolved.addresses, family)?;
         if peer.is_public {
             let bogus = addresses.iter().copied().find(|ip| is_bogus(*ip));
@@ -215,7 +219,16 @@ impl Dialer {
         let pinned = |host: &str| self.0.pinned.get(&(host.to_owned(), peer.port));
         let pinned = pinned(peer.host).or_else(|| pinned(EVERY));
         let literal = || peer.host.parse().ok().map(|literal| vec![literal]);
-        pinned.cloned().or_else(literal)
+        let mut fixed = pinned.cloned().or_else(literal)?;
+        if let Some(nat64) = self.0.nat64 {
+            let translated = |ip: &IpAddr| match ip {
+                IpAddr::V4(v4) => nat64.embed(*v4).map(IpAddr::V6),
+                IpAddr::V6(_) => None,
+            };
+            let translated: Vec<IpAddr> = fixed.iter().filter_map(translated).collect();
+            fixed.extend(translated);
+        }
+        Some(fixed)
     }
 }
 
@@ -243,6 +256,35 @@ async fn caught<T>(make: impl FnOnce() -> BoxFuture<'static, T>) -> Option<T> {
     AssertUnwindSafe(made).catch_unwind().await.ok()
 }
 
+/// A lost question is asked again after 5 s by glibc, just when an attempt's time is up, and after
+/// 2.5 s by musl; most answers are there within 0.2 s.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Asks, and asks once more if there was no answer for long: one of the two may have been lost. That
+/// costs less than a longer time-out, and helps with any resolver.
+async fn insist<F: Future<Output = Result<Resolved, Failure>>>(
+    ask: impl Fn() -> F,
+) -> Result<Resolved, Failure> {
+    let started = Instant::now();
+    let first = pin!(ask());
+    let second = pin!(async {
+        tokio::time::sleep(AGAIN).await;
+        ask().await
+    });
+    match select(first, second).await {
+        // Where the system is told to wait for a second only (resolv.conf(5)), this is silence.
+        Either::Left((Err(failure), second))
+            if failure.kind() == FailureKind::Temporary && started.elapsed() >= AGAIN =>
+        {
+            second.await.map_err(|_| failure)
+        }
+        Either::Left((answer, _)) => answer,
+        Either::Right((Ok(found), _)) => Ok(found),
+        // The first may still do better than a failure.
+        Either::Right((Err(_), first)) => first.await,
+    }
+}
+
 fn of_family(addresses: Vec<IpAddr>, family: Family) -> Result<Vec<IpAddr>, Failure> {
     let mut kept: Vec<IpAddr> = Vec::new();
     for address in addresses {
@@ -265,6 +307,7 @@ pub struct DialerBuilder {
     families: Families,
     proxy: Option<Proxy>,
     pinned: Vec<PinnedHost>,
+    nat64: Option<Nat64>,
     attempt_timeout: Duration,
 }
 
@@ -277,6 +320,7 @@ impl Default for DialerBuilder {
             families: Families::Both,
             proxy: None,
             pinned: Vec::new(),
+            nat64: None,
             attempt_timeout: Duration::from_secs(5),
         }
     }
@@ -327,6 +371,15 @@ impl DialerBuilder {
         self
     }
 
+    /// Sets the NAT64 prefix of a network without IPv4, as [`nat64_prefix`](crate::nat64_prefix)
+    /// finds it; none by default. IPv4 addresses that no resolver translates, those in URLs and of
+    /// pinned hosts, are then also tried through it (RFC 8305 §7.1).
+    #[must_use]
+    pub fn nat64(mut self, prefix: impl Into<Option<Nat64>>) -> Self {
+        self.nat64 = prefix.into();
+        self
+    }
+
     /// Sets how long one look-up or one attempt of a [`Prober`](crate::Prober) may take, and a
     /// look-up of [`Selector::candidates`](crate::Selector::candidates); 5 s by default. A
     /// connection has a [deadline](crate::SelectorBuilder::deadline) instead.
@@ -368,6 +421,7 @@ impl DialerBuilder {
             families: self.families,
             proxy: self.proxy,
             pinned: HashMap::new(),
+            nat64: self.nat64,
             attempt_timeout: self.attempt_timeout,
         };
         for host in self.pinned {
@@ -390,7 +444,6 @@ impl fmt::Debug for DialerBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resolve::Resolved;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -468,6 +521,35 @@ mod tests {
             Ok(vec![ip("127.0.0.2")])
         );
         assert_eq!(found("::1", 1, Family::V6).await, Ok(vec![ip("::1")]));
+    }
+
+    #[tokio::test]
+    async fn ipv4_addresses_are_also_tried_through_a_translator() {
+        let told = answering(vec![ip("64:ff9b::192.0.0.170")]).build().unwrap();
+        let nat64 = crate::resolve::nat64_prefix(&told.0.resolver).await;
+        let pin = PinnedHost::new("x.example", 443, vec![ip("8.8.8.8"), ip("10.0.0.1")]);
+        let with = |nat64| answering(Vec::new()).pin(pin.clone()).nat64(nat64).build();
+        let (with, without) = (with(nat64).unwrap(), with(None).unwrap());
+        let found = async |dialer: &Dialer, host, family| {
+            let peer = peer(host, 443, true);
+            let found = dialer.look_up(&peer, family, Duration::MAX).await;
+            found.map_or(Vec::new(), |found| found.addresses)
+        };
+        for (host, v4, v6) in [
+            (
+                "x.example",
+                vec!["8.8.8.8", "10.0.0.1"],
+                vec!["64:ff9b::808:808"],
+            ),
+            ("9.9.9.9", vec!["9.9.9.9"], vec!["64:ff9b::909:909"]),
+            ("2400:3200::1", vec![], vec!["2400:3200::1"]),
+        ] {
+            let all = |texts: &[&str]| -> Vec<IpAddr> { texts.iter().map(|one| ip(one)).collect() };
+            assert_eq!(found(&with, host, Family::V4).await, all(&v4), "{host}");
+            assert_eq!(found(&with, host, Family::V6).await, all(&v6), "{host}");
+            assert_eq!(found(&without, host, Family::V4).await, all(&v4), "{host}");
+        }
+        assert!(found(&without, "9.9.9.9", Family::V6).await.is_empty());
     }
 
     #[test]

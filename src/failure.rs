@@ -45,12 +45,14 @@ kinds! {
     NotFound = "not_found", "no such name";
     /// The name exists but has no address of the families asked for.
     NoAddress = "no_address", "the name has no address";
-    /// The peer, or the DNS server, said no: RST to a SYN, or REFUSED.
+    /// The peer, or the DNS server, said no: RST to a SYN, REFUSED, a closed port.
     Refused = "refused", "refused";
     /// The DNS server failed (SERVFAIL).
     ServerFailure = "server_failure", "the name server failed";
     /// The look-up failed in a way that may pass, such as no name server in reach.
     Temporary = "temporary", "the name could not be looked up for now";
+    /// What the name server sent can't be read as an answer to the question.
+    Malformed = "malformed", "the name server's answer can't be read";
     /// DNS answered with addresses that no public host can have (RFC 6890).
     BogusAddress = "bogus_address", "the name server answered with an impossible address";
     /// The proxy wants a user and a password, or others than those given (407, or RFC 1929).

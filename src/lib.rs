@@ -63,7 +63,7 @@
 //! | --- | --- | --- |
 //! | `rest` | yes | [`Selector`]'s `base_url` and `http_client`, with reqwest |
 //! | `toml` | yes | catalogue files in TOML; those in JSON need no feature |
-//! | `dns` | no | `DnsResolver`: exact DNS failure kinds and times to live, with hickory |
+//! | `dns` | no | `DnsResolver`: asks name servers itself; exact failure kinds, times to live, forged answers |
 //! | `webpki-roots` | no | Mozilla's roots compiled in |
 
 #![warn(
@@ -149,8 +149,10 @@ pub use probe::{Ended, ProbeEvent, ProbeOutcome, Prober, ProberBuilder, Probing,
 pub use proxy::Proxy;
 pub use rank::{Ranked, Ranking, Reason, Tier, rank};
 #[cfg(feature = "dns")]
-pub use resolve::DnsResolver;
-pub use resolve::{Families, Family, Resolve, Resolved, SystemResolver, is_local};
+pub use resolve::{DnsAnswer, DnsResolver};
+pub use resolve::{
+    Families, Family, Nat64, Resolve, Resolved, SystemResolver, is_local, nat64_prefix,
+};
 pub use sample::{Attempt, AttemptOutcome, Lookup, Sample, Unfinished};
 pub use selector::{
     Candidate, Expectation, Explanation, Policy, RefreshBudget, Selector, SelectorBuilder,
@@ -171,6 +173,12 @@ pub mod fuzzing {
     /// Reads a proxy's answer. A panic is a finding.
     pub fn proxy(answer: &[u8]) {
         crate::handshake::replay::proxy(answer);
+    }
+
+    /// Reads a name server's answer. A panic is a finding.
+    #[cfg(feature = "dns")]
+    pub fn dns(answer: &[u8]) {
+        crate::resolve::dns::replay(answer);
     }
 }
 

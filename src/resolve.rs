@@ -4,7 +4,8 @@
 //! platform, because VPNs, split DNS and local proxies live there.
 
 #[cfg(feature = "dns")]
-mod dns;
+pub(crate) mod dns;
+mod nat64;
 mod system;
 
 use std::fmt;
@@ -15,7 +16,8 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 #[cfg(feature = "dns")]
-pub use dns::DnsResolver;
+pub use dns::{DnsAnswer, DnsResolver};
+pub use nat64::{Nat64, nat64_prefix};
 pub use system::SystemResolver;
 
 use crate::failure::Failure;

@@ -377,18 +377,20 @@ impl EndpointStats {
         self.tls_version
     }
 
-    /// What failed, at all addresses, most frequent first. Look-ups count where no family found
-    /// an address: that a host has no AAAA record is no failure.
+    /// What failed, at all addresses, most frequent first. That a host has no address of one family
+    /// is no failure where the other has one, or where nobody knows: a look-up that failed otherwise
+    /// is why there is none.
     #[must_use]
     pub fn failures(&self) -> Vec<FailureCount> {
         let mut all: Vec<FailureCount> = Vec::new();
+        let lacks = |one: &FailureCount| one.failure.kind() == FailureKind::NoAddress;
+        let known = self.lookup_failures.iter().all(lacks);
         let lookups = self.lookup_failures.iter().filter(|one| {
-            let expected = matches!(
-                one.failure.kind(),
-                FailureKind::NoAddress | FailureKind::NotFound
-            );
-            let found = self.resolved || !self.addresses.is_empty();
-            !(found && expected)
+            let expected = lacks(one) || one.failure.kind() == FailureKind::NotFound;
+            match self.resolved || !self.addresses.is_empty() {
+                false => known || !lacks(one),
+                true => !expected,
+            }
         });
         let attempts = self.addresses.iter().flat_map(|one| &one.failures);
         for one in lookups.chain(attempts) {

@@ -1,5 +1,5 @@
 //! What the fuzz targets (`fuzz/README.md`) keep on file, played again by the same functions. Those of
-//! answers are played in `src/handshake/replay.rs`.
+//! answers are played in `src/handshake/replay.rs` and `src/resolve/dns/message.rs`.
 
 #[path = "../fuzz/targets.rs"]
 mod targets;
@@ -49,7 +49,7 @@ fn every_target_is_played() {
         names.sort();
         names
     };
-    let played = ["catalog", "history", "proxy", "scenario", "upgrade"];
+    let played = ["catalog", "dns", "history", "proxy", "scenario", "upgrade"];
     assert_eq!(names("corpus"), played);
     assert_eq!(names("fuzz_targets"), played);
 }

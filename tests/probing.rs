@@ -9,9 +9,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use easelect::{
-    ByteStream, Catalog, Connect, Endpoint, FailureKind, Phase, ProbeEvent, ProbeOutcome, Prober,
-    ProberBuilder, Ranked, Reason, Region, Residency, Rounds, Sample, Service, TcpInfo, Tier,
-    Transport,
+    ByteStream, Catalog, Connect, Endpoint, Failure, FailureKind, Family, Phase, ProbeEvent,
+    ProbeOutcome, Prober, ProberBuilder, Ranked, Reason, Region, Residency, Resolve, Resolved,
+    Rounds, Sample, Service, TcpInfo, Tier, Transport,
 };
 use easelect_lab::{Dns, EventKind, Fault, Host, Lab, Path, Scenario};
 use futures::StreamExt;
@@ -343,6 +343,78 @@ async fn no_name_at_all_is_said_within_ten_seconds() {
             );
             assert_eq!(failure(ranked).0, Phase::Resolve);
         }
+    }
+}
+
+/// A name server some of whose answers get lost: these, counted from 0 in each family. There is no
+/// AAAA record.
+#[derive(Debug)]
+struct Losing {
+    lost: Vec<(Family, u32)>,
+    kind: FailureKind,
+    asked: Mutex<BTreeMap<Family, u32>>,
+}
+
+impl Resolve for Losing {
+    fn resolve(&self, _: &str, family: Family) -> BoxFuture<'static, Result<Resolved, Failure>> {
+        let mut asked = self.asked.lock().unwrap();
+        let asked = asked.entry(family).or_default();
+        let (is_lost, kind) = (self.lost.contains(&(family, *asked)), self.kind);
+        *asked += 1;
+        Box::pin(async move {
+            let failure = |kind| Err(Failure::new(Phase::Resolve, kind));
+            match (is_lost, family) {
+                (true, _) if kind == FailureKind::Timeout => std::future::pending().await,
+                (true, _) => {
+                    tokio::time::sleep(ms(1200)).await;
+                    failure(kind)
+                }
+                (false, Family::V6) => failure(FailureKind::NoAddress),
+                (false, Family::V4) => Ok(Resolved::new(vec![ip(1)])),
+            }
+        })
+    }
+}
+
+/// One datagram costs time, not the host.
+#[tokio::test(start_paused = true)]
+async fn a_lost_look_up_is_made_once_more_and_silence_is_told_as_silence() {
+    let (a, aaaa) = (Family::V4, Family::V6);
+    let (timeout, failed) = (FailureKind::Timeout, FailureKind::ServerFailure);
+    for (lost, kind, expected, asked) in [
+        (vec![(a, 0)], timeout, None, 2),
+        (vec![(a, 0), (aaaa, 0)], timeout, None, 2),
+        (vec![(aaaa, 0), (aaaa, 1)], timeout, None, 2),
+        (vec![(a, 0)], FailureKind::Temporary, None, 2),
+        // Not that the name has no address, which is known of AAAA alone.
+        (vec![(a, 0), (a, 1)], timeout, Some(timeout), 2),
+        // What a name server says stands.
+        (vec![(a, 0), (a, 1)], failed, Some(failed), 2),
+    ] {
+        let host = Host::new("im.example").with_address(ip(1));
+        let path = Path::new(ip(1)).with_rtt(ms(20));
+        let lab = Lab::new(Scenario::new(1).with_host(host).with_path(path)).unwrap();
+        let resolver = Arc::new(Losing {
+            lost: lost.clone(),
+            kind,
+            asked: Mutex::default(),
+        });
+        let dialer = lab.dialer().resolver(Arc::clone(&resolver)).build();
+        let endpoint = Endpoint::new(Region::SGP1, Service::Websocket, "wss://im.example/ws");
+        let prober = Prober::builder()
+            .endpoints([endpoint.unwrap()])
+            .dialer(dialer.unwrap())
+            .rounds(Rounds::Exact(1));
+        let started = Instant::now();
+        let (_, outcome) = collect(prober).await;
+        assert!(started.elapsed() <= ms(5001), "{lost:?}");
+        let ranked = &outcome.rankings[0].endpoints[0];
+        match expected {
+            None => assert_eq!(ranked.tier, Tier::Ready, "{lost:?}: {:?}", ranked.reason),
+            Some(kind) => assert_eq!(failure(ranked), (Phase::Resolve, kind), "{lost:?}"),
+        }
+        let most = resolver.asked.lock().unwrap().values().copied().max();
+        assert_eq!(most, Some(asked), "{lost:?} {kind}");
     }
 }
 

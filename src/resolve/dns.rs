@@ -1,188 +1,504 @@
-//! Asking name servers ourselves, through hickory: exact failure kinds, and times to live.
+//! Asking name servers ourselves: exact failure kinds, times to live, and what each of them says.
+//!
+//! Messages are hickory's, the exchange is ours: that server is asked and nothing else, for any name
+//! (hickory's resolver has a cache, a hosts file and names of its own that it never asks for).
+
+mod exchange;
+mod message;
+mod system_servers;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
+use futures::StreamExt;
 use futures::future::BoxFuture;
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{NameServerConfig, ResolverConfig};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::RecordType;
+use futures::stream::FuturesUnordered;
 
 use super::{Family, Resolve, Resolved};
 use crate::error::{Error, ErrorKind};
 use crate::failure::{Failure, FailureKind};
-use crate::phase::Phase;
+use exchange::Exchange;
+use message::Question;
+#[cfg(fuzzing)]
+pub(crate) use message::replay;
 
 /// A resolver that asks name servers itself and so can tell NXDOMAIN, SERVFAIL, REFUSED and
 /// silence apart, and knows times to live.
 ///
+/// It asks over UDP with EDNS (RFC 6891), again after 1 s, 3 s and 7 s, then without EDNS, and over
+/// TCP where an answer is truncated; it gives up after 15 s. Every name is asked for as it is, also
+/// `localhost` and names with underscores. There is no cache, no hosts file and no search list.
+///
+/// | what came of it | kind |
+/// | --- | --- |
+/// | silence | [`Timeout`](FailureKind::Timeout) |
+/// | no such name (NXDOMAIN) | [`NotFound`](FailureKind::NotFound) |
+/// | a name without an address of the family | [`NoAddress`](FailureKind::NoAddress) |
+/// | SERVFAIL | [`ServerFailure`](FailureKind::ServerFailure) |
+/// | REFUSED, no recursion, or a closed port | [`Refused`](FailureKind::Refused) |
+/// | an answer that can't be read, or to another question | [`Malformed`](FailureKind::Malformed) |
+/// | no route to the server | [`Unreachable`](FailureKind::Unreachable) |
+///
 /// It doesn't see what lives in the platform's resolver only (a VPN's split DNS, mDNS), so it is a
 /// second opinion rather than a replacement of [`SystemResolver`](super::SystemResolver).
 #[derive(Clone)]
-pub struct DnsResolver(Arc<TokioResolver>);
+pub struct DnsResolver(Arc<[SocketAddr]>);
+
+/// What one name server answered to one question.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DnsAnswer {
+    /// The addresses, or why there are none.
+    pub outcome: Result<Resolved, Failure>,
+    /// From the first query to the answer.
+    pub took: Duration,
+    /// Whether it came over TCP, since that was asked for or the one over UDP was truncated.
+    pub over_tcp: bool,
+    /// Another answer to the same query, with other addresses or of another kind. A name server
+    /// answers a query once: one of the two is forged.
+    pub second: Option<Result<Resolved, Failure>>,
+}
 
 impl DnsResolver {
-    /// Asks the name servers that this system is configured with.
+    /// Asks the name servers that this system is configured with, all at once: the first that has
+    /// addresses, or knows that there are none, is believed.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Input`] when that configuration can't be read.
     pub fn system() -> Result<Self, Error> {
-        let builder = TokioResolver::builder_tokio().map_err(|error| {
+        let servers = system_servers::read().and_then(|servers| match servers.as_slice() {
+            [] => Err("there are none".to_owned()),
+            _ => Ok(servers),
+        });
+        let servers = servers.map_err(|error| {
             let why = format!(
                 "the system's name servers can't be read ({error}): name one with DnsResolver::at"
             );
             Error::new(ErrorKind::Input, why)
         })?;
-        Self::build(builder)
+        Ok(DnsResolver(servers.into()))
     }
 
-    /// Asks this name server only, over UDP, and over TCP where an answer is truncated.
+    /// Asks this name server only.
+    #[must_use]
+    pub fn at(server: SocketAddr) -> Self {
+        DnsResolver([server].into())
+    }
+
+    /// The name servers that are asked, in the order in which they are configured.
+    #[must_use]
+    pub fn servers(&self) -> &[SocketAddr] {
+        &self.0
+    }
+
+    /// Asks one name server over UDP, and over TCP if the answer is truncated; listens on for
+    /// `listen` after the first answer, since a forged answer is followed by the right one.
+    ///
+    /// It takes as long as it takes, at most 15 s and `listen`: drop it to stop it.
+    pub async fn ask(
+        server: SocketAddr,
+        host: &str,
+        family: Family,
+        listen: Duration,
+    ) -> DnsAnswer {
+        match Question::new(host, family) {
+            Ok(question) => exchange::over_udp(server, &question, listen).await.into(),
+            Err(failure) => DnsAnswer::unasked(failure, false),
+        }
+    }
+
+    /// Asks one name server over TCP, which may get through where UDP doesn't, and whose answers
+    /// are hard to forge. At most 15 s: drop it to stop it.
+    pub async fn ask_over_tcp(server: SocketAddr, host: &str, family: Family) -> DnsAnswer {
+        match Question::new(host, family) {
+            Ok(question) => exchange::over_tcp(server, &question).await.into(),
+            Err(failure) => DnsAnswer::unasked(failure, true),
+        }
+    }
+}
+
+impl DnsAnswer {
+    fn unasked(failure: Failure, over_tcp: bool) -> Self {
+        DnsAnswer {
+            outcome: Err(failure),
+            took: Duration::ZERO,
+            over_tcp,
+            second: None,
+        }
+    }
+}
+
+impl From<Exchange> for DnsAnswer {
+    fn from(exchange: Exchange) -> Self {
+        DnsAnswer {
+            outcome: exchange.outcome,
+            took: exchange.took,
+            over_tcp: exchange.over_tcp,
+            second: exchange.second,
+        }
+    }
+}
+
+impl FromStr for DnsResolver {
+    type Err = Error;
+
+    /// The name server at `223.5.5.5`, `223.5.5.5:5353`, `2400:3200::1`, `[2400:3200::1]:53`, or
+    /// `fe80::1%eth0`, where the address is of one interface only (RFC 4007 §11).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`] when hickory refuses the configuration.
-    pub fn at(server: SocketAddr) -> Result<Self, Error> {
-        let mut name_server = NameServerConfig::udp_and_tcp(server.ip());
-        for connection in &mut name_server.connections {
-            connection.port = server.port();
-        }
-        let config = ResolverConfig::from_parts(None, Vec::new(), vec![name_server]);
-        let provider = TokioRuntimeProvider::default();
-        Self::build(TokioResolver::builder_with_config(config, provider))
-    }
-
-    fn build(
-        builder: hickory_resolver::ResolverBuilder<TokioRuntimeProvider>,
-    ) -> Result<Self, Error> {
-        let resolver = builder.build().map_err(|error| {
-            let why = format!("the resolver can't be set up: {error}");
+    /// [`ErrorKind::Input`] for anything else, port 0, and an interface that this system doesn't have.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        system_servers::parse(text).map(Self::at).ok_or_else(|| {
+            let why = format!(
+                "name server {text:?}: expected an IP address, with a port or without (1.2.3.4:53)"
+            );
             Error::new(ErrorKind::Input, why)
-        })?;
-        Ok(DnsResolver(Arc::new(resolver)))
+        })
     }
 }
 
 impl fmt::Debug for DnsResolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DnsResolver")
+        f.debug_tuple("DnsResolver").field(&self.0).finish()
     }
 }
 
 impl Resolve for DnsResolver {
     fn resolve(&self, host: &str, family: Family) -> BoxFuture<'static, Result<Resolved, Failure>> {
-        let resolver = Arc::clone(&self.0);
-        // Fully qualified: a search list must not turn one name into others.
-        let name = format!("{}.", host.trim_end_matches('.'));
-        let record = match family {
-            Family::V4 => RecordType::A,
-            Family::V6 => RecordType::AAAA,
-        };
+        let servers = Arc::clone(&self.0);
+        let question = Question::new(host, family);
         Box::pin(async move {
-            let found = resolver
-                .lookup(name, record)
-                .await
-                .map_err(|error| failure_of(&error))?;
-            let addresses: Vec<IpAddr> = found
-                .answers()
-                .iter()
-                .filter_map(|record| record.data.ip_addr())
-                .collect();
-            if addresses.is_empty() {
-                return Err(Failure::new(Phase::Resolve, FailureKind::NoAddress));
+            let question = question?;
+            let asked = servers.iter();
+            let asked = asked.map(|server| exchange::over_udp(*server, &question, Duration::ZERO));
+            let mut answers: FuturesUnordered<_> = asked.collect();
+            let mut failed: Option<Failure> = None;
+            while let Some(exchange) = answers.next().await {
+                match exchange.outcome {
+                    Err(failure) if !knows(&failure) => {
+                        // Silence says less than any words.
+                        let silent = |one: &Failure| one.kind() == FailureKind::Timeout;
+                        if failed.as_ref().is_none_or(silent) {
+                            failed = Some(failure);
+                        }
+                    }
+                    outcome => return outcome,
+                }
             }
-            let ttl = found
-                .valid_until()
-                .saturating_duration_since(Instant::now());
-            Ok(Resolved::new(addresses).with_ttl(ttl))
+            Err(failed.expect("there is a name server, or nothing is built"))
         })
     }
 }
 
-fn failure_of(error: &NetError) -> Failure {
-    let kind = match error {
-        NetError::Dns(DnsError::ResponseCode(code)) => of_code(*code),
-        NetError::Dns(DnsError::NoRecordsFound(none)) => of_code(none.response_code),
-        NetError::Timeout => FailureKind::Timeout,
-        NetError::NoConnections | NetError::Busy | NetError::Io(_) => FailureKind::Temporary,
-        _ => FailureKind::Other,
-    };
-    Failure::new(Phase::Resolve, kind).with_message(error)
-}
-
-fn of_code(code: ResponseCode) -> FailureKind {
-    match code {
-        ResponseCode::NoError => FailureKind::NoAddress,
-        ResponseCode::NXDomain => FailureKind::NotFound,
-        ResponseCode::ServFail => FailureKind::ServerFailure,
-        ResponseCode::Refused => FailureKind::Refused,
-        _ => FailureKind::Other,
-    }
+/// Whether a name server said of the name that it has no address, as another would.
+fn knows(failure: &Failure) -> bool {
+    matches!(
+        failure.kind(),
+        FailureKind::NotFound | FailureKind::NoAddress
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::net::IpAddr;
+    use std::sync::Mutex;
 
-    use tokio::net::UdpSocket;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, UdpSocket};
+    use tokio::task::JoinSet;
 
+    use super::message::tests::{a_record, answer, question_of};
     use super::*;
 
-    /// Answers every query with this response code, and with one A record where that is 0.
-    async fn name_server(code: u8) -> SocketAddr {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let address = socket.local_addr().unwrap();
-        tokio::spawn(async move {
-            let mut query = [0; 512];
-            loop {
-                let (length, from) = socket.recv_from(&mut query).await.unwrap();
-                // Header, then the question up to its class; what follows (EDNS) is left out.
-                let name = query[12..length].iter().position(|b| *b == 0).unwrap();
-                let question = &query[12..12 + name + 5];
-                let asks_a = question[name + 2] == 1;
-                let answers = u8::from(code == 0 && asks_a);
-                let mut answer = query[..2].to_vec();
-                answer.extend([0x81, 0x80 | code, 0, 1, 0, answers, 0, 0, 0, 0]);
-                answer.extend(question);
-                if answers == 1 {
-                    answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 203, 0, 114, 7]);
-                }
-                socket.send_to(&answer, from).await.unwrap();
-            }
-        });
-        address
+    const ADDRESS: [u8; 4] = [203, 0, 114, 7];
+    const OTHER: [u8; 4] = [203, 0, 114, 8];
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// A name server on loopback, as long as it lives.
+    struct NameServer {
+        address: SocketAddr,
+        /// The queries that came over UDP.
+        queries: Arc<Mutex<Vec<Vec<u8>>>>,
+        tasks: JoinSet<()>,
     }
 
-    async fn ask(code: u8, family: Family) -> Result<Resolved, Failure> {
-        let resolver = DnsResolver::at(name_server(code).await).unwrap();
-        let answer = resolver.resolve("im.example.com", family);
-        tokio::time::timeout(Duration::from_secs(30), answer)
-            .await
-            .unwrap()
+    impl NameServer {
+        /// Sends these answers to a query over UDP. The closure is told how many there were before.
+        async fn new(answers: impl Fn(usize, &[u8]) -> Vec<Vec<u8>> + Send + 'static) -> Self {
+            let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            let address = socket.local_addr().unwrap();
+            let queries = Arc::new(Mutex::new(Vec::new()));
+            let seen: Arc<Mutex<Vec<Vec<u8>>>> = Arc::clone(&queries);
+            let mut tasks = JoinSet::new();
+            tasks.spawn(async move {
+                let mut query = [0; 1500];
+                loop {
+                    let (length, from) = socket.recv_from(&mut query).await.unwrap();
+                    let query = &query[..length];
+                    let before = seen.lock().unwrap().len();
+                    seen.lock().unwrap().push(query.to_vec());
+                    for answer in answers(before, query) {
+                        socket.send_to(&answer, from).await.unwrap();
+                    }
+                }
+            });
+            NameServer {
+                address,
+                queries,
+                tasks,
+            }
+        }
+
+        /// Answers over TCP as well, where the port is free there too.
+        async fn with_tcp(
+            mut self,
+            answers: impl Fn(&[u8]) -> Vec<u8> + Send + 'static,
+        ) -> Option<Self> {
+            let listener = TcpListener::bind(self.address).await.ok()?;
+            self.tasks.spawn(async move {
+                loop {
+                    let (mut stream, _) = listener.accept().await.unwrap();
+                    let length = stream.read_u16().await.unwrap();
+                    let mut query = vec![0; length.into()];
+                    stream.read_exact(&mut query).await.unwrap();
+                    let answer = answers(&query);
+                    let length = u16::try_from(answer.len()).unwrap();
+                    stream.write_u16(length).await.unwrap();
+                    stream.write_all(&answer).await.unwrap();
+                }
+            });
+            Some(self)
+        }
+
+        fn had_edns(&self) -> Vec<bool> {
+            let queries = self.queries.lock().unwrap();
+            queries.iter().map(|query| query[11] == 1).collect()
+        }
+    }
+
+    fn found(query: &[u8], ip: [u8; 4]) -> Vec<u8> {
+        answer(query, [0x81, 0x80], [1, 0, 0], &a_record(12, 60, ip))
+    }
+
+    fn coded(query: &[u8], code: u8) -> Vec<u8> {
+        answer(query, [0x81, 0x80 | code], [0; 3], &[])
+    }
+
+    fn header_only(query: &[u8], code: u8) -> Vec<u8> {
+        let mut header = query[..2].to_vec();
+        header.extend([0x81, 0x80 | code, 0, 0, 0, 0, 0, 0, 0, 0]);
+        header
+    }
+
+    async fn resolved(server: &NameServer) -> Result<Vec<IpAddr>, FailureKind> {
+        let resolver = DnsResolver::at(server.address);
+        let answer = resolver.resolve("im.example.com", Family::V4);
+        let answer = tokio::time::timeout(LONG, answer).await.unwrap();
+        let addresses = answer.map(|found| found.addresses);
+        addresses.map_err(|failure| failure.kind())
+    }
+
+    fn is(address: [u8; 4]) -> Result<Vec<IpAddr>, FailureKind> {
+        Ok(vec![address.into()])
     }
 
     #[tokio::test]
     async fn addresses_come_with_their_time_to_live() {
-        let found = ask(0, Family::V4).await.unwrap();
-        assert_eq!(found.addresses, [IpAddr::from([203, 0, 114, 7])]);
-        assert!(found.ttl.unwrap() <= Duration::from_secs(60));
+        let server = NameServer::new(|_, query| vec![found(query, ADDRESS)]).await;
+        let resolver = DnsResolver::at(server.address);
+        let answer = resolver.resolve("im.example.com", Family::V4);
+        let found = answer.await.unwrap();
+        assert_eq!(found.addresses, [IpAddr::from(ADDRESS)]);
+        assert_eq!(found.ttl, Some(Duration::from_secs(60)));
+    }
+
+    /// Not even names that RFC 6761 has something to say of, or the hosts file, and not from memory.
+    #[tokio::test]
+    async fn every_name_is_asked_for_every_time() {
+        let server = NameServer::new(|_, query| vec![found(query, ADDRESS)]).await;
+        let resolver = DnsResolver::at(server.address);
+        let names = [
+            "localhost",
+            "x.invalid",
+            "x.onion",
+            "x.local",
+            "a_b._tcp.x",
+            "x.test",
+        ];
+        for name in names.iter().chain(&names) {
+            let found = resolver.resolve(name, Family::V4).await.unwrap();
+            assert_eq!(found.addresses, [IpAddr::from(ADDRESS)], "{name}");
+        }
+        let queries = server.queries.lock().unwrap().clone();
+        assert_eq!(queries.len(), 2 * names.len());
+        let mut ids: Vec<&[u8]> = queries.iter().map(|query| &query[..2]).collect();
+        ids.dedup();
+        assert!(ids.len() > names.len(), "IDs differ: {ids:?}");
+        assert!(question_of(&queries[0]).starts_with(b"\x09localhost\0"));
     }
 
     #[tokio::test]
     async fn failures_are_told_apart() {
-        for (code, family, kind) in [
-            (0, Family::V6, FailureKind::NoAddress),
-            (2, Family::V4, FailureKind::ServerFailure),
-            (3, Family::V4, FailureKind::NotFound),
-            (5, Family::V4, FailureKind::Refused),
+        for (code, kind) in [
+            (0, FailureKind::NoAddress),
+            (2, FailureKind::ServerFailure),
+            (3, FailureKind::NotFound),
+            (5, FailureKind::Refused),
         ] {
-            let failure = ask(code, family).await.unwrap_err();
-            assert_eq!(failure.kind(), kind, "code {code}: {failure}");
+            let server = NameServer::new(move |_, query| vec![coded(query, code)]).await;
+            assert_eq!(resolved(&server).await, Err(kind), "code {code}");
+            assert_eq!(server.had_edns(), [true], "code {code}: asked once");
         }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_knows_no_edns_is_asked_without() {
+        for code in [1, 4, 5] {
+            let answers = move |_, query: &[u8]| match query[11] {
+                0 => vec![found(query, ADDRESS)],
+                _ => vec![header_only(query, code)],
+            };
+            let server = NameServer::new(answers).await;
+            assert_eq!(resolved(&server).await, is(ADDRESS), "code {code}");
+            assert_eq!(server.had_edns(), [true, false], "code {code}");
+        }
+        // It is silent, as where a firewall drops what it doesn't know.
+        let answers = |_, query: &[u8]| match query[11] {
+            0 => vec![found(query, ADDRESS)],
+            _ => Vec::new(),
+        };
+        let server = NameServer::new(answers).await;
+        assert_eq!(resolved(&server).await, is(ADDRESS));
+        assert_eq!(server.had_edns(), [true, false]);
+        // It refuses, whatever it is asked.
+        let server = NameServer::new(|_, query| vec![header_only(query, 5)]).await;
+        assert_eq!(resolved(&server).await, Err(FailureKind::Refused));
+        assert_eq!(server.had_edns(), [true, false]);
+    }
+
+    #[tokio::test]
+    async fn a_truncated_answer_is_asked_for_over_tcp() {
+        let truncated = |query: &[u8]| answer(query, [0x83, 0x80], [0; 3], &[]);
+        let server = loop {
+            let server = NameServer::new(move |_, query| vec![truncated(query)]).await;
+            let tcp = |query: &[u8]| match query[11] {
+                0 => found(query, ADDRESS),
+                _ => header_only(query, 1),
+            };
+            if let Some(server) = server.with_tcp(tcp).await {
+                break server;
+            }
+        };
+        assert_eq!(resolved(&server).await, is(ADDRESS));
+        let host = "im.example.com";
+        let udp = DnsResolver::ask(server.address, host, Family::V4, Duration::ZERO).await;
+        let tcp = DnsResolver::ask_over_tcp(server.address, host, Family::V4).await;
+        for answer in [udp, tcp] {
+            assert!(answer.over_tcp);
+            assert_eq!(answer.outcome.unwrap().addresses, [IpAddr::from(ADDRESS)]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_refuses() {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let closed = socket.local_addr().unwrap();
+        drop(socket);
+        let host = "im.example.com";
+        let udp = DnsResolver::ask(closed, host, Family::V4, Duration::ZERO).await;
+        let tcp = DnsResolver::ask_over_tcp(closed, host, Family::V4).await;
+        for answer in [udp, tcp] {
+            let failure = answer.outcome.unwrap_err();
+            assert_eq!(failure.kind(), FailureKind::Refused, "{failure}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_malformed_unless_an_answer_follows() {
+        let other_id = |query: &[u8]| {
+            let mut answer = found(query, OTHER);
+            answer[0] ^= 0x55;
+            answer
+        };
+        let other_name = |query: &[u8]| {
+            let mut answer = found(query, OTHER);
+            answer[13] ^= 1;
+            answer
+        };
+        let cut = |query: &[u8]| found(query, OTHER)[..40].to_vec();
+        let odd: [fn(&[u8]) -> Vec<u8>; 4] = [other_id, other_name, cut, |_| vec![0xff; 5]];
+        for odd in odd {
+            let server = NameServer::new(move |_, query| vec![odd(query)]).await;
+            assert_eq!(resolved(&server).await, Err(FailureKind::Malformed));
+            let answers = move |_, query: &[u8]| vec![odd(query), found(query, ADDRESS)];
+            let server = NameServer::new(answers).await;
+            assert_eq!(resolved(&server).await, is(ADDRESS));
+            assert_eq!(server.had_edns(), [true]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_second_answer_to_one_query_is_told_if_it_differs() {
+        let second = async |answers: fn(&[u8]) -> Vec<Vec<u8>>| {
+            let server = NameServer::new(move |_, query| answers(query)).await;
+            let listen = Duration::from_millis(300);
+            let host = "im.example.com";
+            let answer = DnsResolver::ask(server.address, host, Family::V4, listen).await;
+            assert_eq!(answer.outcome.unwrap().addresses, [IpAddr::from(ADDRESS)]);
+            let second = answer.second?.map(|found| found.addresses);
+            Some(second.map_err(|failure| failure.kind()))
+        };
+        let same = second(|query| vec![found(query, ADDRESS), found(query, ADDRESS)]).await;
+        assert_eq!(same, None);
+        let other = second(|query| vec![found(query, ADDRESS), found(query, OTHER)]).await;
+        assert_eq!(other, Some(is(OTHER)));
+        let none = second(|query| vec![found(query, ADDRESS), coded(query, 3)]).await;
+        assert_eq!(none, Some(Err(FailureKind::NotFound)));
+    }
+
+    /// The answer to a query that was sent again is no second answer.
+    #[tokio::test]
+    async fn a_lost_query_is_sent_again() {
+        let answers = |before, query: &[u8]| match before {
+            0 => Vec::new(),
+            _ => vec![found(query, ADDRESS)],
+        };
+        let server = NameServer::new(answers).await;
+        let host = "im.example.com";
+        let answer = DnsResolver::ask(server.address, host, Family::V4, Duration::ZERO).await;
+        assert_eq!(answer.outcome.unwrap().addresses, [IpAddr::from(ADDRESS)]);
+        assert!(answer.took >= Duration::from_secs(1) && answer.second.is_none());
+    }
+
+    #[tokio::test]
+    async fn of_many_servers_the_first_that_knows_is_believed() {
+        let silent = NameServer::new(|_, _| Vec::new()).await;
+        let failing = NameServer::new(|_, query| vec![coded(query, 2)]).await;
+        let knowing = NameServer::new(|_, query| vec![found(query, ADDRESS)]).await;
+        let of = async |servers: &[&NameServer]| {
+            let servers = servers.iter().map(|server| server.address);
+            let resolver = DnsResolver(servers.collect());
+            let found = resolver.resolve("im.example.com", Family::V4).await;
+            let found = found.map(|found| found.addresses);
+            found.map_err(|failure| failure.kind())
+        };
+        assert_eq!(of(&[&silent, &failing, &knowing]).await, is(ADDRESS));
+        assert_eq!(of(&[&failing]).await, Err(FailureKind::ServerFailure));
+        let nobody = NameServer::new(|_, query| vec![coded(query, 3)]).await;
+        assert_eq!(of(&[&silent, &nobody]).await, Err(FailureKind::NotFound));
+    }
+
+    #[test]
+    fn a_server_is_read_from_text() {
+        let resolver: DnsResolver = "[::1]:5353".parse().unwrap();
+        assert_eq!(resolver.servers(), ["[::1]:5353".parse().unwrap()]);
+        let error = "dns.example".parse::<DnsResolver>().unwrap_err();
+        assert!(error.is_input(), "{error}");
+        assert!(!DnsResolver::system().unwrap().servers().is_empty());
     }
 }

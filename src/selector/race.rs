@@ -3,14 +3,13 @@
 //! Everything runs inside the one future: dropping it drops every socket. Nothing is spawned.
 
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use easelect_engine::id::AttemptId;
 use easelect_engine::observation::Observation;
 use easelect_engine::race::{self, Action, Race, Width};
-use futures::future::{AbortHandle, Abortable, BoxFuture, Either, FutureExt, select};
+use futures::future::{AbortHandle, Abortable, BoxFuture, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
@@ -244,8 +243,8 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
                 self.events.push(Box::pin(async move {
                     let asked = Instant::now();
                     let peer = racer.dialer.peer(endpoint);
-                    let ask = || racer.dialer.look_up(&peer, *family, racer.deadline);
-                    let outcome = insist(ask).await;
+                    let look_up = racer.dialer.look_up(&peer, *family, racer.deadline);
+                    let outcome = look_up.await;
                     Event::Lookup {
                         endpoint: index,
                         family: *family,
@@ -596,26 +595,5 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
         }
         attempts.sort_by_key(|attempt| attempt.started);
         attempts
-    }
-}
-
-/// A lost question is asked again after 5 s by glibc, after 2.5 s by musl; most answers are there
-/// within 0.2 s.
-const AGAIN: Duration = Duration::from_secs(1);
-
-/// Asks, and asks once more if there was no answer for long: one of the two may have been lost.
-async fn insist<T, F: Future<Output = Result<T, Failure>>>(
-    ask: impl Fn() -> F,
-) -> Result<T, Failure> {
-    let first = pin!(ask());
-    let second = pin!(async {
-        tokio::time::sleep(AGAIN).await;
-        ask().await
-    });
-    match select(first, second).await {
-        Either::Left((answer, _)) => answer,
-        Either::Right((Ok(found), _)) => Ok(found),
-        // The first may still do better than a failure.
-        Either::Right((Err(_), first)) => first.await,
     }
 }

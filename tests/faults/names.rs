@@ -136,11 +136,13 @@ fn answer(query: &[u8], code: u8, flags: u8, with_record: bool) -> Vec<u8> {
     answer
 }
 
-/// What a look-up may take here. hickory itself would wait 5 s and more.
+/// What a look-up of a silent server may take here.
 const TIME_OUT: Duration = Duration::from_millis(500);
+/// An answer that can't be read may be followed by one that can.
+const LONG: Duration = Duration::from_secs(10);
 const GENEROUS: Duration = Duration::from_secs(20);
 
-async fn ask(script: Script) -> (NameServer, Ended) {
+async fn ask(script: Script, time_out: Duration) -> (NameServer, Ended) {
     let server = NameServer::start(script).await;
     // A port that was just free, so that what is found refuses.
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -153,10 +155,10 @@ async fn ask(script: Script) -> (NameServer, Ended) {
         .endpoints([endpoint])
         .dialer(
             Dialer::builder()
-                .resolver(DnsResolver::at(server.address).unwrap())
+                .resolver(DnsResolver::at(server.address))
                 .families(Families::V4)
                 .tls(TlsClient::with_roots([root]).unwrap())
-                .attempt_timeout(TIME_OUT)
+                .attempt_timeout(time_out)
                 .build()
                 .unwrap(),
         )
@@ -176,15 +178,21 @@ async fn faults_on_the_wire() {
         (Script::Code(1), Kind::Other),
         (Script::NoData, Kind::NoAddress),
         (Script::Silent, Kind::Timeout),
-        (Script::Garbage, Kind::Timeout),
-        (Script::WrongId, Kind::Timeout),
+        (Script::Garbage, Kind::Malformed),
+        (Script::WrongId, Kind::Malformed),
     ] {
-        let (_server, ended) = ask(script).await;
+        let time_out = match kind {
+            Kind::Timeout => TIME_OUT,
+            _ => LONG,
+        };
+        let (_server, ended) = ask(script, time_out).await;
         let lookup = &ended.lookups[0];
         let failure = lookup.outcome.clone().unwrap_err();
         let told = (failure.phase(), failure.kind());
         assert_eq!(told, (Phase::Resolve, kind), "{script:?}: {failure}");
-        assert_eq!(lookup.took >= TIME_OUT, kind == Kind::Timeout, "{script:?}");
+        if kind == Kind::Timeout {
+            assert!(lookup.took >= TIME_OUT, "{script:?}");
+        }
         assert_eq!(ended.ranked.tier, Tier::Unreachable);
         assert!(ended.samples.is_empty());
     }
@@ -197,7 +205,7 @@ async fn what_is_found_is_the_right_answer() {
         (Script::WrongIdThenGood, 0),
         (Script::Truncated, 1),
     ] {
-        let (server, ended) = ask(script).await;
+        let (server, ended) = ask(script, LONG).await;
         let found = ended.lookups[0].outcome.clone().unwrap();
         assert_eq!(found, [IpAddr::from(ADDRESS)], "{script:?}");
         assert_eq!(server.over_tcp.load(Ordering::SeqCst), over_tcp);
@@ -209,7 +217,7 @@ async fn what_is_found_is_the_right_answer() {
 /// What is left is said to have no address, or to be out of reach; never is it taken for found.
 #[tokio::test]
 async fn a_truncated_answer_without_tcp_is_no_answer() {
-    let (server, ended) = ask(Script::TruncatedWithoutTcp).await;
+    let (server, ended) = ask(Script::TruncatedWithoutTcp, LONG).await;
     assert!(ended.lookups[0].outcome.is_err());
     assert_eq!(server.over_tcp.load(Ordering::SeqCst), 0);
 }

@@ -53,7 +53,7 @@ fn real(options: &Options, extra: Certificates) -> Result<DialerBuilder, Usage> 
         .tls(TlsClient::with_platform_roots_and(extra)?)
         .proxy(proxy(options)?);
     Ok(match options.dns {
-        Some(server) => builder.resolver(DnsResolver::at(server)?),
+        Some(server) => builder.resolver(DnsResolver::at(server)),
         None => builder,
     })
 }

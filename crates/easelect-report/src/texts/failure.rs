@@ -80,7 +80,8 @@ fn what(failure: &Failure, now: SystemTime) -> Text {
             )
         }
         // The kinds whose own message says more than the kind.
-        Kind::BogusAddress
+        Kind::Malformed
+        | Kind::BogusAddress
         | Kind::InvalidMessage
         | Kind::Alert
         | Kind::CertificateOther
@@ -151,6 +152,10 @@ fn plain(failure: &Failure) -> Text {
         (_, Kind::Refused) => text("refused", "被拒绝"),
         (_, Kind::ServerFailure) => text("the name server failed", "域名服务器出错"),
         (_, Kind::Temporary) => text("the name can't be looked up for now", "暂时无法解析域名"),
+        (_, Kind::Malformed) => text(
+            "the name server's answer can't be read",
+            "无法读懂域名服务器的应答",
+        ),
         (_, Kind::BogusAddress) => text(
             "the name server answered with an impossible address",
             "域名服务器返回了不可能的地址",
@@ -267,7 +272,12 @@ pub(crate) fn failure_hint(failure: &Failure) -> Text {
         ),
         (
             Phase::Resolve,
-            Kind::Timeout | Kind::Refused | Kind::ServerFailure | Kind::Temporary | Kind::Other,
+            Kind::Timeout
+            | Kind::Refused
+            | Kind::ServerFailure
+            | Kind::Temporary
+            | Kind::Malformed
+            | Kind::Other,
         ) => text(
             "Try another name server; if the name can be looked up there, tell the network administrator.",
             "换一个 DNS 服务器再试；如果能解析，请联系网络管理员。",

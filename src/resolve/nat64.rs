@@ -1,0 +1,199 @@
+//! The prefix of a network that reaches IPv4 hosts through IPv6 (NAT64).
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{Family, Resolve, is_bogus, is_local};
+
+/// How a network without IPv4 writes IPv4 addresses, so that its translator (NAT64, RFC 6146) leads
+/// there: behind a prefix of IPv6 (RFC 6052 §2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Nat64 {
+    prefix: Ipv6Addr,
+    length: u8,
+}
+
+/// Where the four octets stand behind a prefix of this many bits: octet 8 (bits 64 to 71) is left
+/// out (RFC 6052 §2.2).
+const LAYOUTS: [(u8, [usize; 4]); 6] = [
+    (96, [12, 13, 14, 15]),
+    (64, [9, 10, 11, 12]),
+    (56, [7, 9, 10, 11]),
+    (48, [6, 7, 9, 10]),
+    (40, [5, 6, 7, 9]),
+    (32, [4, 5, 6, 7]),
+];
+
+/// The octet that is zero, whatever the length (RFC 6052 §2.2).
+const U: usize = 8;
+
+/// What every resolver that makes up IPv6 addresses makes one of, and what it has as IPv4
+/// (RFC 7050 §8).
+const NAME: &str = "ipv4only.arpa";
+const WELL_KNOWN: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 0, 170), Ipv4Addr::new(192, 0, 0, 171)];
+
+/// The NAT64 prefix of the network, as its resolver tells it (RFC 7050): the AAAA records of
+/// `ipv4only.arpa`, a name that has none. `None` on a network without NAT64, or where the look-up
+/// fails. The caller sets the time-out and drops the future.
+///
+/// The answer is as trustworthy as any of this resolver's: certificates decide who is reached.
+pub async fn nat64_prefix(resolver: &dyn Resolve) -> Option<Nat64> {
+    let found = resolver.resolve(NAME, Family::V6).await.ok()?;
+    found.addresses.into_iter().find_map(|one| match one {
+        IpAddr::V6(v6) => Nat64::of_well_known(v6),
+        IpAddr::V4(_) => None,
+    })
+}
+
+impl Nat64 {
+    /// The prefix whose translation of a well-known address this is. An address in which one stands
+    /// in two places says nothing (RFC 7050 §3).
+    fn of_well_known(address: Ipv6Addr) -> Option<Self> {
+        let octets = address.octets();
+        let holds = |(length, at): &&(u8, [usize; 4])| {
+            let embedded = Ipv4Addr::from(at.map(|index| octets[index]));
+            WELL_KNOWN.contains(&embedded) && (*length == 96 || octets[U] == 0)
+        };
+        let mut lengths = LAYOUTS.iter().filter(holds).map(|(length, _)| *length);
+        let (length, None) = (lengths.next()?, lengths.next()) else {
+            return None;
+        };
+        let prefix = Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - length)));
+        // ::/96 and ::ffff:0:0/96 are IPv4 addresses in another notation (RFC 4291 §2.5.5).
+        let is_notation = length == 96 && matches!(prefix.to_bits() >> 32, 0 | 0xffff);
+        (!is_notation).then_some(Nat64 { prefix, length })
+    }
+
+    /// The prefix, with zeros behind it.
+    #[must_use]
+    pub const fn prefix(self) -> Ipv6Addr {
+        self.prefix
+    }
+
+    /// How many bits of it count: 32, 40, 48, 56, 64 or 96.
+    #[must_use]
+    pub const fn length(self) -> u8 {
+        self.length
+    }
+
+    /// The IPv6 address that leads to an IPv4 one. Absent for addresses that are no public host's,
+    /// to which no translator leads (RFC 6052 §3.1).
+    #[must_use]
+    pub fn embed(self, address: Ipv4Addr) -> Option<Ipv6Addr> {
+        if is_local(address.into()) || is_bogus(address.into()) {
+            return None;
+        }
+        let (_, at) = LAYOUTS.iter().find(|(length, _)| *length == self.length)?;
+        let mut octets = self.prefix.octets();
+        for (index, octet) in at.iter().zip(address.octets()) {
+            octets[*index] = octet;
+        }
+        Some(octets.into())
+    }
+}
+
+impl fmt::Display for Nat64 {
+    /// As prefixes are written: `64:ff9b::/96`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.prefix, self.length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::{BoxFuture, FutureExt};
+
+    use super::super::Resolved;
+    use super::*;
+    use crate::failure::{Failure, FailureKind};
+    use crate::phase::Phase;
+
+    fn v6(text: &str) -> Ipv6Addr {
+        text.parse().unwrap()
+    }
+
+    /// The table of RFC 6052 §2.4, whose IPv4 address is one for documentation.
+    const EXAMPLES: [(&str, u8, &str); 6] = [
+        ("2001:db8::", 32, "2001:db8:c000:221::"),
+        ("2001:db8:100::", 40, "2001:db8:1c0:2:21::"),
+        ("2001:db8:122::", 48, "2001:db8:122:c000:2:2100::"),
+        ("2001:db8:122:300::", 56, "2001:db8:122:3c0:0:221::"),
+        ("2001:db8:122:344::", 64, "2001:db8:122:344:c0:2:2100::"),
+        ("2001:db8:122:344::", 96, "2001:db8:122:344::c000:221"),
+    ];
+
+    /// An example with another IPv4 address in its place.
+    fn translated(length: u8, example: &str, address: Ipv4Addr) -> Ipv6Addr {
+        let (_, at) = LAYOUTS.iter().find(|one| one.0 == length).unwrap();
+        let mut octets = v6(example).octets();
+        assert_eq!(at.map(|index| octets[index]), [192, 0, 2, 33], "{example}");
+        for (index, octet) in at.iter().zip(address.octets()) {
+            octets[*index] = octet;
+        }
+        octets.into()
+    }
+
+    #[test]
+    fn every_length_is_found_and_used() {
+        for (prefix, length, example) in EXAMPLES {
+            for well_known in WELL_KNOWN {
+                let told = translated(length, example, well_known);
+                let nat64 = Nat64::of_well_known(told).unwrap();
+                assert_eq!((nat64.prefix(), nat64.length()), (v6(prefix), length));
+                let public = Ipv4Addr::new(8, 7, 6, 5);
+                let expected = translated(length, example, public);
+                assert_eq!(nat64.embed(public), Some(expected), "{nat64}");
+            }
+        }
+        let usual = Nat64::of_well_known(v6("64:ff9b::192.0.0.170")).unwrap();
+        assert_eq!(usual.to_string(), "64:ff9b::/96");
+        for private in ["10.0.0.1", "127.0.0.1", "0.0.0.0", "192.0.2.33"] {
+            assert_eq!(usual.embed(private.parse().unwrap()), None, "{private}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_translation_tells_no_prefix() {
+        for odd in [
+            "2001:db8::1",
+            "::ffff:192.0.0.170",
+            "::192.0.0.171",
+            // Twice in one address.
+            "2001:db8:c000:aa::192.0.0.170",
+            // Something in octet 8.
+            "2001:db8:122:344:1c0:0:aa00:0",
+        ] {
+            assert_eq!(Nat64::of_well_known(v6(odd)), None, "{odd}");
+        }
+    }
+
+    #[derive(Debug)]
+    struct Answers(Result<Vec<IpAddr>, FailureKind>);
+
+    impl Resolve for Answers {
+        fn resolve(
+            &self,
+            host: &str,
+            family: Family,
+        ) -> BoxFuture<'static, Result<Resolved, Failure>> {
+            assert_eq!((host, family), ("ipv4only.arpa", Family::V6));
+            let answer = self.0.clone().map(Resolved::new);
+            let answer = answer.map_err(|kind| Failure::new(Phase::Resolve, kind));
+            Box::pin(async { answer })
+        }
+    }
+
+    #[test]
+    fn the_resolver_tells_the_prefix() {
+        let told = |answer| nat64_prefix(&Answers(answer)).now_or_never().unwrap();
+        assert_eq!(told(Err(FailureKind::NoAddress)), None);
+        let made_up = [
+            "2001:db8::1",
+            "2001:db8:64::192.0.0.170",
+            "64:ff9b::192.0.0.171",
+        ];
+        let made_up = made_up.map(|one| one.parse().unwrap()).to_vec();
+        let told = told(Ok(made_up)).map(|one| one.to_string());
+        assert_eq!(told.as_deref(), Some("2001:db8:64::/96"));
+    }
+}

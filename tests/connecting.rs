@@ -480,6 +480,19 @@ async fn an_app_that_dials_itself_gets_the_same_plan_and_learning() {
     assert_eq!(again[0].endpoint, candidates[1].endpoint);
 }
 
+/// That a name has no A record is no answer to what its AAAA records are.
+#[tokio::test(start_paused = true)]
+async fn an_app_that_dials_itself_is_told_of_silence_before_an_empty_family() {
+    let lab = world([path(0, 40)]);
+    let host = Host::new("h0.example").with_dns(Dns::NoAddress);
+    lab.set_host(host.with_dns_aaaa(Dns::Timeout)).unwrap();
+    let error = selector(&lab, 1, 1).candidates().await.unwrap_err();
+    match &error.attempts()[0].outcome {
+        AttemptOutcome::Failed(failure) => assert_eq!(failure.kind(), FailureKind::Timeout),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_seed_replays_the_same_race() {
     let mut orders = Vec::new();

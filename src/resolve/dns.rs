@@ -219,6 +219,9 @@ mod tests {
     const OTHER: [u8; 4] = [203, 0, 114, 8];
     const LONG: Duration = Duration::from_secs(60);
 
+    /// What is answered to a query.
+    type Answers = fn(&[u8]) -> Vec<u8>;
+
     /// A name server on loopback, as long as it lives.
     struct NameServer {
         address: SocketAddr,
@@ -431,15 +434,16 @@ mod tests {
             answer
         };
         let cut = |query: &[u8]| found(query, OTHER)[..40].to_vec();
-        let odd: [fn(&[u8]) -> Vec<u8>; 4] = [other_id, other_name, cut, |_| vec![0xff; 5]];
-        for odd in odd {
+        let odd: [Answers; 4] = [other_id, other_name, cut, |_| vec![0xff; 5]];
+        let each = odd.map(|odd| async move {
             let server = NameServer::new(move |_, query| vec![odd(query)]).await;
             assert_eq!(resolved(&server).await, Err(FailureKind::Malformed));
             let answers = move |_, query: &[u8]| vec![odd(query), found(query, ADDRESS)];
             let server = NameServer::new(answers).await;
             assert_eq!(resolved(&server).await, is(ADDRESS));
             assert_eq!(server.had_edns(), [true]);
-        }
+        });
+        futures::future::join_all(each).await;
     }
 
     #[tokio::test]

@@ -24,7 +24,7 @@ const LAYOUTS: [(u8, [usize; 4]); 6] = [
     (32, [4, 5, 6, 7]),
 ];
 
-/// The octet that is zero, whatever the length (RFC 6052 §2.2).
+/// The octet that is zero (RFC 6052 §2.2). Not everybody's prefix of 96 bits has it so; it works.
 const U: usize = 8;
 
 /// What every resolver that makes up IPv6 addresses makes one of, and what it has as IPv4
@@ -58,10 +58,22 @@ impl Nat64 {
         let (length, None) = (lengths.next()?, lengths.next()) else {
             return None;
         };
-        let prefix = Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - length)));
-        // ::/96 and ::ffff:0:0/96 are IPv4 addresses in another notation (RFC 4291 §2.5.5).
+        Nat64::new(
+            Ipv6Addr::from_bits(address.to_bits() & mask(length)),
+            length,
+        )
+    }
+
+    /// The prefix of so many bits, where an app learns it in another way than [`nat64_prefix`]'s, as
+    /// from a router (RFC 8781). `None` unless the length is 32, 40, 48, 56, 64 or 96, all behind the
+    /// prefix is zero (RFC 6052 §2.2), and it isn't `::/96` or `::ffff:0:0/96`, behind which IPv4
+    /// addresses are themselves in another notation (RFC 4291 §2.5.5).
+    #[must_use]
+    pub fn new(prefix: Ipv6Addr, length: u8) -> Option<Self> {
+        let is_length = LAYOUTS.iter().any(|(one, _)| *one == length);
         let is_notation = length == 96 && matches!(prefix.to_bits() >> 32, 0 | 0xffff);
-        (!is_notation).then_some(Nat64 { prefix, length })
+        let is_prefix = is_length && prefix.to_bits() & !mask(length) == 0;
+        (is_prefix && !is_notation).then_some(Nat64 { prefix, length })
     }
 
     /// The prefix, with zeros behind it.
@@ -90,6 +102,11 @@ impl Nat64 {
         }
         Some(octets.into())
     }
+}
+
+/// The bits of a prefix of this length.
+fn mask(length: u8) -> u128 {
+    u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0)
 }
 
 impl fmt::Display for Nat64 {
@@ -164,6 +181,31 @@ mod tests {
             "2001:db8:122:344:1c0:0:aa00:0",
         ] {
             assert_eq!(Nat64::of_well_known(v6(odd)), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_has_one_of_six_lengths_and_nothing_behind_it() {
+        for (prefix, length, _) in EXAMPLES {
+            assert!(
+                Nat64::new(v6(prefix), length).is_some(),
+                "{prefix}/{length}"
+            );
+            assert_eq!(
+                Nat64::new(v6(prefix), length + 1),
+                None,
+                "{prefix}/{length}"
+            );
+        }
+        for (prefix, length) in [
+            ("64:ff9b::", 0),
+            ("64:ff9b::", 128),
+            ("64:ff9b::1", 96),
+            ("2001:db8:122:344:1::", 64),
+            ("::", 96),
+            ("::ffff:0:0", 96),
+        ] {
+            assert_eq!(Nat64::new(v6(prefix), length), None, "{prefix}/{length}");
         }
     }
 

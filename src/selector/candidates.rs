@@ -16,7 +16,7 @@ use super::race::Racer;
 use crate::catalog::{Endpoint, Variant};
 use crate::connection::ConnectError;
 use crate::dialer::Dialer;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::resolve::interleave;
 use crate::sample::{Attempt, AttemptOutcome};
 
@@ -133,6 +133,8 @@ pub(super) async fn addresses(
     for answer in join_all(lookups).await {
         match answer {
             Ok(answer) => found.extend(answer.addresses),
+            // That there is none in one family says nothing of the other.
+            Err(failure) if failed.is_some() && failure.kind() == FailureKind::NoAddress => {}
             Err(failure) => failed = Some(failure),
         }
     }

@@ -1,6 +1,6 @@
 //! Which name servers this system is configured with.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 /// RFC 1035 §4.2.
 pub(super) const PORT: u16 = 53;
@@ -25,7 +25,7 @@ pub(super) fn parse(text: &str) -> Option<SocketAddr> {
     match host.split_once('%') {
         None => Some(SocketAddr::new(host.parse().ok()?, port)),
         Some((address, interface)) => {
-            let _: std::net::Ipv6Addr = address.parse().ok()?;
+            let _: Ipv6Addr = address.parse().ok()?;
             if interface.is_empty() || interface.contains(char::is_whitespace) {
                 return None;
             }
@@ -57,7 +57,7 @@ fn of_resolv_conf(text: &str) -> Vec<SocketAddr> {
         let address = (words.next() == Some("nameserver")).then(|| words.next())??;
         // An address without a port, which this file doesn't know.
         let bare = address.split('%').next()?;
-        let _: IpAddr = bare.parse().ok()?;
+        let _: std::net::IpAddr = bare.parse().ok()?;
         parse(address)
     });
     let mut servers: Vec<SocketAddr> = servers.take(MAXNS).collect();
@@ -70,8 +70,10 @@ fn of_resolv_conf(text: &str) -> Vec<SocketAddr> {
 /// The name servers of the system's settings.
 #[cfg(any(windows, target_os = "android", target_vendor = "apple"))]
 pub(super) fn read() -> Result<Vec<SocketAddr>, String> {
-    let (config, _) =
-        hickory_resolver::system_conf::read_system_conf().map_err(|error| error.to_string())?;
+    // On Android it panics where no Java machine was made known (ndk-context).
+    let config = std::panic::catch_unwind(hickory_resolver::system_conf::read_system_conf);
+    let config = config.map_err(|_| "this process doesn't know its system".to_owned())?;
+    let (config, _) = config.map_err(|error| error.to_string())?;
     let mut servers: Vec<SocketAddr> = Vec::new();
     for one in config.name_servers() {
         let server = SocketAddr::new(one.ip, PORT);

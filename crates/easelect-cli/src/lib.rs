@@ -98,9 +98,10 @@ fn probe(options: &Options) -> Result<bool, Usage> {
     let catalog = input::catalog(options.catalog.as_deref())?;
     let mut targets = Targets::new(&catalog, &options.regions, options.services.as_deref())?;
     let output = Output::open(options.output.as_deref())?;
-    let network = Network::new(options)?;
+    let mut network = Network::new(options)?;
     let (started_at, began) = (SystemTime::now(), Instant::now());
     let (system_proxies, (outcome, evidence), direct_lookups, networks) = on_runtime(async {
+        network.find_nat64(options).await?;
         let system_proxies = match network.lab {
             Some(_) => Vec::new(),
             None => system::proxies().await,
@@ -146,10 +147,11 @@ fn connect(options: &Options, count: u32) -> Result<bool, Usage> {
     let (residency, service): (Residency, Service) =
         targets::for_connect(&catalog, &options.regions, options.services.as_deref())?;
     let output = Output::open(options.output.as_deref())?;
-    let network = Network::new(options)?;
-    let records = on_runtime(run::connect(
-        &network, &catalog, residency, service, count, options,
-    ))?;
+    let mut network = Network::new(options)?;
+    let records = on_runtime(async {
+        network.find_nat64(options).await?;
+        run::connect(&network, &catalog, residency, service, count, options).await
+    })?;
     let now = SystemTime::now();
     let text = match options.format {
         Format::Json => easelect_report::connects_json(&records, options.lang, now),
@@ -191,6 +193,7 @@ fn environment(options: &Options, network: &Network) -> Environment {
     let mut environment = Environment::default();
     environment.lab = network.lab.clone();
     environment.dns = options.dns;
+    environment.nat64 = network.nat64;
     environment.families = options.families;
     environment.rounds = options.rounds;
     environment.timeout = Some(options.timeout);

@@ -1,12 +1,14 @@
 //! Every call into the prober, the selector and the lab.
 
 use std::io::{IsTerminal, Write};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 
 use easelect::{
-    Catalog, Dialer, DialerBuilder, DnsResolver, Endpoint, HistoryStore, LocalNetwork, ProbeEvent,
-    ProbeOutcome, Prober, Proxy, Residency, Rounds, Selector, Service, TlsClient,
+    Catalog, Dialer, DialerBuilder, DnsResolver, Endpoint, Families, HistoryStore, LocalNetwork,
+    Nat64, ProbeEvent, ProbeOutcome, Prober, Proxy, Residency, Resolve, Rounds, Selector, Service,
+    SystemResolver, TlsClient, nat64_prefix,
 };
 use easelect_report::{ConnectRecord, DirectLookup, Evidence};
 use futures::StreamExt;
@@ -14,7 +16,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::args::{Options, Through};
 use crate::input;
-use crate::name_servers;
+use crate::name_servers::{self, PATIENCE};
 use crate::targets::Targets;
 use crate::words::{Usage, say, shown};
 
@@ -23,20 +25,56 @@ pub(crate) struct Network {
     pub(crate) dialer: Dialer,
     /// The scenario, if it is simulated.
     pub(crate) lab: Option<String>,
+    /// The NAT64 prefix, where it was looked for and found.
+    pub(crate) nat64: Option<Nat64>,
+    resolver: Arc<dyn Resolve>,
+    builder: DialerBuilder,
 }
 
 impl Network {
     pub(crate) fn new(options: &Options) -> Result<Self, Usage> {
         let extra = input::certificates(options.cacert.as_deref())?;
+        let resolver: Arc<dyn Resolve> = match options.dns {
+            Some(server) => Arc::new(DnsResolver::at(server)),
+            None => Arc::new(SystemResolver::new()),
+        };
         let (builder, lab) = match &options.lab {
             Some(name) => (simulated(name, extra)?, Some(name.clone())),
-            None => (real(options, extra)?, None),
+            None => (real(options, extra)?.resolver(Arc::clone(&resolver)), None),
         };
         let builder = (options.resolve.iter()).fold(builder, |all, host| all.pin(host.clone()));
         let builder = builder.families(options.families);
-        let dialer = builder.attempt_timeout(options.timeout).build()?;
-        Ok(Network { dialer, lab })
+        let builder = builder.attempt_timeout(options.timeout);
+        Ok(Network {
+            dialer: builder.clone().build()?,
+            lab,
+            nat64: None,
+            resolver,
+            builder,
+        })
     }
+
+    /// Looks for a NAT64 prefix where this network has no IPv4, and uses it. Where there is IPv4,
+    /// nobody needs one, and nothing is asked.
+    pub(crate) async fn find_nat64(&mut self, options: &Options) -> Result<(), Usage> {
+        let may_help = self.lab.is_none() && options.families != Families::V4;
+        if may_help && !has_ipv4() {
+            let prefix = nat64_prefix(&self.resolver);
+            let prefix = tokio::time::timeout(options.timeout, prefix).await;
+            self.nat64 = prefix.ok().flatten();
+            self.dialer = self.builder.clone().nat64(self.nat64).build()?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether there is a route to IPv4 addresses. Nothing is sent: a datagram's socket is connected by
+/// choosing its route.
+fn has_ipv4() -> bool {
+    // Any public address would do; this one stands for IPv4 itself (RFC 7050 §2.2).
+    const ANY: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 0, 170), 53);
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
+    socket.is_ok_and(|socket| socket.connect(ANY).is_ok())
 }
 
 impl Network {
@@ -49,32 +87,32 @@ impl Network {
 type Certificates = Vec<rustls::pki_types::CertificateDer<'static>>;
 
 fn real(options: &Options, extra: Certificates) -> Result<DialerBuilder, Usage> {
-    let builder = Dialer::builder()
+    Ok(Dialer::builder()
         .tls(TlsClient::with_platform_roots_and(extra)?)
-        .proxy(proxy(options)?);
-    Ok(match options.dns {
-        Some(server) => builder.resolver(DnsResolver::at(server)),
-        None => builder,
-    })
+        .proxy(proxy(options)?))
 }
 
 impl Network {
-    /// What name servers say of the hosts that the platform did not find. A lab, and a server that
-    /// was asked itself, have said exactly why already.
+    /// What name servers say of the hosts that could not be resolved or reached: the one of `--dns`, or
+    /// each of the system's. A lab has none.
     pub(crate) async fn direct_lookups(
         &self,
         outcome: &ProbeOutcome,
         options: &Options,
     ) -> Vec<DirectLookup> {
-        let lost = name_servers::lost(outcome, &self.dialer);
-        if self.lab.is_some() || options.dns.is_some() || lost.is_empty() {
+        let hosts = name_servers::in_question(outcome, &self.dialer, &options.resolve);
+        if self.lab.is_some() || hosts.is_empty() {
             return Vec::new();
         }
-        // Without name servers to ask there are no direct look-ups.
-        let Ok(resolver) = DnsResolver::system() else {
-            return Vec::new();
+        let resolver = match options.dns {
+            Some(server) => DnsResolver::at(server),
+            None => match DnsResolver::system() {
+                Ok(system) => system,
+                // Without name servers to ask there are no direct look-ups.
+                Err(_) => return Vec::new(),
+            },
         };
-        name_servers::ask(Arc::new(resolver), lost, options.families, options.timeout).await
+        name_servers::ask(resolver.servers(), hosts, options.families, PATIENCE).await
     }
 }
 

@@ -98,7 +98,7 @@ What to probe
   --catalog FILE       your own endpoints, .toml or .json
   --resolve HOST:PORT:ADDR[,ADDR…]   pin a host (* for all) to addresses, as in curl. May be repeated
   --cacert FILE        trust these PEM certificates as well
-  --dns ADDR           ask this name server (IP, or IP:PORT) instead of the platform's resolver
+  --dns ADDR           ask this name server (IP, IP:PORT, or fe80::1%eth0) and nothing else
   --proxy URL          go through this proxy, http://, https:// or socks5://, with USER:PASSWORD@
                        where it wants them. By default the environment is obeyed: HTTPS_PROXY, ALL_PROXY;
                        what is in NO_PROXY goes past the proxy
@@ -149,7 +149,7 @@ easelect：从本机看哪个环信（Easemob）接入点最快，其他的为�
   --catalog 文件       自己的接入点目录，.toml 或 .json
   --resolve HOST:PORT:ADDR[,ADDR…]   指定主机（* 为全部）的地址，同 curl。可重复
   --cacert 文件        额外信任的 PEM 证书
-  --dns ADDR           直接询问该 DNS 服务器（IP 或 IP:PORT），不用系统解析器
+  --dns ADDR           只询问该 DNS 服务器（IP、IP:PORT 或 fe80::1%eth0），不用系统解析器
   --proxy URL          经此代理，http://、https:// 或 socks5://，需要认证时加 USER:PASSWORD@。默认
                        按环境变量 HTTPS_PROXY、ALL_PROXY；NO_PROXY 中的主机不经代理
   --no-proxy           不经代理，无论环境变量如何

@@ -36,6 +36,7 @@ struct EnvironmentJson<'a> {
     arch: &'a str,
     lab: Option<&'a str>,
     dns: Option<String>,
+    nat64: Option<String>,
     families: &'static str,
     families_tried: Vec<&'static str>,
     families_working: Vec<&'static str>,
@@ -97,18 +98,39 @@ struct FindingJson {
 #[derive(Serialize)]
 struct DirectLookupJson<'a> {
     host: &'a str,
+    server: String,
+    family: &'static str,
+    transport: &'static str,
+    took_ms: f64,
+    #[serde(flatten)]
+    answer: AnswerJson,
+    second_answer: Option<AnswerJson>,
+}
+
+#[derive(Serialize)]
+struct AnswerJson {
     addresses: Vec<String>,
     failure: Option<FailureJson>,
 }
 
 impl<'a> DirectLookupJson<'a> {
     fn of(lookup: &'a DirectLookup, now: SystemTime, lang: Lang) -> Self {
-        let addresses = lookup.outcome.as_deref().unwrap_or_default();
-        let failure = lookup.outcome.as_ref().err();
+        let answer = |outcome: &Result<Vec<IpAddr>, Failure>| {
+            let addresses = outcome.as_deref().unwrap_or_default();
+            let failure = outcome.as_ref().err();
+            AnswerJson {
+                addresses: addresses.iter().map(ToString::to_string).collect(),
+                failure: failure.map(|failure| FailureJson::of(failure, 1, now, lang)),
+            }
+        };
         DirectLookupJson {
             host: &lookup.host,
-            addresses: addresses.iter().map(ToString::to_string).collect(),
-            failure: failure.map(|failure| FailureJson::of(failure, 1, now, lang)),
+            server: lookup.server.to_string(),
+            family: lookup.family.as_str(),
+            transport: lookup.transport.as_str(),
+            took_ms: ms_float(lookup.took),
+            answer: answer(&lookup.outcome),
+            second_answer: lookup.second_answer.as_ref().map(answer),
         }
     }
 }
@@ -323,6 +345,7 @@ pub fn json(report: &Report, lang: Lang) -> String {
             arch: &environment.arch,
             lab: environment.lab.as_deref(),
             dns: environment.dns.map(|at| at.to_string()),
+            nat64: environment.nat64.map(|prefix| prefix.to_string()),
             families: match environment.families {
                 Families::Both => "both",
                 Families::V4 => "v4",

@@ -30,8 +30,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use easelect::{
-    Catalog, Endpoint, Failure, Families, LocalNetwork, Peer, ProbeOutcome, Proxy, Ranked, Ranking,
-    Region, Residency, Service,
+    Catalog, Endpoint, Failure, Families, Family, LocalNetwork, Nat64, Peer, ProbeOutcome, Proxy,
+    Ranked, Ranking, Region, Residency, Service,
 };
 
 pub use connects::{ConnectRecord, connects_json, connects_table};
@@ -64,7 +64,7 @@ pub struct Context {
     pub thresholds: Vec<Threshold>,
     /// What the caller noticed while it prepared.
     pub notes: Vec<Note>,
-    /// What name servers said of hosts that the platform's resolver did not find.
+    /// What each name server said of hosts that could not be resolved or reached.
     pub direct_lookups: Vec<DirectLookup>,
     /// Every attempt and look-up.
     pub evidence: Evidence,
@@ -100,6 +100,8 @@ pub struct Environment {
     pub lab: Option<String>,
     /// The name server that was asked instead of the platform's resolver.
     pub dns: Option<SocketAddr>,
+    /// The prefix that leads to IPv4 addresses, on a network that has only IPv6 (RFC 7050).
+    pub nat64: Option<Nat64>,
     /// The address families asked for.
     pub families: Families,
     /// The proxy that was used.
@@ -148,6 +150,7 @@ impl Default for Environment {
             arch: std::env::consts::ARCH.to_owned(),
             lab: None,
             dns: None,
+            nat64: None,
             families: Families::Both,
             proxy: None,
             proxy_variables: Vec::new(),
@@ -183,24 +186,66 @@ pub enum Note {
     },
 }
 
-/// What a name server, asked directly, said of a host that the platform's resolver did not find:
-/// getaddrinfo can't tell why it fails (feature `dns` can).
+/// What one name server, asked directly, said of a host that could not be resolved or reached:
+/// getaddrinfo can't tell why it fails, nor that an answer is forged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DirectLookup {
     /// The host name.
     pub host: String,
+    /// The name server.
+    pub server: SocketAddr,
+    /// The family asked for.
+    pub family: Family,
+    /// How the answer came; how it was asked for, if there is none.
+    pub transport: DnsTransport,
     /// The addresses, or why there are none.
     pub outcome: Result<Vec<IpAddr>, Failure>,
+    /// From the first query to the answer.
+    pub took: Duration,
+    /// A second answer to the same query, which says something else: one of the two is forged.
+    pub second_answer: Option<Result<Vec<IpAddr>, Failure>>,
 }
 
 impl DirectLookup {
-    /// What was said of `host`.
+    /// What `server` said of `host`: over UDP, at once, and nothing more; set further fields as they
+    /// are known.
     #[must_use]
-    pub fn new(host: impl Into<String>, outcome: Result<Vec<IpAddr>, Failure>) -> Self {
+    pub fn new(
+        host: impl Into<String>,
+        server: SocketAddr,
+        family: Family,
+        outcome: Result<Vec<IpAddr>, Failure>,
+    ) -> Self {
         DirectLookup {
             host: host.into(),
+            server,
+            family,
+            transport: DnsTransport::Udp,
             outcome,
+            took: Duration::ZERO,
+            second_answer: None,
+        }
+    }
+}
+
+/// How a name server is asked (RFC 1035 §4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DnsTransport {
+    /// In datagrams, as it is usual.
+    Udp,
+    /// Over a connection.
+    Tcp,
+}
+
+impl DnsTransport {
+    /// The stable identifier: `"udp"`, `"tcp"`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            DnsTransport::Udp => "udp",
+            DnsTransport::Tcp => "tcp",
         }
     }
 }

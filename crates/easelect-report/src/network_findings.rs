@@ -10,7 +10,7 @@ use easelect::{
 
 use super::figures::ms_unit;
 use super::finding::{Finding, What};
-use super::{Context, Group, Note, Row, host_findings, threshold};
+use super::{Context, DirectLookup, Group, Note, Row, host_findings, threshold};
 
 pub(super) fn findings(groups: &[Group], context: &Context, complete: bool) -> Vec<Finding> {
     let rows: Vec<&Row> = groups.iter().flat_map(|group| &group.endpoints).collect();
@@ -48,7 +48,7 @@ pub(super) fn findings(groups: &[Group], context: &Context, complete: bool) -> V
             });
         }
     }
-    whats.extend(direct_lookups(context));
+    whats.extend(direct_lookups(&rows, context));
     limits(&rows, context, complete, &mut whats);
     notes(groups, &rows, context, &mut whats);
     whats
@@ -312,10 +312,27 @@ fn equals_first(group: &Group, row: &Row, lag: std::time::Duration) -> bool {
 
 /// What name servers said of hosts that the platform's resolver did not find: together where it is
 /// the same failure, each for itself where there are addresses.
-fn direct_lookups(context: &Context) -> Vec<What> {
+fn direct_lookups(rows: &[&Row], context: &Context) -> Vec<What> {
     let mut whats: Vec<What> = Vec::new();
+    // What was asked instead of that resolver has spoken already.
+    if context.environment.dns.is_some() {
+        return whats;
+    }
+    let found = |host: &str| {
+        let mut of_host = rows
+            .iter()
+            .filter(|row| row.ranked.endpoint().host() == host);
+        of_host.any(|row| !row.ranked.stats.addresses().is_empty())
+    };
+    let mut hosts: Vec<&str> = Vec::new();
     for one in &context.direct_lookups {
-        let same = |what: &&mut What| match (what, &one.outcome) {
+        if !hosts.contains(&one.host.as_str()) && !found(&one.host) {
+            hosts.push(&one.host);
+        }
+    }
+    for host in hosts {
+        let outcome = told(context.direct_lookups.iter().filter(|one| one.host == host));
+        let same = |what: &&mut What| match (what, &outcome) {
             (
                 What::DirectLookup {
                     outcome: Err(other),
@@ -326,14 +343,35 @@ fn direct_lookups(context: &Context) -> Vec<What> {
             _ => false,
         };
         match whats.iter_mut().find(same) {
-            Some(What::DirectLookup { hosts, .. }) => hosts.push(one.host.clone()),
+            Some(What::DirectLookup { hosts, .. }) => hosts.push(host.to_owned()),
             _ => whats.push(What::DirectLookup {
-                hosts: vec![one.host.clone()],
-                outcome: one.outcome.clone(),
+                hosts: vec![host.to_owned()],
+                outcome,
             }),
         }
     }
     whats
+}
+
+/// The addresses that all servers together know, or else the most telling failure: that there is no
+/// address of one family says least.
+fn told<'a>(lookups: impl Iterator<Item = &'a DirectLookup>) -> Result<Vec<IpAddr>, Failure> {
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    let mut failed = Failure::new(Phase::Resolve, Kind::NoAddress);
+    for one in lookups {
+        match &one.outcome {
+            Ok(more) => addresses.extend(more),
+            Err(failure) if failed.kind() == Kind::NoAddress => failed = failure.clone(),
+            Err(_) => {}
+        }
+    }
+    addresses.sort_unstable();
+    addresses.dedup();
+    if addresses.is_empty() {
+        Err(failed)
+    } else {
+        Ok(addresses)
+    }
 }
 
 /// What the measurement itself suffered from.

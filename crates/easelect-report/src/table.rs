@@ -92,6 +92,13 @@ fn circumstances(report: &Report, lang: Lang) -> String {
         let asked = text(format!("name server: {dns}"), format!("DNS 服务器：{dns}"));
         parts.push(asked.of(lang));
     }
+    if let Some(prefix) = environment.nat64 {
+        let through = text(
+            format!("no IPv4 here, IPv4 addresses through NAT64: {prefix}"),
+            format!("无 IPv4，经 NAT64 访问 IPv4 地址：{prefix}"),
+        );
+        parts.push(through.of(lang));
+    }
     let proxy = environment.proxy.as_ref();
     if let Some(proxy) = proxy {
         let proxy = match proxy.variable() {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use easelect::{
-    Catalog, Ended, Endpoint, Failure, FailureKind as Kind, Phase, Ranking, Region, Service,
+    Catalog, Ended, Endpoint, Failure, FailureKind as Kind, Family, Phase, Ranking, Region, Service,
 };
 use easelect_report::{DirectLookup, Fault, Lang, Report};
 use support::*;
@@ -134,14 +134,24 @@ fn what_name_servers_say_of_names_that_are_not_found() {
     let [a, b] = pair(Region::SGP1, Service::Rest);
     let [c, _] = pair(Region::SGP1, Service::Websocket);
     let lost = |one: &Endpoint| Measured::of(one).lookup_failed(Kind::Temporary);
-    let said = |one: &Endpoint, outcome| DirectLookup::new(one.host(), outcome);
+    let server = "203.0.114.53:53".parse().unwrap();
+    let said = |one: &Endpoint, outcome| DirectLookup::new(one.host(), server, Family::V4, outcome);
     let broken = || Err(failure(Phase::Resolve, Kind::ServerFailure));
     let found = Ok(vec!["203.0.114.1".parse().unwrap()]);
     let mut context = context();
-    context.environment.dns = Some("203.0.114.53:53".parse().unwrap());
-    context.direct_lookups = vec![said(&a, broken()), said(&b, broken()), said(&c, found)];
+    let no_v6 = Err(failure(Phase::Resolve, Kind::NoAddress));
+    let mut forged = said(&c, found);
+    forged.family = Family::V6;
+    forged.took = Duration::from_millis(3);
+    forged.second_answer = Some(Ok(vec!["203.0.114.2".parse().unwrap()]));
+    context.direct_lookups = vec![
+        said(&a, no_v6),
+        said(&a, broken()),
+        said(&b, broken()),
+        forged,
+    ];
     let rankings = [ranking([lost(&a), lost(&b)]), ranking([lost(&c)])];
-    let report = Report::new(&outcome(&rankings), context);
+    let report = Report::new(&outcome(&rankings), context.clone());
     expect(&report, Fault::Network, "no_name_resolved");
     let findings = report.findings().iter();
     let said: Vec<_> = findings
@@ -158,11 +168,25 @@ fn what_name_servers_say_of_names_that_are_not_found() {
     assert!(said[1].hint(Lang::En).contains("--dns"));
     let json = easelect_report::json(&report, Lang::En);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(json["environment"]["dns"], "203.0.114.53:53");
     let lookups = &json["direct_lookups"];
-    assert_eq!(lookups[0]["failure"]["kind"], "server_failure");
-    assert_eq!(lookups[2]["addresses"][0], "203.0.114.1");
-    assert_eq!(lookups[2]["failure"], serde_json::Value::Null);
+    assert_eq!(lookups[0]["failure"]["kind"], "no_address");
+    assert_eq!(lookups[1]["failure"]["kind"], "server_failure");
+    assert_eq!(lookups[1]["server"], "203.0.114.53:53");
+    assert_eq!(lookups[1]["family"], "ipv4");
+    assert_eq!(lookups[1]["transport"], "udp");
+    assert_eq!(lookups[1]["second_answer"], serde_json::Value::Null);
+    assert_eq!(lookups[3]["addresses"][0], "203.0.114.1");
+    assert_eq!(lookups[3]["failure"], serde_json::Value::Null);
+    assert_eq!(lookups[3]["took_ms"], 3.0);
+    assert_eq!(lookups[3]["second_answer"]["addresses"][0], "203.0.114.2");
+    // Whoever was asked instead of the platform has told the same already.
+    context.environment.dns = Some(server);
+    let report = Report::new(&outcome(&rankings), context);
+    let mut findings = report.findings().iter();
+    assert!(findings.all(|one| one.code() != "dns_direct_lookup"));
+    let json = easelect_report::json(&report, Lang::En);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["environment"]["dns"], "203.0.114.53:53");
 }
 
 fn through_proxy(rankings: &[Ranking]) -> Report {

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::{Duration, SystemTime};
 
-use easelect::{Catalog, FailureKind, LocalNetwork, Phase, Region, Service};
+use easelect::{Catalog, FailureKind, LocalNetwork, Nat64, Phase, Region, Service};
 use easelect_report::{Context, Lang, Report, Style, json, table};
 use support::*;
 
@@ -32,6 +32,7 @@ fn the_schema_is_held() {
     "arch": "x86_64",
     "lab": null,
     "dns": null,
+    "nat64": null,
     "families": "both",
     "families_tried": [
       "v4"
@@ -359,5 +360,25 @@ fn the_machines_network_is_in_it_without_its_addresses() {
             "changed": changed,
         });
         assert_eq!(told["environment"]["network"], expected);
+    }
+}
+
+#[test]
+fn the_way_to_ipv4_is_told_where_there_is_none() {
+    let [a, _] = pair(Region::SGP1, Service::Rest);
+    let measured = Measured::of(&a);
+    let address = measured.v4();
+    let good = measured.good(address, [20, 22]);
+    let mut context = context();
+    context.environment.nat64 = Nat64::new("64:ff9b::".parse().unwrap(), 96);
+    let report = Report::new(&outcome(&[ranking([good])]), context);
+    let json: serde_json::Value = serde_json::from_str(&json(&report, Lang::En)).unwrap();
+    assert_eq!(json["environment"]["nat64"], "64:ff9b::/96");
+    for lang in [Lang::En, Lang::Zh] {
+        let table = table(&report, lang, Style::plain());
+        assert!(
+            table.contains("NAT64") && table.contains("64:ff9b::/96"),
+            "{table}"
+        );
     }
 }

@@ -9,12 +9,14 @@ mod builtin;
 mod endpoint;
 mod file;
 mod region;
+mod url;
 
 pub use endpoint::{Confidence, Endpoint, Service, Variant};
 pub use file::{CatalogFormat, EndpointEntry, RegionEntry, UserCatalog};
 pub use region::{Locality, Reference, Region, RegionInfo, Residency};
 
-pub(crate) use endpoint::{host_of, is_token};
+pub(crate) use endpoint::is_token;
+pub(crate) use url::{host_of, port_of};
 
 use crate::error::{Error, ErrorKind};
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
-use crate::catalog::host_of;
+use crate::catalog::{host_of, port_of};
 use crate::error::{Error, ErrorKind};
 use no_proxy::NoProxy;
 
@@ -256,10 +256,10 @@ impl FromStr for Proxy {
 
 fn host_and_port(at: &str, default: u16) -> Option<(String, u16)> {
     let (host, port) = match at.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+        Some((host, port)) if !port.ends_with(']') => (host, port_of(port)?),
         _ => (at, default),
     };
-    (port != 0).then_some((host_of(host)?, port))
+    Some((host_of(host)?, port))
 }
 
 fn credentials(user: &str, protocol: Protocol) -> Result<Option<Credentials>, &'static str> {

@@ -27,6 +27,11 @@ fn catalogues() {
 }
 
 #[test]
+fn urls() {
+    replay("url", targets::url);
+}
+
+#[test]
 fn scenarios() {
     replay("scenario", targets::scenario);
 }
@@ -49,7 +54,9 @@ fn every_target_is_played() {
         names.sort();
         names
     };
-    let played = ["catalog", "dns", "history", "proxy", "scenario", "upgrade"];
+    let played = [
+        "catalog", "dns", "history", "proxy", "scenario", "upgrade", "url",
+    ];
     assert_eq!(names("corpus"), played);
     assert_eq!(names("fuzz_targets"), played);
 }

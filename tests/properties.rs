@@ -1,5 +1,9 @@
 //! What holds for any input.
 
+#[path = "../fuzz/targets.rs"]
+#[allow(dead_code, reason = "the other targets'")]
+mod targets;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -154,6 +158,21 @@ proptest! {
         let _ = text.parse::<PinnedHost>();
     }
 
+    /// And as they are printed.
+    #[test]
+    fn urls_are_read_as_the_standard_does(
+        url in "[ \t]?(wss|https|WSS)(://|:\\\\\\\\)[a-z0-9.x中é。Ａ%-]{1,12}(:[0-9+]{0,5})?([/\\\\?#][\\PC./%]{0,20})?"
+    ) {
+        targets::url(url.as_bytes());
+    }
+
+    #[test]
+    fn odd_hosts_are_read_as_the_standard_does(
+        host in "(0?x?[0-9a-f]{1,4}\\.){0,4}(0?x?[0-9a-f]{1,9})\\.?|\\[[0-9a-f:.]{2,12}\\]|[\\PC]{1,8}"
+    ) {
+        targets::url(format!("https://{host}/").as_bytes());
+    }
+
     #[test]
     fn a_group_never_leaves_its_residency(region in 0usize..7, service in 0usize..5) {
         let catalog = Catalog::builtin();
@@ -168,6 +187,16 @@ proptest! {
         let other = catalog.regions().iter().map(|info| info.region().clone());
         for other in other.filter(|other| *other != region) {
             prop_assert!(Residency::from_regions([region.clone(), other]).is_err());
+        }
+    }
+}
+
+#[test]
+fn every_letter_of_a_host_is_read_as_the_standard_does() {
+    // Beyond it none is taken.
+    for letter in '\0'..'\u{11000}' {
+        for (before, after) in [("", ""), ("e", "か"), ("가", "-a")] {
+            targets::url(format!("https://{before}{letter}{after}.example/").as_bytes());
         }
     }
 }

@@ -3,16 +3,13 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use http::Uri;
-use http::uri::PathAndQuery;
-use rustls::pki_types::DnsName;
 use serde::{Deserialize, Serialize};
 
 use super::region::Region;
+use super::url;
 use crate::error::{Error, ErrorKind};
 
 macro_rules! named {
@@ -183,13 +180,19 @@ const MAX_URL: usize = 2048;
 impl Endpoint {
     /// An endpoint supplied by the user: `wss://…` (or `https://…` for [`Service::Rest`]).
     ///
+    /// The URL is read as browsers do (<https://url.spec.whatwg.org>): blanks around it are dropped, a
+    /// backslash is a slash, dot segments are resolved, `0x7f.1` is 127.0.0.1, `例子.中国` is
+    /// `xn--fsqu00a.xn--fiqs8s`. Of letters beyond ASCII those of Chinese, Japanese, Korean and Latin-1
+    /// are read in hosts; a host with others is to be given in its ASCII form.
+    ///
     /// The variant follows from the host: `easemob.com`, `easecdn.com`, or custom. The legacy
     /// service gets its subprotocol `xmpp`.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Catalog`] when the URL has no host, a scheme that doesn't fit the service,
-    /// user information, a fragment, or is longer than 2048 bytes.
+    /// user information, a fragment, a port that is empty or none, or is longer than 2048 bytes,
+    /// as given or encoded.
     pub fn new(region: Region, service: Service, url: &str) -> Result<Self, Error> {
         let wrong = |why: String| {
             Error::new(
@@ -197,53 +200,24 @@ impl Endpoint {
                 format!("{:?} can't be an endpoint: {why}", shortened(url)),
             )
         };
+        let enormous = || wrong(format!("longer than {MAX_URL} bytes"));
         if url.len() > MAX_URL {
-            return Err(wrong(format!("longer than {MAX_URL} bytes")));
+            return Err(enormous());
         }
-        let (bare, fragment) = url.split_once('#').unwrap_or((url, ""));
-        if !fragment.is_empty() {
-            return Err(wrong(
-                "a fragment never reaches a server; drop it".to_owned(),
-            ));
-        }
-        let uri: Uri = bare
-            .parse()
-            .map_err(|error: http::uri::InvalidUri| wrong(format!("not a URL ({error})")))?;
-        let scheme = service.scheme();
-        match uri.scheme_str() {
-            Some(given) if given.eq_ignore_ascii_case(scheme) => {}
-            Some(given) => {
+        let (expected, read) = (service.scheme(), url::trimmed(url));
+        let rest = match url::scheme_of(&read) {
+            Some((scheme, rest)) if scheme == expected => rest,
+            Some((given, rest)) if rest.starts_with(['/', '\\']) => {
                 return Err(wrong(format!(
-                    "service {service} needs {scheme}://, not {given}:// (unencrypted endpoints \
+                    "service {service} needs {expected}://, not {given}:// (unencrypted endpoints \
                      can't be verified)"
                 )));
             }
-            None => return Err(wrong(format!("expected {scheme}://HOST[:PORT]/PATH"))),
-        }
-        let authority = uri
-            .authority()
-            .filter(|authority| !authority.host().is_empty() && authority.host() != "[]")
-            .ok_or_else(|| wrong(format!("no host: expected {scheme}://HOST[:PORT]/PATH")))?;
-        if authority.as_str().contains('@') {
-            return Err(wrong(
-                "credentials are never sent; drop user:password@".to_owned(),
-            ));
-        }
-        let host = host_of(authority.host())
-            .ok_or_else(|| wrong("the host is neither a DNS name nor an IP address".to_owned()))?;
-        let port = match authority.as_str().strip_prefix(authority.host()) {
-            Some("") | None => 443,
-            Some(rest) => rest
-                .strip_prefix(':')
-                .and_then(|port| port.parse().ok())
-                .filter(|port| *port != 0)
-                .ok_or_else(|| wrong("the port is not a number from 1 to 65535".to_owned()))?,
+            _ => return Err(wrong(format!("expected {expected}://HOST[:PORT]/PATH"))),
         };
-        let path = match uri.path_and_query().map(PathAndQuery::as_str) {
-            None | Some("") => "/".to_owned(),
-            Some(query) if query.starts_with('?') => format!("/{query}"),
-            Some(path) => path.to_owned(),
-        };
+        let url::Parts { host, port, path } =
+            url::parts(rest).map_err(|why| wrong(why.to_owned()))?;
+        let port = port.unwrap_or(443);
         let variant = if host.ends_with(".easemob.com") {
             Variant::Easemob
         } else if host.ends_with(".easecdn.com") {
@@ -265,6 +239,10 @@ impl Endpoint {
             label: None,
         };
         inner.url = inner.url_with(&inner.path);
+        // What is encoded is longer, and must be read again.
+        if inner.url.len() > MAX_URL {
+            return Err(enormous());
+        }
         Ok(Endpoint(Arc::new(inner)))
     }
 
@@ -286,7 +264,7 @@ impl Endpoint {
         self.0.variant
     }
 
-    /// The URL, normalised: lower-case host, no default port, a path.
+    /// The URL, normalised: lower-case ASCII host, no default port, an encoded path.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.0.url
@@ -466,20 +444,6 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// A DNS name in lower case, or an IP address without brackets in its canonical form.
-pub(crate) fn host_of(written: &str) -> Option<String> {
-    let host = written.to_ascii_lowercase();
-    // The dot of the root is for the resolver; certificates and SNI have none (RFC 6066 §3).
-    let host = host.strip_suffix('.').map_or(host.clone(), str::to_owned);
-    if let Some(v6) = host.strip_prefix('[') {
-        let v6: Ipv6Addr = v6.strip_suffix(']')?.parse().ok()?;
-        return Some(v6.to_string());
-    }
-    let is_v4 = host.parse::<Ipv4Addr>().is_ok();
-    let is_name = !host.ends_with('.') && DnsName::try_from(host.as_str()).is_ok();
-    (is_v4 || is_name).then_some(host)
-}
-
 /// RFC 9110 §5.6.2.
 pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty()
@@ -520,6 +484,13 @@ mod tests {
             ("wss://x.example.:443/ws", "wss://x.example/ws"),
             ("wss://x.example?a=b", "wss://x.example/?a=b"),
             ("Wss://X.EXAMPLE#", "wss://x.example/"),
+            (" wss://x.example/a/../b\n", "wss://x.example/b"),
+            (r"wss:\\x.example\ws", "wss://x.example/ws"),
+            (
+                "wss://例子。中国/路",
+                "wss://xn--fsqu00a.xn--fiqs8s/%E8%B7%AF",
+            ),
+            ("wss://0x7f.1:443", "wss://127.0.0.1/"),
         ] {
             assert_eq!(endpoint(written).unwrap().url(), url);
         }
@@ -554,12 +525,18 @@ mod tests {
             "wss://[zz]/",
             "wss://[]/",
             "wss://example.com/#fragment",
-            "wss://例子.中国/",
+            "wss:example.com",
+            "wss://пример.example/",
         ] {
             assert!(endpoint(bad).is_err(), "{bad:?}");
         }
-        let enormous = format!("wss://{}/", "a".repeat(5000));
-        assert!(endpoint(&enormous).unwrap_err().to_string().len() < 200);
+        for enormous in [
+            format!("wss://{}/", "a".repeat(5000)),
+            format!("wss://x.example/{}", " .".repeat(900)),
+        ] {
+            let told = endpoint(&enormous).unwrap_err().to_string();
+            assert!(told.len() < 200 && told.contains("2048"), "{told}");
+        }
     }
 
     #[test]

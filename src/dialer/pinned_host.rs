@@ -1,10 +1,11 @@
 //! Where a host is to be found instead of asking DNS.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use rustls::pki_types::ServerName;
 
+use crate::catalog::{host_of, port_of};
 use crate::error::{Error, ErrorKind};
 
 /// Stands for every host.
@@ -21,11 +22,15 @@ pub struct PinnedHost {
 }
 
 impl PinnedHost {
-    /// `host`:`port` is to be found at `addresses`, and nowhere else.
+    /// `host`:`port` is to be found at `addresses`, and nowhere else. The host is read as
+    /// [that of a URL](crate::Endpoint::new), so that both are the same however they are written; an
+    /// IPv6 address with or without brackets.
     #[must_use]
     pub fn new(host: &str, port: u16, addresses: Vec<IpAddr>) -> Self {
+        let v6 = || Some(host.parse::<Ipv6Addr>().ok()?.to_string());
+        let read = host_of(host).or_else(v6);
         PinnedHost {
-            host: host.to_ascii_lowercase(),
+            host: read.unwrap_or_else(|| host.to_ascii_lowercase()),
             port,
             addresses,
         }
@@ -48,7 +53,7 @@ impl PinnedHost {
         Err(Error::new(ErrorKind::Input, wrong))
     }
 
-    /// The host, in lower case.
+    /// The host: a name in lower case and ASCII, or an IP address without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
@@ -87,7 +92,7 @@ impl FromStr for PinnedHost {
             None => text.split_once(':').ok_or_else(wrong)?,
         };
         let (port, list) = rest.split_once(':').ok_or_else(wrong)?;
-        let port = port.parse().ok().filter(|p| *p != 0).ok_or_else(wrong)?;
+        let port = port_of(port).ok_or_else(wrong)?;
         let addresses = list
             .split(',')
             .map(|address| {
@@ -126,6 +131,15 @@ mod tests {
         assert_eq!(forgotten.host(), "a");
         let every: PinnedHost = "*:443:10.0.0.1".parse().unwrap();
         assert!(every.check().is_ok() && every.covers("x.example", 443));
+        for (written, host) in [
+            ("im.example.:443:10.0.0.1", "im.example"),
+            ("例子.中国:443:10.0.0.1", "xn--fsqu00a.xn--fiqs8s"),
+            ("0x7f.1:443:10.0.0.1", "127.0.0.1"),
+            ("[FD00:0::1]:443:10.0.0.1", "fd00::1"),
+        ] {
+            let pin: PinnedHost = written.parse().unwrap();
+            assert!(pin.check().is_ok() && pin.covers(host, 443), "{written}");
+        }
         assert!(!every.covers("x.example", 80) && !forgotten.covers("b", 443));
         for bad in [
             "",
@@ -133,6 +147,7 @@ mod tests {
             "a:1",
             "a:b:1.1.1.1",
             "a:0:1.1.1.1",
+            "a:+443:1.1.1.1",
             "a:1:",
             "a:1:x",
             ":1:1.1.1.1",

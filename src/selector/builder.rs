@@ -201,7 +201,7 @@ impl SelectorBuilder {
         let memory = Arc::new(Mutex::new(memory));
         let kept = Arc::clone(&memory);
         let writer = self.history;
-        let writer = writer.and_then(|store| HistoryWriter::start(store, kept));
+        let writer = writer.map(|store| HistoryWriter::start(store, kept));
         let mut handshake = Handshake::new(dialer.clone());
         if self.early_data {
             handshake = handshake.with_early_data();

@@ -30,9 +30,9 @@ pub(super) struct HistoryWriter {
 }
 
 impl HistoryWriter {
-    /// A writer of this memory in this store; `None` when no thread can be had, which only costs
-    /// what was learned.
-    pub(super) fn start(store: Arc<dyn HistoryStore>, memory: Arc<Mutex<Memory>>) -> Option<Self> {
+    /// A writer of this memory in this store. When no thread can be had, that only costs what was
+    /// learned, and whoever [flushes](Self::flush) is told.
+    pub(super) fn start(store: Arc<dyn HistoryStore>, memory: Arc<Mutex<Memory>>) -> Self {
         let (sender, receiver) = mpsc::channel();
         let asked = Arc::new(AtomicBool::new(false));
         let begun = Arc::clone(&asked);
@@ -43,19 +43,16 @@ impl HistoryWriter {
         let spawned = std::thread::Builder::new()
             .name("easelect-history".to_owned())
             .spawn(move || serve(&*store, history, &receiver));
-        match spawned {
-            Ok(_) => Some(HistoryWriter { sender, asked }),
-            Err(error) => {
-                tracing::warn!(target: "easelect::history", %error, "nothing will be kept");
-                None
-            }
+        if let Err(error) = spawned {
+            tracing::warn!(target: "easelect::history", %error, "nothing will be kept");
         }
+        HistoryWriter { sender, asked }
     }
 
     /// Writes what is known, soon.
     pub(super) fn keep(&self) {
         if !self.asked.swap(true, Ordering::SeqCst) {
-            // The thread lives as long as this does.
+            // The thread lives as long as this does, if there is one.
             let _ = self.sender.send(Message::Keep);
         }
     }
@@ -64,8 +61,9 @@ impl HistoryWriter {
     pub(super) async fn flush(&self) -> Result<(), Error> {
         let (done, flushed) = oneshot::channel();
         let _ = self.sender.send(Message::Flush(done));
-        // Only an ended thread drops the other side, and it doesn't end while this is there.
-        let why = "the thread that writes the history is gone: the store has panicked";
+        // Only a thread that ended or never began drops the other side, and one that began doesn't end
+        // while this is there.
+        let why = "no thread writes the history: none could be had, or the store has panicked";
         (flushed.await).unwrap_or_else(|_| Err(Error::new(ErrorKind::History, why)))
     }
 }
@@ -116,5 +114,19 @@ fn serve(
         if last {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_flush_without_a_thread_is_not_well() {
+        let (sender, _) = mpsc::channel();
+        let asked = Arc::default();
+        let writer = HistoryWriter { sender, asked };
+        writer.keep();
+        assert!(writer.flush().await.unwrap_err().is_history());
     }
 }

@@ -357,3 +357,27 @@ fn a_damaged_history_only_warns() {
         assert!(kept.starts_with("{\"schema\":1"), "{kept}");
     }
 }
+
+/// Nobody, not even root, can write beside a file whose name leaves no room for an ending.
+#[test]
+fn a_history_that_can_not_be_written_only_warns() {
+    let scratch = Scratch::new("unwritten");
+    let history = scratch.0.join("h".repeat(250));
+    for (lang, wanted) in [
+        ("en", "warning: what was learned is not kept: "),
+        ("zh", "警告：本次学到的内容未能保存："),
+    ] {
+        let mut args = words("--lab --connect --region cn1 --service websocket --format json");
+        args.extend(["--lang".into(), lang.into(), "--output".into()]);
+        args.push(scratch.0.join("report.json").into_os_string());
+        args.extend(["--history".into(), history.clone().into_os_string()]);
+        let (status, told) = ran(&args, "C.UTF-8");
+        assert_eq!(status, Some(0), "{told}");
+        assert_eq!(told.matches('\n').count(), 1, "{told}");
+        assert!(
+            told.starts_with(wanted) && told.contains(": can't be written: "),
+            "{told}"
+        );
+        assert!(!history.exists());
+    }
+}

@@ -155,7 +155,8 @@ impl Dialer {
         timeout: Duration,
     ) -> Result<Found, Failure> {
         if let Some(fixed) = self.fixed(peer) {
-            let addresses = of_family(fixed, family)?;
+            let addresses = of_family(fixed, family)
+                .map_err(|failure| failure.with_message("no name server was asked"))?;
             return Ok(Found {
                 addresses,
                 left_out: 0,
@@ -364,7 +365,8 @@ impl DialerBuilder {
         self
     }
 
-    /// Pins a host and port to addresses, bypassing DNS. A proxy looks names up itself.
+    /// Pins a host and port to addresses, bypassing DNS: without one of a family that is used, it has
+    /// [none](FailureKind::NoAddress) there. A proxy looks names up itself.
     #[must_use]
     pub fn pin(mut self, host: PinnedHost) -> Self {
         self.pinned.push(host);
@@ -512,6 +514,7 @@ mod tests {
         );
         let none = found("x.example", 443, Family::V6).await.unwrap_err();
         assert_eq!(none.kind(), FailureKind::NoAddress);
+        assert_eq!(none.message(), Some("no name server was asked"));
         assert_eq!(
             found("x.example", 80, Family::V4).await,
             Ok(vec![ip("8.8.8.8")])

@@ -107,7 +107,7 @@ fn probe(options: &Options) -> Result<bool, Usage> {
             None => system::proxies().await,
         };
         current::add_all(&mut targets, &catalog, options, &network).await?;
-        run::warn_of_idle_pins(&targets, options);
+        run::warn_of_pins(&targets.endpoints, options);
         let at_start = network.local();
         let probed = run::probe(&network, &targets, options).await?;
         let at_end = network.local();

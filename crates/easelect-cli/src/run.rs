@@ -1,14 +1,14 @@
 //! Every call into the prober, the selector and the lab.
 
 use std::io::{IsTerminal, Write};
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 
 use easelect::{
-    Catalog, Dialer, DialerBuilder, DnsResolver, Endpoint, Families, HistoryStore, LocalNetwork,
-    Nat64, ProbeEvent, ProbeOutcome, Prober, Proxy, Residency, Resolve, Rounds, Selector, Service,
-    SystemResolver, TlsClient, nat64_prefix,
+    Catalog, Dialer, DialerBuilder, DnsResolver, Endpoint, Families, Family, HistoryStore,
+    LocalNetwork, Nat64, PinnedHost, ProbeEvent, ProbeOutcome, Prober, Proxy, Residency, Resolve,
+    Rounds, Selector, Service, SystemResolver, TlsClient, nat64_prefix,
 };
 use easelect_report::{ConnectRecord, DirectLookup, Evidence};
 use futures::StreamExt;
@@ -18,7 +18,7 @@ use crate::args::{Options, Through};
 use crate::input;
 use crate::name_servers::{self, PATIENCE};
 use crate::targets::Targets;
-use crate::words::{Usage, say, shown};
+use crate::words::{Say, Usage, say, shown};
 
 /// What stands below the handshakes: the real network, or a simulated one.
 pub(crate) struct Network {
@@ -160,21 +160,49 @@ pub(crate) fn pinned(targets: &Targets, options: &Options) -> Vec<String> {
     pinned
 }
 
-/// Tells of pins that lead nobody anywhere: most likely a host or port was mistyped.
-pub(crate) fn warn_of_idle_pins(targets: &Targets, options: &Options) {
-    for pin in &options.resolve {
-        let mut endpoints = targets.endpoints.iter();
+/// Tells of pins that lead nobody anywhere.
+pub(crate) fn warn_of_pins(endpoints: &[Endpoint], options: &Options) {
+    for warning in pin_warnings(endpoints, options) {
+        warn(&warning, options);
+    }
+}
+
+fn warn(warning: &Say, options: &Options) {
+    let _ = writeln!(std::io::stderr(), "{}", warning.of(options.lang));
+}
+
+/// A pin of which nothing is probed: most likely a host or port was mistyped. One without an address of
+/// the only family that is used: its host can't be reached.
+fn pin_warnings(endpoints: &[Endpoint], options: &Options) -> Vec<Say> {
+    let told = |pin: &PinnedHost| {
+        let (host, port) = (shown(pin.host()), pin.port());
+        let mut endpoints = endpoints.iter();
         if !endpoints.any(|one| pin.covers(one.host(), one.port())) {
-            let (host, port) = (shown(pin.host()), pin.port());
-            let warning = say(
+            return Some(say(
                 format!(
                     "warning: --resolve {host}:{port}: nothing that is probed has this host and port"
                 ),
                 format!("警告：--resolve {host}:{port}：测量对象中没有该主机和端口"),
-            );
-            let _ = writeln!(std::io::stderr(), "{}", warning.of(options.lang));
+            ));
         }
-    }
+        let (option, family) = match options.families {
+            Families::V4 => ("-4", "IPv4"),
+            Families::V6 => ("-6", "IPv6"),
+            Families::Both => return None,
+        };
+        let is_used = |ip: &IpAddr| options.families.list().contains(&Family::of(*ip));
+        (!pin.addresses().iter().any(is_used)).then(|| {
+            say(
+                format!(
+                    "warning: --resolve {host}:{port}: no {family} address among them, and {option} uses no other"
+                ),
+                format!(
+                    "警告：--resolve {host}:{port}：其中没有 {family} 地址，而 {option} 只用 {family}"
+                ),
+            )
+        })
+    };
+    options.resolve.iter().filter_map(told).collect()
 }
 
 /// A lab of a built-in scenario, or of one in a file.
@@ -319,6 +347,7 @@ pub(crate) async fn connect(
     count: u32,
     options: &Options,
 ) -> Result<Vec<ConnectRecord>, Usage> {
+    warn_of_pins(&catalog.group(&residency, service)?, options);
     let mut builder = Selector::builder(residency)
         .service(service)
         .catalog(catalog.clone())
@@ -332,7 +361,7 @@ pub(crate) async fn connect(
                 format!("warning: {error}; beginning with nothing"),
                 format!("警告：历史文件不可用，从头开始：{error}"),
             );
-            let _ = writeln!(std::io::stderr(), "{}", warning.of(options.lang));
+            warn(&warning, options);
         }
         builder = builder.history(store);
     }
@@ -384,7 +413,69 @@ pub(crate) async fn connect(
         bar.inc(1);
     }
     bar.finish_and_clear();
-    // The writer has warned if the history can't be kept.
-    let _ = selector.shutdown().await;
+    if let Err(error) = selector.shutdown().await {
+        let warning = say(
+            format!("warning: what was learned is not kept: {error}"),
+            format!("警告：本次学到的内容未能保存：{error}"),
+        );
+        warn(&warning, options);
+    }
     Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args;
+    use easelect::Region;
+    use easelect_report::Lang;
+
+    #[test]
+    fn pins_that_lead_nowhere_are_told() {
+        let url = "wss://im.example/ws";
+        let one = Endpoint::new(Region::CN1, Service::Websocket, url).unwrap();
+        let told = |line: &str| -> Vec<[String; 2]> {
+            let words = line.split_whitespace().map(Into::into).collect();
+            let options = args::parse(words, Lang::En).unwrap();
+            let warnings = pin_warnings(std::slice::from_ref(&one), &options);
+            let both = |say: Say| [Lang::En, Lang::Zh].map(|lang| say.of(lang).to_owned());
+            warnings.into_iter().map(both).collect()
+        };
+        for fine in [
+            "--resolve im.example:443:127.0.0.1",
+            "--resolve IM.example.:443:[::1]",
+            "-4 --resolve im.example:443:127.0.0.1,[::1]",
+            "-6 --resolve *:443:127.0.0.1,[::1]",
+        ] {
+            assert!(told(fine).is_empty(), "{fine}");
+        }
+        for (line, english) in [
+            (
+                "--resolve im.example:8443:127.0.0.1",
+                "nothing that is probed",
+            ),
+            (
+                "-6 --resolve im.exmaple:443:127.0.0.1",
+                "nothing that is probed",
+            ),
+            (
+                "-4 --resolve im.example:443:[::1]",
+                "no IPv4 address among them, and -4",
+            ),
+            (
+                "-6 --resolve *:443:127.0.0.1",
+                "no IPv6 address among them, and -6",
+            ),
+        ] {
+            let told = told(line);
+            let [[en, zh]] = told.as_slice() else {
+                panic!("{line}: {told:?}");
+            };
+            assert!(
+                en.starts_with("warning: --resolve ") && en.contains(english),
+                "{en}"
+            );
+            assert!(zh.starts_with("警告：--resolve "), "{zh}");
+        }
+    }
 }

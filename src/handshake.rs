@@ -47,6 +47,7 @@ mod byte_limit;
 mod early_data;
 mod http_connect;
 mod http_request;
+mod opening;
 mod proxy_stream;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod replay;
@@ -614,7 +615,8 @@ async fn exchange(
     }
 }
 
-/// The encrypted byte stream under a WebSocket that was handed over.
+/// The encrypted byte stream under a WebSocket that was handed over, or one that a
+/// [`Dialer`](Dialer::open) opened.
 // Boxed: futures that hold it and hand it on have room for it several times over, 7 kB in a probe.
 pub struct SecureStream(Box<TlsStream<ByteLimit>>);
 

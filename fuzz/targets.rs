@@ -60,10 +60,12 @@ pub(crate) fn url(data: &[u8]) {
             path = format!("{path}?{query}");
         }
         let port = theirs.port_or_known_default();
-        assert_eq!(
-            (one.host(), Some(one.port()), one.path()),
-            (&*host, port, &*path)
-        );
+        assert_eq!((one.host(), Some(one.port())), (&*host, port));
+        // It lets no .. go above a drive's letter, which the standard says of files alone.
+        let is_drive = |segment: &str| matches!(segment.as_bytes(), [_, b':' | b'|']);
+        if !path.split('/').any(is_drive) {
+            assert_eq!(one.path(), path);
+        }
     }
 }
 

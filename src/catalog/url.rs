@@ -342,6 +342,7 @@ mod tests {
             ("//x/foo/..", "x /"),
             ("//x/foo/..bar", "x /foo/..bar"),
             ("//x////../..", "x //"),
+            ("//x/c:/../y", "x /y"),
             // Encoding.
             ("//x/%20foo", "x /%20foo"),
             ("//x/foo%", "x /foo%"),

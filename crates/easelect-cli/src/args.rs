@@ -167,9 +167,13 @@ pub(crate) fn parse(args: Vec<OsString>, lang: Lang) -> Result<Options, Usage> {
                 let pin = text(&name, &mut parser)?;
                 match pin.strip_prefix('-').and_then(|gone| gone.rsplit_once(':')) {
                     // As curl takes one back.
-                    Some((host, port)) => (options.resolve).retain(|one| {
-                        (one.host(), one.port().to_string().as_str()) != (host, port)
-                    }),
+                    Some((host, port)) => {
+                        // Read as the one that is taken back.
+                        let gone = PinnedHost::new(host, 0, Vec::new());
+                        options.resolve.retain(|one| {
+                            (one.host(), one.port().to_string().as_str()) != (gone.host(), port)
+                        });
+                    }
                     None => options.resolve.push(read(&name, &pin)?),
                 }
             }
@@ -454,6 +458,8 @@ mod tests {
             ["a"]
         );
         assert!(pinned("--resolve -a:443").is_empty());
+        assert!(pinned("--resolve im.example:443:10.0.0.1 --resolve -IM.example:443").is_empty());
+        assert!(pinned("--resolve [::1]:443:10.0.0.1 --resolve -[::1]:443").is_empty());
     }
 
     #[test]

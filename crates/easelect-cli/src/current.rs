@@ -1,22 +1,15 @@
 //! What the app has configured: an endpoint, or a `server.json` that lists some.
 
-use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::SystemTime;
 
 use easelect::{Catalog, Endpoint, Region, Service};
-use easelect_report::Note;
-use serde_json::Value;
+use easelect_report::{Note, failure_text};
 
 use crate::args::Options;
+use crate::list::{self, ListUrl, Lost};
 use crate::run::Network;
 use crate::targets::Targets;
-use crate::words::{Say, Usage, say, shown};
-
-/// A list of endpoints is a few kilobytes.
-const MAX_LIST: usize = 1024 * 1024;
-/// More than any list of one app has.
-const MAX_HOSTS: usize = 32;
-const TIMEOUT: Duration = Duration::from_secs(10);
+use crate::words::{Usage, say, shown};
 
 /// Adds every `--current` to the targets.
 pub(crate) async fn add_all(
@@ -26,32 +19,20 @@ pub(crate) async fn add_all(
     network: &Network,
 ) -> Result<(), Usage> {
     for url in &options.current {
-        if !is_list(url) {
+        if !list::is_list(url) {
             let endpoint = endpoint(targets, catalog, options, url)?;
             targets.add_in_use(catalog, endpoint);
             continue;
         }
-        if url.contains('#') {
-            return Err(say(
-                format!(
-                    "--current {}: what follows # never reaches a server: write # as %23",
-                    shown_list(url)
-                ),
-                format!(
-                    "--current {}：# 之后的部分不会发给服务器，请把 # 写成 %23",
-                    shown_list(url)
-                ),
-            )
-            .into());
-        }
+        let list = ListUrl::parse(url)?;
         let failed = |why: String| Note::SourceFailed {
-            url: shown_list(url),
+            url: list.shown().to_owned(),
             why,
         };
         let lang = options.lang;
-        let listed = match fetch(url, options, network).await {
-            Ok(body) => match no_list(&body) {
-                None => urls(&body),
+        let listed = match fetch(&list, options, network).await {
+            Ok(body) => match list::no_list(&body) {
+                None => list::urls(&body),
                 Some(why) => {
                     targets.notes.push(failed(why.of(lang).to_owned()));
                     continue;
@@ -76,29 +57,6 @@ pub(crate) async fn add_all(
     Ok(())
 }
 
-/// Whether a URL is of a list rather than of an endpoint.
-fn is_list(url: &str) -> bool {
-    is_https(url) && without_query(url).ends_with(".json")
-}
-
-fn is_https(url: &str) -> bool {
-    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-    scheme.eq_ignore_ascii_case("https")
-}
-
-/// What is shown of a list's URL: an App Key may stand in the query, a password before the host.
-fn shown_list(url: &str) -> String {
-    let url = without_query(url);
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let authority = rest.split('/').next().unwrap_or_default();
-    let secret = authority.rfind('@').map_or(0, |at| at + 1);
-    format!("{scheme}://{}", &rest[secret..])
-}
-
-fn without_query(url: &str) -> &str {
-    url.split(['?', '#']).next().unwrap_or_default()
-}
-
 /// The endpoint that a URL is: region and service from the catalogue, if that has its host.
 fn endpoint(
     targets: &Targets,
@@ -106,7 +64,7 @@ fn endpoint(
     options: &Options,
     url: &str,
 ) -> Result<Endpoint, Usage> {
-    let by_scheme = if is_https(url) {
+    let by_scheme = if list::is_https(url) {
         Service::Rest
     } else {
         Service::Websocket
@@ -141,8 +99,8 @@ fn endpoint(
     Ok(Endpoint::new(region.clone(), service, url)?)
 }
 
-/// Reads the list, or says why not.
-async fn fetch(url: &str, options: &Options, network: &Network) -> Result<Vec<u8>, String> {
+/// Gets the list in the time of one attempt, or says why not.
+async fn fetch(list: &ListUrl, options: &Options, network: &Network) -> Result<Vec<u8>, String> {
     if options.lab.is_some() {
         let why = say(
             "lists are not fetched in a simulated network",
@@ -150,130 +108,11 @@ async fn fetch(url: &str, options: &Options, network: &Network) -> Result<Vec<u8
         );
         return Err(why.of(options.lang).to_owned());
     }
-    let config = rustls::ClientConfig::clone(network.dialer.tls().config());
-    let mut client = reqwest::Client::builder()
-        .tls_backend_preconfigured(config)
-        .timeout(TIMEOUT)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none());
-    if let Some(proxy) = network.dialer.proxy() {
-        client = client.proxy(proxy.for_reqwest());
-    }
-    for pin in &options.resolve {
-        let at = |ip: &IpAddr| SocketAddr::new(*ip, pin.port());
-        let addresses: Vec<SocketAddr> = pin.addresses().iter().map(at).collect();
-        client = client.resolve_to_addrs(pin.host(), &addresses);
-    }
-    let client = client
-        .build()
-        .map_err(|error| causes(&error.without_url()))?;
-    let mut response = client
-        .get(url)
-        .send()
-        .await
-        .map_err(|error| causes(&error.without_url()))?;
-    if !response.status().is_success() {
-        return Err(format!("HTTP {}", response.status().as_u16()));
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| causes(&error.without_url()))?
-    {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_LIST {
-            let why = say("larger than 1 MiB", "超过 1 MiB");
-            return Err(why.of(options.lang).to_owned());
-        }
-    }
-    Ok(body)
-}
-
-/// reqwest's errors keep the reason in their sources.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
-}
-
-/// Why what came is no list.
-fn no_list(body: &[u8]) -> Option<Say> {
-    let body = unmarked(body).trim_ascii();
-    if body.is_empty() {
-        return Some(say("the answer is empty", "应答为空"));
-    }
-    if body.starts_with(&[0x1f, 0x8b]) {
-        return Some(say(
-            "the answer is compressed (gzip), which was not asked for",
-            "应答是未请求的压缩数据（gzip）",
-        ));
-    }
-    if body.starts_with(b"<") {
-        return Some(say(
-            "the answer is a page (HTML) instead of a list: the URL is wrong, or something on the way answers",
-            "应答是网页（HTML）而不是列表：URL 有误，或应答来自中间设备",
-        ));
-    }
-    let no_json = serde_json::from_slice::<Value>(body).err()?;
-    Some(say(
-        format!("the answer is not JSON: {no_json}"),
-        format!("应答不是 JSON：{no_json}"),
-    ))
-}
-
-/// Without a byte order mark.
-fn unmarked(body: &[u8]) -> &[u8] {
-    body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
-}
-
-/// The endpoints that a `server.json` lists, as the official SDKs read it.
-fn urls(body: &[u8]) -> Vec<String> {
-    let Ok(list) = serde_json::from_slice::<Value>(unmarked(body)) else {
-        return Vec::new();
-    };
-    let mut urls = Vec::new();
-    for (key, scheme, path) in [
-        ("rest", "https", "/"),
-        ("msync-wx", "wss", "/websocket"),
-        ("msync-ws", "wss", "/websocket"),
-    ] {
-        let hosts = list[key]["hosts"].as_array();
-        for host in hosts.into_iter().flatten().take(MAX_HOSTS) {
-            if let Some(url) = url(host, scheme, path)
-                && !urls.contains(&url)
-            {
-                urls.push(url);
-            }
-        }
-    }
-    urls
-}
-
-fn url(host: &Value, scheme: &str, path: &str) -> Option<String> {
-    let port = match &host["port"] {
-        Value::Null => 443,
-        Value::Number(port) => u16::try_from(port.as_u64()?).ok()?,
-        Value::String(port) => port.parse().ok()?,
-        _ => return None,
-    };
-    // Unencrypted endpoints can't be verified.
-    if port == 80 || matches!(host["protocol"].as_str(), Some("http" | "ws")) {
-        return None;
-    }
-    let text = |key: &str| host[key].as_str().filter(|text| !text.is_empty());
-    let name = match text("domain") {
-        Some(name) => name.to_owned(),
-        None => match text("ip")?.parse().ok()? {
-            std::net::IpAddr::V4(v4) => v4.to_string(),
-            std::net::IpAddr::V6(v6) => format!("[{v6}]"),
-        },
-    };
-    Some(match port {
-        443 => format!("{scheme}://{name}{path}"),
-        _ => format!("{scheme}://{name}:{port}{path}"),
+    let within = options.timeout.min(options.deadline);
+    let got = list.get(&network.dialer, within).await;
+    got.map_err(|lost| match lost {
+        Lost::Told(why) => why.of(options.lang).to_owned(),
+        Lost::Failed(failure) => failure_text(&failure, options.lang, SystemTime::now()),
     })
 }
 
@@ -281,7 +120,152 @@ fn url(host: &Value, scheme: &str, path: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::args::{self, Regions};
+    use easelect::{Dialer, PinnedHost, TlsClient};
     use easelect_report::Lang;
+    use rcgen::{CertificateParams, KeyPair};
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use std::net::{Ipv4Addr, SocketAddr};
+    use std::sync::Arc;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::task::JoinHandle;
+
+    /// A server on loopback that is `list.example`, answers one request so, and keeps its head.
+    async fn server(answer: Vec<u8>) -> (SocketAddr, CertificateDer<'static>, JoinHandle<String>) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["list.example".to_owned()]).unwrap();
+        let certificate = params.self_signed(&key).unwrap().der().clone();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.clone()],
+                PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+            )
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            // Whoever has seen enough closes before all is written.
+            let _ = stream.write_all(&answer).await;
+            let _ = stream.shutdown().await;
+            String::from_utf8(head).unwrap()
+        });
+        (address, certificate, asked)
+    }
+
+    /// What `--current` with a list makes of this answer, and the request's head.
+    async fn listed(lang: Lang, answer: impl Into<Vec<u8>>) -> (Targets, String) {
+        let (address, certificate, asked) = server(answer.into()).await;
+        let port = address.port();
+        let mut options = options("");
+        options.lang = lang;
+        options.current = vec![format!(
+            "https://me:hunter2@LIST.example:{port}/im/server.json?app_key=hunter2%23x"
+        )];
+        let dialer = Dialer::builder()
+            .tls(TlsClient::with_roots([certificate]).unwrap())
+            .pin(PinnedHost::new("list.example", port, vec![address.ip()]))
+            .build()
+            .unwrap();
+        let network = Network { dialer, lab: None };
+        let catalog = Catalog::builtin();
+        let mut targets = Targets::new(&catalog, &options.regions, None).unwrap();
+        let added = add_all(&mut targets, &catalog, &options, &network).await;
+        assert!(added.is_ok());
+        (targets, asked.await.unwrap())
+    }
+
+    fn answer(head: &str, body: &[u8]) -> Vec<u8> {
+        let head = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n", body.len());
+        [head.as_bytes(), body].concat()
+    }
+
+    #[tokio::test]
+    async fn a_list_is_got_over_the_dialers_connection() {
+        let list = br#"{"rest": {"hosts": [{"protocol": "https", "domain": "a1.easemob.com"}]},
+            "msync-ws": {"hosts": [{"port": "443", "domain": "im-api-v2.easemob.com"}]}}"#;
+        // More than a server may send before it is ready.
+        let long = [&vec![b' '; 400_000], list.as_slice()].concat();
+        let chunked = format!(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n",
+            long.len()
+        );
+        let chunked = [chunked.as_bytes(), &long, b"\r\n0\r\n\r\n"].concat();
+        let until_the_end = [b"HTTP/1.0 200 OK\r\n\r\n", list.as_slice()].concat();
+        for answer in [answer("200 OK", list), chunked, until_the_end] {
+            let (targets, head) = listed(Lang::En, answer).await;
+            assert!(targets.notes.is_empty(), "{:?}", targets.notes);
+            let hosts: Vec<&str> = targets.in_use.iter().map(Endpoint::host).collect();
+            assert_eq!(hosts, ["a1.easemob.com", "im-api-v2.easemob.com"]);
+            let mut lines = head.lines();
+            let first = "GET /im/server.json?app_key=hunter2%23x HTTP/1.1";
+            assert_eq!(lines.next(), Some(first));
+            let head = head.to_ascii_lowercase();
+            assert!(head.contains("\r\nhost: list.example:"), "{head}");
+            // me:hunter2
+            assert!(
+                head.contains("\r\nauthorization: basic bwu6ahvudgvymg==\r\n"),
+                "{head}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn why_there_is_no_list_is_told_without_secrets() {
+        let redirect = "302 Found\r\nLocation: https://me:hunter2@portal.example/x?key=hunter2";
+        let huge = vec![b' '; 1024 * 1024 + 1];
+        for (lang, answer, told) in [
+            (
+                Lang::En,
+                answer(redirect, b""),
+                "redirected (HTTP 302) to \"https://portal.example/x\"",
+            ),
+            (
+                Lang::Zh,
+                answer(redirect, b""),
+                "被重定向（HTTP 302）到“https://portal.example/x”",
+            ),
+            (Lang::En, answer("404 Not Found", b"{}"), "HTTP 404"),
+            (Lang::En, answer("200 OK", &huge), "larger than 1 MiB"),
+            (Lang::Zh, answer("200 OK", &huge), "超过 1 MiB"),
+            (Lang::En, answer("200 OK", b""), "the answer is empty"),
+            (
+                Lang::En,
+                answer("200 OK", b"{}"),
+                "it lists no encrypted endpoint",
+            ),
+            (
+                Lang::En,
+                b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}".to_vec(),
+                "waiting for the answer: closed by the peer",
+            ),
+            (
+                Lang::En,
+                Vec::new(),
+                "waiting for the answer: closed by the peer",
+            ),
+            (Lang::En, b"SSH-2.0-x\r\n\r\n".to_vec(), "HTTP"),
+        ] {
+            let (targets, _) = listed(lang, answer).await;
+            let [Note::SourceFailed { url, why }] = targets.notes.as_slice() else {
+                panic!("{told}: {:?}", targets.notes);
+            };
+            assert!(url.ends_with("/im/server.json"), "{url}");
+            assert!(why.contains(told), "{why}");
+            assert!(!format!("{url}{why}").contains("hunter2"), "{url}: {why}");
+            assert!(targets.in_use.is_empty());
+        }
+    }
 
     fn options(line: &str) -> Options {
         let args = line.split_whitespace().map(Into::into).collect();
@@ -319,50 +303,5 @@ mod tests {
         assert_eq!(rest.service(), Service::Rest);
         assert!(in_use("--region sgp1", "ws://own.example/").is_err());
         assert_eq!(options("").regions, Regions::All);
-    }
-
-    #[test]
-    fn lists_are_read_as_the_sdks_do() {
-        let body = br#"{
-            "rest": {"hosts": [
-                {"protocol": "http", "port": "80", "domain": "a1.easemob.com"},
-                {"protocol": "https", "port": "443", "domain": "a1.easemob.com"}]},
-            "msync-wx": {"hosts": [
-                {"protocol": "https", "port": 8443, "domain": "im.example"},
-                {"port": "443", "ip": "47.1.2.3"}, {"port": "x"}, 7]},
-            "other": [1]}"#;
-        let expected = [
-            "https://a1.easemob.com/",
-            "wss://im.example:8443/websocket",
-            "wss://47.1.2.3/websocket",
-        ];
-        assert_eq!(urls(body), expected);
-        let marked = [b"\xef\xbb\xbf", body.as_slice()].concat();
-        assert_eq!(
-            (no_list(&marked).is_none(), urls(&marked)),
-            (true, urls(body))
-        );
-        for (came, told) in [
-            (&b" \n"[..], "is empty"),
-            (b"\x1f\x8b\x08\x00", "gzip"),
-            (b"\n<!DOCTYPE html><html>", "HTML"),
-            (b"{\"rest\": ", "JSON"),
-            (b"\xff\xfe{\0", "JSON"),
-        ] {
-            let why = no_list(came).unwrap();
-            assert!(why.of(Lang::En).contains(told), "{}", why.of(Lang::En));
-        }
-        for nonsense in [
-            b"".as_slice(),
-            b"[]",
-            b"{\"rest\": 1}",
-            b"{\"rest\":{\"hosts\":{}}}",
-        ] {
-            assert!(urls(nonsense).is_empty());
-        }
-        assert!(is_list(
-            "https://rs.easemob.com/easemob/server.json?app_key=a%23b"
-        ));
-        assert!(!is_list("https://a1.easemob.com/") && !is_list("wss://x/server.json"));
     }
 }

@@ -24,6 +24,8 @@ mod targets;
 
 mod run;
 
+mod list;
+
 mod current;
 
 use std::ffi::OsString;

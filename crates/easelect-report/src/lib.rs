@@ -46,6 +46,13 @@ pub use texts::Lang;
 pub use threshold::{Figure, Threshold};
 pub use verdict::{Fault, Verdict};
 
+/// What a report says of a failure, in one line: `TLS handshake: certificate expired 3 days ago`. `now`
+/// is when it was; nothing in it can act on a terminal.
+#[must_use]
+pub fn failure_text(failure: &Failure, lang: Lang, now: SystemTime) -> String {
+    texts::failure_text(failure, now).of(lang)
+}
+
 /// Under which circumstances was measured.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

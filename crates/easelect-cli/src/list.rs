@@ -1,0 +1,435 @@
+//! A `server.json`: what it lists, and getting it by one request over a connection of the dialer's.
+
+use std::time::Duration;
+
+use data_encoding::BASE64;
+use easelect::{Dialer, Endpoint, Failure, FailureKind, Phase, Region, Service};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::{ACCEPT, AUTHORIZATION, CONNECTION, HOST, LOCATION, USER_AGENT};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use crate::words::{Say, Usage, say};
+
+/// A list of endpoints is a few kilobytes.
+const MAX_LIST: usize = 1024 * 1024;
+/// More than any list of one app has.
+const MAX_HOSTS: usize = 32;
+/// A head is below 1 kB; proxies add to it.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// Where a list is.
+#[derive(Debug)]
+pub(crate) struct ListUrl {
+    endpoint: Endpoint,
+    /// `USER:PASSWORD`, decoded.
+    credentials: Option<Vec<u8>>,
+    /// Without what is secret.
+    shown: String,
+}
+
+/// Why there is no list.
+#[derive(Debug)]
+pub(crate) enum Lost {
+    Failed(Failure),
+    Told(Say),
+}
+
+/// Whether a URL is of a list rather than of an endpoint.
+pub(crate) fn is_list(url: &str) -> bool {
+    is_https(url) && without_query(url).trim_end().ends_with(".json")
+}
+
+pub(crate) fn is_https(url: &str) -> bool {
+    let scheme = url.trim_start().split_once(':');
+    scheme.is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("https"))
+}
+
+fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
+}
+
+impl ListUrl {
+    /// What follows is in no message: an App Key may stand in the query, a password before the host.
+    pub(crate) fn parse(url: &str) -> Result<Self, Usage> {
+        let (bare, credentials) = without_credentials(url.trim());
+        let shown = without_query(&bare).to_owned();
+        if url.contains('#') {
+            let why = say(
+                format!("--current {shown}: what follows # never reaches a server: write # as %23"),
+                format!("--current {shown}：# 之后的部分不会发给服务器，请把 # 写成 %23"),
+            );
+            return Err(why.into());
+        }
+        let read = |url: &str| Endpoint::new(Region::CN1, Service::Rest, url);
+        read(&shown).map_err(|error| Usage::from(error).in_option("--current"))?;
+        let endpoint = read(&bare).map_err(|_| {
+            say(
+                format!("--current {shown}: the URL is longer than 2048 bytes"),
+                format!("--current {shown}：URL 超过 2048 字节"),
+            )
+        })?;
+        Ok(ListUrl {
+            endpoint,
+            credentials,
+            shown,
+        })
+    }
+
+    /// The URL as it may be shown.
+    pub(crate) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Gets the list's bytes; at most so long.
+    pub(crate) async fn get(&self, dialer: &Dialer, within: Duration) -> Result<Vec<u8>, Lost> {
+        let deadline = Instant::now() + within;
+        let stream = dialer.open(&self.endpoint, within).await;
+        let stream = stream.map_err(Lost::Failed)?;
+        let asked = async {
+            let (mut sender, connection) = http1::Builder::new()
+                .max_buf_size(MAX_HEAD)
+                .handshake(TokioIo::new(stream))
+                .await
+                .map_err(|error| broken(&error))?;
+            // Whatever ends the connection ends the exchange as well.
+            let carried = async {
+                let _ = connection.await;
+                std::future::pending().await
+            };
+            let exchanged = async {
+                let sent = sender.send_request(self.request()).await;
+                body(sent.map_err(|error| broken(&error))?).await
+            };
+            tokio::select! {
+                biased;
+                ended = exchanged => ended,
+                never = carried => never,
+            }
+        };
+        let timed_out = |_| Err(Lost::Failed(failure(FailureKind::Timeout)));
+        timeout_at(deadline, asked).await.unwrap_or_else(timed_out)
+    }
+
+    fn request(&self) -> Request<Empty<Bytes>> {
+        const AGENT: &str = concat!("easelect/", env!("CARGO_PKG_VERSION"));
+        let mut request = Request::get(self.endpoint.path())
+            .header(HOST, self.endpoint.authority())
+            .header(USER_AGENT, AGENT)
+            .header(ACCEPT, "application/json, */*;q=0.5")
+            .header(CONNECTION, "close");
+        if let Some(credentials) = &self.credentials {
+            let basic = format!("Basic {}", BASE64.encode(credentials));
+            request = request.header(AUTHORIZATION, basic);
+        }
+        let request = request.body(Empty::new());
+        request.expect("an endpoint's path and host are printable ASCII")
+    }
+}
+
+/// The URL without user and password, and these, decoded, if there are any.
+fn without_credentials(url: &str) -> (String, Option<Vec<u8>>) {
+    let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
+    let authority = rest.trim_start_matches(['/', '\\']);
+    let end = authority
+        .find(['/', '\\', '?', '#'])
+        .unwrap_or(authority.len());
+    match authority[..end].rsplit_once('@') {
+        None => (url.to_owned(), None),
+        Some((secret, _)) => {
+            let slashes = &rest[..rest.len() - authority.len()];
+            let at = secret.len() + 1;
+            let decoded = percent_decode_str(secret).collect();
+            (
+                format!("{scheme}:{slashes}{}", &authority[at..]),
+                Some(decoded),
+            )
+        }
+    }
+}
+
+/// The body of a good answer.
+async fn body(answer: Response<Incoming>) -> Result<Vec<u8>, Lost> {
+    let status = answer.status();
+    if status.is_redirection() {
+        // It isn't followed: an app's SDK would ask for the URL that it has.
+        let location = answer.headers().get(LOCATION);
+        let location = location.and_then(|to| to.to_str().ok());
+        let to = location.map(|to| without_query(&without_credentials(to).0).to_owned());
+        let redirected = failure(FailureKind::Redirected).with_status(status.as_u16());
+        return Err(Lost::Failed(redirected.with_location(to)));
+    }
+    if !status.is_success() {
+        let told = format!("HTTP {}", status.as_u16());
+        return Err(Lost::Told(say(told.clone(), told)));
+    }
+    let (mut body, mut bytes) = (answer.into_body(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| broken(&error))?;
+        bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+        if bytes.len() > MAX_LIST {
+            return Err(Lost::Told(say("larger than 1 MiB", "超过 1 MiB")));
+        }
+    }
+    Ok(bytes)
+}
+
+fn failure(kind: FailureKind) -> Failure {
+    Failure::new(Phase::Processing, kind)
+}
+
+/// What an error of the exchange means.
+fn broken(error: &hyper::Error) -> Lost {
+    let mut last: &dyn std::error::Error = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    let io = last.downcast_ref().map(std::io::Error::kind);
+    let kind = match io {
+        Some(std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe) => {
+            FailureKind::Reset
+        }
+        Some(std::io::ErrorKind::UnexpectedEof) => FailureKind::Closed,
+        _ if error.is_incomplete_message() || error.is_closed() || error.is_canceled() => {
+            FailureKind::Closed
+        }
+        _ if error.is_parse() => FailureKind::InvalidMessage,
+        _ => FailureKind::Other,
+    };
+    Lost::Failed(failure(kind).with_message(last))
+}
+
+/// Why what came is no list.
+pub(crate) fn no_list(body: &[u8]) -> Option<Say> {
+    let body = unmarked(body).trim_ascii();
+    if body.is_empty() {
+        return Some(say("the answer is empty", "应答为空"));
+    }
+    if body.starts_with(&[0x1f, 0x8b]) {
+        return Some(say(
+            "the answer is compressed (gzip), which was not asked for",
+            "应答是未请求的压缩数据（gzip）",
+        ));
+    }
+    if body.starts_with(b"<") {
+        return Some(say(
+            "the answer is a page (HTML) instead of a list: the URL is wrong, or something on the way answers",
+            "应答是网页（HTML）而不是列表：URL 有误，或应答来自中间设备",
+        ));
+    }
+    let no_json = serde_json::from_slice::<Value>(body).err()?;
+    Some(say(
+        format!("the answer is not JSON: {no_json}"),
+        format!("应答不是 JSON：{no_json}"),
+    ))
+}
+
+/// Without a byte order mark.
+fn unmarked(body: &[u8]) -> &[u8] {
+    body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
+}
+
+/// The endpoints that a `server.json` lists, as the official SDKs read it.
+pub(crate) fn urls(body: &[u8]) -> Vec<String> {
+    let Ok(list) = serde_json::from_slice::<Value>(unmarked(body)) else {
+        return Vec::new();
+    };
+    let mut urls = Vec::new();
+    for (key, scheme, path) in [
+        ("rest", "https", "/"),
+        ("msync-wx", "wss", "/websocket"),
+        ("msync-ws", "wss", "/websocket"),
+    ] {
+        let hosts = list[key]["hosts"].as_array();
+        for host in hosts.into_iter().flatten().take(MAX_HOSTS) {
+            if let Some(url) = url(host, scheme, path)
+                && !urls.contains(&url)
+            {
+                urls.push(url);
+            }
+        }
+    }
+    urls
+}
+
+fn url(host: &Value, scheme: &str, path: &str) -> Option<String> {
+    let port = match &host["port"] {
+        Value::Null => 443,
+        Value::Number(port) => u16::try_from(port.as_u64()?).ok()?,
+        Value::String(port) => port.parse().ok()?,
+        _ => return None,
+    };
+    // Unencrypted endpoints can't be verified.
+    if port == 80 || matches!(host["protocol"].as_str(), Some("http" | "ws")) {
+        return None;
+    }
+    let text = |key: &str| host[key].as_str().filter(|text| !text.is_empty());
+    let name = match text("domain") {
+        // Only a host: it may not bring a port or a path.
+        Some(name) if name.contains(['/', '\\', '?', '#', '@', ':']) => return None,
+        Some(name) => name.to_owned(),
+        None => match text("ip")?.parse().ok()? {
+            std::net::IpAddr::V4(v4) => v4.to_string(),
+            std::net::IpAddr::V6(v6) => format!("[{v6}]"),
+        },
+    };
+    Some(match port {
+        443 => format!("{scheme}://{name}{path}"),
+        _ => format!("{scheme}://{name}:{port}{path}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use easelect_lab::{Fault, Host, Lab, Path, Scenario};
+    use easelect_report::Lang;
+    use std::net::IpAddr;
+
+    #[test]
+    fn urls_of_lists_keep_their_secrets() {
+        for (url, shown, credentials) in [
+            (
+                "https://x.example/server.json",
+                "https://x.example/server.json",
+                None,
+            ),
+            (
+                " HTTPS://Me:p%40ss@x.example:8443/a/server.json?app_key=org%23app ",
+                "HTTPS://x.example:8443/a/server.json",
+                Some("Me:p@ss"),
+            ),
+            (
+                "https:\\\\a@b@x.example\\server.json",
+                "https:\\\\x.example\\server.json",
+                Some("a@b"),
+            ),
+            (
+                "https://x.example/@/server.json",
+                "https://x.example/@/server.json",
+                None,
+            ),
+        ] {
+            assert!(is_list(url), "{url}");
+            let list = ListUrl::parse(url).unwrap();
+            assert_eq!(list.shown(), shown);
+            assert_eq!(list.credentials.as_deref(), credentials.map(str::as_bytes));
+        }
+        let long = "a".repeat(2048);
+        for wrong in [
+            "https://me:hunter2@x.example:0/server.json?app_key=hunter2".to_owned(),
+            "https://me:hunter2@/server.json?app_key=hunter2".to_owned(),
+            "https://me:hunter2@x.example/server.json#hunter2".to_owned(),
+            format!("https://me:hunter2@x.example/server.json?hunter2={long}"),
+        ] {
+            let Err(Usage(why)) = ListUrl::parse(&wrong) else {
+                panic!("{wrong}");
+            };
+            for lang in [Lang::En, Lang::Zh] {
+                assert!(why.of(lang).starts_with("--current"), "{}", why.of(lang));
+                assert!(!why.of(lang).contains("hunter2"), "{}", why.of(lang));
+            }
+        }
+    }
+
+    /// What a request to a host of the lab brings within 5 s.
+    async fn got(fault: Fault) -> Result<Vec<u8>, (Phase, FailureKind)> {
+        let address = IpAddr::from([44, 128, 0, 1]);
+        let host = Host::new("list.example").with_address(address);
+        let path = Path::new(address).with_rtt(Duration::from_millis(40));
+        let scenario = Scenario::new(1).with_host(host).with_path(path);
+        let lab = Lab::new(scenario).unwrap();
+        lab.set_fault(address, fault).unwrap();
+        let dialer = lab.dialer().build().unwrap();
+        let list = ListUrl::parse("https://list.example/server.json?app_key=secret").unwrap();
+        let started = Instant::now();
+        let got = list.get(&dialer, Duration::from_secs(5)).await;
+        assert!(started.elapsed() <= Duration::from_secs(5), "{fault:?}");
+        assert_eq!(lab.open(), 0, "{fault:?} stays open");
+        got.map_err(|lost| match lost {
+            Lost::Failed(failure) => {
+                assert!(!failure.to_string().contains("secret"), "{failure}");
+                (failure.phase(), failure.kind())
+            }
+            Lost::Told(why) => panic!("{fault:?}: {}", why.of(Lang::En)),
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_are_those_of_every_attempt() {
+        for (fault, phase, kind) in [
+            (Fault::Refuse, Phase::Connect, FailureKind::Refused),
+            (Fault::BlackHole, Phase::Connect, FailureKind::Timeout),
+            (Fault::SilentTls, Phase::Tls, FailureKind::Timeout),
+            (Fault::Expired, Phase::Tls, FailureKind::CertificateExpired),
+            (Fault::CloseAfterTls, Phase::Processing, FailureKind::Closed),
+            (Fault::ResetAfterTls, Phase::Processing, FailureKind::Reset),
+            (Fault::SilentHttp, Phase::Processing, FailureKind::Timeout),
+            (Fault::SlowLoris, Phase::Processing, FailureKind::Timeout),
+            (
+                Fault::GarbageHttp,
+                Phase::Processing,
+                FailureKind::InvalidMessage,
+            ),
+            (
+                Fault::HeaderFlood,
+                Phase::Processing,
+                FailureKind::InvalidMessage,
+            ),
+        ] {
+            assert_eq!(got(fault).await, Err((phase, kind)), "{fault:?}");
+        }
+        let page = got(Fault::CaptivePortal).await.unwrap();
+        assert!(no_list(&page).unwrap().of(Lang::En).contains("HTML"));
+    }
+
+    #[test]
+    fn lists_are_read_as_the_sdks_do() {
+        let body = br#"{
+            "rest": {"hosts": [
+                {"protocol": "http", "port": "80", "domain": "a1.easemob.com"},
+                {"protocol": "https", "port": "443", "domain": "a1.easemob.com"}]},
+            "msync-wx": {"hosts": [
+                {"protocol": "https", "port": 8443, "domain": "im.example"},
+                {"port": "443", "ip": "47.1.2.3"}, {"port": "x"}, 7]},
+            "other": [1]}"#;
+        let expected = [
+            "https://a1.easemob.com/",
+            "wss://im.example:8443/websocket",
+            "wss://47.1.2.3/websocket",
+        ];
+        assert_eq!(urls(body), expected);
+        let marked = [b"\xef\xbb\xbf", body.as_slice()].concat();
+        assert_eq!(
+            (no_list(&marked).is_none(), urls(&marked)),
+            (true, urls(body))
+        );
+        for (came, told) in [
+            (&b" \n"[..], "is empty"),
+            (b"\x1f\x8b\x08\x00", "gzip"),
+            (b"\n<!DOCTYPE html><html>", "HTML"),
+            (b"{\"rest\": ", "JSON"),
+            (b"\xff\xfe{\0", "JSON"),
+        ] {
+            let why = no_list(came).unwrap();
+            assert!(why.of(Lang::En).contains(told), "{}", why.of(Lang::En));
+        }
+        for nonsense in [
+            b"".as_slice(),
+            b"[]",
+            b"{\"rest\": 1}",
+            b"{\"rest\":{\"hosts\":{}}}",
+        ] {
+            assert!(urls(nonsense).is_empty());
+        }
+        assert!(is_list(
+            "https://rs.easemob.com/easemob/server.json?app_key=a%23b"
+        ));
+        assert!(!is_list("https://a1.easemob.com/") && !is_list("wss://x/server.json"));
+    }
+}

@@ -3,7 +3,9 @@
 
 use std::sync::LazyLock;
 
-use easelect::{Catalog, CatalogFormat, Endpoint, Error, History, Region, Service, Timestamp};
+use easelect::{
+    Catalog, CatalogFormat, Certificate, Endpoint, Error, History, Region, Service, Timestamp,
+};
 use easelect_engine::history::Network;
 use easelect_lab::{Lab, Scenario};
 
@@ -24,6 +26,17 @@ pub(crate) fn catalog(data: &[u8]) {
             }
             Err(error) => assert_placed(&error, text),
         }
+    }
+}
+
+/// A certificate in DER, as a server shows it before it is verified.
+pub(crate) fn certificate(data: &[u8]) {
+    let Some(read) = Certificate::from_der(data) else {
+        return;
+    };
+    assert!(read.names.len() <= 64 && read.issuer.chars().count() <= 256);
+    if read.not_before <= read.not_after {
+        assert!(read.is_valid_at(read.not_before) && read.is_valid_at(read.not_after));
     }
 }
 

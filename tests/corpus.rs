@@ -1,5 +1,6 @@
 //! What the fuzz targets (`fuzz/README.md`) keep on file, played again by the same functions. Those of
-//! answers are played in `src/handshake/replay.rs` and `src/resolve/dns/message.rs`.
+//! answers are played in `src/handshake/replay.rs` and `src/resolve/dns/message.rs`, those of the command's
+//! files in its `src/replay.rs`.
 
 #[path = "../fuzz/targets.rs"]
 mod targets;
@@ -24,6 +25,11 @@ fn replay(target: &str, play: fn(&[u8])) {
 #[test]
 fn catalogues() {
     replay("catalog", targets::catalog);
+}
+
+#[test]
+fn certificates() {
+    replay("certificate", targets::certificate);
 }
 
 #[test]
@@ -55,7 +61,16 @@ fn every_target_is_played() {
         names
     };
     let played = [
-        "catalog", "dns", "history", "proxy", "scenario", "upgrade", "url",
+        "catalog",
+        "certificate",
+        "dns",
+        "history",
+        "list",
+        "pem",
+        "proxy",
+        "scenario",
+        "upgrade",
+        "url",
     ];
     assert_eq!(names("corpus"), played);
     assert_eq!(names("fuzz_targets"), played);

@@ -90,11 +90,18 @@ pub(crate) fn catalog(path: Option<&Path>) -> Result<Catalog, Usage> {
 
 /// The certificates in a PEM file.
 pub(crate) fn certificates(path: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Usage> {
-    let Some(path) = path else {
-        return Ok(Vec::new());
-    };
-    let name = name_of(path);
-    let pem = as_openssl_reads(&bytes(path)?);
+    match path {
+        Some(path) => certificates_in(&bytes(path)?, &name_of(path)),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The certificates in a bundle that is called so.
+pub(crate) fn certificates_in(
+    pem: &[u8],
+    name: &str,
+) -> Result<Vec<CertificateDer<'static>>, Usage> {
+    let pem = as_openssl_reads(pem);
     let mut certificates = Vec::new();
     for one in CertificateDer::pem_slice_iter(&pem) {
         let usable = one.ok().filter(|one| {

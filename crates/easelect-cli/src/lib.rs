@@ -28,6 +28,9 @@ mod list;
 
 mod current;
 
+#[cfg(any(test, fuzzing))]
+mod replay;
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
@@ -40,6 +43,21 @@ use output::{Output, complain};
 use run::Network;
 use targets::Targets;
 use words::{Usage, help, say};
+
+/// Where the targets of `fuzz/` reach the readers of what others write. Only cargo-fuzz builds it.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    /// Reads a `server.json`. A panic is a finding.
+    pub fn list(data: &[u8]) {
+        crate::replay::list(data);
+    }
+
+    /// Reads certificates in PEM. A panic is a finding.
+    pub fn pem(data: &[u8]) {
+        crate::replay::pem(data);
+    }
+}
 
 /// Does what the process's arguments ask for. The exit status is 0 if all is well, 1 if something
 /// can't be used or is above a limit, 2 if arguments or files are wrong.

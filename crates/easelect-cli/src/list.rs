@@ -19,7 +19,7 @@ use crate::words::{Say, Usage, say};
 /// A list of endpoints is a few kilobytes.
 const MAX_LIST: usize = 1024 * 1024;
 /// More than any list of one app has.
-const MAX_HOSTS: usize = 32;
+pub(crate) const MAX_HOSTS: usize = 32;
 /// A head is below 1 kB; proxies add to it.
 const MAX_HEAD: usize = 64 * 1024;
 

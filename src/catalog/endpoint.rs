@@ -197,7 +197,10 @@ impl Endpoint {
         let wrong = |why: String| {
             Error::new(
                 ErrorKind::Catalog,
-                format!("{:?} can't be an endpoint: {why}", shortened(url)),
+                format!(
+                    "{:?} can't be an endpoint: {why}",
+                    shortened(&without_credentials(url))
+                ),
             )
         };
         let enormous = || wrong(format!("longer than {MAX_URL} bytes"));
@@ -452,6 +455,17 @@ pub(crate) fn is_token(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
+/// What a message shows of a URL: not what stands before the last `@`, if that may be a password.
+fn without_credentials(url: &str) -> String {
+    match url.rsplit_once('@') {
+        Some((before, after)) if before.contains([':', '/', '\\']) => {
+            let scheme = before.split([':', '/', '\\']).next().unwrap_or_default();
+            format!("{scheme}://…@{after}")
+        }
+        _ => url.to_owned(),
+    }
+}
+
 /// What a message shows of input that may be enormous.
 pub(super) fn shortened(text: &str) -> String {
     const SHOWN: usize = 80;
@@ -529,6 +543,16 @@ mod tests {
             "wss://пример.example/",
         ] {
             assert!(endpoint(bad).is_err(), "{bad:?}");
+        }
+        for secret in [
+            "wss://u:hunter2@example.com/",
+            r"wss:\\u:hunter2@x@example.com/",
+            "ws://u:hunter2@example.com/",
+            "u:hunter2@example.com",
+            "https://u:hunter2@example.com/#@",
+        ] {
+            let told = endpoint(secret).unwrap_err().to_string();
+            assert!(!told.contains("hunter2"), "{told}");
         }
         for enormous in [
             format!("wss://{}/", "a".repeat(5000)),

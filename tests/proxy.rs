@@ -114,6 +114,31 @@ fn selecting(server: &Server, dialer: DialerBuilder) -> SelectorBuilder {
 }
 
 #[tokio::test]
+async fn a_bare_stream_opens_through_every_kind_of_proxy() {
+    let server = Server::start(Behaviour::default()).await;
+    let port = server.address.port();
+    let url = format!("https://localhost:{port}/");
+    let endpoint = Endpoint::new(Region::CN1, Service::Rest, &url).unwrap();
+    for (manner, front) in ways() {
+        let relay = Relay::start(manner, server.address).await;
+        let dialer = dialer(&server, proxy(front, relay.address));
+        let dialer = dialer.build().unwrap();
+        let opened = dialer.open(&endpoint, Duration::from_secs(30)).await;
+        assert!(opened.is_ok(), "{front}");
+        assert_eq!(relay.asked(), [format!("localhost:{port}")], "{front}");
+    }
+    let relay = Relay::start(Manner::Http(Some(BASIC)), server.address).await;
+    let dialer = dialer(&server, proxy("http://", relay.address));
+    let dialer = dialer.build().unwrap();
+    let refused = dialer.open(&endpoint, Duration::from_secs(30)).await;
+    let failure = refused.unwrap_err();
+    assert_eq!(
+        (failure.phase(), failure.kind()),
+        (Phase::Proxy, FailureKind::AuthRequired)
+    );
+}
+
+#[tokio::test]
 async fn every_phase_is_measured_through_every_kind_of_proxy() {
     let server = Server::start(Behaviour::default()).await;
     for (manner, front) in ways() {

@@ -352,12 +352,9 @@ impl Failure {
         self
     }
 
-    /// Adds what tells who gave the answer.
-    pub(crate) fn with_answer(
-        mut self,
-        fields: Vec<(String, String)>,
-        body: Option<String>,
-    ) -> Self {
+    /// Adds what tells who gave the answer: fields by lower-case name, and the beginning of its body.
+    #[must_use]
+    pub fn with_answer(mut self, fields: Vec<(String, String)>, body: Option<String>) -> Self {
         let facts = self.facts_mut();
         (facts.answered_by, facts.body) = (fields, body);
         self

@@ -162,6 +162,12 @@ impl Proxy {
         self.0.protocol
     }
 
+    /// Whether user and password were given for it.
+    #[must_use]
+    pub fn has_credentials(&self) -> bool {
+        self.credentials().is_some()
+    }
+
     pub(crate) fn credentials(&self) -> Option<&Credentials> {
         self.0.credentials.as_ref()
     }

@@ -108,17 +108,6 @@ async fn everything_that_a_network_can_cause_is_on_the_page() {
             let text = |key: &str| failure[key].as_str().unwrap().to_owned();
             told.insert((text("phase"), text("kind")));
             assert!(page.contains(&text("message")), "{failure}");
-            // What can't be the host is one finding for all hosts, with a hint of its own.
-            let impostor = [
-                Kind::CertificateWrongHost,
-                Kind::CertificateUntrusted,
-                Kind::NotTls,
-                Kind::NotHttp,
-                Kind::BogusAddress,
-            ];
-            let is_impostor = impostor.iter().any(|one| one.as_str() == text("kind"));
-            assert!(is_impostor || page.contains(&text("hint")), "{failure}");
-            assert!(!text("hint").is_empty());
         }
         assert_eq!(told, expected);
         let codes: Vec<&str> = report.findings().iter().map(|one| one.code()).collect();
@@ -139,5 +128,6 @@ async fn its_verdict_and_its_exit_status() {
     assert_eq!(of(Tier::Answering), 6);
     // Status 1: not every group has an endpoint that is ready.
     assert!(!report.every_group_ready() && !report.passes());
-    assert_eq!(report.verdict().fault(), Fault::Easemob);
+    // Names that lead elsewhere come before hosts with faults of their own.
+    assert_eq!(report.verdict().fault(), Fault::Network);
 }

@@ -174,10 +174,9 @@ mod tests {
         )];
         let dialer = Dialer::builder()
             .tls(TlsClient::with_roots([certificate]).unwrap())
-            .pin(PinnedHost::new("list.example", port, vec![address.ip()]))
-            .build()
-            .unwrap();
-        let network = Network { dialer, lab: None };
+            .pin(PinnedHost::new("list.example", port, vec![address.ip()]));
+        let nobody = Arc::new(easelect::SystemResolver::new());
+        let network = Network::over(dialer, nobody, None).unwrap();
         let catalog = Catalog::builtin();
         let mut targets = Targets::new(&catalog, &options.regions, None).unwrap();
         let added = add_all(&mut targets, &catalog, &options, &network).await;

@@ -213,6 +213,8 @@ fn environment(options: &Options, network: &Network) -> Environment {
     let mut environment = Environment::default();
     environment.lab = network.lab.clone();
     environment.dns = options.dns;
+    environment.roots = run::roots(network);
+    environment.cacert = options.cacert.is_some();
     environment.nat64 = network.nat64;
     environment.families = options.families;
     environment.rounds = options.rounds;

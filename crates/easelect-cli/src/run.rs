@@ -44,7 +44,15 @@ impl Network {
         };
         let builder = (options.resolve.iter()).fold(builder, |all, host| all.pin(host.clone()));
         let builder = builder.families(options.families);
-        let builder = builder.attempt_timeout(options.timeout);
+        Network::over(builder.attempt_timeout(options.timeout), resolver, lab)
+    }
+
+    /// What this dialer reaches.
+    pub(crate) fn over(
+        builder: DialerBuilder,
+        resolver: Arc<dyn Resolve>,
+        lab: Option<String>,
+    ) -> Result<Self, Usage> {
         Ok(Network {
             dialer: builder.clone().build()?,
             lab,
@@ -66,6 +74,16 @@ impl Network {
         }
         Ok(())
     }
+}
+
+/// How many roots this system's store has that can be used; `None` in a lab.
+pub(crate) fn roots(network: &Network) -> Option<usize> {
+    if network.lab.is_some() {
+        return None;
+    }
+    let found = rustls_native_certs::load_native_certs();
+    let (usable, _) = rustls::RootCertStore::empty().add_parsable_certificates(found.certs);
+    Some(usable)
 }
 
 /// Whether there is a route to IPv4 addresses. Nothing is sent: a datagram's socket is connected by

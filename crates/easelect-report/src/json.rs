@@ -4,14 +4,14 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use easelect::{
-    AddressStats, AfterUpgrade, Certificate, ChainFault, Distribution, Failure, FailureCount,
-    Families, Phase, Timings, is_local,
+    AddressStats, AfterUpgrade, Certificate, ChainFault, Confidence, Distribution, Failure,
+    FailureCount, Families, Phase, Timings, is_local,
 };
 use serde::Serialize;
 
 use super::figures::{days_until, ms_float, timestamp};
 use super::texts::{Lang, failure_hint, failure_text, reason_text};
-use super::{DirectLookup, Environment, Group, Report, Row};
+use super::{DirectLookup, Environment, Group, Report, Row, rules};
 
 /// The version of all three schemas: the report's, the connects', the list's.
 pub(crate) const SCHEMA: u32 = 1;
@@ -44,6 +44,8 @@ struct EnvironmentJson<'a> {
     proxy_variables: &'a [String],
     system_proxies: &'a [String],
     pinned: &'a [String],
+    roots: Option<usize>,
+    cacert: bool,
     rounds: Option<u32>,
     timeout_ms: Option<f64>,
     deadline_ms: Option<f64>,
@@ -114,13 +116,13 @@ struct AnswerJson {
 }
 
 impl<'a> DirectLookupJson<'a> {
-    fn of(lookup: &'a DirectLookup, now: SystemTime, lang: Lang) -> Self {
+    fn of(lookup: &'a DirectLookup, told: Told<'_>) -> Self {
         let answer = |outcome: &Result<Vec<IpAddr>, Failure>| {
             let addresses = outcome.as_deref().unwrap_or_default();
             let failure = outcome.as_ref().err();
             AnswerJson {
                 addresses: addresses.iter().map(ToString::to_string).collect(),
-                failure: failure.map(|failure| FailureJson::of(failure, 1, now, lang)),
+                failure: failure.map(|failure| FailureJson::of(failure, 1, false, told)),
             }
         };
         DirectLookupJson {
@@ -310,13 +312,22 @@ struct FailureJson {
     body: Option<String>,
 }
 
+/// How a document is told.
+#[derive(Clone, Copy)]
+struct Told<'a> {
+    now: SystemTime,
+    lang: Lang,
+    environment: &'a Environment,
+}
+
 impl FailureJson {
-    fn of(failure: &Failure, count: u64, now: SystemTime, lang: Lang) -> Self {
+    fn of(failure: &Failure, count: u64, own: bool, told: Told<'_>) -> Self {
+        let done = rules::done(told.environment, own);
         FailureJson {
             phase: failure.phase(),
             kind: failure.kind().as_str(),
-            message: failure_text(failure, now).of(lang),
-            hint: failure_hint(failure).of(lang),
+            message: failure_text(failure, told.now).of(told.lang),
+            hint: failure_hint(failure, done).of(told.lang),
             count,
             status: failure.status(),
             chain_fault: failure.chain_fault().map(ChainFault::as_str),
@@ -334,6 +345,11 @@ impl FailureJson {
 #[must_use]
 pub fn json(report: &Report, lang: Lang) -> String {
     let (context, environment) = (&report.context, &report.context.environment);
+    let told = Told {
+        now: context.finished_at,
+        lang,
+        environment,
+    };
     let document = Document {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION"),
@@ -360,6 +376,8 @@ pub fn json(report: &Report, lang: Lang) -> String {
             proxy_variables: &environment.proxy_variables,
             system_proxies: &environment.system_proxies,
             pinned: &environment.pinned,
+            roots: environment.roots,
+            cacert: environment.cacert,
             rounds: environment.rounds,
             timeout_ms: environment.timeout.map(ms_float),
             deadline_ms: environment.deadline.map(ms_float),
@@ -382,12 +400,12 @@ pub fn json(report: &Report, lang: Lang) -> String {
         direct_lookups: context
             .direct_lookups
             .iter()
-            .map(|one| DirectLookupJson::of(one, context.finished_at, lang))
+            .map(|one| DirectLookupJson::of(one, told))
             .collect(),
         groups: report
             .groups
             .iter()
-            .map(|group| group_json(group, context.finished_at, lang))
+            .map(|group| group_json(group, told))
             .collect(),
     };
     pretty(&document)
@@ -426,7 +444,7 @@ fn families(report: &Report, wanted: fn(&AddressStats) -> bool) -> Vec<&'static 
         .collect()
 }
 
-fn group_json(group: &Group, now: SystemTime, lang: Lang) -> GroupJson<'_> {
+fn group_json<'a>(group: &'a Group, told: Told<'_>) -> GroupJson<'a> {
     GroupJson {
         region: group.residency.to_string(),
         service: group.service.as_str(),
@@ -436,12 +454,14 @@ fn group_json(group: &Group, now: SystemTime, lang: Lang) -> GroupJson<'_> {
         endpoints: group
             .endpoints
             .iter()
-            .map(|row| endpoint_json(row, now, lang))
+            .map(|row| endpoint_json(row, told))
             .collect(),
     }
 }
 
-fn endpoint_json(row: &Row, now: SystemTime, lang: Lang) -> EndpointJson<'_> {
+fn endpoint_json<'a>(row: &'a Row, told: Told<'_>) -> EndpointJson<'a> {
+    let Told { now, lang, .. } = told;
+    let own = row.ranked.endpoint().confidence() == Confidence::User;
     let (ranked, endpoint, stats) = (&row.ranked, row.ranked.endpoint(), &row.ranked.stats);
     EndpointJson {
         rank: ranked.rank,
@@ -480,11 +500,11 @@ fn endpoint_json(row: &Row, now: SystemTime, lang: Lang) -> EndpointJson<'_> {
                 trust: (one.chain()).and_then(|chain| Some(chain.trust()?.as_str())),
                 after_upgrade: (one.after_upgrade())
                     .map(|(how, count)| AfterUpgradeJson::of(how, count)),
-                failures: failures_json(one.failures(), now, lang),
+                failures: failures_json(one.failures(), own, told),
             })
             .collect(),
         addresses_left_out: stats.left_out(),
-        failures: failures_json(&stats.failures(), now, lang),
+        failures: failures_json(&stats.failures(), own, told),
         reason: Coded {
             code: ranked.reason.as_str(),
             text: reason_text(&ranked.reason, now).of(lang),
@@ -492,9 +512,9 @@ fn endpoint_json(row: &Row, now: SystemTime, lang: Lang) -> EndpointJson<'_> {
     }
 }
 
-fn failures_json(failures: &[FailureCount], now: SystemTime, lang: Lang) -> Vec<FailureJson> {
+fn failures_json(failures: &[FailureCount], own: bool, told: Told<'_>) -> Vec<FailureJson> {
     failures
         .iter()
-        .map(|one| FailureJson::of(&one.failure, one.count, now, lang))
+        .map(|one| FailureJson::of(&one.failure, one.count, own, told))
         .collect()
 }

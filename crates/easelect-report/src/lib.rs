@@ -13,14 +13,14 @@
 
 mod connects;
 mod evidence;
+mod facts;
 mod figures;
 mod finding;
-mod host_findings;
 mod json;
 mod layout;
 mod listing;
 mod nearby;
-mod network_findings;
+mod rules;
 mod table;
 mod texts;
 mod threshold;
@@ -120,6 +120,10 @@ pub struct Environment {
     pub system_proxies: Vec<String>,
     /// Hosts that the user pinned to addresses. What they lead to is nobody's fault.
     pub pinned: Vec<String>,
+    /// How many roots the system's certificate store has; absent where that is unknown.
+    pub roots: Option<usize>,
+    /// Whether the user gave certificates to trust besides.
+    pub cacert: bool,
     /// Rounds asked for; absent where the number adapts.
     pub rounds: Option<u32>,
     /// The time-out of one attempt.
@@ -163,6 +167,8 @@ impl Default for Environment {
             proxy_variables: Vec::new(),
             system_proxies: Vec::new(),
             pinned: Vec::new(),
+            roots: None,
+            cacert: false,
             rounds: None,
             timeout: None,
             deadline: None,
@@ -313,7 +319,10 @@ impl Report {
                 .collect(),
         };
         let groups: Vec<Group> = outcome.rankings.iter().map(group).collect();
-        let findings = network_findings::findings(&groups, &context, outcome.complete());
+        let facts = facts::Facts::gather(&groups, &context, outcome.ended);
+        let mut findings = rules::findings(&facts);
+        // The gravest first; of equal ones, the one whose rule comes first.
+        findings.sort_by_key(|one| one.severity);
         let verdict = verdict::verdict(&groups, &findings);
         Report {
             complete: outcome.complete(),
@@ -366,6 +375,14 @@ impl Report {
         let mut thresholds = self.context.thresholds.iter();
         self.every_group_ready() && thresholds.all(|one| self.above(*one).is_empty())
     }
+}
+
+/// Every rule by which findings are drawn, the gravest first: its code, the evidence that it needs, and the
+/// evidence that excludes it, in English.
+pub fn rules() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    rules::RULES
+        .iter()
+        .map(|rule| (rule.code, rule.needs, rule.unless))
 }
 
 fn every_group_ready(groups: &[Group]) -> bool {

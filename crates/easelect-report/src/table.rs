@@ -4,11 +4,12 @@ use easelect::{Catalog, Certificate, Confidence, FailureCount, Phase, Reason, Ti
 
 use super::figures::{ms, percent, timestamp};
 use super::layout::{Column, Ink, Style, grid, paragraph};
+use super::rules::first_to_expire;
 use super::texts::{
     Label, Lang, certificate_text, expires, failure_text, label, list, phase, plural, reason_text,
     region_name, service_name, shown, text, through, tier,
 };
-use super::{Fault, Group, Report, Row, host_findings};
+use super::{Fault, Group, Report, Row};
 
 /// The report for a person: verdict, findings, then one block per region and service.
 #[must_use]
@@ -26,16 +27,18 @@ pub fn table(report: &Report, lang: Lang, style: Style) -> String {
         _ => Ink::Bad,
     };
     lines.extend(painted(style, ink, paragraph("", &verdict, style.width)));
-    let (notes, findings): (Vec<_>, Vec<_>) =
-        report.findings.iter().partition(|one| one.what.is_note());
+    let (notes, findings): (Vec<_>, Vec<_>) = report.findings.iter().partition(|one| one.is_note());
     if !findings.is_empty() {
         let title = style.paint(Ink::Bold, &word(Label::Findings));
         lines.extend([String::new(), title]);
     }
     for one in findings {
         lines.extend(paragraph("- ", &one.text(lang), style.width));
-        let hint = paragraph("  > ", &one.hint(lang), style.width);
-        lines.extend(painted(style, Ink::Dim, hint));
+        let hint = one.hint(lang);
+        if !hint.is_empty() {
+            let hint = paragraph("  > ", &hint, style.width);
+            lines.extend(painted(style, Ink::Dim, hint));
+        }
     }
     for group in &report.groups {
         lines.push(String::new());
@@ -350,7 +353,7 @@ fn beneath(report: &Report, row: &Row, lang: Lang) -> Vec<String> {
     if !addresses.is_empty() {
         why.push_str(&format!(" | {}", list(&addresses).of(lang)));
     }
-    let expiry = host_findings::first_to_expire(row).and_then(|end| expires(end, now));
+    let expiry = first_to_expire(row).and_then(|end| expires(end, now));
     if let Some(expiry) = expiry {
         why.push_str(&format!(" | {}", expiry.of(lang)));
     }

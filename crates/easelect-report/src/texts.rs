@@ -8,8 +8,6 @@
 mod catalog;
 mod certificate;
 mod failure;
-mod finding;
-mod hint;
 mod label;
 mod verdict;
 
@@ -21,9 +19,7 @@ use easelect::{Error, ErrorKind};
 
 pub(crate) use catalog::{acceleration, how_to_get, listing_notes, locality};
 pub(crate) use certificate::{certificate_text, expires};
-pub(crate) use failure::{failure_hint, failure_text};
-pub(crate) use finding::finding_text;
-pub(crate) use hint::finding_hint;
+pub(crate) use failure::{Done, failure_hint, failure_text};
 pub(crate) use label::{
     Label, label, phase, reason_text, region_name, service_name, through, tier,
 };

@@ -114,7 +114,7 @@ fn one_expired_certificate_is_easemobs() {
         ranking([ok(&a, 20), ok(&b, 20)]),
         ranking([failing(&c, down.clone()), failing(&d, down)]),
     ];
-    expect(&report(&rankings), Fault::Easemob, "endpoint_down");
+    expect(&report(&rankings), Fault::Easemob, "service_in_trouble");
 }
 
 #[test]
@@ -359,7 +359,7 @@ fn own_endpoints_are_the_developers() {
     expect(
         &report(&[ranking([untrusted])]),
         Fault::Configuration,
-        "endpoint_down",
+        "certificate_faulty",
     );
 }
 

@@ -46,6 +46,8 @@ fn the_schema_is_held() {
     ],
     "system_proxies": [],
     "pinned": [],
+    "roots": null,
+    "cacert": false,
     "rounds": null,
     "timeout_ms": 5000.0,
     "deadline_ms": null,
@@ -60,7 +62,7 @@ fn the_schema_is_held() {
     {
       "code": "endpoint_down",
       "text": "https://a1-sgp.easecdn.com/: TCP connect: connection refused.",
-      "hint": "Nothing listens there, or a firewall refuses: try from another network; if it fails there too, tell Easemob support."
+      "hint": "Try from another network; if it fails there too, tell Easemob support."
     },
     {
       "code": "current_is_first",
@@ -69,7 +71,7 @@ fn the_schema_is_held() {
     },
     {
       "code": "unfinished",
-      "text": "Probing was cut off; 1 attempt did not come to an end.",
+      "text": "The deadline cut probing off; 1 attempt did not come to an end.",
       "hint": "Give more time with --deadline, or ask for fewer regions and services."
     },
     {
@@ -226,7 +228,7 @@ fn the_schema_is_held() {
                   "phase": "connect",
                   "kind": "refused",
                   "message": "TCP connect: connection refused",
-                  "hint": "Nothing listens there, or a firewall refuses: try from another network; if it fails there too, tell Easemob support.",
+                  "hint": "Try from another network; if it fails there too, tell Easemob support.",
                   "count": 4
                 }
               ]
@@ -238,7 +240,7 @@ fn the_schema_is_held() {
               "phase": "connect",
               "kind": "refused",
               "message": "TCP connect: connection refused",
-              "hint": "Nothing listens there, or a firewall refuses: try from another network; if it fails there too, tell Easemob support.",
+              "hint": "Try from another network; if it fails there too, tell Easemob support.",
               "count": 4
             }
           ],

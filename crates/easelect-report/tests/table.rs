@@ -44,16 +44,16 @@ Verdict: The fault is in the configuration. In use: wss://im-api-v2.easecdn.com/
 certificate expired 3 days ago. wss://im-api-v2.easemob.com/websocket works. Who can act: the app's developer.
 
 Findings
-- Suspected: IPv6 is broken in this network. The only IPv6 address failed, IPv4 works.
-  > Ask the network administrator to repair IPv6 or switch it off; -4 measures without it.
-- wss://im-api-v2.easecdn.com/websocket: TLS handshake: certificate expired 3 days ago.
-  > Check this computer's clock; if it is right, tell Easemob support which host it is.
-- Ready, but failing now and then: wss://im-api-wechat.easemob.com/websocket (9.1%); mostly: TCP connect: no answer in
-  time.
-  > Try from another network; if it fails there too, tell Easemob support.
 - In use: wss://im-api-v2.easecdn.com/websocket fails. TLS handshake: certificate expired 3 days ago.
   wss://im-api-v2.easemob.com/websocket works.
   > Put wss://im-api-v2.easemob.com/websocket into the app's configuration.
+- Suspected: IPv6 is broken in this network. The only IPv6 address failed, IPv4 works.
+  > Ask the network administrator to repair IPv6 or switch it off; -4 measures without it.
+- wss://im-api-v2.easecdn.com/websocket: TLS handshake: certificate expired 3 days ago.
+  > Check that this computer's date is right; then tell Easemob support which host it is.
+- Ready, but failing now and then: wss://im-api-wechat.easemob.com/websocket (9.1%); mostly: TCP connect: no answer in
+  time.
+  > Try from another network; if it fails there too, tell Easemob support.
 
 China 1 (cn1) | socket 3.0 (WebSocket)
 First choice in this data centre: wss://im-api-v2.easemob.com/websocket
@@ -139,15 +139,15 @@ easelect 0.1.0 | 2025-10-09T08:53:20Z | linux x86_64
 wss://im-api-v2.easemob.com/websocket 可用。处理人：应用开发者。
 
 发现
-- 疑似本网络的 IPv6 不通：1 个 IPv6 地址全部失败，IPv4 正常。
-  > 请网络管理员修复或关闭 IPv6；可用 -4 只测 IPv4。
-- wss://im-api-v2.easecdn.com/websocket：TLS 握手：证书 3 天前过期。
-  > 请检查本机时钟；如果时钟正确，请把该主机名告知环信技术支持。
-- 可用，但时好时坏（失败率）：wss://im-api-wechat.easemob.com/websocket (9.1%)；多为 TCP 连接：超时，对方无应答。
-  > 请换一个网络再试，仍时好时坏请联系环信技术支持。
 - 使用中的 wss://im-api-v2.easecdn.com/websocket 不可用：TLS 握手：证书 3 天前过期。
   wss://im-api-v2.easemob.com/websocket 可用。
   > 请将应用配置改为 wss://im-api-v2.easemob.com/websocket。
+- 疑似本网络的 IPv6 不通：1 个 IPv6 地址全部失败，IPv4 正常。
+  > 请网络管理员修复或关闭 IPv6；可用 -4 只测 IPv4。
+- wss://im-api-v2.easecdn.com/websocket：TLS 握手：证书 3 天前过期。
+  > 请确认本机日期正确，然后把该主机名告知环信技术支持。
+- 可用，但时好时坏（失败率）：wss://im-api-wechat.easemob.com/websocket (9.1%)；多为：TCP 连接：超时，对方无应答。
+  > 请换一个网络再试，仍时好时坏请联系环信技术支持。
 
 国内 1 区（cn1） | socket 3.0（WebSocket 地址）
 本数据中心内首选：wss://im-api-v2.easemob.com/websocket

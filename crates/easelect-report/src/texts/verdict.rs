@@ -8,9 +8,13 @@ use crate::verdict::Fault;
 pub(crate) fn verdict_text(fault: Fault, cause: Option<Text>, actor: Option<Actor>) -> Text {
     let lead = lead(fault);
     let cause = cause.unwrap_or_else(|| text("", ""));
-    let actor = match actor {
-        Some(actor) => who(actor),
-        None => text("Nothing needs to be done.", "无需处理。"),
+    let actor = match (actor, fault) {
+        (Some(actor), _) => who(actor),
+        (None, Fault::AllWell) => text("Nothing needs to be done.", "无需处理。"),
+        (None, _) => text(
+            "Who can act can't be told from here.",
+            "从这里无法判断由谁处理。",
+        ),
     };
     let space = if cause.en.is_empty() { "" } else { " " };
     text(
@@ -36,6 +40,10 @@ fn lead(fault: Fault) -> Text {
             "问题在环信一侧的主机。",
         ),
         Fault::Configuration => text("The fault is in the configuration.", "问题在配置。"),
+        Fault::Unclear => text(
+            "It can't be told from here where the fault is.",
+            "从这里无法判断问题在哪里。",
+        ),
         Fault::NotMeasured => text(
             "No verdict: nothing could be measured in the time given.",
             "无法判断：规定时间内没有测到任何结果。",

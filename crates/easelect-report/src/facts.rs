@@ -1,0 +1,286 @@
+//! What was measured, gathered once for all rules: who the hosts are, what became of them, who stands in
+//! between.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use easelect::{
+    AddressStats, Confidence, Ended, Endpoint, Failure, FailureKind as Kind, Phase, Reason, Sample,
+    Tier, Trust,
+};
+
+use super::{Context, Group, Row};
+
+/// Everything that a rule may argue from.
+pub(crate) struct Facts<'a> {
+    pub(crate) groups: &'a [Group],
+    pub(crate) context: &'a Context,
+    pub(crate) ended: Ended,
+    /// One per endpoint, in the order of the groups.
+    pub(crate) rows: Vec<RowFacts<'a>>,
+}
+
+/// What is known of one endpoint.
+pub(crate) struct RowFacts<'a> {
+    /// Its place among all.
+    pub(crate) place: usize,
+    pub(crate) row: &'a Row,
+    /// Its attempts one by one, where they were kept.
+    pub(crate) samples: Vec<&'a Sample>,
+    /// What failed, most frequent first.
+    pub(crate) failures: Vec<Failure>,
+    /// It is the user's own, not one that Easemob publishes.
+    pub(crate) own: bool,
+    /// The user said at which addresses it is.
+    pub(crate) pinned: bool,
+    /// A proxy leads to it.
+    pub(crate) proxied: bool,
+    /// Its group has no first choice.
+    pub(crate) blocks: bool,
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn gather(groups: &'a [Group], context: &'a Context, ended: Ended) -> Self {
+        let mut samples: BTreeMap<(&str, &str), Vec<&Sample>> = BTreeMap::new();
+        for sample in &context.evidence.samples {
+            let key = (sample.endpoint.url(), sample.endpoint.service().as_str());
+            samples.entry(key).or_default().push(sample);
+        }
+        let environment = &context.environment;
+        let mut rows = Vec::new();
+        for group in groups {
+            let blocks = group.best().is_none();
+            for row in &group.endpoints {
+                let endpoint = row.ranked.endpoint();
+                let key = (endpoint.url(), endpoint.service().as_str());
+                let failures = row.ranked.stats.failures();
+                rows.push(RowFacts {
+                    place: rows.len(),
+                    row,
+                    samples: samples.remove(&key).unwrap_or_default(),
+                    failures: failures.into_iter().map(|one| one.failure).collect(),
+                    own: endpoint.confidence() == Confidence::User,
+                    pinned: environment.pinned.iter().any(|one| one == endpoint.host()),
+                    proxied: environment.proxy_of(endpoint).is_some(),
+                    blocks,
+                });
+            }
+        }
+        Facts {
+            groups,
+            context,
+            ended,
+            rows,
+        }
+    }
+
+    /// The moment from which ages count.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.context.finished_at
+    }
+
+    /// The places of the endpoints that are not ready, or of which something failed.
+    pub(crate) fn failing(&self) -> Vec<usize> {
+        let failing = self.rows.iter().filter(|row| !row.failures.is_empty());
+        failing.map(|row| row.place).collect()
+    }
+
+    /// The kinds of the failures that count.
+    pub(crate) fn kinds_of_attempts(&self, counts: fn(&Failure) -> bool) -> BTreeSet<Kind> {
+        let all = self.rows.iter().flat_map(|row| &row.failures);
+        all.filter(|one| counts(one)).map(Failure::kind).collect()
+    }
+
+    /// Whether the network is simulated.
+    pub(crate) fn lab(&self) -> bool {
+        self.context.environment.lab.is_some()
+    }
+
+    /// The endpoints that were tried at all: what was not says nothing.
+    pub(crate) fn tried(&self) -> impl Iterator<Item = &RowFacts<'a>> {
+        self.rows.iter().filter(|row| row.is_tried())
+    }
+
+    /// The published ones of these, whose addresses are what DNS says.
+    pub(crate) fn published(&self) -> impl Iterator<Item = &RowFacts<'a>> {
+        self.tried().filter(|row| !row.own && !row.pinned)
+    }
+
+    /// Whether anything succeeded.
+    pub(crate) fn works(&self) -> bool {
+        self.rows.iter().any(|row| row.successes() > 0)
+    }
+
+    /// All attempts, in the order in which they ended.
+    pub(crate) fn samples(&self) -> impl Iterator<Item = &'a Sample> {
+        self.context.evidence.samples.iter()
+    }
+
+    /// Whether another published host worked while this one failed, over the same path.
+    pub(crate) fn another_works(&self, failing: &RowFacts<'_>) -> bool {
+        /// Two attempts that far apart still say something of the same network.
+        const NEAR: Duration = Duration::from_secs(5);
+        let failed = failing.samples.iter().filter(|one| one.outcome.is_err());
+        let (from, to) = (
+            failed.clone().map(|one| one.started).min(),
+            failed.map(|one| one.ended()).max(),
+        );
+        let same_time = |one: &&Sample| match (from, to) {
+            (Some(from), Some(to)) => one.ended() + NEAR >= from && one.started <= to + NEAR,
+            _ => true,
+        };
+        self.published().any(|other| {
+            let other_host = other.host() != failing.host() && other.proxied == failing.proxied;
+            let mut good = other
+                .samples
+                .iter()
+                .copied()
+                .filter(|one| one.outcome.is_ok());
+            let in_time = other.samples.is_empty() || good.any(|one| same_time(&one));
+            other_host && other.is_ready() && in_time
+        })
+    }
+}
+
+impl<'a> RowFacts<'a> {
+    pub(crate) fn endpoint(&self) -> &'a Endpoint {
+        self.row.ranked.endpoint()
+    }
+
+    pub(crate) fn host(&self) -> &'a str {
+        self.endpoint().host()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.endpoint().url().to_owned()
+    }
+
+    pub(crate) fn addresses(&self) -> &'a [AddressStats] {
+        self.row.ranked.stats.addresses()
+    }
+
+    pub(crate) fn successes(&self) -> u64 {
+        self.row.ranked.stats.successes()
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.row.ranked.tier == Tier::Ready
+    }
+
+    /// Whether an attempt or a look-up of it came to an end.
+    pub(crate) fn is_tried(&self) -> bool {
+        self.row.ranked.reason != Reason::NotProbed
+    }
+
+    /// Why it is not ready, if it isn't and was tried.
+    pub(crate) fn why_not(&self) -> Option<&'a Failure> {
+        match &self.row.ranked.reason {
+            Reason::Answers(failure) | Reason::Fails(failure) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// Whether TCP connected to it.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.successes() > 0 || self.failures.iter().any(|one| one.phase() >= Phase::Tls)
+    }
+
+    /// Whether the host proved its identity at least once.
+    pub(crate) fn is_verified(&self) -> bool {
+        self.successes() > 0 || self.failures.iter().any(|one| one.phase() > Phase::Tls)
+    }
+
+    /// Where the certificates end by which it did, if that is known: public, if any does.
+    pub(crate) fn trust(&self) -> Option<Trust> {
+        let of_samples = self.samples.iter().filter_map(|one| one.chain.as_ref());
+        let of_addresses = self.addresses().iter().filter_map(AddressStats::chain);
+        let all: Vec<Trust> = of_samples
+            .chain(of_addresses)
+            .filter_map(|chain| chain.trust())
+            .collect();
+        match all.contains(&Trust::Public) {
+            true => Some(Trust::Public),
+            false => all.first().copied(),
+        }
+    }
+
+    /// What answered there instead of the host, if it never proved to be it.
+    pub(crate) fn impostor(&self) -> Option<&Failure> {
+        match self.is_verified() {
+            true => None,
+            false => self.failures.iter().find(|one| is_impostor(one)),
+        }
+    }
+
+    /// The issuers of the certificates that were refused or, if none was, accepted.
+    pub(crate) fn issuers(&self) -> BTreeSet<&str> {
+        let chains = self.addresses().iter().filter_map(AddressStats::chain);
+        let issuers = chains.map(|chain| {
+            let last = chain.certificates().last();
+            last.map_or("", |one| one.issuer.as_str())
+        });
+        issuers.filter(|one| !one.is_empty()).collect()
+    }
+}
+
+/// Whether what answered can't be the host, nor the host with a fault of its own. Only of one that
+/// never proved its identity.
+pub(crate) fn is_impostor(failure: &Failure) -> bool {
+    use easelect::ChainFault;
+    match failure.kind() {
+        Kind::CertificateUntrusted => {
+            failure.chain_fault() != Some(ChainFault::IntermediateMissing)
+        }
+        Kind::CertificateWrongHost => failure.chain_fault() != Some(ChainFault::NoNames),
+        Kind::NotTls => true,
+        _ => false,
+    }
+}
+
+/// Whether a failure is that nobody answered, or that somebody only hung up: what a network can do.
+pub(crate) fn is_silence(failure: &Failure) -> bool {
+    failure.phase() <= Phase::Tls
+        && matches!(
+            failure.kind(),
+            Kind::Timeout | Kind::Refused | Kind::Reset | Kind::Closed | Kind::Unreachable
+        )
+}
+
+/// The hosts of these, each once.
+pub(crate) fn hosts<'a>(rows: impl IntoIterator<Item = &'a RowFacts<'a>>) -> BTreeSet<&'a str> {
+    rows.into_iter().map(RowFacts::host).collect()
+}
+
+/// Whether these are hosts of both of Easemob's domains, or of several data centres: nothing that one
+/// machine's trouble explains.
+pub(crate) fn are_unrelated<'a>(rows: impl Iterator<Item = &'a RowFacts<'a>> + Clone) -> bool {
+    let domains: BTreeSet<&str> = rows.clone().map(|row| domain(row.host())).collect();
+    let regions: BTreeSet<&str> = rows.map(|row| row.endpoint().region().as_str()).collect();
+    domains.len() >= 2 || regions.len() >= 2
+}
+
+/// The last two labels, which is what one wildcard certificate covers here; an address as it is.
+pub(crate) fn domain(host: &str) -> &str {
+    if host.parse::<IpAddr>().is_ok() {
+        return host;
+    }
+    let mut dots = host.rmatch_indices('.').map(|(at, _)| at);
+    dots.nth(1).map_or(host, |at| &host[at + 1..])
+}
+
+/// What failed in the same way, together, in the order of first occurrence.
+pub(crate) fn alike<T>(failed: impl Iterator<Item = (Failure, T)>) -> Vec<(Failure, Vec<T>)> {
+    let key = |one: &Failure| {
+        let certificate = (one.not_after(), one.chain_fault());
+        (one.phase(), one.kind(), one.status(), certificate)
+    };
+    let mut groups: Vec<(Failure, Vec<T>)> = Vec::new();
+    for (failure, what) in failed {
+        match groups.iter_mut().find(|(one, _)| key(one) == key(&failure)) {
+            Some((_, all)) => all.push(what),
+            None => groups.push((failure, vec![what])),
+        }
+    }
+    groups
+}

@@ -1,0 +1,234 @@
+//! From facts to findings. Each rule is in a file of its own: the evidence that it needs, the evidence
+//! that excludes it, who can act, and what is said.
+//!
+//! The order is that of gravity: what explains everything first, then the way to the hosts, then the
+//! hosts, then what is configured and what limits the measurement. A rule sees what was found before
+//! it, and accuses nobody of what is explained.
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use easelect::{Failure, Families, Phase, Trust};
+
+use super::facts::{Facts, RowFacts, are_unrelated, hosts};
+use super::finding::{Actor, Finding};
+use super::texts::{Done, Text, failure_text, plural};
+use super::{Environment, Row, texts};
+
+macro_rules! rules {
+    ($($name:ident,)+) => {
+        $(mod $name;)+
+
+        /// Every rule, the gravest first.
+        pub(crate) const RULES: &[&Rule] = &[$(&$name::RULE),+];
+    };
+}
+
+rules! {
+    out_of_resources,
+    no_network,
+    not_permitted,
+    panicked,
+    no_root_certificates,
+    clock_wrong,
+    proxy_fails,
+    no_name_resolved,
+    connection_lost,
+    captive_portal,
+    interception,
+    inspection,
+    dns_forged,
+    hijack,
+    one_address,
+    large_packets_dropped,
+    filter_by_name,
+    nothing_gets_through,
+    slow_link,
+    ipv6_broken,
+    packets_lost,
+    dns_slow,
+    name_server_silent,
+    in_use,
+    certificate_expired,
+    certificate_faulty,
+    service_in_trouble,
+    firewall_in_front,
+    path_wrong,
+    redirected,
+    closed_at_once,
+    endpoint_down,
+    address_down,
+    fails_sometimes,
+    source_failed,
+    slow_address,
+    alternate_path,
+    certificate_expires_soon,
+    above_threshold,
+    unfinished,
+    direct_lookup,
+    addresses_left_out,
+    locally_delayed,
+    tcp_ends_nearby,
+    local_proxy,
+    through_proxy,
+    ipv6_absent,
+    none_published,
+    mainland_pool,
+    mini_program,
+    inferred_urls,
+    not_comparable,
+}
+
+/// A rule.
+pub(crate) struct Rule {
+    /// The stable identifier of its findings; a rule that has several names the first.
+    pub(crate) code: &'static str,
+    /// What must have been seen.
+    pub(crate) needs: &'static str,
+    /// What must not have been seen.
+    pub(crate) unless: &'static str,
+    /// What it finds in the facts, given what was found before.
+    pub(crate) find: fn(&Facts<'_>, &Found) -> Vec<Finding>,
+}
+
+impl Rule {
+    /// A finding of this rule.
+    fn finding(&self, text: Text) -> Finding {
+        Finding::new(self.code, text)
+    }
+}
+
+/// When the first of the certificates expires that were accepted for an endpoint.
+pub(crate) fn first_to_expire(row: &Row) -> Option<SystemTime> {
+    let first = certificate_expires_soon::of_addresses(row.ranked.stats.addresses());
+    first.map(|(end, _)| end)
+}
+
+/// What was found so far.
+#[derive(Default)]
+pub(crate) struct Found(Vec<Finding>);
+
+impl Found {
+    /// Whether one of these was found.
+    fn any(&self, codes: &[&str]) -> bool {
+        self.0.iter().any(|one| codes.contains(&one.code))
+    }
+
+    /// Whether what failed at this endpoint is explained.
+    fn explains(&self, row: &RowFacts<'_>) -> bool {
+        self.0.iter().any(|one| one.explains.contains(&row.place))
+    }
+
+    /// Whether the way to the hosts is in doubt: what fails then may not be theirs.
+    fn path_in_doubt(&self) -> bool {
+        self.any(&[
+            "out_of_resources",
+            "connection_lost",
+            "tls_inspected",
+            "dns_forged",
+            "large_packets_dropped",
+            "filter_by_name_suspected",
+            "slow_link",
+            "packets_lost",
+        ])
+    }
+}
+
+/// Everything that follows from the facts.
+pub(crate) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
+    let mut found = Found::default();
+    for rule in RULES {
+        let new = (rule.find)(facts, &found);
+        found.0.extend(new);
+    }
+    found.0
+}
+
+/// What to do about a failure, without what the user has done already.
+fn failure_hint(failure: &Failure, facts: &Facts<'_>, own: bool) -> Text {
+    texts::failure_hint(failure, done(&facts.context.environment, own))
+}
+
+/// What the user has done already.
+pub(crate) fn done(environment: &Environment, own: bool) -> Done {
+    let proxy = environment.proxy.as_ref();
+    Done {
+        cacert: environment.cacert,
+        dns: environment.dns.is_some(),
+        lab: environment.lab.is_some(),
+        family: environment.families != Families::Both,
+        proxy_credentials: proxy.is_some_and(easelect::Proxy::has_credentials),
+        socks: proxy.is_some_and(|proxy| proxy.to_string().starts_with("socks")),
+        own,
+    }
+}
+
+/// Who can mend what fails at an endpoint; nobody is named who may well be innocent.
+///
+/// Easemob is: for what a host of theirs answers that proved its identity, and where another of their
+/// hosts works at the same time over the same path, with nothing wrong on it.
+fn who_mends(
+    row: &RowFacts<'_>,
+    failure: &Failure,
+    facts: &Facts<'_>,
+    found: &Found,
+) -> Option<Actor> {
+    if failure.is_local() {
+        return Some(Actor::You);
+    }
+    if row.own {
+        return Some(Actor::Developer);
+    }
+    if failure.phase() == Phase::Proxy {
+        return Some(Actor::NetworkAdministrator);
+    }
+    if row.pinned {
+        return Some(Actor::You);
+    }
+    let proved = failure.phase() > Phase::Tls && row.trust() != Some(Trust::Installed);
+    if proved && failure.is_answer() {
+        return Some(Actor::Easemob);
+    }
+    let cleared = !found.path_in_doubt() && facts.another_works(row);
+    cleared.then_some(Actor::Easemob)
+}
+
+/// The same where several endpoints fail alike: whoever can mend all of them.
+fn who_mends_all(
+    rows: &[&RowFacts<'_>],
+    failure: &Failure,
+    facts: &Facts<'_>,
+    found: &Found,
+) -> Option<Actor> {
+    let mut all = rows.iter().map(|row| who_mends(row, failure, facts, found));
+    let first = all.next()??;
+    all.all(|one| one == Some(first)).then_some(first)
+}
+
+/// The published hosts that connect, and what answered in the place of each, where none of them ever
+/// proved its identity: two hosts or more.
+fn impostors<'a>(
+    facts: &'a Facts<'a>,
+    found: &Found,
+) -> Option<(Vec<&'a RowFacts<'a>>, Vec<&'a Failure>)> {
+    let connected = |row: &&RowFacts<'_>| row.is_connected() && !found.explains(row);
+    let rows: Vec<&RowFacts<'_>> = facts.published().filter(connected).collect();
+    let symptoms: Vec<&Failure> = rows.iter().filter_map(|row| row.impostor()).collect();
+    let all = symptoms.len() == rows.len() && hosts(rows.iter().copied()).len() >= 2;
+    (all && are_unrelated(rows.iter().copied())).then_some((rows, symptoms))
+}
+
+/// The places of these.
+fn places(rows: &[&RowFacts<'_>]) -> BTreeSet<usize> {
+    rows.iter().map(|row| row.place).collect()
+}
+
+/// Whether a service can't be used because of one of these.
+fn any_blocks(rows: &[&RowFacts<'_>]) -> bool {
+    rows.iter().any(|row| row.blocks)
+}
+
+/// The URLs of these.
+fn urls(rows: &[&RowFacts<'_>]) -> Vec<String> {
+    rows.iter().map(|row| row.url()).collect()
+}

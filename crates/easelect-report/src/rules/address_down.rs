@@ -1,0 +1,96 @@
+//! Addresses that never work, of an endpoint that does at others.
+
+use easelect::{AddressStats, Failure};
+
+use super::{Found, Rule, failure_text};
+use crate::facts::{Facts, RowFacts, alike};
+use crate::figures::percent;
+use crate::finding::{Actor, Finding, Severity};
+use crate::texts::{list, text};
+use crate::verdict::Fault;
+
+pub(super) const RULE: Rule = Rule {
+    code: "address_down",
+    needs: "an address at which every attempt failed, of an endpoint that works at another",
+    unless: "IPv6 is broken or absent and it is an IPv6 one; the connection was lost",
+    find,
+};
+
+fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
+    if found.any(&["connection_lost", "out_of_resources"]) {
+        return Vec::new();
+    }
+    let v6_explained = super::ipv6_broken::all_fail(facts).is_some();
+    let ready = facts.tried().filter(|row| row.is_ready());
+    let dead = ready.flat_map(|row| dead_addresses(row, v6_explained));
+    let mut findings = Vec::new();
+    for (failure, places) in alike(dead) {
+        let rows: Vec<&RowFacts<'_>> = places.iter().map(|(row, _)| *row).collect();
+        let told: Vec<String> = places.iter().map(|(_, told)| told.clone()).collect();
+        let (told, why) = (list(&told), failure_text(&failure, facts.now()));
+        let share = rows.iter().map(|row| share(row)).fold(0.0_f64, f64::max);
+        let told = text(
+            format!(
+                "Ready, but with addresses that never work: {}. {}. Who tries the host's addresses in turn, as most \
+                 clients do, waits for it in {} of first connects.",
+                told.en,
+                why.en,
+                percent(share)
+            ),
+            format!(
+                "可用，但有的地址始终不通：{}。{}。大多数客户端按解析顺序轮流使用地址，首次连接中有 {} 要白等一次。",
+                told.zh,
+                why.zh,
+                percent(share)
+            ),
+        );
+        let own = rows.iter().all(|row| row.own || row.pinned);
+        let (actor, hint) = match (failure.is_local(), own, found.path_in_doubt()) {
+            (true, ..) => (
+                Some(Actor::You),
+                text("Check this computer's routes, firewall and VPN.", "请检查本机的路由、防火墙和 VPN。"),
+            ),
+            (_, true, _) => (
+                Some(Actor::Developer),
+                text(
+                    "Repair the address, or take it out of DNS.",
+                    "请修复该地址，或将其从 DNS 中移除。",
+                ),
+            ),
+            (_, _, true) => (None, text("", "")),
+            _ => (
+                Some(Actor::Easemob),
+                text("Tell Easemob support the address.", "请把该地址告知环信技术支持。"),
+            ),
+        };
+        let finding = RULE.finding(told).severity(Severity::Harms).actor(actor);
+        findings.push(finding.fault(Fault::SomeEndpointsFail).hint_text(hint));
+    }
+    findings
+}
+
+fn tried<'a>(row: &RowFacts<'a>) -> impl Iterator<Item = &'a AddressStats> + use<'a> {
+    row.addresses().iter().filter(|one| one.attempts() > 0)
+}
+
+/// The share of an endpoint's addresses that never work: what a resolver's rotation gives.
+fn share(row: &RowFacts<'_>) -> f64 {
+    let dead = tried(row).filter(|one| one.successes() == 0).count();
+    dead as f64 / tried(row).count().max(1) as f64
+}
+
+fn dead_addresses<'a>(
+    row: &'a RowFacts<'a>,
+    v6_explained: bool,
+) -> Vec<(Failure, (&'a RowFacts<'a>, String))> {
+    let count = tried(row).count();
+    tried(row)
+        .filter(|one| one.successes() == 0)
+        .filter(|one| !(v6_explained && one.address().is_ipv6()))
+        .filter_map(|one| {
+            let failure = one.failures().first()?.failure.clone();
+            let ip = one.address().ip();
+            Some((failure, (row, format!("{} @ {ip} (1/{count})", row.url()))))
+        })
+        .collect()
+}

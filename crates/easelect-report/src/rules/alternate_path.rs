@@ -1,0 +1,35 @@
+//! The path in the catalogue is refused, another one works.
+
+use super::{Found, Rule};
+use crate::facts::Facts;
+use crate::finding::{Actor, Finding};
+use crate::texts::text;
+use crate::verdict::Fault;
+
+pub(super) const RULE: Rule = Rule {
+    code: "alternate_path_works",
+    needs: "an endpoint that is ready at an alternate path",
+    unless: "",
+    find,
+};
+
+fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
+    let ready = facts.tried().filter(|row| row.is_ready());
+    let moved = ready.filter(|row| row.row.ranked.stats.path() != row.endpoint().path());
+    moved
+        .map(|row| {
+            let works = row.endpoint().url_with(row.row.ranked.stats.path());
+            let url = row.url();
+            let told = text(
+                format!("{url} is refused, but {works} works."),
+                format!("{url} 被拒绝，但 {works} 可用。"),
+            );
+            let hint = text(
+                format!("Configure {works}, or put it into a catalogue file."),
+                format!("请配置为 {works}，或写入目录文件。"),
+            );
+            let finding = RULE.finding(told).actor(Actor::Developer);
+            finding.fault(Fault::AllWell).hint_text(hint)
+        })
+        .collect()
+}

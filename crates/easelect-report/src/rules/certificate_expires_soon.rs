@@ -1,0 +1,81 @@
+//! A certificate that is good will soon be out of date, anywhere in its chain.
+
+use std::time::{Duration, SystemTime};
+
+use easelect::AddressStats;
+
+use super::{Found, Rule};
+use crate::facts::{Facts, RowFacts};
+use crate::finding::{Actor, Finding};
+use crate::texts::{expires, list, text};
+use crate::verdict::Fault;
+
+pub(super) const RULE: Rule = Rule {
+    code: "certificate_expires_soon",
+    needs: "an accepted chain of which one certificate, the root aside, ends within 14 days",
+    unless: "TLS is inspected",
+    find,
+};
+
+/// Authorities renew 30 days before the end (Let's Encrypt's advice): what has two weeks left was
+/// forgotten.
+const SOON: Duration = Duration::from_secs(14 * 86_400);
+
+fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
+    if found.any(&["tls_inspected"]) {
+        return Vec::new();
+    }
+    let Some(limit) = facts.now().checked_add(SOON) else {
+        return Vec::new();
+    };
+    let soon: Vec<(SystemTime, usize, &RowFacts<'_>)> = (facts.tried())
+        .filter_map(|row| {
+            let (end, place) = first_to_expire(row)?;
+            (end < limit).then_some((end, place, row))
+        })
+        .collect();
+    let Some((ends, place, _)) = soon.iter().min_by_key(|(end, ..)| *end) else {
+        return Vec::new();
+    };
+    let urls: Vec<String> = soon.iter().map(|(.., row)| row.url()).collect();
+    let urls = list(&urls);
+    let expiry = expires(*ends, facts.now())
+        .unwrap_or_else(|| text("certificate has just expired", "证书刚刚过期"));
+    let whose = match place {
+        0 => text("", ""),
+        _ => text(" (its authority's)", "（签发机构的证书）"),
+    };
+    let told = text(
+        format!("{}: {}{}.", urls.en, expiry.en, whose.en),
+        format!("{}：{}{}。", urls.zh, expiry.zh, whose.zh),
+    );
+    let own = soon.iter().all(|(.., row)| row.own);
+    let (actor, hint) = match own {
+        true => (Actor::Developer, text("Renew it.", "请更换证书。")),
+        false => (
+            Actor::Easemob,
+            text(
+                "Tell Easemob support if it is not renewed in time.",
+                "如果未按时更换，请联系环信技术支持。",
+            ),
+        ),
+    };
+    let finding = RULE.finding(told).actor(actor).fault(Fault::AllWell);
+    vec![finding.hint_text(hint)]
+}
+
+/// When the first of the certificates expires that were accepted at its addresses, and its place in
+/// the chain.
+pub(crate) fn first_to_expire(row: &RowFacts<'_>) -> Option<(SystemTime, usize)> {
+    of_addresses(row.addresses())
+}
+
+/// The same of an endpoint's addresses.
+pub(crate) fn of_addresses(addresses: &[AddressStats]) -> Option<(SystemTime, usize)> {
+    let accepted = addresses.iter().filter(|one| one.successes() > 0);
+    let ends = accepted.filter_map(|one| {
+        let (place, first) = one.chain()?.first_to_expire();
+        Some((first.not_after, place))
+    });
+    ends.min()
+}

@@ -1,0 +1,93 @@
+//! Servers end the WebSocket as soon as it is open.
+
+use easelect::{AddressStats, AfterUpgrade};
+
+use super::{Found, Rule};
+use crate::facts::{Facts, RowFacts};
+use crate::finding::{Actor, Finding, Severity};
+use crate::texts::{Text, list, shown, text};
+use crate::verdict::Fault;
+
+pub(super) const RULE: Rule = Rule {
+    code: "closed_after_upgrade",
+    needs: "a Close frame, garbage, an end or a reset right behind the 101",
+    unless: "",
+    find,
+};
+
+fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
+    let mut groups: Vec<(&AfterUpgrade, Vec<&RowFacts<'_>>)> = Vec::new();
+    for row in facts.tried() {
+        let ended = row.addresses().iter().find_map(AddressStats::after_upgrade);
+        let Some((how, _)) = ended else { continue };
+        match groups.iter_mut().find(|(other, _)| *other == how) {
+            Some((_, rows)) => rows.push(row),
+            None => groups.push((how, vec![row])),
+        }
+    }
+    let mut findings = Vec::new();
+    for (how, rows) in groups {
+        let urls: Vec<String> = rows.iter().map(|row| row.url()).collect();
+        let (names, how) = (list(&urls), told(how));
+        let told = text(
+            format!("Closed right after the upgrade: {}. {}.", names.en, how.en),
+            format!("升级后立即被关闭：{}。{}。", names.zh, how.zh),
+        );
+        let own = rows.iter().all(|row| row.own);
+        let every = facts.groups.iter().all(|group| {
+            let ready = group.endpoints.iter().filter(|row| row.ranked.tier == easelect::Tier::Ready);
+            ready.clone().count() == 0
+                || ready.into_iter().all(|row| urls.iter().any(|url| url == row.ranked.endpoint().url()))
+        });
+        let actor = match own {
+            true => Actor::Developer,
+            false => Actor::Easemob,
+        };
+        let hint = match own {
+            true => text(
+                "See what the server, and the gateway in front of it, log at that moment.",
+                "请查看服务器及其前面网关在该时刻的日志。",
+            ),
+            false => text(
+                "The server may do so because nobody logged in; if apps are sent away too, tell Easemob support the code.",
+                "可能只是因为没有登录；如果应用也被这样关闭，请把关闭码告知环信技术支持。",
+            ),
+        };
+        let finding = RULE.finding(told).severity(Severity::Harms).actor(actor);
+        let finding = match every {
+            true => finding,
+            false => finding.fault(Fault::SomeEndpointsFail),
+        };
+        findings.push(finding.hint_text(hint));
+    }
+    findings
+}
+
+fn told(how: &AfterUpgrade) -> Text {
+    match how {
+        AfterUpgrade::Close { code: Some(code), reason } if reason.is_empty() => text(
+            format!("The server sent a Close frame with code {code}"),
+            format!("服务器发送了关闭帧，关闭码 {code}"),
+        ),
+        AfterUpgrade::Close { code: Some(code), reason } => {
+            let reason = shown(reason, 100);
+            text(
+                format!("The server sent a Close frame with code {code} and the reason \"{reason}\""),
+                format!("服务器发送了关闭帧，关闭码 {code}，原因“{reason}”"),
+            )
+        }
+        AfterUpgrade::Close { code: None, .. } => text(
+            "The server sent a Close frame without a code",
+            "服务器发送了不带关闭码的关闭帧",
+        ),
+        AfterUpgrade::Reset => text("The connection was reset", "连接被重置"),
+        AfterUpgrade::Garbage(_) => text(
+            "What came is no WebSocket frame",
+            "收到的数据不是 WebSocket 帧",
+        ),
+        _ => text(
+            "The connection ended without a Close frame",
+            "连接未经关闭帧即告结束",
+        ),
+    }
+}

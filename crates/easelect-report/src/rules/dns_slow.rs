@@ -1,0 +1,56 @@
+//! Look-ups take seconds, though they succeed.
+
+use std::time::Duration;
+
+use easelect::Lookup;
+
+use super::{Found, Rule};
+use crate::facts::Facts;
+use crate::figures::ms_unit;
+use crate::finding::{Actor, Finding, Severity};
+use crate::texts::text;
+
+pub(super) const RULE: Rule = Rule {
+    code: "dns_slow",
+    needs: "half of the successful look-ups, and two or more, took a second or longer",
+    unless: "",
+    find,
+};
+
+/// A resolver that asks around the world takes less.
+const SLOW: Duration = Duration::from_secs(1);
+
+fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
+    let lookups = facts.context.evidence.lookups.iter();
+    let good: Vec<&Lookup> = lookups.filter(|one| one.outcome.is_ok()).collect();
+    let slow: Vec<Duration> = good
+        .iter()
+        .map(|one| one.took)
+        .filter(|took| *took >= SLOW)
+        .collect();
+    if slow.len() < 2 || slow.len() * 2 < good.len() {
+        return Vec::new();
+    }
+    let longest = ms_unit(slow.iter().max().copied().unwrap_or_default());
+    let told = text(
+        format!(
+            "DNS is slow: {} of {} look-ups took a second or longer, up to {longest}. Every first connection waits for it.",
+            slow.len(),
+            good.len()
+        ),
+        format!(
+            "DNS 很慢：{} 次解析中有 {} 次用了 1 秒以上，最长 {longest}。每次首次连接都要等它。",
+            good.len(),
+            slow.len()
+        ),
+    );
+    let hint = match facts.context.environment.dns.is_some() {
+        true => text("Compare with another name server.", "请与其他 DNS 服务器比较。"),
+        false => text(
+            "Compare with another name server (--dns ADDR); the first of several may be silent.",
+            "请用 --dns ADDR 与其他 DNS 服务器比较；可能是多个服务器中的第一个没有应答。",
+        ),
+    };
+    let finding = RULE.finding(told).severity(Severity::Harms);
+    vec![finding.actor(Actor::NetworkAdministrator).hint_text(hint)]
+}

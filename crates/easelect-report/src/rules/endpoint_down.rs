@@ -1,0 +1,36 @@
+//! Endpoints fail in the same way, and nothing above explains it.
+
+use super::{Found, Rule, any_blocks, failure_hint, failure_text, places, urls, who_mends_all};
+use crate::facts::{Facts, RowFacts, alike};
+use crate::finding::Finding;
+use crate::texts::{list, text};
+
+pub(super) const RULE: Rule = Rule {
+    code: "endpoint_down",
+    needs: "an endpoint that is not ready",
+    unless: "what is explained otherwise",
+    find,
+};
+
+fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
+    let failing = facts.tried().filter(|row| !found.explains(row));
+    let failing = failing.filter_map(|row| Some((row.why_not()?.clone(), row)));
+    let mut findings = Vec::new();
+    for (failure, rows) in alike(failing) {
+        let rows: Vec<&RowFacts<'_>> = rows;
+        let (names, why) = (list(&urls(&rows)), failure_text(&failure, facts.now()));
+        let told = text(
+            format!("{}: {}.", names.en, why.en),
+            format!("{}：{}。", names.zh, why.zh),
+        );
+        let actor = who_mends_all(&rows, &failure, facts, found);
+        let finding = RULE.finding(told).actor(actor).of_endpoints(any_blocks(&rows));
+        let hint = match found.path_in_doubt() && !failure.is_answer() {
+            // The way there is to be mended first.
+            true => text("", ""),
+            false => failure_hint(&failure, facts, rows.iter().all(|row| row.own || row.pinned)),
+        };
+        findings.push(finding.hint_text(hint).explaining(places(&rows)));
+    }
+    findings
+}

@@ -1,0 +1,99 @@
+//! Handshakes that name a host are cut or dropped on the way.
+
+use std::collections::BTreeMap;
+
+use easelect::{FailureKind as Kind, Phase, Sample, Silence};
+
+use super::{Found, Rule, any_blocks, places};
+use crate::facts::{Facts, RowFacts};
+use crate::finding::{Actor, Finding};
+use crate::facts::{domain, hosts};
+use crate::texts::{list, text};
+
+pub(super) const RULE: Rule = Rule {
+    code: "filter_by_name_suspected",
+    needs: "handshakes reset sooner than the round trip, or ClientHellos sent again and never acknowledged at every address of one domain, or TLS of every host of one domain cut off at two addresses or more, while the other domain works",
+    unless: "a host of that domain proved its identity",
+    find,
+};
+
+fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
+    let mut by_domain: BTreeMap<&str, Vec<&RowFacts<'_>>> = BTreeMap::new();
+    for row in facts.tried().filter(|row| !row.proxied) {
+        by_domain.entry(domain(row.host())).or_default().push(row);
+    }
+    let works = |rows: &[&RowFacts<'_>]| rows.iter().any(|row| row.successes() > 0);
+    let any_works = by_domain.values().any(|rows| works(rows));
+    let mut findings = Vec::new();
+    for rows in by_domain.values() {
+        let failing: Vec<&RowFacts<'_>> = rows
+            .iter()
+            .copied()
+            .filter(|row| !row.is_verified() && !found.explains(row) && cut_in_tls(row))
+            .collect();
+        if failing.is_empty() || rows.iter().any(|row| row.is_verified()) {
+            continue;
+        }
+        let samples = || failing.iter().flat_map(|row| row.samples.iter().copied());
+        let soon = samples().filter(|one| too_soon(one)).count();
+        let dropped = samples()
+            .filter(|one| one.silence() == Some(Silence::Unacknowledged))
+            .count();
+        let addresses = failing.iter().flat_map(|row| row.addresses());
+        let all_fail = failing.len() == rows.len();
+        let why = if soon > 0 {
+            text(
+                "the connection is reset sooner than any host so far away could answer",
+                "连接被重置得比远端主机可能的应答还快",
+            )
+        } else if any_works && dropped > 0 && all_fail {
+            text(
+                "what names the host is sent again and never acknowledged",
+                "带有主机名的数据包反复重发，始终没有被确认",
+            )
+        } else if any_works && all_fail && addresses.count() >= 2 && resets(&failing) {
+            text(
+                "TLS is cut off at every address of this domain, and another domain works",
+                "该域名的所有地址在 TLS 握手时都被切断，而其他域名正常",
+            )
+        } else {
+            continue;
+        };
+        let names = list(&hosts(failing.iter().copied()).into_iter().collect::<Vec<_>>());
+        let told = text(
+            format!("Suspected: a filter on the way that looks at host names. {}: {}.", names.en, why.en),
+            format!("疑似途中有按域名过滤的设备。{}：{}。", names.zh, why.zh),
+        );
+        let hint = text(
+            "Ask the network administrator to allow *.easemob.com and *.easecdn.com; compare with another network.",
+            "请网络管理员放行 *.easemob.com、*.easecdn.com；并换一个网络比较。",
+        );
+        let finding = RULE.finding(told).actor(Actor::NetworkAdministrator);
+        let finding = finding.blocking(any_blocks(&failing)).hint_text(hint);
+        findings.push(finding.explaining(places(&failing)));
+    }
+    findings
+}
+
+/// Whether TCP connected and TLS never came to an end, for want of an answer alone.
+fn cut_in_tls(row: &RowFacts<'_>) -> bool {
+    let cut = |kind| matches!(kind, Kind::Reset | Kind::Closed | Kind::Timeout);
+    let mut failures = row.failures.iter().filter(|one| one.phase() == Phase::Tls).peekable();
+    failures.peek().is_some() && failures.all(|one| cut(one.kind()))
+}
+
+fn too_soon(sample: &Sample) -> bool {
+    let in_tls = |failure: &easelect::Failure| {
+        failure.phase() == Phase::Tls && matches!(failure.kind(), Kind::Reset | Kind::Closed)
+    };
+    sample.outcome.as_ref().is_err_and(in_tls) && sample.failed_sooner_than_round_trip()
+}
+
+/// Whether the connections were hung up, not only silent: a host that hangs is silent too.
+fn resets(rows: &[&RowFacts<'_>]) -> bool {
+    let hung_up = |row: &RowFacts<'_>| {
+        let mut failures = row.failures.iter();
+        failures.any(|one| one.phase() == Phase::Tls && matches!(one.kind(), Kind::Reset))
+    };
+    rows.iter().all(|row| hung_up(row))
+}

@@ -1,0 +1,145 @@
+//! What the customer has configured, compared with the first choice of its group.
+
+use std::time::Duration;
+
+use easelect::Ranked;
+
+use super::{Found, Rule, failure_hint, failure_text};
+use crate::Group;
+use crate::facts::{Facts, RowFacts};
+use crate::figures::ms_unit;
+use crate::finding::{Actor, Finding, Severity};
+use crate::texts::text;
+use easelect::Reason;
+
+pub(super) const RULE: Rule = Rule {
+    code: "current_fails",
+    needs: "an endpoint in use that was tried",
+    unless: "",
+    find,
+};
+
+fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut rows = facts.rows.iter();
+    for group in facts.groups {
+        for row in rows.by_ref().take(group.endpoints.len()) {
+            if row.row.in_use {
+                findings.extend(of_one(group, row, facts, found));
+            }
+        }
+    }
+    findings
+}
+
+fn of_one(
+    group: &Group,
+    row: &RowFacts<'_>,
+    facts: &Facts<'_>,
+    found: &Found,
+) -> Option<Finding> {
+    let url = row.url();
+    let url_of = |ranked: &Ranked| ranked.endpoint().url_with(ranked.stats.path());
+    let best = group.best();
+    let Some((first, cost)) = best.zip(row.row.ranked.expected_cost) else {
+        return Some(fails(row, best.map(url_of), facts, found));
+    };
+    let (endpoint, path) = (row.endpoint(), row.row.ranked.stats.path());
+    if path != endpoint.path() {
+        // The prober found a way; the app, which has only this URL, doesn't.
+        let works = endpoint.url_with(path);
+        let told = text(
+            format!("In use: {url} is refused; {works} works."),
+            format!("使用中的 {url} 被拒绝；{works} 可用。"),
+        );
+        let finding = Finding::new("current_path_wrong", told);
+        return Some(configure(finding, &works).severity(Severity::Blocks));
+    }
+    let unchanged = |code, told| {
+        let hint = text("Nothing needs to change.", "无需改动。");
+        Finding::new(code, told).hint_text(hint)
+    };
+    if first.endpoint() == endpoint {
+        let told = text(
+            format!("In use: {url} is the first choice."),
+            format!("使用中的 {url} 就是首选。"),
+        );
+        return Some(unchanged("current_is_first", told));
+    }
+    let best = url_of(first);
+    let best_cost = first.expected_cost.unwrap_or_default();
+    let by = cost.saturating_sub(best_cost);
+    if equals_first(group, row, by) {
+        let told = text(
+            format!("In use: {url} is not clearly different from the first choice, {best}."),
+            format!("使用中的 {url} 与首选 {best} 没有明显差别。"),
+        );
+        return Some(unchanged("current_no_clear_difference", told));
+    }
+    let told = text(
+        format!("In use: {url} is slower by {} than the first choice, {best}.", ms_unit(by)),
+        format!("使用中的 {url} 比首选 {best} 慢 {}。", ms_unit(by)),
+    );
+    // Half as long again, and by something that a person would notice.
+    let much = by * 2 > best_cost && by > Duration::from_millis(50);
+    let finding = Finding::new("current_slower", told).actor(Actor::Developer);
+    let finding = finding.hint_text(text(
+        format!("Put {best} into the app's configuration, or let the app choose by itself."),
+        format!("请将应用配置改为 {best}，或让应用自行选择。"),
+    ));
+    Some(match much {
+        true => finding.severity(Severity::Harms),
+        false => finding.severity(Severity::Informs),
+    })
+}
+
+fn configure(finding: Finding, works: &str) -> Finding {
+    finding.actor(Actor::Developer).hint_text(text(
+        format!("Put {works} into the app's configuration."),
+        format!("请将应用配置改为 {works}。"),
+    ))
+}
+
+/// The endpoint in use is not ready.
+fn fails(
+    row: &RowFacts<'_>,
+    best: Option<String>,
+    facts: &Facts<'_>,
+    found: &Found,
+) -> Finding {
+    let (url, failure) = (row.url(), row.why_not());
+    let why = match failure {
+        Some(failure) => failure_text(failure, facts.now()),
+        None => text("it could not be tried in time", "未能及时探测"),
+    };
+    let better = match &best {
+        Some(best) => text(format!(" {best} works."), format!("{best} 可用。")),
+        None => text("", ""),
+    };
+    let told = text(
+        format!("In use: {url} fails. {}.{}", why.en, better.en),
+        format!("使用中的 {url} 不可用：{}。{}", why.zh, better.zh),
+    );
+    let finding = RULE.finding(told);
+    // What this computer or a cut-off run is why of is no fault of the configuration.
+    let excused = failure.is_none_or(|one| one.is_local())
+        || found.any(&["out_of_resources", "connection_lost"]);
+    match (best, failure) {
+        (Some(best), _) if !excused => configure(finding, &best).severity(Severity::Blocks),
+        (_, Some(failure)) => finding.hint_text(failure_hint(failure, facts, row.own)),
+        (_, None) => finding.hint_text(text(
+            "Give more time with --deadline.",
+            "请用 --deadline 给更多时间。",
+        )),
+    }
+}
+
+/// Whether an endpoint's lag behind the first is within noise. A reason compares with the one
+/// before only; further down, the lag must be small as well.
+fn equals_first(group: &Group, row: &RowFacts<'_>, lag: Duration) -> bool {
+    let place = row.row.ranked.rank;
+    let between = group.endpoints.iter().take(place).skip(1);
+    let unclear = |one: &crate::Row| one.ranked.reason == Reason::NoClearDifference;
+    let cost = row.row.ranked.expected_cost.unwrap_or_default();
+    between.into_iter().all(unclear) && (place == 2 || lag * 10 < cost)
+}

@@ -1,0 +1,80 @@
+//! TLS is inspected by somebody whose root is trusted here.
+
+use std::collections::BTreeSet;
+
+use easelect::{FailureKind as Kind, Phase, Trust};
+
+use super::{Found, Rule, any_blocks, places, plural};
+use crate::facts::{Facts, RowFacts, hosts};
+use crate::finding::{Actor, Finding, Severity};
+use crate::texts::{list, shown, text};
+use crate::verdict::Fault;
+
+pub(super) const RULE: Rule = Rule {
+    code: "tls_inspected",
+    needs: "published hosts that verify only up to a root that is trusted here and is no public one, and no published host that verifies up to a public root",
+    unless: "what is public is unknown",
+    find,
+};
+
+fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
+    let verified: Vec<&RowFacts<'_>> = facts.published().filter(|row| row.is_verified()).collect();
+    let installed = |row: &&&RowFacts<'_>| row.trust() == Some(Trust::Installed);
+    let rows: Vec<&RowFacts<'_>> = verified.iter().filter(installed).copied().collect();
+    let public = verified.iter().any(|row| row.trust() == Some(Trust::Public));
+    if rows.is_empty() || public {
+        return Vec::new();
+    }
+    let issuers: BTreeSet<String> = rows
+        .iter()
+        .flat_map(|row| row.issuers())
+        .map(|one| shown(one, 100))
+        .collect();
+    let issuers = list(&issuers.into_iter().collect::<Vec<_>>());
+    let count = hosts(rows.iter().copied()).len();
+    let count_en = plural(count, "host");
+    // What the inspector makes of an upgrade: not what the service would.
+    let stripped: Vec<&RowFacts<'_>> = rows
+        .iter()
+        .copied()
+        .filter(|row| {
+            let websocket = row.endpoint().service().is_websocket();
+            let refused = |one: &&easelect::Failure| {
+                one.phase() == Phase::Upgrade
+                    && matches!(
+                        one.kind(),
+                        Kind::Rejected | Kind::BadHeaders | Kind::BadAccept | Kind::HttpVersion
+                            | Kind::Closed | Kind::Reset | Kind::Timeout | Kind::NotHttp
+                    )
+            };
+            websocket && !row.is_ready() && row.why_not().filter(refused).is_some()
+        })
+        .collect();
+    let websockets = rows.iter().filter(|row| row.endpoint().service().is_websocket());
+    let none_passes = !stripped.is_empty() && stripped.len() == websockets.count();
+    let by = text(
+        format!("TLS is inspected: {count_en} verify only through the root of {}, which is installed on this computer or was given.", issuers.en),
+        format!("TLS 流量被检查：{count} 个主机只能通过 {} 的根证书验证（该根证书安装在本机或由用户给出）。", issuers.zh),
+    );
+    if !none_passes {
+        let hint = text(
+            "What was measured includes the inspection. Its administrator can exempt *.easemob.com and *.easecdn.com.",
+            "测量结果包含检查设备的影响。其管理员可将 *.easemob.com、*.easecdn.com 加入例外。",
+        );
+        let finding = RULE.finding(by).severity(Severity::Informs);
+        let finding = finding.actor(Actor::NetworkAdministrator).fault(Fault::AllWell);
+        return vec![finding.hint_text(hint)];
+    }
+    let told = text(
+        format!("{} No WebSocket passes the inspection.", by.en),
+        format!("{}WebSocket 无法通过检查。", by.zh),
+    );
+    let hint = text(
+        "Ask the network administrator to exempt *.easemob.com and *.easecdn.com from TLS inspection, or to let WebSocket \
+         upgrades pass.",
+        "请网络管理员将 *.easemob.com、*.easecdn.com 加入 TLS 检查的例外，或放行 WebSocket 升级请求。",
+    );
+    let finding = RULE.finding(told).actor(Actor::NetworkAdministrator);
+    let finding = finding.blocking(any_blocks(&stripped)).hint_text(hint);
+    vec![finding.explaining(places(&stripped))]
+}

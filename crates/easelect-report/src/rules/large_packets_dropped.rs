@@ -1,0 +1,48 @@
+//! Large packets vanish on the way (MTU).
+
+use easelect::Silence;
+
+use super::{Found, Rule, any_blocks, places};
+use crate::facts::{Facts, RowFacts};
+use crate::finding::{Actor, Finding};
+use crate::facts::hosts;
+use crate::texts::{list, text};
+
+pub(super) const RULE: Rule = Rule {
+    code: "large_packets_dropped",
+    needs: "an attempt that was accepted and then got only the small last packet of the answer",
+    unless: "",
+    find,
+};
+
+fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
+    let hit = |row: &&RowFacts<'_>| {
+        let mut samples = row.samples.iter();
+        let lost = samples.any(|one| one.silence() == Some(Silence::LargePacketsLost));
+        lost && !found.explains(row)
+    };
+    let rows: Vec<&RowFacts<'_>> = facts.tried().filter(hit).collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let names = list(&hosts(rows.iter().copied()).into_iter().collect::<Vec<_>>());
+    let told = text(
+        format!(
+            "Large packets are dropped on the way (MTU): {} accept connections, and of their answers only \
+             small packets arrive.",
+            names.en
+        ),
+        format!(
+            "大的数据包在途中被丢弃（MTU 问题）：{} 能接受连接，但其应答只有小的数据包到达。",
+            names.zh
+        ),
+    );
+    let hint = text(
+        "Lower the MTU of this computer's interface or of the VPN (try 1280); the network administrator can let ICMP \
+         \"packet too big\" pass, or clamp the MSS.",
+        "请调低本机网卡或 VPN 的 MTU（可试 1280）；网络管理员可放行 ICMP“需要分片/报文过大”，或限制 TCP MSS。",
+    );
+    let finding = RULE.finding(told).actor(Actor::NetworkAdministrator);
+    let finding = finding.blocking(any_blocks(&rows)).hint_text(hint);
+    vec![finding.explaining(places(&rows))]
+}

@@ -1,0 +1,36 @@
+//! This computer was busy while it measured.
+
+use super::{Found, Rule};
+use crate::facts::{Facts, RowFacts};
+use crate::figures::percent;
+use crate::finding::{Actor, Finding};
+use crate::texts::text;
+use crate::verdict::Fault;
+
+pub(super) const RULE: Rule = Rule {
+    code: "locally_delayed",
+    needs: "more than one in ten attempts delayed by this computer itself",
+    unless: "",
+    find,
+};
+
+fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
+    let sum = |figure: fn(&RowFacts<'_>) -> u64| facts.rows.iter().map(figure).sum::<u64>();
+    let attempts = sum(|row| row.row.ranked.stats.attempts());
+    let delayed = sum(|row| row.row.ranked.stats.locally_delayed());
+    // One in ten is what any busy desktop shows.
+    if delayed * 10 <= attempts {
+        return Vec::new();
+    }
+    let ratio = percent(delayed as f64 / attempts as f64);
+    let told = text(
+        format!("This computer was busy: it delayed {ratio} of the attempts by itself."),
+        format!("本机繁忙：{ratio} 的尝试被本机自身拖慢。"),
+    );
+    let hint = text(
+        "Run again when this computer is idle, or with a lower --in-flight.",
+        "请在本机空闲时重试，或调低 --in-flight。",
+    );
+    let finding = RULE.finding(told).actor(Actor::You);
+    vec![finding.fault(Fault::AllWell).hint_text(hint)]
+}

@@ -1,0 +1,31 @@
+//! The mainland pool was probed as one.
+
+use easelect::Residency;
+
+use super::{Found, Rule};
+use crate::facts::Facts;
+use crate::finding::{Finding, Severity};
+use crate::texts::text;
+
+pub(super) const RULE: Rule = Rule {
+    code: "mainland_pool",
+    needs: "the named pool of China 1 and China 2",
+    unless: "",
+    find,
+};
+
+fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
+    let pool = Residency::mainland_pool();
+    if facts.groups.iter().all(|group| group.residency != pool) {
+        return Vec::new();
+    }
+    let told = text(
+        "China 1 and China 2 are shown as one pool: they are interchangeable for mobile-style clients only.",
+        "国内 1 区、国内 2 区合并显示：两者仅对移动端类型的客户端可互换。",
+    );
+    let hint = text(
+        "For web, desktop and mini-programs name the app's data centre: --region cn1 or cn2.",
+        "Web、桌面端和小程序请指定应用所在的数据中心：--region cn1 或 cn2。",
+    );
+    vec![RULE.finding(told).severity(Severity::Background).hint_text(hint)]
+}

@@ -1,0 +1,54 @@
+//! Several hosts, and no handshake gets through to any.
+
+use super::{Found, Rule, failure_text, places, plural};
+use crate::facts::{Facts, RowFacts, hosts, is_silence};
+use crate::finding::{Actor, Finding, Severity};
+use crate::texts::text;
+
+pub(super) const RULE: Rule = Rule {
+    code: "nothing_gets_through",
+    needs: "two hosts or more that were tried, and every attempt ended in silence, a refusal or a reset before TLS was done",
+    unless: "anything proved its identity; what is explained otherwise",
+    find,
+};
+
+fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
+    let unexplained = |row: &&RowFacts<'_>| !found.explains(row);
+    let rows: Vec<&RowFacts<'_>> = facts.tried().filter(unexplained).collect();
+    let attempts = || {
+        let all = rows.iter().flat_map(|row| &row.failures);
+        all.filter(|one| one.phase() != easelect::Phase::Resolve)
+    };
+    let count = hosts(rows.iter().copied()).len();
+    let silenced = attempts().all(is_silence);
+    let Some(failure) = attempts().find(|one| !one.is_local()) else {
+        return Vec::new();
+    };
+    if count < 2 || !silenced || facts.tried().any(RowFacts::is_verified) {
+        return Vec::new();
+    }
+    let (count_en, why) = (plural(count, "host"), failure_text(failure, facts.now()));
+    let told = text(
+        format!("No handshake gets through to any of {count_en}; mostly: {}.", why.en),
+        format!("到 {count} 个主机的握手全部失败；多为：{}。", why.zh),
+    );
+    let own = rows.iter().all(|row| row.own);
+    let (actor, hint) = match own {
+        true => (
+            Some(Actor::Developer),
+            text(
+                "Check hosts and ports, and whether this network may reach them; try from another network.",
+                "请检查主机和端口，以及本网络能否访问它们；或换一个网络再试。",
+            ),
+        ),
+        false => (
+            Some(Actor::NetworkAdministrator),
+            text(
+                "Ask the network administrator to allow TCP port 443 to *.easemob.com and *.easecdn.com; try from another network.",
+                "请网络管理员放行到 *.easemob.com、*.easecdn.com 的 TCP 443 端口；或换一个网络再试。",
+            ),
+        ),
+    };
+    let finding = RULE.finding(told).severity(Severity::Blocks).actor(actor);
+    vec![finding.hint_text(hint).explaining(places(&rows))]
+}

@@ -1,0 +1,57 @@
+//! One address is answered for hosts that have nothing to do with each other.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use easelect::{AddressStats, FailureCount, Phase};
+
+use super::{Found, Rule, any_blocks, places};
+use crate::facts::{Facts, RowFacts, are_unrelated, hosts};
+use crate::finding::{Actor, Finding};
+use crate::texts::{list, text};
+
+pub(super) const RULE: Rule = Rule {
+    code: "one_address_suspected",
+    needs: "one address for published hosts of several data centres or of both domains, none of which proved its identity there",
+    unless: "a host proved its identity there",
+    find,
+};
+
+fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
+    let public = || facts.published().filter(|row| !row.proxied);
+    let proves = |count: &FailureCount| count.failure.phase() > Phase::Tls;
+    let proven = |one: &&AddressStats| one.successes() > 0 || one.failures().iter().any(proves);
+    let all = || public().flat_map(RowFacts::addresses);
+    let good: BTreeSet<IpAddr> = all().filter(proven).map(|one| one.address().ip()).collect();
+    let asked: BTreeSet<IpAddr> = all().map(|one| one.address().ip()).collect();
+    for ip in asked.difference(&good) {
+        let at = |one: &AddressStats| one.address().ip() == *ip;
+        let there: Vec<&RowFacts<'_>> =
+            public().filter(|row| row.addresses().iter().any(at)).collect();
+        if !are_unrelated(there.iter().copied()) {
+            continue;
+        }
+        let names = list(&hosts(there.iter().copied()).into_iter().collect::<Vec<_>>());
+        let told = text(
+            format!(
+                "Suspected: the names are hijacked. {ip} is answered for hosts that have nothing to do with each \
+                 other, and none proves its identity there: {}.",
+                names.en
+            ),
+            format!(
+                "疑似域名被劫持：互不相干的主机都被解析到 {ip}，且没有一个能在该地址证明身份：{}。",
+                names.zh
+            ),
+        );
+        let hint = text(
+            "Compare with another name server; pin a known address with --resolve HOST:PORT:ADDR.",
+            "请与其他 DNS 服务器的结果比较；可用 --resolve HOST:PORT:ADDR 指定已知地址。",
+        );
+        let failing: Vec<&RowFacts<'_>> =
+            there.into_iter().filter(|row| row.successes() == 0).collect();
+        let finding = RULE.finding(told).actor(Actor::NetworkAdministrator);
+        let finding = finding.of_endpoints(any_blocks(&failing)).hint_text(hint);
+        return vec![finding.explaining(places(&failing))];
+    }
+    Vec::new()
+}

@@ -1,0 +1,46 @@
+//! The proxy leads to no host.
+
+use easelect::{Failure, FailureKind as Kind, Phase};
+
+use super::{Found, Rule, failure_hint, failure_text, places, plural};
+use crate::facts::{Facts, RowFacts, hosts};
+use crate::finding::{Actor, Finding, Severity};
+use crate::texts::text;
+
+pub(super) const RULE: Rule = Rule {
+    code: "proxy_fails",
+    needs: "a proxy, and every failure of what was to go through it on the way to it or its own answer",
+    unless: "anything worked",
+    find,
+};
+
+fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
+    let Some(proxy) = &facts.context.environment.proxy else {
+        return Vec::new();
+    };
+    let behind: Vec<&RowFacts<'_>> = facts.tried().filter(|row| row.proxied).collect();
+    let all: Vec<&Failure> = behind.iter().flat_map(|row| &row.failures).collect();
+    let its_own = |one: &&Failure| matches!(one.phase(), Phase::Resolve | Phase::Proxy);
+    let judged = all.iter().copied().filter(|one| !one.is_local());
+    // An address that the proxy's name lacks in one family says less.
+    let Some(failure) = judged.max_by_key(|one| one.phase()) else {
+        return Vec::new();
+    };
+    if facts.works() || !all.iter().all(its_own) {
+        return Vec::new();
+    }
+    let count = hosts(behind.iter().copied()).len();
+    let (count_en, told) = (plural(count, "host"), failure_text(failure, facts.now()));
+    let told = text(
+        format!("The proxy {proxy} leads to none of {count_en}; mostly: {}.", told.en),
+        format!("经代理 {proxy} 连不上任何主机（共 {count} 个）；多为：{}。", told.zh),
+    );
+    let actor = match (failure.phase(), failure.kind()) {
+        (Phase::Resolve, _) => Actor::You,
+        (_, Kind::Refused | Kind::AuthRequired | Kind::NotAProxy) => Actor::You,
+        _ => Actor::NetworkAdministrator,
+    };
+    let finding = RULE.finding(told).severity(Severity::Blocks).actor(actor);
+    let hint = failure_hint(failure, facts, false);
+    vec![finding.hint_text(hint).explaining(places(&behind))]
+}

@@ -1,0 +1,67 @@
+//! The run was cut off: what was waited for then.
+
+use std::collections::BTreeMap;
+
+use easelect::{Ended, Phase};
+
+use super::{Found, Rule, plural};
+use crate::facts::Facts;
+use crate::finding::{Actor, Finding};
+use crate::texts::{self, list, text};
+use crate::verdict::Fault;
+
+pub(super) const RULE: Rule = Rule {
+    code: "unfinished",
+    needs: "attempts or look-ups that the deadline or somebody cut off, or kept from being made",
+    unless: "",
+    find,
+};
+
+fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
+    let attempts: u64 = facts.rows.iter().map(|row| row.row.ranked.stats.unfinished()).sum();
+    if facts.ended == Ended::Complete && attempts == 0 {
+        return Vec::new();
+    }
+    let (by, hint) = match facts.ended {
+        Ended::Stopped => (
+            text("Probing was interrupted", "探测被中断"),
+            text("Let it come to its end.", "请让它运行到结束。"),
+        ),
+        _ => (
+            text("The deadline cut probing off", "时间已到，探测被提前结束"),
+            text(
+                "Give more time with --deadline, or ask for fewer regions and services.",
+                "请用 --deadline 给更多时间，或减少数据中心和服务。",
+            ),
+        ),
+    };
+    let count = plural(usize::try_from(attempts).unwrap_or(usize::MAX), "attempt");
+    let waiting = waiting(facts);
+    let told = text(
+        format!("{}; {count} did not come to an end{}.", by.en, waiting.en),
+        format!("{}，{attempts} 次尝试未完成{}。", by.zh, waiting.zh),
+    );
+    let finding = RULE.finding(told).actor(Actor::You).fault(Fault::NotMeasured);
+    vec![finding.hint_text(hint)]
+}
+
+/// What those that were under way waited for, and what had come before.
+fn waiting(facts: &Facts<'_>) -> texts::Text {
+    let mut phases: BTreeMap<Phase, usize> = BTreeMap::new();
+    for one in &facts.context.evidence.unfinished {
+        if let Some(phase) = one.phase {
+            *phases.entry(phase).or_default() += 1;
+        }
+    }
+    if phases.is_empty() {
+        return text("", "");
+    }
+    let en: Vec<String> =
+        phases.iter().map(|(phase, count)| format!("{} ×{count}", texts::phase(*phase).en)).collect();
+    let zh: Vec<String> =
+        phases.iter().map(|(phase, count)| format!("{} ×{count}", texts::phase(*phase).zh)).collect();
+    text(
+        format!("; what was waited for: {}", list(&en).en),
+        format!("；当时正在等待：{}", list(&zh).zh),
+    )
+}

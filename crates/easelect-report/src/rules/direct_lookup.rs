@@ -40,7 +40,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
             // That there is no address of one family says less than why there is none of the other.
             let failures = answers.iter().filter_map(|one| one.outcome.as_ref().err());
             let says_more = |one: &&Failure| one.kind() != Kind::NoAddress;
-            let Some(failure) = failures.clone().find(says_more).or(failures.last()) else {
+            let Some(failure) = failures.clone().find(says_more).or(failures.clone().next()) else {
                 continue;
             };
             match failed.iter_mut().find(|(other, _)| other.kind() == failure.kind()) {

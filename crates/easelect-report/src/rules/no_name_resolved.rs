@@ -31,8 +31,8 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     };
     let count = hosts(named.iter().copied()).len();
     if named.is_empty()
-        || !named.iter().all(|row| unresolved(row))
-        || named.iter().all(|row| bogus(row))
+        || !named.iter().all(unresolved)
+        || named.iter().all(bogus)
         // Beside something that works, one missing name is that host's own trouble.
         || (count < 2 && facts.works())
     {

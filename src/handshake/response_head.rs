@@ -195,6 +195,8 @@ pub(crate) async fn read(
             .await
             .map_err(|error| tls::failure_of(&error, phase))?;
         if read == 0 {
+            // What came last may not have been looked at: it may be wrong, rather than cut.
+            parse(&buffer, phase)?;
             return Err(Failure::new(phase, FailureKind::Closed));
         }
         first_byte.get_or_insert_with(Instant::now);

@@ -277,6 +277,61 @@ mod tests {
         assert_eq!(head.rest, b"\x81\x02hi");
     }
 
+    /// What is kept of a body that comes behind the head, in these pieces 10 ms apart.
+    async fn body_of(fields: &str, pieces: &[&[u8]], patience: Duration) -> Option<String> {
+        use tokio::io::AsyncWriteExt;
+
+        let (mut ours, mut theirs) = tokio::io::duplex(64 * 1024);
+        let head = format!("HTTP/1.1 403 Forbidden\r\n{fields}\r\n");
+        theirs.write_all(head.as_bytes()).await.unwrap();
+        let pieces: Vec<Vec<u8>> = pieces.iter().map(|piece| piece.to_vec()).collect();
+        tokio::spawn(async move {
+            for piece in pieces {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                theirs.write_all(&piece).await.unwrap();
+            }
+            // The connection stays open.
+            std::future::pending::<()>().await;
+        });
+        let mut head = read(&mut ours, Phase::Upgrade).await.unwrap();
+        head.await_body(&mut ours, patience).await;
+        let failure = Failure::new(Phase::Upgrade, FailureKind::Rejected);
+        head.describe(failure).body().map(str::to_owned)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_comes_later_is_waited_for_but_not_for_ever() {
+        let patient = Duration::from_millis(100);
+        let html = "Content-Type: text/html\r\n";
+        let both: [&[u8]; 2] = [b"<html>go ", b"away"];
+        let told = async |fields: &str, patience| body_of(fields, &both, patience).await;
+        assert_eq!(told(html, patient).await.as_deref(), Some("<html>go away"));
+        let started = Instant::now();
+        let known = format!("{html}Content-Length: 13\r\n");
+        assert_eq!(
+            told(&known, patient).await.as_deref(),
+            Some("<html>go away")
+        );
+        assert_eq!(started.elapsed(), Duration::from_millis(20));
+        let soon = Duration::from_millis(15);
+        assert_eq!(told(html, soon).await.as_deref(), Some("<html>go "));
+        // What is no text is neither waited for nor kept.
+        let started = Instant::now();
+        assert_eq!(told("Content-Type: image/png\r\n", patient).await, None);
+        assert_eq!(started.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_in_chunks_is_put_together() {
+        let chunked = "Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n";
+        let pieces: [&[u8]; 3] = [b"3\r\nno \r\n", b"5;x=1\r\nthank", b"s\r\n0\r\n\r\n"];
+        let patience = Duration::from_millis(100);
+        let told = body_of(chunked, &pieces, patience).await;
+        assert_eq!(told.as_deref(), Some("no thank"));
+        let broken: [&[u8]; 1] = [b"zz\r\n"];
+        assert_eq!(body_of(chunked, &broken, patience).await, None);
+    }
+
     #[tokio::test]
     async fn what_user_agents_put_up_with_is_read() {
         let head = head_of(

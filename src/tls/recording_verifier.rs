@@ -7,6 +7,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -15,6 +16,7 @@ use rustls::{
 };
 
 use super::given_certificates::GivenCertificates;
+use super::unix_time;
 use crate::certificate::CertificateChain;
 
 /// Verifies as `inner` does.
@@ -70,7 +72,7 @@ impl Refused {
     pub(super) fn of_key(error: rustls::Error, cert: &CertificateDer<'_>) -> rustls::Error {
         match error {
             rustls::Error::InvalidCertificate(why) => {
-                Refused::of(why, std::iter::once(cert), UnixTime::now())
+                Refused::of(why, std::iter::once(cert), unix_time(SystemTime::now()))
             }
             other => other,
         }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use easelect::{Catalog, FailureKind as Kind, Phase, Prober, Tier};
 use easelect_lab::{Lab, Scenario};
-use easelect_report::{Context, Fault, Lang, Report, Style, json, table};
+use easelect_report::{Context, Fault, Lang, Model, Report, Style, json, table};
 use serde_json::Value;
 
 /// Whether a network, a name server or a peer can cause it. There is no proxy in a lab.
@@ -85,7 +85,7 @@ async fn report() -> Report {
 }
 
 fn failures(report: &Report, lang: Lang) -> Vec<Value> {
-    let told: Value = serde_json::from_str(&json(report, lang)).unwrap();
+    let told: Value = serde_json::from_str(&json(&Model::new(report, lang))).unwrap();
     let endpoints = told["groups"].as_array().unwrap().iter();
     let endpoints = endpoints.flat_map(|group| group["endpoints"].as_array().unwrap());
     let failures = endpoints.flat_map(|one| one["failures"].as_array().unwrap());
@@ -102,7 +102,7 @@ async fn everything_that_a_network_can_cause_is_on_the_page() {
         }
     }
     for lang in [Lang::En, Lang::Zh] {
-        let page = table(&report, lang, Style::plain());
+        let page = table(&Model::new(&report, lang), Style::plain());
         let mut told = BTreeSet::new();
         for failure in failures(&report, lang) {
             let text = |key: &str| failure[key].as_str().unwrap().to_owned();

@@ -21,7 +21,7 @@ use easelect::{
     SelectorBuilder, Service, TlsClient,
 };
 use easelect_report::{ConnectRecord, catalog_json, catalog_table, json, table};
-use easelect_report::{Context, Lang, Report, Style, connects_json, connects_table};
+use easelect_report::{Context, Lang, Model, Report, Style, connects_json, connects_table};
 use futures::{FutureExt, StreamExt};
 use relay::{Manner, Relay};
 use support::{Behaviour, Server};
@@ -242,7 +242,10 @@ fn assert_escaped(outcome: ProbeOutcome) {
     assert!(!shown.is_empty(), "nothing failed");
     let report = Report::new(&outcome, Context::new(Catalog::builtin(), now, now));
     for lang in [Lang::En, Lang::Zh] {
-        shown.extend([json(&report, lang), table(&report, lang, Style::plain())]);
+        shown.extend([
+            json(&Model::new(&report, lang)),
+            table(&Model::new(&report, lang), Style::plain()),
+        ]);
     }
     shown.push(logged());
     for text in shown {

@@ -36,7 +36,7 @@ use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
 use easelect::{Ended, Residency, Service};
-use easelect_report::{Context, Environment, Report};
+use easelect_report::{Context, Environment, Model, Report};
 
 use args::{Command, Format, Options};
 use output::{Output, complain};
@@ -154,9 +154,10 @@ fn probe(options: &Options) -> Result<bool, Usage> {
     context.notes = targets.notes;
     context.thresholds = options.thresholds.clone();
     let report = Report::new(&outcome, context);
+    let model = Model::new(&report, options.lang);
     let text = match options.format {
-        Format::Json => easelect_report::json(&report, options.lang),
-        Format::Table => easelect_report::table(&report, options.lang, output.style()),
+        Format::Json => easelect_report::json(&model),
+        Format::Table => easelect_report::table(&model, output.style()),
     };
     output.write(&text)?;
     Ok(outcome.ended != Ended::Stopped && report.passes())

@@ -31,6 +31,18 @@ pub(crate) enum Severity {
     Background,
 }
 
+impl Severity {
+    /// The stable identifier: `"blocks"`, `"harms"`, `"informs"`, `"background"`.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Severity::Blocks => "blocks",
+            Severity::Harms => "harms",
+            Severity::Informs => "informs",
+            Severity::Background => "background",
+        }
+    }
+}
+
 /// Who can do something about a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Actor {
@@ -45,6 +57,16 @@ pub(crate) enum Actor {
 }
 
 impl Actor {
+    /// The stable identifier, for example `"network_administrator"`.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Actor::You => "you",
+            Actor::NetworkAdministrator => "network_administrator",
+            Actor::Easemob => "easemob",
+            Actor::Developer => "developer",
+        }
+    }
+
     /// Where the fault lies that this one can mend.
     pub(crate) fn fault(actor: Option<Self>) -> Fault {
         match actor {
@@ -134,10 +156,5 @@ impl Finding {
     #[must_use]
     pub fn hint(&self, lang: Lang) -> String {
         self.hint.clone().of(lang)
-    }
-
-    /// Whether it is only background for reading the report.
-    pub(crate) fn is_note(&self) -> bool {
-        self.severity == Severity::Background
     }
 }

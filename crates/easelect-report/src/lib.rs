@@ -19,6 +19,7 @@ mod finding;
 mod json;
 mod layout;
 mod listing;
+mod model;
 mod nearby;
 mod rules;
 mod table;
@@ -40,6 +41,11 @@ pub use finding::Finding;
 pub use json::json;
 pub use layout::Style;
 pub use listing::{catalog_json, catalog_table};
+pub use model::{
+    AddressModel, AfterUpgradeModel, AnswerModel, CertificateModel, DirectLookupModel,
+    EndpointModel, EnvironmentModel, FailureModel, FindingModel, GroupModel, Model, NetworkModel,
+    Phases, ProxyModel, ReasonModel, SummaryModel, VerdictModel,
+};
 pub use nearby::{TcpEndsNearby, tcp_ends_nearby};
 pub use table::table;
 pub use texts::Lang;

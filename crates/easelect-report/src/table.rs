@@ -1,58 +1,56 @@
 //! The report as a table for a person.
 
-use easelect::{Catalog, Certificate, Confidence, FailureCount, Phase, Reason, Tier};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
 
-use super::figures::{ms, percent, timestamp};
+use easelect::{Confidence, Phase, Reason, Residency, Service, Tier};
+
+use super::figures::{ms, percent};
+use super::finding::Severity;
 use super::layout::{Column, Ink, Style, grid, paragraph};
-use super::rules::first_to_expire;
-use super::texts::{
-    Label, Lang, certificate_text, expires, failure_text, label, list, phase, plural, reason_text,
-    region_name, service_name, shown, text, through, tier,
-};
-use super::{Fault, Group, Report, Row};
+use super::model::{AddressModel, EndpointModel, FailureModel, FindingModel, GroupModel, Model};
+use super::texts::{Label, Lang, Text, label, list, phase, plural, shown, text, through, tier};
 
-/// The report for a person: verdict, findings, then one block per region and service.
+/// A report for a person: verdict, findings, then one block per region and service.
 #[must_use]
-pub fn table(report: &Report, lang: Lang, style: Style) -> String {
+pub fn table(model: &Model, style: Style) -> String {
+    let lang = model.lang;
     let word = |one| label(one).of(lang);
-    let mut lines = vec![
-        style.paint(Ink::Dim, &circumstances(report, lang)),
-        String::new(),
-    ];
-    let verdict = headed(Label::Verdict, &report.verdict.text(lang), lang);
-    let ink = match report.verdict.fault() {
-        Fault::AllWell => Ink::Good,
-        Fault::SomeEndpointsFail | Fault::NotMeasured => Ink::Doubtful,
-        _ if report.every_group_ready() => Ink::Doubtful,
+    let mut lines = vec![style.paint(Ink::Dim, &circumstances(model)), String::new()];
+    let verdict = headed(Label::Verdict, &model.verdict.text, lang);
+    let every_group_ready = model.groups.iter().all(|group| group.best.is_some());
+    let ink = match model.verdict.code.as_str() {
+        "all_well" => Ink::Good,
+        "some_endpoints_fail" | "not_measured" => Ink::Doubtful,
+        _ if every_group_ready && !model.groups.is_empty() => Ink::Doubtful,
         _ => Ink::Bad,
     };
     lines.extend(painted(style, ink, paragraph("", &verdict, style.width)));
-    let (notes, findings): (Vec<_>, Vec<_>) = report.findings.iter().partition(|one| one.is_note());
+    let is_note = |one: &&FindingModel| one.severity == Severity::Background.as_str();
+    let (notes, findings): (Vec<_>, Vec<_>) = model.findings.iter().partition(is_note);
     if !findings.is_empty() {
         let title = style.paint(Ink::Bold, &word(Label::Findings));
         lines.extend([String::new(), title]);
     }
     for one in findings {
-        lines.extend(paragraph("- ", &one.text(lang), style.width));
-        let hint = one.hint(lang);
-        if !hint.is_empty() {
-            let hint = paragraph("  > ", &hint, style.width);
+        lines.extend(paragraph("- ", &one.text, style.width));
+        if !one.hint.is_empty() {
+            let hint = paragraph("  > ", &one.hint, style.width);
             lines.extend(painted(style, Ink::Dim, hint));
         }
     }
-    for group in &report.groups {
+    for group in &model.groups {
         lines.push(String::new());
-        lines.extend(block(report, group, lang, style));
+        lines.extend(block(group, lang, style));
     }
     lines.extend([String::new(), style.paint(Ink::Bold, &word(Label::Notes))]);
     for one in notes {
-        let note = text(
-            format!("{} {}", one.text(Lang::En), one.hint(Lang::En)),
-            format!("{}{}", one.text(Lang::Zh), one.hint(Lang::Zh)),
-        );
-        lines.extend(paragraph("- ", &note.of(lang), style.width));
+        let space = text(" ", "").of(lang);
+        let note = format!("{}{space}{}", one.text, one.hint);
+        lines.extend(paragraph("- ", &note, style.width));
     }
-    if !report.groups.is_empty() {
+    if !model.groups.is_empty() {
         lines.extend(paragraph("- ", &word(Label::Legend), style.width));
     }
     lines.push(String::new());
@@ -74,128 +72,88 @@ fn headed(word: Label, rest: &str, lang: Lang) -> String {
 }
 
 /// Who measured, when, under which circumstances.
-fn circumstances(report: &Report, lang: Lang) -> String {
-    let (context, environment) = (&report.context, &report.context.environment);
+fn circumstances(model: &Model) -> String {
+    let (environment, lang) = (&model.environment, model.lang);
     let mut parts = vec![
-        format!("easelect {}", env!("CARGO_PKG_VERSION")),
-        timestamp(context.finished_at),
+        format!("easelect {}", model.version),
+        model.finished_at.clone(),
         format!("{} {}", environment.os, environment.arch),
     ];
+    let mut add = |told: Text| parts.push(told.of(lang));
     if let Some(lab) = &environment.lab {
         let lab = shown(lab, 60);
-        parts.push(
-            text(
-                format!("simulated network: {lab}"),
-                format!("模拟网络：{lab}"),
-            )
-            .of(lang),
-        );
+        add(text(
+            format!("simulated network: {lab}"),
+            format!("模拟网络：{lab}"),
+        ));
     }
-    if let Some(dns) = environment.dns {
-        let asked = text(format!("name server: {dns}"), format!("DNS 服务器：{dns}"));
-        parts.push(asked.of(lang));
+    if let Some(dns) = &environment.dns {
+        add(text(
+            format!("name server: {dns}"),
+            format!("DNS 服务器：{dns}"),
+        ));
     }
-    if let Some(prefix) = environment.nat64 {
-        let through = text(
+    if let Some(prefix) = &environment.nat64 {
+        add(text(
             format!("no IPv4 here, IPv4 addresses through NAT64: {prefix}"),
             format!("无 IPv4，经 NAT64 访问 IPv4 地址：{prefix}"),
-        );
-        parts.push(through.of(lang));
+        ));
     }
     let proxy = environment.proxy.as_ref();
     if let Some(proxy) = proxy {
-        let proxy = match proxy.variable() {
-            Some(variable) => format!("{proxy} ({variable})"),
-            None => proxy.to_string(),
+        let proxy = match &proxy.variable {
+            Some(variable) => format!("{} ({variable})", proxy.url),
+            None => proxy.url.clone(),
         };
-        parts.push(through(&proxy).of(lang));
+        add(through(&proxy));
     }
-    let obeyed = proxy.is_some_and(|proxy| proxy.variable().is_some());
+    let obeyed = proxy.is_some_and(|proxy| proxy.variable.is_some());
     if !obeyed && !environment.proxy_variables.is_empty() {
         let names = environment.proxy_variables.join(", ");
-        let text = text(
+        add(text(
             format!("proxy variables set, not used: {names}"),
             format!("设有代理变量（未使用）：{names}"),
-        );
-        parts.push(text.of(lang));
+        ));
     }
-    let used = proxy.map(ToString::to_string);
-    let system: Vec<String> = environment
-        .system_proxies
-        .iter()
-        .filter(|one| used.as_ref() != Some(one))
+    let used = proxy.map(|proxy| &proxy.url);
+    let system = environment.system_proxies.iter();
+    let system: Vec<String> = system
+        .filter(|one| used != Some(one))
         .map(|one| shown(one, 100))
         .collect();
     if !system.is_empty() {
         let system = list(&system);
-        let text = text(
+        add(text(
             format!("the system's proxy settings, not used: {}", system.en),
             format!("系统代理设置（未使用）：{}", system.zh),
-        );
-        parts.push(text.of(lang));
+        ));
     }
-    if !report.complete {
-        parts.push(label(Label::Incomplete).of(lang));
+    if !model.complete {
+        add(label(Label::Incomplete));
     }
     parts.join(" | ")
 }
 
-/// The name of a group's data centre, and its identifier.
-pub(crate) fn residency_name(catalog: &Catalog, group: &Group, lang: Lang) -> String {
-    let names: Vec<String> = group
-        .residency
-        .regions()
-        .iter()
-        .map(|region| match catalog.region(region) {
-            Some(info) => region_name(info, lang),
-            None => region.to_string(),
-        })
-        .collect();
-    let names = names.join(" + ");
-    text(
-        format!("{names} ({})", group.residency),
-        format!("{names}（{}）", group.residency),
-    )
-    .of(lang)
-}
-
-fn block(report: &Report, group: &Group, lang: Lang, style: Style) -> Vec<String> {
-    let catalog = &report.context.catalog;
-    let locality = group
-        .residency
-        .regions()
-        .first()
-        .and_then(|region| catalog.region(region))
-        .map(|info| info.locality());
-    let title = format!(
-        "{} | {}",
-        residency_name(catalog, group, lang),
-        service_name(group.service, locality).of(lang)
-    );
-    let first = match group.best() {
-        Some(best) => {
-            let url = best.endpoint().url_with(best.stats.path());
-            headed(Label::FirstChoice, &url, lang)
-        }
-        None => label(Label::NoFirstChoice).of(lang),
-    };
-    let ink = if group.best().is_some() {
-        Ink::Good
-    } else {
-        Ink::Bad
+fn block(group: &GroupModel, lang: Lang, style: Style) -> Vec<String> {
+    let (name, id) = (&group.region_name, &group.region);
+    let region = text(format!("{name} ({id})"), format!("{name}（{id}）")).of(lang);
+    let title = format!("{region} | {}", group.service_name);
+    let (first, ink) = match &group.best {
+        Some(url) => (headed(Label::FirstChoice, url, lang), Ink::Good),
+        None => (label(Label::NoFirstChoice).of(lang), Ink::Bad),
     };
     let mut lines = vec![style.paint(Ink::Bold, &title), style.paint(ink, &first)];
     let (head, body) = grid(columns(group, lang), style.width);
     lines.extend(painted(style, Ink::Dim, head));
     for (row, line) in group.endpoints.iter().zip(body) {
-        let ink = match row.ranked.tier {
-            Tier::Ready if row.ranked.rank == 1 => Ink::Good,
+        let ink = match tier_of(row) {
+            Tier::Ready if row.rank == 1 => Ink::Good,
             Tier::Ready => Ink::Plain,
             Tier::Answering => Ink::Doubtful,
             Tier::Unreachable => Ink::Bad,
         };
         lines.push(style.paint(ink, &line));
-        for under in beneath(report, row, lang) {
+        for under in beneath(row, lang) {
             lines.extend(painted(
                 style,
                 Ink::Dim,
@@ -206,23 +164,33 @@ fn block(report: &Report, group: &Group, lang: Lang, style: Style) -> Vec<String
     lines
 }
 
-fn columns(group: &Group, lang: Lang) -> Vec<Column> {
+/// The tier by its identifier.
+fn tier_of(row: &EndpointModel) -> Tier {
+    let all = [Tier::Ready, Tier::Answering];
+    let found = all.into_iter().find(|one| one.as_str() == row.tier);
+    found.unwrap_or(Tier::Unreachable)
+}
+
+/// Milliseconds as they are told.
+fn told_ms(millis: f64) -> String {
+    ms(Duration::from_secs_f64(millis.max(0.0) / 1000.0))
+}
+
+fn columns(group: &GroupModel, lang: Lang) -> Vec<Column> {
     let word = |one| label(one).of(lang);
-    let cells = |cell: &dyn Fn(&Row) -> Option<String>| -> Vec<String> {
+    let cells = |cell: &dyn Fn(&EndpointModel) -> Option<String>| -> Vec<String> {
         let or_dash = |row| cell(row).unwrap_or_else(|| "-".to_owned());
         group.endpoints.iter().map(or_dash).collect()
     };
-    let total = |row: &Row| row.ranked.total();
     let mut columns = vec![
         Column::left(
             "  #".to_owned(),
             cells(&|row| {
-                let mark = if row.ranked.rank == 1 && row.ranked.tier == Tier::Ready {
-                    '*'
-                } else {
-                    ' '
+                let mark = match tier_of(row) {
+                    Tier::Ready if row.rank == 1 => '*',
+                    _ => ' ',
                 };
-                Some(format!("{mark} {}", row.ranked.rank))
+                Some(format!("{mark} {}", row.rank))
             }),
         ),
         Column::left(
@@ -233,42 +201,44 @@ fn columns(group: &Group, lang: Lang) -> Vec<Column> {
         Column::right(
             word(Label::Failed),
             cells(&|row| {
-                let attempts = row.ranked.stats.attempts();
-                let failed = attempts - row.ranked.stats.successes();
-                Some(format!(
-                    "{} {failed}/{attempts}",
-                    percent(row.ranked.failed_ratio()?)
-                ))
+                let failed = row.attempts - row.successes;
+                let ratio = percent(row.failed_ratio?);
+                Some(format!("{ratio} {failed}/{}", row.attempts))
             }),
             1,
         ),
         Column::right(
             word(Label::ExpectedCost),
-            cells(&|row| Some(ms(row.ranked.expected_cost?))),
+            cells(&|row| Some(told_ms(row.expected_cost_ms?))),
             0,
         ),
         Column::right(
             word(Label::Median),
-            cells(&|row| total(row).map(|t| format!("{} ±{}", ms(t.p50), ms(t.stddev)))),
+            cells(&|row| {
+                let total = row.total_ms.as_ref()?;
+                Some(format!("{} ±{}", told_ms(total.p50), told_ms(total.stddev)))
+            }),
             7,
         ),
     ];
-    if group.residency.regions().len() > 1 {
-        let region = cells(&|row| Some(row.ranked.endpoint().region().to_string()));
-        columns.insert(2, Column::left(word(Label::Region), region));
-    }
-    if group
+    let regions: BTreeSet<&str> = group
         .endpoints
         .iter()
-        .any(|row| total(row).is_some_and(|t| t.p90.is_some()))
-    {
-        let p90 = cells(&|row| Some(ms(total(row)?.p90?)));
+        .map(|row| row.region.as_str())
+        .collect();
+    if group.region == Residency::mainland_pool().to_string() || regions.len() > 1 {
+        let region = cells(&|row| Some(row.region.clone()));
+        columns.insert(2, Column::left(word(Label::Region), region));
+    }
+    let p90 = |row: &EndpointModel| row.total_ms.as_ref()?.p90;
+    if group.endpoints.iter().any(|row| p90(row).is_some()) {
+        let p90 = cells(&|row| Some(told_ms(p90(row)?)));
         columns.push(Column::right("p90".to_owned(), p90, 8));
     }
-    let last = if group.service.is_websocket() {
-        Phase::Upgrade
-    } else {
-        Phase::Processing
+    let is_rest = group.service == Service::Rest.as_str();
+    let last = match is_rest {
+        false => Phase::Upgrade,
+        true => Phase::Processing,
     };
     for (one, spare) in [
         (Phase::Resolve, 6),
@@ -277,11 +247,11 @@ fn columns(group: &Group, lang: Lang) -> Vec<Column> {
         (Phase::Tls, 4),
         (last, 5),
     ] {
-        let happened = |row: &Row| row.ranked.stats.phase(one).count() > 0;
+        let happened = |row: &EndpointModel| row.phases_ms.get(one).is_some();
         if one == Phase::Proxy && !group.endpoints.iter().any(happened) {
             continue;
         }
-        let median = |row: &Row| Some(ms(row.ranked.stats.phase(one).summary()?.p50));
+        let median = |row: &EndpointModel| Some(told_ms(row.phases_ms.get(one).as_ref()?.p50));
         columns.push(Column::right(head(one, lang), cells(&median), spare));
     }
     columns
@@ -299,18 +269,17 @@ fn head(one: Phase, lang: Lang) -> String {
     }
 }
 
-fn state(row: &Row, lang: Lang) -> String {
-    match row.ranked.reason {
+fn state(row: &EndpointModel, lang: Lang) -> String {
+    match row.reason.code == Reason::NotProbed.as_str() {
         // Neither good nor bad is known of it.
-        Reason::NotProbed => label(Label::NotTried).of(lang),
-        _ => tier(row.ranked.tier).of(lang),
+        true => label(Label::NotTried).of(lang),
+        false => tier(tier_of(row)).of(lang),
     }
 }
 
-fn endpoint_name(row: &Row, lang: Lang) -> String {
-    let endpoint = row.ranked.endpoint();
-    let mut name = endpoint.authority();
-    if let Some(own) = endpoint.label() {
+fn endpoint_name(row: &EndpointModel, lang: Lang) -> String {
+    let mut name = row.authority.clone();
+    if let Some(own) = &row.label {
         name.push_str(&format!(" \"{}\"", shown(own, 30)));
     }
     if row.in_use {
@@ -320,78 +289,53 @@ fn endpoint_name(row: &Row, lang: Lang) -> String {
 }
 
 /// The lines under a row: why it stands there, and what failed.
-fn beneath(report: &Report, row: &Row, lang: Lang) -> Vec<String> {
-    let now = report.context.finished_at;
-    let ranked = &row.ranked;
+fn beneath(row: &EndpointModel, lang: Lang) -> Vec<String> {
     let mut lines = Vec::new();
-    let failures = ranked.stats.failures();
     // What fails altogether stands there because of a failure: told once, with its count.
-    let told = match &ranked.reason {
-        Reason::Answers(failure) | Reason::Fails(failure) => Some(failure),
-        _ => None,
+    let is_told = |one: &&FailureModel| {
+        (row.reason.phase.as_ref(), row.reason.kind.as_ref()) == (Some(&one.phase), Some(&one.kind))
     };
-    let is_told = |one: &FailureCount| {
-        told.is_some_and(|told| {
-            (told.phase(), told.kind()) == (one.failure.phase(), one.failure.kind())
-        })
-    };
-    let mut why = reason_text(&ranked.reason, now).of(lang);
-    if let Some(one) = failures.iter().find(|one| is_told(one) && one.count > 1) {
+    let mut why = row.reason.text.clone();
+    if let Some(one) = row
+        .failures
+        .iter()
+        .find(is_told)
+        .filter(|one| one.count > 1)
+    {
         why.push_str(&format!(" ×{}", one.count));
     }
-    let endpoint = ranked.endpoint();
-    let path = ranked.stats.path();
-    if endpoint.confidence() == Confidence::User || path != endpoint.path() {
-        why.push_str(&format!(" | {}", endpoint.url_with(path)));
+    if row.confidence == Confidence::User.as_str() || row.url != row.configured_url {
+        why.push_str(&format!(" | {}", row.url));
     }
-    let addresses: Vec<String> = ranked
-        .stats
-        .addresses()
-        .iter()
-        .map(|one| one.address().ip().to_string())
-        .collect();
+    let ip = |one: &AddressModel| match one.address.parse::<SocketAddr>() {
+        Ok(address) => address.ip().to_string(),
+        Err(_) => shown(&one.address, 60),
+    };
+    let addresses: Vec<String> = row.addresses.iter().map(ip).collect();
     if !addresses.is_empty() {
         why.push_str(&format!(" | {}", list(&addresses).of(lang)));
     }
-    let expiry = first_to_expire(row).and_then(|end| expires(end, now));
-    if let Some(expiry) = expiry {
-        why.push_str(&format!(" | {}", expiry.of(lang)));
+    if let Some(expiry) = &row.certificate_expires {
+        why.push_str(&format!(" | {expiry}"));
     }
     lines.push(why);
-    lines.extend(refused_certificates(row).map(|one| certificate_text(one).of(lang)));
-    for one in failures.iter().filter(|one| !is_told(one)) {
-        let failure = failure_text(&one.failure, now);
+    lines.extend(row.refused_certificates.iter().cloned());
+    for one in row.failures.iter().filter(|one| !is_told(one)) {
         let times = usize::try_from(one.count).unwrap_or(usize::MAX);
-        let text = text(
-            format!("{}: {}", plural(times, "failure"), failure.en),
-            format!("失败 {times} 次：{}", failure.zh),
+        let told = text(
+            format!("{}: {}", plural(times, "failure"), one.message),
+            format!("失败 {times} 次：{}", one.message),
         );
-        lines.push(text.of(lang));
+        lines.push(told.of(lang));
     }
-    if ranked.stats.unfinished() > 0 {
-        let count = ranked.stats.unfinished();
+    if row.unfinished > 0 {
+        let count = row.unfinished;
         let count_en = plural(usize::try_from(count).unwrap_or(usize::MAX), "attempt");
-        let text = text(
+        let told = text(
             format!("{count_en} unfinished at the deadline"),
             format!("时间已到，{count} 次尝试未完成"),
         );
-        lines.push(text.of(lang));
+        lines.push(told.of(lang));
     }
     lines
-}
-
-/// The certificates that were refused, each once.
-fn refused_certificates(row: &Row) -> impl Iterator<Item = &Certificate> {
-    let mut refused: Vec<&Certificate> = Vec::new();
-    for count in row
-        .ranked
-        .stats
-        .addresses()
-        .iter()
-        .flat_map(|one| one.failures())
-    {
-        let shown = count.failure.certificate();
-        refused.extend(shown.filter(|one| !refused.contains(one)));
-    }
-    refused.into_iter()
 }

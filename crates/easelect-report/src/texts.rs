@@ -26,7 +26,8 @@ pub(crate) use label::{
 pub(crate) use verdict::verdict_text;
 
 /// The language of a report.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Lang {
     /// English.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use easelect::{
     Catalog, Ended, Endpoint, Failure, FailureKind as Kind, Family, Phase, Ranking, Region, Service,
 };
-use easelect_report::{DirectLookup, Fault, Lang, Report};
+use easelect_report::{DirectLookup, Fault, Lang, Model, Report};
 use support::*;
 
 fn both(measure: impl Fn(&Endpoint) -> Measured) -> [Ranking; 2] {
@@ -166,7 +166,7 @@ fn what_name_servers_say_of_names_that_are_not_found() {
     assert!(said[0].text(Lang::Zh).contains("域名服务器出错"));
     assert!(said[1].text(Lang::Zh).contains("得到了 203.0.114.1"));
     assert!(said[1].hint(Lang::En).contains("--dns"));
-    let json = easelect_report::json(&report, Lang::En);
+    let json = easelect_report::json(&Model::new(&report, Lang::En));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let lookups = &json["direct_lookups"];
     assert_eq!(lookups[0]["failure"]["kind"], "no_address");
@@ -184,7 +184,7 @@ fn what_name_servers_say_of_names_that_are_not_found() {
     let report = Report::new(&outcome(&rankings), context);
     let mut findings = report.findings().iter();
     assert!(findings.all(|one| one.code() != "dns_direct_lookup"));
-    let json = easelect_report::json(&report, Lang::En);
+    let json = easelect_report::json(&Model::new(&report, Lang::En));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["environment"]["dns"], "203.0.114.53:53");
 }

@@ -5,7 +5,7 @@ mod support;
 use std::time::{Duration, SystemTime};
 
 use easelect::{Catalog, FailureKind, LocalNetwork, Nat64, Phase, Region, Service};
-use easelect_report::{Context, Lang, Report, Style, json, table};
+use easelect_report::{Context, Lang, Model, Report, Style, json, table};
 use support::*;
 
 #[test]
@@ -20,10 +20,11 @@ fn the_schema_is_held() {
     context.environment.proxy_variables = vec!["HTTPS_PROXY".to_owned()];
     context.environment.timeout = Some(ms(5000));
     let report = Report::new(&outcome(&[ranking([good, down])]), context);
-    insta::assert_snapshot!(json(&report, Lang::En), @r###"
+    insta::assert_snapshot!(json(&Model::new(&report, Lang::En)), @r###"
 {
   "schema": 1,
   "version": "0.1.0",
+  "lang": "en",
   "started_at": "2025-10-09T08:53:08Z",
   "finished_at": "2025-10-09T08:53:20Z",
   "complete": true,
@@ -56,26 +57,35 @@ fn the_schema_is_held() {
   },
   "verdict": {
     "code": "some_endpoints_fail",
+    "actor": "easemob",
     "text": "Usable, with faults: every service has a first choice, but not everything works. https://a1-sgp.easecdn.com/: TCP connect: connection refused. Who can act: Easemob support."
   },
   "findings": [
     {
       "code": "endpoint_down",
+      "severity": "harms",
+      "actor": "easemob",
       "text": "https://a1-sgp.easecdn.com/: TCP connect: connection refused.",
       "hint": "Try from another network; if it fails there too, tell Easemob support."
     },
     {
       "code": "current_is_first",
+      "severity": "informs",
+      "actor": null,
       "text": "In use: https://a1-sgp.easemob.com/ is the first choice.",
       "hint": "Nothing needs to change."
     },
     {
       "code": "unfinished",
+      "severity": "informs",
+      "actor": "you",
       "text": "The deadline cut probing off; 1 attempt did not come to an end.",
       "hint": "Give more time with --deadline, or ask for fewer regions and services."
     },
     {
       "code": "data_centres_not_comparable",
+      "severity": "background",
+      "actor": null,
       "text": "Data centres can't be compared or swapped: an app lives in one, and data in an overseas one may not move.",
       "hint": "Which one an app lives in: https://console.easemob.com (即时通讯 > 服务概览)."
     }
@@ -84,14 +94,19 @@ fn the_schema_is_held() {
   "groups": [
     {
       "region": "sgp1",
+      "region_name": "Singapore 1",
       "service": "rest",
+      "service_name": "RESTful API",
       "best": "https://a1-sgp.easemob.com/",
       "endpoints": [
         {
           "rank": 1,
           "tier": "ready",
           "url": "https://a1-sgp.easemob.com/",
+          "configured_url": "https://a1-sgp.easemob.com/",
           "host": "a1-sgp.easemob.com",
+          "authority": "a1-sgp.easemob.com",
+          "label": null,
           "variant": "easemob",
           "region": "sgp1",
           "service": "rest",
@@ -175,16 +190,23 @@ fn the_schema_is_held() {
           ],
           "addresses_left_out": 0,
           "failures": [],
+          "refused_certificates": [],
+          "certificate_expires": null,
           "reason": {
             "code": "only_ready",
-            "text": "first choice in this data centre: the only one that is ready"
+            "text": "first choice in this data centre: the only one that is ready",
+            "phase": null,
+            "kind": null
           }
         },
         {
           "rank": 2,
           "tier": "unreachable",
           "url": "https://a1-sgp.easecdn.com/",
+          "configured_url": "https://a1-sgp.easecdn.com/",
           "host": "a1-sgp.easecdn.com",
+          "authority": "a1-sgp.easecdn.com",
+          "label": null,
           "variant": "easecdn",
           "region": "sgp1",
           "service": "rest",
@@ -244,9 +266,13 @@ fn the_schema_is_held() {
               "count": 4
             }
           ],
+          "refused_certificates": [],
+          "certificate_expires": null,
           "reason": {
             "code": "fails",
-            "text": "TCP connect: connection refused"
+            "text": "TCP connect: connection refused",
+            "phase": "connect",
+            "kind": "refused"
           }
         }
       ]
@@ -263,7 +289,7 @@ fn the_proxy_is_told_without_its_password() {
     context.environment.proxy = Some("socks5://me:secret@proxy.example".parse().unwrap());
     context.environment.system_proxies = vec!["http://127.0.0.1:7890".to_owned()];
     let report = Report::new(&outcome(&[ranking([ok(&a, 20)])]), context);
-    let json = json(&report, Lang::En);
+    let json = json(&Model::new(&report, Lang::En));
     assert!(!json.contains("secret"), "{json}");
     let parsed: serde_json::Value = serde_json::from_str(&json).unwrap();
     let proxy = serde_json::json!({"url": "socks5://proxy.example:1080", "variable": null});
@@ -276,8 +302,10 @@ fn the_proxy_is_told_without_its_password() {
 fn texts_are_in_the_language_and_codes_are_not() {
     let [a, b] = pair(Region::SGP1, Service::Rest);
     let report = report(&[ranking([ok(&a, 20), refused(&b)])]);
-    let zh: serde_json::Value = serde_json::from_str(&json(&report, Lang::Zh)).unwrap();
-    let en: serde_json::Value = serde_json::from_str(&json(&report, Lang::En)).unwrap();
+    let zh: serde_json::Value =
+        serde_json::from_str(&json(&Model::new(&report, Lang::Zh))).unwrap();
+    let en: serde_json::Value =
+        serde_json::from_str(&json(&Model::new(&report, Lang::En))).unwrap();
     assert_eq!(zh["verdict"]["code"], en["verdict"]["code"]);
     assert_ne!(zh["verdict"]["text"], en["verdict"]["text"]);
     let message = &zh["groups"][0]["endpoints"][1]["failures"][0]["message"];
@@ -291,7 +319,7 @@ fn a_certificate_is_in_it() {
         ok(&a, 20).shows(certificate(-30, 60)),
         ok(&b, 20),
     ])];
-    let told = json(&report(&rankings), Lang::En);
+    let told = json(&Model::new(&report(&rankings), Lang::En));
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();
     let endpoints = told["groups"][0]["endpoints"].as_array().unwrap();
     let first = endpoints.iter().find(|one| one["url"] == a.url()).unwrap();
@@ -327,9 +355,10 @@ fn any_clock_makes_a_report() {
         ])];
         let context = Context::new(Catalog::builtin(), started_at, finished_at);
         let report = Report::new(&outcome(&rankings), context);
-        let told: serde_json::Value = serde_json::from_str(&json(&report, Lang::En)).unwrap();
+        let told: serde_json::Value =
+            serde_json::from_str(&json(&Model::new(&report, Lang::En))).unwrap();
         assert_eq!(told["finished_at"], told_at);
-        assert!(!table(&report, Lang::Zh, Style::default()).is_empty());
+        assert!(!table(&Model::new(&report, Lang::Zh), Style::default()).is_empty());
     }
 }
 
@@ -352,7 +381,7 @@ fn the_machines_network_is_in_it_without_its_addresses() {
         context.environment.network_at_end = at_end;
         let rankings = [ranking([ok(&a, 20), ok(&b, 30)])];
         let report = Report::new(&outcome(&rankings), context);
-        let told = json(&report, Lang::En);
+        let told = json(&Model::new(&report, Lang::En));
         assert!(!told.contains("192.168.0.7") && !told.contains("2409"));
         let told: serde_json::Value = serde_json::from_str(&told).unwrap();
         let expected = serde_json::json!({
@@ -374,13 +403,35 @@ fn the_way_to_ipv4_is_told_where_there_is_none() {
     let mut context = context();
     context.environment.nat64 = Nat64::new("64:ff9b::".parse().unwrap(), 96);
     let report = Report::new(&outcome(&[ranking([good])]), context);
-    let json: serde_json::Value = serde_json::from_str(&json(&report, Lang::En)).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&json(&Model::new(&report, Lang::En))).unwrap();
     assert_eq!(json["environment"]["nat64"], "64:ff9b::/96");
     for lang in [Lang::En, Lang::Zh] {
-        let table = table(&report, lang, Style::plain());
+        let table = table(&Model::new(&report, lang), Style::plain());
         assert!(
             table.contains("NAT64") && table.contains("64:ff9b::/96"),
             "{table}"
         );
+    }
+}
+
+/// What is read again is the same, and so is what it is told as.
+#[test]
+fn the_model_is_read_again() {
+    let [a, b] = pair(Region::SGP1, Service::Websocket);
+    let refused = failure(Phase::Upgrade, FailureKind::Rejected)
+        .with_status(503)
+        .with_retry_after(Some(Duration::from_secs(7)));
+    let rankings = [ranking([
+        ok(&a, 20).shows(certificate(-30, 60)),
+        failing(&b, refused),
+    ])];
+    let mut context = context();
+    context.in_use = vec![b];
+    for lang in [Lang::En, Lang::Zh] {
+        let model = Model::new(&Report::new(&outcome(&rankings), context.clone()), lang);
+        let read: Model = serde_json::from_str(&json(&model)).unwrap();
+        assert_eq!(read, model);
+        assert_eq!(table(&read, Style::plain()), table(&model, Style::plain()));
     }
 }

@@ -3,7 +3,7 @@
 mod support;
 
 use easelect::{Endpoint, FailureKind, Phase, Ranking, Region, Service};
-use easelect_report::{Context, Lang, Note, Report, Style, table};
+use easelect_report::{Context, Lang, Model, Note, Report, Style, table};
 use support::*;
 
 /// Two groups: a good one with an expired certificate in it, and a mini-program's.
@@ -32,7 +32,10 @@ fn told(lang: Lang, style: Style) -> String {
         region: Region::SGP1,
         service: Service::Alipay,
     }];
-    table(&Report::new(&outcome(&rankings()), context), lang, style)
+    table(
+        &Model::new(&Report::new(&outcome(&rankings()), context), lang),
+        style,
+    )
 }
 
 #[test]
@@ -99,8 +102,7 @@ fn certificates_are_told_good_or_bad() {
     ])];
     let told = |lang| {
         table(
-            &Report::new(&outcome(&rankings), context()),
-            lang,
+            &Model::new(&Report::new(&outcome(&rankings), context()), lang),
             Style::plain(),
         )
     };
@@ -207,7 +209,7 @@ fn the_proxy_is_said_at_the_top_and_has_a_column() {
         let at = good.v4();
         let good = good.proxied(at, 7);
         let report = Report::new(&outcome(&[ranking([good, ok(&b, 30)])]), context);
-        table(&report, lang, Style::plain())
+        table(&Model::new(&report, lang), Style::plain())
     };
     let mut context = context();
     context.environment.proxy_variables = vec!["HTTPS_PROXY".to_owned()];
@@ -259,7 +261,7 @@ fn what_a_peer_wrote_never_reaches_the_terminal_raw() {
         failing(&proxied, blocked),
     ])];
     for lang in [Lang::En, Lang::Zh] {
-        let told = table(&report(&rankings), lang, Style::plain());
+        let told = table(&Model::new(&report(&rankings), lang), Style::plain());
         let raw = told.chars().find(|c| c.is_control() && *c != '\n');
         assert_eq!(raw, None, "{told}");
     }

@@ -238,6 +238,15 @@ pub(crate) fn is_impostor(failure: &Failure) -> bool {
     }
 }
 
+/// Whether an address is one that a proxy on this computer makes up for each name (198.18.0.0/15,
+/// RFC 2544: for benchmarks, so in nobody's use).
+pub(crate) fn is_made_up(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.octets()[0] == 198 && v4.octets()[1] & 0xfe == 18,
+        IpAddr::V6(_) => false,
+    }
+}
+
 /// Whether a failure is that nobody answered, or that somebody only hung up: what a network can do.
 pub(crate) fn is_silence(failure: &Failure) -> bool {
     failure.phase() <= Phase::Tls

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use easelect::{
     AddressStats, AfterUpgrade, Certificate, ChainFault, Confidence, Distribution, Failure,
-    FailureCount, Families, Phase, Reason, Timings, is_local,
+    FailureCount, Families, Phase, Reason, Timings, Trust, is_local,
 };
 use serde::{Deserialize, Serialize};
 
@@ -164,6 +164,7 @@ parts! {
         failures: Vec<FailureModel>,
         refused_certificates: Vec<String>,
         certificate_expires: Option<String>,
+        inspected_by: Option<String>,
         reason: ReasonModel,
     }
 
@@ -464,6 +465,7 @@ impl Telling<'_> {
             refused_certificates: (refused_certificates(stats.addresses()).into_iter())
                 .map(|one| certificate_text(one).of(self.lang))
                 .collect(),
+            inspected_by: installed_issuer(stats.addresses()),
             certificate_expires: expiry.map(|expiry| expiry.of(self.lang)),
             reason: self.reason(&ranked.reason),
         }
@@ -583,6 +585,14 @@ fn certificate(certificate: &Certificate, now: SystemTime) -> CertificateModel {
         signature: certificate.signature.clone(),
         authority: certificate.is_authority,
     }
+}
+
+/// Who signed what was accepted up to a root that is trusted here and is no public one.
+fn installed_issuer(addresses: &[AddressStats]) -> Option<String> {
+    let chains = addresses.iter().filter_map(AddressStats::chain);
+    let mut installed = chains.filter(|chain| chain.trust() == Some(Trust::Installed));
+    let last = installed.next()?.certificates().last()?;
+    Some(last.issuer.clone())
 }
 
 /// The certificates that were refused, each once.

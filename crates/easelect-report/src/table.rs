@@ -315,6 +315,14 @@ fn beneath(row: &EndpointModel, lang: Lang) -> Vec<String> {
     if !addresses.is_empty() {
         why.push_str(&format!(" | {}", list(&addresses).of(lang)));
     }
+    if let Some(issuer) = &row.inspected_by {
+        let issuer = shown(issuer, 100);
+        let told = text(
+            format!(" | verified up to {issuer}, no public root"),
+            format!(" | 验证到 {issuer}（非公共根证书）"),
+        );
+        why.push_str(&told.of(lang));
+    }
     if let Some(expiry) = &row.certificate_expires {
         why.push_str(&format!(" | {expiry}"));
     }

@@ -192,6 +192,7 @@ fn the_schema_is_held() {
           "failures": [],
           "refused_certificates": [],
           "certificate_expires": null,
+          "inspected_by": null,
           "reason": {
             "code": "only_ready",
             "text": "first choice in this data centre: the only one that is ready",
@@ -268,6 +269,7 @@ fn the_schema_is_held() {
           ],
           "refused_certificates": [],
           "certificate_expires": null,
+          "inspected_by": null,
           "reason": {
             "code": "fails",
             "text": "TCP connect: connection refused",

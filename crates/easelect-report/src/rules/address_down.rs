@@ -1,6 +1,6 @@
 //! Addresses that never work, of an endpoint that does at others.
 
-use easelect::{AddressStats, Failure};
+use easelect::{AddressStats, Failure, Family};
 
 use super::{Found, Rule, failure_text};
 use crate::facts::{Facts, RowFacts, alike};
@@ -12,7 +12,7 @@ use crate::verdict::Fault;
 pub(super) const RULE: Rule = Rule {
     code: "address_down",
     needs: "an address at which every attempt failed, of an endpoint that works at another",
-    unless: "IPv6 is broken or absent and it is an IPv6 one; the connection was lost",
+    unless: "its family is broken or absent here; the connection was lost",
     find,
 };
 
@@ -20,9 +20,11 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     if found.any(&["connection_lost", "out_of_resources"]) {
         return Vec::new();
     }
-    let v6_explained = super::ipv6_broken::all_fail(facts).is_some();
+    let explained = |family| super::family_broken::all_fail(facts, family).is_some();
+    let explained = [Family::V6, Family::V4].map(|family| (family, explained(family)));
+    let is_explained = |family| explained.contains(&(family, true));
     let ready = facts.tried().filter(|row| row.is_ready());
-    let dead = ready.flat_map(|row| dead_addresses(row, v6_explained));
+    let dead = ready.flat_map(|row| dead_addresses(row, &is_explained));
     let mut findings = Vec::new();
     for (failure, places) in alike(dead) {
         let rows: Vec<&RowFacts<'_>> = places.iter().map(|(row, _)| *row).collect();
@@ -81,12 +83,12 @@ fn share(row: &RowFacts<'_>) -> f64 {
 
 fn dead_addresses<'a>(
     row: &'a RowFacts<'a>,
-    v6_explained: bool,
+    is_explained: &dyn Fn(Family) -> bool,
 ) -> Vec<(Failure, (&'a RowFacts<'a>, String))> {
     let count = tried(row).count();
     tried(row)
         .filter(|one| one.successes() == 0)
-        .filter(|one| !(v6_explained && one.address().is_ipv6()))
+        .filter(|one| !is_explained(Family::of(one.address().ip())))
         .filter_map(|one| {
             let failure = one.failures().first()?.failure.clone();
             let ip = one.address().ip();

@@ -44,12 +44,13 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     );
     let hint = match facts.context.environment.dns.is_some() {
         true => text(
-            "Compare with another name server, and pin a known address with --resolve HOST:PORT:ADDR.",
+            "Compare with another name server; pin a known address with --resolve HOST:PORT:ADDR.",
             "请与其他 DNS 服务器的结果比较；可用 --resolve HOST:PORT:ADDR 指定已知地址。",
         ),
         false => text(
-            "Compare with another name server (--dns ADDR); pin a known address with --resolve HOST:PORT:ADDR.",
-            "请用 --dns ADDR 与其他 DNS 服务器的结果比较；可用 --resolve HOST:PORT:ADDR 指定已知地址。",
+            "Look into this computer's hosts file, and compare with another name server (--dns ADDR); pin a known \
+             address with --resolve HOST:PORT:ADDR.",
+            "请查看本机的 hosts 文件，并用 --dns ADDR 与其他 DNS 服务器的结果比较；可用 --resolve HOST:PORT:ADDR 指定已知地址。",
         ),
     };
     let finding = RULE.finding(told).actor(Actor::NetworkAdministrator);

@@ -53,8 +53,8 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     let websockets = rows.iter().filter(|row| row.endpoint().service().is_websocket());
     let none_passes = !stripped.is_empty() && stripped.len() == websockets.count();
     let by = text(
-        format!("TLS is inspected: {count_en} verify only through the root of {}, which is installed on this computer or was given.", issuers.en),
-        format!("TLS 流量被检查：{count} 个主机只能通过 {} 的根证书验证（该根证书安装在本机或由用户给出）。", issuers.zh),
+        format!("TLS is inspected: {count_en} verify only up to {}, a root that is trusted on this computer and is no public one.", issuers.en),
+        format!("TLS 流量被检查：{count} 个主机只能通过 {} 的根证书验证（本机信任它，但它不是公共根证书）。", issuers.zh),
     );
     if !none_passes {
         let hint = text(

@@ -142,3 +142,66 @@ fn a_certificate_that_ends_soon() {
         "{told}"
     );
 }
+
+/// Made-up addresses of a proxy on this computer are nobody's hijack.
+#[test]
+fn a_local_proxy_that_leads_nowhere() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let made_up = |last: u8| SocketAddr::from(([198, 18, 0, last], 443));
+    let closed = tls(Kind::Closed);
+    let behind = |one: &Endpoint, last| Measured::of(one).bad(made_up(last), closed.clone(), 3);
+    let nowhere = report(&[ranking([behind(&a, 1), behind(&b, 2)])]);
+    expect(&nowhere, Fault::ThisComputer, "local_proxy_fails");
+    for accused in ["hijack_suspected", "nothing_gets_through", "endpoint_down"] {
+        assert!(!codes(&nowhere).contains(&accused), "{accused}");
+    }
+    // Something that isn't the host answers there: that is no proxy's silence.
+    let evil = Measured::of(&a).bad(made_up(1), tls(Kind::CertificateWrongHost), 3);
+    let evil = report(&[ranking([evil, ok(&b, 20)])]);
+    expect(&evil, Fault::SomeEndpointsFail, "hijack_suspected");
+}
+
+/// A network with IPv6 alone, as one with IPv4 alone.
+#[test]
+fn a_family_that_is_not_there() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let only_v6 = |kind| {
+        let each = |one: &Endpoint| {
+            let one = Measured::of(one);
+            let (v4, v6) = (one.v4(), one.v6());
+            one.good(v6, [20, 21, 20])
+                .bad(v4, failure(Phase::Connect, kind), 3)
+        };
+        report(&[ranking([each(&a), each(&b)])])
+    };
+    let absent = only_v6(Kind::Unreachable);
+    expect(&absent, Fault::AllWell, "ipv4_absent");
+    assert!(!codes(&absent).contains(&"address_down"));
+    let broken = only_v6(Kind::Timeout);
+    expect(&broken, Fault::Network, "ipv4_broken");
+    assert!(broken.findings()[0].hint(Lang::En).contains("-6"));
+    // One dead IPv4 address is its own trouble.
+    let one = Measured::of(&a);
+    let (v4, v6) = (one.v4(), one.v6());
+    let one = one
+        .good(v6, [20, 21, 20])
+        .bad(v4, failure(Phase::Connect, Kind::Timeout), 3);
+    let other = Measured::of(&b);
+    let v6 = other.v6();
+    let dead = report(&[ranking([one, other.good(v6, [30, 31, 30])])]);
+    expect(&dead, Fault::SomeEndpointsFail, "address_down");
+}
+
+#[test]
+fn a_network_that_changed_meanwhile() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let rankings = [ranking([ok(&a, 20), ok(&b, 30)])];
+    let mut context = context();
+    let mut network = easelect::LocalNetwork::default();
+    network.source_v4 = Some([192, 168, 0, 7].into());
+    context.environment.network_at_start = Some(network.clone());
+    network.source_v4 = Some([10, 8, 0, 2].into());
+    context.environment.network_at_end = Some(network);
+    let changed = Report::new(&outcome(&rankings), context);
+    expect(&changed, Fault::AllWell, "network_changed");
+}

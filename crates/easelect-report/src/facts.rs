@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use easelect::{
-    AddressStats, Confidence, Ended, Endpoint, Failure, FailureKind as Kind, Phase, Reason, Sample,
-    Tier, Trust,
+    AddressStats, Certificate, ChainFault, Confidence, Ended, Endpoint, Failure,
+    FailureKind as Kind, Phase, Reason, Sample, Tier, Trust,
 };
 
 use super::{Context, Group, Row};
@@ -209,7 +209,10 @@ impl<'a> RowFacts<'a> {
     pub(crate) fn impostor(&self) -> Option<&Failure> {
         match self.is_verified() {
             true => None,
-            false => self.failures.iter().find(|one| is_impostor(one)),
+            false => {
+                let mut failures = self.failures.iter();
+                failures.find(|one| is_impostor(one, self.host()))
+            }
         }
     }
 
@@ -226,9 +229,18 @@ impl<'a> RowFacts<'a> {
 
 /// Whether what answered can't be the host, nor the host with a fault of its own. Only of one that
 /// never proved its identity.
-pub(crate) fn is_impostor(failure: &Failure) -> bool {
-    use easelect::ChainFault;
+pub(crate) fn is_impostor(failure: &Failure, host: &str) -> bool {
+    let another = |certificate: &Certificate| {
+        // One without names tells nothing.
+        !certificate.names.is_empty() && !is_for(certificate, host)
+    };
     match failure.kind() {
+        // Out of date or weak, and somebody else's.
+        Kind::CertificateExpired
+        | Kind::CertificateNotYetValid
+        | Kind::CertificateWeakKey
+        | Kind::CertificateWeakSignature
+        | Kind::CertificateOther => failure.certificate().is_some_and(another),
         Kind::CertificateUntrusted => {
             failure.chain_fault() != Some(ChainFault::IntermediateMissing)
         }
@@ -245,6 +257,17 @@ pub(crate) fn is_made_up(address: IpAddr) -> bool {
         IpAddr::V4(v4) => v4.octets()[0] == 198 && v4.octets()[1] & 0xfe == 18,
         IpAddr::V6(_) => false,
     }
+}
+
+/// Whether a certificate is for a host (RFC 9525 §6.3: a wildcard stands for one label).
+pub(crate) fn is_for(certificate: &Certificate, host: &str) -> bool {
+    certificate
+        .names
+        .iter()
+        .any(|name| match name.strip_prefix("*.") {
+            Some(domain) => host.split_once('.').is_some_and(|(_, rest)| rest == domain),
+            None => name == host,
+        })
 }
 
 /// Whether a failure is that nobody answered, or that somebody only hung up: what a network can do.

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use easelect::{Failure, Families, Phase, Trust};
 
-use super::facts::{Facts, RowFacts, are_unrelated, hosts};
+use super::facts::{Facts, RowFacts, are_unrelated, hosts, is_silence};
 use super::finding::{Actor, Finding};
 use super::texts::{Done, Text, failure_text, plural};
 use super::{Environment, Row, texts};
@@ -213,7 +213,10 @@ fn impostors<'a>(
     facts: &'a Facts<'a>,
     found: &Found,
 ) -> Option<(Vec<&'a RowFacts<'a>>, Vec<&'a Failure>)> {
-    let connected = |row: &&RowFacts<'_>| row.is_connected() && !found.explains(row);
+    // What was silent in TLS says nothing of who is there.
+    let speaks = |one: &Failure| one.phase() == Phase::Tls && !is_silence(one);
+    let answered = |row: &RowFacts<'_>| row.is_verified() || row.failures.iter().any(speaks);
+    let connected = |row: &&RowFacts<'_>| answered(row) && !found.explains(row);
     let rows: Vec<&RowFacts<'_>> = facts.published().filter(connected).collect();
     let symptoms: Vec<&Failure> = rows.iter().filter_map(|row| row.impostor()).collect();
     let all = symptoms.len() == rows.len() && hosts(rows.iter().copied()).len() >= 2;

@@ -129,6 +129,32 @@ fn portals_and_interception() {
     expect(&report(&rankings), Fault::Network, "interception_suspected");
 }
 
+/// A router's own certificate, which ended long ago, beside a host that is silent.
+#[test]
+fn a_portal_with_an_old_certificate_is_no_expired_one() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let [c, _] = pair(Region::SGP1, Service::Websocket);
+    let router = || {
+        let shown = certificate_for("router.lan", -900, -400);
+        tls(Kind::CertificateExpired).with_chain(shown)
+    };
+    let portal = report(&[
+        ranking([failing(&a, router()), failing(&b, router())]),
+        ranking([failing(&c, tls(Kind::Timeout))]),
+    ]);
+    expect(&portal, Fault::Network, "captive_portal_suspected");
+    assert!(!codes(&portal).contains(&"certificate_expired"));
+    let one = report(&[ranking([failing(&a, router()), ok(&b, 20)])]);
+    expect(&one, Fault::SomeEndpointsFail, "hijack_suspected");
+    // The host's own, expired, is the host's.
+    let own = || {
+        let shown = certificate_for("*.easemob.com", -900, -400);
+        tls(Kind::CertificateExpired).with_chain(shown)
+    };
+    let own = report(&[ranking([failing(&a, own()), ok(&b, 20)])]);
+    expect(&own, Fault::SomeEndpointsFail, "certificate_expired");
+}
+
 #[test]
 fn what_name_servers_say_of_names_that_are_not_found() {
     let [a, b] = pair(Region::SGP1, Service::Rest);

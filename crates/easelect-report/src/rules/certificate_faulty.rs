@@ -3,7 +3,7 @@
 use easelect::{ChainFault, Failure, FailureKind as Kind};
 
 use super::{Found, Rule, any_blocks, failure_text, places, urls, who_mends_all};
-use crate::facts::{Facts, RowFacts, alike};
+use crate::facts::{Facts, RowFacts, alike, is_for};
 use crate::finding::{Actor, Finding};
 use crate::texts::{Text, list, text};
 
@@ -60,15 +60,9 @@ fn names_the_host(failure: &Failure, rows: &[&RowFacts<'_>]) -> bool {
     let Some(certificate) = failure.certificate() else {
         return false;
     };
-    let is_for = |host: &str| {
-        certificate.names.iter().any(|name| match name.strip_prefix("*.") {
-            Some(domain) => host.split_once('.').is_some_and(|(_, rest)| rest == domain),
-            None => name == host,
-        })
-    };
     let known = !matches!(failure.kind(), Kind::CertificateUntrusted)
         || failure.chain_fault() == Some(ChainFault::IntermediateMissing);
-    known && rows.iter().all(|row| is_for(row.host()))
+    known && rows.iter().all(|row| is_for(certificate, row.host()))
 }
 
 fn hint(failure: &Failure, own: bool, facts: &Facts<'_>) -> Text {

@@ -1,6 +1,7 @@
 //! Handshakes that name a host are cut or dropped on the way.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use easelect::{FailureKind as Kind, Phase, Sample, Silence};
 
@@ -39,6 +40,8 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         let dropped = samples()
             .filter(|one| one.silence() == Some(Silence::Unacknowledged))
             .count();
+        let own = failing.iter().all(|row| row.own);
+        let hung_up = resets(&failing) && !own;
         let addresses = failing.iter().flat_map(|row| row.addresses());
         let all_fail = failing.len() == rows.len();
         let why = if soon > 0 {
@@ -51,7 +54,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
                 "what names the host is sent again and never acknowledged",
                 "带有主机名的数据包反复重发，始终没有被确认",
             )
-        } else if any_works && all_fail && addresses.count() >= 2 && resets(&failing) {
+        } else if any_works && all_fail && addresses.count() >= 2 && hung_up {
             text(
                 "TLS is cut off at every address of this domain, and another domain works",
                 "该域名的所有地址在 TLS 握手时都被切断，而其他域名正常",
@@ -86,7 +89,11 @@ fn too_soon(sample: &Sample) -> bool {
     let in_tls = |failure: &easelect::Failure| {
         failure.phase() == Phase::Tls && matches!(failure.kind(), Kind::Reset | Kind::Closed)
     };
-    sample.outcome.as_ref().is_err_and(in_tls) && sample.failed_sooner_than_round_trip()
+    // One that closes as soon as it accepts has not seen the name.
+    let in_phase = sample.elapsed.saturating_sub(sample.timings.total());
+    let round_trip = sample.round_trip().unwrap_or_default();
+    let waited = in_phase > Duration::from_millis(1) + round_trip / 16;
+    waited && sample.outcome.as_ref().is_err_and(in_tls) && sample.failed_sooner_than_round_trip()
 }
 
 /// Whether the connections were hung up, not only silent: a host that hangs is silent too.

@@ -62,7 +62,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
 fn misled_to(row: &RowFacts<'_>, lab: bool) -> Vec<String> {
     let mut addresses = Vec::new();
     for one in row.addresses() {
-        let impostor = one.failures().iter().any(|count| is_impostor(&count.failure));
+        let impostor = one.failures().iter().any(|count| is_impostor(&count.failure, row.host()));
         let local = !lab && is_local(one.address().ip());
         if impostor || local {
             addresses.push(one.address().ip().to_string());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{Found, Rule, any_blocks, failure_text, places, plural};
-use crate::facts::{Facts, RowFacts, hosts, is_impostor, is_made_up};
+use crate::facts::{Facts, RowFacts, hosts, is_made_up};
 use crate::finding::{Actor, Finding};
 use crate::texts::{list, text};
 
@@ -23,7 +23,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             && row.successes() == 0
             && !row.proxied
             && !found.explains(row)
-            && !row.failures.iter().any(is_impostor)
+            && row.impostor().is_none()
     };
     let rows: Vec<&RowFacts<'_>> = facts.published().filter(behind).collect();
     let all = rows.iter().flat_map(|row| &row.failures);

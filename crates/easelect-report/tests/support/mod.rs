@@ -205,11 +205,16 @@ impl Measured {
 
 /// A chain of one certificate whose validity is given in days from now.
 pub(crate) fn certificate(from: i64, to: i64) -> Arc<CertificateChain> {
+    certificate_for("*.easemob.com", from, to)
+}
+
+/// The same, for this name.
+pub(crate) fn certificate_for(name: &str, from: i64, to: i64) -> Arc<CertificateChain> {
     let day = |n: i64| {
         let days = Duration::from_secs(86_400) * u32::try_from(n.unsigned_abs()).unwrap();
         if n < 0 { now() - days } else { now() + days }
     };
-    let mut params = CertificateParams::new(["*.easemob.com".to_owned()]).unwrap();
+    let mut params = CertificateParams::new([name.to_owned()]).unwrap();
     params.distinguished_name = DistinguishedName::new();
     (params.distinguished_name).push(DnType::CommonName, "Some CA");
     (params.not_before, params.not_after) = (day(from).into(), day(to).into());

@@ -447,6 +447,13 @@ async fn paths_statuses_and_subprotocols() {
     let moved = answer(moved).await.unwrap();
     assert!(moved.starts_with("HTTP/1.1 302 Found\r\n"));
     assert!(moved.contains("Location: https://x.example/\r\nRetry-After: 7\r\n"));
+    let blocked = path()
+        .with_status(403)
+        .with_fields(&["Server: gateway", "CF-RAY: 8c1-FRA"])
+        .with_body("<html>blocked");
+    let blocked = answer(blocked).await.unwrap();
+    assert!(blocked.contains("\r\nServer: gateway\r\nCF-RAY: 8c1-FRA\r\n"));
+    assert!(blocked.ends_with("\r\n\r\n<html>blocked"), "{blocked}");
 }
 
 #[tokio::test(start_paused = true)]

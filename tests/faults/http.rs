@@ -81,6 +81,12 @@ fn rows() -> Vec<Row> {
             Fault::KeepAliveUpgrade,
         ),
         fine("101 after 103 and 100", Fault::EarlyHints),
+        fine("101 with a folded header line", Fault::FoldedHeader),
+        answers(
+            "101 without the subprotocol",
+            with(Fault::NoProtocol),
+            Kind::SubprotocolMissing,
+        ),
         fine("101 followed at once by frames", Fault::FramesAfter101),
         fine("101, then silence", Fault::SilentAfter101),
         fine("101 and a Close frame", Fault::CloseFrameAfter101),

@@ -107,12 +107,17 @@ pub enum Fault {
     KeepAliveUpgrade,
     /// A 103 and a 100 before the answer: no fault by RFC 9110 §15.2, but some clients refuse it.
     EarlyHints,
+    /// A valid 101 of which one header field goes on in a second line: no fault to a user agent (RFC
+    /// 9112 §5.2), but some clients refuse it.
+    FoldedHeader,
     /// The 101 is of HTTP/1.0, which has none.
     Http10,
     /// The 101 has an extension that nobody offered.
     UnrequestedExtension,
     /// The 101 has a subprotocol that nobody offered.
     UnrequestedProtocol,
+    /// The 101 confirms no subprotocol, whichever were offered: a fault where the service needs one.
+    NoProtocol,
     /// A 101 whose header fields never end.
     HeaderFlood,
     /// A 200 whose body never ends.

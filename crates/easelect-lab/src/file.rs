@@ -100,6 +100,8 @@ struct PathEntry {
     status: Field<u16>,
     location: Field<String>,
     retry_after: Field<Span>,
+    fields: Field<Vec<String>>,
+    body: Field<String>,
     rest_status: Field<u16>,
     ws_paths: Field<Vec<String>>,
 }
@@ -192,7 +194,7 @@ fn host(entry: HostEntry, start: usize) -> Result<Host, Wrong> {
 impl PathEntry {
     fn places(&self, start: usize) -> Places {
         places!(self at start; until rtt jitter loss bandwidth_kbps drop_first_syns accept_delay
-            tls_delay http_delay status location retry_after rest_status ws_paths)
+            tls_delay http_delay status location retry_after fields body rest_status ws_paths)
     }
 
     fn settings(&mut self) -> Settings {
@@ -211,6 +213,8 @@ impl PathEntry {
             status: value(self.status.take()),
             location: value(self.location.take()),
             retry_after: duration(self.retry_after.take()),
+            fields: value(self.fields.take()),
+            body: value(self.body.take()),
             rest_status: value(self.rest_status.take()),
             ws_paths: value(self.ws_paths.take()),
         }
@@ -340,7 +344,7 @@ mod tests {
     const GOOD: &str = "seed = 7\nsyn_retransmit = [0, 500]\n\n[[host]]\nname = \"A.example\"\n\
         addresses = [\"44.128.0.1\"]\ndns_delay = 20\n\n[[path]]\naddress = \"44.128.0.1\"\n\
         rtt = \"40ms\"\nsteps = [\n  { at = \"5s\", until = \"10s\", fault = \"refuse\" },\n]\n\
-        early_data = true\n";
+        early_data = true\nfields = [\"Server: x\"]\nbody = \"no\"\n";
 
     fn error(text: &str) -> String {
         read(text, "my.toml").unwrap_err().to_string()
@@ -364,6 +368,8 @@ mod tests {
                 Path::new(address)
                     .with_rtt(ms(40))
                     .with_early_data(true)
+                    .with_fields(&["Server: x"])
+                    .with_body("no")
                     .with_step(step),
             );
         assert_eq!(Scenario::from_toml(GOOD, "my.toml").unwrap(), built);
@@ -395,6 +401,11 @@ mod tests {
             ),
             ("10s", "5s", "my.toml:13: until 5s: expected more"),
             (
+                "Server: x",
+                "Server",
+                "my.toml:16: fields \"Server\": expected \"Name: value\"",
+            ),
+            (
                 "[0, 500]",
                 "[1, 500]",
                 "my.toml:2: syn_retransmit: expected",
@@ -417,7 +428,7 @@ mod tests {
             assert!(error(&text).starts_with(wanted), "{}", error(&text));
         }
         let twice = format!("{GOOD}[[path]]\naddress = \"44.128.0.1\"\n");
-        assert!(error(&twice).starts_with("my.toml:16: path 44.128.0.1 is there twice"));
+        assert!(error(&twice).starts_with("my.toml:18: path 44.128.0.1 is there twice"));
         let mapped = GOOD.replace(
             "address = \"44.128.0.1\"",
             "address = [\"44.128.0.1\", \"::ffff:44.128.0.1\"]",

@@ -1,5 +1,6 @@
 //! The server above TLS: HTTP/1.1 and WebSocket.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
@@ -86,7 +87,7 @@ impl Request {
 /// What the server answers.
 enum Answer {
     /// A status, its extra header fields, and its body.
-    Plain(u16, String, &'static str),
+    Plain(u16, String, Cow<'static, str>),
     /// 101 and its header fields.
     Switch(String),
 }
@@ -121,7 +122,7 @@ pub(crate) async fn serve(visit: &Visit, mut stream: Tls, host: &str) -> io::Res
             _ => {}
         }
         let answer = match fault {
-            Fault::TooEarly if early => Answer::Plain(425, String::new(), "not so early\n"),
+            Fault::TooEarly if early => Answer::Plain(425, String::new(), "not so early\n".into()),
             _ => answer(visit, &request, fault, host),
         };
         let mut bytes = Vec::new();
@@ -192,7 +193,7 @@ fn behind_101(fault: Fault) -> &'static [u8] {
 
 fn answer(visit: &Visit, request: &Request, fault: Fault, host: &str) -> Answer {
     if fault == Fault::CaptivePortal {
-        return Answer::Plain(200, "Content-Type: text/html\r\n".to_owned(), LOG_IN);
+        return Answer::Plain(200, "Content-Type: text/html\r\n".to_owned(), LOG_IN.into());
     }
     if let Some(status) = visit.route.setting(|s| s.status) {
         let mut fields = String::new();
@@ -202,21 +203,30 @@ fn answer(visit: &Visit, request: &Request, fault: Fault, host: &str) -> Answer 
         if let Some(delay) = visit.route.setting(|s| s.retry_after) {
             fields += &format!("Retry-After: {}\r\n", delay.as_secs());
         }
-        return Answer::Plain(status, fields, "{\"error\":\"scripted\"}\n");
+        for field in visit.route.setting(|s| s.fields.clone()).iter().flatten() {
+            fields += &format!("{field}\r\n");
+        }
+        let body = visit.route.setting(|s| s.body.clone()).map(Cow::Owned);
+        let body = body.unwrap_or("{\"error\":\"scripted\"}\n".into());
+        return Answer::Plain(status, fields, body);
     }
     if !request.upgrade {
         let status = visit.route.setting(|s| s.rest_status);
         let status = status.or_else(|| visit.network.names.rest_status(host));
         let type_ = "Content-Type: application/json\r\n".to_owned();
-        return Answer::Plain(status.unwrap_or(404), type_, "{\"server\":\"lab\"}\n");
+        return Answer::Plain(
+            status.unwrap_or(404),
+            type_,
+            "{\"server\":\"lab\"}\n".into(),
+        );
     }
     let paths = visit.route.setting(|s| s.ws_paths.clone());
     let paths = paths.or_else(|| visit.network.names.ws_paths(host));
     if paths.is_some_and(|paths| !paths.iter().any(|path| path == request.path())) {
-        return Answer::Plain(404, String::new(), "no WebSocket here\n");
+        return Answer::Plain(404, String::new(), "no WebSocket here\n".into());
     }
     let Some(key) = &request.key else {
-        return Answer::Plain(400, String::new(), "no Sec-WebSocket-Key\n");
+        return Answer::Plain(400, String::new(), "no Sec-WebSocket-Key\n".into());
     };
     let mut accept = accept_key(key.as_bytes());
     if fault == Fault::BadAccept {
@@ -229,13 +239,16 @@ fn answer(visit: &Visit, request: &Request, fault: Fault, host: &str) -> Answer 
         }
         _ => "Upgrade: websocket\r\nConnection: Upgrade\r\n".to_owned(),
     };
+    if fault == Fault::FoldedHeader {
+        fields += "X-Served-By: one gateway,\r\n another\r\n";
+    }
     fields += &format!("Sec-WebSocket-Accept: {accept}\r\n");
     if fault == Fault::UnrequestedExtension {
         fields += "Sec-WebSocket-Extensions: permessage-deflate\r\n";
     }
     if fault == Fault::UnrequestedProtocol {
         fields += "Sec-WebSocket-Protocol: unheard-of\r\n";
-    } else if request.protocols.iter().any(|protocol| protocol == "xmpp") {
+    } else if fault != Fault::NoProtocol && request.protocols.iter().any(|one| one == "xmpp") {
         fields += "Sec-WebSocket-Protocol: xmpp\r\n";
     }
     Answer::Switch(fields)

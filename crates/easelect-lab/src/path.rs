@@ -61,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) status: Option<u16>,
     pub(crate) location: Option<String>,
     pub(crate) retry_after: Option<Duration>,
+    pub(crate) fields: Option<Vec<String>>,
+    pub(crate) body: Option<String>,
     pub(crate) rest_status: Option<u16>,
     pub(crate) ws_paths: Option<Vec<String>>,
 }
@@ -114,6 +116,12 @@ macro_rules! all_setters {
             with_location, location: &str, url => url.to_owned();
             /// The `Retry-After` beside [`with_status`](Self::with_status), in whole seconds.
             with_retry_after, retry_after: Duration, delay => delay;
+            /// Further header fields beside [`with_status`](Self::with_status), each as
+            /// `Name: value`: how gateways and firewalls are known.
+            with_fields, fields: &[&str], fields => fields.iter().map(|&field| field.to_owned()).collect();
+            /// The body beside [`with_status`](Self::with_status), up to 64 KiB; a line of JSON by
+            /// default.
+            with_body, body: &str, text => text.to_owned();
             /// The status that answers a plain request: 200 to 599, 404 by default.
             with_rest_status, rest_status: u16, status => status;
             /// The paths where WebSocket is answered by 101, instead of any; an upgrade elsewhere
@@ -225,6 +233,7 @@ impl Step {
 pub(crate) const MAX_RTT: Duration = Duration::from_secs(60);
 pub(crate) const MAX_DELAY: Duration = Duration::from_secs(3600);
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
+const MAX_BODY: usize = 64 * 1024;
 
 impl Settings {
     fn check(&self) -> Result<(), String> {
@@ -262,11 +271,24 @@ impl Settings {
         {
             return Err("location: expected at most 2048 bytes without control characters".into());
         }
+        if let Some(field) = self.fields.iter().flatten().find(|one| !is_field(one)) {
+            return Err(format!(
+                "fields {field:?}: expected \"Name: value\" without control characters"
+            ));
+        }
+        let size = self.body.as_ref().map(String::len);
+        within("body", size, 0..=MAX_BODY)?;
         match &self.ws_paths {
             Some(paths) => check_ws_paths(paths),
             None => Ok(()),
         }
     }
+}
+
+/// Whether it is a header field's line (RFC 9110 §5.1).
+fn is_field(line: &str) -> bool {
+    let known = |(name, _): (&str, &str)| http::HeaderName::try_from(name).is_ok();
+    line.split_once(": ").is_some_and(known) && !line.chars().any(char::is_control)
 }
 
 pub(crate) fn check_ws_paths(paths: &[String]) -> Result<(), String> {

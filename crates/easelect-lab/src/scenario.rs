@@ -57,6 +57,7 @@ use crate::syns::Syns;
 /// | `tls` | `"1.2"` or `"1.3"` | `"1.3"` |
 /// | `early_data` | whether the server takes TLS 1.3 early data, and answers it with its first flight; when it changes, the server forgets its sessions | `false` |
 /// | `status`, `location`, `retry_after` | the status (200 to 599) of every response, and its header fields | |
+/// | `fields`, `body` | with `status`: further header fields, a list of `"Name: value"`, and the body, up to 64 KiB | none, a line of JSON |
 /// | `rest_status`, `ws_paths` | as in `[[host]]`, above it | |
 ///
 /// An address that no `[[path]]` has is a black hole: connecting to it times out.

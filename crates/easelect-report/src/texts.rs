@@ -103,10 +103,11 @@ pub(crate) fn shown(text: &str, longest: usize) -> String {
     shown
 }
 
-/// As `escape_debug`, but quotes stay as they are: nothing here is put into quotes for a parser.
+/// As `escape_debug`, but quotes and backslashes stay as they are: nothing here is put into quotes for a
+/// parser, and a distinguished name has backslashes of its own (RFC 4514 §2.4).
 fn escaped(c: char) -> impl Iterator<Item = char> {
     let (plain, escape) = match c {
-        '"' | '\'' => (Some(c), None),
+        '"' | '\'' | '\\' => (Some(c), None),
         _ => (None, Some(c.escape_debug())),
     };
     plain.into_iter().chain(escape.into_iter().flatten())

@@ -1,8 +1,9 @@
 //! Servers end the WebSocket as soon as it is open.
 
-use easelect::{AddressStats, AfterUpgrade};
+use easelect::{AddressStats, AfterUpgrade, Tier};
 
 use super::{Found, Rule};
+use crate::Row;
 use crate::facts::{Facts, RowFacts};
 use crate::finding::{Actor, Finding, Severity};
 use crate::texts::{Text, list, shown, text};
@@ -34,10 +35,11 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
             format!("升级后立即被关闭：{}。{}。", names.zh, how.zh),
         );
         let own = rows.iter().all(|row| row.own);
-        let every = facts.groups.iter().all(|group| {
-            let ready = group.endpoints.iter().filter(|row| row.ranked.tier == easelect::Tier::Ready);
-            ready.clone().count() == 0
-                || ready.into_iter().all(|row| urls.iter().any(|url| url == row.ranked.endpoint().url()))
+        let is_closed = |row: &&Row| urls.iter().any(|url| url == row.ranked.endpoint().url());
+        // A service all of whose endpoints do so is as good as none.
+        let every = facts.groups.iter().any(|group| {
+            let mut ready = group.endpoints.iter().filter(|row| row.ranked.tier == Tier::Ready);
+            group.best().is_some() && ready.all(|row| is_closed(&row))
         });
         let actor = match own {
             true => Actor::Developer,

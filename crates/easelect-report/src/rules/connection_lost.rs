@@ -1,19 +1,20 @@
 //! The network went away while it was measured.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use easelect::{FailureKind as Kind, Sample};
 
 use super::{Found, Rule};
-use crate::facts::{Facts, RowFacts, is_silence};
+use crate::facts::{Facts, RowFacts};
 use crate::finding::{Actor, Finding};
 use crate::texts::text;
 
 pub(super) const RULE: Rule = Rule {
     code: "connection_lost",
-    needs: "attempts at several hosts (or three at the only one) that end in silence or without a route one after the other, and each of these hosts worked before or after",
-    unless: "any attempt succeeded in between",
+    needs: "attempts at addresses of several hosts (or three at the only one) that end in silence or without a route one after the other, and each of these addresses worked at another time",
+    unless: "any attempt succeeded in between, or after one of them should have",
     find,
 };
 
@@ -75,14 +76,10 @@ const SHORTEST: Duration = Duration::from_millis(500);
 fn gap<'a>(facts: &'a Facts<'a>) -> Option<Gap<'a>> {
     let mut samples: Vec<&Sample> = facts.samples().collect();
     samples.sort_by_key(|one| one.ended());
-    let worked: BTreeSet<&str> = (samples.iter())
-        .filter(|one| one.outcome.is_ok())
-        .map(|one| one.endpoint.host())
-        .collect();
-    let lost = |one: &Sample| match &one.outcome {
-        Ok(()) => false,
-        Err(failure) => is_silence(failure) && failure.kind() != Kind::Refused,
-    };
+    let good = || samples.iter().filter(|one| one.outcome.is_ok());
+    let worked: BTreeSet<(&str, SocketAddr)> = good().map(|one| place(one)).collect();
+    let working_hosts: BTreeSet<&str> = worked.iter().map(|(host, _)| *host).collect();
+    let slowest = good().map(|one| one.elapsed).max().unwrap_or_default();
     let hosts_of_all: BTreeSet<&str> = samples.iter().map(|one| one.endpoint.host()).collect();
     let mut longest: Option<Gap<'a>> = None;
     let mut rest = &samples[..];
@@ -95,15 +92,17 @@ fn gap<'a>(facts: &'a Facts<'a>) -> Option<Gap<'a>> {
         let length = tail.iter().position(|one| one.outcome.is_ok());
         let run = &tail[..length.unwrap_or(tail.len())];
         rest = &tail[run.len()..];
-        // Those that never worked tell nothing of when.
+        // Addresses that never worked tell nothing of when, nor do attempts that should have been done
+        // while others still got through.
+        let due = |one: &Sample| last_good.is_none_or(|good| one.started + slowest >= good);
         let told: Vec<&&Sample> = run
             .iter()
-            .filter(|one| worked.contains(one.endpoint.host()))
+            .filter(|one| worked.contains(&place(one)) && due(one))
             .collect();
         let hosts: BTreeSet<&str> = told.iter().map(|one| one.endpoint.host()).collect();
         let enough = match hosts_of_all.len() {
             1 => told.len() >= 3,
-            _ => hosts.len() >= 2 && hosts.len() * 2 >= worked.len(),
+            _ => hosts.len() >= 2 && hosts.len() * 2 >= working_hosts.len(),
         };
         if !enough || !told.iter().all(|one| lost(one)) {
             continue;
@@ -127,4 +126,16 @@ fn gap<'a>(facts: &'a Facts<'a>) -> Option<Gap<'a>> {
         }
     }
     longest
+}
+
+/// Where it went.
+fn place(sample: &Sample) -> (&str, SocketAddr) {
+    (sample.endpoint.host(), sample.address)
+}
+
+/// Whether it ended as where there is no network any more, in whichever phase that came.
+fn lost(sample: &Sample) -> bool {
+    let kinds = [Kind::Timeout, Kind::Reset, Kind::Closed, Kind::Unreachable];
+    let failure = sample.outcome.as_ref().err();
+    failure.is_some_and(|one| kinds.contains(&one.kind()))
 }

@@ -48,9 +48,11 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
 /// What those that were under way waited for, and what had come before.
 fn waiting(facts: &Facts<'_>) -> texts::Text {
     let mut phases: BTreeMap<Phase, usize> = BTreeMap::new();
+    let mut all_connected = true;
     for one in &facts.context.evidence.unfinished {
         if let Some(phase) = one.phase {
             *phases.entry(phase).or_default() += 1;
+            all_connected &= one.timings.get(Phase::Connect).is_some();
         }
     }
     if phases.is_empty() {
@@ -60,8 +62,12 @@ fn waiting(facts: &Facts<'_>) -> texts::Text {
         phases.iter().map(|(phase, count)| format!("{} ×{count}", texts::phase(*phase).en)).collect();
     let zh: Vec<String> =
         phases.iter().map(|(phase, count)| format!("{} ×{count}", texts::phase(*phase).zh)).collect();
+    let connected = match all_connected {
+        true => text(" (TCP had connected)", "（TCP 均已连接）"),
+        false => text("", ""),
+    };
     text(
-        format!("; what was waited for: {}", list(&en).en),
-        format!("；当时正在等待：{}", list(&zh).zh),
+        format!("; what was waited for: {}{}", list(&en).en, connected.en),
+        format!("；当时正在等待：{}{}", list(&zh).zh, connected.zh),
     )
 }

@@ -79,6 +79,21 @@ fn what(failure: &Failure, now: SystemTime) -> Text {
                 format!("服务器拒绝升级{}", status.zh),
             )
         }
+        Kind::SubprotocolMissing => {
+            let wanted = failure
+                .message()
+                .and_then(|one| one.strip_prefix("wanted "));
+            match wanted.and_then(|one| one.split_once(", got ")) {
+                Some((wanted, came)) => {
+                    let (wanted, came) = (shown(wanted, 40), shown(came, 40));
+                    text(
+                        format!("{} ({wanted}, not {came})", plain(failure).en),
+                        format!("{}（需要 {wanted}，收到 {came}）", plain(failure).zh),
+                    )
+                }
+                None => plain(failure),
+            }
+        }
         Kind::ServerError => {
             let status = status(failure);
             text(

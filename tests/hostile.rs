@@ -56,6 +56,8 @@ fn is_caused(phase: Phase, kind: Kind) -> bool {
                 | Kind::NotHttp
                 | Kind::BadAccept
                 | Kind::BadHeaders
+                | Kind::HttpVersion
+                | Kind::SubprotocolMissing
                 | Kind::UnrequestedExtensionOrProtocol
         ),
         Phase::Processing => matches!(

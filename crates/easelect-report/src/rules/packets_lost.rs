@@ -13,7 +13,7 @@ use crate::texts::text;
 pub(super) const RULE: Rule = Rule {
     code: "packets_lost",
     needs: "packets sent again, or missing, in three attempts or more and in one of thirty of all, at two published hosts or more and at most of those that were tried",
-    unless: "the only hosts with losses are such that never answer",
+    unless: "the only hosts with losses are such that never answer; what is explained otherwise, as by a filter",
     find,
 };
 
@@ -27,9 +27,10 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     if found.any(&["connection_lost", "nothing_gets_through", "no_network"]) {
         return Vec::new();
     }
-    // A host that is silent loses every packet, and none on the way.
+    // A host that is silent loses every packet, and none on the way; what a filter or a tunnel drops is
+    // told already.
     let answering: BTreeSet<&str> = (facts.tried())
-        .filter(|row| row.is_connected() && !row.proxied)
+        .filter(|row| row.is_connected() && !row.proxied && !found.explains(row))
         .map(RowFacts::host)
         .collect();
     let counted = |one: &&Sample| {

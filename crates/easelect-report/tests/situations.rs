@@ -1,0 +1,596 @@
+//! Situations that people report and that only a kernel, a name server or a proxy shows, on hand-made
+//! measurements: what is concluded, who is named, what is advised. The others, and which is where:
+//! `tests/situations.rs` of the workspace.
+
+mod support;
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use easelect::{
+    ChainFault, Endpoint, EndpointStats, Failure, FailureKind as Kind, Family, Lookup, Phase,
+    Ranking, Region, Sample, Service, TcpInfo, Timings, rank,
+};
+use easelect_report::{Context, DirectLookup, DnsTransport, Fault, Lang, Report};
+use support::*;
+
+/// The four hosts of one data centre: of WebSocket, then of REST; of each the one of `easemob.com` first.
+fn hosts() -> [Endpoint; 4] {
+    let [a, b] = pair(Region::SGP1, Service::Websocket);
+    let [c, d] = pair(Region::SGP1, Service::Rest);
+    [a, b, c, d]
+}
+
+fn is_of_first_domain(endpoint: &Endpoint) -> bool {
+    endpoint.host().ends_with(".easemob.com")
+}
+
+/// Where a host is.
+fn at(n: usize) -> SocketAddr {
+    SocketAddr::from(([47, 93, 7, u8::try_from(n + 1).unwrap()], 443))
+}
+
+fn us(n: u64) -> Duration {
+    Duration::from_micros(n)
+}
+
+/// An attempt that came through: with the round trip, and how long TLS and the answer took.
+fn good(endpoint: &Endpoint, address: SocketAddr, started: u64, legs: [Duration; 3]) -> Sample {
+    let mut timings = Timings::default();
+    let last = match endpoint.service().is_websocket() {
+        true => Phase::Upgrade,
+        false => Phase::Processing,
+    };
+    for (phase, leg) in [Phase::Connect, Phase::Tls, last].into_iter().zip(legs) {
+        timings.set(phase, leg);
+    }
+    let mut sample = Sample::new(endpoint.clone(), address, timings, Ok(()));
+    sample.started = ms(started);
+    sample.elapsed = timings.total();
+    sample.tcp_at_connect = Some(TcpInfo::new(Some(legs[0]), 0));
+    sample.tcp_at_end = Some(TcpInfo::new(Some(legs[0]), 0));
+    sample
+}
+
+/// One that failed after connecting in so many milliseconds, by this, so much later.
+fn bad(
+    endpoint: &Endpoint,
+    address: SocketAddr,
+    started: u64,
+    connect: u64,
+    failure: Failure,
+    later: u64,
+) -> Sample {
+    let mut timings = Timings::default();
+    let connected = failure.phase() > Phase::Connect;
+    if connected {
+        timings.set(Phase::Connect, ms(connect));
+    }
+    let mut sample = Sample::new(endpoint.clone(), address, timings, Err(failure));
+    sample.started = ms(started);
+    sample.elapsed = timings.total() + ms(later);
+    sample.tcp_at_connect = connected.then(|| TcpInfo::new(Some(ms(connect)), 0));
+    sample
+}
+
+/// Four attempts each at hosts 31 ms away, those of `bad` otherwise.
+fn measured(
+    endpoints: &[Endpoint],
+    otherwise: impl Fn(&Endpoint, usize, u64) -> Option<Sample>,
+) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    for round in 0..4 {
+        for (n, one) in endpoints.iter().enumerate() {
+            let started = round * 300;
+            let sample = otherwise(one, n, started);
+            samples.push(sample.unwrap_or_else(|| good(one, at(n), started, [ms(31); 3])));
+        }
+    }
+    samples
+}
+
+/// What is reported of these, in the order in which they ended.
+fn told(mut samples: Vec<Sample>, lookups: Vec<Lookup>, mut context: Context) -> Report {
+    samples.sort_by_key(Sample::ended);
+    let mut groups: Vec<Vec<EndpointStats>> = Vec::new();
+    for endpoint in hosts() {
+        let mut stats = EndpointStats::new(endpoint.clone());
+        let of = |host: &str| host == endpoint.host();
+        (lookups.iter().filter(|one| of(&one.host))).for_each(|one| stats.record_lookup(one));
+        (samples.iter().filter(|one| of(one.endpoint.host()))).for_each(|one| stats.record(one));
+        let same =
+            |group: &&mut Vec<EndpointStats>| group[0].endpoint().service() == endpoint.service();
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(stats),
+            None => groups.push(vec![stats]),
+        }
+    }
+    let rankings: Vec<Ranking> = groups
+        .into_iter()
+        .map(|stats| rank(Region::SGP1.into(), stats).unwrap())
+        .collect();
+    context.evidence.samples = samples;
+    context.evidence.lookups = lookups;
+    Report::new(&outcome(&rankings), context)
+}
+
+fn of(samples: Vec<Sample>) -> Report {
+    told(samples, Vec::new(), context())
+}
+
+/// The verdict, the finding that leads to it, and what both languages must hold.
+#[track_caller]
+fn says(report: &Report, fault: Fault, cause: &str, actor: &str, words: &[[&str; 2]]) {
+    let codes = codes(report);
+    assert_eq!(report.verdict().fault(), fault, "{codes:?}");
+    let found = report.verdict().cause().unwrap();
+    assert_eq!(found.code(), cause, "{codes:?}");
+    let verdict = report.verdict().text(Lang::En);
+    assert!(verdict.contains(actor), "{verdict}");
+    for (place, lang) in [Lang::En, Lang::Zh].into_iter().enumerate() {
+        let text = format!("{} {}", found.text(lang), found.hint(lang));
+        for word in words {
+            assert!(
+                text.contains(word[place]),
+                "{} is not in: {text}",
+                word[place]
+            );
+        }
+    }
+}
+
+const YOU: &str = "Who can act: you";
+const NETWORK: &str = "Who can act: the network administrator";
+const EASEMOB: &str = "Who can act: Easemob support";
+
+fn has(report: &Report, code: &str) -> bool {
+    codes(report).contains(&code)
+}
+
+#[test]
+fn something_nearby_answers_tcp() {
+    let near =
+        |one: &Endpoint, n, started| Some(good(one, at(n), started, [us(300), ms(160), ms(158)]));
+    let report = of(measured(&hosts(), near));
+    assert_eq!(report.verdict().fault(), Fault::AllWell);
+    let found = report
+        .findings()
+        .iter()
+        .find(|one| one.code() == "tcp_ends_nearby");
+    let text = found.unwrap().text(Lang::En);
+    assert!(text.contains("TCP times mean nothing"), "{text}");
+    assert!(found.unwrap().text(Lang::Zh).contains("没有意义"));
+    assert!(!has(&report, "local_proxy_suspected"));
+}
+
+fn reset_in(later: u64) -> Vec<Sample> {
+    measured(&hosts(), |one, n, started| {
+        let reset = failure(Phase::Tls, Kind::Reset);
+        is_of_first_domain(one).then(|| bad(one, at(n), started, 31, reset, later))
+    })
+}
+
+#[test]
+fn a_reset_sooner_than_the_round_trip_is_a_filters() {
+    let words = [["sooner than any host", "比远端主机可能的应答还快"]];
+    let report = of(reset_in(8));
+    says(
+        &report,
+        Fault::Network,
+        "filter_by_name_suspected",
+        NETWORK,
+        &words,
+    );
+    assert!(!has(&report, "endpoint_down"));
+    assert!(report.passes(), "the other domain works");
+}
+
+/// One host that resets after a round trip may be down by itself.
+#[test]
+fn a_reset_after_the_round_trip_may_be_the_hosts() {
+    let [first, ..] = hosts();
+    let samples = measured(&hosts(), |one, n, started| {
+        let reset = failure(Phase::Tls, Kind::Reset);
+        (*one == first).then(|| bad(one, at(n), started, 31, reset, 32))
+    });
+    let report = of(samples);
+    says(
+        &report,
+        Fault::SomeEndpointsFail,
+        "endpoint_down",
+        EASEMOB,
+        &[],
+    );
+    assert!(!has(&report, "filter_by_name_suspected"));
+}
+
+#[test]
+fn large_packets_vanish() {
+    let samples = measured(&hosts(), |one, n, started| {
+        let silent = failure(Phase::Tls, Kind::Timeout);
+        is_of_first_domain(one).then(|| {
+            let mut sample = bad(one, at(n), started, 31, silent, 5000);
+            let mut end = TcpInfo::new(Some(ms(31)), 0);
+            end.bytes_acknowledged = Some(517);
+            (end.bytes_received, end.out_of_order) = (Some(0), Some(1));
+            sample.tcp_at_end = Some(end);
+            sample
+        })
+    });
+    let report = of(samples);
+    let words = [
+        ["MTU", "MTU"],
+        ["im-api-sgp-v2.easemob.com", "im-api-sgp-v2.easemob.com"],
+    ];
+    says(
+        &report,
+        Fault::Network,
+        "large_packets_dropped",
+        NETWORK,
+        &words,
+    );
+    for other in [
+        "endpoint_down",
+        "filter_by_name_suspected",
+        "connection_lost",
+        "packets_lost",
+    ] {
+        assert!(!has(&report, other), "{other}");
+    }
+}
+
+#[test]
+fn packets_are_lost() {
+    let mut samples = measured(&hosts(), |_, _, _| None);
+    for (n, one) in samples.iter_mut().enumerate() {
+        if n % 5 == 0 {
+            one.tcp_at_end = Some(TcpInfo::new(Some(ms(31)), 1));
+            one.elapsed += ms(231);
+        }
+    }
+    // One was lost for good: no news of its host.
+    let [first, ..] = hosts();
+    let silent = failure(Phase::Connect, Kind::Timeout);
+    samples.push(bad(&first, at(0), 1200, 0, silent, 5000));
+    let report = of(samples);
+    says(
+        &report,
+        Fault::Network,
+        "packets_lost",
+        NETWORK,
+        &[
+            ["Packets are lost on the way: 4 of", "网络丢失数据包"],
+            ["at 4 hosts", "4 个主机"],
+        ],
+    );
+    assert!(!has(&report, "fails_sometimes") && !has(&report, "connection_lost"));
+}
+
+/// Two attempts hang while others get through, and end when nothing more is to be measured.
+#[test]
+fn attempts_that_were_overtaken_are_no_interruption() {
+    let mut samples = measured(&hosts(), |_, _, _| None);
+    for (n, one) in hosts().iter().enumerate().take(2) {
+        let silent = failure(Phase::Tls, Kind::Timeout);
+        samples.push(bad(one, at(n), 100, 31, silent, 5000));
+    }
+    let report = of(samples);
+    assert!(!has(&report, "connection_lost"), "{:?}", codes(&report));
+}
+
+#[test]
+fn what_answers_first_is_forged() {
+    let endpoints = hosts();
+    let forged = endpoints[0].host();
+    let samples = measured(&endpoints, |one, n, started| {
+        let other = failure(Phase::Tls, Kind::CertificateWrongHost);
+        (one.host() == forged).then(|| bad(one, at(n), started, 31, other, 32))
+    });
+    let mut context = context();
+    let answer = |last| Ok(vec![IpAddr::from([203, 0, 114, last])]);
+    let server = "203.0.114.53:53".parse().unwrap();
+    let mut lookup = DirectLookup::new(forged, server, Family::V4, answer(1));
+    lookup.second_answer = Some(answer(2));
+    context.direct_lookups = vec![lookup];
+    let report = told(samples, Vec::new(), context);
+    says(
+        &report,
+        Fault::Network,
+        "dns_forged",
+        NETWORK,
+        &[
+            [forged, forged],
+            ["two different answers", "两个不同的应答"],
+        ],
+    );
+    assert!(!has(&report, "hijack_suspected"));
+}
+
+#[test]
+fn no_root_certificates_is_this_computers() {
+    let samples = measured(&hosts(), |one, n, started| {
+        let untrusted = failure(Phase::Tls, Kind::CertificateUntrusted);
+        Some(bad(one, at(n), started, 31, untrusted, 32))
+    });
+    let mut context = context();
+    context.environment.roots = Some(0);
+    let report = told(samples, Vec::new(), context);
+    let words = [["ca-certificates", "ca-certificates"]];
+    says(
+        &report,
+        Fault::ThisComputer,
+        "no_root_certificates",
+        YOU,
+        &words,
+    );
+    assert!(!has(&report, "interception_suspected"));
+}
+
+/// All certificates of one time: two domains, whose certificates end on different days.
+fn out_of_date(kind: Kind, days: [i64; 4]) -> Vec<Sample> {
+    measured(&hosts(), |one, n, started| {
+        let day = |n: i64| Duration::from_secs(86_400 * n.unsigned_abs());
+        let refused = failure(Phase::Tls, kind);
+        let refused = match days[n] {
+            past @ ..0 => refused.with_not_after(now() - day(past)),
+            future => refused.with_not_before(now() + day(future)),
+        };
+        Some(bad(one, at(n), started, 31, refused, 32))
+    })
+}
+
+#[test]
+fn a_clock_that_is_wrong_and_one_that_is_not() {
+    let slow = of(out_of_date(
+        Kind::CertificateNotYetValid,
+        [100, 120, 100, 120],
+    ));
+    let words = [["clock is slow", "时钟偏慢"]];
+    says(
+        &slow,
+        Fault::ThisComputer,
+        "clock_wrong_suspected",
+        YOU,
+        &words,
+    );
+    let fast = of(out_of_date(
+        Kind::CertificateExpired,
+        [-900, -910, -900, -910],
+    ));
+    let words = [["clock is fast", "时钟偏快"]];
+    says(
+        &fast,
+        Fault::ThisComputer,
+        "clock_wrong_suspected",
+        YOU,
+        &words,
+    );
+    // One certificate that all of them show.
+    let one = of(out_of_date(Kind::CertificateExpired, [-1, -1, -1, -1]));
+    says(&one, Fault::Easemob, "certificate_expired", EASEMOB, &[]);
+}
+
+#[test]
+fn a_missing_intermediate_and_a_weak_key_are_the_hosts() {
+    for (kind, fault, words) in [
+        (
+            Kind::CertificateUntrusted,
+            ChainFault::IntermediateMissing,
+            ["doesn't send its intermediate", "没有发送中间证书"],
+        ),
+        (
+            Kind::CertificateWeakKey,
+            ChainFault::WeakKey,
+            ["too short", "过短"],
+        ),
+    ] {
+        let [first, ..] = hosts();
+        let samples = measured(&hosts(), |one, n, started| {
+            let refused = failure(Phase::Tls, kind).with_chain_fault(fault);
+            (*one == first).then(|| bad(one, at(n), started, 31, refused, 32))
+        });
+        let report = of(samples);
+        says(
+            &report,
+            Fault::SomeEndpointsFail,
+            "certificate_faulty",
+            EASEMOB,
+            &[words],
+        );
+        assert!(!has(&report, "hijack_suspected"));
+    }
+}
+
+fn servers_say(over_tcp: bool, second: bool) -> Vec<DirectLookup> {
+    let [first, ..] = hosts();
+    let silent = || Err(failure(Phase::Resolve, Kind::Timeout));
+    let found = || Ok(vec![at(0).ip()]);
+    let ask = |server: &str, outcome| {
+        DirectLookup::new(first.host(), server.parse().unwrap(), Family::V4, outcome)
+    };
+    let mut all = vec![ask("192.0.2.53:53", silent())];
+    if over_tcp {
+        let mut tcp = ask("192.0.2.53:53", found());
+        tcp.transport = DnsTransport::Tcp;
+        all.push(tcp);
+    }
+    if second {
+        all.push(ask("192.0.2.54:53", found()));
+    }
+    all
+}
+
+#[test]
+fn a_name_server_is_silent() {
+    let mut context = context();
+    context.direct_lookups = servers_say(false, true);
+    let report = told(measured(&hosts(), |_, _, _| None), Vec::new(), context);
+    let words = [["192.0.2.53", "192.0.2.53"], ["doesn't answer", "没有应答"]];
+    says(
+        &report,
+        Fault::Network,
+        "name_server_silent",
+        NETWORK,
+        &words,
+    );
+    assert!(!report.verdict().text(Lang::En).contains("192.0.2.54"));
+}
+
+#[test]
+fn udp_is_blocked_and_tcp_is_not() {
+    let lost = hosts().map(|one| {
+        let failed = Err(failure(Phase::Resolve, Kind::Timeout));
+        Lookup::new(one.host(), 443, Family::V4, failed)
+    });
+    let mut context = context();
+    context.direct_lookups = servers_say(true, false);
+    let report = told(Vec::new(), lost.to_vec(), context);
+    says(&report, Fault::Network, "no_name_resolved", NETWORK, &[]);
+    let mut findings = report.findings().iter();
+    let silent = findings
+        .find(|one| one.code() == "name_server_silent")
+        .unwrap();
+    assert!(silent.text(Lang::En).contains("UDP port 53 is blocked"));
+    assert!(silent.text(Lang::Zh).contains("UDP 53 端口被阻断"));
+}
+
+fn through(proxy: &str, kind: Kind, message: &str) -> Report {
+    let samples = measured(&hosts(), |one, n, started| {
+        let failed = failure(Phase::Proxy, kind).with_message(message);
+        Some(bad(one, at(n), started, 1, failed, 2))
+    });
+    let mut context = context();
+    context.environment.proxy = Some(proxy.parse().unwrap());
+    told(samples, Vec::new(), context)
+}
+
+#[test]
+fn proxies_that_want_credentials() {
+    for (proxy, advised, not) in [
+        (
+            "http://10.0.0.1:8080",
+            "http://USER:PASSWORD@HOST:PORT",
+            "socks5",
+        ),
+        (
+            "socks5://10.0.0.1:1080",
+            "socks5://USER:PASSWORD@HOST:PORT",
+            "http://",
+        ),
+        (
+            "http://me:secret@10.0.0.1:8080",
+            "Negotiate, NTLM",
+            "USER:PASSWORD",
+        ),
+    ] {
+        let report = through(proxy, Kind::AuthRequired, "");
+        says(&report, Fault::ThisComputer, "proxy_fails", YOU, &[]);
+        for lang in [Lang::En, Lang::Zh] {
+            let cause = report.verdict().cause().unwrap();
+            let hint = cause
+                .hint(lang)
+                .replace("Negotiate、NTLM", "Negotiate, NTLM");
+            assert!(hint.contains(advised) && !hint.contains(not), "{hint}");
+            assert!(!cause.text(lang).contains("secret"));
+        }
+    }
+}
+
+#[test]
+fn a_proxy_whose_own_certificate_is_refused() {
+    let report = through("https://proxy.example:8443", Kind::CertificateUntrusted, "");
+    assert!(has(&report, "proxy_fails"));
+    assert!(!has(&report, "interception_suspected") && !has(&report, "hijack_suspected"));
+}
+
+/// Nothing that the user has done already is advised.
+#[test]
+fn what_was_given_is_not_advised() {
+    let refused = |kind| {
+        measured(&hosts(), move |one, n, started| {
+            Some(bad(one, at(n), started, 31, failure(Phase::Tls, kind), 32))
+        })
+    };
+    let hints = |report: &Report| -> String {
+        let all = report.findings().iter();
+        all.map(|one| one.hint(Lang::En) + &one.hint(Lang::Zh))
+            .collect()
+    };
+    let mut given = context();
+    given.environment.cacert = true;
+    let report = told(refused(Kind::CertificateUntrusted), Vec::new(), given);
+    says(
+        &report,
+        Fault::Network,
+        "interception_suspected",
+        NETWORK,
+        &[["its root", "根证书"]],
+    );
+    assert!(!hints(&report).contains("--cacert"));
+    let without = told(refused(Kind::CertificateUntrusted), Vec::new(), context());
+    assert!(hints(&without).contains("--cacert"));
+    let lost = |kind| {
+        hosts().map(|one| {
+            Lookup::new(
+                one.host(),
+                443,
+                Family::V4,
+                Err(failure(Phase::Resolve, kind)),
+            )
+        })
+    };
+    for kind in [
+        Kind::Timeout,
+        Kind::ServerFailure,
+        Kind::NotFound,
+        Kind::BogusAddress,
+    ] {
+        let mut given = context();
+        given.environment.dns = Some("192.0.2.53:53".parse().unwrap());
+        let report = told(Vec::new(), lost(kind).to_vec(), given);
+        assert_eq!(report.verdict().fault(), Fault::Network);
+        assert!(!hints(&report).contains("--dns ADDR"), "{kind}");
+    }
+}
+
+#[test]
+fn a_slow_address_among_fast_ones_is_named() {
+    let [first, ..] = hosts();
+    let mut samples = measured(&hosts(), |_, _, _| None);
+    for started in [0, 300, 600, 900] {
+        samples.push(good(&first, at(40), started, [ms(210); 3]));
+    }
+    let report = of(samples);
+    assert_eq!(report.verdict().fault(), Fault::AllWell);
+    let found = report
+        .findings()
+        .iter()
+        .find(|one| one.code() == "address_slow");
+    assert!(found.unwrap().text(Lang::En).contains("47.93.7.41"));
+}
+
+/// A local proxy that answers for every name with an address of its own (198.18.0.0/15).
+#[test]
+fn a_local_proxy_by_its_addresses() {
+    let local = |n: usize| SocketAddr::from(([198, 18, 0, u8::try_from(n + 1).unwrap()], 443));
+    let near = |one: &Endpoint, n, started| {
+        Some(good(one, local(n), started, [us(300), ms(160), ms(158)]))
+    };
+    let report = of(measured(&hosts(), near));
+    assert_eq!(report.verdict().fault(), Fault::AllWell);
+    assert!(has(&report, "local_proxy_suspected"));
+    assert!(!has(&report, "hijack_suspected") && !has(&report, "one_address_suspected"));
+}
+
+/// No route at one host only: nobody else is to blame, least of all Easemob.
+#[test]
+fn no_route_is_never_easemobs() {
+    let [first, ..] = hosts();
+    let samples = measured(&hosts(), |one, n, started| {
+        let no_route = failure(Phase::Connect, Kind::Unreachable);
+        (*one == first).then(|| bad(one, at(n), started, 0, no_route, 0))
+    });
+    let report = of(samples);
+    assert!(!report.verdict().text(Lang::En).contains("Easemob support"));
+    assert!(report.verdict().text(Lang::En).contains(YOU));
+}

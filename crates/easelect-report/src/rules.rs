@@ -11,8 +11,9 @@ use std::time::SystemTime;
 use easelect::{Failure, Families, Phase, Trust};
 
 use super::facts::{Facts, RowFacts, are_unrelated, hosts, is_silence};
-use super::finding::{Actor, Finding};
+use super::finding::{Actor, Finding, Severity};
 use super::texts::{Done, Text, failure_text, plural};
+use super::verdict::Fault;
 use super::{Environment, Row, texts};
 
 macro_rules! rules {
@@ -123,16 +124,21 @@ impl Found {
 
     /// Whether the way to the hosts is in doubt: what fails then may not be theirs.
     fn path_in_doubt(&self) -> bool {
-        self.any(&[
+        const ALWAYS: &[&str] = &[
             "out_of_resources",
             "connection_lost",
-            "tls_inspected",
             "dns_forged",
             "large_packets_dropped",
             "filter_by_name_suspected",
             "slow_link",
-            "packets_lost",
-        ])
+        ];
+        self.0.iter().any(|one| match one.code {
+            // An inspection that lets everything pass hinders nobody.
+            "tls_inspected" => one.severity <= Severity::Harms,
+            // What is lost on the way to one host alone says nothing of the others.
+            "packets_lost" => one.fault == Fault::Network,
+            code => ALWAYS.contains(&code),
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use easelect::{AddressStats, Failure, Family};
 
 use super::{Found, Rule, failure_text};
-use crate::facts::{Facts, RowFacts, alike};
+use crate::facts::{Facts, RowFacts, alike, is_impostor};
 use crate::figures::percent;
 use crate::finding::{Actor, Finding, Severity};
 use crate::texts::{list, text};
@@ -12,18 +12,22 @@ use crate::verdict::Fault;
 pub(super) const RULE: Rule = Rule {
     code: "address_down",
     needs: "an address at which every attempt failed, of an endpoint that works at another",
-    unless: "its family is broken or absent here; the connection was lost",
+    unless: "its family is broken or absent here; the connection was lost, or is too slow for anything; the answer to the look-up was forged",
     find,
 };
 
 fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
-    if found.any(&["connection_lost", "out_of_resources"]) {
+    if found.any(&["connection_lost", "out_of_resources", "slow_link"]) {
         return Vec::new();
     }
     let explained = |family| super::family_broken::all_fail(facts, family).is_some();
     let explained = [Family::V6, Family::V4].map(|family| (family, explained(family)));
     let is_explained = |family| explained.contains(&(family, true));
-    let ready = facts.tried().filter(|row| row.is_ready());
+    let is_forged = |row: &&RowFacts<'_>| {
+        let mut lookups = facts.context.direct_lookups.iter();
+        lookups.any(|one| one.host == row.host() && one.second_answer.is_some())
+    };
+    let ready = facts.tried().filter(|row| row.is_ready() && !is_forged(row));
     let dead = ready.flat_map(|row| dead_addresses(row, &is_explained));
     let mut findings = Vec::new();
     for (failure, places) in alike(dead) {
@@ -60,6 +64,14 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
                 ),
             ),
             (_, _, true) => (None, text("", "")),
+            _ if rows.iter().all(|row| is_impostor(&failure, row.host())) => (
+                None,
+                text(
+                    "Somebody else answers there: a look-up was answered wrongly, or the record is out of date. Look the \
+                     host up at several name servers, and compare.",
+                    "该地址上应答的是别人：可能是某次解析得到了错误的应答，也可能是 DNS 记录已过时。请向多个 DNS 服务器查询该主机并比较。",
+                ),
+            ),
             _ => (
                 Some(Actor::Easemob),
                 text("Tell Easemob support the address.", "请把该地址告知环信技术支持。"),

@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use easelect::{FailureKind as Kind, Sample};
+use easelect::{Failure, FailureKind as Kind, Sample};
 
 use super::{Found, Rule};
-use crate::facts::{Facts, RowFacts};
+use crate::facts::{Facts, RowFacts, is_silence};
 use crate::finding::{Actor, Finding};
 use crate::texts::text;
 
 pub(super) const RULE: Rule = Rule {
     code: "connection_lost",
-    needs: "attempts at addresses of several hosts (or three at the only one) that end in silence or without a route one after the other, and each of these addresses worked at another time",
-    unless: "any attempt succeeded in between, or after one of them should have",
+    needs: "attempts at half of the addresses that work, or at eight of four hosts (or three attempts at the only host), that end in silence or without a route one after the other; or as many that were under way for 1.5 s or longer in which nothing came, and needed packets sent again",
+    unless: "any attempt succeeded in between; of two address families only one is affected",
     find,
 };
 
@@ -67,22 +67,71 @@ impl Gap<'_> {
     fn holds(&self, sample: &Sample) -> bool {
         sample.outcome.is_err() && sample.ended() >= self.from && sample.ended() <= self.to
     }
+
+    fn length(&self) -> Duration {
+        self.to.saturating_sub(self.from)
+    }
 }
+
+/// An attempt that was under way for longer when the last one got through failed for another reason.
+const BEFORE: Duration = Duration::from_secs(1);
 
 /// Shorter ones are what any network has.
 const SHORTEST: Duration = Duration::from_millis(500);
 
-/// The longest time in which nothing got through to hosts that worked at another.
+/// The same where all attempts got through in the end: a SYN that is lost alone costs a second.
+const SHORTEST_SURVIVED: Duration = Duration::from_millis(1500);
+
+/// The longest time in which nothing got through to addresses that worked at another.
 fn gap<'a>(facts: &'a Facts<'a>) -> Option<Gap<'a>> {
     let mut samples: Vec<&Sample> = facts.samples().collect();
     samples.sort_by_key(|one| one.ended());
-    let good = || samples.iter().filter(|one| one.outcome.is_ok());
-    let worked: BTreeSet<(&str, SocketAddr)> = good().map(|one| place(one)).collect();
-    let working_hosts: BTreeSet<&str> = worked.iter().map(|(host, _)| *host).collect();
-    let slowest = good().map(|one| one.elapsed).max().unwrap_or_default();
-    let hosts_of_all: BTreeSet<&str> = samples.iter().map(|one| one.endpoint.host()).collect();
+    let failed = failed(&samples);
+    failed.into_iter().chain(survived(&samples)).max_by_key(Gap::length)
+}
+
+/// Whether a failure is that nothing came any more, in whichever phase the attempt was just then.
+pub(super) fn is_lost(failure: &Failure) -> bool {
+    let silent = is_silence(failure) && failure.kind() != Kind::Refused;
+    silent || failure.kind() == Kind::Timeout
+}
+
+fn worked<'a>(samples: &[&'a Sample]) -> Vec<&'a Sample> {
+    let good = samples.iter().filter(|one| one.outcome.is_ok());
+    good.copied().collect()
+}
+
+/// Whether so many were hit that it was the network, and no host, no address family, no chance.
+fn are_enough(hit: &[&Sample], samples: &[&Sample]) -> bool {
+    /// At so many addresses of so many hosts it is no chance, however many more there are.
+    const ADDRESSES: usize = 8;
+    const HOSTS: usize = 4;
+    let hosts = |of: &[&Sample]| {
+        let hosts: BTreeSet<&str> = of.iter().map(|one| one.endpoint.host()).collect();
+        hosts.len()
+    };
+    let addresses = |of: &[&Sample]| {
+        let addresses: BTreeSet<SocketAddr> = of.iter().map(|one| one.address).collect();
+        addresses.len()
+    };
+    let worked = worked(samples);
+    let of_family = |of: &[&Sample], v6| of.iter().any(|one| one.address.is_ipv6() == v6);
+    let all_families = [false, true].into_iter().all(|v6| of_family(hit, v6) || !of_family(&worked, v6));
+    let many = addresses(hit) * 2 >= addresses(&worked)
+        || (addresses(hit) >= ADDRESSES && hosts(hit) >= HOSTS);
+    match hosts(samples) {
+        1 => hit.len() >= 3 && all_families,
+        _ => hosts(hit) >= 2 && many && all_families,
+    }
+}
+
+/// The longest time in which one attempt after the other failed; the samples in the order of their ends.
+fn failed<'a>(samples: &[&'a Sample]) -> Option<Gap<'a>> {
+    let good = worked(samples);
+    let worked: BTreeSet<SocketAddr> = good.iter().map(|one| one.address).collect();
+    let lost = |one: &Sample| one.outcome.as_ref().is_err_and(is_lost);
     let mut longest: Option<Gap<'a>> = None;
-    let mut rest = &samples[..];
+    let mut rest = samples;
     let mut last_good = None;
     while let Some(first) = rest.iter().position(|one| one.outcome.is_err()) {
         if let Some(good) = rest[..first].last() {
@@ -92,19 +141,11 @@ fn gap<'a>(facts: &'a Facts<'a>) -> Option<Gap<'a>> {
         let length = tail.iter().position(|one| one.outcome.is_ok());
         let run = &tail[..length.unwrap_or(tail.len())];
         rest = &tail[run.len()..];
-        // Addresses that never worked tell nothing of when, nor do attempts that should have been done
-        // while others still got through.
-        let due = |one: &Sample| last_good.is_none_or(|good| one.started + slowest >= good);
-        let told: Vec<&&Sample> = run
-            .iter()
-            .filter(|one| worked.contains(&place(one)) && due(one))
-            .collect();
-        let hosts: BTreeSet<&str> = told.iter().map(|one| one.endpoint.host()).collect();
-        let enough = match hosts_of_all.len() {
-            1 => told.len() >= 3,
-            _ => hosts.len() >= 2 && hosts.len() * 2 >= working_hosts.len(),
-        };
-        if !enough || !told.iter().all(|one| lost(one)) {
+        // Those that never worked tell nothing of when.
+        let told = run.iter().copied().filter(|one| worked.contains(&one.address));
+        let told: Vec<&Sample> = told.collect();
+        let soon = |one: &&Sample| last_good.is_none_or(|good| one.started + BEFORE >= good);
+        if !are_enough(&told, samples) || !told.iter().all(|one| lost(one) && soon(one)) {
             continue;
         }
         let began = told.iter().map(|one| one.started).min().unwrap_or_default();
@@ -116,26 +157,44 @@ fn gap<'a>(facts: &'a Facts<'a>) -> Option<Gap<'a>> {
         let gap = Gap {
             from,
             to,
-            hosts,
+            hosts: told.iter().map(|one| one.endpoint.host()).collect(),
             ended: !rest.is_empty(),
         };
-        let length = |one: &Gap<'_>| one.to.saturating_sub(one.from);
-        let longer = longest.as_ref().is_none_or(|one| length(&gap) > length(one));
-        if length(&gap) >= SHORTEST && last_good.is_some() && longer {
+        let longer = longest.as_ref().is_none_or(|one| gap.length() > one.length());
+        if gap.length() >= SHORTEST && last_good.is_some() && longer {
             longest = Some(gap);
         }
     }
     longest
 }
 
-/// Where it went.
-fn place(sample: &Sample) -> (&str, SocketAddr) {
-    (sample.endpoint.host(), sample.address)
-}
-
-/// Whether it ended as where there is no network any more, in whichever phase that came.
-fn lost(sample: &Sample) -> bool {
-    let kinds = [Kind::Timeout, Kind::Reset, Kind::Closed, Kind::Unreachable];
-    let failure = sample.outcome.as_ref().err();
-    failure.is_some_and(|one| kinds.contains(&one.kind()))
+/// The longest time in which nothing came though attempts were under way, all of which needed packets
+/// sent again and got through.
+fn survived<'a>(samples: &[&'a Sample]) -> Option<Gap<'a>> {
+    let mut longest: Option<Gap<'a>> = None;
+    for pair in samples.windows(2) {
+        let (from, to) = (pair[0].ended(), pair[1].ended());
+        if to.saturating_sub(from) < SHORTEST_SURVIVED {
+            continue;
+        }
+        // What began in between did not get through either, or it would have ended.
+        let waited = |one: &&&Sample| one.started < to && one.ended() >= to;
+        let hit: Vec<&Sample> = samples.iter().filter(waited).copied().collect();
+        let through = |one: &Sample| {
+            one.outcome.is_ok() && one.had_loss() && one.started + BEFORE >= from
+        };
+        if !are_enough(&hit, samples) || !hit.iter().all(|one| through(one)) {
+            continue;
+        }
+        let gap = Gap {
+            from,
+            to,
+            hosts: hit.iter().map(|one| one.endpoint.host()).collect(),
+            ended: true,
+        };
+        if longest.as_ref().is_none_or(|one| gap.length() > one.length()) {
+            longest = Some(gap);
+        }
+    }
+    longest
 }

@@ -7,7 +7,7 @@ use easelect::{Failure, FailureKind as Kind};
 
 use super::{Found, Rule, failure_text};
 use crate::DirectLookup;
-use crate::facts::Facts;
+use crate::facts::{Facts, RowFacts};
 use crate::finding::{Actor, Finding};
 use crate::texts::{list, text};
 use crate::verdict::Fault;
@@ -15,16 +15,20 @@ use crate::verdict::Fault;
 pub(super) const RULE: Rule = Rule {
     code: "dns_direct_lookup",
     needs: "a host without an address, and name servers that were asked about it",
-    unless: "the name server of --dns is the one that was asked; its answers are forged (dns_forged)",
+    unless: "the name server of --dns is the one that was asked; its answers are forged (dns_forged); packets are lost, the network was away or is too slow, and the system's look-up timed out",
     find,
 };
 
-fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
+fn find(facts: &Facts<'_>, found_before: &Found) -> Vec<Finding> {
     if facts.context.environment.dns.is_some() {
         return Vec::new();
     }
+    // Where queries get lost, that a second try was answered says nothing of this computer.
+    let lossy = found_before.any(&["packets_lost", "connection_lost", "slow_link"]);
+    let only_timed_out =
+        |row: &RowFacts<'_>| row.failures.iter().all(|one| one.kind() == Kind::Timeout);
     let lost: BTreeSet<&str> = (facts.tried())
-        .filter(|row| row.addresses().is_empty())
+        .filter(|row| row.addresses().is_empty() && !(lossy && only_timed_out(row)))
         .map(|row| row.host())
         .collect();
     let mut failed: Vec<(Failure, Vec<&str>)> = Vec::new();

@@ -2,6 +2,7 @@
 
 use easelect::{AddressStats, Failure};
 
+use super::connection_lost::is_lost;
 use super::{Found, Rule, failure_text};
 use crate::facts::{Facts, RowFacts, alike, are_unrelated, is_silence};
 use crate::figures::percent;
@@ -21,8 +22,9 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let flaky = ready.filter_map(|row| {
         let (failure, told) = fails_sometimes(row)?;
         // Silence where packets are lost, or the network was away, is no news of the host.
-        let explained = found.any(&["packets_lost", "connection_lost", "out_of_resources", "slow_link"]);
-        (!(explained && is_silence(&failure))).then_some((failure, (row, told)))
+        let explained = found.any(&["packets_lost", "connection_lost", "out_of_resources", "slow_link"])
+            || found.explains(row);
+        (!(explained && is_lost(&failure))).then_some((failure, (row, told)))
     });
     let mut findings = Vec::new();
     for (failure, flaky) in alike(flaky) {

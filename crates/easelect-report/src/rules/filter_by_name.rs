@@ -14,7 +14,7 @@ use crate::texts::{list, text};
 pub(super) const RULE: Rule = Rule {
     code: "filter_by_name_suspected",
     needs: "handshakes reset sooner than the round trip, or ClientHellos sent again and never acknowledged at every address of one domain, or TLS of every host of one domain cut off at two addresses or more, while the other domain works",
-    unless: "a host of that domain proved its identity",
+    unless: "the host proved its identity, or, but for resets sooner than the round trip, another of that domain did",
     find,
 };
 
@@ -27,12 +27,15 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let any_works = by_domain.values().any(|rows| works(rows));
     let mut findings = Vec::new();
     for rows in by_domain.values() {
-        let failing: Vec<&RowFacts<'_>> = rows
-            .iter()
-            .copied()
-            .filter(|row| !row.is_verified() && !found.explains(row) && cut_in_tls(row))
-            .collect();
-        if failing.is_empty() || rows.iter().any(|row| row.is_verified()) {
+        let cut = |row: &&RowFacts<'_>| {
+            !row.is_verified() && !found.explains(row) && cut_in_tls(row)
+        };
+        let mut failing: Vec<&RowFacts<'_>> = rows.iter().copied().filter(cut).collect();
+        if rows.iter().any(|row| row.is_verified()) {
+            // One name of several: only what no host so far away can do tells of a filter.
+            failing.retain(|row| row.samples.iter().any(|one| too_soon(one)));
+        }
+        if failing.is_empty() {
             continue;
         }
         let samples = || failing.iter().flat_map(|row| row.samples.iter().copied());

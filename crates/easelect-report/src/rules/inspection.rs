@@ -52,9 +52,19 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
         .collect();
     let websockets = rows.iter().filter(|row| row.endpoint().service().is_websocket());
     let none_passes = !stripped.is_empty() && stripped.len() == websockets.count();
+    let which = match facts.context.environment.cacert {
+        true => text(
+            "which is no public one: it was given with --cacert or is installed on this computer",
+            "并非公共根证书，由 --cacert 给出或安装在本机",
+        ),
+        false => text(
+            "which is no public one: it is installed on this computer",
+            "并非公共根证书，安装在本机",
+        ),
+    };
     let by = text(
-        format!("TLS is inspected: {count_en} verify only up to {}, a root that is trusted on this computer and is no public one.", issuers.en),
-        format!("TLS 流量被检查：{count} 个主机只能通过 {} 的根证书验证（本机信任它，但它不是公共根证书）。", issuers.zh),
+        format!("TLS is inspected: {count_en} verify only through the root of {}, {}.", issuers.en, which.en),
+        format!("TLS 流量被检查：{count} 个主机只能通过 {} 的根证书验证（{}）。", issuers.zh, which.zh),
     );
     if !none_passes {
         let hint = text(

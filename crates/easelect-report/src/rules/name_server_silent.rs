@@ -14,11 +14,14 @@ use crate::texts::{list, text};
 pub(super) const RULE: Rule = Rule {
     code: "name_server_silent",
     needs: "a name server that answered nothing, beside one that answers",
-    unless: "",
+    unless: "the network was away, or is too slow for anything",
     find,
 };
 
-fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
+fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
+    if found.any(&["connection_lost", "slow_link"]) {
+        return Vec::new();
+    }
     let lookups = &facts.context.direct_lookups;
     let of = |silent: bool, over: DnsTransport| -> BTreeSet<SocketAddr> {
         let timed_out = |one: &crate::DirectLookup| {

@@ -13,11 +13,14 @@ use crate::texts::{list, text};
 pub(super) const RULE: Rule = Rule {
     code: "address_slow",
     needs: "three successes or more at each, the median twice that of the fastest and 50 ms above it",
-    unless: "",
+    unless: "packets are lost, which is what makes it slow",
     find,
 };
 
-fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
+fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
+    if found.any(&["packets_lost", "slow_link"]) {
+        return Vec::new();
+    }
     let mut slow = Vec::new();
     for row in facts.tried().filter(|row| row.is_ready() && !row.proxied) {
         let median = |one: &AddressStats| -> Option<Duration> {

@@ -73,7 +73,8 @@ impl Gap<'_> {
     }
 }
 
-/// An attempt that was under way for longer when the last one got through failed for another reason.
+/// An attempt that was under way for longer, or longer than any that got through took, when the last one did
+/// failed for another reason.
 const BEFORE: Duration = Duration::from_secs(1);
 
 /// Shorter ones are what any network has.
@@ -129,6 +130,7 @@ fn are_enough(hit: &[&Sample], samples: &[&Sample]) -> bool {
 fn failed<'a>(samples: &[&'a Sample]) -> Option<Gap<'a>> {
     let good = worked(samples);
     let worked: BTreeSet<SocketAddr> = good.iter().map(|one| one.address).collect();
+    let slowest = good.iter().map(|one| one.elapsed).max().unwrap_or_default();
     let lost = |one: &Sample| one.outcome.as_ref().is_err_and(is_lost);
     let mut longest: Option<Gap<'a>> = None;
     let mut rest = samples;
@@ -144,7 +146,8 @@ fn failed<'a>(samples: &[&'a Sample]) -> Option<Gap<'a>> {
         // Those that never worked tell nothing of when.
         let told = run.iter().copied().filter(|one| worked.contains(&one.address));
         let told: Vec<&Sample> = told.collect();
-        let soon = |one: &&Sample| last_good.is_none_or(|good| one.started + BEFORE >= good);
+        let due = slowest.min(BEFORE);
+        let soon = |one: &&Sample| last_good.is_none_or(|good| one.started + due >= good);
         if !are_enough(&told, samples) || !told.iter().all(|one| lost(one) && soon(one)) {
             continue;
         }

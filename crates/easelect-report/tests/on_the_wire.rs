@@ -361,6 +361,12 @@ fn a_slow_link_accuses_no_address() {
     let hosts = four();
     let [a, b, c, d] = &hosts;
     let mut run = Run::default();
+    // Packets queue for a second and a half.
+    let lossy = |sample: Sample| {
+        let mut queued = lossy(sample);
+        queued.tcp_at_end = Some(TcpInfo::new(Some(ms(1500)), 2));
+        queued
+    };
     let phases = [Phase::Connect, Phase::Tls, Phase::Upgrade, Phase::Tls];
     for (one, phase) in hosts.iter().zip(phases) {
         (0..3).for_each(|n| run.add(lossy(bad(one, n * 5000, phase, Kind::Timeout, 5000))));
@@ -495,4 +501,64 @@ fn a_lost_query_accuses_no_resolver() {
     let lossy = told(true);
     expect(&lossy, Fault::Network, "packets_lost");
     assert!(!codes(&lossy).contains(&"dns_direct_lookup"));
+}
+
+/// Time-outs at all hosts in several phases, and round trips as short as ever: packets are lost.
+#[test]
+fn a_quick_link_is_not_slow_however_much_it_loses() {
+    let hosts = four();
+    let [a, b, c, d] = &hosts;
+    let mut run = Run::default();
+    let phases = [Phase::Connect, Phase::Tls, Phase::Upgrade, Phase::Tls];
+    for (one, phase) in hosts.iter().zip(phases) {
+        for n in 0..6 {
+            run.add(lossy(good(one, n * 900)));
+        }
+        run.add(lossy(bad(one, 300, phase, Kind::Timeout, 5000)));
+    }
+    let report = run.report(&[&[a, b], &[c, d]]);
+    expect(&report, Fault::Network, "packets_lost");
+    assert!(!codes(&report).contains(&"slow_link"));
+}
+
+/// Two name servers, of which the first is silent: look-ups of this system wait for it until their time
+/// is up. No name could be resolved for that reason alone, and this computer's resolver is innocent.
+#[test]
+fn the_first_of_two_name_servers_is_silent() {
+    let hosts = four();
+    let [a, b, c, d] = &hosts;
+    let told = |second_answers: bool| {
+        let mut run = Run::default();
+        for one in &hosts {
+            run.unresolved.push(one.clone());
+            let timed_out = || Err(Failure::new(Phase::Resolve, Kind::Timeout));
+            let found = match second_answers {
+                true => Ok(vec![address(one, 1).ip()]),
+                false => timed_out(),
+            };
+            for (server, outcome) in [("192.0.2.53:53", timed_out()), ("192.0.2.54:53", found)] {
+                let at = server.parse().unwrap();
+                run.lookups
+                    .push(DirectLookup::new(one.host(), at, Family::V4, outcome));
+            }
+        }
+        run.report(&[&[a, b], &[c, d]])
+    };
+    let report = told(true);
+    expect(&report, Fault::Network, "name_server_silent");
+    for code in ["no_name_resolved", "dns_direct_lookup", "endpoint_down"] {
+        assert!(
+            !codes(&report).contains(&code),
+            "{code} in {:?}",
+            codes(&report)
+        );
+    }
+    for lang in [Lang::En, Lang::Zh] {
+        let text = report.verdict().text(lang);
+        assert!(
+            text.contains("192.0.2.53") && text.contains("192.0.2.54"),
+            "{text}"
+        );
+    }
+    expect(&told(false), Fault::Network, "no_name_resolved");
 }

@@ -15,7 +15,7 @@ use crate::verdict::Fault;
 pub(super) const RULE: Rule = Rule {
     code: "dns_direct_lookup",
     needs: "a host without an address, and name servers that were asked about it",
-    unless: "the name server of --dns is the one that was asked; its answers are forged (dns_forged); packets are lost, the network was away or is too slow, and the system's look-up timed out",
+    unless: "the name server of --dns is the one that was asked; its answers are forged (dns_forged); packets are lost, the network was away or is too slow, or a name server is silent, and the system's look-up timed out",
     find,
 };
 
@@ -24,7 +24,7 @@ fn find(facts: &Facts<'_>, found_before: &Found) -> Vec<Finding> {
         return Vec::new();
     }
     // Where queries get lost, that a second try was answered says nothing of this computer.
-    let lossy = found_before.any(&["packets_lost", "connection_lost", "slow_link"]);
+    let lossy = found_before.any(&["packets_lost", "connection_lost", "slow_link", "name_server_silent"]);
     let only_timed_out =
         |row: &RowFacts<'_>| row.failures.iter().all(|one| one.kind() == Kind::Timeout);
     let lost: BTreeSet<&str> = (facts.tried())

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use easelect::FailureKind as Kind;
+use easelect::{FailureKind as Kind, Phase};
 
-use super::{Found, Rule};
-use crate::DnsTransport;
-use crate::facts::Facts;
-use crate::finding::{Actor, Finding, Severity};
+use super::{Found, Rule, any_blocks, places};
+use crate::facts::{Facts, RowFacts};
+use crate::finding::{Actor, Finding};
 use crate::texts::{list, text};
+use crate::{DirectLookup, DnsTransport};
 
 pub(super) const RULE: Rule = Rule {
     code: "name_server_silent",
@@ -22,34 +22,77 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     if found.any(&["connection_lost", "slow_link"]) {
         return Vec::new();
     }
-    let lookups = &facts.context.direct_lookups;
-    let of = |silent: bool, over: DnsTransport| -> BTreeSet<SocketAddr> {
-        let timed_out = |one: &crate::DirectLookup| {
-            one.outcome.as_ref().is_err_and(|failure| failure.kind() == Kind::Timeout)
-        };
-        let these = lookups.iter().filter(|one| one.transport == over && timed_out(one) == silent);
-        these.map(|one| one.server).collect()
-    };
-    let answering = of(false, DnsTransport::Udp);
-    let silent: Vec<SocketAddr> =
-        of(true, DnsTransport::Udp).difference(&answering).copied().collect();
-    if silent.is_empty() || (answering.is_empty() && facts.context.environment.dns.is_none() && facts.works()) {
+    let (silent, answering) = servers(facts, DnsTransport::Udp);
+    if silent.is_empty()
+        || (answering.is_empty() && facts.context.environment.dns.is_none() && facts.works())
+    {
         return Vec::new();
     }
-    let over_tcp = of(false, DnsTransport::Tcp);
+    let (_, over_tcp) = servers(facts, DnsTransport::Tcp);
     let tcp = match silent.iter().any(|one| over_tcp.contains(one)) {
-        true => text(" Over TCP it answers: UDP port 53 is blocked.", "但经 TCP 有应答：UDP 53 端口被阻断。"),
+        true => text(
+            " Over TCP it answers: UDP port 53 is blocked.",
+            "但经 TCP 有应答：UDP 53 端口被阻断。",
+        ),
         false => text("", ""),
     };
-    let names = list(&silent);
+    let rows: Vec<&RowFacts<'_>> = facts.tried().filter(|row| waits_for_it(row, facts)).collect();
+    let names = |these: &BTreeSet<SocketAddr>| list(&these.iter().collect::<Vec<_>>());
+    let (others, waits) = (names(&answering), names(&silent));
+    let lost = match rows.is_empty() {
+        true => text("", ""),
+        false => text(
+            format!(
+                " {} answers, but this system's look-ups wait for the silent one until their time is up.",
+                others.en
+            ),
+            format!(
+                "{} 有应答，但系统解析一直在等没有应答的那个，直到超时。",
+                others.zh
+            ),
+        ),
+    };
     let told = text(
-        format!("A name server doesn't answer: {}.{}", names.en, tcp.en),
-        format!("DNS 服务器没有应答：{}。{}", names.zh, tcp.zh),
+        format!("A name server doesn't answer: {}.{}{}", waits.en, tcp.en, lost.en),
+        format!("DNS 服务器没有应答：{}。{}{}", waits.zh, tcp.zh, lost.zh),
     );
     let hint = text(
         "Remove it from this computer's settings, or ask the network administrator: each look-up waits for it.",
         "请从本机设置中移除它，或联系网络管理员：每次解析都要先等它。",
     );
-    let finding = RULE.finding(told).severity(Severity::Harms);
-    vec![finding.actor(Actor::NetworkAdministrator).hint_text(hint)]
+    let finding = RULE.finding(told).actor(Actor::NetworkAdministrator);
+    let finding = finding.blocking(any_blocks(&rows)).hint_text(hint);
+    vec![finding.explaining(places(&rows))]
+}
+
+/// The servers that answered nothing over this, and those that answered something.
+fn servers(facts: &Facts<'_>, over: DnsTransport) -> (BTreeSet<SocketAddr>, BTreeSet<SocketAddr>) {
+    let of = |silent: bool| -> BTreeSet<SocketAddr> {
+        let timed_out = |one: &DirectLookup| {
+            one.outcome.as_ref().is_err_and(|failure| failure.kind() == Kind::Timeout)
+        };
+        let lookups = facts.context.direct_lookups.iter();
+        let these = lookups.filter(|one| one.transport == over && timed_out(one) == silent);
+        these.map(|one| one.server).collect()
+    };
+    let answering = of(false);
+    (of(true).difference(&answering).copied().collect(), answering)
+}
+
+/// Whether the system's look-ups of a host timed out though a name server answers, because another is
+/// asked first and is silent.
+pub(super) fn waits_for_it(row: &RowFacts<'_>, facts: &Facts<'_>) -> bool {
+    let (silent, answering) = servers(facts, DnsTransport::Udp);
+    let mut lookups = facts.context.direct_lookups.iter();
+    let timed_out = |one: &easelect::Failure| {
+        one.phase() == Phase::Resolve && one.kind() == Kind::Timeout
+    };
+    facts.context.environment.dns.is_none()
+        && row.addresses().is_empty()
+        && !row.failures.is_empty()
+        && row.failures.iter().all(timed_out)
+        && !silent.is_empty()
+        && lookups.any(|one| {
+            one.host == row.host() && answering.contains(&one.server) && one.outcome.is_ok()
+        })
 }

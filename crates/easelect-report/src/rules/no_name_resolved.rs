@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use easelect::{Failure, FailureKind as Kind, Phase};
 
+use super::name_server_silent::waits_for_it;
 use super::{Found, Rule, failure_text, places, plural};
 use crate::facts::{Facts, RowFacts, hosts};
 use crate::finding::{Actor, Finding, Severity};
@@ -12,13 +13,16 @@ use crate::texts::text;
 pub(super) const RULE: Rule = Rule {
     code: "no_name_resolved",
     needs: "two hosts or more, or all there are, whose look-ups came to an end without an address",
-    unless: "a name led to an address; a look-up that was cut off is no evidence",
+    unless: "a name led to an address; a look-up that was cut off is no evidence; a silent name server was waited for while another answers (name_server_silent)",
     find,
 };
 
 fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let needs_lookup = |row: &&RowFacts<'_>| {
-        row.host().parse::<IpAddr>().is_err() && !row.pinned && !found.explains(row)
+        row.host().parse::<IpAddr>().is_err()
+            && !row.pinned
+            && !found.explains(row)
+            && !waits_for_it(row, facts)
     };
     let named: Vec<&RowFacts<'_>> = facts.tried().filter(needs_lookup).collect();
     let at_lookup = |one: &Failure| one.phase() == Phase::Resolve;

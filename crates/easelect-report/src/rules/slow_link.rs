@@ -14,7 +14,7 @@ use crate::texts::text;
 pub(super) const RULE: Rule = Rule {
     code: "slow_link",
     needs: "time-outs alone, at every host, in two phases or more, while some attempts came through a phase",
-    unless: "another kind of failure; a host without time-outs",
+    unless: "another kind of failure; a host without time-outs; round trips are known and take less than 300 ms (median)",
     find,
 };
 
@@ -35,16 +35,14 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     if count < 2 || !only || !passed || phases.len() < 2 || !rows.iter().all(|row| timed_out(&row)) {
         return Vec::new();
     }
-    let mut connects: Vec<Duration> = rows
-        .iter()
-        .flat_map(|row| &row.samples)
-        .filter_map(|one| one.timings.get(Phase::Connect))
-        .collect();
-    connects.sort_unstable();
-    let (median_en, median_zh) = match connects.get(connects.len() / 2) {
+    let round_trip = round_trip(&rows);
+    if round_trip.is_some_and(|median| median < SLOW) {
+        return Vec::new();
+    }
+    let (median_en, median_zh) = match round_trip {
         Some(median) => (
-            format!(" A TCP connect takes {} (median).", ms_unit(*median)),
-            format!("TCP 连接耗时中位数为 {}。", ms_unit(*median)),
+            format!(" A round trip takes {} (median).", ms_unit(median)),
+            format!("往返时间中位数为 {}。", ms_unit(median)),
         ),
         None => (String::new(), String::new()),
     };
@@ -59,4 +57,18 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let blocks = rows.iter().any(|row| row.blocks);
     let finding = RULE.finding(told).actor(Actor::NetworkAdministrator).blocking(blocks);
     vec![finding.hint_text(hint).explaining(places(&rows))]
+}
+
+/// On a line that is too slow packets queue for longer; where packets are lost, those that come are as
+/// quick as ever.
+const SLOW: Duration = Duration::from_millis(300);
+
+/// The median round trip while attempts were under way, where the system can tell any.
+fn round_trip(rows: &[&RowFacts<'_>]) -> Option<Duration> {
+    let samples = rows.iter().flat_map(|row| &row.samples);
+    let mut all: Vec<Duration> = samples
+        .filter_map(|one| one.tcp_at_end.and_then(|tcp| tcp.rtt).or(one.round_trip()))
+        .collect();
+    all.sort_unstable();
+    all.get(all.len() / 2).copied()
 }

@@ -39,7 +39,7 @@ use easelect::{
     Region, Rounds, Service, Tier,
 };
 use easelect_lab::{Dns, Fault as Wrong, Host, Lab, Path, Scenario, Step};
-use easelect_report::{Context, Evidence, Fault, Lang, Report, Style, table};
+use easelect_report::{Context, Evidence, Fault, Lang, Model, Report, Style, table};
 use futures::StreamExt;
 
 fn ms(n: u64) -> Duration {
@@ -106,7 +106,7 @@ async fn report(prober: ProberBuilder) -> Report {
     context.evidence = evidence;
     let report = Report::new(&last.unwrap(), context);
     for lang in [Lang::En, Lang::Zh] {
-        let page = table(&report, lang, Style::plain());
+        let page = table(&Model::new(&report, lang), Style::plain());
         for debug in ["Some(", "None", "Ok(", "Err(", "\\\\", "{ ", " }"] {
             assert!(!page.contains(debug), "{debug}: {page}");
         }

@@ -61,8 +61,9 @@ fn published() -> Vec<Endpoint> {
     all.concat()
 }
 
-/// The places of the WebSocket endpoints.
+/// The places of the endpoints of each service, and of all.
 const WEBSOCKETS: [usize; 2] = [0, 1];
+const RESTS: [usize; 2] = [2, 3];
 const EVERY: [usize; 4] = [0, 1, 2, 3];
 
 /// The network of these endpoints, each 40 ms away; the paths at `places` are changed.
@@ -233,7 +234,7 @@ async fn a_redirection_names_its_target_and_nobody() {
                     "https://www.easemob.com/login",
                     "https://www.easemob.com/login",
                 ],
-                ["proved their identity", "身份已验证"],
+                ["after identity was proved", "身份已验证"],
             ],
             passes: false,
         },
@@ -309,18 +310,36 @@ async fn a_service_in_trouble_is_no_wrong_path() {
         path.with_status(503)
             .with_retry_after(Duration::from_secs(30))
     };
-    let report = with(&WEBSOCKETS, busy).await;
-    is(&report, Phase::Upgrade, Kind::Rejected, Tier::Answering);
-    expect(
-        &report,
-        &Told {
-            fault: Fault::Easemob,
-            actor: EASEMOB,
-            cause: "service_in_trouble",
-            says: &[["HTTP 503", "HTTP 503"], ["after 30 s", "30 秒后"]],
-            passes: false,
-        },
-    );
+    for (services, phase, kind) in [
+        (&WEBSOCKETS, Phase::Upgrade, Kind::Rejected),
+        (&RESTS, Phase::Processing, Kind::ServerError),
+    ] {
+        let report = with(services, busy).await;
+        let groups = report.groups().iter();
+        let failing = groups.filter_map(|group| {
+            let ranked = &group.endpoints[0].ranked;
+            Some((
+                ranked.stats.failures().first()?.failure.clone(),
+                ranked.tier,
+            ))
+        });
+        for (failure, tier) in failing {
+            assert_eq!(
+                (failure.phase(), failure.kind(), tier),
+                (phase, kind, Tier::Answering)
+            );
+        }
+        expect(
+            &report,
+            &Told {
+                fault: Fault::Easemob,
+                actor: EASEMOB,
+                cause: "service_in_trouble",
+                says: &[["HTTP 503", "HTTP 503"], ["after 30 s", "30 秒后"]],
+                passes: false,
+            },
+        );
+    }
 }
 
 /// The beginnings of pages as these products serve them.
@@ -679,6 +698,30 @@ async fn a_portal_page_over_verified_tls_is_an_ordinary_web_server() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_service_that_hangs_behind_its_hosts() {
+    for wrong in [
+        Wrong::SilentHttp,
+        Wrong::CloseAfterTls,
+        Wrong::ResetAfterTls,
+    ] {
+        let report = with(&WEBSOCKETS, |path| path.with_fault(wrong)).await;
+        expect(
+            &report,
+            &Told {
+                fault: Fault::Easemob,
+                actor: EASEMOB,
+                cause: "endpoint_down",
+                says: &[["WebSocket handshake", "WebSocket 握手"]],
+                passes: false,
+            },
+        );
+        // None of them works: there is no other to use.
+        let hint = report.verdict().cause().unwrap().hint(Lang::En);
+        assert!(hint.contains("no other endpoint works"), "{hint}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn certificates_that_are_the_hosts_own_fault() {
     for (wrong, kind, cause) in [
         (
@@ -711,6 +754,10 @@ async fn certificates_that_are_the_hosts_own_fault() {
                 passes: true,
             },
         );
+        let hint = report.verdict().cause().unwrap().hint(Lang::En);
+        // One without names proves nothing.
+        let trusted = wrong != Wrong::NoSan;
+        assert_eq!(hint.contains("Easemob support"), trusted, "{hint}");
     }
 }
 

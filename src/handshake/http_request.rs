@@ -22,7 +22,7 @@ pub(super) fn check(head: &Head) -> Result<(), Failure> {
     let failure = |kind| Failure::new(Phase::Processing, kind).with_status(head.status);
     match head.status {
         200..500 => Ok(()),
-        500.. => Err(failure(FailureKind::ServerError)),
+        500.. => Err(failure(FailureKind::ServerError).with_retry_after(head.retry_after())),
         _ => Err(failure(FailureKind::Other).with_message("no upgrade was asked for")),
     }
 }

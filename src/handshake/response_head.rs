@@ -4,7 +4,7 @@
 //! it what the peers of this crate lack: interim responses (RFC 9110 §15.2) are skipped, bytes
 //! are counted, and the moment of the first byte is kept.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::Instant;
@@ -87,6 +87,18 @@ impl Head {
             })
         });
         failure.with_answer(told.take(TELLING.len()).collect(), self.body())
+    }
+
+    /// `Retry-After` (RFC 9110 §10.2.3) in seconds, or as a date by the clock of whoever answered.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let told = self.text("retry-after")?;
+        if let Ok(seconds) = told.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let at = httpdate::parse_http_date(told).ok()?;
+        let now = self.text("date").map(httpdate::parse_http_date);
+        let now = now.and_then(Result::ok).unwrap_or_else(SystemTime::now);
+        Some(at.duration_since(now).unwrap_or_default())
     }
 
     /// Reads on until there is as much of the body as is kept, no longer than `patience`.

@@ -5,7 +5,6 @@
 //! rejects `Connection: keep-alive, Upgrade` and ends on a 103.
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -258,7 +257,7 @@ pub(super) fn check(request: &Request, head: &Head) -> Result<Option<String>, Fa
             let location = head.text("location").map(str::to_owned);
             return Err(failure(FailureKind::Redirected).with_location(location));
         }
-        _ => return Err(failure(FailureKind::Rejected).with_retry_after(retry_after(head))),
+        _ => return Err(failure(FailureKind::Rejected).with_retry_after(head.retry_after())),
     }
     let lists = |name, wanted: &str| {
         head.values(name)
@@ -300,20 +299,10 @@ pub(super) fn check(request: &Request, head: &Head) -> Result<Option<String>, Fa
     }
 }
 
-/// `Retry-After` (RFC 9110 §10.2.3) in seconds, or as a date by the clock of whoever answered.
-fn retry_after(head: &Head) -> Option<Duration> {
-    let told = head.text("retry-after")?;
-    if let Ok(seconds) = told.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = httpdate::parse_http_date(told).ok()?;
-    let now = head.text("date").map(httpdate::parse_http_date);
-    let now = now.and_then(Result::ok).unwrap_or_else(SystemTime::now);
-    Some(at.duration_since(now).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::time::Instant;
 
     use super::*;

@@ -28,14 +28,15 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             format!("{}：{}。", names.zh, why.zh),
         );
         let own = rows.iter().all(|row: &&RowFacts<'_>| row.own);
+        let theirs = names_the_host(&failure, &rows);
         let actor = match own {
             true => Some(Actor::Developer),
             // The names are right: it is the host, and its certificate is at fault.
-            false if names_the_host(&failure, &rows) => Some(Actor::Easemob),
+            false if theirs => Some(Actor::Easemob),
             false => who_mends_all(&rows, &failure, facts, found),
         };
         let finding = RULE.finding(told).actor(actor).of_endpoints(any_blocks(&rows));
-        let hint = hint(&failure, own, facts);
+        let hint = hint(&failure, own, theirs, facts);
         findings.push(finding.hint_text(hint).explaining(places(&rows)));
     }
     findings
@@ -65,7 +66,7 @@ fn names_the_host(failure: &Failure, rows: &[&RowFacts<'_>]) -> bool {
     known && rows.iter().all(|row| is_for(certificate, row.host()))
 }
 
-fn hint(failure: &Failure, own: bool, facts: &Facts<'_>) -> Text {
+fn hint(failure: &Failure, own: bool, theirs: bool, facts: &Facts<'_>) -> Text {
     match (failure.kind(), failure.chain_fault(), own) {
         (_, Some(ChainFault::IntermediateMissing), true) => text(
             "Configure the server to send the intermediate certificate along with its own.",
@@ -91,12 +92,18 @@ fn hint(failure: &Failure, own: bool, facts: &Facts<'_>) -> Text {
             "Check the host's name, or have the server show a certificate for it.",
             "请检查主机名，或让服务器出示与之相符的证书。",
         ),
-        (Kind::CertificateNotYetValid, _, _) => text(
+        (Kind::CertificateNotYetValid, _, false) => text(
+            "Check that this computer's date is right; then tell Easemob support which host it is.",
+            "请确认本机日期正确，然后把该主机名告知环信技术支持。",
+        ),
+        (Kind::CertificateNotYetValid, _, true) => text(
             "Check that this computer's date is right.",
             "请确认本机日期正确。",
         ),
         (_, _, true) => text("Renew the server's certificate.", "请更换服务器的证书。"),
-        (Kind::CertificateRevoked | Kind::CertificateWeakKey | Kind::CertificateWeakSignature, _, false) => text(
+        (Kind::CertificateRevoked | Kind::CertificateWeakKey | Kind::CertificateWeakSignature, _, false)
+        | (Kind::CertificateOther, _, false)
+            if theirs || failure.kind() != Kind::CertificateOther => text(
             "Tell Easemob support which host it is.",
             "请把该主机名告知环信技术支持。",
         ),

@@ -1,9 +1,11 @@
 //! Endpoints fail in the same way, and nothing above explains it.
 
+use easelect::{Failure, FailureKind as Kind, Phase};
+
 use super::{Found, Rule, any_blocks, failure_hint, failure_text, places, urls, who_mends_all};
 use crate::facts::{Facts, RowFacts, alike};
 use crate::finding::Finding;
-use crate::texts::{list, text};
+use crate::texts::{Text, list, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "endpoint_down",
@@ -28,9 +30,33 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         let hint = match found.path_in_doubt() && !failure.is_answer() {
             // The way there is to be mended first.
             true => text("", ""),
+            false if behind_is_silent(&failure) && any_blocks(&rows) => {
+                alone(rows.iter().all(|row| row.own))
+            }
             false => failure_hint(&failure, facts, rows.iter().all(|row| row.own || row.pinned)),
         };
         findings.push(finding.hint_text(hint).explaining(places(&rows)));
     }
     findings
+}
+
+/// Whether the host is who it should be, and what is behind it doesn't answer.
+fn behind_is_silent(failure: &Failure) -> bool {
+    failure.phase() > Phase::Tls
+        && matches!(failure.kind(), Kind::Timeout | Kind::Closed | Kind::Reset)
+}
+
+/// What to do about that where nothing else works: there is no other endpoint to use.
+fn alone(own: bool) -> Text {
+    match own {
+        true => text(
+            "The host proved its identity; the service behind it, or a gateway, doesn't answer: see what they log.",
+            "主机身份已验证，但其后的服务或网关没有应答：请查看其日志。",
+        ),
+        false => text(
+            "The host proved its identity; the service behind it, or a gateway, doesn't answer, and no other endpoint \
+             works: tell Easemob support.",
+            "主机身份已验证，但其后的服务或网关没有应答，且没有其他可用的接入点：请联系环信技术支持。",
+        ),
+    }
 }

@@ -33,11 +33,15 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     if rows.is_empty() {
         return Vec::new();
     }
+    let whose = match names.len() {
+        1 => "the name is",
+        _ => "names are",
+    };
     let names = list(&names.into_iter().collect::<Vec<_>>());
     let addresses = list(&addresses.into_iter().collect::<Vec<_>>());
     let told = text(
         format!(
-            "Suspected: the name is hijacked. What answers at {} is not {}.",
+            "Suspected: {whose} hijacked. What answers at {} is not {}.",
             addresses.en, names.en
         ),
         format!("疑似域名被劫持：在 {} 应答的不是 {}。", addresses.zh, names.zh),

@@ -28,7 +28,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         let target = shown(failure.location().unwrap_or("?"), 100);
         let told = text(
             format!(
-                "Redirected: {} answer with HTTP {status} to {target}. The hosts proved their identity; no client follows a redirection of an upgrade.",
+                "Redirected: HTTP {status} to {target} from {}, after identity was proved. No client follows a redirection of an upgrade.",
                 names.en
             ),
             format!(

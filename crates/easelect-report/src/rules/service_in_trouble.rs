@@ -33,7 +33,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         };
         let told = text(
             format!(
-                "The service is in trouble: {} answer with HTTP {status}, though the hosts proved their identity.{}",
+                "The service is in trouble: HTTP {status} from {}, after identity was proved.{}",
                 names.en, later.en
             ),
             format!(

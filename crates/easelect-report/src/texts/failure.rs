@@ -84,11 +84,18 @@ fn what(failure: &Failure, now: SystemTime) -> Text {
                 .message()
                 .and_then(|one| one.strip_prefix("wanted "));
             match wanted.and_then(|one| one.split_once(", got ")) {
+                Some((wanted, "none")) => {
+                    let wanted = shown(wanted, 40);
+                    text(
+                        format!("{} ({wanted})", plain(failure).en),
+                        format!("{}（{wanted}）", plain(failure).zh),
+                    )
+                }
                 Some((wanted, came)) => {
                     let (wanted, came) = (shown(wanted, 40), shown(came, 40));
                     text(
-                        format!("{} ({wanted}, not {came})", plain(failure).en),
-                        format!("{}（需要 {wanted}，收到 {came}）", plain(failure).zh),
+                        format!("{} ({wanted}; it chose {came})", plain(failure).en),
+                        format!("{}（{wanted}；服务器选择了 {came}）", plain(failure).zh),
                     )
                 }
                 None => plain(failure),

@@ -120,7 +120,7 @@ fn probe(options: &Options) -> Result<bool, Usage> {
     let output = Output::open(options.output.as_deref())?;
     let mut network = Network::new(options)?;
     let (started_at, began) = (SystemTime::now(), Instant::now());
-    let (system_proxies, (outcome, evidence), direct_lookups, networks) = on_runtime(async {
+    let (system_proxies, probed, direct_lookups, networks) = on_runtime(async {
         network.find_nat64(options).await?;
         let system_proxies = match network.lab {
             Some(_) => Vec::new(),
@@ -129,12 +129,14 @@ fn probe(options: &Options) -> Result<bool, Usage> {
         current::add_all(&mut targets, &catalog, options, &network).await?;
         run::warn_of_pins(&targets.endpoints, options);
         let at_start = network.local();
-        let probed = run::probe(&network, &targets, options).await?;
+        let probed = run::probe(&network, &targets, &catalog, options).await?;
         let at_end = network.local();
-        let direct_lookups = match probed.0.ended {
+        let direct_lookups = match probed.outcome.ended {
             // Whoever interrupted it has seen enough.
             Ended::Stopped => Vec::new(),
-            Ended::Complete | Ended::Deadline => network.direct_lookups(&probed.0, options).await,
+            Ended::Complete | Ended::Deadline => {
+                network.direct_lookups(&probed.outcome, options).await
+            }
         };
         Ok((system_proxies, probed, direct_lookups, [at_start, at_end]))
     })?;
@@ -149,18 +151,19 @@ fn probe(options: &Options) -> Result<bool, Usage> {
     ] = networks;
     context.environment.pinned = run::pinned(&targets, options);
     context.direct_lookups = direct_lookups;
-    context.evidence = evidence;
+    context.evidence = probed.evidence;
     context.in_use = targets.in_use;
     context.notes = targets.notes;
+    context.notes.extend(probed.again);
     context.thresholds = options.thresholds.clone();
-    let report = Report::new(&outcome, context);
+    let report = Report::new(&probed.outcome, context);
     let model = Model::new(&report, options.lang);
     let text = match options.format {
         Format::Json => easelect_report::json(&model),
         Format::Table => easelect_report::table(&model, output.style()),
     };
     output.write(&text)?;
-    Ok(outcome.ended != Ended::Stopped && report.passes())
+    Ok(probed.outcome.ended != Ended::Stopped && report.passes())
 }
 
 fn connect(options: &Options, count: u32) -> Result<bool, Usage> {

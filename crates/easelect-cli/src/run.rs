@@ -4,15 +4,17 @@ use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use easelect::{
-    Catalog, Dialer, DialerBuilder, DnsResolver, Endpoint, Families, Family, HistoryStore,
+    Catalog, Dialer, DialerBuilder, DnsResolver, Ended, Endpoint, Families, Family, HistoryStore,
     LocalNetwork, Nat64, PinnedHost, ProbeEvent, ProbeOutcome, Prober, Proxy, Residency, Resolve,
-    Rounds, Selector, Service, SystemResolver, TlsClient, nat64_prefix,
+    Rounds, Selector, Service, SystemResolver, Tier, TlsClient, nat64_prefix,
 };
-use easelect_report::{ConnectRecord, DirectLookup, Evidence};
+use easelect_report::{ConnectRecord, Context, DirectLookup, Evidence, Note, Report};
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::time::Instant;
 
 use crate::args::{Options, Through};
 use crate::input;
@@ -246,18 +248,108 @@ fn simulated(name: &str, extra: Certificates) -> Result<DialerBuilder, Usage> {
     Ok(lab.dialer().tls(lab.tls(extra)?))
 }
 
-/// Probes everything, or until somebody ends the process; what came of it, one by one too.
+/// What came of probing.
+pub(crate) struct Probed {
+    pub(crate) outcome: ProbeOutcome,
+    pub(crate) evidence: Evidence,
+    /// That it is of a second try.
+    pub(crate) again: Option<Note>,
+}
+
+/// How to probe.
+struct Pace {
+    dialer: Dialer,
+    rounds: Rounds,
+    in_flight: usize,
+    deadline: Duration,
+}
+
+/// Probes everything, or until somebody ends the process. What a slow link could not carry all at once
+/// is tried again one at a time, as far as the deadline allows.
 pub(crate) async fn probe(
     network: &Network,
     targets: &Targets,
+    catalog: &Catalog,
     options: &Options,
-) -> Result<(ProbeOutcome, Evidence), Usage> {
+) -> Result<Probed, Usage> {
+    let began = Instant::now();
+    let pace = Pace {
+        dialer: network.dialer.clone(),
+        rounds: options.rounds.map_or_else(Rounds::default, Rounds::Exact),
+        in_flight: options.in_flight,
+        deadline: options.deadline,
+    };
+    let mut first = probe_once(targets, pace).await?;
+    let left = options.deadline.saturating_sub(began.elapsed());
+    let timeout = (options.timeout * PATIENT).min(left / 2);
+    let worth_it = options.in_flight > 1
+        && first.outcome.ended == Ended::Complete
+        && timeout > options.timeout
+        && is_slow_link(&first, catalog);
+    if !worth_it {
+        return Ok(first);
+    }
+    let dialer = network.builder.clone().nat64(network.nat64);
+    let pace = Pace {
+        dialer: dialer.attempt_timeout(timeout).build()?,
+        rounds: Rounds::Exact(1),
+        in_flight: 1,
+        deadline: left,
+    };
+    let mut second = probe_once(targets, pace).await?;
+    if second.outcome.ended == Ended::Stopped {
+        first.outcome.ended = Ended::Stopped;
+        return Ok(first);
+    }
+    let ([ready, attempts, good], [ready_now, attempts_now, good_now]) =
+        (tally(&first.outcome), tally(&second.outcome));
+    // Where the time did not suffice, or patience did not help, the first try says more.
+    if ready_now < ready || good_now * attempts <= good * attempts_now {
+        return Ok(first);
+    }
+    second.again = Some(Note::TriedAgain {
+        in_flight: options.in_flight,
+        attempts,
+        failed: attempts - good,
+    });
+    Ok(second)
+}
+
+/// So many times the time-out is given to attempts that are made one at a time.
+const PATIENT: u32 = 4;
+
+/// Whether attempts at all hosts were too many for the link.
+fn is_slow_link(probed: &Probed, catalog: &Catalog) -> bool {
+    let now = SystemTime::now();
+    let mut context = Context::new(catalog.clone(), now, now);
+    context.evidence = probed.evidence.clone();
+    let report = Report::new(&probed.outcome, context);
+    report
+        .findings()
+        .iter()
+        .any(|one| one.code() == "slow_link")
+}
+
+/// How many endpoints are ready, how many attempts were made, how many succeeded.
+fn tally(outcome: &ProbeOutcome) -> [u64; 3] {
+    let all = || outcome.rankings.iter().flat_map(|one| &one.endpoints);
+    let ready = all().filter(|one| one.tier == Tier::Ready).map(|_| 1).sum();
+    let attempts = all().map(|one| one.stats.attempts()).sum();
+    [
+        ready,
+        attempts,
+        all().map(|one| one.stats.successes()).sum(),
+    ]
+}
+
+/// Probes everything, or until somebody ends the process; what came of it, one by one too.
+async fn probe_once(targets: &Targets, pace: Pace) -> Result<Probed, Usage> {
     let mut builder = Prober::builder()
         .endpoints(targets.endpoints.clone())
-        .dialer(network.dialer.clone())
-        .rounds(options.rounds.map_or_else(Rounds::default, Rounds::Exact))
-        .deadline(options.deadline)
-        .in_flight(options.in_flight);
+        .dialer(pace.dialer)
+        .rounds(pace.rounds)
+        .deadline(pace.deadline)
+        .in_flight(pace.in_flight);
     if targets.pool {
         builder = builder.pool(Residency::mainland_pool());
     }
@@ -293,7 +385,11 @@ pub(crate) async fn probe(
         }
     }
     bar.finish_and_clear();
-    Ok((outcome, evidence))
+    Ok(Probed {
+        outcome,
+        evidence,
+        again: None,
+    })
 }
 
 /// Waits until somebody wants the process to end: Ctrl-C, or what a service manager sends (SIGTERM; on
@@ -494,6 +590,62 @@ mod tests {
                 "{en}"
             );
             assert!(zh.starts_with("警告：--resolve "), "{zh}");
+        }
+    }
+
+    /// Round trips so long that the time-out strikes here in TCP, there in the upgrade: a second try, one at a
+    /// time and with more patience, shows what such a link can carry.
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_link_is_tried_again_one_at_a_time() {
+        use easelect_lab::{Host, Lab, Path, Scenario};
+
+        let probed = async |line: &str, seconds: [u64; 2]| {
+            let mut scenario = Scenario::new(1);
+            let mut targets = Targets::default();
+            for (last, seconds) in (1..).zip(seconds) {
+                let ip = IpAddr::from([44, 128, 0, last]);
+                let name = format!("host{last}.example");
+                let path = Path::new(ip).with_rtt(Duration::from_secs(seconds));
+                scenario = scenario
+                    .with_host(Host::new(&name).with_address(ip))
+                    .with_path(path);
+                let url = format!("wss://{name}/ws");
+                let endpoint = Endpoint::new(Region::SGP1, Service::Websocket, &url).unwrap();
+                targets.endpoints.push(endpoint);
+            }
+            let lab = Lab::new(scenario).unwrap();
+            let words = line.split_whitespace().map(Into::into).collect();
+            let options = args::parse(words, Lang::En).unwrap();
+            let dialer = lab.dialer().attempt_timeout(options.timeout);
+            let resolver = Arc::new(SystemResolver::new());
+            let network = Network::over(dialer, resolver, Some("a lab".to_owned())).unwrap();
+            let catalog = Catalog::builtin();
+            probe(&network, &targets, &catalog, &options).await.unwrap()
+        };
+        let Probed { outcome, again, .. } = probed("--timeout 5s", [2, 6]).await;
+        let Some(Note::TriedAgain {
+            in_flight,
+            attempts,
+            failed,
+        }) = again
+        else {
+            panic!("{again:?}");
+        };
+        assert_eq!(in_flight, 16);
+        assert!(
+            attempts >= 2 && failed == attempts,
+            "{failed} of {attempts}"
+        );
+        assert_eq!(tally(&outcome), [2, 2, 2]);
+        // Nobody is asked twice who was asked one at a time, or answers, or has no time left.
+        for (line, seconds) in [
+            ("--timeout 5s --in-flight 1", [2, 6]),
+            ("--timeout 5s", [0, 0]),
+            ("--timeout 5s", [0, 6]),
+            ("--timeout 5s --deadline 17s", [2, 6]),
+        ] {
+            let probed = probed(line, seconds).await;
+            assert!(probed.again.is_none(), "{line} {seconds:?}");
         }
     }
 }

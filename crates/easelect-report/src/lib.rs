@@ -203,6 +203,16 @@ pub enum Note {
         /// Why it could not.
         why: String,
     },
+    /// So much at once was too much for the link. What is reported is of a second try, one attempt at
+    /// a time and with more patience.
+    TriedAgain {
+        /// How many attempts were made at a time at first.
+        in_flight: usize,
+        /// How many attempts that were.
+        attempts: u64,
+        /// How many of them failed.
+        failed: u64,
+    },
 }
 
 /// What one name server, asked directly, said of a host that could not be resolved or reached:

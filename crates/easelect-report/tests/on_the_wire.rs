@@ -8,7 +8,7 @@ use easelect::{
     CertificateChain, Endpoint, EndpointStats, Failure, FailureKind as Kind, Family, Lookup, Phase,
     Ranking, Region, Sample, Service, TcpInfo, Timings, Trust, rank,
 };
-use easelect_report::{DirectLookup, Fault, Lang, Report};
+use easelect_report::{DirectLookup, Fault, Lang, Note, Report};
 use support::*;
 
 /// Attempts that were made, one by one.
@@ -18,6 +18,7 @@ struct Run {
     lookups: Vec<DirectLookup>,
     /// Hosts whose look-ups time out.
     unresolved: Vec<Endpoint>,
+    notes: Vec<Note>,
 }
 
 impl Run {
@@ -31,6 +32,7 @@ impl Run {
         let mut context = context();
         context.evidence.samples = self.samples.clone();
         context.direct_lookups = self.lookups.clone();
+        context.notes = self.notes.clone();
         Report::new(&outcome(&rankings), context)
     }
 
@@ -461,13 +463,11 @@ fn packets_lost_on_the_way_to_one_host() {
     assert!(report.findings()[0].text(Lang::En).contains(a.host()));
     assert!(!codes(&report).contains(&"fails_sometimes"));
     // Another host that is down is told as ever.
-    let mut run_on = Run::default();
-    run_on.samples = run
-        .samples
-        .iter()
-        .filter(|one| one.endpoint != *d)
-        .cloned()
-        .collect();
+    let others = run.samples.iter().filter(|one| one.endpoint != *d);
+    let mut run_on = Run {
+        samples: others.cloned().collect(),
+        ..Run::default()
+    };
     (0..3).for_each(|n| run_on.add(bad(d, n * 5000, Phase::Connect, Kind::Timeout, 5000)));
     let report = run_on.report(&groups);
     let down = report
@@ -561,4 +561,32 @@ fn the_first_of_two_name_servers_is_silent() {
         );
     }
     expect(&told(false), Fault::Network, "no_name_resolved");
+}
+
+/// What a slow link can carry, when it was tried again one attempt at a time.
+#[test]
+fn a_slow_link_that_was_tried_again() {
+    let hosts = four();
+    let [a, b, c, d] = &hosts;
+    let mut run = Run::default();
+    run.notes.push(Note::TriedAgain {
+        in_flight: 16,
+        attempts: 42,
+        failed: 40,
+    });
+    for (n, one) in (0..).zip([a, c, d]) {
+        let mut slow = good(one, n * 3000);
+        slow.elapsed = ms(2900);
+        run.add(slow);
+    }
+    run.add(bad(b, 9000, Phase::Tls, Kind::Timeout, 20_000));
+    let report = run.report(&[&[a, b], &[c, d]]);
+    expect(&report, Fault::Network, "slow_link");
+    assert!(!codes(&report).contains(&"endpoint_down"));
+    for lang in [Lang::En, Lang::Zh] {
+        let told = report.verdict().text(lang);
+        for figure in ["16", "40", "42", "3", "4", "2900 ms"] {
+            assert!(told.contains(figure), "{figure} is not in {told}");
+        }
+    }
 }

@@ -54,11 +54,12 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         }
         _ => text("", ""),
     };
-    let syns = match lossy.len() >= LEAST_SYNS && lossy.iter().all(|one| lost_only_the_syn(one)) {
+    let first_only = lossy.iter().filter(|one| lost_only_the_syn(one)).count();
+    let syns = match lossy.len() >= LEAST_SYNS && first_only * 10 >= lossy.len() * 9 {
         true => text(
-            " It is always the first packet of a connection, never data: something limits how many are opened (a \
+            " It is the first packet of a connection, not data: something limits how many are opened (a \
              firewall, a router, a carrier).",
-            "丢失的总是建立连接的第一个包，从不是数据：可能有设备（防火墙、路由器或运营商）限制新建连接的速度。",
+            "丢失的是建立连接的第一个包，而不是数据：可能有设备（防火墙、路由器或运营商）限制新建连接的速度。",
         ),
         false => text("", ""),
     };
@@ -81,10 +82,16 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             syns.zh
         ),
     );
-    let hint = text(
-        "Compare with another network, or a cable instead of Wi-Fi; a weak signal and a full line lose packets.",
-        "请与其他网络比较，或用网线代替 Wi-Fi；信号弱、线路拥塞都会丢失数据包。",
-    );
+    let hint = match syns.en.is_empty() {
+        false => text(
+            "Ask the network administrator what limits new connections; compare with another network.",
+            "请网络管理员查明是什么限制了新建连接；并换一个网络比较。",
+        ),
+        true => text(
+            "Compare with another network, or a cable instead of Wi-Fi; a weak signal and a full line lose packets.",
+            "请与其他网络比较，或用网线代替 Wi-Fi；信号弱、线路拥塞都会丢失数据包。",
+        ),
+    };
     let finding = RULE.finding(told).severity(Severity::Harms);
     vec![finding.actor(Actor::NetworkAdministrator).hint_text(hint)]
 }

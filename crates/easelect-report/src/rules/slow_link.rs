@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use easelect::{FailureKind as Kind, Phase};
 
-use super::{Found, Rule, places};
+use super::{Found, Rule, any_blocks, places};
+use crate::Note;
 use crate::facts::{Facts, RowFacts, hosts};
 use crate::figures::ms_unit;
 use crate::finding::{Actor, Finding};
@@ -13,13 +14,24 @@ use crate::texts::text;
 
 pub(super) const RULE: Rule = Rule {
     code: "slow_link",
-    needs: "time-outs alone, at every host, in two phases or more, while some attempts came through a phase",
+    needs: "time-outs alone, at every host, in two phases or more, while some attempts came through a phase; the command then tries again one at a time",
     unless: "another kind of failure; a host without time-outs; round trips are known and take less than 300 ms (median)",
     find,
 };
 
 fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let rows: Vec<&RowFacts<'_>> = facts.tried().filter(|row| !found.explains(row)).collect();
+    let again = facts.context.notes.iter().find_map(|note| match note {
+        Note::TriedAgain {
+            in_flight,
+            attempts,
+            failed,
+        } => Some((*in_flight, *attempts, *failed)),
+        _ => None,
+    });
+    if let Some(first) = again {
+        return tried_again(&rows, first).into_iter().collect();
+    }
     let timed_out = |row: &&&RowFacts<'_>| {
         row.failures.iter().any(|one| one.kind() == Kind::Timeout)
     };
@@ -71,4 +83,35 @@ fn round_trip(rows: &[&RowFacts<'_>]) -> Option<Duration> {
         .collect();
     all.sort_unstable();
     all.get(all.len() / 2).copied()
+}
+
+/// After a second try, one attempt at a time: what the link can carry.
+fn tried_again(rows: &[&RowFacts<'_>], first: (usize, u64, u64)) -> Option<Finding> {
+    let (in_flight, attempts, failed) = first;
+    let samples = || rows.iter().flat_map(|row| &row.samples);
+    let mut good: Vec<Duration> =
+        samples().filter(|one| one.outcome.is_ok()).map(|one| one.elapsed).collect();
+    good.sort_unstable();
+    let median = ms_unit(*good.get(good.len() / 2)?);
+    let (count, of) = (good.len(), samples().count());
+    let told = text(
+        format!(
+            "The link is very slow. With up to {in_flight} attempts at a time, {failed} of {attempts} failed. One at \
+             a time, {count} of {of} succeed and take {median} (median): that is what it can carry."
+        ),
+        format!(
+            "网络非常慢：最多 {in_flight} 个尝试同时进行时，{attempts} 次中有 {failed} 次失败；逐个进行时，{of} 次中有 {count} 次成功，耗时中位数为 {median}：这就是该网络的承载能力。"
+        ),
+    );
+    let hint = text(
+        "Open one connection at a time here, and wait longer for it; ask the network administrator what fills the link.",
+        "在该网络中请逐个建立连接，并放宽超时；请网络管理员查明是什么占满了带宽。",
+    );
+    let timed_out = |row: &&RowFacts<'_>| {
+        !row.failures.is_empty() && row.failures.iter().all(|one| one.kind() == Kind::Timeout)
+    };
+    let hit: Vec<&RowFacts<'_>> = rows.iter().copied().filter(timed_out).collect();
+    let finding = RULE.finding(told).actor(Actor::NetworkAdministrator);
+    let finding = finding.blocking(any_blocks(&hit)).hint_text(hint);
+    Some(finding.explaining(places(&hit)))
 }

@@ -97,6 +97,11 @@ impl<'a> Facts<'a> {
         self.context.environment.lab.is_some()
     }
 
+    /// Whether `--dns` is worth advising: it was not given, and names are looked up on a real network.
+    pub(crate) fn may_ask_elsewhere(&self) -> bool {
+        self.context.environment.dns.is_none() && !self.lab()
+    }
+
     /// The endpoints that were tried at all: what was not says nothing.
     pub(crate) fn tried(&self) -> impl Iterator<Item = &RowFacts<'a>> {
         self.rows.iter().filter(|row| row.is_tried())
@@ -214,6 +219,17 @@ impl<'a> RowFacts<'a> {
                 failures.find(|one| is_impostor(one, self.host()))
             }
         }
+    }
+
+    /// The issuers of the certificates that verified only by a root that is trusted here.
+    pub(crate) fn inspectors(&self) -> BTreeSet<&str> {
+        let of_samples = self.samples.iter().filter_map(|one| one.chain.as_ref());
+        let of_addresses = self.addresses().iter().filter_map(AddressStats::chain);
+        let installed = (of_samples.chain(of_addresses))
+            .filter(|chain| chain.trust() == Some(Trust::Installed));
+        let issuers =
+            installed.filter_map(|chain| Some(chain.certificates().last()?.issuer.as_str()));
+        issuers.filter(|one| !one.is_empty()).collect()
     }
 
     /// The issuers of the certificates that were refused or, if none was, accepted.

@@ -18,7 +18,7 @@ use super::texts::{
     Lang, certificate_text, expires, failure_hint, failure_text, reason_text, region_name,
     service_name,
 };
-use super::{DirectLookup, Environment, Group, Report, Row, rules};
+use super::{DirectLookup, Environment, Finding, Group, Report, Row, rules};
 
 /// A report, told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,9 +104,11 @@ parts! {
     FindingModel {
         code: String,
         severity: String,
+        fault: String,
         actor: Option<String>,
         text: String,
         hint: String,
+        endpoints: Vec<String>,
     }
 
     /// What one name server said.
@@ -229,6 +231,8 @@ parts! {
         hint: String,
         count: u64,
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         status: Option<u16>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         chain_fault: Option<String>,
@@ -284,6 +288,9 @@ pub(crate) fn timings(timings: &Timings) -> Phases<Option<f64>> {
     Phases::of(|phase| timings.get(phase).map(ms_float))
 }
 
+/// The longest detail, in characters.
+const DETAIL: usize = 300;
+
 /// How a report is told.
 #[derive(Clone, Copy)]
 struct Telling<'a> {
@@ -322,13 +329,7 @@ impl Telling<'_> {
                 text: report.verdict.text(lang),
             },
             findings: (report.findings.iter())
-                .map(|one| FindingModel {
-                    code: one.code().to_owned(),
-                    severity: one.severity.as_str().to_owned(),
-                    actor: one.actor.map(|actor| actor.as_str().to_owned()),
-                    text: one.text(lang),
-                    hint: one.hint(lang),
-                })
+                .map(|one| self.finding(one))
                 .collect(),
             direct_lookups: (context.direct_lookups.iter())
                 .map(|one| self.direct_lookup(one))
@@ -337,6 +338,24 @@ impl Telling<'_> {
                 .groups
                 .iter()
                 .map(|group| self.group(group))
+                .collect(),
+        }
+    }
+
+    fn finding(self, one: &Finding) -> FindingModel {
+        let rows = self.report.groups.iter().flat_map(|group| &group.endpoints);
+        let explained = rows
+            .enumerate()
+            .filter(|(place, _)| one.explains.contains(place));
+        FindingModel {
+            code: one.code().to_owned(),
+            severity: one.severity.as_str().to_owned(),
+            fault: one.fault.as_str().to_owned(),
+            actor: one.actor.map(|actor| actor.as_str().to_owned()),
+            text: one.text(self.lang),
+            hint: one.hint(self.lang),
+            endpoints: explained
+                .map(|(_, row)| row.ranked.endpoint().url().to_owned())
                 .collect(),
         }
     }
@@ -516,6 +535,7 @@ impl Telling<'_> {
             message: failure_text(failure, self.now()).of(self.lang),
             hint: failure_hint(failure, done).of(self.lang),
             count,
+            detail: (failure.message()).map(|one| one.chars().take(DETAIL).collect()),
             status: failure.status(),
             chain_fault: failure
                 .chain_fault()

@@ -193,6 +193,10 @@ fn who_mends(
     if row.pinned {
         return Some(Actor::You);
     }
+    // Name servers in between may say anything.
+    if failure.phase() == Phase::Resolve {
+        return None;
+    }
     let proved = failure.phase() > Phase::Tls && row.trust() != Some(Trust::Installed);
     if proved && failure.is_answer() {
         return Some(Actor::Easemob);
@@ -211,6 +215,20 @@ fn who_mends_all(
     let mut all = rows.iter().map(|row| who_mends(row, failure, facts, found));
     let first = all.next()??;
     all.all(|one| one == Some(first)).then_some(first)
+}
+
+/// Whoever gave the hosts or their addresses, where the user gave all of these: what is wrong with them is
+/// nobody else's. And what to check where it is the address.
+fn given_by(rows: &[&RowFacts<'_>]) -> Option<(Actor, Text)> {
+    if rows.iter().all(|row| row.own) {
+        return Some((Actor::Developer, texts::text("", "")));
+    }
+    let hint = texts::text(
+        "Check that the address given is still the host's.",
+        "请确认给出的地址仍属于该主机。",
+    );
+    let given = rows.iter().all(|row| row.own || row.pinned);
+    given.then_some((Actor::You, hint))
 }
 
 /// The published hosts that connect, and what answered in the place of each, where none of them ever

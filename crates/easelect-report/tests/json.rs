@@ -64,30 +64,40 @@ fn the_schema_is_held() {
     {
       "code": "endpoint_down",
       "severity": "harms",
+      "fault": "some_endpoints_fail",
       "actor": "easemob",
       "text": "https://a1-sgp.easecdn.com/: TCP connect: connection refused.",
-      "hint": "Try from another network; if it fails there too, tell Easemob support."
+      "hint": "Try from another network; if it fails there too, tell Easemob support.",
+      "endpoints": [
+        "https://a1-sgp.easecdn.com/"
+      ]
     },
     {
       "code": "current_is_first",
       "severity": "informs",
+      "fault": "all_well",
       "actor": null,
       "text": "In use: https://a1-sgp.easemob.com/ is the first choice.",
-      "hint": "Nothing needs to change."
+      "hint": "Nothing needs to change.",
+      "endpoints": []
     },
     {
       "code": "unfinished",
       "severity": "informs",
+      "fault": "not_measured",
       "actor": "you",
       "text": "The deadline cut probing off; 1 attempt did not come to an end.",
-      "hint": "Give more time with --deadline, or ask for fewer regions and services."
+      "hint": "Give more time with --deadline, or ask for fewer regions and services.",
+      "endpoints": []
     },
     {
       "code": "data_centres_not_comparable",
       "severity": "background",
+      "fault": "all_well",
       "actor": null,
       "text": "Data centres can't be compared or swapped: an app lives in one, and data in an overseas one may not move.",
-      "hint": "Which one an app lives in: https://console.easemob.com (即时通讯 > 服务概览)."
+      "hint": "Which one an app lives in: https://console.easemob.com (即时通讯 > 服务概览).",
+      "endpoints": []
     }
   ],
   "direct_lookups": [],

@@ -2,7 +2,8 @@
 
 use easelect::{ChainFault, FailureKind as Kind};
 
-use super::{Found, Rule, any_blocks, failure_text, places, urls};
+use super::certificate_faulty::names_the_host;
+use super::{Found, Rule, any_blocks, failure_text, given_by, places, urls};
 use crate::facts::{Facts, RowFacts, alike};
 use crate::finding::{Actor, Finding};
 use crate::texts::{list, text};
@@ -29,12 +30,19 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             format!("{}：{}。", names.zh, why.zh),
         );
         let own = rows.iter().all(|row: &&RowFacts<'_>| row.own);
+        // Somebody else's, that has expired besides, is no fault of the hosts.
+        let theirs = failure.certificate().is_none() || names_the_host(&failure, &rows);
+        let given = given_by(&rows);
         let hint = match (own, failure.chain_fault()) {
             (true, Some(ChainFault::IntermediateExpired | ChainFault::RootExpired)) => text(
                 "Have the server send the authority's present certificate along instead of the expired one.",
                 "请让服务器改为发送签发机构的现行中间证书。",
             ),
             (true, _) => text("Renew the server's certificate.", "请更换服务器的证书。"),
+            (false, _) if !theirs => text(
+                "Don't trust this certificate; try from another network.",
+                "不要信任该证书；请换一个网络再试。",
+            ),
             (false, Some(ChainFault::IntermediateExpired | ChainFault::RootExpired)) => text(
                 "Tell Easemob support: the servers send an expired certificate of their authority along. Some platforms find another way, others refuse.",
                 "请告知环信技术支持：服务器发送的签发机构证书已过期。有的平台能绕过，有的会拒绝。",
@@ -44,9 +52,10 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
                 "请确认本机日期正确，然后把该主机名告知环信技术支持。",
             ),
         };
-        let actor = match own {
-            true => Actor::Developer,
-            false => Actor::Easemob,
+        let (actor, hint) = match given {
+            Some((Actor::You, check)) => (Some(Actor::You), check),
+            Some((actor, _)) => (Some(actor), hint),
+            None => (theirs.then_some(Actor::Easemob), hint),
         };
         let finding = RULE.finding(told).actor(actor).of_endpoints(any_blocks(&rows));
         findings.push(finding.hint_text(hint).explaining(places(&rows)));

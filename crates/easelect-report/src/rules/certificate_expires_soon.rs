@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use easelect::AddressStats;
 
-use super::{Found, Rule};
+use super::{Found, Rule, given_by};
 use crate::facts::{Facts, RowFacts};
 use crate::finding::{Actor, Finding};
 use crate::texts::{expires, list, text};
@@ -49,10 +49,11 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         format!("{}: {}{}.", urls.en, expiry.en, whose.en),
         format!("{}：{}{}。", urls.zh, expiry.zh, whose.zh),
     );
-    let own = soon.iter().all(|(.., row)| row.own);
-    let (actor, hint) = match own {
-        true => (Actor::Developer, text("Renew it.", "请更换证书。")),
-        false => (
+    let rows: Vec<&RowFacts<'_>> = soon.iter().map(|(.., row)| *row).collect();
+    let (actor, hint) = match given_by(&rows) {
+        Some((Actor::You, check)) => (Actor::You, check),
+        Some((actor, _)) => (actor, text("Renew it.", "请更换证书。")),
+        None => (
             Actor::Easemob,
             text(
                 "Tell Easemob support if it is not renewed in time.",

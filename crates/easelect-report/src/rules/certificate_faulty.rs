@@ -2,7 +2,7 @@
 
 use easelect::{ChainFault, Failure, FailureKind as Kind};
 
-use super::{Found, Rule, any_blocks, failure_text, places, urls, who_mends_all};
+use super::{Found, Rule, any_blocks, failure_text, given_by, places, urls, who_mends_all};
 use crate::facts::{Facts, RowFacts, alike, is_for};
 use crate::finding::{Actor, Finding};
 use crate::texts::{Text, list, text};
@@ -29,14 +29,15 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         );
         let own = rows.iter().all(|row: &&RowFacts<'_>| row.own);
         let theirs = names_the_host(&failure, &rows);
-        let actor = match own {
-            true => Some(Actor::Developer),
+        let hint = hint(&failure, own, theirs, facts);
+        let (actor, hint) = match given_by(&rows) {
+            Some((Actor::You, check)) => (Some(Actor::You), check),
+            Some((actor, _)) => (Some(actor), hint),
             // The names are right: it is the host, and its certificate is at fault.
-            false if theirs => Some(Actor::Easemob),
-            false => who_mends_all(&rows, &failure, facts, found),
+            None if theirs => (Some(Actor::Easemob), hint),
+            None => (who_mends_all(&rows, &failure, facts, found), hint),
         };
         let finding = RULE.finding(told).actor(actor).of_endpoints(any_blocks(&rows));
-        let hint = hint(&failure, own, theirs, facts);
         findings.push(finding.hint_text(hint).explaining(places(&rows)));
     }
     findings
@@ -57,7 +58,7 @@ fn is_faulty(failure: &Failure) -> bool {
 
 /// Whether the certificate is for the hosts, whatever else is wrong with it, and of a known authority
 /// as far as that can be told.
-fn names_the_host(failure: &Failure, rows: &[&RowFacts<'_>]) -> bool {
+pub(super) fn names_the_host(failure: &Failure, rows: &[&RowFacts<'_>]) -> bool {
     let Some(certificate) = failure.certificate() else {
         return false;
     };

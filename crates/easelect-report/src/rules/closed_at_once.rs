@@ -34,7 +34,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
             format!("Closed right after the upgrade: {}. {}.", names.en, how.en),
             format!("升级后立即被关闭：{}。{}。", names.zh, how.zh),
         );
-        let own = rows.iter().all(|row| row.own);
+        let own = rows.iter().all(|row| row.own || row.pinned);
         let is_closed = |row: &&Row| urls.iter().any(|url| url == row.ranked.endpoint().url());
         // A service all of whose endpoints do so is as good as none.
         let every = facts.groups.iter().any(|group| {

@@ -47,9 +47,9 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             slow.len()
         ),
     );
-    let hint = match facts.context.environment.dns.is_some() {
-        true => text("Compare with another name server.", "请与其他 DNS 服务器比较。"),
-        false => text(
+    let hint = match facts.may_ask_elsewhere() {
+        false => text("Compare with another name server.", "请与其他 DNS 服务器比较。"),
+        true => text(
             "Compare with another name server (--dns ADDR); the first of several may be silent.",
             "请用 --dns ADDR 与其他 DNS 服务器比较；可能是多个服务器中的第一个没有应答。",
         ),

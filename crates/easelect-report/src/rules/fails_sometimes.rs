@@ -3,7 +3,7 @@
 use easelect::{AddressStats, Failure};
 
 use super::connection_lost::is_lost;
-use super::{Found, Rule, failure_text};
+use super::{Found, Rule, failure_text, given_by};
 use crate::facts::{Facts, RowFacts, alike, are_unrelated, is_silence};
 use crate::figures::percent;
 use crate::finding::{Actor, Finding, Severity};
@@ -38,15 +38,15 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         let steady = facts.published().filter(|row| row.is_ready() && row.failures.is_empty());
         // The same symptom at unrelated hosts is the network's.
         let everywhere = are_unrelated(rows.iter().copied()) && is_silence(&failure);
-        let own = rows.iter().all(|row| row.own);
+        let own = given_by(&rows).is_some();
         let elsewhere = text(
             "Compare with another network.",
             "请换一个网络比较。",
         );
         let (actor, hint) = if failure.is_local() {
             (Some(Actor::You), text("Check this computer's routes, firewall and VPN.", "请检查本机的路由、防火墙和 VPN。"))
-        } else if own {
-            (Some(Actor::Developer), elsewhere)
+        } else if let Some((actor, _)) = given_by(&rows) {
+            (Some(actor), elsewhere)
         } else if everywhere {
             (Some(Actor::NetworkAdministrator), elsewhere)
         } else if steady.count() > 0 && !found.path_in_doubt() {

@@ -10,7 +10,7 @@ use crate::texts::text;
 pub(super) const RULE: Rule = Rule {
     code: "ipv6_broken",
     needs: "addresses of one family of hosts that work at addresses of the other, all of which fail (`ipv4_broken` where it is IPv4)",
-    unless: "an address of the family works or proved its identity; the family is absent here; the connection was lost",
+    unless: "an address of the family works or proved its identity; the family is absent here (ipv6_absent); this computer forbids it; the connection was lost",
     find,
 };
 
@@ -70,5 +70,8 @@ pub(super) fn all_fail(facts: &Facts<'_>, family: Family) -> Option<(usize, bool
     // One dead IPv4 address beside IPv6 is that address's trouble.
     let hosts = direct().filter(|row| row.addresses().iter().any(|one| is_of(&one))).count();
     let absent = failures().all(|one| one.kind() == Kind::Unreachable);
-    (family == Family::V6 || absent || hosts >= 2).then_some((every.len(), absent))
+    // What this computer forbids is not the network's.
+    let only_local = failures().all(Failure::is_local);
+    let counts = absent || (!only_local && (family == Family::V6 || hosts >= 2));
+    counts.then_some((every.len(), absent))
 }

@@ -46,12 +46,12 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         ),
         format!("疑似域名被劫持：在 {} 应答的不是 {}。", addresses.zh, names.zh),
     );
-    let hint = match facts.context.environment.dns.is_some() {
-        true => text(
+    let hint = match facts.may_ask_elsewhere() {
+        false => text(
             "Compare with another name server; pin a known address with --resolve HOST:PORT:ADDR.",
             "请与其他 DNS 服务器的结果比较；可用 --resolve HOST:PORT:ADDR 指定已知地址。",
         ),
-        false => text(
+        true => text(
             "Look into this computer's hosts file, and compare with another name server (--dns ADDR); pin a known \
              address with --resolve HOST:PORT:ADDR.",
             "请查看本机的 hosts 文件，并用 --dns ADDR 与其他 DNS 服务器的结果比较；可用 --resolve HOST:PORT:ADDR 指定已知地址。",
@@ -66,8 +66,11 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
 fn misled_to(row: &RowFacts<'_>, lab: bool) -> Vec<String> {
     let mut addresses = Vec::new();
     for one in row.addresses() {
-        let impostor = one.failures().iter().any(|count| is_impostor(&count.failure, row.host()));
-        let local = !lab && is_local(one.address().ip());
+        let mut failures = one.failures().iter();
+        let impostor = failures.any(|count| is_impostor(&count.failure, row.host()));
+        // What this computer keeps from being asked says nothing of who is there.
+        let asked = !one.failures().iter().all(|count| count.failure.is_local());
+        let local = !lab && asked && is_local(one.address().ip());
         if impostor || local {
             addresses.push(one.address().ip().to_string());
         }

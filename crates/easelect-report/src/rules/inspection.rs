@@ -27,7 +27,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     }
     let issuers: BTreeSet<String> = rows
         .iter()
-        .flat_map(|row| row.issuers())
+        .flat_map(|row| row.inspectors())
         .map(|one| shown(one, 100))
         .collect();
     let issuers = list(&issuers.into_iter().collect::<Vec<_>>());

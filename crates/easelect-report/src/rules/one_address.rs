@@ -13,7 +13,7 @@ use crate::texts::{list, text};
 pub(super) const RULE: Rule = Rule {
     code: "one_address_suspected",
     needs: "one address for published hosts of several data centres or of both domains, none of which proved its identity there",
-    unless: "a host proved its identity there",
+    unless: "a host proved its identity there or elsewhere; this computer kept it from being asked; it is pinned or behind a proxy",
     find,
 };
 
@@ -23,11 +23,14 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     let proven = |one: &&AddressStats| one.successes() > 0 || one.failures().iter().any(proves);
     let all = || public().flat_map(RowFacts::addresses);
     let good: BTreeSet<IpAddr> = all().filter(proven).map(|one| one.address().ip()).collect();
-    let asked: BTreeSet<IpAddr> = all().map(|one| one.address().ip()).collect();
+    // What this computer kept from being asked proves nothing.
+    let is_asked = |one: &AddressStats| one.failures().iter().any(|count| !count.failure.is_local());
+    let asked = all().filter(|one| is_asked(one));
+    let asked: BTreeSet<IpAddr> = asked.map(|one| one.address().ip()).collect();
     for ip in asked.difference(&good) {
-        let at = |one: &AddressStats| one.address().ip() == *ip;
+        let at = |one: &AddressStats| one.address().ip() == *ip && is_asked(one);
         let there: Vec<&RowFacts<'_>> =
-            public().filter(|row| row.addresses().iter().any(at)).collect();
+            public().filter(|row| !row.is_verified() && row.addresses().iter().any(at)).collect();
         if !are_unrelated(there.iter().copied()) {
             continue;
         }
@@ -47,11 +50,9 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
             "Compare with another name server; pin a known address with --resolve HOST:PORT:ADDR.",
             "请与其他 DNS 服务器的结果比较；可用 --resolve HOST:PORT:ADDR 指定已知地址。",
         );
-        let failing: Vec<&RowFacts<'_>> =
-            there.into_iter().filter(|row| row.successes() == 0).collect();
         let finding = RULE.finding(told).actor(Actor::NetworkAdministrator);
-        let finding = finding.of_endpoints(any_blocks(&failing)).hint_text(hint);
-        return vec![finding.explaining(places(&failing))];
+        let finding = finding.of_endpoints(any_blocks(&there)).hint_text(hint);
+        return vec![finding.explaining(places(&there))];
     }
     Vec::new()
 }

@@ -47,8 +47,8 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         format!("比同一主机最快的地址慢很多的地址（中位数，及最快者）：{}。", slow.zh),
     );
     let hint = text(
-        "A client that takes the first address may get one of these: race them, or report times to the library.",
-        "只用第一个地址的客户端可能恰好用到它：请让客户端竞速，或把耗时告知本库。",
+        "A client that takes the first address may get one of these; one that tries several at a time doesn't.",
+        "只用第一个地址的客户端可能恰好用到它；同时尝试多个地址的客户端不受影响。",
     );
     vec![RULE.finding(told).hint_text(hint)]
 }

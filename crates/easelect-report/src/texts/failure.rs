@@ -1,5 +1,7 @@
 //! What went wrong in which phase, and what can be done about it.
 
+use std::borrow::Cow;
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use easelect::{ChainFault, Failure, FailureKind as Kind, Phase};
@@ -108,27 +110,189 @@ fn what(failure: &Failure, now: SystemTime) -> Text {
                 format!("服务器错误{}", status.zh),
             )
         }
-        // The kinds whose own message says more than the kind.
+        Kind::Alert if failure.alert().is_some() => alert(failure.alert().unwrap_or_default()),
         Kind::Malformed
         | Kind::BogusAddress
         | Kind::InvalidMessage
         | Kind::Alert
         | Kind::CertificateOther
-        | Kind::Other => {
-            let plain = plain(failure);
-            match failure.message() {
-                Some(message) => {
-                    let message = shown(message, 120);
-                    text(
-                        format!("{} ({message})", plain.en),
-                        format!("{}（{message}）", plain.zh),
-                    )
-                }
-                None => plain,
-            }
-        }
+        | Kind::Other => with_message(plain(failure), failure.message()),
         _ => plain(failure),
     }
+}
+
+/// With what the library's own message adds to the kind. It is English: in Chinese only the number of
+/// an error and an address stand for it, as JSON has the message itself.
+fn with_message(plain: Text, message: Option<&str>) -> Text {
+    let Some(message) = message else {
+        return plain;
+    };
+    let (en, zh) = match (message.parse::<IpAddr>(), os_error(message)) {
+        (Ok(ip), _) => (Some(ip.to_string()), Some(ip.to_string())),
+        (_, Some(number)) => (
+            Some(format!("system error {number}")),
+            Some(format!("系统错误 {number}")),
+        ),
+        _ => (is_plain(message).then(|| shown(message, 120)), None),
+    };
+    let within =
+        |plain: Cow<'static, str>, [open, close]: [&str; 2], more: Option<String>| match more {
+            Some(more) => format!("{plain}{open}{more}{close}").into(),
+            None => plain,
+        };
+    Text {
+        en: within(plain.en, [" (", ")"], en),
+        zh: within(plain.zh, ["（", "）"], zh),
+    }
+}
+
+/// The number in `… (os error 5)`, as the standard library writes it.
+fn os_error(message: &str) -> Option<u32> {
+    let (_, rest) = message.rsplit_once("(os error ")?;
+    rest.strip_suffix(')')?.parse().ok()
+}
+
+/// Whether a message is words for a reader, rather than what Rust writes for a programmer.
+fn is_plain(message: &str) -> bool {
+    let mut before = ' ';
+    let camel = message.chars().any(|c| {
+        let hump = before.is_lowercase() && c.is_uppercase();
+        before = c;
+        hump
+    });
+    let code = |c: char| c.is_control() || c.escape_debug().len() > 1 || "{}\"\\".contains(c);
+    !camel && !message.contains(code) && !message.contains("::")
+}
+
+/// What a peer says as it ends the handshake (RFC 8446 §6).
+fn alert(number: u8) -> Text {
+    let (name, en, zh) = match number {
+        0 => ("close_notify", "it has nothing more to say", "不再发送数据"),
+        10 => (
+            "unexpected_message",
+            "a message came out of turn",
+            "收到了不该出现的消息",
+        ),
+        20 => (
+            "bad_record_mac",
+            "a record was altered on the way",
+            "记录在途中被改动",
+        ),
+        22 => ("record_overflow", "a record is too long", "记录过长"),
+        40 => (
+            "handshake_failure",
+            "no parameters suit both",
+            "没有双方都接受的参数",
+        ),
+        42 => ("bad_certificate", "a certificate is corrupt", "证书损坏"),
+        43 => (
+            "unsupported_certificate",
+            "a certificate is of an unsupported kind",
+            "证书类型不受支持",
+        ),
+        44 => (
+            "certificate_revoked",
+            "a certificate is revoked",
+            "证书已被吊销",
+        ),
+        45 => (
+            "certificate_expired",
+            "a certificate has expired",
+            "证书已过期",
+        ),
+        46 => (
+            "certificate_unknown",
+            "a certificate is not accepted",
+            "证书不被接受",
+        ),
+        47 => (
+            "illegal_parameter",
+            "a value is out of range",
+            "参数值不合法",
+        ),
+        48 => (
+            "unknown_ca",
+            "an authority is not known",
+            "签发机构不被认可",
+        ),
+        49 => ("access_denied", "access is denied", "拒绝访问"),
+        50 => ("decode_error", "a message can't be read", "消息无法解读"),
+        51 => (
+            "decrypt_error",
+            "a signature or a key exchange is wrong",
+            "签名或密钥交换有误",
+        ),
+        70 => (
+            "protocol_version",
+            "no TLS version suits both",
+            "没有双方都支持的 TLS 版本",
+        ),
+        71 => (
+            "insufficient_security",
+            "stronger ciphers are asked for",
+            "要求更强的加密算法",
+        ),
+        80 => (
+            "internal_error",
+            "it has an error of its own",
+            "对方内部出错",
+        ),
+        86 => (
+            "inappropriate_fallback",
+            "an older TLS version than needed was asked for",
+            "请求了不必要的旧 TLS 版本",
+        ),
+        90 => (
+            "user_canceled",
+            "somebody there cancelled it",
+            "对方取消了握手",
+        ),
+        109 => (
+            "missing_extension",
+            "an extension is missing",
+            "缺少必需的扩展",
+        ),
+        110 => (
+            "unsupported_extension",
+            "an extension was not asked for",
+            "出现了未请求的扩展",
+        ),
+        112 => (
+            "unrecognized_name",
+            "it knows no host of this name",
+            "对方没有该名称的主机",
+        ),
+        113 => (
+            "bad_certificate_status_response",
+            "a revocation status is bad",
+            "证书状态应答有误",
+        ),
+        115 => (
+            "unknown_psk_identity",
+            "a shared key is not known",
+            "不认识该预共享密钥",
+        ),
+        116 => (
+            "certificate_required",
+            "a client certificate is asked for",
+            "要求客户端证书",
+        ),
+        120 => (
+            "no_application_protocol",
+            "no application protocol suits both",
+            "没有双方都支持的应用层协议",
+        ),
+        _ => {
+            return text(
+                format!("ended by the peer with TLS alert {number}"),
+                format!("对方以 TLS 告警 {number} 终止"),
+            );
+        }
+    };
+    text(
+        format!("ended by the peer with a TLS alert: {en} ({name}, {number})"),
+        format!("对方以 TLS 告警终止：{zh}（{name}，{number}）"),
+    )
 }
 
 /// Which certificate of the chain it is.
@@ -165,22 +329,64 @@ fn untrusted(failure: &Failure) -> Text {
     }
 }
 
-/// With the proxy's status and words.
+/// With the proxy's status and words, or its SOCKS5 reply.
 fn proxy(failure: &Failure) -> Text {
     let plain = plain(failure);
-    let status = failure.status().map(|status| format!("HTTP {status}"));
     // What these mean is said already.
-    let plain_enough = matches!(failure.kind(), Kind::Refused | Kind::Timeout);
-    let words = failure.message().filter(|_| !plain_enough);
-    let words = words.map(|words| shown(words, 120));
-    let details: Vec<String> = status.into_iter().chain(words).collect();
-    match details.join(", ").as_str() {
-        "" => plain,
-        details => text(
-            format!("{} ({details})", plain.en),
-            format!("{}（{details}）", plain.zh),
+    if matches!(failure.kind(), Kind::Refused | Kind::Timeout) {
+        return plain;
+    }
+    let message = failure.message();
+    let Some(status) = failure.status() else {
+        return match message.and_then(socks5_reply) {
+            Some(reply) => text(
+                format!("{} ({})", plain.en, reply.en),
+                format!("{}（{}）", plain.zh, reply.zh),
+            ),
+            None if message == Some("closed by the proxy") => {
+                text("the proxy closed the connection", "代理关闭了连接")
+            }
+            None if message.is_some_and(|one| one.starts_with("TLS")) => text(
+                "TLS with the proxy itself failed",
+                "与代理自身的 TLS 握手失败",
+            ),
+            None => with_message(plain, message),
+        };
+    };
+    match message {
+        // Its own words, as they are.
+        Some(words) => {
+            let words = shown(words, 120);
+            text(
+                format!("{} (HTTP {status} \"{words}\")", plain.en),
+                format!("{}（HTTP {status}“{words}”）", plain.zh),
+            )
+        }
+        None => text(
+            format!("{} (HTTP {status})", plain.en),
+            format!("{}（HTTP {status}）", plain.zh),
         ),
     }
+}
+
+/// What a SOCKS5 reply means (RFC 1928 §6).
+fn socks5_reply(message: &str) -> Option<Text> {
+    let (number, _) = message.strip_prefix("SOCKS5 reply ")?.split_once(':')?;
+    let (en, zh) = match number {
+        "1" => ("general failure", "一般性失败"),
+        "2" => ("its rules forbid it", "规则不允许"),
+        "3" => ("it can't reach the network", "代理到不了该网络"),
+        "4" => ("it can't reach the host", "代理到不了该主机"),
+        "5" => ("the host refused the connection", "主机拒绝连接"),
+        "6" => ("the way to the host is too long", "生存时间（TTL）耗尽"),
+        "7" => ("it knows no CONNECT", "不支持 CONNECT 命令"),
+        "8" => ("it knows no such address type", "不支持该地址类型"),
+        _ => ("not in the standard", "标准中没有的应答"),
+    };
+    Some(text(
+        format!("SOCKS5 reply {number}: {en}"),
+        format!("SOCKS5 应答 {number}：{zh}"),
+    ))
 }
 
 fn status(failure: &Failure) -> Text {
@@ -532,7 +738,13 @@ mod tests {
             .with_message("no\u{1b}[2J");
         assert_eq!(
             failure_text(&blocked, now).en,
-            "proxy: the proxy did not connect to the host (HTTP 403, no\\u{1b}[2J)"
+            "proxy: the proxy did not connect to the host (HTTP 403 \"no\\u{1b}[2J\")"
+        );
+        let gone = Failure::new(Phase::Proxy, Kind::Rejected)
+            .with_message("SOCKS5 reply 2: not allowed by its rules");
+        assert_eq!(
+            failure_text(&gone, now).zh,
+            "代理：代理未能连接该主机（SOCKS5 应答 2：规则不允许）"
         );
         let absent = Failure::new(Phase::Proxy, Kind::Refused).with_message("os error 111");
         assert_eq!(
@@ -542,5 +754,58 @@ mod tests {
         let wrong = Failure::new(Phase::Tls, Kind::CertificateWrongHost)
             .with_names(vec!["evil\n.example".to_owned()]);
         assert!(failure_text(&wrong, now).en.ends_with("evil\\n.example"));
+    }
+
+    /// The library's own sentences are English, and often a programmer's.
+    #[test]
+    fn what_the_library_says_is_told_in_words_of_the_report() {
+        let told = |failure: Failure| {
+            let told = failure_text(&failure, SystemTime::UNIX_EPOCH);
+            [told.en.into_owned(), told.zh.into_owned()]
+        };
+        let tls = |kind, message: &str| Failure::new(Phase::Tls, kind).with_message(message);
+        let alert = tls(Kind::Alert, "received fatal alert: UnrecognisedName").with_alert(112);
+        assert_eq!(
+            told(alert),
+            [
+                "TLS handshake: ended by the peer with a TLS alert: it knows no host of this name \
+                 (unrecognized_name, 112)",
+                "TLS 握手：对方以 TLS 告警终止：对方没有该名称的主机（unrecognized_name，112）",
+            ]
+        );
+        let other = tls(
+            Kind::CertificateOther,
+            "invalid peer certificate: Other(OtherError(\"x\"))",
+        );
+        assert_eq!(
+            told(other),
+            ["TLS handshake: bad certificate", "TLS 握手：证书有误"]
+        );
+        let plain = tls(Kind::Other, "no ciphertext was left");
+        assert_eq!(
+            told(plain),
+            [
+                "TLS handshake: failed (no ciphertext was left)",
+                "TLS 握手：失败"
+            ]
+        );
+        let system = Failure::new(Phase::Connect, Kind::Other)
+            .with_message("Input/output error (os error 5)");
+        assert_eq!(
+            told(system),
+            [
+                "TCP connect: failed (system error 5)",
+                "TCP 连接：失败（系统错误 5）"
+            ]
+        );
+        let bogus = Failure::new(Phase::Resolve, Kind::BogusAddress).with_message("0.0.0.0");
+        assert!(told(bogus)[1].ends_with("不可能的地址（0.0.0.0）"));
+        // Every alert that a standard names has words, and the others their number.
+        for number in 0..=u8::MAX {
+            let of = format!("alert {number}");
+            let told = super::alert(number);
+            assert_complete(&told, &of);
+            assert!(told.en.contains(&number.to_string()) && told.zh.contains(&number.to_string()));
+        }
     }
 }

@@ -265,7 +265,7 @@ pub(crate) fn report(rankings: &[Ranking]) -> Report {
     Report::new(&outcome(rankings), context())
 }
 
-pub(crate) fn codes(report: &Report) -> Vec<&'static str> {
+pub(crate) fn codes(report: &Report) -> Vec<&str> {
     report.findings().iter().map(|one| one.code()).collect()
 }
 

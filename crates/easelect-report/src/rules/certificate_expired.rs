@@ -11,7 +11,7 @@ use crate::texts::{list, text};
 pub(super) const RULE: Rule = Rule {
     code: "certificate_expired",
     needs: "a certificate that has expired",
-    unless: "the clock is suspected; what is explained otherwise",
+    unless: "the clock is suspected; it is another host's (hijack); what is explained otherwise",
     find,
 };
 

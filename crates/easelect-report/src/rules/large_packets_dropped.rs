@@ -1,6 +1,6 @@
 //! Large packets vanish on the way (MTU).
 
-use easelect::Silence;
+use easelect::{Phase, Silence};
 
 use super::{Found, Rule, any_blocks, places};
 use crate::facts::{Facts, RowFacts};
@@ -11,14 +11,21 @@ use crate::texts::{list, text};
 pub(super) const RULE: Rule = Rule {
     code: "large_packets_dropped",
     needs: "an attempt that was accepted and then got only the small last packet of the answer",
-    unless: "",
+    unless: "TLS came to its end at the same address",
     find,
 };
 
 fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let hit = |row: &&RowFacts<'_>| {
+        // Where TLS came to its end, large packets arrived: the one that didn't was lost by chance.
+        let arrived = |address| {
+            let mut samples = row.samples.iter().filter(|one| one.address == address);
+            samples.any(|one| one.timings.get(Phase::Tls).is_some())
+        };
         let mut samples = row.samples.iter();
-        let lost = samples.any(|one| one.silence() == Some(Silence::LargePacketsLost));
+        let lost = samples.any(|one| {
+            one.silence() == Some(Silence::LargePacketsLost) && !arrived(one.address)
+        });
         lost && !found.explains(row)
     };
     let rows: Vec<&RowFacts<'_>> = facts.tried().filter(hit).collect();

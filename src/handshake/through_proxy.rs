@@ -46,10 +46,9 @@ pub(super) async fn open(
 /// What failing to connect means where it is the proxy that was connected to.
 pub(super) fn unreachable(connecting: Failure) -> Failure {
     let kind = match connecting.kind() {
-        kind @ (FailureKind::Refused
-        | FailureKind::Timeout
-        | FailureKind::OutOfResources
-        | FailureKind::Panicked) => kind,
+        kind @ (FailureKind::Refused | FailureKind::Timeout) => kind,
+        // This computer is why, whoever was to be connected to.
+        kind if connecting.is_local() => kind,
         _ => FailureKind::Other,
     };
     match connecting.message() {
@@ -186,5 +185,21 @@ pub(super) mod tests {
                 (Kind::Other, Some("closed by the proxy"))
             );
         }
+    }
+
+    #[test]
+    fn what_this_computer_is_why_of_stays_so() {
+        let of = |kind| unreachable(Failure::new(Phase::Connect, kind));
+        for kind in [
+            FailureKind::Unreachable,
+            FailureKind::Permission,
+            FailureKind::OutOfResources,
+            FailureKind::Panicked,
+        ] {
+            let told = of(kind);
+            assert_eq!((told.phase(), told.kind()), (Phase::Proxy, kind));
+            assert!(told.is_local());
+        }
+        assert_eq!(of(FailureKind::Reset).kind(), FailureKind::Other);
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-use easelect::{Failure, Families, Phase, Trust};
+use easelect::{Failure, FailureKind as Kind, Families, Phase, Trust};
 
 use super::facts::{Facts, RowFacts, are_unrelated, hosts, is_silence};
 use super::finding::{Actor, Finding, Severity};
@@ -188,7 +188,7 @@ fn who_mends(
         return Some(Actor::Developer);
     }
     if failure.phase() == Phase::Proxy {
-        return Some(Actor::NetworkAdministrator);
+        return Some(who_mends_proxy(failure));
     }
     if row.pinned {
         return Some(Actor::You);
@@ -203,6 +203,16 @@ fn who_mends(
     }
     let cleared = !found.path_in_doubt() && facts.another_works(row);
     cleared.then_some(Actor::Easemob)
+}
+
+/// Who can mend that a proxy leads nowhere: whoever named it, or whoever runs it.
+fn who_mends_proxy(failure: &Failure) -> Actor {
+    match (failure.phase(), failure.kind()) {
+        (Phase::Resolve, _) | (_, Kind::Refused | Kind::AuthRequired | Kind::NotAProxy) => {
+            Actor::You
+        }
+        _ => Actor::NetworkAdministrator,
+    }
 }
 
 /// The same where several endpoints fail alike: whoever can mend all of them.

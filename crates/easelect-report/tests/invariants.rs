@@ -280,7 +280,9 @@ fn the_gravest_decides(
             "ipv6_broken",
             "ipv4_broken",
         ];
-        prop_assert!(direct.contains(&&*said[0].code), "{:?}", said[0]);
+        // A proxy that won't lead to one host belongs to the network.
+        let proxy = said[0].text[0].contains("proxy: ");
+        prop_assert!(proxy || direct.contains(&&*said[0].code), "{:?}", said[0]);
     }
     Ok(())
 }
@@ -666,7 +668,7 @@ fn most_rules_speak() {
     let mut runner = TestRunner::deterministic();
     let mut codes = BTreeSet::new();
     let strategy = world();
-    for _ in 0..3_000 {
+    for _ in 0..6_000 {
         let world = strategy.new_tree(&mut runner).unwrap().current();
         let report = world.report();
         codes.extend(report.findings().iter().map(|one| one.code().to_owned()));

@@ -59,12 +59,14 @@ fn is_faulty(failure: &Failure) -> bool {
 /// Whether the certificate is for the hosts, whatever else is wrong with it, and of a known authority
 /// as far as that can be told.
 pub(super) fn names_the_host(failure: &Failure, rows: &[&RowFacts<'_>]) -> bool {
-    let Some(certificate) = failure.certificate() else {
-        return false;
-    };
     let known = !matches!(failure.kind(), Kind::CertificateUntrusted)
         || failure.chain_fault() == Some(ChainFault::IntermediateMissing);
-    known && rows.iter().all(|row| is_for(certificate, row.host()))
+    // Each shows one of its own.
+    let is_its = |row: &&RowFacts<'_>| {
+        let shown = row.why_not().and_then(Failure::certificate);
+        shown.is_some_and(|certificate| is_for(certificate, row.host()))
+    };
+    known && rows.iter().all(is_its)
 }
 
 fn hint(failure: &Failure, own: bool, theirs: bool, facts: &Facts<'_>) -> Text {

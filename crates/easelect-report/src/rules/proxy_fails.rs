@@ -1,10 +1,10 @@
 //! The proxy leads to no host.
 
-use easelect::{Failure, FailureKind as Kind, Phase};
+use easelect::{Failure, Phase};
 
-use super::{Found, Rule, failure_hint, failure_text, places, plural};
+use super::{Found, Rule, failure_hint, failure_text, places, plural, who_mends_proxy};
 use crate::facts::{Facts, RowFacts, hosts};
-use crate::finding::{Actor, Finding, Severity};
+use crate::finding::{Finding, Severity};
 use crate::texts::text;
 
 pub(super) const RULE: Rule = Rule {
@@ -35,11 +35,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
         format!("The proxy {proxy} leads to none of {count_en}; mostly: {}.", told.en),
         format!("经代理 {proxy} 连不上任何主机（共 {count} 个）；多为：{}。", told.zh),
     );
-    let actor = match (failure.phase(), failure.kind()) {
-        (Phase::Resolve, _) => Actor::You,
-        (_, Kind::Refused | Kind::AuthRequired | Kind::NotAProxy) => Actor::You,
-        _ => Actor::NetworkAdministrator,
-    };
+    let actor = who_mends_proxy(failure);
     let finding = RULE.finding(told).severity(Severity::Blocks).actor(actor);
     let hint = failure_hint(failure, facts, false);
     vec![finding.hint_text(hint).explaining(places(&behind))]

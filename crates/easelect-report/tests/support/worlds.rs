@@ -120,13 +120,16 @@ pub(crate) struct Asked {
     pub(crate) lab: bool,
 }
 
+/// What a name server is asked directly: host, family, answer, and whether another answer follows.
+type Direct = (String, Family, Result<Vec<IpAddr>, Failure>, bool);
+
 /// Everything.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) places: Vec<Place>,
     fates: Vec<Fate>,
     pub(crate) asked: Asked,
-    direct: Vec<(String, Family, Result<Vec<IpAddr>, Failure>, bool)>,
+    direct: Vec<Direct>,
     notes: Vec<Note>,
     ended: Ended,
 }

@@ -6,7 +6,7 @@ use super::{Found, Rule, failure_text};
 use crate::facts::{Facts, RowFacts, alike, is_impostor};
 use crate::figures::percent;
 use crate::finding::{Actor, Finding, Severity};
-use crate::texts::{list, text};
+use crate::texts::{Text, list, text};
 use crate::verdict::Fault;
 
 pub(super) const RULE: Rule = Rule {
@@ -32,20 +32,21 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (failure, places) in alike(dead) {
         let rows: Vec<&RowFacts<'_>> = places.iter().map(|(row, _)| *row).collect();
-        let told: Vec<String> = places.iter().map(|(_, told)| told.clone()).collect();
-        let (told, why) = (list(&told), failure_text(&failure, facts.now()));
+        let why = failure_text(&failure, facts.now());
+        let in_english: Vec<&str> = places.iter().map(|(_, told)| &*told.en).collect();
+        let in_chinese: Vec<&str> = places.iter().map(|(_, told)| &*told.zh).collect();
         let share = rows.iter().map(|row| share(row)).fold(0.0_f64, f64::max);
         let told = text(
             format!(
-                "Ready, but with addresses that never work: {}. {}. Who tries the host's addresses in turn, as most \
-                 clients do, waits for it in {} of first connects.",
-                told.en,
+                "Ready, but with addresses that never work: {}. {}. A client that takes addresses as DNS gives them \
+                 waits for it in {} of its first connects.",
+                list(&in_english).en,
                 why.en,
                 percent(share)
             ),
             format!(
-                "可用，但有的地址始终不通：{}。{}。大多数客户端按解析顺序轮流使用地址，首次连接中有 {} 要白等一次。",
-                told.zh,
+                "可用，但有的地址始终不通：{}。{}。按 DNS 返回的顺序取用地址的客户端，首次连接有 {} 要为此等待。",
+                list(&in_chinese).zh,
                 why.zh,
                 percent(share)
             ),
@@ -96,7 +97,7 @@ fn share(row: &RowFacts<'_>) -> f64 {
 fn dead_addresses<'a>(
     row: &'a RowFacts<'a>,
     is_explained: &dyn Fn(Family) -> bool,
-) -> Vec<(Failure, (&'a RowFacts<'a>, String))> {
+) -> Vec<(Failure, (&'a RowFacts<'a>, Text))> {
     let count = tried(row).count();
     tried(row)
         .filter(|one| one.successes() == 0)
@@ -104,7 +105,12 @@ fn dead_addresses<'a>(
         .filter_map(|one| {
             let failure = one.failures().first()?.failure.clone();
             let ip = one.address().ip();
-            Some((failure, (row, format!("{} @ {ip} (1/{count})", row.url()))))
+            let place = format!("{} @ {ip}", row.url());
+            let told = text(
+                format!("{place} (one of {count} addresses)"),
+                format!("{place}（共 {count} 个地址）"),
+            );
+            Some((failure, (row, told)))
         })
         .collect()
 }

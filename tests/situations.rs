@@ -411,7 +411,6 @@ async fn a_wrong_path_is_no_firewall() {
             vec![html, "Server: cloudflare", "CF-RAY: 8c1f-FRA"],
             "<html>not here",
         ),
-        (426, vec!["Upgrade: websocket"], ""),
     ] {
         let elsewhere = |path: Path| {
             path.with_status(status)
@@ -429,6 +428,94 @@ async fn a_wrong_path_is_no_firewall() {
                 passes: false,
             },
         );
+    }
+}
+
+/// What a WebSocket server answers to a request that reaches it without its Upgrade field: the path is right,
+/// the gateway is not.
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_that_a_gateway_drops_is_no_wrong_path() {
+    for (status, fields, body) in [
+        (426, vec!["Server: nginx"], "Upgrade Required"),
+        (
+            426,
+            vec![
+                "Server: cloudflare",
+                "CF-RAY: 8c1f-FRA",
+                "Upgrade: websocket",
+            ],
+            "",
+        ),
+        (
+            400,
+            vec!["Server: nginx"],
+            "Can \"Upgrade\" only to \"WebSocket\".",
+        ),
+        (
+            400,
+            vec!["Server: cloudflare", "CF-RAY: 8c1f-FRA"],
+            "No WebSocket UPGRADE hdr: None\n Can \"Upgrade\" only to \"WebSocket\".",
+        ),
+    ] {
+        let dropped = |path: Path| {
+            path.with_status(status)
+                .with_fields(&fields)
+                .with_body(body)
+        };
+        let report = with(&WEBSOCKETS, dropped).await;
+        is(&report, Phase::Upgrade, Kind::Rejected, Tier::Answering);
+        expect(
+            &report,
+            &Told {
+                fault: Fault::Easemob,
+                actor: EASEMOB,
+                cause: "upgrade_dropped",
+                says: &[
+                    ["doesn't reach the service", "没有到达服务"],
+                    ["gateway", "网关"],
+                ],
+                passes: false,
+            },
+        );
+    }
+}
+
+/// Cloudflare puts its CF-RAY on every answer, the service's own as well.
+#[tokio::test(start_paused = true)]
+async fn what_a_service_behind_a_firewall_says_is_not_the_firewalls() {
+    let html = "Content-Type: text/html";
+    for (status, fields, body) in [
+        (
+            400,
+            vec!["Server: cloudflare", "CF-RAY: 8c1f-FRA"],
+            "Bad Request",
+        ),
+        (401, vec!["Server: cloudflare", "CF-RAY: 8c1f-FRA"], "{}"),
+        (
+            429,
+            vec!["Server: cloudflare", "CF-RAY: 8c1f-FRA"],
+            "error code: 1015",
+        ),
+        (401, vec!["Server: stgw"], ""),
+        (
+            405,
+            vec![html, "Server: cloudflare", "CF-RAY: 8c1f-FRA"],
+            NGINX,
+        ),
+    ] {
+        let answered = |path: Path| {
+            path.with_status(status)
+                .with_fields(&fields)
+                .with_body(body)
+        };
+        let report = with(&WEBSOCKETS, answered).await;
+        let codes: Vec<&str> = report.findings().iter().map(|one| one.code()).collect();
+        assert!(
+            !codes.contains(&"turned_away_by_firewall"),
+            "{status}: {codes:?}"
+        );
+        let hint = report.findings()[0].hint(Lang::En);
+        assert!(status != 429 || hint.ends_with("wait."), "{hint}");
     }
 }
 

@@ -54,6 +54,7 @@ rules! {
     certificate_expired,
     certificate_faulty,
     service_in_trouble,
+    upgrade_dropped,
     firewall_in_front,
     path_wrong,
     redirected,

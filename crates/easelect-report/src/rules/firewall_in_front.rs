@@ -9,7 +9,7 @@ use crate::texts::{list, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "turned_away_by_firewall",
-    needs: "a 4xx status with a firewall's own signs (header fields, cookies or pages of Aliyun, Tencent, Cloudflare, Sangfor and the like), or 403, 405, 406, 418 or 493 with a page in HTML",
+    needs: "a 4xx status with a firewall's own signs (header fields, cookies or pages of Aliyun, Tencent, Cloudflare, Sangfor and the like), or 403, 405, 406, 418 or 493 with a page in HTML or a sign of who is in front",
     unless: "what is explained otherwise",
     find,
 };
@@ -52,21 +52,25 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
 }
 
 /// Names that firewalls leave in header fields, and pages.
-const SIGNS: [(&str, &str); 14] = [
+const SIGNS: [(&str, &str); 11] = [
     ("errors.aliyun.com", "Aliyun WAF"),
     ("aliyun_waf", "Aliyun WAF"),
     ("aliyungf", "Aliyun WAF"),
     ("waf.tencent-cloud.com", "Tencent Cloud WAF"),
     ("tencent cloud waf", "Tencent Cloud WAF"),
-    ("stgw", "Tencent Cloud gateway"),
     ("attention required! | cloudflare", "Cloudflare"),
-    ("cf-ray", "Cloudflare"),
     ("sangfor", "Sangfor"),
     ("incapsula", "Imperva"),
-    ("akamaighost", "Akamai"),
     ("huaweicloudwaf", "Huawei Cloud WAF"),
     ("fortigate", "FortiGate"),
     ("web application firewall", "web application firewall"),
+];
+
+/// Names that they leave on every answer, the service's own as well.
+const FRONTS: [(&str, &str); 3] = [
+    ("stgw", "Tencent Cloud gateway"),
+    ("cf-ray", "Cloudflare"),
+    ("akamaighost", "Akamai"),
 ];
 
 /// Whether a firewall answered, and which, if it says.
@@ -87,7 +91,14 @@ fn firewall(failure: &Failure) -> Option<Option<&'static str>> {
     let usual = matches!(status, 403 | 405 | 406 | 418 | 493);
     // A web server's own page names the status and nothing else.
     let plain = signs.contains("<center>nginx") || signs.contains("<address>apache");
-    (page && usual && !plain).then_some(None)
+    if !usual || plain {
+        return None;
+    }
+    let front = FRONTS.iter().find(|(sign, _)| signs.contains(sign));
+    match front {
+        Some((_, name)) => Some(Some(name)),
+        None => page.then_some(None),
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::finding::Actor;
 
 pub(super) const RULE: Rule = Rule {
     code: "path_wrong",
-    needs: "404 or 410, or 405 or 426 to an upgrade, from a host that proved its identity",
+    needs: "404, 405 or 410 to an upgrade, from a host that proved its identity",
     unless: "a firewall's signs; what is explained otherwise, as by an inspection",
     find,
 };
@@ -21,7 +21,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         let failure = row.why_not()?;
         let is_wrong = failure.kind() == Kind::Rejected
             && failure.phase() == Phase::Upgrade
-            && matches!(failure.status(), Some(404 | 405 | 410 | 426));
+            && matches!(failure.status(), Some(404 | 405 | 410));
         is_wrong.then(|| (failure.clone(), row))
     });
     let mut findings = Vec::new();

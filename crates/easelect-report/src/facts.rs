@@ -266,12 +266,16 @@ pub(crate) fn is_impostor(failure: &Failure, host: &str) -> bool {
     }
 }
 
-/// Whether an address is one that a proxy on this computer makes up for each name (198.18.0.0/15,
-/// RFC 2544: for benchmarks, so in nobody's use).
+/// Whether an address is one that a proxy on this computer makes up for each name: of 198.18.0.0/15 or
+/// 2001:2::/48 (RFC 2544, RFC 5180: for benchmarks, so in nobody's use), or of what mihomo and sing-box take
+/// unless told otherwise (fdfe:dcba:9876::/48, fc00::/18).
 pub(crate) fn is_made_up(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.octets()[0] == 198 && v4.octets()[1] & 0xfe == 18,
-        IpAddr::V6(_) => false,
+        IpAddr::V6(v6) => matches!(
+            v6.segments(),
+            [0x2001, 0x0002, 0, ..] | [0xfdfe, 0xdcba, 0x9876, ..] | [0xfc00, ..=0x3fff, ..]
+        ),
     }
 }
 

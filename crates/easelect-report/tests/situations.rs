@@ -455,9 +455,12 @@ fn udp_is_blocked_and_tcp_is_not() {
 }
 
 fn through(proxy: &str, kind: Kind, message: &str) -> Report {
+    through_phase(proxy, failure(Phase::Proxy, kind).with_message(message))
+}
+
+fn through_phase(proxy: &str, failed: Failure) -> Report {
     let samples = measured(&hosts(), |one, n, started| {
-        let failed = failure(Phase::Proxy, kind).with_message(message);
-        Some(bad(one, at(n), started, 1, failed, 2))
+        Some(bad(one, at(n), started, 1, failed.clone(), 2))
     });
     let mut context = context();
     context.environment.proxy = Some(proxy.parse().unwrap());
@@ -485,6 +488,16 @@ fn proxies_that_want_credentials() {
     ] {
         let report = through(proxy, Kind::AuthRequired, "");
         says(&report, Fault::ThisComputer, "proxy_fails", YOU, &[]);
+        // Over HTTP it may want a way to log in that user and password in a URL don't serve.
+        if proxy.starts_with("http") {
+            says(
+                &report,
+                Fault::ThisComputer,
+                "proxy_fails",
+                YOU,
+                &[["NTLM", "NTLM"]],
+            );
+        }
         for lang in [Lang::En, Lang::Zh] {
             let cause = report.verdict().cause().unwrap();
             let hint = cause
@@ -580,6 +593,68 @@ fn a_local_proxy_by_its_addresses() {
     assert_eq!(report.verdict().fault(), Fault::AllWell);
     assert!(has(&report, "local_proxy_suspected"));
     assert!(!has(&report, "hijack_suspected") && !has(&report, "one_address_suspected"));
+}
+
+/// The same over IPv6 as well, and it leads nowhere: the addresses that mihomo and sing-box make up, and those
+/// of RFC 5180 (for benchmarks).
+#[test]
+fn a_local_proxy_of_both_families_that_leads_nowhere() {
+    for v6 in ["fdfe:dcba:9876::", "fc00::", "2001:2::"] {
+        let made_up = |n: usize| -> [SocketAddr; 2] {
+            let v4 = SocketAddr::from(([198, 18, 0, u8::try_from(n + 1).unwrap()], 443));
+            let v6: IpAddr = format!("{v6}{}", n + 1).parse().unwrap();
+            [v4, SocketAddr::new(v6, 443)]
+        };
+        let mut samples = Vec::new();
+        for (n, one) in hosts().iter().enumerate() {
+            for address in made_up(n) {
+                let closed = failure(Phase::Tls, Kind::Closed);
+                samples.push(bad(one, address, 0, 1, closed, 2));
+            }
+        }
+        let report = of(samples);
+        says(
+            &report,
+            Fault::ThisComputer,
+            "local_proxy_fails",
+            YOU,
+            &[["proxy or VPN on this computer", "本机的代理或 VPN"]],
+        );
+    }
+    // A network of one's own is no proxy's.
+    let samples = measured(&hosts(), |one, n, started| {
+        let address = SocketAddr::new(format!("fd12:3456:789a::{}", n + 1).parse().unwrap(), 443);
+        Some(bad(
+            one,
+            address,
+            started,
+            1,
+            failure(Phase::Tls, Kind::Closed),
+            2,
+        ))
+    });
+    assert!(!has(&of(samples), "local_proxy_fails"));
+}
+
+/// A proxy that answers 200 to CONNECT before it has connected, and hangs up: it is the proxy that has to be
+/// let through.
+#[test]
+fn a_proxy_that_promises_a_connection_and_has_none() {
+    let report = through_phase("http://10.0.0.1:8080", failure(Phase::Tls, Kind::Closed));
+    let words = [
+        [
+            "The proxy http://10.0.0.1:8080",
+            "代理 http://10.0.0.1:8080",
+        ],
+        ["--no-proxy", "--no-proxy"],
+    ];
+    says(
+        &report,
+        Fault::Network,
+        "nothing_gets_through",
+        NETWORK,
+        &words,
+    );
 }
 
 /// No route at one host only: nobody else is to blame, least of all Easemob.

@@ -6,14 +6,14 @@ use std::net::IpAddr;
 use easelect::is_local;
 
 use super::{Found, Rule};
-use crate::facts::{Facts, RowFacts};
+use crate::facts::{Facts, RowFacts, is_made_up};
 use crate::finding::{Actor, Finding};
 use crate::texts::{list, text};
 use crate::verdict::Fault;
 
 pub(super) const RULE: Rule = Rule {
     code: "local_proxy_suspected",
-    needs: "a published host that works at an address of this computer or of a private network",
+    needs: "a published host that works at an address of this computer or of a private network, or a made-up one",
     unless: "it is pinned, behind the proxy that was given, or of the lab",
     find,
 };
@@ -27,7 +27,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
         .flat_map(RowFacts::addresses)
         .filter(|one| one.successes() > 0)
         .map(|one| one.address().ip())
-        .filter(|ip| is_local(*ip))
+        .filter(|ip| is_local(*ip) || is_made_up(*ip))
         .collect();
     if addresses.is_empty() {
         return Vec::new();

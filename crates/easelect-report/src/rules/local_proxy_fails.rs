@@ -10,7 +10,7 @@ use crate::texts::{list, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "local_proxy_fails",
-    needs: "published hosts that are looked up to a local proxy's made-up addresses (198.18.0.0/15) alone, none of which works",
+    needs: "published hosts that are looked up to a local proxy's made-up addresses (198.18.0.0/15 and the like) alone, none of which works",
     unless: "it is pinned, behind the proxy that was given, or of the lab; something else proved to be there (hijack)",
     find,
 };

@@ -28,12 +28,30 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         return Vec::new();
     }
     let (count_en, why) = (plural(count, "host"), failure_text(failure, facts.now()));
+    // One that answers 200 before it has connected hides what became of that.
+    let proxy = facts.context.environment.proxy.as_ref();
+    let proxy = proxy.filter(|_| rows.iter().all(|row| row.proxied));
+    let (by_en, by_zh) = match proxy {
+        Some(proxy) => (
+            format!(" The proxy {proxy} says that it connects to them."),
+            format!("代理 {proxy} 声称已连接。"),
+        ),
+        None => (String::new(), String::new()),
+    };
     let told = text(
-        format!("No handshake gets through to any of {count_en}; mostly: {}.", why.en),
-        format!("到 {count} 个主机的握手全部失败；多为：{}。", why.zh),
+        format!("No handshake gets through to any of {count_en}; mostly: {}.{by_en}", why.en),
+        format!("到 {count} 个主机的握手全部失败；多为：{}。{by_zh}", why.zh),
     );
     let own = rows.iter().all(|row| row.own);
     let (actor, hint) = match own {
+        _ if proxy.is_some() => (
+            Some(Actor::NetworkAdministrator),
+            text(
+                "Ask whoever runs the proxy whether it reaches these hosts, and lets TLS to them pass; --no-proxy measures \
+                 without it.",
+                "请联系代理的管理者，确认它能连上这些主机并放行其 TLS 流量；可用 --no-proxy 不经代理测量。",
+            ),
+        ),
         true => (
             Some(Actor::Developer),
             text(

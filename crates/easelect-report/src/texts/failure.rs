@@ -582,8 +582,10 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
             "请在代理 URL 中给出用户名和密码：socks5://USER:PASSWORD@HOST:PORT。",
         ),
         (_, Kind::AuthRequired) => text(
-            "Give user and password in the proxy's URL: http://USER:PASSWORD@HOST:PORT.",
-            "请在代理 URL 中给出用户名和密码：http://USER:PASSWORD@HOST:PORT。",
+            "Give user and password in the proxy's URL: http://USER:PASSWORD@HOST:PORT. If it accepts Negotiate or NTLM \
+             only, which this program doesn't have, ask whoever runs it.",
+            "请在代理 URL 中给出用户名和密码：http://USER:PASSWORD@HOST:PORT。如果代理只接受 Negotiate 或 NTLM（本程序不支持），\
+             请联系其管理者。",
         ),
         (_, Kind::NotAProxy) => text(
             "Check the proxy's address and kind: http://, https:// or socks5://.",
@@ -666,7 +668,7 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
             "The answer says that the law forbids it here (RFC 7725).",
             "应答称因法律原因不可访问（RFC 7725）。",
         ),
-        (_, Kind::Rejected) if matches!(failure.status(), Some(404 | 405 | 410 | 426)) => text(
+        (_, Kind::Rejected) if matches!(failure.status(), Some(404 | 405 | 410)) => text(
             "The path is wrong: correct it with --catalog, or use the path that Easemob gave you.",
             "路径有误：请用 --catalog 改正，或使用环信提供的路径。",
         ),

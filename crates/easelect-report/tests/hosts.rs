@@ -51,6 +51,77 @@ fn hijacked_names() {
     expect(&report(&proxied), Fault::AllWell, "local_proxy_suspected");
 }
 
+/// What an ad blocker, a filtering name server or a hosts file answers: nobody is there, so nothing answers.
+#[test]
+fn names_that_are_sunk_are_a_filters() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let home: SocketAddr = "127.0.0.1:443".parse().unwrap();
+    let refused = failure(Phase::Connect, Kind::Refused);
+    let to_loopback = ranking([
+        Measured::of(&a).bad(home, refused.clone(), 3),
+        Measured::of(&b).bad(home, refused.clone(), 3),
+    ]);
+    let nowhere = ranking([
+        Measured::of(&a).lookup_failed(Kind::BogusAddress),
+        Measured::of(&b).lookup_failed(Kind::BogusAddress),
+    ]);
+    for sunk in [to_loopback, nowhere] {
+        let report = report(&[sunk]);
+        expect(&report, Fault::Network, "hijack_suspected");
+        let cause = report.verdict().cause().unwrap();
+        for (lang, filter, blocker, answers) in [
+            (Lang::En, "filter", "ad blocker", "answers at"),
+            (Lang::Zh, "过滤", "广告拦截", "应答的不是"),
+        ] {
+            let (told, hint) = (cause.text(lang), cause.hint(lang));
+            assert!(told.contains(filter) && !told.contains(answers), "{told}");
+            assert!(
+                hint.contains(blocker) && hint.contains("*.easemob.com"),
+                "{hint}"
+            );
+        }
+        // Told once.
+        assert_eq!(
+            codes(&report)
+                .iter()
+                .filter(|one| one.contains("suspected"))
+                .count(),
+            1
+        );
+    }
+    // Something that listens there shows what it is.
+    let shown = tls(Kind::CertificateUntrusted);
+    let local = [ranking([ok(&a, 20), Measured::of(&b).bad(home, shown, 3)])];
+    let told = report(&local).verdict().text(Lang::En);
+    assert!(told.contains("What answers at 127.0.0.1 is not"), "{told}");
+}
+
+/// A VPN's name server with records of its own (split horizon): private addresses, where nothing answers.
+#[test]
+fn private_addresses_where_nothing_answers() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let silent = failure(Phase::Connect, Kind::Timeout);
+    let at = |n: u8| SocketAddr::from(([10, 20, 0, n], 443));
+    let inside = ranking([
+        Measured::of(&a).bad(at(1), silent.clone(), 2),
+        Measured::of(&b).bad(at(2), silent.clone(), 2),
+    ]);
+    let report = report(&[inside]);
+    expect(&report, Fault::Network, "hijack_suspected");
+    let cause = report.verdict().cause().unwrap();
+    for (lang, private, answers) in [
+        (Lang::En, "private network", "answers at"),
+        (Lang::Zh, "内网", "应答的不是"),
+    ] {
+        let (told, hint) = (cause.text(lang), cause.hint(lang));
+        assert!(told.contains(private) && !told.contains(answers), "{told}");
+        assert!(
+            told.contains("10.20.0.1") && hint.contains("VPN"),
+            "{told} {hint}"
+        );
+    }
+}
+
 #[test]
 fn one_address_for_unrelated_hosts() {
     let [a, b] = pair(Region::SGP1, Service::Rest);

@@ -1,13 +1,14 @@
 //! Published hosts whose name leads to something that is not them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
-use easelect::{FailureKind as Kind, is_local};
+use easelect::{Failure, FailureKind as Kind, Phase, is_local};
 
 use super::{Found, Rule, any_blocks, places};
-use crate::facts::{Facts, RowFacts, is_impostor};
+use crate::facts::{Facts, RowFacts, is_impostor, is_silence};
 use crate::finding::{Actor, Finding};
-use crate::texts::{list, shown, text};
+use crate::texts::{Text, list, shown, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "hijack_suspected",
@@ -17,49 +18,113 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
-    let mut rows: Vec<&RowFacts<'_>> = Vec::new();
-    let (mut names, mut addresses) = (BTreeSet::new(), BTreeSet::new());
+    let mut by_kind: BTreeMap<Misled, (Vec<&RowFacts<'_>>, BTreeSet<String>)> = BTreeMap::new();
     for row in facts.published() {
         if row.proxied || row.is_verified() || found.explains(row) {
             continue;
         }
         let misled = misled_to(row, facts.lab());
         if !misled.is_empty() {
+            let (rows, addresses) = by_kind.entry(kind(row, &misled)).or_default();
             rows.push(row);
-            names.insert(row.host());
             addresses.extend(misled);
         }
     }
-    if rows.is_empty() {
-        return Vec::new();
-    }
-    let whose = match names.len() {
-        1 => "the name is",
-        _ => "names are",
+    let finding = |(kind, (rows, addresses)): (Misled, (Vec<&RowFacts<'_>>, BTreeSet<String>))| {
+        let names: BTreeSet<&str> = rows.iter().map(|row| row.host()).collect();
+        let (one, names) = (names.len() == 1, list(&names.into_iter().collect::<Vec<_>>()));
+        let addresses = list(&addresses.into_iter().collect::<Vec<_>>());
+        let finding = RULE.finding(told(kind, one, &names, &addresses)).actor(Actor::NetworkAdministrator);
+        let finding = finding.of_endpoints(any_blocks(&rows));
+        let hint = hint(kind, !facts.may_ask_elsewhere());
+        finding.hint_text(hint).explaining(places(&rows))
     };
-    let names = list(&names.into_iter().collect::<Vec<_>>());
-    let addresses = list(&addresses.into_iter().collect::<Vec<_>>());
-    let told = text(
-        format!(
-            "Suspected: {whose} hijacked. What answers at {} is not {}.",
-            addresses.en, names.en
+    by_kind.into_iter().map(finding).collect()
+}
+
+/// Where a name leads instead of to its host.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Misled {
+    /// To something that shows to be another.
+    Hijacked,
+    /// To this computer or to nobody, where nothing answers: what filters answer.
+    Sunk,
+    /// To a private network, where nothing answers: what a VPN's name server may answer.
+    Inside,
+}
+
+fn kind(row: &RowFacts<'_>, misled: &[String]) -> Misled {
+    let quiet = |one: &Failure| {
+        is_silence(one) || one.phase() == Phase::Resolve
+    };
+    if !row.failures.iter().all(quiet) {
+        return Misled::Hijacked;
+    }
+    let nobody = |ip: IpAddr| ip.is_unspecified() || ip.is_loopback();
+    let sunk = misled.iter().all(|one| one.parse().is_ok_and(nobody));
+    let inside = misled.iter().all(|one| one.parse().is_ok_and(is_local));
+    match (sunk, inside) {
+        (true, _) => Misled::Sunk,
+        (_, true) => Misled::Inside,
+        _ => Misled::Hijacked,
+    }
+}
+
+fn told(kind: Misled, one: bool, names: &Text, addresses: &Text) -> Text {
+    let (en, lead, zh) = match one {
+        true => ("the name is", "leads", "该域名"),
+        false => ("names are", "lead", "这些域名"),
+    };
+    match kind {
+        Misled::Hijacked => text(
+            format!("Suspected: {en} hijacked. What answers at {} is not {}.", addresses.en, names.en),
+            format!("疑似域名被劫持：在 {} 应答的不是 {}。", addresses.zh, names.zh),
         ),
-        format!("疑似域名被劫持：在 {} 应答的不是 {}。", addresses.zh, names.zh),
-    );
-    let hint = match facts.may_ask_elsewhere() {
-        false => text(
+        Misled::Sunk => text(
+            format!("Suspected: {en} blocked by a filter. {} {lead} to {}, where no host can be.", names.en, addresses.en),
+            format!("疑似{zh}被过滤：{} 被解析到 {}，那里不可能有主机。", names.zh, addresses.zh),
+        ),
+        Misled::Inside => text(
+            format!(
+                "Suspected: {en} answered with records of a private network. {} {lead} to {}, and no handshake gets through there.",
+                names.en, addresses.en
+            ),
+            format!("疑似{zh}得到的是内网的解析记录：{} 被解析到 {}，到那里的握手全部失败。", names.zh, addresses.zh),
+        ),
+    }
+}
+
+fn hint(kind: Misled, dns: bool) -> Text {
+    match (kind, dns) {
+        (Misled::Hijacked, true) => text(
             "Compare with another name server; pin a known address with --resolve HOST:PORT:ADDR.",
             "请与其他 DNS 服务器的结果比较；可用 --resolve HOST:PORT:ADDR 指定已知地址。",
         ),
-        true => text(
+        (Misled::Hijacked, false) => text(
             "Look into this computer's hosts file, and compare with another name server (--dns ADDR); pin a known \
              address with --resolve HOST:PORT:ADDR.",
             "请查看本机的 hosts 文件，并用 --dns ADDR 与其他 DNS 服务器的结果比较；可用 --resolve HOST:PORT:ADDR 指定已知地址。",
         ),
-    };
-    let finding = RULE.finding(told).actor(Actor::NetworkAdministrator);
-    let finding = finding.of_endpoints(any_blocks(&rows)).hint_text(hint);
-    vec![finding.explaining(places(&rows))]
+        (Misled::Sunk, true) => text(
+            "Have the name server's filter (ad blocker, parental control) let *.easemob.com and *.easecdn.com pass; compare \
+             with another name server.",
+            "请让该 DNS 服务器的过滤功能（广告拦截、家长控制）放行 *.easemob.com、*.easecdn.com，并与其他 DNS 服务器比较。",
+        ),
+        (Misled::Sunk, false) => text(
+            "Look into this computer's hosts file, and have ad blockers and security software, here and in the network's name \
+             server, let *.easemob.com and *.easecdn.com pass; compare with another name server (--dns ADDR).",
+            "请查看本机的 hosts 文件，并让本机和网络 DNS 服务器上的广告拦截、安全软件放行 *.easemob.com、*.easecdn.com；可用 --dns ADDR 与其他 DNS 服务器比较。",
+        ),
+        (Misled::Inside, true) => text(
+            "Ask whoever runs that name server, or the VPN, for the public addresses; compare with another name server.",
+            "请向该 DNS 服务器或 VPN 的管理者要求返回公网地址，并与其他 DNS 服务器比较。",
+        ),
+        (Misled::Inside, false) => text(
+            "Compare with another name server (--dns ADDR), with the VPN on and off, and look into this computer's hosts file; \
+             ask whoever runs the VPN or the name server for the public addresses.",
+            "请用 --dns ADDR 与其他 DNS 服务器比较，在连接和断开 VPN 时各测一次，并查看本机的 hosts 文件；请 VPN 或 DNS 服务器的管理者返回公网地址。",
+        ),
+    }
 }
 
 /// The addresses at which something else is.

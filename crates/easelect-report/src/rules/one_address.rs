@@ -13,11 +13,11 @@ use crate::texts::{list, text};
 pub(super) const RULE: Rule = Rule {
     code: "one_address_suspected",
     needs: "one address for published hosts of several data centres or of both domains, none of which proved its identity there",
-    unless: "a host proved its identity there or elsewhere; this computer kept it from being asked; it is pinned or behind a proxy",
+    unless: "a host proved its identity there or elsewhere; this computer kept it from being asked; it is pinned or behind a proxy; all of it is explained otherwise, as by a hijack",
     find,
 };
 
-fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
+fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let public = || facts.published().filter(|row| !row.proxied);
     let proves = |count: &FailureCount| count.failure.phase() > Phase::Tls;
     let proven = |one: &&AddressStats| one.successes() > 0 || one.failures().iter().any(proves);
@@ -31,7 +31,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
         let at = |one: &AddressStats| one.address().ip() == *ip && is_asked(one);
         let there: Vec<&RowFacts<'_>> =
             public().filter(|row| !row.is_verified() && row.addresses().iter().any(at)).collect();
-        if !are_unrelated(there.iter().copied()) {
+        if !are_unrelated(there.iter().copied()) || there.iter().all(|row| found.explains(row)) {
             continue;
         }
         let names = list(&hosts(there.iter().copied()).into_iter().collect::<Vec<_>>());

@@ -537,6 +537,29 @@ async fn closed_at_once_is_told_with_its_code() {
     );
 }
 
+/// Without a Close frame (1006 to an app) there is no code to tell, and it may be something in between.
+#[tokio::test(start_paused = true)]
+async fn an_end_without_a_close_frame_has_no_code() {
+    for wrong in [Wrong::ResetAfter101, Wrong::EndAfter101] {
+        let report = with(&WEBSOCKETS, |path| path.with_fault(wrong)).await;
+        let told = Told {
+            fault: Fault::Easemob,
+            actor: EASEMOB,
+            cause: "closed_after_upgrade",
+            says: &[["right after the upgrade", "升级后立即"]],
+            passes: true,
+        };
+        expect(&report, &told);
+        for (lang, code, elsewhere) in [
+            (Lang::En, "the code", "another network"),
+            (Lang::Zh, "关闭码", "换一个网络"),
+        ] {
+            let hint = report.findings()[0].hint(lang);
+            assert!(!hint.contains(code) && hint.contains(elsewhere), "{hint}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_missing_subprotocol_is_told_by_name() {
     let endpoints = Catalog::builtin()

@@ -29,6 +29,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (how, rows) in groups {
         let urls: Vec<String> = rows.iter().map(|row| row.url()).collect();
+        let has_code = matches!(how, AfterUpgrade::Close { code: Some(_), .. });
         let (names, how) = (list(&urls), told(how));
         let told = text(
             format!("Closed right after the upgrade: {}. {}.", names.en, how.en),
@@ -49,6 +50,11 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
             true => text(
                 "See what the server, and the gateway in front of it, log at that moment.",
                 "请查看服务器及其前面网关在该时刻的日志。",
+            ),
+            false if !has_code => text(
+                "The server, or something in between, may do so because nobody logged in; if apps are cut off too, compare \
+                 with another network, then tell Easemob support the time.",
+                "可能只是因为没有登录，也可能是中间设备所为；如果应用也被这样断开，请换一个网络比较，再把时间告知环信技术支持。",
             ),
             false => text(
                 "The server may do so because nobody logged in; if apps are sent away too, tell Easemob support the code.",

@@ -453,7 +453,8 @@ impl Telling<'_> {
     fn endpoint(self, row: &Row) -> EndpointModel {
         let (ranked, endpoint, stats) = (&row.ranked, row.ranked.endpoint(), &row.ranked.stats);
         let own = endpoint.confidence() == Confidence::User;
-        let expiry = rules::first_to_expire(row).and_then(|end| expires(end, self.now()));
+        let expiry =
+            rules::first_to_expire(row, self.now()).and_then(|end| expires(end, self.now()));
         EndpointModel {
             rank: ranked.rank,
             tier: ranked.tier.as_str().to_owned(),

@@ -103,8 +103,8 @@ impl Rule {
 }
 
 /// When the first of the certificates expires that were accepted for an endpoint.
-pub(crate) fn first_to_expire(row: &Row) -> Option<SystemTime> {
-    let first = certificate_expires_soon::of_addresses(row.ranked.stats.addresses());
+pub(crate) fn first_to_expire(row: &Row, now: SystemTime) -> Option<SystemTime> {
+    let first = certificate_expires_soon::of_addresses(row.ranked.stats.addresses(), now);
     first.map(|(end, _)| end)
 }
 

@@ -214,6 +214,17 @@ fn a_certificate_that_ends_soon() {
     );
 }
 
+/// What was accepted without an authority's old cross-signature doesn't end with it.
+#[test]
+fn a_cross_signature_that_ended_was_not_needed() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let chain = cross_signed();
+    assert_eq!(chain.first_to_expire().0, 1);
+    let report = report(&[ranking([ok(&a, 20).shows(chain), ok(&b, 20)])]);
+    assert_eq!(report.verdict().fault(), Fault::AllWell);
+    assert!(!codes(&report).contains(&"certificate_expires_soon"));
+}
+
 /// Made-up addresses of a proxy on this computer are nobody's hijack.
 #[test]
 fn a_local_proxy_that_leads_nowhere() {

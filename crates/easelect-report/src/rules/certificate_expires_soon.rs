@@ -12,7 +12,7 @@ use crate::verdict::Fault;
 
 pub(super) const RULE: Rule = Rule {
     code: "certificate_expires_soon",
-    needs: "an accepted chain of which one certificate, the root aside, ends within 14 days",
+    needs: "an accepted chain of which one certificate, the root and what had ended aside, ends within 14 days",
     unless: "TLS is inspected",
     find,
 };
@@ -30,7 +30,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     };
     let soon: Vec<(SystemTime, usize, &RowFacts<'_>)> = (facts.tried())
         .filter_map(|row| {
-            let (end, place) = first_to_expire(row)?;
+            let (end, place) = of_addresses(row.addresses(), facts.now())?;
             (end < limit).then_some((end, place, row))
         })
         .collect();
@@ -65,18 +65,22 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     vec![finding.hint_text(hint)]
 }
 
-/// When the first of the certificates expires that were accepted at its addresses, and its place in
+/// When the first of the certificates expires that were accepted at an endpoint's addresses, and its place in
 /// the chain.
-pub(crate) fn first_to_expire(row: &RowFacts<'_>) -> Option<(SystemTime, usize)> {
-    of_addresses(row.addresses())
-}
-
-/// The same of an endpoint's addresses.
-pub(crate) fn of_addresses(addresses: &[AddressStats]) -> Option<(SystemTime, usize)> {
+pub(crate) fn of_addresses(
+    addresses: &[AddressStats],
+    now: SystemTime,
+) -> Option<(SystemTime, usize)> {
     let accepted = addresses.iter().filter(|one| one.successes() > 0);
-    let ends = accepted.filter_map(|one| {
-        let (place, first) = one.chain()?.first_to_expire();
-        Some((first.not_after, place))
+    let chains = accepted.filter_map(AddressStats::chain);
+    let ends = chains.filter_map(|chain| {
+        let all = chain.certificates().iter().enumerate();
+        // What had ended was not needed: a root's older cross-signature, sent for older clients. A root is trusted
+        // for being installed, whatever its dates (RFC 5280 §6.1.1).
+        let needed = all.filter(|(place, one)| {
+            *place == 0 || (one.not_after > now && one.subject != one.issuer)
+        });
+        needed.map(|(place, one)| (one.not_after, place)).min()
     });
     ends.min()
 }

@@ -11,7 +11,7 @@ use easelect::{
     Lookup, Phase, ProbeOutcome, Ranking, Region, Residency, Sample, Service, Timings, rank,
 };
 use easelect_report::{Context, Fault, Report};
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use rcgen::{CertificateParams, DistinguishedName, DnType, Issuer, KeyPair};
 
 pub(crate) fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_760_000_000)
@@ -221,6 +221,30 @@ pub(crate) fn certificate_for(name: &str, from: i64, to: i64) -> Arc<Certificate
     let signed = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
     let shown = [&**signed.der()];
     Arc::new(CertificateChain::from_der(shown).unwrap())
+}
+
+/// One that is good for 60 days, sent with a root's cross-signature by an older one that ended 30 days ago.
+pub(crate) fn cross_signed() -> Arc<CertificateChain> {
+    let named = |name: &str, from: u32, to: SystemTime| {
+        let mut params = CertificateParams::new(["*.easemob.com".to_owned()]).unwrap();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.not_before = (now() - Duration::from_secs(86_400) * from).into();
+        params.not_after = to.into();
+        params
+    };
+    let month = Duration::from_secs(30 * 86_400);
+    let old = Issuer::new(named("Old root", 900, now()), KeyPair::generate().unwrap());
+    let (root, key) = (
+        named("Root", 400, now() - month),
+        KeyPair::generate().unwrap(),
+    );
+    let cross = root.signed_by(&key, &old).unwrap();
+    let leaf = named("Leaf", 30, now() + month * 2);
+    let leaf = leaf
+        .signed_by(&KeyPair::generate().unwrap(), &Issuer::new(root, key))
+        .unwrap();
+    Arc::new(CertificateChain::from_der([&**leaf.der(), &**cross.der()]).unwrap())
 }
 
 /// An endpoint that works, with this many milliseconds for TCP.

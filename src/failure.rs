@@ -320,6 +320,14 @@ impl Failure {
             )
     }
 
+    /// Whether the peer proved its identity and turned this app away by its credentials: an expired
+    /// token, say (RFC 9110 §15.5.2 and §15.5.4).
+    pub(crate) fn refuses_credentials(&self) -> bool {
+        self.phase == Phase::Upgrade
+            && self.kind == FailureKind::Rejected
+            && matches!(self.status(), Some(401 | 403))
+    }
+
     fn facts_mut(&mut self) -> &mut Facts {
         self.facts.get_or_insert_default()
     }

@@ -270,6 +270,51 @@ async fn breakers_are_told_and_a_failing_favourite_is_left() {
     assert_eq!(lab.dials() - dials, 1);
 }
 
+/// An expired token, say: every host refuses it, and none is worse for it.
+#[tokio::test(start_paused = true)]
+async fn who_refuses_the_apps_credentials_is_no_worse_for_it() {
+    for status in [401, 403] {
+        let (lab, catalog) = world(&[40, 60, 80, 100]);
+        let selector = builder(&lab, &catalog).build().unwrap();
+        for _ in 0..5 {
+            selector.connect().await.unwrap();
+        }
+        let chances = || {
+            let shown = selector.expectations();
+            let mut chances: Vec<_> = (shown.iter())
+                .map(|one| {
+                    let open = one.standing == Standing::BreakerOpen;
+                    (one.address, one.failure_probability, open)
+                })
+                .collect();
+            chances.sort_by_key(|one| one.0);
+            chances
+        };
+        let (best, before) = (selector.best(), chances());
+        let mut events = selector.events();
+        for n in 0..4 {
+            let path = Path::new(ip(n)).with_rtt(ms(40 + 20 * u64::from(n)));
+            lab.set_path(path.with_status(status)).unwrap();
+        }
+        for _ in 0..3 {
+            let error = selector.connect().await.unwrap_err();
+            assert_eq!(error.status(), Some(status));
+        }
+        while let Some(Some(event)) = events.next().now_or_never() {
+            let opened = matches!(event, SelectorEvent::BreakerOpened { .. });
+            assert!(!opened, "{event:?}");
+        }
+        assert_eq!(selector.best(), best, "{status}");
+        for (one, was) in chances().iter().zip(&before) {
+            // What failed before fades meanwhile.
+            assert!(
+                one.0 == was.0 && one.1 <= was.1 + 1e-3 && !one.2,
+                "{one:?} {was:?}"
+            );
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn reconnecting_waits_at_random_and_a_new_network_does_not() {
     let (lab, catalog) = world(&[40]);

@@ -32,7 +32,8 @@ impl Paths {
     ///
     /// # Errors
     ///
-    /// The failure, if it says nothing of the path or no alternate works.
+    /// The failure, if it says nothing of the path or no alternate works; an alternate's that refused
+    /// the app's credentials, which are then shown to no further one.
     pub(crate) async fn retry<'e, T, F: Future<Output = Result<T, Failure>>>(
         &self,
         endpoint: &'e Endpoint,
@@ -49,6 +50,8 @@ impl Paths {
                     self.set(endpoint, Some(path.clone()));
                     return Ok((path.clone(), opened));
                 }
+                // Whom it doesn't want here it shall not be shown elsewhere.
+                Err(failure) if failure.refuses_credentials() => return Err(failure),
                 Err(failure) => failures.push(failure),
             }
         }
@@ -73,6 +76,33 @@ impl Paths {
         let known = paths.entry(endpoint.clone()).or_default();
         if known.is_none() {
             *known = path;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Catalog, Region, Service};
+
+    #[tokio::test]
+    async fn refused_credentials_are_shown_to_no_other_path() {
+        let published = Catalog::builtin().group(&Region::CN1.into(), Service::Websocket);
+        let mut published = published.unwrap().into_iter();
+        let endpoint = published.find(|one| !one.alternate_paths().is_empty());
+        let endpoint = endpoint.unwrap();
+        let answer =
+            |status| Failure::new(Phase::Upgrade, FailureKind::Rejected).with_status(status);
+        for status in [401, 403] {
+            let paths = Paths::default();
+            let never = |path: &str| -> std::future::Ready<Result<(), _>> { panic!("{path}") };
+            let told = paths.retry(&endpoint, answer(status), never).await;
+            assert_eq!(told.unwrap_err().status(), Some(status));
+            // The alternate one is right, and refuses the app.
+            let refuses = |_: &str| std::future::ready(Err::<(), _>(answer(status)));
+            let told = paths.retry(&endpoint, answer(404), refuses).await;
+            assert_eq!(told.unwrap_err().status(), Some(status));
+            assert_eq!(paths.of(&endpoint), endpoint.path());
         }
     }
 }

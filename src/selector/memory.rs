@@ -74,15 +74,15 @@ pub(super) enum Change {
 }
 
 /// How much a failure says. What only an operator can mend, or an interfering network does on
-/// purpose, says most; what the device's own network, a proxy or the app's credentials cause says
-/// nothing of the candidate.
+/// purpose, says most; what the device's own network, a proxy or the app's credentials (401 and 403
+/// from who proved its identity) cause says nothing of the candidate.
 pub(super) fn severity(failure: &Failure) -> Severity {
     let passing = matches!(failure.kind(), FailureKind::Timeout | FailureKind::Closed);
-    let own = failure.is_local()
-        || failure.phase() == Phase::Proxy
-        || matches!(failure.status(), Some(401 | 407));
+    let own =
+        failure.is_local() || failure.phase() == Phase::Proxy || failure.status() == Some(407);
     match failure.retry_after() {
         Some(asked) => Severity::Busy(asked),
+        None if failure.refuses_credentials() => Severity::Credentials,
         None if own => Severity::Elsewhere,
         None if failure.phase() == Phase::Tls && !passing => Severity::Hard,
         None => Severity::Soft,

@@ -199,3 +199,33 @@ impl reqwest::dns::Resolve for Steer {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Region, Service};
+
+    #[test]
+    fn only_a_url_of_the_endpoints_own_origin_is_its() {
+        let endpoint = Endpoint::new(Region::CN1, Service::Rest, "https://rest.own.test/v1");
+        let endpoint = endpoint.unwrap();
+        for url in [
+            "https://rest.own.test/v1",
+            "https://REST.own.test:443/v1/users?a=b",
+        ] {
+            assert!(is_below(url, &endpoint), "{url}");
+        }
+        for url in [
+            "https://rest.own.test.cn/v1/users",
+            "https://rest.own.test@elsewhere.test/v1/users",
+            "https://a.rest.own.test/v1/users",
+            "https://rest.own.test:8443/v1/users",
+            "http://rest.own.test/v1/users",
+            "https://rest.own.test/v10/users",
+            "rest.own.test/v1/users",
+            "/v1/users",
+        ] {
+            assert!(!is_below(url, &endpoint), "{url}");
+        }
+    }
+}

@@ -39,10 +39,12 @@ pub enum Severity {
     Soft,
     /// It answered, but not as itself: a wrong certificate, a reset inside TLS.
     Hard,
-    /// Not its fault, as far as can be told: the device has no route, a proxy is in trouble, the
-    /// app's credentials were refused. It makes the next attempt less likely to succeed, but bars
-    /// nothing.
+    /// Not its fault, as far as can be told: the device has no route, a proxy is in trouble. It
+    /// makes the next attempt less likely to succeed, but bars nothing.
     Elsewhere,
+    /// It works, and refused this client's credentials: any other candidate would. Nothing is
+    /// learned of it. In a race that another won it counts as soft.
+    Credentials,
     /// It asked to be left alone for so long (RFC 9110 §10.2.3, Retry-After).
     Busy(Duration),
 }
@@ -85,6 +87,9 @@ impl Health {
         now: Timestamp,
         jitter: f64,
     ) -> Option<Transition> {
+        if severity == Severity::Credentials {
+            return None;
+        }
         // Long after its break was over, the streak is another one.
         let latest = self.breaker_open_until_ms.max(self.counted_ms);
         if now.since(latest) >= FORGIVEN {
@@ -95,7 +100,7 @@ impl Health {
         // While the breaker is open, further failures are of the same trouble: everything at once,
         // or a client that tries and tries.
         let counts = match severity {
-            Severity::Elsewhere => false,
+            Severity::Elsewhere | Severity::Credentials => false,
             Severity::Busy(_) => true,
             Severity::Doubt | Severity::Soft | Severity::Hard => !self.is_breaker_open(now),
         };
@@ -105,7 +110,7 @@ impl Health {
         self.in_a_row = self.in_a_row.saturating_add(1);
         let base = match severity {
             Severity::Doubt if self.in_a_row < 2 => return None,
-            Severity::Elsewhere => return None,
+            Severity::Elsewhere | Severity::Credentials => return None,
             Severity::Doubt | Severity::Soft | Severity::Busy(_) => SOFT_BASE,
             Severity::Hard => HARD_BASE,
         };
@@ -231,6 +236,17 @@ mod tests {
             !health.is_breaker_open(START.after(7 * HOUR)),
             "not two in a row"
         );
+    }
+
+    #[test]
+    fn refused_credentials_teach_nothing() {
+        let mut health = Health::default();
+        health.failed(Severity::Doubt, START, 0.0);
+        let before = health;
+        for _ in 0..9 {
+            assert_eq!(health.failed(Severity::Credentials, START, 1.0), None);
+        }
+        assert_eq!(health, before);
     }
 
     #[test]

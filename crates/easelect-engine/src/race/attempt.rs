@@ -197,7 +197,11 @@ impl Attempt {
             tls_ms: self.tls_ms.map(|tls_ms| (tls_ms - queue_ms).max(0.1)),
             whole_ms: None,
             opened: self.state == State::Open,
-            failure: self.failure.or(silent),
+            // Where another took the same credentials, they are not why.
+            failure: match self.failure {
+                Some(Severity::Credentials) if won => Some(Severity::Soft),
+                failure => failure.or(silent),
+            },
         }
     }
 }

@@ -7,8 +7,11 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use easelect_engine::history::History;
+use fs4::{FileExt, TryLockError};
 
 use crate::error::{Error, ErrorKind};
 
@@ -45,9 +48,16 @@ impl<S: HistoryStore + ?Sized> HistoryStore for Arc<S> {
 /// 32 networks of 256 candidates are 3 MB; a file beyond this is not a history.
 const MAX_FILE: u64 = 8 * 1024 * 1024;
 
+/// A write takes milliseconds. Whoever holds the lock for so long hangs, or its disk does.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_POLL: Duration = Duration::from_millis(10);
+
 /// Keeps a [`History`] in a file. Each write goes to a new file beside it, is flushed to the disk
-/// and renamed over the old one, so that at any moment there is one that is whole. What another
-/// process wrote in between is merged in. A file of a newer version is left alone, and so is what
+/// and renamed over the old one, so that at any moment there is one that is whole. What others
+/// wrote in between, in this process or another, is merged in: each write holds a lock on a file
+/// `NAME.lock` beside it, which stays there, empty. One who waits for it for more than 5 s gives
+/// up with an error. On a file system without locks, of two who write at the same moment one may
+/// lose what it learned. A file of a newer version is left alone, and so is what
 /// is no file (a folder, a device); one that can't be read is set aside as `NAME.corrupt`.
 #[derive(Clone, Debug)]
 pub struct FileHistory {
@@ -75,6 +85,66 @@ impl FileHistory {
     /// Opening a pipe would wait for whoever writes to it.
     fn is_no_file(&self) -> bool {
         fs::metadata(&self.path).is_ok_and(|found| !found.is_file())
+    }
+
+    /// Waits until nobody else writes. The lock is gone with the file that is returned; there is none
+    /// on a file system without locks.
+    fn lock(&self, patience: Duration) -> Result<Option<fs::File>, Error> {
+        // Never renamed or deleted: others may hold, or wait for, this very file.
+        let path = self.beside(".lock");
+        let mut options = fs::OpenOptions::new();
+        let file = options.write(true).create(true).truncate(false).open(path);
+        let file = file.map_err(|error| self.failed("its lock can't be opened", error))?;
+        let began = Instant::now();
+        loop {
+            match FileExt::try_lock(&file) {
+                Ok(()) => return Ok(Some(file)),
+                Err(TryLockError::WouldBlock) if began.elapsed() < patience => {
+                    thread::sleep(LOCK_POLL);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let error = io::Error::from(io::ErrorKind::WouldBlock);
+                    return Err(self.failed("others hold its lock", error));
+                }
+                Err(TryLockError::Error(error)) => match error.kind() {
+                    io::ErrorKind::Interrupted => {}
+                    io::ErrorKind::Unsupported => return Ok(None),
+                    _ => return Err(self.failed("can't be locked", error)),
+                },
+            }
+        }
+    }
+
+    fn save_within(&self, history: &History, patience: Duration) -> Result<(), Error> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        // A folder has no lock beside it.
+        if self.is_no_file() {
+            return self.load().map(drop);
+        }
+        let _lock = self.lock(patience)?;
+        let merged = match self.load() {
+            Ok(Some(kept)) => kept.merge(history.clone()),
+            Ok(None) => history.clone(),
+            Err(error)
+                if error.kind() == ErrorKind::NewerHistory
+                    || self.is_no_file()
+                    || is_out_of_reach(&error) =>
+            {
+                return Err(error);
+            }
+            Err(_) => {
+                // Whatever it is, it isn't ours to destroy.
+                let _ = fs::rename(&self.path, self.beside(".corrupt"));
+                history.clone()
+            }
+        };
+        let unique = COUNT.fetch_add(1, Ordering::Relaxed);
+        let temporary = self.beside(&format!(".{}-{unique}.tmp", std::process::id()));
+        let written = self.replace(&temporary, &merged.to_json()?);
+        written.map_err(|error| {
+            let _ = fs::remove_file(&temporary);
+            self.failed("can't be written", error)
+        })
     }
 
     fn replace(&self, temporary: &Path, text: &str) -> io::Result<()> {
@@ -110,30 +180,7 @@ impl HistoryStore for FileHistory {
     }
 
     fn save(&self, history: &History) -> Result<(), Error> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let merged = match self.load() {
-            Ok(Some(kept)) => kept.merge(history.clone()),
-            Ok(None) => history.clone(),
-            Err(error)
-                if error.kind() == ErrorKind::NewerHistory
-                    || self.is_no_file()
-                    || is_out_of_reach(&error) =>
-            {
-                return Err(error);
-            }
-            Err(_) => {
-                // Whatever it is, it isn't ours to destroy.
-                let _ = fs::rename(&self.path, self.beside(".corrupt"));
-                history.clone()
-            }
-        };
-        let unique = COUNT.fetch_add(1, Ordering::Relaxed);
-        let temporary = self.beside(&format!(".{}-{unique}.tmp", std::process::id()));
-        let written = self.replace(&temporary, &merged.to_json()?);
-        written.map_err(|error| {
-            let _ = fs::remove_file(&temporary);
-            self.failed("can't be written", error)
-        })
+        self.save_within(history, LOCK_PATIENCE)
     }
 }
 
@@ -146,6 +193,81 @@ fn is_out_of_reach(error: &Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A folder of its own for one test, gone with it.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let name = format!("easelect-{name}-{}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            fs::create_dir_all(&path).unwrap();
+            Folder(path)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn of_network(id: usize) -> History {
+        let network = format!(
+            r#"{{"id":"n{id}","used_ms":1,"syn_trust":0.0,"syn_trust_samples":0,"candidates":[]}}"#
+        );
+        let history = format!(r#"{{"schema":1,"networks":[{network}]}}"#);
+        History::from_json(&history).unwrap()
+    }
+
+    #[test]
+    fn who_writes_at_the_same_time_loses_nothing() {
+        const WRITERS: usize = 4;
+        for round in 0..10 {
+            let folder = Folder::new(&format!("writers-{round}"));
+            let file = folder.0.join("history.json");
+            let start = std::sync::Barrier::new(WRITERS);
+            thread::scope(|scope| {
+                for id in 0..WRITERS {
+                    let (start, store) = (&start, FileHistory::new(&file));
+                    scope.spawn(move || {
+                        start.wait();
+                        store
+                            .save_within(&of_network(id), Duration::from_secs(60))
+                            .unwrap();
+                    });
+                }
+            });
+            let kept = FileHistory::new(&file).load().unwrap().unwrap();
+            let kept = kept.to_json().unwrap();
+            for id in 0..WRITERS {
+                assert!(kept.contains(&format!("\"n{id}\"")), "{round}: {kept}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_lock_that_others_hold_is_given_up_and_nothing_is_lost() {
+        let folder = Folder::new("held");
+        let store = FileHistory::new(folder.0.join("history.json"));
+        store.save(&of_network(1)).unwrap();
+        let held = store.lock(Duration::ZERO).unwrap();
+        assert!(held.is_some());
+        let error = store.save_within(&of_network(2), Duration::ZERO);
+        let error = error.unwrap_err();
+        assert!(error.is_history());
+        assert!(
+            error.to_string().contains("others hold its lock"),
+            "{error}"
+        );
+        assert_eq!(store.load().unwrap(), Some(of_network(1)));
+        drop(held);
+        store.save(&of_network(2)).unwrap();
+        let both = store.load().unwrap().unwrap();
+        assert_eq!(both, of_network(1).merge(of_network(2)));
+        // Neither file nor lock is left half-done.
+        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2);
+    }
 
     #[test]
     fn what_is_no_file_is_left_alone() {

@@ -103,7 +103,7 @@ async fn what_was_learned_survives_a_restart() {
     assert_eq!(second.connect().await.unwrap().time_to_open(), ms(120));
     // Nothing half-written is left behind.
     second.shutdown().await.unwrap();
-    assert_eq!(folder.names(), ["history.json"]);
+    assert_eq!(folder.names(), ["history.json", "history.json.lock"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,9 @@
 mod catalog;
 mod certificate;
 mod failure;
+mod failure_hint;
 mod label;
+mod tls_alert;
 mod verdict;
 
 use std::borrow::Cow;
@@ -19,7 +21,8 @@ use easelect::{Error, ErrorKind};
 
 pub(crate) use catalog::{acceleration, how_to_get, listing_notes, locality};
 pub(crate) use certificate::{certificate_text, expires};
-pub(crate) use failure::{Done, failure_hint, failure_text};
+pub(crate) use failure::failure_text;
+pub(crate) use failure_hint::{Done, failure_hint};
 pub(crate) use label::{
     Label, label, phase, reason_text, region_name, service_name, through, tier,
 };

@@ -52,10 +52,9 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
 }
 
 /// Names that firewalls leave in header fields, and pages.
-const SIGNS: [(&str, &str); 11] = [
+const SIGNS: [(&str, &str); 10] = [
     ("errors.aliyun.com", "Aliyun WAF"),
     ("aliyun_waf", "Aliyun WAF"),
-    ("aliyungf", "Aliyun WAF"),
     ("waf.tencent-cloud.com", "Tencent Cloud WAF"),
     ("tencent cloud waf", "Tencent Cloud WAF"),
     ("attention required! | cloudflare", "Cloudflare"),

@@ -251,13 +251,28 @@ pub(crate) trait Exchange: Copy + Send + Sync {
     ) -> impl Future<Output = Result<Self::Opened, Failure>> + Send;
 }
 
-/// The upgrade to WebSocket, with what the app adds to it.
+/// The upgrade to WebSocket.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Upgrade<'a>(pub(crate) &'a ConnectOptions);
+pub(crate) struct Upgrade<'a> {
+    /// What is added to it.
+    options: &'a ConnectOptions,
+    /// What is read of a refusal's body.
+    body: Body,
+}
 
-/// A probe's upgrade: nothing is added, and of a refusal's body some is waited for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ProbeUpgrade<'a>(pub(crate) &'a ConnectOptions);
+impl<'a> Upgrade<'a> {
+    /// An app's: nothing is waited for once the answer is there.
+    pub(crate) fn of_an_app(options: &'a ConnectOptions) -> Self {
+        let body = Body::AsItCame;
+        Upgrade { options, body }
+    }
+
+    /// A probe's.
+    pub(crate) fn of_a_probe(options: &'a ConnectOptions) -> Self {
+        let body = Body::Awaited;
+        Upgrade { options, body }
+    }
+}
 
 /// A REST probe's request.
 #[derive(Clone, Copy, Debug)]
@@ -267,7 +282,7 @@ impl Exchange for Upgrade<'_> {
     type Opened = WebSocket;
 
     fn options(&self) -> Option<&ConnectOptions> {
-        Some(self.0)
+        Some(self.options)
     }
 
     async fn run(
@@ -276,24 +291,7 @@ impl Exchange for Upgrade<'_> {
         target: Target<'_>,
         progress: &Progress,
     ) -> Result<WebSocket, Failure> {
-        upgrade(secured, target, self.0, progress, Body::AsItCame).await
-    }
-}
-
-impl Exchange for ProbeUpgrade<'_> {
-    type Opened = WebSocket;
-
-    fn options(&self) -> Option<&ConnectOptions> {
-        Some(self.0)
-    }
-
-    async fn run(
-        self,
-        secured: Secured,
-        target: Target<'_>,
-        progress: &Progress,
-    ) -> Result<WebSocket, Failure> {
-        upgrade(secured, target, self.0, progress, Body::Awaited).await
+        upgrade(secured, target, self, progress).await
     }
 }
 
@@ -310,9 +308,8 @@ enum Body {
 async fn upgrade(
     secured: Secured,
     target: Target<'_>,
-    options: &ConnectOptions,
+    Upgrade { options, body }: Upgrade<'_>,
     progress: &Progress,
-    body: Body,
 ) -> Result<WebSocket, Failure> {
     let Secured { mut stream, asked } = secured;
     let started = Instant::now();

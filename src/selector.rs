@@ -331,7 +331,9 @@ impl Selector {
         let inner = &self.0;
         inner.look_at_network();
         let network = inner.learner.network_key();
-        let raced = inner.race(&inner.websocket, Upgrade(options), width).await;
+        let raced = inner
+            .race(&inner.websocket, Upgrade::of_an_app(options), width)
+            .await;
         let (ended, here) = raced;
         let (websocket, opening) = ended?;
         if here {

@@ -10,7 +10,7 @@ use super::job::{Job, LookupJob};
 use crate::dialer::Dialer;
 use crate::failure::{Failure, FailureKind};
 use crate::handshake::{
-    AfterUpgrade, ConnectOptions, Handshake, Paths, ProbeUpgrade, Progress, Request, Target,
+    AfterUpgrade, ConnectOptions, Handshake, Paths, Progress, Request, Target, Upgrade,
 };
 use crate::phase::Phase;
 use crate::sample::{Lookup, Sample};
@@ -144,7 +144,7 @@ impl Attempts {
         let run = pin!(async {
             let handshake = &self.handshake;
             if job.endpoint.service().is_websocket() {
-                let upgrade = ProbeUpgrade(&nothing_of_the_apps);
+                let upgrade = Upgrade::of_a_probe(&nothing_of_the_apps);
                 let mut websocket = handshake.dial_and_open(target, upgrade, progress).await?;
                 let mut opened = Opened::now();
                 let patience = match job.listens {

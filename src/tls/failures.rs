@@ -116,7 +116,7 @@ fn certificate_failure(error: &CertificateError) -> Failure {
         weak => Some((FailureKind::CertificateWeakSignature, weak)),
     };
     use CertificateError as Bad;
-    #[allow(deprecated)] // what the platform's verifiers say
+    #[allow(deprecated, reason = "what the platform's verifiers say")]
     let unusable = matches!(
         refused.why,
         Bad::BadSignature

@@ -107,6 +107,7 @@ fn key(event: &Event, candidate: usize) -> Key {
         region: format!("c{}", one.cluster),
         host: format!("h{}", one.host),
         address: SocketAddr::new(ip, 443),
+        service: "websocket".to_owned(),
     }
 }
 

@@ -141,6 +141,17 @@ impl Health {
         now < self.breaker_open_until_ms
     }
 
+    /// How long its breaker stays open, if it is.
+    pub(crate) fn breaker_open_for(&self, now: Timestamp) -> Option<Duration> {
+        let left = self.breaker_open_until_ms.since(now);
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// When a success or a failure was last counted.
+    pub(crate) fn counted(&self) -> Timestamp {
+        self.counted_ms
+    }
+
     /// Whether the numbers make sense, as they may not in a file: counts that fit, and no break
     /// longer than any that this code makes.
     pub(crate) fn is_sound(&self) -> bool {

@@ -84,7 +84,8 @@ pub struct Refresh {
     pub worth: f64,
 }
 
-/// Which candidate: an address of a host in a data centre.
+/// Which candidate: an address of a host in a data centre, and what is asked of it. What one service
+/// takes and how often it fails says nothing of another one on the same host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
     /// The data centre's identifier: hosts of one are more alike.
@@ -93,6 +94,8 @@ pub struct Key {
     pub host: String,
     /// Its address and port.
     pub address: SocketAddr,
+    /// The service's identifier.
+    pub service: String,
 }
 
 /// What is remembered of one network. Candidates keep what they are called until more
@@ -109,27 +112,46 @@ pub struct Network {
 impl Network {
     /// Adds a candidate that DNS gives now, or notes that it still does; what it is called from now on.
     pub fn list(&mut self, key: &Key, now: Timestamp) -> CandidateId {
-        if let Some(id) = self.find(&key.region, &key.host, key.address) {
+        if let Some(id) = self.find_key(key) {
             self.candidates[id.index()].list(now);
             return id;
         }
         self.put(Candidate::new(key.clone(), self.place(key), now))
     }
 
-    /// A candidate by its data centre, host and address, if it is known.
+    /// A candidate by its data centre, host, address and service, if it is known.
     #[must_use]
     #[inline]
-    pub fn find(&self, region: &str, host: &str, address: SocketAddr) -> Option<CandidateId> {
+    pub fn find(
+        &self,
+        region: &str,
+        host: &str,
+        address: SocketAddr,
+        service: &str,
+    ) -> Option<CandidateId> {
         // The address first: it hardly ever is another's.
         let is = |one: &Candidate| {
             let key = one.key();
-            key.address == address && key.host == host && key.region == region
+            key.address == address
+                && key.host == host
+                && key.service == service
+                && key.region == region
         };
         // Heartbeats ask for one again and again.
         if self.get(self.recent).is_some_and(is) {
             return Some(self.recent);
         }
         self.candidates.iter().position(is).map(CandidateId::new)
+    }
+
+    fn find_key(&self, key: &Key) -> Option<CandidateId> {
+        self.find(&key.region, &key.host, key.address, &key.service)
+    }
+
+    /// Which candidate that is.
+    #[must_use]
+    pub fn key(&self, id: CandidateId) -> Option<&Key> {
+        Some(self.get(id)?.key())
     }
 
     /// The candidates that are known, in their order, and when each was last heard of: given by DNS,
@@ -206,7 +228,9 @@ impl Network {
         }
     }
 
-    /// Learns what was shown; what became of whose breaker. `jitter` is uniform, 0 ≤ u < 1.
+    /// Learns what was shown; what became of whose breaker. `jitter` is uniform, 0 ≤ u < 1. An
+    /// [address's own failure](Observation::at_address) counts for everyone there of whom nothing else
+    /// was shown.
     #[inline]
     pub fn learn(
         &mut self,
@@ -222,8 +246,19 @@ impl Network {
                 continue;
             };
             let transition = one.learn(observation, beliefs, now, jitter);
+            let address = one.key().address;
             self.recent = *id;
             transitions.extend(transition.map(|transition| (*id, transition)));
+            if let (Some(severity), true) = (observation.failure, observation.at_address) {
+                let shown = |id| observations.iter().any(|(shown, _)| *shown == id);
+                for (index, one) in self.candidates.iter_mut().enumerate() {
+                    let id = CandidateId::new(index);
+                    if one.key().address == address && !shown(id) {
+                        let transition = one.fail(severity, now, jitter);
+                        transitions.extend(transition.map(|transition| (id, transition)));
+                    }
+                }
+            }
             if let (Some(tls_ms), Some(Measured::Took(syn_ms))) =
                 (observation.tls_ms, observation.syn)
             {
@@ -267,6 +302,13 @@ impl Network {
             Some((one.answered().max(one.opened()), one.opened()))
         };
         Lead::among(forecasts, among, current, heard, now)
+    }
+
+    /// When, if nothing is learned meanwhile, the next breaker of these closes.
+    #[must_use]
+    pub fn next_close(&self, among: &[CandidateId], now: Timestamp) -> Option<Duration> {
+        let open_for = |id: &CandidateId| self.get(*id)?.breaker_open_for(now);
+        among.iter().filter_map(open_for).min()
     }
 
     /// Whom of these to probe in the background, TCP only, after a connection opened.
@@ -341,7 +383,7 @@ impl Network {
         };
         for one in candidates {
             let key = one.key();
-            match network.find(&key.region, &key.host, key.address) {
+            match network.find_key(key) {
                 Some(id) => {
                     let place = network.candidates[id.index()].place();
                     network.candidates[id.index()] = one.at(place);

@@ -27,6 +27,9 @@ pub struct Observation {
     pub opened: bool,
     /// That it failed, and how much that says.
     pub failure: Option<Severity>,
+    /// That its address failed, which refused the SYN or left it unanswered: so it would have done
+    /// whatever was asked, and of whichever host.
+    pub at_address: bool,
 }
 
 impl Observation {
@@ -37,6 +40,7 @@ impl Observation {
         Observation {
             syn: syn_ms.map(Measured::Took),
             failure: syn_ms.is_none().then_some(Severity::Doubt),
+            at_address: syn_ms.is_none(),
             ..Observation::default()
         }
     }

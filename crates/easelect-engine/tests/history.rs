@@ -22,6 +22,7 @@ fn key(host: usize, last: u8) -> Key {
         region: "own".to_owned(),
         host: format!("h{host}.example"),
         address: SocketAddr::from(([44, 128, 0, last], 443)),
+        service: "websocket".to_owned(),
     }
 }
 
@@ -54,6 +55,7 @@ fn opened(candidate: usize, syn_ms: f64, rest_ms: f64) -> (CandidateId, Observat
         opened: true,
         whole_ms: None,
         failure: None,
+        at_address: false,
     };
     (no(candidate), observation)
 }
@@ -316,7 +318,7 @@ fn memory_is_bounded_and_forgets_the_oldest() {
     assert_eq!(network.candidates().count(), 256);
     let is_known = |host| {
         let key = key(host, 1);
-        let found = network.find(&key.region, &key.host, key.address);
+        let found = network.find(&key.region, &key.host, key.address, &key.service);
         found.is_some()
     };
     assert!(is_known(1_999));
@@ -379,4 +381,62 @@ fn asking_for_one_that_is_not_known_lists_nothing() {
         assert_eq!((asked.syn, asked.rest), (listed.syn, listed.rest));
         assert_eq!(asked.cost_ms(), listed.cost_ms());
     }
+}
+
+/// Who only failed since it was last heard of is newer, too.
+#[test]
+fn a_failure_survives_a_merge_with_what_was_known_before() {
+    let of = |network: &Network| {
+        History::of([KnownNetwork {
+            id: "home".to_owned(),
+            used: at(1),
+            network: network.clone(),
+        }])
+    };
+    let before = network(1);
+    let mut after = before.clone();
+    let failed = Observation::of_failure(Severity::Soft);
+    after.learn(&[(no(0), failed)], at(1), 0.5);
+    let (before, after) = (of(&before), of(&after));
+    for merged in [
+        before.clone().merge(after.clone()),
+        after.clone().merge(before),
+    ] {
+        assert_eq!(merged, after);
+    }
+}
+
+/// What an address does to SYNs it does to everyone there, and to each once.
+#[test]
+fn an_address_that_is_silent_is_so_for_all_who_share_it() {
+    let mut network = Network::default();
+    let rest = Key {
+        service: "rest".to_owned(),
+        ..key(0, 1)
+    };
+    for one in [&key(0, 1), &rest, &key(1, 1), &key(0, 2)] {
+        network.list(one, START);
+    }
+    let silent = Observation {
+        at_address: true,
+        ..Observation::of_failure(Severity::Doubt)
+    };
+    let broken = |network: &Network| -> Vec<bool> {
+        let forecasts = network.forecasts(START);
+        forecasts.iter().map(|one| one.breaker_open).collect()
+    };
+    // Two of them in one race are one doubt.
+    network.learn(&[(no(0), silent), (no(1), silent)], START, 0.5);
+    assert_eq!(broken(&network), [false; 4]);
+    let told = network.learn(&[(no(1), silent)], START, 0.5);
+    assert_eq!(broken(&network), [true, true, true, false]);
+    assert_eq!(told.len(), 3);
+    // What is no fault of the address stays with the service.
+    let mut network = network.clone();
+    network.learn(
+        &[(no(3), Observation::of_failure(Severity::Hard))],
+        START,
+        0.5,
+    );
+    assert_eq!(broken(&network), [true, true, true, true]);
 }

@@ -64,6 +64,7 @@ fn observation() -> impl Strategy<Value = (CandidateId, Observation)> {
                 whole_ms,
                 opened,
                 failure,
+                at_address: syn.is_none(),
             };
             (CandidateId::new(candidate), observation)
         },
@@ -88,6 +89,7 @@ fn key(number: usize) -> Key {
         region: format!("r{}", number / 4),
         host: format!("h{}.example", number / 2),
         address: SocketAddr::new(ip, 443),
+        service: "websocket".to_owned(),
     }
 }
 

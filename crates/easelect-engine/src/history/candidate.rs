@@ -1,11 +1,13 @@
 //! What is remembered of one candidate.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::Key;
 use super::filter::Filter;
 use crate::forecast::Forecast;
-use crate::health::{Health, Transition};
+use crate::health::{Health, Severity, Transition};
 use crate::observation::{Measured, Observation};
 use crate::timestamp::Timestamp;
 use crate::unseen::{Belief, Place};
@@ -85,6 +87,11 @@ impl Candidate {
         self.listed_ms.max(answered)
     }
 
+    /// When anything was last learned of it, its failures included.
+    pub(super) fn learned(&self) -> Timestamp {
+        self.heard().max(self.health.counted())
+    }
+
     /// x, if it was seen.
     #[inline]
     pub(super) fn syn(&self, now: Timestamp) -> Option<Belief> {
@@ -145,6 +152,21 @@ impl Candidate {
             None if observation.opened => self.health.succeeded(now),
             None => None,
         }
+    }
+
+    /// How long its breaker stays open, if it is.
+    pub(super) fn breaker_open_for(&self, now: Timestamp) -> Option<Duration> {
+        self.health.breaker_open_for(now)
+    }
+
+    /// Its address failed somebody else.
+    pub(super) fn fail(
+        &mut self,
+        severity: Severity,
+        now: Timestamp,
+        jitter: f64,
+    ) -> Option<Transition> {
+        self.health.failed(severity, now, jitter)
     }
 
     /// Whether the numbers make sense, as they may not in a file.

@@ -121,7 +121,7 @@ impl History {
     fn forget_after(&mut self, last: Timestamp) {
         self.networks.retain(|one| one.used_ms <= last);
         for one in &mut self.networks {
-            one.candidates.retain(|one| one.heard() <= last);
+            one.candidates.retain(|one| one.learned() <= last);
         }
     }
 
@@ -178,7 +178,7 @@ impl History {
             let mut candidates: BTreeMap<Key, Candidate> = BTreeMap::new();
             for candidate in known.candidates.drain(..).chain(one.candidates) {
                 let kept = candidates.get(candidate.key());
-                if kept.is_none_or(|kept| kept.heard() <= candidate.heard()) {
+                if kept.is_none_or(|kept| kept.learned() <= candidate.learned()) {
                     candidates.insert(candidate.key().clone(), candidate);
                 }
             }

@@ -202,6 +202,7 @@ impl Attempt {
                 Some(Severity::Credentials) if won => Some(Severity::Soft),
                 failure => failure.or(silent),
             },
+            at_address: self.syn_ms.is_none(),
         }
     }
 }

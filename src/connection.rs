@@ -188,7 +188,7 @@ impl Sink<Message> for Connection {
 /// Why no endpoint could be opened.
 ///
 /// Displayed, it tells every attempt with its failure; so it has no [`source`](StdError::source).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ConnectError {
     kind: ConnectErrorKind,
     attempts: Vec<Attempt>,

@@ -48,6 +48,8 @@ pub struct Dialer(Arc<Settings>);
 struct Settings {
     resolver: Arc<dyn Resolve>,
     connector: Arc<dyn Connect>,
+    /// The connector is the default one.
+    is_tcp: bool,
     tls: TlsClient,
     families: Families,
     proxy: Option<Proxy>,
@@ -132,6 +134,12 @@ impl Dialer {
     #[must_use]
     pub fn proxy(&self) -> Option<&Proxy> {
         self.0.proxy.as_ref()
+    }
+
+    /// Whether byte streams are the operating system's own.
+    #[cfg(feature = "rest")]
+    pub(crate) fn is_tcp(&self) -> bool {
+        self.0.is_tcp
     }
 
     /// How long one look-up or one probe may take; see [`DialerBuilder::attempt_timeout`].
@@ -303,7 +311,7 @@ fn of_family(addresses: Vec<IpAddr>, family: Family) -> Result<Vec<IpAddr>, Fail
 #[derive(Clone)]
 pub struct DialerBuilder {
     resolver: Option<Arc<dyn Resolve>>,
-    connector: Arc<dyn Connect>,
+    connector: Option<Arc<dyn Connect>>,
     tls: Option<TlsClient>,
     families: Families,
     proxy: Option<Proxy>,
@@ -316,7 +324,7 @@ impl Default for DialerBuilder {
     fn default() -> Self {
         DialerBuilder {
             resolver: None,
-            connector: Arc::new(TcpConnect::new()),
+            connector: None,
             tls: None,
             families: Families::Both,
             proxy: None,
@@ -338,7 +346,7 @@ impl DialerBuilder {
     /// Sets what opens byte streams; TCP by default.
     #[must_use]
     pub fn connector(mut self, connector: impl Connect) -> Self {
-        self.connector = Arc::new(connector);
+        self.connector = Some(Arc::new(connector));
         self
     }
 
@@ -418,7 +426,8 @@ impl DialerBuilder {
         }
         let mut settings = Settings {
             resolver: (self.resolver).unwrap_or_else(|| Arc::new(SystemResolver::new())),
-            connector: self.connector,
+            is_tcp: self.connector.is_none(),
+            connector: (self.connector).unwrap_or_else(|| Arc::new(TcpConnect::new())),
             tls,
             families: self.families,
             proxy: self.proxy,

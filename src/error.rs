@@ -127,7 +127,7 @@ impl From<HistoryError> for Error {
 const LONGEST: usize = 1000;
 
 /// Messages quote files and arguments, which may hold anything.
-fn presentable(message: &str) -> String {
+pub(crate) fn presentable(message: &str) -> String {
     let cut = message.chars().count().saturating_sub(LONGEST);
     let mut line = String::with_capacity(message.len().min(4 * LONGEST));
     // The place is at the beginning, what was expected at the end.

@@ -80,6 +80,8 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 pub use after_upgrade::AfterUpgrade;
 use byte_limit::ByteLimit;
 use early_data::Early;
+#[cfg(feature = "rest")]
+pub(crate) use response_head::delay_asked;
 pub(crate) use websocket_path::Paths;
 pub use websocket_upgrade::ConnectOptions;
 
@@ -377,6 +379,31 @@ impl Exchange for Request {
                 Err(head.describe(failure))
             }
         }
+    }
+}
+
+/// Nothing yet: the encrypted stream is handed over as it is.
+#[cfg(feature = "rest")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Nothing;
+
+#[cfg(feature = "rest")]
+impl Exchange for Nothing {
+    type Opened = SecureStream;
+
+    fn options(&self) -> Option<&ConnectOptions> {
+        None
+    }
+
+    async fn run(
+        self,
+        secured: Secured,
+        _: Target<'_>,
+        _: &Progress,
+    ) -> Result<SecureStream, Failure> {
+        let mut stream = secured.stream;
+        stream.0.get_mut().0.lift();
+        Ok(stream)
     }
 }
 

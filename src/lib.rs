@@ -11,7 +11,7 @@
 //! | you want to | use |
 //! | --- | --- |
 //! | connect a client to the fastest endpoint, and again after a loss | [`Selector::connect`], [`Selector::reconnect`] |
-//! | call REST on the fastest host | `Selector::base_url`, `Selector::http_client` |
+//! | call REST on the fastest host | `Selector::rest`, or `Selector::base_url` with a client of your own |
 //! | keep your own SDK's dialling, in a better order | [`Selector::candidates`], [`Selector::report`] |
 //! | know why a connection failed or was slow | [`ConnectError`], [`Connection::timings`], [`Selector::explain`] |
 //! | keep what was learned for the next start | [`FileHistory`], or a [`HistoryStore`] of your own |
@@ -61,7 +61,7 @@
 //!
 //! | feature | default | brings |
 //! | --- | --- | --- |
-//! | `rest` | yes | [`Selector`]'s `base_url` and `http_client`, with reqwest |
+//! | `rest` | yes | [`Selector`]'s `rest` and `base_url`, with reqwest |
 //! | `toml` | yes | catalogue files in TOML; those in JSON need no feature |
 //! | `dns` | no | `DnsResolver`: asks name servers itself; exact failure kinds, times to live, forged answers |
 //! | `webpki-roots` | no | Mozilla's roots compiled in |
@@ -119,7 +119,7 @@ mod selector;
 
 /// Futures of the traits [`Resolve`] and [`Connect`], and streams of events.
 pub use futures;
-/// The HTTP client that [`Selector::http_client`] gives.
+/// The HTTP client whose answer [`RestResponse::into_inner`] gives.
 #[cfg(feature = "rest")]
 pub use reqwest;
 /// Configuration and certificates of a [`TlsClient`].
@@ -158,6 +158,8 @@ pub use selector::{
     Candidate, Expectation, Explanation, Policy, RefreshBudget, Selector, SelectorBuilder,
     SelectorEvent, SelectorStats, Standing,
 };
+#[cfg(feature = "rest")]
+pub use selector::{Rest, RestError, RestErrorKind, RestOptions, RestRequest, RestResponse};
 pub use stats::{AddressStats, Distribution, EndpointStats, FailureCount, Summary};
 pub use tls::{TlsClient, TlsSession};
 

@@ -16,6 +16,8 @@ mod reconnect;
 #[cfg(feature = "rest")]
 mod rest;
 mod service_view;
+#[cfg(feature = "rest")]
+mod shared_task;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,23 +36,22 @@ pub use builder::SelectorBuilder;
 pub use candidates::Candidate;
 pub use events::{SelectorEvent, SelectorStats};
 pub use explanation::{Expectation, Explanation, Standing};
+#[cfg(feature = "rest")]
+pub use rest::{Rest, RestError, RestErrorKind, RestOptions, RestRequest, RestResponse};
 
 use crate::catalog::{Endpoint, Residency};
 use crate::connection::{ConnectError, Connection, Feedback, Opening};
 use crate::error::Error;
 use crate::failure::Failure;
-#[cfg(feature = "rest")]
-use crate::handshake::Request;
 use crate::handshake::{ConnectOptions, Exchange, Upgrade};
 use background_probe::BackgroundProbes;
-use events::Counters;
 use feedback::FeedbackLearner;
 use learner::Learner;
 use network_watch::NetworkWatch;
 use race::Racer;
 use reconnect::Reconnecting;
 #[cfg(feature = "rest")]
-use rest::Rest;
+use rest::RestState;
 use service_view::ServiceView;
 
 /// Opens connections of one service inside one [`Residency`], on the endpoint that is fastest
@@ -80,13 +81,12 @@ struct Inner {
     policy: Mutex<Policy>,
     racer: Racer,
     learner: Learner,
-    counters: Counters,
     network: NetworkWatch,
     reconnecting: Reconnecting,
     background: BackgroundProbes,
     websocket: ServiceView,
     #[cfg(feature = "rest")]
-    rest: Option<Rest>,
+    rest: Option<RestState>,
 }
 
 /// How much a selector spends on being fast. Changeable at run time, as an app's remote
@@ -231,12 +231,16 @@ impl Selector {
         *lock(&self.0.policy) = policy;
     }
 
-    /// The endpoint to prefer on this network as far as is known; `None` before the first success.
-    /// It changes only for one that is clearly better, or when it fails itself. A lock-free read,
-    /// without clock or allocation.
+    /// The endpoint to prefer on this network as far as is known; `None` before the first success,
+    /// and while all that ever opened fail. It changes only for one that is clearly better, or when it
+    /// fails itself. A lock-free read, which reads the clock only while a breaker is open.
     #[must_use]
     pub fn best(&self) -> Option<Endpoint> {
-        self.0.websocket.preferred()
+        let view = &self.0.websocket;
+        if view.is_over() {
+            self.0.learner.reconsider(view);
+        }
+        view.preferred()
     }
 
     /// What is expected of every candidate that is known on this network: the preferred one, which
@@ -272,7 +276,7 @@ impl Selector {
     /// What it did so far.
     #[must_use]
     pub fn stats(&self) -> SelectorStats {
-        self.0.counters.stats()
+        self.0.learner.events().stats()
     }
 
     /// Tells that the device is on another network: what is remembered of that one counts from now
@@ -330,11 +334,11 @@ impl Selector {
     ) -> Result<Connection, ConnectError> {
         let inner = &self.0;
         inner.look_at_network();
-        let network = inner.learner.network_key();
-        let raced = inner
-            .race(&inner.websocket, Upgrade::of_an_app(options), width)
-            .await;
-        let (ended, here) = raced;
+        let epoch = inner.learner.epoch();
+        let endpoints = inner.websocket.eligible();
+        let upgrade = Upgrade::of_an_app(options);
+        let raced = inner.race(&inner.websocket, endpoints, upgrade, width);
+        let (ended, here) = raced.await;
         let (websocket, opening) = ended?;
         if here {
             inner.reconnecting.opened();
@@ -346,7 +350,7 @@ impl Selector {
             inner.learner.reconsider(&rest.view);
         }
         let candidate = (opening.endpoint.clone(), opening.address);
-        let observer = FeedbackLearner::new(inner, candidate, network);
+        let observer = FeedbackLearner::new(inner, candidate, epoch);
         Ok(Connection {
             websocket,
             opening,
@@ -361,72 +365,60 @@ impl Selector {
 /// REST (feature `rest`).
 #[cfg(feature = "rest")]
 impl Selector {
-    /// The base URL of the REST endpoint to use now: its path included, without a slash at the
-    /// end. The first call races the endpoints (`GET`, no credentials), and so does the first after
-    /// every 10 minutes, after [`rest_failed`](Self::rest_failed) and on another network; in between
-    /// the answer is known. In the mainland pool it is of the data centre whose WebSocket was
-    /// opened last.
+    /// Makes REST requests, on the best endpoint of the residency, and to nothing else.
     ///
     /// # Errors
     ///
-    /// [`ConnectError`] when none answers, or the residency has none.
+    /// [`ErrorKind::NoEndpoints`](crate::ErrorKind::NoEndpoints) when the residency has no REST hosts.
+    pub fn rest(&self) -> Result<Rest, Error> {
+        Rest::of(self)
+    }
+
+    /// The base URL of the REST endpoint to use now, for an HTTP client of the app's own: its path
+    /// included, without a slash at the end. Prefer [`rest`](Self::rest), which checks where requests
+    /// go and tells failures by itself.
+    ///
+    /// The first call races the endpoints (`GET`, no credentials), and so does the first after
+    /// 10 minutes, after [`rest_failed`](Self::rest_failed) and on another network; in between the
+    /// answer is known. Who calls during a race shares it. In the mainland pool it is of the data
+    /// centre whose WebSocket was opened last.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] when none answers before the [deadline](SelectorBuilder::deadline), or the
+    /// residency has none.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with its timer and I/O enabled.
     pub async fn base_url(&self) -> Result<String, ConnectError> {
-        let inner = &self.0;
-        let Some(rest) = &inner.rest else {
-            return Err(ConnectError::no_endpoint());
-        };
-        inner.look_at_network();
-        if let Some(known) = rest.base_url() {
-            return Ok(known);
-        }
-        let _racing = rest.one_at_a_time().await;
-        if let Some(known) = rest.base_url() {
-            return Ok(known);
-        }
-        let (ended, _) = inner.race(&rest.view, Request, self.policy().width()).await;
-        // They may share servers, and a heartbeat alone would not notice for an hour.
-        inner.learner.reconsider(&inner.websocket);
-        ended.map(|((), opening)| rest::base(&opening.endpoint))
+        let endpoint = self.rest_endpoint().await?;
+        Ok(rest::base(&endpoint))
     }
 
-    /// Tells that a request to this URL failed: it could not be made, or was answered 5xx. The
-    /// endpoint is then tried last for a while, and the next [`base_url`](Self::base_url) races
-    /// again. A URL of another host is ignored.
+    /// Tells that a request of the app's own client to this URL failed: it could not be made, or was
+    /// answered 502, 503 or 504. The endpoint is then tried last for a while, and the next
+    /// [`base_url`](Self::base_url) races again. A URL that is no REST endpoint's is ignored.
     pub fn rest_failed(&self, url: &str) {
-        if let Some(rest) = &self.0.rest {
-            rest.failed(&self.0, url);
-        }
-    }
-
-    /// An HTTP client for the REST endpoints: it dials the best known address of the host in the
-    /// URL first, shares this selector's TLS configuration and sessions, goes through its proxy if
-    /// it has one (and through no other, whatever the environment says), and gives connecting
-    /// 10 s.
-    ///
-    /// It reaches the REST hosts of the residency, over `https`, and nothing else: not by an IP
-    /// address in the URL, not by a redirection. It connects over TCP by itself: a
-    /// [`connector`](crate::DialerBuilder::connector) of the app's own has no part in it. It keeps
-    /// working, in no particular order, when the selector is gone.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Tls`](crate::ErrorKind::Tls) when reqwest refuses the TLS configuration.
-    pub fn http_client(&self) -> Result<reqwest::Client, Error> {
-        rest::http_client(self)
+        self.rest_url_failed(url);
     }
 }
 
 impl Inner {
-    /// One race, from what is known to what is learned; and whether the device is still on the
-    /// network where it began.
+    /// One race among these endpoints, from what is known to what is learned; and whether the device
+    /// is still where it began.
     async fn race<E: Exchange>(
         self: &Arc<Self>,
         view: &ServiceView,
+        endpoints: Vec<Endpoint>,
         exchange: E,
         width: Width,
     ) -> (Result<(E::Opened, Opening), ConnectError>, bool) {
-        let network = self.learner.network_key();
-        let endpoints = self.racer.shuffled(view.eligible());
+        let Some(service) = endpoints.first().map(Endpoint::service) else {
+            return (Err(ConnectError::no_endpoint()), true);
+        };
+        let epoch = self.learner.epoch();
+        let endpoints = self.racer.shuffled(endpoints);
         let span = tracing::info_span!(
             target: "easelect::connect",
             "connect",
@@ -435,21 +427,31 @@ impl Inner {
         );
         let race = self.racer.run(&endpoints, exchange, width, &self.learner);
         let ended = race.instrument(span).await;
-        let for_rest = exchange.options().is_none();
         let outcome = ended.outcome.as_ref().map(|(_, opening)| opening);
-        self.counters.raced(for_rest, outcome);
+        let told = events::of_race(service, outcome);
         // The device may have moved since: what was shown is of another network.
-        let here = self.learner.network_key() == network;
+        let here = self.learner.epoch() == epoch;
         if here {
             self.learner.learn(ended.observations);
-            self.learner.reconsider(view);
+            self.reconsider_all();
             self.learner.keep();
             if ended.outcome.is_ok() {
                 view.won();
-                self.probe_in_background(width, ended.probeable, ended.queue_ms, network);
+                self.probe_in_background(width, ended.probeable, ended.queue_ms, epoch);
             }
         }
+        self.learner.events().send(told);
         (ended.outcome, here)
+    }
+
+    /// Who is preferred for each service: they may share addresses, and a heartbeat alone would not
+    /// notice for an hour.
+    fn reconsider_all(&self) {
+        self.learner.reconsider(&self.websocket);
+        #[cfg(feature = "rest")]
+        if let Some(rest) = &self.rest {
+            self.learner.reconsider(&rest.view);
+        }
     }
 
     /// Measures a few of the addresses that were not heard of for long, if their answer is worth it.
@@ -459,7 +461,7 @@ impl Inner {
         width: Width,
         known: Vec<memory::Candidate>,
         queue_ms: f64,
-        network: String,
+        epoch: u64,
     ) {
         let Some(refresh) = self.background.budget(width) else {
             return;
@@ -470,19 +472,16 @@ impl Inner {
             let Some(inner) = selector.upgrade() else {
                 return;
             };
-            inner.counters.dialled_in_background();
-            (inner.learner).probed(&inner.websocket, candidate, answered, queue_ms, &network);
+            (inner.learner).probed(&inner.websocket, candidate, answered, queue_ms, epoch);
         };
         (self.background).measure(self.racer.handshake(), chosen, learn);
     }
 
-    /// What was shown of REST endpoints, by the app.
+    /// What was shown of REST endpoints by requests, or told by the app.
     #[cfg(feature = "rest")]
-    fn learn_of_rest(&self, rest: &Rest, observations: Vec<(memory::Candidate, Observation)>) {
+    fn learn_of_rest(&self, observations: Vec<(memory::Candidate, Observation)>) {
         self.learner.learn(observations);
-        self.learner.reconsider(&rest.view);
-        // They may share servers, and a heartbeat alone would not notice for an hour.
-        self.learner.reconsider(&self.websocket);
+        self.reconsider_all();
         self.learner.keep();
     }
 
@@ -510,11 +509,7 @@ impl Inner {
         self.learner.memory().enter(self.network.key(&id));
         self.moved_on();
         (self.learner.events()).send(SelectorEvent::NetworkChanged { id });
-        self.learner.reconsider(&self.websocket);
-        #[cfg(feature = "rest")]
-        if let Some(rest) = &self.rest {
-            self.learner.reconsider(&rest.view);
-        }
+        self.reconsider_all();
     }
 
     /// What was true of the old network no longer holds: nobody has to be spared, and what REST
@@ -523,7 +518,7 @@ impl Inner {
         self.reconnecting.moved_on();
         #[cfg(feature = "rest")]
         if let Some(rest) = &self.rest {
-            rest.view.forget_winner();
+            rest.moved_on();
         }
     }
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use easelect::{
     ByteStream, Catalog, CatalogFormat, Connect, ConnectErrorKind, ConnectOptions, Dialer,
-    Endpoint, Error, ErrorKind, Failure, FailureKind, Family, FileHistory, History, HistoryStore,
-    Phase, PinnedHost, ProbeEvent, Prober, Proxy, Region, Resolve, Resolved, Selector,
-    SelectorBuilder, ServerHint, Service, TlsClient,
+    DialerBuilder, Endpoint, Error, ErrorKind, Failure, FailureKind, Family, FileHistory, History,
+    HistoryStore, Phase, PinnedHost, ProbeEvent, Prober, Proxy, Region, Resolve, Resolved,
+    Selector, SelectorBuilder, ServerHint, Service, TlsClient,
 };
 use easelect_lab::{Fault, Host, Lab, Path, Scenario};
 use futures::StreamExt;
@@ -354,6 +354,17 @@ async fn a_panic_of_the_apps_own_code_is_a_failure() {
 }
 
 /// Both services on one server of this machine.
+fn loopback_dialer(server: &support::Server) -> DialerBuilder {
+    let pin = PinnedHost::new(
+        "localhost",
+        server.address.port(),
+        vec![server.address.ip()],
+    );
+    Dialer::builder()
+        .tls(TlsClient::with_roots([server.root.clone()]).unwrap())
+        .pin(pin)
+}
+
 fn on_loopback(server: &support::Server) -> SelectorBuilder {
     let port = server.address.port();
     let text = format!(
@@ -362,13 +373,9 @@ fn on_loopback(server: &support::Server) -> SelectorBuilder {
          [[endpoint]]\nregion = \"own\"\nservice = \"rest\"\nurl = \"https://localhost:{port}/\"\n"
     );
     let catalog = Catalog::builtin().with_file(&text, CatalogFormat::Toml, "own.toml");
-    let pin = PinnedHost::new("localhost", port, vec![server.address.ip()]);
-    let dialer = Dialer::builder()
-        .tls(TlsClient::with_roots([server.root.clone()]).unwrap())
-        .pin(pin);
     Selector::builder(own())
         .catalog(catalog.unwrap())
-        .dialer(dialer.build().unwrap())
+        .dialer(loopback_dialer(server).build().unwrap())
 }
 
 #[tokio::test]
@@ -390,6 +397,8 @@ mod rest {
     use futures::FutureExt;
     use tokio::net::TcpListener;
 
+    use easelect::RestErrorKind;
+
     use super::*;
 
     async fn outside() -> (TcpListener, String) {
@@ -400,51 +409,129 @@ mod rest {
 
     /// Neither by an address in the URL nor on another port, with a proxy or without.
     #[tokio::test]
-    async fn the_http_client_reaches_nothing_else() {
+    async fn no_rest_request_goes_anywhere_else() {
         let (lab, catalog) = world();
         let proxy: Proxy = "http://proxy.example:8080".parse().unwrap();
-        for proxy in [None, Some(proxy)] {
+        let server = support::Server::start(support::Behaviour::default()).await;
+        let own_streams = |proxy| {
             let dialer = lab.dialer().proxy(proxy).build().unwrap();
-            let selector = builder(&lab, &catalog).dialer(dialer).build().unwrap();
-            let client = selector.http_client().unwrap();
+            builder(&lab, &catalog).dialer(dialer).build().unwrap()
+        };
+        let tcp = on_loopback(&server).build().unwrap();
+        for selector in [own_streams(None), own_streams(Some(proxy)), tcp] {
+            let rest = selector.rest().unwrap();
             let (listener, address) = outside().await;
             for url in [
-                format!("http://{address}/"),
-                format!("https://{address}/"),
-                "https://one.example:8443/".to_owned(),
-                "http://one.example/".to_owned(),
-                "https://other.example/".to_owned(),
+                format!("http://{address}/v1"),
+                format!("https://{address}/v1"),
+                format!("https://one.example@{address}/v1"),
+                format!("https://user:hunter2@one.example/v1/{address}"),
+                "https://one.example:8443/v1".to_owned(),
+                "http://one.example/v1".to_owned(),
+                "https://other.example/v1".to_owned(),
+                "https://one.example.other.example/v1".to_owned(),
+                "https://one.example/v10".to_owned(),
+                "https://44.128.0.2/v1".to_owned(),
+                "https://[::ffff:127.0.0.1]/v1".to_owned(),
             ] {
-                let sent = client.post(&url).body("client_secret=hunter2").send().await;
-                assert!(sent.is_err(), "{url}");
+                let request = rest.post(&url).bearer_auth("hunter2").body("hunter2");
+                let refused = request.send().await.unwrap_err();
+                assert_eq!(refused.kind(), RestErrorKind::Outside, "{url}");
+                assert!(!refused.was_sent(), "{url}");
+                let told = format!("{refused} {refused:?}");
+                assert!(!told.contains("hunter2"), "{told}");
                 assert!(listener.accept().now_or_never().is_none(), "{url}");
             }
-            assert_eq!(lab.dials(), 0);
+        }
+        assert_eq!((lab.dials(), server.accepted()), (0, 0));
+    }
+
+    /// Over TCP and over byte streams of the app's own.
+    #[tokio::test]
+    async fn no_redirection_leads_out() {
+        for status in [301, 302, 303, 307, 308] {
+            for scheme in ["http", "https"] {
+                let (listener, address) = outside().await;
+                let answer = format!(
+                    "HTTP/1.1 {status} Elsewhere\r\nLocation: {scheme}://{address}/\r\n\
+                     Content-Length: 0\r\n\r\n"
+                );
+                let server = support::Server::start(support::Behaviour {
+                    answer: Some(answer),
+                    ..support::Behaviour::default()
+                })
+                .await;
+                for own_streams in [false, true] {
+                    let selector = match own_streams {
+                        false => on_loopback(&server),
+                        true => {
+                            let dialer = loopback_dialer(&server).connector(OwnTcp);
+                            on_loopback(&server).dialer(dialer.build().unwrap())
+                        }
+                    };
+                    let rest = selector.build().unwrap().rest().unwrap();
+                    let url = format!("https://localhost:{}/token", server.address.port());
+                    // The server reads up to an empty line.
+                    let request = rest
+                        .post(&url)
+                        .bearer_auth("hunter2")
+                        .body("secret\r\n\r\n");
+                    let refused = request.send().await.unwrap_err();
+                    assert_eq!(
+                        refused.kind(),
+                        RestErrorKind::Redirected,
+                        "{status} {refused}"
+                    );
+                    assert!(listener.accept().now_or_never().is_none(), "{scheme}");
+                }
+                assert_eq!(server.accepted(), 2, "{status} {scheme}");
+            }
+        }
+    }
+
+    /// TCP, but not the library's own.
+    #[derive(Debug)]
+    struct OwnTcp;
+
+    impl Connect for OwnTcp {
+        fn connect(
+            &self,
+            _: &str,
+            address: SocketAddr,
+        ) -> BoxFuture<'static, std::io::Result<ByteStream>> {
+            let stream = tokio::net::TcpStream::connect(address);
+            Box::pin(async { Ok(ByteStream::opaque(stream.await?)) })
         }
     }
 
     #[tokio::test]
-    async fn no_redirection_leads_the_http_client_out() {
-        for scheme in ["http", "https"] {
-            let (listener, address) = outside().await;
-            let answer = format!(
-                "HTTP/1.1 307 Temporary Redirect\r\nLocation: {scheme}://{address}/\r\n\
-                 Content-Length: 0\r\n\r\n"
-            );
-            let server = support::Server::start(support::Behaviour {
-                answer: Some(answer),
-                ..support::Behaviour::default()
-            })
-            .await;
-            let selector = on_loopback(&server).build().unwrap();
-            let url = format!("https://localhost:{}/token", server.address.port());
-            let request = selector.http_client().unwrap().post(url);
-            // The server reads up to an empty line.
-            let sent = request.body("client_secret=hunter2\r\n\r\n").send().await;
-            assert!(sent.is_err());
-            assert_eq!(server.accepted(), 1);
-            assert!(listener.accept().now_or_never().is_none(), "{scheme}");
-        }
+    async fn requests_go_over_the_app_s_own_byte_streams() {
+        let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+                      5\r\n{\"a\":\r\n2\r\n1}\r\n0\r\n\r\n";
+        let server = support::Server::start(support::Behaviour {
+            answer: Some(answer.to_owned()),
+            ..support::Behaviour::default()
+        })
+        .await;
+        let dialer = loopback_dialer(&server).connector(OwnTcp).build().unwrap();
+        let selector = on_loopback(&server).dialer(dialer).build().unwrap();
+        let rest = selector.rest().unwrap();
+        let request = rest.get("/users?limit=1").header("x-own", "yes");
+        let answer = request.send().await.unwrap();
+        assert_eq!((answer.status(), answer.is_success()), (200, true));
+        let read: std::collections::BTreeMap<String, u8> = answer.json().await.unwrap();
+        assert_eq!(read["a"], 1);
+        let head = server.heads().pop().unwrap();
+        let port = server.address.port();
+        assert!(
+            head.starts_with("GET /users?limit=1 HTTP/1.1\r\n"),
+            "{head}"
+        );
+        assert!(
+            head.contains(&format!("host: localhost:{port}\r\n")),
+            "{head}"
+        );
+        assert!(head.contains("x-own: yes\r\n"), "{head}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -467,18 +554,5 @@ mod rest {
         selector.rest_failed("https://ONE.example:443/v1/users?page=2");
         selector.base_url().await.unwrap();
         assert!(lab.dials() > dials);
-    }
-
-    /// The client goes on, and keeps nothing alive.
-    #[tokio::test]
-    async fn an_http_client_may_outlive_its_selector() {
-        let server = support::Server::start(support::Behaviour::default()).await;
-        let selector = on_loopback(&server).build().unwrap();
-        let client = selector.http_client().unwrap();
-        let mut events = selector.events();
-        drop(selector);
-        assert_eq!(events.next().await, None);
-        let url = format!("https://localhost:{}/users", server.address.port());
-        assert_eq!(client.get(url).send().await.unwrap().status(), 404);
     }
 }

@@ -251,12 +251,11 @@ async fn rest_goes_through_the_same_proxy() {
     for (manner, front) in ways() {
         let relay = Relay::start(manner, server.address).await;
         let selector = selector(&server, proxy(front, relay.address));
-        let base = selector.base_url().await.unwrap();
-        let client = selector.http_client().unwrap();
-        let answer = client.get(format!("{base}/users")).send().await.unwrap();
-        assert_eq!(answer.status().as_u16(), 404);
+        let rest = selector.rest().unwrap();
+        let answer = rest.get("/users").send().await.unwrap();
+        assert_eq!(answer.status(), 404);
         assert_eq!(relay.asked().len(), 2, "{front}");
-        assert!(client.get("https://other.example/").send().await.is_err());
+        assert!(rest.get("https://other.example/").send().await.is_err());
         assert_eq!(
             relay.accepted(),
             2,

@@ -5,8 +5,15 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use easelect::{Catalog, CatalogFormat, Region, Residency, Selector};
-use easelect_lab::{Fault, Host, Lab, Path, Scenario};
+use std::pin::pin;
+
+use easelect::{
+    Catalog, CatalogFormat, Connection, ErrorKind, Region, Residency, RestErrorKind, RestOptions,
+    Selector, SelectorEvent, Service, Standing,
+};
+use easelect_lab::{EventKind, Fault, Host, Lab, Path, Scenario};
+use futures::{FutureExt, StreamExt};
+use tokio::time::Instant;
 
 fn ip(n: u8) -> IpAddr {
     IpAddr::from([44, 128, 0, n])
@@ -94,10 +101,9 @@ async fn failures_that_the_app_reports_count() {
 }
 
 /// REST and WebSocket of a user's own servers, which are one host each.
-#[tokio::test(start_paused = true)]
-async fn a_server_that_fails_rest_is_no_best_websocket() {
+fn shared_hosts(rtts: [u64; 2]) -> (Lab, Selector) {
     let (mut text, mut scenario) = ("[[region]]\nid = \"own\"\n".to_owned(), Scenario::new(1));
-    for (n, rtt) in [(0, 20), (1, 60)] {
+    for (n, rtt) in [(0, rtts[0]), (1, rtts[1])] {
         let host = format!("h{n}.example");
         for (service, scheme) in [("websocket", "wss"), ("rest", "https")] {
             text += &format!(
@@ -110,23 +116,56 @@ async fn a_server_that_fails_rest_is_no_best_websocket() {
     }
     let lab = Lab::new(scenario).unwrap();
     let selector = selector(&lab, &text, Region::new("own").unwrap());
-    let best = || selector.best().unwrap().host().to_owned();
-    lab.set_fault(ip(0), Fault::Refuse).unwrap();
+    (lab, selector)
+}
+
+/// What REST's requests come to is the business of REST.
+#[tokio::test(start_paused = true)]
+async fn rest_that_fails_closes_no_websocket() {
+    let (lab, selector) = shared_hosts([20, 60]);
     selector.connect().await.unwrap();
-    assert_eq!(best(), "h1.example");
-    lab.set_fault(ip(0), Fault::None).unwrap();
-    for _ in 0..9 {
-        tokio::time::sleep(Duration::from_secs(600)).await;
-        selector.connect().await.unwrap();
-    }
-    assert_eq!(best(), "h0.example");
+    let mut events = selector.events();
     assert_eq!(selector.base_url().await.unwrap(), "https://h0.example");
     for _ in 0..5 {
         selector.rest_failed("https://h0.example/users");
+        assert_eq!(selector.base_url().await.unwrap(), "https://h1.example");
+        assert_eq!(selector.best().unwrap().host(), "h0.example");
+        let explained = selector.explain();
+        let first = &explained.candidates[0];
+        assert_eq!(first.endpoint.host(), "h0.example");
+        let broken = |one: &easelect::Expectation| one.standing == Standing::BreakerOpen;
+        assert!(!explained.candidates.iter().any(broken), "{explained}");
+        let connection = selector.connect().await.unwrap();
+        assert_eq!(connection.endpoint().host(), "h0.example");
         tokio::time::sleep(Duration::from_secs(60)).await;
-        let _ = selector.base_url().await.unwrap();
     }
-    assert_eq!(best(), "h1.example");
+    drop((selector, lab));
+    let told: Vec<SelectorEvent> = events.by_ref().collect().await;
+    let of_websocket = told.iter().filter(|one| {
+        matches!(one, SelectorEvent::BreakerOpened { endpoint, .. } if endpoint.service().is_websocket())
+    });
+    assert_eq!(of_websocket.count(), 0, "{told:?}");
+}
+
+/// What an address does before TLS it does to everyone.
+#[tokio::test(start_paused = true)]
+async fn an_address_that_refuses_refuses_both_services() {
+    let (lab, selector) = shared_hosts([20, 60]);
+    selector.connect().await.unwrap();
+    lab.set_fault(ip(0), Fault::Refuse).unwrap();
+    assert_eq!(selector.base_url().await.unwrap(), "https://h1.example");
+    assert_eq!(selector.best(), None, "h1 never opened a WebSocket");
+    let explained = selector.explain();
+    let mut h0 = explained.candidates.iter();
+    let h0 = h0.find(|one| one.endpoint.host() == "h0.example").unwrap();
+    assert_eq!(h0.standing, Standing::BreakerOpen);
+    let connection = selector.connect().await.unwrap();
+    assert_eq!(connection.endpoint().host(), "h1.example");
+    assert_eq!(
+        connection.attempts().len(),
+        1,
+        "the other one is known to refuse"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -166,4 +205,349 @@ async fn another_network_asks_again() {
     assert_eq!(selector.base_url().await.unwrap(), "https://one.example");
     selector.network_changed(Some("office"));
     assert_eq!(selector.base_url().await.unwrap(), "https://two.example");
+}
+
+/// 20 callers, and nobody answers: all of them fail when the first one's time is up.
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_shares_the_failure_too() {
+    let (lab, selector) = pool([40, 40, 20, 60]);
+    for address in [2, 3] {
+        lab.set_fault(ip(address), Fault::BlackHole).unwrap();
+    }
+    let began = Instant::now();
+    let calls = (0..20).map(|_| selector.base_url());
+    for url in futures::future::join_all(calls).await {
+        assert!(url.unwrap_err().is_timeout());
+    }
+    assert_eq!(began.elapsed().as_secs(), 15);
+    let dials = lab.dials();
+    assert!(dials <= 16, "{dials}");
+}
+
+/// One who began and waits no more, but isn't dropped either.
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_is_not_polled_holds_up_nobody() {
+    let (_lab, selector) = pool([40, 40, 20, 60]);
+    let mut asleep = pin!(selector.base_url());
+    assert!(asleep.as_mut().now_or_never().is_none());
+    let mut dropped = Box::pin(selector.base_url());
+    assert!(dropped.as_mut().now_or_never().is_none());
+    drop(dropped);
+    let began = Instant::now();
+    assert_eq!(selector.base_url().await.unwrap(), "https://one.example");
+    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(asleep.now_or_never().unwrap().is_ok());
+}
+
+#[test]
+fn a_caller_on_another_runtime_holds_up_nobody() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap()
+    };
+    let (here, elsewhere, gone) = (runtime(), runtime(), runtime());
+    let (_lab, selector) = pool([40, 40, 20, 60]);
+    // Begun there, where nothing goes on any more; and in one that ended.
+    let mut begun = Box::pin(selector.base_url());
+    assert!(
+        elsewhere
+            .block_on(async { begun.as_mut().now_or_never() })
+            .is_none()
+    );
+    let mut ended = Box::pin(selector.base_url());
+    assert!(
+        gone.block_on(async { ended.as_mut().now_or_never() })
+            .is_none()
+    );
+    drop(gone);
+    let url = here.block_on(async {
+        let patience = Duration::from_secs(20);
+        tokio::time::timeout(patience, selector.base_url()).await
+    });
+    assert_eq!(url.unwrap().unwrap(), "https://one.example");
+    assert!(
+        here.block_on(ended).is_ok(),
+        "it goes on where it is polled"
+    );
+}
+
+fn requests(lab: &Lab, address: u8) -> Vec<(String, String)> {
+    let events = lab.events().into_iter();
+    let there = events.filter(|event| event.address.is_some_and(|at| at.ip() == ip(address)));
+    let requested = there.filter_map(|event| match event.kind {
+        EventKind::Requested { method, path } if path != "/" => Some((method, path)),
+        _ => None,
+    });
+    requested.collect()
+}
+
+/// A path that has this status from now on.
+fn answering(address: u8, status: u16) -> Path {
+    Path::new(ip(address))
+        .with_rtt(Duration::from_millis(20))
+        .with_status(status)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_can_be_repeated_is_once_elsewhere() {
+    for (method, repeated) in [
+        ("GET", true),
+        ("PUT", true),
+        ("DELETE", true),
+        ("POST", false),
+        ("PATCH", false),
+    ] {
+        let (lab, selector) = pool([40, 40, 20, 60]);
+        selector.base_url().await.unwrap();
+        lab.set_path(answering(2, 503)).unwrap();
+        let rest = selector.rest().unwrap();
+        let answer = rest
+            .request(method.parse().unwrap(), "/users")
+            .send()
+            .await
+            .unwrap();
+        let expected = if repeated { 404 } else { 503 };
+        assert_eq!(answer.status(), expected, "{method}");
+        assert_eq!(requests(&lab, 2).len(), 1, "{method}");
+        assert_eq!(requests(&lab, 3).len(), usize::from(repeated), "{method}");
+        // The next one doesn't begin there.
+        let answer = rest.post("/users").send().await.unwrap();
+        assert_eq!(answer.endpoint().host(), "two.example", "{method}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_never_sent_may_be_sent_elsewhere_whatever_it_is() {
+    let (lab, selector) = pool([40, 40, 20, 60]);
+    selector.base_url().await.unwrap();
+    lab.set_fault(ip(2), Fault::Refuse).unwrap();
+    let rest = selector.rest().unwrap();
+    let answer = rest.post("/messages").body("hello").send().await.unwrap();
+    assert_eq!(answer.endpoint().host(), "two.example");
+    assert_eq!((requests(&lab, 2).len(), requests(&lab, 3).len()), (0, 1));
+    // One that may have arrived is not.
+    lab.set_fault(ip(3), Fault::SilentHttp).unwrap();
+    lab.set_fault(ip(2), Fault::None).unwrap();
+    let lost = rest
+        .post("/messages")
+        .timeout(Duration::from_secs(8))
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (lost.kind(), lost.was_sent()),
+        (RestErrorKind::TimedOut, true)
+    );
+    assert_eq!((requests(&lab, 2).len(), requests(&lab, 3).len()), (0, 2));
+    // Both are dead.
+    for address in [2, 3] {
+        lab.set_fault(ip(address), Fault::Refuse).unwrap();
+    }
+    let lost = rest.get("/users").send().await.unwrap_err();
+    assert_eq!(
+        (lost.kind(), lost.was_sent()),
+        (RestErrorKind::Unreachable, false)
+    );
+    assert!(lost.connect_error().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_to_be_left_alone_is() {
+    let (lab, selector) = pool([40, 40, 20, 60]);
+    selector.base_url().await.unwrap();
+    let busy = |address| answering(address, 503).with_retry_after(Duration::from_secs(1800));
+    lab.set_path(busy(2)).unwrap();
+    let rest = selector.rest().unwrap();
+    assert_eq!(rest.get("/a").send().await.unwrap().status(), 404);
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let answer = rest.get("/b").send().await.unwrap();
+        assert_eq!(answer.endpoint().host(), "two.example");
+    }
+    assert_eq!(requests(&lab, 2).len(), 1);
+    // Where both do, the app is told, and nobody is asked twice.
+    lab.set_path(busy(3)).unwrap();
+    let answer = rest.get("/c").send().await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.retry_after(), Some(Duration::from_secs(1800)));
+    assert_eq!((requests(&lab, 2).len(), requests(&lab, 3).len()), (1, 22));
+}
+
+/// 429 is about the app, 500 about what was asked.
+#[tokio::test(start_paused = true)]
+async fn what_says_nothing_of_the_endpoint_is_given_back() {
+    for status in [400, 401, 403, 404, 429, 500, 501] {
+        let (lab, selector) = pool([40, 40, 20, 60]);
+        selector.base_url().await.unwrap();
+        lab.set_path(answering(2, status)).unwrap();
+        let rest = selector.rest().unwrap();
+        for _ in 0..3 {
+            assert_eq!(rest.get("/users").send().await.unwrap().status(), status);
+        }
+        assert_eq!((requests(&lab, 2).len(), requests(&lab, 3).len()), (3, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn redirections_inside_are_followed_as_browsers_do() {
+    for (status, method, then) in [
+        (301, "POST", "GET"),
+        (302, "POST", "GET"),
+        (303, "PUT", "GET"),
+        (307, "POST", "POST"),
+        (308, "DELETE", "DELETE"),
+    ] {
+        let (lab, selector) = pool([40, 40, 20, 60]);
+        selector.base_url().await.unwrap();
+        lab.set_path(answering(2, status).with_location("https://two.example/moved"))
+            .unwrap();
+        let rest = selector.rest().unwrap();
+        let request = rest.request(method.parse().unwrap(), "/users").body("x");
+        assert_eq!(request.send().await.unwrap().status(), 404);
+        let moved = (then.to_owned(), "/moved".to_owned());
+        assert_eq!(requests(&lab, 3), [moved], "{status}");
+        // For ever is too often.
+        lab.set_path(answering(3, 308).with_location("/again"))
+            .unwrap();
+        let lost = rest.get("/users").send().await.unwrap_err();
+        assert_eq!(lost.kind(), RestErrorKind::Redirected);
+        for elsewhere in [
+            "http://two.example/",
+            "https://other.example/",
+            "//other.example",
+            "https://44.128.0.3/",
+        ] {
+            lab.set_path(answering(2, 307).with_location(elsewhere))
+                .unwrap();
+            let lost = rest
+                .post("https://one.example/users")
+                .body("x")
+                .send()
+                .await
+                .unwrap_err();
+            assert_eq!(lost.kind(), RestErrorKind::Redirected, "{elsewhere}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_and_patience_are_bounded() {
+    let (lab, selector) = pool([40, 40, 20, 60]);
+    let rest = selector.rest().unwrap();
+    let began = Instant::now();
+    let answer = rest.get("/users").send().await.unwrap();
+    assert_eq!(answer.text().await.unwrap(), "{\"server\":\"lab\"}\n");
+    lab.set_fault(ip(2), Fault::EndlessBody).unwrap();
+    let answer = rest
+        .get("/users")
+        .timeout(Duration::from_secs(600))
+        .send()
+        .await
+        .unwrap();
+    let lost = answer.bytes().await.unwrap_err();
+    assert_eq!(lost.kind(), RestErrorKind::TooLarge);
+    lab.set_fault(ip(2), Fault::SlowLoris).unwrap();
+    let lost = rest.get("/users").send().await.unwrap_err();
+    assert_eq!(lost.kind(), RestErrorKind::TimedOut);
+    assert!(began.elapsed() < Duration::from_secs(700));
+}
+
+/// What was known of the old network isn't used on the new one, and what fails on the way over
+/// teaches nothing there.
+#[tokio::test(start_paused = true)]
+async fn a_request_under_way_during_a_move_teaches_nothing() {
+    let (lab, selector) = pool([40, 40, 20, 60]);
+    let rest = selector.rest().unwrap();
+    rest.get("/users").send().await.unwrap();
+    lab.set_fault(ip(2), Fault::ResetAfterTls).unwrap();
+    let request = rest.post("/users").send();
+    let moves = async {
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        selector.network_changed(Some("office"));
+        selector.network_changed(Some("home"));
+    };
+    let (lost, ()) = tokio::join!(request, moves);
+    lost.unwrap_err();
+    lab.set_fault(ip(2), Fault::None).unwrap();
+    assert_eq!(selector.base_url().await.unwrap(), "https://one.example");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rest_alone_can_be_built_and_what_lacks_it_is_told_at_once() {
+    let (lab, _) = pool([40, 40, 20, 60]);
+    let text = |service: &str, url: &str| {
+        format!(
+            "[[region]]\nid = \"own\"\n[[endpoint]]\nregion = \"own\"\nservice = \"{service}\"\nurl = \"{url}\"\n"
+        )
+    };
+    let builder = |text: &str| {
+        let catalog = Catalog::builtin().with_file(text, CatalogFormat::Toml, "own.toml");
+        Selector::builder(Region::new("own").unwrap())
+            .catalog(catalog.unwrap())
+            .dialer(lab.dialer().build().unwrap())
+    };
+    let rest = text("rest", "https://one.example/");
+    let selector = builder(&rest).service(Service::Rest).build().unwrap();
+    let answer = selector.rest().unwrap().get("/users").send().await.unwrap();
+    assert_eq!(answer.status(), 404);
+    let nothing: Result<Connection, _> = selector.connect().await;
+    assert!(nothing.is_err());
+    assert_eq!(selector.best(), None);
+    let websocket = text("websocket", "wss://ws.one.example/websocket");
+    let refused = builder(&websocket)
+        .rest(RestOptions::new())
+        .build()
+        .unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NoEndpoints);
+    let without = builder(&websocket).build().unwrap();
+    assert_eq!(without.rest().unwrap_err().kind(), ErrorKind::NoEndpoints);
+    assert!(builder(&websocket).service(Service::Rest).build().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_are_told_and_counted() {
+    let (_lab, selector) = pool([40, 40, 20, 60]);
+    let mut events = selector.events();
+    let rest = selector.rest().unwrap();
+    for _ in 0..3 {
+        rest.get("/users").send().await.unwrap();
+    }
+    let stats = selector.stats();
+    assert_eq!((stats.requests, stats.requests_failed), (3, 0));
+    assert_eq!(stats.time_to_answer.unwrap().count, 3);
+    drop((rest, selector));
+    let told: Vec<SelectorEvent> = events.by_ref().collect().await;
+    let requested = |one: &&SelectorEvent| {
+        matches!(
+            one,
+            SelectorEvent::Requested {
+                status: Some(404),
+                ..
+            }
+        )
+    };
+    assert_eq!(told.iter().filter(requested).count(), 3);
+}
+
+/// Who answers at a forged address has no certificate for the name.
+#[tokio::test(start_paused = true)]
+async fn dns_that_points_elsewhere_gets_no_request() {
+    let (lab, selector) = pool([40, 40, 20, 60]);
+    for (n, name) in [(2, "one.example"), (3, "two.example")] {
+        lab.set_addresses(name, &[ip(100)]).unwrap();
+        lab.set_fault(ip(n), Fault::Refuse).unwrap();
+    }
+    lab.set_path(Path::new(ip(100)).with_fault(Fault::WrongHost))
+        .unwrap();
+    let rest = selector.rest().unwrap();
+    let request = rest.post("https://one.example/users").bearer_auth("token");
+    let lost = request.send().await.unwrap_err();
+    assert_eq!(
+        (lost.kind(), lost.was_sent()),
+        (RestErrorKind::Unreachable, false)
+    );
+    assert_eq!(requests(&lab, 100), []);
 }

@@ -168,7 +168,10 @@ async fn secrets_go_where_they_are_for_and_nowhere_else() {
     assert_debug("feedback", &connection.feedback());
     assert_debug("the selector", &selector);
     assert_debug("its stats", &selector.stats());
-    assert_debug("its HTTP client", &selector.http_client().unwrap());
+    let rest = selector.rest().unwrap();
+    assert_debug("its REST handle", &rest);
+    let request = rest.post("/users?token=hunter2").bearer_auth("hunter2");
+    assert_debug("a request", &request.body("hunter2"));
     drop(connection);
     // Its endpoint's own URL is shown, so one without a query.
     let plain = selecting(&server, "/ws", None).build().unwrap();

@@ -91,14 +91,7 @@ impl Head {
 
     /// `Retry-After` (RFC 9110 §10.2.3) in seconds, or as a date by the clock of whoever answered.
     pub(super) fn retry_after(&self) -> Option<Duration> {
-        let told = self.text("retry-after")?;
-        if let Ok(seconds) = told.parse() {
-            return Some(Duration::from_secs(seconds));
-        }
-        let at = httpdate::parse_http_date(told).ok()?;
-        let now = self.text("date").map(httpdate::parse_http_date);
-        let now = now.and_then(Result::ok).unwrap_or_else(SystemTime::now);
-        Some(at.duration_since(now).unwrap_or_default())
+        delay_asked(self.text("retry-after")?, self.text("date"))
     }
 
     /// Reads on until there is as much of the body as is kept, no longer than `patience`.
@@ -266,6 +259,17 @@ fn unfolded(value: &[u8]) -> Vec<u8> {
         other => *other,
     };
     value.iter().map(space).collect()
+}
+
+/// What a `Retry-After` says: seconds, or a date by the clock of whoever answered, whose own `Date` it is.
+pub(crate) fn delay_asked(retry_after: &str, date: Option<&str>) -> Option<Duration> {
+    if let Ok(seconds) = retry_after.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = httpdate::parse_http_date(retry_after).ok()?;
+    let now = date.map(httpdate::parse_http_date);
+    let now = now.and_then(Result::ok).unwrap_or_else(SystemTime::now);
+    Some(at.duration_since(now).unwrap_or_default())
 }
 
 #[cfg(test)]

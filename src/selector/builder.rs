@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use super::background_probe::{BackgroundProbes, RefreshBudget};
-use super::events::{Counters, Events};
+use super::events::{Events, SelectorEvent};
 use super::history_writer::HistoryWriter;
 use super::learner::Learner;
 use super::memory::Memory;
@@ -13,7 +13,7 @@ use super::network_watch::NetworkWatch;
 use super::race::Racer;
 use super::reconnect::Reconnecting;
 #[cfg(feature = "rest")]
-use super::rest::Rest;
+use super::rest::{RestOptions, RestState};
 use super::service_view::ServiceView;
 use super::{Inner, Policy, Selector};
 use crate::catalog::{Catalog, Residency, Service};
@@ -37,6 +37,8 @@ pub struct SelectorBuilder {
     history: Option<Arc<dyn HistoryStore>>,
     refresh: RefreshBudget,
     early_data: bool,
+    #[cfg(feature = "rest")]
+    rest: Option<RestOptions>,
 }
 
 impl SelectorBuilder {
@@ -53,10 +55,13 @@ impl SelectorBuilder {
             history: None,
             refresh: RefreshBudget::default(),
             early_data: false,
+            #[cfg(feature = "rest")]
+            rest: None,
         }
     }
 
-    /// The service to connect to; [`Service::Websocket`] by default.
+    /// The service to connect to; [`Service::Websocket`] by default. With [`Service::Rest`] the selector
+    /// is for REST alone: there is nothing to connect to.
     #[must_use]
     pub fn service(mut self, service: Service) -> Self {
         self.service = service;
@@ -136,6 +141,15 @@ impl SelectorBuilder {
         self
     }
 
+    /// Says that REST is used, and how. Without this it can be used all the same where the catalogue has
+    /// it; with it, [`build`](Self::build) fails where it hasn't.
+    #[cfg(feature = "rest")]
+    #[must_use]
+    pub fn rest(mut self, options: RestOptions) -> Self {
+        self.rest = Some(options);
+        self
+    }
+
     /// The network that the device is on; derived from its routes by default. See
     /// [`Selector::network_changed`].
     #[must_use]
@@ -162,29 +176,36 @@ impl SelectorBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoEndpoints`] when the residency has no hosts for the service: the message
-    /// explains how to obtain them. [`ErrorKind::Input`] for REST, which has no WebSocket, and for
-    /// a deadline of zero or above 24 h. [`ErrorKind::Tls`] when the platform's roots can't be used.
+    /// [`ErrorKind::NoEndpoints`] when the residency has no hosts for the service, or for REST where that
+    /// is [asked for](Self::rest): the message explains how to obtain them. [`ErrorKind::Input`] for a
+    /// deadline of zero or above 24 h. [`ErrorKind::Tls`] when the platform's roots can't be used.
     pub fn build(self) -> Result<Selector, Error> {
-        if !self.service.is_websocket() {
-            return Err(Error::new(
-                ErrorKind::Input,
-                "service rest has no WebSocket to connect to: choose another service, and use \
-                 base_url() and http_client() for REST",
-            ));
-        }
         if self.deadline.is_zero() || self.deadline > Duration::from_secs(24 * 60 * 60) {
             let why = "deadline: expected more than 0 and at most 24 h";
             return Err(Error::new(ErrorKind::Input, why));
         }
         let endpoints = self.catalog.group(&self.residency, self.service)?;
+        #[cfg(feature = "rest")]
+        let rest = match (
+            self.catalog.group(&self.residency, Service::Rest),
+            self.rest,
+        ) {
+            (Ok(endpoints), options) => Some((endpoints, options.unwrap_or_default())),
+            (Err(error), Some(_)) => return Err(error),
+            (Err(_), None) => None,
+        };
+        let all = endpoints.iter();
+        #[cfg(feature = "rest")]
+        let all = all.chain(rest.iter().flat_map(|(endpoints, _)| endpoints));
+        let all = all.cloned().collect();
         let dialer = match self.dialer {
             Some(dialer) => dialer,
             None => Dialer::builder().build()?,
         };
         let (network, key) = NetworkWatch::new(self.network.as_deref(), dialer.proxy());
         let clock = Clock::starting_at(SystemTime::now().into());
-        let mut memory = Memory::new(clock, key, self.seed.rotate_left(32), dialer.clone());
+        let mut memory = Memory::new(clock, key, self.seed.rotate_left(32), dialer.clone(), all);
+        let events = Arc::new(Events::new());
         if let Some(store) = &self.history {
             match store.load() {
                 Ok(Some(history)) => memory = memory.with_history(history),
@@ -192,10 +213,16 @@ impl SelectorBuilder {
                 // What was learned is lost, no more: connecting must not depend on a file.
                 Err(error) => {
                     tracing::warn!(target: "easelect::history", %error, "nothing remembered");
+                    let why = error.to_string();
+                    events.keep(SelectorEvent::HistoryNotKept { why });
                 }
             }
         }
-        let websocket = ServiceView::new(endpoints);
+        let connectable = match self.service.is_websocket() {
+            true => endpoints,
+            false => Vec::new(),
+        };
+        let websocket = ServiceView::new(connectable);
         // Nobody listens yet.
         let _ = websocket.reconsider(&mut memory);
         let memory = Arc::new(Mutex::new(memory));
@@ -208,12 +235,11 @@ impl SelectorBuilder {
         }
         Ok(Selector(Arc::new(Inner {
             #[cfg(feature = "rest")]
-            rest: (self.catalog.group(&self.residency, Service::Rest).ok()).map(Rest::new),
+            rest: rest.map(|(endpoints, options)| RestState::new(endpoints, options)),
             residency: self.residency,
             policy: Mutex::new(self.policy),
             racer: Racer::new(dialer, handshake, self.deadline, self.seed),
-            learner: Learner::new(memory, Events::new(), writer),
-            counters: Counters::default(),
+            learner: Learner::new(memory, events, writer),
             network,
             reconnecting: Reconnecting::default(),
             background: BackgroundProbes::new(self.refresh),

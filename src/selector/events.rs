@@ -10,16 +10,72 @@ use tokio::sync::broadcast;
 
 use super::lock;
 use super::memory::Change;
-use crate::catalog::Endpoint;
-use crate::connection::{ConnectError, Opening};
+use crate::catalog::{Endpoint, Service};
+use crate::connection::{CloseReason, ConnectError, ConnectErrorKind, Opening};
 use crate::phase::Phase;
 use crate::sample::{Attempt, AttemptOutcome};
 use crate::stats::{Distribution, Summary};
 
-/// Something changed in a [`Selector`](crate::Selector).
+/// Something happened in a [`Selector`](crate::Selector).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SelectorEvent {
+    /// A race ended with an open endpoint: a connection of the app's, or what REST will use.
+    Opened {
+        /// The endpoint; its [service](Endpoint::service) says which it is.
+        endpoint: Endpoint,
+        /// Its address.
+        address: SocketAddr,
+        /// From the call to the open endpoint, look-ups and losers included.
+        time_to_open: Duration,
+        /// Addresses dialled, the winner included.
+        dials: u64,
+        /// TLS handshakes begun, the winner's included.
+        handshakes: u64,
+    },
+    /// A race ended with nothing open.
+    Failed {
+        /// For which service.
+        service: Service,
+        /// Why.
+        why: ConnectErrorKind,
+        /// How long it was tried.
+        elapsed: Duration,
+        /// Addresses dialled.
+        dials: u64,
+        /// TLS handshakes begun.
+        handshakes: u64,
+    },
+    /// A connection ended, as far as was told: by its session, or by [`Feedback`](crate::Feedback).
+    Closed {
+        /// The endpoint.
+        endpoint: Endpoint,
+        /// Its address.
+        address: SocketAddr,
+        /// Who ended it.
+        reason: CloseReason,
+        /// How long it was open.
+        lived: Duration,
+    },
+    /// A connection that was lost, or couldn't be opened, is waited for before the next try.
+    Waiting {
+        /// So long.
+        delay: Duration,
+    },
+    /// A REST request was answered, or was not.
+    Requested {
+        /// By this endpoint.
+        endpoint: Endpoint,
+        /// With this status; `None` for no answer.
+        status: Option<u16>,
+        /// From the request to the head of the answer, or to the failure.
+        took: Duration,
+    },
+    /// What was learned could not be kept. It is tried again with the next write.
+    HistoryNotKept {
+        /// What the store says.
+        why: String,
+    },
     /// Another endpoint is preferred on this network.
     PreferenceChanged {
         /// The one before; `None` for the first.
@@ -62,7 +118,7 @@ pub enum SelectorEvent {
     },
 }
 
-/// What a [`Selector`](crate::Selector) did so far.
+/// What a [`Selector`](crate::Selector) did so far: its [events](SelectorEvent), counted.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SelectorStats {
@@ -70,6 +126,8 @@ pub struct SelectorStats {
     pub opened: u64,
     /// Calls that ended without a connection.
     pub failed: u64,
+    /// Connections that ended otherwise than by the app, as far as was told.
+    pub lost: u64,
     /// Addresses dialled, winners and REST's races included.
     pub dials: u64,
     /// TLS handshakes begun, winners and REST's races included.
@@ -80,78 +138,109 @@ pub struct SelectorStats {
     pub switches: u64,
     /// How long connections took to open; `None` before the first.
     pub time_to_open: Option<Summary>,
+    /// REST requests sent, second tries included.
+    pub requests: u64,
+    /// REST requests that were not answered, or by 502, 503 or 504.
+    pub requests_failed: u64,
+    /// How long REST requests took to the head of their answer; `None` before the first.
+    pub time_to_answer: Option<Summary>,
 }
-
-/// The counts behind [`SelectorStats`].
-#[derive(Debug, Default)]
-pub(super) struct Counters(Mutex<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
-    opened: u64,
-    failed: u64,
-    dials: u64,
-    handshakes: u64,
-    background_dials: u64,
-    switches: u64,
+    stats: SelectorStats,
     time_to_open: Distribution,
+    time_to_answer: Distribution,
     last: Option<(Endpoint, SocketAddr)>,
 }
 
-impl Counters {
-    /// A race for the WebSocket service, or for REST, came to this. What REST's races open is no
-    /// connection of the app's, but they cost as much.
-    pub(super) fn raced(&self, for_rest: bool, outcome: Result<&Opening, &ConnectError>) {
-        let mut counts = lock(&self.0);
-        let attempts = match outcome {
-            Ok(opening) => {
-                if !for_rest {
-                    counts.opened(&opening.endpoint, opening.address, opening.time_to_open);
-                }
-                &opening.attempts
-            }
-            Err(error) => {
-                counts.failed += u64::from(!for_rest);
-                error.attempts()
-            }
-        };
-        for attempt in attempts.iter().filter(|one| one.address.is_some()) {
-            counts.dials += 1;
-            counts.handshakes += u64::from(began_tls(attempt));
-        }
-    }
-
-    /// One address is dialled in the background.
-    pub(super) fn dialled_in_background(&self) {
-        lock(&self.0).background_dials += 1;
-    }
-
-    pub(super) fn stats(&self) -> SelectorStats {
-        lock(&self.0).stats()
-    }
-}
-
 impl Counts {
-    fn opened(&mut self, endpoint: &Endpoint, address: SocketAddr, took: Duration) {
-        self.opened += 1;
-        self.time_to_open.record(took);
-        let now = (endpoint.clone(), address);
-        if self.last.as_ref().is_some_and(|last| *last != now) {
-            self.switches += 1;
+    fn take_in(&mut self, event: &SelectorEvent) {
+        let stats = &mut self.stats;
+        match event {
+            SelectorEvent::Opened {
+                endpoint,
+                address,
+                time_to_open,
+                dials,
+                handshakes,
+            } => {
+                stats.dials += dials;
+                stats.handshakes += handshakes;
+                // What REST's races open is no connection of the app's, but costs as much.
+                if endpoint.service().is_websocket() {
+                    stats.opened += 1;
+                    self.time_to_open.record(*time_to_open);
+                    let now = Some((endpoint.clone(), *address));
+                    stats.switches += u64::from(self.last.is_some() && self.last != now);
+                    self.last = now;
+                }
+            }
+            SelectorEvent::Failed {
+                service,
+                dials,
+                handshakes,
+                ..
+            } => {
+                stats.dials += dials;
+                stats.handshakes += handshakes;
+                stats.failed += u64::from(service.is_websocket());
+            }
+            SelectorEvent::Closed { reason, .. } => {
+                stats.lost += u64::from(*reason != CloseReason::ByApp);
+            }
+            SelectorEvent::Requested { status, took, .. } => {
+                stats.requests += 1;
+                let failed = status.is_none_or(is_gateway_trouble);
+                stats.requests_failed += u64::from(failed);
+                if status.is_some() {
+                    self.time_to_answer.record(*took);
+                }
+            }
+            SelectorEvent::Refreshed { .. } => stats.background_dials += 1,
+            _ => {}
         }
-        self.last = Some(now);
     }
 
     fn stats(&self) -> SelectorStats {
         SelectorStats {
-            opened: self.opened,
-            failed: self.failed,
-            dials: self.dials,
-            handshakes: self.handshakes,
-            background_dials: self.background_dials,
-            switches: self.switches,
             time_to_open: self.time_to_open.summary(),
+            time_to_answer: self.time_to_answer.summary(),
+            ..self.stats.clone()
         }
+    }
+}
+
+/// Whether a server that answers so is no use now, whatever it was asked (RFC 9110 §15.6.3 to §15.6.5):
+/// a gateway without its backend, or an overload. What 500 means only the app knows.
+pub(super) fn is_gateway_trouble(status: u16) -> bool {
+    matches!(status, 502..=504)
+}
+
+/// What a race came to.
+pub(super) fn of_race(service: Service, outcome: Result<&Opening, &ConnectError>) -> SelectorEvent {
+    let attempts = match outcome {
+        Ok(opening) => &*opening.attempts,
+        Err(error) => error.attempts(),
+    };
+    let dialled = attempts.iter().filter(|one| one.address.is_some());
+    let dials = dialled.clone().count() as u64;
+    let handshakes = dialled.filter(|one| began_tls(one)).count() as u64;
+    match outcome {
+        Ok(opening) => SelectorEvent::Opened {
+            endpoint: opening.endpoint.clone(),
+            address: opening.address,
+            time_to_open: opening.time_to_open,
+            dials,
+            handshakes,
+        },
+        Err(error) => SelectorEvent::Failed {
+            service,
+            why: error.kind(),
+            elapsed: error.elapsed(),
+            dials,
+            handshakes,
+        },
     }
 }
 
@@ -163,26 +252,46 @@ fn began_tls(attempt: &Attempt) -> bool {
     }
 }
 
-/// Tells whoever listens.
-#[derive(Clone, Debug)]
-pub(super) struct Events(broadcast::Sender<SelectorEvent>);
+/// Tells whoever listens, and counts.
+#[derive(Debug)]
+pub(super) struct Events {
+    sender: broadcast::Sender<SelectorEvent>,
+    counts: Mutex<Counts>,
+    /// What happened while the selector was built, for the first who listens.
+    first: Mutex<Vec<SelectorEvent>>,
+}
 
 /// Events kept for a listener that is behind.
 const KEPT: usize = 64;
 
 impl Events {
     pub(super) fn new() -> Self {
-        Events(broadcast::channel(KEPT).0)
+        Events {
+            sender: broadcast::channel(KEPT).0,
+            counts: Mutex::default(),
+            first: Mutex::default(),
+        }
     }
 
     pub(super) fn send(&self, event: SelectorEvent) {
+        lock(&self.counts).take_in(&event);
         // Nobody may be listening.
-        let _ = self.0.send(event);
+        let _ = self.sender.send(event);
+    }
+
+    /// Keeps this for the first who listens.
+    pub(super) fn keep(&self, event: SelectorEvent) {
+        lock(&self.first).push(event);
+    }
+
+    pub(super) fn stats(&self) -> SelectorStats {
+        lock(&self.counts).stats()
     }
 
     /// What is told from now on.
     pub(super) fn listen(&self) -> impl Stream<Item = SelectorEvent> + Send + Unpin + use<> {
-        let receiver = self.0.subscribe();
+        let receiver = self.sender.subscribe();
+        let first = futures::stream::iter(std::mem::take(&mut *lock(&self.first)));
         let events = futures::stream::unfold(receiver, |mut receiver| async {
             let event = match receiver.recv().await {
                 Ok(event) => event,
@@ -192,7 +301,7 @@ impl Events {
             Some((event, receiver))
         });
         // Whoever selects among streams asks again after the end.
-        Box::pin(events.fuse())
+        Box::pin(first.chain(events).fuse())
     }
 }
 

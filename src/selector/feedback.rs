@@ -7,6 +7,7 @@ use easelect_engine::health::Severity;
 use easelect_engine::observation::{Measured, Observation};
 
 use super::Inner;
+use super::events::SelectorEvent;
 use super::memory::{Candidate, Memory};
 use crate::connection::{CloseReason, ConnectionObserver};
 
@@ -18,20 +19,20 @@ const SHORT_LIVED: Duration = Duration::from_secs(30);
 pub(super) struct FeedbackLearner {
     selector: Weak<Inner>,
     candidate: Candidate,
-    network: String,
+    epoch: u64,
     /// What a round trip takes says nothing of how long a SYN does: that ends at the proxy.
     through_proxy: bool,
 }
 
 impl FeedbackLearner {
-    /// Of a connection to this candidate, opened on this network.
-    pub(super) fn new(inner: &Arc<Inner>, candidate: Candidate, network: String) -> Self {
+    /// Of a connection to this candidate, opened in this epoch.
+    pub(super) fn new(inner: &Arc<Inner>, candidate: Candidate, epoch: u64) -> Self {
         let peer = inner.racer.dialer().peer(&candidate.0);
         FeedbackLearner {
             selector: Arc::downgrade(inner),
             through_proxy: peer.proxy.is_some(),
             candidate,
-            network,
+            epoch,
         }
     }
 
@@ -40,7 +41,7 @@ impl FeedbackLearner {
             return;
         };
         // The device may have moved since: what is measured now is of another network.
-        let here = |memory: &Memory| memory.network_id() == self.network && says_something(memory);
+        let here = |memory: &Memory| memory.epoch() == self.epoch && says_something(memory);
         (inner.learner).learn_one(&inner.websocket, &self.candidate, observation, here);
     }
 }
@@ -60,5 +61,14 @@ impl ConnectionObserver for FeedbackLearner {
     fn closed(&self, reason: CloseReason, lived: Duration) {
         let its_fault = reason != CloseReason::ByApp && lived < SHORT_LIVED;
         self.learn(Observation::of_failure(Severity::Soft), |_| its_fault);
+        if let Some(inner) = self.selector.upgrade() {
+            let (endpoint, address) = self.candidate.clone();
+            inner.learner.events().send(SelectorEvent::Closed {
+                endpoint,
+                address,
+                reason,
+                lived,
+            });
+        }
     }
 }

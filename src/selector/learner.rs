@@ -14,14 +14,14 @@ use crate::error::Error;
 
 pub(super) struct Learner {
     memory: Arc<Mutex<Memory>>,
-    events: Events,
+    events: Arc<Events>,
     writer: Option<HistoryWriter>,
 }
 
 impl Learner {
     pub(super) fn new(
         memory: Arc<Mutex<Memory>>,
-        events: Events,
+        events: Arc<Events>,
         writer: Option<HistoryWriter>,
     ) -> Self {
         Learner {
@@ -41,7 +41,12 @@ impl Learner {
         self.memory().network_id().to_owned()
     }
 
-    pub(super) fn events(&self) -> &Events {
+    /// Which stay on which network it is: what was begun in another one teaches nothing here.
+    pub(super) fn epoch(&self) -> u64 {
+        self.memory().epoch()
+    }
+
+    pub(super) fn events(&self) -> &Arc<Events> {
         &self.events
     }
 
@@ -68,7 +73,7 @@ impl Learner {
         let learned = memory.learn_one(candidate, observation);
         view.outdate();
         drop(memory);
-        self.tell(learned.change);
+        self.tell(learned.changes);
         if learned.decisive {
             self.reconsider(view);
         }
@@ -82,16 +87,16 @@ impl Learner {
         candidate: Candidate,
         answered: Option<Duration>,
         queue_ms: f64,
-        network: &str,
+        epoch: u64,
     ) {
         let syn_ms = answered.map(|took| (took.as_secs_f64() * 1e3 - queue_ms).max(0.1));
         let mut memory = self.memory();
-        if memory.network_id() != network {
-            return;
+        let here = memory.epoch() == epoch;
+        if here {
+            let changes = memory.learn(vec![(candidate.clone(), Observation::of_probe(syn_ms))]);
+            drop(memory);
+            self.tell(changes);
         }
-        let changes = memory.learn(vec![(candidate.clone(), Observation::of_probe(syn_ms))]);
-        drop(memory);
-        self.tell(changes);
         let (endpoint, address) = candidate;
         self.events.send(SelectorEvent::Refreshed {
             endpoint,

@@ -35,6 +35,10 @@ pub(super) struct Memory {
     random: fastrand::Rng,
     /// Tells at which port an endpoint is dialled: its own or the proxy's.
     dialer: Dialer,
+    /// Those of every service that is used.
+    endpoints: Vec<Endpoint>,
+    /// How often the device moved to another network, or woke on what may be one.
+    epoch: u64,
     /// Something was learned that nobody was asked to keep.
     unkept: bool,
 }
@@ -54,11 +58,13 @@ pub(super) struct Reconsidered {
     /// In no order.
     pub(super) expected: Vec<(Candidate, Forecast)>,
     pub(super) change: Option<Change>,
+    /// When, if nothing is learned meanwhile, the next breaker closes.
+    pub(super) next_close: Option<Duration>,
 }
 
 /// What one observation did.
 pub(super) struct Learned {
-    pub(super) change: Option<Change>,
+    pub(super) changes: Vec<Change>,
     /// Whether another may be preferred now.
     pub(super) decisive: bool,
 }
@@ -94,21 +100,36 @@ fn key((endpoint, address): &Candidate) -> Key {
         region: endpoint.region().as_str().to_owned(),
         host: endpoint.host().to_owned(),
         address: *address,
+        service: endpoint.service().as_str().to_owned(),
     }
 }
 
 fn find(network: &Network, (endpoint, address): &Candidate) -> Option<CandidateId> {
-    network.find(endpoint.region().as_str(), endpoint.host(), *address)
+    let service = endpoint.service().as_str();
+    network.find(
+        endpoint.region().as_str(),
+        endpoint.host(),
+        *address,
+        service,
+    )
 }
 
 impl Memory {
-    pub(super) fn new(clock: Clock, current: String, seed: u64, dialer: Dialer) -> Self {
+    pub(super) fn new(
+        clock: Clock,
+        current: String,
+        seed: u64,
+        dialer: Dialer,
+        endpoints: Vec<Endpoint>,
+    ) -> Self {
         Memory {
             clock,
             networks: BTreeMap::new(),
             current,
             random: fastrand::Rng::with_seed(seed),
             dialer,
+            endpoints,
+            epoch: 0,
             unkept: false,
         }
     }
@@ -148,11 +169,19 @@ impl Memory {
     /// Moves to another network.
     pub(super) fn enter(&mut self, id: String) {
         self.current = id;
+        self.epoch += 1;
     }
 
     /// How long the machine slept since it was last asked, if it did.
     pub(super) fn wake(&mut self, wall: Timestamp) -> Option<Duration> {
-        self.clock.wake(wall)
+        let slept = self.clock.wake(wall)?;
+        self.epoch += 1;
+        Some(slept)
+    }
+
+    /// What was begun in another epoch says nothing of this one, whatever the network is called.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     fn known(&self) -> Option<&Known> {
@@ -216,6 +245,23 @@ impl Memory {
         known.into_iter().map(|(_, candidate)| candidate).collect()
     }
 
+    /// Whom of these to ask: the one whose best address costs least; of what is unknown, the first.
+    #[cfg(feature = "rest")]
+    pub(super) fn best_of(&self, endpoints: Vec<Endpoint>) -> Option<Endpoint> {
+        let cost = |one: &Endpoint| {
+            let known = self.addresses(one).into_iter();
+            let costs = known.map(|candidate| {
+                let forecast = self.expect(&candidate, None);
+                (forecast.breaker_open, forecast.cost_ms())
+            });
+            let least = costs.min_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+            least.unwrap_or((false, f64::INFINITY))
+        };
+        let priced = endpoints.into_iter().map(|one| (cost(&one), one));
+        let least = priced.min_by(|(a, _), (b, _)| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        least.map(|(_, endpoint)| endpoint)
+    }
+
     /// Who of these endpoints' addresses opened last.
     pub(super) fn last_winner(&self, endpoints: &[Endpoint]) -> Option<Candidate> {
         let network = &self.known()?.network;
@@ -238,11 +284,7 @@ impl Memory {
         let known = known.into_iter().flatten();
         known
             .filter_map(|(id, known, heard)| {
-                let endpoint = endpoints.iter().find(|one| {
-                    one.host() == known.host
-                        && self.dialer.peer(one).port == known.address.port()
-                        && one.region().as_str() == known.region
-                })?;
+                let endpoint = endpoints.iter().find(|one| self.is(one, known))?;
                 Some((id, (endpoint.clone(), known.address), heard))
             })
             .collect()
@@ -261,27 +303,22 @@ impl Memory {
     /// Learns what was shown of these candidates.
     pub(super) fn learn(&mut self, observations: Vec<(Candidate, Observation)>) -> Vec<Change> {
         let (now, jitter) = (self.clock.now(), self.random.f64());
-        let learned = observations.iter().filter_map(|(candidate, observation)| {
-            let learned = self.learn_at(now, candidate, *observation, jitter);
-            learned.change
+        self.unkept = true;
+        let known = self.known_mut(now);
+        let listed = observations.into_iter().map(|(candidate, observation)| {
+            let id = find(&known.network, &candidate);
+            let id = id.unwrap_or_else(|| known.network.list(&key(&candidate), now));
+            (id, observation)
         });
-        learned.collect()
+        let shown: Vec<(CandidateId, Observation)> = listed.collect();
+        let transitions = known.network.learn(&shown, now, jitter);
+        self.breakers(transitions)
     }
 
     /// Learns what was shown of one candidate. Where it was seen before, as with a heartbeat, that
     /// asks nobody else and allocates nothing.
     pub(super) fn learn_one(&mut self, candidate: &Candidate, observation: Observation) -> Learned {
         let (now, jitter) = (self.clock.now(), self.random.f64());
-        self.learn_at(now, candidate, observation, jitter)
-    }
-
-    fn learn_at(
-        &mut self,
-        now: Timestamp,
-        candidate: &Candidate,
-        observation: Observation,
-        jitter: f64,
-    ) -> Learned {
         self.unkept = true;
         let known = self.known_mut(now);
         let network = &mut known.network;
@@ -289,16 +326,37 @@ impl Memory {
             Some(id) => id,
             None => network.list(&key(candidate), now),
         };
-        let transition = network.learn(&[(id, observation)], now, jitter).pop();
+        let transitions = network.learn(&[(id, observation)], now, jitter);
         let lead = known.preferred.get_mut(&candidate.0.service());
         let decisive = match (lead, network.forecast(id, now)) {
             (Some((_, lead)), Some(forecast)) => lead.may_end(id, &forecast, now),
             _ => true,
         };
         Learned {
-            change: transition.map(|(_, what)| Change::Breaker(candidate.clone(), what)),
+            changes: self.breakers(transitions),
             decisive,
         }
+    }
+
+    /// Whose breakers these are; of those that no endpoint of today has, nothing is told.
+    fn breakers(&self, transitions: Vec<(CandidateId, Transition)>) -> Vec<Change> {
+        let named = |(id, transition)| {
+            let network = &self.known()?.network;
+            let key = network.key(id)?;
+            let mut endpoints = self.endpoints.iter();
+            let endpoint = endpoints.find(|one| self.is(one, key))?;
+            let candidate = (endpoint.clone(), key.address);
+            Some(Change::Breaker(candidate, transition))
+        };
+        transitions.into_iter().filter_map(named).collect()
+    }
+
+    /// Whether the candidate of this key is one of the endpoint's.
+    fn is(&self, endpoint: &Endpoint, key: &Key) -> bool {
+        endpoint.host() == key.host
+            && endpoint.service().as_str() == key.service
+            && self.dialer.peer(endpoint).port == key.address.port()
+            && endpoint.region().as_str() == key.region
     }
 
     /// Whom of these to probe in the background.
@@ -346,6 +404,13 @@ impl Memory {
         });
         let eligible = |one: &Candidate| endpoints.contains(&one.0);
         let preferred = to.clone().or_else(|| from.clone().filter(eligible));
+        // What no race would begin with is nobody's preference. It comes back when its breaker closes.
+        let is_broken = |one: &Candidate| {
+            let id = find(&known.network, one);
+            id.is_some_and(|id| forecasts[id.index()].breaker_open)
+        };
+        let preferred = preferred.filter(|one| !is_broken(one));
+        let next_close = known.network.next_close(&among, now);
         // Another address of the same endpoint is no news to whoever asks which endpoint to use.
         let news = to.filter(|to| from.as_ref().is_none_or(|from| from.0 != to.0));
         let expected =
@@ -354,6 +419,7 @@ impl Memory {
             preferred,
             expected: candidates.into_iter().map(expected).collect(),
             change: news.map(|to| Change::Preference { from, to }),
+            next_close,
         }
     }
 }

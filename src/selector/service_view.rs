@@ -21,6 +21,8 @@ pub(super) struct ServiceView {
     explanation: ArcSwap<Explanation>,
     /// Something was learned that the explanation doesn't show.
     outdated: AtomicBool,
+    /// From when on what is shown is no longer so, though nothing was learned: a breaker closes.
+    shown_until: ArcSwapOption<Instant>,
     /// When a race last had a winner.
     won: Mutex<Option<Instant>>,
 }
@@ -36,6 +38,7 @@ impl ServiceView {
                 candidates: Arc::default(),
             }),
             outdated: AtomicBool::new(false),
+            shown_until: ArcSwapOption::empty(),
             won: Mutex::new(None),
         }
     }
@@ -71,7 +74,15 @@ impl ServiceView {
     }
 
     pub(super) fn is_outdated(&self) -> bool {
-        self.outdated.load(Ordering::Relaxed)
+        self.outdated.load(Ordering::Relaxed) || self.is_over()
+    }
+
+    /// Whether a breaker closed since. The clock is read only while one is open.
+    pub(super) fn is_over(&self) -> bool {
+        let until = self.shown_until.load();
+        until
+            .as_ref()
+            .is_some_and(|until| Instant::now() >= **until)
     }
 
     /// Shows what the memory says now; who is preferred may have changed.
@@ -79,6 +90,10 @@ impl ServiceView {
         self.outdated.store(false, Ordering::Relaxed);
         let mut known = memory.reconsider(&self.eligible());
         let change = known.change.take();
+        let until = known
+            .next_close
+            .and_then(|left| Instant::now().checked_add(left));
+        self.shown_until.store(until.map(Arc::new));
         let preferred = known.preferred.as_ref();
         self.preferred
             .store(preferred.map(|(endpoint, _)| Arc::new(endpoint.clone())));

@@ -1,0 +1,248 @@
+//! How requests travel: reqwest, steered to the best address and through the dialer's proxy; or, where
+//! the app brings its own byte streams, HTTP/1.1 over the connection that a race opened.
+
+use std::error::Error as StdError;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use easelect_engine::health::Severity;
+use http::header::{CONNECTION, HOST, HeaderValue};
+use http_body_util::Full;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use reqwest::dns::{Addrs, Name, Resolving};
+use reqwest::redirect::Policy;
+use reqwest::{Body, Response, Url};
+use tokio::time::Instant;
+
+use super::request::Asked;
+use super::{RestError, RestErrorKind};
+use crate::catalog::Endpoint;
+use crate::connect::failure_of;
+use crate::dialer::Dialer;
+use crate::handshake::Nothing;
+use crate::selector::candidates::addresses;
+use crate::selector::{Inner, Selector, lock};
+
+/// A dead first address must not hold a request up for the minutes that TCP would try; reqwest
+/// divides this among the addresses.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Reused connections, of the network that the device is on.
+pub(super) struct Transport(Mutex<Option<reqwest::Client>>);
+
+impl Transport {
+    pub(super) fn new() -> Self {
+        Transport(Mutex::new(None))
+    }
+
+    /// Opens new connections from now on: those that are open are of another network, or may be dead.
+    pub(super) fn forget_connections(&self) {
+        *lock(&self.0) = None;
+    }
+
+    /// Sends a request to a URL of this endpoint, and waits for the head of the answer. The caller has
+    /// checked the URL, and ends it at `deadline`.
+    pub(super) async fn send(
+        &self,
+        selector: &Selector,
+        endpoint: &Endpoint,
+        url: &Url,
+        asked: &Asked,
+        deadline: Instant,
+    ) -> Result<Response, RestError> {
+        let mut request = reqwest::Request::new(asked.method.clone(), url.clone());
+        *request.headers_mut() = asked.headers.clone();
+        *request.body_mut() = asked.body.clone().map(Body::from);
+        if !selector.0.racer.dialer().is_tcp() {
+            return send_over_own_streams(selector, endpoint, url, asked).await;
+        }
+        let client = self.client(selector)?;
+        let patience = deadline.saturating_duration_since(Instant::now());
+        *request.timeout_mut() = Some(patience);
+        let executed = client.execute(request).await;
+        executed.map_err(|error| {
+            let kind = match (error.is_builder(), error.is_connect(), error.is_timeout()) {
+                (true, ..) => RestErrorKind::Request,
+                (_, true, _) => RestErrorKind::Unreachable,
+                (.., true) => RestErrorKind::TimedOut,
+                _ => RestErrorKind::Interrupted,
+            };
+            let failed = RestError::new(kind, told(&error));
+            match kind {
+                RestErrorKind::Request => failed,
+                RestErrorKind::Unreachable => failed.of_endpoint(severity(&error)),
+                _ => failed.sent().of_endpoint(Severity::Soft),
+            }
+        })
+    }
+
+    fn client(&self, selector: &Selector) -> Result<reqwest::Client, RestError> {
+        let mut client = lock(&self.0);
+        if let Some(client) = &*client {
+            return Ok(client.clone());
+        }
+        let built = build(selector);
+        let built = built.map_err(|error| {
+            let why = format!("reqwest refused the TLS configuration: {}", told(&error));
+            RestError::new(RestErrorKind::Request, why)
+        })?;
+        *client = Some(built.clone());
+        Ok(built)
+    }
+}
+
+fn build(selector: &Selector) -> reqwest::Result<reqwest::Client> {
+    let dialer = selector.0.racer.dialer().clone();
+    let proxy = dialer.proxy().cloned();
+    let way = reqwest::Proxy::custom(move |target| {
+        let proxy = proxy.as_ref()?;
+        let (host, port) = (target.host_str()?, target.port_or_known_default()?);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        proxy.covers(host, port).then(|| proxy.secret_url())
+    });
+    let config = rustls::ClientConfig::clone(dialer.tls().config());
+    let selector = Arc::downgrade(&selector.0);
+    reqwest::Client::builder()
+        .no_proxy()
+        .proxy(way)
+        // Redirections pass the same gate as every URL: the caller follows them.
+        .redirect(Policy::none())
+        .https_only(true)
+        .tls_backend_preconfigured(config)
+        .dns_resolver(Arc::new(Steer { selector, dialer }))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .build()
+}
+
+/// Sends it on a connection of its own, which a race among the endpoint's addresses opened.
+async fn send_over_own_streams(
+    selector: &Selector,
+    endpoint: &Endpoint,
+    url: &Url,
+    asked: &Asked,
+) -> Result<Response, RestError> {
+    let inner = &selector.0;
+    let Some(rest) = &inner.rest else {
+        return Err(RestError::new(
+            RestErrorKind::Unreachable,
+            "no REST endpoint",
+        ));
+    };
+    let only = vec![endpoint.clone()];
+    let width = selector.policy().width();
+    let (opened, _) = inner.race(&rest.view, only, Nothing, width).await;
+    let (stream, _) = opened.map_err(RestError::unreachable)?;
+    let failed = |error: hyper::Error| {
+        RestError::new(RestErrorKind::Interrupted, told(&error))
+            .sent()
+            .of_endpoint(Severity::Soft)
+    };
+    let shaken =
+        http1::handshake::<_, Full<tokio_tungstenite::tungstenite::Bytes>>(TokioIo::new(stream));
+    let (mut sender, connection) = shaken.await.map_err(failed)?;
+    // Ends with the body, or when the answer is dropped.
+    tokio::spawn(connection);
+    let refused = |error: http::Error| RestError::new(RestErrorKind::Request, error);
+    let target = match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    };
+    let body = Full::new(asked.body.clone().unwrap_or_default());
+    let request = http::Request::builder()
+        .method(&asked.method)
+        .uri(target)
+        .body(body);
+    let mut request = request.map_err(refused)?;
+    *request.headers_mut() = asked.headers.clone();
+    let host =
+        HeaderValue::from_str(&endpoint.authority()).map_err(|error| refused(error.into()))?;
+    request.headers_mut().insert(HOST, host);
+    request
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    let answer = sender.send_request(request).await.map_err(failed)?;
+    Ok(Response::from(answer.map(Body::wrap)))
+}
+
+/// What it says of the endpoint that no connection came about.
+fn severity(error: &reqwest::Error) -> Severity {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        cause = error.source();
+        // A wrapper's, whose cause comes next, is of no kind.
+        let Some(error) = error.downcast_ref::<io::Error>() else {
+            continue;
+        };
+        let is_tls = error
+            .get_ref()
+            .is_some_and(|inner| inner.is::<rustls::Error>());
+        match is_tls {
+            true => return Severity::Hard,
+            false if failure_of(error).is_local() => return Severity::Elsewhere,
+            false => {}
+        }
+    }
+    Severity::Soft
+}
+
+/// What an error says, with its causes, and without the URL, whose path and query are the app's.
+pub(super) fn told(error: &(dyn StdError + 'static)) -> String {
+    let mut text = match error.downcast_ref::<reqwest::Error>() {
+        // "error sending request for url (…)"
+        Some(error) if error.source().is_some() => String::new(),
+        Some(_) => "the request failed".to_owned(),
+        None => error.to_string(),
+    };
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if !text.is_empty() {
+            text += ": ";
+        }
+        text += &error.to_string();
+        cause = error.source();
+    }
+    text
+}
+
+/// Answers reqwest's look-ups with the best address first: of a host of ours, or of the proxy. It
+/// keeps no selector alive.
+struct Steer {
+    selector: Weak<Inner>,
+    dialer: Dialer,
+}
+
+impl reqwest::dns::Resolve for Steer {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (selector, dialer) = (Weak::clone(&self.selector), self.dialer.clone());
+        Box::pin(async move {
+            let inner = selector.upgrade().ok_or("the selector is gone")?;
+            let eligible = inner.rest.as_ref().map(|rest| rest.view.eligible());
+            let mut eligible = inner
+                .racer
+                .shuffled(eligible.unwrap_or_default())
+                .into_iter();
+            let endpoint = eligible.find(|one| dialer.peer(one).host == name.as_str());
+            let endpoint = endpoint.ok_or("no REST endpoint of this residency")?;
+            let port = dialer.peer(&endpoint).port;
+            let mut addresses: Vec<SocketAddr> = addresses(&dialer, &endpoint)
+                .await?
+                .into_iter()
+                .map(|ip| SocketAddr::new(ip, port))
+                .collect();
+            let mut memory = inner.learner.memory();
+            addresses.sort_by_cached_key(|address| {
+                let candidate = (endpoint.clone(), *address);
+                memory.list(&candidate);
+                let forecast = memory.expect(&candidate, None);
+                (
+                    forecast.breaker_open,
+                    Duration::from_secs_f64(forecast.cost_ms() / 1e3),
+                )
+            });
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}

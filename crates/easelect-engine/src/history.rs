@@ -246,19 +246,8 @@ impl Network {
                 continue;
             };
             let transition = one.learn(observation, beliefs, now, jitter);
-            let address = one.key().address;
             self.recent = *id;
             transitions.extend(transition.map(|transition| (*id, transition)));
-            if let (Some(severity), true) = (observation.failure, observation.at_address) {
-                let shown = |id| observations.iter().any(|(shown, _)| *shown == id);
-                for (index, one) in self.candidates.iter_mut().enumerate() {
-                    let id = CandidateId::new(index);
-                    if one.key().address == address && !shown(id) {
-                        let transition = one.fail(severity, now, jitter);
-                        transitions.extend(transition.map(|transition| (id, transition)));
-                    }
-                }
-            }
             if let (Some(tls_ms), Some(Measured::Took(syn_ms))) =
                 (observation.tls_ms, observation.syn)
             {
@@ -273,7 +262,35 @@ impl Network {
                 );
             }
         }
+        self.share(observations, now, jitter, &mut transitions);
         transitions
+    }
+
+    /// An address that failed failed everyone there of whom nothing else was shown.
+    fn share(
+        &mut self,
+        observations: &[(CandidateId, Observation)],
+        now: Timestamp,
+        jitter: f64,
+        transitions: &mut Vec<(CandidateId, Transition)>,
+    ) {
+        let at_address = |(id, one): &(CandidateId, Observation)| {
+            let severity = one.failure.filter(|_| one.at_address)?;
+            Some((self.get(*id)?.key().address, severity))
+        };
+        let failed: Vec<_> = observations.iter().filter_map(at_address).collect();
+        if failed.is_empty() {
+            return;
+        }
+        for (index, one) in self.candidates.iter_mut().enumerate() {
+            let id = CandidateId::new(index);
+            let shown = observations.iter().any(|(shown, _)| *shown == id);
+            let there = failed.iter().find(|(at, _)| *at == one.key().address);
+            if let (false, Some((_, severity))) = (shown, there) {
+                let transition = one.fail(*severity, now, jitter);
+                transitions.extend(transition.map(|transition| (id, transition)));
+            }
+        }
     }
 
     /// Who of these is preferred: [`lead`](Self::lead) where only that matters.

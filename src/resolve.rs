@@ -83,7 +83,8 @@ impl Families {
 pub struct Resolved {
     /// The addresses, in the order in which they were answered; not empty.
     pub addresses: Vec<IpAddr>,
-    /// How long they may be kept, if the resolver knows.
+    /// How long they may be kept, if the resolver knows: a [`Selector`](crate::Selector) keeps them
+    /// so long, at least 1 s and at most 10 min. Without it they are asked for every time.
     pub ttl: Option<Duration>,
 }
 
@@ -114,11 +115,20 @@ pub trait Resolve: fmt::Debug + Send + Sync + 'static {
     /// A [`Failure`] in [`Phase::Resolve`](crate::Phase::Resolve); no address is
     /// [`FailureKind::NoAddress`](crate::FailureKind::NoAddress).
     fn resolve(&self, host: &str, family: Family) -> BoxFuture<'static, Result<Resolved, Failure>>;
+
+    /// The device is on another network, or slept: the moment to forget answers and to read again
+    /// which name servers there are. A [`Selector`](crate::Selector) tells it before the next
+    /// connection, and waits for its return. It does nothing by default.
+    fn network_changed(&self) {}
 }
 
 impl<R: Resolve + ?Sized> Resolve for Arc<R> {
     fn resolve(&self, host: &str, family: Family) -> BoxFuture<'static, Result<Resolved, Failure>> {
         R::resolve(self, host, family)
+    }
+
+    fn network_changed(&self) {
+        R::network_changed(self);
     }
 }
 

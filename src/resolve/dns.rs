@@ -13,6 +13,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -45,7 +46,14 @@ pub(crate) use message::replay;
 /// It doesn't see what lives in the platform's resolver only (a VPN's split DNS, mDNS), so it is a
 /// second opinion rather than a replacement of [`SystemResolver`](super::SystemResolver).
 #[derive(Clone)]
-pub struct DnsResolver(Arc<[SocketAddr]>);
+pub struct DnsResolver(Arc<Servers>);
+
+/// Whom to ask.
+struct Servers {
+    addresses: ArcSwap<Vec<SocketAddr>>,
+    /// They are those of the system, which another network may change.
+    of_system: bool,
+}
 
 /// What one name server answered to one question.
 #[derive(Clone, Debug)]
@@ -64,35 +72,39 @@ pub struct DnsAnswer {
 
 impl DnsResolver {
     /// Asks the name servers that this system is configured with, all at once: the first that has
-    /// addresses, or knows that there are none, is believed.
+    /// addresses, or knows that there are none, is believed. They are read again when a
+    /// [`Selector`](crate::Selector) finds the device on another network.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Input`] when that configuration can't be read.
     pub fn system() -> Result<Self, Error> {
-        let servers = system_servers::read().and_then(|servers| match servers.as_slice() {
-            [] => Err("there are none".to_owned()),
-            _ => Ok(servers),
-        });
-        let servers = servers.map_err(|error| {
+        let servers = read_system().map_err(|error| {
             let why = format!(
                 "the system's name servers can't be read ({error}): name one with DnsResolver::at"
             );
             Error::new(ErrorKind::Input, why)
         })?;
-        Ok(DnsResolver(servers.into()))
+        Ok(DnsResolver::of(servers, true))
     }
 
     /// Asks this name server only.
     #[must_use]
     pub fn at(server: SocketAddr) -> Self {
-        DnsResolver([server].into())
+        DnsResolver::of(vec![server], false)
     }
 
     /// The name servers that are asked, in the order in which they are configured.
     #[must_use]
-    pub fn servers(&self) -> &[SocketAddr] {
-        &self.0
+    pub fn servers(&self) -> Vec<SocketAddr> {
+        Vec::clone(&self.0.addresses.load())
+    }
+
+    fn of(servers: Vec<SocketAddr>, of_system: bool) -> Self {
+        DnsResolver(Arc::new(Servers {
+            addresses: ArcSwap::from_pointee(servers),
+            of_system,
+        }))
     }
 
     /// Asks one name server over UDP, and over TCP if the answer is truncated; listens on for
@@ -164,13 +176,14 @@ impl FromStr for DnsResolver {
 
 impl fmt::Debug for DnsResolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("DnsResolver").field(&self.0).finish()
+        let servers = self.0.addresses.load();
+        f.debug_tuple("DnsResolver").field(&**servers).finish()
     }
 }
 
 impl Resolve for DnsResolver {
     fn resolve(&self, host: &str, family: Family) -> BoxFuture<'static, Result<Resolved, Failure>> {
-        let servers = Arc::clone(&self.0);
+        let servers = self.0.addresses.load_full();
         let question = Question::new(host, family);
         Box::pin(async move {
             let question = question?;
@@ -192,6 +205,30 @@ impl Resolve for DnsResolver {
             }
             Err(failed.expect("there is a name server, or nothing is built"))
         })
+    }
+
+    fn network_changed(&self) {
+        if !self.0.of_system {
+            return;
+        }
+        match read_system() {
+            Ok(servers) => self.0.addresses.store(Arc::new(servers)),
+            // As before: the new ones may be there by the next change, and none would be asked.
+            Err(error) => tracing::warn!(
+                target: "easelect::connect",
+                error,
+                "the system's name servers can't be read"
+            ),
+        }
+    }
+}
+
+/// The system's name servers, one at least.
+fn read_system() -> Result<Vec<SocketAddr>, String> {
+    let servers = system_servers::read()?;
+    match servers.as_slice() {
+        [] => Err("there are none".to_owned()),
+        _ => Ok(servers),
     }
 }
 
@@ -486,7 +523,7 @@ mod tests {
         let knowing = NameServer::new(|_, query| vec![found(query, ADDRESS)]).await;
         let of = async |servers: &[&NameServer]| {
             let servers = servers.iter().map(|server| server.address);
-            let resolver = DnsResolver(servers.collect());
+            let resolver = DnsResolver::of(servers.collect(), false);
             let found = resolver.resolve("im.example.com", Family::V4).await;
             let found = found.map(|found| found.addresses);
             found.map_err(|failure| failure.kind())
@@ -504,5 +541,18 @@ mod tests {
         let error = "dns.example".parse::<DnsResolver>().unwrap_err();
         assert!(error.is_input(), "{error}");
         assert!(!DnsResolver::system().unwrap().servers().is_empty());
+    }
+
+    #[test]
+    fn on_another_network_the_systems_servers_are_read_again() {
+        let left: SocketAddr = "192.0.2.53:53".parse().unwrap();
+        let resolver = DnsResolver::of(vec![left], true);
+        let clone = resolver.clone();
+        resolver.network_changed();
+        let system = DnsResolver::system().unwrap().servers();
+        assert_eq!(clone.servers(), system);
+        let named = DnsResolver::at(left);
+        named.network_changed();
+        assert_eq!(named.servers(), [left]);
     }
 }

@@ -132,7 +132,7 @@ impl Network {
                 Err(_) => return Vec::new(),
             },
         };
-        name_servers::ask(resolver.servers(), hosts, options.families, PATIENCE).await
+        name_servers::ask(&resolver.servers(), hosts, options.families, PATIENCE).await
     }
 }
 

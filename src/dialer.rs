@@ -162,37 +162,52 @@ impl Dialer {
         family: Family,
         timeout: Duration,
     ) -> Result<Found, Failure> {
-        if let Some(fixed) = self.fixed(peer) {
-            let addresses = of_family(fixed, family)
-                .map_err(|failure| failure.with_message("no name server was asked"))?;
-            return Ok(Found {
+        if let Some(known) = self.known(peer, family) {
+            return known;
+        }
+        let said = tokio::time::timeout(timeout, self.ask(peer.host, family));
+        let said = said.await.unwrap_or_else(|_| Err(late()));
+        usable(peer, said)
+    }
+
+    /// What nobody has to be asked for: an IP address as it is, a pinned host's addresses.
+    pub(crate) fn known(&self, peer: &Peer<'_>, family: Family) -> Option<Result<Found, Failure>> {
+        let known = of_family(self.fixed(peer)?, family);
+        Some(match known {
+            Ok(addresses) => Ok(Found {
                 addresses,
                 left_out: 0,
-            });
-        }
-        let resolver = &self.0.resolver;
-        let ask = || async move {
-            let answer = caught(|| resolver.resolve(peer.host, family)).await;
-            answer.unwrap_or_else(|| Err(Failure::new(Phase::Resolve, FailureKind::Panicked)))
-        };
-        let resolved = tokio::time::timeout(timeout, insist(ask))
-            .await
-            .map_err(|_| Failure::new(Phase::Resolve, FailureKind::Timeout))??;
-        let mut addresses = of_family(resolved.addresses, family)?;
-        if peer.is_public {
-            let bogus = addresses.iter().copied().find(|ip| is_bogus(*ip));
-            addresses.retain(|ip| !is_bogus(*ip));
-            if let (true, Some(bogus)) = (addresses.is_empty(), bogus) {
-                let failure = Failure::new(Phase::Resolve, FailureKind::BogusAddress);
-                return Err(failure.with_message(bogus));
-            }
-        }
-        let left_out = addresses.len().saturating_sub(MAX_ADDRESSES);
-        addresses.truncate(MAX_ADDRESSES);
-        Ok(Found {
-            addresses,
-            left_out,
+            }),
+            Err(failure) => Err(failure.with_message("no name server was asked")),
         })
+    }
+
+    /// What the resolver says of a host in one family, however long that takes. A late answer is
+    /// asked for once more.
+    pub(crate) fn ask(
+        &self,
+        host: &str,
+        family: Family,
+    ) -> impl Future<Output = Result<Resolved, Failure>> + Send + use<> {
+        let (resolver, host) = (Arc::clone(&self.0.resolver), host.to_owned());
+        async move {
+            let ask = || async {
+                let answer = caught(|| resolver.resolve(&host, family)).await;
+                answer.unwrap_or_else(|| Err(Failure::new(Phase::Resolve, FailureKind::Panicked)))
+            };
+            let mut said = insist(ask).await?;
+            said.addresses = of_family(said.addresses, family)?;
+            Ok(said)
+        }
+    }
+
+    /// Tells the resolver that the device is on another network, or slept. It may be the app's own
+    /// code: a panic there ends nothing here.
+    pub(crate) fn network_changed(&self) {
+        let resolver = &self.0.resolver;
+        if catch_unwind(AssertUnwindSafe(|| resolver.network_changed())).is_err() {
+            tracing::warn!(target: "easelect::connect", "the resolver panicked");
+        }
     }
 
     /// A byte stream to the address, which is a peer's.
@@ -292,6 +307,30 @@ async fn insist<F: Future<Output = Result<Resolved, Failure>>>(
         // The first may still do better than a failure.
         Either::Right((Err(_), first)) => first.await,
     }
+}
+
+/// Of what the resolver said of a peer, the addresses that may be used.
+pub(crate) fn usable(peer: &Peer<'_>, said: Result<Resolved, Failure>) -> Result<Found, Failure> {
+    let mut addresses = said?.addresses;
+    if peer.is_public {
+        let bogus = addresses.iter().copied().find(|ip| is_bogus(*ip));
+        addresses.retain(|ip| !is_bogus(*ip));
+        if let (true, Some(bogus)) = (addresses.is_empty(), bogus) {
+            let failure = Failure::new(Phase::Resolve, FailureKind::BogusAddress);
+            return Err(failure.with_message(bogus));
+        }
+    }
+    let left_out = addresses.len().saturating_sub(MAX_ADDRESSES);
+    addresses.truncate(MAX_ADDRESSES);
+    Ok(Found {
+        addresses,
+        left_out,
+    })
+}
+
+/// A look-up that was waited for long enough.
+pub(crate) fn late() -> Failure {
+    Failure::new(Phase::Resolve, FailureKind::Timeout)
 }
 
 fn of_family(addresses: Vec<IpAddr>, family: Family) -> Result<Vec<IpAddr>, Failure> {

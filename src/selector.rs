@@ -1,6 +1,7 @@
 //! The selector: races, hands over the live winner, learns. A facade: what runs races, what learns,
 //! what tells events, what watches the network each have a module and a state of their own.
 
+mod answers;
 mod background_probe;
 mod builder;
 mod candidates;
@@ -298,6 +299,7 @@ impl Selector {
     /// ```
     pub fn network_changed(&self, id: Option<&str>) {
         self.0.network.tell(id, |id| self.0.enter(id));
+        self.0.racer.answers().moved_on();
     }
 
     /// The identifier of the network that the device is on, as far as was told or derived.
@@ -324,6 +326,7 @@ impl Selector {
     /// As [`flush`](Self::flush).
     pub async fn shutdown(&self) -> Result<(), Error> {
         self.0.background.stop();
+        self.0.racer.answers().stop();
         self.flush().await
     }
 
@@ -501,8 +504,15 @@ impl Inner {
             tracing::debug!(target: "easelect::connect", ?slept, "woke from sleep");
             self.moved_on();
         }
+        let mut moved = slept.is_some();
         let key = || self.learner.network_key();
-        self.network.look(key, |id| self.enter(id));
+        self.network.look(key, |id| {
+            moved = true;
+            self.enter(id);
+        });
+        if moved {
+            self.racer.answers().moved_on();
+        }
     }
 
     fn enter(&self, id: String) {

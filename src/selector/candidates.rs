@@ -1,6 +1,6 @@
 //! For apps whose own SDK dials: the addresses to try, in order, and learning how each attempt ended.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use easelect_engine::forecast::{Forecast, NOISE};
@@ -15,8 +15,7 @@ use super::memory::{self, severity};
 use super::race::Racer;
 use crate::catalog::{Endpoint, Variant};
 use crate::connection::ConnectError;
-use crate::dialer::Dialer;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::resolve::interleave;
 use crate::sample::{Attempt, AttemptOutcome};
 
@@ -55,7 +54,8 @@ pub(super) async fn candidates(
 ) -> Result<Vec<Candidate>, ConnectError> {
     let started = Instant::now();
     let dialer = racer.dialer();
-    let lookups = endpoints.iter().map(|endpoint| addresses(dialer, endpoint));
+    let look_ups = racer.answers().look_ups();
+    let lookups = endpoints.iter().map(|one| look_ups.addresses(one));
     let (mut found, mut attempts) = (Vec::new(), Vec::new());
     for (endpoint, answer) in endpoints.iter().zip(join_all(lookups).await) {
         match answer {
@@ -118,30 +118,6 @@ fn in_turn(
         };
     }
     turns
-}
-
-/// The addresses of an endpoint's peer in all families, or why there are none.
-pub(super) async fn addresses(
-    dialer: &Dialer,
-    endpoint: &Endpoint,
-) -> Result<Vec<IpAddr>, Failure> {
-    let peer = dialer.peer(endpoint);
-    let families = dialer.families().list().iter();
-    let timeout = dialer.attempt_timeout();
-    let lookups = families.map(|family| dialer.look_up(&peer, *family, timeout));
-    let (mut found, mut failed) = (Vec::new(), None);
-    for answer in join_all(lookups).await {
-        match answer {
-            Ok(answer) => found.extend(answer.addresses),
-            // That there is none in one family says nothing of the other.
-            Err(failure) if failed.is_some() && failure.kind() == FailureKind::NoAddress => {}
-            Err(failure) => failed = Some(failure),
-        }
-    }
-    match failed {
-        Some(failure) if found.is_empty() => Err(failure),
-        _ => Ok(found),
-    }
 }
 
 /// What a dial of the app's own showed, which took so long to its open WebSocket or its end.

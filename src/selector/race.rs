@@ -1,6 +1,6 @@
 //! One race run for real: look-ups, dials and handshakes driven by the engine's [`Race`].
 //!
-//! Everything runs inside the one future: dropping it drops every socket. Nothing is spawned.
+//! Everything but look-ups runs inside the one future: dropping it drops every socket.
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
@@ -13,13 +13,14 @@ use futures::future::{AbortHandle, Abortable, BoxFuture, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
+use super::answers::{Answers, LookedUp};
 use super::learner::Learner;
 use super::lock;
 use super::memory::{Candidate, severity};
 use crate::catalog::{Endpoint, Variant};
 use crate::connect::{ByteStream, Transport};
 use crate::connection::{ConnectError, Opening};
-use crate::dialer::{Dialer, Found};
+use crate::dialer::Dialer;
 use crate::failure::{Failure, FailureKind};
 use crate::handshake::{Exchange, Handshake, Paths, Progress, Secured, Target};
 use crate::phase::{EarlyData, Phase};
@@ -30,6 +31,7 @@ use crate::sample::{Attempt, AttemptOutcome};
 #[derive(Debug)]
 pub(super) struct Racer {
     dialer: Dialer,
+    answers: Answers,
     handshake: Handshake,
     paths: Paths,
     deadline: Duration,
@@ -50,6 +52,7 @@ pub(super) struct Ended<T> {
 impl Racer {
     pub(super) fn new(dialer: Dialer, handshake: Handshake, deadline: Duration, seed: u64) -> Self {
         Racer {
+            answers: Answers::new(dialer.clone()),
             dialer,
             handshake,
             paths: Paths::default(),
@@ -60,6 +63,10 @@ impl Racer {
 
     pub(super) fn dialer(&self) -> &Dialer {
         &self.dialer
+    }
+
+    pub(super) fn answers(&self) -> &Answers {
+        &self.answers
     }
 
     pub(super) fn handshake(&self) -> &Handshake {
@@ -128,8 +135,7 @@ enum Event<T> {
     Lookup {
         endpoint: usize,
         family: Family,
-        took: Duration,
-        outcome: Result<Found, Failure>,
+        looked_up: LookedUp,
     },
     Dialled(AttemptId, ByteStream),
     Secured(AttemptId, String, Box<Secured>),
@@ -149,7 +155,7 @@ struct Winner<T> {
 struct Running {
     endpoint: usize,
     address: SocketAddr,
-    /// How long its name took; absent where it was remembered.
+    /// How long its name took; absent where nobody had to be asked.
     resolve: Option<Duration>,
     progress: Progress,
     started: Option<Instant>,
@@ -228,7 +234,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
                 let made_up = self.racer.is_last_resort(&candidate)
                     && !self.learner.memory().expect(&candidate, None).verified;
                 if dialer.families().list().contains(&family) && !made_up {
-                    self.add(endpoint, address, None);
+                    self.add(endpoint, candidate, None);
                 }
             }
         }
@@ -241,37 +247,29 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
             for family in racer.dialer.families().list() {
                 self.lookups += 1;
                 self.events.push(Box::pin(async move {
-                    let asked = Instant::now();
-                    let peer = racer.dialer.peer(endpoint);
-                    let look_up = racer.dialer.look_up(&peer, *family, racer.deadline);
-                    let outcome = look_up.await;
+                    let look_ups = racer.answers.look_ups();
                     Event::Lookup {
                         endpoint: index,
                         family: *family,
-                        took: asked.elapsed(),
-                        outcome,
+                        looked_up: look_ups.look_up(endpoint, *family, racer.deadline).await,
                     }
                 }));
             }
         }
     }
 
-    /// Adds a candidate whose name took so long to look up, or that is remembered.
-    fn add(&mut self, endpoint: usize, address: SocketAddr, resolve: Option<Duration>) {
-        let one = &self.endpoints[endpoint];
-        let candidate = (one.clone(), address);
-        let mut memory = self.learner.memory();
-        if resolve.is_some() {
-            memory.list(&candidate);
-        }
+    /// Adds a candidate, whose name may have taken so long to look up.
+    fn add(&mut self, endpoint: usize, candidate: Candidate, resolve: Option<Duration>) {
+        let address = candidate.1;
         let known = |one: &Running| (one.endpoint, one.address) == (endpoint, address);
         if self.running.iter().any(known) {
             return;
         }
+        let memory = self.learner.memory();
         let entry = race::Candidate {
             forecast: memory.expect(&candidate, self.last_winner.as_ref()),
             last_resort: self.racer.is_last_resort(&candidate),
-            accelerated: one.variant() == Variant::Acceleration,
+            accelerated: candidate.0.variant() == Variant::Acceleration,
         };
         drop(memory);
         let attempt = self.race.add(entry, self.now());
@@ -419,9 +417,8 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
             Event::Lookup {
                 endpoint,
                 family,
-                took,
-                outcome,
-            } => self.on_lookup(endpoint, family, took, outcome),
+                looked_up,
+            } => self.on_lookup(endpoint, family, looked_up),
             Event::Dialled(attempt, io) => {
                 let one = &mut self.running[attempt.index()];
                 one.io = Some(io);
@@ -452,20 +449,16 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
         None
     }
 
-    fn on_lookup(
-        &mut self,
-        endpoint: usize,
-        family: Family,
-        took: Duration,
-        outcome: Result<Found, Failure>,
-    ) {
+    fn on_lookup(&mut self, endpoint: usize, family: Family, looked_up: LookedUp) {
         self.lookups -= 1;
         let one = &self.endpoints[endpoint];
-        match outcome {
+        match looked_up.outcome {
             Ok(found) => {
                 let port = self.racer.dialer.peer(one).port;
                 for ip in found.addresses {
-                    self.add(endpoint, SocketAddr::new(ip, port), Some(took));
+                    let candidate = (one.clone(), SocketAddr::new(ip, port));
+                    self.learner.memory().list(&candidate);
+                    self.add(endpoint, candidate, looked_up.took);
                 }
             }
             Err(failure) => {
@@ -478,7 +471,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
                 );
                 let failed = AttemptOutcome::Failed(failure);
                 let mut attempt = Attempt::new(one.clone(), failed);
-                attempt.ended = took;
+                attempt.ended = looked_up.took.unwrap_or_default();
                 self.failed_lookups.push(attempt);
             }
         }

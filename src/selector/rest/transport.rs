@@ -23,7 +23,6 @@ use crate::catalog::Endpoint;
 use crate::connect::failure_of;
 use crate::dialer::Dialer;
 use crate::handshake::Nothing;
-use crate::selector::candidates::addresses;
 use crate::selector::{Inner, Selector, lock};
 
 /// A dead first address must not hold a request up for the minutes that TCP would try; reqwest
@@ -227,7 +226,11 @@ impl reqwest::dns::Resolve for Steer {
             let endpoint = eligible.find(|one| dialer.peer(one).host == name.as_str());
             let endpoint = endpoint.ok_or("no REST endpoint of this residency")?;
             let port = dialer.peer(&endpoint).port;
-            let mut addresses: Vec<SocketAddr> = addresses(&dialer, &endpoint)
+            let mut addresses: Vec<SocketAddr> = inner
+                .racer
+                .answers()
+                .look_ups()
+                .addresses(&endpoint)
                 .await?
                 .into_iter()
                 .map(|ip| SocketAddr::new(ip, port))

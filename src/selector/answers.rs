@@ -1,0 +1,485 @@
+//! What the resolver says: kept as long as it lives, asked for once by all who ask at one time.
+//!
+//! A query is driven by a task of its own, so that a caller that isn't polled holds up nobody; it ends
+//! with the last who waits for it. Callers on several runtimes share answers, but no query: one of the
+//! runtimes may stand still.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::{Shared, WeakShared, join_all};
+use tokio::runtime::{self, Handle};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use super::lock;
+use crate::catalog::Endpoint;
+use crate::dialer::{Dialer, Found, late, usable};
+use crate::failure::{Failure, FailureKind};
+use crate::resolve::{Family, Resolved, is_bogus};
+
+/// However short an answer's life: what is asked within a second is asked at one time.
+const SHORTEST_LIFE: Duration = Duration::from_secs(1);
+
+/// However long: an address that was given up, or a forged one, must not be dialled for hours.
+const LONGEST_LIFE: Duration = Duration::from_secs(600);
+
+/// A query this old was asked twice in vain (`insist` in the dialer): who comes now asks anew.
+const LATE: Duration = Duration::from_secs(2);
+
+/// More than a residency and its proxy have; the longest unheard goes.
+const MAX_HOSTS: usize = 64;
+
+/// What the resolver said.
+type Said = Result<Resolved, Failure>;
+
+/// Who is asked for, and on which runtime.
+type Question = (String, Family, runtime::Id);
+
+/// A query under way, as each of those who wait for it has it.
+type Query = Shared<Asking>;
+
+/// The task that asks. It ends when nobody waits any more.
+struct Asking(JoinHandle<Said>);
+
+impl Future for Asking {
+    /// Nothing where the runtime ended first.
+    type Output = Option<Said>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map(Result::ok)
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The answers of a selector; what is asked for ahead of time ends with them.
+pub(super) struct Answers {
+    book: Arc<Mutex<Book>>,
+    look_ups: LookUps,
+}
+
+/// Looks names up by way of a selector's answers, or by itself once the selector is gone.
+#[derive(Clone)]
+pub(super) struct LookUps {
+    dialer: Dialer,
+    book: Weak<Mutex<Book>>,
+}
+
+/// What a look-up brought.
+pub(super) struct LookedUp {
+    pub(super) outcome: Result<Found, Failure>,
+    /// How long it was waited for; absent where nobody had to be asked.
+    pub(super) took: Option<Duration>,
+}
+
+/// How an answer is come by.
+enum Begun {
+    Kept(Said),
+    UnderWay(Query),
+}
+
+impl Answers {
+    pub(super) fn new(dialer: Dialer) -> Self {
+        let book = Arc::new(Mutex::new(Book::default()));
+        let look_ups = LookUps {
+            dialer,
+            book: Arc::downgrade(&book),
+        };
+        Answers { book, look_ups }
+    }
+
+    pub(super) fn look_ups(&self) -> &LookUps {
+        &self.look_ups
+    }
+
+    /// The device is on another network, or slept: whatever was said before no longer holds, nor what
+    /// is still under way. It calls the app's resolver, so that no lock may be held.
+    pub(super) fn moved_on(&self) {
+        self.look_ups.dialer.network_changed();
+        let mut book = lock(&self.book);
+        book.kept.clear();
+        book.under_way.clear();
+        if let Some(ahead) = &mut book.ahead {
+            ahead.abort_all();
+        }
+    }
+
+    /// Nothing is asked for ahead of time any more.
+    pub(super) fn stop(&self) {
+        lock(&self.book).ahead = None;
+    }
+}
+
+impl fmt::Debug for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answers").finish_non_exhaustive()
+    }
+}
+
+impl LookUps {
+    /// The addresses of an endpoint's peer in one family, as [`Dialer::look_up`] has them.
+    pub(super) async fn look_up(
+        &self,
+        endpoint: &Endpoint,
+        family: Family,
+        timeout: Duration,
+    ) -> LookedUp {
+        let peer = self.dialer.peer(endpoint);
+        if let Some(outcome) = self.dialer.known(&peer, family) {
+            return LookedUp {
+                outcome,
+                took: None,
+            };
+        }
+        let asked = Instant::now();
+        let query = match self.begin(peer.host, family) {
+            Some(Begun::Kept(said)) => {
+                return LookedUp {
+                    outcome: usable(&peer, said),
+                    took: None,
+                };
+            }
+            Some(Begun::UnderWay(query)) => Some(query),
+            None => None,
+        };
+        let said = tokio::time::timeout(timeout, async {
+            if let Some(query) = query
+                && let Some(said) = query.await
+            {
+                return said;
+            }
+            // Nobody to share it with: the selector is gone, or the runtime that asked.
+            self.dialer.ask(peer.host, family).await
+        });
+        let said = said.await.unwrap_or_else(|_| Err(late()));
+        LookedUp {
+            outcome: usable(&peer, said),
+            took: Some(asked.elapsed()),
+        }
+    }
+
+    /// The addresses of an endpoint's peer in all families, or why there are none.
+    pub(super) async fn addresses(&self, endpoint: &Endpoint) -> Result<Vec<IpAddr>, Failure> {
+        let families = self.dialer.families().list().iter();
+        let timeout = self.dialer.attempt_timeout();
+        let look_ups = families.map(|family| self.look_up(endpoint, *family, timeout));
+        let (mut found, mut failed) = (Vec::new(), None);
+        for looked_up in join_all(look_ups).await {
+            match looked_up.outcome {
+                Ok(answer) => found.extend(answer.addresses),
+                // That there is none in one family says nothing of the other.
+                Err(failure) if failed.is_some() && failure.kind() == FailureKind::NoAddress => {}
+                Err(failure) => failed = Some(failure),
+            }
+        }
+        match failed {
+            Some(failure) if found.is_empty() => Err(failure),
+            _ => Ok(found),
+        }
+    }
+
+    /// The answer, or the query that will have it; nothing once the selector is gone.
+    fn begin(&self, host: &str, family: Family) -> Option<Begun> {
+        let book = self.book.upgrade()?;
+        let mut book = lock(&book);
+        let Some((said, ends_soon)) = book.kept(host, family) else {
+            return Some(Begun::UnderWay(self.query(&mut book, host, family)));
+        };
+        if ends_soon && book.ahead.is_some() {
+            let query = self.query(&mut book, host, family);
+            book.ask_ahead(query, self.dialer.attempt_timeout());
+        }
+        Some(Begun::Kept(said))
+    }
+
+    /// The query under way, or a new one.
+    fn query(&self, book: &mut Book, host: &str, family: Family) -> Query {
+        let question = (host.to_owned(), family, Handle::current().id());
+        if let Some(query) = book.query(&question) {
+            return query;
+        }
+        book.asked += 1;
+        let (number, book_of_it) = (book.asked, Weak::clone(&self.book));
+        let (ask, asked) = (self.dialer.ask(host, family), question.clone());
+        let ask = async move {
+            let said = ask.await;
+            if let Some(book) = book_of_it.upgrade() {
+                lock(&book).answered(&asked, number, &said);
+            }
+            said
+        };
+        let query = Asking(tokio::spawn(ask.in_current_span())).shared();
+        book.begun(question, number, &query);
+        query
+    }
+}
+
+/// What was said, and what is being asked.
+struct Book {
+    kept: HashMap<String, Host>,
+    /// A query that isn't here any more was asked on another network, or was late: its answer counts
+    /// for those who wait for it only.
+    under_way: HashMap<Question, UnderWay>,
+    /// How many queries were made, which is the number of the last one.
+    asked: u64,
+    /// Wait for the answers that are asked for ahead of time. `None` once that was stopped for good.
+    ahead: Option<JoinSet<()>>,
+}
+
+struct UnderWay {
+    number: u64,
+    since: Instant,
+    query: WeakShared<Asking>,
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        Book {
+            kept: HashMap::new(),
+            under_way: HashMap::new(),
+            asked: 0,
+            ahead: Some(JoinSet::new()),
+        }
+    }
+}
+
+impl Book {
+    /// What is known, and whether to ask anew because it soon isn't: that is said once.
+    fn kept(&mut self, host: &str, family: Family) -> Option<(Said, bool)> {
+        self.kept.get_mut(host)?.kept(family, Instant::now())
+    }
+
+    fn query(&self, question: &Question) -> Option<Query> {
+        let one = self.under_way.get(question)?;
+        let fresh = one.since.elapsed() < LATE;
+        fresh.then(|| one.query.upgrade()).flatten()
+    }
+
+    fn begun(&mut self, question: Question, number: u64, query: &Query) {
+        // Those that everybody gave up, too.
+        (self.under_way).retain(|_, one| one.query.upgrade().is_some());
+        if let Some(query) = query.downgrade() {
+            let since = Instant::now();
+            let one = UnderWay {
+                number,
+                since,
+                query,
+            };
+            self.under_way.insert(question, one);
+        }
+    }
+
+    fn answered(&mut self, question: &Question, number: u64, said: &Said) {
+        let is_it = |one: &UnderWay| one.number == number;
+        if self.under_way.get(question).is_some_and(is_it) {
+            self.under_way.remove(question);
+            let (host, family, _) = question;
+            self.keep(host, *family, said);
+        }
+    }
+
+    /// Keeps what may be kept: addresses with a time to live, and that there are none.
+    fn keep(&mut self, host: &str, family: Family, said: &Said) {
+        let life = match said {
+            Ok(resolved) if resolved.addresses.iter().all(|ip| is_bogus(*ip)) => return,
+            Ok(Resolved { ttl: None, .. }) => return,
+            Ok(Resolved { ttl: Some(ttl), .. }) => Some((*ttl).clamp(SHORTEST_LIFE, LONGEST_LIFE)),
+            Err(failure) if failure.kind() == FailureKind::NoAddress => None,
+            Err(_) => return,
+        };
+        let one = Kept {
+            said: said.clone(),
+            since: Instant::now(),
+            life,
+            asked_anew: false,
+        };
+        if !self.kept.contains_key(host) && self.kept.len() >= MAX_HOSTS {
+            let oldest = self.kept.iter().min_by_key(|(_, host)| host.latest());
+            if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
+                self.kept.remove(&oldest);
+            }
+        }
+        let host = self.kept.entry(host.to_owned()).or_default();
+        host.keep(family, one);
+    }
+
+    /// Sees to it that this query is answered, or given up after so long.
+    fn ask_ahead(&mut self, query: Query, timeout: Duration) {
+        let Some(ahead) = &mut self.ahead else { return };
+        while ahead.try_join_next().is_some() {}
+        ahead.spawn(async move {
+            let _ = tokio::time::timeout(timeout, query).await;
+        });
+    }
+}
+
+/// What was said of one host.
+#[derive(Default)]
+struct Host(BTreeMap<Family, Kept>);
+
+struct Kept {
+    said: Said,
+    since: Instant,
+    /// Absent where there are no addresses.
+    life: Option<Duration>,
+    /// It was asked for anew, ahead of its end.
+    asked_anew: bool,
+}
+
+impl Kept {
+    /// It has addresses, which still hold.
+    fn has_addresses(&self, now: Instant) -> bool {
+        self.life.is_some_and(|life| now < self.since + life)
+    }
+}
+
+impl Host {
+    fn kept(&mut self, family: Family, now: Instant) -> Option<(Said, bool)> {
+        let life = self.life(family, now)?;
+        let one = self.0.get_mut(&family)?;
+        let ends_soon = now >= one.since + life * 3 / 4 && !one.asked_anew;
+        one.asked_anew |= ends_soon;
+        Some((one.said.clone(), ends_soon))
+    }
+
+    /// How long what was said holds from its beginning to its end, if that isn't over. That a family
+    /// has no addresses holds as long as those of the other, and with them only.
+    fn life(&self, family: Family, now: Instant) -> Option<Duration> {
+        let one = self.0.get(&family)?;
+        let others = self.0.values().filter(|other| other.has_addresses(now));
+        let life = one.life.or(others.filter_map(|other| other.life).next())?;
+        (now < one.since + life).then_some(life)
+    }
+
+    fn keep(&mut self, family: Family, one: Kept) {
+        let before = self.0.get(&family);
+        // Addresses that are gone sooner than was said: to the end of what was said.
+        let holds = before.is_some_and(|before| before.has_addresses(one.since));
+        if one.life.is_some() || !holds {
+            self.0.insert(family, one);
+        }
+    }
+
+    /// When it was last heard of.
+    fn latest(&self) -> Option<Instant> {
+        self.0.values().map(|one| one.since).max()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::phase::Phase;
+
+    fn addresses(ttl: Option<Duration>) -> Said {
+        let mut resolved = Resolved::new(vec![IpAddr::from([8, 8, 8, 8])]);
+        resolved.ttl = ttl;
+        Ok(resolved)
+    }
+
+    fn failed(kind: FailureKind) -> Said {
+        Err(Failure::new(Phase::Resolve, kind))
+    }
+
+    /// How long it is there after it was said at this moment.
+    async fn life(book: &mut Book, family: Family) -> Duration {
+        let since = Instant::now();
+        while book.kept("h", family).is_some() {
+            tokio::time::advance(Duration::from_millis(250)).await;
+        }
+        since.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_lives_as_long_as_it_says_within_bounds() {
+        let s = Duration::from_secs;
+        for (ttl, lives) in [
+            (None, s(0)),
+            (Some(s(0)), s(1)),
+            (Some(Duration::from_millis(1)), s(1)),
+            (Some(s(1)), s(1)),
+            (Some(s(60)), s(60)),
+            (Some(s(600)), s(600)),
+            (Some(s(86_400)), s(600)),
+            (Some(Duration::MAX), s(600)),
+        ] {
+            let mut book = Book::default();
+            book.keep("h", Family::V4, &addresses(ttl));
+            assert_eq!(life(&mut book, Family::V4).await, lives, "{ttl:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_a_family_has_none_is_kept_with_the_others_addresses_only() {
+        let (none, minute) = (failed(FailureKind::NoAddress), Duration::from_secs(60));
+        for first in [Family::V4, Family::V6] {
+            let mut book = Book::default();
+            let said = |book: &mut Book, family| match family {
+                Family::V4 => book.keep("h", family, &addresses(Some(minute))),
+                Family::V6 => book.keep("h", family, &none),
+            };
+            said(&mut book, first);
+            said(
+                &mut book,
+                if first == Family::V4 {
+                    Family::V6
+                } else {
+                    Family::V4
+                },
+            );
+            assert_eq!(life(&mut book, Family::V6).await, minute);
+        }
+        let mut book = Book::default();
+        book.keep("h", Family::V6, &none);
+        assert_eq!(life(&mut book, Family::V6).await, Duration::ZERO);
+        // That there are none any more doesn't end what was promised.
+        book.keep("h", Family::V6, &addresses(Some(minute)));
+        book.keep("h", Family::V6, &none);
+        assert_eq!(life(&mut book, Family::V6).await, minute);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_failed_or_can_not_be_is_not_kept() {
+        let mut book = Book::default();
+        for kind in [
+            FailureKind::NotFound,
+            FailureKind::ServerFailure,
+            FailureKind::Timeout,
+            FailureKind::Panicked,
+        ] {
+            book.keep("h", Family::V4, &failed(kind));
+        }
+        let bogus = Resolved::new(vec![IpAddr::from([0, 0, 0, 0])]);
+        book.keep(
+            "h",
+            Family::V4,
+            &Ok(bogus.with_ttl(Duration::from_secs(60))),
+        );
+        assert!(book.kept("h", Family::V4).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_hosts_are_kept_than_a_residency_has() {
+        let mut book = Book::default();
+        let said = addresses(Some(Duration::from_secs(60)));
+        for n in 0..1000 {
+            book.keep(&format!("h{n}"), Family::V4, &said);
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        assert_eq!(book.kept.len(), MAX_HOSTS);
+        assert!(book.kept("h999", Family::V4).is_some());
+        assert!(book.kept("h935", Family::V4).is_none());
+    }
+}

@@ -464,7 +464,7 @@ impl Inner {
         width: Width,
         known: Vec<memory::Candidate>,
         queue_ms: f64,
-        epoch: u64,
+        epoch: memory::Epoch,
     ) {
         let Some(refresh) = self.background.budget(width) else {
             return;

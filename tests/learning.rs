@@ -248,6 +248,34 @@ async fn what_a_race_showed_is_not_learned_of_the_network_moved_to() {
     assert_eq!((selector.best(), selector.expectations().len()), (None, 0));
 }
 
+/// What was measured meanwhile may be of either network, or of none.
+#[tokio::test(start_paused = true)]
+async fn who_went_and_came_back_has_moved() {
+    let (lab, catalog) = world(&[40, 60]);
+    let selector = builder(&lab, &catalog)
+        .network("home")
+        .refresh(RefreshBudget::NONE)
+        .build()
+        .unwrap();
+    let there_and_back = || {
+        selector.network_changed(Some("office"));
+        selector.network_changed(Some("home"));
+    };
+    let moves = async {
+        tokio::time::sleep(ms(10)).await;
+        there_and_back();
+    };
+    let (connection, ()) = tokio::join!(selector.connect(), moves);
+    connection.unwrap();
+    assert_eq!((selector.best(), selector.expectations().len()), (None, 0));
+    let connection = selector.connect().await.unwrap();
+    there_and_back();
+    let before = selector.expectations();
+    connection.feedback().report_rtt(ms(400));
+    connection.feedback().closed(CloseReason::Lost);
+    assert_eq!(selector.expectations(), before);
+}
+
 #[tokio::test(start_paused = true)]
 async fn breakers_are_told_and_a_failing_favourite_is_left() {
     let (lab, catalog) = world(&[40, 60]);

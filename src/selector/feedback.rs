@@ -8,7 +8,7 @@ use easelect_engine::observation::{Measured, Observation};
 
 use super::Inner;
 use super::events::SelectorEvent;
-use super::memory::{Candidate, Memory};
+use super::memory::{Candidate, Epoch, Memory};
 use crate::connection::{CloseReason, ConnectionObserver};
 
 /// A connection that ends sooner than this by itself was no good: mobile NATs and idle time-outs
@@ -19,14 +19,14 @@ const SHORT_LIVED: Duration = Duration::from_secs(30);
 pub(super) struct FeedbackLearner {
     selector: Weak<Inner>,
     candidate: Candidate,
-    epoch: u64,
+    epoch: Epoch,
     /// What a round trip takes says nothing of how long a SYN does: that ends at the proxy.
     through_proxy: bool,
 }
 
 impl FeedbackLearner {
     /// Of a connection to this candidate, opened in this epoch.
-    pub(super) fn new(inner: &Arc<Inner>, candidate: Candidate, epoch: u64) -> Self {
+    pub(super) fn new(inner: &Arc<Inner>, candidate: Candidate, epoch: Epoch) -> Self {
         let peer = inner.racer.dialer().peer(&candidate.0);
         FeedbackLearner {
             selector: Arc::downgrade(inner),

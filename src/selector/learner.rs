@@ -8,7 +8,7 @@ use easelect_engine::observation::Observation;
 use super::events::{Events, SelectorEvent};
 use super::history_writer::HistoryWriter;
 use super::lock;
-use super::memory::{Candidate, Change, Memory};
+use super::memory::{Candidate, Change, Epoch, Memory};
 use super::service_view::ServiceView;
 use crate::error::Error;
 
@@ -42,7 +42,7 @@ impl Learner {
     }
 
     /// Which stay on which network it is: what was begun in another one teaches nothing here.
-    pub(super) fn epoch(&self) -> u64 {
+    pub(super) fn epoch(&self) -> Epoch {
         self.memory().epoch()
     }
 
@@ -79,15 +79,15 @@ impl Learner {
         }
     }
 
-    /// A background probe of a candidate brought this, on this network: the SYN's round trip, of which
-    /// `queue_ms` are the access link's.
+    /// A background probe of a candidate, begun in this epoch, brought this: the SYN's round trip, of
+    /// which `queue_ms` are the access link's.
     pub(super) fn probed(
         &self,
         view: &ServiceView,
         candidate: Candidate,
         answered: Option<Duration>,
         queue_ms: f64,
-        epoch: u64,
+        epoch: Epoch,
     ) {
         let syn_ms = answered.map(|took| (took.as_secs_f64() * 1e3 - queue_ms).max(0.1));
         let mut memory = self.memory();

@@ -32,16 +32,20 @@ pub(super) struct Memory {
     clock: Clock,
     networks: BTreeMap<String, Known>,
     current: String,
+    epoch: Epoch,
     random: fastrand::Rng,
     /// Tells at which port an endpoint is dialled: its own or the proxy's.
     dialer: Dialer,
     /// Those of every service that is used.
     endpoints: Vec<Endpoint>,
-    /// How often the device moved to another network, or woke on what may be one.
-    epoch: u64,
     /// Something was learned that nobody was asked to keep.
     unkept: bool,
 }
+
+/// A stay on one network, to the next move or sleep. What was measured in another says nothing now,
+/// even on the same network: it may have been on the way between the two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Epoch(u64);
 
 /// One network: what is known of candidates, and who is preferred.
 #[derive(Clone, Debug, Default)]
@@ -126,10 +130,10 @@ impl Memory {
             clock,
             networks: BTreeMap::new(),
             current,
+            epoch: Epoch::default(),
             random: fastrand::Rng::with_seed(seed),
             dialer,
             endpoints,
-            epoch: 0,
             unkept: false,
         }
     }
@@ -166,22 +170,21 @@ impl Memory {
         &self.current
     }
 
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
     /// Moves to another network.
     pub(super) fn enter(&mut self, id: String) {
         self.current = id;
-        self.epoch += 1;
+        self.epoch.0 += 1;
     }
 
     /// How long the machine slept since it was last asked, if it did.
     pub(super) fn wake(&mut self, wall: Timestamp) -> Option<Duration> {
         let slept = self.clock.wake(wall)?;
-        self.epoch += 1;
+        self.epoch.0 += 1;
         Some(slept)
-    }
-
-    /// What was begun in another epoch says nothing of this one, whatever the network is called.
-    pub(super) fn epoch(&self) -> u64 {
-        self.epoch
     }
 
     fn known(&self) -> Option<&Known> {

@@ -18,12 +18,12 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use criterion::{BatchSize, Criterion};
 use easelect::{
-    Candidate, Catalog, CatalogFormat, Endpoint, EndpointStats, Feedback, History, Phase, Region,
-    Sample, Selector, Service, Timings, rank,
+    Candidate, Catalog, CatalogFormat, DialOutcome, Endpoint, EndpointStats, Feedback, History,
+    Phase, Region, Sample, Selector, Service, Timings, rank,
 };
 use easelect_lab::{Host, Lab, Path, Scenario};
-use futures::FutureExt;
 use futures::task::noop_waker_ref;
+use futures::{FutureExt, StreamExt};
 use measure::figures::Figures;
 use tower::Service as _;
 use tower::balance::p2c::Balance;
@@ -78,11 +78,11 @@ impl App {
             selector.connect().await.unwrap();
         }
         let connection = selector.connect().await.unwrap();
-        let candidates = selector.candidates().await.unwrap();
+        let candidate = selector.candidates().next().await.unwrap().unwrap();
         App {
             selector,
             feedback: connection.feedback(),
-            candidate: candidates[0].clone(),
+            candidate,
             heartbeats: Heartbeats::new(),
         }
     }
@@ -304,7 +304,7 @@ fn to_report(app: &mut App, bare: &ArcSwapOption<Endpoint>) {
     let opened = Duration::from_millis(40);
     let (heartbeat, report) = per_call(
         || app.observe(),
-        || selector.report(&candidate, Ok(()), opened),
+        || selector.report(&candidate, DialOutcome::Opened, opened),
     );
     figures.aim("report_rtt", heartbeat, "ns", 200.0);
     figures.aim("report", report, "ns", 200.0);

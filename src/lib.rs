@@ -155,8 +155,8 @@ pub use resolve::{
 };
 pub use sample::{Attempt, AttemptOutcome, Lookup, Sample, Unfinished};
 pub use selector::{
-    Candidate, Expectation, Explanation, Policy, RefreshBudget, Selector, SelectorBuilder,
-    SelectorEvent, SelectorStats, Standing,
+    Candidate, DialOutcome, Expectation, Explanation, Policy, RefreshBudget, Selector,
+    SelectorBuilder, SelectorEvent, SelectorStats, Standing,
 };
 #[cfg(feature = "rest")]
 pub use selector::{Rest, RestError, RestErrorKind, RestOptions, RestRequest, RestResponse};

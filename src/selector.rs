@@ -34,7 +34,7 @@ use tracing::Instrument;
 
 pub use background_probe::RefreshBudget;
 pub use builder::SelectorBuilder;
-pub use candidates::Candidate;
+pub use candidates::{Candidate, DialOutcome};
 pub use events::{SelectorEvent, SelectorStats};
 pub use explanation::{Expectation, Explanation, Standing};
 #[cfg(feature = "rest")]
@@ -43,7 +43,6 @@ pub use rest::{Rest, RestError, RestErrorKind, RestOptions, RestRequest, RestRes
 use crate::catalog::{Endpoint, Residency};
 use crate::connection::{ConnectError, Connection, Feedback, Opening};
 use crate::error::Error;
-use crate::failure::Failure;
 use crate::handshake::{ConnectOptions, Exchange, Upgrade};
 use background_probe::BackgroundProbes;
 use feedback::FeedbackLearner;
@@ -197,27 +196,52 @@ impl Selector {
         Ok(())
     }
 
-    /// The addresses to try, in order, with their delays: for apps whose own SDK dials. Tell what
-    /// became of them with [`report`](Self::report). Waits for every look-up, no longer than the
-    /// dialer's [`attempt_timeout`](crate::DialerBuilder::attempt_timeout).
+    /// The addresses to try, as a stream, for apps whose own SDK dials: each as soon as it may be
+    /// tried, the best that is known at that moment first. Addresses that opened before come at once,
+    /// others when their names are answered. Tell what became of each with [`report`](Self::report).
+    ///
+    /// Start the first when it comes. Start each further one its [`delay`](Candidate::delay) after the
+    /// start of the one before it, or when it comes if that is later; at once when all that were
+    /// started have failed; and not at all when one has succeeded.
+    ///
+    /// The stream ends when every name is answered, or was waited for as long as the dialer's
+    /// [`attempt_timeout`](crate::DialerBuilder::attempt_timeout) says. It begins when it is first
+    /// polled, and keeps the selector until it is dropped.
     ///
     /// # Errors
     ///
-    /// [`ConnectError`] when no name could be resolved.
-    pub async fn candidates(&self) -> Result<Vec<Candidate>, ConnectError> {
-        let inner = &*self.0;
-        inner.look_at_network();
-        let endpoints = inner.racer.shuffled(inner.websocket.eligible());
-        candidates::candidates(&inner.racer, &inner.learner, &endpoints).await
+    /// One [`ConnectError`] in place of candidates, when no name could be resolved.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// use easelect::futures::StreamExt;
+    ///
+    /// # async fn example(selector: &easelect::Selector) -> Result<(), easelect::ConnectError> {
+    /// let mut candidates = selector.candidates();
+    /// while let Some(candidate) = candidates.next().await {
+    ///     let candidate = candidate?;
+    ///     println!("{} at {}", candidate.endpoint.url(), candidate.address);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn candidates(
+        &self,
+    ) -> impl Stream<Item = Result<Candidate, ConnectError>> + Send + Unpin + use<> {
+        candidates::candidates(Arc::clone(&self.0))
     }
 
-    /// Tells what became of a candidate that the app dialled itself: `Ok(())` or a failure, after
-    /// `elapsed` from its start to its open WebSocket or its end.
-    pub fn report(&self, candidate: &Candidate, outcome: Result<(), Failure>, elapsed: Duration) {
-        let reported = (candidate.endpoint.clone(), candidate.address);
-        let observation = candidates::observation(&outcome, elapsed);
+    /// Tells what became of a candidate that the app dialled itself, `elapsed` after its start: the
+    /// one that opened first, then those that were given up for it. What is told after the device
+    /// moved to another network, or slept, is ignored: it was of the one before.
+    pub fn report(&self, candidate: &Candidate, outcome: DialOutcome, elapsed: Duration) {
         let (learner, view) = (&self.0.learner, &self.0.websocket);
-        learner.learn_one(view, &reported, observation, |_| true);
+        let shown = candidate.observation(&learner.memory(), &outcome, elapsed);
+        let Some(observation) = shown else { return };
+        let reported = (candidate.endpoint.clone(), candidate.address);
+        let here = |memory: &memory::Memory| candidate.is_of(memory.epoch());
+        learner.learn_one(view, &reported, observation, here);
         learner.keep();
     }
 

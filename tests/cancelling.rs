@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use easelect::{Catalog, CatalogFormat, Region, Selector, ServerHint};
 use easelect_lab::{Fault, Host, Lab, Path, Scenario};
+use futures::StreamExt;
 use futures::task::noop_waker_ref;
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
@@ -109,7 +110,13 @@ async fn reconnect_stops_its_waiting_and_what_it_started() {
 
 #[tokio::test(start_paused = true)]
 async fn candidates_stops_its_look_ups() {
-    drop_at_every_poll(async |selector| drop(selector.candidates().await.unwrap())).await;
+    drop_at_every_poll(async |selector| {
+        let mut candidates = selector.candidates();
+        while let Some(candidate) = candidates.next().await {
+            candidate.unwrap();
+        }
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use easelect_lab::{Dns, Fault, Host, Lab, Path, Scenario};
 use futures::future::BoxFuture;
+use futures::{StreamExt, TryStreamExt};
 
 use easelect::{
-    Attempt, AttemptOutcome, Catalog, CatalogFormat, Failure, FailureKind, Family, Phase, Region,
-    Resolve, Resolved, Selector, SelectorBuilder, Standing,
+    Attempt, AttemptOutcome, Candidate, Catalog, CatalogFormat, DialOutcome, Failure, FailureKind,
+    Family, Phase, Region, Resolve, Resolved, Selector, SelectorBuilder, Standing,
 };
 
 fn ms(n: u64) -> Duration {
@@ -465,19 +466,20 @@ async fn what_was_learned_comes_first_the_next_time() {
 async fn an_app_that_dials_itself_gets_the_same_plan_and_learning() {
     let lab = world([path(0, 40), path(1, 20), path(2, 30)]);
     let selector = selector(&lab, 3, 1);
-    let candidates = selector.candidates().await.unwrap();
+    let candidates: Vec<Candidate> = selector.candidates().try_collect().await.unwrap();
     let delays: Vec<Duration> = candidates.iter().map(|one| one.delay).collect();
-    assert_eq!(delays, [ms(0), ms(20), ms(120)]);
+    assert_eq!(delays, [ms(0), ms(20), ms(100)]);
     for (n, candidate) in candidates.iter().enumerate() {
+        let timeout = Failure::new(Phase::Connect, FailureKind::Timeout);
         let outcome = match n {
-            1 => Ok(()),
-            _ => Err(Failure::new(Phase::Connect, FailureKind::Timeout)),
+            1 => DialOutcome::Opened,
+            _ => DialOutcome::Failed(timeout),
         };
         selector.report(candidate, outcome, ms(50));
     }
     assert_eq!(selector.best().as_ref(), Some(&candidates[1].endpoint));
-    let again = selector.candidates().await.unwrap();
-    assert_eq!(again[0].endpoint, candidates[1].endpoint);
+    let again = selector.candidates().next().await.unwrap().unwrap();
+    assert_eq!(again.endpoint, candidates[1].endpoint);
 }
 
 /// That a name has no A record is no answer to what its AAAA records are.
@@ -486,7 +488,10 @@ async fn an_app_that_dials_itself_is_told_of_silence_before_an_empty_family() {
     let lab = world([path(0, 40)]);
     let host = Host::new("h0.example").with_dns(Dns::NoAddress);
     lab.set_host(host.with_dns_aaaa(Dns::Timeout)).unwrap();
-    let error = selector(&lab, 1, 1).candidates().await.unwrap_err();
+    let mut candidates = selector(&lab, 1, 1).candidates();
+    let error = candidates.next().await.unwrap().unwrap_err();
+    assert!(candidates.next().await.is_none(), "it is told once");
+    assert!(candidates.next().await.is_none());
     match &error.attempts()[0].outcome {
         AttemptOutcome::Failed(failure) => assert_eq!(failure.kind(), FailureKind::Timeout),
         other => panic!("{other:?}"),

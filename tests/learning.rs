@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use easelect::{
-    Catalog, CatalogFormat, CloseReason, ErrorKind, Expectation, FileHistory, History,
-    HistoryStore, RefreshBudget, Region, Selector, SelectorBuilder, SelectorEvent, ServerHint,
-    Standing,
+    Candidate, Catalog, CatalogFormat, CloseReason, DialOutcome, ErrorKind, Expectation,
+    FileHistory, History, HistoryStore, RefreshBudget, Region, Selector, SelectorBuilder,
+    SelectorEvent, ServerHint, Standing,
 };
 use easelect_lab::{Fault, Host, Lab, Path, Scenario};
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use tokio::time::Instant;
 
 fn ms(n: u64) -> Duration {
@@ -50,6 +50,11 @@ fn builder(lab: &Lab, catalog: &Catalog) -> SelectorBuilder {
         .catalog(catalog.clone())
         .dialer(lab.dialer().build().unwrap())
         .seed(1)
+}
+
+/// Everything to try, in order.
+async fn candidates(selector: &Selector) -> Vec<Candidate> {
+    selector.candidates().try_collect().await.unwrap()
 }
 
 /// A folder of its own for one test, gone with it.
@@ -491,8 +496,8 @@ async fn heartbeats_alone_change_who_is_best() {
         .build()
         .unwrap();
     // Both are known to work.
-    for candidate in selector.candidates().await.unwrap() {
-        selector.report(&candidate, Ok(()), ms(200));
+    for candidate in candidates(&selector).await {
+        selector.report(&candidate, DialOutcome::Opened, ms(200));
     }
     let connection = loop {
         let connection = selector.connect().await.unwrap();

@@ -7,10 +7,11 @@ use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use easelect::{
-    Catalog, CatalogFormat, Endpoint, Error, ErrorKind, History, HistoryStore, Region, Residency,
-    Selector, Service,
+    Catalog, CatalogFormat, DialOutcome, Endpoint, Error, ErrorKind, History, HistoryStore, Region,
+    Residency, Selector, Service,
 };
 use easelect_lab::{EventKind, Fault, Host, Lab, Path, Scenario};
+use futures::StreamExt;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};
@@ -337,7 +338,8 @@ async fn play(case: &Case) -> Result<(), TestCaseError> {
                 }
             }
             Deed::Candidates => {
-                for one in selector.candidates().await.unwrap_or_default() {
+                let mut candidates = selector.candidates();
+                while let Some(Ok(one)) = candidates.next().await {
                     prop_assert!(allowed.has(&one.endpoint), "{one:?}");
                     prop_assert!(allowed.dials.contains(&one.address), "{one:?}");
                 }
@@ -391,8 +393,9 @@ async fn report_foreign(case: &Case, selector: &Selector) {
         let Ok(other) = builder(case, &lab, region.into()).build() else {
             continue;
         };
-        for one in other.candidates().await.unwrap() {
-            selector.report(&one, Ok(()), Duration::from_millis(1));
+        let mut candidates = other.candidates();
+        while let Some(one) = candidates.next().await {
+            selector.report(&one.unwrap(), DialOutcome::Opened, Duration::from_millis(1));
         }
     }
 }

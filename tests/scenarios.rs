@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use easelect::{
     Attempt, AttemptOutcome, Candidate, Catalog, CatalogFormat, CloseReason, ConnectError,
-    Connection, Endpoint, Failure, FailureKind, Phase, Policy, Region, Selector, SelectorEvent,
+    Connection, DialOutcome, Endpoint, Failure, FailureKind, Phase, Policy, Region, Selector,
+    SelectorEvent,
 };
 use easelect_lab::{Dns, Lab, Scenario};
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use humantime::format_duration;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until};
@@ -301,7 +302,7 @@ impl Play {
                 told
             }
             Do::Candidates => {
-                self.candidates = selector.candidates().await.unwrap();
+                self.candidates = selector.candidates().try_collect().await.unwrap();
                 let mut told = "candidates".to_owned();
                 for one in &self.candidates {
                     let (after, at) = (Ms(one.delay), place(&one.endpoint, one.address));
@@ -315,7 +316,11 @@ impl Play {
                 opened,
             } => {
                 let silent = Failure::new(Phase::Connect, FailureKind::Timeout);
-                let outcome = if *opened { Ok(()) } else { Err(silent) };
+                let outcome = if *opened {
+                    DialOutcome::Opened
+                } else {
+                    DialOutcome::Failed(silent)
+                };
                 let one = &self.candidates[*candidate];
                 selector.report(one, outcome, took.0);
                 let (took, at) = (Ms(took.0), place(&one.endpoint, one.address));

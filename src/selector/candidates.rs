@@ -1,22 +1,27 @@
-//! For apps whose own SDK dials: the addresses to try, in order, and learning how each attempt ended.
+//! For apps whose own SDK dials: the addresses to try, as they become known, and learning how each
+//! attempt ended.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use easelect_engine::forecast::{Forecast, NOISE};
 use easelect_engine::health::Severity;
-use easelect_engine::observation::Observation;
+use easelect_engine::observation::{Measured, Observation};
 use easelect_engine::race::{self, Action, Race, Width};
-use futures::future::join_all;
+use futures::future::BoxFuture;
+use futures::stream::{self, FuturesUnordered, Stream};
+use futures::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
-use super::learner::Learner;
-use super::memory::{self, severity};
-use super::race::Racer;
-use crate::catalog::{Endpoint, Variant};
+use super::Inner;
+use super::answers::LookedUp;
+use super::memory::{self, Epoch, Memory, severity};
+use crate::catalog::Endpoint;
 use crate::connection::ConnectError;
-use crate::failure::Failure;
-use crate::resolve::interleave;
+use crate::failure::{Failure, FailureKind};
+use crate::phase::Phase;
 use crate::sample::{Attempt, AttemptOutcome};
 
 /// One at a time; when nothing is known, on every host before any host's second address.
@@ -33,7 +38,15 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(100);
 /// RFC 8305 §8: nor above 2 s.
 const LONGEST_DELAY: Duration = Duration::from_secs(2);
 
-/// One address of one endpoint, in the order in which to try it: for apps whose own SDK dials.
+/// RFC 8305 §3: the resolution delay, here before a second address of a host, or one that is
+/// doubtful, is handed out although names are still looked up.
+const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
+
+/// A shorter time was not measured, and in a longer one the app was suspended: a kernel's SYNs end
+/// after some two minutes.
+const CREDIBLE: RangeInclusive<Duration> = Duration::from_micros(100)..=Duration::from_secs(120);
+
+/// One address of one endpoint, for apps whose own SDK dials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Candidate {
@@ -41,92 +54,294 @@ pub struct Candidate {
     pub endpoint: Endpoint,
     /// Where to dial it: with a proxy, the proxy.
     pub address: SocketAddr,
-    /// When to start it, after the first, unless an earlier one succeeds; a failure starts the
-    /// next at once.
+    /// How long to wait after the start of the candidate before it until this one is started, too,
+    /// unless one that was started has succeeded. When all that were started have failed, it means
+    /// nothing: start this one at once.
     pub delay: Duration,
+    epoch: Epoch,
+    /// How many had opened when it was handed out.
+    opened_before: u64,
 }
 
-/// The addresses of these endpoints, in the order in which to try them.
-pub(super) async fn candidates(
-    racer: &Racer,
-    learner: &Learner,
-    endpoints: &[Endpoint],
-) -> Result<Vec<Candidate>, ConnectError> {
-    let started = Instant::now();
-    let dialer = racer.dialer();
-    let look_ups = racer.answers().look_ups();
-    let lookups = endpoints.iter().map(|one| look_ups.addresses(one));
-    let (mut found, mut attempts) = (Vec::new(), Vec::new());
-    for (endpoint, answer) in endpoints.iter().zip(join_all(lookups).await) {
-        match answer {
-            Ok(addresses) => {
-                let port = dialer.peer(endpoint).port;
-                let at = |ip| (endpoint.clone(), SocketAddr::new(ip, port));
-                found.extend(interleave(&addresses).into_iter().map(at));
-            }
-            Err(failure) => {
-                let failed = AttemptOutcome::Failed(failure);
-                let mut attempt = Attempt::new(endpoint.clone(), failed);
-                attempt.ended = started.elapsed();
-                attempts.push(attempt);
+/// What became of a [`Candidate`] that the app dialled itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DialOutcome {
+    /// Its WebSocket is open.
+    Opened,
+    /// It failed.
+    Failed(Failure),
+    /// It was silent until another had opened, or until the app stopped waiting. Nothing is learned
+    /// where none has opened since the candidate's stream began: that says more of the network.
+    GivenUp,
+}
+
+impl Candidate {
+    /// Whether it was handed out in this epoch.
+    pub(super) fn is_of(&self, epoch: Epoch) -> bool {
+        self.epoch == epoch
+    }
+
+    /// What a dial of the app's own showed, which took so long to its open WebSocket or its end; if
+    /// it says anything.
+    pub(super) fn observation(
+        &self,
+        memory: &Memory,
+        outcome: &DialOutcome,
+        elapsed: Duration,
+    ) -> Option<Observation> {
+        let credible = CREDIBLE.contains(&elapsed);
+        let ms = elapsed.as_secs_f64() * 1e3;
+        match outcome {
+            DialOutcome::Opened => Some(Observation {
+                whole: credible.then_some(Measured::Took(ms)),
+                opened: true,
+                ..Observation::default()
+            }),
+            DialOutcome::Failed(failure) => Some(Observation {
+                at_address: failure.phase() == Phase::Connect,
+                ..Observation::of_failure(severity(failure))
+            }),
+            DialOutcome::GivenUp => {
+                // As in a race: where nobody opened, silence says more of the network.
+                let overtaken = memory.opened() > self.opened_before;
+                let expected = memory.expect(&(self.endpoint.clone(), self.address), None);
+                let late = elapsed > patience(&expected);
+                (credible && overtaken).then(|| Observation {
+                    whole: Some(Measured::AtLeast(ms)),
+                    failure: late.then_some(Severity::Doubt),
+                    ..Observation::default()
+                })
             }
         }
     }
-    if found.is_empty() {
-        return Err(ConnectError::new(attempts, started.elapsed(), false));
-    }
-    Ok(in_turn(racer, learner, endpoints, found))
 }
 
-/// The order in which a race one wide would try them if each failed, and when each is late.
-fn in_turn(
-    racer: &Racer,
-    learner: &Learner,
-    endpoints: &[Endpoint],
-    found: Vec<memory::Candidate>,
-) -> Vec<Candidate> {
-    let mut memory = learner.memory();
-    found.iter().for_each(|one| memory.list(one));
-    let winner = memory.last_winner(endpoints);
-    let entries: Vec<race::Candidate> = (found.iter())
-        .map(|one| race::Candidate {
-            forecast: memory.expect(one, winner.as_ref()),
-            last_resort: racer.is_last_resort(one),
-            accelerated: one.0.variant() == Variant::Acceleration,
+/// The addresses to try, from the first poll on.
+pub(super) fn candidates(
+    selector: Arc<Inner>,
+) -> impl Stream<Item = Result<Candidate, ConnectError>> + Send + Unpin + use<> {
+    let begun = async move { Turns::begin(selector) };
+    let turns = |turns: Turns| {
+        stream::unfold(turns, async |mut turns| {
+            let turn = turns.next().await?;
+            Some((turn, turns))
         })
-        .collect();
-    let mut race = Race::new(IN_TURN, memory.syn_trust());
-    drop(memory);
-    for entry in &entries {
-        race.add(*entry, Duration::ZERO);
+    };
+    begun.map(turns).flatten_stream().fuse().boxed()
+}
+
+/// The order in which a race one wide would try them if each failed, as they become known.
+struct Turns {
+    selector: Arc<Inner>,
+    endpoints: Vec<Endpoint>,
+    look_ups: FuturesUnordered<BoxFuture<'static, (usize, LookedUp)>>,
+    /// Why an endpoint has no address so far, and since when that is known.
+    failed: Vec<Option<(Failure, Duration)>>,
+    race: Race,
+    last_winner: Option<memory::Candidate>,
+    /// By the number of its attempt.
+    known: Vec<Known>,
+    /// The forecasts of those handed out, in that order.
+    handed_out: Vec<Forecast>,
+    epoch: Epoch,
+    opened_before: u64,
+    started: Instant,
+    /// When the first became known.
+    first: Option<Instant>,
+}
+
+struct Known {
+    candidate: memory::Candidate,
+    entry: race::Candidate,
+    handed_out: bool,
+}
+
+impl Turns {
+    /// Begins to look all names up. What opened here before is known already.
+    fn begin(selector: Arc<Inner>) -> Self {
+        selector.look_at_network();
+        let endpoints = selector.racer.shuffled(selector.websocket.eligible());
+        let memory = selector.learner.memory();
+        let remembered = selector.racer.remembered(&endpoints, &memory);
+        let mut turns = Turns {
+            look_ups: FuturesUnordered::new(),
+            failed: vec![None; endpoints.len()],
+            race: Race::new(IN_TURN, memory.syn_trust()),
+            last_winner: memory.last_winner(&endpoints),
+            known: Vec::new(),
+            handed_out: Vec::new(),
+            epoch: memory.epoch(),
+            opened_before: memory.opened(),
+            started: Instant::now(),
+            first: None,
+            endpoints,
+            selector: Arc::clone(&selector),
+        };
+        for (_, candidate) in remembered {
+            if memory.expect(&candidate, None).verified {
+                turns.add(candidate, &memory);
+            }
+        }
+        drop(memory);
+        turns.look_up();
+        turns
     }
-    race.no_more();
-    let cold = !entries.iter().any(|one| one.forecast.verified);
-    let (mut turns, mut delay) = (Vec::new(), Duration::ZERO);
-    while let Action::Dial(attempt) = race.next(Duration::ZERO) {
-        race.failed(attempt, Severity::Soft);
-        let (endpoint, address) = found[attempt.index()].clone();
-        turns.push(Candidate {
+
+    /// Asks for every name in every family.
+    fn look_up(&mut self) {
+        let racer = &self.selector.racer;
+        let (families, timeout) = (racer.dialer().families(), racer.dialer().attempt_timeout());
+        for (number, endpoint) in self.endpoints.iter().enumerate() {
+            for family in families.list() {
+                let (look_ups, endpoint) = (racer.answers().look_ups().clone(), endpoint.clone());
+                self.look_ups.push(Box::pin(async move {
+                    (number, look_ups.look_up(&endpoint, *family, timeout).await)
+                }));
+            }
+        }
+    }
+
+    /// The next one to try; or why there is none at all.
+    async fn next(&mut self) -> Option<Result<Candidate, ConnectError>> {
+        loop {
+            // What is answered at one time is weighed together.
+            while let Some(Some((number, looked_up))) = self.look_ups.next().now_or_never() {
+                self.answered(number, looked_up);
+            }
+            if self.look_ups.is_empty() {
+                self.race.no_more();
+            }
+            let held_until = self.held_until();
+            if held_until.is_none()
+                && let Some(candidate) = self.turn()
+            {
+                return Some(Ok(candidate));
+            }
+            if self.look_ups.is_empty() {
+                return self.error().map(Err);
+            }
+            tokio::select! {
+                biased;
+                Some((number, looked_up)) = self.look_ups.next() => self.answered(number, looked_up),
+                () = sleep_until(held_until) => {}
+            }
+        }
+    }
+
+    /// Takes an answer in.
+    fn answered(&mut self, number: usize, looked_up: LookedUp) {
+        let endpoint = &self.endpoints[number];
+        match looked_up.outcome {
+            Ok(found) => {
+                let selector = Arc::clone(&self.selector);
+                let port = selector.racer.dialer().peer(endpoint).port;
+                let at = |ip| (endpoint.clone(), SocketAddr::new(ip, port));
+                let found: Vec<memory::Candidate> = found.addresses.into_iter().map(at).collect();
+                let mut memory = selector.learner.memory();
+                for candidate in found {
+                    memory.list(&candidate, self.epoch);
+                    self.add(candidate, &memory);
+                }
+            }
+            // That there is none in one family says nothing of the other.
+            Err(failure) => match &self.failed[number] {
+                Some(_) if failure.kind() == FailureKind::NoAddress => {}
+                _ => self.failed[number] = Some((failure, self.started.elapsed())),
+            },
+        }
+    }
+
+    fn add(&mut self, candidate: memory::Candidate, memory: &Memory) {
+        if self.known.iter().any(|one| one.candidate == candidate) {
+            return;
+        }
+        let racer = &self.selector.racer;
+        let entry = racer.entry(&candidate, self.last_winner.as_ref(), memory);
+        let attempt = self.race.add(entry, self.started.elapsed());
+        debug_assert_eq!(attempt.index(), self.known.len());
+        self.known.push(Known {
+            candidate,
+            entry,
+            handed_out: false,
+        });
+        self.first.get_or_insert_with(Instant::now);
+    }
+
+    /// Until when to wait for better ones than those that are known, if that is still worth it.
+    fn held_until(&self) -> Option<Instant> {
+        let until = self.first? + RESOLUTION_DELAY;
+        let over = self.look_ups.is_empty() || Instant::now() >= until;
+        let mut waiting = self.known.iter().filter(|one| !one.handed_out);
+        (!over && !waiting.any(|one| self.is_good(one))).then_some(until)
+    }
+
+    /// It opened before, or is a host's first; and nothing bars it.
+    fn is_good(&self, one: &Known) -> bool {
+        let host = one.entry.forecast.place.host;
+        let tried = |other: &Known| other.handed_out && other.entry.forecast.place.host == host;
+        let familiar = self.known.iter().any(tried);
+        !one.entry.last_resort
+            && !one.entry.forecast.breaker_open
+            && (one.entry.forecast.verified || !familiar)
+    }
+
+    /// Hands out whom the race would try next.
+    fn turn(&mut self) -> Option<Candidate> {
+        let Action::Dial(attempt) = self.race.next(self.started.elapsed()) else {
+            return None;
+        };
+        self.race.failed(attempt, Severity::Soft);
+        let delay = self.delay();
+        let one = &mut self.known[attempt.index()];
+        one.handed_out = true;
+        self.handed_out.push(one.entry.forecast);
+        let (endpoint, address) = one.candidate.clone();
+        Some(Candidate {
             endpoint,
             address,
             delay,
-        });
-        delay += match (cold, turns.len()) {
-            (true, 1) => SECOND_START,
-            (true, _) => ATTEMPT_DELAY,
-            (false, _) => patience(&entries[attempt.index()].forecast),
-        };
+            epoch: self.epoch,
+            opened_before: self.opened_before,
+        })
     }
-    turns
+
+    /// How long the next one waits for the last that was handed out.
+    fn delay(&self) -> Duration {
+        let cold = !self.known.iter().any(|one| one.entry.forecast.verified);
+        match self.handed_out.as_slice() {
+            [] => Duration::ZERO,
+            [_] if cold => SECOND_START,
+            [.., last] if !cold => patience(last),
+            _ => ATTEMPT_DELAY,
+        }
+    }
+
+    /// Why there was none at all.
+    fn error(&mut self) -> Option<ConnectError> {
+        if !self.handed_out.is_empty() {
+            return None;
+        }
+        let failed = self.failed.iter_mut().map(Option::take);
+        let attempts: Vec<Attempt> = (self.endpoints.iter().zip(failed))
+            .filter_map(|(endpoint, failed)| {
+                let (failure, ended) = failed?;
+                let outcome = AttemptOutcome::Failed(failure);
+                let mut attempt = Attempt::new(endpoint.clone(), outcome);
+                attempt.ended = ended;
+                Some(attempt)
+            })
+            .collect();
+        // It is told once.
+        let elapsed = self.started.elapsed();
+        (!attempts.is_empty()).then(|| ConnectError::new(attempts, elapsed, false))
+    }
 }
 
-/// What a dial of the app's own showed, which took so long to its open WebSocket or its end.
-pub(super) fn observation(outcome: &Result<(), Failure>, elapsed: Duration) -> Observation {
-    Observation {
-        whole_ms: outcome.is_ok().then_some(elapsed.as_secs_f64() * 1e3),
-        opened: outcome.is_ok(),
-        failure: outcome.as_ref().err().map(severity),
-        ..Observation::default()
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

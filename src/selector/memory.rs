@@ -33,6 +33,8 @@ pub(super) struct Memory {
     networks: BTreeMap<String, Known>,
     current: String,
     epoch: Epoch,
+    /// How many attempts opened so far, on whatever network.
+    opened: u64,
     random: fastrand::Rng,
     /// Tells at which port an endpoint is dialled: its own or the proxy's.
     dialer: Dialer,
@@ -131,6 +133,7 @@ impl Memory {
             networks: BTreeMap::new(),
             current,
             epoch: Epoch::default(),
+            opened: 0,
             random: fastrand::Rng::with_seed(seed),
             dialer,
             endpoints,
@@ -174,6 +177,11 @@ impl Memory {
         self.epoch
     }
 
+    /// How many attempts opened so far.
+    pub(super) fn opened(&self) -> u64 {
+        self.opened
+    }
+
     /// Moves to another network.
     pub(super) fn enter(&mut self, id: String) {
         self.current = id;
@@ -213,8 +221,11 @@ impl Memory {
             .map_or_else(SynTrust::default, |known| known.network.syn_trust())
     }
 
-    /// DNS gives this candidate now.
-    pub(super) fn list(&mut self, candidate: &Candidate) {
+    /// DNS gives this candidate now, asked in this epoch.
+    pub(super) fn list(&mut self, candidate: &Candidate, epoch: Epoch) {
+        if epoch != self.epoch {
+            return;
+        }
         let now = self.clock.now();
         self.known_mut(now).network.list(&key(candidate), now);
     }
@@ -323,6 +334,7 @@ impl Memory {
     pub(super) fn learn_one(&mut self, candidate: &Candidate, observation: Observation) -> Learned {
         let (now, jitter) = (self.clock.now(), self.random.f64());
         self.unkept = true;
+        self.opened += u64::from(observation.opened);
         let known = self.known_mut(now);
         let network = &mut known.network;
         let id = match find(network, candidate) {

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::answers::{Answers, LookedUp};
 use super::learner::Learner;
 use super::lock;
-use super::memory::{Candidate, severity};
+use super::memory::{Candidate, Epoch, Memory, severity};
 use crate::catalog::{Endpoint, Variant};
 use crate::connect::{ByteStream, Transport};
 use crate::connection::{ConnectError, Opening};
@@ -88,6 +88,48 @@ impl Racer {
     /// Where only a proxy or a hijacker on the way can answer.
     pub(super) fn is_last_resort(&self, (endpoint, address): &Candidate) -> bool {
         self.dialer.peer(endpoint).is_public && is_local(address.ip())
+    }
+
+    /// What was verified before is dialled while its name is looked up: TLS proves who answers, so
+    /// an address that is out of date can do no harm. With the number of its endpoint.
+    pub(super) fn remembered(
+        &self,
+        endpoints: &[Endpoint],
+        memory: &Memory,
+    ) -> Vec<(usize, Candidate)> {
+        let mut remembered = Vec::new();
+        for (number, endpoint) in endpoints.iter().enumerate() {
+            // A password must not go to where a proxy once was.
+            if self.dialer.peer(endpoint).proxy.is_some() {
+                continue;
+            }
+            for address in memory.remembered(endpoint) {
+                let family = Family::of(address.ip());
+                // What a local proxy makes up may be another address the next time; one that a
+                // company's own DNS gives has opened before.
+                let candidate = (endpoint.clone(), address);
+                let made_up =
+                    self.is_last_resort(&candidate) && !memory.expect(&candidate, None).verified;
+                if self.dialer.families().list().contains(&family) && !made_up {
+                    remembered.push((number, candidate));
+                }
+            }
+        }
+        remembered
+    }
+
+    /// How a candidate enters a race, against rivals of which this one won last.
+    pub(super) fn entry(
+        &self,
+        candidate: &Candidate,
+        last_winner: Option<&Candidate>,
+        memory: &Memory,
+    ) -> race::Candidate {
+        race::Candidate {
+            forecast: memory.expect(candidate, last_winner),
+            last_resort: self.is_last_resort(candidate),
+            accelerated: candidate.0.variant() == Variant::Acceleration,
+        }
     }
 
     /// Runs a race to its end, or to the deadline.
@@ -173,6 +215,7 @@ struct Driver<'a, E: Exchange> {
     exchange: E,
     learner: &'a Learner,
     race: Race,
+    epoch: Epoch,
     last_winner: Option<Candidate>,
     running: Vec<Running>,
     events: FuturesUnordered<BoxFuture<'a, Event<E::Opened>>>,
@@ -191,6 +234,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
     ) -> Self {
         let memory = learner.memory();
         let (trust, last_winner) = (memory.syn_trust(), memory.last_winner(endpoints));
+        let epoch = memory.epoch();
         drop(memory);
         Driver {
             racer,
@@ -198,6 +242,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
             exchange,
             learner,
             race: Race::new(width, trust),
+            epoch,
             last_winner,
             running: Vec::new(),
             events: FuturesUnordered::new(),
@@ -216,27 +261,13 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
         &self.endpoints[one.endpoint]
     }
 
-    /// What was verified before is dialled while its name is looked up: TLS proves who answers,
-    /// so an address that is out of date can do no harm.
+    /// Adds what is dialled while its name is looked up.
     fn remember(&mut self) {
-        let dialer = &self.racer.dialer;
-        for (endpoint, one) in self.endpoints.iter().enumerate() {
-            // A password must not go to where a proxy once was.
-            if dialer.peer(one).proxy.is_some() {
-                continue;
-            }
-            let remembered = self.learner.memory().remembered(one);
-            for address in remembered {
-                let family = Family::of(address.ip());
-                // What a local proxy makes up may be another address the next time; one that a
-                // company's own DNS gives has opened before.
-                let candidate = (one.clone(), address);
-                let made_up = self.racer.is_last_resort(&candidate)
-                    && !self.learner.memory().expect(&candidate, None).verified;
-                if dialer.families().list().contains(&family) && !made_up {
-                    self.add(endpoint, candidate, None);
-                }
-            }
+        let memory = self.learner.memory();
+        let remembered = self.racer.remembered(self.endpoints, &memory);
+        drop(memory);
+        for (endpoint, candidate) in remembered {
+            self.add(endpoint, candidate, None);
         }
     }
 
@@ -266,11 +297,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
             return;
         }
         let memory = self.learner.memory();
-        let entry = race::Candidate {
-            forecast: memory.expect(&candidate, self.last_winner.as_ref()),
-            last_resort: self.racer.is_last_resort(&candidate),
-            accelerated: candidate.0.variant() == Variant::Acceleration,
-        };
+        let entry = (self.racer).entry(&candidate, self.last_winner.as_ref(), &memory);
         drop(memory);
         let attempt = self.race.add(entry, self.now());
         debug_assert_eq!(attempt.index(), self.running.len());
@@ -457,7 +484,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
                 let port = self.racer.dialer.peer(one).port;
                 for ip in found.addresses {
                     let candidate = (one.clone(), SocketAddr::new(ip, port));
-                    self.learner.memory().list(&candidate);
+                    self.learner.memory().list(&candidate, self.epoch);
                     self.add(endpoint, candidate, looked_up.took);
                 }
             }

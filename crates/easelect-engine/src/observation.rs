@@ -22,7 +22,7 @@ pub struct Observation {
     /// TLS alone.
     pub tls_ms: Option<f64>,
     /// All of it, where nothing else is known: from an app that dials itself.
-    pub whole_ms: Option<f64>,
+    pub whole: Option<Measured>,
     /// Its handshake was verified to the end.
     pub opened: bool,
     /// That it failed, and how much that says.

@@ -53,7 +53,7 @@ fn opened(candidate: usize, syn_ms: f64, rest_ms: f64) -> (CandidateId, Observat
         rest: Some(Measured::Took(rest_ms)),
         tls_ms: Some(syn_ms),
         opened: true,
-        whole_ms: None,
+        whole: None,
         failure: None,
         at_address: false,
     };
@@ -271,7 +271,7 @@ fn what_an_app_dials_itself_is_learned_from_the_whole() {
     let mut network = network(2);
     for _ in 0..10 {
         let observation = Observation {
-            whole_ms: Some(300.0),
+            whole: Some(Measured::Took(300.0)),
             opened: true,
             ..Observation::default()
         };
@@ -281,6 +281,28 @@ fn what_an_app_dials_itself_is_learned_from_the_whole() {
     assert!(one.verified);
     let whole_ms = one.syn_ms() + one.rest_ms();
     assert!((whole_ms - 300.0).abs() < 15.0, "{whole_ms}");
+}
+
+/// As an app tells of a dial that it did not wait for.
+#[test]
+fn silence_for_less_than_expected_says_nothing_of_the_whole() {
+    let mut network = network(1);
+    network.learn(&[opened(0, 100.0, 200.0)], START, 0.5);
+    let whole_ms = |network: &Network| {
+        let one = network.forecasts(START)[0];
+        one.syn_ms() + one.rest_ms()
+    };
+    let silent = |ms| Observation {
+        whole: Some(Measured::AtLeast(ms)),
+        ..Observation::default()
+    };
+    let before = whole_ms(&network);
+    for ms in [0.0, 50.0, 0.9 * before] {
+        network.learn(&[(no(0), silent(ms))], START, 0.5);
+        assert_eq!(whole_ms(&network), before, "{ms}");
+    }
+    network.learn(&[(no(0), silent(3.0 * before))], START, 0.5);
+    assert!(whole_ms(&network) > before);
 }
 
 #[test]

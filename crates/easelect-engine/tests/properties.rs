@@ -54,14 +54,19 @@ fn severity() -> impl Strategy<Value = Severity> {
 
 fn observation() -> impl Strategy<Value = (CandidateId, Observation)> {
     use prop::option::of;
-    let times = (of(measured()), of(measured()), of(wild_ms()), of(wild_ms()));
+    let times = (
+        of(measured()),
+        of(measured()),
+        of(wild_ms()),
+        of(measured()),
+    );
     (0..CANDIDATES, times, any::<bool>(), of(severity())).prop_map(
-        |(candidate, (syn, rest, tls_ms, whole_ms), opened, failure)| {
+        |(candidate, (syn, rest, tls_ms, whole), opened, failure)| {
             let observation = Observation {
                 syn,
                 rest,
                 tls_ms,
-                whole_ms,
+                whole,
                 opened,
                 failure,
                 at_address: syn.is_none(),
@@ -168,7 +173,7 @@ proptest! {
         let syn = |ms: f64| Observation { syn: took(ms), ..Observation::default() };
         let rest = |ms| Observation { syn: took(50.0), rest: took(ms), ..Observation::default() };
         let both = |ms| Observation { syn: took(ms), rest: took(2.0 * ms), ..Observation::default() };
-        let whole = |ms| Observation { whole_ms: Some(ms), ..Observation::default() };
+        let whole = |ms| Observation { whole: took(ms), ..Observation::default() };
         for shown in [syn as fn(f64) -> Observation, rest, both, whole] {
             let (fast, slow) = (of(shown(ms)), of(shown(ms * slower)));
             prop_assert!(fast <= slow * SLACK, "{:?}: {fast} > {slow}", shown(ms));

@@ -218,6 +218,7 @@ impl reqwest::dns::Resolve for Steer {
         let (selector, dialer) = (Weak::clone(&self.selector), self.dialer.clone());
         Box::pin(async move {
             let inner = selector.upgrade().ok_or("the selector is gone")?;
+            let epoch = inner.learner.epoch();
             let eligible = inner.rest.as_ref().map(|rest| rest.view.eligible());
             let mut eligible = inner
                 .racer
@@ -238,7 +239,7 @@ impl reqwest::dns::Resolve for Steer {
             let mut memory = inner.learner.memory();
             addresses.sort_by_cached_key(|address| {
                 let candidate = (endpoint.clone(), *address);
-                memory.list(&candidate);
+                memory.list(&candidate, epoch);
                 let forecast = memory.expect(&candidate, None);
                 (
                     forecast.breaker_open,

@@ -138,10 +138,9 @@ impl Candidate {
                 Filter::observe(&mut self.rest, rest, measured, syn_ms, REST_DRIFT, now);
             }
         }
-        if let Some(whole_ms) = observation.whole_ms {
+        if let Some(whole) = observation.whole {
             // Of it, 1 in 1 + e^ρ is the SYN's.
             let round_trips = 1.0 + rest.mean.exp();
-            let whole = Measured::Took(whole_ms);
             Filter::observe(&mut self.syn, syn, whole, round_trips, SYN_DRIFT, now);
         }
         if observation.opened {

@@ -195,7 +195,7 @@ impl Attempt {
             syn,
             rest,
             tls_ms: self.tls_ms.map(|tls_ms| (tls_ms - queue_ms).max(0.1)),
-            whole_ms: None,
+            whole: None,
             opened: self.state == State::Open,
             // Where another took the same credentials, they are not why.
             failure: match self.failure {

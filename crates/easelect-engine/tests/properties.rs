@@ -303,7 +303,13 @@ fn runners(doomed: bool) -> impl Strategy<Value = Vec<Runner>> {
 }
 
 fn width() -> impl Strategy<Value = Width> {
-    prop_oneof![Just(Width::FAST), Just(Width::THRIFTY), Just(Width::ONE)]
+    let reconnecting = (0u64..20_000).prop_map(|ms| Width::after_loss(Duration::from_millis(ms)));
+    prop_oneof![
+        Just(Width::FAST),
+        Just(Width::THRIFTY),
+        Just(Width::ONE),
+        reconnecting
+    ]
 }
 
 fn syn_trust() -> impl Strategy<Value = SynTrust> {

@@ -430,6 +430,79 @@ fn one_at_a_time_waits_for_silence_and_gives_handshakes_ten_seconds() {
     );
 }
 
+fn reconnecting(entries: usize, since_loss: Duration) -> Race {
+    let entries: Vec<Candidate> = (0..entries)
+        .map(|host| forecast(host, 50.0).into())
+        .collect();
+    among(Width::after_loss(since_loss), &entries)
+}
+
+#[test]
+fn reconnecting_dials_a_second_after_silence_and_a_third_only_in_its_place() {
+    let mut race = reconnecting(4, at(0));
+    assert_eq!(actions(&mut race, at(0)), (vec![Dial(no(0))], Some(300.0)));
+    assert_eq!(
+        actions(&mut race, at(301)),
+        (vec![Dial(no(1))], Some(601.0))
+    );
+    // Two SYNs are under way: the third waits until the first is given up.
+    assert_eq!(actions(&mut race, at(602)), (vec![], Some(3_000.0)));
+    assert_eq!(
+        actions(&mut race, at(3_001)).0,
+        [Cancel(no(0)), Dial(no(2))]
+    );
+    // The second one answers after all, and no other is dialled.
+    race.established(no(1), at(2_800));
+    assert_eq!(actions(&mut race, at(3_101)).0, [Handshake(no(1))]);
+    assert_eq!(actions(&mut race, at(3_400)).0, []);
+}
+
+#[test]
+fn reconnecting_waits_for_three_round_trips_of_a_slow_host() {
+    let entries = [forecast(0, 400.0), forecast(1, 500.0)].map(Candidate::from);
+    let mut race = among(Width::RECONNECT, &entries);
+    assert_eq!(
+        actions(&mut race, at(0)),
+        (vec![Dial(no(0))], Some(1_200.0))
+    );
+}
+
+#[test]
+fn reconnecting_hedges_a_late_handshake_once_on_another_host_and_abandons_neither() {
+    let mut race = reconnecting(4, at(0));
+    assert_eq!(actions(&mut race, at(0)).0, [Dial(no(0))]);
+    race.established(no(0), at(50));
+    assert_eq!(
+        actions(&mut race, at(50)),
+        (vec![Handshake(no(0))], Some(1_550.0))
+    );
+    assert_eq!(actions(&mut race, at(1_549)).0, []);
+    assert_eq!(actions(&mut race, at(1_551)).0, [Dial(no(1))]);
+    race.established(no(1), at(50));
+    assert_eq!(actions(&mut race, at(1_601)).0, [Handshake(no(1))]);
+    // Both late: two handshakes are under way, and no third begins until the first is 10 s old.
+    assert_eq!(actions(&mut race, at(3_200)), (vec![], Some(10_050.0)));
+    race.secured(no(0), at(9_000));
+    race.opened(no(0), at(9_050));
+    let shown = race.observations(at(9_050));
+    assert!(shown[0].1.opened);
+}
+
+#[test]
+fn the_longer_the_loss_the_later_the_hedge() {
+    for (since_loss, deadline) in [(0, 1_500.0), (500, 1_500.0), (2_000, 6_000.0)] {
+        let mut race = reconnecting(2, at(since_loss));
+        assert_eq!(actions(&mut race, at(0)).0, [Dial(no(0))]);
+        race.established(no(0), at(50));
+        let expected = (vec![Handshake(no(0))], Some(50.0 + deadline));
+        assert_eq!(actions(&mut race, at(50)), expected, "{since_loss}");
+    }
+    // As late as ever: then it is replaced, too.
+    for since_loss in [Duration::from_secs(10), Duration::MAX] {
+        assert_eq!(Width::after_loss(since_loss).flight_least_ms, 10_000.0);
+    }
+}
+
 /// After outages a candidate may be expected to take half a minute; the others don't wait for that.
 #[test]
 fn no_expectation_keeps_the_others_waiting_for_long() {

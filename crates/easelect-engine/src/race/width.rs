@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use crate::history::Refresh;
 
+/// By how many seconds a crowd's queue of handshakes may grow in a second. Up to this, hedges cost the
+/// servers next to nothing in the storm of `sim`; with none of it they double their load.
+const QUEUE_GROWTH: f64 = 3.0;
+
 /// How wide to race.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Width {
@@ -71,9 +75,8 @@ impl Width {
         ..Width::FAST
     };
 
-    /// One at a time, the next only after a failure or silence, and no probes: for clients
-    /// that reconnect all together. A handshake gets 10 s: an overloaded server answers late, and works for nobody when
-    /// its client has left.
+    /// One at a time, the next only after a failure or silence, and no probes. A handshake gets 10 s:
+    /// an overloaded server answers late, and works for nobody when its client has left.
     pub const ONE: Width = Width {
         dials: 1,
         worth: f64::INFINITY,
@@ -90,4 +93,39 @@ impl Width {
             worth: f64::INFINITY,
         },
     };
+
+    /// One at a time as long as that goes well, for clients that reconnect all together: a second SYN
+    /// when the first is late, a second handshake when the first is late and the crowd is not why (see
+    /// [`after_loss`](Self::after_loss)). The late one goes on; never more than two of a kind.
+    ///
+    /// - SYNs: kernels answer them however busy TLS is, and they are three packets. 3 expected round
+    ///   trips are three standard deviations of what was last heard of hours ago. 300 ms, where 200 and
+    ///   500 do hardly better or worse, leave a second for two in a row.
+    /// - Handshakes: three standard deviations, but 1.5 s. A small server's restart is over by then, and
+    ///   another host's three round trips still fit into 2 s.
+    pub const RECONNECT: Width = Width {
+        in_flight: 2,
+        syn_patience: 3.0,
+        syn_least_ms: 300.0,
+        z: 3.0,
+        flight_least_ms: 1_500.0,
+        ..Width::ONE
+    };
+
+    /// [`RECONNECT`](Self::RECONNECT) so long after the connection was lost.
+    ///
+    /// A crowd that all came at once has made a queue, and a hedge would double it. But a queue began
+    /// when the connection was lost, and grows by 3 s in a second if four times as many come as the
+    /// servers can take: a handshake that is silent for longer than three times that is not waiting
+    /// in one. So clients that come early hedge early, those that come late as good as never.
+    #[must_use]
+    pub fn after_loss(since: Duration) -> Width {
+        let usual = Width::RECONNECT;
+        let longest_ms = usual.handshake_patience.as_secs_f64() * 1_000.0;
+        let queue_ms = QUEUE_GROWTH * since.as_secs_f64() * 1_000.0;
+        Width {
+            flight_least_ms: queue_ms.clamp(usual.flight_least_ms, longest_ms),
+            ..usual
+        }
+    }
 }

@@ -146,7 +146,8 @@ impl Selector {
         self.open(options, self.policy().width()).await
     }
 
-    /// Connects after the connection was lost: waits first, then tries one address at a time.
+    /// Connects after the connection was lost: waits first, then tries one address at a time, and a
+    /// second beside it when that one is late.
     ///
     /// The delay is uniform in 0 to 10 s (or as a [`ServerHint`] or `Retry-After` says) for the
     /// first call after a connection, then in 0 to min(60 s, 2 s·2^k), k calls having failed. After
@@ -172,8 +173,9 @@ impl Selector {
     ) -> Result<Connection, ConnectError> {
         // Before the wait, since on another network there is none.
         self.0.look_at_network();
-        self.0.reconnecting.wait(self.0.racer.random()).await;
-        let opened = self.open(options, Width::ONE).await;
+        let lost = (self.0.reconnecting).wait(self.0.racer.random()).await;
+        // After a move nobody else comes back: `self.policy().width()` would do then.
+        let opened = self.open(options, Width::after_loss(lost)).await;
         self.0.reconnecting.ended(&opened);
         opened
     }

@@ -437,6 +437,89 @@ async fn one_at_a_time_gives_an_overloaded_server_ten_seconds() {
     assert_eq!(connection.time_to_open(), Duration::from_secs(8) + ms(120));
 }
 
+/// Loses the connection and opens another, as one of a small crowd, whose wait is 2 ms at most.
+async fn reconnected(selector: &Selector) -> easelect::Connection {
+    let hint = easelect::ServerHint {
+        clients: 1.0,
+        rate: 1e3,
+    };
+    selector.set_server_hint(Some(hint)).unwrap();
+    selector.reconnect().await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn reconnecting_past_a_silent_host_takes_no_second() {
+    for seed in 0..8 {
+        let lab = world([path(0, 40), path(1, 60), path(2, 80)]);
+        let selector = selector(&lab, 3, seed);
+        selector.connect().await.unwrap();
+        let best = selector.connect().await.unwrap().address().ip();
+        lab.set_fault(best, Fault::BlackHole).unwrap();
+        let connection = reconnected(&selector).await;
+        let took = connection.time_to_open();
+        assert!(took < ms(1_000), "seed {seed}: {took:?}");
+        assert_ne!(connection.address().ip(), best);
+        // One at a time until then.
+        let starts = starts(connection.attempts());
+        assert_eq!(starts[0], ms(0));
+        assert!(starts[1] >= ms(300), "seed {seed}: {starts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn reconnecting_past_a_host_that_is_silent_in_tls_takes_no_two_seconds() {
+    for fault in [Fault::SilentTls, Fault::DropData] {
+        for seed in 0..8 {
+            let lab = world([path(0, 40), path(1, 60), path(2, 80)]);
+            let selector = selector(&lab, 3, seed);
+            selector.connect().await.unwrap();
+            let best = selector.connect().await.unwrap().address().ip();
+            lab.set_fault(best, fault).unwrap();
+            let connection = reconnected(&selector).await;
+            let took = connection.time_to_open();
+            assert!(took < ms(2_000), "seed {seed}, {fault:?}: {took:?}");
+            // One hedge, and not before the first is late beyond doubt.
+            let starts = starts(connection.attempts());
+            assert_eq!(starts.len(), 2, "seed {seed}, {fault:?}: {starts:?}");
+            assert!(starts[1] >= ms(1_500), "seed {seed}: {starts:?}");
+        }
+    }
+}
+
+/// Slow is not dead: it is hedged, goes on, and wins.
+#[tokio::test(start_paused = true)]
+async fn reconnecting_reaches_a_slow_host_and_never_abandons_its_handshake() {
+    let slow = path(0, 600).with_tls_delay(ms(1_900));
+    let silent = [1, 2].map(|n| path(n, 700).with_fault(Fault::SilentTls));
+    let lab = world([slow].into_iter().chain(silent));
+    let selector = selector(&lab, 3, 1);
+    selector.connect().await.unwrap();
+    let connection = reconnected(&selector).await;
+    let attempts = connection.attempts();
+    assert_eq!(host(&attempts[0]), "h0.example");
+    assert_eq!(attempts[0].outcome, AttemptOutcome::Won);
+    assert_eq!(connection.time_to_open(), ms(600 + 2_500 + 600));
+    assert_eq!(attempts.len(), 2, "{attempts:#?}");
+}
+
+/// Late in a crowd's queue: a hedge would make the queue longer. 3 s after the loss it waits for 9 s.
+#[tokio::test(start_paused = true)]
+async fn whoever_waited_for_a_crowd_leaves_a_late_handshake_alone() {
+    let busy = |n| path(n, 40).with_tls_delay(Duration::from_secs(8));
+    let mut waited_longest = Duration::ZERO;
+    for seed in 0..8 {
+        let lab = world([busy(0), busy(1)]);
+        let selector = selector(&lab, 2, seed);
+        let began = tokio::time::Instant::now();
+        let connection = selector.reconnect().await.unwrap();
+        let waited = began.elapsed() - connection.time_to_open();
+        let hedged = connection.attempts().len() > 1;
+        assert_eq!(hedged, 3 * waited < Duration::from_secs(8), "{waited:?}");
+        waited_longest = waited_longest.max(waited);
+    }
+    assert!(waited_longest > Duration::from_secs(3));
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_was_learned_comes_first_the_next_time() {
     let lab = world([path(0, 200), path(1, 20), path(2, 300)]);

@@ -25,20 +25,25 @@ struct State {
     moved: bool,
     /// When reconnecting last failed.
     failed: Option<Instant>,
+    /// When the connection was lost, as far as is known: when reconnecting began.
+    lost: Option<Instant>,
 }
 
 impl Reconnecting {
     /// Waits as long as it should be before the next attempt, or until the network changes. `u` is
     /// uniform, 0 ≤ u < 1. Whoever gives the attempt up afterwards has not used the change up.
-    pub(super) async fn wait(&self, u: f64) {
+    /// Returns for how long the connection has been lost by then: zero on another network, where
+    /// nobody else lost theirs.
+    pub(super) async fn wait(&self, u: f64) -> Duration {
         let moving = self.moving.notified();
-        let delay = {
-            let state = lock(&self.state);
+        let (delay, lost) = {
+            let mut state = lock(&self.state);
             if state.moved {
-                return;
+                return Duration::ZERO;
             }
+            let lost = *state.lost.get_or_insert_with(Instant::now);
             let since = state.failed.map_or(Duration::MAX, |at| at.elapsed());
-            state.backoff.delay(u, since)
+            (state.backoff.delay(u, since), lost)
         };
         tracing::debug!(
             target: "easelect::connect",
@@ -48,8 +53,8 @@ impl Reconnecting {
         // Another network meanwhile: then it is not the server that was lost.
         tokio::select! {
             biased;
-            () = moving => {}
-            () = tokio::time::sleep(delay) => {}
+            () = moving => Duration::ZERO,
+            () = tokio::time::sleep(delay) => lost.elapsed(),
         }
     }
 
@@ -57,6 +62,7 @@ impl Reconnecting {
     pub(super) fn opened(&self) {
         let mut state = lock(&self.state);
         state.moved = false;
+        state.lost = None;
         state.backoff.reset();
     }
 
@@ -64,7 +70,10 @@ impl Reconnecting {
     pub(super) fn ended<T>(&self, outcome: &Result<T, ConnectError>) {
         let mut state = lock(&self.state);
         match outcome {
-            Ok(_) => state.backoff.reset(),
+            Ok(_) => {
+                state.lost = None;
+                state.backoff.reset();
+            }
             Err(error) => {
                 // One change is one attempt at once.
                 state.moved = false;
@@ -78,6 +87,7 @@ impl Reconnecting {
     pub(super) fn moved_on(&self) {
         let mut state = lock(&self.state);
         state.moved = true;
+        state.lost = None;
         state.backoff.reset();
         drop(state);
         self.moving.notify_waiters();

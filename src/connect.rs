@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -34,6 +35,12 @@ pub trait Transport: Io {
     /// Makes the coming drop reset the connection instead of closing it in order, so that a loser
     /// of a race leaves nothing behind on either side.
     fn reset_on_drop(&mut self);
+
+    /// Ends the connection once what was sent is unacknowledged for so long (RFC 5482; on Linux
+    /// `TCP_USER_TIMEOUT`), if the transport can.
+    fn set_user_timeout(&mut self, timeout: Duration) {
+        let _ = timeout;
+    }
 }
 
 /// Is told how TCP stood when an attempt ended, whichever way.
@@ -106,6 +113,12 @@ impl Transport for ByteStream {
     fn reset_on_drop(&mut self) {
         if let Kind::Transport(io) = &mut self.kind {
             io.reset_on_drop();
+        }
+    }
+
+    fn set_user_timeout(&mut self, timeout: Duration) {
+        if let Kind::Transport(io) = &mut self.kind {
+            io.set_user_timeout(timeout);
         }
     }
 }
@@ -231,6 +244,13 @@ impl Transport for TcpStream {
         // A failure only means an orderly close.
         let _ = self.set_zero_linger();
     }
+
+    #[cfg(target_os = "linux")]
+    fn set_user_timeout(&mut self, timeout: Duration) {
+        let ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+        // A failure only means that a dead peer is noticed later.
+        let _ = nix::sys::socket::setsockopt(self, nix::sys::socket::sockopt::TcpUserTimeout, &ms);
+    }
 }
 
 /// The failure that an error of connecting means.
@@ -286,7 +306,6 @@ mod kernel {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-    use std::time::Duration;
 
     use super::*;
 

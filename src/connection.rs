@@ -1,5 +1,7 @@
 //! What `connect()` returns: the live connection, or why there is none.
 
+mod heartbeat;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,6 +14,8 @@ use futures::{Sink, Stream};
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{self, Message};
+
+pub(crate) use heartbeat::{End, Heartbeat, Pace, Silence};
 
 use crate::catalog::Endpoint;
 use crate::failure::Failure;
@@ -28,6 +32,8 @@ pub struct Connection {
     pub(crate) websocket: WebSocket,
     pub(crate) opening: Opening,
     pub(crate) feedback: Feedback,
+    /// A session's connection is watched over.
+    pub(crate) heartbeat: Option<Box<Heartbeat>>,
 }
 
 /// Who wants to know what becomes of a connection.
@@ -143,14 +149,20 @@ impl Connection {
         &self.opening.attempts
     }
 
+    /// See [`Transport::set_user_timeout`](crate::Transport::set_user_timeout).
+    pub(crate) fn set_user_timeout(&mut self, timeout: Duration) {
+        self.websocket.stream.get_mut().set_user_timeout(timeout);
+    }
+
     /// Tells the selector what becomes of this connection; also after
-    /// [`into_websocket`](Self::into_websocket).
+    /// [`into_websocket`](Self::into_websocket). A [session's](crate::Session) tells it by itself.
     #[must_use]
     pub fn feedback(&self) -> Feedback {
         self.feedback.clone()
     }
 
-    /// The WebSocket of tokio-tungstenite, given away.
+    /// The WebSocket of tokio-tungstenite, given away: to its [session](crate::Session), if it has one,
+    /// that is as good as dropped.
     #[must_use]
     pub fn into_websocket(self) -> WebSocketStream<SecureStream> {
         *self.websocket.stream
@@ -161,7 +173,21 @@ impl Stream for Connection {
     type Item = Result<Message, tungstenite::Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut *self.websocket.stream).poll_next(cx)
+        let this = &mut *self;
+        let websocket = &mut *this.websocket.stream;
+        let Some(heartbeat) = &mut this.heartbeat else {
+            return Pin::new(websocket).poll_next(cx);
+        };
+        if heartbeat.is_over() {
+            return Poll::Ready(None);
+        }
+        while let Poll::Ready(item) = Pin::new(&mut *websocket).poll_next(cx) {
+            if heartbeat.came(item.as_ref()) {
+                return Poll::Ready(item);
+            }
+        }
+        let given_up = heartbeat.poll(cx, websocket);
+        given_up.map(|error| Some(Err(error)))
     }
 }
 
@@ -256,6 +282,11 @@ impl ConnectError {
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.elapsed
+    }
+
+    /// Whether a server that proved its identity refused the app's credentials.
+    pub(crate) fn refuses_credentials(&self) -> bool {
+        self.failures().any(Failure::refuses_credentials)
     }
 
     /// Whether the deadline ended it, with attempts still under way.

@@ -164,6 +164,7 @@ struct Facts {
     chain: Option<Arc<CertificateChain>>,
     chain_fault: Option<ChainFault>,
     alert: Option<u8>,
+    is_page: bool,
 }
 
 impl Failure {
@@ -325,7 +326,21 @@ impl Failure {
     pub(crate) fn refuses_credentials(&self) -> bool {
         self.phase == Phase::Upgrade
             && self.kind == FailureKind::Rejected
-            && matches!(self.status(), Some(401 | 403))
+            && match self.status() {
+                Some(401) => true,
+                // A gateway's page is no word of the service's.
+                Some(403) => !self.facts.as_ref().is_some_and(|facts| facts.is_page),
+                _ => false,
+            }
+    }
+
+    /// Says that a page came with it, for people to read.
+    #[must_use]
+    pub(crate) fn with_page(mut self, is_page: bool) -> Self {
+        if is_page {
+            self.facts_mut().is_page = true;
+        }
+        self
     }
 
     fn facts_mut(&mut self) -> &mut Facts {

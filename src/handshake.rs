@@ -332,12 +332,12 @@ async fn upgrade(
     let subprotocol = match websocket_upgrade::check(&request, &head) {
         Ok(subprotocol) => subprotocol,
         // A peer may send back what it was sent.
-        Err(failure) if !options.adds_nothing() => return Err(failure),
+        Err(failure) if !options.adds_nothing() => return Err(failure.with_page(head.is_page())),
         Err(failure) => {
             if body == Body::Awaited {
                 head.await_body(&mut stream, answered - started).await;
             }
-            return Err(head.describe(failure));
+            return Err(head.describe(failure).with_page(head.is_page()));
         }
     };
     progress.done(started, answered);
@@ -650,6 +650,16 @@ impl SecureStream {
     #[must_use]
     pub fn tcp_info(&self) -> Option<TcpInfo> {
         self.0.get_ref().0.tcp_info()
+    }
+
+    /// How many bytes came so far, TLS included: a large message shows itself long before its end.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.0.get_ref().0.bytes_read()
+    }
+
+    /// See [`Transport::set_user_timeout`].
+    pub(crate) fn set_user_timeout(&mut self, timeout: Duration) {
+        self.0.get_mut().0.set_user_timeout(timeout);
     }
 }
 

@@ -10,7 +10,8 @@
 //!
 //! | you want to | use |
 //! | --- | --- |
-//! | connect a client to the fastest endpoint, and again after a loss | [`Selector::connect`], [`Selector::reconnect`] |
+//! | connect a client to the fastest endpoint | [`Selector::connect`] |
+//! | stay connected | [`Selector::session`], or [`Selector::reconnector`] and a loop of your own |
 //! | call REST on the fastest host | `Selector::rest`, or `Selector::base_url` with a client of your own |
 //! | keep your own SDK's dialling, in a better order | [`Selector::candidates`], [`Selector::report`] |
 //! | know why a connection failed or was slow | [`ConnectError`], [`Connection::timings`], [`Selector::explain`] |
@@ -157,6 +158,9 @@ pub use sample::{Attempt, AttemptOutcome, Lookup, Sample, Unfinished};
 pub use selector::{
     Candidate, DialOutcome, Expectation, Explanation, Policy, RefreshBudget, Selector,
     SelectorBuilder, SelectorEvent, SelectorStats, Standing,
+};
+pub use selector::{
+    Loss, LossReason, Reconnector, Refusal, Session, SessionControl, SessionOptions, SessionState,
 };
 #[cfg(feature = "rest")]
 pub use selector::{Rest, RestError, RestErrorKind, RestOptions, RestRequest, RestResponse};

@@ -17,6 +17,7 @@ mod reconnect;
 #[cfg(feature = "rest")]
 mod rest;
 mod service_view;
+mod session;
 #[cfg(feature = "rest")]
 mod shared_task;
 
@@ -29,6 +30,7 @@ use easelect_engine::backoff::ServerHint;
 use easelect_engine::observation::Observation;
 use easelect_engine::race::Width;
 use futures::Stream;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -37,8 +39,12 @@ pub use builder::SelectorBuilder;
 pub use candidates::{Candidate, DialOutcome};
 pub use events::{SelectorEvent, SelectorStats};
 pub use explanation::{Expectation, Explanation, Standing};
+pub use reconnect::Reconnector;
 #[cfg(feature = "rest")]
 pub use rest::{Rest, RestError, RestErrorKind, RestOptions, RestRequest, RestResponse};
+pub use session::{
+    Loss, LossReason, Refusal, Session, SessionControl, SessionOptions, SessionState,
+};
 
 use crate::catalog::{Endpoint, Residency};
 use crate::connection::{ConnectError, Connection, Feedback, Opening};
@@ -49,7 +55,6 @@ use feedback::FeedbackLearner;
 use learner::Learner;
 use network_watch::NetworkWatch;
 use race::Racer;
-use reconnect::Reconnecting;
 #[cfg(feature = "rest")]
 use rest::RestState;
 use service_view::ServiceView;
@@ -82,7 +87,9 @@ struct Inner {
     racer: Racer,
     learner: Learner,
     network: NetworkWatch,
-    reconnecting: Reconnecting,
+    hint: Mutex<Option<ServerHint>>,
+    /// How often the device moved to another network, or woke on what may be one.
+    moves: watch::Sender<u64>,
     background: BackgroundProbes,
     websocket: ServiceView,
     #[cfg(feature = "rest")]
@@ -112,6 +119,10 @@ impl Policy {
         }
     }
 }
+
+/// So many deadlines long a race begins anew when the device moves: a network that comes and goes must
+/// not keep an app waiting for ever.
+const MOST_DEADLINES: u32 = 3;
 
 impl Selector {
     /// A selector of the residency's WebSocket service, with the built-in catalogue, the
@@ -146,38 +157,16 @@ impl Selector {
         self.open(options, self.policy().width()).await
     }
 
-    /// Connects after the connection was lost: waits first, then tries one address at a time, and a
-    /// second beside it when that one is late.
-    ///
-    /// The delay is uniform in 0 to 10 s (or as a [`ServerHint`] or `Retry-After` says) for the
-    /// first call after a connection, then in 0 to min(60 s, 2 s·2^k), k calls having failed. After
-    /// [`network_changed`](Self::network_changed) there is none: then the network was lost, not the
-    /// server. One call is one try; call again when it fails.
-    ///
-    /// # Errors
-    ///
-    /// As [`connect`](Self::connect).
-    pub async fn reconnect(&self) -> Result<Connection, ConnectError> {
-        self.reconnect_with(&ConnectOptions::new()).await
+    /// Keeps a connection open: opens it, notices its death, opens it again. Each session is one
+    /// connection; clones of the selector, and other sessions, share what is learned.
+    pub fn session(&self, options: SessionOptions) -> Session {
+        Session::new(self, options)
     }
 
-    /// [`reconnect`](Self::reconnect) with headers, query, subprotocols and limits of the app's
-    /// own.
-    ///
-    /// # Errors
-    ///
-    /// As [`connect`](Self::connect).
-    pub async fn reconnect_with(
-        &self,
-        options: &ConnectOptions,
-    ) -> Result<Connection, ConnectError> {
-        // Before the wait, since on another network there is none.
-        self.0.look_at_network();
-        let lost = (self.0.reconnecting).wait(self.0.racer.random()).await;
-        // After a move nobody else comes back: `self.policy().width()` would do then.
-        let opened = self.open(options, Width::after_loss(lost)).await;
-        self.0.reconnecting.ended(&opened);
-        opened
+    /// Opens a connection again and again, for apps that watch over it themselves.
+    #[must_use]
+    pub fn reconnector(&self) -> Reconnector {
+        Reconnector::new(self.clone())
     }
 
     /// How many clients may reconnect together, and how many per second the servers can take;
@@ -194,7 +183,7 @@ impl Selector {
                 return Err(Error::new(crate::error::ErrorKind::Input, why));
             }
         }
-        self.0.reconnecting.set_hint(hint);
+        *lock(&self.0.hint) = hint;
         Ok(())
     }
 
@@ -324,8 +313,15 @@ impl Selector {
     /// # }
     /// ```
     pub fn network_changed(&self, id: Option<&str>) {
-        self.0.network.tell(id, |id| self.0.enter(id));
-        self.0.racer.answers().moved_on();
+        let mut moved = false;
+        let key = || self.0.learner.network_key();
+        self.0.network.tell(id, key, |id| {
+            moved = true;
+            self.0.enter(id);
+        });
+        if moved {
+            self.0.moved_on();
+        }
     }
 
     /// The identifier of the network that the device is on, as far as was told or derived.
@@ -367,11 +363,7 @@ impl Selector {
         let endpoints = inner.websocket.eligible();
         let upgrade = Upgrade::of_an_app(options);
         let raced = inner.race(&inner.websocket, endpoints, upgrade, width);
-        let (ended, here) = raced.await;
-        let (websocket, opening) = ended?;
-        if here {
-            inner.reconnecting.opened();
-        }
+        let (websocket, opening) = raced.await?;
         #[cfg(feature = "rest")]
         if let Some(rest) = &inner.rest
             && rest.view.restrict_to(opening.endpoint.region())
@@ -387,6 +379,7 @@ impl Selector {
                 observer: Arc::new(observer),
                 opened: Instant::now(),
             },
+            heartbeat: None,
         })
     }
 }
@@ -434,43 +427,57 @@ impl Selector {
 }
 
 impl Inner {
-    /// One race among these endpoints, from what is known to what is learned; and whether the device
-    /// is still where it began.
+    /// One race among these endpoints, from what is known to what is learned. It begins anew when the
+    /// device moves meanwhile, for a while.
     async fn race<E: Exchange>(
         self: &Arc<Self>,
         view: &ServiceView,
         endpoints: Vec<Endpoint>,
         exchange: E,
         width: Width,
-    ) -> (Result<(E::Opened, Opening), ConnectError>, bool) {
+    ) -> Result<(E::Opened, Opening), ConnectError> {
         let Some(service) = endpoints.first().map(Endpoint::service) else {
-            return (Err(ConnectError::no_endpoint()), true);
+            return Err(ConnectError::no_endpoint());
         };
-        let epoch = self.learner.epoch();
-        let endpoints = self.racer.shuffled(endpoints);
-        let span = tracing::info_span!(
-            target: "easelect::connect",
-            "connect",
-            residency = %self.residency,
-            endpoints = endpoints.len(),
-        );
-        let race = self.racer.run(&endpoints, exchange, width, &self.learner);
-        let ended = race.instrument(span).await;
-        let outcome = ended.outcome.as_ref().map(|(_, opening)| opening);
-        let told = events::of_race(service, outcome);
-        // The device may have moved since: what was shown is of another network.
-        let here = self.learner.epoch() == epoch;
-        if here {
-            self.learner.learn(ended.observations);
-            self.reconsider_all();
-            self.learner.keep();
-            if ended.outcome.is_ok() {
-                view.won();
-                self.probe_in_background(width, ended.probeable, ended.queue_ms, epoch);
+        let mut endpoints = endpoints;
+        let mut moves = self.moves.subscribe();
+        let follow_until = Instant::now() + MOST_DEADLINES * self.racer.deadline();
+        loop {
+            let epoch = self.learner.epoch();
+            endpoints = self.racer.shuffled(endpoints);
+            let span = tracing::info_span!(
+                target: "easelect::connect",
+                "connect",
+                residency = %self.residency,
+                endpoints = endpoints.len(),
+            );
+            let race = self.racer.run(&endpoints, exchange, width, &self.learner);
+            let ended = tokio::select! {
+                biased;
+                // What is under way is of the old network: silent there until the deadline.
+                _ = moves.changed(), if Instant::now() < follow_until => continue,
+                ended = race.instrument(span) => ended,
+            };
+            let outcome = ended.outcome.as_ref().map(|(_, opening)| opening);
+            let told = events::of_race(service, outcome);
+            // The device may have moved since: what was shown is of another network.
+            if self.learner.epoch() == epoch {
+                self.learner.learn(ended.observations);
+                self.reconsider_all();
+                self.learner.keep();
+                if ended.outcome.is_ok() {
+                    view.won();
+                    self.probe_in_background(width, ended.probeable, ended.queue_ms, epoch);
+                }
             }
+            self.learner.events().send(told);
+            return ended.outcome;
         }
-        self.learner.events().send(told);
-        (ended.outcome, here)
+    }
+
+    /// What is known of how many reconnect together.
+    fn hint(&self) -> Option<ServerHint> {
+        *lock(&self.hint)
     }
 
     /// Who is preferred for each service: they may share addresses, and a heartbeat alone would not
@@ -528,7 +535,6 @@ impl Inner {
         let slept = self.learner.memory().wake(SystemTime::now().into());
         if let Some(slept) = slept {
             tracing::debug!(target: "easelect::connect", ?slept, "woke from sleep");
-            self.moved_on();
         }
         let mut moved = slept.is_some();
         let key = || self.learner.network_key();
@@ -537,25 +543,25 @@ impl Inner {
             self.enter(id);
         });
         if moved {
-            self.racer.answers().moved_on();
+            self.moved_on();
         }
     }
 
     fn enter(&self, id: String) {
         self.learner.memory().enter(self.network.key(&id));
-        self.moved_on();
         (self.learner.events()).send(SelectorEvent::NetworkChanged { id });
         self.reconsider_all();
     }
 
-    /// What was true of the old network no longer holds: nobody has to be spared, and what REST
-    /// uses is raced anew.
+    /// What was true of the old network no longer holds: names are looked up anew, what REST uses is
+    /// raced anew, and nobody has to be spared. It calls the app's resolver, so that no lock may be held.
     fn moved_on(&self) {
-        self.reconnecting.moved_on();
+        self.racer.answers().moved_on();
         #[cfg(feature = "rest")]
         if let Some(rest) = &self.rest {
             rest.moved_on();
         }
+        self.moves.send_modify(|moves| *moves += 1);
     }
 }
 

@@ -99,6 +99,19 @@ async fn what_opened_before_comes_before_its_name_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn all_that_opened_before_come_at_once() {
+    let two = || host(0).with_address(ip(5));
+    let (lab, selector) = world([two(), host(1).with_dns(Dns::Timeout)]);
+    for candidate in all(&selector).await {
+        selector.report(&candidate, DialOutcome::Opened, ms(120));
+    }
+    lab.set_host(two().with_dns(Dns::Timeout)).unwrap();
+    let (mut arrivals, _) = arrivals(&selector).await;
+    arrivals.sort();
+    assert_eq!(arrivals, [(ms(0), 0), (ms(0), 5)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_host_is_waited_for_a_little_before_a_second_address() {
     let two = || host(0).with_address(ip(5));
     let (_lab, selector) = world([two(), host(1).with_dns_delay(ms(20))]);

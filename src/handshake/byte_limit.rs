@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -16,6 +17,7 @@ use crate::connect::{ByteStream, TcpInfo, Transport};
 pub(super) struct ByteLimit {
     io: ByteStream,
     left: Option<usize>,
+    read: u64,
 }
 
 impl ByteLimit {
@@ -23,6 +25,7 @@ impl ByteLimit {
         ByteLimit {
             io,
             left: Some(MAX_BYTES),
+            read: 0,
         }
     }
 
@@ -30,6 +33,16 @@ impl ByteLimit {
     pub(super) fn lift(&mut self) {
         self.left = None;
         self.io.settle();
+    }
+
+    /// How many bytes came so far.
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.read
+    }
+
+    /// See [`Transport::set_user_timeout`].
+    pub(super) fn set_user_timeout(&mut self, timeout: Duration) {
+        self.io.set_user_timeout(timeout);
     }
 
     pub(super) fn tcp_info(&self) -> Option<TcpInfo> {
@@ -43,16 +56,23 @@ impl AsyncRead for ByteLimit {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let left = match self.left {
-            None => return Pin::new(&mut self.io).poll_read(cx, buf),
+        let before = buf.filled().len();
+        let most = match self.left {
+            None => buf.remaining(),
             Some(0) => return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into())),
             Some(left) => left.min(buf.remaining()),
         };
-        let mut some = ReadBuf::new(buf.initialize_unfilled_to(left));
-        ready!(Pin::new(&mut self.io).poll_read(cx, &mut some))?;
-        let read = some.filled().len();
-        buf.advance(read);
+        if most == buf.remaining() {
+            ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        } else {
+            let mut some = ReadBuf::new(buf.initialize_unfilled_to(most));
+            ready!(Pin::new(&mut self.io).poll_read(cx, &mut some))?;
+            let read = some.filled().len();
+            buf.advance(read);
+        }
+        let read = buf.filled().len() - before;
         self.left = self.left.map(|left| left - read);
+        self.read += read as u64;
         Poll::Ready(Ok(()))
     }
 }

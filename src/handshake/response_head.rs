@@ -94,6 +94,15 @@ impl Head {
         delay_asked(self.text("retry-after")?, self.text("date"))
     }
 
+    /// Whether a page for people comes with it (RFC 2854).
+    pub(super) fn is_page(&self) -> bool {
+        let told = self.text("content-type").unwrap_or_default();
+        let type_ = told.split(';').next().unwrap_or_default().trim();
+        ["text/html", "application/xhtml+xml"]
+            .iter()
+            .any(|page| type_.eq_ignore_ascii_case(page))
+    }
+
     /// Reads on until there is as much of the body as is kept, no longer than `patience`.
     pub(crate) async fn await_body(
         &mut self,

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::watch;
+
 use super::background_probe::{BackgroundProbes, RefreshBudget};
 use super::events::{Events, SelectorEvent};
 use super::history_writer::HistoryWriter;
@@ -11,7 +13,6 @@ use super::learner::Learner;
 use super::memory::Memory;
 use super::network_watch::NetworkWatch;
 use super::race::Racer;
-use super::reconnect::Reconnecting;
 #[cfg(feature = "rest")]
 use super::rest::{RestOptions, RestState};
 use super::service_view::ServiceView;
@@ -241,7 +242,8 @@ impl SelectorBuilder {
             racer: Racer::new(dialer, handshake, self.deadline, self.seed),
             learner: Learner::new(memory, events, writer),
             network,
-            reconnecting: Reconnecting::default(),
+            hint: Mutex::new(None),
+            moves: watch::Sender::new(0),
             background: BackgroundProbes::new(self.refresh),
             websocket,
         })))

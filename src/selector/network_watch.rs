@@ -32,11 +32,20 @@ impl NetworkWatch {
         (watch, key)
     }
 
-    /// The app says which network it is, or that the routes tell: `enter` is given its identifier.
-    pub(super) fn tell(&self, told: Option<&str>, enter: impl FnOnce(String)) {
+    /// The app says which network it is, or that the routes tell: `enter` is given its identifier, if it
+    /// has another key than this. The same network again is no change.
+    pub(super) fn tell(
+        &self,
+        told: Option<&str>,
+        key: impl FnOnce() -> String,
+        enter: impl FnOnce(String),
+    ) {
         let mut is_told = lock(&self.told);
         *is_told = told.is_some();
-        enter(self.id(told));
+        let id = self.id(told);
+        if self.key(&id) != key() {
+            enter(id);
+        }
     }
 
     /// `enter` is given the network's identifier, if the routes tell and it has another key than

@@ -69,6 +69,11 @@ impl Racer {
         &self.answers
     }
 
+    /// How long a race may take.
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
     pub(super) fn handshake(&self) -> &Handshake {
         &self.handshake
     }

@@ -1,99 +1,201 @@
 //! When to connect again after the connection was lost, as one of a million that lost theirs together.
+//!
+//! What the device learned is shared; what a connection waits is its own.
 
-use std::sync::Mutex;
+use std::fmt;
 use std::time::Duration;
 
-use easelect_engine::backoff::{Backoff, ServerHint};
-use tokio::sync::Notify;
-use tokio::time::Instant;
+use easelect_engine::backoff::Backoff;
+use easelect_engine::race::Width;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
-use super::lock;
-use crate::connection::ConnectError;
+use super::Selector;
+use super::events::SelectorEvent;
+use crate::connection::{ConnectError, Connection};
+use crate::handshake::ConnectOptions;
 
-/// How far a client has backed off, and what ends its waiting.
-#[derive(Debug, Default)]
-pub(super) struct Reconnecting {
-    state: Mutex<State>,
-    /// Wakes who is waiting when the network changes.
-    moving: Notify,
-}
+/// A connection that lived for so long shows that the server keeps its clients. One that accepts and
+/// closes must not be asked again at once.
+const KEPT: Duration = Duration::from_secs(60);
 
-#[derive(Debug, Default)]
-struct State {
+/// Nobody asks sooner again, however much in a hurry.
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Opens one connection again and again, and waits in between as one of many who lost theirs together.
+/// [`Selector::session`] does all of it by itself; this is for apps that serve their connections in a
+/// way of their own.
+///
+/// The first call of [`connect`](Self::connect) waits for nothing. After that the delay is uniform in
+/// 0 to 10 s (or as a [`ServerHint`](crate::ServerHint) or `Retry-After` says) when the connection
+/// before was open for a minute; else in 0 to min(60 s, 2 s·2^k) for the k-th time in a row that it
+/// could not be opened, or not kept. On another network, or after sleep, there is none: then it was the
+/// network that was lost, not the server.
+///
+/// Each has a back-off of its own: have one for every connection that is meant to last.
+///
+/// # Example
+///
+/// ```no_run
+/// # async fn example(selector: &easelect::Selector) {
+/// use easelect::ConnectOptions;
+/// use futures::StreamExt;
+///
+/// let mut reconnector = selector.reconnector();
+/// loop {
+///     match reconnector.connect(&ConnectOptions::new()).await {
+///         Ok(mut connection) => while let Some(Ok(message)) = connection.next().await {
+///             println!("{} bytes", message.len());
+///         },
+///         Err(error) => println!("{error}"),
+///     }
+/// }
+/// # }
+/// ```
+pub struct Reconnector {
+    selector: Selector,
+    moves: watch::Receiver<u64>,
     backoff: Backoff,
-    /// The network changed since the last connection: nobody has to be spared.
-    moved: bool,
-    /// When reconnecting last failed.
+    /// Nothing was tried yet, or the device moved since.
+    at_once: bool,
+    /// When the last connection was opened, if it isn't counted yet how it went.
+    opened: Option<Instant>,
+    /// When the last attempt failed.
     failed: Option<Instant>,
     /// When the connection was lost, as far as is known: when reconnecting began.
     lost: Option<Instant>,
 }
 
-impl Reconnecting {
-    /// Waits as long as it should be before the next attempt, or until the network changes. `u` is
-    /// uniform, 0 ≤ u < 1. Whoever gives the attempt up afterwards has not used the change up.
-    /// Returns for how long the connection has been lost by then: zero on another network, where
-    /// nobody else lost theirs.
-    pub(super) async fn wait(&self, u: f64) -> Duration {
-        let moving = self.moving.notified();
-        let (delay, lost) = {
-            let mut state = lock(&self.state);
-            if state.moved {
-                return Duration::ZERO;
+impl Reconnector {
+    pub(super) fn new(selector: Selector) -> Self {
+        Reconnector {
+            moves: selector.0.moves.subscribe(),
+            selector,
+            backoff: Backoff::default(),
+            at_once: true,
+            opened: None,
+            failed: None,
+            lost: None,
+        }
+    }
+
+    /// Waits as long as it should be, then connects. One call is one try; call again when it fails, or
+    /// when the connection is lost. Dropping the future gives it up, and uses nothing up.
+    ///
+    /// # Errors
+    ///
+    /// As [`Selector::connect`].
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with its timer and I/O enabled.
+    pub async fn connect(&mut self, options: &ConnectOptions) -> Result<Connection, ConnectError> {
+        if let Some(until) = self.due() {
+            self.wait(until).await;
+        }
+        self.try_once(options).await
+    }
+
+    /// When to try next; nothing where that is at once.
+    pub(super) fn due(&mut self) -> Option<Instant> {
+        // Before the wait, since on another network there is none.
+        self.selector.0.look_at_network();
+        if let Some(opened) = self.opened.take() {
+            match opened.elapsed() >= KEPT {
+                true => self.backoff.reset(),
+                false => self.backoff.failed(None),
             }
-            let lost = *state.lost.get_or_insert_with(Instant::now);
-            let since = state.failed.map_or(Duration::MAX, |at| at.elapsed());
-            (state.backoff.delay(u, since), lost)
-        };
+        }
+        if self.at_once || self.has_moved() {
+            return None;
+        }
+        let now = Instant::now();
+        self.lost.get_or_insert(now);
+        let inner = &self.selector.0;
+        self.backoff.set_hint(inner.hint());
+        let since = self.failed.map_or(Duration::MAX, |at| at.elapsed());
+        let delay = self.backoff.delay(inner.racer.random(), since);
         tracing::debug!(
             target: "easelect::connect",
             delay_ms = delay.as_secs_f64() * 1e3,
             "reconnecting"
         );
-        // Another network meanwhile: then it is not the server that was lost.
+        (inner.learner.events()).send(SelectorEvent::Waiting { delay });
+        Some(now + delay)
+    }
+
+    /// Waits until then, or until the device moves: then it is not the server that was lost.
+    pub(super) async fn wait(&mut self, until: Instant) {
         tokio::select! {
             biased;
-            () = moving => Duration::ZERO,
-            () = tokio::time::sleep(delay) => lost.elapsed(),
+            _ = self.moves.changed() => self.start_afresh(),
+            () = sleep_until(until) => {}
         }
     }
 
-    /// A connection was opened, on the network that the device is on.
-    pub(super) fn opened(&self) {
-        let mut state = lock(&self.state);
-        state.moved = false;
-        state.lost = None;
-        state.backoff.reset();
+    /// Waits until the device moves.
+    pub(super) async fn moved(&mut self) {
+        // It lives as long as its selector does.
+        let _ = self.moves.changed().await;
+        self.start_afresh();
     }
 
-    /// Reconnecting ended so.
-    pub(super) fn ended<T>(&self, outcome: &Result<T, ConnectError>) {
-        let mut state = lock(&self.state);
-        match outcome {
+    /// The soonest that an app in a hurry may try: no server's wish is passed over.
+    pub(super) fn soonest(&self) -> Instant {
+        let asked = self.backoff.retry_after().max(LEAST_PAUSE);
+        self.failed.map_or_else(Instant::now, |at| at + asked)
+    }
+
+    /// Connects now.
+    pub(super) async fn try_once(
+        &mut self,
+        options: &ConnectOptions,
+    ) -> Result<Connection, ConnectError> {
+        self.has_moved();
+        let width = match (self.at_once, self.lost) {
+            // Nobody else comes just now.
+            (true, _) | (false, None) => self.selector.policy().width(),
+            (false, Some(lost)) => Width::after_loss(lost.elapsed()),
+        };
+        let opened = self.selector.open(options, width).await;
+        // One move is one attempt at once. A race that met another one began anew.
+        self.has_moved();
+        self.at_once = false;
+        match &opened {
             Ok(_) => {
-                state.lost = None;
-                state.backoff.reset();
+                self.opened = Some(Instant::now());
+                self.lost = None;
             }
             Err(error) => {
-                // One change is one attempt at once.
-                state.moved = false;
-                state.backoff.failed(error.retry_after());
-                state.failed = Some(Instant::now());
+                self.backoff.failed(error.retry_after());
+                self.failed = Some(Instant::now());
+                self.lost.get_or_insert_with(Instant::now);
             }
         }
+        opened
     }
 
-    /// The device is on another network, or slept.
-    pub(super) fn moved_on(&self) {
-        let mut state = lock(&self.state);
-        state.moved = true;
-        state.lost = None;
-        state.backoff.reset();
-        drop(state);
-        self.moving.notify_waiters();
+    fn has_moved(&mut self) -> bool {
+        let moved = self.moves.has_changed().unwrap_or_default();
+        if moved {
+            self.moves.mark_unchanged();
+            self.start_afresh();
+        }
+        moved
     }
 
-    pub(super) fn set_hint(&self, hint: Option<ServerHint>) {
-        lock(&self.state).backoff.set_hint(hint);
+    fn start_afresh(&mut self) {
+        self.at_once = true;
+        self.opened = None;
+        self.lost = None;
+        self.backoff.reset();
+    }
+}
+
+impl fmt::Debug for Reconnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reconnector")
+            .field("selector", &self.selector)
+            .finish_non_exhaustive()
     }
 }

@@ -299,7 +299,7 @@ impl Inner {
             return Err(ConnectError::no_endpoint());
         };
         let endpoints = rest.view.eligible();
-        let (ended, _) = self.race(&rest.view, endpoints, Request, width).await;
+        let ended = self.race(&rest.view, endpoints, Request, width).await;
         ended.map(|((), opening)| opening.endpoint)
     }
 }

@@ -65,6 +65,12 @@ impl Backoff {
         self.retry_after.saturating_sub(since) + window.mul_f64(u.clamp(0.0, 1.0))
     }
 
+    /// How long a server asked to be left alone, from the failure on.
+    #[must_use]
+    pub fn retry_after(&self) -> Duration {
+        self.retry_after
+    }
+
     /// The attempt failed, and perhaps a server said how long to stay away.
     pub fn failed(&mut self, retry_after: Option<Duration>) {
         self.failures = self.failures.saturating_add(1);

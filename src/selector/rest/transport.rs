@@ -132,7 +132,7 @@ async fn send_over_own_streams(
     };
     let only = vec![endpoint.clone()];
     let width = selector.policy().width();
-    let (opened, _) = inner.race(&rest.view, only, Nothing, width).await;
+    let opened = inner.race(&rest.view, only, Nothing, width).await;
     let (stream, _) = opened.map_err(RestError::unreachable)?;
     let failed = |error: hyper::Error| {
         RestError::new(RestErrorKind::Interrupted, told(&error))

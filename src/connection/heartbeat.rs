@@ -1,0 +1,323 @@
+//! Whether a connection still lives: pings, and what else tells.
+//!
+//! TCP alone takes minutes to notice that the other side is gone; without anything to send, for ever.
+//! So there is a ping (RFC 6455 §5.5.2) after every interval without a byte. When neither an answer nor
+//! any other byte comes in time, the connection is given up. It all happens where the app reads the
+//! connection: nothing runs beside it.
+//!
+//! - A large message is no silence: every byte counts, not only whole messages.
+//! - A ping may wait behind megabytes that the app sends: as long as the other side acknowledges them,
+//!   it gets more time, up to [`MOST_EXTENSIONS`] times.
+//! - A server that doesn't answer pings at all (RFC 6455 §5.5.3 wants it to) would be given up again and
+//!   again: see [`Silence::NeverAnswered`].
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, Sink};
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+use super::{CloseReason, Feedback};
+use crate::handshake::SecureStream;
+
+/// What is sent may take a while on a slow line; a dead one acknowledges nothing.
+const MOST_EXTENSIONS: u32 = 6;
+
+/// How often to ping, and how long to wait; it may change while the connection is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pace {
+    /// A ping after so long without a byte; none where the server doesn't answer them.
+    pub(crate) interval: Option<Duration>,
+    /// Given up when no byte comes for so long after it.
+    pub(crate) timeout: Duration,
+}
+
+/// How a connection ended, as it saw itself.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// A Close frame came, or the end of the stream without one.
+    Closed(Option<CloseFrame>),
+    /// The stream broke.
+    Broken(String),
+    /// Nothing came in time.
+    Silent(Silence),
+    /// The device went to another network, and nothing came from the other side since.
+    NetworkGone,
+}
+
+/// Who is silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// It answered pings before, or never said anything.
+    Suddenly,
+    /// It never answered one on this connection, on which messages came.
+    NeverAnswered,
+}
+
+/// Watches over one connection.
+pub(crate) struct Heartbeat {
+    feedback: Feedback,
+    pace: watch::Receiver<Pace>,
+    paced: BoxFuture<'static, watch::Receiver<Pace>>,
+    moved: BoxFuture<'static, ()>,
+    grace: Duration,
+    /// Told how it ended; dropped with the connection.
+    end: Option<oneshot::Sender<End>>,
+    /// Bytes read when that was last looked at, and when they had changed.
+    bytes: u64,
+    heard: Instant,
+    ping: Option<Ping>,
+    number: u64,
+    answered: bool,
+    /// A message of the server's own came.
+    talks: bool,
+    flushing: bool,
+    timer: Pin<Box<Sleep>>,
+}
+
+/// A ping that nothing came after yet.
+struct Ping {
+    sent: Instant,
+    until: Instant,
+    /// The other side's kernel had acknowledged so much.
+    acknowledged: Option<u64>,
+    extensions: u32,
+    /// It was sent because the network changed.
+    after_move: bool,
+}
+
+impl Heartbeat {
+    /// Over a connection that is open now. `moved` completes when the device goes to another network;
+    /// then nothing may be silent for longer than `grace`.
+    pub(crate) fn new(
+        feedback: Feedback,
+        pace: watch::Receiver<Pace>,
+        moved: BoxFuture<'static, ()>,
+        grace: Duration,
+    ) -> (Self, oneshot::Receiver<End>) {
+        let (end, ended) = oneshot::channel();
+        let now = Instant::now();
+        let heartbeat = Heartbeat {
+            feedback,
+            paced: changed(pace.clone()),
+            pace,
+            moved,
+            grace,
+            end: Some(end),
+            bytes: 0,
+            heard: now,
+            ping: None,
+            number: 0,
+            answered: false,
+            talks: false,
+            flushing: false,
+            timer: Box::pin(sleep_until(now)),
+        };
+        (heartbeat, ended)
+    }
+
+    /// Whether it saw the end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.end.is_none()
+    }
+
+    /// A message, an error or the end came; whether that is the app's to see.
+    pub(crate) fn came(&mut self, item: Option<&Result<Message, tungstenite::Error>>) -> bool {
+        self.heard = Instant::now();
+        match item {
+            Some(Ok(Message::Pong(payload))) => {
+                let ours = payload.as_ref() == self.number.to_be_bytes();
+                let ping = self.ping.take();
+                if let (true, Some(ping)) = (ours, ping) {
+                    self.answered = true;
+                    if ping.extensions == 0 {
+                        self.feedback.report_rtt(ping.sent.elapsed());
+                    }
+                }
+                !ours
+            }
+            Some(Ok(Message::Close(frame))) => {
+                self.ended(End::Closed(frame.clone()));
+                true
+            }
+            Some(Ok(_)) => {
+                self.talks = true;
+                self.ping = None;
+                true
+            }
+            Some(Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed))
+            | None => {
+                self.ended(End::Closed(None));
+                true
+            }
+            Some(Err(error)) => {
+                self.ended(End::Broken(error.to_string()));
+                true
+            }
+        }
+    }
+
+    /// Nothing came just now. Ready when the connection is to be given up.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        websocket: &mut WebSocketStream<SecureStream>,
+    ) -> Poll<tungstenite::Error> {
+        let now = Instant::now();
+        let bytes = websocket.get_ref().bytes_read();
+        if bytes != self.bytes {
+            (self.bytes, self.heard, self.ping) = (bytes, now, None);
+        }
+        while let Poll::Ready(pace) = self.paced.poll_unpin(cx) {
+            self.paced = changed(pace);
+        }
+        if self.moved.poll_unpin(cx).is_ready() {
+            self.moved = futures::future::pending().boxed();
+            self.send_ping(cx, websocket, self.grace, true);
+        }
+        loop {
+            if self.flushing {
+                let flushed = Pin::new(&mut *websocket).poll_flush(cx);
+                self.flushing = flushed.is_pending();
+            }
+            let now = Instant::now();
+            let pace = *self.pace.borrow();
+            let next = match &self.ping {
+                Some(ping) if now >= ping.until => {
+                    if self.extended(websocket) {
+                        continue;
+                    }
+                    return Poll::Ready(self.given_up());
+                }
+                Some(ping) => Some(ping.until),
+                None => match pace.interval.map(|interval| self.heard + interval) {
+                    Some(due) if now >= due => {
+                        self.send_ping(cx, websocket, pace.timeout, false);
+                        continue;
+                    }
+                    due => due,
+                },
+            };
+            let Some(next) = next else {
+                return Poll::Pending;
+            };
+            self.timer.as_mut().reset(next);
+            if self.timer.poll_unpin(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Whether the other side acknowledges what is sent, so that the ping may still be on its way.
+    fn extended(&mut self, websocket: &WebSocketStream<SecureStream>) -> bool {
+        let acknowledged = acknowledged(websocket);
+        let timeout = self.pace.borrow().timeout;
+        let Some(ping) = &mut self.ping else {
+            return false;
+        };
+        let goes_on = acknowledged > ping.acknowledged && ping.extensions < MOST_EXTENSIONS;
+        // The ping itself is acknowledged by a kernel whose server hangs.
+        let is_ping = acknowledged
+            .zip(ping.acknowledged)
+            .is_some_and(|(now, before)| now - before <= PING_BYTES);
+        if goes_on && !is_ping && !ping.after_move {
+            ping.until += timeout;
+            ping.extensions += 1;
+            ping.acknowledged = acknowledged;
+            return true;
+        }
+        false
+    }
+
+    fn given_up(&mut self) -> tungstenite::Error {
+        let after_move = self.ping.as_ref().is_some_and(|ping| ping.after_move);
+        let silent_for = self.heard.elapsed();
+        let silence = match (self.answered, self.talks) {
+            (false, true) => Silence::NeverAnswered,
+            _ => Silence::Suddenly,
+        };
+        self.ended(match after_move {
+            true => End::NetworkGone,
+            false => End::Silent(silence),
+        });
+        let why = format!("nothing came for {silent_for:.0?}, though a ping was sent");
+        std::io::Error::new(std::io::ErrorKind::TimedOut, why).into()
+    }
+
+    fn send_ping(
+        &mut self,
+        cx: &mut Context<'_>,
+        websocket: &mut WebSocketStream<SecureStream>,
+        patience: Duration,
+        after_move: bool,
+    ) {
+        let now = Instant::now();
+        self.ping = Some(Ping {
+            sent: now,
+            until: now + patience,
+            acknowledged: acknowledged(websocket),
+            extensions: 0,
+            after_move,
+        });
+        let mut sink = Pin::new(websocket);
+        // One that can't be sent because nothing can is answered by the same silence.
+        if sink.as_mut().poll_ready(cx).is_ready() {
+            self.number += 1;
+            let ping = Message::Ping(self.number.to_be_bytes().to_vec().into());
+            // What is broken shows where it is read.
+            let _ = sink.as_mut().start_send(ping);
+            self.flushing = true;
+        }
+    }
+
+    fn ended(&mut self, end: End) {
+        let Some(tell) = self.end.take() else { return };
+        self.feedback.closed(match &end {
+            End::Closed(_) => CloseReason::ByServer,
+            // The device left, not the server.
+            End::NetworkGone => CloseReason::ByApp,
+            End::Broken(_) | End::Silent(_) => CloseReason::Lost,
+        });
+        // The session may be gone.
+        let _ = tell.send(end);
+    }
+}
+
+impl fmt::Debug for Heartbeat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Heartbeat")
+    }
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        if self.end.is_some() {
+            self.feedback.closed(CloseReason::ByApp);
+        }
+    }
+}
+
+/// A ping with its header and mask in a TLS record: 6 + 8 + 22 bytes; rounded up.
+const PING_BYTES: u64 = 64;
+
+fn acknowledged(websocket: &WebSocketStream<SecureStream>) -> Option<u64> {
+    websocket.get_ref().tcp_info()?.bytes_acknowledged
+}
+
+/// Completes when the pace changes, never where it can't any more.
+fn changed(mut pace: watch::Receiver<Pace>) -> BoxFuture<'static, watch::Receiver<Pace>> {
+    async move {
+        match pace.changed().await {
+            Ok(()) => pace,
+            Err(_) => std::future::pending().await,
+        }
+    }
+    .boxed()
+}

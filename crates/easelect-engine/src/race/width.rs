@@ -99,10 +99,10 @@ impl Width {
     /// [`after_loss`](Self::after_loss)). The late one goes on; never more than two of a kind.
     ///
     /// - SYNs: kernels answer them however busy TLS is, and they are three packets. 3 expected round
-    ///   trips are three standard deviations of what was last heard of hours ago. 300 ms, where 200 and
-    ///   500 do hardly better or worse, leave a second for two in a row.
-    /// - Handshakes: three standard deviations, but 1.5 s. A small server's restart is over by then, and
-    ///   another host's three round trips still fit into 2 s.
+    ///   trips are three standard deviations of what was not heard of for hours; 300 ms begin less than
+    ///   one in twenty for nothing. A third is sent only in the place of one that was silent for 3 s.
+    /// - Handshakes: three standard deviations, but 1.5 s: another host's three round trips still fit
+    ///   into 2 s. 1 s gains nothing that shows.
     pub const RECONNECT: Width = Width {
         in_flight: 2,
         syn_patience: 3.0,

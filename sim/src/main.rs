@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! cargo run --release -p easelect-sim -- [--small] [--world NAME] [--policy NAME] [--held-out]
-//!                                        [--clients N] [--layer2]
+//!                                        [--clients N] [--layer2] [--storm]
 //! ```
 
 mod baselines;
@@ -55,6 +55,12 @@ const ENTRIES: &[Entry] = &[
     }),
     ours("ours, fast", |seed| Box::new(Ours::new(Width::FAST, seed))),
     ours("ours, wide", |seed| Box::new(Ours::new(ours::WIDE, seed))),
+    ours("ours, reconnecting", |seed| {
+        Box::new(Ours::new(Width::RECONNECT, seed))
+    }),
+    ours("ours, one at a time", |seed| {
+        Box::new(Ours::new(Width::ONE, seed))
+    }),
 ];
 
 const fn baseline(name: &'static str, build: fn(u64) -> Box<dyn policy::Policy>) -> Entry {
@@ -84,6 +90,14 @@ fn main() -> ExitCode {
 }
 
 fn play(options: &Options) -> Result<(), String> {
+    if let Some(clients) = options.storm {
+        let name = options.policy.as_deref().unwrap_or_default();
+        print!(
+            "{}",
+            reconnect_storm::text(&reconnect_storm::all(clients, name))
+        );
+        return Ok(());
+    }
     let began = std::time::Instant::now();
     let chosen = |entry: &&Entry| {
         let wanted = options.policy.as_deref();
@@ -137,9 +151,9 @@ fn play(options: &Options) -> Result<(), String> {
         let (clients, moments) = if options.small {
             (2_000, 100)
         } else {
-            (100_000, 4_000)
+            (20_000, 4_000)
         };
-        storms = reconnect_storm::all(clients);
+        storms = reconnect_storm::all(clients, "");
         say(&reconnect_storm::text(&storms));
         let world = World::new(Parameters::variant("default")?, TUNING_SEED);
         rules = sampling::all(&world, moments);

@@ -20,6 +20,7 @@ fn mix(mut x: u64) -> u64 {
 }
 
 /// The distributions of the world.
+#[derive(Debug)]
 pub(crate) struct Random(fastrand::Rng);
 
 impl Random {

@@ -1,221 +1,318 @@
 //! The storm: every client loses its connection at once, and comes back.
 //!
-//! Time runs in bins of one second. The servers take so many TLS handshakes a second, in order of
-//! arrival, and do the work before they notice that a client has given up: an event loop accepts
-//! eagerly. What would wait for more than 20 s finds a full queue: its SYN is dropped.
+//! Ours run the engine's own [`Race`](easelect_engine::race::Race) on four hosts behind which one
+//! cluster stands: whichever host a hedge is on, it adds to the same queue.
 //!
-//! Clients give an attempt 10 s. With less, the servers would work for clients that had given up.
+//! The servers' kernel answers SYNs at once. TLS handshakes are taken in order of arrival, so many a
+//! second, and the work is done before a server notices that a client has given up: an event loop
+//! accepts eagerly. What would wait for more than 20 s finds a full queue: its SYN is dropped.
 
-use std::collections::VecDeque;
+mod client;
+mod servers;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use easelect_engine::backoff::{Backoff, ServerHint};
+use easelect_engine::race::Width;
 use serde::Serialize;
 
 use crate::random::Random;
+use client::{Client, Coming, Happening, Manner, Outcome};
+use servers::{Servers, Syn};
 
-/// 50 000 TLS handshakes a second for a million clients.
+/// 50 000 TLS handshakes a second for a million clients: what a hint says that the servers can take.
 const CAPACITY_PER_CLIENT: f64 = 0.05;
-const QUEUE_SECONDS: f64 = 20.0;
-const TIMEOUT_SECONDS: usize = 10;
-const HORIZON_SECONDS: usize = 3_600;
+/// Whoever is not back five minutes after the longest outage never will be: the servers work for
+/// clients that have left.
+const HORIZON_US: u64 = 420_000_000;
 
 /// What a storm did.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Return {
     pub(crate) schedule: &'static str,
-    pub(crate) outage_seconds: usize,
+    pub(crate) servers: &'static str,
     pub(crate) clients: usize,
     /// The fullest second, scaled to a million clients.
     pub(crate) peak_tls_per_second: f64,
-    /// From when the servers were back; none within the hour.
-    pub(crate) half_back_seconds: Option<usize>,
-    pub(crate) back_99_percent_seconds: Option<usize>,
-    /// Handshakes that reached a server, per client.
+    /// From when the servers were back; none within five minutes.
+    pub(crate) half_back_seconds: Option<f64>,
+    pub(crate) back_99_percent_seconds: Option<f64>,
+    /// Handshakes that reached a server until then, per client.
     pub(crate) handshakes_per_client: f64,
+    /// Connections that were begun until then, per client.
+    pub(crate) dials_per_client: f64,
 }
 
 /// How a client comes back.
 struct Schedule {
     name: &'static str,
-    /// Handshakes started at once per attempt.
-    width: usize,
-    delays: fn(&mut State, &mut Random) -> f64,
+    manner: Manner,
+    delays: Delays,
 }
 
-struct State {
-    attempts: u32,
-    backoff: Backoff,
-    hinted: Backoff,
+/// How long it waits before a try.
+enum Delays {
+    /// Before the first, and before each further one.
+    Between([f64; 2], [f64; 2]),
+    Ours {
+        hint: bool,
+    },
 }
 
-const SCHEDULES: [Schedule; 5] = [
+const SCHEDULES: [Schedule; 9] = [
     Schedule {
         name: "SDK, 1-2 s then 3-10 s",
-        width: 1,
-        delays: sdk,
+        manner: Manner::All(1),
+        delays: Delays::Between([1.0, 2.0], [3.0, 10.0]),
     },
     Schedule {
         name: "the same, racing all 8",
-        width: 8,
-        delays: sdk,
+        manner: Manner::All(8),
+        delays: Delays::Between([1.0, 2.0], [3.0, 10.0]),
     },
     Schedule {
         name: "full jitter, 1-20 s",
-        width: 1,
-        delays: |_, random| random.between([1.0, 20.0]),
+        manner: Manner::All(1),
+        delays: Delays::Between([1.0, 20.0], [1.0, 20.0]),
     },
     Schedule {
         name: "ours, no hint",
-        width: 1,
-        delays: |state, random| ours(&mut state.backoff, random),
+        manner: Manner::Race(Width::after_loss),
+        delays: Delays::Ours { hint: false },
     },
     Schedule {
         name: "ours, hint",
-        width: 1,
-        delays: |state, random| ours(&mut state.hinted, random),
+        manner: Manner::Race(Width::after_loss),
+        delays: Delays::Ours { hint: true },
+    },
+    Schedule {
+        name: "hedged at 1.5 s, no hint",
+        manner: Manner::Race(|_| Width::RECONNECT),
+        delays: Delays::Ours { hint: false },
+    },
+    Schedule {
+        name: "hedged at 1.5 s, hint",
+        manner: Manner::Race(|_| Width::RECONNECT),
+        delays: Delays::Ours { hint: true },
+    },
+    Schedule {
+        name: "one at a time, no hint",
+        manner: Manner::Race(|_| Width::ONE),
+        delays: Delays::Ours { hint: false },
+    },
+    Schedule {
+        name: "one at a time, hint",
+        manner: Manner::Race(|_| Width::ONE),
+        delays: Delays::Ours { hint: true },
     },
 ];
 
-fn sdk(state: &mut State, random: &mut Random) -> f64 {
-    state.attempts += 1;
-    random.between(if state.attempts == 1 {
-        [1.0, 2.0]
-    } else {
-        [3.0, 10.0]
-    })
+/// In which state the servers come back.
+struct Restart {
+    name: &'static str,
+    outage_us: u64,
+    /// Share of their usual capacity.
+    capacity: f64,
 }
 
-/// The next attempt comes only if this one fails.
-fn ours(backoff: &mut Backoff, random: &mut Random) -> f64 {
-    let delay = backoff.delay(random.uniform(), Duration::ZERO);
-    backoff.failed(None);
-    delay.as_secs_f64()
-}
+const RESTARTS: [Restart; 3] = [
+    Restart {
+        name: "at once",
+        outage_us: 0,
+        capacity: 1.0,
+    },
+    Restart {
+        name: "after 120 s",
+        outage_us: 120_000_000,
+        capacity: 1.0,
+    },
+    // Half as many as the hint says.
+    Restart {
+        name: "half of them",
+        outage_us: 0,
+        capacity: 0.5,
+    },
+];
 
-/// All schedules, after an instant restart and after an outage of two minutes.
-pub(crate) fn all(clients: usize) -> Vec<Return> {
-    let runs = SCHEDULES.iter().flat_map(|one| [(one, 0), (one, 120)]);
-    runs.map(|(one, outage)| run(one, clients, outage))
+/// All schedules whose name contains this, with all restarts.
+pub(crate) fn all(clients: usize, name: &str) -> Vec<Return> {
+    let chosen = SCHEDULES.iter().filter(|one| one.name.contains(name));
+    let runs = chosen.flat_map(|one| RESTARTS.iter().map(move |restart| (one, restart)));
+    runs.map(|(one, restart)| Storm::new(one, restart, clients).run())
         .collect()
 }
 
-/// What happens in a second.
-#[derive(Clone, Copy)]
-enum Due {
-    /// This client's attempt begins.
-    Attempt(usize),
-    /// It gives up the attempt of this number.
-    Timeout(usize, u32),
+/// A client's number and that of its try.
+type Whose = (usize, u32);
+
+struct Storm<'s> {
+    schedule: &'s Schedule,
+    restart: &'s Restart,
+    clients: Vec<Client>,
+    servers: Servers,
+    due: BinaryHeap<Reverse<(u64, Whose, Happening)>>,
+    dials: u64,
 }
 
-fn run(schedule: &Schedule, clients: usize, outage: usize) -> Return {
-    let capacity = (clients as f64 * CAPACITY_PER_CLIENT) as usize;
-    let hint = Some(ServerHint {
-        clients: clients as f64,
-        rate: capacity as f64,
-    });
-    let mut random = Random::new(&[21, clients as u64, outage as u64]);
-    let mut hinted = Backoff::default();
-    hinted.set_hint(hint);
-    let state = || State {
-        attempts: 0,
-        backoff: Backoff::default(),
-        hinted,
-    };
-    let mut states: Vec<State> = (0..clients).map(|_| state()).collect();
-    // The number of each client's attempt; none once it is back.
-    let mut attempt: Vec<Option<u32>> = vec![Some(0); clients];
-    let mut due: Vec<Vec<Due>> = vec![Vec::new(); HORIZON_SECONDS + 1];
-    let mut queue: VecDeque<(usize, u32)> = VecDeque::new();
-    for (client, state) in states.iter_mut().enumerate() {
-        let delay = (schedule.delays)(state, &mut random);
-        due[(delay.floor() as usize).min(HORIZON_SECONDS)].push(Due::Attempt(client));
+impl<'s> Storm<'s> {
+    fn new(schedule: &'s Schedule, restart: &'s Restart, clients: usize) -> Self {
+        let capacity = clients as f64 * CAPACITY_PER_CLIENT;
+        let mut backoff = Backoff::default();
+        if let Delays::Ours { hint: true } = schedule.delays {
+            backoff.set_hint(Some(ServerHint {
+                clients: clients as f64,
+                rate: capacity,
+            }));
+        }
+        let mut storm = Storm {
+            schedule,
+            restart,
+            clients: (0..clients).map(|n| Client::new(n, backoff)).collect(),
+            servers: Servers::new(capacity * restart.capacity, restart.outage_us),
+            due: BinaryHeap::new(),
+            dials: 0,
+        };
+        (0..clients).for_each(|client| storm.wait(client, 0));
+        storm
     }
-    let (mut back, mut half, mut most) = (0, None, None);
-    let (mut peak, mut reached) = (0, 0);
-    for second in 0..HORIZON_SECONDS {
-        let mut arrived = 0;
-        for one in std::mem::take(&mut due[second]) {
-            let (client, refused) = match one {
-                Due::Attempt(client) => (client, second < outage),
-                Due::Timeout(client, number) if attempt[client] == Some(number) => (client, true),
-                Due::Timeout(..) => continue,
-            };
-            let number = attempt[client].map_or(0, |number| number + 1);
-            attempt[client] = Some(number);
-            if refused {
-                let delay = (schedule.delays)(&mut states[client], &mut random);
-                due[bin(second, delay)].push(Due::Attempt(client));
-                continue;
+
+    /// Until 99 % are back.
+    fn run(mut self) -> Return {
+        let count = self.clients.len();
+        let (mut back, mut half, mut most) = (0, None, None);
+        while let Some(Reverse((now_us, whose, happening))) = self.due.pop() {
+            if now_us > HORIZON_US {
+                break;
             }
-            arrived += schedule.width;
-            for _ in 0..schedule.width {
-                if (queue.len() as f64) < QUEUE_SECONDS * capacity as f64 {
-                    queue.push_back((client, number));
-                    reached += 1;
+            match self.happen(now_us, whose, happening) {
+                Outcome::GoesOn => continue,
+                Outcome::Failed => {
+                    self.wait(whose.0, now_us);
+                    continue;
+                }
+                Outcome::Back => back += 1,
+            }
+            let since = now_us.saturating_sub(self.restart.outage_us) as f64 / 1e6;
+            if half.is_none() && 2 * back >= count {
+                half = Some(since);
+            }
+            if 100 * back >= 99 * count {
+                most = Some(since);
+                break;
+            }
+        }
+        let (peak, arrived) = self.servers.arrived();
+        let clients = count as f64;
+        Return {
+            schedule: self.schedule.name,
+            servers: self.restart.name,
+            clients: count,
+            peak_tls_per_second: f64::from(peak) * 1e6 / clients,
+            half_back_seconds: half,
+            back_99_percent_seconds: most,
+            handshakes_per_client: arrived as f64 / clients,
+            dials_per_client: self.dials as f64 / clients,
+        }
+    }
+
+    /// The client's next try begins after its wait.
+    fn wait(&mut self, number: usize, now_us: u64) {
+        let client = &mut self.clients[number];
+        let mut random = Random::new(&[21, number as u64, client.tries.into()]);
+        let wait = match (&self.schedule.delays, client.tries) {
+            (Delays::Between(first, _), 0) => Duration::from_secs_f64(random.between(*first)),
+            (Delays::Between(_, next), _) => Duration::from_secs_f64(random.between(*next)),
+            (Delays::Ours { .. }, tries) => {
+                if tries > 0 {
+                    client.backoff.failed(None);
+                }
+                client.backoff.delay(random.uniform(), Duration::ZERO)
+            }
+        };
+        let begins_us = now_us + wait.as_micros() as u64;
+        let whose = (number, client.tries + 1);
+        self.due.push(Reverse((begins_us, whose, Happening::Begin)));
+    }
+
+    fn happen(&mut self, now_us: u64, whose: Whose, happening: Happening) -> Outcome {
+        let client = &mut self.clients[whose.0];
+        let mut coming = Coming::new();
+        let mut outcome = Outcome::GoesOn;
+        let is_its_try = client.tries == whose.1 && !client.back;
+        match happening {
+            Happening::Begin => {
+                coming = client.begin(self.schedule.manner, now_us);
+                outcome = client.on(happening, now_us, &mut coming);
+            }
+            // The servers work for whoever has given up, too.
+            Happening::Hello(attempt) => {
+                let done_us = self.servers.hello(now_us) - now_us;
+                let there_us = done_us + client.half_way_us(attempt);
+                coming.push((there_us, Happening::Secured(attempt)));
+            }
+            _ if !is_its_try => {}
+            Happening::Syn(attempt, number) => {
+                self.dials += u64::from(number == 0);
+                let waits = client.goes_on(attempt) && !client.is_established(attempt);
+                if waits && !client.is_lost() {
+                    let answer = match self.servers.syn(now_us) {
+                        Syn::Answered => Some(Happening::Established(attempt)),
+                        Syn::Refused => Some(Happening::Refused(attempt)),
+                        Syn::Dropped => None,
+                    };
+                    let half_way_us = client.half_way_us(attempt);
+                    coming.extend(answer.map(|answer| (half_way_us, answer)));
                 }
             }
-            due[bin(second, TIMEOUT_SECONDS as f64)].push(Due::Timeout(client, number));
-        }
-        peak = peak.max(arrived);
-        for _ in 0..capacity {
-            let Some((client, number)) = queue.pop_front() else {
-                break;
-            };
-            if attempt[client] == Some(number) {
-                attempt[client] = None;
-                back += 1;
+            Happening::Deadline | Happening::Wake => {
+                outcome = client.on(happening, now_us, &mut coming);
+            }
+            Happening::Refused(attempt)
+            | Happening::Secured(attempt)
+            | Happening::Open(attempt) => {
+                if client.goes_on(attempt) {
+                    outcome = client.on(happening, now_us, &mut coming);
+                }
+            }
+            Happening::Established(attempt) => {
+                if client.goes_on(attempt) && !client.is_established(attempt) {
+                    outcome = client.on(happening, now_us, &mut coming);
+                }
             }
         }
-        let since = second.saturating_sub(outage) + 1;
-        if half.is_none() && 2 * back >= clients {
-            half = Some(since);
+        for (after_us, what) in coming {
+            self.due.push(Reverse((now_us + after_us, whose, what)));
         }
-        if 100 * back >= 99 * clients {
-            most = Some(since);
-            break;
-        }
+        outcome
     }
-    Return {
-        schedule: schedule.name,
-        outage_seconds: outage,
-        clients,
-        peak_tls_per_second: peak as f64 * 1e6 / clients as f64,
-        half_back_seconds: half,
-        back_99_percent_seconds: most,
-        handshakes_per_client: reached as f64 / clients as f64,
-    }
-}
-
-/// The bin of a moment after this second's.
-fn bin(second: usize, delay: f64) -> usize {
-    let later = (second as f64 + delay).floor() as usize;
-    later.clamp(second + 1, HORIZON_SECONDS)
 }
 
 /// The storms as text.
 pub(crate) fn text(storms: &[Return]) -> String {
     let mut text = format!(
-        "\nthe storm, {} clients (peaks scaled to a million)\n{:<26} {:>7} {:>12} {:>10} {:>10} {:>11}\n",
+        "\nthe storm, {} clients (peaks scaled to a million)\n{:<26} {:<12} {:>11} {:>10} {:>10} {:>11} {:>11}\n",
         storms.first().map_or(0, |one| one.clients),
         "schedule",
-        "outage",
+        "servers back",
         "peak TLS/s",
         "50 % back",
         "99 % back",
         "TLS/client",
+        "SYN/client",
     );
-    let seconds = |n: Option<usize>| n.map_or_else(|| "> 1 h".to_owned(), |n| format!("{n} s"));
+    let seconds = |s: Option<f64>| s.map_or_else(|| "> 300 s".to_owned(), |s| format!("{s:.1} s"));
     for one in storms {
         text += &format!(
-            "{:<26} {:>5} s {:>10.0} k {:>10} {:>10} {:>11.2}\n",
+            "{:<26} {:<12} {:>9.1} k {:>10} {:>10} {:>11.2} {:>11.2}\n",
             one.schedule,
-            one.outage_seconds,
+            one.servers,
             one.peak_tls_per_second / 1_000.0,
             seconds(one.half_back_seconds),
             seconds(one.back_99_percent_seconds),
             one.handshakes_per_client,
+            one.dials_per_client,
         );
     }
     text
@@ -225,17 +322,41 @@ pub(crate) fn text(storms: &[Return]) -> String {
 mod tests {
     use super::*;
 
+    fn storm(name: &str, servers: &str) -> Return {
+        let mut storms = all(5_000, name);
+        storms.retain(|one| one.servers == servers);
+        storms.remove(0)
+    }
+
     #[test]
     fn a_hint_spreads_the_storm() {
-        let storms = all(5_000);
-        let peak = |name| {
-            let one = storms
-                .iter()
-                .find(|one| one.schedule == name && one.outage_seconds == 0);
-            one.unwrap().peak_tls_per_second
-        };
+        let peak = |name| storm(name, "at once").peak_tls_per_second;
         assert!(peak("ours, hint") < 50_000.0);
         assert!(peak("ours, no hint") < 200_000.0);
         assert!(peak("SDK, 1-2 s then 3-10 s") > 900_000.0);
+    }
+
+    /// A hedge of everybody's makes the queue that it waits in; ours costs the servers nothing.
+    #[test]
+    fn hedges_do_not_add_to_a_crowd_s_queue() {
+        let [ours, one, everybody] = ["ours", "one at a time", "hedged at 1.5 s"].map(|manner| {
+            let storm = storm(&format!("{manner}, no hint"), "at once");
+            (storm.peak_tls_per_second, storm.handshakes_per_client)
+        });
+        assert!(ours.0 < 1.1 * one.0, "{ours:?} {one:?}");
+        assert!(ours.1 < 1.1 * one.1, "{ours:?} {one:?}");
+        assert!(everybody.1 > 2.0 * one.1, "{everybody:?} {one:?}");
+        // Half of the servers that the hint told of.
+        let [ours, one] = ["ours, hint", "one at a time, hint"].map(|name| {
+            let storm = storm(name, "half of them");
+            (
+                storm.handshakes_per_client,
+                storm.back_99_percent_seconds.unwrap(),
+            )
+        });
+        assert!(
+            ours.0 < 1.1 * one.0 && ours.1 < 1.1 * one.1,
+            "{ours:?} {one:?}"
+        );
     }
 }

@@ -33,7 +33,7 @@ cargo run --release -p easelect-sim -- [--small] [--world NAME] [--policy NAME] 
   --held-out        on the seeds that no constant was tuned on
   --clients N       400 without it
   --layer2          only the Selector, with a quarter of the clients; left out if a policy is named
-  --storm           only the storm of reconnecting clients: a million without --clients, all ways to
+  --storm           only the storm of reconnecting clients: 20 000 without --clients, all ways to
                     come back or those whose name contains --policy's";
 
 impl Options {
@@ -76,7 +76,7 @@ impl Options {
                     .collect()
             }
         };
-        let storm = only_storm.then_some(clients.unwrap_or(1_000_000) as usize);
+        let storm = only_storm.then_some(clients.unwrap_or(20_000) as usize);
         Ok(Options {
             storm,
             clients: clients.unwrap_or(if small { 20 } else { 400 }),

@@ -657,6 +657,13 @@ impl SecureStream {
         self.0.get_ref().0.bytes_read()
     }
 
+    /// How many bytes of those sent are known to have got on: acknowledged by the other side, or, where
+    /// that can't be told, taken by the transport.
+    pub(crate) fn bytes_got_on(&self) -> u64 {
+        let acknowledged = self.tcp_info().and_then(|tcp| tcp.bytes_acknowledged);
+        acknowledged.unwrap_or_else(|| self.0.get_ref().0.bytes_written())
+    }
+
     /// See [`Transport::set_user_timeout`].
     pub(crate) fn set_user_timeout(&mut self, timeout: Duration) {
         self.0.get_mut().0.set_user_timeout(timeout);

@@ -26,6 +26,17 @@ pub trait HistoryStore: std::fmt::Debug + Send + Sync + 'static {
     /// Whatever keeps it from being read. The selector then starts with nothing.
     fn load(&self) -> Result<Option<History>, Error>;
 
+    /// Whether anything can be kept here, as far as that can be told without writing; asked once, by
+    /// [`SelectorBuilder::build`](crate::SelectorBuilder::build), which tells what is wrong by an event
+    /// and a log line. Nothing is asked by default.
+    ///
+    /// # Errors
+    ///
+    /// Why not: a folder that isn't there, a disk that can't be written.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Keeps `history`, [merged](History::merge) with what is kept already: another process may
     /// have learned, too.
     ///
@@ -38,6 +49,10 @@ pub trait HistoryStore: std::fmt::Debug + Send + Sync + 'static {
 impl<S: HistoryStore + ?Sized> HistoryStore for Arc<S> {
     fn load(&self) -> Result<Option<History>, Error> {
         S::load(self)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        S::check(self)
     }
 
     fn save(&self, history: &History) -> Result<(), Error> {
@@ -87,14 +102,22 @@ impl FileHistory {
         fs::metadata(&self.path).is_ok_and(|found| !found.is_file())
     }
 
-    /// Waits until nobody else writes. The lock is gone with the file that is returned; there is none
-    /// on a file system without locks.
-    fn lock(&self, patience: Duration) -> Result<Option<fs::File>, Error> {
-        // Never renamed or deleted: others may hold, or wait for, this very file.
+    /// The file beside it that whoever writes locks. Never renamed or deleted: others may hold, or wait
+    /// for, this very file.
+    fn open_lock(&self) -> Result<fs::File, Error> {
         let path = self.beside(".lock");
         let mut options = fs::OpenOptions::new();
         let file = options.write(true).create(true).truncate(false).open(path);
-        let file = file.map_err(|error| self.failed("its lock can't be opened", error))?;
+        file.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => self.failed("its folder isn't there", error),
+            _ => self.failed("nothing can be written there", error),
+        })
+    }
+
+    /// Waits until nobody else writes. The lock is gone with the file that is returned; there is none
+    /// on a file system without locks.
+    fn lock(&self, patience: Duration) -> Result<Option<fs::File>, Error> {
+        let file = self.open_lock()?;
         let began = Instant::now();
         loop {
             match FileExt::try_lock(&file) {
@@ -177,6 +200,13 @@ impl HistoryStore for FileHistory {
             let error = Error::from(error);
             Error::new(error.kind(), format!("{}: {error}", self.path.display()))
         })
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if self.is_no_file() {
+            return self.load().map(drop);
+        }
+        self.open_lock().map(drop)
     }
 
     fn save(&self, history: &History) -> Result<(), Error> {

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::Context;
 use std::time::Duration;
 
-use easelect::{Catalog, CatalogFormat, Region, Selector, ServerHint};
+use easelect::{Catalog, CatalogFormat, ConnectOptions, Region, Selector, ServerHint};
 use easelect_lab::{Fault, Host, Lab, Path, Scenario};
 use futures::StreamExt;
 use futures::task::noop_waker_ref;
@@ -105,7 +105,13 @@ async fn connect_stops_what_it_started() {
 
 #[tokio::test(start_paused = true)]
 async fn reconnect_stops_its_waiting_and_what_it_started() {
-    drop_at_every_poll(async |selector| drop(selector.reconnect().await)).await;
+    drop_at_every_poll(async |selector| {
+        let mut reconnector = selector.reconnector();
+        for _ in 0..2 {
+            drop(reconnector.connect(&ConnectOptions::new()).await);
+        }
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

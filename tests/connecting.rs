@@ -11,8 +11,9 @@ use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
 
 use easelect::{
-    Attempt, AttemptOutcome, Candidate, Catalog, CatalogFormat, DialOutcome, Failure, FailureKind,
-    Family, Phase, Region, Resolve, Resolved, Selector, SelectorBuilder, Standing,
+    Attempt, AttemptOutcome, Candidate, Catalog, CatalogFormat, ConnectOptions, DialOutcome,
+    Failure, FailureKind, Family, Phase, Reconnector, Region, Resolve, Resolved, Selector,
+    SelectorBuilder, Standing,
 };
 
 fn ms(n: u64) -> Duration {
@@ -437,14 +438,22 @@ async fn one_at_a_time_gives_an_overloaded_server_ten_seconds() {
     assert_eq!(connection.time_to_open(), Duration::from_secs(8) + ms(120));
 }
 
-/// Loses the connection and opens another, as one of a small crowd, whose wait is 2 ms at most.
-async fn reconnected(selector: &Selector) -> easelect::Connection {
+/// A connection that was open for a minute and is lost now, of a client in a small crowd, whose wait is
+/// 2 ms at most; and where it was.
+async fn lost(selector: &Selector) -> (Reconnector, std::net::IpAddr) {
     let hint = easelect::ServerHint {
         clients: 1.0,
         rate: 1e3,
     };
     selector.set_server_hint(Some(hint)).unwrap();
-    selector.reconnect().await.unwrap()
+    let mut reconnector = selector.reconnector();
+    let connection = reconnected(&mut reconnector).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    (reconnector, connection.address().ip())
+}
+
+async fn reconnected(reconnector: &mut Reconnector) -> easelect::Connection {
+    reconnector.connect(&ConnectOptions::new()).await.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -453,9 +462,9 @@ async fn reconnecting_past_a_silent_host_takes_no_second() {
         let lab = world([path(0, 40), path(1, 60), path(2, 80)]);
         let selector = selector(&lab, 3, seed);
         selector.connect().await.unwrap();
-        let best = selector.connect().await.unwrap().address().ip();
+        let (mut reconnector, best) = lost(&selector).await;
         lab.set_fault(best, Fault::BlackHole).unwrap();
-        let connection = reconnected(&selector).await;
+        let connection = reconnected(&mut reconnector).await;
         let took = connection.time_to_open();
         assert!(took < ms(1_000), "seed {seed}: {took:?}");
         assert_ne!(connection.address().ip(), best);
@@ -473,9 +482,9 @@ async fn reconnecting_past_a_host_that_is_silent_in_tls_takes_no_two_seconds() {
             let lab = world([path(0, 40), path(1, 60), path(2, 80)]);
             let selector = selector(&lab, 3, seed);
             selector.connect().await.unwrap();
-            let best = selector.connect().await.unwrap().address().ip();
+            let (mut reconnector, best) = lost(&selector).await;
             lab.set_fault(best, fault).unwrap();
-            let connection = reconnected(&selector).await;
+            let connection = reconnected(&mut reconnector).await;
             let took = connection.time_to_open();
             assert!(took < ms(2_000), "seed {seed}, {fault:?}: {took:?}");
             // One hedge, and not before the first is late beyond doubt.
@@ -493,8 +502,8 @@ async fn reconnecting_reaches_a_slow_host_and_never_abandons_its_handshake() {
     let silent = [1, 2].map(|n| path(n, 700).with_fault(Fault::SilentTls));
     let lab = world([slow].into_iter().chain(silent));
     let selector = selector(&lab, 3, 1);
-    selector.connect().await.unwrap();
-    let connection = reconnected(&selector).await;
+    let (mut reconnector, _) = lost(&selector).await;
+    let connection = reconnected(&mut reconnector).await;
     let attempts = connection.attempts();
     assert_eq!(host(&attempts[0]), "h0.example");
     assert_eq!(attempts[0].outcome, AttemptOutcome::Won);
@@ -510,8 +519,10 @@ async fn whoever_waited_for_a_crowd_leaves_a_late_handshake_alone() {
     for seed in 0..8 {
         let lab = world([busy(0), busy(1)]);
         let selector = selector(&lab, 2, seed);
+        let (mut reconnector, _) = lost(&selector).await;
+        selector.set_server_hint(None).unwrap();
         let began = tokio::time::Instant::now();
-        let connection = selector.reconnect().await.unwrap();
+        let connection = reconnected(&mut reconnector).await;
         let waited = began.elapsed() - connection.time_to_open();
         let hedged = connection.attempts().len() > 1;
         assert_eq!(hedged, 3 * waited < Duration::from_secs(8), "{waited:?}");

@@ -192,13 +192,14 @@ async fn events_end_and_stay_ended() {
 async fn a_reconnect_that_was_given_up_uses_no_change_of_network_up() {
     let (lab, catalog) = world();
     let selector = builder(&lab, &catalog).build().unwrap();
-    drop(selector.connect().await.unwrap());
+    let (mut reconnector, options) = (selector.reconnector(), ConnectOptions::new());
+    drop(reconnector.connect(&options).await.unwrap());
     selector.network_changed(Some("cellular"));
     let soon = Duration::from_millis(5);
-    let given_up = tokio::time::timeout(soon, selector.reconnect()).await;
+    let given_up = tokio::time::timeout(soon, reconnector.connect(&options)).await;
     assert!(given_up.is_err());
     let started = Instant::now();
-    selector.reconnect().await.unwrap();
+    reconnector.connect(&options).await.unwrap();
     assert!(started.elapsed() < Duration::from_millis(200));
 }
 
@@ -206,7 +207,8 @@ async fn a_reconnect_that_was_given_up_uses_no_change_of_network_up() {
 async fn one_change_of_network_is_one_attempt_at_once() {
     let (lab, catalog) = world();
     let selector = builder(&lab, &catalog).build().unwrap();
-    drop(selector.connect().await.unwrap());
+    let (mut reconnector, options) = (selector.reconnector(), ConnectOptions::new());
+    drop(reconnector.connect(&options).await.unwrap());
     let hint = ServerHint {
         clients: 1e6,
         rate: 1.0,
@@ -218,11 +220,11 @@ async fn one_change_of_network_is_one_attempt_at_once() {
         tokio::time::sleep(Duration::from_millis(10)).await;
         selector.network_changed(Some("cellular"));
     };
-    let (failed, ()) = tokio::join!(selector.reconnect(), moves);
+    let (failed, ()) = tokio::join!(reconnector.connect(&options), moves);
     failed.unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(1));
     let started = Instant::now();
-    selector.reconnect().await.unwrap_err();
+    reconnector.connect(&options).await.unwrap_err();
     assert!(started.elapsed() > Duration::from_secs(1));
 }
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use easelect::{
-    Candidate, Catalog, CatalogFormat, CloseReason, DialOutcome, ErrorKind, Expectation,
-    FileHistory, History, HistoryStore, RefreshBudget, Region, Selector, SelectorBuilder,
-    SelectorEvent, ServerHint, Standing,
+    Candidate, Catalog, CatalogFormat, CloseReason, ConnectOptions, DialOutcome, ErrorKind,
+    Expectation, FileHistory, History, HistoryStore, Reconnector, RefreshBudget, Region, Selector,
+    SelectorBuilder, SelectorEvent, ServerHint, Standing,
 };
 use easelect_lab::{Fault, Host, Lab, Path, Scenario};
 use futures::{FutureExt, StreamExt, TryStreamExt};
@@ -250,6 +250,9 @@ async fn what_a_race_showed_is_not_learned_of_the_network_moved_to() {
     };
     let (connection, ()) = tokio::join!(selector.connect(), moves);
     connection.unwrap();
+    // It began anew there.
+    assert!(selector.best().is_some());
+    selector.network_changed(Some("home"));
     assert_eq!((selector.best(), selector.expectations().len()), (None, 0));
 }
 
@@ -266,13 +269,22 @@ async fn who_went_and_came_back_has_moved() {
         selector.network_changed(Some("office"));
         selector.network_changed(Some("home"));
     };
+    // Both refuse before the move, and neither after it.
+    for n in 0..2 {
+        lab.set_fault(ip(n), Fault::Refuse).unwrap();
+    }
     let moves = async {
-        tokio::time::sleep(ms(10)).await;
+        tokio::time::sleep(ms(70)).await;
         there_and_back();
+        for n in 0..2 {
+            lab.set_fault(ip(n), Fault::None).unwrap();
+        }
     };
     let (connection, ()) = tokio::join!(selector.connect(), moves);
-    connection.unwrap();
-    assert_eq!((selector.best(), selector.expectations().len()), (None, 0));
+    assert_eq!(connection.unwrap().endpoint().host(), "h0.example");
+    let shown = selector.expectations();
+    let refused = |one: &&Expectation| one.standing == Standing::BreakerOpen;
+    assert_eq!(shown.iter().filter(refused).count(), 0, "{shown:?}");
     let connection = selector.connect().await.unwrap();
     there_and_back();
     let before = selector.expectations();
@@ -354,24 +366,25 @@ async fn reconnecting_waits_at_random_and_a_new_network_does_not() {
     let mut delays = Vec::new();
     for seed in 0..20 {
         let selector = builder(&lab, &catalog).seed(seed).build().unwrap();
-        selector.connect().await.unwrap();
-        let started = Instant::now();
-        selector.reconnect().await.unwrap();
-        delays.push(started.elapsed());
+        let mut reconnector = selector.reconnector();
+        // How long it takes until it is open again, after it was open for a minute.
+        let mut reopened = async || {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            let started = Instant::now();
+            reconnector.connect(&ConnectOptions::new()).await.unwrap();
+            started.elapsed()
+        };
+        assert!(reopened().await < ms(200), "the first time");
+        delays.push(reopened().await);
         selector.network_changed(Some("other"));
-        let started = Instant::now();
-        selector.reconnect().await.unwrap();
-        assert!(started.elapsed() < ms(200), "{:?}", started.elapsed());
-        selector
-            .set_server_hint(Some(ServerHint {
-                clients: 1e6,
-                rate: 1e4,
-            }))
-            .unwrap();
-        let started = Instant::now();
-        selector.reconnect().await.unwrap();
+        assert!(reopened().await < ms(200), "on another network");
+        let hint = ServerHint {
+            clients: 1e6,
+            rate: 1e4,
+        };
+        selector.set_server_hint(Some(hint)).unwrap();
         // Spread over 1.6 × clients / rate: 160 s.
-        delays.push(started.elapsed() / 16);
+        delays.push(reopened().await / 16);
     }
     assert!(
         delays
@@ -387,39 +400,138 @@ async fn reconnecting_waits_at_random_and_a_new_network_does_not() {
 async fn a_new_network_ends_the_wait_for_the_old_server() {
     let (lab, catalog) = world(&[40]);
     let selector = builder(&lab, &catalog).network("home").build().unwrap();
-    selector.connect().await.unwrap();
-    selector
-        .set_server_hint(Some(ServerHint {
-            clients: 1e6,
-            rate: 1e3,
-        }))
-        .unwrap();
+    let (mut reconnector, options) = (selector.reconnector(), ConnectOptions::new());
+    reconnector.connect(&options).await.unwrap();
+    let hint = ServerHint {
+        clients: 1e6,
+        rate: 1e3,
+    };
+    selector.set_server_hint(Some(hint)).unwrap();
     let started = Instant::now();
     let moves = async {
         tokio::time::sleep(ms(10)).await;
         selector.network_changed(Some("office"));
     };
-    let (connection, ()) = tokio::join!(selector.reconnect(), moves);
+    let (connection, ()) = tokio::join!(reconnector.connect(&options), moves);
     connection.unwrap();
     assert!(started.elapsed() < ms(300), "{:?}", started.elapsed());
 }
 
-/// Failures that were over long ago don't make anybody wait.
+/// Failures that were over long ago don't make anybody wait, and a server that accepts and closes is
+/// not asked again at once.
 #[tokio::test(start_paused = true)]
-async fn a_success_ends_the_back_off() {
+async fn a_connection_that_lived_for_a_minute_ends_the_back_off() {
     let (lab, catalog) = world(&[40]);
-    for seed in 0..10 {
-        let selector = builder(&lab, &catalog).seed(seed).build().unwrap();
-        lab.set_fault(ip(0), Fault::Refuse).unwrap();
-        for _ in 0..6 {
-            selector.reconnect().await.unwrap_err();
+    let mut waited = [Duration::ZERO; 2];
+    for seed in 0..20 {
+        for (lives, waited) in [Duration::from_secs(60), ms(59_900)]
+            .iter()
+            .zip(&mut waited)
+        {
+            let selector = builder(&lab, &catalog).seed(seed).build().unwrap();
+            let (mut reconnector, options) = (selector.reconnector(), ConnectOptions::new());
+            lab.set_fault(ip(0), Fault::Refuse).unwrap();
+            for _ in 0..6 {
+                reconnector.connect(&options).await.unwrap_err();
+            }
+            lab.set_fault(ip(0), Fault::None).unwrap();
+            reconnector.connect(&options).await.unwrap();
+            tokio::time::sleep(*lives).await;
+            let started = Instant::now();
+            reconnector.connect(&options).await.unwrap();
+            *waited += started.elapsed();
         }
-        lab.set_fault(ip(0), Fault::None).unwrap();
-        selector.connect().await.unwrap();
-        let started = Instant::now();
-        selector.reconnect().await.unwrap();
-        assert!(started.elapsed() < ms(10_200), "{:?}", started.elapsed());
     }
+    let [after_a_minute, sooner] = waited.map(|all| all / 20);
+    assert!(
+        (ms(2_500)..ms(7_500)).contains(&after_a_minute),
+        "{after_a_minute:?}"
+    );
+    assert!((ms(20_000)..ms(40_000)).contains(&sooner), "{sooner:?}");
+}
+
+/// What the device learns is shared, what a connection waits is its own: 20 of them, each refused once.
+#[tokio::test(start_paused = true)]
+async fn each_connection_has_a_back_off_of_its_own() {
+    let (lab, catalog) = world(&[40]);
+    let selector = builder(&lab, &catalog).network("home").build().unwrap();
+    let options = ConnectOptions::new();
+    let mut reconnectors: Vec<_> = (0..20).map(|_| selector.reconnector()).collect();
+    lab.set_fault(ip(0), Fault::Refuse).unwrap();
+    for one in &mut reconnectors {
+        one.connect(&options).await.unwrap_err();
+    }
+    lab.set_fault(ip(0), Fault::None).unwrap();
+    let reopened = async |reconnectors: &mut Vec<Reconnector>| {
+        let all = reconnectors.iter_mut().map(|one| async {
+            let started = Instant::now();
+            one.connect(&options).await.unwrap();
+            started.elapsed()
+        });
+        futures::future::join_all(all).await
+    };
+    // Uniform in 0 to 4 s, each.
+    for took in reopened(&mut reconnectors).await {
+        assert!(took < ms(4_200), "{took:?}");
+    }
+    // A move is everyone's.
+    selector.network_changed(Some("office"));
+    for took in reopened(&mut reconnectors).await {
+        assert!(took < ms(300), "{took:?}");
+    }
+}
+
+/// The same network again is no other one, and a move during a race begins it anew.
+#[tokio::test(start_paused = true)]
+async fn a_race_follows_the_device_to_another_network() {
+    let (lab, catalog) = world(&[40, 60]);
+    let selector = builder(&lab, &catalog).network("home").build().unwrap();
+    for n in 0..2 {
+        lab.set_fault(ip(n), Fault::BlackHole).unwrap();
+    }
+    let started = Instant::now();
+    let moves = async {
+        tokio::time::sleep(ms(500)).await;
+        let dials = lab.dials();
+        for _ in 0..30 {
+            selector.network_changed(Some("home"));
+            tokio::time::sleep(ms(1)).await;
+        }
+        assert_eq!(lab.dials(), dials);
+        for n in 0..2 {
+            lab.set_path(Path::new(ip(n)).with_rtt(ms(40))).unwrap();
+        }
+        selector.network_changed(Some("office"));
+    };
+    let (connection, ()) = tokio::join!(selector.connect(), moves);
+    let connection = connection.unwrap();
+    assert!(
+        connection.time_to_open() < ms(200),
+        "{:?}",
+        connection.time_to_open()
+    );
+    assert!(started.elapsed() < ms(800));
+    // A network that comes and goes doesn't keep anybody waiting for ever.
+    for n in 0..2 {
+        lab.set_fault(ip(n), Fault::BlackHole).unwrap();
+    }
+    let started = Instant::now();
+    let flaps = async {
+        for n in 0.. {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            selector.network_changed(Some(["home", "office"][n % 2]));
+        }
+    };
+    let lost = tokio::select! {
+        lost = selector.connect() => lost,
+        () = flaps => return,
+    };
+    lost.unwrap_err();
+    assert!(
+        started.elapsed() < Duration::from_secs(65),
+        "{:?}",
+        started.elapsed()
+    );
 }
 
 /// Nobody's fault but the device's own: when it is over, everything is as before.
@@ -441,6 +553,55 @@ async fn a_device_without_a_network_bars_nobody() {
     selector.connect().await.unwrap();
     let open = |one: &&Expectation| one.standing == Standing::BreakerOpen;
     assert_eq!(selector.expectations().iter().filter(open).count(), 0);
+}
+
+/// Nothing fails for it, and it is told: at the beginning to the first who listens, later to all.
+#[tokio::test(start_paused = true)]
+async fn a_history_that_can_not_be_kept_is_told() {
+    let folder = Folder::new("not-kept");
+    let (lab, catalog) = world(&[40]);
+    let missing = folder.0.join("missing").join("history.json");
+    let store = FileHistory::new(&missing);
+    let selector = builder(&lab, &catalog).history(store).build().unwrap();
+    let mut events = selector.events();
+    let told = |event: Option<Option<SelectorEvent>>| match event {
+        Some(Some(SelectorEvent::HistoryNotKept { why })) => why,
+        other => panic!("{other:?}"),
+    };
+    let why = told(events.next().now_or_never());
+    assert!(why.contains("folder isn't there"), "{why}");
+    assert!(
+        selector.events().next().now_or_never().is_none(),
+        "told once"
+    );
+    selector.connect().await.unwrap();
+    assert!(selector.shutdown().await.unwrap_err().is_history());
+    let mut later = selector.events();
+    selector.connect().await.unwrap();
+    selector.shutdown().await.unwrap_err();
+    let mut seen = Vec::new();
+    while let Some(Some(event)) = later.next().now_or_never() {
+        seen.push(event);
+    }
+    assert!(
+        seen.iter()
+            .any(|one| matches!(one, SelectorEvent::HistoryNotKept { .. })),
+        "{seen:?}"
+    );
+    // It is there now: nothing was lost.
+    fs::create_dir(missing.parent().unwrap()).unwrap();
+    selector.shutdown().await.unwrap();
+    let kept = FileHistory::new(&missing).load().unwrap().unwrap();
+    assert!(kept.to_json().unwrap().contains("h0.example"));
+    // One that can't be read is told as such.
+    fs::write(&missing, "no history").unwrap();
+    let store = FileHistory::new(&missing);
+    let selector = builder(&lab, &catalog).history(store).build().unwrap();
+    let first = selector.events().next().now_or_never();
+    assert!(
+        matches!(first, Some(Some(SelectorEvent::HistoryNotRead { .. }))),
+        "{first:?}"
+    );
 }
 
 /// What a heartbeat taught is kept although no further connection is opened.

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use easelect::{
     Attempt, AttemptOutcome, Candidate, Catalog, CatalogFormat, CloseReason, ConnectError,
-    Connection, DialOutcome, Endpoint, Failure, FailureKind, Phase, Policy, Region, Selector,
-    SelectorEvent,
+    ConnectOptions, Connection, DialOutcome, Endpoint, Failure, FailureKind, Phase, Policy,
+    Reconnector, Region, Selector, SelectorEvent,
 };
 use easelect_lab::{Dns, Lab, Scenario};
 use futures::{StreamExt, TryStreamExt};
@@ -226,6 +226,7 @@ struct Play {
     lab: Lab,
     start: Instant,
     selector: Selector,
+    reconnector: Reconnector,
     connection: Option<Connection>,
     candidates: Vec<Candidate>,
     events: Arc<Mutex<Vec<(Duration, SelectorEvent)>>>,
@@ -268,6 +269,7 @@ impl Play {
         Play {
             lab,
             start,
+            reconnector: selector.reconnector(),
             selector,
             connection: None,
             candidates: Vec::new(),
@@ -285,13 +287,14 @@ impl Play {
         let (selector, at) = (&self.selector, self.start.elapsed());
         let told = match &step.r#do {
             Do::Connect => {
-                let outcome = selector.connect().await;
+                self.reconnector = selector.reconnector();
+                let outcome = self.reconnector.connect(&ConnectOptions::new()).await;
                 let told = format!("connect: {}", race(&outcome));
                 self.connection = outcome.ok();
                 told
             }
             Do::Reconnect => {
-                let outcome = selector.reconnect().await;
+                let outcome = self.reconnector.connect(&ConnectOptions::new()).await;
                 let raced = match &outcome {
                     Ok(connection) => connection.time_to_open(),
                     Err(error) => error.elapsed(),
@@ -356,8 +359,9 @@ impl Play {
         // The task that listens has a turn.
         tokio::task::yield_now().await;
         for (at, event) in self.events.lock().unwrap().drain(..) {
-            let (at, told) = (format_duration(at), told(&event));
-            writeln!(self.story, "  {at}: {told}").unwrap();
+            if let Some(told) = told(&event) {
+                writeln!(self.story, "  {}: {told}", format_duration(at)).unwrap();
+            }
         }
     }
 
@@ -428,8 +432,8 @@ fn ending(attempt: &Attempt) -> String {
     told
 }
 
-fn told(event: &SelectorEvent) -> String {
-    match event {
+fn told(event: &SelectorEvent) -> Option<String> {
+    Some(match event {
         SelectorEvent::PreferenceChanged { from, to } => {
             let from = from.as_ref().map_or("nobody", Endpoint::host);
             format!("preference changed from {from} to {}", to.host())
@@ -452,8 +456,13 @@ fn told(event: &SelectorEvent) -> String {
             }
         }
         SelectorEvent::NetworkChanged { id } => format!("network changed to {id}"),
+        // What the client did tells of them.
+        SelectorEvent::Opened { .. }
+        | SelectorEvent::Failed { .. }
+        | SelectorEvent::Closed { .. }
+        | SelectorEvent::Waiting { .. } => return None,
         other => panic!("{other:?}"),
-    }
+    })
 }
 
 /// Whole milliseconds, as tokio's timers have them.

@@ -6,12 +6,13 @@
 //! connection: nothing runs beside it.
 //!
 //! - A large message is no silence: every byte counts, not only whole messages.
-//! - A ping may wait behind megabytes that the app sends: as long as the other side acknowledges them,
-//!   it gets more time, up to [`MOST_EXTENSIONS`] times.
+//! - A ping may wait behind megabytes that the app sends: as long as they get on, it has more time, up
+//!   to [`MOST_EXTENSIONS`] times.
 //! - A server that doesn't answer pings at all (RFC 6455 §5.5.3 wants it to) would be given up again and
 //!   again: see [`Silence::NeverAnswered`].
 
 use std::fmt;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -66,7 +67,7 @@ pub(crate) struct Heartbeat {
     feedback: Feedback,
     pace: watch::Receiver<Pace>,
     paced: BoxFuture<'static, watch::Receiver<Pace>>,
-    moved: BoxFuture<'static, ()>,
+    moved: BoxFuture<'static, watch::Receiver<u64>>,
     grace: Duration,
     /// Told how it ended; dropped with the connection.
     end: Option<oneshot::Sender<End>>,
@@ -86,20 +87,20 @@ pub(crate) struct Heartbeat {
 struct Ping {
     sent: Instant,
     until: Instant,
-    /// The other side's kernel had acknowledged so much.
-    acknowledged: Option<u64>,
+    /// So much of what was sent had got on.
+    got_on: u64,
     extensions: u32,
     /// It was sent because the network changed.
     after_move: bool,
 }
 
 impl Heartbeat {
-    /// Over a connection that is open now. `moved` completes when the device goes to another network;
-    /// then nothing may be silent for longer than `grace`.
+    /// Over a connection that is open now. `moves` changes when the device goes to another network; then
+    /// nothing may be silent for longer than `grace`.
     pub(crate) fn new(
         feedback: Feedback,
         pace: watch::Receiver<Pace>,
-        moved: BoxFuture<'static, ()>,
+        moves: watch::Receiver<u64>,
         grace: Duration,
     ) -> (Self, oneshot::Receiver<End>) {
         let (end, ended) = oneshot::channel();
@@ -108,7 +109,7 @@ impl Heartbeat {
             feedback,
             paced: changed(pace.clone()),
             pace,
-            moved,
+            moved: changed(moves),
             grace,
             end: Some(end),
             bytes: 0,
@@ -157,6 +158,13 @@ impl Heartbeat {
                 self.ended(End::Closed(None));
                 true
             }
+            // Without a word of farewell (RFC 8446 §6.1), as from a server that was stopped.
+            Some(Err(tungstenite::Error::Io(error)))
+                if error.kind() == io::ErrorKind::UnexpectedEof =>
+            {
+                self.ended(End::Closed(None));
+                true
+            }
             Some(Err(error)) => {
                 self.ended(End::Broken(error.to_string()));
                 true
@@ -178,8 +186,8 @@ impl Heartbeat {
         while let Poll::Ready(pace) = self.paced.poll_unpin(cx) {
             self.paced = changed(pace);
         }
-        if self.moved.poll_unpin(cx).is_ready() {
-            self.moved = futures::future::pending().boxed();
+        while let Poll::Ready(moves) = self.moved.poll_unpin(cx) {
+            self.moved = changed(moves);
             self.send_ping(cx, websocket, self.grace, true);
         }
         loop {
@@ -215,25 +223,23 @@ impl Heartbeat {
         }
     }
 
-    /// Whether the other side acknowledges what is sent, so that the ping may still be on its way.
+    /// Whether what was sent gets on, so that the ping may still be on its way behind it; its time is
+    /// then longer.
     fn extended(&mut self, websocket: &WebSocketStream<SecureStream>) -> bool {
-        let acknowledged = acknowledged(websocket);
+        let got_on = websocket.get_ref().bytes_got_on();
         let timeout = self.pace.borrow().timeout;
         let Some(ping) = &mut self.ping else {
             return false;
         };
-        let goes_on = acknowledged > ping.acknowledged && ping.extensions < MOST_EXTENSIONS;
-        // The ping itself is acknowledged by a kernel whose server hangs.
-        let is_ping = acknowledged
-            .zip(ping.acknowledged)
-            .is_some_and(|(now, before)| now - before <= PING_BYTES);
-        if goes_on && !is_ping && !ping.after_move {
+        // The ping itself gets on where the kernel lives and the server hangs.
+        let more = got_on.saturating_sub(ping.got_on) > PING_BYTES;
+        let extended = more && ping.extensions < MOST_EXTENSIONS && !ping.after_move;
+        if extended {
             ping.until += timeout;
             ping.extensions += 1;
-            ping.acknowledged = acknowledged;
-            return true;
+            ping.got_on = got_on;
         }
-        false
+        extended
     }
 
     fn given_up(&mut self) -> tungstenite::Error {
@@ -248,7 +254,7 @@ impl Heartbeat {
             false => End::Silent(silence),
         });
         let why = format!("nothing came for {silent_for:.0?}, though a ping was sent");
-        std::io::Error::new(std::io::ErrorKind::TimedOut, why).into()
+        io::Error::new(io::ErrorKind::TimedOut, why).into()
     }
 
     fn send_ping(
@@ -262,7 +268,7 @@ impl Heartbeat {
         self.ping = Some(Ping {
             sent: now,
             until: now + patience,
-            acknowledged: acknowledged(websocket),
+            got_on: websocket.get_ref().bytes_got_on(),
             extensions: 0,
             after_move,
         });
@@ -307,15 +313,13 @@ impl Drop for Heartbeat {
 /// A ping with its header and mask in a TLS record: 6 + 8 + 22 bytes; rounded up.
 const PING_BYTES: u64 = 64;
 
-fn acknowledged(websocket: &WebSocketStream<SecureStream>) -> Option<u64> {
-    websocket.get_ref().tcp_info()?.bytes_acknowledged
-}
-
-/// Completes when the pace changes, never where it can't any more.
-fn changed(mut pace: watch::Receiver<Pace>) -> BoxFuture<'static, watch::Receiver<Pace>> {
+/// Completes when it changes, never where it can't any more.
+fn changed<T: Send + Sync + 'static>(
+    mut watched: watch::Receiver<T>,
+) -> BoxFuture<'static, watch::Receiver<T>> {
     async move {
-        match pace.changed().await {
-            Ok(()) => pace,
+        match watched.changed().await {
+            Ok(()) => watched,
             Err(_) => std::future::pending().await,
         }
     }

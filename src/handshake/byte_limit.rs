@@ -18,6 +18,7 @@ pub(super) struct ByteLimit {
     io: ByteStream,
     left: Option<usize>,
     read: u64,
+    written: u64,
 }
 
 impl ByteLimit {
@@ -26,6 +27,7 @@ impl ByteLimit {
             io,
             left: Some(MAX_BYTES),
             read: 0,
+            written: 0,
         }
     }
 
@@ -38,6 +40,11 @@ impl ByteLimit {
     /// How many bytes came so far.
     pub(super) fn bytes_read(&self) -> u64 {
         self.read
+    }
+
+    /// How many bytes the transport took so far.
+    pub(super) fn bytes_written(&self) -> u64 {
+        self.written
     }
 
     /// See [`Transport::set_user_timeout`].
@@ -77,7 +84,39 @@ impl AsyncRead for ByteLimit {
     }
 }
 
-write_through!(ByteLimit);
+impl AsyncWrite for ByteLimit {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
+        self.written += written as u64;
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs))?;
+        self.written += written as u64;
+        Poll::Ready(Ok(written))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
 
 #[cfg(test)]
 mod tests {

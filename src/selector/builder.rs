@@ -92,6 +92,8 @@ impl SelectorBuilder {
 
     /// Where what is learned is kept from one run to the next; nowhere by default. Read once, by
     /// [`build`](Self::build); written by a thread of the selector's own, every few seconds at most.
+    /// What is wrong with it fails nothing: it is told by [`Selector::events`], what was wrong at the
+    /// beginning to the first who listens.
     #[must_use]
     pub fn history(mut self, store: impl HistoryStore) -> Self {
         self.history = Some(Arc::new(store));
@@ -208,14 +210,23 @@ impl SelectorBuilder {
         let mut memory = Memory::new(clock, key, self.seed.rotate_left(32), dialer.clone(), all);
         let events = Arc::new(Events::new());
         if let Some(store) = &self.history {
+            // Connecting must not depend on a file: what is wrong with it is told, no more.
+            let not_kept = |error: Error| {
+                tracing::warn!(target: "easelect::history", %error, "nothing will be kept");
+                let why = error.to_string();
+                events.keep(SelectorEvent::HistoryNotKept { why });
+            };
+            if let Err(error) = store.check() {
+                not_kept(error);
+            }
             match store.load() {
                 Ok(Some(history)) => memory = memory.with_history(history),
                 Ok(None) => {}
-                // What was learned is lost, no more: connecting must not depend on a file.
+                // What was learned is lost, no more.
                 Err(error) => {
                     tracing::warn!(target: "easelect::history", %error, "nothing remembered");
                     let why = error.to_string();
-                    events.keep(SelectorEvent::HistoryNotKept { why });
+                    events.keep(SelectorEvent::HistoryNotRead { why });
                 }
             }
         }
@@ -229,7 +240,7 @@ impl SelectorBuilder {
         let memory = Arc::new(Mutex::new(memory));
         let kept = Arc::clone(&memory);
         let writer = self.history;
-        let writer = writer.map(|store| HistoryWriter::start(store, kept));
+        let writer = writer.map(|store| HistoryWriter::start(store, kept, Arc::clone(&events)));
         let mut handshake = Handshake::new(dialer.clone());
         if self.early_data {
             handshake = handshake.with_early_data();

@@ -71,7 +71,12 @@ pub enum SelectorEvent {
         /// From the request to the head of the answer, or to the failure.
         took: Duration,
     },
-    /// What was learned could not be kept. It is tried again with the next write.
+    /// What was kept could not be read: nothing is remembered from earlier runs.
+    HistoryNotRead {
+        /// What the store says.
+        why: String,
+    },
+    /// What was learned can't be kept, or could not. It is tried again with the next write.
     HistoryNotKept {
         /// What the store says.
         why: String,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use easelect_engine::history::History;
 use futures::channel::oneshot;
 
+use super::events::{Events, SelectorEvent};
 use super::lock;
 use super::memory::Memory;
 use crate::error::{Error, ErrorKind};
@@ -32,7 +33,11 @@ pub(super) struct HistoryWriter {
 impl HistoryWriter {
     /// A writer of this memory in this store. When no thread can be had, that only costs what was
     /// learned, and whoever [flushes](Self::flush) is told.
-    pub(super) fn start(store: Arc<dyn HistoryStore>, memory: Arc<Mutex<Memory>>) -> Self {
+    pub(super) fn start(
+        store: Arc<dyn HistoryStore>,
+        memory: Arc<Mutex<Memory>>,
+        events: Arc<Events>,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel();
         let asked = Arc::new(AtomicBool::new(false));
         let begun = Arc::clone(&asked);
@@ -42,7 +47,7 @@ impl HistoryWriter {
         };
         let spawned = std::thread::Builder::new()
             .name("easelect-history".to_owned())
-            .spawn(move || serve(&*store, history, &receiver));
+            .spawn(move || serve(&*store, history, &events, &receiver));
         if let Err(error) = spawned {
             tracing::warn!(target: "easelect::history", %error, "nothing will be kept");
         }
@@ -71,6 +76,7 @@ impl HistoryWriter {
 fn serve(
     store: &dyn HistoryStore,
     history: impl Fn() -> History,
+    events: &Events,
     receiver: &mpsc::Receiver<Message>,
 ) {
     let mut pending = false;
@@ -106,6 +112,8 @@ fn serve(
             failed = saved.is_err();
             if let Err(error) = &saved {
                 tracing::warn!(target: "easelect::history", %error, "history not kept");
+                let why = error.to_string();
+                events.send(SelectorEvent::HistoryNotKept { why });
             }
         }
         if let Some(done) = done {

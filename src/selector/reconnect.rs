@@ -64,6 +64,8 @@ pub struct Reconnector {
     failed: Option<Instant>,
     /// When the connection was lost, as far as is known: when reconnecting began.
     lost: Option<Instant>,
+    /// It fell silent: heartbeats notice that at a time of their own each, so that no crowd comes back.
+    fell_silent: bool,
 }
 
 impl Reconnector {
@@ -76,7 +78,13 @@ impl Reconnector {
             opened: None,
             failed: None,
             lost: None,
+            fell_silent: false,
         }
+    }
+
+    /// The connection fell silent.
+    pub(super) fn fell_silent(&mut self) {
+        self.fell_silent = true;
     }
 
     /// Waits as long as it should be, then connects. One call is one try; call again when it fails, or
@@ -155,6 +163,7 @@ impl Reconnector {
         let width = match (self.at_once, self.lost) {
             // Nobody else comes just now.
             (true, _) | (false, None) => self.selector.policy().width(),
+            (false, Some(_)) if self.fell_silent => Width::after_loss(Duration::ZERO),
             (false, Some(lost)) => Width::after_loss(lost.elapsed()),
         };
         let opened = self.selector.open(options, width).await;
@@ -165,6 +174,7 @@ impl Reconnector {
             Ok(_) => {
                 self.opened = Some(Instant::now());
                 self.lost = None;
+                self.fell_silent = false;
             }
             Err(error) => {
                 self.backoff.failed(error.retry_after());
@@ -188,6 +198,7 @@ impl Reconnector {
         self.at_once = true;
         self.opened = None;
         self.lost = None;
+        self.fell_silent = false;
         self.backoff.reset();
     }
 }

@@ -165,31 +165,26 @@ impl Rest {
 
     /// A request with any method to a path below the endpoint, `/my-org/my-app/users` say, with its
     /// query if it has one; or to a whole URL, which must be one of the residency's REST endpoints'.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RestRequest {
         RestRequest::new(self.selector.clone(), method, path)
     }
 
     /// A `GET`; see [`request`](Self::request).
-    #[must_use]
     pub fn get(&self, path: &str) -> RestRequest {
         self.request(Method::GET, path)
     }
 
     /// A `POST`; see [`request`](Self::request).
-    #[must_use]
     pub fn post(&self, path: &str) -> RestRequest {
         self.request(Method::POST, path)
     }
 
     /// A `PUT`; see [`request`](Self::request).
-    #[must_use]
     pub fn put(&self, path: &str) -> RestRequest {
         self.request(Method::PUT, path)
     }
 
     /// A `DELETE`; see [`request`](Self::request).
-    #[must_use]
     pub fn delete(&self, path: &str) -> RestRequest {
         self.request(Method::DELETE, path)
     }

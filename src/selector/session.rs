@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::stream::{self, BoxStream};
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{Stream, StreamExt};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
@@ -458,12 +458,10 @@ impl Course {
     fn open(&mut self, mut connection: Connection) -> SessionState {
         let pace = (self.options).pace(self.wished.borrow().resting, self.unanswered < UNANSWERED);
         self.pace.send_replace(pace);
-        let mut moves = self.selector.0.moves.subscribe();
-        let moved = async move { _ = moves.changed().await };
         let (heartbeat, ended) = Heartbeat::new(
             connection.feedback(),
             self.pace.subscribe(),
-            moved.boxed(),
+            self.selector.0.moves.subscribe(),
             self.options.network_grace.min(LONGEST),
         );
         let dead_after = pace.interval.unwrap_or_default() + pace.timeout;
@@ -504,7 +502,10 @@ impl Course {
             Some(End::Broken(why)) => LossReason::Broken {
                 why: presentable(&why),
             },
-            Some(End::Silent(_)) => LossReason::Silent,
+            Some(End::Silent(_)) => {
+                self.reconnector.fell_silent();
+                LossReason::Silent
+            }
             Some(End::NetworkGone) => LossReason::NetworkGone,
             None => LossReason::Dropped,
         };

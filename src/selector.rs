@@ -12,6 +12,7 @@ mod history_writer;
 mod learner;
 mod memory;
 mod network_watch;
+mod own_task;
 mod race;
 mod reconnect;
 #[cfg(feature = "rest")]

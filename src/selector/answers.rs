@@ -7,19 +7,18 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, Weak};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{Shared, WeakShared, join_all};
 use tokio::runtime::{self, Handle};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::lock;
+use super::own_task::OwnTask;
 use crate::catalog::Endpoint;
 use crate::dialer::{Dialer, Found, late, usable};
 use crate::failure::{Failure, FailureKind};
@@ -44,25 +43,7 @@ type Said = Result<Resolved, Failure>;
 type Question = (String, Family, runtime::Id);
 
 /// A query under way, as each of those who wait for it has it.
-type Query = Shared<Asking>;
-
-/// The task that asks. It ends when nobody waits any more.
-struct Asking(JoinHandle<Said>);
-
-impl Future for Asking {
-    /// Nothing where the runtime ended first.
-    type Output = Option<Said>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(Result::ok)
-    }
-}
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
+type Query = Shared<OwnTask<Said>>;
 
 /// The answers of a selector; what is asked for ahead of time ends with them.
 pub(super) struct Answers {
@@ -220,7 +201,7 @@ impl LookUps {
             }
             said
         };
-        let query = Asking(tokio::spawn(ask.in_current_span())).shared();
+        let query = OwnTask(tokio::spawn(ask.in_current_span())).shared();
         book.begun(question, number, &query);
         query
     }
@@ -241,7 +222,7 @@ struct Book {
 struct UnderWay {
     number: u64,
     since: Instant,
-    query: WeakShared<Asking>,
+    query: WeakShared<OwnTask<Said>>,
 }
 
 impl Default for Book {

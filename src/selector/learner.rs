@@ -90,13 +90,13 @@ impl Learner {
         epoch: Epoch,
     ) {
         let syn_ms = answered.map(|took| (took.as_secs_f64() * 1e3 - queue_ms).max(0.1));
-        let mut memory = self.memory();
-        let here = memory.epoch() == epoch;
-        if here {
-            let changes = memory.learn(vec![(candidate.clone(), Observation::of_probe(syn_ms))]);
-            drop(memory);
-            self.tell(changes);
-        }
+        let observations = vec![(candidate.clone(), Observation::of_probe(syn_ms))];
+        let changes = {
+            let mut memory = self.memory();
+            let here = memory.epoch() == epoch;
+            here.then(|| memory.learn(observations))
+        };
+        self.tell(changes.into_iter().flatten());
         let (endpoint, address) = candidate;
         self.events.send(SelectorEvent::Refreshed {
             endpoint,

@@ -344,6 +344,8 @@ impl Memory {
         let transitions = network.learn(&[(id, observation)], now, jitter);
         let lead = known.preferred.get_mut(&candidate.0.service());
         let decisive = match (lead, network.forecast(id, now)) {
+            // What no race would begin with is nobody's preference, and somebody's again afterwards.
+            _ if !transitions.is_empty() => true,
             (Some((_, lead)), Some(forecast)) => lead.may_end(id, &forecast, now),
             _ => true,
         };

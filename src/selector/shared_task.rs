@@ -1,25 +1,20 @@
 //! Work that everybody who wants it at the same moment shares.
 
-use std::pin::Pin;
 use std::sync::Mutex;
-use std::task::{Context, Poll};
 
 use futures::FutureExt;
-use futures::future::{BoxFuture, Shared, WeakShared};
+use futures::future::{Shared, WeakShared};
 use tokio::runtime::{self, Handle};
-use tokio::task::JoinHandle;
 
 use super::lock;
+use super::own_task::OwnTask;
 
 /// What is under way, if anything is. A task does it: who waits for it and is dropped, or not polled,
 /// holds up nobody, and the last who is dropped ends it.
 pub(super) struct SharedTask<T: Clone>(Mutex<Option<UnderWay<T>>>);
 
 /// By the runtime that drives it: one that nobody polls must not hold up the others.
-type UnderWay<T> = (runtime::Id, WeakShared<Outcome<T>>);
-
-/// `None` where the task's runtime ended first.
-type Outcome<T> = BoxFuture<'static, Option<T>>;
+type UnderWay<T> = (runtime::Id, WeakShared<OwnTask<T>>);
 
 impl<T: Clone + Send + Sync + 'static> SharedTask<T> {
     pub(super) fn new() -> Self {
@@ -38,7 +33,7 @@ impl<T: Clone + Send + Sync + 'static> SharedTask<T> {
         }
     }
 
-    fn joined<F>(&self, work: impl Fn() -> F) -> Shared<Outcome<T>>
+    fn joined<F>(&self, work: impl Fn() -> F) -> Shared<OwnTask<T>>
     where
         F: Future<Output = T> + Send + 'static,
     {
@@ -51,32 +46,8 @@ impl<T: Clone + Send + Sync + 'static> SharedTask<T> {
         {
             return task;
         }
-        let task: Outcome<T> = Box::pin(Task(here.spawn(work())));
-        let task = task.shared();
+        let task = OwnTask(here.spawn(work())).shared();
         *under_way = task.downgrade().map(|task| (here.id(), task));
         task
-    }
-}
-
-/// A task that ends with whoever waits for it.
-struct Task<T>(JoinHandle<T>);
-
-impl<T> Future for Task<T> {
-    type Output = Option<T>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        self.0.poll_unpin(cx).map(|ended| match ended {
-            Ok(outcome) => Some(outcome),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => None,
-            },
-        })
-    }
-}
-
-impl<T> Drop for Task<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

@@ -1,0 +1,30 @@
+//! A task that ends with whoever waits for it.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::task::JoinHandle;
+
+/// Waits for a task, and ends it when dropped. What it comes to is nothing where its runtime ended
+/// first; its panic goes on here.
+pub(super) struct OwnTask<T>(pub(super) JoinHandle<T>);
+
+impl<T> Future for OwnTask<T> {
+    type Output = Option<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        Pin::new(&mut self.0).poll(cx).map(|ended| match ended {
+            Ok(outcome) => Some(outcome),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => None,
+            },
+        })
+    }
+}
+
+impl<T> Drop for OwnTask<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,42 @@
+use easelect::{Selector, SelectorEvent};
+use futures::StreamExt;
+
+/// Says what happens, as lines for a log; ends with the selector.
+pub async fn watch(selector: Selector, mut line: impl FnMut(String)) {
+    let mut events = selector.events();
+    drop(selector);
+    while let Some(event) = events.next().await {
+        line(match event {
+            SelectorEvent::Opened {
+                endpoint,
+                time_to_open,
+                ..
+            } => {
+                format!("open {} {} ms", endpoint.host(), time_to_open.as_millis())
+            }
+            SelectorEvent::Failed { why, .. } => format!("not open: {why:?}"),
+            SelectorEvent::Closed {
+                endpoint,
+                reason,
+                lived,
+                ..
+            } => {
+                format!("closed {} {reason} after {lived:.0?}", endpoint.host())
+            }
+            SelectorEvent::BreakerOpened { address, .. } => format!("failing {address}"),
+            SelectorEvent::PreferenceChanged { to, .. } => format!("best {}", to.host()),
+            SelectorEvent::HistoryNotKept { why } => format!("nothing is kept: {why}"),
+            other => format!("{other:?}"),
+        });
+    }
+}
+
+/// The same, counted since the selector was built.
+pub fn figures(selector: &Selector) -> String {
+    let stats = selector.stats();
+    let p50 = stats.time_to_open.map_or(0, |took| took.p50.as_millis());
+    format!(
+        "opened {} failed {} lost {} p50 {p50} ms",
+        stats.opened, stats.failed, stats.lost
+    )
+}

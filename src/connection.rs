@@ -257,7 +257,6 @@ impl ConnectError {
         }
     }
 
-    #[cfg(feature = "rest")]
     pub(crate) fn no_endpoint() -> Self {
         ConnectError {
             kind: ConnectErrorKind::NoEndpoint,

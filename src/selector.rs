@@ -145,6 +145,10 @@ impl Selector {
     /// # Errors
     ///
     /// [`ConnectError`], with every attempt, when none could be opened before the deadline.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with its timer and I/O enabled.
     pub async fn connect(&self) -> Result<Connection, ConnectError> {
         self.connect_with(&ConnectOptions::new()).await
     }
@@ -154,12 +158,19 @@ impl Selector {
     /// # Errors
     ///
     /// As [`connect`](Self::connect).
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with its timer and I/O enabled.
     pub async fn connect_with(&self, options: &ConnectOptions) -> Result<Connection, ConnectError> {
         self.open(options, self.policy().width()).await
     }
 
     /// Keeps a connection open: opens it, notices its death, opens it again. Each session is one
     /// connection; clones of the selector, and other sessions, share what is learned.
+    ///
+    /// Polling it panics outside of a tokio runtime with its timer and I/O enabled, and so does polling
+    /// its connections.
     pub fn session(&self, options: SessionOptions) -> Session {
         Session::new(self, options)
     }
@@ -218,6 +229,8 @@ impl Selector {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// Polling it panics outside of a tokio runtime with its timer and I/O enabled.
     pub fn candidates(
         &self,
     ) -> impl Stream<Item = Result<Candidate, ConnectError>> + Send + Unpin + use<> {
@@ -297,9 +310,10 @@ impl Selector {
     }
 
     /// Tells that the device is on another network: what is remembered of that one counts from now
-    /// on, and the next [`reconnect`](Self::reconnect) waits for nothing. `id` is any name that
-    /// tells networks apart, such as a hash of the SSID or the carrier's name; it is kept in the
-    /// history.
+    /// on, races under way begin anew, sessions and reconnectors wait for nothing, connections of
+    /// sessions have to show that they live, and names are looked up anew. The same network again is no
+    /// change. `id` is any name that tells networks apart, such as a hash of the SSID or the carrier's
+    /// name; it is kept in the history.
     ///
     /// With `None`, and until this is called with a name, the network is told by its routes, anew
     /// for every connection: on Linux by a hash of the default gateway and of the kind of its

@@ -8,14 +8,15 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use easelect::{
-    ByteStream, Catalog, CatalogFormat, Connect, ConnectErrorKind, ConnectOptions, Dialer,
-    DialerBuilder, Endpoint, Error, ErrorKind, Failure, FailureKind, Family, FileHistory, History,
-    HistoryStore, Phase, PinnedHost, ProbeEvent, Prober, Proxy, Region, Resolve, Resolved,
-    Selector, SelectorBuilder, ServerHint, Service, TlsClient,
+    ByteStream, Catalog, CatalogFormat, CloseReason, Connect, ConnectErrorKind, ConnectOptions,
+    DialOutcome, Dialer, DialerBuilder, Endpoint, Error, ErrorKind, Failure, FailureKind, Family,
+    FileHistory, History, HistoryStore, Phase, PinnedHost, Policy, ProbeEvent, Prober, Proxy,
+    Region, Resolve, Resolved, Selector, SelectorBuilder, ServerHint, Service, SessionOptions,
+    TlsClient,
 };
 use easelect_lab::{Fault, Host, Lab, Path, Scenario};
-use futures::StreamExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
 fn ip(n: u8) -> IpAddr {
@@ -186,6 +187,41 @@ async fn events_end_and_stay_ended() {
     drop(selector);
     assert_eq!(events.next().await, None);
     assert_eq!(events.next().await, None);
+}
+
+/// What waits for nothing needs no runtime.
+#[test]
+fn outside_of_a_runtime_nothing_panics_that_does_not_say_so() {
+    let (lab, catalog) = world();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let selector = builder(&lab, &catalog).build().unwrap();
+    let (connection, candidate) = runtime.block_on(async {
+        let candidate = selector.candidates().next().await.unwrap().unwrap();
+        (selector.connect().await.unwrap(), candidate)
+    });
+    let feedback = connection.feedback();
+    feedback.report_rtt(Duration::from_millis(20));
+    drop(connection);
+    drop(runtime);
+    feedback.closed(CloseReason::Lost);
+    let elapsed = Duration::from_secs(1);
+    selector.report(&candidate, DialOutcome::GivenUp, elapsed);
+    selector.network_changed(Some("office"));
+    selector.set_policy(Policy::Thrifty);
+    let _ = (selector.best(), selector.explain(), selector.stats());
+    let _ = (
+        selector.session(SessionOptions::new()),
+        selector.reconnector(),
+    );
+    let mut events = selector.events();
+    assert!(events.next().now_or_never().is_none());
+    let bare = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    bare.block_on(selector.shutdown()).unwrap();
+    drop(selector);
+    assert_eq!(events.next().now_or_never(), Some(None));
 }
 
 #[tokio::test(start_paused = true)]
@@ -396,7 +432,6 @@ async fn one_origin_is_sent() {
 
 #[cfg(feature = "rest")]
 mod rest {
-    use futures::FutureExt;
     use tokio::net::TcpListener;
 
     use easelect::RestErrorKind;

@@ -211,7 +211,7 @@ impl Remembered {
         let filter = json!({ "mean": mean, "variance": variance, "at_ms": then_ms, "surprise": 0 });
         json!({
             "region": region, "host": HOSTS[self.host % HOSTS.len()], "address": address,
-            "service": if self.host % 2 == 0 { "websocket" } else { "rest" },
+            "service": if self.host.is_multiple_of(2) { "websocket" } else { "rest" },
             "syn": filter, "rest": null,
             "health": { "successes": count, "failures": 0.0, "counted_ms": then_ms,
                 "in_a_row": 0, "breaker_open_until_ms": 0 },

@@ -28,6 +28,10 @@ impl Dialer {
     ///
     /// Where none is open `within` this time: the failure of the address that came farthest, or of the
     /// look-up; what is still under way then fails with [`FailureKind::Timeout`] in its phase.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with its timer and I/O enabled.
     pub async fn open(
         &self,
         endpoint: &Endpoint,

@@ -49,6 +49,7 @@ struct Settings {
     resolver: Arc<dyn Resolve>,
     connector: Arc<dyn Connect>,
     /// The connector is the default one.
+    #[cfg(feature = "rest")]
     is_tcp: bool,
     tls: TlsClient,
     families: Families,
@@ -465,6 +466,7 @@ impl DialerBuilder {
         }
         let mut settings = Settings {
             resolver: (self.resolver).unwrap_or_else(|| Arc::new(SystemResolver::new())),
+            #[cfg(feature = "rest")]
             is_tcp: self.connector.is_none(),
             connector: (self.connector).unwrap_or_else(|| Arc::new(TcpConnect::new())),
             tls,

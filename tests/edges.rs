@@ -218,7 +218,9 @@ fn outside_of_a_runtime_nothing_panics_that_does_not_say_so() {
     );
     let mut events = selector.events();
     assert!(events.next().now_or_never().is_none());
-    let bare = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let bare = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
     bare.block_on(selector.shutdown()).unwrap();
     drop(selector);
     assert_eq!(events.next().now_or_never(), Some(None));

@@ -6,12 +6,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::{Shared, WeakShared, join_all};
+use futures::future::{Shared, WeakShared};
 use tokio::runtime::{self, Handle};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -148,26 +147,6 @@ impl LookUps {
         LookedUp {
             outcome: usable(&peer, said),
             took: Some(asked.elapsed()),
-        }
-    }
-
-    /// The addresses of an endpoint's peer in all families, or why there are none.
-    pub(super) async fn addresses(&self, endpoint: &Endpoint) -> Result<Vec<IpAddr>, Failure> {
-        let families = self.dialer.families().list().iter();
-        let timeout = self.dialer.attempt_timeout();
-        let look_ups = families.map(|family| self.look_up(endpoint, *family, timeout));
-        let (mut found, mut failed) = (Vec::new(), None);
-        for looked_up in join_all(look_ups).await {
-            match looked_up.outcome {
-                Ok(answer) => found.extend(answer.addresses),
-                // That there is none in one family says nothing of the other.
-                Err(failure) if failed.is_some() && failure.kind() == FailureKind::NoAddress => {}
-                Err(failure) => failed = Some(failure),
-            }
-        }
-        match failed {
-            Some(failure) if found.is_empty() => Err(failure),
-            _ => Ok(found),
         }
     }
 

@@ -3,11 +3,12 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use easelect_engine::health::Severity;
+use futures::future::join_all;
 use http::header::{CONNECTION, HOST, HeaderValue};
 use http_body_util::Full;
 use hyper::client::conn::http1;
@@ -22,6 +23,7 @@ use super::{RestError, RestErrorKind};
 use crate::catalog::Endpoint;
 use crate::connect::failure_of;
 use crate::dialer::Dialer;
+use crate::failure::{Failure, FailureKind};
 use crate::handshake::Nothing;
 use crate::selector::{Inner, Selector, lock};
 
@@ -227,11 +229,7 @@ impl reqwest::dns::Resolve for Steer {
             let endpoint = eligible.find(|one| dialer.peer(one).host == name.as_str());
             let endpoint = endpoint.ok_or("no REST endpoint of this residency")?;
             let port = dialer.peer(&endpoint).port;
-            let mut addresses: Vec<SocketAddr> = inner
-                .racer
-                .answers()
-                .look_ups()
-                .addresses(&endpoint)
+            let mut addresses: Vec<SocketAddr> = addresses(&inner, &endpoint)
                 .await?
                 .into_iter()
                 .map(|ip| SocketAddr::new(ip, port))
@@ -248,5 +246,25 @@ impl reqwest::dns::Resolve for Steer {
             });
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
+    }
+}
+
+/// The addresses of an endpoint's peer in all families, or why there are none.
+async fn addresses(inner: &Inner, endpoint: &Endpoint) -> Result<Vec<IpAddr>, Failure> {
+    let (look_ups, dialer) = (inner.racer.answers().look_ups(), inner.racer.dialer());
+    let (families, timeout) = (dialer.families().list().iter(), dialer.attempt_timeout());
+    let asked = families.map(|family| look_ups.look_up(endpoint, *family, timeout));
+    let (mut found, mut failed) = (Vec::new(), None);
+    for looked_up in join_all(asked).await {
+        match looked_up.outcome {
+            Ok(answer) => found.extend(answer.addresses),
+            // That there is none in one family says nothing of the other.
+            Err(failure) if failed.is_some() && failure.kind() == FailureKind::NoAddress => {}
+            Err(failure) => failed = Some(failure),
+        }
+    }
+    match failed {
+        Some(failure) if found.is_empty() => Err(failure),
+        _ => Ok(found),
     }
 }

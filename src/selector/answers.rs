@@ -340,6 +340,8 @@ impl Host {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
     use crate::phase::Phase;
 

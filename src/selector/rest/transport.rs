@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use easelect_engine::health::Severity;
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
 use http::header::{CONNECTION, HOST, HeaderValue};
 use http_body_util::Full;
 use hyper::client::conn::http1;
@@ -32,7 +32,19 @@ use crate::selector::{Inner, Selector, lock};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reused connections, of the network that the device is on.
-pub(super) struct Transport(Mutex<Option<reqwest::Client>>);
+pub(super) struct Transport(Mutex<Option<Arc<dyn Client>>>);
+
+/// reqwest's client. Behind a trait, so that an app that makes no request doesn't link it only to be
+/// able to drop it.
+trait Client: Send + Sync {
+    fn execute(&self, request: reqwest::Request) -> BoxFuture<'static, reqwest::Result<Response>>;
+}
+
+impl Client for reqwest::Client {
+    fn execute(&self, request: reqwest::Request) -> BoxFuture<'static, reqwest::Result<Response>> {
+        Box::pin(reqwest::Client::execute(self, request))
+    }
+}
 
 impl Transport {
     pub(super) fn new() -> Self {
@@ -80,18 +92,18 @@ impl Transport {
         })
     }
 
-    fn client(&self, selector: &Selector) -> Result<reqwest::Client, RestError> {
+    fn client(&self, selector: &Selector) -> Result<Arc<dyn Client>, RestError> {
         let mut client = lock(&self.0);
         if let Some(client) = &*client {
-            return Ok(client.clone());
+            return Ok(Arc::clone(client));
         }
         let built = build(selector);
         let built = built.map_err(|error| {
             let why = format!("reqwest refused the TLS configuration: {}", told(&error));
             RestError::new(RestErrorKind::Request, why)
         })?;
-        *client = Some(built.clone());
-        Ok(built)
+        let built: Arc<dyn Client> = Arc::new(built);
+        Ok(Arc::clone(client.insert(built)))
     }
 }
 

@@ -37,6 +37,8 @@ pub enum ErrorKind {
     Tls,
     /// A header, subprotocol, name or limit that can't be used.
     Input,
+    /// The system has no thread for [`blocking`](crate::blocking), or nothing for it to wait with.
+    Runtime,
 }
 
 impl Error {

@@ -14,6 +14,7 @@
 //! | stay connected | [`Selector::session`], or [`Selector::reconnector`] and a loop of your own |
 //! | call REST on the fastest host | `Selector::rest`, or `Selector::base_url` with a client of your own |
 //! | keep your own SDK's dialling, in a better order | [`Selector::candidates`], [`Selector::report`] |
+//! | connect, stay connected or call REST without async | [`blocking`] |
 //! | know why a connection failed or was slow | [`ConnectError`], [`Connection::timings`], [`Selector::explain`] |
 //! | keep what was learned for the next start | [`FileHistory`], or a [`HistoryStore`] of your own |
 //! | measure every endpoint, phase by phase | [`Prober`], a stream of [`ProbeEvent`]s |
@@ -117,6 +118,8 @@ mod history;
 mod connection;
 
 mod selector;
+
+pub mod blocking;
 
 /// Futures of the traits [`Resolve`] and [`Connect`], and streams of events.
 pub use futures;

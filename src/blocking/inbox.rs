@@ -1,0 +1,127 @@
+//! What a task on the thread brings to whoever takes it, a few items ahead.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::pin::pin;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::thread;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
+
+use super::worker::Worker;
+
+/// Items in their order. Its task ends when it is dropped.
+#[derive(Debug)]
+pub(super) struct Inbox<T> {
+    items: Mutex<mpsc::Receiver<thread::Result<T>>>,
+    room: Arc<Semaphore>,
+    task: AbortHandle,
+    worker: Worker,
+}
+
+/// The task's side.
+pub(super) struct Feed<T> {
+    items: mpsc::Sender<thread::Result<T>>,
+    room: Arc<Semaphore>,
+}
+
+impl<T> Feed<T> {
+    /// Brings what the stream gives, until its end. While there is no room, the stream is not polled:
+    /// nothing of it is lost.
+    pub(super) async fn with(self, stream: impl Stream<Item = T>) {
+        let mut stream = pin!(AssertUnwindSafe(stream).catch_unwind());
+        while let Ok(room) = self.room.acquire().await {
+            room.forget();
+            let Some(item) = stream.next().await else {
+                return;
+            };
+            // The task is aborted when nobody takes it.
+            let _ = self.items.send(item);
+        }
+    }
+}
+
+impl<T> Inbox<T> {
+    /// Starts a task that brings so many items ahead of who takes them.
+    pub(super) fn new<F>(worker: &Worker, ahead: usize, task: impl FnOnce(Feed<T>) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (sender, items) = mpsc::channel();
+        let room = Arc::new(Semaphore::new(ahead));
+        let feed = Feed {
+            items: sender,
+            room: Arc::clone(&room),
+        };
+        Inbox {
+            items: Mutex::new(items),
+            room,
+            task: worker.spawn(task(feed)),
+            worker: worker.clone(),
+        }
+    }
+
+    /// The next item, or `None` at the end.
+    pub(super) fn take(&self) -> Option<T> {
+        self.took(|items| items.recv().ok())
+    }
+
+    /// The next item, or `None` at the end, if that comes in time.
+    pub(super) fn take_within(&self, timeout: Duration) -> Poll<Option<T>> {
+        let mut late = false;
+        let item = self.took(|items| {
+            let item = items.recv_timeout(timeout);
+            late = matches!(item, Err(RecvTimeoutError::Timeout));
+            item.ok()
+        });
+        if late {
+            Poll::Pending
+        } else {
+            Poll::Ready(item)
+        }
+    }
+
+    fn took(
+        &self,
+        take: impl FnOnce(&mpsc::Receiver<thread::Result<T>>) -> Option<thread::Result<T>>,
+    ) -> Option<T> {
+        self.worker.assert_elsewhere();
+        let item = take(&self.items.lock().unwrap_or_else(PoisonError::into_inner))?;
+        self.room.add_permits(1);
+        Some(item.unwrap_or_else(|panic| panic::resume_unwind(panic)))
+    }
+}
+
+impl<T> Drop for Inbox<T> {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures::stream;
+
+    use super::*;
+
+    #[test]
+    fn no_more_is_brought_than_there_is_room_for() {
+        let worker = Worker::start().unwrap();
+        let brought = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&brought);
+        let items = stream::iter(0..).inspect(move |_| _ = count.fetch_add(1, Ordering::SeqCst));
+        let inbox = Inbox::new(&worker, 4, |feed| feed.with(items));
+        for taken in 0..10 {
+            // Who was asked to run before has run then.
+            worker.wait(tokio::task::yield_now());
+            assert_eq!(brought.load(Ordering::SeqCst), taken + 4);
+            assert_eq!(inbox.take(), Some(taken));
+        }
+    }
+}

@@ -3,7 +3,7 @@
 //!
 //! [`build_blocking`](SelectorBuilder::build_blocking) makes a [`Selector`] with a thread of its own,
 //! `easelect-blocking`, which does all the work. It ends when the last handle is dropped: the selector
-//! and its clones, and every connection, reconnector and iterator that came of it.
+//! and its clones, and every connection, session and iterator that came of it.
 //! Dropping one waits for nothing, wherever that is.
 //!
 //! What has to wait blocks the calling thread. Everything else is asked of the asynchronous twins, to
@@ -15,14 +15,22 @@
 //! # Example
 //!
 //! ```no_run
-//! use easelect::{Region, Selector};
+//! use easelect::blocking::SessionState;
+//! use easelect::{Region, Selector, SessionOptions};
 //!
 //! # fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let selector = Selector::builder(Region::SGP1).build_blocking()?;
-//! let connection = selector.connect()?;
-//! connection.send("hello".into())?;
-//! while let Some(message) = connection.read()? {
-//!     println!("{} bytes", message.len());
+//! for state in selector.session(SessionOptions::new()) {
+//!     match state {
+//!         SessionState::Open(connection) => {
+//!             connection.send("hello".into())?;
+//!             while let Ok(Some(message)) = connection.read() {
+//!                 println!("{} bytes", message.len());
+//!             }
+//!         }
+//!         SessionState::Refused(why) => return Ok(println!("log in again: {why:?}")),
+//!         other => println!("{other:?}"),
+//!     }
 //! }
 //! # Ok(())
 //! # }
@@ -31,11 +39,12 @@
 //! # Panics
 //!
 //! What blocks panics on the thread `easelect-blocking` itself, where it would wait for itself: in an
-//! app's own resolver or connector, say. When one of those panics, the
+//! app's own resolver or connector, or in [`SessionOptions::connect_by`]. When one of those panics, the
 //! call that waits for it does.
 
 mod connection;
 mod inbox;
+mod session;
 mod worker;
 
 use std::ops::Deref;
@@ -47,11 +56,12 @@ use futures::StreamExt;
 use tokio::sync::Mutex;
 
 pub use connection::Connection;
+pub use session::{Session, SessionState};
 
 use crate::connection::ConnectError;
 use crate::error::Error;
 use crate::handshake::ConnectOptions;
-use crate::selector::{self, Candidate, SelectorBuilder, SelectorEvent};
+use crate::selector::{self, Candidate, SelectorBuilder, SelectorEvent, SessionOptions};
 use inbox::Inbox;
 use worker::Worker;
 
@@ -97,6 +107,11 @@ impl Selector {
         let (selector, options) = (self.selector.clone(), options.clone());
         let opened = async move { selector.connect_with(&options).await };
         Ok(Connection::new(&self.worker, self.worker.wait(opened)?))
+    }
+
+    /// Keeps a connection open, as [`session`](crate::Selector::session) does.
+    pub fn session(&self, options: SessionOptions) -> Session {
+        Session::new(&self.worker, self.selector.session(options))
     }
 
     /// Opens a connection again and again, for apps that watch over it themselves.

@@ -23,7 +23,7 @@ const AHEAD: usize = 64;
 /// A live WebSocket, read and written from any thread: one may read while others write.
 ///
 /// The thread `easelect-blocking` reads ahead, so that pings are answered, and those of a
-/// session sent, while the app does something else. When 64 messages wait to be read
+/// [session](super::Session) sent, while the app does something else. When 64 messages wait to be read
 /// it reads on only when the app does; nothing is lost, but the server may take a client that reads
 /// nothing for long for a dead one. What one message may measure is for
 /// [`ConnectOptions::websocket`](crate::ConnectOptions::websocket) to say.
@@ -203,7 +203,7 @@ impl Connection {
         &self.opening.attempts
     }
 
-    /// Tells the selector what becomes of this connection. A session's tells it by
+    /// Tells the selector what becomes of this connection. A [session's](super::Session) tells it by
     /// itself.
     #[must_use]
     pub fn feedback(&self) -> Feedback {

@@ -3,11 +3,11 @@
 //!
 //! [`build_blocking`](SelectorBuilder::build_blocking) makes a [`Selector`] with a thread of its own,
 //! `easelect-blocking`, which does all the work. It ends when the last handle is dropped: the selector
-//! and its clones, and every connection, session and iterator that came of it.
+//! and its clones, and every connection, session, REST handle, answer and iterator that came of it.
 //! Dropping one waits for nothing, wherever that is.
 //!
 //! What has to wait blocks the calling thread. Everything else is asked of the asynchronous twins, to
-//! which [`Selector`] dereferences: `best()`, `explain()`, `stats()`,
+//! which [`Selector`], `Rest` and `RestResponse` dereference: `best()`, `explain()`, `stats()`,
 //! `report()`, `set_policy()`, `network_changed()` and so on.
 //!
 //! Nothing here must be called from async code: it works there, but blocks the executor.
@@ -44,6 +44,8 @@
 
 mod connection;
 mod inbox;
+#[cfg(feature = "rest")]
+mod rest;
 mod session;
 mod worker;
 
@@ -56,6 +58,8 @@ use futures::StreamExt;
 use tokio::sync::Mutex;
 
 pub use connection::Connection;
+#[cfg(feature = "rest")]
+pub use rest::{Rest, RestResponse};
 pub use session::{Session, SessionState};
 
 use crate::connection::ConnectError;
@@ -167,6 +171,30 @@ impl Selector {
     pub fn shutdown(&self) -> Result<(), Error> {
         let selector = self.selector.clone();
         self.worker.wait(async move { selector.shutdown().await })
+    }
+}
+
+/// REST (feature `rest`).
+#[cfg(feature = "rest")]
+impl Selector {
+    /// Makes REST requests, on the best endpoint of the residency, and to nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NoEndpoints`](crate::ErrorKind::NoEndpoints) when the residency has no REST hosts.
+    pub fn rest(&self) -> Result<Rest, Error> {
+        Ok(Rest::new(&self.worker, self.selector.rest()?))
+    }
+
+    /// The base URL of the REST endpoint to use now, as [`base_url`](crate::Selector::base_url) has it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] when none answers before the [deadline](SelectorBuilder::deadline), or the
+    /// residency has none.
+    pub fn base_url(&self) -> Result<String, ConnectError> {
+        let selector = self.selector.clone();
+        self.worker.wait(async move { selector.base_url().await })
     }
 }
 

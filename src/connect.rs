@@ -247,7 +247,10 @@ impl Transport for TcpStream {
 
     #[cfg(target_os = "linux")]
     fn set_user_timeout(&mut self, timeout: Duration) {
-        let ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+        // The kernel reads it as an int.
+        let ms = i32::try_from(timeout.as_millis())
+            .unwrap_or(i32::MAX)
+            .unsigned_abs();
         // A failure only means that a dead peer is noticed later.
         let _ = nix::sys::socket::setsockopt(self, nix::sys::socket::sockopt::TcpUserTimeout, &ms);
     }
@@ -351,6 +354,24 @@ mod tests {
         } else {
             assert_eq!(stream.tcp_info(), None);
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_stays_unacknowledged_ends_a_connection_when_asked() {
+        use nix::sys::socket::{getsockopt, sockopt::TcpUserTimeout};
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        assert_eq!(getsockopt(&stream, TcpUserTimeout).unwrap(), 0);
+        stream.set_user_timeout(Duration::from_secs(45));
+        assert_eq!(getsockopt(&stream, TcpUserTimeout).unwrap(), 45_000);
+        stream.set_user_timeout(Duration::MAX);
+        assert_eq!(
+            getsockopt(&stream, TcpUserTimeout).unwrap(),
+            i32::MAX.unsigned_abs()
+        );
     }
 
     /// Keeps what it was told.

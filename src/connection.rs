@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-pub(crate) use heartbeat::{End, Heartbeat, Pace, Silence};
+pub(crate) use heartbeat::{End, Heartbeat, Pace, Paces, Silence};
 
 use crate::catalog::Endpoint;
 use crate::failure::Failure;
@@ -169,6 +169,16 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// So far the app's writing came.
+    fn written<T>(&mut self, so_far: Poll<T>, cx: &Context<'_>) -> Poll<T> {
+        if let (Some(heartbeat), true) = (&mut self.heartbeat, so_far.is_pending()) {
+            heartbeat.writer_waits(cx);
+        }
+        so_far
+    }
+}
+
 impl Stream for Connection {
     type Item = Result<Message, tungstenite::Error>;
 
@@ -178,8 +188,12 @@ impl Stream for Connection {
         let Some(heartbeat) = &mut this.heartbeat else {
             return Pin::new(websocket).poll_next(cx);
         };
-        if heartbeat.is_over() {
+        if heartbeat.is_given_up() {
             return Poll::Ready(None);
+        }
+        if heartbeat.is_over() {
+            // The answer to a Close frame is sent by whoever reads on.
+            return Pin::new(websocket).poll_next(cx);
         }
         while let Poll::Ready(item) = Pin::new(&mut *websocket).poll_next(cx) {
             if heartbeat.came(item.as_ref()) {
@@ -195,7 +209,8 @@ impl Sink<Message> for Connection {
     type Error = tungstenite::Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Pin::new(&mut *self.websocket.stream).poll_ready(cx)
+        let ready = Pin::new(&mut *self.websocket.stream).poll_ready(cx);
+        self.written(ready, cx)
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Self::Error> {
@@ -203,11 +218,13 @@ impl Sink<Message> for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Pin::new(&mut *self.websocket.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut *self.websocket.stream).poll_flush(cx);
+        self.written(flushed, cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Pin::new(&mut *self.websocket.stream).poll_close(cx)
+        let closed = Pin::new(&mut *self.websocket.stream).poll_close(cx);
+        self.written(closed, cx)
     }
 }
 

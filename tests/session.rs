@@ -373,6 +373,88 @@ async fn a_session_at_rest_pings_rarely_and_stays_closed() {
     opened(&mut session).await;
 }
 
+/// Told between two polls of the session, too.
+#[tokio::test(start_paused = true)]
+async fn a_wish_counts_from_the_state_on_that_it_answers() {
+    let (lab, selector) = world();
+    let crowd = ServerHint {
+        clients: 1e6,
+        rate: 1e3,
+    };
+    selector.set_server_hint(Some(crowd)).unwrap();
+    let mut session = selector.session(SessionOptions::new());
+    let control = session.control();
+    let (mut connection, _) = opened(&mut session).await;
+    // Nobody is in a hurry for what comes later.
+    control.hurry();
+    sleep(60 * S).await;
+    lab.reset(connection.address().ip());
+    read(&mut connection).await;
+    lost(&mut session).await;
+    let Some(SessionState::Waiting { until, .. }) = session.next().await else {
+        panic!()
+    };
+    assert!(until > Instant::now() + 10 * S);
+    control.hurry();
+    let began = Instant::now();
+    opened(&mut session).await;
+    assert!(began.elapsed() < 2 * S, "{:?}", began.elapsed());
+    // At rest, without a poll of the session's.
+    let mut session = selector.session(SessionOptions::new());
+    let (mut connection, _) = opened(&mut session).await;
+    session.control().rest();
+    sleep(ms(100)).await;
+    lab.set_fault(connection.address().ip(), Fault::BlackHole)
+        .unwrap();
+    let began = Instant::now();
+    read(&mut connection).await;
+    assert!(began.elapsed() > 200 * S, "{:?}", began.elapsed());
+    // Refused, and resumed before it is asked again.
+    for n in 0..2 {
+        lab.set_path(path(n).with_fault(Fault::None).with_status(401))
+            .unwrap();
+    }
+    let mut session = selector.session(SessionOptions::new());
+    let control = session.control();
+    session.next().await.unwrap();
+    assert!(matches!(
+        session.next().await,
+        Some(SessionState::Refused(_))
+    ));
+    control.resume();
+    assert!(matches!(
+        session.next().await,
+        Some(SessionState::Connecting)
+    ));
+}
+
+/// The other half of a connection that was split fills the line; the ping must not put it to sleep.
+#[tokio::test(start_paused = true)]
+async fn a_writer_of_its_own_is_woken() {
+    let (lab, selector) = world();
+    for n in 0..2 {
+        lab.set_path(path(n).with_bandwidth_kbps(64)).unwrap();
+    }
+    let options = SessionOptions::new().ping_interval(S).ping_timeout(40 * S);
+    let mut session = selector.session(options);
+    let (connection, _) = opened(&mut session).await;
+    let (mut sink, mut stream) = connection.split();
+    let writes = tokio::spawn(async move {
+        for _ in 0..4 {
+            sink.send(Message::binary(vec![7; 300 * 1024]))
+                .await
+                .unwrap();
+        }
+        sink
+    });
+    let mut echoed = 0;
+    while echoed < 4 {
+        let message = timeout(900 * S, stream.next()).await.expect("it goes on");
+        echoed += usize::from(message.unwrap().unwrap().is_binary());
+    }
+    drop(writes.await.unwrap());
+}
+
 /// One large message on a slow line: its bytes are signs of life.
 #[tokio::test(start_paused = true)]
 async fn a_large_message_is_no_silence() {

@@ -14,7 +14,8 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -31,13 +32,20 @@ use crate::handshake::SecureStream;
 /// What is sent may take a while on a slow line; a dead one acknowledges nothing.
 const MOST_EXTENSIONS: u32 = 6;
 
-/// How often to ping, and how long to wait; it may change while the connection is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How often to ping, and how long to wait.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     /// A ping after so long without a byte; none where the server doesn't answer them.
     pub(crate) interval: Option<Duration>,
     /// Given up when no byte comes for so long after it.
     pub(crate) timeout: Duration,
+}
+
+/// The pace while the app is in the foreground, and while it rests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Paces {
+    pub(crate) usual: Pace,
+    pub(crate) resting: Pace,
 }
 
 /// How a connection ended, as it saw itself.
@@ -65,8 +73,9 @@ pub(crate) enum Silence {
 /// Watches over one connection.
 pub(crate) struct Heartbeat {
     feedback: Feedback,
-    pace: watch::Receiver<Pace>,
-    paced: BoxFuture<'static, watch::Receiver<Pace>>,
+    paces: Paces,
+    resting: watch::Receiver<bool>,
+    turned: BoxFuture<'static, watch::Receiver<bool>>,
     moved: BoxFuture<'static, watch::Receiver<u64>>,
     grace: Duration,
     /// Told how it ended; dropped with the connection.
@@ -80,6 +89,8 @@ pub(crate) struct Heartbeat {
     /// A message of the server's own came.
     talks: bool,
     flushing: bool,
+    writer: Option<Waker>,
+    given_up: bool,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -99,7 +110,8 @@ impl Heartbeat {
     /// nothing may be silent for longer than `grace`.
     pub(crate) fn new(
         feedback: Feedback,
-        pace: watch::Receiver<Pace>,
+        paces: Paces,
+        resting: watch::Receiver<bool>,
         moves: watch::Receiver<u64>,
         grace: Duration,
     ) -> (Self, oneshot::Receiver<End>) {
@@ -107,8 +119,9 @@ impl Heartbeat {
         let now = Instant::now();
         let heartbeat = Heartbeat {
             feedback,
-            paced: changed(pace.clone()),
-            pace,
+            paces,
+            turned: changed(resting.clone()),
+            resting,
             moved: changed(moves),
             grace,
             end: Some(end),
@@ -119,6 +132,8 @@ impl Heartbeat {
             answered: false,
             talks: false,
             flushing: false,
+            writer: None,
+            given_up: false,
             timer: Box::pin(sleep_until(now)),
         };
         (heartbeat, ended)
@@ -127,6 +142,23 @@ impl Heartbeat {
     /// Whether it saw the end.
     pub(crate) fn is_over(&self) -> bool {
         self.end.is_none()
+    }
+
+    /// Whether the connection was given up: nothing is to be expected of it.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.given_up
+    }
+
+    /// The app writes, and waits to go on: who reads must not take its wake-up away.
+    pub(crate) fn writer_waits(&mut self, cx: &Context<'_>) {
+        self.writer = Some(cx.waker().clone());
+    }
+
+    fn pace(&self) -> Pace {
+        match *self.resting.borrow() {
+            true => self.paces.resting,
+            false => self.paces.usual,
+        }
     }
 
     /// A message, an error or the end came; whether that is the app's to see.
@@ -183,8 +215,8 @@ impl Heartbeat {
         if bytes != self.bytes {
             (self.bytes, self.heard, self.ping) = (bytes, now, None);
         }
-        while let Poll::Ready(pace) = self.paced.poll_unpin(cx) {
-            self.paced = changed(pace);
+        while let Poll::Ready(resting) = self.turned.poll_unpin(cx) {
+            self.turned = changed(resting);
         }
         while let Poll::Ready(moves) = self.moved.poll_unpin(cx) {
             self.moved = changed(moves);
@@ -192,11 +224,13 @@ impl Heartbeat {
         }
         loop {
             if self.flushing {
-                let flushed = Pin::new(&mut *websocket).poll_flush(cx);
+                let both = self.waker(cx);
+                let mut both = Context::from_waker(&both);
+                let flushed = Pin::new(&mut *websocket).poll_flush(&mut both);
                 self.flushing = flushed.is_pending();
             }
             let now = Instant::now();
-            let pace = *self.pace.borrow();
+            let pace = self.pace();
             let next = match &self.ping {
                 Some(ping) if now >= ping.until => {
                     if self.extended(websocket) {
@@ -227,7 +261,7 @@ impl Heartbeat {
     /// then longer.
     fn extended(&mut self, websocket: &WebSocketStream<SecureStream>) -> bool {
         let got_on = websocket.get_ref().bytes_got_on();
-        let timeout = self.pace.borrow().timeout;
+        let timeout = self.pace().timeout;
         let Some(ping) = &mut self.ping else {
             return false;
         };
@@ -242,7 +276,19 @@ impl Heartbeat {
         extended
     }
 
+    /// Wakes who reads, and who writes: a socket tells one only when there is room again.
+    fn waker(&self, cx: &Context<'_>) -> Waker {
+        match &self.writer {
+            Some(writer) if !writer.will_wake(cx.waker()) => Waker::from(Arc::new(Both {
+                reader: cx.waker().clone(),
+                writer: writer.clone(),
+            })),
+            _ => cx.waker().clone(),
+        }
+    }
+
     fn given_up(&mut self) -> tungstenite::Error {
+        self.given_up = true;
         let after_move = self.ping.as_ref().is_some_and(|ping| ping.after_move);
         let silent_for = self.heard.elapsed();
         let silence = match (self.answered, self.talks) {
@@ -274,7 +320,12 @@ impl Heartbeat {
         });
         let mut sink = Pin::new(websocket);
         // One that can't be sent because nothing can is answered by the same silence.
-        if sink.as_mut().poll_ready(cx).is_ready() {
+        let both = self.waker(cx);
+        if sink
+            .as_mut()
+            .poll_ready(&mut Context::from_waker(&both))
+            .is_ready()
+        {
             self.number += 1;
             let ping = Message::Ping(self.number.to_be_bytes().to_vec().into());
             // What is broken shows where it is read.
@@ -307,6 +358,19 @@ impl Drop for Heartbeat {
         if self.end.is_some() {
             self.feedback.closed(CloseReason::ByApp);
         }
+    }
+}
+
+/// Two who wait for the same.
+struct Both {
+    reader: Waker,
+    writer: Waker,
+}
+
+impl Wake for Both {
+    fn wake(self: Arc<Self>) {
+        self.reader.wake_by_ref();
+        self.writer.wake_by_ref();
     }
 }
 

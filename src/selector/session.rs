@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::Selector;
 use super::reconnect::Reconnector;
 use crate::catalog::Endpoint;
-use crate::connection::{ConnectError, Connection, End, Heartbeat, Pace, Silence};
+use crate::connection::{ConnectError, Connection, End, Heartbeat, Pace, Paces, Silence};
 use crate::error::presentable;
 use crate::handshake::ConnectOptions;
 
@@ -119,15 +119,15 @@ impl SessionOptions {
         self
     }
 
-    fn pace(&self, resting: bool, answers_pings: bool) -> Pace {
+    fn paces(&self, answers_pings: bool) -> Paces {
         let least = Duration::from_secs(1);
-        let interval = match resting {
-            true => self.resting_ping_interval,
-            false => self.ping_interval,
-        };
-        Pace {
+        let pace = |interval: Duration| Pace {
             interval: answers_pings.then(|| interval.clamp(least, LONGEST)),
             timeout: self.ping_timeout.clamp(least, LONGEST),
+        };
+        Paces {
+            usual: pace(self.ping_interval),
+            resting: pace(self.resting_ping_interval),
         }
     }
 }
@@ -266,49 +266,48 @@ pub struct Session {
 
 /// Tells a [`Session`] what the app wants. Cheap to clone; it keeps no session alive.
 #[derive(Clone, Debug)]
-pub struct SessionControl(Arc<watch::Sender<Wishes>>);
+pub struct SessionControl(Arc<Wishes>);
 
 /// What the app wants.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 struct Wishes {
-    resting: bool,
+    resting: watch::Sender<bool>,
     /// How often it was in a hurry.
-    hurries: u64,
+    hurries: watch::Sender<u64>,
     /// How often it resumed.
-    resumes: u64,
+    resumes: watch::Sender<u64>,
 }
 
 impl SessionControl {
     /// The app came to the foreground, say: ends resting and waiting. No server's `Retry-After` is passed
     /// over, and attempts stay a second apart.
     pub fn hurry(&self) {
-        self.0.send_modify(|wishes| {
-            wishes.resting = false;
-            wishes.hurries += 1;
-        });
+        self.0.resting.send_replace(false);
+        self.0.hurries.send_modify(|hurries| *hurries += 1);
     }
 
     /// The app went to the background, say: pings become [rare](SessionOptions::resting_ping_interval),
     /// and a connection that is lost is not opened again until the app is in a [hurry](Self::hurry).
     pub fn rest(&self) {
-        self.0.send_modify(|wishes| wishes.resting = true);
+        self.0.resting.send_replace(true);
     }
 
     /// Tries again after a [refusal](SessionState::Refused), with a new token, say.
     pub fn resume(&self) {
-        self.0.send_modify(|wishes| wishes.resumes += 1);
+        self.0.resumes.send_modify(|resumes| *resumes += 1);
     }
 }
 
 impl Session {
     pub(super) fn new(selector: &Selector, options: SessionOptions) -> Self {
-        let (wishes, wished) = watch::channel(Wishes::default());
+        let wishes = Wishes::default();
         let course = Course {
             selector: selector.clone(),
             reconnector: selector.reconnector(),
-            pace: watch::Sender::new(options.pace(false, true)),
             options,
-            wished,
+            resting: wishes.resting.subscribe(),
+            hurries: wishes.hurries.subscribe(),
+            resumes: wishes.resumes.subscribe(),
             unanswered: 0,
             step: Step::Begin,
         };
@@ -348,8 +347,9 @@ struct Course {
     selector: Selector,
     reconnector: Reconnector,
     options: SessionOptions,
-    pace: watch::Sender<Pace>,
-    wished: watch::Receiver<Wishes>,
+    resting: watch::Receiver<bool>,
+    hurries: watch::Receiver<u64>,
+    resumes: watch::Receiver<u64>,
     /// Connections in a row on which no ping was answered.
     unanswered: u32,
     step: Step,
@@ -384,6 +384,8 @@ impl Course {
             // Taken only once it is done: whoever drops this future goes on from here.
             match &mut self.step {
                 Step::Begin => {
+                    // Who is in a hurry from now on wants the next try soon, should this one fail.
+                    self.hurries.mark_unchanged();
                     self.step = Step::Connect;
                     return SessionState::Connecting;
                 }
@@ -394,7 +396,7 @@ impl Course {
                         Ok(connection) => self.open(connection),
                         Err(error) => match refusal(&error) {
                             Some(status) => {
-                                self.step = Step::Pause;
+                                self.pause();
                                 SessionState::Refused(Refusal::Status { status, error })
                             }
                             None => {
@@ -405,15 +407,12 @@ impl Course {
                     };
                 }
                 Step::Watch(watched) => {
-                    let end = watch_over(watched, &mut self.wished, &self.pace, |resting| {
-                        self.options.pace(resting, self.unanswered < UNANSWERED)
-                    });
-                    let end = end.await;
+                    let end = (&mut watched.ended).await.ok();
                     return self.lost(end);
                 }
                 Step::Schedule(error) => {
                     let error = error.take();
-                    if self.wished.borrow().resting {
+                    if *self.resting.borrow() {
                         self.step = Step::Rest;
                         return SessionState::Resting;
                     }
@@ -425,11 +424,10 @@ impl Course {
                     return SessionState::Waiting { until, error };
                 }
                 Step::Wait(until) => {
-                    let (until, before) = (*until, *self.wished.borrow_and_update());
-                    let hurried = wish(&mut self.wished, |now| now.hurries > before.hurries);
+                    let until = *until;
                     tokio::select! {
                         biased;
-                        () = hurried => {
+                        () = wish(&mut self.hurries) => {
                             let soonest = self.reconnector.soonest();
                             self.reconnector.wait(soonest.min(until)).await;
                         }
@@ -438,32 +436,39 @@ impl Course {
                     self.step = Step::Begin;
                 }
                 Step::Pause => {
-                    let before = *self.wished.borrow_and_update();
-                    let resumed = wish(&mut self.wished, |now| now.resumes > before.resumes);
                     tokio::select! {
                         biased;
-                        () = resumed => {}
+                        () = wish(&mut self.resumes) => {}
                         () = self.reconnector.moved() => {}
                     }
                     self.step = Step::Begin;
                 }
                 Step::Rest => {
-                    wish(&mut self.wished, |now| !now.resting).await;
+                    while *self.resting.borrow_and_update() {
+                        wish(&mut self.resting).await;
+                    }
                     self.step = Step::Begin;
                 }
             }
         }
     }
 
+    /// From now on what the app wishes counts.
+    fn pause(&mut self) {
+        self.resumes.mark_unchanged();
+        self.step = Step::Pause;
+    }
+
     fn open(&mut self, mut connection: Connection) -> SessionState {
-        let pace = (self.options).pace(self.wished.borrow().resting, self.unanswered < UNANSWERED);
-        self.pace.send_replace(pace);
+        let paces = self.options.paces(self.unanswered < UNANSWERED);
         let (heartbeat, ended) = Heartbeat::new(
             connection.feedback(),
-            self.pace.subscribe(),
+            paces,
+            self.resting.clone(),
             self.selector.0.moves.subscribe(),
             self.options.network_grace.min(LONGEST),
         );
+        let pace = paces.usual;
         let dead_after = pace.interval.unwrap_or_default() + pace.timeout;
         connection.set_user_timeout(dead_after);
         connection.heartbeat = Some(Box::new(heartbeat));
@@ -480,6 +485,7 @@ impl Course {
         let Step::Watch(watched) = std::mem::replace(&mut self.step, Step::Schedule(None)) else {
             return SessionState::Connecting;
         };
+        self.hurries.mark_unchanged();
         self.unanswered = match &end {
             Some(End::Silent(Silence::NeverAnswered)) => self.unanswered + 1,
             _ if self.unanswered >= UNANSWERED => self.unanswered,
@@ -493,7 +499,7 @@ impl Course {
                     .unwrap_or_default();
                 match code {
                     Some(code) if code == POLICY_VIOLATION || (self.options.refuses)(code) => {
-                        self.step = Step::Pause;
+                        self.pause();
                         return SessionState::Refused(Refusal::Close { code, reason });
                     }
                     code => LossReason::Closed { code, reason },
@@ -518,27 +524,9 @@ impl Course {
     }
 }
 
-/// How the connection ended; `None` where the app dropped it. Meanwhile its pace is what the app wishes.
-async fn watch_over(
-    watched: &mut Watched,
-    wished: &mut watch::Receiver<Wishes>,
-    pace: &watch::Sender<Pace>,
-    paced: impl Fn(bool) -> Pace,
-) -> Option<End> {
-    loop {
-        let resting = wished.borrow_and_update().resting;
-        pace.send_if_modified(|pace| std::mem::replace(pace, paced(resting)) != paced(resting));
-        tokio::select! {
-            biased;
-            end = &mut watched.ended => return end.ok(),
-            Ok(()) = wished.changed() => {}
-        }
-    }
-}
-
 /// Waits for a wish of the app's. The session itself keeps the control, so that one can always come.
-async fn wish(wished: &mut watch::Receiver<Wishes>, is_it: impl FnMut(&Wishes) -> bool) {
-    if wished.wait_for(is_it).await.is_err() {
+async fn wish<T>(wished: &mut watch::Receiver<T>) {
+    if wished.changed().await.is_err() {
         std::future::pending().await
     }
 }

@@ -188,12 +188,11 @@ impl Stream for Connection {
         let Some(heartbeat) = &mut this.heartbeat else {
             return Pin::new(websocket).poll_next(cx);
         };
-        if heartbeat.is_given_up() {
-            return Poll::Ready(None);
-        }
         if heartbeat.is_over() {
-            // The answer to a Close frame is sent by whoever reads on.
-            return Pin::new(websocket).poll_next(cx);
+            // Sends the answer to a Close frame, if it can go at once. Nothing is waited for: a server
+            // that doesn't end the connection then must not hold the app up.
+            let _ = Pin::new(websocket).poll_flush(cx);
+            return Poll::Ready(None);
         }
         while let Poll::Ready(item) = Pin::new(&mut *websocket).poll_next(cx) {
             if heartbeat.came(item.as_ref()) {

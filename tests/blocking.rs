@@ -16,7 +16,8 @@ use easelect::blocking::{Connection, Selector, SessionState};
 use easelect::tokio_tungstenite::tungstenite::{Error, Message};
 use easelect::{
     ByteStream, Catalog, CatalogFormat, Connect, ConnectOptions, DialOutcome, Dialer,
-    DialerBuilder, LossReason, PinnedHost, Region, SelectorEvent, SessionOptions, TlsClient,
+    DialerBuilder, LossReason, PinnedHost, Region, RestOptions, SelectorEvent, SessionOptions,
+    TlsClient,
 };
 use easelect_lab::{Fault, Host, Lab, Path, Scenario};
 use futures::future::BoxFuture;
@@ -53,6 +54,7 @@ fn built(endpoints: &str, dialer: DialerBuilder) -> Selector {
     easelect::Selector::builder(Region::new("own").unwrap())
         .catalog(catalog)
         .dialer(dialer.build().unwrap())
+        .rest(RestOptions::new().through_connector())
         .network("home")
         .seed(1)
         .build_blocking()

@@ -436,7 +436,7 @@ async fn one_origin_is_sent() {
 mod rest {
     use tokio::net::TcpListener;
 
-    use easelect::RestErrorKind;
+    use easelect::{RestErrorKind, RestOptions};
 
     use super::*;
 
@@ -454,7 +454,9 @@ mod rest {
         let server = support::Server::start(support::Behaviour::default()).await;
         let own_streams = |proxy| {
             let dialer = lab.dialer().proxy(proxy).build().unwrap();
-            builder(&lab, &catalog).dialer(dialer).build().unwrap()
+            let over_the_lab = RestOptions::new().through_connector();
+            let builder = builder(&lab, &catalog).rest(over_the_lab);
+            builder.dialer(dialer).build().unwrap()
         };
         let tcp = on_loopback(&server).build().unwrap();
         for selector in [own_streams(None), own_streams(Some(proxy)), tcp] {
@@ -505,7 +507,9 @@ mod rest {
                         false => on_loopback(&server),
                         true => {
                             let dialer = loopback_dialer(&server).connector(OwnTcp);
-                            on_loopback(&server).dialer(dialer.build().unwrap())
+                            on_loopback(&server)
+                                .rest(RestOptions::new().through_connector())
+                                .dialer(dialer.build().unwrap())
                         }
                     };
                     let rest = selector.build().unwrap().rest().unwrap();
@@ -553,7 +557,9 @@ mod rest {
         })
         .await;
         let dialer = loopback_dialer(&server).connector(OwnTcp).build().unwrap();
-        let selector = on_loopback(&server).dialer(dialer).build().unwrap();
+        let selector = on_loopback(&server).dialer(dialer);
+        let selector = selector.rest(RestOptions::new().through_connector());
+        let selector = selector.build().unwrap();
         let rest = selector.rest().unwrap();
         let request = rest.get("/users?limit=1").header("x-own", "yes");
         let answer = request.send().await.unwrap();

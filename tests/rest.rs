@@ -27,6 +27,7 @@ fn selector(lab: &Lab, endpoints: &str, residency: impl Into<Residency>) -> Sele
     Selector::builder(residency)
         .catalog(catalog)
         .dialer(lab.dialer().build().unwrap())
+        .rest(RestOptions::new().through_connector())
         .network("home")
         .seed(1)
         .build()
@@ -490,21 +491,28 @@ async fn rest_alone_can_be_built_and_what_lacks_it_is_told_at_once() {
             .dialer(lab.dialer().build().unwrap())
     };
     let rest = text("rest", "https://one.example/");
-    let selector = builder(&rest).service(Service::Rest).build().unwrap();
+    let over_the_lab = || RestOptions::new().through_connector();
+    let selector = builder(&rest).service(Service::Rest).rest(over_the_lab());
+    let selector = selector.build().unwrap();
     let answer = selector.rest().unwrap().get("/users").send().await.unwrap();
     assert_eq!(answer.status(), 404);
     let nothing: Result<Connection, _> = selector.connect().await;
     assert!(nothing.is_err());
     assert_eq!(selector.best(), None);
     let websocket = text("websocket", "wss://ws.one.example/websocket");
-    let refused = builder(&websocket)
-        .rest(RestOptions::new())
-        .build()
-        .unwrap_err();
+    let refused = builder(&websocket).rest(over_the_lab()).build();
+    let refused = refused.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::NoEndpoints);
     let without = builder(&websocket).build().unwrap();
     assert_eq!(without.rest().unwrap_err().kind(), ErrorKind::NoEndpoints);
     assert!(builder(&websocket).service(Service::Rest).build().is_err());
+    // Over streams of the app's own only where that is asked for: never past them.
+    let refused = builder(&rest)
+        .service(Service::Rest)
+        .rest(RestOptions::new());
+    assert_eq!(refused.build().unwrap_err().kind(), ErrorKind::Input);
+    let silent = builder(&rest).service(Service::Rest).build().unwrap();
+    assert_eq!(silent.rest().unwrap_err().kind(), ErrorKind::Input);
 }
 
 #[tokio::test(start_paused = true)]

@@ -90,7 +90,6 @@ pub(crate) struct Heartbeat {
     talks: bool,
     flushing: bool,
     writer: Option<Waker>,
-    given_up: bool,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -133,7 +132,6 @@ impl Heartbeat {
             talks: false,
             flushing: false,
             writer: None,
-            given_up: false,
             timer: Box::pin(sleep_until(now)),
         };
         (heartbeat, ended)
@@ -142,11 +140,6 @@ impl Heartbeat {
     /// Whether it saw the end.
     pub(crate) fn is_over(&self) -> bool {
         self.end.is_none()
-    }
-
-    /// Whether the connection was given up: nothing is to be expected of it.
-    pub(crate) fn is_given_up(&self) -> bool {
-        self.given_up
     }
 
     /// The app writes, and waits to go on: who reads must not take its wake-up away.
@@ -288,7 +281,6 @@ impl Heartbeat {
     }
 
     fn given_up(&mut self) -> tungstenite::Error {
-        self.given_up = true;
         let after_move = self.ping.as_ref().is_some_and(|ping| ping.after_move);
         let silent_for = self.heard.elapsed();
         let silence = match (self.answered, self.talks) {

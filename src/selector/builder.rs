@@ -181,13 +181,16 @@ impl SelectorBuilder {
     ///
     /// [`ErrorKind::NoEndpoints`] when the residency has no hosts for the service, or for REST where that
     /// is [asked for](Self::rest): the message explains how to obtain them. [`ErrorKind::Input`] for a
-    /// deadline of zero or above 24 h. [`ErrorKind::Tls`] when the platform's roots can't be used.
+    /// deadline of zero or above 24 h, and for REST over a connector of the app's own unless it is
+    /// [asked for](crate::RestOptions::through_connector). [`ErrorKind::Tls`] when the platform's roots can't be used.
     pub fn build(self) -> Result<Selector, Error> {
         if self.deadline.is_zero() || self.deadline > Duration::from_secs(24 * 60 * 60) {
             let why = "deadline: expected more than 0 and at most 24 h";
             return Err(Error::new(ErrorKind::Input, why));
         }
         let endpoints = self.catalog.group(&self.residency, self.service)?;
+        #[cfg(feature = "rest")]
+        let rest_is_asked_for = self.rest.is_some();
         #[cfg(feature = "rest")]
         let rest = match (
             self.catalog.group(&self.residency, Service::Rest),
@@ -205,6 +208,10 @@ impl SelectorBuilder {
             Some(dialer) => dialer,
             None => Dialer::builder().build()?,
         };
+        #[cfg(feature = "rest")]
+        if let (Some((_, options)), true) = (&rest, rest_is_asked_for) {
+            options.check(&dialer)?;
+        }
         let (network, key) = NetworkWatch::new(self.network.as_deref(), dialer.proxy());
         let clock = Clock::starting_at(SystemTime::now().into());
         let mut memory = Memory::new(clock, key, self.seed.rotate_left(32), dialer.clone(), all);

@@ -31,9 +31,10 @@ use super::shared_task::SharedTask;
 use super::{Inner, Selector, lock};
 use crate::catalog::Endpoint;
 use crate::connection::ConnectError;
+use crate::dialer::Dialer;
 use crate::error::{Error, ErrorKind};
 use crate::handshake::Request;
-use transport::Transport;
+use transport::{SendOverStreams, Transport};
 
 /// How long a winner stays the answer: one that died must not do so for ever.
 const FRESH: Duration = Duration::from_secs(600);
@@ -47,6 +48,7 @@ pub struct RestOptions {
     timeout: Duration,
     headers: HeaderMap,
     body_limit: usize,
+    own_streams: Option<SendOverStreams>,
 }
 
 impl Default for RestOptions {
@@ -55,6 +57,7 @@ impl Default for RestOptions {
             timeout: Duration::from_secs(30),
             headers: HeaderMap::new(),
             body_limit: 16 * 1024 * 1024,
+            own_streams: None,
         }
     }
 }
@@ -86,11 +89,33 @@ impl RestOptions {
         Ok(self)
     }
 
+    /// Sends requests over the dialer's own [connector](crate::DialerBuilder::connector), each on a
+    /// connection of its own: in the simulated network, or through a tunnel of the app's. Without this
+    /// a selector with such a connector makes no REST requests, since reqwest can't be given byte
+    /// streams. It changes nothing where the connector is TCP.
+    #[must_use]
+    pub fn through_connector(mut self) -> Self {
+        self.own_streams = Some(transport::send_over_own_streams);
+        self
+    }
+
     /// Sets how many bytes of an answer's body are read at most; 16 MiB by default.
     #[must_use]
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self
+    }
+}
+
+impl RestOptions {
+    /// Whether requests can be sent this way.
+    pub(super) fn check(&self, dialer: &Dialer) -> Result<(), Error> {
+        if dialer.is_tcp() || self.own_streams.is_some() {
+            return Ok(());
+        }
+        let why = "REST requests don't go through a connector of the app's own by themselves: ask for \
+                   it with RestOptions::through_connector()";
+        Err(Error::new(ErrorKind::Input, why))
     }
 }
 
@@ -152,13 +177,14 @@ pub struct Rest {
 
 impl Rest {
     pub(super) fn of(selector: &Selector) -> Result<Self, Error> {
-        if selector.0.rest.is_none() {
+        let Some(rest) = &selector.0.rest else {
             let residency = selector.residency();
             let why = format!(
                 "{residency} has no REST endpoint: add one with Catalog::with_endpoint or a catalogue file"
             );
             return Err(Error::new(ErrorKind::NoEndpoints, why));
-        }
+        };
+        rest.options.check(selector.0.racer.dialer())?;
         let selector = selector.clone();
         Ok(Rest { selector })
     }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use easelect::{Catalog, CatalogFormat, Error, Region, Selector};
+use easelect::{Catalog, CatalogFormat, Error, Region, RestOptions, Selector};
 use easelect_lab::{Fault, Host, Lab, Path, Scenario};
 
 const OWN: &str = r#"
@@ -38,6 +38,7 @@ pub fn two_hosts() -> Result<(Lab, Selector), Error> {
     let selector = Selector::builder(Region::new("own")?)
         .catalog(Catalog::builtin().with_file(OWN, CatalogFormat::Toml, "own.toml")?)
         .dialer(lab.dialer().build()?)
+        .rest(RestOptions::new().through_connector())
         .build()?;
     Ok((lab, selector))
 }

@@ -69,8 +69,11 @@ impl Transport {
         let mut request = reqwest::Request::new(asked.method.clone(), url.clone());
         *request.headers_mut() = asked.headers.clone();
         *request.body_mut() = asked.body.clone().map(Body::from);
-        if !selector.0.racer.dialer().is_tcp() {
-            return send_over_own_streams(selector, endpoint, url, asked).await;
+        let options = selector.0.rest.as_ref().map(|rest| &rest.options);
+        if let Some(send) = options.and_then(|options| options.own_streams)
+            && !selector.0.racer.dialer().is_tcp()
+        {
+            return send(selector, endpoint, url, asked).await;
         }
         let client = self.client(selector)?;
         let patience = deadline.saturating_duration_since(Instant::now());
@@ -130,8 +133,26 @@ fn build(selector: &Selector) -> reqwest::Result<reqwest::Client> {
         .build()
 }
 
+/// Sends a request to a URL of this endpoint over byte streams of the app's own. A pointer, so that only
+/// apps that ask for it link it.
+pub(super) type SendOverStreams = for<'a> fn(
+    &'a Selector,
+    &'a Endpoint,
+    &'a Url,
+    &'a Asked,
+) -> BoxFuture<'a, Result<Response, RestError>>;
+
+pub(super) fn send_over_own_streams<'a>(
+    selector: &'a Selector,
+    endpoint: &'a Endpoint,
+    url: &'a Url,
+    asked: &'a Asked,
+) -> BoxFuture<'a, Result<Response, RestError>> {
+    Box::pin(send_over_a_stream(selector, endpoint, url, asked))
+}
+
 /// Sends it on a connection of its own, which a race among the endpoint's addresses opened.
-async fn send_over_own_streams(
+async fn send_over_a_stream(
     selector: &Selector,
     endpoint: &Endpoint,
     url: &Url,

@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-pub(crate) use heartbeat::{End, Heartbeat, Pace, Paces, Silence};
+pub(crate) use heartbeat::{End, Ended, Heartbeat, Pace, Paces, Silence};
 
 use crate::catalog::Endpoint;
 use crate::failure::Failure;
@@ -72,19 +73,34 @@ display_identifier!(CloseReason);
 /// clone; it keeps neither the connection nor the selector alive.
 #[derive(Clone)]
 pub struct Feedback {
-    pub(crate) observer: Arc<dyn ConnectionObserver>,
-    pub(crate) opened: Instant,
+    observer: Arc<dyn ConnectionObserver>,
+    opened: Instant,
+    /// A connection ends once, whoever tells.
+    told: Arc<AtomicBool>,
 }
 
 impl Feedback {
+    /// Of a connection that is open now.
+    pub(crate) fn new(observer: Arc<dyn ConnectionObserver>) -> Self {
+        Feedback {
+            observer,
+            opened: Instant::now(),
+            told: Arc::default(),
+        }
+    }
+
     /// A round trip that the app measured over the connection, as its heartbeat does. Cheap enough
     /// for every heartbeat.
     pub fn report_rtt(&self, took: Duration) {
         self.observer.round_trip(took);
     }
 
-    /// The connection ended. One that broke within 30 s counts against its address.
+    /// The connection ended; only the first who tells counts. One that broke within 30 s counts against
+    /// its address.
     pub fn closed(&self, reason: CloseReason) {
+        if self.told.swap(true, Ordering::Relaxed) {
+            return;
+        }
         self.observer.closed(reason, self.opened.elapsed());
     }
 }
@@ -164,18 +180,32 @@ impl Connection {
     /// The WebSocket of tokio-tungstenite, given away: to its [session](crate::Session), if it has one,
     /// that is as good as dropped.
     #[must_use]
-    pub fn into_websocket(self) -> WebSocketStream<SecureStream> {
+    pub fn into_websocket(mut self) -> WebSocketStream<SecureStream> {
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.let_go();
+        }
         *self.websocket.stream
     }
 }
 
 impl Connection {
     /// So far the app's writing came.
-    fn written<T>(&mut self, so_far: Poll<T>, cx: &Context<'_>) -> Poll<T> {
-        if let (Some(heartbeat), true) = (&mut self.heartbeat, so_far.is_pending()) {
-            heartbeat.writer_waits(cx);
+    fn written(
+        &mut self,
+        so_far: Poll<Result<(), tungstenite::Error>>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), tungstenite::Error>> {
+        match (&mut self.heartbeat, &so_far) {
+            (Some(heartbeat), Poll::Pending) => heartbeat.writer_waits(cx),
+            (Some(heartbeat), Poll::Ready(Err(error))) => heartbeat.failed(error),
+            _ => {}
         }
         so_far
+    }
+
+    /// Whether it was given up, so that nothing can be sent any more.
+    fn is_given_up(&self) -> bool {
+        self.heartbeat.as_ref().is_some_and(|one| one.is_over())
     }
 }
 
@@ -208,20 +238,39 @@ impl Sink<Message> for Connection {
     type Error = tungstenite::Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        if self.is_given_up() {
+            return Poll::Ready(Err(tungstenite::Error::ConnectionClosed));
+        }
         let ready = Pin::new(&mut *self.websocket.stream).poll_ready(cx);
         self.written(ready, cx)
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Self::Error> {
-        Pin::new(&mut *self.websocket.stream).start_send(message)
+        let closes = message.is_close();
+        let sent = Pin::new(&mut *self.websocket.stream).start_send(message);
+        match (&mut self.heartbeat, &sent) {
+            (Some(heartbeat), Ok(())) if closes => heartbeat.closing(),
+            (Some(heartbeat), Err(error)) => heartbeat.failed(error),
+            _ => {}
+        }
+        sent
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        if self.is_given_up() {
+            return Poll::Ready(Err(tungstenite::Error::ConnectionClosed));
+        }
         let flushed = Pin::new(&mut *self.websocket.stream).poll_flush(cx);
         self.written(flushed, cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        if self.is_given_up() {
+            return Poll::Ready(Ok(()));
+        }
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.closing();
+        }
         let closed = Pin::new(&mut *self.websocket.stream).poll_close(cx);
         self.written(closed, cx)
     }
@@ -281,6 +330,11 @@ impl ConnectError {
         }
     }
 
+    /// So long it took in all, with what was begun anew.
+    pub(crate) fn took(&mut self, elapsed: Duration) {
+        self.elapsed = elapsed;
+    }
+
     /// What it comes to.
     #[must_use]
     pub fn kind(&self) -> ConnectErrorKind {
@@ -299,9 +353,18 @@ impl ConnectError {
         self.elapsed
     }
 
-    /// Whether a server that proved its identity refused the app's credentials.
-    pub(crate) fn refuses_credentials(&self) -> bool {
-        self.failures().any(Failure::refuses_credentials)
+    /// Who turned the client away, the last one tried, if anybody did.
+    #[cfg(feature = "rest")]
+    pub(crate) fn turned_away_by(&self) -> Option<&Endpoint> {
+        let turned_away = |one: &&Attempt| matches!(&one.outcome, AttemptOutcome::Failed(failure) if failure.is_refusal());
+        let last = self.attempts.iter().rfind(turned_away);
+        last.map(|one| &one.endpoint)
+    }
+
+    /// The status with which a server that proved its identity refused the app's credentials.
+    pub(crate) fn refuses_credentials(&self) -> Option<u16> {
+        let mut refusals = self.failures().filter(|one| one.refuses_credentials());
+        refusals.find_map(Failure::status)
     }
 
     /// Whether the deadline ended it, with attempts still under way.

@@ -241,6 +241,9 @@ pub(crate) trait Exchange: Copy + Send + Sync {
     /// What a right answer opens.
     type Opened: Send;
 
+    /// Whether its end proves that the service works; TLS alone doesn't.
+    const PROVES: bool = true;
+
     /// What the app adds to the upgrade; nothing where none is asked for.
     fn options(&self) -> Option<&ConnectOptions>;
 
@@ -390,6 +393,8 @@ pub(crate) struct Nothing;
 #[cfg(feature = "rest")]
 impl Exchange for Nothing {
     type Opened = SecureStream;
+
+    const PROVES: bool = false;
 
     fn options(&self) -> Option<&ConnectOptions> {
         None
@@ -658,10 +663,13 @@ impl SecureStream {
     }
 
     /// How many bytes of those sent are known to have got on: acknowledged by the other side, or, where
-    /// that can't be told, taken by the transport.
-    pub(crate) fn bytes_got_on(&self) -> u64 {
+    /// that can't be told, taken by the transport; whether it is the former.
+    pub(crate) fn bytes_got_on(&self) -> (u64, bool) {
         let acknowledged = self.tcp_info().and_then(|tcp| tcp.bytes_acknowledged);
-        acknowledged.unwrap_or_else(|| self.0.get_ref().0.bytes_written())
+        match acknowledged {
+            Some(bytes) => (bytes, true),
+            None => (self.0.get_ref().0.bytes_written(), false),
+        }
     }
 
     /// See [`Transport::set_user_timeout`].

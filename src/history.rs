@@ -106,6 +106,11 @@ impl FileHistory {
     /// for, this very file.
     fn open_lock(&self) -> Result<fs::File, Error> {
         let path = self.beside(".lock");
+        // Opening a pipe would wait for whoever reads from it.
+        if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+            let message = format!("{}: expected a file", path.display());
+            return Err(Error::new(ErrorKind::History, message));
+        }
         let mut options = fs::OpenOptions::new();
         let file = options.write(true).create(true).truncate(false).open(path);
         file.map_err(|error| match error.kind() {
@@ -161,8 +166,15 @@ impl FileHistory {
                 history.clone()
             }
         };
-        let unique = COUNT.fetch_add(1, Ordering::Relaxed);
-        let temporary = self.beside(&format!(".{}-{unique}.tmp", std::process::id()));
+        // One that was left over, by a process of the same number that ended in the middle, is in nobody's
+        // way.
+        let temporary = loop {
+            let unique = COUNT.fetch_add(1, Ordering::Relaxed);
+            let name = self.beside(&format!(".{}-{unique}.tmp", std::process::id()));
+            if !name.exists() {
+                break name;
+            }
+        };
         let written = self.replace(&temporary, &merged.to_json()?);
         written.map_err(|error| {
             let _ = fs::remove_file(&temporary);

@@ -54,6 +54,7 @@ use crate::handshake::{ConnectOptions, Exchange, Upgrade};
 use background_probe::BackgroundProbes;
 use feedback::FeedbackLearner;
 use learner::Learner;
+use memory::Epoch;
 use network_watch::NetworkWatch;
 use race::Racer;
 #[cfg(feature = "rest")]
@@ -121,9 +122,8 @@ impl Policy {
     }
 }
 
-/// So many deadlines long a race begins anew when the device moves: a network that comes and goes must
-/// not keep an app waiting for ever.
-const MOST_DEADLINES: u32 = 3;
+/// A race begins anew at most so often where the network comes and goes.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 impl Selector {
     /// A selector of the residency's WebSocket service, with the built-in catalogue, the
@@ -247,6 +247,8 @@ impl Selector {
         let reported = (candidate.endpoint.clone(), candidate.address);
         let here = |memory: &memory::Memory| candidate.is_of(memory.epoch());
         learner.learn_one(view, &reported, observation, here);
+        // What its address did is everyone's there.
+        self.0.reconsider_all();
         learner.keep();
     }
 
@@ -374,11 +376,10 @@ impl Selector {
     ) -> Result<Connection, ConnectError> {
         let inner = &self.0;
         inner.look_at_network();
-        let epoch = inner.learner.epoch();
         let endpoints = inner.websocket.eligible();
         let upgrade = Upgrade::of_an_app(options);
         let raced = inner.race(&inner.websocket, endpoints, upgrade, width);
-        let (websocket, opening) = raced.await?;
+        let (websocket, opening, epoch) = raced.await?;
         #[cfg(feature = "rest")]
         if let Some(rest) = &inner.rest
             && rest.view.restrict_to(opening.endpoint.region())
@@ -390,10 +391,7 @@ impl Selector {
         Ok(Connection {
             websocket,
             opening,
-            feedback: Feedback {
-                observer: Arc::new(observer),
-                opened: Instant::now(),
-            },
+            feedback: Feedback::new(Arc::new(observer)),
             heartbeat: None,
         })
     }
@@ -442,22 +440,23 @@ impl Selector {
 }
 
 impl Inner {
-    /// One race among these endpoints, from what is known to what is learned. It begins anew when the
-    /// device moves meanwhile, for a while.
+    /// One race among these endpoints, from what is known to what is learned; and in which epoch it ended.
+    /// It begins anew when the device moves within its deadline, with a deadline of its own: a network
+    /// that comes and goes keeps nobody waiting for longer than two.
     async fn race<E: Exchange>(
         self: &Arc<Self>,
         view: &ServiceView,
-        endpoints: Vec<Endpoint>,
+        mut endpoints: Vec<Endpoint>,
         exchange: E,
         width: Width,
-    ) -> Result<(E::Opened, Opening), ConnectError> {
+    ) -> Result<(E::Opened, Opening, Epoch), ConnectError> {
         let Some(service) = endpoints.first().map(Endpoint::service) else {
             return Err(ConnectError::no_endpoint());
         };
-        let mut endpoints = endpoints;
         let mut moves = self.moves.subscribe();
-        let follow_until = Instant::now() + MOST_DEADLINES * self.racer.deadline();
-        loop {
+        let began = Instant::now();
+        let mut restarts_from = began;
+        let (mut ended, epoch) = loop {
             let epoch = self.learner.epoch();
             endpoints = self.racer.shuffled(endpoints);
             let span = tracing::info_span!(
@@ -467,27 +466,44 @@ impl Inner {
                 endpoints = endpoints.len(),
             );
             let race = self.racer.run(&endpoints, exchange, width, &self.learner);
-            let ended = tokio::select! {
+            let moved = async {
+                tokio::time::sleep_until(restarts_from).await;
+                moves.changed().await
+            };
+            tokio::select! {
                 biased;
                 // What is under way is of the old network: silent there until the deadline.
-                _ = moves.changed(), if Instant::now() < follow_until => continue,
-                ended = race.instrument(span) => ended,
-            };
-            let outcome = ended.outcome.as_ref().map(|(_, opening)| opening);
-            let told = events::of_race(service, outcome);
-            // The device may have moved since: what was shown is of another network.
-            if self.learner.epoch() == epoch {
-                self.learner.learn(ended.observations);
-                self.reconsider_all();
-                self.learner.keep();
-                if ended.outcome.is_ok() {
-                    view.won();
-                    self.probe_in_background(width, ended.probeable, ended.queue_ms, epoch);
+                _ = moved, if began.elapsed() < self.racer.deadline() => {
+                    restarts_from = Instant::now() + RESTART_PAUSE;
                 }
+                ended = race.instrument(span) => break (ended, epoch),
             }
-            self.learner.events().send(told);
-            return ended.outcome;
+        };
+        match &mut ended.outcome {
+            Ok((_, opening)) => opening.time_to_open = began.elapsed(),
+            Err(error) => error.took(began.elapsed()),
         }
+        let outcome = ended.outcome.as_ref().map(|(_, opening)| opening);
+        let told = events::of_race(service, outcome);
+        // The device may have moved since: what was shown is of another network.
+        if self.learner.epoch() == epoch {
+            let mut observations = std::mem::take(&mut ended.observations);
+            for (_, observation) in &mut observations {
+                observation.opened &= E::PROVES;
+            }
+            self.learner.learn(observations);
+            self.reconsider_all();
+            self.learner.keep();
+            if let (Ok((_, opening)), true) = (&ended.outcome, E::PROVES) {
+                view.won(&opening.endpoint);
+                let probeable = std::mem::take(&mut ended.probeable);
+                self.probe_in_background(width, probeable, ended.queue_ms, epoch);
+            }
+        }
+        self.learner.events().send(told);
+        ended
+            .outcome
+            .map(|(opened, opening)| (opened, opening, epoch))
     }
 
     /// What is known of how many reconnect together.
@@ -512,7 +528,7 @@ impl Inner {
         width: Width,
         known: Vec<memory::Candidate>,
         queue_ms: f64,
-        epoch: memory::Epoch,
+        epoch: Epoch,
     ) {
         let Some(refresh) = self.background.budget(width) else {
             return;
@@ -523,7 +539,8 @@ impl Inner {
             let Some(inner) = selector.upgrade() else {
                 return;
             };
-            (inner.learner).probed(&inner.websocket, candidate, answered, queue_ms, epoch);
+            (inner.learner).probed(candidate, answered, queue_ms, epoch);
+            inner.reconsider_all();
         };
         (self.background).measure(self.racer.handshake(), chosen, learn);
     }

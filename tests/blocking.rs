@@ -234,12 +234,12 @@ fn a_session_connects_again() {
         // Or it would wait for some seconds.
         selector.network_changed(Some(network));
     }
-    // The control reaches it, whoever waits for what.
-    session.control().rest();
     assert!(matches!(session.next(), Some(SessionState::Connecting)));
     let Some(SessionState::Open(connection)) = session.next() else {
         panic!("it is open");
     };
+    // The control reaches it, whoever waits for what.
+    session.control().rest();
     drop(connection);
     let state = session.next();
     let Some(SessionState::Lost(loss)) = state else {

@@ -506,7 +506,7 @@ async fn a_race_follows_the_device_to_another_network() {
     let (connection, ()) = tokio::join!(selector.connect(), moves);
     let connection = connection.unwrap();
     assert!(
-        connection.time_to_open() < ms(200),
+        connection.time_to_open() < ms(800),
         "{:?}",
         connection.time_to_open()
     );
@@ -528,7 +528,7 @@ async fn a_race_follows_the_device_to_another_network() {
     };
     lost.unwrap_err();
     assert!(
-        started.elapsed() < Duration::from_secs(65),
+        started.elapsed() <= Duration::from_secs(31),
         "{:?}",
         started.elapsed()
     );

@@ -333,7 +333,7 @@ async fn what_was_never_sent_may_be_sent_elsewhere_whatever_it_is() {
     lab.set_fault(ip(3), Fault::SilentHttp).unwrap();
     lab.set_fault(ip(2), Fault::None).unwrap();
     let lost = rest
-        .post("/messages")
+        .post("https://two.example/messages")
         .timeout(Duration::from_secs(8))
         .send()
         .await
@@ -558,4 +558,100 @@ async fn dns_that_points_elsewhere_gets_no_request() {
         (RestErrorKind::Unreachable, false)
     );
     assert_eq!(requests(&lab, 100), []);
+}
+
+/// Whoever redirected has seen the request: it may have been done.
+#[tokio::test(start_paused = true)]
+async fn what_was_redirected_was_sent() {
+    let (lab, selector) = pool([40, 40, 20, 60]);
+    selector.base_url().await.unwrap();
+    let there = "https://two.example/moved";
+    lab.set_path(answering(2, 303).with_location(there))
+        .unwrap();
+    lab.set_fault(ip(3), Fault::Refuse).unwrap();
+    let rest = selector.rest().unwrap();
+    let lost = rest.post("/messages").body("hello").send().await;
+    let lost = lost.unwrap_err();
+    assert!(lost.was_sent(), "{lost}");
+    assert_eq!(requests(&lab, 2).len(), 1);
+}
+
+/// The answer is who won, not who used to.
+#[tokio::test(start_paused = true)]
+async fn who_won_the_last_race_is_the_answer() {
+    for fault in [Fault::BlackHole, Fault::SilentTls, Fault::SilentHttp] {
+        let (lab, selector) = shared_hosts([20, 60]);
+        assert_eq!(selector.base_url().await.unwrap(), "https://h0.example");
+        lab.set_fault(ip(0), fault).unwrap();
+        tokio::time::sleep(Duration::from_secs(601)).await;
+        for _ in 0..10 {
+            let url = selector.base_url().await.unwrap();
+            assert_eq!(url, "https://h1.example", "{fault:?}");
+            tokio::time::sleep(Duration::from_secs(50)).await;
+        }
+    }
+}
+
+/// Every status is an answer, though nobody has a better one; and no one is raced meanwhile.
+#[tokio::test(start_paused = true)]
+async fn an_overload_of_all_is_the_app_s_to_see() {
+    let (lab, selector) = pool([40, 40, 20, 60]);
+    selector.base_url().await.unwrap();
+    for n in [2, 3] {
+        let busy = answering(n, 503).with_retry_after(Duration::from_secs(60));
+        lab.set_path(busy).unwrap();
+    }
+    let rest = selector.rest().unwrap();
+    for round in 0..4 {
+        let answer = rest.post("/messages").send().await.unwrap();
+        assert_eq!(answer.status(), 503, "{round}");
+        assert_eq!(answer.retry_after(), Some(Duration::from_secs(60)));
+    }
+}
+
+/// Ten at once are one trouble, and what was asked for is kept.
+#[tokio::test(start_paused = true)]
+async fn a_burst_of_refusals_is_no_ban_for_a_day() {
+    let (lab, selector) = pool([40, 40, 20, 60]);
+    selector.base_url().await.unwrap();
+    let busy = answering(2, 503).with_retry_after(Duration::from_secs(1));
+    lab.set_path(busy).unwrap();
+    let rest = selector.rest().unwrap();
+    let burst = (0..10).map(|_| rest.post("https://one.example/x").send());
+    for answer in futures::future::join_all(burst).await {
+        assert_eq!(answer.unwrap().status(), 503);
+    }
+    lab.set_path(
+        Path::new(ip(2))
+            .with_rtt(Duration::from_millis(20))
+            .with_fault(Fault::None)
+            .with_status(200),
+    )
+    .unwrap();
+    tokio::time::sleep(Duration::from_secs(21 * 60)).await;
+    assert_eq!(selector.base_url().await.unwrap(), "https://one.example");
+}
+
+/// TLS proves nothing of the service: who asked to be left alone stays so.
+#[tokio::test(start_paused = true)]
+async fn a_connection_alone_is_no_recovery() {
+    let (lab, selector) = pool([40, 40, 20, 60]);
+    selector.base_url().await.unwrap();
+    lab.set_path(answering(2, 503)).unwrap();
+    let rest = selector.rest().unwrap();
+    for _ in 0..3 {
+        rest.get("https://one.example/x").send().await.unwrap();
+        assert_eq!(selector.base_url().await.unwrap(), "https://two.example");
+    }
+}
+
+/// A variant that is silent before anything was sent costs one deadline, not the request.
+#[tokio::test(start_paused = true)]
+async fn a_variant_that_is_silent_is_tried_elsewhere() {
+    let (lab, selector) = pool([40, 40, 20, 60]);
+    selector.base_url().await.unwrap();
+    lab.set_fault(ip(2), Fault::SilentTls).unwrap();
+    let rest = selector.rest().unwrap();
+    let answer = rest.post("/messages").send().await.unwrap();
+    assert_eq!(answer.endpoint().host(), "two.example");
 }

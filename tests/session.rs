@@ -502,3 +502,159 @@ async fn many_sessions_share_what_is_learned_and_nothing_else() {
         assert!(session.next().now_or_never().is_none());
     }
 }
+
+/// A login is an answered message, and a dead line no server that answers no pings.
+#[tokio::test(start_paused = true)]
+async fn losses_one_after_another_are_all_noticed() {
+    let (lab, selector) = world();
+    let mut session = selector.session(SessionOptions::new());
+    for _ in 0..4 {
+        let (mut connection, _) = opened(&mut session).await;
+        connection.send("login".into()).await.unwrap();
+        connection.next().await.unwrap().unwrap();
+        let at = connection.address().ip();
+        lab.set_fault(at, Fault::BlackHole).unwrap();
+        let ended = timeout(60 * S, read(&mut connection)).await;
+        assert!(ended.is_ok(), "it is noticed");
+        lab.set_fault(at, Fault::None).unwrap();
+        assert_eq!(lost(&mut session).await, LossReason::Silent);
+    }
+}
+
+/// A change that the connection survived says nothing of its loss a day later.
+#[tokio::test(start_paused = true)]
+async fn a_move_that_was_survived_ends_no_back_off() {
+    let (lab, selector) = world();
+    let crowd = ServerHint {
+        clients: 1e6,
+        rate: 1e3,
+    };
+    selector.set_server_hint(Some(crowd)).unwrap();
+    let mut session = selector.session(SessionOptions::new());
+    let (mut connection, _) = opened(&mut session).await;
+    selector.network_changed(Some("vpn"));
+    assert!(timeout(24 * 3600 * S, connection.next()).await.is_err());
+    lab.close(connection.address().ip());
+    read(&mut connection).await;
+    let (_, told) = opened(&mut session).await;
+    assert_eq!(told, ["Lost", "Waiting", "Connecting"]);
+}
+
+/// However much in a hurry: no Retry-After is passed over, and attempts stay a second apart.
+#[tokio::test(start_paused = true)]
+async fn a_hurry_out_of_rest_hammers_nobody() {
+    for (fault, status, most) in [(Fault::EndAfter101, None, 61), (Fault::None, Some(503), 2)] {
+        let (lab, selector) = world();
+        for n in 0..2 {
+            let path = path(n).with_fault(fault);
+            lab.set_path(match status {
+                Some(status) => path.with_status(status).with_retry_after(120 * S),
+                None => path,
+            })
+            .unwrap();
+        }
+        let mut session = selector.session(SessionOptions::new());
+        let control = session.control();
+        let (began, mut attempts) = (Instant::now(), 0);
+        let hammers = async {
+            loop {
+                control.rest();
+                sleep(ms(5)).await;
+                control.hurry();
+                control.resume();
+                sleep(ms(5)).await;
+            }
+        };
+        let goes_on = async {
+            loop {
+                match session.next().await.unwrap() {
+                    SessionState::Connecting => attempts += 1,
+                    SessionState::Open(mut connection) => _ = read(&mut connection).await,
+                    _ => {}
+                }
+            }
+        };
+        tokio::select! {
+            () = hammers => {}
+            () = goes_on => {}
+            () = tokio::time::sleep_until(began + 60 * S) => {}
+        }
+        assert!(attempts <= most, "{attempts}");
+    }
+}
+
+/// A logout is not the server's fault, whoever's Close frame is the last.
+#[tokio::test(start_paused = true)]
+async fn what_the_app_closes_is_nobody_s_fault() {
+    let (_lab, selector) = world();
+    let options = SessionOptions::new().refuses(|code| code == 1000);
+    let mut session = selector.session(options);
+    for _ in 0..3 {
+        let (mut connection, _) = opened(&mut session).await;
+        let best = selector.best();
+        connection.close().await.unwrap();
+        read(&mut connection).await;
+        assert_eq!(lost(&mut session).await, LossReason::Dropped);
+        assert_eq!(selector.best(), best);
+    }
+    assert_eq!(selector.stats().lost, 0);
+}
+
+/// What refused the app is told, whatever the others did.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_by_one_is_a_refusal() {
+    for other in [
+        path(1).with_status(503),
+        path(1).with_fault(Fault::BlackHole),
+        path(1)
+            .with_status(403)
+            .with_fields(&["Content-Type: text/html"]),
+    ] {
+        let (lab, selector) = world();
+        lab.set_path(path(0).with_status(401)).unwrap();
+        lab.set_path(other).unwrap();
+        let mut session = selector.session(SessionOptions::new());
+        session.next().await.unwrap();
+        match session.next().await.unwrap() {
+            SessionState::Refused(Refusal::Status { status, .. }) => assert_eq!(status, 401),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// At rest nothing is opened, whatever came before.
+#[tokio::test(start_paused = true)]
+async fn rest_ends_waiting_and_refusals_too() {
+    let (lab, selector) = world();
+    for n in 0..2 {
+        lab.set_fault(ip(n), Fault::Refuse).unwrap();
+    }
+    let mut session = selector.session(SessionOptions::new());
+    let control = session.control();
+    session.next().await.unwrap();
+    assert!(matches!(
+        session.next().await,
+        Some(SessionState::Waiting { .. })
+    ));
+    control.rest();
+    assert!(matches!(session.next().await, Some(SessionState::Resting)));
+    let dials = lab.dials();
+    selector.network_changed(Some("office"));
+    assert!(timeout(3600 * S, session.next()).await.is_err());
+    assert_eq!(lab.dials(), dials);
+}
+
+/// What the app sends may fail before anything is read: that is a loss, too.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_can_not_be_written_was_lost() {
+    let (lab, selector) = world();
+    let mut session = selector.session(SessionOptions::new());
+    let (mut connection, _) = opened(&mut session).await;
+    lab.reset(connection.address().ip());
+    sleep(S).await;
+    while connection.send("hello".into()).await.is_ok() {}
+    drop(connection);
+    let reason = lost(&mut session).await;
+    assert!(matches!(reason, LossReason::Broken { .. }), "{reason:?}");
+    assert_eq!(selector.stats().lost, 1);
+}

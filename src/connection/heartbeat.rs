@@ -59,14 +59,24 @@ pub(crate) enum End {
     Silent(Silence),
     /// The device went to another network, and nothing came from the other side since.
     NetworkGone,
+    /// The app closed or dropped it.
+    ByApp,
+}
+
+/// How a connection ended, and whether it was still on the network that the device is on.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) end: End,
+    /// The device moved while it was open, and something came from the other side since.
+    pub(crate) stayed: bool,
 }
 
 /// Who is silent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Silence {
-    /// It answered pings before, or never said anything.
+    /// It may have answered.
     Suddenly,
-    /// It never answered one on this connection, on which messages came.
+    /// It went on talking after several pings without answering any.
     NeverAnswered,
 }
 
@@ -79,15 +89,23 @@ pub(crate) struct Heartbeat {
     moved: BoxFuture<'static, watch::Receiver<u64>>,
     grace: Duration,
     /// Told how it ended; dropped with the connection.
-    end: Option<oneshot::Sender<End>>,
+    end: Option<oneshot::Sender<Ended>>,
     /// Bytes read when that was last looked at, and when they had changed.
     bytes: u64,
     heard: Instant,
     ping: Option<Ping>,
     number: u64,
     answered: bool,
-    /// A message of the server's own came.
-    talks: bool,
+    /// A message of the server's own came after the last ping.
+    talked: bool,
+    /// Pings after which the server talked, and didn't answer them.
+    ignored: u32,
+    /// The app said goodbye.
+    closing: bool,
+    /// What the app was told when it wrote.
+    failed: Option<String>,
+    /// The device moved, and nothing came since.
+    moved_on: bool,
     flushing: bool,
     writer: Option<Waker>,
     timer: Pin<Box<Sleep>>,
@@ -102,6 +120,8 @@ struct Ping {
     extensions: u32,
     /// It was sent because the network changed.
     after_move: bool,
+    /// There was no room for it yet.
+    unsent: bool,
 }
 
 impl Heartbeat {
@@ -113,7 +133,7 @@ impl Heartbeat {
         resting: watch::Receiver<bool>,
         moves: watch::Receiver<u64>,
         grace: Duration,
-    ) -> (Self, oneshot::Receiver<End>) {
+    ) -> (Self, oneshot::Receiver<Ended>) {
         let (end, ended) = oneshot::channel();
         let now = Instant::now();
         let heartbeat = Heartbeat {
@@ -129,7 +149,11 @@ impl Heartbeat {
             ping: None,
             number: 0,
             answered: false,
-            talks: false,
+            talked: false,
+            ignored: 0,
+            closing: false,
+            failed: None,
+            moved_on: false,
             flushing: false,
             writer: None,
             timer: Box::pin(sleep_until(now)),
@@ -157,15 +181,16 @@ impl Heartbeat {
     /// A message, an error or the end came; whether that is the app's to see.
     pub(crate) fn came(&mut self, item: Option<&Result<Message, tungstenite::Error>>) -> bool {
         self.heard = Instant::now();
+        self.moved_on = false;
         match item {
             Some(Ok(Message::Pong(payload))) => {
                 let ours = payload.as_ref() == self.number.to_be_bytes();
-                let ping = self.ping.take();
-                if let (true, Some(ping)) = (ours, ping) {
-                    self.answered = true;
-                    if ping.extensions == 0 {
-                        self.feedback.report_rtt(ping.sent.elapsed());
-                    }
+                self.answered |= ours;
+                if let (true, Some(ping)) = (ours, self.ping.take())
+                    && ping.extensions == 0
+                    && ping.sent.elapsed() < LONGEST_ROUND_TRIP
+                {
+                    self.feedback.report_rtt(ping.sent.elapsed());
                 }
                 !ours
             }
@@ -174,7 +199,7 @@ impl Heartbeat {
                 true
             }
             Some(Ok(_)) => {
-                self.talks = true;
+                self.talked = true;
                 self.ping = None;
                 true
             }
@@ -206,14 +231,24 @@ impl Heartbeat {
         let now = Instant::now();
         let bytes = websocket.get_ref().bytes_read();
         if bytes != self.bytes {
-            (self.bytes, self.heard, self.ping) = (bytes, now, None);
+            (self.bytes, self.heard, self.moved_on) = (bytes, now, false);
+            // A part of its answer, it may be: that one counts.
+            let timeout = self.pace().timeout;
+            if let Some(ping) = &mut self.ping {
+                ping.until = ping.until.max(now + timeout);
+                ping.after_move = false;
+            }
         }
         while let Poll::Ready(resting) = self.turned.poll_unpin(cx) {
             self.turned = changed(resting);
         }
         while let Poll::Ready(moves) = self.moved.poll_unpin(cx) {
             self.moved = changed(moves);
-            self.send_ping(cx, websocket, self.grace, true);
+            self.moved_on = true;
+            // One that answers no pings can't be asked.
+            if self.pace().interval.is_some() {
+                self.send_ping(cx, websocket, self.grace, true);
+            }
         }
         loop {
             if self.flushing {
@@ -221,6 +256,9 @@ impl Heartbeat {
                 let mut both = Context::from_waker(&both);
                 let flushed = Pin::new(&mut *websocket).poll_flush(&mut both);
                 self.flushing = flushed.is_pending();
+            }
+            if self.ping.as_ref().is_some_and(|ping| ping.unsent) {
+                self.put_ping(cx, websocket);
             }
             let now = Instant::now();
             let pace = self.pace();
@@ -253,17 +291,18 @@ impl Heartbeat {
     /// Whether what was sent gets on, so that the ping may still be on its way behind it; its time is
     /// then longer.
     fn extended(&mut self, websocket: &WebSocketStream<SecureStream>) -> bool {
-        let got_on = websocket.get_ref().bytes_got_on();
+        let (got_on, acknowledged) = websocket.get_ref().bytes_got_on();
         let timeout = self.pace().timeout;
         let Some(ping) = &mut self.ping else {
             return false;
         };
         // The ping itself gets on where the kernel lives and the server hangs.
         let more = got_on.saturating_sub(ping.got_on) > PING_BYTES;
-        let extended = more && ping.extensions < MOST_EXTENSIONS && !ping.after_move;
+        let may = acknowledged || ping.extensions < MOST_EXTENSIONS;
+        let extended = more && may && !ping.after_move;
         if extended {
             ping.until += timeout;
-            ping.extensions += 1;
+            ping.extensions = ping.extensions.saturating_add(1);
             ping.got_on = got_on;
         }
         extended
@@ -283,14 +322,17 @@ impl Heartbeat {
     fn given_up(&mut self) -> tungstenite::Error {
         let after_move = self.ping.as_ref().is_some_and(|ping| ping.after_move);
         let silent_for = self.heard.elapsed();
-        let silence = match (self.answered, self.talks) {
-            (false, true) => Silence::NeverAnswered,
-            _ => Silence::Suddenly,
+        let silence = match self.answered || self.ignored < IGNORED {
+            false => Silence::NeverAnswered,
+            true => Silence::Suddenly,
         };
         self.ended(match after_move {
             true => End::NetworkGone,
             false => End::Silent(silence),
         });
+        if let Some(writer) = self.writer.take() {
+            writer.wake();
+        }
         let why = format!("nothing came for {silent_for:.0?}, though a ping was sent");
         io::Error::new(io::ErrorKind::TimedOut, why).into()
     }
@@ -303,39 +345,96 @@ impl Heartbeat {
         after_move: bool,
     ) {
         let now = Instant::now();
+        let before = self.ping.as_ref().map(|ping| ping.until);
+        // Moves again and again are no reason to wait longer.
+        let until = before.map_or(now + patience, |before| before.min(now + patience));
+        if std::mem::take(&mut self.talked) && self.number > 0 && !self.answered {
+            self.ignored += 1;
+        }
         self.ping = Some(Ping {
             sent: now,
-            until: now + patience,
-            got_on: websocket.get_ref().bytes_got_on(),
+            until,
+            got_on: websocket.get_ref().bytes_got_on().0,
             extensions: 0,
             after_move,
+            unsent: true,
         });
+        self.put_ping(cx, websocket);
+    }
+
+    /// Sends the ping, if there is room for it.
+    fn put_ping(&mut self, cx: &Context<'_>, websocket: &mut WebSocketStream<SecureStream>) {
         let mut sink = Pin::new(websocket);
-        // One that can't be sent because nothing can is answered by the same silence.
         let both = self.waker(cx);
         if sink
             .as_mut()
             .poll_ready(&mut Context::from_waker(&both))
-            .is_ready()
+            .is_pending()
         {
-            self.number += 1;
-            let ping = Message::Ping(self.number.to_be_bytes().to_vec().into());
-            // What is broken shows where it is read.
-            let _ = sink.as_mut().start_send(ping);
+            return;
+        }
+        let number = self.number + 1;
+        // What is broken shows where it is read.
+        let sent = sink
+            .as_mut()
+            .start_send(Message::Ping(number.to_be_bytes().to_vec().into()));
+        if let (Some(ping), true) = (&mut self.ping, sent.is_ok()) {
+            ping.unsent = false;
+            ping.sent = Instant::now();
+            self.number = number;
             self.flushing = true;
         }
     }
 
+    /// The app said goodbye: the other side has its time for an answer.
+    pub(crate) fn closing(&mut self) {
+        if std::mem::replace(&mut self.closing, true) {
+            return;
+        }
+        let now = Instant::now();
+        self.ping = Some(Ping {
+            sent: now,
+            until: now + self.pace().timeout,
+            got_on: u64::MAX,
+            extensions: 0,
+            after_move: false,
+            unsent: false,
+        });
+    }
+
+    /// The app could not write.
+    pub(crate) fn failed(&mut self, error: &tungstenite::Error) {
+        self.failed.get_or_insert_with(|| error.to_string());
+    }
+
+    /// The app has the connection to itself, and tells its end.
+    pub(crate) fn let_go(&mut self) {
+        self.tell(End::ByApp);
+    }
+
     fn ended(&mut self, end: End) {
-        let Some(tell) = self.end.take() else { return };
+        if self.end.is_none() {
+            return;
+        }
+        // Whatever comes after the app's goodbye.
+        let end = if self.closing { End::ByApp } else { end };
         self.feedback.closed(match &end {
             End::Closed(_) => CloseReason::ByServer,
             // The device left, not the server.
-            End::NetworkGone => CloseReason::ByApp,
+            End::NetworkGone | End::ByApp => CloseReason::ByApp,
             End::Broken(_) | End::Silent(_) => CloseReason::Lost,
         });
-        // The session may be gone.
-        let _ = tell.send(end);
+        self.tell(end);
+    }
+
+    fn tell(&mut self, end: End) {
+        if let Some(tell) = self.end.take() {
+            // A move that nobody has seen yet was not survived.
+            let moves = (&mut self.moved).now_or_never();
+            let stayed = !self.moved_on && moves.is_none();
+            // The session may be gone.
+            let _ = tell.send(Ended { end, stayed });
+        }
     }
 }
 
@@ -347,9 +446,8 @@ impl fmt::Debug for Heartbeat {
 
 impl Drop for Heartbeat {
     fn drop(&mut self) {
-        if self.end.is_some() {
-            self.feedback.closed(CloseReason::ByApp);
-        }
+        let end = self.failed.take().map_or(End::ByApp, End::Broken);
+        self.ended(end);
     }
 }
 
@@ -368,6 +466,12 @@ impl Wake for Both {
 
 /// A ping with its header and mask in a TLS record: 6 + 8 + 22 bytes; rounded up.
 const PING_BYTES: u64 = 64;
+
+/// So many pings that a talking server didn't answer are no chance.
+const IGNORED: u32 = 2;
+
+/// A longer one was not the line's: the app was suspended, or read late.
+const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(3);
 
 /// Completes when it changes, never where it can't any more.
 fn changed<T: Send + Sync + 'static>(

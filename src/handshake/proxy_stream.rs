@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
@@ -46,6 +47,10 @@ impl Transport for Ahead {
 
     fn reset_on_drop(&mut self) {
         self.io.reset_on_drop();
+    }
+
+    fn set_user_timeout(&mut self, timeout: Duration) {
+        self.io.set_user_timeout(timeout);
     }
 }
 

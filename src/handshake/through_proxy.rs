@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
@@ -84,6 +85,10 @@ impl Transport for TlsStream<ByteStream> {
 
     fn reset_on_drop(&mut self) {
         self.get_mut().0.reset_on_drop();
+    }
+
+    fn set_user_timeout(&mut self, timeout: Duration) {
+        self.get_mut().0.set_user_timeout(timeout);
     }
 }
 

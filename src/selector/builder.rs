@@ -161,7 +161,8 @@ impl SelectorBuilder {
         self
     }
 
-    /// How long one call to connect may take in all; 15 s by default.
+    /// How long one call to connect may take in all; 15 s by default. It begins anew when the device
+    /// moves to another network meanwhile, up to twice as long in all.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;

@@ -90,21 +90,28 @@ fn serve(
         } else {
             receiver.recv().map_err(|_| RecvTimeoutError::Disconnected)
         };
-        let (write, done, last) = match message {
+        let (write, mut waiting, last) = match message {
             Ok(Message::Keep) => {
                 pending = true;
-                (false, None, false)
+                (false, Vec::new(), false)
             }
             Ok(Message::Flush(done)) => {
                 pending |= failed;
-                (true, Some(done), false)
+                (true, vec![done], false)
             }
-            Err(RecvTimeoutError::Timeout) => (true, None, false),
+            Err(RecvTimeoutError::Timeout) => (true, Vec::new(), false),
             Err(RecvTimeoutError::Disconnected) => {
                 pending |= failed;
-                (true, None, true)
+                (true, Vec::new(), true)
             }
         };
+        // One write serves all who wait for one.
+        while write && let Ok(message) = receiver.try_recv() {
+            match message {
+                Message::Keep => pending = true,
+                Message::Flush(done) => waiting.push(done),
+            }
+        }
         let mut saved = Ok(());
         if write && std::mem::take(&mut pending) {
             written = Some(Instant::now());
@@ -116,8 +123,16 @@ fn serve(
                 events.send(SelectorEvent::HistoryNotKept { why });
             }
         }
-        if let Some(done) = done {
-            let _ = done.send(saved);
+        // An error can't be copied, only told again.
+        let again = saved.as_ref().err();
+        let again = again.map(|error| (error.kind(), error.to_string()));
+        let first = waiting.pop();
+        for done in waiting {
+            let told = again.clone().map(|(kind, why)| Error::new(kind, why));
+            let _ = done.send(told.map_or(Ok(()), Err));
+        }
+        if let Some(first) = first {
+            let _ = first.send(saved);
         }
         if last {
             return;

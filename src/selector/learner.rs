@@ -83,7 +83,6 @@ impl Learner {
     /// which `queue_ms` are the access link's.
     pub(super) fn probed(
         &self,
-        view: &ServiceView,
         candidate: Candidate,
         answered: Option<Duration>,
         queue_ms: f64,
@@ -103,7 +102,6 @@ impl Learner {
             address,
             round_trip: answered,
         });
-        self.reconsider(view);
     }
 
     /// Who is preferred may have changed with what was learned.

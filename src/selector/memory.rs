@@ -33,7 +33,7 @@ pub(super) struct Memory {
     networks: BTreeMap<String, Known>,
     current: String,
     epoch: Epoch,
-    /// How many attempts opened so far, on whatever network.
+    /// How many WebSockets opened so far, on whatever network.
     opened: u64,
     random: fastrand::Rng,
     /// Tells at which port an endpoint is dialled: its own or the proxy's.
@@ -177,7 +177,7 @@ impl Memory {
         self.epoch
     }
 
-    /// How many attempts opened so far.
+    /// How many WebSockets opened so far.
     pub(super) fn opened(&self) -> u64 {
         self.opened
     }
@@ -259,6 +259,14 @@ impl Memory {
         known.into_iter().map(|(_, candidate)| candidate).collect()
     }
 
+    /// Whether every address of the endpoint that is known failed lately.
+    #[cfg(feature = "rest")]
+    pub(super) fn is_broken(&self, endpoint: &Endpoint) -> bool {
+        let known = self.addresses(endpoint);
+        let broken = |one: &Candidate| self.expect(one, None).breaker_open;
+        !known.is_empty() && known.iter().all(broken)
+    }
+
     /// Whom of these to ask: the one whose best address costs least; of what is unknown, the first.
     #[cfg(feature = "rest")]
     pub(super) fn best_of(&self, endpoints: Vec<Endpoint>) -> Option<Endpoint> {
@@ -318,6 +326,9 @@ impl Memory {
     pub(super) fn learn(&mut self, observations: Vec<(Candidate, Observation)>) -> Vec<Change> {
         let (now, jitter) = (self.clock.now(), self.random.f64());
         self.unkept = true;
+        for (candidate, observation) in &observations {
+            self.count(candidate, observation);
+        }
         let known = self.known_mut(now);
         let listed = observations.into_iter().map(|(candidate, observation)| {
             let id = find(&known.network, &candidate);
@@ -334,7 +345,7 @@ impl Memory {
     pub(super) fn learn_one(&mut self, candidate: &Candidate, observation: Observation) -> Learned {
         let (now, jitter) = (self.clock.now(), self.random.f64());
         self.unkept = true;
-        self.opened += u64::from(observation.opened);
+        self.count(candidate, &observation);
         let known = self.known_mut(now);
         let network = &mut known.network;
         let id = match find(network, candidate) {
@@ -353,6 +364,11 @@ impl Memory {
             changes: self.breakers(transitions),
             decisive,
         }
+    }
+
+    fn count(&mut self, candidate: &Candidate, observation: &Observation) {
+        let opened = observation.opened && candidate.0.service().is_websocket();
+        self.opened += u64::from(opened);
     }
 
     /// Whose breakers these are; of those that no endpoint of today has, nothing is told.

@@ -60,6 +60,8 @@ pub struct Reconnector {
     at_once: bool,
     /// When the last connection was opened, if it isn't counted yet how it went.
     opened: Option<Instant>,
+    /// When the last attempt began.
+    began: Option<Instant>,
     /// When the last attempt failed.
     failed: Option<Instant>,
     /// When the connection was lost, as far as is known: when reconnecting began.
@@ -76,6 +78,7 @@ impl Reconnector {
             backoff: Backoff::default(),
             at_once: true,
             opened: None,
+            began: None,
             failed: None,
             lost: None,
             fell_silent: false,
@@ -108,14 +111,13 @@ impl Reconnector {
     pub(super) fn due(&mut self) -> Option<Instant> {
         // Before the wait, since on another network there is none.
         self.selector.0.look_at_network();
-        if let Some(opened) = self.opened.take() {
-            match opened.elapsed() >= KEPT {
-                true => self.backoff.reset(),
-                false => self.backoff.failed(None),
-            }
+        if let Some(opened) = self.opened {
+            self.ended(opened.elapsed());
         }
         if self.at_once || self.has_moved() {
-            return None;
+            // A network that comes and goes is no reason to hammer.
+            let soonest = self.failed.map(|failed| failed + LEAST_PAUSE);
+            return soonest.filter(|soonest| *soonest > Instant::now());
         }
         let now = Instant::now();
         self.lost.get_or_insert(now);
@@ -130,6 +132,21 @@ impl Reconnector {
         );
         (inner.learner.events()).send(SelectorEvent::Waiting { delay });
         Some(now + delay)
+    }
+
+    /// The connection lived for so long.
+    pub(super) fn ended(&mut self, lived: Duration) {
+        if self.opened.take().is_some() {
+            match lived >= KEPT {
+                true => self.backoff.reset(),
+                false => self.backoff.failed(None),
+            }
+        }
+    }
+
+    /// The connection outlived the device's moves: they are no reason to come back at once.
+    pub(super) fn outlived_moves(&mut self) {
+        self.moves.mark_unchanged();
     }
 
     /// Waits until then, or until the device moves: then it is not the server that was lost.
@@ -150,8 +167,17 @@ impl Reconnector {
 
     /// The soonest that an app in a hurry may try: no server's wish is passed over.
     pub(super) fn soonest(&self) -> Instant {
-        let asked = self.backoff.retry_after().max(LEAST_PAUSE);
-        self.failed.map_or_else(Instant::now, |at| at + asked)
+        let pause = self.began.map(|began| began + LEAST_PAUSE);
+        let asked = self
+            .failed
+            .map(|failed| failed + self.backoff.retry_after());
+        pause.max(asked).unwrap_or_else(Instant::now)
+    }
+
+    /// Waits until the app may try again at its wish.
+    pub(super) async fn pause(&mut self) {
+        let soonest = self.soonest();
+        self.wait(soonest).await;
     }
 
     /// Connects now.
@@ -160,6 +186,8 @@ impl Reconnector {
         options: &ConnectOptions,
     ) -> Result<Connection, ConnectError> {
         self.has_moved();
+        self.began = Some(Instant::now());
+        self.opened = None;
         let width = match (self.at_once, self.lost) {
             // Nobody else comes just now.
             (true, _) | (false, None) => self.selector.policy().width(),

@@ -18,7 +18,7 @@ use std::time::Duration;
 use easelect_engine::health::Severity;
 use easelect_engine::observation::Observation;
 use easelect_engine::race::Width;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use reqwest::Url;
 use tokio::time::Instant;
 
@@ -26,6 +26,7 @@ pub use error::{RestError, RestErrorKind};
 pub use request::RestRequest;
 pub use response::RestResponse;
 
+use super::memory::Memory;
 use super::service_view::ServiceView;
 use super::shared_task::SharedTask;
 use super::{Inner, Selector, lock};
@@ -81,10 +82,10 @@ impl RestOptions {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`] for a name or value that HTTP doesn't allow, and for `Host`, which the
-    /// endpoint sets.
+    /// [`ErrorKind::Input`] for a name or value that HTTP doesn't allow, and for those that the request
+    /// sets itself: `Host`, `Content-Length`, `Transfer-Encoding` and what is for the next hop alone.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, Error> {
-        let (name, value) = header(name, value)?;
+        let (name, value) = header_of(name, value)?;
         self.headers.append(name, value);
         Ok(self)
     }
@@ -119,14 +120,28 @@ impl RestOptions {
     }
 }
 
+/// What says where a request goes and where it ends (RFC 9112 §6), or is for the next hop alone.
+const RESERVED: [HeaderName; 8] = [
+    header::HOST,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::CONNECTION,
+    header::UPGRADE,
+    header::TE,
+    header::EXPECT,
+    header::PROXY_AUTHORIZATION,
+];
+
 /// A header as it can be sent.
-fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
+fn header_of(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
     let input = |why: String| Error::new(ErrorKind::Input, why);
     let name: HeaderName = name
         .parse()
         .map_err(|_| input("not a header name: expected a token".to_owned()))?;
-    if name == http::header::HOST {
-        return Err(input("the endpoint sets the header host itself".to_owned()));
+    if RESERVED.contains(&name) {
+        return Err(input(format!(
+            "the header {name} is set as the request needs it"
+        )));
     }
     let mut value = HeaderValue::from_str(value).map_err(|_| {
         input(format!(
@@ -149,7 +164,7 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
 /// and so does the first after 10 minutes, after a failure and on another network. A request that failed
 /// is tried once more on another endpoint, if that can do no harm: it was not sent, or its method is
 /// idempotent (RFC 9110 §9.2.2). 502, 503 and 504 count as failures. One that asks to be left alone
-/// (`Retry-After`) is left alone for that long while there is another; 429 is the app's own, and given
+/// (`Retry-After`) is left alone for at least that long while there is another; 429 is the app's own, and given
 /// back as it is.
 ///
 /// # Example
@@ -237,10 +252,10 @@ impl RestState {
         }
     }
 
-    /// The endpoint to use, if that is known.
-    fn known(&self) -> Option<Endpoint> {
-        let preferred = self.view.preferred();
-        preferred.filter(|_| self.view.won_within(FRESH))
+    /// The endpoint to use, if that is known: who won the last race, as long as nothing speaks against it.
+    fn known(&self, memory: &Memory) -> Option<Endpoint> {
+        let winner = self.view.winner_within(FRESH)?;
+        (!memory.is_broken(&winner)).then_some(winner)
     }
 
     /// The endpoint asks to be left alone for so long.
@@ -271,7 +286,7 @@ impl Selector {
             return Err(ConnectError::no_endpoint());
         };
         self.0.look_at_network();
-        if let Some(known) = rest.known() {
+        if let Some(known) = rest.known(&self.0.learner.memory()) {
             return Ok(known);
         }
         let race = || {
@@ -289,7 +304,9 @@ impl Selector {
         let observation = Observation::of_failure(severity);
         let observations = known.into_iter().map(|candidate| (candidate, observation));
         self.0.learn_of_rest(observations.collect());
-        rest.view.forget_winner();
+        if rest.view.winner_within(FRESH).as_ref() == Some(endpoint) {
+            rest.view.forget_winner();
+        }
     }
 
     /// A request was answered by the endpoint, at this address.
@@ -321,7 +338,7 @@ impl Inner {
         };
         let endpoints = rest.view.eligible();
         let ended = self.race(&rest.view, endpoints, Request, width).await;
-        ended.map(|((), opening)| opening.endpoint)
+        ended.map(|((), opening, _)| opening.endpoint)
     }
 }
 

@@ -23,8 +23,8 @@ pub(super) struct ServiceView {
     outdated: AtomicBool,
     /// From when on what is shown is no longer so, though nothing was learned: a breaker closes.
     shown_until: ArcSwapOption<Instant>,
-    /// When a race last had a winner.
-    won: Mutex<Option<Instant>>,
+    /// Who won the last race, and when.
+    won: Mutex<Option<(Endpoint, Instant)>>,
 }
 
 impl ServiceView {
@@ -102,9 +102,9 @@ impl ServiceView {
         change
     }
 
-    /// A race had a winner now.
-    pub(super) fn won(&self) {
-        *lock(&self.won) = Some(Instant::now());
+    /// A race was won by this endpoint now.
+    pub(super) fn won(&self, winner: &Endpoint) {
+        *lock(&self.won) = Some((winner.clone(), Instant::now()));
     }
 }
 
@@ -126,9 +126,10 @@ impl ServiceView {
         *lock(&self.won) = None;
     }
 
-    /// Whether a race had a winner within this time.
-    pub(super) fn won_within(&self, time: Duration) -> bool {
-        let won = lock(&self.won);
-        won.is_some_and(|at| at.elapsed() < time)
+    /// Who won a race within this time, and may still be used.
+    pub(super) fn winner_within(&self, time: Duration) -> Option<Endpoint> {
+        let won = lock(&self.won).clone();
+        let (winner, at) = won?;
+        (at.elapsed() < time && self.eligible().contains(&winner)).then_some(winner)
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::Selector;
 use super::reconnect::Reconnector;
 use crate::catalog::Endpoint;
-use crate::connection::{ConnectError, Connection, End, Heartbeat, Pace, Paces, Silence};
+use crate::connection::{ConnectError, Connection, End, Ended, Heartbeat, Pace, Paces, Silence};
 use crate::error::presentable;
 use crate::handshake::ConnectOptions;
 
@@ -65,7 +65,7 @@ impl SessionOptions {
     }
 
     /// The same, asked for anew before each attempt: where a token may have been renewed meanwhile. It
-    /// must not block.
+    /// must not block, and its panic is the session's end.
     #[must_use]
     pub fn connect_by(
         mut self,
@@ -95,8 +95,9 @@ impl SessionOptions {
     }
 
     /// Sets how long no byte may come after a ping until the connection counts as lost; 15 s by default,
-    /// at least 1 s. On Linux, `TCP_USER_TIMEOUT` is set to this and the interval together, for when the
-    /// app doesn't read.
+    /// at least 1 s. What the app itself sends, and the other side acknowledges, gives it more time. On
+    /// Linux, `TCP_USER_TIMEOUT` is set to twice this and the interval together, for when the app
+    /// doesn't read.
     #[must_use]
     pub fn ping_timeout(mut self, timeout: Duration) -> Self {
         self.ping_timeout = timeout;
@@ -104,7 +105,7 @@ impl SessionOptions {
     }
 
     /// Sets how long a connection may take to show that it still works once the device is on another
-    /// network; 3 s by default.
+    /// network; 3 s by default, at least 1 s.
     #[must_use]
     pub fn network_grace(mut self, grace: Duration) -> Self {
         self.network_grace = grace;
@@ -207,7 +208,7 @@ pub enum LossReason {
     Silent,
     /// The device went to another network, and nothing came since.
     NetworkGone,
-    /// The app dropped it.
+    /// The app closed or dropped it.
     Dropped,
 }
 
@@ -371,7 +372,7 @@ enum Step {
 
 /// A connection that was handed over.
 struct Watched {
-    ended: oneshot::Receiver<End>,
+    ended: oneshot::Receiver<Ended>,
     endpoint: Endpoint,
     address: SocketAddr,
     opened: Instant,
@@ -390,13 +391,15 @@ impl Course {
                     return SessionState::Connecting;
                 }
                 Step::Connect => {
+                    // A token that is renewed from now on is another one than these have.
+                    self.resumes.mark_unchanged();
                     let options = (self.options.connect)();
                     let opened = self.reconnector.try_once(&options).await;
                     return match opened {
                         Ok(connection) => self.open(connection),
-                        Err(error) => match refusal(&error) {
+                        Err(error) => match error.refuses_credentials() {
                             Some(status) => {
-                                self.pause();
+                                self.step = Step::Pause;
                                 SessionState::Refused(Refusal::Status { status, error })
                             }
                             None => {
@@ -433,7 +436,9 @@ impl Course {
                         }
                         () = self.reconnector.wait(until) => {}
                     }
-                    self.step = Step::Begin;
+                    if let Some(resting) = self.begin() {
+                        return resting;
+                    }
                 }
                 Step::Pause => {
                     tokio::select! {
@@ -441,22 +446,27 @@ impl Course {
                         () = wish(&mut self.resumes) => {}
                         () = self.reconnector.moved() => {}
                     }
-                    self.step = Step::Begin;
+                    self.reconnector.pause().await;
+                    if let Some(resting) = self.begin() {
+                        return resting;
+                    }
                 }
                 Step::Rest => {
                     while *self.resting.borrow_and_update() {
                         wish(&mut self.resting).await;
                     }
+                    self.reconnector.pause().await;
                     self.step = Step::Begin;
                 }
             }
         }
     }
 
-    /// From now on what the app wishes counts.
-    fn pause(&mut self) {
-        self.resumes.mark_unchanged();
-        self.step = Step::Pause;
+    /// Begins, unless the session rests.
+    fn begin(&mut self) -> Option<SessionState> {
+        let resting = *self.resting.borrow();
+        self.step = if resting { Step::Rest } else { Step::Begin };
+        resting.then_some(SessionState::Resting)
     }
 
     fn open(&mut self, mut connection: Connection) -> SessionState {
@@ -466,11 +476,11 @@ impl Course {
             paces,
             self.resting.clone(),
             self.selector.0.moves.subscribe(),
-            self.options.network_grace.min(LONGEST),
+            (self.options.network_grace).clamp(Duration::from_secs(1), LONGEST),
         );
         let pace = paces.usual;
         let dead_after = pace.interval.unwrap_or_default() + pace.timeout;
-        connection.set_user_timeout(dead_after);
+        connection.set_user_timeout(2 * dead_after);
         connection.heartbeat = Some(Box::new(heartbeat));
         self.step = Step::Watch(Watched {
             ended,
@@ -481,14 +491,21 @@ impl Course {
         SessionState::Open(connection)
     }
 
-    fn lost(&mut self, end: Option<End>) -> SessionState {
+    fn lost(&mut self, ended: Option<Ended>) -> SessionState {
         let Step::Watch(watched) = std::mem::replace(&mut self.step, Step::Schedule(None)) else {
             return SessionState::Connecting;
         };
+        let lived = watched.opened.elapsed();
+        self.reconnector.ended(lived);
+        if ended.as_ref().is_some_and(|ended| ended.stayed) {
+            self.reconnector.outlived_moves();
+        }
+        let end = ended.map(|ended| ended.end);
         self.hurries.mark_unchanged();
         self.unanswered = match &end {
             Some(End::Silent(Silence::NeverAnswered)) => self.unanswered + 1,
-            _ if self.unanswered >= UNANSWERED => self.unanswered,
+            // The one after it was not pinged, and the next is again.
+            _ if self.unanswered >= UNANSWERED => UNANSWERED - 1,
             _ => 0,
         };
         let reason = match end {
@@ -499,7 +516,8 @@ impl Course {
                     .unwrap_or_default();
                 match code {
                     Some(code) if code == POLICY_VIOLATION || (self.options.refuses)(code) => {
-                        self.pause();
+                        self.resumes.mark_unchanged();
+                        self.step = Step::Pause;
                         return SessionState::Refused(Refusal::Close { code, reason });
                     }
                     code => LossReason::Closed { code, reason },
@@ -513,12 +531,12 @@ impl Course {
                 LossReason::Silent
             }
             Some(End::NetworkGone) => LossReason::NetworkGone,
-            None => LossReason::Dropped,
+            Some(End::ByApp) | None => LossReason::Dropped,
         };
         SessionState::Lost(Loss {
             endpoint: watched.endpoint,
             address: watched.address,
-            lived: watched.opened.elapsed(),
+            lived,
             reason,
         })
     }
@@ -529,12 +547,4 @@ async fn wish<T>(wished: &mut watch::Receiver<T>) {
     if wished.changed().await.is_err() {
         std::future::pending().await
     }
-}
-
-/// The status with which a server refused this app, if that is why there is no connection.
-fn refusal(error: &ConnectError) -> Option<u16> {
-    error
-        .refuses_credentials()
-        .then(|| error.status())
-        .flatten()
 }

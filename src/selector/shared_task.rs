@@ -26,10 +26,10 @@ impl<T: Clone + Send + Sync + 'static> SharedTask<T> {
     where
         F: Future<Output = T> + Send + 'static,
     {
-        loop {
-            if let Some(outcome) = self.joined(&work).await {
-                return outcome;
-            }
+        match self.joined(&work).await {
+            Some(outcome) => outcome,
+            // The runtime ended: nobody shares it then.
+            None => work().await,
         }
     }
 

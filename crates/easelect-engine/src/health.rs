@@ -101,6 +101,12 @@ impl Health {
         // or a client that tries and tries.
         let counts = match severity {
             Severity::Elsewhere | Severity::Credentials => false,
+            Severity::Busy(asked) if self.is_breaker_open(now) => {
+                // What was asked for is kept, and many who were told so at once are one trouble.
+                let until = now.after(asked.min(CAP));
+                self.breaker_open_until_ms = self.breaker_open_until_ms.max(until);
+                false
+            }
             Severity::Busy(_) => true,
             Severity::Doubt | Severity::Soft | Severity::Hard => !self.is_breaker_open(now),
         };

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Bytes;
 
 use super::response::retry_after;
 use super::within::{Address, endpoint_of};
-use super::{LONGEST, RestError, RestErrorKind, RestResponse, RestState, header};
+use super::{LONGEST, RestError, RestErrorKind, RestResponse, RestState, header_of};
 use crate::catalog::Endpoint;
 use crate::error::Error;
 use crate::selector::Selector;
@@ -49,7 +49,7 @@ impl RestRequest {
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let of_input = |error: Error| RestError::new(RestErrorKind::Request, error);
         if let Ok(headers) = &mut self.headers {
-            match header(name, value).map_err(of_input) {
+            match header_of(name, value).map_err(of_input) {
                 Ok((name, value)) => _ = headers.insert(name, value),
                 Err(error) => self.headers = Err(error),
             }
@@ -105,6 +105,10 @@ impl RestRequest {
         };
         let patience = self.timeout.unwrap_or(rest.options.timeout).min(LONGEST);
         let deadline = Instant::now() + patience;
+        if self.method == Method::CONNECT {
+            let why = "CONNECT is for proxies";
+            return Err(RestError::new(RestErrorKind::Request, why));
+        }
         let mut headers = self.headers?;
         for name in rest.options.headers.keys() {
             if !headers.contains_key(name) {
@@ -186,9 +190,7 @@ impl Sending<'_> {
                 (endpoint.clone(), url.clone())
             }
             Address::Path(_) => {
-                let chosen = timeout_at(self.deadline, self.selector.rest_endpoint()).await;
-                let chosen = chosen.map_err(|_| self.late("no REST endpoint is open yet"))?;
-                let endpoint = chosen.map_err(RestError::unreachable)?;
+                let endpoint = self.choose().await?;
                 let url = self.address.at(&endpoint)?;
                 (endpoint, url)
             }
@@ -210,6 +212,26 @@ impl Sending<'_> {
         }
     }
 
+    /// The endpoint to ask first. Where all of them only answer that they are no use now, or ask to be
+    /// left alone, the app gets such an answer itself: the best of them is asked, and none raced.
+    async fn choose(&self) -> Result<Endpoint, RestError> {
+        let eligible = self.rest.view.eligible();
+        if eligible.iter().all(|one| self.rest.is_left_alone(one))
+            && let Some(best) = self.selector.0.learner.memory().best_of(eligible)
+        {
+            return Ok(best);
+        }
+        let chosen = timeout_at(self.deadline, self.selector.rest_endpoint()).await;
+        let chosen = chosen.map_err(|_| self.late("no REST endpoint is open yet"))?;
+        match chosen {
+            Ok(endpoint) => Ok(endpoint),
+            Err(error) => match error.turned_away_by() {
+                Some(endpoint) => Ok(endpoint.clone()),
+                None => Err(RestError::unreachable(error)),
+            },
+        }
+    }
+
     /// Whether another endpoint may be asked, after this.
     fn may_try_again(&self, ended: &Result<RestResponse, RestError>) -> bool {
         if matches!(self.address, Address::Url(_)) || Instant::now() >= self.deadline {
@@ -221,6 +243,7 @@ impl Sending<'_> {
                 RestErrorKind::Unreachable | RestErrorKind::Interrupted => {
                     !error.was_sent() || self.asked.is_idempotent()
                 }
+                RestErrorKind::TimedOut => !error.was_sent(),
                 _ => false,
             },
         }
@@ -237,8 +260,10 @@ impl Sending<'_> {
     /// One request, and whereto its answer redirects.
     async fn follow(&self, mut url: Url) -> Result<RestResponse, RestError> {
         let mut asked = self.asked.clone();
-        for _ in 0..=MAX_REDIRECTS {
-            let answer = self.ask(&url, &asked).await?;
+        for hop in 0..=MAX_REDIRECTS {
+            // Whoever redirected has seen the request.
+            let seen = |error: RestError| if hop > 0 { error.sent() } else { error };
+            let answer = self.ask(&url, &asked).await.map_err(seen)?;
             let Some(location) = redirection(&answer) else {
                 return Ok(answer);
             };
@@ -265,7 +290,7 @@ impl Sending<'_> {
         let selector = self.selector;
         let endpoint = endpoint_of(url, self.rest.view.endpoints())?.clone();
         let (began, epoch) = (Instant::now(), selector.0.learner.epoch());
-        let sent = (self.rest.transport).send(selector, &endpoint, url, asked, self.deadline);
+        let sent = (self.rest.transport).send(selector, &endpoint, url, asked);
         let ended = match timeout_at(self.deadline, sent).await {
             Ok(ended) => ended,
             Err(_) => Err(self.late("no answer").sent().of_endpoint(Severity::Soft)),

@@ -76,6 +76,10 @@ impl RestResponse {
     ///
     /// [`RestErrorKind::TooLarge`] beyond the limit, [`RestErrorKind::TimedOut`] and
     /// [`RestErrorKind::Interrupted`] where it doesn't end.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with its timer enabled.
     pub async fn bytes(mut self) -> Result<Bytes, RestError> {
         let mut body = Vec::new();
         loop {
@@ -101,6 +105,10 @@ impl RestResponse {
     /// # Errors
     ///
     /// As [`bytes`](Self::bytes); [`RestErrorKind::Malformed`] where it isn't UTF-8.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with its timer enabled.
     pub async fn text(self) -> Result<String, RestError> {
         let body = Vec::from(self.bytes().await?);
         let malformed = |_| {
@@ -115,6 +123,10 @@ impl RestResponse {
     /// # Errors
     ///
     /// As [`bytes`](Self::bytes); [`RestErrorKind::Malformed`] where it is no JSON of that form.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with its timer enabled.
     pub async fn json<T: serde::de::DeserializeOwned>(self) -> Result<T, RestError> {
         let body = self.bytes().await?;
         // Its text may repeat the body's, which is the app's.

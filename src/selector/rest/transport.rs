@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use easelect_engine::health::Severity;
-use futures::future::{BoxFuture, join_all};
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use http::header::{CONNECTION, HOST, HeaderValue};
 use http_body_util::Full;
 use hyper::client::conn::http1;
@@ -16,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use reqwest::dns::{Addrs, Name, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Body, Response, Url};
-use tokio::time::Instant;
+use tokio::runtime::{self, Handle};
 
 use super::request::Asked;
 use super::{RestError, RestErrorKind};
@@ -25,14 +27,20 @@ use crate::connect::failure_of;
 use crate::dialer::Dialer;
 use crate::failure::{Failure, FailureKind};
 use crate::handshake::Nothing;
-use crate::selector::{Inner, Selector, lock};
+use crate::selector::events::is_gateway_trouble;
+use crate::selector::{Inner, Selector, lock, memory};
 
 /// A dead first address must not hold a request up for the minutes that TCP would try; reqwest
 /// divides this among the addresses.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// RFC 8305 §3.
+const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
+
 /// Reused connections, of the network that the device is on.
-pub(super) struct Transport(Mutex<Option<Arc<dyn Client>>>);
+///
+/// They belong to the runtime that opened them: on another one, others are opened.
+pub(super) struct Transport(Mutex<Option<(runtime::Id, Arc<dyn Client>)>>);
 
 /// reqwest's client. Behind a trait, so that an app that makes no request doesn't link it only to be
 /// able to drop it.
@@ -57,14 +65,13 @@ impl Transport {
     }
 
     /// Sends a request to a URL of this endpoint, and waits for the head of the answer. The caller has
-    /// checked the URL, and ends it at `deadline`.
+    /// checked the URL, and ends it in time.
     pub(super) async fn send(
         &self,
         selector: &Selector,
         endpoint: &Endpoint,
         url: &Url,
         asked: &Asked,
-        deadline: Instant,
     ) -> Result<Response, RestError> {
         let mut request = reqwest::Request::new(asked.method.clone(), url.clone());
         *request.headers_mut() = asked.headers.clone();
@@ -76,8 +83,7 @@ impl Transport {
             return send(selector, endpoint, url, asked).await;
         }
         let client = self.client(selector)?;
-        let patience = deadline.saturating_duration_since(Instant::now());
-        *request.timeout_mut() = Some(patience);
+        let through_proxy = selector.0.racer.dialer().peer(endpoint).proxy.is_some();
         let executed = client.execute(request).await;
         executed.map_err(|error| {
             let kind = match (error.is_builder(), error.is_connect(), error.is_timeout()) {
@@ -89,15 +95,18 @@ impl Transport {
             let failed = RestError::new(kind, told(&error));
             match kind {
                 RestErrorKind::Request => failed,
-                RestErrorKind::Unreachable => failed.of_endpoint(severity(&error)),
+                RestErrorKind::Unreachable => failed.of_endpoint(severity(&error, through_proxy)),
                 _ => failed.sent().of_endpoint(Severity::Soft),
             }
         })
     }
 
     fn client(&self, selector: &Selector) -> Result<Arc<dyn Client>, RestError> {
+        let here = Handle::current().id();
         let mut client = lock(&self.0);
-        if let Some(client) = &*client {
+        if let Some((runtime, client)) = &*client
+            && *runtime == here
+        {
             return Ok(Arc::clone(client));
         }
         let built = build(selector);
@@ -106,7 +115,8 @@ impl Transport {
             RestError::new(RestErrorKind::Request, why)
         })?;
         let built: Arc<dyn Client> = Arc::new(built);
-        Ok(Arc::clone(client.insert(built)))
+        *client = Some((here, Arc::clone(&built)));
+        Ok(built)
     }
 }
 
@@ -168,7 +178,7 @@ async fn send_over_a_stream(
     let only = vec![endpoint.clone()];
     let width = selector.policy().width();
     let opened = inner.race(&rest.view, only, Nothing, width).await;
-    let (stream, _) = opened.map_err(RestError::unreachable)?;
+    let (stream, opening, _) = opened.map_err(RestError::unreachable)?;
     let failed = |error: hyper::Error| {
         RestError::new(RestErrorKind::Interrupted, told(&error))
             .sent()
@@ -198,28 +208,36 @@ async fn send_over_a_stream(
         .headers_mut()
         .insert(CONNECTION, HeaderValue::from_static("close"));
     let answer = sender.send_request(request).await.map_err(failed)?;
+    if !is_gateway_trouble(answer.status().as_u16()) {
+        selector.rest_endpoint_answered(endpoint, opening.address);
+    }
     Ok(Response::from(answer.map(Body::wrap)))
 }
 
-/// What it says of the endpoint that no connection came about.
-fn severity(error: &reqwest::Error) -> Severity {
+/// What it says of the endpoint that no connection came about: as in a race, what the device's own
+/// network or a proxy is in trouble with is no fault of it.
+fn severity(error: &reqwest::Error, through_proxy: bool) -> Severity {
     let mut cause = error.source();
     while let Some(error) = cause {
         cause = error.source();
+        if let Some(failure) = error.downcast_ref::<Failure>() {
+            return memory::severity(failure);
+        }
         // A wrapper's, whose cause comes next, is of no kind.
         let Some(error) = error.downcast_ref::<io::Error>() else {
             continue;
         };
-        let is_tls = error
-            .get_ref()
-            .is_some_and(|inner| inner.is::<rustls::Error>());
-        match is_tls {
+        let inner = error.get_ref();
+        match inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
             true => return Severity::Hard,
             false if failure_of(error).is_local() => return Severity::Elsewhere,
             false => {}
         }
     }
-    Severity::Soft
+    match through_proxy {
+        true => Severity::Elsewhere,
+        false => Severity::Soft,
+    }
 }
 
 /// What an error says, with its causes, and without the URL, whose path and query are the app's.
@@ -254,22 +272,15 @@ impl reqwest::dns::Resolve for Steer {
         Box::pin(async move {
             let inner = selector.upgrade().ok_or("the selector is gone")?;
             let epoch = inner.learner.epoch();
-            let eligible = inner.rest.as_ref().map(|rest| rest.view.eligible());
-            let mut eligible = inner
-                .racer
-                .shuffled(eligible.unwrap_or_default())
-                .into_iter();
-            let endpoint = eligible.find(|one| dialer.peer(one).host == name.as_str());
+            let rest = inner.rest.as_ref().ok_or("no REST endpoint")?;
+            let mut endpoints = rest.view.endpoints().iter();
+            let endpoint = endpoints.find(|one| dialer.peer(one).host == name.as_str());
             let endpoint = endpoint.ok_or("no REST endpoint of this residency")?;
-            let port = dialer.peer(&endpoint).port;
-            let mut addresses: Vec<SocketAddr> = addresses(&inner, &endpoint)
-                .await?
-                .into_iter()
-                .map(|ip| SocketAddr::new(ip, port))
-                .collect();
+            let port = dialer.peer(endpoint).port;
+            let mut addresses = addresses(&inner, endpoint).await?;
             let mut memory = inner.learner.memory();
-            addresses.sort_by_cached_key(|address| {
-                let candidate = (endpoint.clone(), *address);
+            addresses.sort_by_cached_key(|ip| {
+                let candidate = (endpoint.clone(), SocketAddr::new(*ip, port));
                 memory.list(&candidate, epoch);
                 let forecast = memory.expect(&candidate, None);
                 (
@@ -277,7 +288,9 @@ impl reqwest::dns::Resolve for Steer {
                     Duration::from_secs_f64(forecast.cost_ms() / 1e3),
                 )
             });
-            Ok(Box::new(addresses.into_iter()) as Addrs)
+            // The port is the URL's, or the proxy's: one host may have several.
+            let addresses = addresses.into_iter().map(|ip| SocketAddr::new(ip, 0));
+            Ok(Box::new(addresses.collect::<Vec<_>>().into_iter()) as Addrs)
         })
     }
 }
@@ -287,8 +300,18 @@ async fn addresses(inner: &Inner, endpoint: &Endpoint) -> Result<Vec<IpAddr>, Fa
     let (look_ups, dialer) = (inner.racer.answers().look_ups(), inner.racer.dialer());
     let (families, timeout) = (dialer.families().list().iter(), dialer.attempt_timeout());
     let asked = families.map(|family| look_ups.look_up(endpoint, *family, timeout));
+    let mut asked: FuturesUnordered<_> = asked.collect();
     let (mut found, mut failed) = (Vec::new(), None);
-    for looked_up in join_all(asked).await {
+    loop {
+        // RFC 8305 §3: with addresses of one family, those of the other are not waited for.
+        let looked_up = match found.is_empty() {
+            true => asked.next().await,
+            false => match tokio::time::timeout(RESOLUTION_DELAY, asked.next()).await {
+                Ok(looked_up) => looked_up,
+                Err(_) => break,
+            },
+        };
+        let Some(looked_up) = looked_up else { break };
         match looked_up.outcome {
             Ok(answer) => found.extend(answer.addresses),
             // That there is none in one family says nothing of the other.

@@ -579,6 +579,33 @@ mod rest {
         assert!(head.contains("x-own: yes\r\n"), "{head}");
     }
 
+    /// A runtime that nobody polls reads no answers for others.
+    #[test]
+    fn a_connection_of_another_runtime_is_not_used() {
+        let runtime = || {
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            builder.enable_all().build().unwrap()
+        };
+        let servers = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_owned();
+        let server = servers.block_on(support::Server::start(support::Behaviour {
+            answer: Some(answer),
+            ..support::Behaviour::default()
+        }));
+        let selector = on_loopback(&server).build().unwrap();
+        let rest = selector.rest().unwrap();
+        let (first, second) = (runtime(), runtime());
+        for runtime in [&first, &second, &first] {
+            let answer = runtime.block_on(rest.get("/users").send()).unwrap();
+            assert_eq!(answer.status(), 200);
+            runtime.block_on(answer.bytes()).unwrap();
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn only_a_url_of_the_endpoint_counts_against_it() {
         let (lab, catalog) = world();

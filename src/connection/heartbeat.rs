@@ -6,8 +6,8 @@
 //! connection: nothing runs beside it.
 //!
 //! - A large message is no silence: every byte counts, not only whole messages.
-//! - A ping may wait behind megabytes that the app sends: as long as they get on, it has more time, up
-//!   to [`MOST_EXTENSIONS`] times.
+//! - A ping may wait behind megabytes that the app sends: as long as the other side acknowledges them, it
+//!   has more time. Where only the transport is known to take them, that is [`MOST_EXTENSIONS`] times.
 //! - A server that doesn't answer pings at all (RFC 6455 §5.5.3 wants it to) would be given up again and
 //!   again: see [`Silence::NeverAnswered`].
 
@@ -29,7 +29,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use super::{CloseReason, Feedback};
 use crate::handshake::SecureStream;
 
-/// What is sent may take a while on a slow line; a dead one acknowledges nothing.
+/// A dead line's buffer takes what is sent for a while, too.
 const MOST_EXTENSIONS: u32 = 6;
 
 /// How often to ping, and how long to wait.
@@ -180,8 +180,10 @@ impl Heartbeat {
 
     /// A message, an error or the end came; whether that is the app's to see.
     pub(crate) fn came(&mut self, item: Option<&Result<Message, tungstenite::Error>>) -> bool {
-        self.heard = Instant::now();
-        self.moved_on = false;
+        if let Some(Ok(_)) = item {
+            self.heard = Instant::now();
+            self.moved_on = false;
+        }
         match item {
             Some(Ok(Message::Pong(payload))) => {
                 let ours = payload.as_ref() == self.number.to_be_bytes();

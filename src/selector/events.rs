@@ -133,7 +133,8 @@ pub struct SelectorStats {
     pub failed: u64,
     /// Connections that ended otherwise than by the app, as far as was told.
     pub lost: u64,
-    /// Addresses dialled, winners and REST's races included.
+    /// Addresses dialled in races, winners and REST's races included: neither what a move cut off nor
+    /// what REST requests open.
     pub dials: u64,
     /// TLS handshakes begun, winners and REST's races included.
     pub handshakes: u64,
@@ -143,7 +144,7 @@ pub struct SelectorStats {
     pub switches: u64,
     /// How long connections took to open; `None` before the first.
     pub time_to_open: Option<Summary>,
-    /// REST requests sent, second tries included.
+    /// REST requests, second tries included, other than those that found no endpoint to ask.
     pub requests: u64,
     /// REST requests that were not answered, or by 502, 503 or 504.
     pub requests_failed: u64,

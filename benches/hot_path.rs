@@ -166,7 +166,7 @@ fn history(candidates: usize) -> String {
         let one = |m: usize| {
             format!(
                 "{{\"region\":\"own\",\"host\":\"h{m}.example\",\"address\":\"44.128.0.{m}:443\",\
-                 \"listed_ms\":1700000000000,\"seen_ms\":1700000000000,\
+                 \"service\":\"websocket\",\"listed_ms\":1700000000000,\"seen_ms\":1700000000000,\
                  \"opened_ms\":1700000000000,\"syn\":{level},\"rest\":{level},\"health\":{health}}}"
             )
         };

@@ -658,3 +658,24 @@ async fn a_connection_that_can_not_be_written_was_lost() {
     assert!(matches!(reason, LossReason::Broken { .. }), "{reason:?}");
     assert_eq!(selector.stats().lost, 1);
 }
+
+/// The app comes to the foreground over a connection that died meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_hurry_asks_an_open_connection_whether_it_lives() {
+    let (lab, selector) = world();
+    let mut session = selector.session(SessionOptions::new());
+    let control = session.control();
+    let (mut connection, _) = opened(&mut session).await;
+    control.hurry();
+    assert!(
+        timeout(10 * S, connection.next()).await.is_err(),
+        "it lives"
+    );
+    lab.set_fault(connection.address().ip(), Fault::BlackHole)
+        .unwrap();
+    control.hurry();
+    let began = Instant::now();
+    read(&mut connection).await;
+    assert!(began.elapsed() <= 15 * S, "{:?}", began.elapsed());
+    assert_eq!(lost(&mut session).await, LossReason::Silent);
+}

@@ -87,6 +87,7 @@ pub(crate) struct Heartbeat {
     resting: watch::Receiver<bool>,
     turned: BoxFuture<'static, watch::Receiver<bool>>,
     moved: BoxFuture<'static, watch::Receiver<u64>>,
+    hurried: BoxFuture<'static, watch::Receiver<u64>>,
     grace: Duration,
     /// Told how it ended; dropped with the connection.
     end: Option<oneshot::Sender<Ended>>,
@@ -125,13 +126,14 @@ struct Ping {
 }
 
 impl Heartbeat {
-    /// Over a connection that is open now. `moves` changes when the device goes to another network; then
-    /// nothing may be silent for longer than `grace`.
+    /// Over a connection that is open now. `moves` changes when the device goes to another network: then
+    /// it may be silent for no longer than `grace`. `hurries` changes when the app wants to know.
     pub(crate) fn new(
         feedback: Feedback,
         paces: Paces,
         resting: watch::Receiver<bool>,
         moves: watch::Receiver<u64>,
+        hurries: watch::Receiver<u64>,
         grace: Duration,
     ) -> (Self, oneshot::Receiver<Ended>) {
         let (end, ended) = oneshot::channel();
@@ -142,6 +144,7 @@ impl Heartbeat {
             turned: changed(resting.clone()),
             resting,
             moved: changed(moves),
+            hurried: changed(hurries),
             grace,
             end: Some(end),
             bytes: 0,
@@ -250,6 +253,13 @@ impl Heartbeat {
             // One that answers no pings can't be asked.
             if self.pace().interval.is_some() {
                 self.send_ping(cx, websocket, self.grace, true);
+            }
+        }
+        while let Poll::Ready(hurries) = self.hurried.poll_unpin(cx) {
+            self.hurried = changed(hurries);
+            let pace = self.pace();
+            if pace.interval.is_some() && !self.closing {
+                self.send_ping(cx, websocket, pace.timeout, false);
             }
         }
         loop {

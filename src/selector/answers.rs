@@ -4,7 +4,6 @@
 //! with the last who waits for it. Callers on several runtimes share answers, but no query: one of the
 //! runtimes may stand still.
 
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -188,10 +187,10 @@ impl LookUps {
 
 /// What was said, and what is being asked.
 struct Book {
-    kept: HashMap<String, Host>,
+    kept: Vec<(String, Host)>,
     /// A query that isn't here any more was asked on another network, or was late: its answer counts
     /// for those who wait for it only.
-    under_way: HashMap<Question, UnderWay>,
+    under_way: Vec<(Question, UnderWay)>,
     /// How many queries were made, which is the number of the last one.
     asked: u64,
     /// Wait for the answers that are asked for ahead of time. `None` once that was stopped for good.
@@ -207,8 +206,8 @@ struct UnderWay {
 impl Default for Book {
     fn default() -> Self {
         Book {
-            kept: HashMap::new(),
-            under_way: HashMap::new(),
+            kept: Vec::new(),
+            under_way: Vec::new(),
             asked: 0,
             ahead: Some(JoinSet::new()),
         }
@@ -218,18 +217,21 @@ impl Default for Book {
 impl Book {
     /// What is known, and whether to ask anew because it soon isn't: that is said once.
     fn kept(&mut self, host: &str, family: Family) -> Option<(Said, bool)> {
-        self.kept.get_mut(host)?.kept(family, Instant::now())
+        let mut hosts = self.kept.iter_mut();
+        let (_, host) = hosts.find(|(name, _)| name == host)?;
+        host.kept(family, Instant::now())
     }
 
     fn query(&self, question: &Question) -> Option<Query> {
-        let one = self.under_way.get(question)?;
+        let mut queries = self.under_way.iter();
+        let (_, one) = queries.find(|(asked, _)| asked == question)?;
         let fresh = one.since.elapsed() < LATE;
         fresh.then(|| one.query.upgrade()).flatten()
     }
 
     fn begun(&mut self, question: Question, number: u64, query: &Query) {
         // Those that everybody gave up, too.
-        (self.under_way).retain(|_, one| one.query.upgrade().is_some());
+        (self.under_way).retain(|(asked, one)| *asked != question && one.query.upgrade().is_some());
         if let Some(query) = query.downgrade() {
             let since = Instant::now();
             let one = UnderWay {
@@ -237,14 +239,14 @@ impl Book {
                 since,
                 query,
             };
-            self.under_way.insert(question, one);
+            self.under_way.push((question, one));
         }
     }
 
     fn answered(&mut self, question: &Question, number: u64, said: &Said) {
-        let is_it = |one: &UnderWay| one.number == number;
-        if self.under_way.get(question).is_some_and(is_it) {
-            self.under_way.remove(question);
+        let mut queries = self.under_way.iter();
+        if let Some(place) = queries.position(|(_, one)| one.number == number) {
+            self.under_way.swap_remove(place);
             let (host, family, _) = question;
             self.keep(host, *family, said);
         }
@@ -265,14 +267,17 @@ impl Book {
             life,
             asked_anew: false,
         };
-        if !self.kept.contains_key(host) && self.kept.len() >= MAX_HOSTS {
-            let oldest = self.kept.iter().min_by_key(|(_, host)| host.latest());
-            if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
-                self.kept.remove(&oldest);
-            }
+        if let Some((_, host)) = self.kept.iter_mut().find(|(name, _)| name == host) {
+            return host.keep(family, one);
         }
-        let host = self.kept.entry(host.to_owned()).or_default();
-        host.keep(family, one);
+        if self.kept.len() >= MAX_HOSTS {
+            let ages = self.kept.iter().map(|(_, host)| host.latest()).enumerate();
+            let oldest = ages.min_by_key(|(_, latest)| *latest);
+            self.kept.swap_remove(oldest.map_or(0, |(place, _)| place));
+        }
+        let mut new = Host::default();
+        new.keep(family, one);
+        self.kept.push((host.to_owned(), new));
     }
 
     /// Sees to it that this query is answered, or given up after so long.
@@ -287,7 +292,7 @@ impl Book {
 
 /// What was said of one host.
 #[derive(Default)]
-struct Host(BTreeMap<Family, Kept>);
+struct Host(Vec<(Family, Kept)>);
 
 struct Kept {
     said: Said,
@@ -308,7 +313,8 @@ impl Kept {
 impl Host {
     fn kept(&mut self, family: Family, now: Instant) -> Option<(Said, bool)> {
         let life = self.life(family, now)?;
-        let one = self.0.get_mut(&family)?;
+        let mut families = self.0.iter_mut();
+        let (_, one) = families.find(|(known, _)| *known == family)?;
         let ends_soon = now >= one.since + life * 3 / 4 && !one.asked_anew;
         one.asked_anew |= ends_soon;
         Some((one.said.clone(), ends_soon))
@@ -317,24 +323,31 @@ impl Host {
     /// How long what was said holds from its beginning to its end, if that isn't over. That a family
     /// has no addresses holds as long as those of the other, and with them only.
     fn life(&self, family: Family, now: Instant) -> Option<Duration> {
-        let one = self.0.get(&family)?;
-        let others = self.0.values().filter(|other| other.has_addresses(now));
+        let one = self.of(family)?;
+        let others = self.0.iter().map(|(_, other)| other);
+        let others = others.filter(|other| other.has_addresses(now));
         let life = one.life.or(others.filter_map(|other| other.life).next())?;
         (now < one.since + life).then_some(life)
     }
 
     fn keep(&mut self, family: Family, one: Kept) {
-        let before = self.0.get(&family);
+        let before = self.of(family);
         // Addresses that are gone sooner than was said: to the end of what was said.
         let holds = before.is_some_and(|before| before.has_addresses(one.since));
         if one.life.is_some() || !holds {
-            self.0.insert(family, one);
+            self.0.retain(|(known, _)| *known != family);
+            self.0.push((family, one));
         }
+    }
+
+    fn of(&self, family: Family) -> Option<&Kept> {
+        let mut families = self.0.iter();
+        families.find_map(|(known, one)| (*known == family).then_some(one))
     }
 
     /// When it was last heard of.
     fn latest(&self) -> Option<Instant> {
-        self.0.values().map(|one| one.since).max()
+        self.0.iter().map(|(_, one)| one.since).max()
     }
 }
 

@@ -280,7 +280,8 @@ struct Wishes {
 }
 
 impl SessionControl {
-    /// The app came to the foreground, say: ends resting and waiting. No server's `Retry-After` is passed
+    /// The app came to the foreground, say: ends resting and waiting, and has an open connection show that
+    /// it lives, within the [time-out](SessionOptions::ping_timeout) of a ping. No server's `Retry-After` is passed
     /// over, and attempts stay a second apart.
     pub fn hurry(&self) {
         self.0.resting.send_replace(false);
@@ -476,6 +477,7 @@ impl Course {
             paces,
             self.resting.clone(),
             self.selector.0.moves.subscribe(),
+            self.hurries.clone(),
             (self.options.network_grace).clamp(Duration::from_secs(1), LONGEST),
         );
         let pace = paces.usual;

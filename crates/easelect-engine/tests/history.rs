@@ -462,3 +462,30 @@ fn an_address_that_is_silent_is_so_for_all_who_share_it() {
     );
     assert_eq!(broken(&network), [true, true, true, true]);
 }
+
+/// 8 MB of one network's name, again and again, took minutes at every start.
+#[test]
+fn a_network_that_is_named_again_and_again_costs_no_more_than_its_candidates() {
+    let mut network = network(1);
+    network.learn(&[opened(0, 20.0, 40.0)], START, 0.5);
+    let one = || KnownNetwork {
+        id: "home".to_owned(),
+        used: START,
+        network: network.clone(),
+    };
+    let again = |n: usize| History::of((0..n).map(|_| one()));
+    let merged = again(20_000).merge(again(20_000));
+    assert_eq!(merged, again(1).merge(again(1)));
+    // With candidates of its own each time, too.
+    let own = |n: usize| {
+        let mut network = Network::default();
+        let last = u8::try_from(n % 250).unwrap();
+        network.list(&key(n / 250, last), START);
+        KnownNetwork { network, ..one() }
+    };
+    let merged = History::of((0..20_000).map(own)).merge(History::default());
+    let candidates = merged
+        .into_networks(START)
+        .map(|one| one.network.candidates().count());
+    assert_eq!(candidates.collect::<Vec<_>>(), [256]);
+}

@@ -168,28 +168,32 @@ impl History {
             self.forget_after(now.after(KEPT));
             other.forget_after(now.after(KEPT));
         }
-        let mut networks: BTreeMap<String, StoredNetwork> = BTreeMap::new();
-        for one in self.networks.into_iter().chain(other.networks) {
-            let nothing = || StoredNetwork {
-                candidates: Vec::new(),
-                ..one.clone()
-            };
-            let known = networks.entry(one.id.clone()).or_insert_with(nothing);
-            let mut candidates: BTreeMap<Key, Candidate> = BTreeMap::new();
-            for candidate in known.candidates.drain(..).chain(one.candidates) {
+        // Candidates stay sorted all along: a file may name one network a hundred thousand times.
+        let mut networks: BTreeMap<String, (StoredNetwork, BTreeMap<Key, Candidate>)> =
+            BTreeMap::new();
+        for mut one in self.networks.into_iter().chain(other.networks) {
+            let found = std::mem::take(&mut one.candidates);
+            let first = || (one.clone(), BTreeMap::new());
+            let (known, candidates) = networks.entry(one.id.clone()).or_insert_with(first);
+            for candidate in found {
                 let kept = candidates.get(candidate.key());
                 if kept.is_none_or(|kept| kept.learned() <= candidate.learned()) {
                     candidates.insert(candidate.key().clone(), candidate);
                 }
             }
             if one.used_ms >= known.used_ms {
-                known.used_ms = one.used_ms;
-                known.syn_trust = one.syn_trust;
-                known.syn_trust_samples = one.syn_trust_samples;
+                *known = one;
             }
-            known.candidates = candidates.into_values().collect();
         }
-        let mut networks: Vec<StoredNetwork> = networks.into_values().collect();
+        let with_candidates = |(known, candidates): (StoredNetwork, BTreeMap<_, Candidate>)| {
+            let candidates = candidates.into_values().collect();
+            StoredNetwork {
+                candidates,
+                ..known
+            }
+        };
+        let mut networks: Vec<StoredNetwork> =
+            networks.into_values().map(with_candidates).collect();
         let newest = networks.iter().map(|one| one.used_ms).max();
         let newest = newest.unwrap_or_default();
         networks.retain(|one| newest.since(one.used_ms) < KEPT);

@@ -1,0 +1,81 @@
+//! The encrypted byte stream that is handed over.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::client::TlsStream;
+
+use super::byte_limit::ByteLimit;
+use crate::connect::TcpInfo;
+
+/// The encrypted byte stream under a WebSocket that was handed over, or one that a
+/// [`Dialer`](Dialer::open) opened.
+// Boxed: futures that hold it and hand it on have room for it several times over, 7 kB in a probe.
+pub struct SecureStream(pub(super) Box<TlsStream<ByteLimit>>);
+
+impl SecureStream {
+    /// What the transport itself counts and measures of this connection, as it is now, if it can
+    /// tell; through a proxy, of the way to the proxy.
+    #[must_use]
+    pub fn tcp_info(&self) -> Option<TcpInfo> {
+        self.0.get_ref().0.tcp_info()
+    }
+
+    /// How many bytes came so far, TLS included: a large message shows itself long before its end.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.0.get_ref().0.bytes_read()
+    }
+
+    /// How many bytes of those sent are known to have got on: acknowledged by the other side, or, where
+    /// that can't be told, taken by the transport; whether it is the former.
+    pub(crate) fn bytes_got_on(&self) -> (u64, bool) {
+        let acknowledged = self.tcp_info().and_then(|tcp| tcp.bytes_acknowledged);
+        match acknowledged {
+            Some(bytes) => (bytes, true),
+            None => (self.0.get_ref().0.bytes_written(), false),
+        }
+    }
+
+    /// See [`Transport::set_user_timeout`].
+    pub(crate) fn set_user_timeout(&mut self, timeout: Duration) {
+        self.0.get_mut().0.set_user_timeout(timeout);
+    }
+}
+
+impl fmt::Debug for SecureStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecureStream")
+    }
+}
+
+impl AsyncRead for SecureStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for SecureStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}

@@ -10,6 +10,8 @@
 //! simulated network the servers echo what it says, and reset the connection once, so that the
 //! reconnect can be seen.
 
+use std::process::ExitCode;
+
 use easelect::{Catalog, Connection, Region, Residency, Selector, SessionOptions, SessionState};
 use easelect_lab::{Lab, Scenario};
 use futures::{SinkExt, StreamExt};
@@ -48,7 +50,9 @@ async fn stay_online(selector: &Selector, lab: Option<&Lab>) {
 /// Reads a connection to its end: that is what answers pings, and notices its death.
 async fn listen(mut connection: Connection) {
     while let Some(Ok(message)) = connection.next().await {
-        println!("{} bytes", message.len());
+        if message.is_text() || message.is_binary() {
+            println!("{} bytes", message.len());
+        }
     }
 }
 
@@ -74,7 +78,17 @@ async fn talk(mut connection: Connection, lab: &Lab, reset: bool) {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("embed: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let asked = std::env::args().nth(1).unwrap_or("cn1".to_owned());
     let simulated = asked == "--lab";
     let lab = simulated

@@ -55,6 +55,10 @@
 //! | | `look-up failed` | debug | `host`, `family`, `kind` |
 //! | | `open` | info | `url`, `address`, `time_to_open_ms`, `attempts` |
 //! | | `no endpoint could be opened` | warn | `attempts`, `elapsed_ms`, `timed_out` |
+//! | | `reconnecting` | debug | `delay_ms` |
+//! | | `woke from sleep` | debug | `slept` |
+//! | | `the resolver panicked` | warn | |
+//! | `easelect::history` | `nothing remembered`, `nothing will be kept`, `history not kept` | warn | `error` |
 //! | `easelect::probe` | `sample` | debug | `host`, `address`, `round`, and `total_ms` or `phase`, `kind` |
 //!
 //! They hold hosts and addresses, never headers or queries. Nothing is printed by itself.

@@ -13,7 +13,7 @@ use super::byte_limit::ByteLimit;
 use crate::connect::TcpInfo;
 
 /// The encrypted byte stream under a WebSocket that was handed over, or one that a
-/// [`Dialer`](Dialer::open) opened.
+/// [`Dialer`](crate::Dialer::open) opened.
 // Boxed: futures that hold it and hand it on have room for it several times over, 7 kB in a probe.
 pub struct SecureStream(pub(super) Box<TlsStream<ByteLimit>>);
 

@@ -123,7 +123,7 @@ pub(crate) fn history(data: &[u8]) {
 
 /// The networks in a history, as a selector would take them `now`.
 fn networks_of(history: History, now: Timestamp) -> Vec<Network> {
-    let networks = history.into_networks(now);
+    let networks = history.into_networks(now, |_| true);
     networks.map(|one| one.network).collect()
 }
 

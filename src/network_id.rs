@@ -4,17 +4,22 @@
 //! to a public address sends nothing, and is told that address by the kernel, after policy rules, split
 //! default routes (0.0.0.0/1 and 128.0.0.0/1, with which VPNs leave the default route alone) and all.
 //!
-//! - *Linux*: the interface with that address; the gateway of its default route, whole or split; what
-//!   kind of interface it is. Without a gateway, as on a tunnel, the prefix of the address instead.
-//!   IPv6 counts where it goes another way than IPv4, as with a VPN for one of them. An address that
-//!   DHCP gives anew on the same network changes nothing.
+//! - *Linux*: the interface with that address; the gateway of its default route, whole or split, and
+//!   16 bits of a hash of its hardware address; what kind of interface it is. Without a gateway, as on a
+//!   tunnel, the prefix of the address instead. IPv6 counts where it goes another way than IPv4, as with
+//!   a VPN for one of them. An address that DHCP gives anew on the same network changes nothing.
 //! - *Elsewhere*, and where routes can't be read (Android since 10): the prefix of the address, IPv4's
 //!   if there is any.
 //!
-//! These share an identifier: two homes with a gateway 192.168.1.1 over the same Wi-Fi interface; two
-//! tunnels that give addresses of one /24; elsewhere than on Linux two networks of one /24 (one /32 of
-//! IPv6), and with and without a VPN for IPv6 alone. An app that knows better says so. Only a hash
-//! leaves this module.
+//! These share an identifier: of two homes with a gateway 192.168.1.1 over the same Wi-Fi interface one
+//! pair in 65,536, and both while their gateways' hardware addresses aren't known, which is before the
+//! first packet after the device came there; behind a virtual router (RFC 9568 §7.3), whose hardware
+//! address is the same everywhere, networks with the same gateway; with IPv6 alone, networks whose
+//! gateway is called fe80::1; two tunnels that give addresses of one /24; elsewhere than on Linux two
+//! networks of one /24 (one /32 of IPv6), and with and without a VPN for IPv6 alone. An app that knows
+//! better says so. What was kept of another network with the same identifier is outgrown like whatever
+//! a history says that isn't true. Only a hash leaves this module: more of a hardware address would tell
+//! where the device was.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
@@ -77,6 +82,27 @@ fn hash(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
+}
+
+/// A router as `/proc/net/route` has it, with 16 bits of a hash of its hardware address in
+/// `/proc/net/arp`, if that is known: enough to tell one 192.168.1.1 from another, too few to find where
+/// it stands.
+#[cfg(any(test, target_os = "linux", target_os = "android"))]
+fn router(gateway: &str, interface: &str, neighbours: &str) -> String {
+    let address = u32::from_str_radix(gateway, 16).map(|raw| Ipv4Addr::from(raw.to_ne_bytes()));
+    let hardware = |line: &str| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let [ip, _, flags, hardware, _, device] = columns[..] else {
+            return None;
+        };
+        // ATF_COM: it has answered.
+        let known = u32::from_str_radix(flags.strip_prefix("0x")?, 16).ok()? & 2 != 0;
+        let it = ip.parse().ok() == address.as_ref().ok().copied() && device == interface;
+        (known && it).then(|| hash(hardware.as_bytes()) as u16)
+    };
+    let found = neighbours.lines().find_map(hardware);
+    let found = found.map_or_else(String::new, |bits| format!(" {bits:04x}"));
+    gateway.to_owned() + &found
 }
 
 /// The address that packets to `target` would carry.
@@ -269,7 +295,7 @@ mod system {
     use std::net::IpAddr;
     use std::path::Path;
 
-    use super::{Route, Seen, Way, route_taken, routes_v4, routes_v6};
+    use super::{Route, Seen, Way, route_taken, router, routes_v4, routes_v6};
 
     pub(super) fn seen(v4: Option<IpAddr>, v6: Option<IpAddr>) -> Seen {
         let way = |source: IpAddr, table: &str, routes: fn(&str) -> Vec<Route>| {
@@ -277,11 +303,19 @@ mod system {
             let table = read(table).unwrap_or_default();
             let taken = route_taken(routes(&table), interface.as_deref());
             let interface = interface.or_else(|| Some(taken.as_ref()?.interface.clone()));
+            let gateway = taken.and_then(|route| route.gateway);
+            let gateway = gateway.map(|gateway| match (source, &interface) {
+                (IpAddr::V4(_), Some(interface)) => {
+                    let neighbours = read("/proc/net/arp").unwrap_or_default();
+                    router(&gateway, interface, &neighbours)
+                }
+                _ => gateway,
+            });
             Way {
                 source,
                 kind: interface.as_deref().map(kind).unwrap_or_default(),
                 interface,
-                gateway: taken.and_then(|route| route.gateway),
+                gateway,
             }
         };
         Seen {
@@ -439,6 +473,32 @@ mod tests {
             identity(Some(&wired), None),
             identity(Some(&tethered), None)
         );
+    }
+
+    #[test]
+    fn the_same_gateway_with_another_hardware_address_is_another_network() {
+        let head =
+            "IP address       HW type     Flags       HW address            Mask     Device\n";
+        let line = |ip: &str, flags: &str, hardware: &str, device: &str| {
+            format!("{ip}      0x1         {flags}         {hardware}     *        {device}\n")
+        };
+        let gateway = u32::from_ne_bytes([192, 168, 0, 1]);
+        let gateway = format!("{gateway:08X}");
+        let home = line("192.168.0.1", "0x2", "0a:00:27:00:00:01", "wlan0");
+        let cafe = line("192.168.0.1", "0x2", "0a:00:27:00:00:02", "wlan0");
+        let other = line("192.168.0.9", "0x2", "0a:00:27:00:00:09", "wlan0");
+        let at = |table: &str| router(&gateway, "wlan0", &(head.to_owned() + table));
+        let (at_home, in_cafe) = (at(&(other.clone() + &home)), at(&cafe));
+        assert_ne!(at_home, in_cafe);
+        assert_eq!(at_home, at(&home));
+        // 16 bits, and none of it as it stands.
+        assert_eq!(at_home.len(), gateway.len() + 5, "{at_home}");
+        // Of whom nothing is known: not asked yet, on another interface, no table.
+        let silent = line("192.168.0.1", "0x0", "00:00:00:00:00:00", "wlan0");
+        let elsewhere = line("192.168.0.1", "0x2", "0a:00:27:00:00:01", "eth0");
+        for unknown in [silent.as_str(), &elsewhere, &other, "", "x", "0x2"] {
+            assert_eq!(at(unknown), gateway, "{unknown}");
+        }
     }
 
     #[test]

@@ -322,7 +322,9 @@ async fn a_remembered_address_is_dialled_before_dns_has_answered() {
         None,
         "nobody waited for it"
     );
-    // The host has moved: TLS can't be fooled, and the new address is found.
+    // The host has moved: TLS can't be fooled, and the new address is found. What DNS was asked before
+    // is answered first.
+    tokio::time::sleep(ms(300)).await;
     lab.set_fault(ip(0), Fault::WrongHost).unwrap();
     lab.set_path(path(1, 40)).unwrap();
     lab.set_addresses("h0.example", &[ip(1)]).unwrap();

@@ -95,6 +95,30 @@ impl Answers {
         }
     }
 
+    /// Has a query that is under way answered though nobody waits for it any more, and `take` told what
+    /// it brought.
+    pub(super) fn follow(
+        &self,
+        endpoint: &Endpoint,
+        family: Family,
+        take: impl FnOnce(&Endpoint, Result<Found, Failure>) + Send + 'static,
+    ) {
+        let (dialer, endpoint) = (self.look_ups.dialer.clone(), endpoint.clone());
+        let question = {
+            let host = dialer.peer(&endpoint).host.to_owned();
+            (host, family, Handle::current().id())
+        };
+        let mut book = lock(&self.book);
+        let Some(query) = book.query(&question) else {
+            return;
+        };
+        book.ahead(async move {
+            if let Ok(Some(said)) = tokio::time::timeout(dialer.attempt_timeout(), query).await {
+                take(&endpoint, usable(&dialer.peer(&endpoint), said));
+            }
+        });
+    }
+
     /// Nothing is asked for ahead of time any more.
     pub(super) fn stop(&self) {
         lock(&self.book).ahead = None;
@@ -158,7 +182,8 @@ impl LookUps {
         };
         if ends_soon && book.ahead.is_some() {
             let query = self.query(&mut book, host, family);
-            book.ask_ahead(query, self.dialer.attempt_timeout());
+            let answered = tokio::time::timeout(self.dialer.attempt_timeout(), query);
+            book.ahead(answered.map(drop));
         }
         Some(Begun::Kept(said))
     }
@@ -280,13 +305,11 @@ impl Book {
         self.kept.push((host.to_owned(), new));
     }
 
-    /// Sees to it that this query is answered, or given up after so long.
-    fn ask_ahead(&mut self, query: Query, timeout: Duration) {
+    /// Has something done that nobody waits for.
+    fn ahead(&mut self, work: impl Future<Output = ()> + Send + 'static) {
         let Some(ahead) = &mut self.ahead else { return };
         while ahead.try_join_next().is_some() {}
-        ahead.spawn(async move {
-            let _ = tokio::time::timeout(timeout, query).await;
-        });
+        ahead.spawn(work);
     }
 }
 

@@ -1,7 +1,7 @@
 //! For apps whose own SDK dials: the addresses to try, as they become known, and learning how each
 //! attempt ended.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,7 @@ use crate::catalog::Endpoint;
 use crate::connection::ConnectError;
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
+use crate::resolve::Family;
 use crate::sample::{Attempt, AttemptOutcome};
 
 /// One at a time; when nothing is known, on every host before any host's second address.
@@ -135,7 +136,7 @@ pub(super) fn candidates(
 struct Turns {
     selector: Arc<Inner>,
     endpoints: Vec<Endpoint>,
-    look_ups: FuturesUnordered<BoxFuture<'static, (usize, LookedUp)>>,
+    look_ups: FuturesUnordered<BoxFuture<'static, (usize, Family, LookedUp)>>,
     /// Why an endpoint has no address so far, and since when that is known.
     failed: Vec<Option<(Failure, Duration)>>,
     race: Race,
@@ -196,7 +197,8 @@ impl Turns {
             for family in families.list() {
                 let (look_ups, endpoint) = (racer.answers().look_ups().clone(), endpoint.clone());
                 self.look_ups.push(Box::pin(async move {
-                    (number, look_ups.look_up(&endpoint, *family, timeout).await)
+                    let looked_up = look_ups.look_up(&endpoint, *family, timeout).await;
+                    (number, *family, looked_up)
                 }));
             }
         }
@@ -206,8 +208,8 @@ impl Turns {
     async fn next(&mut self) -> Option<Result<Candidate, ConnectError>> {
         loop {
             // What is answered at one time is weighed together.
-            while let Some(Some((number, looked_up))) = self.look_ups.next().now_or_never() {
-                self.answered(number, looked_up);
+            while let Some(Some(answer)) = self.look_ups.next().now_or_never() {
+                self.answered(answer);
             }
             if self.look_ups.is_empty() {
                 self.race.no_more();
@@ -223,24 +225,27 @@ impl Turns {
             }
             tokio::select! {
                 biased;
-                Some((number, looked_up)) = self.look_ups.next() => self.answered(number, looked_up),
+                Some(answer) = self.look_ups.next() => self.answered(answer),
                 () = sleep_until(held_until) => {}
             }
         }
     }
 
     /// Takes an answer in.
-    fn answered(&mut self, number: usize, looked_up: LookedUp) {
+    fn answered(&mut self, (number, family, looked_up): (usize, Family, LookedUp)) {
         let endpoint = &self.endpoints[number];
+        let said = &looked_up.outcome;
+        let mut memory = self.selector.learner.memory();
+        memory.list(endpoint, family, said, self.epoch);
+        drop(memory);
         match looked_up.outcome {
             Ok(found) => {
                 let selector = Arc::clone(&self.selector);
                 let port = selector.racer.dialer().peer(endpoint).port;
-                let at = |ip| (endpoint.clone(), SocketAddr::new(ip, port));
-                let found: Vec<memory::Candidate> = found.addresses.into_iter().map(at).collect();
-                let mut memory = selector.learner.memory();
-                for candidate in found {
-                    memory.list(&candidate, self.epoch);
+                let at = |ip: &IpAddr| (endpoint.clone(), SocketAddr::new(*ip, port));
+                let candidates: Vec<_> = found.addresses.iter().map(at).collect();
+                let memory = selector.learner.memory();
+                for candidate in candidates {
                     self.add(candidate, &memory);
                 }
             }

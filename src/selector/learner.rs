@@ -10,7 +10,11 @@ use super::history_writer::HistoryWriter;
 use super::lock;
 use super::memory::{Candidate, Change, Epoch, Memory};
 use super::service_view::ServiceView;
+use crate::catalog::Endpoint;
+use crate::dialer::Found;
 use crate::error::Error;
+use crate::failure::Failure;
+use crate::resolve::Family;
 
 pub(super) struct Learner {
     memory: Arc<Mutex<Memory>>,
@@ -48,6 +52,16 @@ impl Learner {
 
     pub(super) fn events(&self) -> &Arc<Events> {
         &self.events
+    }
+
+    /// Takes in what DNS says of an endpoint, asked in this epoch.
+    pub(super) fn lister(
+        &self,
+        family: Family,
+        epoch: Epoch,
+    ) -> impl FnOnce(&Endpoint, Result<Found, Failure>) + use<> {
+        let memory = Arc::clone(&self.memory);
+        move |endpoint, said| lock(&memory).list(endpoint, family, &said, epoch)
     }
 
     /// Learns what was shown of these candidates.

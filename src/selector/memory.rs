@@ -1,7 +1,9 @@
 //! What the selector remembers, on which network, and what it makes of what it is shown.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::slice;
 use std::time::Duration;
 
 use easelect_engine::forecast::{Forecast, SynTrust};
@@ -13,11 +15,12 @@ use easelect_engine::timestamp::Timestamp;
 
 use crate::catalog::{Endpoint, Service};
 use crate::clock::Clock;
-use crate::dialer::Dialer;
+use crate::dialer::{Dialer, Found, MAX_ADDRESSES};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
+use crate::resolve::{Family, is_bogus};
 
-/// Addresses not heard of for so long are no longer dialled unasked: DNS has them, or not.
+/// Addresses that DNS gave so long ago are no longer dialled unasked: it still has them, or not.
 const STALE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// More networks than a person's device meets in a month; the longest unused go.
@@ -141,9 +144,13 @@ impl Memory {
         }
     }
 
-    /// With what was kept from an earlier run.
+    /// With what was kept from an earlier run, as far as that is believed.
     pub(super) fn with_history(mut self, history: History) -> Self {
-        for one in history.into_networks(self.clock.now()) {
+        let is_possible = |key: &Key| self.is_possible(key);
+        let kept: Vec<_> = history
+            .into_networks(self.clock.now(), is_possible)
+            .collect();
+        for one in kept {
             let known = Known {
                 network: one.network,
                 preferred: BTreeMap::new(),
@@ -152,6 +159,14 @@ impl Memory {
             self.networks.insert(one.id, known);
         }
         self
+    }
+
+    /// Whether that may be the address of that host; of those that no endpoint of today has, whatever
+    /// is said may be.
+    fn is_possible(&self, key: &Key) -> bool {
+        let mut endpoints = self.endpoints.iter();
+        let endpoint = endpoints.find(|one| self.is(one, key));
+        endpoint.is_none_or(|one| !self.dialer.peer(one).is_public || !is_bogus(key.address.ip()))
     }
 
     /// Whether there is something to keep that nobody was asked to; not while the clock can't be
@@ -221,13 +236,37 @@ impl Memory {
             .map_or_else(SynTrust::default, |known| known.network.syn_trust())
     }
 
-    /// DNS gives this candidate now, asked in this epoch.
-    pub(super) fn list(&mut self, candidate: &Candidate, epoch: Epoch) {
+    /// DNS says this of an endpoint now, in one family, asked in this epoch: it has these addresses,
+    /// and no others. Most failures say nothing of it.
+    pub(super) fn list(
+        &mut self,
+        endpoint: &Endpoint,
+        family: Family,
+        said: &Result<Found, Failure>,
+        epoch: Epoch,
+    ) {
+        let addresses: &[IpAddr] = match said {
+            Ok(found) => &found.addresses,
+            Err(failure) if failure.kind() == FailureKind::NoAddress => &[],
+            Err(_) => return,
+        };
         if epoch != self.epoch {
             return;
         }
         let now = self.clock.now();
-        self.known_mut(now).network.list(&key(candidate), now);
+        let port = self.dialer.peer(endpoint).port;
+        let gone = self.candidates(slice::from_ref(endpoint)).into_iter();
+        let gone = gone
+            .filter(|(_, (_, at))| Family::of(at.ip()) == family && !addresses.contains(&at.ip()));
+        let gone: Vec<CandidateId> = gone.map(|(id, _)| id).collect();
+        let network = &mut self.known_mut(now).network;
+        for id in gone {
+            network.unlist(id, now);
+        }
+        for ip in addresses {
+            let candidate = (endpoint.clone(), SocketAddr::new(*ip, port));
+            network.list(&key(&candidate), now);
+        }
     }
 
     /// What is expected of a candidate in a race that this one of its rivals won last.
@@ -255,7 +294,7 @@ impl Memory {
     /// The addresses of an endpoint that are known.
     #[cfg(feature = "rest")]
     pub(super) fn addresses(&self, endpoint: &Endpoint) -> Vec<Candidate> {
-        let known = self.candidates(std::slice::from_ref(endpoint));
+        let known = self.candidates(slice::from_ref(endpoint));
         known.into_iter().map(|(_, candidate)| candidate).collect()
     }
 
@@ -296,30 +335,40 @@ impl Memory {
 
     /// The addresses of these endpoints that are known on this network.
     fn candidates(&self, endpoints: &[Endpoint]) -> Vec<(CandidateId, Candidate)> {
-        let known = self.heard(endpoints).into_iter();
+        let known = self.listed(endpoints).into_iter();
         known.map(|(id, candidate, _)| (id, candidate)).collect()
     }
 
-    /// The same, and when each was last heard of.
-    fn heard(&self, endpoints: &[Endpoint]) -> Vec<(CandidateId, Candidate, Timestamp)> {
+    /// The same, and when DNS last gave each.
+    fn listed(&self, endpoints: &[Endpoint]) -> Vec<(CandidateId, Candidate, Timestamp)> {
         let known = self.known().map(|known| known.network.candidates());
         let known = known.into_iter().flatten();
         known
-            .filter_map(|(id, known, heard)| {
+            .filter_map(|(id, known, listed)| {
                 let endpoint = endpoints.iter().find(|one| self.is(one, known))?;
-                Some((id, (endpoint.clone(), known.address), heard))
+                Some((id, (endpoint.clone(), known.address), listed?))
             })
             .collect()
     }
 
-    /// The addresses of an endpoint that are worth dialling before DNS has answered.
+    /// The addresses of an endpoint that are worth dialling before DNS has answered, the one that it gave
+    /// last first.
     pub(super) fn remembered(&self, endpoint: &Endpoint) -> Vec<SocketAddr> {
         let now = self.clock.now();
-        self.heard(std::slice::from_ref(endpoint))
-            .into_iter()
-            .filter(|(_, _, heard)| now.since(*heard) < STALE)
-            .map(|(_, (_, address), _)| address)
-            .collect()
+        let mut known = self.listed(slice::from_ref(endpoint));
+        known.retain(|(_, _, listed)| now.since(*listed) < STALE);
+        known.sort_by_key(|(_, _, listed)| Reverse(*listed));
+        known.truncate(MAX_ADDRESSES);
+        known.into_iter().map(|(_, (_, at), _)| at).collect()
+    }
+
+    /// Whether it opened here, and not only a file says that DNS gives its address.
+    pub(super) fn is_proven(&self, candidate: &Candidate) -> bool {
+        let network = self.known().map(|known| &known.network);
+        network.is_some_and(|network| {
+            let id = find(network, candidate);
+            id.is_some_and(|id| !network.is_hearsay(id)) && self.expect(candidate, None).verified
+        })
     }
 
     /// Learns what was shown of these candidates.

@@ -95,7 +95,7 @@ impl Racer {
         self.dialer.peer(endpoint).is_public && is_local(address.ip())
     }
 
-    /// What was verified before is dialled while its name is looked up: TLS proves who answers, so
+    /// What DNS gave before is dialled while the name is looked up again: TLS proves who answers, so
     /// an address that is out of date can do no harm. With the number of its endpoint.
     pub(super) fn remembered(
         &self,
@@ -105,16 +105,20 @@ impl Racer {
         let mut remembered = Vec::new();
         for (number, endpoint) in endpoints.iter().enumerate() {
             // A password must not go to where a proxy once was.
-            if self.dialer.peer(endpoint).proxy.is_some() {
+            let peer = self.dialer.peer(endpoint);
+            if peer.proxy.is_some() {
                 continue;
             }
             for address in memory.remembered(endpoint) {
                 let family = Family::of(address.ip());
+                // Nobody has to be asked where it is.
+                if self.dialer.known(&peer, family).is_some() {
+                    continue;
+                }
                 // What a local proxy makes up may be another address the next time; one that a
                 // company's own DNS gives has opened before.
                 let candidate = (endpoint.clone(), address);
-                let made_up =
-                    self.is_last_resort(&candidate) && !memory.expect(&candidate, None).verified;
+                let made_up = self.is_last_resort(&candidate) && !memory.is_proven(&candidate);
                 if self.dialer.families().list().contains(&family) && !made_up {
                     remembered.push((number, candidate));
                 }
@@ -146,8 +150,10 @@ impl Racer {
         learner: &Learner,
     ) -> Ended<E::Opened> {
         let mut driver = Driver::new(self, endpoints, exchange, width, learner);
-        driver.remember();
+        // What DNS has said already comes first: who is no longer given is not remembered.
         driver.look_up();
+        let _ = driver.catch_up();
+        driver.remember();
         let deadline = driver.started + self.deadline;
         let outcome = loop {
             // What happened together is taken in together: the first of two families that are
@@ -224,7 +230,8 @@ struct Driver<'a, E: Exchange> {
     last_winner: Option<Candidate>,
     running: Vec<Running>,
     events: FuturesUnordered<BoxFuture<'a, Event<E::Opened>>>,
-    lookups: usize,
+    /// Endpoints, by number, and families whose addresses are being asked for.
+    lookups: Vec<(usize, Family)>,
     failed_lookups: Vec<Attempt>,
     started: Instant,
 }
@@ -251,7 +258,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
             last_winner,
             running: Vec::new(),
             events: FuturesUnordered::new(),
-            lookups: 0,
+            lookups: Vec::new(),
             failed_lookups: Vec::new(),
             started: Instant::now(),
         }
@@ -281,7 +288,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
         let racer = self.racer;
         for (index, endpoint) in self.endpoints.iter().enumerate() {
             for family in racer.dialer.families().list() {
-                self.lookups += 1;
+                self.lookups.push((index, *family));
                 self.events.push(Box::pin(async move {
                     let look_ups = racer.answers.look_ups();
                     Event::Lookup {
@@ -482,14 +489,15 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
     }
 
     fn on_lookup(&mut self, endpoint: usize, family: Family, looked_up: LookedUp) {
-        self.lookups -= 1;
+        self.lookups.retain(|one| *one != (endpoint, family));
         let one = &self.endpoints[endpoint];
+        let said = &looked_up.outcome;
+        self.learner.memory().list(one, family, said, self.epoch);
         match looked_up.outcome {
             Ok(found) => {
                 let port = self.racer.dialer.peer(one).port;
                 for ip in found.addresses {
                     let candidate = (one.clone(), SocketAddr::new(ip, port));
-                    self.learner.memory().list(&candidate, self.epoch);
                     self.add(endpoint, candidate, looked_up.took);
                 }
             }
@@ -507,7 +515,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
                 self.failed_lookups.push(attempt);
             }
         }
-        if self.lookups == 0 {
+        if self.lookups.is_empty() {
             self.race.no_more();
         }
     }
@@ -553,8 +561,14 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
     }
 
     /// What the race showed. An established spare that carried no byte is reset: nothing lingers
-    /// on either side.
+    /// on either side. What DNS is being asked is waited for in the background: an address that won
+    /// before it answered might be remembered for ever.
     fn end(mut self, outcome: Result<(E::Opened, Opening), ConnectError>) -> Ended<E::Opened> {
+        for (endpoint, family) in std::mem::take(&mut self.lookups) {
+            let take = self.learner.lister(family, self.epoch);
+            let endpoint = &self.endpoints[endpoint];
+            self.racer.answers.follow(endpoint, family, take);
+        }
         for one in &mut self.running {
             if let Some(mut io) = one.io.take() {
                 io.reset_on_drop();

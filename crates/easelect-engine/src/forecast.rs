@@ -44,6 +44,8 @@ pub struct Forecast {
     pub last_winner: bool,
     /// Its breaker is open: it is tried last.
     pub breaker_open: bool,
+    /// x is what a file told, and was not measured since.
+    pub hearsay: bool,
 }
 
 /// What the SYNs of a network say about its handshakes.
@@ -140,6 +142,7 @@ mod tests {
             failure_chance: 0.02,
             verified: true,
             last_winner: false,
+            hearsay: false,
             breaker_open: false,
         }
     }

@@ -29,6 +29,12 @@ const CAP: Duration = Duration::from_secs(24 * 3600);
 /// After so long without a failure the next one is the first again.
 const FORGIVEN: Duration = Duration::from_secs(6 * 3600);
 
+/// What a file says of successes and failures counts as no more than so many of each …
+const TOLD_COUNT: f64 = 4.0;
+/// … and as no more than so many failures in a row: the next one then means a break of up to 40
+/// minutes.
+const TOLD_IN_A_ROW: u32 = 2;
+
 /// How much a failure says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
@@ -158,12 +164,27 @@ impl Health {
         self.counted_ms
     }
 
-    /// Whether the numbers make sense, as they may not in a file: counts that fit, and no break
-    /// longer than any that this code makes.
-    pub(crate) fn is_sound(&self) -> bool {
-        let count = |n: f64| n.is_finite() && (0.0..1e9).contains(&n);
-        let break_ms = self.breaker_open_until_ms.since(self.counted_ms);
-        count(self.successes) && count(self.failures) && break_ms <= CAP
+    /// As far as a file that is read `now` is believed, `settled` being when something happened that it
+    /// says happened then: no break ends later than one that begins now.
+    pub(crate) fn told(self, now: Timestamp, settled: impl Fn(Timestamp) -> Timestamp) -> Self {
+        let count = |n: f64| {
+            if n.is_nan() {
+                0.0
+            } else {
+                n.clamp(0.0, TOLD_COUNT)
+            }
+        };
+        let is_possible = self.breaker_open_until_ms <= now.after(CAP);
+        Health {
+            successes: count(self.successes),
+            failures: count(self.failures),
+            counted_ms: settled(self.counted_ms),
+            in_a_row: self.in_a_row.min(TOLD_IN_A_ROW),
+            breaker_open_until_ms: match is_possible {
+                true => self.breaker_open_until_ms,
+                false => Timestamp::default(),
+            },
+        }
     }
 
     fn decay(&mut self, now: Timestamp) {

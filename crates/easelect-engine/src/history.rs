@@ -72,6 +72,10 @@ const TLS_TO_SYN_COUNT: u32 = 5;
 /// Candidates unseen for this long may be probed in the background.
 const UNSEEN: Duration = Duration::from_secs(3 * 3600);
 
+/// What a file told, and was not measured since, counts for so many connections: who lies is found out by
+/// then, and who is right is known for himself.
+const TOLD_COUNTS: u32 = 3;
+
 /// More candidates of one network than any catalogue brings in a month; the oldest go.
 const MAX_CANDIDATES: usize = 256;
 
@@ -107,6 +111,10 @@ pub struct Network {
     syn_trust: (f64, u32),
     /// The number last learned of.
     recent: CandidateId,
+    /// What is no later than this is from a file; the beginning of time if nothing is.
+    read: Timestamp,
+    /// How many connections opened since.
+    opened: u32,
 }
 
 impl Network {
@@ -117,6 +125,15 @@ impl Network {
             return id;
         }
         self.put(Candidate::new(key.clone(), self.place(key), now))
+    }
+
+    /// Notes that DNS now gives other addresses than this one, which it gave before: nobody dials it
+    /// unasked any more, and it is nobody's preference. What was learned of it stays, since it may come
+    /// back.
+    pub fn unlist(&mut self, id: CandidateId, now: Timestamp) {
+        if let Some(one) = self.candidates.get_mut(id.index()) {
+            one.unlist(now);
+        }
     }
 
     /// A candidate by its data centre, host, address and service, if it is known.
@@ -154,11 +171,18 @@ impl Network {
         Some(self.get(id)?.key())
     }
 
-    /// The candidates that are known, in their order, and when each was last heard of: given by DNS,
-    /// answering, or opened.
-    pub fn candidates(&self) -> impl Iterator<Item = (CandidateId, &Key, Timestamp)> {
+    /// The candidates that are known, in their order, and when DNS last gave each, unless it gave
+    /// others since.
+    pub fn candidates(&self) -> impl Iterator<Item = (CandidateId, &Key, Option<Timestamp>)> {
         let numbered = self.candidates.iter().enumerate();
-        numbered.map(|(index, one)| (CandidateId::new(index), one.key(), one.heard()))
+        numbered.map(|(index, one)| (CandidateId::new(index), one.key(), one.listed()))
+    }
+
+    /// Whether only a file says that DNS gives it.
+    #[must_use]
+    pub fn is_hearsay(&self, id: CandidateId) -> bool {
+        let listed = self.get(id).and_then(Candidate::listed);
+        listed.is_some_and(|listed| listed <= self.read)
     }
 
     /// Who opened last among these.
@@ -184,7 +208,8 @@ impl Network {
     #[must_use]
     pub fn forecasts(&self, now: Timestamp) -> Vec<Forecast> {
         let beliefs = self.syns(now).into_iter().zip(self.rests(now));
-        let forecast = |(one, (syn, rest)): (&Candidate, _)| one.forecast(syn, rest, now);
+        let forecast =
+            |(one, (syn, rest)): (&Candidate, _)| one.forecast(syn, rest, (now, self.read));
         self.candidates.iter().zip(beliefs).map(forecast).collect()
     }
 
@@ -193,7 +218,7 @@ impl Network {
     #[inline]
     pub fn forecast(&self, id: CandidateId, now: Timestamp) -> Option<Forecast> {
         let (syn, rest) = self.beliefs(id, now)?;
-        Some(self.get(id)?.forecast(syn, rest, now))
+        Some(self.get(id)?.forecast(syn, rest, (now, self.read)))
     }
 
     /// What would be expected of a candidate that isn't known, from its relatives.
@@ -214,7 +239,8 @@ impl Network {
             variance: spread.network,
         };
         let syn = syn.unwrap_or_else(|| unknown(&SYN));
-        new.forecast(syn, rest.unwrap_or_else(|| unknown(&REST)), now)
+        let rest = rest.unwrap_or_else(|| unknown(&REST));
+        new.forecast(syn, rest, (now, self.read))
     }
 
     /// What this network's SYNs say about its handshakes.
@@ -245,7 +271,7 @@ impl Network {
             let (Some(one), Some(beliefs)) = (one, beliefs) else {
                 continue;
             };
-            let transition = one.learn(observation, beliefs, now, jitter);
+            let transition = one.learn(observation, beliefs, (now, self.read), jitter);
             self.recent = *id;
             transitions.extend(transition.map(|transition| (*id, transition)));
             if let (Some(tls_ms), Some(Measured::Took(syn_ms))) =
@@ -263,7 +289,25 @@ impl Network {
             }
         }
         self.share(observations, now, jitter, &mut transitions);
+        if observations.iter().any(|(_, one)| one.opened) {
+            self.outgrow_told(now, &mut transitions);
+        }
         transitions
+    }
+
+    /// Another connection opened. After a few, what a file told and nobody measured since is forgotten:
+    /// whatever it said, from then on this network is as known as without it.
+    fn outgrow_told(&mut self, now: Timestamp, transitions: &mut Vec<(CandidateId, Transition)>) {
+        self.opened = self.opened.saturating_add(1);
+        if self.read == Timestamp::default() || self.opened < TOLD_COUNTS {
+            return;
+        }
+        let read = std::mem::take(&mut self.read);
+        self.syn_trust = <(f64, u32)>::default();
+        for (index, one) in self.candidates.iter_mut().enumerate() {
+            let transition = one.forget_told(read, now);
+            transitions.extend(transition.map(|one| (CandidateId::new(index), one)));
+        }
     }
 
     /// An address that failed failed everyone there of whom nothing else was shown.
@@ -354,14 +398,17 @@ impl Network {
             return Vec::new();
         }
         let unseen = |one: &Candidate| one.answered().is_none_or(|seen| now.since(seen) >= UNSEEN);
-        let mut worth: Vec<(f64, CandidateId)> = (known.iter())
-            .filter(|(_, one, forecast)| unseen(one) && !forecast.breaker_open)
-            .map(|(id, _, forecast)| (forecast.worth_beside(best), *id))
-            .filter(|(worth, _)| *worth > refresh.worth)
+        // What a file told is checked first, whatever it said.
+        let mut worth: Vec<(bool, f64, CandidateId)> = (known.iter())
+            .filter(|(_, one, forecast)| {
+                (one.is_unchecked() || unseen(one)) && !forecast.breaker_open
+            })
+            .map(|(id, one, forecast)| (one.is_unchecked(), forecast.worth_beside(best), *id))
+            .filter(|(unchecked, worth, _)| *unchecked || *worth > refresh.worth)
             .collect();
-        worth.sort_by(|a, b| b.0.total_cmp(&a.0));
+        worth.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));
         worth.truncate(refresh.probes);
-        worth.into_iter().map(|(_, id)| id).collect()
+        worth.into_iter().map(|(.., id)| id).collect()
     }
 
     /// x of every candidate.
@@ -392,10 +439,16 @@ impl Network {
         (self.syn_trust, self.candidates)
     }
 
-    /// What was kept of a network: candidates in any order, and what was known of its syn_trust.
-    fn restored(syn_trust: (f64, u32), candidates: impl Iterator<Item = Candidate>) -> Self {
+    /// What a file that is read now tells of a network: candidates in any order, and what was known of
+    /// its SYNs.
+    fn restored(
+        syn_trust: (f64, u32),
+        candidates: impl Iterator<Item = Candidate>,
+        now: Timestamp,
+    ) -> Self {
         let mut network = Network {
             syn_trust,
+            read: now,
             ..Network::default()
         };
         for one in candidates {

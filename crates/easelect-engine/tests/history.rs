@@ -347,9 +347,11 @@ fn memory_is_bounded_and_forgets_the_oldest() {
     assert!(!is_known(1));
 }
 
+/// A file from a clock that was years ahead, or from somebody who wants it to count for ever.
 #[test]
-fn a_clock_that_was_ahead_does_not_make_all_else_old() {
+fn what_claims_to_be_of_the_future_counts_as_a_week_old() {
     const YEAR: u64 = 365 * 24;
+    const WEEK: u64 = 7 * 24;
     let of = |id: &str, hours: u64| {
         let mut network = Network::default();
         network.list(&key(0, 1), at(hours));
@@ -359,16 +361,21 @@ fn a_clock_that_was_ahead_does_not_make_all_else_old() {
             network,
         }])
     };
-    let kept = of("ahead", 12 * YEAR).merge(of("home", 1));
-    assert_eq!(kept, of("home", 1));
-    let ids = |history: History| -> Vec<String> {
-        let networks = history.into_networks(at(2));
-        networks.map(|one| one.id).collect()
+    let now = at(2 * WEEK);
+    let known = |history: History| -> Vec<(String, Timestamp)> {
+        let networks = history.into_networks(now, |_| true);
+        networks.map(|one| (one.id, one.used)).collect()
     };
-    assert_eq!(ids(of("home", 1)), ["home"]);
-    assert!(ids(of("ahead", 12 * YEAR)).is_empty());
-    // A few days are a time zone, or somebody's mistake: nothing is lost by them.
-    assert_eq!(ids(of("ahead", 72).merge(of("home", 1))), ["ahead", "home"]);
+    let home = ("home".to_owned(), now);
+    let ahead = |used| ("ahead".to_owned(), used);
+    let merged = of("ahead", 12 * YEAR).merge(of("home", 2 * WEEK));
+    assert_eq!(known(merged), [home.clone(), ahead(at(WEEK))]);
+    assert_eq!(known(of("ahead", 12 * YEAR)), [ahead(at(WEEK))]);
+    // Minutes are another writer, or another clock.
+    assert_eq!(known(of("ahead", 2 * WEEK + 1)), [ahead(now)]);
+    // What is known for sure is never replaced by it.
+    let own = of("home", 2 * WEEK);
+    assert_eq!(of("home", 12 * YEAR).merge(own.clone()), own);
 }
 
 #[test]
@@ -485,7 +492,7 @@ fn a_network_that_is_named_again_and_again_costs_no_more_than_its_candidates() {
     };
     let merged = History::of((0..20_000).map(own)).merge(History::default());
     let candidates = merged
-        .into_networks(START)
+        .into_networks(START, |_| true)
         .map(|one| one.network.candidates().count());
     assert_eq!(candidates.collect::<Vec<_>>(), [256]);
 }

@@ -268,6 +268,7 @@ fn entry() -> impl Strategy<Value = Candidate> {
             failure_chance,
             verified,
             last_winner,
+            hearsay: false,
             breaker_open,
         };
         Candidate {

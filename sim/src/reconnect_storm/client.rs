@@ -280,6 +280,7 @@ fn forecast(host: usize, syn_ms: f64) -> Forecast {
         failure_chance: 0.02,
         verified: true,
         last_winner: false,
+        hearsay: false,
         breaker_open: false,
     }
 }

@@ -24,9 +24,10 @@ use super::request::Asked;
 use super::{RestError, RestErrorKind};
 use crate::catalog::Endpoint;
 use crate::connect::failure_of;
-use crate::dialer::Dialer;
+use crate::dialer::{Dialer, Found};
 use crate::failure::{Failure, FailureKind};
 use crate::handshake::Nothing;
+use crate::resolve::Family;
 use crate::selector::events::is_gateway_trouble;
 use crate::selector::{Inner, Selector, lock, memory};
 
@@ -279,9 +280,20 @@ impl reqwest::dns::Resolve for Steer {
             let port = dialer.peer(endpoint).port;
             let mut addresses = addresses(&inner, endpoint).await?;
             let mut memory = inner.learner.memory();
+            for family in dialer.families().list() {
+                let of = |ip: &&IpAddr| Family::of(**ip) == *family;
+                let addresses: Vec<IpAddr> = addresses.iter().filter(of).copied().collect();
+                // The other family was not waited for, perhaps.
+                if !addresses.is_empty() {
+                    let found = Found {
+                        addresses,
+                        left_out: 0,
+                    };
+                    memory.list(endpoint, *family, &Ok(found), epoch);
+                }
+            }
             addresses.sort_by_cached_key(|ip| {
                 let candidate = (endpoint.clone(), SocketAddr::new(*ip, port));
-                memory.list(&candidate, epoch);
                 let forecast = memory.expect(&candidate, None);
                 (
                     forecast.breaker_open,

@@ -30,10 +30,16 @@ pub(super) struct Candidate {
     health: Health,
     /// When DNS last gave its address.
     listed_ms: Timestamp,
+    /// When DNS last gave others instead.
+    #[serde(default)]
+    unlisted_ms: Timestamp,
     /// When its SYN was last answered.
     seen_ms: Option<Timestamp>,
     /// When it last opened; only then it is verified.
     opened_ms: Option<Timestamp>,
+    /// A file told of it, and nothing was observed since.
+    #[serde(skip)]
+    unchecked: bool,
 }
 
 impl Candidate {
@@ -46,8 +52,10 @@ impl Candidate {
             rest: None,
             health: Health::default(),
             listed_ms: now,
+            unlisted_ms: Timestamp::default(),
             seen_ms: None,
             opened_ms: None,
+            unchecked: false,
         }
     }
 
@@ -69,6 +77,17 @@ impl Candidate {
     /// DNS still gives it.
     pub(super) fn list(&mut self, now: Timestamp) {
         self.listed_ms = now;
+        self.unlisted_ms = Timestamp::default();
+    }
+
+    /// DNS gives others instead.
+    pub(super) fn unlist(&mut self, now: Timestamp) {
+        self.unlisted_ms = now;
+    }
+
+    /// When DNS last gave its address, unless it gave others since.
+    pub(super) fn listed(&self) -> Option<Timestamp> {
+        (self.listed_ms > self.unlisted_ms).then_some(self.listed_ms)
     }
 
     /// When its SYN was last answered.
@@ -81,6 +100,11 @@ impl Candidate {
         self.opened_ms
     }
 
+    /// Whether all that is known of it is what a file told.
+    pub(super) fn is_unchecked(&self) -> bool {
+        self.unchecked
+    }
+
     /// When it was last heard of: given by DNS, answering, or opened.
     pub(super) fn heard(&self) -> Timestamp {
         let answered = self.seen_ms.max(self.opened_ms).unwrap_or_default();
@@ -89,7 +113,8 @@ impl Candidate {
 
     /// When anything was last learned of it, its failures included.
     pub(super) fn learned(&self) -> Timestamp {
-        self.heard().max(self.health.counted())
+        let asked = self.listed_ms.max(self.unlisted_ms);
+        self.heard().max(self.health.counted()).max(asked)
     }
 
     /// x, if it was seen.
@@ -106,8 +131,15 @@ impl Candidate {
 
     /// The forecast, from x and ρ: its own, or its relatives' where it has none.
     #[inline]
-    pub(super) fn forecast(&self, syn: Belief, rest: Belief, now: Timestamp) -> Forecast {
+    pub(super) fn forecast(
+        &self,
+        syn: Belief,
+        rest: Belief,
+        (now, read): (Timestamp, Timestamp),
+    ) -> Forecast {
+        let is_told = self.syn.is_none_or(|one| one.is_told(read));
         Forecast {
+            hearsay: read > Timestamp::default() && is_told,
             place: self.place,
             syn,
             rest,
@@ -119,29 +151,31 @@ impl Candidate {
     }
 
     /// Takes an observation in. `x` and `ρ` are the forecasts before it; returns whether the breaker
-    /// opened or closed.
-    /// `jitter` is uniform, 0 ≤ u < 1.
+    /// opened or closed. `jitter` is uniform, 0 ≤ u < 1. What is no later than when a file was `read`
+    /// is from it.
     #[inline]
     pub(super) fn learn(
         &mut self,
         observation: &Observation,
         (syn, rest): (Belief, Belief),
-        now: Timestamp,
+        (now, read): (Timestamp, Timestamp),
         jitter: f64,
     ) -> Option<Transition> {
+        let at = (now, read);
+        self.unchecked = false;
         if let Some(measured) = observation.syn {
-            Filter::observe(&mut self.syn, syn, measured, 1.0, SYN_DRIFT, now);
+            Filter::observe(&mut self.syn, syn, measured, 1.0, SYN_DRIFT, at);
         }
         if let Some(Measured::Took(syn_ms)) = observation.syn {
             self.seen_ms = Some(now);
             if let Some(measured) = observation.rest {
-                Filter::observe(&mut self.rest, rest, measured, syn_ms, REST_DRIFT, now);
+                Filter::observe(&mut self.rest, rest, measured, syn_ms, REST_DRIFT, at);
             }
         }
         if let Some(whole) = observation.whole {
             // Of it, 1 in 1 + e^ρ is the SYN's.
             let round_trips = 1.0 + rest.mean.exp();
-            Filter::observe(&mut self.syn, syn, whole, round_trips, SYN_DRIFT, now);
+            Filter::observe(&mut self.syn, syn, whole, round_trips, SYN_DRIFT, at);
         }
         if observation.opened {
             self.opened_ms = Some(now);
@@ -168,10 +202,33 @@ impl Candidate {
         self.health.failed(severity, now, jitter)
     }
 
-    /// Whether the numbers make sense, as they may not in a file.
-    pub(super) fn is_sound(&self) -> bool {
-        let filters = [&self.syn, &self.rest];
-        let sound = |one: &&Option<Filter>| one.as_ref().is_none_or(Filter::is_sound);
-        filters.iter().all(sound) && self.health.is_sound()
+    /// As far as a file that is read `now` is believed, `settled` being when something happened that it
+    /// says happened then.
+    pub(super) fn told(self, now: Timestamp, settled: impl Fn(Timestamp) -> Timestamp) -> Self {
+        let filter = |one: Option<Filter>| one?.told(&settled);
+        Candidate {
+            syn: filter(self.syn),
+            rest: filter(self.rest),
+            health: self.health.told(now, &settled),
+            listed_ms: settled(self.listed_ms),
+            unlisted_ms: settled(self.unlisted_ms),
+            seen_ms: self.seen_ms.map(&settled),
+            opened_ms: self.opened_ms.map(&settled),
+            unchecked: true,
+            ..self
+        }
+    }
+
+    /// Forgets what is from a file that was read then.
+    pub(super) fn forget_told(&mut self, read: Timestamp, now: Timestamp) -> Option<Transition> {
+        let own = |one: &Option<Timestamp>| one.filter(|at| *at > read);
+        (self.seen_ms, self.opened_ms) = (own(&self.seen_ms), own(&self.opened_ms));
+        let own = |one: &Option<Filter>| one.filter(|one| !one.is_told(read));
+        (self.syn, self.rest) = (own(&self.syn), own(&self.rest));
+        if self.health.counted() > read {
+            return None;
+        }
+        let was_open = std::mem::take(&mut self.health).is_breaker_open(now);
+        was_open.then_some(Transition::Closed)
     }
 }

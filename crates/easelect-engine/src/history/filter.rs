@@ -18,6 +18,12 @@ const STEP_Z: f64 = 2.0;
 /// … and add this to the variance, so that the second one counts.
 const STEP_VARIANCE: f64 = 0.15;
 
+/// What a file says of a mean is believed no more than so, a variance, …
+const TOLD_VARIANCE: f64 = 0.01;
+/// … and not at all where the first measurement is beyond so many standard deviations: upwards more,
+/// since a spike is no lie.
+const TOLD_Z: (f64, f64) = (-2.5, 4.0);
+
 /// A shorter time is a local answer; its logarithm would run away.
 pub(super) const LEAST_MS: f64 = 0.1;
 
@@ -51,14 +57,14 @@ impl Filter {
     }
 
     /// Updates a filter with a time, in units of `unit_ms`; begins one from what is expected of the
-    /// unseen.
+    /// unseen, and anew where a file told something else than what is measured.
     pub(super) fn observe(
         filter: &mut Option<Filter>,
         unseen: Belief,
         measured: Measured,
         unit_ms: f64,
         drift: f64,
-        now: Timestamp,
+        (now, read): (Timestamp, Timestamp),
     ) {
         let (ms, censored) = match measured {
             Measured::Took(ms) => (ms, false),
@@ -68,15 +74,47 @@ impl Filter {
         if censored && ln <= unseen.mean {
             return;
         }
+        // What a file told of it, or of its relatives.
+        if read > Timestamp::default() && filter.is_none_or(|one| one.is_told(read)) {
+            let told = filter.map_or(unseen, |one| one.predict(drift, now));
+            let Belief { mean, variance } = told;
+            let z = (ln - mean) / (variance + NOISE).sqrt();
+            let measured = Belief {
+                mean: ln,
+                variance: NOISE,
+            };
+            match (TOLD_Z.0..=TOLD_Z.1).contains(&z) {
+                true if censored => return,
+                true => {}
+                false => {
+                    *filter = (!censored).then(|| Filter::new(measured, now));
+                    return;
+                }
+            }
+        }
         filter
             .get_or_insert(Filter::new(unseen, now))
             .update(ln, drift, now);
     }
 
-    /// Whether the numbers make sense, as they may not in a file.
-    pub(super) fn is_sound(&self) -> bool {
+    /// Whether all of it is from a file that was read then.
+    pub(super) fn is_told(&self, read: Timestamp) -> bool {
+        self.at_ms <= read
+    }
+
+    /// As far as a file is believed, `settled` being when something happened that it says happened then;
+    /// nothing, if its numbers make no sense.
+    pub(super) fn told(self, settled: impl Fn(Timestamp) -> Timestamp) -> Option<Filter> {
         let Belief { mean, variance } = self.belief;
-        mean.is_finite() && mean.abs() < 20.0 && (0.0..10.0).contains(&variance)
+        let is_sound = mean.is_finite() && mean.abs() < 20.0 && variance >= 0.0;
+        is_sound.then(|| Filter {
+            belief: Belief {
+                mean,
+                variance: variance.clamp(TOLD_VARIANCE, VARIANCE_CAP),
+            },
+            at_ms: settled(self.at_ms),
+            surprise: self.surprise.signum(),
+        })
     }
 
     fn update(&mut self, ln: f64, drift: f64, now: Timestamp) {

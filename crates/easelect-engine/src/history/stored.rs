@@ -7,11 +7,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::candidate::Candidate;
-use super::{Key, MAX_CANDIDATES, Network};
+use super::{Key, MAX_CANDIDATES, Network, TLS_TO_SYN_COUNT};
 use crate::timestamp::Timestamp;
 
 /// The version of the format. A file of a newer one is neither read nor overwritten.
 const SCHEMA: u32 = 1;
+
+/// Two clocks may differ by so much, or one writer be so late.
+const SLACK: Duration = Duration::from_secs(3600);
+/// What claims to be later than that is taken to be so old: a clock was wrong, or somebody lies.
+const SETTLED: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Routes change within days; a month later nothing is worth more than a fresh SYN.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -97,32 +102,46 @@ impl History {
         }
     }
 
-    /// The networks in it, as they are worth knowing `now`: candidates whose numbers make no sense
-    /// are left out, and what a wrong clock wrote.
-    pub fn into_networks(mut self, now: Timestamp) -> impl Iterator<Item = KnownNetwork> {
-        self.forget_after(now.after(KEPT));
-        self.networks.into_iter().map(|stored| {
-            let syn_trust = if stored.syn_trust.is_finite() {
-                stored.syn_trust.clamp(-2.0, 2.0)
-            } else {
-                0.0
+    /// The networks in it, as far as they are believed `now`: a file may hold anything. Nothing in it
+    /// happened later, no count or variance says more than a few measurements do, no break ends later than
+    /// one that begins now. What is no later than `now` counts for three connections on its network,
+    /// and after them where it was measured again. Candidates that are not possible are left out.
+    pub fn into_networks(
+        self,
+        now: Timestamp,
+        is_possible: impl Fn(&Key) -> bool,
+    ) -> impl Iterator<Item = KnownNetwork> {
+        let settled = self.settled(now);
+        let networks = join(settled.networks, now).into_iter();
+        networks.map(move |stored| {
+            let syn_trust = match stored.syn_trust.is_finite() {
+                true => stored.syn_trust.clamp(-2.0, 2.0),
+                false => 0.0,
             };
-            let candidates = stored.candidates.into_iter().filter(Candidate::is_sound);
+            let samples = stored.syn_trust_samples.min(TLS_TO_SYN_COUNT);
+            let candidates = stored.candidates.into_iter();
+            let candidates = candidates.filter(|one| is_possible(one.key()));
             KnownNetwork {
                 id: stored.id,
                 used: stored.used_ms,
-                network: Network::restored((syn_trust, stored.syn_trust_samples), candidates),
+                network: Network::restored((syn_trust, samples), candidates, now),
             }
         })
     }
 
-    /// Forgets what claims to be later than this. One entry from a clock that was years ahead
-    /// would make everything else look old, for years.
-    fn forget_after(&mut self, last: Timestamp) {
-        self.networks.retain(|one| one.used_ms <= last);
+    /// As far as it is believed at this moment.
+    fn settled(mut self, now: Timestamp) -> Self {
+        let settled = |claimed: Timestamp| match claimed.since(now) {
+            Duration::ZERO => claimed,
+            ahead if ahead <= SLACK => now,
+            _ => Timestamp::from_millis(now.as_millis().saturating_sub(SETTLED.as_millis() as u64)),
+        };
         for one in &mut self.networks {
-            one.candidates.retain(|one| one.learned() <= last);
+            one.used_ms = settled(one.used_ms);
+            let candidates = std::mem::take(&mut one.candidates).into_iter();
+            one.candidates = candidates.map(|one| one.told(now, settled)).collect();
         }
+        self
     }
 
     fn newest(&self) -> Option<Timestamp> {
@@ -160,55 +179,54 @@ impl History {
     }
 
     /// Adds what `other` knows: of each candidate the newer, of each network the one used later.
-    /// What is a month older than the newest is dropped, and what is as much newer than all of
-    /// `other`, which is what is known now.
+    /// What is a month older than the newest of `other`, which is what is known now, is dropped; what is
+    /// more than an hour newer counts as a week old.
     #[must_use]
-    pub fn merge(mut self, mut other: History) -> Self {
-        if let Some(now) = other.newest().or(self.newest()) {
-            self.forget_after(now.after(KEPT));
-            other.forget_after(now.after(KEPT));
-        }
-        // Candidates stay sorted all along: a file may name one network a hundred thousand times.
-        let mut networks: BTreeMap<String, (StoredNetwork, BTreeMap<Key, Candidate>)> =
-            BTreeMap::new();
-        for mut one in self.networks.into_iter().chain(other.networks) {
-            let found = std::mem::take(&mut one.candidates);
-            let first = || (one.clone(), BTreeMap::new());
-            let (known, candidates) = networks.entry(one.id.clone()).or_insert_with(first);
-            for candidate in found {
-                let kept = candidates.get(candidate.key());
-                if kept.is_none_or(|kept| kept.learned() <= candidate.learned()) {
-                    candidates.insert(candidate.key().clone(), candidate);
-                }
-            }
-            if one.used_ms >= known.used_ms {
-                *known = one;
-            }
-        }
-        let with_candidates = |(known, candidates): (StoredNetwork, BTreeMap<_, Candidate>)| {
-            let candidates = candidates.into_values().collect();
-            StoredNetwork {
-                candidates,
-                ..known
-            }
-        };
-        let mut networks: Vec<StoredNetwork> =
-            networks.into_values().map(with_candidates).collect();
-        let newest = networks.iter().map(|one| one.used_ms).max();
-        let newest = newest.unwrap_or_default();
-        networks.retain(|one| newest.since(one.used_ms) < KEPT);
-        for one in &mut networks {
-            one.candidates
-                .retain(|one| newest.since(one.heard()) < KEPT);
-            one.candidates
-                .sort_by_key(|one| std::cmp::Reverse(one.heard()));
-            one.candidates.truncate(MAX_CANDIDATES);
-        }
-        networks.sort_by_key(|one| std::cmp::Reverse(one.used_ms));
-        networks.truncate(MAX_NETWORKS);
+    pub fn merge(self, other: History) -> Self {
+        let now = other.newest().or(self.newest()).unwrap_or_default();
+        let kept = self.settled(now).networks.into_iter();
         History {
             schema: SCHEMA,
-            networks,
+            networks: join(kept.chain(other.networks), now),
         }
     }
+}
+
+/// One entry for each network and candidate, the newest; of those that are worth keeping at this moment,
+/// the newest, up to a limit.
+fn join(networks: impl IntoIterator<Item = StoredNetwork>, now: Timestamp) -> Vec<StoredNetwork> {
+    // Candidates stay sorted all along: a file may name one network a hundred thousand times.
+    let mut known: BTreeMap<String, (StoredNetwork, BTreeMap<Key, Candidate>)> = BTreeMap::new();
+    for mut one in networks {
+        let found = std::mem::take(&mut one.candidates);
+        let first = || (one.clone(), BTreeMap::new());
+        let (first, candidates) = known.entry(one.id.clone()).or_insert_with(first);
+        for candidate in found {
+            let kept = candidates.get(candidate.key());
+            if kept.is_none_or(|kept| kept.learned() <= candidate.learned()) {
+                candidates.insert(candidate.key().clone(), candidate);
+            }
+        }
+        if one.used_ms >= first.used_ms {
+            *first = one;
+        }
+    }
+    let with_candidates = |(known, candidates): (StoredNetwork, BTreeMap<_, Candidate>)| {
+        let candidates = candidates.into_values().collect();
+        StoredNetwork {
+            candidates,
+            ..known
+        }
+    };
+    let mut networks: Vec<StoredNetwork> = known.into_values().map(with_candidates).collect();
+    networks.retain(|one| now.since(one.used_ms) < KEPT);
+    for one in &mut networks {
+        one.candidates.retain(|one| now.since(one.heard()) < KEPT);
+        one.candidates
+            .sort_by_key(|one| std::cmp::Reverse(one.heard()));
+        one.candidates.truncate(MAX_CANDIDATES);
+    }
+    networks.sort_by_key(|one| std::cmp::Reverse(one.used_ms));
+    networks.truncate(MAX_NETWORKS);
+    networks
 }

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -17,7 +18,8 @@ use crate::error::{Error, ErrorKind};
 
 /// Keeps what was learned from one run of the app to the next. It may block: it is read once, by
 /// [`SelectorBuilder::build`](crate::SelectorBuilder::build) on its caller's thread, and written by a
-/// thread of the selector's own. A failure never fails a connection.
+/// thread of the selector's own. A failure never fails a connection; neither does a panic, which is told as
+/// a failure.
 pub trait HistoryStore: std::fmt::Debug + Send + Sync + 'static {
     /// What was kept; `None` if nothing was yet.
     ///
@@ -58,6 +60,12 @@ impl<S: HistoryStore + ?Sized> HistoryStore for Arc<S> {
     fn save(&self, history: &History) -> Result<(), Error> {
         S::save(self, history)
     }
+}
+
+/// What a store does, or that it panicked: it may be the app's own code, and fails no connection.
+pub(crate) fn ask<T>(store: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let asked = catch_unwind(AssertUnwindSafe(store));
+    asked.unwrap_or_else(|_| Err(Error::new(ErrorKind::History, "the store has panicked")))
 }
 
 /// 32 networks of 256 candidates are 3 MB; a file beyond this is not a history.

@@ -206,7 +206,12 @@ impl FileHistory {
                 history.clone()
             }
         };
-        let written = target.replace(merged.to_json()?.as_bytes());
+        let text = merged.to_json()?;
+        // It could not be read again.
+        if text.len() as u64 > MAX_FILE {
+            return Err(self.not_usable("", FileError::TooLarge(MAX_FILE)));
+        }
+        let written = target.replace(text.as_bytes());
         written.map_err(|error| self.failed("can't be written", error))
     }
 }

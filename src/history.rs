@@ -200,9 +200,10 @@ impl FileHistory {
             Err(Unread::LeftAlone(error)) => return Err(error),
             Err(Unread::Damaged(_)) => {
                 // Whatever it is, it isn't ours to destroy.
-                let aside = target.set_aside();
-                aside
-                    .map_err(|error| self.failed("it is damaged and can't be set aside", error))?;
+                let why = "it is damaged and can't be set aside";
+                target
+                    .set_aside()
+                    .map_err(|error| self.failed(why, error))?;
                 history.clone()
             }
         };

@@ -121,6 +121,73 @@ pub(crate) fn history(data: &[u8]) {
     }
 }
 
+/// A history of megabytes, grown from a pattern: how often candidates are repeated in a network, as a power of two;
+/// a network, with `@` where they stand; a candidate. In both, `#` is how often it was repeated so far, and
+/// `%` that within a byte. What costs the square of it passes any limit of time.
+pub(crate) fn large_history(data: &[u8]) {
+    /// A quarter of what a file may have.
+    const MOST: usize = 2 << 20;
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let mut lines = text.splitn(3, '\n');
+    let (Some(power), Some(network), Some(candidate)) = (lines.next(), lines.next(), lines.next())
+    else {
+        return;
+    };
+    let Ok(power @ 0..=16) = power.parse::<u32>() else {
+        return;
+    };
+    let (mut text, mut repeated) = (r#"{"schema":1,"networks":["#.to_owned(), 0_usize);
+    for number in 0_usize.. {
+        let before = text.len();
+        let (head, tail) = network.split_once('@').unwrap_or((network, ""));
+        grow(&mut text, head, number);
+        for n in 0..1 << power {
+            // One network may be all there is.
+            if text.len() + candidate.len() + tail.len() > MOST {
+                break;
+            }
+            if n > 0 {
+                text.push(',');
+            }
+            grow(&mut text, candidate, repeated);
+            repeated += 1;
+        }
+        grow(&mut text, tail, number);
+        // Not so many that the last is cut.
+        if 2 * text.len() - before > MOST || text.len() == before {
+            break;
+        }
+        text.push(',');
+    }
+    text.push_str("]}");
+    let Ok(history) = History::from_json(&text) else {
+        return;
+    };
+    let merged = history.clone().merge(history.clone());
+    let written = merged.to_json().expect("whatever was read can be written");
+    let again = History::from_json(&written).expect("its own words");
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    networks_of(history, now);
+    let kept = networks_of(again, now);
+    assert!(kept.len() <= 32, "{} networks are kept", kept.len());
+    for network in kept {
+        assert!(network.candidates().count() <= 256);
+    }
+}
+
+/// Adds what a pattern becomes at its repetition of that number.
+fn grow(text: &mut String, pattern: &str, number: usize) {
+    for c in pattern.chars() {
+        match c {
+            '#' => *text += &number.to_string(),
+            '%' => *text += &(number % 256).to_string(),
+            _ => text.push(c),
+        }
+    }
+}
+
 /// The networks in a history, as a selector would take them `now`.
 fn networks_of(history: History, now: Timestamp) -> Vec<Network> {
     let networks = history.into_networks(now, |_| true);

@@ -1,23 +1,25 @@
 //! Where what was learned is kept: the seam, and a file. What a history is, and what is worth keeping,
 //! is the engine's.
 
-use std::error::Error as StdError;
-use std::fs;
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use easelect_engine::history::History;
+use easelect_file::{FileError, Target};
 use fs4::{FileExt, TryLockError};
 
 use crate::error::{Error, ErrorKind};
 
 /// Keeps what was learned from one run of the app to the next. It may block: it is read once, by
 /// [`SelectorBuilder::build`](crate::SelectorBuilder::build) on its caller's thread, and written by a
-/// thread of the selector's own. A failure never fails a connection.
+/// thread of the selector's own. A failure never fails a connection; neither does a panic, which is told as
+/// a failure.
 pub trait HistoryStore: std::fmt::Debug + Send + Sync + 'static {
     /// What was kept; `None` if nothing was yet.
     ///
@@ -60,6 +62,12 @@ impl<S: HistoryStore + ?Sized> HistoryStore for Arc<S> {
     }
 }
 
+/// What a store does, or that it panicked: it may be the app's own code, and fails no connection.
+pub(crate) fn ask<T>(store: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let asked = catch_unwind(AssertUnwindSafe(store));
+    asked.unwrap_or_else(|_| Err(Error::new(ErrorKind::History, "the store has panicked")))
+}
+
 /// 32 networks of 256 candidates are 3 MB; a file beyond this is not a history.
 const MAX_FILE: u64 = 8 * 1024 * 1024;
 
@@ -72,11 +80,26 @@ const LOCK_POLL: Duration = Duration::from_millis(10);
 /// wrote in between, in this process or another, is merged in: each write holds a lock on a file
 /// `NAME.lock` beside it, which stays there, empty. One who waits for it for more than 5 s gives
 /// up with an error. On a file system without locks, of two who write at the same moment one may
-/// lose what it learned. A file of a newer version is left alone, and so is what
-/// is no file (a folder, a device); one that can't be read is set aside as `NAME.corrupt`.
+/// lose what it learned.
+///
+/// On Unix only its owner can read it, unless it was there with other permissions; those are kept.
+///
+/// A file of a newer version is left alone, and so is what is no file (a folder, a pipe, a device). One
+/// that is damaged is set aside as `NAME.corrupt`, in the place of what was set aside before; where that
+/// fails, nothing is written. A link to another file below its folder is followed. One that leads out of
+/// the folder may have been planted there: nothing is read or written through it, and the error says
+/// so; name the file itself.
 #[derive(Clone, Debug)]
 pub struct FileHistory {
     path: PathBuf,
+}
+
+/// Why nothing was read.
+enum Unread {
+    /// It may be sound, or isn't ours.
+    LeftAlone(Error),
+    /// It is no history.
+    Damaged(Error),
 }
 
 impl FileHistory {
@@ -91,38 +114,63 @@ impl FileHistory {
         Error::caused(ErrorKind::History, &message, error)
     }
 
-    fn beside(&self, ending: &str) -> PathBuf {
-        let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(ending);
-        self.path.with_file_name(name)
-    }
-
-    /// Opening a pipe would wait for whoever writes to it.
-    fn is_no_file(&self) -> bool {
-        fs::metadata(&self.path).is_ok_and(|found| !found.is_file())
-    }
-
-    /// The file beside it that whoever writes locks. Never renamed or deleted: others may hold, or wait
-    /// for, this very file.
-    fn open_lock(&self) -> Result<fs::File, Error> {
-        let path = self.beside(".lock");
-        // Opening a pipe would wait for whoever reads from it.
-        if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
-            let message = format!("{}: expected a file", path.display());
-            return Err(Error::new(ErrorKind::History, message));
+    fn not_usable(&self, what: &str, error: FileError) -> Error {
+        match error {
+            FileError::Io(error) => self.failed(what, error),
+            other => Error::new(
+                ErrorKind::History,
+                format!("{}: {other}", self.path.display()),
+            ),
         }
-        let mut options = fs::OpenOptions::new();
-        let file = options.write(true).create(true).truncate(false).open(path);
-        file.map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => self.failed("its folder isn't there", error),
-            _ => self.failed("nothing can be written there", error),
+    }
+
+    /// Where it is.
+    fn target(&self) -> Result<Target, Error> {
+        let target = Target::of(&self.path).and_then(|target| target.look().map(|()| target));
+        target.map_err(|error| self.not_usable("can't be opened", error))
+    }
+
+    fn read(&self, target: &Target) -> Result<Option<History>, Unread> {
+        let bytes = target.read(MAX_FILE).map_err(|error| match error {
+            FileError::TooLarge(_) => Unread::Damaged(self.not_usable("", error)),
+            _ => Unread::LeftAlone(self.not_usable("can't be read", error)),
+        })?;
+        let Some(bytes) = bytes else {
+            return Ok(None);
+        };
+        let named = |kind, why: &dyn fmt::Display| {
+            Error::new(kind, format!("{}: {why}", self.path.display()))
+        };
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let why = format!("not a history ({error})");
+            Unread::Damaged(named(ErrorKind::History, &why))
+        })?;
+        History::from_json(&text).map(Some).map_err(|error| {
+            let error = Error::from(error);
+            match error.kind() {
+                ErrorKind::NewerHistory => Unread::LeftAlone(named(error.kind(), &error)),
+                kind => Unread::Damaged(named(kind, &error)),
+            }
+        })
+    }
+
+    fn open_lock(&self, target: &Target) -> Result<File, Error> {
+        target.lock_file().map_err(|error| match error {
+            FileError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.failed("its folder isn't there", error)
+            }
+            FileError::Io(error) => self.failed("nothing can be written there", error),
+            other => Error::new(
+                ErrorKind::History,
+                format!("{}.lock: {other}", self.path.display()),
+            ),
         })
     }
 
     /// Waits until nobody else writes. The lock is gone with the file that is returned; there is none
     /// on a file system without locks.
-    fn lock(&self, patience: Duration) -> Result<Option<fs::File>, Error> {
-        let file = self.open_lock()?;
+    fn lock(&self, target: &Target, patience: Duration) -> Result<Option<File>, Error> {
+        let file = self.open_lock(target)?;
         let began = Instant::now();
         loop {
             match FileExt::try_lock(&file) {
@@ -144,81 +192,39 @@ impl FileHistory {
     }
 
     fn save_within(&self, history: &History, patience: Duration) -> Result<(), Error> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        // A folder has no lock beside it.
-        if self.is_no_file() {
-            return self.load().map(drop);
-        }
-        let _lock = self.lock(patience)?;
-        let merged = match self.load() {
+        let target = self.target()?;
+        let _lock = self.lock(&target, patience)?;
+        let merged = match self.read(&target) {
             Ok(Some(kept)) => kept.merge(history.clone()),
             Ok(None) => history.clone(),
-            Err(error)
-                if error.kind() == ErrorKind::NewerHistory
-                    || self.is_no_file()
-                    || is_out_of_reach(&error) =>
-            {
-                return Err(error);
-            }
-            Err(_) => {
+            Err(Unread::LeftAlone(error)) => return Err(error),
+            Err(Unread::Damaged(_)) => {
                 // Whatever it is, it isn't ours to destroy.
-                let _ = fs::rename(&self.path, self.beside(".corrupt"));
+                let why = "it is damaged and can't be set aside";
+                target
+                    .set_aside()
+                    .map_err(|error| self.failed(why, error))?;
                 history.clone()
             }
         };
-        // One that was left over, by a process of the same number that ended in the middle, is in nobody's
-        // way.
-        let temporary = loop {
-            let unique = COUNT.fetch_add(1, Ordering::Relaxed);
-            let name = self.beside(&format!(".{}-{unique}.tmp", std::process::id()));
-            if !name.exists() {
-                break name;
-            }
-        };
-        let written = self.replace(&temporary, &merged.to_json()?);
-        written.map_err(|error| {
-            let _ = fs::remove_file(&temporary);
-            self.failed("can't be written", error)
-        })
-    }
-
-    fn replace(&self, temporary: &Path, text: &str) -> io::Result<()> {
-        let mut file = fs::File::create_new(temporary)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(temporary, &self.path)
+        let text = merged.to_json()?;
+        // It could not be read again.
+        if text.len() as u64 > MAX_FILE {
+            return Err(self.not_usable("", FileError::TooLarge(MAX_FILE)));
+        }
+        let written = target.replace(text.as_bytes());
+        written.map_err(|error| self.failed("can't be written", error))
     }
 }
 
 impl HistoryStore for FileHistory {
     fn load(&self) -> Result<Option<History>, Error> {
-        if self.is_no_file() {
-            let message = format!("{}: expected a file", self.path.display());
-            return Err(Error::new(ErrorKind::History, message));
-        }
-        let file = match fs::File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(self.failed("can't be opened", error)),
-        };
-        let mut text = String::new();
-        let read = file.take(MAX_FILE + 1).read_to_string(&mut text);
-        read.map_err(|error| self.failed("can't be read", error))?;
-        if text.len() as u64 > MAX_FILE {
-            let message = format!("{}: larger than {MAX_FILE} bytes", self.path.display());
-            return Err(Error::new(ErrorKind::History, message));
-        }
-        History::from_json(&text).map(Some).map_err(|error| {
-            let error = Error::from(error);
-            Error::new(error.kind(), format!("{}: {error}", self.path.display()))
-        })
+        let read = self.read(&self.target()?);
+        read.map_err(|(Unread::LeftAlone(error) | Unread::Damaged(error))| error)
     }
 
     fn check(&self) -> Result<(), Error> {
-        if self.is_no_file() {
-            return self.load().map(drop);
-        }
-        self.open_lock().map(drop)
+        self.open_lock(&self.target()?).map(drop)
     }
 
     fn save(&self, history: &History) -> Result<(), Error> {
@@ -226,14 +232,10 @@ impl HistoryStore for FileHistory {
     }
 }
 
-/// Whether it could not be read, rather than not understood: it may be sound.
-fn is_out_of_reach(error: &Error) -> bool {
-    let source = error.source().and_then(|one| one.downcast_ref());
-    source.is_some_and(|error: &io::Error| error.kind() != io::ErrorKind::InvalidData)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// A folder of its own for one test, gone with it.
@@ -293,7 +295,8 @@ mod tests {
         let folder = Folder::new("held");
         let store = FileHistory::new(folder.0.join("history.json"));
         store.save(&of_network(1)).unwrap();
-        let held = store.lock(Duration::ZERO).unwrap();
+        let held = store.lock(&store.target().unwrap(), Duration::ZERO);
+        let held = held.unwrap();
         assert!(held.is_some());
         let error = store.save_within(&of_network(2), Duration::ZERO);
         let error = error.unwrap_err();
@@ -317,7 +320,7 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         let store = FileHistory::new(&folder);
         let why = store.load().unwrap_err().to_string();
-        assert!(why.ends_with(": expected a file"), "{why}");
+        assert!(why.ends_with(": expected a file, found a folder"), "{why}");
         assert!(store.save(&History::default()).is_err());
         assert!(folder.is_dir(), "it was set aside");
         fs::remove_dir(&folder).unwrap();

@@ -48,8 +48,9 @@ impl TlsClient {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Tls`] where the platform has no usable roots, as in a bare container, and on
-    /// Android before its verifier was initialised.
+    /// [`ErrorKind::Tls`] where the platform has no usable roots, as in a bare container, where
+    /// `SSL_CERT_FILE` names what is no file or has more than 16 MiB, and on Android before its verifier
+    /// was initialised.
     pub fn with_platform_roots() -> Result<Self, Error> {
         Self::with_platform_roots_and([])
     }
@@ -62,6 +63,7 @@ impl TlsClient {
     pub fn with_platform_roots_and(
         extra: impl IntoIterator<Item = CertificateDer<'static>>,
     ) -> Result<Self, Error> {
+        look_at_bundle()?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let given: Vec<_> = extra.into_iter().collect();
         let verifier = platform_verifier(given.clone(), &provider).map_err(|error| {
@@ -300,6 +302,33 @@ fn mozilla_verifier() -> Option<Arc<dyn ServerCertVerifier>> {
 #[cfg(not(feature = "webpki-roots"))]
 fn mozilla_verifier() -> Option<Arc<dyn ServerCertVerifier>> {
     None
+}
+
+/// A variable names the bundle of roots, which whoever reads it waits for and reads to its end, whatever it
+/// is. That there is none is told by that reader.
+#[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+fn look_at_bundle() -> Result<(), Error> {
+    use easelect_file::FileError;
+
+    const VARIABLE: &str = "SSL_CERT_FILE";
+    /// Mozilla's roots are 0.2 MB.
+    const MAX_FILE: u64 = 16 * 1024 * 1024;
+    let Some(path) = std::env::var_os(VARIABLE).map(std::path::PathBuf::from) else {
+        return Ok(());
+    };
+    match easelect_file::look(&path, MAX_FILE) {
+        Ok(()) | Err(FileError::Io(_)) => Ok(()),
+        Err(error) => {
+            let why = format!("{VARIABLE}: {}: {error}", path.display());
+            Err(Error::new(ErrorKind::Tls, why))
+        }
+    }
+}
+
+/// There, the platform keeps its roots itself.
+#[cfg(not(all(unix, not(any(target_os = "android", target_vendor = "apple")))))]
+fn look_at_bundle() -> Result<(), Error> {
+    Ok(())
 }
 
 #[cfg(not(target_os = "android"))]

@@ -300,7 +300,7 @@ fn a_wrong_history_is_told_by_its_file_and_set_aside() {
         (&b""[..], "not a history (EOF"),
         (
             b"\xff\xfe\0",
-            "can't be read: stream did not contain valid UTF-8",
+            "not a history (invalid utf-8 sequence of 1 bytes from index 0)",
         ),
         (huge.as_bytes(), "larger than 8388608 bytes"),
         (cut.as_bytes(), "not a history (EOF"),
@@ -320,5 +320,138 @@ fn a_wrong_history_is_told_by_its_file_and_set_aside() {
         );
         // Nothing half-written is left behind: the history, what was set aside, and the lock.
         assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 3);
+    }
+}
+
+/// What becomes of a history; a pipe's other side would be waited for for ever.
+#[cfg(unix)]
+fn soon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, result) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send(work()));
+    let result = result.recv_timeout(Duration::from_secs(20));
+    result.expect("it is waited for")
+}
+
+/// What loading, checking and saving say; all of them the same, at once.
+#[cfg(unix)]
+fn refused(file: &std::path::Path) -> String {
+    let store = FileHistory::new(file);
+    let said = soon(move || {
+        let good = History::from_json(HISTORY.good).unwrap();
+        [store.load().map(drop), store.check(), store.save(&good)]
+            .map(|one| one.unwrap_err().to_string())
+    });
+    assert!(said[0] == said[1] && said[1] == said[2], "{said:?}");
+    said[0].clone()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_history_that_is_no_file_is_left_alone() {
+    use nix::sys::stat::Mode;
+    use std::os::unix::fs::symlink;
+
+    let scratch = Scratch::new("no-history");
+    let at = |name: &str| scratch.0.join(name);
+    let pipe = |name: &str| nix::unistd::mkfifo(&at(name), Mode::S_IRWXU).unwrap();
+    pipe("pipe");
+    fs::create_dir(at("folder")).unwrap();
+    fs::write(at("theirs"), "theirs").unwrap();
+    fs::create_dir(at("ours")).unwrap();
+    symlink("/dev/zero", at("zero")).unwrap();
+    symlink("../theirs", at("ours/link")).unwrap();
+    symlink("nothing", at("nowhere")).unwrap();
+    symlink("pipe", at("to-pipe")).unwrap();
+    for (name, wanted) in [
+        ("pipe", "found a pipe or a device"),
+        ("to-pipe", "found a pipe or a device"),
+        ("folder", "found a folder"),
+        (
+            "zero",
+            "found a link that leads out of its folder, to /dev/zero: name that",
+        ),
+        (
+            "ours/link",
+            "found a link that leads out of its folder, to ",
+        ),
+        (
+            "nowhere",
+            "found a link that leads out of its folder, to nothing: name that",
+        ),
+    ] {
+        let why = refused(&at(name));
+        assert!(
+            why.contains(&format!("{name}: expected a file, {wanted}")),
+            "{why}"
+        );
+    }
+    assert_eq!(fs::read(at("theirs")).unwrap(), b"theirs");
+    // Nothing was made, set aside or put in a place.
+    assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 7);
+    assert_eq!(fs::read_dir(at("ours")).unwrap().count(), 1);
+    // Its lock is such a file, too.
+    for (name, lock) in [("a", None), ("b", Some("theirs")), ("c", Some("/dev/zero"))] {
+        let beside = format!("{name}.lock");
+        match lock {
+            None => pipe(&beside),
+            Some(to) => symlink(to, at(&beside)).unwrap(),
+        }
+        let store = FileHistory::new(at(name));
+        let said = soon(move || [store.check(), store.save(&History::default())]);
+        for one in said {
+            let why = one.unwrap_err().to_string();
+            assert!(
+                why.contains(&format!("{beside}: expected a file, found")),
+                "{why}"
+            );
+        }
+        assert!(!at(name).exists());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_history_is_its_owners_alone_and_keeps_its_permissions() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let scratch = Scratch::new("private-history");
+    let (file, link) = (scratch.0.join("h.json"), scratch.0.join("link"));
+    let good = History::from_json(HISTORY.good).unwrap();
+    let mode = || fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+    FileHistory::new(&file).save(&good).unwrap();
+    assert_eq!(mode(), 0o600);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    // A link below its folder stays one, and what it leads to is written.
+    symlink("h.json", &link).unwrap();
+    FileHistory::new(&link).save(&good).unwrap();
+    assert_eq!(mode(), 0o640);
+    assert!(link.is_symlink());
+    assert_eq!(FileHistory::new(&link).load().unwrap(), Some(good));
+    assert!(scratch.0.join("h.json.lock").exists() && !scratch.0.join("link.lock").exists());
+}
+
+#[test]
+fn a_damaged_history_that_can_not_be_set_aside_stays() {
+    let scratch = Scratch::new("stays");
+    let file = scratch.0.join("h.json");
+    let good = History::from_json(HISTORY.good).unwrap();
+    let store = FileHistory::new(&file);
+    fs::write(&file, "worth a look").unwrap();
+    fs::create_dir_all(scratch.0.join("h.json.corrupt/theirs")).unwrap();
+    for _ in 0..2 {
+        let why = store.save(&good).unwrap_err().to_string();
+        assert!(
+            why.contains("h.json: it is damaged and can't be set aside: "),
+            "{why}"
+        );
+        assert_eq!(fs::read_to_string(&file).unwrap(), "worth a look");
+    }
+    fs::remove_dir_all(scratch.0.join("h.json.corrupt")).unwrap();
+    // What was set aside before makes room.
+    for content in ["worth a look", "worth another"] {
+        fs::write(&file, content).unwrap();
+        store.save(&good).unwrap();
+        let aside = fs::read_to_string(scratch.0.join("h.json.corrupt"));
+        assert_eq!(aside.unwrap(), content);
     }
 }

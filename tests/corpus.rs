@@ -47,6 +47,11 @@ fn histories() {
     replay("history", targets::history);
 }
 
+#[test]
+fn large_histories() {
+    replay("history_large", targets::large_history);
+}
+
 /// A target without a test would never be played again.
 #[test]
 fn every_target_is_played() {
@@ -65,6 +70,7 @@ fn every_target_is_played() {
         "certificate",
         "dns",
         "history",
+        "history_large",
         "list",
         "pem",
         "proxy",

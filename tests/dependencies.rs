@@ -33,10 +33,11 @@ fn locked() -> Vec<Locked> {
 }
 
 /// The workspace.
-const MEMBERS: [&str; 6] = [
+const MEMBERS: [&str; 7] = [
     "easelect",
     "easelect-cli",
     "easelect-engine",
+    "easelect-file",
     "easelect-lab",
     "easelect-report",
     "easelect-sim",
@@ -69,14 +70,15 @@ fn arrows_point_one_way() {
         own.sort_unstable();
         own
     };
-    let library = ["easelect", "easelect-engine"];
-    assert!(own("easelect-engine").is_empty());
-    assert_eq!(own("easelect"), ["easelect-engine"]);
+    let library = ["easelect", "easelect-engine", "easelect-file"];
+    assert!(own("easelect-engine").is_empty() && own("easelect-file").is_empty());
+    assert_eq!(own("easelect"), ["easelect-engine", "easelect-file"]);
     assert_eq!(own("easelect-lab"), library);
     assert_eq!(own("easelect-report"), library);
     let of_the_command = [
         "easelect",
         "easelect-engine",
+        "easelect-file",
         "easelect-lab",
         "easelect-report",
     ];

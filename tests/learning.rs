@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use easelect::{
-    Candidate, Catalog, CatalogFormat, CloseReason, ConnectOptions, DialOutcome, ErrorKind,
+    Candidate, Catalog, CatalogFormat, CloseReason, ConnectOptions, DialOutcome, Error, ErrorKind,
     Expectation, FileHistory, History, HistoryStore, Reconnector, RefreshBudget, Region, Selector,
     SelectorBuilder, SelectorEvent, ServerHint, Standing,
 };
@@ -744,4 +744,64 @@ async fn counts_add_up() {
     assert_eq!(stats.dials, lab.dials());
     assert!(stats.handshakes >= 10);
     assert_eq!(stats.time_to_open.unwrap().count, 10);
+}
+
+/// A store of the app's own, which panics in one place.
+#[derive(Debug)]
+struct Panicking(&'static str);
+
+impl Panicking {
+    fn ask(&self, what: &str) -> Result<(), Error> {
+        assert!(self.0 != what, "hunter2");
+        Ok(())
+    }
+}
+
+impl HistoryStore for Panicking {
+    fn load(&self) -> Result<Option<History>, Error> {
+        self.ask("load").map(|()| None)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.ask("check")
+    }
+
+    fn save(&self, _: &History) -> Result<(), Error> {
+        self.ask("save")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_panics_is_told_and_fails_nothing() {
+    let (lab, catalog) = world(&[40, 60]);
+    for place in ["load", "check", "save", "nowhere"] {
+        let store = Panicking(place);
+        let selector = builder(&lab, &catalog).history(store).build().unwrap();
+        let mut events = selector.events();
+        selector.connect().await.unwrap();
+        // Twice: whoever panicked is asked again.
+        for _ in 0..2 {
+            let flushed = selector.shutdown().await.map_err(|error| error.to_string());
+            let wanted = match place {
+                "save" => Err("the store has panicked".to_owned()),
+                _ => Ok(()),
+            };
+            assert_eq!(flushed, wanted, "{place}");
+        }
+        let mut told = Vec::new();
+        while let Some(Some(event)) = events.next().now_or_never() {
+            match event {
+                SelectorEvent::HistoryNotKept { why } => told.push(format!("not kept: {why}")),
+                SelectorEvent::HistoryNotRead { why } => told.push(format!("not read: {why}")),
+                _ => {}
+            }
+        }
+        let wanted: &[&str] = match place {
+            "load" => &["not read: the store has panicked"],
+            "check" => &["not kept: the store has panicked"],
+            "save" => &["not kept: the store has panicked"; 2],
+            _ => &[],
+        };
+        assert_eq!(told, wanted, "{place}");
+    }
 }

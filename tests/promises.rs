@@ -186,3 +186,40 @@ fn nothing_switches_certificate_checks_off() {
         assert!(!suspicious || name.starts_with("danger"), "{name}");
     }
 }
+
+/// Whoever opens a file elsewhere waits for pipes, reads devices without end and follows planted links; and a
+/// program that is run by a bare name is whatever somebody put into a folder of `PATH`.
+#[test]
+fn files_are_opened_and_programs_run_in_one_place() {
+    let all: Vec<Module> = CRATES.into_iter().flat_map(modules).collect();
+    let with = |what: &str| -> Vec<String> {
+        let found = all.iter().filter(|one| code(&one.items).contains(what));
+        let file = |one: &Module| {
+            one.file
+                .to_string_lossy()
+                .trim_start_matches("./")
+                .to_owned()
+        };
+        found.map(file).collect()
+    };
+    let own = |file: &String| file.starts_with("crates/easelect-file/");
+    for opening in [
+        "File::open",
+        "File::options",
+        "File::create",
+        "OpenOptions::new",
+        "fs::read(",
+        "fs::read_to_string(",
+        "fs::write(",
+        "fs::copy(",
+        "fs::rename(",
+        "pem_file_iter",
+        "from_pem_file",
+    ] {
+        let elsewhere: Vec<String> = with(opening).into_iter().filter(|one| !own(one)).collect();
+        assert!(elsewhere.is_empty(), "{opening} in {elsewhere:?}");
+    }
+    assert!(with("File::options").iter().any(own), "nothing is found");
+    assert_eq!(with("Command::new("), ["crates/easelect-cli/src/system.rs"]);
+    assert_eq!(with("process::Command").len(), 1);
+}

@@ -69,3 +69,60 @@ fn with_roots_of_its_own() {
     // An extra root alone is enough, too: it is the user's word.
     assert!(TlsClient::with_platform_roots_and([root]).is_ok());
 }
+
+/// A pipe would be waited for, and a device read for ever, by every program that is built so.
+#[test]
+fn a_bundle_that_is_no_file_is_told_at_once() {
+    use std::io::Read;
+    use std::process::Stdio;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let pipe = folder.join(format!("bundle-{}", std::process::id()));
+    let large = folder.join(format!("large-{}", std::process::id()));
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let sparse = std::fs::File::create(&large).unwrap();
+    sparse.set_len(1 << 40).unwrap();
+    for (bundle, wanted) in [
+        (pipe.as_path(), "found a pipe or a device"),
+        ("/dev/zero".as_ref(), "found a pipe or a device"),
+        (large.as_path(), "larger than 16777216 bytes"),
+        (folder.as_path(), "found a folder"),
+    ] {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "with_an_odd_bundle", "--ignored", "--nocapture"])
+            .env("SSL_CERT_FILE", bundle)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        let (done, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut told = String::new();
+            let _ = stdout.read_to_string(&mut told);
+            done.send(told)
+        });
+        let told = told.recv_timeout(Duration::from_secs(20));
+        let _ = child.kill();
+        child.wait().unwrap();
+        let told = told.expect("it is waited for");
+        let wanted = format!("SSL_CERT_FILE: {}: ", bundle.display()) + wanted;
+        let wanted = wanted.replace("found a", "expected a file, found a");
+        assert!(
+            told.contains("1 passed") && told.contains(&wanted),
+            "{told}"
+        );
+    }
+    for one in [pipe, large] {
+        std::fs::remove_file(one).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "for a process with a variable"]
+fn with_an_odd_bundle() {
+    let error = TlsClient::with_platform_roots().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Tls);
+    println!("{error}");
+}

@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::dialer::Dialer;
 use crate::error::{Error, ErrorKind};
 use crate::handshake::Handshake;
-use crate::history::HistoryStore;
+use crate::history::{HistoryStore, ask};
 
 /// Configures a [`Selector`].
 #[derive(Clone)]
@@ -224,10 +224,10 @@ impl SelectorBuilder {
                 let why = error.to_string();
                 events.keep(SelectorEvent::HistoryNotKept { why });
             };
-            if let Err(error) = store.check() {
+            if let Err(error) = ask(|| store.check()) {
                 not_kept(error);
             }
-            match store.load() {
+            match ask(|| store.load()) {
                 Ok(Some(history)) => memory = memory.with_history(history),
                 Ok(None) => {}
                 // What was learned is lost, no more.

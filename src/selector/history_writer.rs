@@ -12,7 +12,7 @@ use super::events::{Events, SelectorEvent};
 use super::lock;
 use super::memory::Memory;
 use crate::error::{Error, ErrorKind};
-use crate::history::HistoryStore;
+use crate::history::{HistoryStore, ask};
 
 /// At most one write in so long: flash wears, and batteries drain.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -68,7 +68,7 @@ impl HistoryWriter {
         let _ = self.sender.send(Message::Flush(done));
         // Only a thread that ended or never began drops the other side, and one that began doesn't end
         // while this is there.
-        let why = "no thread writes the history: none could be had, or the store has panicked";
+        let why = "no thread writes the history: none could be had";
         (flushed.await).unwrap_or_else(|_| Err(Error::new(ErrorKind::History, why)))
     }
 }
@@ -115,7 +115,8 @@ fn serve(
         let mut saved = Ok(());
         if write && std::mem::take(&mut pending) {
             written = Some(Instant::now());
-            saved = store.save(&history());
+            let history = history();
+            saved = ask(|| store.save(&history));
             failed = saved.is_err();
             if let Err(error) = &saved {
                 tracing::warn!(target: "easelect::history", %error, "history not kept");

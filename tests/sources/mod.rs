@@ -24,9 +24,10 @@ pub(crate) struct Module {
 }
 
 /// The folders of the crates that are shipped.
-pub(crate) const CRATES: [&str; 5] = [
+pub(crate) const CRATES: [&str; 6] = [
     ".",
     "crates/easelect-engine",
+    "crates/easelect-file",
     "crates/easelect-lab",
     "crates/easelect-report",
     "crates/easelect-cli",

@@ -1,10 +1,9 @@
 //! Files that are read: catalogue, certificates, scenario. Bounded, and wrong ones are named.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
 
 use easelect::{Catalog, CatalogFormat, FileHistory};
+use easelect_file::{FileError, Target};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -21,28 +20,47 @@ fn name_of(path: &Path) -> String {
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, Usage> {
+    easelect_file::read(path, MAX_FILE).map_err(|error| why(path, error))
+}
+
+/// Why a file can't be used.
+pub(crate) fn why(path: &Path, error: FileError) -> Usage {
     let name = name_of(path);
-    let read = || -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        File::open(path)?
-            .take(MAX_FILE + 1)
-            .read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = read().map_err(|error| {
-        say(
+    let why = match error {
+        FileError::Folder => say(
+            format!("{name}: expected a file, found a folder"),
+            format!("{name}：应为文件，实为文件夹"),
+        ),
+        FileError::Special => say(
+            format!("{name}: {error}"),
+            format!("{name}：应为文件，实为管道或设备：请先将其内容存为文件"),
+        ),
+        FileError::TooLarge(most) => {
+            let most = most / (1024 * 1024);
+            say(
+                format!("{name} is larger than {most} MiB"),
+                format!("{name} 超过 {most} MiB"),
+            )
+        }
+        FileError::LeadsOut(to) => {
+            let to = name_of(&to);
+            say(
+                format!(
+                    "{name}: expected a file, found a link that leads out of its folder, to {to}: \
+                     name that file itself"
+                ),
+                format!(
+                    "{name}：应为文件，实为指向其所在文件夹之外的链接（{to}）：请直接指定该文件"
+                ),
+            )
+        }
+        FileError::Io(error) => say(
             format!("{name} can't be read: {error}"),
             format!("无法读取 {name}：{error}"),
-        )
-    })?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(say(
-            format!("{name} is larger than 2 MiB"),
-            format!("{name} 超过 2 MiB"),
-        )
-        .into());
-    }
-    Ok(bytes)
+        ),
+        error => say(format!("{name}: {error}"), format!("{name}：{error}")),
+    };
+    why.into()
 }
 
 fn text(path: &Path) -> Result<String, Usage> {
@@ -94,6 +112,14 @@ pub(crate) fn certificates(path: Option<&Path>) -> Result<Vec<CertificateDer<'st
         Some(path) => certificates_in(&bytes(path)?, &name_of(path)),
         None => Ok(Vec::new()),
     }
+}
+
+/// Whether others can read it without waiting, and to an end.
+pub(crate) fn is_read(bundle: &Path) -> bool {
+    matches!(
+        easelect_file::look(bundle, 8 * MAX_FILE),
+        Ok(()) | Err(FileError::Io(_))
+    )
 }
 
 /// The certificates in a bundle that is called so.
@@ -157,14 +183,10 @@ pub(crate) fn history(path: &Path) -> Result<FileHistory, Usage> {
         );
         return Err(Usage::from(why).in_option("--history"));
     }
-    if path.exists() && !path.is_file() {
-        let why = say(
-            format!("{name}: expected a file"),
-            format!("{name}：应为文件"),
-        );
-        return Err(Usage::from(why).in_option("--history"));
+    match Target::of(path).and_then(|target| target.look()) {
+        Ok(()) | Err(FileError::Io(_)) => Ok(FileHistory::new(path)),
+        Err(error) => Err(why(path, error).in_option("--history")),
     }
-    Ok(FileHistory::new(path))
 }
 
 /// The text of a scenario file.
@@ -194,7 +216,7 @@ mod tests {
         }
     }
 
-    fn why<T>(result: Result<T, Usage>) -> String {
+    fn told<T>(result: Result<T, Usage>) -> String {
         let Err(Usage(why)) = result else {
             panic!("is taken");
         };
@@ -209,21 +231,21 @@ mod tests {
         assert_eq!(catalog(Some(&marked.0)).unwrap().endpoints().len(), 45);
         let wide: Vec<u8> = own.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let wide = Scratch::new("wide.json", &[b"\xff\xfe", wide.as_slice()].concat());
-        assert!(why(catalog(Some(&wide.0))).ends_with("is UTF-16: save it as UTF-8"));
+        assert!(told(catalog(Some(&wide.0))).ends_with("is UTF-16: save it as UTF-8"));
     }
 
     #[test]
     fn wrong_files_are_named() {
         let bad = Scratch::new("bad.toml", b"a = 1\nb = \xff");
-        assert!(why(catalog(Some(&bad.0))).ends_with("bad.toml:2: not UTF-8 at byte 10"));
+        assert!(told(catalog(Some(&bad.0))).ends_with("bad.toml:2: not UTF-8 at byte 10"));
         let big = Scratch::new("big.toml", &vec![b' '; 3 << 20]);
-        assert!(why(catalog(Some(&big.0))).contains("2 MiB"));
-        assert!(why(catalog(Some(Path::new("x.yaml")))).contains(".toml or .json"));
-        assert!(why(catalog(Some(Path::new("missing.toml")))).contains("can't be read"));
+        assert!(told(catalog(Some(&big.0))).contains("2 MiB"));
+        assert!(told(catalog(Some(Path::new("x.yaml")))).contains(".toml or .json"));
+        assert!(told(catalog(Some(Path::new("missing.toml")))).contains("can't be read"));
         let empty = Scratch::new("empty.pem", b"nothing");
-        assert!(why(certificates(Some(&empty.0))).contains("no certificate"));
+        assert!(told(certificates(Some(&empty.0))).contains("no certificate"));
         let broken = Scratch::new("broken.pem", b"-----BEGIN CERTIFICATE-----\n!!\n");
-        assert!(why(certificates(Some(&broken.0))).contains("certificate 1 can't be used"));
+        assert!(told(certificates(Some(&broken.0))).contains("certificate 1 can't be used"));
     }
 
     #[test]

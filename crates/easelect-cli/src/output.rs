@@ -1,46 +1,58 @@
 //! Where the result goes: standard output, or a file that is written whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
+use easelect_file::{FileError, Target};
 use easelect_report::Style;
 
+use crate::input;
 use crate::words::{Usage, say};
+
+/// Until a slow reader of a pipe is tried again.
+const PAUSE: Duration = Duration::from_millis(10);
 
 pub(crate) enum Output {
     Stdout,
     File {
-        target: PathBuf,
-        /// Beside the target, so that a rename can put it in its place.
-        temporary: PathBuf,
+        name: PathBuf,
+        target: Target,
     },
-    /// A device or a pipe, which nothing may be put in the place of.
-    Special(PathBuf),
+    /// A device or a pipe, which nothing may be put in the place of; open.
+    Special {
+        name: PathBuf,
+        file: File,
+    },
 }
 
 impl Output {
-    /// Tried before anything is measured: an hour's work is not lost to a missing folder.
+    /// Tried before anything is measured: an hour's work is not lost to a missing folder, or to a pipe that
+    /// nobody reads from.
     pub(crate) fn open(target: Option<&Path>) -> Result<Self, Usage> {
-        let target = match target {
+        let name = match target {
             Some(target) if target != Path::new("-") => target,
             _ => return Ok(Output::Stdout),
         };
-        match fs::metadata(target) {
-            Ok(found) if found.is_dir() => {
-                return Err(unwritable(target, &io::ErrorKind::IsADirectory.into()));
-            }
-            Ok(found) if !found.is_file() => return Ok(Output::Special(target.to_owned())),
-            _ => {}
+        let special = |opened: Result<File, FileError>| {
+            let file = opened.map_err(|error| refused(name, error))?;
+            let name = name.to_owned();
+            Ok(Output::Special { name, file })
+        };
+        // What a shell opened is no planted link, wherever it leads.
+        if is_of_the_system(name) {
+            return special(easelect_file::open_special(name));
         }
-        // Through symbolic links, so that they stay.
-        let target = fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
-        let temporary = beside(&target)
-            .ok_or_else(|| unwritable(&target, &io::ErrorKind::InvalidFilename.into()))?;
-        File::create_new(&temporary)
-            .and_then(|_| fs::remove_file(&temporary))
-            .map_err(|error| unwritable(&target, &error))?;
-        Ok(Output::File { target, temporary })
+        let target = Target::of(name).map_err(|error| refused(name, error))?;
+        match target.look() {
+            Err(FileError::Special) => return special(target.open_special()),
+            looked => looked.map_err(|error| refused(name, error))?,
+        }
+        target.check().map_err(|error| unwritable(name, &error))?;
+        let name = name.to_owned();
+        Ok(Output::File { name, target })
     }
 
     /// How a table is to look there.
@@ -69,38 +81,46 @@ impl Output {
                     PathBuf::from("standard output"),
                 )
             }
-            Output::Special(target) => {
-                let file = File::options().write(true).open(&target);
-                let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
-                (written, target)
-            }
-            Output::File { target, temporary } => {
-                let written = File::create_new(&temporary)
-                    .and_then(|mut file| {
-                        file.write_all(text.as_bytes())?;
-                        file.sync_all()
-                    })
-                    .and_then(|()| fs::rename(&temporary, &target));
-                if written.is_err() {
-                    let _ = fs::remove_file(&temporary);
-                }
-                (written, target)
-            }
+            Output::Special { name, file } => (write_slowly(file, text.as_bytes()), name),
+            Output::File { name, target } => (target.replace(text.as_bytes()), name),
         };
         match written {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(unwritable(&target, &error))
-            }
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(unwritable(&target, &error)),
             _ => Ok(()),
         }
     }
 }
 
-fn beside(target: &Path) -> Option<PathBuf> {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(target.file_name()?);
-    name.push(format!(".{}.tmp", std::process::id()));
-    Some(target.with_file_name(name))
+/// Whether it is what the system made: a device, or what the process was given open, as `/dev/stdout` and
+/// `/dev/fd/63`.
+fn is_of_the_system(name: &Path) -> bool {
+    let folder = name.parent().map(fs::canonicalize);
+    let is_made = |folder: PathBuf| {
+        ["/dev", "/dev/fd"].map(Path::new).contains(&&*folder) || folder.starts_with("/proc")
+    };
+    cfg!(unix) && folder.and_then(Result::ok).is_some_and(is_made) && name.exists()
+}
+
+/// Writes as fast as it is read.
+fn write_slowly(mut file: File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write(bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(PAUSE),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn refused(name: &Path, error: FileError) -> Usage {
+    match error {
+        FileError::Folder => unwritable(name, &ErrorKind::IsADirectory.into()),
+        FileError::Io(error) => unwritable(name, &error),
+        error => input::why(name, error).in_option("--output"),
+    }
 }
 
 fn unwritable(target: &Path, error: &io::Error) -> Usage {

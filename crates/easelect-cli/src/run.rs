@@ -83,6 +83,11 @@ pub(crate) fn roots(network: &Network) -> Option<usize> {
     if network.lab.is_some() {
         return None;
     }
+    // Elsewhere than on Linux, the library doesn't read it.
+    let bundle = std::env::var_os("SSL_CERT_FILE").map(|path| input::is_read(Path::new(&path)));
+    if bundle == Some(false) {
+        return Some(0);
+    }
     let found = rustls_native_certs::load_native_certs();
     let (usable, _) = rustls::RootCertStore::empty().add_parsable_certificates(found.certs);
     Some(usable)
@@ -231,7 +236,7 @@ fn simulated(name: &str, extra: Certificates) -> Result<DialerBuilder, Usage> {
 
     let scenario = match Scenario::built_in(name) {
         Some(scenario) => scenario,
-        None if Path::new(name).is_file() => {
+        None if Path::new(name).exists() => {
             let (text, name) = input::scenario(Path::new(name))?;
             Scenario::from_toml(&text, &name)?
         }

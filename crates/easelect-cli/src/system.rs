@@ -6,26 +6,47 @@
 //! and what is found out by WPAD, are not told.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use easelect::Proxy;
+use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
 /// Answered in milliseconds; a desktop that hangs must not hold the report up.
 const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What is printed, and KDE's file, are a few kB.
+const MOST: u64 = 1024 * 1024;
+
+/// Where the system has them. Neither the folders of `PATH` nor the current one are looked into: whoever can
+/// write there would be run.
+const GSETTINGS: &[&str] = &[
+    "/usr/bin/gsettings",
+    #[cfg(any(target_os = "freebsd", target_os = "openbsd", target_os = "dragonfly"))]
+    "/usr/local/bin/gsettings",
+    #[cfg(target_os = "netbsd")]
+    "/usr/pkg/bin/gsettings",
+    // NixOS.
+    "/run/current-system/sw/bin/gsettings",
+];
+const SCUTIL: &str = "/usr/sbin/scutil";
 
 const INTERNET_SETTINGS: &str = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Internet Settings";
 
 /// URLs without user and password; a script's with `PAC` before it.
 pub(crate) async fn proxies() -> Vec<String> {
     match std::env::consts::OS {
-        "macos" => scutil(&output("scutil", &["--proxy"]).await),
-        "windows" => registry(&output("reg", &["query", INTERNET_SETTINGS]).await),
+        "macos" => scutil(&output(Path::new(SCUTIL), &["--proxy"]).await),
+        "windows" => registry(&output(&reg(), &["query", INTERNET_SETTINGS]).await),
         _ => {
             let settings = ["list-recursively", "org.gnome.system.proxy"];
-            let mut found = gsettings(&output("gsettings", &settings).await);
+            let program = GSETTINGS.iter().map(Path::new).find(|one| one.exists());
+            let mut found = match program {
+                Some(program) => gsettings(&output(program, &settings).await),
+                None => Vec::new(),
+            };
             for one in kde_file().map(|text| kde(&text)).unwrap_or_default() {
                 add(&mut found, Some(one));
             }
@@ -34,26 +55,46 @@ pub(crate) async fn proxies() -> Vec<String> {
     }
 }
 
-/// What a command prints; nothing if it isn't there.
-async fn output(program: &str, args: &[&str]) -> String {
-    let run = Command::new(program)
-        .args(args)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .output();
+/// Windows' own `reg`.
+fn reg() -> PathBuf {
+    let root = std::env::var_os("SystemRoot").map(PathBuf::from);
+    let root = root.filter(|root| root.is_absolute());
+    let root = root.unwrap_or_else(|| PathBuf::from(r"C:\Windows"));
+    root.join("System32").join("reg.exe")
+}
+
+/// What a program prints, up to a limit; nothing if it isn't there, or is late. It is ended, then.
+async fn output(program: &Path, args: &[&str]) -> String {
+    let run = async {
+        let mut child = Command::new(program)
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        let mut printed = Vec::new();
+        if let Some(stdout) = child.stdout.take() {
+            stdout.take(MOST).read_to_end(&mut printed).await?;
+        }
+        // Nobody reads the rest, so that it ends.
+        std::io::Result::Ok((printed, child.wait().await?))
+    };
     match tokio::time::timeout(TIMEOUT, run).await {
-        Ok(Ok(output)) => String::from_utf8_lossy(&output.stdout).into_owned(),
+        Ok(Ok((printed, _))) => String::from_utf8_lossy(&printed).into_owned(),
         _ => String::new(),
     }
 }
 
 fn kde_file() -> Option<String> {
-    let folder = match std::env::var_os("XDG_CONFIG_HOME") {
-        Some(folder) => PathBuf::from(folder),
-        None => PathBuf::from(std::env::var_os("HOME")?).join(".config"),
+    // A relative one counts for nothing, says the XDG Base Directory Specification.
+    let of = |name| {
+        let folder = std::env::var_os(name).map(PathBuf::from);
+        folder.filter(|folder| folder.is_absolute())
     };
-    std::fs::read_to_string(folder.join("kioslaverc")).ok()
+    let folder = of("XDG_CONFIG_HOME").or_else(|| Some(of("HOME")?.join(".config")))?;
+    let read = easelect_file::read(&folder.join("kioslaverc"), MOST).ok()?;
+    String::from_utf8(read).ok()
 }
 
 fn add(found: &mut Vec<String>, one: Option<String>) {

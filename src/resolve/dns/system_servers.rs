@@ -39,11 +39,22 @@ pub(super) fn parse(text: &str) -> Option<SocketAddr> {
 /// The name servers of `/etc/resolv.conf`.
 #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
 pub(super) fn read() -> Result<Vec<SocketAddr>, String> {
+    read_from(std::path::Path::new("/etc/resolv.conf"))
+}
+
+#[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+fn read_from(path: &std::path::Path) -> Result<Vec<SocketAddr>, String> {
+    use easelect_file::FileError;
+
+    /// One of a few lines is usual.
+    const MAX_FILE: u64 = 1024 * 1024;
     // Not through hickory, which drops the interface of a scoped address.
-    match std::fs::read("/etc/resolv.conf") {
+    match easelect_file::read(path, MAX_FILE) {
         Ok(text) => Ok(of_resolv_conf(&String::from_utf8_lossy(&text))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(of_resolv_conf("")),
-        Err(error) => Err(error.to_string()),
+        Err(FileError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+            Ok(of_resolv_conf(""))
+        }
+        Err(error) => Err(format!("{}: {error}", path.display())),
     }
 }
 
@@ -151,5 +162,18 @@ mod tests {
             ["10.0.0.1:53", "[fe80::1%1]:53", "10.0.0.3:53"]
         );
         assert_eq!(servers("options ndots:1\n"), ["127.0.0.1:53"]);
+    }
+    /// A pipe would be waited for, and a device read for ever.
+    #[test]
+    #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+    fn what_is_no_file_is_told() {
+        use std::path::Path;
+
+        let wanted = "/dev/zero: expected a file, found a pipe or a device";
+        let told = read_from(Path::new("/dev/zero")).unwrap_err();
+        assert!(told.starts_with(wanted), "{told}");
+        let told = read_from(Path::new("/dev")).unwrap_err();
+        assert_eq!(told, "/dev: expected a file, found a folder");
+        assert!(read_from(Path::new("/nonexistent/resolv.conf")).is_ok());
     }
 }

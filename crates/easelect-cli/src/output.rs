@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use easelect_report::Style;
 
-use crate::words::{Usage, say};
+use crate::words::{self, Usage, say};
 
 pub(crate) enum Output {
     Stdout,
@@ -104,7 +104,7 @@ fn beside(target: &Path) -> Option<PathBuf> {
 }
 
 fn unwritable(target: &Path, error: &io::Error) -> Usage {
-    let target = target.display().to_string().escape_debug().to_string();
+    let target = words::file(target);
     say(
         format!("{target} can't be written: {error}"),
         format!("无法写入 {target}：{error}"),
@@ -114,8 +114,7 @@ fn unwritable(target: &Path, error: &io::Error) -> Usage {
 
 /// One line on standard error; if nobody reads it, nothing is to be done.
 pub(crate) fn complain(line: &str) {
-    let line = line.replace(['\n', '\r'], " ");
-    let _ = writeln!(io::stderr(), "easelect: {line}");
+    let _ = writeln!(io::stderr(), "easelect: {}", words::line(line));
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use easelect_engine::shown::{line, without_secrets};
+use easelect_engine::shown::{Escaped, line, without_secrets};
 use futures::{Sink, Stream};
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
@@ -296,7 +296,7 @@ impl Sink<Message> for Connection {
 ///
 /// Displayed, it tells every attempt with its failure, in one line of bounded length; so it has no
 /// [`source`](StdError::source).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ConnectError {
     kind: ConnectErrorKind,
     attempts: Vec<Attempt>,
@@ -425,6 +425,16 @@ impl ConnectError {
 
 /// The longest that one of its texts is: a few attempts in full.
 const LONGEST: usize = 4000;
+
+impl fmt::Debug for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = f.debug_struct("ConnectError");
+        told.field("kind", &self.kind)
+            .field("elapsed", &self.elapsed)
+            .field("attempts", &Escaped(&self.attempts));
+        told.finish()
+    }
+}
 
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

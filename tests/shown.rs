@@ -396,9 +396,9 @@ async fn refusals(failure: Failure) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// In no error more than this, in characters, both its forms together: a few texts of a few hundred
-/// characters, escaped.
-const BOUND: usize = 12_000;
+/// In no error more than this, in characters, both its forms together: at most 1000 of what was written
+/// in each, of which an escape makes ten.
+const BOUND: usize = 30_000;
 
 #[tokio::test]
 async fn no_error_is_endless() {

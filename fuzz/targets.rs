@@ -4,10 +4,16 @@
 use std::sync::LazyLock;
 
 use easelect::{
-    Catalog, CatalogFormat, Certificate, Endpoint, Error, History, Region, Service, Timestamp,
+    AfterUpgrade, Attempt, AttemptOutcome, Catalog, CatalogFormat, Certificate, Endpoint,
+    EndpointStats, Error, Failure, FailureKind, History, Phase, ProbeOutcome, Region, Sample,
+    Service, Timestamp, Timings, is_hidden, rank, without_secrets,
 };
 use easelect_engine::history::Network;
 use easelect_lab::{Lab, Scenario};
+use easelect_report::{
+    ConnectRecord, Context, Lang, Model, Note, Report, Style, catalog_table, connects_json,
+    connects_table, json, table,
+};
 
 /// A user's catalogue, as TOML and as JSON.
 pub(crate) fn catalog(data: &[u8]) {
@@ -206,8 +212,92 @@ fn assert_placed(error: &Error, text: &str) {
     assert!((1..=lines).contains(&line), "line {line} of {lines}");
 }
 
+/// What strangers wrote, as tables, JSON, errors and debug output show it. The first byte says where
+/// the input is cut in two; whatever bytes they are, a peer's text has them as replacements.
+pub(crate) fn shown(data: &[u8]) {
+    let Some((cut, data)) = data.split_first() else {
+        return;
+    };
+    let (one, two) = data.split_at(usize::from(*cut).min(data.len()));
+    let [one, two] = [one, two].map(|text| String::from_utf8_lossy(text).into_owned());
+    let bare = without_secrets(&one);
+    assert_eq!(without_secrets(&bare), bare, "again");
+    let failure = |phase, kind| {
+        let answered = vec![
+            ("server".to_owned(), one.clone()),
+            ("via".to_owned(), two.clone()),
+        ];
+        Failure::new(phase, kind)
+            .with_message(&two)
+            .with_location(Some(one.clone()))
+            .with_names(vec![one.clone(), two.clone()])
+            .with_answer(answered, Some(two.clone()))
+    };
+    let failures = [
+        failure(Phase::Proxy, FailureKind::Rejected).with_status(502),
+        failure(Phase::Tls, FailureKind::CertificateWrongHost),
+        failure(Phase::Upgrade, FailureKind::Redirected).with_status(302),
+        failure(Phase::Upgrade, FailureKind::Rejected).with_status(403),
+        failure(Phase::Processing, FailureKind::NotHttp),
+    ];
+    let url = "wss://x.example/ws?key=secret-of-the-url";
+    let endpoint = Endpoint::new(Region::CN1, Service::Websocket, url).expect("a URL");
+    let endpoint = endpoint.with_label(&one);
+    let address = ([47, 93, 7, 1], 443).into();
+    let mut stats = EndpointStats::new(endpoint.clone());
+    let mut attempts = Vec::new();
+    for failure in failures {
+        assert_readable(&failure.to_string());
+        let outcome = Err(failure.clone());
+        let sample = Sample::new(endpoint.clone(), address, Timings::default(), outcome);
+        stats.record(&sample);
+        let failed = AttemptOutcome::Failed(failure);
+        attempts.push(Attempt::new(endpoint.clone(), failed));
+    }
+    let mut sample = Sample::new(endpoint.clone(), address, Timings::default(), Ok(()));
+    let (code, reason) = (Some(1008), two.clone());
+    sample.after_upgrade = Some(AfterUpgrade::Close { code, reason });
+    stats.record(&sample);
+    assert_readable(&format!("{stats:?}{attempts:?}"));
+    let mut outcome = ProbeOutcome::default();
+    outcome
+        .rankings
+        .extend(rank(Region::CN1.into(), vec![stats]));
+    let now = std::time::UNIX_EPOCH;
+    static BUILT_IN: LazyLock<Catalog> = LazyLock::new(Catalog::builtin);
+    let mut context = Context::new(BUILT_IN.clone(), now, now);
+    context.notes.push(Note::SourceInPart {
+        url: one.clone(),
+        left_out: vec![two.clone(); 2],
+    });
+    let report = Report::new(&outcome, context);
+    let records = [ConnectRecord::failed(one.clone(), attempts)];
+    for lang in [Lang::En, Lang::Zh] {
+        let model = Model::new(&report, lang);
+        for table in [
+            table(&model, Style::plain().with_width(80)),
+            connects_table(&records, lang, Style::plain(), now),
+            catalog_table(
+                &BUILT_IN,
+                std::slice::from_ref(&endpoint),
+                lang,
+                Style::plain(),
+            ),
+        ] {
+            assert!(!table.contains("secret-of-the-url"), "{table}");
+            table.split('\n').for_each(assert_readable);
+        }
+        for json in [json(&model), connects_json(&records, lang, now)] {
+            assert!(!json.contains("secret-of-the-url"), "{json}");
+            json.split('\n').for_each(assert_readable);
+            serde_json::from_str::<serde_json::Value>(&json).expect("JSON");
+        }
+        let read: Model = serde_json::from_str(&json(&model)).expect("its own model");
+        assert!(read == model, "it is read as something else");
+    }
+}
+
 /// What people are told is one line that a terminal can show.
 fn assert_readable(told: &str) {
-    let odd = |c: &char| c.is_control() || "\u{2028}\u{2029}\u{202e}\u{2066}".contains(*c);
-    assert_eq!(told.chars().find(odd), None, "{told:?}");
+    assert_eq!(told.chars().find(|c| is_hidden(*c)), None, "{told:?}");
 }

@@ -18,7 +18,7 @@ pub use region::{Locality, Reference, Region, RegionInfo, Residency};
 pub(crate) use endpoint::is_token;
 pub(crate) use url::{host_of, port_of};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, shortened};
 
 /// The endpoints and data centres to choose from.
 ///
@@ -81,9 +81,9 @@ impl Catalog {
                 Error::new(
                     ErrorKind::Catalog,
                     format!(
-                        "unknown region {:?}: expected one of {} (or one that a catalogue file \
+                        "unknown region \"{}\": expected one of {} (or one that a catalogue file \
                          declares with [[region]])",
-                        endpoint::shortened(id),
+                        shortened(id),
                         known.join(", ")
                     ),
                 )

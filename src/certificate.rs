@@ -2,9 +2,11 @@
 
 mod chain;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
+use easelect_engine::shown::Escaped;
 use x509_cert::der::asn1::{Any, BitString, ObjectIdentifier, UintRef};
 use x509_cert::der::{Decode, Reader, SliceReader};
 use x509_cert::ext::pkix::name::GeneralName;
@@ -14,10 +16,10 @@ use x509_cert::spki::SubjectPublicKeyInfo;
 pub use chain::{CertificateChain, ChainFault, Trust};
 
 /// More names than a certificate of one service has; the rest is not kept.
-const MAX_NAMES: usize = 64;
+pub(crate) const MAX_NAMES: usize = 64;
 
-/// Longer than any real issuer's name, in characters.
-const MAX_NAME: usize = 256;
+/// Longer than any real issuer's name, and than any host's (RFC 1035 §2.3.4), in characters.
+pub(crate) const MAX_NAME: usize = 256;
 
 /// RSA keys shorter than this are not accepted, by us or by any browser (CA/Browser Forum, Baseline
 /// Requirements §6.1.5), in bits.
@@ -25,8 +27,8 @@ const LEAST_RSA: usize = 2048;
 
 /// What a certificate says of itself, whether it was accepted or refused.
 ///
-/// All text is as the peer wrote it: escape it before showing it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// All text is as the peer wrote it: [escape](crate::shown) it before showing it.
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Certificate {
     /// Whose it is, as RFC 4514 writes names: `CN=im-api-v2.easemob.com`. Empty where only
@@ -51,6 +53,21 @@ pub struct Certificate {
     pub tells_issuer: bool,
     /// Whether its key is shorter than is accepted.
     pub has_weak_key: bool,
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = f.debug_struct("Certificate");
+        told.field("subject", &Escaped(&self.subject))
+            .field("issuer", &Escaped(&self.issuer))
+            .field("not_before", &self.not_before)
+            .field("not_after", &self.not_after)
+            .field("names", &Escaped(&self.names))
+            .field("key", &self.key)
+            .field("signature", &self.signature)
+            .field("is_authority", &self.is_authority);
+        told.finish_non_exhaustive()
+    }
 }
 
 impl Certificate {
@@ -142,8 +159,8 @@ impl Key {
     }
 }
 
-impl std::fmt::Display for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Key::Rsa { bits } => write!(f, "RSA {bits}"),
             Key::Ec { curve } => match curve.to_string().as_str() {
@@ -201,7 +218,7 @@ fn signature(algorithm: ObjectIdentifier) -> String {
 /// A name that a server can have.
 fn name(name: &GeneralName) -> Option<String> {
     match name {
-        GeneralName::DnsName(name) => Some(name.to_string()),
+        GeneralName::DnsName(name) => Some(name.as_str().chars().take(MAX_NAME).collect()),
         GeneralName::IpAddress(address) => {
             let bytes = address.as_bytes();
             let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);

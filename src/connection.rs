@@ -3,7 +3,7 @@
 mod heartbeat;
 
 use std::error::Error as StdError;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use easelect_engine::shown::{Escaped, line, without_secrets};
 use futures::{Sink, Stream};
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
@@ -112,7 +113,7 @@ impl fmt::Debug for Feedback {
 }
 
 /// How a [`Connection`] came about.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Opening {
     pub(crate) endpoint: Endpoint,
     pub(crate) path: String,
@@ -122,6 +123,20 @@ pub(crate) struct Opening {
     pub(crate) attempts: Vec<Attempt>,
 }
 
+/// Without queries, as [`Endpoint`] has it.
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = f.debug_struct("Opening");
+        told.field("endpoint", &self.endpoint)
+            .field("path", &without_secrets(&self.path))
+            .field("address", &self.address)
+            .field("timings", &self.timings)
+            .field("time_to_open", &self.time_to_open)
+            .field("attempts", &self.attempts);
+        told.finish()
+    }
+}
+
 impl Connection {
     /// The endpoint that won.
     #[must_use]
@@ -129,7 +144,8 @@ impl Connection {
         &self.opening.endpoint
     }
 
-    /// The URL that was opened: the endpoint's, or with an alternate path that turned out right.
+    /// The URL that was opened: the endpoint's, or with an alternate path that turned out right. Its
+    /// query may be secret: show [`Endpoint::shown_with`] instead.
     #[must_use]
     pub fn url(&self) -> String {
         self.opening.endpoint.url_with(&self.opening.path)
@@ -278,8 +294,9 @@ impl Sink<Message> for Connection {
 
 /// Why no endpoint could be opened.
 ///
-/// Displayed, it tells every attempt with its failure; so it has no [`source`](StdError::source).
-#[derive(Clone, Debug)]
+/// Displayed, it tells every attempt with its failure, in one line of bounded length; so it has no
+/// [`source`](StdError::source).
+#[derive(Clone)]
 pub struct ConnectError {
     kind: ConnectErrorKind,
     attempts: Vec<Attempt>,
@@ -406,6 +423,19 @@ impl ConnectError {
     }
 }
 
+/// The longest that one of its texts is: a few attempts in full.
+const LONGEST: usize = 4000;
+
+impl fmt::Debug for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = f.debug_struct("ConnectError");
+        told.field("kind", &self.kind)
+            .field("elapsed", &self.elapsed)
+            .field("attempts", &Escaped(&self.attempts));
+        told.finish()
+    }
+}
+
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = match self.kind {
@@ -416,23 +446,22 @@ impl fmt::Display for ConnectError {
             ConnectErrorKind::Refused { .. } => "turned away",
             ConnectErrorKind::Failed => "every attempt failed",
         };
-        write!(
-            f,
+        let mut told = format!(
             "no endpoint could be opened within {:.1?} ({why})",
             self.elapsed
-        )?;
+        );
         for attempt in &self.attempts {
-            write!(f, "; {}", attempt.endpoint.authority())?;
+            write!(told, "; {}", attempt.endpoint.authority())?;
             if let Some(address) = attempt.address {
-                write!(f, " at {}", address.ip())?;
+                write!(told, " at {}", address.ip())?;
             }
             match &attempt.outcome {
-                AttemptOutcome::Failed(failure) => write!(f, ": {failure}")?,
-                AttemptOutcome::Cancelled(phase) => write!(f, ": given up in {phase}")?,
-                AttemptOutcome::Won => write!(f, ": open")?,
+                AttemptOutcome::Failed(failure) => write!(told, ": {failure}")?,
+                AttemptOutcome::Cancelled(phase) => write!(told, ": given up in {phase}")?,
+                AttemptOutcome::Won => told.push_str(": open"),
             }
         }
-        Ok(())
+        f.write_str(&line(&told, LONGEST))
     }
 }
 

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use easelect_engine::history::HistoryError;
+use easelect_engine::shown::{line, shown, without_secrets};
 
 /// Something is wrong with the configuration or the input; the message says what to do. It is one
 /// line, without control characters and of bounded length, whatever stood in the input.
@@ -130,21 +131,12 @@ const LONGEST: usize = 1000;
 
 /// Messages quote files and arguments, which may hold anything.
 pub(crate) fn presentable(message: &str) -> String {
-    let cut = message.chars().count().saturating_sub(LONGEST);
-    let mut line = String::with_capacity(message.len().min(4 * LONGEST));
-    // The place is at the beginning, what was expected at the end.
-    for (number, c) in message.chars().enumerate() {
-        if cut > 0 && number == LONGEST / 2 {
-            line.push_str(" … ");
-        }
-        let is_shown = number < LONGEST / 2 || number >= LONGEST / 2 + cut;
-        match c {
-            _ if !is_shown => {}
-            '"' | '\'' | '\\' => line.push(c),
-            _ => line.extend(c.escape_debug()),
-        }
-    }
-    line
+    line(message, LONGEST)
+}
+
+/// What a message shows of input that may be enormous, or a URL with secrets in the wrong place.
+pub(crate) fn shortened(text: &str) -> String {
+    shown(&without_secrets(text), 80)
 }
 
 impl fmt::Debug for Error {

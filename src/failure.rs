@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use easelect_engine::shown::{Escaped, shown, without_secrets};
 use serde::{Serialize, Serializer};
 
 use crate::certificate::{Certificate, CertificateChain, ChainFault};
@@ -142,7 +143,7 @@ impl Serialize for FailureKind {
 /// Carries what was learned on the way: an HTTP status, a certificate's dates and names, the
 /// lower layer's own message. Text that came from the peer is kept as data and escaped by
 /// [`Display`](fmt::Display).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Failure {
     phase: Phase,
     kind: FailureKind,
@@ -202,7 +203,8 @@ impl Failure {
         self.facts.as_ref()?.status
     }
 
-    /// Where a redirection points, exactly as the peer wrote it: escape it before showing it.
+    /// Where a redirection points, as the peer wrote it, without user and query, in which what was
+    /// asked may come back: `https://login.example/?…`. [Escape](crate::shown) it before showing it.
     #[must_use]
     pub fn location(&self) -> Option<&str> {
         self.facts.as_ref()?.location.as_deref()
@@ -361,10 +363,10 @@ impl Failure {
         self
     }
 
-    /// Adds where a redirection points, as the peer wrote it.
+    /// Adds where a redirection points, as the peer wrote it; of that user and query are left out.
     #[must_use]
     pub fn with_location(mut self, location: Option<String>) -> Self {
-        self.facts_mut().location = location;
+        self.facts_mut().location = location.map(|to| without_secrets(&to).into_owned());
         self
     }
 
@@ -432,6 +434,17 @@ impl Failure {
     }
 }
 
+/// The most that is shown of one text of a peer's, in characters.
+const LONGEST: usize = 300;
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = f.debug_struct("Failure");
+        told.field("phase", &self.phase).field("kind", &self.kind);
+        told.field("facts", &Escaped(&self.facts)).finish()
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.phase, self.kind.words())?;
@@ -439,10 +452,10 @@ impl fmt::Display for Failure {
             write!(f, " with HTTP status {status}")?;
         }
         if let Some(location) = self.location() {
-            write!(f, " to {}", location.escape_debug())?;
+            write!(f, " to {}", shown(location, LONGEST))?;
         }
         if let Some(message) = self.message() {
-            write!(f, " ({})", message.escape_debug())?;
+            write!(f, " ({})", shown(message, LONGEST))?;
         }
         Ok(())
     }

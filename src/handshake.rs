@@ -59,6 +59,7 @@ mod websocket_key;
 mod websocket_path;
 mod websocket_upgrade;
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -208,10 +209,16 @@ impl Reached {
 }
 
 /// A WebSocket that is open, and the subprotocol that the server chose.
-#[derive(Debug)]
 pub(crate) struct WebSocket {
     pub(crate) stream: Box<WebSocketStream<SecureStream>>,
     pub(crate) subprotocol: Option<String>,
+}
+
+/// Without the subprotocol: one of the app's may be a token.
+impl fmt::Debug for WebSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebSocket")
+    }
 }
 
 impl WebSocket {

@@ -146,6 +146,7 @@ pub use connection::{CloseReason, ConnectError, ConnectErrorKind, Connection, Fe
 pub use dialer::{Dialer, DialerBuilder, Peer, PinnedHost};
 pub use easelect_engine::backoff::ServerHint;
 pub use easelect_engine::history::{History, HistoryError};
+pub use easelect_engine::shown::{is_hidden, shown, without_secrets};
 pub use easelect_engine::timestamp::Timestamp;
 pub use error::{Error, ErrorKind};
 pub use failure::{Failure, FailureKind};

@@ -1,8 +1,11 @@
 //! What one attempt, or one look-up, brought.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+
+use easelect_engine::shown::without_secrets;
 
 use crate::catalog::Endpoint;
 use crate::certificate::CertificateChain;
@@ -14,7 +17,7 @@ use crate::resolve::Family;
 use crate::tls::TlsSession;
 
 /// The result of one attempt at one address of one endpoint.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Sample {
     /// The endpoint probed.
@@ -51,6 +54,23 @@ pub struct Sample {
     /// This machine, not the network, made the connect long. Such a sample is counted but does
     /// not decide a ranking.
     pub locally_delayed: bool,
+}
+
+/// Without queries, as [`Endpoint`] has it.
+impl fmt::Debug for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = f.debug_struct("Sample");
+        told.field("endpoint", &self.endpoint)
+            .field("path", &without_secrets(&self.path))
+            .field("address", &self.address)
+            .field("round", &self.round)
+            .field("started", &self.started)
+            .field("elapsed", &self.elapsed)
+            .field("timings", &self.timings)
+            .field("outcome", &self.outcome)
+            .field("after_upgrade", &self.after_upgrade);
+        told.finish_non_exhaustive()
+    }
 }
 
 impl Sample {
@@ -239,7 +259,7 @@ impl Unfinished {
 }
 
 /// One attempt of a connection race: when it ran, how far it came, how it ended.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Attempt {
     /// The endpoint dialled, or looked up.
@@ -256,6 +276,21 @@ pub struct Attempt {
     pub timings: Timings,
     /// How it ended.
     pub outcome: AttemptOutcome,
+}
+
+/// Without queries, as [`Endpoint`] has it.
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = f.debug_struct("Attempt");
+        told.field("endpoint", &self.endpoint)
+            .field("path", &without_secrets(&self.path))
+            .field("address", &self.address)
+            .field("started", &self.started)
+            .field("ended", &self.ended)
+            .field("timings", &self.timings)
+            .field("outcome", &self.outcome);
+        told.finish()
+    }
 }
 
 /// How an [`Attempt`] ended.

@@ -2,11 +2,13 @@
 
 mod distribution;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use distribution::{Distribution, Summary};
+use easelect_engine::shown::without_secrets;
 
 use crate::catalog::Endpoint;
 use crate::certificate::CertificateChain;
@@ -204,7 +206,7 @@ fn decides(sample: &Sample) -> bool {
 }
 
 /// What all attempts at one endpoint say.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct EndpointStats {
     endpoint: Endpoint,
     path: String,
@@ -226,6 +228,20 @@ struct Took {
     total: Distribution,
     set_aside: Distribution,
     phases: [Distribution; Phase::ALL.len()],
+}
+
+/// Without queries, as [`Endpoint`] has it.
+impl fmt::Debug for EndpointStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = f.debug_struct("EndpointStats");
+        told.field("endpoint", &self.endpoint)
+            .field("path", &without_secrets(&self.path))
+            .field("addresses", &self.addresses)
+            .field("took", &self.took)
+            .field("lookup_failures", &self.lookup_failures)
+            .field("unfinished", &self.unfinished);
+        told.finish_non_exhaustive()
+    }
 }
 
 impl EndpointStats {

@@ -38,6 +38,11 @@ fn urls() {
 }
 
 #[test]
+fn texts_of_strangers() {
+    replay("shown", targets::shown);
+}
+
+#[test]
 fn scenarios() {
     replay("scenario", targets::scenario);
 }
@@ -75,6 +80,7 @@ fn every_target_is_played() {
         "pem",
         "proxy",
         "scenario",
+        "shown",
         "upgrade",
         "url",
     ];

@@ -17,8 +17,8 @@ use std::time::SystemTime;
 
 use easelect::{
     Catalog, CatalogFormat, ConnectOptions, Dialer, DialerBuilder, Endpoint, Error, FailureKind,
-    History, HistoryStore, PinnedHost, ProbeOutcome, Prober, Proxy, Region, Rounds, Selector,
-    SelectorBuilder, Service, TlsClient,
+    History, HistoryStore, PinnedHost, ProbeOutcome, Prober, Proxy, Region, RestOptions, Rounds,
+    Selector, SelectorBuilder, Service, SessionOptions, SessionState, TlsClient, is_hidden,
 };
 use easelect_report::{ConnectRecord, catalog_json, catalog_table, json, table};
 use easelect_report::{Context, Lang, Model, Report, Style, connects_json, connects_table};
@@ -172,13 +172,7 @@ async fn secrets_go_where_they_are_for_and_nowhere_else() {
     assert_debug("its REST handle", &rest);
     let request = rest.post("/users?token=hunter2").bearer_auth("hunter2");
     assert_debug("a request", &request.body("hunter2"));
-    drop(connection);
-    // Its endpoint's own URL is shown, so one without a query.
-    let plain = selecting(&server, "/ws", None).build().unwrap();
-    let mut events = plain.events();
-    let connection = plain.connect_with(&options).await.unwrap();
     assert_debug("a connection", &connection);
-    assert_debug("an event", &events.next().now_or_never());
     assert_debug("a websocket", &connection.into_websocket());
 
     // One that refuses, and says what it was sent.
@@ -188,7 +182,8 @@ async fn secrets_go_where_they_are_for_and_nowhere_else() {
         ..Behaviour::default()
     });
     let refusing = refusing.await;
-    let failed = selecting(&refusing, "/ws", None).build().unwrap();
+    let failed = selecting(&refusing, "/ws?key=hunter2", None);
+    let failed = failed.build().unwrap();
     let error = failed.connect_with(&options).await.unwrap_err();
     assert_keeps_secrets(
         "a connection's error",
@@ -224,12 +219,198 @@ async fn secrets_go_where_they_are_for_and_nowhere_else() {
     }
 }
 
-/// Whether a terminal, a log file or a reader could be deceived by it.
+/// The subprotocol is chosen, so that it is known to the connection.
+const CHOSEN: &str = "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                      Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: hunter2\r\n\r\n";
+
+/// A catalogue's URL may have a token in its query. It is sent, and told nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_s_own_query_is_in_no_text() {
+    log();
+    let server = Server::start(Behaviour::default()).await;
+    let own = || selecting(&server, "/ws?key=hunter2", None);
+    let selector = own().build().unwrap();
+    let mut events = selector.events();
+    for candidate in selector.candidates().collect::<Vec<_>>().await {
+        assert_debug("a candidate", &candidate);
+    }
+    let mut session = selector.session(SessionOptions::new());
+    assert_debug("a session", &session);
+    let open = loop {
+        match session.next().await.unwrap() {
+            SessionState::Open(connection) => break connection,
+            state => assert_debug("a session's state", &state),
+        }
+    };
+    assert!(open.url().ends_with("key=hunter2") && open.endpoint().url().ends_with("key=hunter2"));
+    assert_debug("an open session", &(&session, session.control(), &open));
+    drop((open, session));
+    let mut reconnector = selector.reconnector();
+    let connection = reconnector.connect(&ConnectOptions::new()).await.unwrap();
+    assert_debug(
+        "a reconnector",
+        &(&reconnector, &connection, connection.attempts()),
+    );
+    let explanation = selector.explain();
+    assert_keeps_secrets("why", &format!("{explanation} {explanation:?}"));
+    let best = selector.best().unwrap();
+    assert_keeps_secrets("the best", &format!("{best} {best:?} {best:#?}"));
+    let mut told = 0;
+    while let Some(Some(event)) = events.next().now_or_never() {
+        assert_debug("an event", &event);
+        told += 1;
+    }
+    assert!(told > 0, "there was no event");
+    let sent = server.heads().concat();
+    assert!(sent.contains("GET /ws?key=hunter2 "), "{sent}");
+
+    // Threads see the same.
+    let blocking = tokio::task::spawn_blocking({
+        let builder = own();
+        move || {
+            let selector = builder.build_blocking().unwrap();
+            let connection = selector.connect().unwrap();
+            assert_debug("a blocking connection", &(&selector, &connection));
+            assert_debug(
+                "a blocking session",
+                &selector.session(SessionOptions::new()),
+            );
+            assert_debug("a blocking reconnector", &selector.reconnector());
+            connection.subprotocol().map(str::to_owned)
+        }
+    });
+    assert_eq!(blocking.await.unwrap(), None);
+
+    // The report, in every format, with and without a handshake.
+    let records = [ConnectRecord::opened(
+        connection.url(),
+        connection.address(),
+        connection.time_to_open(),
+        connection.timings(),
+        connection.attempts().to_vec(),
+    )];
+    let refusing = Server::start(Behaviour {
+        answer: Some(
+            "HTTP/1.1 302 Found\r\nLocation: https://u:hunter2@x/?t=hunter2\r\n\r\n".into(),
+        ),
+        ..Behaviour::default()
+    });
+    let refusing = refusing.await;
+    for server in [&server, &refusing] {
+        let url = format!("wss://localhost:{}/ws?key=hunter2", server.address.port());
+        let endpoint = Endpoint::new(Region::CN1, Service::Websocket, &url).unwrap();
+        let prober = Prober::builder()
+            .endpoints([endpoint.clone()])
+            .dialer(dialer(server).build().unwrap())
+            .rounds(Rounds::Exact(1))
+            .build()
+            .unwrap();
+        assert_debug("a prober", &prober);
+        let mut probing = prober.run();
+        let mut evidence = easelect_report::Evidence::default();
+        while let Some(event) = probing.next().await {
+            assert_debug("a probe's event", &event);
+            evidence.add(event);
+        }
+        let outcome = probe_of(&endpoint, server).await;
+        let now = SystemTime::now();
+        let mut context = Context::new(Catalog::builtin(), now, now);
+        (context.evidence, context.in_use) = (evidence, vec![endpoint.clone()]);
+        let report = Report::new(&outcome, context);
+        assert_debug("a report", &report);
+        for lang in [Lang::En, Lang::Zh] {
+            let model = Model::new(&report, lang);
+            for (format, text) in [
+                ("a report's JSON", json(&model)),
+                ("a report's table", table(&model, Style::plain())),
+                ("connections' JSON", connects_json(&records, lang, now)),
+                (
+                    "connections' table",
+                    connects_table(&records, lang, Style::plain(), now),
+                ),
+                (
+                    "the list's JSON",
+                    catalog_json(&Catalog::builtin(), std::slice::from_ref(&endpoint), lang),
+                ),
+                (
+                    "the list's table",
+                    catalog_table(
+                        &Catalog::builtin(),
+                        std::slice::from_ref(&endpoint),
+                        lang,
+                        Style::plain(),
+                    ),
+                ),
+            ] {
+                assert_keeps_secrets(format, &text);
+                assert!(
+                    text.contains("localhost"),
+                    "{format} is of something else: {text}"
+                );
+            }
+        }
+    }
+
+    // What a request is redirected to, and what it was itself.
+    let selector = selecting(&refusing, "/ws?key=hunter2", None)
+        .rest(RestOptions::new())
+        .build()
+        .unwrap();
+    let rest = selector.rest().unwrap();
+    for path in [
+        "/users?token=hunter2",
+        "https://localhost.evil/?token=hunter2",
+        "https://u:hunter2@h/",
+    ] {
+        let error = rest.get(path).send().await.unwrap_err();
+        assert_keeps_secrets(
+            "a request's error",
+            &format!("{error} {error:?} {error:#?}"),
+        );
+    }
+    for line in logged().lines() {
+        assert_keeps_secrets("the log", line);
+    }
+}
+
+/// A subprotocol may be a token: chosen by the server, it is no text either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subprotocol_of_the_app_s_is_in_no_text() {
+    log();
+    let server = Server::start(Behaviour {
+        answer: Some(CHOSEN.to_owned()),
+        ..Behaviour::default()
+    });
+    let server = server.await;
+    let options = ConnectOptions::new().subprotocol("hunter2").unwrap();
+    let selector = selecting(&server, "/ws", None).build().unwrap();
+    let connection = selector.connect_with(&options).await.unwrap();
+    assert_eq!(connection.subprotocol(), Some("hunter2"));
+    assert_debug("a connection", &connection);
+    let builder = selecting(&server, "/ws", None);
+    let threads = tokio::task::spawn_blocking(move || {
+        let selector = builder.build_blocking().unwrap();
+        let connection = selector.connect_with(&options).unwrap();
+        assert_eq!(connection.subprotocol(), Some("hunter2"));
+        assert_debug("a blocking connection", &connection);
+    });
+    threads.await.unwrap();
+}
+
+async fn probe_of(endpoint: &Endpoint, server: &Server) -> ProbeOutcome {
+    let prober = Prober::builder()
+        .endpoints([endpoint.clone()])
+        .dialer(dialer(server).build().unwrap())
+        .rounds(Rounds::Exact(1))
+        .build()
+        .unwrap();
+    prober.run().outcome().await
+}
+
+/// Whether a terminal, a log file or a reader could be deceived by it; `tests/shown.rs` compares that
+/// with Unicode's lists.
 fn is_raw(c: char) -> bool {
-    let bidi = ['\u{200e}', '\u{200f}', '\u{061c}'].contains(&c)
-        || ('\u{202a}'..='\u{202e}').contains(&c)
-        || ('\u{2066}'..='\u{2069}').contains(&c);
-    (c.is_control() && c != '\n') || bidi || ['\u{2028}', '\u{2029}', '\u{feff}'].contains(&c)
+    c != '\n' && is_hidden(c)
 }
 
 /// Every text that is made of what a peer did.
@@ -257,8 +438,10 @@ fn assert_escaped(outcome: ProbeOutcome) {
     }
 }
 
-/// Colours, a cleared screen, a window's title, a return, and letters that run backwards.
-const EVIL: &str = "EVIL\u{9b}2J\u{202e}\u{2066}\u{2028}\u{85}\t<b>&\"";
+/// Colours, a cleared screen, a window's title, a return, letters that run backwards, a tag, a width
+/// of zero, a filler.
+const EVIL: &str =
+    "EVIL\u{9b}2J\u{202e}\u{2066}\u{2028}\u{85}\u{200b}\u{e0041}\u{3164}\u{2800}\t<b>&\"";
 
 #[tokio::test]
 async fn what_a_server_writes_is_escaped() {

@@ -1,5 +1,6 @@
 //! A connection that a task on the thread reads and writes.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::task::Poll;
@@ -29,7 +30,6 @@ const AHEAD: usize = 64;
 /// [`ConnectOptions::websocket`](crate::ConnectOptions::websocket) to say.
 ///
 /// Dropping it ends it without a goodbye: [`close`](Self::close) says it.
-#[derive(Debug)]
 pub struct Connection {
     incoming: Inbox<Result<Message, tungstenite::Error>>,
     /// As many as threads wait for theirs.
@@ -38,6 +38,14 @@ pub struct Connection {
     opening: Box<Opening>,
     subprotocol: Option<String>,
     feedback: Feedback,
+}
+
+/// Without the subprotocol: one of the app's may be a token.
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = f.debug_struct("Connection");
+        told.field("opening", &self.opening).finish_non_exhaustive()
+    }
 }
 
 /// What is to be done, and who waits for it.

@@ -6,11 +6,12 @@ use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use easelect_engine::shown::without_secrets;
 use serde::{Deserialize, Serialize};
 
 use super::region::Region;
 use super::url;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, shortened};
 
 macro_rules! named {
     ($type:ident, $what:literal, $($variant:ident = $id:literal),+) => {
@@ -40,8 +41,8 @@ macro_rules! named {
                         Error::new(
                             ErrorKind::Catalog,
                             format!(
-                                concat!("unknown ", $what, " {:?}: expected one of {}"),
-                                text,
+                                concat!("unknown ", $what, " \"{}\": expected one of {}"),
+                                shortened(text),
                                 known.join(", ")
                             ),
                         )
@@ -197,10 +198,7 @@ impl Endpoint {
         let wrong = |why: String| {
             Error::new(
                 ErrorKind::Catalog,
-                format!(
-                    "{:?} can't be an endpoint: {why}",
-                    shortened(&without_credentials(url))
-                ),
+                format!("\"{}\" can't be an endpoint: {why}", shortened(url)),
             )
         };
         let enormous = || wrong(format!("longer than {MAX_URL} bytes"));
@@ -267,7 +265,8 @@ impl Endpoint {
         self.0.variant
     }
 
-    /// The URL, normalised: lower-case ASCII host, no default port, an encoded path.
+    /// The URL, normalised: lower-case ASCII host, no default port, an encoded path. Its query may be
+    /// secret: show what [`Display`](fmt::Display) gives.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.0.url
@@ -277,6 +276,13 @@ impl Endpoint {
     #[must_use]
     pub fn url_with(&self, path: &str) -> String {
         self.0.url_with(path)
+    }
+
+    /// The URL with this path as it may be shown: a query, which may hold a token, as `?…`. Displayed,
+    /// and in debug output, the endpoint is shown so with its own path.
+    #[must_use]
+    pub fn shown_with(&self, path: &str) -> String {
+        without_secrets(&self.url_with(path)).into_owned()
     }
 
     /// The host: a DNS name, or an IP address without brackets.
@@ -358,7 +364,7 @@ impl Endpoint {
             return Err(Error::new(
                 ErrorKind::Catalog,
                 format!(
-                    "{:?} is no subprotocol: expected a token",
+                    "\"{}\" is no subprotocol: expected a token",
                     shortened(subprotocol)
                 ),
             ));
@@ -437,13 +443,13 @@ impl Hash for Endpoint {
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Endpoint({} {})", self.region(), self.url())
+        write!(f, "Endpoint({} {self})", self.region())
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.url())
+        f.pad(&without_secrets(self.url()))
     }
 }
 
@@ -453,26 +459,6 @@ pub(crate) fn is_token(text: &str) -> bool {
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
-}
-
-/// What a message shows of a URL: not what stands before the last `@`, if that may be a password.
-fn without_credentials(url: &str) -> String {
-    match url.rsplit_once('@') {
-        Some((before, after)) if before.contains([':', '/', '\\']) => {
-            let scheme = before.split([':', '/', '\\']).next().unwrap_or_default();
-            format!("{scheme}://…@{after}")
-        }
-        _ => url.to_owned(),
-    }
-}
-
-/// What a message shows of input that may be enormous.
-pub(super) fn shortened(text: &str) -> String {
-    const SHOWN: usize = 80;
-    match text.char_indices().nth(SHOWN) {
-        Some((cut, _)) => format!("{}…", &text[..cut]),
-        None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]

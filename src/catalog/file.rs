@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::path::Path;
 
+use easelect_engine::shown::without_secrets;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -71,7 +73,7 @@ fn private() -> Locality {
 }
 
 /// An endpoint in a [`UserCatalog`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointEntry {
     /// The identifier of its region: built in, or declared in the same catalogue.
@@ -89,6 +91,19 @@ pub struct EndpointEntry {
     /// The user's own name for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+}
+
+impl fmt::Debug for EndpointEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = f.debug_struct("EndpointEntry");
+        told.field("region", &self.region)
+            .field("service", &self.service)
+            .field("url", &without_secrets(&self.url))
+            .field("variant", &self.variant)
+            .field("subprotocol", &self.subprotocol)
+            .field("label", &self.label);
+        told.finish()
+    }
 }
 
 /// How a catalogue file is written.
@@ -145,7 +160,7 @@ impl Catalog {
     pub fn with_file(self, text: &str, format: CatalogFormat, name: &str) -> Result<Self, Error> {
         // Windows' editors write one.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let wrong = |line: usize, why: &dyn std::fmt::Display| {
+        let wrong = |line: usize, why: &dyn fmt::Display| {
             let why = why.to_string();
             let why = why.lines().collect::<Vec<_>>().join("; ");
             Error::new(ErrorKind::Catalog, format!("{name}:{line}: {why}"))

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, shortened};
 
 /// A data centre, by its identifier: `cn1`, `sgp1`, … or one from a user's catalogue.
 ///
@@ -47,8 +47,9 @@ impl Region {
             return Err(Error::new(
                 ErrorKind::Catalog,
                 format!(
-                    "{id:?} can't be a region identifier: expected 1 to 32 of a-z, 0-9 and '-', \
-                     beginning with a letter, other than \"mainland\" and \"all\""
+                    "\"{id}\" can't be a region identifier: expected 1 to 32 of a-z, 0-9 and '-', \
+                     beginning with a letter, other than \"mainland\" and \"all\"",
+                    id = shortened(id)
                 ),
             ));
         }

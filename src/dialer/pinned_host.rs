@@ -6,7 +6,7 @@ use std::str::FromStr;
 use rustls::pki_types::ServerName;
 
 use crate::catalog::{host_of, port_of};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, shortened};
 
 /// Stands for every host.
 pub(super) const EVERY: &str = "*";
@@ -78,11 +78,8 @@ impl FromStr for PinnedHost {
     /// Reads `[+]HOST:PORT:ADDR[,ADDR]…`, as curl does. `HOST` may be `*`.
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = || {
-            let shown: String = text.chars().take(80).collect();
-            Error::new(
-                ErrorKind::Input,
-                format!("{shown:?}: expected HOST:PORT:ADDR[,ADDR]…"),
-            )
+            let why = format!("\"{}\": expected HOST:PORT:ADDR[,ADDR]…", shortened(text));
+            Error::new(ErrorKind::Input, why)
         };
         // With a + curl forgets it after a while: no run here lasts so long.
         let text = text.strip_prefix('+').unwrap_or(text);

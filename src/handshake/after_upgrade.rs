@@ -3,9 +3,11 @@
 //! A gateway may say 101 before it knows whether anything behind it answers; a server may upgrade
 //! everyone and send some away. Whoever only looks at the 101 takes both for ready.
 
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use easelect_engine::shown::Escaped;
 use futures::StreamExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
@@ -14,8 +16,8 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// How a server ended a WebSocket as soon as it was open.
 ///
-/// All text is as the peer wrote it: escape it before showing it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// All text is as the peer wrote it: [escape](crate::shown) it before showing it.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AfterUpgrade {
     /// It sent a Close frame (RFC 6455 §5.5.1).
@@ -47,6 +49,17 @@ impl AfterUpgrade {
 }
 
 display_identifier!(AfterUpgrade);
+
+impl fmt::Debug for AfterUpgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())?;
+        match self {
+            AfterUpgrade::Close { code, reason } => write!(f, "({code:?}, {:?})", Escaped(reason)),
+            AfterUpgrade::Garbage(why) => write!(f, "({:?})", Escaped(why)),
+            AfterUpgrade::Ended | AfterUpgrade::Reset => Ok(()),
+        }
+    }
+}
 
 /// Waits for the first thing that the server says, no longer than `patience`; nothing where it says
 /// nothing or something proper.

@@ -291,7 +291,8 @@ pub(super) fn check(request: &Request, head: &Head) -> Result<Option<String>, Fa
     };
     match &request.needed {
         Some(needed) if chosen.as_ref() != Some(needed) => {
-            let came = chosen.as_deref().unwrap_or("none");
+            // Another one was the app's own, and may be a token.
+            let came = chosen.map_or("none", |_| "another");
             let why = format!("wanted {needed}, got {came}");
             Err(failure(FailureKind::SubprotocolMissing).with_message(why))
         }

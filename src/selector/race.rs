@@ -535,11 +535,9 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
             time_to_open: self.started.elapsed(),
             attempts: self.attempts(Some(attempt)),
         };
-        // A query of the endpoint's own may be a token.
-        let path = opening.path.split('?').next().unwrap_or_default();
         tracing::info!(
             target: "easelect::connect",
-            url = %opening.endpoint.url_with(path),
+            url = %opening.endpoint.shown_with(&opening.path),
             address = %opening.address,
             time_to_open_ms = opening.time_to_open.as_secs_f64() * 1e3,
             attempts = opening.attempts.len(),

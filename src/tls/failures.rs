@@ -7,7 +7,7 @@ use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatibl
 
 use super::recording_verifier::{Refused, is_authority};
 use super::system_time;
-use crate::certificate::ChainFault;
+use crate::certificate::{ChainFault, MAX_NAME, MAX_NAMES};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 
@@ -168,7 +168,11 @@ fn refusal(error: &CertificateError) -> Failure {
         }
         Bad::NotValidForName => failure(FailureKind::CertificateWrongHost),
         Bad::NotValidForNameContext { presented, .. } => {
-            let names = presented.iter().map(|name| plain_name(name)).collect();
+            let names = presented
+                .iter()
+                .take(MAX_NAMES)
+                .map(|name| plain_name(name));
+            let names = names.collect();
             failure(FailureKind::CertificateWrongHost).with_names(names)
         }
         Bad::Revoked => failure(FailureKind::CertificateRevoked),
@@ -184,7 +188,7 @@ fn refusal(error: &CertificateError) -> Failure {
 fn plain_name(presented: &str) -> String {
     let dns = presented.strip_prefix("DnsName(\"");
     let bare = dns.and_then(|rest| rest.strip_suffix("\")"));
-    bare.unwrap_or(presented).to_owned()
+    bare.unwrap_or(presented).chars().take(MAX_NAME).collect()
 }
 
 #[cfg(test)]

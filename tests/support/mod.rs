@@ -26,7 +26,8 @@ pub(crate) struct Behaviour {
     pub(crate) answer_delay: Duration,
     /// The delays are met to a few microseconds, at the price of a busy core.
     pub(crate) exact_delays: bool,
-    /// What is answered instead of an upgrade, or to a GET.
+    /// What is answered instead of an upgrade, or to a GET; `{accept}` in it is the right answer to
+    /// the WebSocket's key.
     pub(crate) answer: Option<String>,
     /// The only path that is upgraded; every path if absent.
     pub(crate) path: Option<&'static str>,
@@ -240,15 +241,17 @@ async fn serve(
         .lines()
         .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
         .filter(|_| known);
+    let accept =
+        |key: &str| tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes());
     let answer = match (&behaviour.answer, key) {
-        (Some(answer), _) => answer.clone(),
+        (Some(answer), key) => answer.replace("{accept}", &key.map(accept).unwrap_or_default()),
         (None, None) => {
             "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_owned()
         }
         (None, Some(key)) => format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
              Connection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
-            tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes())
+            accept(key)
         ),
     };
     stream.write_all(answer.as_bytes()).await?;

@@ -252,6 +252,11 @@ fn path(name: &str, parser: &mut lexopt::Parser) -> Result<PathBuf, Usage> {
     if path.as_os_str().is_empty() {
         return Err(Usage::from(say("an empty file name", "文件名为空")).in_option(name));
     }
+    // It is not quoted: a password may be in it.
+    if path.to_string_lossy().contains("://") {
+        let why = say("expected a file, not a URL", "应为文件，而不是 URL");
+        return Err(Usage::from(why).in_option(name));
+    }
     Ok(path)
 }
 

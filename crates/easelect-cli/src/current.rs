@@ -7,6 +7,7 @@ use easelect_report::{Note, failure_text};
 
 use crate::args::Options;
 use crate::list::{self, ListUrl, Lost};
+use crate::listed::{self, Listed};
 use crate::run::Network;
 use crate::targets::Targets;
 use crate::words::{Usage, say, shown};
@@ -30,9 +31,9 @@ pub(crate) async fn add_all(
             why,
         };
         let lang = options.lang;
-        let listed = match fetch(&list, options, network).await {
-            Ok(body) => match list::no_list(&body) {
-                None => list::urls(&body),
+        let Listed { urls, left_out } = match fetch(&list, options, network).await {
+            Ok(body) => match listed::no_list(&body) {
+                None => listed::listed(&body, is_own(targets)),
                 Some(why) => {
                     targets.notes.push(failed(why.of(lang).to_owned()));
                     continue;
@@ -43,18 +44,35 @@ pub(crate) async fn add_all(
                 continue;
             }
         };
-        if listed.is_empty() {
-            let none = say("it lists no encrypted endpoint", "其中没有加密的接入点");
+        if urls.is_empty() {
+            let none = say(
+                "it lists no encrypted endpoint that can be used",
+                "其中没有可用的加密接入点",
+            );
             targets.notes.push(failed(none.of(lang).to_owned()));
         }
-        for one in listed {
+        let mut left_out: Vec<String> =
+            left_out.iter().map(|why| why.of(lang).to_owned()).collect();
+        for one in urls {
             match endpoint(targets, catalog, options, &one) {
                 Ok(endpoint) => targets.add_in_use(catalog, endpoint),
-                Err(Usage(why)) => targets.notes.push(failed(why.of(lang).to_owned())),
+                Err(Usage(why)) => left_out.push(why.of(lang).to_owned()),
             }
+        }
+        if !left_out.is_empty() {
+            let url = list.shown().to_owned();
+            targets.notes.push(Note::SourceInPart { url, left_out });
         }
     }
     Ok(())
+}
+
+/// Whether what is probed is a deployment of the user's own, and nothing else.
+fn is_own(targets: &Targets) -> bool {
+    match targets.regions.as_slice() {
+        [region] => Catalog::builtin().region(region).is_none(),
+        _ => false,
+    }
 }
 
 /// The endpoint that a URL is: region and service from the catalogue, if that has its host.
@@ -83,7 +101,7 @@ fn endpoint(
         return Ok(Endpoint::new(known.region().clone(), known.service(), url)?);
     }
     let [region] = targets.regions.as_slice() else {
-        let url = shown(url);
+        let url = shown(parsed.url());
         return Err(say(
             format!(
                 "--current {url}: the host is in no catalogue; say its data centre with --region"
@@ -227,12 +245,12 @@ mod tests {
             (
                 Lang::En,
                 answer(redirect, b""),
-                "redirected (HTTP 302) to \"https://portal.example/x\"",
+                "redirected (HTTP 302) to \"https://…@portal.example/x?…\"",
             ),
             (
                 Lang::Zh,
                 answer(redirect, b""),
-                "被重定向（HTTP 302）到“https://portal.example/x”",
+                "被重定向（HTTP 302）到“https://…@portal.example/x?…”",
             ),
             (Lang::En, answer("404 Not Found", b"{}"), "HTTP 404"),
             (Lang::En, answer("200 OK", &huge), "larger than 1 MiB"),
@@ -263,6 +281,59 @@ mod tests {
             assert!(why.contains(told), "{why}");
             assert!(!format!("{url}{why}").contains("hunter2"), "{url}: {why}");
             assert!(targets.in_use.is_empty());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_left_out_of_a_list_is_told() {
+        let list = br#"{"rest": {"hosts": [{"ip": "0.0.0.0"}, {"domain": "localhost/admin?x=1&"},
+            {"domain": "a1.easemob.com"}, {"domain": "nobody-knows.example"}]}}"#;
+        for (lang, told) in [
+            (
+                Lang::En,
+                [
+                    "rest, host 1: ip \"0.0.0.0\": no host can have this address",
+                    "rest, host 2: domain \"localhost/admin?…\": expected a host name or an address",
+                    "--current \"https://nobody-knows.example/\": the host is in no catalogue",
+                ],
+            ),
+            (
+                Lang::Zh,
+                [
+                    "rest 第 1 项：ip \"0.0.0.0\"：任何主机都不会有这个地址",
+                    "rest 第 2 项：domain \"localhost/admin?…\"：应为域名或地址",
+                    "--current \"https://nobody-knows.example/\"：目录中没有该主机",
+                ],
+            ),
+        ] {
+            let (targets, _) = listed(lang, answer("200 OK", list)).await;
+            let hosts: Vec<&str> = targets.in_use.iter().map(Endpoint::host).collect();
+            assert_eq!(hosts, ["a1.easemob.com"], "the rest is used");
+            let [Note::SourceInPart { url, left_out }] = targets.notes.as_slice() else {
+                panic!("{:?}", targets.notes);
+            };
+            assert!(url.ends_with("/im/server.json"), "{url}");
+            assert_eq!(left_out.len(), told.len());
+            for (left_out, told) in left_out.iter().zip(told) {
+                assert!(left_out.starts_with(told), "{left_out}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_deployment_of_one_s_own_may_be_private() {
+        let own = r#"{"region": [{"id": "own", "locality": "overseas"}], "endpoint": [{"region": "own", "service": "rest",
+            "url": "https://im.corp/"}]}"#;
+        let format = easelect::CatalogFormat::Json;
+        let catalog = Catalog::builtin().with_file(own, format, "own").unwrap();
+        for (line, expected) in [
+            ("--region own", true),
+            ("--region cn1", false),
+            ("--region own,cn1", false),
+            ("", false),
+        ] {
+            let targets = Targets::new(&catalog, &options(line).regions, None).unwrap();
+            assert_eq!(is_own(&targets), expected, "{line}");
         }
     }
 

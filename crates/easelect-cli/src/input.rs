@@ -16,7 +16,7 @@ const MAX_FILE: u64 = 2 * 1024 * 1024;
 const BOM: &[u8] = "\u{feff}".as_bytes();
 
 fn name_of(path: &Path) -> String {
-    path.display().to_string().escape_debug().to_string()
+    crate::words::file(path)
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, Usage> {

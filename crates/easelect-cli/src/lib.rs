@@ -24,6 +24,10 @@ mod targets;
 
 mod run;
 
+mod public;
+
+mod listed;
+
 mod list;
 
 mod current;

@@ -1,4 +1,4 @@
-//! A `server.json`: what it lists, and getting it by one request over a connection of the dialer's.
+//! A `server.json`: getting it by one request over a connection of the dialer's.
 
 use std::time::Duration;
 
@@ -11,15 +11,12 @@ use hyper::header::{ACCEPT, AUTHORIZATION, CONNECTION, HOST, LOCATION, USER_AGEN
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use crate::words::{Say, Usage, say};
 
 /// A list of endpoints is a few kilobytes.
 const MAX_LIST: usize = 1024 * 1024;
-/// More than any list of one app has.
-pub(crate) const MAX_HOSTS: usize = 32;
 /// A head is below 1 kB; proxies add to it.
 const MAX_HEAD: usize = 64 * 1024;
 
@@ -159,8 +156,7 @@ async fn body(answer: Response<Incoming>) -> Result<Vec<u8>, Lost> {
     if status.is_redirection() {
         // It isn't followed: an app's SDK would ask for the URL that it has.
         let location = answer.headers().get(LOCATION);
-        let location = location.and_then(|to| to.to_str().ok());
-        let to = location.map(|to| without_query(&without_credentials(to).0).to_owned());
+        let to = location.and_then(|to| Some(to.to_str().ok()?.to_owned()));
         let redirected = failure(FailureKind::Redirected).with_status(status.as_u16());
         return Err(Lost::Failed(redirected.with_location(to)));
     }
@@ -204,89 +200,10 @@ fn broken(error: &hyper::Error) -> Lost {
     Lost::Failed(failure(kind).with_message(last))
 }
 
-/// Why what came is no list.
-pub(crate) fn no_list(body: &[u8]) -> Option<Say> {
-    let body = unmarked(body).trim_ascii();
-    if body.is_empty() {
-        return Some(say("the answer is empty", "应答为空"));
-    }
-    if body.starts_with(&[0x1f, 0x8b]) {
-        return Some(say(
-            "the answer is compressed (gzip), which was not asked for",
-            "应答是未请求的压缩数据（gzip）",
-        ));
-    }
-    if body.starts_with(b"<") {
-        return Some(say(
-            "the answer is a page (HTML) instead of a list: the URL is wrong, or something on the way answers",
-            "应答是网页（HTML）而不是列表：URL 有误，或应答来自中间设备",
-        ));
-    }
-    let no_json = serde_json::from_slice::<Value>(body).err()?;
-    Some(say(
-        format!("the answer is not JSON: {no_json}"),
-        format!("应答不是 JSON：{no_json}"),
-    ))
-}
-
-/// Without a byte order mark.
-fn unmarked(body: &[u8]) -> &[u8] {
-    body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
-}
-
-/// The endpoints that a `server.json` lists, as the official SDKs read it.
-pub(crate) fn urls(body: &[u8]) -> Vec<String> {
-    let Ok(list) = serde_json::from_slice::<Value>(unmarked(body)) else {
-        return Vec::new();
-    };
-    let mut urls = Vec::new();
-    for (key, scheme, path) in [
-        ("rest", "https", "/"),
-        ("msync-wx", "wss", "/websocket"),
-        ("msync-ws", "wss", "/websocket"),
-    ] {
-        let hosts = list[key]["hosts"].as_array();
-        for host in hosts.into_iter().flatten().take(MAX_HOSTS) {
-            if let Some(url) = url(host, scheme, path)
-                && !urls.contains(&url)
-            {
-                urls.push(url);
-            }
-        }
-    }
-    urls
-}
-
-fn url(host: &Value, scheme: &str, path: &str) -> Option<String> {
-    let port = match &host["port"] {
-        Value::Null => 443,
-        Value::Number(port) => u16::try_from(port.as_u64()?).ok()?,
-        Value::String(port) => port.parse().ok()?,
-        _ => return None,
-    };
-    // Unencrypted endpoints can't be verified.
-    if port == 80 || matches!(host["protocol"].as_str(), Some("http" | "ws")) {
-        return None;
-    }
-    let text = |key: &str| host[key].as_str().filter(|text| !text.is_empty());
-    let name = match text("domain") {
-        // Only a host: it may not bring a port or a path.
-        Some(name) if name.contains(['/', '\\', '?', '#', '@', ':']) => return None,
-        Some(name) => name.to_owned(),
-        None => match text("ip")?.parse().ok()? {
-            std::net::IpAddr::V4(v4) => v4.to_string(),
-            std::net::IpAddr::V6(v6) => format!("[{v6}]"),
-        },
-    };
-    Some(match port {
-        443 => format!("{scheme}://{name}{path}"),
-        _ => format!("{scheme}://{name}:{port}{path}"),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::listed::no_list;
     use easelect_lab::{Fault, Host, Lab, Path, Scenario};
     use easelect_report::Lang;
     use std::net::IpAddr;
@@ -320,6 +237,10 @@ mod tests {
             assert_eq!(list.shown(), shown);
             assert_eq!(list.credentials.as_deref(), credentials.map(str::as_bytes));
         }
+        assert!(is_list(
+            "https://rs.easemob.com/easemob/server.json?app_key=a%23b"
+        ));
+        assert!(!is_list("https://a1.easemob.com/") && !is_list("wss://x/server.json"));
         let long = "a".repeat(2048);
         for wrong in [
             "https://me:hunter2@x.example:0/server.json?app_key=hunter2".to_owned(),
@@ -386,50 +307,5 @@ mod tests {
         }
         let page = got(Fault::CaptivePortal).await.unwrap();
         assert!(no_list(&page).unwrap().of(Lang::En).contains("HTML"));
-    }
-
-    #[test]
-    fn lists_are_read_as_the_sdks_do() {
-        let body = br#"{
-            "rest": {"hosts": [
-                {"protocol": "http", "port": "80", "domain": "a1.easemob.com"},
-                {"protocol": "https", "port": "443", "domain": "a1.easemob.com"}]},
-            "msync-wx": {"hosts": [
-                {"protocol": "https", "port": 8443, "domain": "im.example"},
-                {"port": "443", "ip": "47.1.2.3"}, {"port": "x"}, 7]},
-            "other": [1]}"#;
-        let expected = [
-            "https://a1.easemob.com/",
-            "wss://im.example:8443/websocket",
-            "wss://47.1.2.3/websocket",
-        ];
-        assert_eq!(urls(body), expected);
-        let marked = [b"\xef\xbb\xbf", body.as_slice()].concat();
-        assert_eq!(
-            (no_list(&marked).is_none(), urls(&marked)),
-            (true, urls(body))
-        );
-        for (came, told) in [
-            (&b" \n"[..], "is empty"),
-            (b"\x1f\x8b\x08\x00", "gzip"),
-            (b"\n<!DOCTYPE html><html>", "HTML"),
-            (b"{\"rest\": ", "JSON"),
-            (b"\xff\xfe{\0", "JSON"),
-        ] {
-            let why = no_list(came).unwrap();
-            assert!(why.of(Lang::En).contains(told), "{}", why.of(Lang::En));
-        }
-        for nonsense in [
-            b"".as_slice(),
-            b"[]",
-            b"{\"rest\": 1}",
-            b"{\"rest\":{\"hosts\":{}}}",
-        ] {
-            assert!(urls(nonsense).is_empty());
-        }
-        assert!(is_list(
-            "https://rs.easemob.com/easemob/server.json?app_key=a%23b"
-        ));
-        assert!(!is_list("https://a1.easemob.com/") && !is_list("wss://x/server.json"));
     }
 }

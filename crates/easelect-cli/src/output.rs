@@ -10,7 +10,7 @@ use easelect_file::{FileError, Target};
 use easelect_report::Style;
 
 use crate::input;
-use crate::words::{Usage, say};
+use crate::words::{self, Usage, say};
 
 /// Until a slow reader of a pipe is tried again.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -124,7 +124,7 @@ fn refused(name: &Path, error: FileError) -> Usage {
 }
 
 fn unwritable(target: &Path, error: &io::Error) -> Usage {
-    let target = target.display().to_string().escape_debug().to_string();
+    let target = words::file(target);
     say(
         format!("{target} can't be written: {error}"),
         format!("无法写入 {target}：{error}"),
@@ -134,8 +134,7 @@ fn unwritable(target: &Path, error: &io::Error) -> Usage {
 
 /// One line on standard error; if nobody reads it, nothing is to be done.
 pub(crate) fn complain(line: &str) {
-    let line = line.replace(['\n', '\r'], " ");
-    let _ = writeln!(io::stderr(), "easelect: {line}");
+    let _ = writeln!(io::stderr(), "easelect: {}", words::line(line));
 }
 
 #[cfg(test)]

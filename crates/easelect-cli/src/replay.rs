@@ -1,30 +1,36 @@
 //! What others may have written into a list or a bundle of certificates: what the fuzz targets do with
 //! their input, and the tests with what is on file. A panic is a finding.
 
-use easelect::{Endpoint, Region, Service, TlsClient};
+use easelect::{Endpoint, Region, Service, TlsClient, is_hidden};
 use easelect_report::Lang;
 
 use crate::input;
-use crate::list::{MAX_HOSTS, no_list, urls};
-use crate::words::{Say, Usage};
+use crate::listed::{Listed, MAX_HOSTS, listed, no_list};
+use crate::public::{is_possible, is_public};
+use crate::words::{self, Say, Usage};
 
 /// A `server.json`.
 pub(crate) fn list(data: &[u8]) {
-    let urls = urls(data);
-    if let Some(why) = no_list(data) {
-        assert_readable(&why);
-        assert!(urls.is_empty(), "{urls:?} of what is no list");
-    }
-    assert!(urls.len() <= 3 * MAX_HOSTS);
-    for url in &urls {
-        let (service, path) = match url.starts_with("https://") {
-            true => (Service::Rest, "/"),
-            false => (Service::Websocket, "/websocket"),
-        };
-        match Endpoint::new(Region::CN1, service, url) {
+    for is_own in [false, true] {
+        let Listed { urls, left_out } = listed(data, is_own);
+        if let Some(why) = no_list(data) {
+            assert_readable(&why);
+            assert!(urls.is_empty(), "{urls:?} of what is no list");
+        }
+        // Every host at most once, and that there are more.
+        assert!(urls.len() <= 3 * MAX_HOSTS && left_out.len() <= 3 * (MAX_HOSTS + 1));
+        left_out.iter().for_each(assert_readable);
+        for url in &urls {
+            let (service, path) = match url.starts_with("https://") {
+                true => (Service::Rest, "/"),
+                false => (Service::Websocket, "/websocket"),
+            };
+            let endpoint = Endpoint::new(Region::CN1, service, url);
+            let endpoint = endpoint.expect("what is listed is an endpoint");
             // A host in a list brings nothing but itself.
-            Ok(endpoint) => assert_eq!(endpoint.path(), path, "{url}"),
-            Err(error) => assert_readable(&Usage::from(error).0),
+            assert_eq!((endpoint.url(), endpoint.path()), (url.as_str(), path));
+            let host = endpoint.host();
+            assert!(is_possible(host) && (is_own || is_public(host)), "{url}");
         }
     }
 }
@@ -43,10 +49,10 @@ pub(crate) fn pem(data: &[u8]) {
 
 /// What people are told is one line that a terminal can show.
 fn assert_readable(why: &Say) {
-    let odd = |c: &char| c.is_control() || "\u{2028}\u{2029}\u{202e}\u{2066}".contains(*c);
     for lang in [Lang::En, Lang::Zh] {
-        let told = why.of(lang);
-        assert_eq!(told.chars().find(odd), None, "{told:?}");
+        let told = words::line(why.of(lang));
+        assert_eq!(told.chars().find(|c| is_hidden(*c)), None, "{told:?}");
+        assert!(told.chars().count() < 4000, "{told:?}");
     }
 }
 

@@ -20,7 +20,7 @@ use crate::args::{Options, Through};
 use crate::input;
 use crate::name_servers::{self, PATIENCE};
 use crate::targets::Targets;
-use crate::words::{Say, Usage, say, shown};
+use crate::words::{Say, Usage, line, say, shown};
 
 /// What stands below the handshakes: the real network, or a simulated one.
 pub(crate) struct Network {
@@ -193,7 +193,7 @@ pub(crate) fn warn_of_pins(endpoints: &[Endpoint], options: &Options) {
 }
 
 fn warn(warning: &Say, options: &Options) {
-    let _ = writeln!(std::io::stderr(), "{}", warning.of(options.lang));
+    let _ = writeln!(std::io::stderr(), "{}", line(warning.of(options.lang)));
 }
 
 /// A pin of which nothing is probed: most likely a host or port was mistyped. One without an address of

@@ -1,6 +1,8 @@
 //! The example's own sentences, in both languages side by side. The report's are the library's.
 
-use easelect::ErrorKind;
+use std::path::Path;
+
+use easelect::{ErrorKind, without_secrets};
 use easelect_report::Lang;
 
 /// A sentence in both languages.
@@ -63,20 +65,29 @@ impl From<easelect::Error> for Usage {
 
 impl From<lexopt::Error> for Usage {
     fn from(error: lexopt::Error) -> Self {
-        Usage(say(error.to_string(), format!("用法有误：{error}")))
+        // Of others it quotes the value.
+        let why = match error {
+            lexopt::Error::UnexpectedValue { option, .. } => format!("{option} takes no value"),
+            other => other.to_string(),
+        };
+        Usage(say(why.clone(), format!("用法有误：{why}")))
     }
 }
 
-/// What was typed, as an error shows it.
+/// What was typed, as an error shows it: without what may be a password or a token in a URL.
 pub(crate) fn shown(text: &str) -> String {
-    const LONGEST: usize = 100;
-    let cut: String = text.chars().take(LONGEST).collect();
-    let more = if text.chars().nth(LONGEST).is_some() {
-        "…"
-    } else {
-        ""
-    };
-    format!("{cut:?}{more}")
+    format!("\"{}\"", easelect::shown(&without_secrets(text), 100))
+}
+
+/// A file, as an error shows it.
+pub(crate) fn file(path: &Path) -> String {
+    easelect::shown(&path.to_string_lossy(), 300)
+}
+
+/// A sentence as a terminal shows it: one line, in which nothing is hidden. Library and operating
+/// system bound their own.
+pub(crate) fn line(sentence: &str) -> String {
+    easelect::shown(&sentence.replace(['\n', '\r'], " "), 2000)
 }
 
 /// `--help`.

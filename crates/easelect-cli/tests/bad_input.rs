@@ -194,6 +194,103 @@ fn options_name_themselves_and_what_they_expect() {
 }
 
 #[cfg(unix)]
+/// Whatever is typed in the wrong place.
+#[test]
+fn no_secret_that_was_typed_is_repeated() {
+    let scratch = Scratch::new("secrets");
+    let own = |url: &str| {
+        format!("[[endpoint]]\nregion = \"cn1\"\nservice = \"websocket\"\nurl = \"{url}\"\n")
+    };
+    let wrong_user = scratch.file("user.toml", own("wss://me:hunter2@im.example/ws"));
+    let wrong_query = scratch.file("query.toml", own("ws://im.example/ws?token=hunter2"));
+    let url = "wss://me:hunter2@im.example/ws?token=hunter2";
+    let mut lines: Vec<Vec<OsString>> = [
+        "--proxy http://me:hunter2@",
+        "--proxy http://me:hunter2@h:0",
+        "--proxy me:hunter2",
+        "--no-proxy=http://me:hunter2@h",
+        "--current wss://me:hunter2@im.example/",
+        "--current wss://im.example/ws?token=hunter2",
+        "--current ws://im.example/ws?token=hunter2",
+        "--current im.example/ws?token=hunter2",
+        "--current wss://im.example/ws?token=hunter2#x",
+        "--region cn1 --current wss://im.example:0/ws?token=hunter2",
+        "--current https://me:hunter2@/server.json?app_key=hunter2",
+        "--current https://me:hunter2@h/server.json#hunter2",
+    ]
+    .map(words)
+    .into();
+    let options = [
+        "--region",
+        "--service",
+        "--rounds",
+        "--timeout",
+        "--deadline",
+        "--in-flight",
+        "--resolve",
+        "--cacert",
+        "--catalog",
+        "--history",
+        "--output",
+        "--dns",
+        "--lab",
+        "--fail-above",
+        "--lang",
+        "--format",
+    ];
+    for option in options {
+        lines.push(words(&format!("{option} {url}")));
+        lines.push(words(&format!("{option}={url}")));
+    }
+    lines.extend([
+        words(url),
+        words(&format!("--{url}")),
+        words(&format!("--connect={url}")),
+        words(&format!("--list={url}")),
+        vec!["--list".into(), "--catalog".into(), wrong_user],
+        vec!["--list".into(), "--catalog".into(), wrong_query],
+    ]);
+    for line in lines {
+        for locale in ["zh_CN.UTF-8", "en_US.UTF-8"] {
+            let (status, told) = ran(&line, locale);
+            assert_eq!(status, Some(2), "{line:?}: {told}");
+            assert!(told.starts_with("easelect: "), "{told}");
+            assert!(!told.contains("hunter2"), "{line:?}: {told}");
+        }
+    }
+}
+
+/// What is typed, or stands in a file's name, moves no cursor and turns no writing.
+#[test]
+fn nothing_hidden_is_repeated() {
+    let odd = "a\u{1b}[2J\u{202e}\u{200b}\u{e0041}\u{3164}\u{115f}\u{2800}\u{ad}\u{fe0f}b";
+    for option in [
+        "--region",
+        "--service",
+        "--rounds",
+        "--timeout",
+        "--resolve",
+        "--dns",
+        "--lab",
+        "--current",
+        "--fail-above",
+        "--lang",
+        "--format",
+        "--catalog",
+        "--cacert",
+        "--proxy",
+    ] {
+        let why = why(&[option.into(), odd.into()]);
+        let raw = |c: &char| odd.contains(*c) && !c.is_ascii();
+        assert_eq!(why.chars().find(raw), None, "{option}: {why}");
+    }
+    let why = why(&[odd.into()]);
+    assert!(
+        why.contains("a\\u{1b}[2J\\u{202e}\\u{200b}\\u{e0041}\\u{3164}"),
+        "{why}"
+    );
+}
+
 #[test]
 fn arguments_that_are_not_utf8_are_told() {
     use std::os::unix::ffi::OsStringExt;

@@ -9,6 +9,7 @@
 //! | what is remembered of a network's candidates, who is preferred | [`history`] |
 //! | whom to dial, when to start TLS, when to hedge | [`race`] |
 //! | when to come back after a connection ended | [`backoff`] |
+//! | how what others wrote may be shown | [`shown`] |
 //!
 //! A *candidate* is one address of one host. Times are [`Duration`](std::time::Duration)s since a
 //! beginning of the caller's, or [`Timestamp`](timestamp::Timestamp)s; randomness comes in as a
@@ -29,6 +30,8 @@
 
 // In the order in which data flows: a module uses only those above it (tests/structure.rs of the
 // workspace).
+pub mod shown;
+
 pub mod timestamp;
 
 pub mod probability;

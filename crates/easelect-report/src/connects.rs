@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use easelect::{Attempt, AttemptOutcome, Timings};
+use easelect::{Attempt, AttemptOutcome, Timings, without_secrets};
 use serde::Serialize;
 
 use super::figures::{ms_float, ms_unit};
@@ -72,6 +72,13 @@ impl ConnectRecord {
     }
 }
 
+/// The longest URL or error, in characters: somebody may have made the record of anything.
+const LONGEST: usize = 4096;
+
+fn bounded(text: &str) -> String {
+    text.chars().take(LONGEST).collect()
+}
+
 #[derive(Serialize)]
 struct Document {
     schema: u32,
@@ -112,7 +119,7 @@ struct FailureJson {
 #[must_use]
 pub fn connects_json(records: &[ConnectRecord], lang: Lang, now: SystemTime) -> String {
     let attempt = |one: &Attempt| AttemptJson {
-        url: one.endpoint.url_with(&one.path),
+        url: one.endpoint.shown_with(&one.path),
         address: one.address.map(|address| address.to_string()),
         started_ms: ms_float(one.started),
         ended_ms: ms_float(one.ended),
@@ -131,13 +138,13 @@ pub fn connects_json(records: &[ConnectRecord], lang: Lang, now: SystemTime) -> 
         .iter()
         .map(|one| ConnectJson {
             ok: one.ok,
-            url: one.url.clone(),
+            url: (one.url.as_deref()).map(|url| bounded(&without_secrets(url))),
             address: one.address.map(|address| address.to_string()),
             proxy: one.proxy.clone(),
             time_to_open_ms: one.time_to_open.map(ms_float),
             phases_ms: timings(&one.timings),
             attempts: one.attempts.iter().map(attempt).collect(),
-            error: one.error.clone(),
+            error: one.error.as_deref().map(bounded),
         })
         .collect();
     pretty(&Document {
@@ -160,6 +167,7 @@ pub fn connects_table(
         let (ink, line) = match (&one.url, one.address, one.time_to_open) {
             (Some(url), Some(address), Some(took)) => {
                 let head = label(Label::TimeToOpen).of(lang);
+                let url = shown(&without_secrets(url), LONGEST);
                 let line = format!("{number}. {head} {}  {url}  {address}", ms_unit(took));
                 (Ink::Good, line)
             }

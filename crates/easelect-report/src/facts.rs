@@ -158,7 +158,7 @@ impl<'a> RowFacts<'a> {
     }
 
     pub(crate) fn url(&self) -> String {
-        self.endpoint().url().to_owned()
+        self.endpoint().to_string()
     }
 
     pub(crate) fn addresses(&self) -> &'a [AddressStats] {

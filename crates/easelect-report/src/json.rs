@@ -1,5 +1,6 @@
 //! The report as JSON, schema 1: the model as serde writes it.
 
+use easelect::is_hidden;
 use serde::Serialize;
 
 use super::model::Model;
@@ -20,7 +21,7 @@ pub(crate) fn pretty(document: &impl Serialize) -> String {
     let mut plain = String::with_capacity(text.len() + 1);
     for c in text.chars() {
         // JSON itself asks for the ASCII ones only (RFC 8259 §7); outside of strings is none.
-        if c.is_ascii() || c.escape_debug().len() == 1 {
+        if c.is_ascii() || !is_hidden(c) {
             plain.push(c);
         } else {
             let units = c.encode_utf16(&mut [0; 2]).to_vec();

@@ -203,6 +203,13 @@ pub enum Note {
         /// Why it could not.
         why: String,
     },
+    /// Not all that the list of endpoints says is used.
+    SourceInPart {
+        /// Where it is.
+        url: String,
+        /// What is left out, and why.
+        left_out: Vec<String>,
+    },
     /// So much at once was too much for the link. What is reported is of a second try, one attempt at
     /// a time and with more patience.
     TriedAgain {

@@ -10,6 +10,9 @@ use super::texts::{
     service_name, shown, text,
 };
 
+/// The longest name of a data centre, in characters.
+const LONGEST: usize = 300;
+
 #[derive(Serialize)]
 struct Document<'a> {
     schema: u32,
@@ -26,7 +29,7 @@ struct EndpointJson<'a> {
     service: &'static str,
     variant: &'static str,
     host: &'a str,
-    url: &'a str,
+    url: String,
     confidence: &'static str,
 }
 
@@ -39,8 +42,8 @@ struct WithoutHosts {
 #[derive(Serialize)]
 struct RegionJson<'a> {
     region: &'a str,
-    name_en: &'a str,
-    name_zh: &'a str,
+    name_en: String,
+    name_zh: String,
     editions: &'a str,
     fits: String,
     data_rule: String,
@@ -91,7 +94,7 @@ pub fn catalog_json(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang) -> St
                 service: one.service().as_str(),
                 variant: one.variant().as_str(),
                 host: one.host(),
-                url: one.url(),
+                url: one.to_string(),
                 confidence: one.confidence().as_str(),
             })
             .collect(),
@@ -103,8 +106,8 @@ pub fn catalog_json(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang) -> St
                 let (fits, data_rule) = locality(info.locality());
                 RegionJson {
                     region: info.region().as_str(),
-                    name_en: info.name_en(),
-                    name_zh: info.name_zh(),
+                    name_en: info.name_en().chars().take(LONGEST).collect(),
+                    name_zh: info.name_zh().chars().take(LONGEST).collect(),
                     editions: editions(info, lang),
                     fits: fits.of(lang),
                     data_rule: data_rule.of(lang),
@@ -232,7 +235,7 @@ fn endpoint_columns(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang) -> Ve
             ),
             3,
         ),
-        Column::left("URL".to_owned(), cells(&|one| one.url().to_owned())),
+        Column::left("URL".to_owned(), cells(&|one| one.to_string())),
         spare(Column::left(word(Label::ConfidenceHead), cells(&known)), 1),
     ]
 }

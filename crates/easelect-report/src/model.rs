@@ -288,8 +288,17 @@ pub(crate) fn timings(timings: &Timings) -> Phases<Option<f64>> {
     Phases::of(|phase| timings.get(phase).map(ms_float))
 }
 
-/// The longest detail, in characters.
+/// The longest text of a stranger's, and the longest beginning of a body, in characters.
 const DETAIL: usize = 300;
+const BODY: usize = 1024;
+
+fn bounded(text: &str) -> String {
+    text.chars().take(DETAIL).collect()
+}
+
+fn each_bounded(texts: &[String]) -> Vec<String> {
+    texts.iter().map(|text| bounded(text)).collect()
+}
 
 /// How a report is told.
 #[derive(Clone, Copy)]
@@ -355,7 +364,7 @@ impl Telling<'_> {
             text: one.text(self.lang),
             hint: one.hint(self.lang),
             endpoints: explained
-                .map(|(_, row)| row.ranked.endpoint().url().to_owned())
+                .map(|(_, row)| row.ranked.endpoint().to_string())
                 .collect(),
         }
     }
@@ -365,7 +374,7 @@ impl Telling<'_> {
         EnvironmentModel {
             os: environment.os.clone(),
             arch: environment.arch.clone(),
-            lab: environment.lab.clone(),
+            lab: environment.lab.as_deref().map(bounded),
             dns: environment.dns.map(|at| at.to_string()),
             nat64: environment.nat64.map(|prefix| prefix.to_string()),
             families: match environment.families {
@@ -381,8 +390,8 @@ impl Telling<'_> {
                 variable: one.variable().map(str::to_owned),
             }),
             proxy_variables: environment.proxy_variables.clone(),
-            system_proxies: environment.system_proxies.clone(),
-            pinned: environment.pinned.clone(),
+            system_proxies: each_bounded(&environment.system_proxies),
+            pinned: each_bounded(&environment.pinned),
             roots: environment.roots,
             cacert: environment.cacert,
             rounds: environment.rounds,
@@ -441,7 +450,7 @@ impl Telling<'_> {
             region_name: names.join(" + "),
             service: group.service.as_str().to_owned(),
             service_name: service_name(group.service, locality).of(self.lang),
-            best: (group.best()).map(|best| best.endpoint().url_with(best.stats.path())),
+            best: (group.best()).map(|best| best.endpoint().shown_with(best.stats.path())),
             endpoints: group
                 .endpoints
                 .iter()
@@ -458,11 +467,11 @@ impl Telling<'_> {
         EndpointModel {
             rank: ranked.rank,
             tier: ranked.tier.as_str().to_owned(),
-            url: endpoint.url_with(stats.path()),
-            configured_url: endpoint.url().to_owned(),
+            url: endpoint.shown_with(stats.path()),
+            configured_url: endpoint.to_string(),
             host: endpoint.host().to_owned(),
             authority: endpoint.authority(),
-            label: endpoint.label().map(str::to_owned),
+            label: endpoint.label().map(bounded),
             variant: endpoint.variant().as_str().to_owned(),
             region: endpoint.region().as_str().to_owned(),
             service: endpoint.service().as_str().to_owned(),
@@ -536,7 +545,7 @@ impl Telling<'_> {
             message: failure_text(failure, self.now()).of(self.lang),
             hint: failure_hint(failure, done).of(self.lang),
             count,
-            detail: (failure.message()).map(|one| one.chars().take(DETAIL).collect()),
+            detail: failure.message().map(bounded),
             status: failure.status(),
             chain_fault: failure
                 .chain_fault()
@@ -545,9 +554,9 @@ impl Telling<'_> {
             tls_alert: failure.alert(),
             retry_after_s: failure.retry_after().map(|delay| delay.as_secs()),
             answered_by: (failure.answered_by().iter())
-                .map(|(name, value)| format!("{name}: {value}"))
+                .map(|(name, value)| bounded(&format!("{name}: {value}")))
                 .collect(),
-            body: failure.body().map(str::to_owned),
+            body: failure.body().map(|body| body.chars().take(BODY).collect()),
         }
     }
 }
@@ -582,8 +591,8 @@ fn summary(distribution: &Distribution) -> Option<SummaryModel> {
 
 fn after_upgrade(how: &AfterUpgrade, count: u64) -> AfterUpgradeModel {
     let (close_code, reason) = match how {
-        AfterUpgrade::Close { code, reason } => (*code, Some(reason.clone())),
-        AfterUpgrade::Garbage(why) => (None, Some(why.clone())),
+        AfterUpgrade::Close { code, reason } => (*code, Some(bounded(reason))),
+        AfterUpgrade::Garbage(why) => (None, Some(bounded(why))),
         _ => (None, None),
     };
     AfterUpgradeModel {

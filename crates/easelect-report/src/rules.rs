@@ -63,6 +63,7 @@ rules! {
     address_down,
     fails_sometimes,
     source_failed,
+    source_in_part,
     slow_address,
     alternate_path,
     certificate_expires_soon,

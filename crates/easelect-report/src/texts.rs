@@ -17,7 +17,8 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use easelect::{Error, ErrorKind};
+pub(crate) use easelect::shown;
+use easelect::{Error, ErrorKind, without_secrets};
 
 pub(crate) use catalog::{acceleration, how_to_get, listing_notes, locality};
 pub(crate) use certificate::{certificate_text, expires};
@@ -65,7 +66,7 @@ impl FromStr for Lang {
                 ErrorKind::Input,
                 format!(
                     "unknown language \"{}\": expected zh or en",
-                    shown(text, 40)
+                    shown(&without_secrets(text), 40)
                 ),
             )),
         }
@@ -95,25 +96,6 @@ pub(crate) fn text(en: impl Into<Cow<'static, str>>, zh: impl Into<Cow<'static, 
         en: en.into(),
         zh: zh.into(),
     }
-}
-
-/// Text from a peer as it may be shown: control characters escaped, the length bounded.
-pub(crate) fn shown(text: &str, longest: usize) -> String {
-    let mut shown: String = text.chars().take(longest).flat_map(escaped).collect();
-    if text.chars().nth(longest).is_some() {
-        shown.push('…');
-    }
-    shown
-}
-
-/// As `escape_debug`, but quotes and backslashes stay as they are: nothing here is put into quotes for a
-/// parser, and a distinguished name has backslashes of its own (RFC 4514 §2.4).
-fn escaped(c: char) -> impl Iterator<Item = char> {
-    let (plain, escape) = match c {
-        '"' | '\'' | '\\' => (Some(c), None),
-        _ => (None, Some(c.escape_debug())),
-    };
-    plain.into_iter().chain(escape.into_iter().flatten())
 }
 
 /// A few items in full, then how many more there are.
@@ -166,12 +148,6 @@ mod tests {
         }
         assert_eq!("zh".parse::<Lang>().unwrap(), Lang::Zh);
         assert!("fr".parse::<Lang>().is_err());
-    }
-
-    #[test]
-    fn what_a_peer_wrote_is_escaped_and_bounded() {
-        assert_eq!(shown("a\u{1b}[2J'中", 80), "a\\u{1b}[2J'中");
-        assert_eq!(shown("abcdef", 3), "abc…");
     }
 
     #[test]

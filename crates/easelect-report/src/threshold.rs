@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use easelect::{Endpoint, Error, ErrorKind, Ranked};
+use easelect::{Endpoint, Error, ErrorKind, Ranked, without_secrets};
 
 use super::Group;
 use super::texts::shown;
@@ -89,7 +89,7 @@ impl FromStr for Threshold {
                 format!(
                     "\"{}\" is no threshold: {why}; expected FIGURE=DURATION, as in p50=300ms, \
                      with FIGURE one of {}",
-                    shown(text, 40),
+                    shown(&without_secrets(text), 40),
                     known.join(", ")
                 ),
             )

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::candidate::Candidate;
 use super::{Key, MAX_CANDIDATES, Network, TLS_TO_SYN_COUNT};
+use crate::shown::line;
 use crate::timestamp::Timestamp;
 
 /// The version of the format. A file of a newer one is neither read nor overwritten.
@@ -53,7 +54,6 @@ pub struct KnownNetwork {
 }
 
 /// Why a [`History`] can't be read or written.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum HistoryError {
     /// It is no history.
@@ -69,16 +69,29 @@ pub enum HistoryError {
     Unwritable(serde_json::Error),
 }
 
+impl fmt::Debug for HistoryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HistoryError({self})")
+    }
+}
+
 impl fmt::Display for HistoryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            HistoryError::Malformed(error) => write!(f, "not a history ({error})"),
+            HistoryError::Malformed(error) => write!(f, "not a history ({})", told(error)),
             HistoryError::Newer { found, known } => {
                 write!(f, "version {found} is newer than {known}")
             }
-            HistoryError::Unwritable(error) => write!(f, "can't be written as JSON ({error})"),
+            HistoryError::Unwritable(error) => {
+                write!(f, "can't be written as JSON ({})", told(error))
+            }
         }
     }
+}
+
+/// serde_json quotes what stands in the file.
+fn told(error: &serde_json::Error) -> String {
+    line(&error.to_string(), 300)
 }
 
 impl std::error::Error for HistoryError {}

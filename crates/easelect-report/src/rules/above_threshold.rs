@@ -19,7 +19,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     for threshold in &facts.context.thresholds {
         let urls: Vec<String> = threshold::above(facts.groups, *threshold)
             .into_iter()
-            .map(|(endpoint, measured)| format!("{} ({})", endpoint.url(), ms_unit(measured)))
+            .map(|(endpoint, measured)| format!("{endpoint} ({})", ms_unit(measured)))
             .collect();
         if urls.is_empty() {
             continue;

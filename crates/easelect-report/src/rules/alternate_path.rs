@@ -18,7 +18,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     let moved = ready.filter(|row| row.row.ranked.stats.path() != row.endpoint().path());
     moved
         .map(|row| {
-            let works = row.endpoint().url_with(row.row.ranked.stats.path());
+            let works = row.endpoint().shown_with(row.row.ranked.stats.path());
             let url = row.url();
             let told = text(
                 format!("{url} is refused, but {works} works."),

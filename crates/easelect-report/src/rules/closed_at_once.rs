@@ -36,7 +36,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
             format!("升级后立即被关闭：{}。{}。", names.zh, how.zh),
         );
         let own = rows.iter().all(|row| row.own || row.pinned);
-        let is_closed = |row: &&Row| urls.iter().any(|url| url == row.ranked.endpoint().url());
+        let is_closed = |row: &&Row| rows.iter().any(|one| one.endpoint() == row.ranked.endpoint());
         // A service all of whose endpoints do so is as good as none.
         let every = facts.groups.iter().any(|group| {
             let mut ready = group.endpoints.iter().filter(|row| row.ranked.tier == Tier::Ready);

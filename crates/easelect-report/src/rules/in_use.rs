@@ -39,7 +39,7 @@ fn of_one(
     found: &Found,
 ) -> Option<Finding> {
     let url = row.url();
-    let url_of = |ranked: &Ranked| ranked.endpoint().url_with(ranked.stats.path());
+    let url_of = |ranked: &Ranked| ranked.endpoint().shown_with(ranked.stats.path());
     let best = group.best();
     let Some((first, cost)) = best.zip(row.row.ranked.expected_cost) else {
         return Some(fails(row, best.map(url_of), facts, found));
@@ -47,7 +47,7 @@ fn of_one(
     let (endpoint, path) = (row.endpoint(), row.row.ranked.stats.path());
     if path != endpoint.path() {
         // The prober found a way; the app, which has only this URL, doesn't.
-        let works = endpoint.url_with(path);
+        let works = endpoint.shown_with(path);
         let told = text(
             format!("In use: {url} is refused; {works} works."),
             format!("使用中的 {url} 被拒绝；{works} 可用。"),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use easelect::{ChainFault, Failure, FailureKind as Kind, Phase};
+use easelect::{ChainFault, Failure, FailureKind as Kind, Phase, is_hidden};
 
 use super::tls_alert::alert;
 use super::{Text, label, list, shown, text};
@@ -161,7 +161,7 @@ fn is_plain(message: &str) -> bool {
         before = c;
         hump
     });
-    let code = |c: char| c.is_control() || c.escape_debug().len() > 1 || "{}\"\\".contains(c);
+    let code = |c: char| is_hidden(c) || "{}\"'\\".contains(c);
     !camel && !message.contains(code) && !message.contains("::")
 }
 

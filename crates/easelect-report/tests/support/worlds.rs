@@ -742,7 +742,11 @@ pub(crate) fn world_of(fate: impl Strategy<Value = Fate>) -> impl Strategy<Value
         region: Region::DE2,
         service: Service::Alipay,
     };
-    let notes = prop::sample::subsequence(vec![none, source], 0..=1);
+    let in_part = Note::SourceInPart {
+        url: "https://rs.easemob.com/server.json".to_owned(),
+        left_out: vec!["rest, host 1: ip \"0.0.0.0\u{1b}\"".to_owned(); 6],
+    };
+    let notes = prop::sample::subsequence(vec![none, source, in_part], 0..=1);
     let ended = select(vec![Ended::Complete, Ended::Complete, Ended::Deadline]);
     (
         prop::collection::vec(place(), 1..=8),

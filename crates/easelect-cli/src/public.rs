@@ -1,0 +1,139 @@
+//! What the public Internet has: names that anybody can look up, addresses that anybody can reach. A list
+//! from elsewhere may name nothing else, lest it send this computer to its own or a neighbour's ports.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use easelect::is_local;
+
+/// Domains that only this computer or its own network answers for, or nobody (RFC 6761, RFC 6762,
+/// RFC 8375, RFC 7686, RFC 9476, ICANN's list of names that collide, `internal` of 2024).
+const PRIVATE: [&str; 14] = [
+    "alt",
+    "corp",
+    "home",
+    "home.arpa",
+    "internal",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localdomain",
+    "localhost",
+    "mail",
+    "onion",
+    "private",
+];
+
+/// Whether a host, as an endpoint has it, can be one on the public Internet.
+pub(crate) fn is_public(host: &str) -> bool {
+    match host.parse() {
+        Ok(IpAddr::V4(v4)) => is_public_v4(v4),
+        Ok(IpAddr::V6(v6)) => is_public_v6(v6),
+        Err(_) => {
+            let is_below = |domain: &&str| {
+                let before = host.strip_suffix(*domain);
+                before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+            };
+            host.contains('.') && !PRIVATE.iter().any(is_below)
+        }
+    }
+}
+
+/// Whether a host can be anything at all: not the unspecified address, multicast, reserved ones.
+pub(crate) fn is_possible(host: &str) -> bool {
+    is_public(host) || host.parse().map_or(true, is_local)
+}
+
+/// IANA's registry of special-purpose addresses (RFC 6890, 2026), without what is local already.
+fn is_public_v4(v4: Ipv4Addr) -> bool {
+    let [a, b, c, _] = v4.octets();
+    let is_special = match (a, b, c) {
+        // This network; multicast and what is reserved above it.
+        (0 | 224.., ..) => true,
+        // Of the IETF's protocols, and 6to4's relays.
+        (192, 0, 0) | (192, 88, 99) => true,
+        _ => v4.is_documentation(),
+    };
+    !is_special && !is_local(v4.into())
+}
+
+/// Global unicast (RFC 4291 §2.4, as far as it is handed out) without what only looks like it.
+fn is_public_v6(v6: Ipv6Addr) -> bool {
+    match v6.segments() {
+        // Of the IETF's protocols, Teredo among them; documentation; 6to4, which is IPv4 within.
+        [0x2001, (..0x0200) | 0x0db8, ..] | [0x2002, ..] | [0x3fff, (..0x1000), ..] => false,
+        [first, ..] => first & 0xe000 == 0x2000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_public_is_told_apart() {
+        for public in [
+            "im-api-v2.easemob.com",
+            "local.example",
+            "a.mylocal",
+            "8.8.8.8",
+            "223.255.255.255",
+            "192.0.1.1",
+            "198.20.0.1",
+            "2606:4700::1",
+            "2001:4860::8888",
+            "2400:3200::1",
+        ] {
+            assert!(is_public(public) && is_possible(public), "{public}");
+        }
+        for private in [
+            "localhost",
+            "x.localhost",
+            "printer",
+            "printer.local",
+            "db.internal",
+            "nas.home.arpa",
+            "127.0.0.1",
+            "10.0.0.1",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "198.18.0.1",
+            "::1",
+            "fe80::1",
+            "fd00::1",
+            "::ffff:10.0.0.1",
+        ] {
+            assert!(!is_public(private), "{private}");
+            assert!(is_possible(private), "{private}");
+        }
+        for impossible in [
+            "0.0.0.0",
+            "0.1.2.3",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.88.99.1",
+            "203.0.113.7",
+            "224.0.0.1",
+            "239.255.255.250",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::ffff:0.0.0.0",
+            "::ffff:8.8.8.8",
+            "::8.8.8.8",
+            "64:ff9b::808:808",
+            "100::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:a00:1::1",
+            "3fff::1",
+            "ff02::1",
+            "4000::1",
+        ] {
+            assert!(!is_public(impossible), "{impossible}");
+            assert!(!is_possible(impossible), "{impossible}");
+        }
+    }
+}

@@ -44,7 +44,7 @@ impl Dialer {
         let peer = self.peer(endpoint);
         let families = self.families().list().iter();
         let mut lookups: FuturesUnordered<_> = families
-            .map(|family| self.look_up(&peer, *family, within))
+            .map(|family| self.look_up(&peer, *family, within, within))
             .collect();
         let mut waiting: Vec<IpAddr> = Vec::new();
         let mut attempts = FuturesUnordered::new();
@@ -62,7 +62,7 @@ impl Dialer {
                 next = Instant::now() + ATTEMPT_DELAY;
             }
             tokio::select! {
-                Some(found) = lookups.next() => match found {
+                Some(looked_up) = lookups.next() => match looked_up.outcome {
                     Ok(found) => {
                         waiting.extend(found.addresses);
                         waiting = interleave(&waiting);

@@ -299,7 +299,7 @@ impl reqwest::dns::Resolve for Steer {
 async fn addresses(inner: &Inner, endpoint: &Endpoint) -> Result<Vec<IpAddr>, Failure> {
     let (look_ups, dialer) = (inner.racer.answers().look_ups(), inner.racer.dialer());
     let (families, timeout) = (dialer.families().list().iter(), dialer.attempt_timeout());
-    let asked = families.map(|family| look_ups.look_up(endpoint, *family, timeout));
+    let asked = families.map(|family| look_ups.look_up(endpoint, *family, timeout, Duration::MAX));
     let mut asked: FuturesUnordered<_> = asked.collect();
     let (mut found, mut failed) = (Vec::new(), None);
     loop {

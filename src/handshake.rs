@@ -443,7 +443,7 @@ impl Handshake {
 
     /// The same, with early data where it may be sent.
     pub(crate) fn with_early_data(mut self) -> Self {
-        self.early = Some(Arc::new(Early::new(self.dialer.tls())));
+        self.early = Some(Arc::default());
         self
     }
 
@@ -509,8 +509,9 @@ impl Handshake {
                 progress.early_data(EarlyData::Unanswered);
             }
         };
+        let config = early_data::with_early_data(&self.dialer.tls().here());
         let secured = self
-            .shake_hands(io, target.endpoint, early.config(), put, progress)
+            .shake_hands(io, target.endpoint, config, put, progress)
             .await;
         match secured {
             Ok(stream) if sent && stream.0.get_ref().1.is_early_data_accepted() => {
@@ -542,7 +543,7 @@ impl Handshake {
         target: Target<'_>,
         progress: &Progress,
     ) -> Result<Secured, Failure> {
-        let config = Arc::clone(self.dialer.tls().config());
+        let config = self.dialer.tls().here();
         let stream = self
             .shake_hands(io, target.endpoint, config, |_| (), progress)
             .await?;

@@ -264,6 +264,37 @@ async fn rest_goes_through_the_same_proxy() {
     }
 }
 
+/// Both have clones of one `TlsClient`: the ticket of the one would tell the other's server who it is.
+#[tokio::test]
+async fn no_ticket_goes_another_way() {
+    use easelect::EarlyData::{Accepted, NotSent};
+
+    let server = Server::start(Behaviour {
+        early_data: true,
+        ..Behaviour::default()
+    })
+    .await;
+    let relay = Relay::start(Manner::Http(None), server.address).await;
+    let tls = TlsClient::with_roots([server.root.clone()]).unwrap();
+    let pin = PinnedHost::new(
+        "localhost",
+        server.address.port(),
+        vec![server.address.ip()],
+    );
+    let straight = direct(&server).pin(pin).tls(tls.clone());
+    let proxied = dialer(&server, proxy("", relay.address)).tls(tls);
+    for way in [straight, proxied] {
+        let selector = selecting(&server, way).early_data(true).build().unwrap();
+        for expected in [NotSent, Accepted] {
+            let mut connection = selector.connect().await.unwrap();
+            assert_eq!(connection.timings().early_data(), expected);
+            connection.send("hello".into()).await.unwrap();
+            connection.next().await.unwrap().unwrap();
+        }
+    }
+    assert_eq!(relay.asked().len(), 2);
+}
+
 #[tokio::test]
 async fn a_proxy_may_have_tls_of_its_own() {
     let server = Server::start(Behaviour::default()).await;

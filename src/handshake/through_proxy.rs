@@ -4,7 +4,6 @@
 //! other answer is, and the proxy's words are kept as data.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
@@ -64,7 +63,7 @@ pub(super) fn unreachable(connecting: Failure) -> Failure {
 async fn secure(io: ByteStream, proxy: &Proxy, tls: &TlsClient) -> Result<ByteStream, Failure> {
     let name = ServerName::try_from(proxy.host().to_owned())
         .map_err(|error| failure(FailureKind::Other).with_message(error))?;
-    let connector = TlsConnector::from(Arc::clone(tls.config()));
+    let connector = TlsConnector::from(tls.here());
     match connector.connect(name, ByteLimit::new(io)).await {
         Ok(stream) => Ok(ByteStream::of_transport(stream)),
         Err(error) => {

@@ -209,6 +209,7 @@ impl SelectorBuilder {
             Some(dialer) => dialer,
             None => Dialer::builder().build()?,
         };
+        let dialer = dialer.with_tls(dialer.tls().for_selector());
         #[cfg(feature = "rest")]
         if let (Some((_, options)), true) = (&rest, rest_is_asked_for) {
             options.check(&dialer)?;

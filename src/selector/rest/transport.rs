@@ -129,7 +129,7 @@ fn build(selector: &Selector) -> reqwest::Result<reqwest::Client> {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         proxy.covers(host, port).then(|| proxy.secret_url())
     });
-    let config = rustls::ClientConfig::clone(dialer.tls().config());
+    let config = rustls::ClientConfig::clone(&dialer.tls().here());
     let selector = Arc::downgrade(&selector.0);
     reqwest::Client::builder()
         .no_proxy()

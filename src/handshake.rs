@@ -603,7 +603,9 @@ impl Handshake {
             .map_err(|error| Failure::new(Phase::Tls, FailureKind::Other).with_message(error))?;
         let started = Instant::now();
         let connecting = TlsConnector::from(config).connect_with(name, ByteLimit::new(io), prepare);
-        let (ended, wanted) = tls::noticing(connecting).await;
+        let (ended, wanted) = (self.dialer.tls())
+            .wait_for(tls::noticing(connecting))
+            .await;
         progress.lock().certificate_wanted = wanted;
         let stream = ended.map_err(|error| {
             let failure = tls::failure_of(&error, Phase::Tls);

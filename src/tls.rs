@@ -6,6 +6,7 @@
 mod certificate_request;
 mod failures;
 mod given_certificates;
+mod off_thread;
 mod recording_verifier;
 mod seen_chains;
 
@@ -31,6 +32,9 @@ pub(crate) use seen_chains::SeenChains;
 /// rustls keeps 32 servers by default; cycling through 40 hosts resumed none of them. Several
 /// tickets for each of the catalogue's 44 hosts and a user's own.
 const SESSIONS: usize = 8 * 64;
+
+/// Whether the platform's verifier may ask the network: that of Linux and the like is webpki's.
+const PLATFORM_MAY_BLOCK: bool = cfg!(any(windows, target_vendor = "apple", target_os = "android"));
 
 /// Whom to trust, and how TLS is spoken. Cheap to clone; clones share all of it.
 ///
@@ -60,6 +64,8 @@ pub struct TlsClient {
     here: Option<Arc<Mutex<Arc<ClientConfig>>>>,
     /// Sessions are kept where the app said.
     is_the_apps: bool,
+    /// The verifier may wait for the network.
+    may_block: bool,
     /// Tells whether a chain ends at a public root; trusts nobody by itself.
     public: Option<Arc<dyn ServerCertVerifier>>,
 }
@@ -99,7 +105,9 @@ impl TlsClient {
                 ),
             )
         })?;
-        Ok(Self::verified_by(Arc::new(verifier), given, provider))
+        let mut tls = Self::verified_by(Arc::new(verifier), given, provider);
+        tls.may_block = PLATFORM_MAY_BLOCK;
+        Ok(tls)
     }
 
     /// Trusts only `roots`.
@@ -150,8 +158,22 @@ impl TlsClient {
             config: Arc::new(config),
             here: None,
             is_the_apps: true,
+            may_block: false,
             public: mozilla_verifier(),
         }
+    }
+
+    /// Says that the verifier of a configuration of the app's own may block, as those of Windows, macOS
+    /// and Android may, which [`with_platform_roots`](Self::with_platform_roots) takes: handshakes are
+    /// then polled on the runtime's threads for blocking work, of which each verification under way
+    /// holds one. Who waits for a handshake may give it up at any time; its thread is free when the
+    /// verifier returns, which a runtime that shuts down waits for.
+    ///
+    /// REST requests of `reqwest` verify on the runtime's own threads all the same.
+    #[must_use]
+    pub fn with_blocking_verifier(mut self) -> Self {
+        self.may_block = true;
+        self
     }
 
     /// Says which roots are public. Nothing is trusted or refused for it: an accepted chain that ends
@@ -189,6 +211,7 @@ impl TlsClient {
             config: Arc::new(config),
             here: None,
             is_the_apps: false,
+            may_block: self.may_block,
             public: self.public.clone(),
         }
     }
@@ -214,6 +237,17 @@ impl TlsClient {
         match &self.here {
             Some(here) => Arc::clone(&lock(here)),
             None => Arc::clone(&self.config),
+        }
+    }
+
+    /// Waits for a handshake, wherever its verifier may be waited for.
+    pub(crate) async fn wait_for<F>(&self, handshake: F) -> F::Output
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        match self.may_block {
+            true => off_thread::off_thread(handshake).await,
+            false => handshake.await,
         }
     }
 

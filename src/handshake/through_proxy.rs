@@ -64,7 +64,8 @@ async fn secure(io: ByteStream, proxy: &Proxy, tls: &TlsClient) -> Result<ByteSt
     let name = ServerName::try_from(proxy.host().to_owned())
         .map_err(|error| failure(FailureKind::Other).with_message(error))?;
     let connector = TlsConnector::from(tls.here());
-    match connector.connect(name, ByteLimit::new(io)).await {
+    let connecting = connector.connect(name, ByteLimit::new(io));
+    match tls.wait_for(connecting).await {
         Ok(stream) => Ok(ByteStream::of_transport(stream)),
         Err(error) => {
             let why = tls::failure_of(&error, Phase::Tls);

@@ -1,6 +1,6 @@
 //! TLS: one client configuration, shared by every attempt, and its errors made typed.
 //!
-//! Certificates are always verified. rustls with `ring` is the one provider, named explicitly
+//! Certificates are always verified, revocation where the platform does so. rustls with `ring` is the one provider, named explicitly
 //! everywhere: rustls panics when it has to choose between two.
 
 mod certificate_request;

@@ -163,19 +163,6 @@ impl TlsClient {
         }
     }
 
-    /// Says that the verifier of a configuration of the app's own may block, as those of Windows, macOS
-    /// and Android may, which [`with_platform_roots`](Self::with_platform_roots) takes: handshakes are
-    /// then polled on the runtime's threads for blocking work, of which each verification under way
-    /// holds one. Who waits for a handshake may give it up at any time; its thread is free when the
-    /// verifier returns, which a runtime that shuts down waits for.
-    ///
-    /// REST requests of `reqwest` verify on the runtime's own threads all the same.
-    #[must_use]
-    pub fn with_blocking_verifier(mut self) -> Self {
-        self.may_block = true;
-        self
-    }
-
     /// Says which roots are public. Nothing is trusted or refused for it: an accepted chain that ends
     /// elsewhere is told as [`Trust::Installed`]. By default those are Mozilla's with the feature
     /// `webpki-roots`, and unknown without.
@@ -240,12 +227,13 @@ impl TlsClient {
         }
     }
 
-    /// Waits for a handshake, wherever its verifier may be waited for.
+    /// Waits for a handshake, off the runtime's threads where the platform's verifier may block.
     pub(crate) async fn wait_for<F>(&self, handshake: F) -> F::Output
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
-        match self.may_block {
+        // Known when it is compiled: 60 kB that Linux has no use for.
+        match PLATFORM_MAY_BLOCK && self.may_block {
             true => off_thread::off_thread(handshake).await,
             false => handshake.await,
         }

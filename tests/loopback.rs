@@ -3,8 +3,6 @@
 mod support;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use easelect::{
@@ -14,10 +12,6 @@ use easelect::{
 };
 use futures::future::BoxFuture;
 use futures::{SinkExt, StreamExt};
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, SignatureScheme};
 use support::{Behaviour, Server};
 
 const INJECTED: Duration = Duration::from_millis(300);
@@ -505,93 +499,4 @@ async fn how_tcp_stood_is_known_however_an_attempt_ended() {
             );
         }
     }
-}
-
-/// As a platform's that asks the network whether a certificate was revoked.
-#[derive(Debug)]
-struct Blocks {
-    inner: Arc<WebPkiServerVerifier>,
-    asked: Sender<()>,
-    answer: Mutex<Receiver<()>>,
-}
-
-impl ServerCertVerifier for Blocks {
-    fn verify_server_cert(
-        &self,
-        own: &CertificateDer<'_>,
-        others: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        self.asked.send(()).unwrap();
-        let answer = self.answer.lock().unwrap();
-        let answered = answer.recv_timeout(Duration::from_secs(20));
-        answered.map_err(|_| rustls::Error::General("nobody answered".to_owned()))?;
-        self.inner.verify_server_cert(own, others, name, ocsp, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls12_signature(message, cert, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls13_signature(message, cert, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
-    }
-}
-
-/// This runtime has one thread, which goes on while a verifier waits, and gives up waiting for it.
-#[tokio::test]
-async fn a_verifier_that_blocks_holds_up_no_one() {
-    let server = Server::start(Behaviour::default()).await;
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(server.root.clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-    let ((asked, was_asked), (answers, answer)) = (channel(), channel());
-    let verifier = Blocks {
-        inner: inner.build().unwrap(),
-        asked,
-        answer: Mutex::new(answer),
-    };
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    let port = server.address.port();
-    let pin = PinnedHost::new("localhost", port, vec![server.address.ip()]);
-    let tls = TlsClient::from_config(config).with_blocking_verifier();
-    let dialer = Dialer::builder().tls(tls).pin(pin).build().unwrap();
-    let url = format!("https://localhost:{port}/");
-    let endpoint = Endpoint::new(Region::CN1, Service::Rest, &url).unwrap();
-    let verified = async {
-        while was_asked.try_recv().is_err() {
-            tokio::task::yield_now().await;
-        }
-    };
-    let within = Duration::from_secs(60);
-    tokio::select! {
-        _ = dialer.open(&endpoint, within) => panic!("nobody has answered"),
-        () = verified => {}
-    }
-    // What was given up takes the first answer.
-    answers.send(()).unwrap();
-    answers.send(()).unwrap();
-    dialer.open(&endpoint, within).await.unwrap();
 }

@@ -46,3 +46,30 @@ where
         woken.0.notified().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    /// This runtime has one thread, which goes on while a handshake is held up in its second polling.
+    #[tokio::test]
+    async fn what_blocks_holds_up_no_one() {
+        let (answers, answer) = channel();
+        let blocks = async move {
+            yield_now().await;
+            answer.recv_timeout(Duration::from_secs(20))
+        };
+        let other = async {
+            yield_now().await;
+            yield_now().await;
+            answers.send(()).unwrap();
+        };
+        let (answered, ()) = tokio::join!(off_thread(blocks), other);
+        assert_eq!(answered, Ok(()));
+    }
+}

@@ -6,6 +6,7 @@
 mod certificate_request;
 mod failures;
 mod given_certificates;
+#[cfg(any(test, windows, target_vendor = "apple", target_os = "android"))]
 mod off_thread;
 mod recording_verifier;
 mod seen_chains;
@@ -227,16 +228,23 @@ impl TlsClient {
         }
     }
 
-    /// Waits for a handshake, off the runtime's threads where the platform's verifier may block.
+    /// A handshake, polled off the runtime's threads where the platform's verifier may block.
+    #[cfg(any(windows, target_vendor = "apple", target_os = "android"))]
     pub(crate) async fn wait_for<F>(&self, handshake: F) -> F::Output
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
-        // Known when it is compiled: 60 kB that Linux has no use for.
-        match PLATFORM_MAY_BLOCK && self.may_block {
+        match self.may_block {
             true => off_thread::off_thread(handshake).await,
             false => handshake.await,
         }
+    }
+
+    /// A handshake as it is: no verifier blocks here. What the other platforms do costs 60 kB.
+    #[cfg(not(any(windows, target_vendor = "apple", target_os = "android")))]
+    pub(crate) fn wait_for<F>(&self, handshake: F) -> F {
+        debug_assert!(!self.may_block);
+        handshake
     }
 
     fn without_sessions(&self) -> Arc<ClientConfig> {

@@ -41,6 +41,10 @@ pub trait Transport: Io {
     fn set_user_timeout(&mut self, timeout: Duration) {
         let _ = timeout;
     }
+
+    /// The attempt succeeded: what was bounded or watched until then is so no longer. It does nothing
+    /// by default; what wraps a [`ByteStream`] passes it on.
+    fn settle(&mut self) {}
 }
 
 /// Is told how TCP stood when an attempt ended, whichever way.
@@ -79,15 +83,15 @@ impl ByteStream {
         }
     }
 
-    /// Tells `watch` how TCP stands when the stream is dropped, or [settled](Self::settle). An attempt
+    /// Tells `watch` how TCP stands when the stream is dropped, or [settled](Transport::settle). An attempt
     /// that fails, or is given up, takes its stream along: nobody can ask it later.
     pub(crate) fn watched_by(mut self, watch: Arc<dyn Watch>) -> Self {
         self.watch = Some(watch);
         self
     }
 
-    /// The attempt succeeded: tells how TCP stands, and nothing any more.
-    pub(crate) fn settle(&mut self) {
+    /// Tells how TCP stands, and nothing any more.
+    fn tell(&mut self) {
         if let Some(watch) = self.watch.take()
             && let Some(tcp) = self.tcp_info()
         {
@@ -98,7 +102,7 @@ impl ByteStream {
 
 impl Drop for ByteStream {
     fn drop(&mut self) {
-        self.settle();
+        self.tell();
     }
 }
 
@@ -119,6 +123,13 @@ impl Transport for ByteStream {
     fn set_user_timeout(&mut self, timeout: Duration) {
         if let Kind::Transport(io) = &mut self.kind {
             io.set_user_timeout(timeout);
+        }
+    }
+
+    fn settle(&mut self) {
+        self.tell();
+        if let Kind::Transport(io) = &mut self.kind {
+            io.settle();
         }
     }
 }

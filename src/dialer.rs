@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, Either, FutureExt, select};
-use tokio::time::Instant;
 
 use crate::catalog::{Confidence, Endpoint};
 use crate::connect::{self, ByteStream, Connect, TcpConnect};
@@ -19,7 +18,9 @@ use crate::error::{Error, ErrorKind};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 use crate::proxy::Proxy;
-use crate::resolve::{Families, Family, Nat64, Resolve, Resolved, SystemResolver, is_bogus};
+use crate::resolve::{
+    Families, Family, Nat64, Resolve, Resolved, SystemResolver, begun, is_bogus, timed,
+};
 use crate::tls::TlsClient;
 use pinned_host::EVERY;
 pub use pinned_host::PinnedHost;
@@ -112,6 +113,13 @@ pub(crate) struct Found {
     pub(crate) left_out: usize,
 }
 
+/// What a look-up brought.
+pub(crate) struct LookedUp {
+    pub(crate) outcome: Result<Found, Failure>,
+    /// How long it took; absent where nobody had to be asked.
+    pub(crate) took: Option<Duration>,
+}
+
 impl Dialer {
     /// The platform's resolver and roots, TCP, both families, no proxy.
     #[must_use]
@@ -156,19 +164,24 @@ impl Dialer {
     }
 
     /// The addresses of a peer in one family, without repetition: an IP address as it is, a pinned
-    /// host's, or what the resolver says. A late answer is asked for once more.
+    /// host's, or what the resolver says. A late answer is asked for once more. It takes no longer than
+    /// this, and may wait as long for its beginning; for both together as long as is said, too.
     pub(crate) async fn look_up(
         &self,
         peer: &Peer<'_>,
         family: Family,
         timeout: Duration,
-    ) -> Result<Found, Failure> {
-        if let Some(known) = self.known(peer, family) {
-            return known;
+        in_all: Duration,
+    ) -> LookedUp {
+        if let Some(outcome) = self.known(peer, family) {
+            let took = None;
+            return LookedUp { outcome, took };
         }
-        let said = tokio::time::timeout(timeout, self.ask(peer.host, family));
-        let said = said.await.unwrap_or_else(|_| Err(late()));
-        usable(peer, said)
+        let (said, took) = timed(self.ask(peer.host, family), timeout, in_all).await;
+        LookedUp {
+            outcome: usable(peer, said),
+            took: Some(took),
+        }
     }
 
     /// What nobody has to be asked for: an IP address as it is, a pinned host's addresses.
@@ -290,16 +303,22 @@ const AGAIN: Duration = Duration::from_secs(1);
 async fn insist<F: Future<Output = Result<Resolved, Failure>>>(
     ask: impl Fn() -> F,
 ) -> Result<Resolved, Failure> {
-    let started = Instant::now();
-    let first = pin!(ask());
+    let mut first = pin!(ask());
+    let (began, ended) = begun(first.as_mut()).await;
+    let first = pin!(async {
+        match ended {
+            Some(said) => said,
+            None => first.await,
+        }
+    });
     let second = pin!(async {
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep_until(began + AGAIN).await;
         ask().await
     });
     match select(first, second).await {
         // Where the system is told to wait for a second only (resolv.conf(5)), this is silence.
         Either::Left((Err(failure), second))
-            if failure.kind() == FailureKind::Temporary && started.elapsed() >= AGAIN =>
+            if failure.kind() == FailureKind::Temporary && began.elapsed() >= AGAIN =>
         {
             second.await.map_err(|_| failure)
         }
@@ -327,11 +346,6 @@ pub(crate) fn usable(peer: &Peer<'_>, said: Result<Resolved, Failure>) -> Result
         addresses,
         left_out,
     })
-}
-
-/// A look-up that was waited for long enough.
-pub(crate) fn late() -> Failure {
-    Failure::new(Phase::Resolve, FailureKind::Timeout)
 }
 
 fn of_family(addresses: Vec<IpAddr>, family: Family) -> Result<Vec<IpAddr>, Failure> {
@@ -532,7 +546,10 @@ mod tests {
         let dialer = answering(vec![ip("0.0.0.0")]).build().unwrap();
         let found = async |dialer: &Dialer, is_public| {
             let peer = peer("x.example", 443, is_public);
-            dialer.look_up(&peer, Family::V4, Duration::MAX).await
+            dialer
+                .look_up(&peer, Family::V4, Duration::MAX, Duration::MAX)
+                .await
+                .outcome
         };
         let refused = found(&dialer, true).await.unwrap_err();
         assert_eq!(refused.kind(), FailureKind::BogusAddress);
@@ -555,8 +572,10 @@ mod tests {
         let dialer = dialer.build().unwrap();
         let found = async |host, port, family| {
             let peer = peer(host, port, true);
-            let found = dialer.look_up(&peer, family, Duration::MAX).await?;
-            Ok::<_, Failure>(found.addresses)
+            let found = dialer
+                .look_up(&peer, family, Duration::MAX, Duration::MAX)
+                .await;
+            found.outcome.map(|found| found.addresses)
         };
         assert_eq!(
             found("x.example", 443, Family::V4).await,
@@ -585,8 +604,10 @@ mod tests {
         let (with, without) = (with(nat64).unwrap(), with(None).unwrap());
         let found = async |dialer: &Dialer, host, family| {
             let peer = peer(host, 443, true);
-            let found = dialer.look_up(&peer, family, Duration::MAX).await;
-            found.map_or(Vec::new(), |found| found.addresses)
+            let found = dialer
+                .look_up(&peer, family, Duration::MAX, Duration::MAX)
+                .await;
+            found.outcome.map_or(Vec::new(), |found| found.addresses)
         };
         for (host, v4, v6) in [
             (

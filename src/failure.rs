@@ -66,7 +66,8 @@ kinds! {
     Unreachable = "unreachable", "no route to the address";
     /// The operating system forbids it (firewall, sandbox).
     Permission = "permission", "not permitted by this system";
-    /// This system has no more open files, ports or memory for it (EMFILE, ENFILE, ENOBUFS, ENOMEM).
+    /// This system has no more open files, ports or memory for it (EMFILE, ENFILE, ENOBUFS, ENOMEM), or no
+    /// thread for a look-up.
     OutOfResources = "out_of_resources", "this system has no more resources for it";
     /// The app's own [`Resolve`](crate::Resolve) or [`Connect`](crate::Connect) panicked.
     Panicked = "panicked", "the app's own resolver or connector panicked";

@@ -450,7 +450,7 @@ impl Handshake {
 
     /// The same, with early data where it may be sent.
     pub(crate) fn with_early_data(mut self) -> Self {
-        self.early = Some(Arc::new(Early::new(self.dialer.tls())));
+        self.early = Some(Arc::default());
         self
     }
 
@@ -516,8 +516,9 @@ impl Handshake {
                 progress.early_data(EarlyData::Unanswered);
             }
         };
+        let config = early_data::with_early_data(&self.dialer.tls().here());
         let secured = self
-            .shake_hands(io, target.endpoint, early.config(), put, progress)
+            .shake_hands(io, target.endpoint, config, put, progress)
             .await;
         match secured {
             Ok(stream) if sent && stream.0.get_ref().1.is_early_data_accepted() => {
@@ -549,7 +550,7 @@ impl Handshake {
         target: Target<'_>,
         progress: &Progress,
     ) -> Result<Secured, Failure> {
-        let config = Arc::clone(self.dialer.tls().config());
+        let config = self.dialer.tls().here();
         let stream = self
             .shake_hands(io, target.endpoint, config, |_| (), progress)
             .await?;
@@ -609,7 +610,9 @@ impl Handshake {
             .map_err(|error| Failure::new(Phase::Tls, FailureKind::Other).with_message(error))?;
         let started = Instant::now();
         let connecting = TlsConnector::from(config).connect_with(name, ByteLimit::new(io), prepare);
-        let (ended, wanted) = tls::noticing(connecting).await;
+        let (ended, wanted) = (self.dialer.tls())
+            .wait_for(tls::noticing(connecting))
+            .await;
         progress.lock().certificate_wanted = wanted;
         let stream = ended.map_err(|error| {
             let failure = tls::failure_of(&error, Phase::Tls);

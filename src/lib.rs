@@ -41,8 +41,9 @@
 //! # What is never done
 //!
 //! Endpoints of different data centres are not raced against each other; hosts that Easemob
-//! doesn't publish are not guessed; certificates are always verified; probes send no credentials,
-//! headers or queries of the app's. A proxy's user and password go to that proxy only.
+//! doesn't publish are not guessed; no certificate goes unverified ([`TlsClient`] says where revocation is
+//! part of that); probes send no credentials, headers or queries of the app's. A proxy's user and
+//! password go to that proxy only.
 //!
 //! # Logging
 //!
@@ -61,7 +62,7 @@
 //! | `easelect::history` | `nothing remembered`, `nothing will be kept`, `history not kept` | warn | `error` |
 //! | `easelect::probe` | `sample` | debug | `host`, `address`, `round`, and `total_ms` or `phase`, `kind` |
 //!
-//! They hold hosts and addresses, never headers or queries. Nothing is printed by itself.
+//! They hold hosts, addresses and paths, never headers or queries. Nothing is printed by itself.
 //!
 //! # Features
 //!

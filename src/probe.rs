@@ -63,8 +63,9 @@ impl Default for Rounds {
 /// - An address with two time-outs in one phase and no success is left alone. When nothing at all
 ///   answered in the first round, there is no second. A proxy that wants other credentials isn't
 ///   asked again.
-/// - No credentials are sent (but a proxy's, to the proxy), certificates are always verified,
-///   sessions are not resumed: every sample is a full handshake.
+/// - No credentials are sent (but a proxy's, to the proxy), certificates are always verified
+///   ([revocation](crate::TlsClient#revocation) where the platform does so), sessions are not resumed:
+///   every sample is a full handshake.
 ///
 /// # Example
 ///

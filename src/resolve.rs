@@ -7,6 +7,7 @@
 pub(crate) mod dns;
 mod nat64;
 mod system;
+mod turn;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -19,6 +20,7 @@ use futures::future::BoxFuture;
 pub use dns::{DnsAnswer, DnsResolver};
 pub use nat64::{Nat64, nat64_prefix};
 pub use system::SystemResolver;
+pub(crate) use turn::{beginning, begun, timed};
 
 use crate::failure::Failure;
 

@@ -1,16 +1,18 @@
 //! TLS: one client configuration, shared by every attempt, and its errors made typed.
 //!
-//! Certificates are always verified. rustls with `ring` is the one provider, named explicitly
+//! Certificates are always verified, revocation where the platform does so. rustls with `ring` is the one provider, named explicitly
 //! everywhere: rustls panics when it has to choose between two.
 
 mod certificate_request;
 mod failures;
 mod given_certificates;
+#[cfg(any(test, windows, target_vendor = "apple", target_os = "android"))]
+mod off_thread;
 mod recording_verifier;
 mod seen_chains;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rustls::client::danger::ServerCertVerifier;
@@ -32,16 +34,46 @@ pub(crate) use seen_chains::SeenChains;
 /// tickets for each of the catalogue's 44 hosts and a user's own.
 const SESSIONS: usize = 8 * 64;
 
-/// A TLS client configuration and its session store. Cheap to clone; clones share the sessions.
+/// Whether the platform's verifier may ask the network: that of Linux and the like is webpki's.
+const PLATFORM_MAY_BLOCK: bool = cfg!(any(windows, target_vendor = "apple", target_os = "android"));
+
+/// Whom to trust, and how TLS is spoken. Cheap to clone; clones share all of it.
+///
+/// # Sessions
+///
+/// A ticket that is shown again goes over the network in clear with TLS 1.2, and lets whoever watches know
+/// the client again with any version (RFC 8446 §C.4). So each [`Selector`](crate::Selector) keeps the
+/// tickets that it got, and shows none to anybody once the device is on another network, or slept. A
+/// selector has one residency and one proxy, so that no ticket leaves these, either: neither selectors
+/// that were given clones of this, nor a [`Prober`](crate::Prober) or a
+/// [`Dialer`](crate::Dialer::open), show one of its tickets. On the way back to a network
+/// the first handshake with each host is a full one. Early data needs a ticket, and goes nowhere else.
+///
+/// Sessions of a [configuration of your own](Self::from_config) are kept where it says, and shared by all
+/// who were given clones: disable resumption in it, or give each network one of its own, where that matters.
+///
+/// # Revocation
+///
+/// Whether a certificate was revoked is checked by the platform's verifier where it does so: on Windows,
+/// and on macOS and Android within what the system has at hand. On Linux, and with
+/// [`with_roots`](Self::with_roots) or Mozilla's, nobody is asked: only lists that are given count
+/// ([`with_roots_and_revocations`](Self::with_roots_and_revocations)).
 #[derive(Clone)]
 pub struct TlsClient {
     config: Arc<ClientConfig>,
+    /// The same with the sessions of the network that the device is on, if they are a selector's.
+    here: Option<Arc<Mutex<Arc<ClientConfig>>>>,
+    /// Sessions are kept where the app said.
+    is_the_apps: bool,
+    /// The verifier may wait for the network.
+    may_block: bool,
     /// Tells whether a chain ends at a public root; trusts nobody by itself.
     public: Option<Arc<dyn ServerCertVerifier>>,
 }
 
 impl TlsClient {
-    /// Trusts what the platform trusts: company roots, revocation and clock included.
+    /// Trusts what the platform trusts: company roots included, and its own
+    /// [revocation](Self#revocation).
     ///
     /// The first call reads the platform's certificate store (34 ms measured on Linux); keep and
     /// clone the result.
@@ -76,7 +108,9 @@ impl TlsClient {
                 ),
             )
         })?;
-        Ok(Self::verified_by(Arc::new(verifier), given, provider))
+        let mut tls = Self::verified_by(Arc::new(verifier), given, provider);
+        tls.may_block = PLATFORM_MAY_BLOCK;
+        Ok(tls)
     }
 
     /// Trusts only `roots`.
@@ -125,6 +159,9 @@ impl TlsClient {
     pub fn from_config(config: ClientConfig) -> Self {
         TlsClient {
             config: Arc::new(config),
+            here: None,
+            is_the_apps: true,
+            may_block: false,
             public: mozilla_verifier(),
         }
     }
@@ -147,7 +184,7 @@ impl TlsClient {
         Ok(self)
     }
 
-    /// The configuration, for sharing roots and sessions with other clients.
+    /// The configuration, for sharing roots with other clients. Sessions of selectors are not in it.
     #[must_use]
     pub fn config(&self) -> &Arc<ClientConfig> {
         &self.config
@@ -160,21 +197,62 @@ impl TlsClient {
         let mut config = ClientConfig::clone(&self.config);
         config.resumption = Resumption::disabled();
         config.time_provider = Arc::new(OneReading(config.time_provider.current_time()));
-        self.configured(config)
-    }
-
-    /// The same trust and the same sessions, for connections that send early data.
-    pub(crate) fn with_early_data(&self) -> Self {
-        let mut config = ClientConfig::clone(&self.config);
-        config.enable_early_data = true;
-        self.configured(config)
-    }
-
-    fn configured(&self, config: ClientConfig) -> Self {
         TlsClient {
             config: Arc::new(config),
+            here: None,
+            is_the_apps: false,
+            may_block: self.may_block,
             public: self.public.clone(),
         }
+    }
+
+    /// The same trust with sessions of a selector's own.
+    pub(crate) fn for_selector(&self) -> Self {
+        let mut tls = self.clone();
+        if !tls.is_the_apps {
+            tls.here = Some(Arc::new(Mutex::new(tls.without_sessions())));
+        }
+        tls
+    }
+
+    /// The device is on another network. What is still open on the old one keeps its tickets to itself.
+    pub(crate) fn moved_on(&self) {
+        if let Some(here) = &self.here {
+            *lock(here) = self.without_sessions();
+        }
+    }
+
+    /// What to open a connection with.
+    pub(crate) fn here(&self) -> Arc<ClientConfig> {
+        match &self.here {
+            Some(here) => Arc::clone(&lock(here)),
+            None => Arc::clone(&self.config),
+        }
+    }
+
+    /// A handshake, polled off the runtime's threads where the platform's verifier may block.
+    #[cfg(any(windows, target_vendor = "apple", target_os = "android"))]
+    pub(crate) async fn wait_for<F>(&self, handshake: F) -> F::Output
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        match self.may_block {
+            true => off_thread::off_thread(handshake).await,
+            false => handshake.await,
+        }
+    }
+
+    /// A handshake as it is: no verifier blocks here. What the other platforms do costs 60 kB.
+    #[cfg(not(any(windows, target_vendor = "apple", target_os = "android")))]
+    pub(crate) fn wait_for<F>(&self, handshake: F) -> F {
+        debug_assert!(!self.may_block);
+        handshake
+    }
+
+    fn without_sessions(&self) -> Arc<ClientConfig> {
+        let mut config = ClientConfig::clone(&self.config);
+        config.resumption = Resumption::in_memory_sessions(SESSIONS);
+        Arc::new(config)
     }
 
     /// Where a chain ends that was accepted for `host`, if it is known which roots are public.
@@ -217,8 +295,14 @@ impl TlsClient {
             .with_client_cert_resolver(Arc::new(NoCertificate));
         config.resumption = Resumption::in_memory_sessions(SESSIONS);
         config.time_provider = Arc::new(WallClock);
-        Self::from_config(config)
+        let mut tls = Self::from_config(config);
+        tls.is_the_apps = false;
+        tls
     }
+}
+
+fn lock(here: &Mutex<Arc<ClientConfig>>) -> MutexGuard<'_, Arc<ClientConfig>> {
+    here.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for TlsClient {

@@ -7,8 +7,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use easelect::{
-    AttemptOutcome, Catalog, CatalogFormat, ConnectOptions, Connection, Dialer, EarlyData, Failure,
-    FailureKind, Phase, PinnedHost, Prober, Region, Rounds, Selector, SelectorBuilder, TlsClient,
+    AttemptOutcome, Catalog, CatalogFormat, ConnectOptions, Connection, Dialer, EarlyData,
+    Endpoint, Failure, FailureKind, Phase, PinnedHost, Prober, Region, Rounds, Selector,
+    SelectorBuilder, Service, TlsClient,
 };
 use easelect_lab::{EventKind, Fault, Host, Lab, Path, Scenario, TlsVersion};
 use futures::{SinkExt, StreamExt};
@@ -119,6 +120,66 @@ async fn a_warm_open_takes_two_round_trips() {
     assert_eq!((early(&lab), upgraded(&lab)), (20, 21));
 }
 
+/// Whether each handshake resumed a session, in their order.
+fn resumed(lab: &Lab) -> Vec<bool> {
+    let events = lab.events().into_iter();
+    let done = events.filter_map(|event| match event.kind {
+        EventKind::TlsDone { resumed, .. } => Some(resumed),
+        _ => None,
+    });
+    done.collect()
+}
+
+/// A ticket tells whoever watches two networks that it is the same client (RFC 8446 §C.4).
+#[tokio::test(start_paused = true)]
+async fn no_ticket_goes_to_another_network() {
+    use EarlyData::{Accepted, NotSent};
+
+    let lab = world(early_path());
+    let selector = builder(&lab).early_data(true).network("home");
+    let selector = selector.build().unwrap();
+    let open_twice = async || {
+        for expected in [NotSent, Accepted] {
+            let connection = selector.connect().await.unwrap();
+            assert_eq!(connection.timings().early_data(), expected);
+            end(&lab, connection).await;
+        }
+    };
+    open_twice().await;
+    for network in ["train", "home"] {
+        selector.network_changed(Some(network));
+        open_twice().await;
+    }
+    // The same network again is no change.
+    selector.network_changed(Some("home"));
+    let connection = selector.connect().await.unwrap();
+    assert_eq!(connection.timings().early_data(), Accepted);
+    assert_eq!(resumed(&lab), [false, true, false, true, false, true, true]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn selectors_show_no_ticket_of_another() {
+    let lab = world(early_path());
+    let dialer = lab.dialer().build().unwrap();
+    let url = "wss://im.example/ws";
+    let endpoint = Endpoint::new(Region::new("own").unwrap(), Service::Websocket, url).unwrap();
+    // All have clones of one `TlsClient`.
+    for _ in 0..2 {
+        let selector = own("im.example", "/ws").dialer(dialer.clone()).seed(1);
+        let selector = selector.build().unwrap();
+        for _ in 0..2 {
+            end(&lab, selector.connect().await.unwrap()).await;
+        }
+    }
+    for _ in 0..2 {
+        let opened = dialer.open(&endpoint, Duration::MAX).await.unwrap();
+        // What the server knows of it comes a way later.
+        tokio::time::sleep(RTT).await;
+        drop(opened);
+    }
+    assert_eq!(resumed(&lab), [false, true, false, true, false, false]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_goes_early_unasked() {
     let lab = world(early_path());
@@ -129,11 +190,7 @@ async fn nothing_goes_early_unasked() {
         assert_eq!(connection.timings().early_data(), EarlyData::NotSent);
         end(&lab, connection).await;
     }
-    let resumed = |kind: &EventKind| matches!(kind, EventKind::TlsDone { resumed: true, .. });
-    assert_eq!(
-        lab.events().iter().filter(|one| resumed(&one.kind)).count(),
-        2
-    );
+    assert_eq!(resumed(&lab), [false, true, true]);
     assert_eq!(early(&lab), 0);
 }
 

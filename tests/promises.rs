@@ -223,3 +223,71 @@ fn files_are_opened_and_programs_run_in_one_place() {
     assert_eq!(with("Command::new("), ["crates/easelect-cli/src/system.rs"]);
     assert_eq!(with("process::Command").len(), 1);
 }
+
+/// What follows `key:` in each line that has it, without the dash of a list.
+fn values<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
+    text.lines().filter_map(move |line| {
+        let line = line.trim_start().trim_start_matches("- ");
+        line.strip_prefix(key)?.strip_prefix(':').map(str::trim)
+    })
+}
+
+/// Whether an action is named by a whole commit, with its version for people beside it.
+fn is_pinned(uses: &str) -> bool {
+    let Some((action, version)) = uses.split_once(" # v") else {
+        return false;
+    };
+    let commit = action.split_once('@').map_or("", |(_, commit)| commit);
+    let is_hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    commit.len() == 40
+        && commit.chars().all(is_hex)
+        && version.starts_with(|c: char| c.is_numeric())
+}
+
+#[test]
+fn workflows_run_what_was_read_and_may_only_read() {
+    let commit = "de0fac2e4500dabe0009e67214ff5f5447ce83dd";
+    assert!(is_pinned(&format!("actions/checkout@{commit} # v6.0.2")));
+    for loose in [
+        "actions/checkout@v6",
+        "a/b@main # v1",
+        "a/b@de0fac2e # v1",
+        "a/b # v1",
+    ] {
+        assert!(!is_pinned(loose), "{loose}");
+    }
+    let folder = workspace().join(".github/workflows");
+    let mut files = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let file = entry.unwrap().path();
+        let (text, file) = (fs::read_to_string(&file).unwrap(), file.display());
+        files += 1;
+        for uses in values(&text, "uses") {
+            assert!(is_pinned(uses), "{file}: {uses}");
+        }
+        // Said once, for all jobs, and no job asks for more.
+        assert_eq!(text.matches("permissions").count(), 1, "{file}");
+        assert!(
+            text.contains("\npermissions:\n  contents: read\n\n"),
+            "{file}"
+        );
+        assert!(!text.contains("secrets."), "{file}");
+        assert!(!text.contains("pull_request_target"), "{file}");
+        let checkouts = values(&text, "uses").filter(|uses| uses.starts_with("actions/checkout@"));
+        let forgetful = values(&text, "persist-credentials").filter(|value| *value == "false");
+        assert_eq!(checkouts.count(), forgetful.count(), "{file}");
+        let bounded = values(&text, "timeout-minutes").count();
+        assert_eq!(values(&text, "runs-on").count(), bounded, "{file}");
+    }
+    assert!(files >= 2);
+    let released = fs::read_to_string(workspace().join(".github/workflows/release.yml")).unwrap();
+    assert!(released.contains("> SHA256SUMS"));
+    let updated = fs::read_to_string(workspace().join(".github/dependabot.yml")).unwrap();
+    for what in [
+        "package-ecosystem: cargo",
+        "package-ecosystem: github-actions",
+        "\"/fuzz\"",
+    ] {
+        assert!(updated.contains(what), "{what}");
+    }
+}

@@ -264,6 +264,37 @@ async fn rest_goes_through_the_same_proxy() {
     }
 }
 
+/// Both have clones of one `TlsClient`: the ticket of the one would tell the other's server who it is.
+#[tokio::test]
+async fn no_ticket_goes_another_way() {
+    use easelect::EarlyData::{Accepted, NotSent};
+
+    let server = Server::start(Behaviour {
+        early_data: true,
+        ..Behaviour::default()
+    })
+    .await;
+    let relay = Relay::start(Manner::Http(None), server.address).await;
+    let tls = TlsClient::with_roots([server.root.clone()]).unwrap();
+    let pin = PinnedHost::new(
+        "localhost",
+        server.address.port(),
+        vec![server.address.ip()],
+    );
+    let straight = direct(&server).pin(pin).tls(tls.clone());
+    let proxied = dialer(&server, proxy("", relay.address)).tls(tls);
+    for way in [straight, proxied] {
+        let selector = selecting(&server, way).early_data(true).build().unwrap();
+        for expected in [NotSent, Accepted] {
+            let mut connection = selector.connect().await.unwrap();
+            assert_eq!(connection.timings().early_data(), expected);
+            connection.send("hello".into()).await.unwrap();
+            connection.next().await.unwrap().unwrap();
+        }
+    }
+    assert_eq!(relay.asked().len(), 2);
+}
+
 #[tokio::test]
 async fn a_proxy_may_have_tls_of_its_own() {
     let server = Server::start(Behaviour::default()).await;
@@ -295,6 +326,41 @@ async fn a_proxy_may_have_tls_of_its_own() {
     .await;
     let plain = sample(prober(&server, proxy("https://", plain.address))).await;
     assert_eq!(failure(&plain), (Phase::Proxy, FailureKind::NotAProxy));
+}
+
+/// TLS reads what follows its handshake by itself: nothing of it is an answer, and all of it counts.
+#[tokio::test]
+async fn the_bytes_of_a_proxys_own_tls_count() {
+    let server = Server::start(Behaviour::default()).await;
+    let tried = async |tickets: usize| {
+        let (mut config, root) = support::server_config();
+        config.send_tls13_tickets = tickets;
+        let manner = Manner::Https(None, TlsAcceptor::from(Arc::new(config)));
+        let relay = Relay::start(manner, server.address).await;
+        let port = relay.address.port();
+        let secure: Proxy = format!("https://localhost:{port}").parse().unwrap();
+        let both = TlsClient::with_roots([server.root.clone(), root]).unwrap();
+        let pin = PinnedHost::new("localhost", port, vec![relay.address.ip()]);
+        let selector = selecting(&server, dialer(&server, secure).pin(pin).tls(both));
+        let connected = selector.build().unwrap().connect().await;
+        (relay, connected)
+    };
+    // 75 bytes each.
+    let (relay, flooded) = tried(4000).await;
+    let error = flooded.map(|_| ()).unwrap_err();
+    let failure = error.failure().unwrap();
+    assert_eq!(
+        (failure.phase(), failure.kind()),
+        (Phase::Proxy, FailureKind::NotAProxy)
+    );
+    relay.idle().await;
+    // Once all is open, it may send whatever it likes.
+    let (_relay, connected) = tried(2).await;
+    let mut connection = connected.unwrap();
+    let long = "x".repeat(1024 * 1024);
+    connection.send(long.as_str().into()).await.unwrap();
+    let answer = connection.next().await.unwrap().unwrap();
+    assert!(answer.into_text().unwrap().as_str() == long);
 }
 
 /// The one failure, with the phases before it.

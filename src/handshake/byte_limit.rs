@@ -12,7 +12,7 @@ use crate::connect::{ByteStream, TcpInfo, Transport};
 
 /// A stream that ends in an error when the peer sends more than [`MAX_BYTES`], TLS included,
 /// until it is [`lifted`](Self::lift). TLS and HTTP have bounds of their own; this one holds for
-/// their sum.
+/// their sum. Within a proxy's own TLS it is there twice: for the host's bytes, and for all.
 #[derive(Debug)]
 pub(super) struct ByteLimit {
     io: ByteStream,
@@ -54,6 +54,11 @@ impl ByteLimit {
 
     pub(super) fn tcp_info(&self) -> Option<TcpInfo> {
         self.io.tcp_info()
+    }
+
+    /// See [`Transport::reset_on_drop`].
+    pub(super) fn reset_on_drop(&mut self) {
+        self.io.reset_on_drop();
     }
 }
 

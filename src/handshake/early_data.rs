@@ -14,37 +14,24 @@ use rustls::{ClientConfig, ClientConnection};
 use super::{ConnectOptions, Target};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
-use crate::tls::TlsClient;
 
 /// RFC 8470 §5.2.
 const TOO_EARLY: u16 = 425;
 
 /// Early data, for an app that asked for it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Early {
-    tls: TlsClient,
     /// Hosts that can't cope with it.
     refused: Mutex<BTreeSet<String>>,
 }
 
 impl Early {
-    pub(super) fn new(tls: &TlsClient) -> Self {
-        Early {
-            tls: tls.with_early_data(),
-            refused: Mutex::default(),
-        }
-    }
-
     /// Whether `target` may be asked by early data. Early data can be replayed (RFC 8446 §8), so
     /// nothing of the app's goes into it: what a replay opens belongs to nobody.
     pub(super) fn may_ask(&self, target: Target<'_>, options: &ConnectOptions) -> bool {
         options.adds_nothing()
             && !target.path.contains('?')
             && !self.refused().contains(target.endpoint.host())
-    }
-
-    pub(super) fn config(&self) -> Arc<ClientConfig> {
-        Arc::clone(self.tls.config())
     }
 
     /// Never again, as long as this lives.
@@ -55,6 +42,13 @@ impl Early {
     fn refused(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The same trust and the same sessions, with early data.
+pub(super) fn with_early_data(config: &ClientConfig) -> Arc<ClientConfig> {
+    let mut config = config.clone();
+    config.enable_early_data = true;
+    Arc::new(config)
 }
 
 /// Puts the whole of `request` behind the ClientHello, if the session that is being resumed
@@ -100,13 +94,7 @@ mod tests {
 
     #[test]
     fn nothing_of_the_apps_goes_early() {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
-        let early = Early::new(&TlsClient::from_config(config));
+        let early = Early::default();
         let new = ConnectOptions::new;
         let url = "wss://im.example/ws";
         let ask = |options: &ConnectOptions| may_ask(&early, url, options);

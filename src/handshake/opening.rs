@@ -19,7 +19,8 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 impl Dialer {
     /// Opens an encrypted byte stream to an endpoint, as every probe and connection is opened:
-    /// resolver, pins, families, proxy and roots are this dialer's. Nothing is sent on it.
+    /// resolver, pins, families, proxy and roots are this dialer's. Nothing is sent on it, and no session
+    /// resumed.
     ///
     /// Addresses are tried as RFC 8305 has it: each 250 ms after the one before, or as soon as that
     /// failed; the first whose certificate is verified is it.
@@ -40,11 +41,11 @@ impl Dialer {
         let started = Instant::now();
         // A century is as good as for ever, and can be added.
         let deadline = started + within.min(Duration::from_secs(100 * 365 * 24 * 60 * 60));
-        let handshake = Handshake::new(self.clone());
+        let handshake = Handshake::new(self.with_tls(self.tls().for_probes()));
         let peer = self.peer(endpoint);
         let families = self.families().list().iter();
         let mut lookups: FuturesUnordered<_> = families
-            .map(|family| self.look_up(&peer, *family, within))
+            .map(|family| self.look_up(&peer, *family, within, within))
             .collect();
         let mut waiting: Vec<IpAddr> = Vec::new();
         let mut attempts = FuturesUnordered::new();
@@ -62,7 +63,7 @@ impl Dialer {
                 next = Instant::now() + ATTEMPT_DELAY;
             }
             tokio::select! {
-                Some(found) = lookups.next() => match found {
+                Some(looked_up) = lookups.next() => match looked_up.outcome {
                     Ok(found) => {
                         waiting.extend(found.addresses);
                         waiting = interleave(&waiting);

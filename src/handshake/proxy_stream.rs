@@ -52,6 +52,10 @@ impl Transport for Ahead {
     fn set_user_timeout(&mut self, timeout: Duration) {
         self.io.set_user_timeout(timeout);
     }
+
+    fn settle(&mut self) {
+        self.io.settle();
+    }
 }
 
 impl AsyncRead for Ahead {

@@ -4,13 +4,13 @@
 //! other answer is, and the proxy's words are kept as data.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::byte_limit::ByteLimit;
 use super::proxy_stream::{Ahead, broken, failure};
 use super::{http_connect, socks5};
 use crate::connect::{ByteStream, TcpInfo, Transport};
@@ -58,18 +58,23 @@ pub(super) fn unreachable(connecting: Failure) -> Failure {
     }
 }
 
-/// TLS with the proxy itself, verified as every other. The host's own goes inside of it.
+/// TLS with the proxy itself, verified as every other. The host's own goes inside of it, and is counted
+/// with it: what the proxy adds reaches nobody above.
 async fn secure(io: ByteStream, proxy: &Proxy, tls: &TlsClient) -> Result<ByteStream, Failure> {
     let name = ServerName::try_from(proxy.host().to_owned())
         .map_err(|error| failure(FailureKind::Other).with_message(error))?;
-    let connector = TlsConnector::from(Arc::clone(tls.config()));
-    match connector.connect(name, io).await {
+    let connector = TlsConnector::from(tls.here());
+    let connecting = connector.connect(name, ByteLimit::new(io));
+    match tls.wait_for(connecting).await {
         Ok(stream) => Ok(ByteStream::of_transport(stream)),
         Err(error) => {
             let why = tls::failure_of(&error, Phase::Tls);
             Err(match why.kind() {
                 FailureKind::NotTls => {
                     failure(FailureKind::NotAProxy).with_message("the answer is not TLS")
+                }
+                FailureKind::TooLarge => {
+                    failure(FailureKind::NotAProxy).with_message("the answer has no end")
                 }
                 FailureKind::Closed => broken(&io::ErrorKind::UnexpectedEof.into()),
                 _ => failure(FailureKind::Other).with_message(why),
@@ -78,7 +83,7 @@ async fn secure(io: ByteStream, proxy: &Proxy, tls: &TlsClient) -> Result<ByteSt
     }
 }
 
-impl Transport for TlsStream<ByteStream> {
+impl Transport for TlsStream<ByteLimit> {
     fn tcp_info(&self) -> Option<TcpInfo> {
         self.get_ref().0.tcp_info()
     }
@@ -89,6 +94,10 @@ impl Transport for TlsStream<ByteStream> {
 
     fn set_user_timeout(&mut self, timeout: Duration) {
         self.get_mut().0.set_user_timeout(timeout);
+    }
+
+    fn settle(&mut self) {
+        self.get_mut().0.lift();
     }
 }
 

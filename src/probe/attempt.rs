@@ -58,13 +58,16 @@ impl Attempts {
 
     /// Makes a look-up.
     pub(super) async fn look_up(&self, job: LookupJob) -> Lookup {
-        let started = Instant::now();
-        let timeout = self.dialer.attempt_timeout();
-        let found = self.dialer.look_up(&job.peer(), job.family, timeout).await;
+        let (peer, timeout) = (job.peer(), self.dialer.attempt_timeout());
+        // The run's own deadline bounds what it waits for its beginning, besides.
+        let looked_up = (self.dialer).look_up(&peer, job.family, timeout, Duration::MAX);
+        let looked_up = looked_up.await;
+        let took = looked_up.took.unwrap_or_default();
+        let found = looked_up.outcome;
         let left_out = found.as_ref().map_or(0, |found| found.left_out);
         Lookup {
-            started: started - self.began,
-            took: started.elapsed(),
+            started: self.began.elapsed().saturating_sub(took),
+            took,
             host: job.host,
             port: job.port,
             family: job.family,

@@ -21,8 +21,9 @@ pub(super) async fn settle(dialer: Dialer, timeout: Duration) -> Dialer {
     let peer = Peer::proxy(proxy);
     let answered = async {
         let families = dialer.families().list().iter();
-        let lookups = families.map(|one| dialer.look_up(&peer, *one, timeout));
-        let answers = join_all(lookups).await.into_iter().flatten();
+        let lookups = families.map(|one| dialer.look_up(&peer, *one, timeout, timeout));
+        let answers = join_all(lookups).await.into_iter();
+        let answers = answers.filter_map(|one| one.outcome.ok());
         let found: Vec<_> = answers.flat_map(|found| found.addresses).collect();
         if found.len() < 2 {
             return None;

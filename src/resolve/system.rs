@@ -4,22 +4,29 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dns_lookup::{AddrFamily, AddrInfoHints, LookupErrorKind, SockType};
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
 
-use super::{Family, Resolve, Resolved};
+use super::{Family, Resolve, Resolved, beginning};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 
 /// The platform's resolver: hosts file, VPN, split DNS and local proxies included.
 ///
 /// getaddrinfo blocks, for as long as 5 s per silent server with glibc, and can't be cancelled.
-/// So it runs on at most 8 detached threads of this resolver's own: a stuck look-up holds up
-/// neither the asynchronous runtime nor its shutdown. The threads start when needed and end after
-/// 10 s without work. It can't tell SERVFAIL from silence; feature `dns` can.
+/// So it runs on detached threads of this resolver's own: a stuck look-up holds up neither the
+/// asynchronous runtime nor its shutdown. At most 8 look-ups younger than 0.2 s are under way at once;
+/// those that take longer hold up no others, until there are 128 threads. The threads start when needed
+/// and end after 10 s without work.
+///
+/// What a look-up waits for a thread is counted neither as its time nor for its time-out. Where it waits
+/// for longer than its time-out, it fails with [`FailureKind::OutOfResources`]: that is this computer's
+/// trouble, not the host's.
+///
+/// It can't tell SERVFAIL from silence; feature `dns` can.
 #[derive(Clone)]
 pub struct SystemResolver(Arc<Pool>);
 
@@ -27,12 +34,13 @@ impl SystemResolver {
     /// A resolver with threads of its own.
     #[must_use]
     pub fn new() -> Self {
-        SystemResolver::asking(getaddrinfo)
+        SystemResolver::asking(getaddrinfo, SLOW)
     }
 
-    fn asking(look_up: LookUp) -> Self {
+    fn asking(look_up: LookUp, slow: Duration) -> Self {
         SystemResolver(Arc::new(Pool {
             look_up,
+            slow,
             state: Mutex::default(),
             work: Condvar::new(),
         }))
@@ -54,13 +62,16 @@ impl fmt::Debug for SystemResolver {
 impl Resolve for SystemResolver {
     fn resolve(&self, host: &str, family: Family) -> BoxFuture<'static, Result<Resolved, Failure>> {
         let (answer, answered) = oneshot::channel();
+        let (begins, begun) = oneshot::channel();
         let asked = self.0.ask(Job {
             host: host.to_owned(),
             family,
+            begins,
             answer,
         });
         Box::pin(async move {
             asked?;
+            beginning(begun).await;
             answered.await.unwrap_or_else(|_| {
                 let failure = Failure::new(Phase::Resolve, FailureKind::Other);
                 Err(failure.with_message("the look-up thread ended"))
@@ -69,12 +80,23 @@ impl Resolve for SystemResolver {
     }
 }
 
-const MAX_THREADS: usize = 8;
+/// So many look-ups at a time, so that no name server gets hundreds at once.
+const AT_ONCE: usize = 8;
+
+/// Most answers are there sooner. A look-up that takes longer waits for somebody, and costs a thread
+/// only: others need not wait for it.
+const SLOW: Duration = Duration::from_millis(200);
+
+/// Fifty silent names in two families, and as many healthy look-ups as may be under way besides. A thread
+/// that waits has some 20 kB.
+const MAX_THREADS: usize = 128;
+
 const IDLE: Duration = Duration::from_secs(10);
 
 struct Job {
     host: String,
     family: Family,
+    begins: oneshot::Sender<tokio::time::Instant>,
     answer: oneshot::Sender<Result<Resolved, Failure>>,
 }
 
@@ -83,6 +105,7 @@ type LookUp = fn(&str, Family) -> Result<Resolved, Failure>;
 
 struct Pool {
     look_up: LookUp,
+    slow: Duration,
     state: Mutex<State>,
     work: Condvar,
 }
@@ -90,8 +113,26 @@ struct Pool {
 #[derive(Default)]
 struct State {
     jobs: VecDeque<Job>,
+    /// When each of the look-ups that are under way began.
+    under_way: Vec<Instant>,
     threads: usize,
+    /// Threads that wait, for work or for its turn.
     idle: usize,
+}
+
+impl State {
+    /// The next look-up, or how long to wait for one.
+    fn next(&mut self, slow: Duration) -> Result<Job, Duration> {
+        // Nobody waits for these any more: the time-out passed, or the caller is gone.
+        self.jobs.retain(|job| !job.answer.is_canceled());
+        let ages = self.under_way.iter().map(Instant::elapsed);
+        let young: Vec<Duration> = ages.filter(|age| *age < slow).collect();
+        match young.iter().max() {
+            _ if self.jobs.is_empty() => Err(IDLE),
+            Some(oldest) if young.len() >= AT_ONCE => Err(slow - *oldest),
+            _ => self.jobs.pop_front().ok_or(IDLE),
+        }
+    }
 }
 
 impl Pool {
@@ -102,7 +143,17 @@ impl Pool {
     fn ask(self: &Arc<Self>, job: Job) -> Result<(), Failure> {
         let mut state = self.lock();
         state.jobs.push_back(job);
-        if state.idle >= state.jobs.len() {
+        self.call(&mut state).map_err(|error| {
+            state.jobs.pop_back();
+            let failure = Failure::new(Phase::Resolve, FailureKind::Other);
+            failure.with_message(error)
+        })
+    }
+
+    /// Sees to it that a thread waits for its turn, as long as there is work. It fails where there are
+    /// none at all.
+    fn call(self: &Arc<Self>, state: &mut State) -> std::io::Result<()> {
+        if state.idle > 0 {
             self.work.notify_one();
         } else if state.threads < MAX_THREADS {
             let pool = Arc::clone(self);
@@ -111,40 +162,45 @@ impl Pool {
                 .spawn(move || pool.serve());
             match spawned {
                 Ok(_) => state.threads += 1,
-                Err(error) if state.threads == 0 => {
-                    state.jobs.pop_back();
-                    let failure = Failure::new(Phase::Resolve, FailureKind::Other);
-                    return Err(failure.with_message(error));
-                }
+                Err(error) if state.threads == 0 => return Err(error),
                 Err(_) => {}
             }
         }
         Ok(())
     }
 
-    fn serve(&self) {
-        while let Some(job) = self.next() {
-            // Nobody waits any more: the time-out passed, or the caller is gone.
-            if !job.answer.is_canceled() {
-                let _ = job.answer.send((self.look_up)(&job.host, job.family));
+    fn serve(self: Arc<Self>) {
+        while let Some((job, began)) = self.next() {
+            let _ = job.begins.send(began.into());
+            let _ = job.answer.send((self.look_up)(&job.host, job.family));
+            let under_way = &mut self.lock().under_way;
+            if let Some(place) = under_way.iter().position(|one| *one == began) {
+                under_way.swap_remove(place);
             }
         }
     }
 
-    fn next(&self) -> Option<Job> {
+    fn next(self: &Arc<Self>) -> Option<(Job, Instant)> {
         let mut state = self.lock();
         loop {
-            if let Some(job) = state.jobs.pop_front() {
-                return Some(job);
-            }
+            let wait = match state.next(self.slow) {
+                Ok(job) => {
+                    let began = Instant::now();
+                    state.under_way.push(began);
+                    if !state.jobs.is_empty() {
+                        // There is this thread, at least.
+                        let _ = self.call(&mut state);
+                    }
+                    return Some((job, began));
+                }
+                Err(wait) => wait,
+            };
             state.idle += 1;
-            let (woken, waited) = self
-                .work
-                .wait_timeout(state, IDLE)
-                .unwrap_or_else(PoisonError::into_inner);
+            let waited = self.work.wait_timeout(state, wait);
+            let (woken, waited) = waited.unwrap_or_else(PoisonError::into_inner);
             state = woken;
             state.idle -= 1;
-            if waited.timed_out() && state.jobs.is_empty() {
+            if wait == IDLE && waited.timed_out() && state.jobs.is_empty() {
                 state.threads -= 1;
                 return None;
             }
@@ -182,7 +238,13 @@ fn getaddrinfo(host: &str, family: Family) -> Result<Resolved, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt;
+
+    use super::super::{begun, timed};
     use super::*;
+    use crate::catalog::{Endpoint, Region, Service};
+    use crate::dialer::Dialer;
+    use crate::probe::{ProbeEvent, Prober};
 
     #[tokio::test]
     async fn localhost_is_found_through_the_platform() {
@@ -202,10 +264,16 @@ mod tests {
         assert!(resolver.0.lock().threads <= MAX_THREADS);
     }
 
-    /// As getaddrinfo before a name server that never answers; for longer than any test runs.
-    fn stuck(_: &str, _: Family) -> Result<Resolved, Failure> {
-        std::thread::sleep(Duration::from_secs(600));
-        Err(Failure::new(Phase::Resolve, FailureKind::Temporary))
+    /// As getaddrinfo before a name server that never answers, for names that begin so.
+    fn stuck(host: &str, family: Family) -> Result<Resolved, Failure> {
+        while host.starts_with("silent") {
+            std::thread::park();
+        }
+        let address = match family {
+            Family::V4 => IpAddr::from([8, 8, 8, 8]),
+            Family::V6 => IpAddr::from([0x2600; 8]),
+        };
+        Ok(Resolved::new(vec![address]))
     }
 
     #[test]
@@ -215,20 +283,81 @@ mod tests {
             .enable_time()
             .build()
             .unwrap();
-        let resolver = SystemResolver::asking(stuck);
-        let started = std::time::Instant::now();
+        let resolver = SystemResolver::asking(stuck, SLOW);
+        let started = Instant::now();
         runtime.block_on(async {
-            // More than there are threads.
-            let all = (0..2 * MAX_THREADS).map(|_| {
-                let one = resolver.resolve("im.example.com", Family::V4);
+            let all = (0..2 * AT_ONCE).map(|_| {
+                let one = resolver.resolve("silent.example", Family::V4);
                 tokio::time::timeout(Duration::from_millis(50), one)
             });
             let all = futures::future::join_all(all).await;
             assert!(all.iter().all(Result::is_err), "every one ends in time");
         });
         drop(runtime);
-        // 600 s if the runtime waited for a thread; a busy machine has all the time it wants.
+        // For ever if the runtime waited for a thread; a busy machine has all the time it wants.
         assert!(started.elapsed() < Duration::from_secs(60));
         assert!(resolver.0.lock().threads <= MAX_THREADS);
+    }
+
+    #[tokio::test]
+    async fn silent_names_starve_no_other() {
+        let slow = Duration::from_millis(10);
+        let resolver = SystemResolver::asking(stuck, slow);
+        let silent = |n: usize| resolver.resolve(&format!("silent{n}.example"), Family::V4);
+        let mut all: Vec<_> = (0..100).map(silent).collect();
+        let asked = tokio::time::Instant::now();
+        let mut healthy = resolver.resolve("healthy.example", Family::V4);
+        let answered = tokio::time::timeout(Duration::from_secs(20), async {
+            let (began, ended) = begun(healthy.as_mut()).await;
+            let said = match ended {
+                Some(said) => said,
+                None => healthy.await,
+            };
+            (began, said)
+        });
+        let (began, said) = answered.await.expect("it starves");
+        assert_eq!(said.unwrap().addresses.len(), 1);
+        // It waited until the others were slow. Whoever times it knows.
+        assert!(began - asked >= slow * (100 / AT_ONCE as u32 - 1));
+        // However many there are: no more threads than that, and what waits for one says so.
+        all.extend((100..2 * MAX_THREADS).map(silent));
+        while resolver.0.lock().threads < MAX_THREADS {
+            tokio::task::yield_now().await;
+        }
+        let waiting = resolver.resolve("healthy.example", Family::V4);
+        let (said, took) = timed(waiting, 5 * slow, Duration::MAX).await;
+        let failure = said.unwrap_err();
+        assert_eq!(
+            (failure.kind(), took),
+            (FailureKind::OutOfResources, Duration::ZERO)
+        );
+        assert!(failure.is_local() && failure.phase() == Phase::Resolve);
+        assert_eq!(resolver.0.lock().threads, MAX_THREADS);
+    }
+
+    /// Everything through it: 50 names of which nothing is heard, and one more.
+    #[tokio::test]
+    async fn a_host_among_silent_ones_is_probed() {
+        let endpoint = |name: String| {
+            let url = format!("wss://{name}/ws");
+            Endpoint::new(Region::CN1, Service::Websocket, &url).unwrap()
+        };
+        let silent = (0..50).map(|n| endpoint(format!("silent{n}.example")));
+        let healthy = endpoint("healthy.example".to_owned());
+        let dialer = Dialer::builder()
+            .resolver(SystemResolver::asking(stuck, Duration::from_millis(10)))
+            .tls(crate::tls::tests::trusting_nobody())
+            .attempt_timeout(Duration::from_secs(20));
+        let prober = Prober::builder()
+            .endpoints(silent.chain([healthy]))
+            .dialer(dialer.build().unwrap());
+        let mut events = prober.build().unwrap().run();
+        loop {
+            if let Some(ProbeEvent::Lookup(lookup)) = events.next().await {
+                assert_eq!(lookup.host, "healthy.example");
+                assert!(lookup.outcome.is_ok());
+                break;
+            }
+        }
     }
 }

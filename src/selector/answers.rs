@@ -5,10 +5,12 @@
 //! runtimes may stand still.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::channel::oneshot;
 use futures::future::{Shared, WeakShared};
 use tokio::runtime::{self, Handle};
 use tokio::task::JoinSet;
@@ -18,9 +20,9 @@ use tracing::Instrument;
 use super::lock;
 use super::own_task::OwnTask;
 use crate::catalog::Endpoint;
-use crate::dialer::{Dialer, Found, late, usable};
+use crate::dialer::{Dialer, Found, LookedUp, usable};
 use crate::failure::{Failure, FailureKind};
-use crate::resolve::{Family, Resolved, is_bogus};
+use crate::resolve::{Family, Resolved, beginning, begun, is_bogus, timed};
 
 /// However short an answer's life: what is asked within a second is asked at one time.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
@@ -41,7 +43,14 @@ type Said = Result<Resolved, Failure>;
 type Question = (String, Family, runtime::Id);
 
 /// A query under way, as each of those who wait for it has it.
-type Query = Shared<OwnTask<Said>>;
+#[derive(Clone)]
+struct Query {
+    begins: Begins,
+    ends: Shared<OwnTask<Said>>,
+}
+
+/// Tells when a query begins.
+type Begins = Shared<oneshot::Receiver<Instant>>;
 
 /// The answers of a selector; what is asked for ahead of time ends with them.
 pub(super) struct Answers {
@@ -54,13 +63,6 @@ pub(super) struct Answers {
 pub(super) struct LookUps {
     dialer: Dialer,
     book: Weak<Mutex<Book>>,
-}
-
-/// What a look-up brought.
-pub(super) struct LookedUp {
-    pub(super) outcome: Result<Found, Failure>,
-    /// How long it was waited for; absent where nobody had to be asked.
-    pub(super) took: Option<Duration>,
 }
 
 /// How an answer is come by.
@@ -113,7 +115,8 @@ impl Answers {
             return;
         };
         book.ahead(async move {
-            if let Ok(Some(said)) = tokio::time::timeout(dialer.attempt_timeout(), query).await {
+            if let Ok(Some(said)) = tokio::time::timeout(dialer.attempt_timeout(), query.ends).await
+            {
                 take(&endpoint, usable(&dialer.peer(&endpoint), said));
             }
         });
@@ -138,6 +141,7 @@ impl LookUps {
         endpoint: &Endpoint,
         family: Family,
         timeout: Duration,
+        in_all: Duration,
     ) -> LookedUp {
         let peer = self.dialer.peer(endpoint);
         if let Some(outcome) = self.dialer.known(&peer, family) {
@@ -146,7 +150,6 @@ impl LookUps {
                 took: None,
             };
         }
-        let asked = Instant::now();
         let query = match self.begin(peer.host, family) {
             Some(Begun::Kept(said)) => {
                 return LookedUp {
@@ -157,19 +160,20 @@ impl LookUps {
             Some(Begun::UnderWay(query)) => Some(query),
             None => None,
         };
-        let said = tokio::time::timeout(timeout, async {
-            if let Some(query) = query
-                && let Some(said) = query.await
-            {
-                return said;
+        let said = async {
+            if let Some(query) = query {
+                beginning(query.begins).await;
+                if let Some(said) = query.ends.await {
+                    return said;
+                }
             }
             // Nobody to share it with: the selector is gone, or the runtime that asked.
             self.dialer.ask(peer.host, family).await
-        });
-        let said = said.await.unwrap_or_else(|_| Err(late()));
+        };
+        let (said, took) = timed(said, timeout, in_all).await;
         LookedUp {
             outcome: usable(&peer, said),
-            took: Some(asked.elapsed()),
+            took: Some(took),
         }
     }
 
@@ -182,7 +186,7 @@ impl LookUps {
         };
         if ends_soon && book.ahead.is_some() {
             let query = self.query(&mut book, host, family);
-            let answered = tokio::time::timeout(self.dialer.attempt_timeout(), query);
+            let answered = tokio::time::timeout(self.dialer.attempt_timeout(), query.ends);
             book.ahead(answered.map(drop));
         }
         Some(Begun::Kept(said))
@@ -197,14 +201,24 @@ impl LookUps {
         book.asked += 1;
         let (number, book_of_it) = (book.asked, Weak::clone(&self.book));
         let (ask, asked) = (self.dialer.ask(host, family), question.clone());
+        let (begins, has_begun) = oneshot::channel();
         let ask = async move {
-            let said = ask.await;
+            let mut ask = pin!(ask);
+            let (began, ended) = begun(ask.as_mut()).await;
+            let _ = begins.send(began);
+            let said = match ended {
+                Some(said) => said,
+                None => ask.await,
+            };
             if let Some(book) = book_of_it.upgrade() {
                 lock(&book).answered(&asked, number, &said);
             }
             said
         };
-        let query = OwnTask(tokio::spawn(ask.in_current_span())).shared();
+        let query = Query {
+            begins: has_begun.shared(),
+            ends: OwnTask(tokio::spawn(ask.in_current_span())).shared(),
+        };
         book.begun(question, number, &query);
         query
     }
@@ -224,8 +238,23 @@ struct Book {
 
 struct UnderWay {
     number: u64,
-    since: Instant,
-    query: WeakShared<OwnTask<Said>>,
+    begins: Begins,
+    ends: WeakShared<OwnTask<Said>>,
+}
+
+impl UnderWay {
+    /// It was not asked twice in vain: it has not begun, or not long ago.
+    fn is_fresh(&self) -> bool {
+        match self.begins.clone().now_or_never() {
+            Some(Ok(began)) => began.elapsed() < LATE,
+            _ => true,
+        }
+    }
+
+    fn query(&self) -> Option<Query> {
+        let (begins, ends) = (self.begins.clone(), self.ends.upgrade()?);
+        Some(Query { begins, ends })
+    }
 }
 
 impl Default for Book {
@@ -250,19 +279,18 @@ impl Book {
     fn query(&self, question: &Question) -> Option<Query> {
         let mut queries = self.under_way.iter();
         let (_, one) = queries.find(|(asked, _)| asked == question)?;
-        let fresh = one.since.elapsed() < LATE;
-        fresh.then(|| one.query.upgrade()).flatten()
+        one.is_fresh().then(|| one.query()).flatten()
     }
 
     fn begun(&mut self, question: Question, number: u64, query: &Query) {
         // Those that everybody gave up, too.
-        (self.under_way).retain(|(asked, one)| *asked != question && one.query.upgrade().is_some());
-        if let Some(query) = query.downgrade() {
-            let since = Instant::now();
+        (self.under_way).retain(|(asked, one)| *asked != question && one.query().is_some());
+        if let Some(ends) = query.ends.downgrade() {
+            let begins = query.begins.clone();
             let one = UnderWay {
                 number,
-                since,
-                query,
+                begins,
+                ends,
             };
             self.under_way.push((question, one));
         }

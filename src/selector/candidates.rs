@@ -16,10 +16,10 @@ use futures::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
 use super::Inner;
-use super::answers::LookedUp;
 use super::memory::{self, Epoch, Memory, severity};
 use crate::catalog::Endpoint;
 use crate::connection::ConnectError;
+use crate::dialer::LookedUp;
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 use crate::resolve::Family;
@@ -197,8 +197,8 @@ impl Turns {
             for family in families.list() {
                 let (look_ups, endpoint) = (racer.answers().look_ups().clone(), endpoint.clone());
                 self.look_ups.push(Box::pin(async move {
-                    let looked_up = look_ups.look_up(&endpoint, *family, timeout).await;
-                    (number, *family, looked_up)
+                    let looked_up = look_ups.look_up(&endpoint, *family, timeout, Duration::MAX);
+                    (number, *family, looked_up.await)
                 }));
             }
         }

@@ -13,14 +13,14 @@ use futures::future::{AbortHandle, Abortable, BoxFuture, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
-use super::answers::{Answers, LookedUp};
+use super::answers::Answers;
 use super::learner::Learner;
 use super::lock;
 use super::memory::{Candidate, Epoch, Memory, severity};
 use crate::catalog::{Endpoint, Variant};
 use crate::connect::{ByteStream, Transport};
 use crate::connection::{ConnectError, Opening};
-use crate::dialer::Dialer;
+use crate::dialer::{Dialer, LookedUp};
 use crate::failure::{Failure, FailureKind};
 use crate::handshake::{Exchange, Handshake, Paths, Progress, Secured, Target};
 use crate::phase::{EarlyData, Phase};
@@ -290,11 +290,12 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
             for family in racer.dialer.families().list() {
                 self.lookups.push((index, *family));
                 self.events.push(Box::pin(async move {
-                    let look_ups = racer.answers.look_ups();
+                    let (look_ups, within) = (racer.answers.look_ups(), racer.deadline);
+                    let looked_up = look_ups.look_up(endpoint, *family, within, within);
                     Event::Lookup {
                         endpoint: index,
                         family: *family,
-                        looked_up: look_ups.look_up(endpoint, *family, racer.deadline).await,
+                        looked_up: looked_up.await,
                     }
                 }));
             }

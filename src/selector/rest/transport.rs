@@ -130,7 +130,7 @@ fn build(selector: &Selector) -> reqwest::Result<reqwest::Client> {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         proxy.covers(host, port).then(|| proxy.secret_url())
     });
-    let config = rustls::ClientConfig::clone(dialer.tls().config());
+    let config = rustls::ClientConfig::clone(&dialer.tls().here());
     let selector = Arc::downgrade(&selector.0);
     reqwest::Client::builder()
         .no_proxy()
@@ -311,7 +311,7 @@ impl reqwest::dns::Resolve for Steer {
 async fn addresses(inner: &Inner, endpoint: &Endpoint) -> Result<Vec<IpAddr>, Failure> {
     let (look_ups, dialer) = (inner.racer.answers().look_ups(), inner.racer.dialer());
     let (families, timeout) = (dialer.families().list().iter(), dialer.attempt_timeout());
-    let asked = families.map(|family| look_ups.look_up(endpoint, *family, timeout));
+    let asked = families.map(|family| look_ups.look_up(endpoint, *family, timeout, Duration::MAX));
     let mut asked: FuturesUnordered<_> = asked.collect();
     let (mut found, mut failed) = (Vec::new(), None);
     loop {

@@ -36,6 +36,10 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
         ),
     };
     match (failure.phase(), failure.kind()) {
+        (Phase::Resolve, Kind::OutOfResources) => text(
+            "Silent name servers hold up this computer's look-ups: check the network's DNS.",
+            "无应答的 DNS 服务器占满了本机的解析线程：请检查网络的 DNS 设置。",
+        ),
         (_, Kind::OutOfResources) => text(
             "Raise the limit of open files (ulimit -n), or lower --in-flight.",
             "请提高打开文件数上限（ulimit -n），或调低 --in-flight。",

@@ -171,13 +171,7 @@ async fn a_history_as_large_as_may_be_costs_seconds_at_most() {
             .unwrap();
         let built = began.elapsed();
         selector.connect().await.unwrap();
-        // Names may be so long that nothing more has room.
-        if let Err(error) = selector.shutdown().await {
-            assert!(
-                error.to_string().ends_with("larger than 8388608 bytes"),
-                "{shape}: {error}"
-            );
-        }
+        selector.shutdown().await.unwrap();
         let took = began.elapsed();
         assert!(took < ENOUGH, "{shape}: {built:?}, {took:?} in all");
         // What was written can be read again.

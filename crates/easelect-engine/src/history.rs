@@ -102,6 +102,14 @@ pub struct Key {
     pub service: String,
 }
 
+impl Key {
+    /// A host's name has at most 253 characters (RFC 1035 §2.3.4), an identifier of ours 32.
+    fn is_short(&self) -> bool {
+        let names = [&self.region, &self.host, &self.service];
+        names.iter().all(|name| name.len() <= 255)
+    }
+}
+
 /// What is remembered of one network. Candidates keep what they are called until more
 /// than 256 are known.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -456,11 +464,11 @@ impl Network {
             match network.find_key(key) {
                 Some(id) => {
                     let place = network.candidates[id.index()].place();
-                    network.candidates[id.index()] = one.at(place);
+                    network.candidates[id.index()] = one.restored(place);
                 }
                 None => {
                     let place = network.place(one.key());
-                    network.put(one.at(place));
+                    network.put(one.restored(place));
                 }
             }
         }

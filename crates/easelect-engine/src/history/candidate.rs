@@ -59,9 +59,14 @@ impl Candidate {
         }
     }
 
-    /// This one among other relatives.
-    pub(super) fn at(self, place: Place) -> Self {
-        Candidate { place, ..self }
+    /// This one, from a file, among its relatives.
+    pub(super) fn restored(self, place: Place) -> Self {
+        let unchecked = true;
+        Candidate {
+            place,
+            unchecked,
+            ..self
+        }
     }
 
     #[inline]
@@ -214,7 +219,6 @@ impl Candidate {
             unlisted_ms: settled(self.unlisted_ms),
             seen_ms: self.seen_ms.map(&settled),
             opened_ms: self.opened_ms.map(&settled),
-            unchecked: true,
             ..self
         }
     }

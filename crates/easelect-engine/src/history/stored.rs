@@ -25,6 +25,9 @@ const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// More than a person's device meets in a month.
 const MAX_NETWORKS: usize = 32;
 
+/// A longer name is no network's: 128 characters and a proxy's URL. In bytes.
+const MAX_ID: usize = 1024;
+
 /// What a selector learned, as an app keeps it from one run to the next. Hosts and addresses, times and counts;
 /// nothing of the app's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -210,11 +213,14 @@ impl History {
 fn join(networks: impl IntoIterator<Item = StoredNetwork>, now: Timestamp) -> Vec<StoredNetwork> {
     // Candidates stay sorted all along: a file may name one network a hundred thousand times.
     let mut known: BTreeMap<String, (StoredNetwork, BTreeMap<Key, Candidate>)> = BTreeMap::new();
-    for mut one in networks {
+    for mut one in networks.into_iter().filter(|one| one.id.len() <= MAX_ID) {
         let found = std::mem::take(&mut one.candidates);
         let first = || (one.clone(), BTreeMap::new());
         let (first, candidates) = known.entry(one.id.clone()).or_insert_with(first);
         for candidate in found {
+            if !candidate.key().is_short() {
+                continue;
+            }
             let kept = candidates.get(candidate.key());
             if kept.is_none_or(|kept| kept.learned() <= candidate.learned()) {
                 candidates.insert(candidate.key().clone(), candidate);

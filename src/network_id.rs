@@ -11,15 +11,21 @@
 //! - *Elsewhere*, and where routes can't be read (Android since 10): the prefix of the address, IPv4's
 //!   if there is any.
 //!
-//! These share an identifier: of two homes with a gateway 192.168.1.1 over the same Wi-Fi interface one
-//! pair in 65,536, and both while their gateways' hardware addresses aren't known, which is before the
-//! first packet after the device came there; behind a virtual router (RFC 9568 §7.3), whose hardware
-//! address is the same everywhere, networks with the same gateway; with IPv6 alone, networks whose
-//! gateway is called fe80::1; two tunnels that give addresses of one /24; elsewhere than on Linux two
-//! networks of one /24 (one /32 of IPv6), and with and without a VPN for IPv6 alone. An app that knows
-//! better says so. What was kept of another network with the same identifier is outgrown like whatever
-//! a history says that isn't true. Only a hash leaves this module: more of a hardware address would tell
-//! where the device was.
+//! These share an identifier:
+//!
+//! - of two homes with a gateway 192.168.1.1 over the same Wi-Fi interface, one pair in 65,536; and the
+//!   second one until its gateway has answered, where the device was never seen without a network in
+//!   between;
+//! - networks with the same gateway behind a virtual router, whose hardware address is the same everywhere
+//!   (RFC 9568 §7.3);
+//! - with IPv6 alone, networks whose gateway is called fe80::1 over the same interface;
+//! - two tunnels that give addresses of one /24;
+//! - elsewhere than on Linux, two networks of one /24 (one /32 of IPv6), and with and without a VPN for
+//!   IPv6 alone.
+//!
+//! An app that knows better says so. What was learned on another network with the same identifier is
+//! outgrown, as whatever a history says that isn't true. Only a hash leaves this module: more of a
+//! hardware address would tell where the device was.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
@@ -84,12 +90,17 @@ fn hash(bytes: &[u8]) -> u64 {
     })
 }
 
-/// A router as `/proc/net/route` has it, with 16 bits of a hash of its hardware address in
-/// `/proc/net/arp`, if that is known: enough to tell one 192.168.1.1 from another, too few to find where
-/// it stands.
+/// A router as `/proc/net/route` has it, its interface, and 16 bits of a hash of its hardware address.
 #[cfg(any(test, target_os = "linux", target_os = "android"))]
-fn router(gateway: &str, interface: &str, neighbours: &str) -> String {
-    let address = u32::from_str_radix(gateway, 16).map(|raw| Ipv4Addr::from(raw.to_ne_bytes()));
+type Router = (String, String, u16);
+
+/// A router with 16 bits of a hash of its hardware address in `/proc/net/arp`, if that is known: enough to
+/// tell one 192.168.1.1 from another, too few to find where it stands. While one falls silent, the kernel
+/// forgets its hardware address: the last one counts until another is known, or there is no way to it.
+#[cfg(any(test, target_os = "linux", target_os = "android"))]
+fn router(gateway: &str, interface: &str, neighbours: &str, last: &mut Option<Router>) -> String {
+    let address = u32::from_str_radix(gateway, 16).ok();
+    let address = address.map(|raw| Ipv4Addr::from(raw.to_ne_bytes()));
     let hardware = |line: &str| {
         let columns: Vec<&str> = line.split_whitespace().collect();
         let [ip, _, flags, hardware, _, device] = columns[..] else {
@@ -97,12 +108,17 @@ fn router(gateway: &str, interface: &str, neighbours: &str) -> String {
         };
         // ATF_COM: it has answered.
         let known = u32::from_str_radix(flags.strip_prefix("0x")?, 16).ok()? & 2 != 0;
-        let it = ip.parse().ok() == address.as_ref().ok().copied() && device == interface;
+        let it = ip.parse().ok() == address && device == interface;
         (known && it).then(|| hash(hardware.as_bytes()) as u16)
     };
     let found = neighbours.lines().find_map(hardware);
-    let found = found.map_or_else(String::new, |bits| format!(" {bits:04x}"));
-    gateway.to_owned() + &found
+    let found = found.map(|bits| (gateway.to_owned(), interface.to_owned(), bits));
+    let same = |one: &Router| one.0 == gateway && one.1 == interface;
+    *last = found.or_else(|| last.take().filter(same));
+    match last {
+        Some((.., bits)) => format!("{gateway} {bits:04x}"),
+        None => gateway.to_owned(),
+    }
 }
 
 /// The address that packets to `target` would carry.
@@ -294,11 +310,19 @@ fn route_taken(mut routes: Vec<Route>, interface: Option<&str>) -> Option<Route>
 mod system {
     use std::net::IpAddr;
     use std::path::Path;
+    use std::sync::{Mutex, PoisonError};
 
-    use super::{Route, Seen, Way, route_taken, router, routes_v4, routes_v6};
+    use super::{Route, Router, Seen, Way, route_taken, router, routes_v4, routes_v6};
+
+    /// The router that packets went by when it was last looked.
+    static LAST: Mutex<Option<Router>> = Mutex::new(None);
 
     pub(super) fn seen(v4: Option<IpAddr>, v6: Option<IpAddr>) -> Seen {
-        let way = |source: IpAddr, table: &str, routes: fn(&str) -> Vec<Route>| {
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        if v4.is_none() {
+            *last = None;
+        }
+        let mut way = |source: IpAddr, table: &str, routes: fn(&str) -> Vec<Route>| {
             let interface = interface_of(source);
             let table = read(table).unwrap_or_default();
             let taken = route_taken(routes(&table), interface.as_deref());
@@ -307,7 +331,7 @@ mod system {
             let gateway = gateway.map(|gateway| match (source, &interface) {
                 (IpAddr::V4(_), Some(interface)) => {
                     let neighbours = read("/proc/net/arp").unwrap_or_default();
-                    router(&gateway, interface, &neighbours)
+                    router(&gateway, interface, &neighbours, &mut last)
                 }
                 _ => gateway,
             });
@@ -491,7 +515,10 @@ mod tests {
         let home = line("192.168.0.1", "0x2", "0a:00:27:00:00:01", "wlan0");
         let cafe = line("192.168.0.1", "0x2", "0a:00:27:00:00:02", "wlan0");
         let other = line("192.168.0.9", "0x2", "0a:00:27:00:00:09", "wlan0");
-        let at = |table: &str| router(&gateway, "wlan0", &(head.to_owned() + table));
+        let seen = |table: &str, last: &mut Option<Router>| {
+            router(&gateway, "wlan0", &(head.to_owned() + table), last)
+        };
+        let at = |table: &str| seen(table, &mut None);
         let (at_home, in_cafe) = (at(&(other.clone() + &home)), at(&cafe));
         assert_ne!(at_home, in_cafe);
         assert_eq!(at_home, at(&home));
@@ -502,6 +529,13 @@ mod tests {
         let elsewhere = line("192.168.0.1", "0x2", "0a:00:27:00:00:01", "eth0");
         for unknown in [silent.as_str(), &elsewhere, &other, "", "x", "0x2"] {
             assert_eq!(at(unknown), gateway, "{unknown}");
+            // One that fell silent is still the same, until another answers.
+            let mut last = None;
+            assert_eq!(seen(&home, &mut last), at_home);
+            assert_eq!(seen(unknown, &mut last), at_home);
+            assert_eq!(seen(&cafe, &mut last), in_cafe);
+            assert_eq!(router("0100000A", "wlan0", head, &mut last), "0100000A");
+            assert_eq!(seen(unknown, &mut last), gateway);
         }
     }
 

@@ -316,6 +316,41 @@ async fn any_file_is_outgrown_within_ten_connections() {
     compared.assert();
 }
 
+/// What was distrusted too much would be forgotten for nothing.
+#[tokio::test(start_paused = true)]
+async fn a_true_file_is_worth_having() {
+    let (world, pause) = (world(), Duration::from_secs(60));
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    for seed in 0..20 {
+        let kept = Arc::new(Kept::default());
+        let first = builder(&world, seed).history(Arc::clone(&kept));
+        let first = first.build().unwrap();
+        let took = opened(&first, TO_RECOVER + COMPARED, pause).await;
+        without.extend_from_slice(&took[..TO_RECOVER]);
+        first.shutdown().await.unwrap();
+        let file = kept.0.lock().unwrap().take().unwrap();
+        let second = builder(&world, seed).history(Says(file)).build().unwrap();
+        with.extend(opened(&second, TO_RECOVER, pause).await);
+    }
+    let (with, without) = (mean(&with), mean(&without));
+    assert!(with < 0.9 * without, "{with:.4} s for {without:.4} s");
+}
+
+/// Keeps the last history that it is given.
+#[derive(Debug, Default)]
+struct Kept(Mutex<Option<History>>);
+
+impl HistoryStore for Kept {
+    fn load(&self) -> Result<Option<History>, Error> {
+        Ok(None)
+    }
+
+    fn save(&self, history: &History) -> Result<(), Error> {
+        *self.0.lock().unwrap() = Some(history.clone());
+        Ok(())
+    }
+}
+
 /// Notes what is dialled, on its way to the lab.
 #[derive(Clone, Debug)]
 struct Noted {

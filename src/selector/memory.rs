@@ -123,6 +123,14 @@ fn find(network: &Network, (endpoint, address): &Candidate) -> Option<CandidateI
     )
 }
 
+/// Whether the candidate of this key is one of the endpoint's, which is dialled at this port.
+fn is(endpoint: &Endpoint, port: u16, key: &Key) -> bool {
+    endpoint.host() == key.host
+        && endpoint.service().as_str() == key.service
+        && port == key.address.port()
+        && endpoint.region().as_str() == key.region
+}
+
 impl Memory {
     pub(super) fn new(
         clock: Clock,
@@ -255,17 +263,18 @@ impl Memory {
         }
         let now = self.clock.now();
         let port = self.dialer.peer(endpoint).port;
-        let gone = self.candidates(slice::from_ref(endpoint)).into_iter();
-        let gone = gone
-            .filter(|(_, (_, at))| Family::of(at.ip()) == family && !addresses.contains(&at.ip()));
-        let gone: Vec<CandidateId> = gone.map(|(id, _)| id).collect();
         let network = &mut self.known_mut(now).network;
-        for id in gone {
-            network.unlist(id, now);
-        }
+        let gone = |key: &Key| {
+            let ip = key.address.ip();
+            Family::of(ip) == family && !addresses.contains(&ip) && is(endpoint, port, key)
+        };
+        network.unlist(gone, now);
         for ip in addresses {
             let candidate = (endpoint.clone(), SocketAddr::new(*ip, port));
-            network.list(&key(&candidate), now);
+            match find(network, &candidate) {
+                Some(id) => network.list_again(id, now),
+                None => _ = network.list(&key(&candidate), now),
+            }
         }
     }
 
@@ -435,10 +444,7 @@ impl Memory {
 
     /// Whether the candidate of this key is one of the endpoint's.
     fn is(&self, endpoint: &Endpoint, key: &Key) -> bool {
-        endpoint.host() == key.host
-            && endpoint.service().as_str() == key.service
-            && self.dialer.peer(endpoint).port == key.address.port()
-            && endpoint.region().as_str() == key.region
+        is(endpoint, self.dialer.peer(endpoint).port, key)
     }
 
     /// Whom of these to probe in the background.

@@ -135,12 +135,22 @@ impl Network {
         self.put(Candidate::new(key.clone(), self.place(key), now))
     }
 
-    /// Notes that DNS now gives other addresses than this one, which it gave before: nobody dials it
-    /// unasked any more, and it is nobody's preference. What was learned of it stays, since it may come
-    /// back.
-    pub fn unlist(&mut self, id: CandidateId, now: Timestamp) {
+    /// Notes that DNS still gives one.
+    #[inline]
+    pub fn list_again(&mut self, id: CandidateId, now: Timestamp) {
         if let Some(one) = self.candidates.get_mut(id.index()) {
-            one.unlist(now);
+            one.list(now);
+        }
+    }
+
+    /// Notes that DNS now gives others than these, which it gave before: nobody dials them unasked any
+    /// more, and they are nobody's preference. What was learned of them stays, since they may come back.
+    #[inline]
+    pub fn unlist(&mut self, gone: impl Fn(&Key) -> bool, now: Timestamp) {
+        for one in &mut self.candidates {
+            if one.listed().is_some() && gone(one.key()) {
+                one.unlist(now);
+            }
         }
     }
 

@@ -469,6 +469,7 @@ mod rest {
                 format!("https://user:hunter2@one.example/v1/{address}"),
                 "https://one.example:8443/v1".to_owned(),
                 "http://one.example/v1".to_owned(),
+                "http://one.example:443/v1".to_owned(),
                 "https://other.example/v1".to_owned(),
                 "https://one.example.other.example/v1".to_owned(),
                 "https://one.example/v10".to_owned(),

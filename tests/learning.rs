@@ -207,6 +207,22 @@ async fn two_writers_keep_what_both_learned() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_many_networks_the_latest_are_remembered() {
+    let (lab, catalog) = world(&[40, 200]);
+    let selector = builder(&lab, &catalog).build().unwrap();
+    let best_on = |network: usize| {
+        selector.network_changed(Some(&network.to_string()));
+        selector.best()
+    };
+    for network in 0..=32 {
+        assert_eq!(best_on(network), None);
+        selector.connect().await.unwrap();
+    }
+    assert_eq!(best_on(0), None);
+    assert!(best_on(1).is_some() && best_on(32).is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_network_has_a_memory_of_its_own() {
     let (lab, catalog) = world(&[40, 200]);
     let selector = builder(&lab, &catalog).network("home").build().unwrap();

@@ -60,7 +60,41 @@ fn every_test_that_is_named_exists() {
             named += 1;
         }
     }
-    assert!(named >= 25, "only {named} tests were found on the page");
+    assert!(named >= 100, "only {named} tests were found on the page");
+}
+
+/// A promise without a test, or whose test was never seen to fail, is none.
+#[test]
+fn every_promise_has_a_test_that_was_seen_to_fail() {
+    let page = fs::read_to_string(workspace().join("SECURITY.md")).unwrap();
+    let promises = page.split("## What is promised").nth(1).unwrap();
+    let mut promised = 0;
+    for section in promises.split("\n### ").skip(1) {
+        let (title, text) = section.split_once('\n').unwrap();
+        let mut lines = text.lines().filter(|line| line.starts_with('|'));
+        let head = [lines.next(), lines.next()];
+        let form = [
+            "| promise | test | broken on purpose |",
+            "| --- | --- | --- |",
+        ];
+        assert_eq!(head, form.map(Some), "{title}");
+        let before = promised;
+        for line in lines {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            let ["", promise, test, broken, ""] = cells[..] else {
+                panic!("{title}: {line}");
+            };
+            assert!(quoted(test).any(|one| one.ends_with(".rs")), "{promise}");
+            assert!(
+                quoted(test).any(|one| one.len() > 12 && !one.contains('.')),
+                "{promise}"
+            );
+            assert!(!broken.is_empty(), "{promise}: no break was tried");
+            promised += 1;
+        }
+        assert!(promised > before, "{title}: nothing");
+    }
+    assert!(promised >= 70, "only {promised} promises were found");
 }
 
 /// Methods and functions that a user can call.

@@ -488,15 +488,23 @@ async fn what_a_server_writes_is_escaped() {
 #[tokio::test]
 async fn a_subprotocol_that_was_not_offered_is_not_shown() {
     log();
-    let answer = format!(
-        "HTTP/1.1 101 {EVIL}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {EVIL}\r\nSec-WebSocket-Protocol: {EVIL}\r\n\r\n"
-    );
-    let server = Server::start(Behaviour {
-        answer: Some(answer),
-        ..Behaviour::default()
-    });
-    assert_escaped(probe(&server.await, Service::Websocket, None).await);
+    for (accept, kind) in [
+        (EVIL, FailureKind::BadAccept),
+        ("{accept}", FailureKind::UnrequestedExtensionOrProtocol),
+    ] {
+        let answer = format!(
+            "HTTP/1.1 101 {EVIL}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: {EVIL}\r\n\r\n"
+        );
+        let server = Server::start(Behaviour {
+            answer: Some(answer),
+            ..Behaviour::default()
+        });
+        let outcome = probe(&server.await, Service::Websocket, None).await;
+        let failure = &outcome.rankings[0].endpoints[0].stats.failures()[0].failure;
+        assert_eq!((failure.kind(), failure.message()), (kind, None));
+        assert_escaped(outcome);
+    }
 }
 
 #[tokio::test]

@@ -134,12 +134,12 @@ mod tests {
         let (ours, mut theirs) = tokio::io::duplex(4 * MAX_BYTES);
         let mut limited = ByteLimit::new(ByteStream::opaque(ours));
         theirs.write_all(&vec![0; 3 * MAX_BYTES]).await.unwrap();
+        drop(theirs);
         let mut read = Vec::new();
         let error = limited.read_to_end(&mut read).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
         assert_eq!(read.len(), MAX_BYTES);
         limited.lift();
-        drop(theirs);
         limited.read_to_end(&mut read).await.unwrap();
         assert_eq!(read.len(), 3 * MAX_BYTES);
     }

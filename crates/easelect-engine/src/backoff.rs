@@ -152,6 +152,9 @@ mod tests {
         for (clients, rate) in [(-1.0, 1.0), (0.0, 1.0), (f64::NAN, 1.0), (0.0, 0.0)] {
             assert_eq!(window(clients, rate), FIRST, "{clients} {rate}");
         }
+        let mut told = Backoff::default();
+        told.failed(Some(Duration::MAX));
+        assert_eq!(told.retry_after(), LONGEST);
         // Nobody can be served: as late as allowed.
         assert_eq!(window(1.0, 0.0), LONGEST);
     }

@@ -345,6 +345,14 @@ fn memory_is_bounded_and_forgets_the_oldest() {
     };
     assert!(is_known(1_999));
     assert!(!is_known(1));
+    let used = |hours: u64| KnownNetwork {
+        id: hours.to_string(),
+        used: at(hours),
+        network: Network::default(),
+    };
+    let merged = History::default().merge(History::of((0..100).map(used)));
+    let kept = merged.into_networks(at(100), |_| true).map(|one| one.used);
+    assert!(kept.eq((68..100).rev().map(at)));
 }
 
 /// A file from a clock that was years ahead, or from somebody who wants it to count for ever.

@@ -1,6 +1,5 @@
 //! What the selector remembers, on which network, and what it makes of what it is shown.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::slice;
@@ -360,14 +359,17 @@ impl Memory {
             .collect()
     }
 
-    /// The addresses of an endpoint that are worth dialling before DNS has answered, the one that it gave
-    /// last first.
+    /// The addresses of an endpoint that are worth dialling before DNS has answered: those that it gave
+    /// last.
     pub(super) fn remembered(&self, endpoint: &Endpoint) -> Vec<SocketAddr> {
         let now = self.clock.now();
         let mut known = self.listed(slice::from_ref(endpoint));
         known.retain(|(_, _, listed)| now.since(*listed) < STALE);
-        known.sort_by_key(|(_, _, listed)| Reverse(*listed));
-        known.truncate(MAX_ADDRESSES);
+        while known.len() > MAX_ADDRESSES {
+            let listed = known.iter().map(|(_, _, listed)| *listed).enumerate();
+            let oldest = listed.min_by_key(|(_, listed)| *listed);
+            known.swap_remove(oldest.map_or(0, |(place, _)| place));
+        }
         known.into_iter().map(|(_, (_, at), _)| at).collect()
     }
 

@@ -352,7 +352,9 @@ fn memory_is_bounded_and_forgets_the_oldest() {
     };
     let merged = History::default().merge(History::of((0..100).map(used)));
     let kept = merged.into_networks(at(100), |_| true).map(|one| one.used);
-    assert!(kept.eq((68..100).rev().map(at)));
+    let mut kept: Vec<Timestamp> = kept.collect();
+    kept.sort();
+    assert!(kept.into_iter().eq((68..100).map(at)));
 }
 
 /// A file from a clock that was years ahead, or from somebody who wants it to count for ever.
@@ -377,7 +379,7 @@ fn what_claims_to_be_of_the_future_counts_as_a_week_old() {
     let home = ("home".to_owned(), now);
     let ahead = |used| ("ahead".to_owned(), used);
     let merged = of("ahead", 12 * YEAR).merge(of("home", 2 * WEEK));
-    assert_eq!(known(merged), [home.clone(), ahead(at(WEEK))]);
+    assert_eq!(known(merged), [ahead(at(WEEK)), home]);
     assert_eq!(known(of("ahead", 12 * YEAR)), [ahead(at(WEEK))]);
     // Minutes are another writer, or another clock.
     assert_eq!(known(of("ahead", 2 * WEEK + 1)), [ahead(now)]);

@@ -241,11 +241,20 @@ fn join(networks: impl IntoIterator<Item = StoredNetwork>, now: Timestamp) -> Ve
     networks.retain(|one| now.since(one.used_ms) < KEPT);
     for one in &mut networks {
         one.candidates.retain(|one| now.since(one.heard()) < KEPT);
-        one.candidates
-            .sort_by_key(|one| std::cmp::Reverse(one.heard()));
-        one.candidates.truncate(MAX_CANDIDATES);
+        keep_newest(&mut one.candidates, MAX_CANDIDATES, Candidate::heard);
     }
-    networks.sort_by_key(|one| std::cmp::Reverse(one.used_ms));
-    networks.truncate(MAX_NETWORKS);
+    keep_newest(&mut networks, MAX_NETWORKS, |one| one.used_ms);
     networks
+}
+
+/// Keeps at most so many, the newest.
+fn keep_newest<T>(all: &mut Vec<T>, most: usize, at: impl Fn(&T) -> Timestamp) {
+    if all.len() > most {
+        // Numbers are sorted elsewhere, too: sorting what has them would add to every app.
+        let mut times: Vec<u64> = all.iter().map(|one| at(one).as_millis()).collect();
+        times.sort_unstable();
+        let oldest = Timestamp::from_millis(times[times.len() - most]);
+        all.retain(|one| at(one) >= oldest);
+        all.truncate(most);
+    }
 }

@@ -335,7 +335,7 @@ fn a_scenario_that_may_not_be_looked_for_is_told() {
     let folder = Folder::new("closed");
     let closed = folder.at("closed");
     fs::create_dir(&closed).unwrap();
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
     let scenario = closed.join("own.toml");
     // To root, nothing is closed.
     if scenario.try_exists().is_err() {

@@ -161,8 +161,8 @@ impl Catalog {
         // Windows' editors write one.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let wrong = |line: usize, why: &dyn fmt::Display| {
-            let why = why.to_string();
-            let why = why.lines().collect::<Vec<_>>().join("; ");
+            // A parser quotes what it finds in the wrong place, which may be a URL.
+            let why = without_secrets(&why.to_string()).replace('\n', "; ");
             Error::new(ErrorKind::Catalog, format!("{name}:{line}: {why}"))
         };
         if text.len() > MAX_FILE {
@@ -422,6 +422,19 @@ mod tests {
             message.starts_with("own.toml:4: unknown field `uri`"),
             "{message}"
         );
+        let secret = "wss://me:hunter2@h/ws?hunter2";
+        for wrong in [
+            GOOD.replace("\"websocket\"", &format!("{secret:?}")),
+            GOOD.replace("url", &format!("{secret:?}")),
+            format!("endpoint = {secret:?}"),
+        ] {
+            let message = toml_error(&wrong);
+            assert!(message.starts_with("own.toml:"), "{message}");
+            assert!(
+                message.contains('…') && !message.contains("hunter2"),
+                "{message}"
+            );
+        }
         assert!(toml_error("").contains("expected [[endpoint]]"));
         assert!(toml_error("[[endpoint").starts_with("own.toml:1: "));
         assert!(toml_error(&" ".repeat(MAX_FILE + 1)).contains("at most"));

@@ -253,11 +253,22 @@ fn path(name: &str, parser: &mut lexopt::Parser) -> Result<PathBuf, Usage> {
         return Err(Usage::from(say("an empty file name", "文件名为空")).in_option(name));
     }
     // It is not quoted: a password may be in it.
-    if path.to_string_lossy().contains("://") {
+    if is_url(&path.to_string_lossy()) {
         let why = say("expected a file, not a URL", "应为文件，而不是 URL");
         return Err(Usage::from(why).in_option(name));
     }
     Ok(path)
+}
+
+/// Whether what stands for a file is a URL, or was meant as one: without a scheme, or with a slash too few.
+fn is_url(text: &str) -> bool {
+    let Some((before, after)) = text.split_once(':') else {
+        return false;
+    };
+    // Behind a drive's letter is a slash.
+    let (is_path, slashed) = (before.contains(['/', '\\']), after.starts_with(['/', '\\']));
+    let is_scheme = before.len() > 1 && slashed && !is_path;
+    text.contains("://") || is_scheme || (!is_path && !slashed && after.contains('@'))
 }
 
 /// The value of an option that can do without: behind `=`, or the next argument if that is no

@@ -67,6 +67,14 @@ pub(crate) async fn add_all(
     Ok(())
 }
 
+/// Where the lists are: nothing is measured there, but a host may be pinned.
+pub(crate) fn lists(options: &Options) -> Vec<Endpoint> {
+    let lists = options.current.iter().filter(|url| list::is_list(url));
+    lists
+        .filter_map(|url| Some(ListUrl::parse(url).ok()?.endpoint().clone()))
+        .collect()
+}
+
 /// Whether what is probed is a deployment of the user's own, and nothing else.
 fn is_own(targets: &Targets) -> bool {
     match targets.regions.as_slice() {
@@ -271,7 +279,21 @@ mod tests {
                 Vec::new(),
                 "waiting for the answer: closed by the peer",
             ),
-            (Lang::En, b"SSH-2.0-x\r\n\r\n".to_vec(), "HTTP"),
+            (
+                Lang::En,
+                b"SSH-2.0-x\r\n\r\n".to_vec(),
+                "the answer is not HTTP",
+            ),
+            (
+                Lang::Zh,
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n".to_vec(),
+                "应答不是 HTTP",
+            ),
+            (
+                Lang::En,
+                answer("302 Found", b""),
+                "redirected (HTTP 302), not told where to",
+            ),
         ] {
             let (targets, _) = listed(lang, answer).await;
             let [Note::SourceFailed { url, why }] = targets.notes.as_slice() else {
@@ -346,6 +368,17 @@ mod tests {
         let (catalog, options) = (Catalog::builtin(), options(line));
         let targets = Targets::new(&catalog, &options.regions, options.services.as_deref())?;
         endpoint(&targets, &catalog, &options, url)
+    }
+
+    #[test]
+    fn a_list_s_host_may_be_pinned() {
+        let line =
+            "--current wss://im.example/ws --current https://me:pw@list.example:8443/a.json?x";
+        let lists = lists(&options(line));
+        let [list] = lists.as_slice() else {
+            panic!("{lists:?}");
+        };
+        assert_eq!((list.host(), list.port()), ("list.example", 8443));
     }
 
     #[test]

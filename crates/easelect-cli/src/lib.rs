@@ -131,7 +131,8 @@ fn probe(options: &Options) -> Result<bool, Usage> {
             None => system::proxies().await,
         };
         current::add_all(&mut targets, &catalog, options, &network).await?;
-        run::warn_of_pins(&targets.endpoints, options);
+        let dialled = [targets.endpoints.clone(), current::lists(options)].concat();
+        run::warn_of_pins(&dialled, options);
         let at_start = network.local();
         let probed = run::probe(&network, &targets, &catalog, options).await?;
         let at_end = network.local();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use data_encoding::BASE64;
-use easelect::{Dialer, Endpoint, Failure, FailureKind, Phase, Region, Service};
+use easelect::{Dialer, Endpoint, Failure, FailureKind, Phase, Region, Service, without_secrets};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
@@ -55,7 +55,8 @@ impl ListUrl {
     /// What follows is in no message: an App Key may stand in the query, a password before the host.
     pub(crate) fn parse(url: &str) -> Result<Self, Usage> {
         let (bare, credentials) = without_credentials(url.trim());
-        let shown = without_query(&bare).to_owned();
+        // A password that ends the URL too early, with a ? or a # in it, hides no longer.
+        let shown = without_query(&without_secrets(&bare)).to_owned();
         if url.contains('#') {
             let why = say(
                 format!("--current {shown}: what follows # never reaches a server: write # as %23"),
@@ -81,6 +82,11 @@ impl ListUrl {
     /// The URL as it may be shown.
     pub(crate) fn shown(&self) -> &str {
         &self.shown
+    }
+
+    /// The host and port that it is got from.
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// Gets the list's bytes; at most so long.
@@ -185,8 +191,12 @@ fn broken(error: &hyper::Error) -> Lost {
     while let Some(source) = last.source() {
         last = source;
     }
-    let io = last.downcast_ref().map(std::io::Error::kind);
-    let kind = match io {
+    let io = last.downcast_ref::<std::io::Error>();
+    let is_tls = io
+        .and_then(std::io::Error::get_ref)
+        .is_some_and(|inner| inner.is::<rustls::Error>());
+    let kind = match io.map(std::io::Error::kind) {
+        _ if is_tls => FailureKind::InvalidMessage,
         Some(std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe) => {
             FailureKind::Reset
         }
@@ -194,7 +204,13 @@ fn broken(error: &hyper::Error) -> Lost {
         _ if error.is_incomplete_message() || error.is_closed() || error.is_canceled() => {
             FailureKind::Closed
         }
-        _ if error.is_parse() => FailureKind::InvalidMessage,
+        // hyper tells it by its words alone.
+        _ if error.is_parse() && error.to_string().ends_with("too large") => FailureKind::TooLarge,
+        // Also in the midst of a body.
+        Some(std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData) => {
+            FailureKind::NotHttp
+        }
+        _ if error.is_parse() => FailureKind::NotHttp,
         _ => FailureKind::Other,
     };
     Lost::Failed(failure(kind).with_message(last))
@@ -245,6 +261,8 @@ mod tests {
         for wrong in [
             "https://me:hunter2@x.example:0/server.json?app_key=hunter2".to_owned(),
             "https://me:hunter2@/server.json?app_key=hunter2".to_owned(),
+            "https://me:hunter2.json?@x.example/".to_owned(),
+            "https://me:hunter2.json#@x.example/".to_owned(),
             "https://me:hunter2@x.example/server.json#hunter2".to_owned(),
             format!("https://me:hunter2@x.example/server.json?hunter2={long}"),
         ] {
@@ -292,16 +310,8 @@ mod tests {
             (Fault::ResetAfterTls, Phase::Processing, FailureKind::Reset),
             (Fault::SilentHttp, Phase::Processing, FailureKind::Timeout),
             (Fault::SlowLoris, Phase::Processing, FailureKind::Timeout),
-            (
-                Fault::GarbageHttp,
-                Phase::Processing,
-                FailureKind::InvalidMessage,
-            ),
-            (
-                Fault::HeaderFlood,
-                Phase::Processing,
-                FailureKind::InvalidMessage,
-            ),
+            (Fault::GarbageHttp, Phase::Processing, FailureKind::NotHttp),
+            (Fault::HeaderFlood, Phase::Processing, FailureKind::TooLarge),
         ] {
             assert_eq!(got(fault).await, Err((phase, kind)), "{fault:?}");
         }

@@ -63,8 +63,17 @@ pub(crate) fn listed(body: &[u8], is_own: bool) -> Listed {
         ("msync-wx", "wss", "/websocket"),
         ("msync-ws", "wss", "/websocket"),
     ] {
-        let hosts = list[key]["hosts"].as_array();
-        let hosts = hosts.map_or(&[][..], Vec::as_slice);
+        let hosts = match (&list[key], &list[key]["hosts"]) {
+            (Value::Null, _) | (Value::Object(_), Value::Null) => &[][..],
+            (_, Value::Array(hosts)) => hosts,
+            _ => {
+                listed.left_out.push(say(
+                    format!("{key}: expected an object with a list of hosts"),
+                    format!("{key}：应为含 hosts 列表的对象"),
+                ));
+                continue;
+            }
+        };
         for (index, host) in hosts.iter().take(MAX_HOSTS).enumerate() {
             match url(host, scheme, path, is_own) {
                 Ok(Some(url)) if !listed.urls.contains(&url) => listed.urls.push(url),
@@ -212,15 +221,23 @@ mod tests {
             let why = no_list(came).unwrap();
             assert!(why.of(Lang::En).contains(told), "{}", why.of(Lang::En));
         }
-        for nonsense in [
-            b"".as_slice(),
-            b"[]",
-            b"{\"rest\": 1}",
-            b"{\"rest\":{\"hosts\":{}}}",
-        ] {
+        for nonsense in [b"".as_slice(), b"[]", b"{\"rest\": {}, \"msync-ws\": null}"] {
             let Listed { urls, left_out } = listed(nonsense, false);
             assert!(urls.is_empty() && left_out.is_empty());
         }
+        let odd = br#"{"rest": 1, "msync-ws": {"hosts": {}},
+            "msync-wx": {"hosts": [{"domain": "im.example"}]}}"#;
+        let Listed { urls, left_out } = listed(odd, false);
+        assert_eq!(urls, ["wss://im.example/websocket"]);
+        let told: Vec<&str> = left_out.iter().map(|why| why.of(Lang::En)).collect();
+        assert_eq!(
+            told,
+            [
+                "rest: expected an object with a list of hosts",
+                "msync-ws: expected an object with a list of hosts",
+            ]
+        );
+        assert_eq!(left_out[0].of(Lang::Zh), "rest：应为含 hosts 列表的对象");
     }
 
     /// What is made of a list with this one host.

@@ -76,16 +76,16 @@ impl Output {
             Output::Stdout => {
                 let mut stdout = io::stdout().lock();
                 let written = stdout.write_all(text.as_bytes());
-                (
-                    written.and_then(|()| stdout.flush()),
-                    PathBuf::from("standard output"),
-                )
+                (written.and_then(|()| stdout.flush()), None)
             }
-            Output::Special { name, file } => (write_slowly(file, text.as_bytes()), name),
-            Output::File { name, target } => (target.replace(text.as_bytes()), name),
+            Output::Special { name, file } => (write_slowly(file, text.as_bytes()), Some(name)),
+            Output::File { name, target } => (target.replace(text.as_bytes()), Some(name)),
         };
         match written {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(unwritable(&target, &error)),
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(match target {
+                Some(name) => unwritable(&name, &error),
+                None => stdout_failed(&error),
+            }),
             _ => Ok(()),
         }
     }
@@ -121,6 +121,14 @@ fn refused(name: &Path, error: FileError) -> Usage {
         FileError::Io(error) => unwritable(name, &error),
         error => input::why(name, error).in_option("--output"),
     }
+}
+
+fn stdout_failed(error: &io::Error) -> Usage {
+    say(
+        format!("standard output can't be written: {error}"),
+        format!("无法写入标准输出：{error}"),
+    )
+    .into()
 }
 
 fn unwritable(target: &Path, error: &io::Error) -> Usage {

@@ -6,12 +6,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use easelect::is_local;
 
 /// Domains that only this computer or its own network answers for, or nobody (RFC 6761, RFC 6762,
-/// RFC 8375, RFC 7686, RFC 9476, ICANN's list of names that collide, `internal` of 2024).
-const PRIVATE: [&str; 14] = [
+/// RFC 7686, RFC 9476, ICANN's list of names that collide, `internal` of 2024). Below `arpa` are names of
+/// protocols, some of which the network itself answers for (RFC 8375, RFC 9462), and no servers.
+const PRIVATE: [&str; 15] = [
     "alt",
+    "arpa",
     "corp",
     "home",
-    "home.arpa",
     "internal",
     "intranet",
     "invalid",
@@ -22,6 +23,7 @@ const PRIVATE: [&str; 14] = [
     "mail",
     "onion",
     "private",
+    "test",
 ];
 
 /// Whether a host, as an endpoint has it, can be one on the public Internet.
@@ -93,6 +95,8 @@ mod tests {
             "printer.local",
             "db.internal",
             "nas.home.arpa",
+            "_dns.resolver.arpa",
+            "im.test",
             "127.0.0.1",
             "10.0.0.1",
             "172.16.0.1",

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use easelect::Proxy;
+use easelect::{Proxy, without_secrets};
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
@@ -117,11 +117,10 @@ fn url(scheme: &str, host: Option<&str>, port: Option<&str>) -> Option<String> {
 /// A script's URL, without user and query: either may be secret.
 fn script(url: Option<&str>) -> Option<String> {
     let url = url.filter(|url| !url.is_empty())?;
+    let url = without_secrets(url).replace("…@", "");
     let url = url.split(['?', '#']).next()?;
     let (scheme, rest) = url.split_once("://").unwrap_or(("file", url));
-    let end = rest.find('/').unwrap_or(rest.len());
-    let start = rest[..end].rfind('@').map_or(0, |at| at + 1);
-    Some(format!("PAC {scheme}://{}", &rest[start..]))
+    Some(format!("PAC {scheme}://{rest}"))
 }
 
 /// `gsettings list-recursively org.gnome.system.proxy`: `SCHEMA KEY VALUE` lines.
@@ -252,6 +251,24 @@ mod tests {
         assert_eq!(gsettings(&text("manual")), BOTH);
         assert_eq!(gsettings(&text("auto")), SCRIPT);
         assert!(gsettings(&text("none")).is_empty() && gsettings("").is_empty());
+    }
+
+    #[test]
+    fn no_secret_of_a_script_s_url_is_told() {
+        for (url, told) in [
+            (
+                "http://me:hunter2@wpad/x.pac?hunter2",
+                "PAC http://wpad/x.pac",
+            ),
+            ("http://me:hunt/hunter2@wpad/x.pac", "PAC http://wpad/x.pac"),
+            ("http:/me:hunter2@wpad/x.pac", "PAC http://wpad/x.pac"),
+            ("http://me:hunt?hunter2@wpad/x.pac", "PAC http://…"),
+            ("http://me:hunt#hunter2@wpad/x.pac", "PAC http://…"),
+            ("me:hunter2@wpad/x.pac", "PAC file://wpad/x.pac"),
+            ("/etc/x.pac#hunter2", "PAC file:///etc/x.pac"),
+        ] {
+            assert_eq!(script(Some(url)).as_deref(), Some(told), "{url}");
+        }
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl From<Say> for Usage {
     }
 }
 
-/// The library's and lexopt's errors are English; Chinese gets its own words before them.
+/// The library's errors are English; Chinese gets its own words before them.
 impl From<easelect::Error> for Usage {
     fn from(error: easelect::Error) -> Self {
         let about = match error.kind() {
@@ -65,12 +65,20 @@ impl From<easelect::Error> for Usage {
 
 impl From<lexopt::Error> for Usage {
     fn from(error: lexopt::Error) -> Self {
-        // Of others it quotes the value.
-        let why = match error {
-            lexopt::Error::UnexpectedValue { option, .. } => format!("{option} takes no value"),
-            other => other.to_string(),
-        };
-        Usage(say(why.clone(), format!("用法有误：{why}")))
+        Usage(match error {
+            // lexopt would quote the value.
+            lexopt::Error::UnexpectedValue { option, .. } => say(
+                format!("{option} takes no value"),
+                format!("{option} 不能带值"),
+            ),
+            lexopt::Error::MissingValue {
+                option: Some(option),
+            } => say(
+                format!("{option}: a value is missing"),
+                format!("{option} 缺少值"),
+            ),
+            other => say(other.to_string(), format!("用法有误：{other}")),
+        })
     }
 }
 
@@ -196,6 +204,26 @@ easelect：从本机看哪个环信（Easemob）接入点最快，其他的为�
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_that_are_missing_or_too_many_are_told_in_both_languages() {
+        use lexopt::Error::{MissingValue, UnexpectedValue};
+
+        let told = |error: lexopt::Error| {
+            let Usage(why) = error.into();
+            [Lang::En, Lang::Zh].map(|lang| why.of(lang).to_owned())
+        };
+        let option = || "--dns".to_owned();
+        let missing = MissingValue {
+            option: Some(option()),
+        };
+        assert_eq!(told(missing), ["--dns: a value is missing", "--dns 缺少值"]);
+        let unexpected = UnexpectedValue {
+            option: option(),
+            value: "hunter2".into(),
+        };
+        assert_eq!(told(unexpected), ["--dns takes no value", "--dns 不能带值"]);
+    }
 
     #[test]
     fn both_helps_name_every_option() {

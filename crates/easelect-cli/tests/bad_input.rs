@@ -242,6 +242,16 @@ fn no_secret_that_was_typed_is_repeated() {
         lines.push(words(&format!("{option} {url}")));
         lines.push(words(&format!("{option}={url}")));
     }
+    // A proxy's URL as it is often written, where a file is expected.
+    for option in ["--cacert", "--catalog", "--history", "--output"] {
+        for secret in [
+            "me:hunter2@h:8080",
+            "http:/me:hunter2@h",
+            r"http:\\me:hunter2@h",
+        ] {
+            lines.push(words(&format!("{option}={secret}")));
+        }
+    }
     lines.extend([
         words(url),
         words(&format!("--{url}")),

@@ -312,3 +312,35 @@ fn a_planted_program_is_not_run() {
     assert!(!found.contains("10.9.8.7"), "{found}");
     assert!(!home.at("ran").exists());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_standard_output_is_told_in_both_languages() {
+    for (lang, told) in [
+        ("en", "easelect: standard output can't be written: "),
+        ("zh", "easelect: 无法写入标准输出："),
+    ] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_easelect"));
+        command.args(["--lang", lang, "--version"]).stdout(full);
+        let done = command.output().unwrap();
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(2), "{said}");
+        assert!(said.starts_with(told), "{said}");
+    }
+}
+
+#[test]
+fn a_scenario_that_may_not_be_looked_for_is_told() {
+    let folder = Folder::new("closed");
+    let closed = folder.at("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+    let scenario = closed.join("own.toml");
+    // To root, nothing is closed.
+    if scenario.try_exists().is_err() {
+        let said = why("", "--lab", &scenario);
+        assert!(said.contains("can't be read: Permission denied"), "{said}");
+    }
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+}

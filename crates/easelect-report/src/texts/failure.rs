@@ -66,14 +66,17 @@ fn what(failure: &Failure, now: SystemTime) -> Text {
             None => plain(failure),
         },
         Kind::Redirected => {
-            let to = failure
-                .location()
-                .map_or_else(String::new, |to| shown(to, 100));
             let status = status(failure);
-            text(
-                format!("redirected{} to \"{to}\"", status.en),
-                format!("被重定向{}到“{to}”", status.zh),
-            )
+            match failure.location().map(|to| shown(to, 100)) {
+                Some(to) => text(
+                    format!("redirected{} to \"{to}\"", status.en),
+                    format!("被重定向{}到“{to}”", status.zh),
+                ),
+                None => text(
+                    format!("redirected{}, not told where to", status.en),
+                    format!("被重定向{}，但未说明去向", status.zh),
+                ),
+            }
         }
         Kind::Rejected => {
             let status = status(failure);
@@ -432,6 +435,11 @@ mod tests {
         assert_eq!(
             failure_text(&portal, now).en,
             "WebSocket handshake: redirected (HTTP 302) to \"http://login/\\u{1b}]0;x\""
+        );
+        let nowhere = Failure::new(Phase::Upgrade, Kind::Redirected).with_status(302);
+        assert_eq!(
+            failure_text(&nowhere, now).en,
+            "WebSocket handshake: redirected (HTTP 302), not told where to"
         );
         let blocked = Failure::new(Phase::Proxy, Kind::Rejected)
             .with_status(403)

@@ -12,6 +12,10 @@ mod recording_verifier;
 mod seen_chains;
 
 use std::fmt;
+#[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+use std::fs;
+#[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -81,7 +85,7 @@ impl TlsClient {
     /// # Errors
     ///
     /// [`ErrorKind::Tls`] where the platform has no usable roots, as in a bare container, where
-    /// `SSL_CERT_FILE` names what is no file or has more than 16 MiB, and on Android before its verifier
+    /// `SSL_CERT_FILE` names what is no file, it or a folder of `SSL_CERT_DIR` has more than 16 MiB, and on Android before its verifier
     /// was initialised.
     pub fn with_platform_roots() -> Result<Self, Error> {
         Self::with_platform_roots_and([])
@@ -388,25 +392,44 @@ fn mozilla_verifier() -> Option<Arc<dyn ServerCertVerifier>> {
     None
 }
 
-/// A variable names the bundle of roots, which whoever reads it waits for and reads to its end, whatever it
-/// is. That there is none is told by that reader.
+/// Variables name a bundle of roots, and folders of them, which whoever reads them waits for and reads to
+/// their end, whatever they are. That there is none is told by that reader.
 #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
 fn look_at_bundle() -> Result<(), Error> {
     use easelect_file::FileError;
 
-    const VARIABLE: &str = "SSL_CERT_FILE";
     /// Mozilla's roots are 0.2 MB.
     const MAX_FILE: u64 = 16 * 1024 * 1024;
-    let Some(path) = std::env::var_os(VARIABLE).map(std::path::PathBuf::from) else {
-        return Ok(());
+    /// Of one folder. Debian has 300, each under two names.
+    const MAX_FILES: usize = 10_000;
+    let told = |variable: &str, path: &Path, why: &dyn fmt::Display| {
+        let why = format!("{variable}: {}: {why}", path.display());
+        Err(Error::new(ErrorKind::Tls, why))
     };
-    match easelect_file::look(&path, MAX_FILE) {
-        Ok(()) | Err(FileError::Io(_)) => Ok(()),
-        Err(error) => {
-            let why = format!("{VARIABLE}: {}: {error}", path.display());
-            Err(Error::new(ErrorKind::Tls, why))
+    if let Some(path) = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from) {
+        match easelect_file::look(&path, MAX_FILE) {
+            Ok(()) | Err(FileError::Io(_)) => {}
+            Err(error) => return told("SSL_CERT_FILE", &path, &error),
         }
     }
+    let folders = std::env::var_os("SSL_CERT_DIR").unwrap_or_default();
+    for folder in std::env::split_paths(&folders) {
+        let (mut files, mut bytes) = (0, 0_u64);
+        for entry in folder.read_dir().into_iter().flatten().flatten() {
+            // Of its other kinds, that reader opens none.
+            let found = entry.path().metadata().ok();
+            let size = found
+                .filter(fs::Metadata::is_file)
+                .map_or(0, |one| one.len());
+            bytes = bytes.saturating_add(size);
+            files += 1;
+            if files > MAX_FILES || bytes > MAX_FILE {
+                let why = format!("more than {MAX_FILES} files, or than {MAX_FILE} bytes");
+                return told("SSL_CERT_DIR", &folder, &why);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// There, the platform keeps its roots itself.

@@ -84,15 +84,33 @@ fn a_bundle_that_is_no_file_is_told_at_once() {
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let sparse = std::fs::File::create(&large).unwrap();
     sparse.set_len(1 << 40).unwrap();
-    for (bundle, wanted) in [
-        (pipe.as_path(), "found a pipe or a device"),
-        ("/dev/zero".as_ref(), "found a pipe or a device"),
-        (large.as_path(), "larger than 16777216 bytes"),
-        (folder.as_path(), "found a folder"),
+    let of_many = folder.join(format!("bundles-{}", std::process::id()));
+    std::fs::create_dir_all(&of_many).unwrap();
+    let sparse = std::fs::File::create(of_many.join("abcd1234.0")).unwrap();
+    sparse.set_len(1 << 40).unwrap();
+    let no_file = "expected a file, found a pipe or a device";
+    for (variable, bundle, wanted) in [
+        ("SSL_CERT_FILE", pipe.as_path(), no_file),
+        ("SSL_CERT_FILE", "/dev/zero".as_ref(), no_file),
+        (
+            "SSL_CERT_FILE",
+            large.as_path(),
+            "larger than 16777216 bytes",
+        ),
+        (
+            "SSL_CERT_FILE",
+            folder.as_path(),
+            "expected a file, found a folder",
+        ),
+        (
+            "SSL_CERT_DIR",
+            of_many.as_path(),
+            "more than 10000 files, or than 16777216 bytes",
+        ),
     ] {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "with_an_odd_bundle", "--ignored", "--nocapture"])
-            .env("SSL_CERT_FILE", bundle)
+            .env(variable, bundle)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -107,8 +125,7 @@ fn a_bundle_that_is_no_file_is_told_at_once() {
         let _ = child.kill();
         child.wait().unwrap();
         let told = told.expect("it is waited for");
-        let wanted = format!("SSL_CERT_FILE: {}: ", bundle.display()) + wanted;
-        let wanted = wanted.replace("found a", "expected a file, found a");
+        let wanted = format!("{variable}: {}: {wanted}", bundle.display());
         assert!(
             told.contains("1 passed") && told.contains(&wanted),
             "{told}"
@@ -117,6 +134,7 @@ fn a_bundle_that_is_no_file_is_told_at_once() {
     for one in [pipe, large] {
         std::fs::remove_file(one).unwrap();
     }
+    std::fs::remove_dir_all(of_many).unwrap();
 }
 
 #[test]

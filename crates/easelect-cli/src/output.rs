@@ -70,7 +70,8 @@ impl Output {
         }
     }
 
-    /// Writes everything. Whoever closed the pipe has read enough.
+    /// Writes everything. Whoever closed the pipe has read enough. What can't be written elsewhere goes to
+    /// standard output: measuring took its time.
     pub(crate) fn write(self, text: &str) -> Result<(), Usage> {
         let (written, target) = match self {
             Output::Stdout => {
@@ -83,7 +84,10 @@ impl Output {
         };
         match written {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(match target {
-                Some(name) => unwritable(&name, &error),
+                Some(name) => {
+                    let _ = Output::Stdout.write(text);
+                    unwritable(&name, &error)
+                }
                 None => stdout_failed(&error),
             }),
             _ => Ok(()),

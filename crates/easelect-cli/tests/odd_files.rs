@@ -249,6 +249,18 @@ fn a_report_goes_to_a_pipe_that_is_read_and_waits_for_none() {
     }
 }
 
+/// A disk that is full at the end doesn't cost what was measured.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_can_not_be_written_is_printed() {
+    let listed = ran(&mut easelect("--list --format json")).stdout;
+    let output = ran(&mut easelect("--list --format json --output /dev/full"));
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert_eq!(output.stdout, listed);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("/dev/full can't be written: "), "{told}");
+}
+
 /// A probe of this computer, where nobody listens; what the report says of the desktop's proxies.
 #[cfg(target_os = "linux")]
 fn system_proxies(home: &Folder) -> String {

@@ -237,7 +237,8 @@ pub(crate) fn read(text: &str, name: &str) -> Result<Content, Error> {
     parse(text).map_err(|(offset, why)| {
         let before = &text.as_bytes()[..offset.min(text.len())];
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        let why = why.lines().collect::<Vec<_>>().join("; ");
+        // A parser quotes what it finds in the wrong place, which may be a URL.
+        let why = easelect::without_secrets(&why).replace('\n', "; ");
         Error::new(ErrorKind::Scenario, format!("{name}:{line}: {why}"))
     })
 }

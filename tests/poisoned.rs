@@ -12,7 +12,7 @@ use easelect::{
     ByteStream, Catalog, CatalogFormat, Connect, DialerBuilder, Error, History, HistoryStore,
     PinnedHost, RefreshBudget, Region, Selector, SelectorBuilder, Service,
 };
-use easelect_lab::{Host, Lab, Path, Scenario};
+use easelect_lab::{Dns, Fault, Host, Lab, Path, Scenario};
 use futures::future::BoxFuture;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -397,6 +397,48 @@ impl Published {
             claim
         });
         history(&claims.collect::<Vec<_>>(), now, 0.2)
+    }
+}
+
+/// A file has as many addresses of each host as are remembered. Nobody is there, or somebody who lets
+/// everyone wait; DNS says so, or fails in their family.
+#[tokio::test(start_paused = true)]
+async fn addresses_of_a_file_hold_up_none_that_dns_gives() {
+    let faults = [Fault::BlackHole, Fault::SilentTls, Fault::SilentHttp];
+    let answers = [Dns::NoAddress, Dns::ServerFailure, Dns::Timeout];
+    // The second lets handshakes take long.
+    let claims = [(0.0, 0.0, 0.2), (1.6, 6.0, 2.0)];
+    for ((fault, answer), (syn, rest, trust)) in faults
+        .iter()
+        .flat_map(|fault| answers.map(|answer| (fault, answer)))
+        .flat_map(|tried| claims.map(|claim| (tried, claim)))
+    {
+        let published = Published::new();
+        let (mut known, now) = (Vec::new(), now_ms());
+        for (host, name) in published.hosts.iter().enumerate() {
+            let dns = Host::new(name).with_address(address(host, 0));
+            published.lab.set_host(dns.with_dns_aaaa(answer)).unwrap();
+            for n in 1..=16 {
+                let ip = IpAddr::from([0x2600, 1, host as u16, 0, 0, 0, 0, n]);
+                let path = Path::new(ip).with_rtt(Duration::from_millis(5));
+                let path = path.with_fault(*fault);
+                published.lab.set_path(path).unwrap();
+                let (syn, rest) = (filter(syn, 1e-12, now), filter(rest, 1e-12, now));
+                let well = health(9.0, 0.0, 0, now, 0);
+                let mut claim = claim(name, SocketAddr::new(ip, 443), syn, rest, well, now);
+                claim["region"] = json!("cn1");
+                known.push(claim);
+            }
+        }
+        let file = history(&known, now, trust);
+        let selector = published.builder(|one| one).history(Says(file));
+        let took = opened(&selector.build().unwrap(), 4, Duration::from_secs(60)).await;
+        let without = published.builder(|one| one).build().unwrap();
+        let without = opened(&without, 1, Duration::ZERO).await[0];
+        assert!(
+            *took.iter().max().unwrap() <= without + WHILE_IT_RECOVERS,
+            "{fault:?}, {answer:?}, {rest}: {took:?}, {without:?} without"
+        );
     }
 }
 

@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use easelect::{
-    ByteStream, Catalog, CatalogFormat, Connect, DialerBuilder, Error, History, HistoryStore,
-    PinnedHost, RefreshBudget, Region, Selector, SelectorBuilder, Service,
+    ByteStream, Catalog, CatalogFormat, Connect, DialOutcome, DialerBuilder, Error, History,
+    HistoryStore, PinnedHost, RefreshBudget, Region, Selector, SelectorBuilder, Service,
 };
 use easelect_lab::{Dns, Fault, Host, Lab, Path, Scenario};
+use futures::StreamExt;
 use futures::future::BoxFuture;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -511,6 +512,45 @@ async fn what_dns_no_longer_gives_is_dialled_once() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     selector.connect().await.unwrap();
     assert!(published.noted.take().contains(&ip(OLD)));
+}
+
+/// A winner that needs long itself, and an answer that comes later still: it is waited for.
+#[tokio::test(start_paused = true)]
+async fn however_late_dns_is_it_is_heard() {
+    let published = Published::new();
+    let rtt = Duration::from_millis(900);
+    published.lab.set_rtt(ip(OLD), rtt).unwrap();
+    for (host, name) in published.hosts.iter().enumerate() {
+        let dns = Host::new(name).with_address(address(host, 0));
+        let dns = dns.with_dns_delay(Duration::from_secs(4));
+        published.lab.set_host(dns).unwrap();
+    }
+    let file = published.knows(&[OLD], now_ms());
+    let selector = published.builder(|one| one).history(Says(file));
+    let selector = selector.build().unwrap();
+    for first in [true, false] {
+        selector.connect().await.unwrap();
+        let dialled = published.noted.take();
+        assert_eq!(dialled.contains(&ip(OLD)), first, "{dialled:?}");
+        tokio::time::sleep(Duration::from_secs(20)).await;
+    }
+}
+
+/// An app whose own SDK dials takes the first candidate, and no more.
+#[tokio::test(start_paused = true)]
+async fn what_dns_no_longer_gives_is_handed_out_once() {
+    let published = Published::new();
+    let file = published.knows(&[OLD], now_ms());
+    let selector = published.builder(|one| one).history(Says(file));
+    let selector = selector.build().unwrap();
+    for first in [true, false] {
+        let mut candidates = selector.candidates();
+        let candidate = candidates.next().await.unwrap().unwrap();
+        assert_eq!(candidate.address.ip() == ip(OLD), first);
+        selector.report(&candidate, DialOutcome::Opened, Duration::from_millis(60));
+        drop(candidates);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

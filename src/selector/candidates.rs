@@ -14,6 +14,7 @@ use easelect_engine::race::{self, Action, Race, Width};
 use futures::future::BoxFuture;
 use futures::stream::{self, FuturesUnordered, Stream};
 use futures::{FutureExt, StreamExt};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::Inner;
@@ -157,6 +158,23 @@ struct Known {
     candidate: memory::Candidate,
     entry: race::Candidate,
     handed_out: bool,
+}
+
+/// An app that takes the first and goes learns what DNS says, too: what it has given up might be
+/// remembered for ever.
+impl Drop for Turns {
+    fn drop(&mut self) {
+        let Inner { racer, learner, .. } = &*self.selector;
+        if self.handed_out.is_empty() || Handle::try_current().is_err() {
+            return;
+        }
+        for endpoint in &self.endpoints {
+            for family in racer.dialer().families().list() {
+                let take = learner.lister(*family, self.epoch);
+                racer.answers().follow(endpoint, *family, take);
+            }
+        }
+    }
 }
 
 impl Turns {

@@ -317,6 +317,47 @@ async fn any_file_is_outgrown_within_ten_connections() {
     compared.assert();
 }
 
+/// Keeps what it is given, as a file does.
+#[derive(Clone, Debug)]
+struct Keeps(Arc<Mutex<History>>);
+
+impl HistoryStore for Keeps {
+    fn load(&self) -> Result<Option<History>, Error> {
+        Ok(Some(self.0.lock().unwrap().clone()))
+    }
+
+    fn save(&self, history: &History) -> Result<(), Error> {
+        let mut kept = self.0.lock().unwrap();
+        *kept = History::from_json(&kept.clone().merge(history.clone()).to_json()?)?;
+        Ok(())
+    }
+}
+
+/// An app that opens one connection, or two, and ends: whoever lied is found out all the same.
+#[tokio::test(start_paused = true)]
+async fn what_a_file_says_does_not_outlive_many_short_runs() {
+    let now = now_ms();
+    let hopeless = |at| (filter(9.0, 1e-12, at), filter(9.0, 1e-12, at));
+    for (connections, at) in [(1, now), (2, now), (1, now + 400 * DAY_MS)] {
+        let (world, mut compared) = (world(), Compared::default());
+        for seed in 0..4 {
+            compared.add(&world, None, seed).await;
+        }
+        let (syn, rest) = hopeless(at);
+        let file = pinned_to_the_slowest(&(syn, rest, health(1.0, 0.0, 0, now, 0)));
+        let kept = Keeps(Arc::new(Mutex::new(file)));
+        let mut took = Vec::new();
+        while took.len() < TO_RECOVER + COMPARED {
+            let seed = took.len() as u64;
+            let selector = builder(&world, seed).history(kept.clone()).build().unwrap();
+            took.extend(opened(&selector, connections, Duration::from_secs(1)).await);
+            selector.flush().await.unwrap();
+        }
+        compared.with.push((format!("{connections}, {at}"), took));
+        compared.assert();
+    }
+}
+
 /// Notes what is dialled, on its way to the lab.
 #[derive(Clone, Debug)]
 struct Noted {

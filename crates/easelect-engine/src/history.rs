@@ -307,8 +307,12 @@ impl Network {
     /// whatever it said, from then on this network is as known as without it.
     fn outgrow_told(&mut self, now: Timestamp, transitions: &mut Vec<(CandidateId, Transition)>) {
         self.opened = self.opened.saturating_add(1);
-        if self.read == Timestamp::default() || self.opened < TOLD_COUNTS {
+        if self.read == Timestamp::default() {
             return;
+        }
+        if self.opened < TOLD_COUNTS {
+            let told = self.candidates.iter_mut();
+            return told.for_each(|one| one.outgrow(self.read));
         }
         let read = std::mem::take(&mut self.read);
         self.syn_trust = <(f64, u32)>::default();

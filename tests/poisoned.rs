@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use easelect::{
-    ByteStream, Catalog, CatalogFormat, Connect, DialerBuilder, Error, History, HistoryStore,
-    PinnedHost, RefreshBudget, Region, Selector, SelectorBuilder, Service,
+    ByteStream, Catalog, CatalogFormat, Connect, DialOutcome, DialerBuilder, Error, History,
+    HistoryStore, PinnedHost, RefreshBudget, Region, Selector, SelectorBuilder, Service,
 };
-use easelect_lab::{Host, Lab, Path, Scenario};
+use easelect_lab::{Dns, Fault, Host, Lab, Path, Scenario};
+use futures::StreamExt;
 use futures::future::BoxFuture;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -316,38 +317,63 @@ async fn any_file_is_outgrown_within_ten_connections() {
     compared.assert();
 }
 
+/// Keeps what it is given, as a file does.
+#[derive(Clone, Debug)]
+struct Keeps(Arc<Mutex<History>>);
+
+impl HistoryStore for Keeps {
+    fn load(&self) -> Result<Option<History>, Error> {
+        Ok(Some(self.0.lock().unwrap().clone()))
+    }
+
+    fn save(&self, history: &History) -> Result<(), Error> {
+        let mut kept = self.0.lock().unwrap();
+        *kept = History::from_json(&kept.clone().merge(history.clone()).to_json()?)?;
+        Ok(())
+    }
+}
+
 /// What was distrusted too much would be forgotten for nothing.
 #[tokio::test(start_paused = true)]
 async fn a_true_file_is_worth_having() {
     let (world, pause) = (world(), Duration::from_secs(60));
     let (mut without, mut with) = (Vec::new(), Vec::new());
     for seed in 0..20 {
-        let kept = Arc::new(Kept::default());
-        let first = builder(&world, seed).history(Arc::clone(&kept));
+        let kept = Keeps(Arc::default());
+        let first = builder(&world, seed).history(kept.clone());
         let first = first.build().unwrap();
         let took = opened(&first, TO_RECOVER + COMPARED, pause).await;
         without.extend_from_slice(&took[..TO_RECOVER]);
         first.shutdown().await.unwrap();
-        let file = kept.0.lock().unwrap().take().unwrap();
-        let second = builder(&world, seed).history(Says(file)).build().unwrap();
+        let second = builder(&world, seed).history(kept).build().unwrap();
         with.extend(opened(&second, TO_RECOVER, pause).await);
     }
     let (with, without) = (mean(&with), mean(&without));
     assert!(with < 0.9 * without, "{with:.4} s for {without:.4} s");
 }
 
-/// Keeps the last history that it is given.
-#[derive(Debug, Default)]
-struct Kept(Mutex<Option<History>>);
-
-impl HistoryStore for Kept {
-    fn load(&self) -> Result<Option<History>, Error> {
-        Ok(None)
-    }
-
-    fn save(&self, history: &History) -> Result<(), Error> {
-        *self.0.lock().unwrap() = Some(history.clone());
-        Ok(())
+/// An app that opens one connection, or two, and ends: whoever lied is found out all the same.
+#[tokio::test(start_paused = true)]
+async fn what_a_file_says_does_not_outlive_many_short_runs() {
+    let now = now_ms();
+    let hopeless = |at| (filter(9.0, 1e-12, at), filter(9.0, 1e-12, at));
+    for (connections, at) in [(1, now), (2, now), (1, now + 400 * DAY_MS)] {
+        let (world, mut compared) = (world(), Compared::default());
+        for seed in 0..4 {
+            compared.add(&world, None, seed).await;
+        }
+        let (syn, rest) = hopeless(at);
+        let file = pinned_to_the_slowest(&(syn, rest, health(1.0, 0.0, 0, now, 0)));
+        let kept = Keeps(Arc::new(Mutex::new(file)));
+        let mut took = Vec::new();
+        while took.len() < TO_RECOVER + COMPARED {
+            let seed = took.len() as u64;
+            let selector = builder(&world, seed).history(kept.clone()).build().unwrap();
+            took.extend(opened(&selector, connections, Duration::from_secs(1)).await);
+            selector.flush().await.unwrap();
+        }
+        compared.with.push((format!("{connections}, {at}"), took));
+        compared.assert();
     }
 }
 
@@ -435,6 +461,48 @@ impl Published {
     }
 }
 
+/// A file has as many addresses of each host as are remembered. Nobody is there, or somebody who lets
+/// everyone wait; DNS says so, or fails in their family.
+#[tokio::test(start_paused = true)]
+async fn addresses_of_a_file_hold_up_none_that_dns_gives() {
+    let faults = [Fault::BlackHole, Fault::SilentTls, Fault::SilentHttp];
+    let answers = [Dns::NoAddress, Dns::ServerFailure, Dns::Timeout];
+    // The second lets handshakes take long.
+    let claims = [(0.0, 0.0, 0.2), (1.6, 6.0, 2.0)];
+    for ((fault, answer), (syn, rest, trust)) in faults
+        .iter()
+        .flat_map(|fault| answers.map(|answer| (fault, answer)))
+        .flat_map(|tried| claims.map(|claim| (tried, claim)))
+    {
+        let published = Published::new();
+        let (mut known, now) = (Vec::new(), now_ms());
+        for (host, name) in published.hosts.iter().enumerate() {
+            let dns = Host::new(name).with_address(address(host, 0));
+            published.lab.set_host(dns.with_dns_aaaa(answer)).unwrap();
+            for n in 1..=16 {
+                let ip = IpAddr::from([0x2600, 1, host as u16, 0, 0, 0, 0, n]);
+                let path = Path::new(ip).with_rtt(Duration::from_millis(5));
+                let path = path.with_fault(*fault);
+                published.lab.set_path(path).unwrap();
+                let (syn, rest) = (filter(syn, 1e-12, now), filter(rest, 1e-12, now));
+                let well = health(9.0, 0.0, 0, now, 0);
+                let mut claim = claim(name, SocketAddr::new(ip, 443), syn, rest, well, now);
+                claim["region"] = json!("cn1");
+                known.push(claim);
+            }
+        }
+        let file = history(&known, now, trust);
+        let selector = published.builder(|one| one).history(Says(file));
+        let took = opened(&selector.build().unwrap(), 4, Duration::from_secs(60)).await;
+        let without = published.builder(|one| one).build().unwrap();
+        let without = opened(&without, 1, Duration::ZERO).await[0];
+        assert!(
+            *took.iter().max().unwrap() <= without + WHILE_IT_RECOVERS,
+            "{fault:?}, {answer:?}, {rest}: {took:?}, {without:?} without"
+        );
+    }
+}
+
 const OLD: &str = "44.128.0.9";
 
 fn ip(text: &str) -> IpAddr {
@@ -504,6 +572,45 @@ async fn what_dns_no_longer_gives_is_dialled_once() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     selector.connect().await.unwrap();
     assert!(published.noted.take().contains(&ip(OLD)));
+}
+
+/// A winner that needs long itself, and an answer that comes later still: it is waited for.
+#[tokio::test(start_paused = true)]
+async fn however_late_dns_is_it_is_heard() {
+    let published = Published::new();
+    let rtt = Duration::from_millis(900);
+    published.lab.set_rtt(ip(OLD), rtt).unwrap();
+    for (host, name) in published.hosts.iter().enumerate() {
+        let dns = Host::new(name).with_address(address(host, 0));
+        let dns = dns.with_dns_delay(Duration::from_secs(4));
+        published.lab.set_host(dns).unwrap();
+    }
+    let file = published.knows(&[OLD], now_ms());
+    let selector = published.builder(|one| one).history(Says(file));
+    let selector = selector.build().unwrap();
+    for first in [true, false] {
+        selector.connect().await.unwrap();
+        let dialled = published.noted.take();
+        assert_eq!(dialled.contains(&ip(OLD)), first, "{dialled:?}");
+        tokio::time::sleep(Duration::from_secs(20)).await;
+    }
+}
+
+/// An app whose own SDK dials takes the first candidate, and no more.
+#[tokio::test(start_paused = true)]
+async fn what_dns_no_longer_gives_is_handed_out_once() {
+    let published = Published::new();
+    let file = published.knows(&[OLD], now_ms());
+    let selector = published.builder(|one| one).history(Says(file));
+    let selector = selector.build().unwrap();
+    for first in [true, false] {
+        let mut candidates = selector.candidates();
+        let candidate = candidates.next().await.unwrap().unwrap();
+        assert_eq!(candidate.address.ip() == ip(OLD), first);
+        selector.report(&candidate, DialOutcome::Opened, Duration::from_millis(60));
+        drop(candidates);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -111,7 +111,11 @@ impl Answers {
             (host, family, Handle::current().id())
         };
         let mut book = lock(&self.book);
-        let Some(query) = book.query(&question) else {
+        // However late it is.
+        let mut queries = book.under_way.iter();
+        let Some(query) =
+            queries.find_map(|(asked, one)| (*asked == question).then(|| one.query())?)
+        else {
             return;
         };
         book.ahead(async move {

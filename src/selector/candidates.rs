@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use easelect_engine::forecast::{Forecast, NOISE};
 use easelect_engine::health::Severity;
+use easelect_engine::id::AttemptId;
 use easelect_engine::observation::{Measured, Observation};
 use easelect_engine::race::{self, Action, Race, Width};
 use futures::future::BoxFuture;
 use futures::stream::{self, FuturesUnordered, Stream};
 use futures::{FutureExt, StreamExt};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::Inner;
@@ -158,6 +160,23 @@ struct Known {
     handed_out: bool,
 }
 
+/// An app that takes the first and goes learns what DNS says, too: what it has given up might be
+/// remembered for ever.
+impl Drop for Turns {
+    fn drop(&mut self) {
+        let Inner { racer, learner, .. } = &*self.selector;
+        if self.handed_out.is_empty() || Handle::try_current().is_err() {
+            return;
+        }
+        for endpoint in &self.endpoints {
+            for family in racer.dialer().families().list() {
+                let take = learner.lister(*family, self.epoch);
+                racer.answers().follow(endpoint, *family, take);
+            }
+        }
+    }
+}
+
 impl Turns {
     /// Begins to look all names up. What opened here before is known already.
     fn begin(selector: Arc<Inner>) -> Self {
@@ -246,7 +265,8 @@ impl Turns {
                 let candidates: Vec<_> = found.addresses.iter().map(at).collect();
                 let memory = selector.learner.memory();
                 for candidate in candidates {
-                    self.add(candidate, &memory);
+                    let attempt = self.add(candidate, &memory);
+                    self.race.given(attempt);
                 }
             }
             // That there is none in one family says nothing of the other.
@@ -257,9 +277,10 @@ impl Turns {
         }
     }
 
-    fn add(&mut self, candidate: memory::Candidate, memory: &Memory) {
-        if self.known.iter().any(|one| one.candidate == candidate) {
-            return;
+    fn add(&mut self, candidate: memory::Candidate, memory: &Memory) -> AttemptId {
+        let mut known = self.known.iter();
+        if let Some(index) = known.position(|one| one.candidate == candidate) {
+            return AttemptId::new(index);
         }
         let racer = &self.selector.racer;
         let entry = racer.entry(&candidate, self.last_winner.as_ref(), memory);
@@ -271,6 +292,7 @@ impl Turns {
             handed_out: false,
         });
         self.first.get_or_insert_with(Instant::now);
+        attempt
     }
 
     /// Until when to wait for better ones than those that are known, if that is still worth it.

@@ -127,7 +127,7 @@ impl Racer {
         remembered
     }
 
-    /// How a candidate enters a race, against rivals of which this one won last.
+    /// How a candidate enters a race, until DNS gives it, against rivals of which this one won last.
     pub(super) fn entry(
         &self,
         candidate: &Candidate,
@@ -138,6 +138,7 @@ impl Racer {
             forecast: memory.expect(candidate, last_winner),
             last_resort: self.is_last_resort(candidate),
             accelerated: candidate.0.variant() == Variant::Acceleration,
+            remembered: true,
         }
     }
 
@@ -303,11 +304,16 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
     }
 
     /// Adds a candidate, whose name may have taken so long to look up.
-    fn add(&mut self, endpoint: usize, candidate: Candidate, resolve: Option<Duration>) {
+    fn add(
+        &mut self,
+        endpoint: usize,
+        candidate: Candidate,
+        resolve: Option<Duration>,
+    ) -> AttemptId {
         let address = candidate.1;
         let known = |one: &Running| (one.endpoint, one.address) == (endpoint, address);
-        if self.running.iter().any(known) {
-            return;
+        if let Some(index) = self.running.iter().position(known) {
+            return AttemptId::new(index);
         }
         let memory = self.learner.memory();
         let entry = (self.racer).entry(&candidate, self.last_winner.as_ref(), &memory);
@@ -325,6 +331,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
             abort: None,
             io: None,
         });
+        attempt
     }
 
     /// Takes in everything that has happened by now; the winner, if there is one.
@@ -499,7 +506,8 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
                 let port = self.racer.dialer.peer(one).port;
                 for ip in found.addresses {
                     let candidate = (one.clone(), SocketAddr::new(ip, port));
-                    self.add(endpoint, candidate, looked_up.took);
+                    let attempt = self.add(endpoint, candidate, looked_up.took);
+                    self.race.given(attempt);
                 }
             }
             Err(failure) => {

@@ -307,18 +307,29 @@ impl Network {
             }
         }
         self.share(observations, now, jitter, &mut transitions);
-        if observations.iter().any(|(_, one)| one.opened) {
+        if self.read > Timestamp::default() && observations.iter().any(|one| self.counts(one)) {
             self.outgrow_told(now, &mut transitions);
         }
         transitions
+    }
+
+    /// Whether it opened anew. An answer over a connection that stands says nothing of the others;
+    /// where nothing else is asked for, that has to do.
+    fn counts(&self, (_, one): &(CandidateId, Observation)) -> bool {
+        let service = |one: &Candidate| one.key().service.clone();
+        let mut services = self.candidates.iter().map(service);
+        let first = services.next();
+        let is_new = one.syn.is_some() || one.whole.is_some();
+        one.opened && (is_new || services.all(|one| Some(&one) == first.as_ref()))
     }
 
     /// Another connection opened. After a few, what a file told and nobody measured since is forgotten:
     /// whatever it said, from then on this network is as known as without it.
     fn outgrow_told(&mut self, now: Timestamp, transitions: &mut Vec<(CandidateId, Transition)>) {
         self.opened = self.opened.saturating_add(1);
-        if self.read == Timestamp::default() || self.opened < TOLD_COUNTS {
-            return;
+        if self.opened < TOLD_COUNTS {
+            let told = self.candidates.iter_mut();
+            return told.for_each(|one| one.outgrow(self.read));
         }
         let read = std::mem::take(&mut self.read);
         self.syn_trust = <(f64, u32)>::default();

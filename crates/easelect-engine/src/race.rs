@@ -41,6 +41,9 @@ pub struct Candidate {
     pub last_resort: bool,
     /// An acceleration node: little bandwidth, so few at a time.
     pub accelerated: bool,
+    /// DNS gave its address some time, and is asked again: it comes after those that are
+    /// [given](Race::given) now, once something is late.
+    pub remembered: bool,
 }
 
 impl From<Forecast> for Candidate {
@@ -49,6 +52,7 @@ impl From<Forecast> for Candidate {
             forecast,
             last_resort: false,
             accelerated: false,
+            remembered: false,
         }
     }
 }
@@ -136,6 +140,13 @@ impl Race {
         }
         self.attempts.push(Attempt::new(candidate.into()));
         AttemptId::new(self.attempts.len() - 1)
+    }
+
+    /// DNS gives its address now.
+    pub fn given(&mut self, attempt: AttemptId) {
+        if let Some(one) = self.attempts.get_mut(attempt.index()) {
+            one.give();
+        }
     }
 
     /// All names are looked up: no further candidate will come.
@@ -269,11 +280,13 @@ impl Race {
             return None;
         }
         let busy = |host| (self.attempts.iter().filter(running)).any(|one| one.host() == host);
+        let is_hedge = self.attempts.iter().any(|one| running(&one));
         let (_, _, attempt) = (self.numbered())
             .filter(|(_, one)| one.state() == State::Established)
             .map(|(attempt, one)| {
                 let rest_ms = one.priced_rest_ms(queue_ms, self.syn_trust);
-                (busy(one.host()), rest_ms, attempt)
+                let doubt = (is_hedge && one.is_remembered(), busy(one.host()));
+                (doubt, rest_ms, attempt)
             })
             .min_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))?;
         Some(attempt)
@@ -391,7 +404,9 @@ impl Race {
     /// One that DNS brought after that, and that would have belonged to it.
     fn late_arrival(&mut self) -> Option<AttemptId> {
         let (_, best) = self.best_verified()?;
-        let room = self.started < self.most_at_once();
+        // What DNS doesn't give again takes nobody's place.
+        let given = |one: &&Attempt| !one.is_waiting() && !one.is_remembered();
+        let room = self.attempts.iter().filter(given).count() < self.most_at_once();
         let worth_it = |one: &Attempt| {
             room && one.is_waiting()
                 && !one.is_accelerated()
@@ -433,14 +448,14 @@ impl Race {
         Some((attempt, waits.then_some(delay_over_ms)))
     }
 
-    /// The one to dial when nothing under way is hopeful: breaker_open ones last, hosts that are silent
-    /// or failed after others, then the cheapest.
+    /// The one to dial when nothing under way is hopeful: breaker_open ones last, what DNS doesn't give
+    /// now after what it does, hosts that are silent or failed after others, then the cheapest.
     fn next_best(&self) -> Option<AttemptId> {
         let tried = |host| {
             let there = |one: &&Attempt| one.host() == host;
             (self.attempts.iter().filter(there)).any(|one| !one.is_waiting())
         };
-        let key = |one: &Attempt| (one.class(), tried(one.host()));
+        let key = |one: &Attempt| (one.class(), one.is_remembered(), tried(one.host()));
         self.cheapest_waiting(key).map(|(attempt, _)| attempt)
     }
 

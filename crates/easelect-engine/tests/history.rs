@@ -388,6 +388,40 @@ fn what_claims_to_be_of_the_future_counts_as_a_week_old() {
     assert_eq!(of("home", 12 * YEAR).merge(own.clone()), own);
 }
 
+/// An app that logs in over REST first keeps what it knows of its WebSockets.
+#[test]
+fn answers_over_a_connection_that_stands_outgrow_no_file() {
+    let rest = Key {
+        service: "rest".to_owned(),
+        ..key(0, 0)
+    };
+    let answered = Observation {
+        opened: true,
+        ..Observation::default()
+    };
+    for others in [true, false] {
+        let mut network = Network::default();
+        network.list(&rest, START);
+        if others {
+            network.list(&key(0, 0), START);
+        }
+        let last = network.candidates().count() - 1;
+        network.learn(&[opened(last, 20.0, 40.0)], START, 0.5);
+        let file = History::of([KnownNetwork {
+            id: "home".to_owned(),
+            used: START,
+            network,
+        }]);
+        let mut read = file.into_networks(at(1), |_| true).next().unwrap().network;
+        let first = read.find(&rest.region, &rest.host, rest.address, "rest");
+        for _ in 0..3 {
+            read.learn(&[(first.unwrap(), answered)], at(2), 0.5);
+        }
+        let hearsay = read.forecasts(at(2)).iter().any(|one| one.hearsay);
+        assert_eq!(hearsay, others, "REST alone is outgrown by its answers");
+    }
+}
+
 #[test]
 fn relatives_share_a_place() {
     let mut network = Network::default();

@@ -242,7 +242,7 @@ fn fate(fails: bool) -> BoxedStrategy<Fate> {
 fn entry() -> impl Strategy<Value = Candidate> {
     let place = (0usize..2, 0usize..4, any::<bool>());
     let times = (-2.0..9.0, 0.001..0.73, -1.0..3.0, 0.001..0.73);
-    let flags = prop::array::uniform5(prop::bool::weighted(0.3));
+    let flags = prop::array::uniform6(prop::bool::weighted(0.3));
     (place, times, 0.0..1.0, flags).prop_map(|(place, times, failure_chance, flags)| {
         let [
             verified,
@@ -250,6 +250,7 @@ fn entry() -> impl Strategy<Value = Candidate> {
             breaker_open,
             last_resort,
             accelerated,
+            remembered,
         ] = flags;
         let forecast = Forecast {
             place: Place {
@@ -275,6 +276,7 @@ fn entry() -> impl Strategy<Value = Candidate> {
             forecast,
             last_resort,
             accelerated,
+            remembered,
         }
     })
 }

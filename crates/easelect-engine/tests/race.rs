@@ -393,6 +393,31 @@ fn where_only_a_proxy_can_answer_is_dialled_after_all_others() {
     assert_eq!(actions(&mut race, at(0)).0, [Dial(no(0)), Dial(no(1))]);
 }
 
+/// Whatever is remembered, the first that DNS gives is dialled when the dials are late, and gets the
+/// next handshake when one is late.
+#[test]
+fn what_dns_gives_comes_before_what_is_remembered() {
+    let remembered = |host| Candidate {
+        remembered: true,
+        ..forecast(host, 1.0).into()
+    };
+    let remembered: Vec<Candidate> = (0..20).map(remembered).collect();
+    let entries = || [&remembered[..], &[forecast(20, 50.0).into()]].concat();
+    let mut race = among(WIDTH, &entries());
+    let at_once = vec![Dial(no(0)), Dial(no(1)), Dial(no(2))];
+    assert_eq!(actions(&mut race, at(0)), (at_once, Some(80.0)));
+    assert_eq!(actions(&mut race, at(81)).0, [Dial(no(20))]);
+    race.established(no(0), at(1));
+    assert_eq!(actions(&mut race, at(82)).0, [Handshake(no(0))]);
+    race.given(no(3));
+    assert_eq!(actions(&mut race, at(200)).0, [Dial(no(3))]);
+    race.established(no(1), at(1));
+    race.established(no(3), at(1));
+    race.established(no(20), at(50));
+    assert_eq!(actions(&mut race, at(250)).0, [Handshake(no(3))]);
+    assert_eq!(actions(&mut race, at(400)).0, [Handshake(no(20))]);
+}
+
 #[test]
 fn acceleration_nodes_are_tried_two_at_a_time() {
     let node = |forecast: Forecast| Candidate {

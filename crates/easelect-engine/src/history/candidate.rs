@@ -223,6 +223,12 @@ impl Candidate {
         }
     }
 
+    /// Another connection opened since a file was read: what it told counts for a few, over all runs.
+    pub(super) fn outgrow(&mut self, read: Timestamp) {
+        self.syn = self.syn.and_then(|one| one.outgrown(read));
+        self.rest = self.rest.and_then(|one| one.outgrown(read));
+    }
+
     /// Forgets what is from a file that was read then.
     pub(super) fn forget_told(&mut self, read: Timestamp, now: Timestamp) -> Option<Transition> {
         let own = |one: &Option<Timestamp>| one.filter(|at| *at > read);

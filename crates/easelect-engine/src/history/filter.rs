@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::TOLD_COUNTS;
 use crate::forecast::NOISE;
 use crate::observation::Measured;
 use crate::timestamp::Timestamp;
@@ -35,6 +36,13 @@ pub(super) struct Filter {
     at_ms: Timestamp,
     /// The last surprise's sign, if it was a big one.
     surprise: i8,
+    /// For how many connections it counted because a file told it, in this run and earlier ones.
+    #[serde(default, skip_serializing_if = "is_none")]
+    told: u32,
+}
+
+fn is_none(told: &u32) -> bool {
+    *told == 0
 }
 
 impl Filter {
@@ -43,6 +51,7 @@ impl Filter {
             belief: unseen,
             at_ms: at,
             surprise: 0,
+            told: 0,
         }
     }
 
@@ -114,7 +123,17 @@ impl Filter {
             },
             at_ms: settled(self.at_ms),
             surprise: self.surprise.signum(),
+            told: self.told,
         })
+    }
+
+    /// This one after another connection; nothing once it was told for as many as that counts.
+    pub(super) fn outgrown(self, read: Timestamp) -> Option<Filter> {
+        if !self.is_told(read) {
+            return Some(self);
+        }
+        let told = self.told.saturating_add(1);
+        (told < TOLD_COUNTS).then_some(Filter { told, ..self })
     }
 
     fn update(&mut self, ln: f64, drift: f64, now: Timestamp) {
@@ -137,6 +156,7 @@ impl Filter {
             },
             at_ms: self.at_ms.max(now),
             surprise,
+            told: 0,
         };
     }
 }

@@ -48,6 +48,16 @@ impl Attempt {
         }
     }
 
+    /// DNS gives its address now.
+    pub(super) fn give(&mut self) {
+        self.candidate.remembered = false;
+    }
+
+    /// DNS gave its address some time, and hasn't yet done so again.
+    pub(super) fn is_remembered(&self) -> bool {
+        self.candidate.remembered
+    }
+
     /// Starts after all others.
     pub(super) fn is_last_resort(&self) -> bool {
         self.candidate.last_resort

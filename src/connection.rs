@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 pub(crate) use heartbeat::{End, Ended, Heartbeat, Pace, Paces, Silence};
 
 use crate::catalog::Endpoint;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::handshake::{SecureStream, WebSocket};
 use crate::phase::Timings;
 use crate::sample::{Attempt, AttemptOutcome};
@@ -378,10 +378,14 @@ impl ConnectError {
         last.map(|one| &one.endpoint)
     }
 
-    /// The status with which a server that proved its identity refused the app's credentials.
+    /// The status with which a server that proved its identity refused the app's credentials, or 407 where
+    /// a proxy that leads everywhere refused its own.
     pub(crate) fn refuses_credentials(&self) -> Option<u16> {
         let mut refusals = self.failures().filter(|one| one.refuses_credentials());
-        refusals.find_map(Failure::status)
+        let refused = refusals.find_map(Failure::status);
+        let mut failures = self.failures().peekable();
+        let is_shut_out = |one: &Failure| one.kind() == FailureKind::AuthRequired;
+        refused.or((failures.peek().is_some() && failures.all(is_shut_out)).then_some(407))
     }
 
     /// Whether the deadline ended it, with attempts still under way.

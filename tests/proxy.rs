@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use easelect::{
     Catalog, CatalogFormat, Dialer, DialerBuilder, Endpoint, Failure, FailureKind, Family, History,
-    HistoryStore, Phase, PinnedHost, ProbeEvent, Prober, ProberBuilder, Proxy, Region, Resolve,
-    Resolved, Rounds, Sample, Selector, SelectorBuilder, Service, Timings, TlsClient,
+    HistoryStore, Phase, PinnedHost, ProbeEvent, Prober, ProberBuilder, Proxy, Refusal, Region,
+    Resolve, Resolved, Rounds, Sample, Selector, SelectorBuilder, Service, SessionOptions,
+    SessionState, Timings, TlsClient,
 };
 use futures::future::BoxFuture;
 use futures::{SinkExt, StreamExt};
@@ -481,6 +482,42 @@ async fn a_wrong_password_is_not_tried_again() {
     assert_eq!((samples.len(), relay.accepted()), (3, 1));
     for sample in samples {
         assert_eq!(failure(&sample), (Phase::Proxy, FailureKind::AuthRequired));
+    }
+}
+
+/// Whoever tries a wrong password again and again is locked out.
+#[tokio::test]
+async fn a_connection_tries_a_wrong_password_no_more_than_it_dials_at_once() {
+    let server = Server::start(Behaviour::default()).await;
+    let relay = Relay::start(Manner::Http(Some(BASIC)), server.address).await;
+    let mut own = "[[region]]\nid = \"own\"\n".to_owned();
+    for n in 0..12 {
+        own += &format!(
+            "[[endpoint]]\nregion = \"own\"\nservice = \"websocket\"\n\
+             url = \"wss://h{n}.example/ws\"\n"
+        );
+    }
+    let catalog = Catalog::builtin().with_file(&own, CatalogFormat::Toml, "own.toml");
+    let dialer = dialer(&server, proxy("http://me:wrong@", relay.address));
+    let selector = Selector::builder(Region::new("own").unwrap())
+        .catalog(catalog.unwrap())
+        .dialer(dialer.build().unwrap())
+        .build()
+        .unwrap();
+    let error = selector.connect().await.unwrap_err();
+    assert!((1..=3).contains(&relay.accepted()), "{}", relay.accepted());
+    assert!(!error.is_timeout(), "{error}");
+    // A session asks for no more until the app has done something about it.
+    let mut session = selector.session(SessionOptions::default());
+    loop {
+        match session.next().await.unwrap() {
+            SessionState::Connecting => {}
+            SessionState::Refused(Refusal::Status { status, .. }) => {
+                assert_eq!(status, 407);
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }
 

@@ -162,6 +162,9 @@ impl Racer {
             if let Some((attempt, winner)) = driver.catch_up() {
                 break Ok(driver.won(attempt, winner));
             }
+            if driver.is_shut_out {
+                break Err(driver.lost(false));
+            }
             // Whatever else ended just then.
             if Instant::now() >= deadline {
                 break Err(driver.lost(true));
@@ -235,6 +238,9 @@ struct Driver<'a, E: Exchange> {
     lookups: Vec<(usize, Family)>,
     failed_lookups: Vec<Attempt>,
     started: Instant,
+    /// A proxy that leads to every endpoint refused its user and password. Tried again and again, a wrong
+    /// password locks its user out of more than this.
+    is_shut_out: bool,
 }
 
 impl<'a, E: Exchange + 'a> Driver<'a, E> {
@@ -262,6 +268,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
             lookups: Vec::new(),
             failed_lookups: Vec::new(),
             started: Instant::now(),
+            is_shut_out: false,
         }
     }
 
@@ -489,6 +496,9 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
                 );
                 one.ended = Some(Instant::now());
                 self.race.failed(attempt, severity(&failure));
+                let by_proxy = |one| self.racer.dialer.peer(one).proxy.is_some();
+                self.is_shut_out |= failure.kind() == FailureKind::AuthRequired
+                    && self.endpoints.iter().all(by_proxy);
                 one.failure = Some(failure);
             }
             Event::GivenUp => {}

@@ -216,7 +216,8 @@ pub enum LossReason {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// By 401 or 403 to the upgrade.
+    /// By 401 or 403 to the upgrade; or by a proxy, of any kind, that refuses its user and password: 407.
+    /// Those are another [`Dialer`](crate::Dialer)'s to change.
     Status {
         /// Which.
         status: u16,

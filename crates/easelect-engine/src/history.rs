@@ -316,11 +316,9 @@ impl Network {
     /// Whether it opened anew. An answer over a connection that stands says nothing of the others;
     /// where nothing else is asked for, that has to do.
     fn counts(&self, (_, one): &(CandidateId, Observation)) -> bool {
-        let service = |one: &Candidate| one.key().service.clone();
-        let mut services = self.candidates.iter().map(service);
-        let first = services.next();
         let is_new = one.syn.is_some() || one.whole.is_some();
-        one.opened && (is_new || services.all(|one| Some(&one) == first.as_ref()))
+        let alike = |pair: &[Candidate]| pair[0].key().service == pair[1].key().service;
+        one.opened && (is_new || self.candidates.windows(2).all(alike))
     }
 
     /// Another connection opened. After a few, what a file told and nobody measured since is forgotten:

@@ -119,7 +119,8 @@ impl SelectorBuilder {
     /// [`ConnectOptions`](crate::ConnectOptions), or to an endpoint whose URL has a query, waits
     /// for the handshake. So do probes and REST. It takes a session whose certificate was verified
     /// when it was made; as always when a session is resumed, only who holds its keys can read. It is
-    /// a session of this selector's own and of the network that the device is on, as [`TlsClient`] has it.
+    /// a session of this selector's own and of the network that the device is on, as
+    /// [`TlsClient`](crate::TlsClient) has it.
     ///
     /// Nothing else changes. A server that doesn't take it gets the request after the handshake,
     /// at no cost. One that answers 425 (RFC 8470 §5.2) or can't bear it is asked again without,

@@ -586,7 +586,8 @@ impl Inner {
     }
 
     /// What was true of the old network no longer holds: names are looked up anew, what REST uses is
-    /// raced anew, sessions are not resumed, and nobody has to be spared. It calls the app's resolver, so that no lock may be held.
+    /// raced anew, sessions are not resumed, and nobody has to be spared. It calls the app's resolver,
+    /// so that no lock may be held.
     fn moved_on(&self) {
         self.racer.dialer().tls().moved_on();
         self.racer.answers().moved_on();

@@ -1,7 +1,7 @@
 //! TLS: one client configuration, shared by every attempt, and its errors made typed.
 //!
-//! Certificates are always verified, revocation where the platform does so. rustls with `ring` is the one provider, named explicitly
-//! everywhere: rustls panics when it has to choose between two.
+//! Certificates are always verified, revocation where the platform does so. rustls with `ring` is the one
+//! provider, named explicitly everywhere: rustls panics when it has to choose between two.
 
 mod certificate_request;
 mod failures;
@@ -85,8 +85,8 @@ impl TlsClient {
     /// # Errors
     ///
     /// [`ErrorKind::Tls`] where the platform has no usable roots, as in a bare container, where
-    /// `SSL_CERT_FILE` names what is no file, it or a folder of `SSL_CERT_DIR` has more than 16 MiB, and on Android before its verifier
-    /// was initialised.
+    /// `SSL_CERT_FILE` names what is no file, where it or a folder of `SSL_CERT_DIR` has more than
+    /// 16 MiB, and on Android before its verifier was initialised.
     pub fn with_platform_roots() -> Result<Self, Error> {
         Self::with_platform_roots_and([])
     }

@@ -246,9 +246,11 @@ impl Selector {
         let Some(observation) = shown else { return };
         let reported = (candidate.endpoint.clone(), candidate.address);
         let here = |memory: &memory::Memory| candidate.is_of(memory.epoch());
+        let is_everyones = observation.at_address;
         learner.learn_one(view, &reported, observation, here);
-        // What its address did is everyone's there.
-        self.0.reconsider_all();
+        if is_everyones {
+            self.0.reconsider_all();
+        }
         learner.keep();
     }
 

@@ -299,12 +299,7 @@ async fn an_endpoint_s_own_query_is_in_no_text() {
     for server in [&server, &refusing] {
         let url = format!("wss://localhost:{}/ws?key=hunter2", server.address.port());
         let endpoint = Endpoint::new(Region::CN1, Service::Websocket, &url).unwrap();
-        let prober = Prober::builder()
-            .endpoints([endpoint.clone()])
-            .dialer(dialer(server).build().unwrap())
-            .rounds(Rounds::Exact(1))
-            .build()
-            .unwrap();
+        let prober = prober_of(&endpoint, server);
         assert_debug("a prober", &prober);
         let mut probing = prober.run();
         let mut evidence = easelect_report::Evidence::default();
@@ -397,14 +392,17 @@ async fn a_subprotocol_of_the_app_s_is_in_no_text() {
     threads.await.unwrap();
 }
 
-async fn probe_of(endpoint: &Endpoint, server: &Server) -> ProbeOutcome {
-    let prober = Prober::builder()
+fn prober_of(endpoint: &Endpoint, server: &Server) -> Prober {
+    Prober::builder()
         .endpoints([endpoint.clone()])
         .dialer(dialer(server).build().unwrap())
         .rounds(Rounds::Exact(1))
         .build()
-        .unwrap();
-    prober.run().outcome().await
+        .unwrap()
+}
+
+async fn probe_of(endpoint: &Endpoint, server: &Server) -> ProbeOutcome {
+    prober_of(endpoint, server).run().outcome().await
 }
 
 /// Whether a terminal, a log file or a reader could be deceived by it; `tests/shown.rs` compares that

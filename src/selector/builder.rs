@@ -125,7 +125,7 @@ impl SelectorBuilder {
     /// Nothing else changes. A server that doesn't take it gets the request after the handshake,
     /// at no cost. One that answers 425 (RFC 8470 §5.2) or can't bear it is asked again without,
     /// once, on a new connection, and from then on never by early data.
-    /// [`Timings::early_data`](crate::Timings::early_data) says what became of it.
+    /// [`Timings::early_data`](crate::Timings::early_data) tells whether the server took it.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {

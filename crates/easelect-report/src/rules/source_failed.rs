@@ -21,8 +21,8 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     failed
         .map(|(url, why)| {
             let told = text(
-                format!("The endpoint list {url} could not be read: {why}."),
-                format!("无法读取接入点列表 {url}：{why}。"),
+                format!("The endpoint list {url} can't be used: {why}."),
+                format!("无法使用接入点列表 {url}：{why}。"),
             );
             let hint = text(
                 "An app that relies on this list waits for it before it connects: check the URL and the network.",

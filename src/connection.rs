@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 pub(crate) use heartbeat::{End, Ended, Heartbeat, Pace, Paces, Silence};
 
 use crate::catalog::Endpoint;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::handshake::{SecureStream, WebSocket};
 use crate::phase::Timings;
 use crate::sample::{Attempt, AttemptOutcome};
@@ -301,6 +301,7 @@ pub struct ConnectError {
     kind: ConnectErrorKind,
     attempts: Vec<Attempt>,
     elapsed: Duration,
+    is_shut_out: bool,
 }
 
 /// What a [`ConnectError`] comes to.
@@ -336,7 +337,14 @@ impl ConnectError {
             kind,
             attempts,
             elapsed,
+            is_shut_out: false,
         }
+    }
+
+    /// A proxy that leads to every endpoint refused its user and password.
+    pub(crate) fn shut_out(mut self) -> Self {
+        self.is_shut_out = true;
+        self
     }
 
     pub(crate) fn no_endpoint() -> Self {
@@ -344,6 +352,7 @@ impl ConnectError {
             kind: ConnectErrorKind::NoEndpoint,
             attempts: Vec::new(),
             elapsed: Duration::ZERO,
+            is_shut_out: false,
         }
     }
 
@@ -383,9 +392,7 @@ impl ConnectError {
     pub(crate) fn refuses_credentials(&self) -> Option<u16> {
         let mut refusals = self.failures().filter(|one| one.refuses_credentials());
         let refused = refusals.find_map(Failure::status);
-        let mut failures = self.failures().peekable();
-        let is_shut_out = |one: &Failure| one.kind() == FailureKind::AuthRequired;
-        refused.or((failures.peek().is_some() && failures.all(is_shut_out)).then_some(407))
+        refused.or(self.is_shut_out.then_some(407))
     }
 
     /// Whether the deadline ended it, with attempts still under way.

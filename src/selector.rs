@@ -246,7 +246,8 @@ impl Selector {
         let Some(observation) = shown else { return };
         let reported = (candidate.endpoint.clone(), candidate.address);
         let here = |memory: &memory::Memory| candidate.is_of(memory.epoch());
-        let is_everyones = observation.at_address;
+        // What a file told of others may be outgrown by it, too.
+        let is_everyones = learner.memory().take_unsettled() || observation.at_address;
         learner.learn_one(view, &reported, observation, here);
         if is_everyones {
             self.0.reconsider_all();

@@ -44,6 +44,8 @@ pub(super) struct Memory {
     endpoints: Vec<Endpoint>,
     /// Something was learned that nobody was asked to keep.
     unkept: bool,
+    /// DNS gives some no longer who may be preferred.
+    unlisted: bool,
 }
 
 /// A stay on one network, to the next move or sleep. What was measured in another says nothing now,
@@ -148,6 +150,7 @@ impl Memory {
             dialer,
             endpoints,
             unkept: false,
+            unlisted: false,
         }
     }
 
@@ -267,7 +270,7 @@ impl Memory {
             let ip = key.address.ip();
             Family::of(ip) == family && !addresses.contains(&ip) && is(endpoint, port, key)
         };
-        network.unlist(gone, now);
+        let unlisted = network.unlist(gone, now);
         for ip in addresses {
             let candidate = (endpoint.clone(), SocketAddr::new(*ip, port));
             match find(network, &candidate) {
@@ -275,6 +278,7 @@ impl Memory {
                 None => _ = network.list(&key(&candidate), now),
             }
         }
+        self.unlisted |= unlisted;
     }
 
     /// What is expected of a candidate in a race that this one of its rivals won last.
@@ -371,6 +375,14 @@ impl Memory {
             known.swap_remove(oldest.map_or(0, |(place, _)| place));
         }
         known.into_iter().map(|(_, (_, at), _)| at).collect()
+    }
+
+    /// Whether more than one candidate may be another than when it was last asked.
+    pub(super) fn take_unsettled(&mut self) -> bool {
+        let believes = self
+            .known()
+            .is_some_and(|known| known.network.believes_a_file());
+        std::mem::take(&mut self.unlisted) || believes
     }
 
     /// Whether it opened here, and not only a file says that DNS gives its address.

@@ -163,7 +163,7 @@ impl Racer {
                 break Ok(driver.won(attempt, winner));
             }
             if driver.is_shut_out {
-                break Err(driver.lost(false));
+                break Err(driver.lost(false).shut_out());
             }
             // Whatever else ended just then.
             if Instant::now() >= deadline {
@@ -496,10 +496,17 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
                 );
                 one.ended = Some(Instant::now());
                 self.race.failed(attempt, severity(&failure));
-                let by_proxy = |one| self.racer.dialer.peer(one).proxy.is_some();
-                self.is_shut_out |= failure.kind() == FailureKind::AuthRequired
-                    && self.endpoints.iter().all(by_proxy);
+                let is_refused = failure.kind() == FailureKind::AuthRequired;
                 one.failure = Some(failure);
+                let by_proxy = |one| self.racer.dialer.peer(one).proxy.is_some();
+                // Whoever got through shows that it isn't the password.
+                let is_through = |one: &Running| {
+                    let tunnel = one.progress.timings().get(Phase::Proxy);
+                    tunnel.is_some() && one.failure.is_none()
+                };
+                self.is_shut_out |= is_refused
+                    && self.endpoints.iter().all(by_proxy)
+                    && !self.running.iter().any(is_through);
             }
             Event::GivenUp => {}
         }

@@ -145,13 +145,23 @@ impl Network {
 
     /// Notes that DNS now gives others than these, which it gave before: nobody dials them unasked any
     /// more, and they are nobody's preference. What was learned of them stays, since they may come back.
+    /// Whether there are any.
     #[inline]
-    pub fn unlist(&mut self, gone: impl Fn(&Key) -> bool, now: Timestamp) {
+    pub fn unlist(&mut self, gone: impl Fn(&Key) -> bool, now: Timestamp) -> bool {
+        let mut any = false;
         for one in &mut self.candidates {
             if one.listed().is_some() && gone(one.key()) {
                 one.unlist(now);
+                any = true;
             }
         }
+        any
+    }
+
+    /// Whether what a file told still counts: the next connection may change what is known of all.
+    #[must_use]
+    pub fn believes_a_file(&self) -> bool {
+        self.read > Timestamp::default()
     }
 
     /// A candidate by its data centre, host, address and service, if it is known.

@@ -388,6 +388,25 @@ fn what_claims_to_be_of_the_future_counts_as_a_week_old() {
     assert_eq!(of("home", 12 * YEAR).merge(own.clone()), own);
 }
 
+/// What is new is kept though others, as old as each other, are more than have room.
+#[test]
+fn the_newest_is_kept_whatever_it_is_called() {
+    let of = |id: String, hours: u64| KnownNetwork {
+        id,
+        used: at(hours),
+        network: Network::default(),
+    };
+    let old = (0..40).map(|n| of(format!("a{n:02}"), 1));
+    let file = History::of(old);
+    let merged = file.merge(History::of([of("z".to_owned(), 2)]));
+    let ids: Vec<String> = merged
+        .into_networks(at(2), |_| true)
+        .map(|one| one.id)
+        .collect();
+    assert_eq!(ids.len(), 32);
+    assert!(ids.contains(&"z".to_owned()), "{ids:?}");
+}
+
 /// An app that logs in over REST first keeps what it knows of its WebSockets.
 #[test]
 fn answers_over_a_connection_that_stands_outgrow_no_file() {

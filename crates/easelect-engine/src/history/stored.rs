@@ -254,7 +254,12 @@ fn keep_newest<T>(all: &mut Vec<T>, most: usize, at: impl Fn(&T) -> Timestamp) {
         let mut times: Vec<u64> = all.iter().map(|one| at(one).as_millis()).collect();
         times.sort_unstable();
         let oldest = Timestamp::from_millis(times[times.len() - most]);
-        all.retain(|one| at(one) >= oldest);
-        all.truncate(most);
+        let newer = times.iter().filter(|time| **time > oldest.as_millis());
+        let mut alike = most - newer.count();
+        all.retain(|one| {
+            let is_alike = at(one) == oldest && alike > 0;
+            alike -= usize::from(is_alike);
+            is_alike || at(one) > oldest
+        });
     }
 }

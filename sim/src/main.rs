@@ -3,8 +3,9 @@
 //! same (layer 2).
 //!
 //! ```text
-//! cargo run --release -p easelect-sim -- [--small] [--world NAME] [--policy NAME] [--held-out]
-//!                                        [--clients N] [--layer2] [--storm]
+//! cargo run --release -p easelect-sim -- [--small] [--world NAME] [--policy NAME]
+//!                                        [--held-out | --seed N] [--clients N] [--layer1 | --layer2]
+//!                                        [--trace FILE] [--json FILE] [--storm]
 //! ```
 
 mod baselines;
@@ -20,22 +21,22 @@ mod sampling;
 mod selector;
 mod world;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use easelect_engine::race::Width;
 
 use baselines::{MongoWindow, OpenWins, PeakEwma, RaceAll, Serial, TcpPing, TcpWins};
-use options::Options;
+use options::{Choice, Options, Seed};
 use ours::Ours;
 use report::Table;
-use run::{Entry, Group};
+use run::{Entry, Group, Record};
 use serde::Serialize;
-use world::World;
 use world::parameters::Parameters;
+use world::{Trace, World};
 
-/// Constants are tuned on the first, never on the second.
-const TUNING_SEED: u64 = 20_240_117;
-const HELD_OUT_SEED: u64 = 77_000_131;
+/// How many are played unless told otherwise.
+const CLIENTS: u64 = 400;
 
 /// One client in so many is played with the Selector too. TLS takes its time, but of fewer clients
 /// p99 says little: decisions that hang by a hair move it by 1 to 2 % of 40 clients.
@@ -104,44 +105,40 @@ fn play(options: &Options) -> Result<(), String> {
         wanted.is_none_or(|wanted| entry.name.contains(wanted))
     };
     let entries: Vec<&Entry> = ENTRIES.iter().filter(chosen).collect();
+    if entries.is_empty() {
+        return Err(format!(
+            "no policy's name contains {:?}",
+            options.policy.as_deref().unwrap_or_default()
+        ));
+    }
     let folder = report::folder();
-    let write = |name: &str, text: &str| {
-        let path = folder.join(name);
-        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
-    };
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let (mut tables, mut comparisons, mut texts) = (Vec::new(), Vec::new(), String::new());
     let mut say = |text: &str| {
         print!("{text}");
         texts += text;
     };
-    for (name, held_out) in &options.worlds {
-        let seed = if *held_out {
-            HELD_OUT_SEED
-        } else {
-            TUNING_SEED
-        };
+    for choice in &options.worlds {
+        let parameters = Parameters::variant(&choice.world)?;
         // Leaked: the Selectors' connectors may hold it for ever.
         let world: &'static World =
-            Box::leak(Box::new(World::new(Parameters::variant(name)?, seed)));
-        let title = if *held_out {
-            format!("{name}, held out")
-        } else {
-            name.clone()
-        };
-        if options.layer1 {
-            let mut records = run::play(world, options.clients, options.connections, &entries);
+            Box::leak(Box::new(World::new(parameters, choice.seed.number())));
+        for (title, mut records) in layer1(options, choice, world, &entries)? {
             let table = Table::new(&title, &entries, &mut records);
             say(&table.text());
             if tables.is_empty() {
-                write("open.svg", &plot::distribution(&table, &records))?;
-                write("front.svg", &plot::front(&table))?;
+                write(
+                    &folder.join("open.svg"),
+                    &plot::distribution(&table, &records),
+                )?;
+                write(&folder.join("front.svg"), &plot::front(&table))?;
             }
             tables.push(table);
         }
         if options.layer2 {
-            let clients = options.clients.div_ceil(LAYER_2);
-            let compared = selector::compare(world, &title, clients, options.connections)?;
+            let clients = options.clients.unwrap_or(CLIENTS).div_ceil(LAYER_2);
+            let connections = options.connections;
+            let compared = selector::compare(world, &choice.title(), clients, connections)?;
             say(&selector::text(&compared));
             comparisons.extend(compared);
         }
@@ -155,7 +152,7 @@ fn play(options: &Options) -> Result<(), String> {
         };
         storms = reconnect_storm::all(clients, "");
         say(&reconnect_storm::text(&storms));
-        let world = World::new(Parameters::variant("default")?, TUNING_SEED);
+        let world = World::new(Parameters::variant("default")?, Seed::Tuning.number());
         rules = sampling::all(&world, moments);
         say(&sampling::text(&rules));
     }
@@ -166,14 +163,43 @@ fn play(options: &Options) -> Result<(), String> {
         sampling: rules,
     };
     let json = serde_json::to_string_pretty(&results).map_err(|error| error.to_string())?;
-    write("policy.json", &json)?;
-    write("policy.txt", &texts)?;
+    write(&folder.join("policy.json"), &json)?;
+    write(&folder.join("policy.txt"), &texts)?;
+    if let Some(path) = &options.json {
+        write(path, &json)?;
+    }
     println!(
         "\n{:.0} s; text, JSON and plots: {}",
         began.elapsed().as_secs_f64(),
         folder.display()
     );
     Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Plays the weeks of a world's clients, or a file's traces in their place: titles and records.
+fn layer1(
+    options: &Options,
+    choice: &Choice,
+    world: &World,
+    entries: &[&Entry],
+) -> Result<Vec<(String, Vec<Record>)>, String> {
+    let limit = options.connections;
+    let Some(path) = options.trace.as_ref().filter(|_| options.layer1) else {
+        let clients = options.clients.unwrap_or(CLIENTS);
+        let play = || (choice.title(), run::play(world, clients, limit, entries));
+        return Ok(options.layer1.then(play).into_iter().collect());
+    };
+    let traces = Trace::read(path, world.candidates().len())?;
+    let clients = options.clients.unwrap_or(u64::MAX);
+    let replay = |trace: &Trace| {
+        let title = format!("{}, hosts as in {}", trace.name, choice.title());
+        (title, run::replay(world, trace, clients, limit, entries))
+    };
+    Ok(traces.iter().map(replay).collect())
 }
 
 /// What is written as JSON.

@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::policy::{Connecting, LIMIT_MS, Policy, Tally};
-use crate::world::{Client, Event, World};
+use crate::world::{Client, Event, Trace, World};
 
 /// A policy to be played: its name, and how a client gets one.
 pub(crate) struct Entry {
@@ -109,8 +109,36 @@ impl Player {
 
 /// Plays `clients` clients with every policy; the first record is the oracle's.
 pub(crate) fn play(world: &World, clients: u64, limit: usize, entries: &[&Entry]) -> Vec<Record> {
+    let weeks = weeks(clients, |number| {
+        let client = Client::new(world, number);
+        week(world, number, client.events().take(limit), entries)
+    });
+    total(weeks, entries)
+}
+
+/// Plays the first clients of a trace instead.
+pub(crate) fn replay(
+    world: &World,
+    trace: &Trace,
+    clients: u64,
+    limit: usize,
+    entries: &[&Entry],
+) -> Vec<Record> {
+    let weeks = weeks(clients.min(trace.clients()), |number| {
+        week(
+            world,
+            number,
+            trace.events(world, number).take(limit),
+            entries,
+        )
+    });
+    total(weeks, entries)
+}
+
+/// Every policy's record over all clients.
+fn total(weeks: Vec<Vec<Record>>, entries: &[&Entry]) -> Vec<Record> {
     let mut totals = vec![Record::default(); entries.len() + 1];
-    for records in weeks(clients, |number| week(world, number, limit, entries)) {
+    for records in weeks {
         for (total, record) in totals.iter_mut().zip(records) {
             total.append(record);
         }
@@ -146,8 +174,12 @@ pub(crate) fn weeks<T: Send>(clients: u64, week: impl Fn(u64) -> T + Sync) -> Ve
 }
 
 /// One client's week.
-fn week(world: &World, number: u64, limit: usize, entries: &[&Entry]) -> Vec<Record> {
-    let client = Client::new(world, number);
+fn week<'w>(
+    world: &World,
+    number: u64,
+    events: impl Iterator<Item = Event<'w>>,
+    entries: &[&Entry],
+) -> Vec<Record> {
     let mut oracle = Record::default();
     let mut players: Vec<Player> = (entries.iter())
         .map(|entry| Player {
@@ -155,7 +187,7 @@ fn week(world: &World, number: u64, limit: usize, entries: &[&Entry]) -> Vec<Rec
             ledger: Ledger::default(),
         })
         .collect();
-    for event in client.events().take(limit) {
+    for event in events {
         let oracle_ms = oracle_ms(&event);
         oracle.open_ms.push(oracle_ms as f32);
         oracle.unopened += u64::from(oracle_ms >= LIMIT_MS);

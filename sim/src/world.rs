@@ -6,9 +6,11 @@
 mod client;
 mod event;
 pub(crate) mod parameters;
+mod trace;
 
 pub(crate) use client::Client;
 pub(crate) use event::Event;
+pub(crate) use trace::Trace;
 
 use parameters::Parameters;
 
@@ -19,6 +21,7 @@ mod purpose {
     pub(super) const EVENT: u64 = 3;
     pub(super) const ATTEMPT: u64 = 4;
     pub(super) const DNS_AGAIN: u64 = 5;
+    pub(super) const TRACE: u64 = 6;
 }
 
 /// A world: parameters and a seed.
@@ -69,6 +72,12 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
+    const SILENT: Attempt = Attempt {
+        syn: Answer::Never,
+        tls: Answer::Never,
+        upgrade: Answer::Never,
+    };
+
     /// The time to open, without DNS.
     pub(crate) fn open_ms(&self) -> Option<f64> {
         match (self.syn, self.tls, self.upgrade) {

@@ -117,21 +117,15 @@ impl<'w> Client<'w> {
         let (queued, queue_ms) = (random.uniform(), random.exponential(noise.queue_mean_ms));
         let bad_spell = random.chance(noise.bad_spell);
         let queue_ms = if queued < noise.queue { queue_ms } else { 0.0 };
-        let dns = &parameters.dns;
-        let answer_ms = |random: &mut Random| {
-            let (cached, lost) = (random.uniform(), random.uniform());
-            let answer = queue_ms + random.lognormal(dns.median_ms, dns.log_sd);
-            match (cached < dns.cached, lost < dns.lost) {
-                (true, _) => dns.cached_ms,
-                (false, true) => dns.lost_ms + answer,
-                (false, false) => answer,
-            }
-        };
         let hosts = self.world.hosts();
-        let dns_ms = (0..hosts).map(|_| answer_ms(&mut random)).collect();
+        let dns_ms = (0..hosts)
+            .map(|_| parameters.dns.answer_ms(queue_ms, &mut random))
+            .collect();
         // Numbers of its own: who never asks again meets the same world.
         let mut random = Random::new(&[random::seed(&purpose), purpose::DNS_AGAIN]);
-        let dns_again_ms = (0..hosts).map(|_| answer_ms(&mut random)).collect();
+        let dns_again_ms = (0..hosts)
+            .map(|_| parameters.dns.answer_ms(queue_ms, &mut random))
+            .collect();
         let loss = if path.cellular {
             noise.cellular_loss
         } else {
@@ -153,6 +147,7 @@ impl<'w> Client<'w> {
             dns_ms,
             dns_again_ms,
             paths,
+            traced: None,
         }
     }
 

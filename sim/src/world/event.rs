@@ -29,6 +29,8 @@ pub(crate) struct Event<'w> {
     pub(super) dns_ms: Vec<f64>,
     pub(super) dns_again_ms: Vec<f64>,
     pub(super) paths: Vec<Path>,
+    /// From a trace: what the first attempt at each candidate meets, and what all others meet.
+    pub(super) traced: Option<Vec<[Attempt; 2]>>,
 }
 
 impl Event<'_> {
@@ -71,6 +73,9 @@ impl Event<'_> {
 
     /// What the n-th attempt at a candidate meets during this connection.
     pub(crate) fn attempt(&self, candidate: usize, n: u64) -> Attempt {
+        if let Some(traced) = &self.traced {
+            return traced[candidate][usize::from(n > 0)];
+        }
         let [seed, purpose, client, event] = self.purpose;
         let purpose = [seed, purpose, client, event, candidate as u64, n];
         let mut random = Random::new(&purpose);

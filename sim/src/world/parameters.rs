@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::random::Random;
+
 /// What every policy meets; see the comments in `world.toml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -129,6 +131,19 @@ pub(crate) struct Dns {
     pub(crate) log_sd: f64,
     pub(crate) lost: f64,
     pub(crate) lost_ms: f64,
+}
+
+impl Dns {
+    /// When one question is answered, with what the access link's queue adds.
+    pub(super) fn answer_ms(&self, queue_ms: f64, random: &mut Random) -> f64 {
+        let (cached, lost) = (random.uniform(), random.uniform());
+        let answer = queue_ms + random.lognormal(self.median_ms, self.log_sd);
+        match (cached < self.cached, lost < self.lost) {
+            (true, _) => self.cached_ms,
+            (false, true) => self.lost_ms + answer,
+            (false, false) => answer,
+        }
+    }
 }
 
 impl Parameters {

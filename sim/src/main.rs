@@ -16,6 +16,7 @@ mod policy;
 mod random;
 mod reconnect_storm;
 mod report;
+mod resampling;
 mod run;
 mod sampling;
 mod selector;
@@ -123,8 +124,8 @@ fn play(options: &Options) -> Result<(), String> {
         // Leaked: the Selectors' connectors may hold it for ever.
         let world: &'static World =
             Box::leak(Box::new(World::new(parameters, choice.seed.number())));
-        for (title, mut records) in layer1(options, choice, world, &entries)? {
-            let table = Table::new(&title, &entries, &mut records);
+        for (title, records) in layer1(options, choice, world, &entries)? {
+            let table = Table::new(&title, &entries, &records);
             say(&table.text());
             if tables.is_empty() {
                 write(

@@ -85,8 +85,8 @@ cargo run --release -p easelect-sim -- [--small] [--world NAME] [--policy NAME]
   --clients N       400 without it; of a trace, all
   --layer1          only the engine's decisions and what others do
   --layer2          only the Selector, with a quarter of the clients; left out if a policy is named
-  --trace FILE      replays measured round trips (layer 1 only) with the names and the DNS of the
-                    world named, or of the default one; sim/src/world/trace.rs has the form
+  --trace FILE      replays measured round trips (layer 1 only), hosts as in the world named or in
+                    the default one; sim/src/world/trace.rs has the form
   --json FILE       writes the results there as well as to target/policy/policy.json
   --storm           only the storm of reconnecting clients: 20 000 without --clients, all ways to
                     come back or those whose name contains --policy's";

@@ -71,7 +71,7 @@ fn escaped(text: &str) -> String {
         .replace('>', "&gt;")
 }
 
-/// Share of connections open by each time. The records' times are sorted.
+/// Share of connections open by each time.
 pub(crate) fn distribution(table: &Table, records: &[Record]) -> String {
     const RIGHT: f64 = 670.0;
     const FROM_MS: f64 = 20.0;
@@ -106,9 +106,10 @@ pub(crate) fn distribution(table: &Table, records: &[Record]) -> String {
         );
     }
     for (record, colour) in records.iter().zip(colours(&table.rows)) {
+        let times = record.open.sorted();
         let points: Vec<String> = (0..=400)
             .map(|n| f64::from(n) / 400.0)
-            .map(|q| format!("{:.1},{:.1}", x(quantile(&record.open_ms, q)), y(q)))
+            .map(|q| format!("{:.1},{:.1}", x(quantile(&times, q)), y(q)))
             .collect();
         let _ = writeln!(
             svg,

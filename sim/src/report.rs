@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::resampling::{Quantiles, place};
 use crate::run::{Entry, Group, Record};
 
 /// A row of the table.
@@ -20,6 +21,17 @@ pub(crate) struct Row {
     pub(crate) ratio_p50: f64,
     pub(crate) ratio_p95: f64,
     pub(crate) ratio_p99: f64,
+    /// Their standard errors.
+    pub(crate) ratio_p50_se: f64,
+    pub(crate) ratio_p95_se: f64,
+    pub(crate) ratio_p99_se: f64,
+    /// The same of the connections on networks where the client never was before.
+    pub(crate) cold_ratio_p50: f64,
+    pub(crate) cold_ratio_p95: f64,
+    pub(crate) cold_ratio_p99: f64,
+    pub(crate) cold_ratio_p50_se: f64,
+    pub(crate) cold_ratio_p95_se: f64,
+    pub(crate) cold_ratio_p99_se: f64,
     pub(crate) over_5s_percent: f64,
     /// Over 5 s where the oracle needed less than 2 s.
     pub(crate) stuck: u64,
@@ -44,27 +56,24 @@ pub(crate) struct Table {
 
 /// The q-quantile of sorted numbers.
 pub(crate) fn quantile(sorted: &[f32], q: f64) -> f64 {
-    let last = sorted.len().saturating_sub(1);
-    let index = (q * last as f64).round() as usize;
-    sorted.get(index).map_or(f64::NAN, |ms| f64::from(*ms))
+    let at = sorted.get(place(q, sorted.len()));
+    at.map_or(f64::NAN, |ms| f64::from(*ms))
 }
 
 impl Table {
-    /// Makes the table; sorts the times in the records.
-    pub(crate) fn new(world: &str, entries: &[&Entry], records: &mut [Record]) -> Self {
-        for record in records.iter_mut() {
-            record.open_ms.sort_by(f32::total_cmp);
-        }
-        let oracle = records.first().map_or(&[][..], |one| &one.open_ms);
+    /// Of the records of the oracle and of the entries' policies.
+    pub(crate) fn new(world: &str, entries: &[&Entry], records: &[Record]) -> Self {
         let names = (entries.iter()).map(|entry| (entry.name, entry.group));
         let names = std::iter::once(("clairvoyant oracle", Group::Oracle)).chain(names);
+        let oracle = records.first().map(Oracle::new);
+        let rows = oracle.iter().flat_map(|oracle| {
+            (names.clone().zip(records))
+                .map(|((name, group), record)| row(name, group, record, oracle))
+        });
         Table {
             world: world.to_owned(),
-            connections: oracle.len(),
-            rows: names
-                .zip(records.iter())
-                .map(|((name, group), record)| row(name, group, record, oracle))
-                .collect(),
+            connections: records.first().map_or(0, |oracle| oracle.open.ms.len()),
+            rows: rows.collect(),
         }
     }
 
@@ -73,10 +82,12 @@ impl Table {
         let mut text = format!("\n{}: {} connections\n", self.world, self.connections);
         let _ = writeln!(
             text,
-            "{:<26} {:>17} {:>15} {:>6} {:>5} {:>12} {:>7} {:>12}",
+            "{:<26} {:>17} {:>15} {:>14} {:>15} {:>6} {:>5} {:>12} {:>7} {:>12}",
             "policy",
             "ms p50/p95/p99",
             "ratio to oracle",
+            "± (s.e.)",
+            "cold",
             "> 5 s",
             "stuck",
             "+ TCP / TLS",
@@ -85,9 +96,11 @@ impl Table {
         );
         for row in &self.rows {
             let ms = format!("{:.0}/{:.0}/{:.0}", row.p50_ms, row.p95_ms, row.p99_ms);
-            let ratio = [row.ratio_p50, row.ratio_p95, row.ratio_p99]
-                .map(three_digits)
-                .join("/");
+            let ratio = [row.ratio_p50, row.ratio_p95, row.ratio_p99].map(three_digits);
+            let error = [row.ratio_p50_se, row.ratio_p95_se, row.ratio_p99_se].map(three_decimals);
+            let cold = [row.cold_ratio_p50, row.cold_ratio_p95, row.cold_ratio_p99];
+            let [ratio, error, cold] =
+                [ratio, error, cold.map(three_digits)].map(|three| three.join("/"));
             let extra = format!(
                 "{}/{}",
                 three_digits(row.extra_tcp),
@@ -107,7 +120,7 @@ impl Table {
             };
             let _ = writeln!(
                 text,
-                "{:<26} {ms:>17} {ratio:>15} {:>5.2}% {:>5} {extra:>12} {background:>7} {changes:>12}",
+                "{:<26} {ms:>17} {ratio:>15} {error:>14} {cold:>15} {:>5.2}% {:>5} {extra:>12} {background:>7} {changes:>12}",
                 row.policy, row.over_5s_percent, row.stuck,
             );
         }
@@ -123,12 +136,39 @@ pub(crate) fn three_digits(x: f64) -> String {
     }
 }
 
-/// A row of a table; the times are sorted.
-pub(crate) fn row(policy: &'static str, group: Group, record: &Record, oracle: &[f32]) -> Row {
-    let times = &record.open_ms;
+/// The same without the zero in front, to one place where it is no more than that.
+fn three_decimals(x: f64) -> String {
+    if x >= 0.9995 {
+        format!("{x:.1}")
+    } else {
+        format!("{x:.3}").trim_start_matches('0').to_owned()
+    }
+}
+
+/// What rows are compared with.
+#[derive(Debug)]
+pub(crate) struct Oracle {
+    open: Quantiles,
+    cold: Quantiles,
+}
+
+impl Oracle {
+    pub(crate) fn new(record: &Record) -> Self {
+        Oracle {
+            open: Quantiles::new(&record.open),
+            cold: Quantiles::new(&record.cold),
+        }
+    }
+}
+
+/// A row of a table.
+pub(crate) fn row(policy: &'static str, group: Group, record: &Record, oracle: &Oracle) -> Row {
+    let times = &record.open.sorted();
     let connections = times.len().max(1) as f64;
     let slow = times.iter().filter(|ms| **ms > 5_000.0).count();
-    let ratio = |q| quantile(times, q) / quantile(oracle, q);
+    let ratio = |one: f64, oracle: f64| one / oracle;
+    let [p50, p95, p99] = Quantiles::new(&record.open).with(&oracle.open, ratio);
+    let [cold_p50, cold_p95, cold_p99] = Quantiles::new(&record.cold).with(&oracle.cold, ratio);
     let per_connection = |n: u64| n as f64 / connections;
     let per_100 = |n: u64| 100.0 * n as f64 / record.repeated.max(1) as f64;
     Row {
@@ -137,9 +177,18 @@ pub(crate) fn row(policy: &'static str, group: Group, record: &Record, oracle: &
         p50_ms: quantile(times, 0.50),
         p95_ms: quantile(times, 0.95),
         p99_ms: quantile(times, 0.99),
-        ratio_p50: ratio(0.50),
-        ratio_p95: ratio(0.95),
-        ratio_p99: ratio(0.99),
+        ratio_p50: p50.value,
+        ratio_p95: p95.value,
+        ratio_p99: p99.value,
+        ratio_p50_se: p50.error,
+        ratio_p95_se: p95.error,
+        ratio_p99_se: p99.error,
+        cold_ratio_p50: cold_p50.value,
+        cold_ratio_p95: cold_p95.value,
+        cold_ratio_p99: cold_p99.value,
+        cold_ratio_p50_se: cold_p50.error,
+        cold_ratio_p95_se: cold_p95.error,
+        cold_ratio_p99_se: cold_p99.error,
         over_5s_percent: 100.0 * slow as f64 / connections,
         stuck: record.stuck,
         unopened: record.unopened,

@@ -5,6 +5,7 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::policy::{Connecting, LIMIT_MS, Policy, Tally};
+use crate::resampling::Times;
 use crate::world::{Client, Event, Trace, World};
 
 /// A policy to be played: its name, and how a client gets one.
@@ -25,7 +26,9 @@ pub(crate) enum Group {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Record {
     /// Time to open, in order of client and connection.
-    pub(crate) open_ms: Vec<f32>,
+    pub(crate) open: Times,
+    /// … on networks where the client never was before.
+    pub(crate) cold: Times,
     /// Connections that did not open in time.
     pub(crate) unopened: u64,
     /// Over 5 s where the oracle needed less than 2 s.
@@ -42,7 +45,8 @@ pub(crate) struct Record {
 
 impl Record {
     pub(crate) fn append(&mut self, other: Record) {
-        self.open_ms.extend(other.open_ms);
+        self.open.append(other.open);
+        self.cold.append(other.cold);
         self.unopened += other.unopened;
         self.stuck += other.stuck;
         self.extra_tcp += other.extra_tcp;
@@ -58,7 +62,9 @@ impl Record {
 /// A client's record, with what it used last on each network.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    pub(crate) record: Record,
+    record: Record,
+    open_ms: Vec<f32>,
+    cold_ms: Vec<f32>,
     used: [Option<usize>; 2],
     preferred: [Option<usize>; 2],
 }
@@ -66,9 +72,9 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// What became of an event, and who is preferred on its network now.
     pub(crate) fn enter(&mut self, event: &Event, tally: &Tally, preferred: Option<usize>) {
-        let record = &mut self.record;
         let open_ms = tally.opened.map_or(LIMIT_MS, |(_, ms)| ms);
-        record.open_ms.push(open_ms as f32);
+        self.took(event, open_ms);
+        let record = &mut self.record;
         record.unopened += u64::from(tally.opened.is_none());
         record.stuck += u64::from(open_ms > 5_000.0 && oracle_ms(event) < 2_000.0);
         record.extra_tcp += u64::from(tally.dials.saturating_sub(1));
@@ -85,6 +91,22 @@ impl Ledger {
         }
         let before = std::mem::replace(&mut self.preferred[network], preferred);
         record.preference_changes += u64::from(before.is_some() && before != preferred);
+    }
+
+    fn took(&mut self, event: &Event, open_ms: f64) {
+        self.open_ms.push(open_ms as f32);
+        if event.is_cold {
+            self.cold_ms.push(open_ms as f32);
+        }
+    }
+
+    /// The client's week is over.
+    pub(crate) fn close(self) -> Record {
+        Record {
+            open: Times::of_client(self.open_ms),
+            cold: Times::of_client(self.cold_ms),
+            ..self.record
+        }
     }
 }
 
@@ -180,7 +202,7 @@ fn week<'w>(
     events: impl Iterator<Item = Event<'w>>,
     entries: &[&Entry],
 ) -> Vec<Record> {
-    let mut oracle = Record::default();
+    let mut oracle = Ledger::default();
     let mut players: Vec<Player> = (entries.iter())
         .map(|entry| Player {
             policy: (entry.build)(crate::random::seed(&[world.seed, number])),
@@ -189,14 +211,17 @@ fn week<'w>(
         .collect();
     for event in events {
         let oracle_ms = oracle_ms(&event);
-        oracle.open_ms.push(oracle_ms as f32);
-        oracle.unopened += u64::from(oracle_ms >= LIMIT_MS);
+        oracle.took(&event, oracle_ms);
+        oracle.record.unopened += u64::from(oracle_ms >= LIMIT_MS);
         for player in &mut players {
             player.play(&event);
         }
     }
-    let records = players.into_iter().map(|player| player.ledger.record);
-    std::iter::once(oracle).chain(records).collect()
+    let ledgers = players.into_iter().map(|player| player.ledger);
+    std::iter::once(oracle)
+        .chain(ledgers)
+        .map(Ledger::close)
+        .collect()
 }
 
 #[cfg(test)]
@@ -215,6 +240,6 @@ mod tests {
         };
         let records = || play(&world, 6, 30, &[&entry]);
         let (one, other) = (records(), records());
-        assert_eq!(one[1].open_ms, other[1].open_ms);
+        assert_eq!(one[1].open.ms, other[1].open.ms);
     }
 }

@@ -68,7 +68,7 @@ pub(crate) fn compare(
     let comparisons = pairs.map(|((policy, entry), machine)| {
         let selector = play(world, clients, limit, *policy).map_err(|error| error.to_string())?;
         let records = [oracle, machine, &selector];
-        Ok(Comparison::new(title, entry.name, clients, records))
+        Ok(Comparison::new(title, entry.name, records))
     });
     comparisons.collect()
 }
@@ -104,7 +104,7 @@ fn week(
             let played = player.play(event).await;
             ledger.enter(&played.scene.event, &played.tally, None);
         }
-        Ok(ledger.record)
+        Ok(ledger.close())
     })
 }
 
@@ -322,7 +322,7 @@ mod tests {
         let world = world("hostile", |_| {});
         let record = || play(world, 3, 25, Policy::Thrifty).unwrap();
         let (one, other) = (record(), record());
-        assert_eq!(one.open_ms, other.open_ms);
+        assert_eq!(one.open.ms, other.open.ms);
         assert_eq!(one.extra_tcp, other.extra_tcp);
     }
 }

@@ -4,12 +4,9 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::random::Random;
-use crate::report::{self, Row, quantile, three_digits};
+use crate::report::{self, Oracle, Row, three_digits};
+use crate::resampling::{QUANTILES, Quantiles};
 use crate::run::{Group, Record};
-
-/// The quantiles that have to agree.
-const QUANTILES: [f64; 3] = [0.50, 0.95, 0.99];
 
 /// One policy in one world, in both layers.
 #[derive(Clone, Debug, Serialize)]
@@ -32,66 +29,31 @@ struct Deviation {
 
 impl Comparison {
     /// Of the records of the oracle, the machine and the Selector, in order of clients.
-    pub(super) fn new(
-        world: &str,
-        policy: &'static str,
-        clients: u64,
-        records: [&Record; 3],
-    ) -> Self {
-        let [_, machine, selector] = records.map(|one| &one.open_ms[..]);
-        let deviation = deviation(machine, selector, clients);
-        let [oracle, machine, selector] = records.map(|one| {
-            let mut one = one.clone();
-            one.open_ms.sort_by(f32::total_cmp);
-            one
-        });
-        let row = |record| report::row(policy, Group::Ours, record, &oracle.open_ms);
+    pub(super) fn new(world: &str, policy: &'static str, records: [&Record; 3]) -> Self {
+        let [oracle, machine, selector] = records;
+        let connections = oracle.open.ms.len();
+        let oracle = Oracle::new(oracle);
+        let row = |record| report::row(policy, Group::Ours, record, &oracle);
         Comparison {
             world: world.to_owned(),
-            connections: oracle.open_ms.len(),
-            machine: row(&machine),
-            selector: row(&selector),
-            deviation,
+            connections,
+            machine: row(machine),
+            selector: row(selector),
+            deviation: deviation(machine, selector),
         }
     }
 }
 
 /// In percent of the machine's quantiles. Both layers draw the same clients.
-fn deviation(machine: &[f32], selector: &[f32], clients: u64) -> [Deviation; 3] {
-    const DRAWS: usize = 200;
-    let week = machine.len() / usize::try_from(clients).unwrap_or(usize::MAX).max(1);
-    let weeks = |times: &[f32]| -> Vec<Vec<f32>> {
-        times.chunks(week.max(1)).map(<[f32]>::to_vec).collect()
-    };
-    let (machine, selector) = (weeks(machine), weeks(selector));
-    let percents = |drawn: &[usize]| {
-        let sorted = |weeks: &[Vec<f32>]| {
-            let mut times: Vec<f32> = (drawn.iter())
-                .flat_map(|one| weeks[*one].iter().copied())
-                .collect();
-            times.sort_by(f32::total_cmp);
-            times
-        };
-        let (machine, selector) = (sorted(&machine), sorted(&selector));
-        QUANTILES.map(|q| 100.0 * (quantile(&selector, q) / quantile(&machine, q) - 1.0))
-    };
-    let all: Vec<usize> = (0..machine.len()).collect();
-    let mut random = Random::new(&[15]);
-    let draws: Vec<[f64; 3]> = (0..DRAWS)
-        .map(|_| {
-            let drawn: Vec<usize> = all.iter().map(|_| random.below(all.len())).collect();
-            percents(&drawn)
-        })
-        .collect();
-    let percents = percents(&all);
-    std::array::from_fn(|n| {
-        let mean = draws.iter().map(|one| one[n]).sum::<f64>() / DRAWS as f64;
-        let squares = draws.iter().map(|one| (one[n] - mean).powi(2));
-        Deviation {
-            quantile: QUANTILES[n],
-            percent: percents[n],
-            standard_error: (squares.sum::<f64>() / DRAWS as f64).sqrt(),
-        }
+fn deviation(machine: &Record, selector: &Record) -> [Deviation; 3] {
+    let [machine, selector] = [machine, selector].map(|one| Quantiles::new(&one.open));
+    let percents = selector.with(&machine, |selector, machine| {
+        100.0 * (selector / machine - 1.0)
+    });
+    std::array::from_fn(|n| Deviation {
+        quantile: QUANTILES[n],
+        percent: percents[n].value,
+        standard_error: percents[n].error,
     })
 }
 

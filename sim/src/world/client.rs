@@ -140,6 +140,7 @@ impl<'w> Client<'w> {
             purpose: [self.world.seed, purpose::ATTEMPT, self.number, index as u64],
             hour,
             network,
+            is_cold: (self.connections[..index].iter()).all(|(_, before)| *before != network),
             cellular: path.cellular,
             syn_proxy_ms: path.syn_proxy_ms,
             queue_ms,

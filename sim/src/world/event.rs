@@ -22,6 +22,8 @@ pub(crate) struct Event<'w> {
     pub(crate) hour: f64,
     /// The network's number among the client's; 0 and 1 come again.
     pub(crate) network: usize,
+    /// Whether the client was never on this network before.
+    pub(crate) is_cold: bool,
     pub(super) cellular: bool,
     pub(super) syn_proxy_ms: Option<f64>,
     pub(super) queue_ms: f64,

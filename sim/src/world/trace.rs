@@ -164,6 +164,7 @@ impl Moment {
             purpose: [world.seed, purpose::TRACE, number, index],
             hour: self.hour,
             network: 0,
+            is_cold: index == 0,
             cellular: false,
             syn_proxy_ms: None,
             queue_ms: 0.0,

@@ -96,12 +96,16 @@ impl Memory {
 
 /// The world's numbers as names and an address.
 fn key(event: &Event, candidate: usize) -> Key {
-    let one = &event.candidates()[candidate];
-    let last = candidate as u8;
+    let one = event.candidate(candidate);
+    let address = event.address(candidate);
+    let last = address.candidate as u8;
+    // 0 is every network's.
+    let network = address.network.map_or(0, |network| network as u16 + 1);
+    let [high, low] = network.to_be_bytes();
     let ip = if one.v6 {
-        IpAddr::from([0x2600, 0x1f00, 0, 0, 0, 0, 0, u16::from(last)])
+        IpAddr::from([0x2600, 0x1f00, network, 0, 0, 0, 0, u16::from(last)])
     } else {
-        IpAddr::from([44, 128, 0, last])
+        IpAddr::from([44, 128 + high, low, last])
     };
     Key {
         region: format!("c{}", one.cluster),

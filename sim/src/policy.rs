@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use crate::world::{Answer, Event};
+use crate::world::{Answer, Event, Police};
 
 /// No policy gets longer than this to open a connection.
 pub(crate) const LIMIT_MS: f64 = 30_000.0;
@@ -68,6 +68,7 @@ pub(crate) struct Connecting<'e> {
     /// Per host: asked, answered.
     asked: Vec<bool>,
     answered: Vec<bool>,
+    police: Police,
     tally: Tally,
 }
 
@@ -85,6 +86,7 @@ impl<'e> Connecting<'e> {
             probed: vec![0; candidates],
             asked: vec![false; event.hosts()],
             answered: vec![false; event.hosts()],
+            police: Police::default(),
             tally: Tally::default(),
         }
     }
@@ -118,13 +120,14 @@ impl<'e> Connecting<'e> {
         self.answered[host]
     }
 
-    /// Opens a TCP connection; an earlier one to the same candidate is given up.
+    /// Opens a TCP connection; an earlier one to the same candidate is given up. A candidate may
+    /// also be the number of an address that another network's DNS gave ([`Event::number`]).
     pub(crate) fn dial(&mut self, candidate: usize) {
         self.cancel(candidate);
-        self.dialled[candidate] += 1;
+        let number = count(&mut self.dialled, candidate) - 1;
         self.tally.dials += 1;
-        let attempt = self.event.attempt(candidate, self.dialled[candidate] - 1);
-        match attempt.syn {
+        let late_ms = self.police.late_ms(self.event, self.now_ms);
+        match self.event.attempt(candidate, number).syn.later(late_ms) {
             Answer::After(ms) => self.after(ms, Happening::Established(candidate)),
             Answer::Fails(ms) => self.after(ms, Happening::Failed(candidate, Failed::Dial)),
             Answer::Never => {}
@@ -184,12 +187,8 @@ impl<'e> Connecting<'e> {
     /// A TCP-only probe beside the connection: its round trip if it answers within a second.
     pub(crate) fn probe(&mut self, candidate: usize) -> Option<f64> {
         self.tally.background += 1;
-        self.probed[candidate] += 1;
-        match self
-            .event
-            .attempt(candidate, PROBES + self.probed[candidate])
-            .syn
-        {
+        let number = count(&mut self.probed, candidate);
+        match self.event.attempt(candidate, PROBES + number).syn {
             Answer::After(ms) if ms < 1_000.0 => Some(ms),
             _ => None,
         }
@@ -197,10 +196,8 @@ impl<'e> Connecting<'e> {
 
     /// A heartbeat on a connection kept open for measuring.
     pub(crate) fn heartbeat(&mut self, candidate: usize) -> Option<f64> {
-        self.probed[candidate] += 1;
-        let attempt = self
-            .event
-            .attempt(candidate, PROBES + self.probed[candidate]);
+        let number = count(&mut self.probed, candidate);
+        let attempt = self.event.attempt(candidate, PROBES + number);
         match (attempt.open_ms(), attempt.upgrade) {
             (Some(_), Answer::After(ms)) => Some(ms),
             _ => None,
@@ -215,4 +212,13 @@ impl<'e> Connecting<'e> {
     fn after(&mut self, ms: f64, happening: Happening) {
         self.pending.push((self.now_ms + ms, happening));
     }
+}
+
+/// Counts one more of a candidate's; how many there are now.
+pub(crate) fn count(counts: &mut Vec<u64>, candidate: usize) -> u64 {
+    if counts.len() <= candidate {
+        counts.resize(candidate + 1, 0);
+    }
+    counts[candidate] += 1;
+    counts[candidate]
 }

@@ -6,10 +6,12 @@
 mod client;
 mod event;
 pub(crate) mod parameters;
+mod police;
 mod trace;
 
 pub(crate) use client::Client;
 pub(crate) use event::Event;
+pub(crate) use police::Police;
 pub(crate) use trace::Trace;
 
 use parameters::Parameters;
@@ -22,6 +24,10 @@ mod purpose {
     pub(super) const ATTEMPT: u64 = 4;
     pub(super) const DNS_AGAIN: u64 = 5;
     pub(super) const TRACE: u64 = 6;
+    pub(super) const CONGESTION: u64 = 7;
+    pub(super) const SERVERS: u64 = 8;
+    pub(super) const BUSY: u64 = 9;
+    pub(super) const FOREIGN: u64 = 10;
 }
 
 /// A world: parameters and a seed.
@@ -40,6 +46,15 @@ pub(crate) struct Candidate {
     /// Which of its host's addresses.
     address: usize,
     pub(crate) v6: bool,
+}
+
+/// Who an address is: the same on two networks exactly if it is the same address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Address {
+    /// The network whose DNS gives it, if no other one's does.
+    pub(crate) network: Option<usize>,
+    /// Whose place it has there.
+    pub(crate) candidate: usize,
 }
 
 /// Why a candidate does not open at all.
@@ -61,6 +76,16 @@ pub(crate) enum Answer {
     After(f64),
     Fails(f64),
     Never,
+}
+
+impl Answer {
+    pub(crate) fn later(self, by_ms: f64) -> Self {
+        match self {
+            Answer::After(ms) => Answer::After(ms + by_ms),
+            Answer::Fails(ms) => Answer::Fails(ms + by_ms),
+            Answer::Never => Answer::Never,
+        }
+    }
 }
 
 /// What an attempt meets.
@@ -116,6 +141,13 @@ impl World {
 
     pub(crate) fn hosts(&self) -> usize {
         self.parameters.topology.domains * self.parameters.topology.clusters
+    }
+
+    /// Whether a host has other addresses on every network. The last hosts do, as these are of the
+    /// domain that may be an edge.
+    fn is_own(&self, host: usize) -> bool {
+        let shared = self.hosts() as f64 * (1.0 - self.parameters.dns.own);
+        host as f64 >= shared
     }
 }
 

@@ -10,8 +10,8 @@ use futures::future::BoxFuture;
 use super::lock;
 use super::moments::Moments;
 use super::server::{self, Identities};
-use crate::policy::PROBES;
-use crate::world::{Answer, Attempt, Candidate, Event};
+use crate::policy::{PROBES, count};
+use crate::world::{Address, Answer, Attempt, Event, Police};
 
 /// More than any flight of a handshake: nobody waits for anybody's reading.
 const BUFFER: usize = 64 * 1024;
@@ -40,6 +40,7 @@ pub(super) struct Seen {
     /// How often each candidate was dialled and probed.
     dialled: Vec<u64>,
     probed: Vec<u64>,
+    police: Police,
     /// For each host that was asked for: when first, and when DNS answers.
     answers_ms: Vec<Option<(f64, f64)>>,
     /// Whether the connection is open: dials are probes from then on.
@@ -51,23 +52,36 @@ pub(super) fn name(host: usize) -> String {
     format!("h{host}.example")
 }
 
-/// The address of the n-th candidate; those for documentation (RFC 5737, RFC 3849) lead nowhere.
-fn address(number: usize, candidate: &Candidate) -> IpAddr {
-    let number = u8::try_from(number).unwrap_or(u8::MAX);
-    if candidate.v6 {
-        Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, number.into()).into()
-    } else {
-        Ipv4Addr::new(192, 0, 2, number).into()
+/// An address of every network's is one for documentation (RFC 5737, RFC 3849), one of a single
+/// network's is of class E or for documentation: they lead nowhere.
+fn address(event: &Event, number: usize) -> IpAddr {
+    let Address { network, candidate } = event.address(number);
+    let last = u8::try_from(candidate).unwrap_or(u8::MAX);
+    let network = network.map(|network| u16::try_from(network).unwrap_or(u16::MAX - 1));
+    if event.candidate(number).v6 {
+        let network = network.map_or(0, |network| network + 1);
+        return Ipv6Addr::new(0x2001, 0xdb8, network, 0, 0, 0, 0, last.into()).into();
     }
+    let ip = network.map_or(Ipv4Addr::new(192, 0, 2, last), |network| {
+        let [high, low] = network.to_be_bytes();
+        Ipv4Addr::new(240, high, low, last)
+    });
+    ip.into()
 }
 
-/// The number of the candidate with this address.
-pub(super) fn candidate(address: IpAddr) -> usize {
-    let last = match address {
-        IpAddr::V4(ip) => ip.octets()[3],
-        IpAddr::V6(ip) => ip.octets()[15],
+/// The number by which this address is dialled, if there is a way to it.
+pub(super) fn candidate(event: &Event, address: IpAddr) -> Option<usize> {
+    let (network, last) = match address {
+        IpAddr::V4(ip) => match ip.octets() {
+            [240, high, low, last] => (Some(u16::from_be_bytes([high, low])), last),
+            [.., last] => (None, last),
+        },
+        IpAddr::V6(ip) => (ip.segments()[2].checked_sub(1), ip.octets()[15]),
     };
-    last.into()
+    event.number(Address {
+        network: network.map(usize::from),
+        candidate: last.into(),
+    })
 }
 
 impl Network {
@@ -122,15 +136,17 @@ impl Scene {
         let mut seen = lock(&self.seen);
         let number = if seen.open {
             seen.background += 1;
-            seen.probed[candidate] += 1;
-            PROBES + seen.probed[candidate]
+            PROBES + count(&mut seen.probed, candidate)
         } else {
             seen.dials += 1;
-            seen.dialled[candidate] += 1;
-            seen.dialled[candidate] - 1
+            count(&mut seen.dialled, candidate) - 1
         };
-        drop(seen);
-        self.event.attempt(candidate, number)
+        let mut attempt = self.event.attempt(candidate, number);
+        if !seen.open {
+            let late_ms = seen.police.late_ms(&self.event, self.moments.now_ms());
+            attempt.syn = attempt.syn.later(late_ms);
+        }
+        attempt
     }
 
     /// Waits for DNS. Both families have the answer together. A second question, which the
@@ -153,7 +169,8 @@ impl Connect for Network {
         let (scene, identities) = (self.scene(), self.identities.clone());
         Box::pin(async move {
             let scene = scene.ok_or(io::ErrorKind::NetworkUnreachable)?;
-            let attempt = scene.dial(candidate(address.ip()));
+            let candidate = candidate(&scene.event, address.ip());
+            let attempt = scene.dial(candidate.ok_or(io::ErrorKind::NetworkUnreachable)?);
             match attempt.syn {
                 Answer::After(ms) => scene.moments.pass(ms).await,
                 Answer::Fails(ms) => {
@@ -178,9 +195,8 @@ impl Resolve for Network {
             let known = (0..scene.event.hosts()).find(|host| name(*host) == asked);
             let host = known.ok_or_else(none)?;
             scene.resolved(host).await;
-            let candidates = scene.event.candidates();
             let addresses: Vec<IpAddr> = (scene.event.addresses(host).into_iter())
-                .map(|number| address(number, &candidates[number]))
+                .map(|number| address(&scene.event, number))
                 .filter(|address| Family::of(*address) == family)
                 .collect();
             if addresses.is_empty() {

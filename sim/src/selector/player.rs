@@ -120,7 +120,8 @@ impl Player {
             background: count(after.background_dials, before.background_dials),
             messages: 0,
             opened: (connection.as_ref())
-                .map(|one| (candidate(one.address().ip()), open_ms))
+                .and_then(|one| candidate(&scene.event, one.address().ip()))
+                .map(|one| (one, open_ms))
                 .filter(|(_, ms)| *ms <= LIMIT_MS),
         };
         Played {

@@ -35,6 +35,8 @@ struct HostPath {
     phase: f64,
     cluster: f64,
     routes: Vec<Route>,
+    /// Of its name, whatever the address.
+    blocked: Option<Fault>,
     faults: Vec<Option<Fault>>,
 }
 
@@ -42,6 +44,7 @@ struct HostPath {
 #[derive(Debug)]
 struct Network {
     cellular: bool,
+    jitter: f64,
     ipv6: Ipv6,
     ln_rtt: f64,
     ln_ipv6: f64,
@@ -56,6 +59,8 @@ pub(crate) struct Client<'w> {
     number: u64,
     networks: Vec<Network>,
     outages: Vec<Vec<Outage>>,
+    /// What each host takes for TLS, and for the upgrade again.
+    work_ms: Vec<f64>,
     /// Hour and network of each connection.
     connections: Vec<(f64, usize)>,
 }
@@ -87,6 +92,11 @@ impl<'w> Client<'w> {
         let outages = (world.candidates.iter())
             .map(|_| outages(world, hour, &mut random))
             .collect();
+        let server = &world.parameters.server;
+        let mut random = Random::new(&[world.seed, purpose::SERVERS, number]);
+        let work_ms = (0..world.hosts())
+            .map(|_| random.lognormal(server.work_ms, server.work_log_sd))
+            .collect();
         let networks = (kinds.into_iter().enumerate())
             .map(|(network, cellular)| {
                 let purpose = [world.seed, purpose::NETWORK, number, network as u64];
@@ -98,6 +108,7 @@ impl<'w> Client<'w> {
             number,
             networks,
             outages,
+            work_ms,
             connections,
         }
     }
@@ -132,8 +143,25 @@ impl<'w> Client<'w> {
             noise.wifi_loss
         };
         let loss = loss + if bad_spell { noise.bad_spell_loss } else { 0.0 };
+        let [seed, _, client, event] = purpose;
+        let mut random = Random::new(&[seed, purpose::CONGESTION, client, event]);
+        let congestion: Vec<f64> = (self.world.candidates.iter())
+            .map(|_| random.lognormal(1.0, noise.congestion_log_sd))
+            .collect();
+        let mut random = Random::new(&[seed, purpose::BUSY, client, event]);
+        let busy_ms: Vec<f64> = (0..hosts)
+            .map(|_| random.exponential(parameters.server.busy_mean_ms))
+            .collect();
         let paths = (self.world.candidates.iter().enumerate())
-            .map(|(number, candidate)| self.path(path, number, candidate, hour))
+            .map(|(number, candidate)| {
+                let base = self.path(path, number, candidate, hour);
+                Path {
+                    rtt_ms: base.rtt_ms * congestion[number],
+                    origin_rtt_ms: base.origin_rtt_ms * congestion[number],
+                    busy_ms: busy_ms[candidate.host],
+                    ..base
+                }
+            })
             .collect();
         Event {
             world: self.world,
@@ -142,6 +170,7 @@ impl<'w> Client<'w> {
             network,
             is_cold: (self.connections[..index].iter()).all(|(_, before)| *before != network),
             cellular: path.cellular,
+            jitter: path.jitter,
             syn_proxy_ms: path.syn_proxy_ms,
             queue_ms,
             loss: loss * noise.loss_factor,
@@ -175,6 +204,7 @@ impl<'w> Client<'w> {
         let day = (hour / 24.0) as u32;
         let first_domain = candidate.host < self.world.parameters.topology.clusters;
         let down = first_domain && self.world.parameters.fault.domain_down_days.contains(&day);
+        let down = broken.or(outage).or(down.then_some(Fault::Silent));
         Path {
             rtt_ms: if host.edge {
                 origin * parameters.edge_rtt
@@ -183,10 +213,10 @@ impl<'w> Client<'w> {
             },
             origin_rtt_ms: origin,
             usable: !candidate.v6 || network.ipv6 != Ipv6::Absent,
-            fault: (host.faults[candidate.address])
-                .or(broken)
-                .or(outage)
-                .or(down.then_some(Fault::Silent)),
+            work_ms: self.work_ms[candidate.host],
+            busy_ms: 0.0,
+            fault: host.faults[candidate.address].or(down),
+            server_fault: host.blocked.or(down),
         }
     }
 }
@@ -211,7 +241,7 @@ fn outages(world: &World, end: f64, random: &mut Random) -> Vec<Outage> {
 impl Network {
     fn new(world: &World, cellular: bool, end: f64, random: &mut Random) -> Self {
         let (path, fault) = (&world.parameters.path, &world.parameters.fault);
-        let topology = &world.parameters.topology;
+        let (noise, topology) = (&world.parameters.noise, &world.parameters.topology);
         let median = if cellular {
             path.cellular_rtt_ms
         } else {
@@ -253,8 +283,16 @@ impl Network {
                 }
             })
             .collect();
+        let jitter = if cellular {
+            noise.cellular_jitter
+        } else {
+            noise.wifi_jitter
+        };
+        let range = noise.jitter_range.ln();
+        let jitter = jitter * random.between([-range, range]).exp();
         Network {
             cellular,
+            jitter,
             ipv6,
             ln_rtt,
             ln_ipv6,
@@ -276,18 +314,7 @@ impl HostPath {
         };
         let poisoned = (poisoned < fault.poisoned * fault.factor).then_some(kind);
         let faults = (0..addresses)
-            .map(|_| {
-                let (u, syn) = (random.uniform(), random.between(fault.hijacked_syn_ms));
-                let hijacked = fault.hijacked * fault.factor;
-                let own = if u < hijacked {
-                    Some(Fault::Hijacked(syn))
-                } else if u < hijacked + fault.black_hole * fault.factor {
-                    Some(Fault::Silent)
-                } else {
-                    None
-                };
-                own.or(poisoned).or(blocked)
-            })
+            .map(|_| fault.of_address(random).or(poisoned).or(blocked))
             .collect();
         let phase = random.uniform();
         let (mut hour, mut routes) = (0.0, Vec::new());
@@ -306,6 +333,7 @@ impl HostPath {
             phase,
             cluster: 0.0,
             routes,
+            blocked,
             faults,
         }
     }

@@ -1,7 +1,7 @@
 //! A moment at which a client wants a connection, and what its attempts meet.
 
 use super::client::REGULAR;
-use super::{Answer, Attempt, Candidate, Fault, World};
+use super::{Address, Answer, Attempt, Candidate, Fault, World, purpose};
 use crate::random::Random;
 
 /// A path at a moment.
@@ -10,7 +10,13 @@ pub(super) struct Path {
     pub(super) rtt_ms: f64,
     pub(super) origin_rtt_ms: f64,
     pub(super) usable: bool,
+    /// What the server takes for TLS, and for the upgrade again.
+    pub(super) work_ms: f64,
+    /// … for TLS at this moment beside that.
+    pub(super) busy_ms: f64,
     pub(super) fault: Option<Fault>,
+    /// What of it does not come from the address.
+    pub(super) server_fault: Option<Fault>,
 }
 
 /// A moment at which a client wants a connection.
@@ -25,6 +31,8 @@ pub(crate) struct Event<'w> {
     /// Whether the client was never on this network before.
     pub(crate) is_cold: bool,
     pub(super) cellular: bool,
+    /// Log-sd.
+    pub(super) jitter: f64,
     pub(super) syn_proxy_ms: Option<f64>,
     pub(super) queue_ms: f64,
     pub(super) loss: f64,
@@ -38,6 +46,32 @@ pub(crate) struct Event<'w> {
 impl Event<'_> {
     pub(crate) fn candidates(&self) -> &[Candidate] {
         self.world.candidates()
+    }
+
+    /// What is known of a candidate, or of an address that only another network's DNS gives.
+    pub(crate) fn candidate(&self, number: usize) -> &Candidate {
+        &self.candidates()[number % self.paths.len()]
+    }
+
+    /// Who a candidate's address is.
+    pub(crate) fn address(&self, number: usize) -> Address {
+        let candidate = number % self.paths.len();
+        let own = self.world.is_own(self.candidates()[candidate].host);
+        let network = match number / self.paths.len() {
+            0 => own.then_some(self.network),
+            elsewhere => Some(elsewhere - 1),
+        };
+        Address { network, candidate }
+    }
+
+    /// By which number an address is dialled from here: a candidate's, or one beyond all candidates
+    /// if this network's DNS does not give it. None where there is no way to it.
+    pub(crate) fn number(&self, address: Address) -> Option<usize> {
+        let Address { network, candidate } = address;
+        let elsewhere = network.filter(|network| *network != self.network);
+        let place = elsewhere.map_or(0, |network| network + 1);
+        let usable = self.paths.get(candidate)?.usable;
+        usable.then_some(place * self.paths.len() + candidate)
     }
 
     pub(crate) fn hosts(&self) -> usize {
@@ -79,15 +113,17 @@ impl Event<'_> {
             return traced[candidate][usize::from(n > 0)];
         }
         let [seed, purpose, client, event] = self.purpose;
-        let purpose = [seed, purpose, client, event, candidate as u64, n];
-        let mut random = Random::new(&purpose);
-        let path = &self.paths[candidate];
+        let mut random = Random::new(&[seed, purpose, client, event, candidate as u64, n]);
+        let path = &self.path(candidate);
         let leg = |random: &mut Random, rtt_ms| Answer::After(self.flight_ms(rtt_ms, random));
         let mut attempt = Attempt {
             syn: self.syn(path.rtt_ms, &mut random),
             tls: leg(&mut random, path.rtt_ms),
             upgrade: leg(&mut random, path.origin_rtt_ms),
         };
+        let tls_ms = path.work_ms + path.busy_ms + self.tail_ms(&mut random);
+        attempt.tls = attempt.tls.later(tls_ms);
+        attempt.upgrade = attempt.upgrade.later(path.work_ms);
         if let Some(ms) = self.syn_proxy_ms {
             // The middlebox's own connection has to be opened first.
             let Answer::After(tls) = attempt.tls else {
@@ -116,9 +152,10 @@ impl Event<'_> {
 
     /// A candidate's time to open without noise; none if it does not open.
     pub(crate) fn true_ms(&self, candidate: usize) -> Option<f64> {
-        let path = &self.paths[candidate];
+        let path = &self.path(candidate);
+        let server_ms = 2.0 * path.work_ms + path.busy_ms;
         let opens = path.fault.is_none();
-        opens.then_some(2.0 * path.rtt_ms + path.origin_rtt_ms)
+        opens.then_some(2.0 * path.rtt_ms + path.origin_rtt_ms + server_ms)
     }
 
     /// The best that a clairvoyant with free DNS could do, in ms.
@@ -127,6 +164,36 @@ impl Event<'_> {
             .usable()
             .filter_map(|one| self.attempt(one, 0).open_ms());
         opened.min_by(f64::total_cmp)
+    }
+
+    /// The path to a candidate, or to an address that another network's DNS gives. That one leads to
+    /// a server that is near there: it works as well, but is farther by a factor of its own.
+    fn path(&self, number: usize) -> Path {
+        let here = self.paths[number % self.paths.len()];
+        if number < self.paths.len() {
+            return here;
+        }
+        let [seed, _, client, _] = self.purpose;
+        let (network, number) = (self.network as u64, number as u64);
+        let mut random = Random::new(&[seed, purpose::FOREIGN, client, network, number]);
+        let (path, fault) = (&self.world.parameters.path, &self.world.parameters.fault);
+        let factor = random.lognormal(path.foreign_factor, path.foreign_log_sd);
+        Path {
+            rtt_ms: here.rtt_ms * factor.max(1.0),
+            origin_rtt_ms: here.origin_rtt_ms * factor.max(1.0),
+            fault: fault.of_address(&mut random).or(here.server_fault),
+            ..here
+        }
+    }
+
+    /// What the server takes for this TLS handshake longer than for others.
+    fn tail_ms(&self, random: &mut Random) -> f64 {
+        let server = &self.world.parameters.server;
+        if server.tail > 0.0 && random.chance(server.tail) {
+            random.pareto(server.tail_from_ms, server.tail_shape)
+        } else {
+            0.0
+        }
     }
 
     fn syn(&self, rtt_ms: f64, random: &mut Random) -> Answer {
@@ -153,12 +220,12 @@ impl Event<'_> {
 
     fn round_trip_ms(&self, rtt_ms: f64, random: &mut Random) -> f64 {
         let noise = &self.world.parameters.noise;
-        let (jitter, spike) = if self.cellular {
-            (noise.cellular_jitter, noise.cellular_spike)
+        let spike = if self.cellular {
+            noise.cellular_spike
         } else {
-            (noise.wifi_jitter, noise.wifi_spike)
+            noise.wifi_spike
         };
-        let (jitter, spiked) = (random.lognormal(1.0, jitter), random.chance(spike));
+        let (jitter, spiked) = (random.lognormal(1.0, self.jitter), random.chance(spike));
         let spike_ms = random.pareto(noise.spike_from_ms, noise.spike_shape);
         rtt_ms * jitter + self.queue_ms + if spiked { spike_ms } else { 0.0 }
     }

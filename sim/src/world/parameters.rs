@@ -12,6 +12,7 @@ pub(crate) struct Parameters {
     pub(crate) topology: Topology,
     pub(crate) path: Path,
     pub(crate) noise: Noise,
+    pub(crate) server: Server,
     pub(crate) syn: Syn,
     pub(crate) fault: Fault,
     pub(crate) dns: Dns,
@@ -50,6 +51,8 @@ pub(crate) struct Path {
     pub(crate) edge_rtt: f64,
     pub(crate) drift_per_day: f64,
     pub(crate) route_step_hours: f64,
+    pub(crate) foreign_factor: f64,
+    pub(crate) foreign_log_sd: f64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,10 +60,12 @@ pub(crate) struct Path {
 pub(crate) struct Noise {
     pub(crate) wifi_jitter: f64,
     pub(crate) cellular_jitter: f64,
+    pub(crate) jitter_range: f64,
     pub(crate) wifi_spike: f64,
     pub(crate) cellular_spike: f64,
     pub(crate) spike_from_ms: f64,
     pub(crate) spike_shape: f64,
+    pub(crate) congestion_log_sd: f64,
     pub(crate) queue: f64,
     pub(crate) queue_mean_ms: f64,
     pub(crate) wifi_loss: f64,
@@ -74,7 +79,20 @@ pub(crate) struct Noise {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct Server {
+    pub(crate) work_ms: f64,
+    pub(crate) work_log_sd: f64,
+    pub(crate) busy_mean_ms: f64,
+    pub(crate) tail: f64,
+    pub(crate) tail_from_ms: f64,
+    pub(crate) tail_shape: f64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Syn {
+    pub(super) passed: usize,
+    pub(super) passed_within_ms: f64,
     schedule: Schedule,
     #[serde(rename = "linux-before-65-ms")]
     before: Vec<f64>,
@@ -125,12 +143,28 @@ pub(crate) struct Fault {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Dns {
+    pub(crate) own: f64,
     pub(crate) cached: f64,
     pub(crate) cached_ms: f64,
     pub(crate) median_ms: f64,
     pub(crate) log_sd: f64,
     pub(crate) lost: f64,
     pub(crate) lost_ms: f64,
+}
+
+impl Fault {
+    /// Of one address on one network.
+    pub(super) fn of_address(&self, random: &mut Random) -> Option<super::Fault> {
+        let (u, syn) = (random.uniform(), random.between(self.hijacked_syn_ms));
+        let hijacked = self.hijacked * self.factor;
+        if u < hijacked {
+            Some(super::Fault::Hijacked(syn))
+        } else if u < hijacked + self.black_hole * self.factor {
+            Some(super::Fault::Silent)
+        } else {
+            None
+        }
+    }
 }
 
 impl Dns {

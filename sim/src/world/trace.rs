@@ -166,6 +166,7 @@ impl Moment {
             network: 0,
             is_cold: index == 0,
             cellular: false,
+            jitter: 0.0,
             syn_proxy_ms: None,
             queue_ms: 0.0,
             loss: 0.0,
@@ -216,7 +217,10 @@ fn path(first: &Attempt) -> Path {
         rtt_ms,
         origin_rtt_ms,
         usable: true,
+        work_ms: 0.0,
+        busy_ms: 0.0,
         fault,
+        server_fault: None,
     }
 }
 

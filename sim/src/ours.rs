@@ -295,3 +295,30 @@ impl<'d, 'e> Driver<'d, 'e> {
         AttemptId::new(found.unwrap_or(usize::MAX))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::parameters::Parameters;
+    use crate::world::{Client, World};
+
+    /// The same IP on two networks exactly where it is the same address.
+    #[test]
+    fn every_address_has_an_ip_of_its_own() {
+        for world in ["default", "half-own", "own-addresses"] {
+            let world = World::new(Parameters::variant(world).unwrap(), 1);
+            let client = Client::new(&world, 2);
+            let mut all: Vec<(crate::world::Address, SocketAddr)> = Vec::new();
+            for event in client.events() {
+                let elsewhere = all.iter().filter_map(|(address, _)| event.number(*address));
+                let numbers: Vec<usize> = event.usable().chain(elsewhere).collect();
+                all.extend((numbers.iter()).map(|n| (event.address(*n), key(&event, *n).address)));
+                all.sort_by_key(|(_, ip)| *ip);
+                all.dedup();
+            }
+            for two in all.windows(2) {
+                assert!(two[0].0 != two[1].0 && two[0].1 != two[1].1, "{two:?}");
+            }
+        }
+    }
+}

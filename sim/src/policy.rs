@@ -222,3 +222,72 @@ pub(crate) fn count(counts: &mut Vec<u64>, candidate: usize) -> u64 {
     counts[candidate] += 1;
     counts[candidate]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::parameters::Parameters;
+    use crate::world::{Client, World};
+
+    fn world(name: &str) -> World {
+        World::new(Parameters::variant(name).unwrap(), 1)
+    }
+
+    #[test]
+    fn an_address_of_another_network_is_dialled() {
+        let world = world("own-addresses");
+        let client = Client::new(&world, 2);
+        let of = |network| client.events().find(|event| event.network == network);
+        let (here, there) = (of(0).unwrap(), of(1).unwrap());
+        let remembered = there.usable().map(|one| there.address(one));
+        let numbers: Vec<usize> = remembered.filter_map(|one| here.number(one)).collect();
+        let opens = |one: &&usize| here.attempt(**one, 0).open_ms().is_some();
+        let [one, other] = numbers[..2] else {
+            panic!("{numbers:?}");
+        };
+        assert!(numbers.iter().filter(opens).count() >= 2 && opens(&&one) && opens(&&other));
+        let mut sim = Connecting::new(&here);
+        sim.dial(one);
+        sim.dial(other);
+        sim.cancel(other);
+        while let Some(happening) = sim.wait(f64::INFINITY) {
+            match happening {
+                Happening::Established(established) => {
+                    assert_eq!(established, one);
+                    sim.handshake(one);
+                }
+                Happening::Open(_) => break,
+                _ => {}
+            }
+        }
+        let ms = here.attempt(one, 0).open_ms().unwrap();
+        let (opened, opened_ms) = sim.tally().opened.unwrap();
+        assert!(opened == one && (opened_ms - ms).abs() < 1e-6);
+        assert!(sim.probe(other).is_some());
+    }
+
+    /// The third SYN at once comes as late as its repetition.
+    #[test]
+    fn policed_syns_are_late() {
+        let answered = |world: &World| {
+            let event = Client::new(world, 0).events().next().unwrap();
+            let mut sim = Connecting::new(&event);
+            (0..3).for_each(|one| sim.dial(one));
+            let mut at_ms = [f64::NAN; 3];
+            while let Some(happening) = sim.wait(f64::INFINITY) {
+                match happening {
+                    Happening::Established(one) => at_ms[one] = sim.now_ms(),
+                    Happening::Time => break,
+                    _ => {}
+                }
+            }
+            at_ms
+        };
+        let (free, policed) = (answered(&world("default")), answered(&world("police-2")));
+        assert_eq!(free[..2], policed[..2]);
+        assert!(
+            (policed[2] - free[2] - 1_000.0).abs() < 1e-9,
+            "{free:?} {policed:?}"
+        );
+    }
+}

@@ -126,7 +126,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use std::net::SocketAddr;
 
-    use easelect::{Connect, Phase};
+    use easelect::{Connect, Family, Phase, Resolve, Resolved};
     use tokio::time::Instant;
 
     use super::*;
@@ -310,6 +310,41 @@ mod tests {
                     .await?;
                 took.push(began.elapsed().as_secs_f64() * 1e3);
             }
+            Ok(took)
+        });
+        for (took, sampled) in took.unwrap().into_iter().zip(sampled) {
+            assert!(matches!(sampled, Answer::After(ms) if (ms - took).abs() <= 1.0));
+        }
+    }
+
+    /// DNS gives a network its own addresses; one that is remembered from another network is dialled
+    /// on the path that layer 1 has to it.
+    #[test]
+    fn addresses_are_those_of_layer_1() {
+        let world = world("own-addresses", |parameters| {
+            (parameters.fault.factor, parameters.noise.loss_factor) = (0.0, 0.0);
+        });
+        let network = Network::new(Identities::new(vec![network::name(0)]).unwrap());
+        let client = Client::new(world, 2);
+        let of = |network| client.events().find(|event| event.network == network);
+        let (here, there) = (of(0).unwrap(), of(1).unwrap());
+        let foreign = here.number(there.address(0)).unwrap();
+        let sampled = [foreign, 0].map(|one| here.attempt(one, 0).syn);
+        let host = network::name(0);
+        let v4 = |resolved: Resolved| SocketAddr::new(resolved.addresses[0], 443);
+        let took = in_paused_time(async {
+            network.begin(there);
+            let remembered = v4(network.resolve(&host, Family::V4).await?);
+            let scene = network.begin(here);
+            let listed = v4(network.resolve(&host, Family::V4).await?);
+            assert_ne!(listed, remembered);
+            let mut took = Vec::new();
+            for address in [remembered, listed] {
+                let began = Instant::now();
+                network.connect(&host, address).await?;
+                took.push(began.elapsed().as_secs_f64() * 1e3);
+            }
+            assert_eq!(scene.seen().dials, 2);
             Ok(took)
         });
         for (took, sampled) in took.unwrap().into_iter().zip(sampled) {

@@ -338,3 +338,90 @@ impl HostPath {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::parameters::Parameters;
+
+    fn world(name: &str) -> World {
+        World::new(Parameters::variant(name).unwrap(), 1)
+    }
+
+    /// The share of half days after which the first candidate's path differs by more than .3.
+    fn steps(name: &str) -> f64 {
+        let world = world(name);
+        let (mut steps, mut half_days) = (0, 0);
+        for number in 0..500 {
+            let client = Client::new(&world, number);
+            let ln = |hour| {
+                let path = client.path(&client.networks[0], 0, &world.candidates[0], hour);
+                path.origin_rtt_ms.ln()
+            };
+            for half_day in 0..10 {
+                let hour = 12.0 * f64::from(half_day);
+                half_days += 1;
+                steps += usize::from((ln(hour) - ln(hour + 12.0)).abs() > 0.3);
+            }
+        }
+        steps as f64 / half_days as f64
+    }
+
+    /// ρ's standard deviation between the hosts of a network with such a round trip.
+    fn rest_deviation(world: &World, rtt_ms: std::ops::Range<f64>) -> f64 {
+        let (mut squares, mut freedom) = (0.0, 0);
+        for number in 0..300 {
+            let client = Client::new(world, number);
+            let event = client.event(0);
+            let network = &client.networks[event.network];
+            if !rtt_ms.contains(&network.ln_rtt.exp()) {
+                continue;
+            }
+            let rest = |host: usize| {
+                let path = event.paths[3 * host];
+                ((path.rtt_ms + path.origin_rtt_ms + 2.0 * path.work_ms) / path.rtt_ms).ln()
+            };
+            let rests: Vec<f64> = (0..world.hosts()).map(rest).collect();
+            let mean = rests.iter().sum::<f64>() / rests.len() as f64;
+            squares += rests.iter().map(|one| (one - mean).powi(2)).sum::<f64>();
+            freedom += rests.len() - 1;
+        }
+        (squares / f64::from(freedom as u32)).sqrt()
+    }
+
+    #[test]
+    fn the_measured_world_is_what_was_measured() {
+        let measured = world("measured");
+        assert!(
+            (0.02..0.03).contains(&steps("measured")),
+            "{}",
+            steps("measured")
+        );
+        assert!(steps("default") > 0.1);
+        let (far, near) = (
+            rest_deviation(&measured, 40.0..100.0),
+            rest_deviation(&measured, 0.0..25.0),
+        );
+        assert!((0.4..near).contains(&far) && near < 1.2, "{far} {near}");
+        for number in 0..20 {
+            for network in &Client::new(&measured, number).networks {
+                let range = if network.cellular {
+                    0.04..0.16
+                } else {
+                    0.01..0.04
+                };
+                assert!(range.contains(&network.jitter), "{}", network.jitter);
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_connection_on_a_network_is_cold() {
+        let world = world("default");
+        let mut known = Vec::new();
+        for event in Client::new(&world, 3).events() {
+            assert_eq!(event.is_cold, !known.contains(&event.network));
+            known.push(event.network);
+        }
+    }
+}

@@ -230,3 +230,116 @@ impl Event<'_> {
         rtt_ms * jitter + self.queue_ms + if spiked { spike_ms } else { 0.0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::Client;
+    use crate::world::parameters::Parameters;
+
+    fn world(name: &str) -> World {
+        World::new(Parameters::variant(name).unwrap(), 1)
+    }
+
+    /// The addresses that DNS gives on a network.
+    fn listed(event: &Event) -> Vec<Address> {
+        event.usable().map(|one| event.address(one)).collect()
+    }
+
+    #[test]
+    fn an_address_is_the_same_where_dns_gives_the_same() {
+        for (name, own) in [("default", 0), ("half-own", 2), ("own-addresses", 4)] {
+            let world = world(name);
+            let client = Client::new(&world, 2);
+            let of = |network| client.events().find(|event| event.network == network);
+            let (one, other) = (of(0).unwrap(), of(1).unwrap());
+            for number in one.usable() {
+                let address = one.address(number);
+                assert_eq!(one.number(address), Some(number));
+                let is_own = one.candidate(number).host >= 4 - own;
+                assert_eq!(
+                    listed(&other).contains(&address),
+                    !is_own && other.paths[number].usable
+                );
+                let Some(there) = other.number(address) else {
+                    assert!(!other.paths[number].usable);
+                    continue;
+                };
+                assert_eq!(other.address(there), address);
+                assert_eq!(there >= other.candidates().len(), is_own);
+                assert_eq!(other.candidate(there).host, one.candidate(number).host);
+            }
+        }
+    }
+
+    /// Who dials only what DNS gives meets the default world.
+    #[test]
+    fn own_addresses_are_as_good_as_shared_ones() {
+        let (shared, own) = (world("default"), world("own-addresses"));
+        let (shared, own) = (Client::new(&shared, 4), Client::new(&own, 4));
+        for (shared, own) in shared.events().zip(own.events()).take(30) {
+            for one in shared.usable() {
+                assert_eq!(
+                    shared.attempt(one, 0).open_ms(),
+                    own.attempt(one, 0).open_ms()
+                );
+            }
+        }
+    }
+
+    /// It opens like any other, later by 1.8 in the middle, never sooner, and the same each time.
+    #[test]
+    fn an_address_of_another_network_is_farther() {
+        let world = world("own-addresses");
+        let (mut factors, mut silent, mut all) = (Vec::new(), 0, 0);
+        for number in 0..100 {
+            let client = Client::new(&world, number);
+            let here = client.events().find(|event| event.network == 0).unwrap();
+            let again = client
+                .events()
+                .filter(|event| event.network == 0)
+                .nth(9)
+                .unwrap();
+            let there = client.events().find(|event| event.network == 1).unwrap();
+            for listed in there.usable() {
+                let Some(foreign) = here.number(there.address(listed)) else {
+                    continue;
+                };
+                let factor =
+                    |event: &Event| event.path(foreign).rtt_ms / event.paths[listed].rtt_ms;
+                assert!(factor(&here) >= 1.0);
+                assert!((factor(&here) - factor(&again)).abs() < 1e-9);
+                factors.push(factor(&here));
+                all += 1;
+                silent += usize::from(here.attempt(foreign, 0).open_ms().is_none());
+            }
+        }
+        factors.sort_by(f64::total_cmp);
+        let median = factors[factors.len() / 2];
+        assert!((1.7..1.9).contains(&median), "{median}");
+        assert!(silent * 10 < all, "{silent} of {all}");
+    }
+
+    /// Shared by the host's addresses: what a server takes does not tell of the path.
+    #[test]
+    fn servers_take_their_time() {
+        let (plain, slow) = (world("clean"), world("server-tails"));
+        assert!(plain.parameters.server.busy_mean_ms == 0.0);
+        let mean = |world: &World| {
+            let (mut sum, mut count) = (0.0, 0);
+            for number in 0..200 {
+                let client = Client::new(world, number);
+                for event in client.events().take(20) {
+                    sum += event.paths[0].busy_ms;
+                    count += 1;
+                }
+            }
+            sum / f64::from(count)
+        };
+        assert!(mean(&plain) == 0.0);
+        assert!((95.0..105.0).contains(&mean(&slow)), "{}", mean(&slow));
+        let event = Client::new(&slow, 0).events().next().unwrap();
+        assert!(event.paths[0].busy_ms == event.paths[1].busy_ms);
+        assert!(event.paths[0].busy_ms != event.paths[3].busy_ms);
+    }
+}

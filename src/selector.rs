@@ -533,10 +533,10 @@ impl Inner {
         queue_ms: f64,
         epoch: Epoch,
     ) {
-        let Some(refresh) = self.background.budget(width) else {
+        let Some(most) = self.background.budget(width) else {
             return;
         };
-        let chosen = self.learner.memory().to_refresh(known, refresh);
+        let chosen = self.learner.memory().to_check(known, most);
         let selector = Arc::downgrade(self);
         let learn = move |candidate: memory::Candidate, answered: Option<Duration>| {
             let Some(inner) = selector.upgrade() else {

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use easelect_engine::forecast::Forecast;
 use easelect_engine::health::Severity;
-use easelect_engine::history::{Key, Network, Refresh};
+use easelect_engine::history::{Key, Kinship, Network, proven_elsewhere};
 use easelect_engine::id::{AttemptId, CandidateId};
 use easelect_engine::observation::Observation;
-use easelect_engine::race::{Action, Race, Width};
+use easelect_engine::race::{self, Action, Race, Width};
 use easelect_engine::timestamp::Timestamp;
 
 use crate::policy::{Connecting, Failed, Happening, Policy};
 use crate::random::Random;
-use crate::world::Event;
+use crate::world::{Address, Event};
 
 /// The widest that still pays.
 pub(crate) const WIDE: Width = Width {
@@ -25,10 +25,6 @@ pub(crate) const WIDE: Width = Width {
     syn_least_ms: 60.0,
     z: 1.2,
     flight_least_ms: 30.0,
-    refresh: Refresh {
-        probes: 1,
-        worth: 0.01,
-    },
     ..Width::FAST
 };
 
@@ -40,6 +36,8 @@ pub(crate) struct Ours {
     width: Width,
     random: Random,
     networks: HashMap<usize, Memory>,
+    /// The world's addresses that were ever seen.
+    addresses: HashMap<SocketAddr, Address>,
 }
 
 impl std::fmt::Debug for Ours {
@@ -57,7 +55,18 @@ impl Ours {
             width,
             random: Random::new(&[seed, 14]),
             networks: HashMap::new(),
+            addresses: HashMap::new(),
         }
+    }
+
+    /// What opened on other networks, by its number here, the latest first.
+    fn elsewhere(&self, event: &Event) -> Vec<usize> {
+        let others = self.networks.iter().filter(|(id, _)| **id != event.network);
+        let proven = proven_elsewhere(others.map(|(_, memory)| &memory.network));
+        let numbers = proven.into_iter().map(|key| self.addresses[&key.address]);
+        numbers
+            .filter_map(|address| event.number(address))
+            .collect()
     }
 }
 
@@ -66,6 +75,8 @@ struct Memory {
     network: Network,
     candidates: Vec<usize>,
     preferred: Option<CandidateId>,
+    /// What is dialled while names are looked up though nothing opened here.
+    elsewhere: Vec<usize>,
 }
 
 impl Memory {
@@ -79,6 +90,15 @@ impl Memory {
             network,
             candidates,
             preferred: None,
+            elsewhere: Vec::new(),
+        }
+    }
+
+    /// Takes in what this network's DNS doesn't give.
+    fn note(&mut self, event: &Event, number: usize) {
+        if !self.candidates.contains(&number) {
+            self.network.note(&key(event, number));
+            self.candidates.push(number);
         }
     }
 
@@ -88,9 +108,20 @@ impl Memory {
         CandidateId::new(found.unwrap_or(usize::MAX))
     }
 
+    /// What is expected of everybody now; who won last is known by it.
+    fn outlook(&self, now: Timestamp) -> (Vec<Forecast>, Kinship) {
+        let winner = self.network.last_winner(&self.all());
+        let (mut forecasts, kinship) = self.network.outlook(now);
+        if let Some(winner) = winner {
+            forecasts[winner.index()].last_winner = true;
+        }
+        (forecasts, kinship)
+    }
+
     fn all(&self) -> Vec<CandidateId> {
-        let numbers = 0..self.candidates.len();
-        numbers.map(CandidateId::new).collect()
+        let known = self.network.candidates();
+        let listed = known.filter(|(.., listed)| listed.is_some());
+        listed.map(|(id, ..)| id).collect()
     }
 }
 
@@ -118,14 +149,26 @@ fn key(event: &Event, candidate: usize) -> Key {
 impl Policy for Ours {
     fn connect(&mut self, event: &Event, sim: &mut Connecting) {
         let today = START.after(Duration::from_secs_f64(event.hour * 3600.0));
+        let elsewhere = self.elsewhere(event);
         let known = self.networks.entry(event.network);
         let memory = known.or_insert_with(|| Memory::new(event, today));
+        for number in event.usable() {
+            let address = key(event, number).address;
+            self.addresses.insert(address, event.address(number));
+        }
+        memory.elsewhere = match memory.network.last_winner(&memory.all()) {
+            Some(_) => Vec::new(),
+            None => elsewhere,
+        };
+        for number in &memory.elsewhere.clone() {
+            memory.note(event, *number);
+        }
         let queue_ms = run(self.width, memory, event, sim, today, &mut self.random);
         if sim.tally().opened.is_none() {
             return;
         }
         let now = today.after(elapsed(sim));
-        let chosen = (memory.network).to_refresh(&memory.all(), self.width.refresh, now);
+        let chosen = (memory.network).to_check(&memory.all(), self.width.checks, now);
         for id in chosen {
             let syn_ms = sim.probe(memory.candidates[id.index()]);
             let syn_ms = syn_ms.map(|ms| (ms - queue_ms).max(0.1));
@@ -157,8 +200,9 @@ fn run(
     (0..event.hosts()).for_each(|host| sim.insist(host, DNS_AGAIN_MS));
     loop {
         let began = elapsed(sim);
-        let mut race = Race::new(width, memory.network.syn_trust());
-        let mut driver = Driver::new(memory, event, sim, today.after(began));
+        let (forecasts, kinship) = memory.outlook(today.after(began));
+        let mut race = Race::new(width, memory.network.syn_trust()).among(kinship);
+        let mut driver = Driver::new(memory, event, sim, forecasts);
         let over = driver.run(&mut race, began);
         let numbers = driver.numbers;
         let now = elapsed(sim);
@@ -202,10 +246,10 @@ impl<'d, 'e> Driver<'d, 'e> {
         memory: &'d Memory,
         event: &'d Event<'d>,
         sim: &'d mut Connecting<'e>,
-        now: Timestamp,
+        forecasts: Vec<Forecast>,
     ) -> Self {
         Driver {
-            forecasts: memory.network.race_forecasts(&memory.all(), now),
+            forecasts,
             memory,
             event,
             sim,
@@ -222,6 +266,9 @@ impl<'d, 'e> Driver<'d, 'e> {
             .network
             .last_winner(&self.memory.all())
             .is_some();
+        for number in &self.memory.elsewhere {
+            self.add_one(race, *number, true, Duration::ZERO);
+        }
         let mut waiting = 0;
         for host in 0..self.event.hosts() {
             if known || self.sim.is_resolved(host) {
@@ -284,10 +331,23 @@ impl<'d, 'e> Driver<'d, 'e> {
 
     fn add(&mut self, race: &mut Race, host: usize, now: Duration) {
         for one in self.event.addresses(host) {
-            race.add(self.forecasts[self.memory.id(one).index()], now);
-            self.numbers.push(one);
-            self.dialled.push(Duration::ZERO);
+            self.add_one(race, one, false, now);
         }
+    }
+
+    fn add_one(&mut self, race: &mut Race, one: usize, remembered: bool, now: Duration) {
+        if self.numbers.contains(&one) {
+            return race.given(self.place(one));
+        }
+        let id = self.memory.id(one);
+        let candidate = race::Candidate {
+            id: Some(id),
+            remembered,
+            ..self.forecasts[id.index()].into()
+        };
+        race.add(candidate, now);
+        self.numbers.push(one);
+        self.dialled.push(Duration::ZERO);
     }
 
     fn place(&self, candidate: usize) -> AttemptId {

@@ -6,7 +6,6 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use easelect_engine::history::Refresh;
 use easelect_engine::race::Width;
 use tokio::task::JoinSet;
 
@@ -65,12 +64,9 @@ impl BackgroundProbes {
     }
 
     /// Whether any may be made in a race this wide, and how many where.
-    pub(super) fn budget(&self, width: Width) -> Option<Refresh> {
-        let probes = self.budget.dials_per_connection;
-        (probes > 0 && width.refresh.probes > 0).then_some(Refresh {
-            probes,
-            ..width.refresh
-        })
+    pub(super) fn budget(&self, width: Width) -> Option<usize> {
+        let dials = self.budget.dials_per_connection;
+        (dials > 0 && width.checks > 0).then_some(dials)
     }
 
     /// Measures these addresses; `learn` takes what each brought.

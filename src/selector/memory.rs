@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use easelect_engine::forecast::{Forecast, SynTrust};
 use easelect_engine::health::{Severity, Transition};
-use easelect_engine::history::{History, Key, KnownNetwork, Lead, Network, Refresh};
+use easelect_engine::history::{
+    History, Key, Kinship, KnownNetwork, Lead, Network, proven_elsewhere,
+};
 use easelect_engine::id::CandidateId;
 use easelect_engine::observation::Observation;
 use easelect_engine::timestamp::Timestamp;
 
+use super::network_watch::NetworkWatch;
 use crate::catalog::{Endpoint, Service};
 use crate::clock::Clock;
 use crate::dialer::{Dialer, Found, MAX_ADDRESSES};
@@ -209,6 +212,9 @@ impl Memory {
 
     /// Moves to another network.
     pub(super) fn enter(&mut self, id: String) {
+        if let Some(left) = self.networks.get_mut(&self.current) {
+            left.network.leave();
+        }
         self.current = id;
         self.epoch.0 += 1;
     }
@@ -303,6 +309,19 @@ impl Memory {
         }
     }
 
+    /// What is expected of every candidate of this network, by its number, and how they vary together.
+    pub(super) fn outlook(&self) -> (Vec<Forecast>, Kinship) {
+        let known = self
+            .known()
+            .map(|known| known.network.outlook(self.clock.now()));
+        known.unwrap_or_default()
+    }
+
+    /// What this network calls a candidate.
+    pub(super) fn id(&self, candidate: &Candidate) -> Option<CandidateId> {
+        find(&self.known()?.network, candidate)
+    }
+
     /// The addresses of an endpoint that are known.
     #[cfg(feature = "rest")]
     pub(super) fn addresses(&self, endpoint: &Endpoint) -> Vec<Candidate> {
@@ -377,6 +396,34 @@ impl Memory {
         known.into_iter().map(|(_, (_, at), _)| at).collect()
     }
 
+    /// What opened on other networks, unless this one's DNS gives others; the latest first, with the number
+    /// of its endpoint. Through a proxy, its addresses are not the host's.
+    pub(super) fn proven_elsewhere(&self, endpoints: &[Endpoint]) -> Vec<(usize, Candidate)> {
+        let others = self.networks.iter().filter(|(id, known)| {
+            **id != self.current
+                && !NetworkWatch::is_proxied(id)
+                && self.clock.now().since(known.used) < STALE
+        });
+        let here = self.known().map(|known| &known.network);
+        let answered = |key: &Key| {
+            let v6 = key.address.is_ipv6();
+            let known = here.into_iter().flat_map(Network::candidates);
+            let mut of_host = known.filter(|(_, one, _)| {
+                one.host == key.host && one.service == key.service && one.address.is_ipv6() == v6
+            });
+            of_host.any(|(id, _, listed)| {
+                listed.is_some() || here.is_some_and(|here| here.is_unlisted(id))
+            })
+        };
+        let proven = proven_elsewhere(others.map(|(_, known)| &known.network));
+        let of_endpoint = |key: &&Key| {
+            let number = endpoints.iter().position(|one| self.is(one, key))?;
+            Some((number, (endpoints[number].clone(), key.address)))
+        };
+        let proven = proven.iter().filter(|key| !answered(key));
+        proven.filter_map(of_endpoint).collect()
+    }
+
     /// Whether more than one candidate may be another than when it was last asked.
     pub(super) fn take_unsettled(&mut self) -> bool {
         let believes = self
@@ -404,7 +451,7 @@ impl Memory {
         let known = self.known_mut(now);
         let listed = observations.into_iter().map(|(candidate, observation)| {
             let id = find(&known.network, &candidate);
-            let id = id.unwrap_or_else(|| known.network.list(&key(&candidate), now));
+            let id = id.unwrap_or_else(|| known.network.note(&key(&candidate)));
             (id, observation)
         });
         let shown: Vec<(CandidateId, Observation)> = listed.collect();
@@ -424,7 +471,7 @@ impl Memory {
             Some(id) => id,
             None => network.list(&key(candidate), now),
         };
-        let transitions = network.learn(&[(id, observation)], now, jitter);
+        let transitions = network.hear(id, &observation, now, jitter);
         let lead = known.preferred.get_mut(&candidate.0.service());
         let decisive = match (lead, network.forecast(id, now)) {
             // What no race would begin with is nobody's preference, and somebody's again afterwards.
@@ -461,12 +508,8 @@ impl Memory {
         is(endpoint, self.dialer.peer(endpoint).port, key)
     }
 
-    /// Whom of these to probe in the background.
-    pub(super) fn to_refresh(
-        &self,
-        candidates: Vec<Candidate>,
-        refresh: Refresh,
-    ) -> Vec<Candidate> {
+    /// Whom of these, and at most so many, to probe in the background.
+    pub(super) fn to_check(&self, candidates: Vec<Candidate>, most: usize) -> Vec<Candidate> {
         let now = self.clock.now();
         let Some(known) = self.known() else {
             return Vec::new();
@@ -475,7 +518,7 @@ impl Memory {
             .filter_map(|one| Some((find(&known.network, &one)?, one)))
             .collect();
         let among: Vec<CandidateId> = found.iter().map(|(id, _)| *id).collect();
-        let chosen = known.network.to_refresh(&among, refresh, now);
+        let chosen = known.network.to_check(&among, most, now);
         let chosen = |(id, candidate)| chosen.contains(&id).then_some(candidate);
         found.into_iter().filter_map(chosen).collect()
     }

@@ -12,6 +12,9 @@ const MAX_NETWORK_ID: usize = 128;
 /// Where there is no route to the internet.
 const NOWHERE: &str = "default";
 
+/// What stands before a proxy in a network's key.
+const VIA: &str = " via ";
+
 /// Tells networks apart: by what the app said, or else by the routes.
 #[derive(Debug)]
 pub(super) struct NetworkWatch {
@@ -25,7 +28,7 @@ impl NetworkWatch {
     /// A watch, and the key of the network that the device is on.
     pub(super) fn new(told: Option<&str>, proxy: Option<&Proxy>) -> (Self, String) {
         let watch = NetworkWatch {
-            via: proxy.map_or(String::new(), |proxy| format!(" via {proxy}")),
+            via: proxy.map_or(String::new(), |proxy| format!("{VIA}{proxy}")),
             told: Mutex::new(told.is_some()),
         };
         let key = watch.key(&watch.id(told));
@@ -59,6 +62,11 @@ impl NetworkWatch {
         if self.key(&id) != key() {
             enter(id);
         }
+    }
+
+    /// Whether the network that the history calls so is used through a proxy.
+    pub(super) fn is_proxied(key: &str) -> bool {
+        key.contains(VIA)
     }
 
     /// What the history calls a network.

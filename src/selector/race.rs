@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use easelect_engine::forecast::Forecast;
 use easelect_engine::id::AttemptId;
 use easelect_engine::observation::Observation;
 use easelect_engine::race::{self, Action, Race, Width};
@@ -26,6 +27,9 @@ use crate::handshake::{Exchange, Handshake, Paths, Progress, Secured, Target};
 use crate::phase::{EarlyData, Phase};
 use crate::resolve::{Family, is_local};
 use crate::sample::{Attempt, AttemptOutcome};
+
+/// As many as a race dials at once where nothing opened yet, and some spares.
+const MOST_ELSEWHERE: usize = 8;
 
 /// What runs races: how endpoints are reached, and which of their paths turned out right.
 #[derive(Debug)]
@@ -127,6 +131,27 @@ impl Racer {
         remembered
     }
 
+    /// What opened on other networks, to be dialled while names are looked up where nothing opened yet;
+    /// only what is the same everywhere. With the number of its endpoint.
+    fn proven_elsewhere(&self, endpoints: &[Endpoint], memory: &Memory) -> Vec<(usize, Candidate)> {
+        let is_direct = |one: &Endpoint| {
+            let peer = self.dialer.peer(one);
+            peer.is_public && peer.proxy.is_none()
+        };
+        let proven = memory.proven_elsewhere(endpoints).into_iter();
+        let possible = proven.filter(|(number, (endpoint, address))| {
+            let family = Family::of(address.ip());
+            is_direct(&endpoints[*number])
+                && !is_local(address.ip())
+                && self.dialer.families().list().contains(&family)
+                && self
+                    .dialer
+                    .known(&self.dialer.peer(endpoint), family)
+                    .is_none()
+        });
+        possible.take(MOST_ELSEWHERE).collect()
+    }
+
     /// How a candidate enters a race, until DNS gives it, against rivals of which this one won last.
     pub(super) fn entry(
         &self,
@@ -136,6 +161,7 @@ impl Racer {
     ) -> race::Candidate {
         race::Candidate {
             forecast: memory.expect(candidate, last_winner),
+            id: memory.id(candidate),
             last_resort: self.is_last_resort(candidate),
             accelerated: candidate.0.variant() == Variant::Acceleration,
             remembered: true,
@@ -232,6 +258,8 @@ struct Driver<'a, E: Exchange> {
     race: Race,
     epoch: Epoch,
     last_winner: Option<Candidate>,
+    /// What was expected of everybody when the race began.
+    outlook: Vec<Forecast>,
     running: Vec<Running>,
     events: FuturesUnordered<BoxFuture<'a, Event<E::Opened>>>,
     /// Endpoints, by number, and families whose addresses are being asked for.
@@ -253,6 +281,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
     ) -> Self {
         let memory = learner.memory();
         let (trust, last_winner) = (memory.syn_trust(), memory.last_winner(endpoints));
+        let (outlook, kinship) = memory.outlook();
         let epoch = memory.epoch();
         drop(memory);
         Driver {
@@ -260,9 +289,10 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
             endpoints,
             exchange,
             learner,
-            race: Race::new(width, trust),
+            race: Race::new(width, trust).among(kinship),
             epoch,
             last_winner,
+            outlook,
             running: Vec::new(),
             events: FuturesUnordered::new(),
             lookups: Vec::new(),
@@ -284,7 +314,10 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
     /// Adds what is dialled while its name is looked up.
     fn remember(&mut self) {
         let memory = self.learner.memory();
-        let remembered = self.racer.remembered(self.endpoints, &memory);
+        let mut remembered = self.racer.remembered(self.endpoints, &memory);
+        if self.last_winner.is_none() {
+            remembered.extend(self.racer.proven_elsewhere(self.endpoints, &memory));
+        }
         drop(memory);
         for (endpoint, candidate) in remembered {
             self.add(endpoint, candidate, None);
@@ -323,8 +356,15 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
             return AttemptId::new(index);
         }
         let memory = self.learner.memory();
-        let entry = (self.racer).entry(&candidate, self.last_winner.as_ref(), &memory);
+        let mut entry = (self.racer).entry(&candidate, self.last_winner.as_ref(), &memory);
         drop(memory);
+        if let Some(known) = entry.id.and_then(|id| self.outlook.get(id.index())) {
+            let last_winner = entry.forecast.last_winner;
+            entry.forecast = Forecast {
+                last_winner,
+                ..*known
+            };
+        }
         let attempt = self.race.add(entry, self.now());
         debug_assert_eq!(attempt.index(), self.running.len());
         self.running.push(Running {

@@ -1,20 +1,16 @@
-//! What a candidate is expected to cost, and what it is worth to ask.
+//! What a candidate is expected to cost.
 //!
 //! ```text
 //! x        ln of the SYN round trip in ms
 //! ρ        ln of (TLS + upgrade)/SYN round trip
 //! E        = (e^x + e^(x+ρ))·(1 + π)·(1.15 if unverified)·(0.94 if it opened last) + 100 ms·π
-//! worth    = s·[φ(u) + u·Φ(u)],  u = ln(E_best/E)/s,  s² = P_best + P + 2R
 //! ```
-//!
-//! `worth` is the expected improvement of the logarithm of the cost if this one is asked beside
-//! the best: a SYN's answer tells how the path is at this moment.
 
-use crate::probability::normal;
 use crate::unseen::{Belief, Place};
 
-/// R: the variance of ln of one measured flight around the path's present state, between the jitter
-/// of Wi-Fi and of cellular. It also scales `worth`: more noise dials more.
+/// R of a network of which little is known: the variance of ln of one measured flight around the path's
+/// present state, between the jitter of Wi-Fi and of cellular. It also scales what further dials are worth:
+/// more noise dials more.
 pub const NOISE: f64 = 0.025;
 
 /// A factor: a candidate that never opened on this network may be a hijacked address.
@@ -46,6 +42,8 @@ pub struct Forecast {
     pub breaker_open: bool,
     /// x is what a file told, and was not measured since.
     pub hearsay: bool,
+    /// R̂, what R is on this network.
+    pub noise: f64,
 }
 
 /// What the SYNs of a network say about its handshakes.
@@ -96,7 +94,7 @@ impl Forecast {
 
     /// The forecast once the SYN was answered, after so many ms without queueing.
     pub fn answered(&self, syn_ms: f64) -> Forecast {
-        let gain = self.syn.variance / (self.syn.variance + NOISE);
+        let gain = self.syn.variance / (self.syn.variance + self.noise);
         Forecast {
             syn: Belief {
                 mean: self.syn.mean + gain * (syn_ms.max(0.1).ln() - self.syn.mean),
@@ -105,18 +103,6 @@ impl Forecast {
             ..*self
         }
     }
-
-    /// What it is worth to ask this one beside the best.
-    pub fn worth_beside(&self, best: &Forecast) -> f64 {
-        let s = (best.syn.variance + self.syn.variance + 2.0 * NOISE).sqrt();
-        let u = (best.cost_ms() / self.cost_ms()).ln() / s;
-        s * (density(u) + u * normal(u))
-    }
-}
-
-/// φ.
-fn density(u: f64) -> f64 {
-    (-u * u / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt()
 }
 
 #[cfg(test)]
@@ -144,6 +130,7 @@ mod tests {
             last_winner: false,
             hearsay: false,
             breaker_open: false,
+            noise: NOISE,
         }
     }
 
@@ -164,15 +151,5 @@ mod tests {
         let one = forecast(0, 50.0).answered(200.0);
         assert!((one.syn_ms() - 100.0).abs() < 1e-6);
         assert!((one.syn.variance - 0.0125).abs() < 1e-9);
-    }
-
-    #[test]
-    fn equals_are_worth_asking_and_laggards_are_not() {
-        let best = forecast(0, 50.0);
-        // u = 0: s·φ(0), s² = .1.
-        let equal = forecast(1, 50.0).worth_beside(&best);
-        assert!((equal - 0.1_f64.sqrt() * 0.398_942_28).abs() < 1e-6);
-        let twice = forecast(1, 100.0).worth_beside(&best);
-        assert!(twice < 0.003, "{twice}");
     }
 }

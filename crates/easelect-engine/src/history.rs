@@ -1,22 +1,26 @@
 //! What is remembered of the candidates (host × address) of one network, and what it predicts.
 //! Pure: time and randomness come in.
 //!
-//! Two local-level Kalman filters per candidate, on x = ln SYN round trip (ms) and on
+//! Two Kalman filters follow a candidate, one x = ln SYN round trip (ms) and one
 //! ρ = ln((TLS + upgrade)/SYN round trip). They are apart because a SYN is cheap to send and tells
 //! x afresh, while ρ hardly changes.
 //!
 //! ```text
-//! predict  P⁻ = min(0.30, P + Q·hours)            Q = 0.007 (x), 0.004 (ρ)
-//! update   z  = (y − m)/√(P⁻ + R), clipped to [−2.5, 1.2]
-//!          m  ← m + K·z·√(P⁻ + R),  K = P⁻/(P⁻ + R),  P = (1 − K)·P⁻
+//! predict  x: together with its relatives (joint.rs); ρ: P⁻ = min(0.30, P + 0.004·hours)
+//! update   z  = (y − m)/√(P⁻ + R̂), clipped to [−2.5, 1.2]
+//!          m  ← m + K·z·√(P⁻ + R̂),  K = P⁻/(P⁻ + R̂),  P = (1 − K)·P⁻
 //! step     two |z| > 2 of one sign in a row: P⁻ += 0.15 before the second
+//! noise    ln R̂ += 0.1·(min(z², 9) − 1.3), 0.01 ≤ R̂ ≤ 0.2, by what SYNs of known candidates show
 //! ```
 //!
 //! Upward surprises are clipped harder: one spike must not ruin a good candidate. A measurement
-//! that was given up (at least so long) only counts where it is above the mean.
+//! that was given up (at least so long) only counts where it is above the mean. A heartbeat updates its
+//! candidate alone; the next race tells the relatives.
 
 mod candidate;
+mod elsewhere;
 mod filter;
+mod joint;
 mod preference;
 mod stored;
 
@@ -25,38 +29,28 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use elsewhere::proven_elsewhere;
 pub use preference::Lead;
 pub use stored::{History, HistoryError, KnownNetwork};
 
-use crate::forecast::{Forecast, SynTrust};
+use crate::forecast::{Forecast, NOISE, SynTrust};
 use crate::health::Transition;
-use crate::id::{CandidateId, ClusterId, HostId};
+use crate::id::{CandidateId, HostId};
 use crate::observation::{Measured, Observation};
 use crate::timestamp::Timestamp;
-use crate::unseen::{Belief, Place, Spread, expect};
+use crate::unseen::{Belief, Place, expect_rest};
 use candidate::Candidate;
-use filter::LEAST_MS;
+use filter::{LEAST_MS, Moment};
+use joint::Joint;
 
-/// x of a network never seen: 50 ms, give or take a factor of 2. Variances of ln ms; clusters, hosts
-/// and addresses differ as in the simulated world, hosts also by what an edge adds.
-const SYN: Spread = Spread {
-    mean: 3.912_023_005_428_146,
-    network: 0.5,
-    cluster: 0.06,
-    host: 0.10,
-    address: 0.03,
-    v6: 0.04,
-};
-
-/// ρ, a logarithm: two round trips are ln 2 = 0.69; behind an edge that terminates TLS nearer, more.
-const REST: Spread = Spread {
-    mean: 0.80,
-    network: 1e-6,
-    cluster: 1e-6,
-    host: 0.05,
-    address: 0.015,
-    v6: 0.0,
-};
+/// By how much a surprise changes ln R̂ …
+const NOISE_GAIN: f64 = 0.1;
+/// … z² counting as no more than this, …
+const NOISE_CLIP: f64 = 9.0;
+/// … and this being what it is on average where R̂ is right: more than 1, since spikes are no noise.
+const NOISE_SQUARE: f64 = 1.3;
+/// Bounds of R̂: of a wire, and of a network on which a SYN's round trip varies by half.
+const NOISES: (f64, f64) = (0.01, 0.2);
 
 /// ĝ is ln of what TLS takes in SYN round trips; it moves by this share of a surprise.
 const TLS_TO_SYN_GAIN: f64 = 0.2;
@@ -69,24 +63,12 @@ const TLS_TO_SYN_LIMIT: f64 = 0.6;
 /// … once so many handshakes say so.
 const TLS_TO_SYN_COUNT: u32 = 5;
 
-/// Candidates unseen for this long may be probed in the background.
-const UNSEEN: Duration = Duration::from_secs(3 * 3600);
-
 /// What a file told, and was not measured since, counts for so many connections: who lies is found out by
 /// then, and who is right is known for himself.
 const TOLD_COUNTS: u32 = 3;
 
 /// More candidates of one network than any catalogue brings in a month; the oldest go.
 const MAX_CANDIDATES: usize = 256;
-
-/// How much to probe in the background after a connection opened.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Refresh {
-    /// TCP-only probes at most.
-    pub probes: usize,
-    /// The least value of information for which one is probed.
-    pub worth: f64,
-}
 
 /// Which candidate: an address of a host in a data centre, and what is asked of it. What one service
 /// takes and how often it fails says nothing of another one on the same host.
@@ -123,6 +105,21 @@ pub struct Network {
     read: Timestamp,
     /// How many connections opened since.
     opened: u32,
+    /// ln of R̂ over R.
+    ln_noise: f64,
+    /// x of all but those of whom only a file tells.
+    joint: Joint,
+}
+
+/// How x of a network's candidates vary together at a moment.
+#[derive(Clone, Debug, Default)]
+pub struct Kinship(Joint);
+
+impl Kinship {
+    /// The covariance of x of two candidates.
+    pub(crate) fn between(&self, a: CandidateId, b: CandidateId) -> f64 {
+        self.0.between(a, b)
+    }
 }
 
 impl Network {
@@ -133,6 +130,14 @@ impl Network {
             return id;
         }
         self.put(Candidate::new(key.clone(), self.place(key), now))
+    }
+
+    /// Adds a candidate that DNS doesn't give here, as far as is known; what it is called from now on.
+    pub fn note(&mut self, key: &Key) -> CandidateId {
+        self.find_key(key).unwrap_or_else(|| {
+            let place = self.place(key);
+            self.put(Candidate::new(key.clone(), place, Timestamp::default()))
+        })
     }
 
     /// Notes that DNS still gives one.
@@ -149,13 +154,19 @@ impl Network {
     #[inline]
     pub fn unlist(&mut self, gone: impl Fn(&Key) -> bool, now: Timestamp) -> bool {
         let mut any = false;
-        for one in &mut self.candidates {
-            if one.listed().is_some() && gone(one.key()) {
+        for one in self.candidates.iter_mut().filter(|one| gone(one.key())) {
+            any |= one.listed().is_some();
+            if one.listed().is_some() || !one.is_unlisted() {
                 one.unlist(now);
-                any = true;
             }
         }
         any
+    }
+
+    /// Whether DNS gives others than this one here.
+    #[must_use]
+    pub fn is_unlisted(&self, id: CandidateId) -> bool {
+        self.get(id).is_some_and(Candidate::is_unlisted)
     }
 
     /// Whether what a file told still counts: the next connection may change what is known of all.
@@ -220,55 +231,42 @@ impl Network {
         among.iter().filter_map(opened).max().map(|won| won.1)
     }
 
-    /// What a race among these has to know: what is expected of each, and who of them won last.
+    /// What a race has to know: what is expected of every candidate, in their order, and how they vary
+    /// together.
     #[must_use]
-    pub fn race_forecasts(&self, among: &[CandidateId], now: Timestamp) -> Vec<Forecast> {
-        let (all, winner) = (self.forecasts(now), self.last_winner(among));
-        let known = among.iter().filter(|id| id.index() < all.len());
-        let of_race = |id: &CandidateId| Forecast {
-            last_winner: winner == Some(*id),
-            ..all[id.index()]
+    pub fn outlook(&self, now: Timestamp) -> (Vec<Forecast>, Kinship) {
+        let joint = self.joint_at(now);
+        let numbered = self.candidates.iter().enumerate();
+        let forecast = |(index, one): (usize, &Candidate)| {
+            let syn = self.syn_in(&joint, CandidateId::new(index), one, now);
+            one.forecast(syn, self.rest(one, now), self.moment(now))
         };
-        known.map(of_race).collect()
+        (numbered.map(forecast).collect(), Kinship(joint))
     }
 
     /// What is expected of every candidate, in their order.
     #[must_use]
     pub fn forecasts(&self, now: Timestamp) -> Vec<Forecast> {
-        let beliefs = self.syns(now).into_iter().zip(self.rests(now));
-        let forecast =
-            |(one, (syn, rest)): (&Candidate, _)| one.forecast(syn, rest, (now, self.read));
-        self.candidates.iter().zip(beliefs).map(forecast).collect()
+        let ids = (0..self.candidates.len()).map(CandidateId::new);
+        ids.filter_map(|id| self.forecast(id, now)).collect()
     }
 
-    /// What is expected of one candidate; its relatives are asked only if it was never seen.
+    /// What is expected of one candidate.
     #[must_use]
     #[inline]
     pub fn forecast(&self, id: CandidateId, now: Timestamp) -> Option<Forecast> {
-        let (syn, rest) = self.beliefs(id, now)?;
-        Some(self.get(id)?.forecast(syn, rest, (now, self.read)))
+        let one = self.get(id)?;
+        let syn = self.syn_in(&self.joint, id, one, now);
+        Some(one.forecast(syn, self.rest(one, now), self.moment(now)))
     }
 
     /// What would be expected of a candidate that isn't known, from its relatives.
     #[must_use]
     pub fn forecast_unknown(&self, key: &Key, now: Timestamp) -> Forecast {
         let new = Candidate::new(key.clone(), self.place(key), now);
-        let with_it = |spread, own: fn(&Candidate, Timestamp) -> Option<Belief>| {
-            let known = self.candidates.iter().chain([&new]);
-            let known: Vec<_> = known.map(|one| (one.place(), own(one, now))).collect();
-            expect(spread, &known).pop()
-        };
-        let (syn, rest) = (
-            with_it(&SYN, Candidate::syn),
-            with_it(&REST, Candidate::rest),
-        );
-        let unknown = |spread: &Spread| Belief {
-            mean: spread.mean,
-            variance: spread.network,
-        };
-        let syn = syn.unwrap_or_else(|| unknown(&SYN));
-        let rest = rest.unwrap_or_else(|| unknown(&REST));
-        new.forecast(syn, rest, (now, self.read))
+        let nobody = CandidateId::new(usize::MAX);
+        let syn = self.syn_in(&self.joint, nobody, &new, now);
+        new.forecast(syn, self.rest(&new, now), self.moment(now))
     }
 
     /// What this network's SYNs say about its handshakes.
@@ -282,45 +280,179 @@ impl Network {
         }
     }
 
-    /// Learns what was shown; what became of whose breaker. `jitter` is uniform, 0 ≤ u < 1. An
-    /// [address's own failure](Observation::at_address) counts for everyone there of whom nothing else
-    /// was shown.
-    #[inline]
+    /// Learns what a race or a probe showed; what became of whose breaker. `jitter` is uniform,
+    /// 0 ≤ u < 1. An [address's own failure](Observation::at_address) counts for everyone there of whom
+    /// nothing else was shown.
     pub fn learn(
         &mut self,
         observations: &[(CandidateId, Observation)],
         now: Timestamp,
         jitter: f64,
     ) -> Vec<(CandidateId, Transition)> {
+        let mut joint = self.joint_at(now);
         let mut transitions = Vec::new();
         for (id, observation) in observations {
-            let beliefs = self.beliefs(*id, now);
-            let one = self.candidates.get_mut(id.index());
-            let (Some(one), Some(beliefs)) = (one, beliefs) else {
-                continue;
-            };
-            let transition = one.learn(observation, beliefs, (now, self.read), jitter);
-            self.recent = *id;
+            let Some(one) = self.get(*id) else { continue };
+            let syn = self.syn_in(&joint, *id, one, now);
+            self.learn_noise(one.answered().is_some(), syn, observation.syn);
+            let moment = self.moment(now);
+            let one = &mut self.candidates[id.index()];
+            one.settle_syn(syn, moment);
+            let (transition, raised) = self.take(*id, observation, syn, now, jitter);
             transitions.extend(transition.map(|transition| (*id, transition)));
-            if let (Some(tls_ms), Some(Measured::Took(syn_ms))) =
-                (observation.tls_ms, observation.syn)
-            {
-                let (ln_stretch, count) = self.syn_trust;
-                // 0/0 would stay for ever.
-                let stretch = tls_ms.max(LEAST_MS) / syn_ms.max(LEAST_MS);
-                let surprise = stretch.ln() - ln_stretch;
-                let surprise = surprise.clamp(-TLS_TO_SYN_CLIP, TLS_TO_SYN_CLIP);
-                self.syn_trust = (
-                    ln_stretch + TLS_TO_SYN_GAIN * surprise,
-                    count.saturating_add(1),
+            joint.loosen(*id, raised);
+            if let Some(known) = self.candidates[id.index()].syn(now) {
+                joint.take(*id, known);
+            }
+        }
+        // What is known of each now, for heartbeats and for a file.
+        let moment = self.moment(now);
+        for (index, one) in self.candidates.iter_mut().enumerate() {
+            let id = CandidateId::new(index);
+            if joint.knows(id) {
+                one.settle_syn(
+                    joint.belief(id, one.place(), one.key().address, now),
+                    moment,
                 );
             }
         }
-        self.share(observations, now, jitter, &mut transitions);
-        if self.read > Timestamp::default() && observations.iter().any(|one| self.counts(one)) {
-            self.outgrow_told(now, &mut transitions);
-        }
+        self.joint = joint;
+        self.spread(observations, now, jitter, &mut transitions);
         transitions
+    }
+
+    /// Learns what a heartbeat or the app showed of one candidate, and tells nobody else before the next
+    /// race; what became of whose breaker. `jitter` is uniform, 0 ≤ u < 1.
+    #[inline]
+    pub fn hear(
+        &mut self,
+        id: CandidateId,
+        observation: &Observation,
+        now: Timestamp,
+        jitter: f64,
+    ) -> Vec<(CandidateId, Transition)> {
+        let Some(one) = self.get(id) else {
+            return Vec::new();
+        };
+        let syn = self.syn_in(&self.joint, id, one, now);
+        let (transition, _) = self.take(id, observation, syn, now, jitter);
+        let mut transitions: Vec<_> = transition.into_iter().map(|one| (id, one)).collect();
+        self.spread(&[(id, *observation)], now, jitter, &mut transitions);
+        transitions
+    }
+
+    /// Takes in what was shown of one candidate; what became of its breaker, and by how much the variance
+    /// of x was raised first.
+    #[inline]
+    fn take(
+        &mut self,
+        id: CandidateId,
+        observation: &Observation,
+        syn: Belief,
+        now: Timestamp,
+        jitter: f64,
+    ) -> (Option<Transition>, f64) {
+        let moment = self.moment(now);
+        let rest = self.rest(&self.candidates[id.index()], now);
+        let one = &mut self.candidates[id.index()];
+        let learned = one.learn(observation, (syn, rest), moment, jitter);
+        self.recent = id;
+        if let (Some(tls_ms), Some(Measured::Took(syn_ms))) = (observation.tls_ms, observation.syn)
+        {
+            let (ln_stretch, count) = self.syn_trust;
+            // 0/0 would stay for ever.
+            let stretch = tls_ms.max(LEAST_MS) / syn_ms.max(LEAST_MS);
+            let surprise = stretch.ln() - ln_stretch;
+            let surprise = surprise.clamp(-TLS_TO_SYN_CLIP, TLS_TO_SYN_CLIP);
+            self.syn_trust = (
+                ln_stretch + TLS_TO_SYN_GAIN * surprise,
+                count.saturating_add(1),
+            );
+        }
+        learned
+    }
+
+    /// What follows for others from what was shown.
+    #[inline]
+    fn spread(
+        &mut self,
+        observations: &[(CandidateId, Observation)],
+        now: Timestamp,
+        jitter: f64,
+        transitions: &mut Vec<(CandidateId, Transition)>,
+    ) {
+        self.share(observations, now, jitter, transitions);
+        if self.read > Timestamp::default() && observations.iter().any(|one| self.counts(one)) {
+            self.outgrow_told(now, transitions);
+        }
+    }
+
+    /// R̂ follows by how much SYNs of candidates that answered before surprise.
+    fn learn_noise(&mut self, is_known: bool, expected: Belief, shown: Option<Measured>) {
+        let (true, Some(Measured::Took(ms))) = (is_known, shown) else {
+            return;
+        };
+        let surprise = ms.max(LEAST_MS).ln() - expected.mean;
+        let square = surprise * surprise / (expected.variance + self.noise());
+        let changed = self.ln_noise + NOISE_GAIN * (square.min(NOISE_CLIP) - NOISE_SQUARE);
+        let bound = |noise: f64| (noise / NOISE).ln();
+        self.ln_noise = changed.clamp(bound(NOISES.0), bound(NOISES.1));
+    }
+
+    /// R̂.
+    #[inline]
+    fn noise(&self) -> f64 {
+        NOISE * self.ln_noise.exp()
+    }
+
+    #[inline]
+    fn moment(&self, now: Timestamp) -> Moment {
+        Moment {
+            now,
+            read: self.read,
+            noise: self.noise(),
+        }
+    }
+
+    /// x of all candidates together, with whatever was learned of single ones meanwhile.
+    fn joint_at(&self, now: Timestamp) -> Joint {
+        let mut joint = self.joint.clone();
+        joint.predict(now);
+        for (index, one) in self.candidates.iter().enumerate() {
+            let id = CandidateId::new(index);
+            let is_new = one.listed().is_some()
+                && !one.is_told(self.read)
+                && joint.admit(id, one.place(), one.key().address);
+            if let Some(known) = one.syn(now).filter(|_| is_new || one.has_news()) {
+                joint.take(id, known);
+            }
+        }
+        joint
+    }
+
+    /// x of a candidate: its own where that is news or a file's, else as among all.
+    #[inline]
+    fn syn_in(&self, joint: &Joint, id: CandidateId, one: &Candidate, now: Timestamp) -> Belief {
+        match one.syn(now) {
+            Some(own) if one.has_news() || !joint.knows(id) => own,
+            _ => joint.belief(id, one.place(), one.key().address, now),
+        }
+    }
+
+    /// ρ of a candidate: its own, or what the other addresses of its host say.
+    #[inline]
+    fn rest(&self, one: &Candidate, now: Timestamp) -> Belief {
+        one.rest(now).unwrap_or_else(|| {
+            let known = self.candidates.iter();
+            let known = known.filter_map(|one| Some((one.place(), one.rest(now)?)));
+            expect_rest(one.place().host, known)
+        })
+    }
+
+    /// Nobody is on this network any more: what is known of each alone is enough to begin with when
+    /// somebody comes back.
+    pub fn leave(&mut self) {
+        self.joint = Joint::default();
     }
 
     /// Whether it opened anew. An answer over a connection that stands says nothing of the others;
@@ -409,66 +541,27 @@ impl Network {
         among.iter().filter_map(open_for).min()
     }
 
-    /// Whom of these to probe in the background, TCP only, after a connection opened.
+    /// Whom of these to probe in the background, TCP only, after a connection opened: at most so many of
+    /// whom only a file tells.
     #[must_use]
-    pub fn to_refresh(
-        &self,
-        among: &[CandidateId],
-        refresh: Refresh,
-        now: Timestamp,
-    ) -> Vec<CandidateId> {
-        let forecasts = self.race_forecasts(among, now);
-        let known: Vec<(CandidateId, &Candidate, &Forecast)> = (among.iter())
-            .filter_map(|id| Some((*id, self.get(*id)?)))
-            .zip(&forecasts)
-            .map(|((id, one), forecast)| (id, one, forecast))
-            .collect();
-        let verified = known
+    pub fn to_check(&self, among: &[CandidateId], most: usize, now: Timestamp) -> Vec<CandidateId> {
+        let known = among
             .iter()
-            .filter(|one| one.2.verified && !one.2.breaker_open);
-        let costs = |a: &&Forecast, b: &&Forecast| a.cost_ms().total_cmp(&b.cost_ms());
-        let Some(best) = verified.map(|one| one.2).min_by(costs) else {
-            return Vec::new();
-        };
+            .filter_map(|id| Some((*id, self.get(*id)?, self.forecast(*id, now)?)));
+        let known: Vec<(CandidateId, &Candidate, Forecast)> = known.collect();
         // While half of the breakers are open, something else is wrong.
         if 2 * known.iter().filter(|one| one.2.breaker_open).count() > known.len() {
             return Vec::new();
         }
-        let unseen = |one: &Candidate| one.answered().is_none_or(|seen| now.since(seen) >= UNSEEN);
-        // What a file told is checked first, whatever it said.
-        let mut worth: Vec<(bool, f64, CandidateId)> = (known.iter())
-            .filter(|(_, one, forecast)| {
-                (one.is_unchecked() || unseen(one)) && !forecast.breaker_open
-            })
-            .map(|(id, one, forecast)| (one.is_unchecked(), forecast.worth_beside(best), *id))
-            .filter(|(unchecked, worth, _)| *unchecked || *worth > refresh.worth)
+        let told = known
+            .iter()
+            .filter(|(_, one, forecast)| one.is_unchecked() && !forecast.breaker_open);
+        let mut told: Vec<(f64, CandidateId)> = told
+            .map(|(id, _, forecast)| (forecast.cost_ms(), *id))
             .collect();
-        worth.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));
-        worth.truncate(refresh.probes);
-        worth.into_iter().map(|(.., id)| id).collect()
-    }
-
-    /// x of every candidate.
-    fn syns(&self, now: Timestamp) -> Vec<Belief> {
-        let own = |one: &Candidate| (one.place(), one.syn(now));
-        expect(&SYN, &self.candidates.iter().map(own).collect::<Vec<_>>())
-    }
-
-    /// ρ of every candidate.
-    fn rests(&self, now: Timestamp) -> Vec<Belief> {
-        let own = |one: &Candidate| (one.place(), one.rest(now));
-        expect(&REST, &self.candidates.iter().map(own).collect::<Vec<_>>())
-    }
-
-    /// x and ρ of one candidate.
-    #[inline]
-    fn beliefs(&self, id: CandidateId, now: Timestamp) -> Option<(Belief, Belief)> {
-        let (one, index) = (self.get(id)?, id.index());
-        let syn = one.syn(now).or_else(|| self.syns(now).get(index).copied());
-        let rest = one
-            .rest(now)
-            .or_else(|| self.rests(now).get(index).copied());
-        Some((syn?, rest?))
+        told.sort_by(|a, b| a.0.total_cmp(&b.0));
+        told.truncate(most);
+        told.into_iter().map(|(_, id)| id).collect()
     }
 
     /// What is kept of it, for [`restored`](Self::restored).
@@ -518,26 +611,28 @@ impl Network {
         let oldest = ages.min_by_key(|(_, heard)| *heard);
         let index = oldest.map_or(0, |(index, _)| index);
         self.candidates[index] = candidate;
+        // It is another candidate that is called so now.
+        self.joint = Joint::default();
         CandidateId::new(index)
     }
 
-    /// Numbers for the candidate's data centre and host: those of its relatives, else new ones.
+    /// A number for the candidate's host: that of its relatives, else a new one.
     fn place(&self, key: &Key) -> Place {
-        let places = || self.candidates.iter().map(Candidate::place);
-        let in_region = |one: &&Candidate| one.key().region == key.region;
-        let on_host = |one: &&Candidate| in_region(one) && one.key().host == key.host;
-        let cluster = self.candidates.iter().find(in_region);
-        let host = self.candidates.iter().find(on_host);
-        let next = |last: Option<usize>| last.map_or(0, |last| last + 1);
+        let relatives =
+            |one: &&Candidate| one.key().region == key.region && one.key().host == key.host;
+        let host = self
+            .candidates
+            .iter()
+            .find(relatives)
+            .map(|one| one.place().host);
+        let last = self
+            .candidates
+            .iter()
+            .map(|one| one.place().host.index())
+            .max();
+        let new = || HostId::new(last.map_or(0, |last| last + 1));
         Place {
-            cluster: cluster.map_or_else(
-                || ClusterId::new(next(places().map(|one| one.cluster.index()).max())),
-                |one| one.place().cluster,
-            ),
-            host: host.map_or_else(
-                || HostId::new(next(places().map(|one| one.host.index()).max())),
-                |one| one.place().host,
-            ),
+            host: host.unwrap_or_else(new),
             v6: key.address.is_ipv6(),
         }
     }

@@ -31,6 +31,4 @@ ids! {
     AttemptId;
     /// A host.
     HostId;
-    /// A cluster: hosts that stand in for each other.
-    ClusterId;
 }

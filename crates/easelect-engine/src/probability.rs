@@ -25,3 +25,10 @@ pub fn normal(z: f64) -> f64 {
     let tail = series * (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
     if z < 0.0 { tail } else { 1.0 - tail }
 }
+
+/// The standard normal density.
+#[must_use]
+#[inline]
+pub fn density(z: f64) -> f64 {
+    (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt()
+}

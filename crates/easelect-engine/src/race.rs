@@ -5,14 +5,17 @@
 //! candidates that could be best are dialled at once, and the handshake is started on the one
 //! whose updated prediction is best. The finish line is a whole handshake, never TCP alone.
 //!
-//! - **Warm** (something opened on this network before): the best and every other whose value of
-//!   information exceeds `worth`, up to `dials`; one of the others is on another host.
+//! - **Warm** (something opened on this network before): the best, and one after the other whoever
+//!   improves most on the cheapest of those chosen, as long as that exceeds `worth`, up to `dials`; one of the
+//!   others is on another host.
 //! - **Cold**: `cold_dials` at once, alternating hosts and families (RFC 8305 §4, extended to
 //!   hosts), as their names are resolved.
 //! - **Common mode**: what all answers are late by, b̂ = max(0, min(s − 1.08·e^x)) over two or more
 //!   answers, is the access link's queue: it is taken out of every measurement.
 //! - **Handshake** on the least predicted rest among the established, at once: waiting for one in
 //!   flight that is expected to be faster gains nothing.
+//! - **Pre-emption**: beside one handshake in its time, another is started on an established connection
+//!   that is expected to open before it: that of a SYN which was late and turned out fast.
 //! - **Hedge**: a handshake that is later than its deadline goes on, and another is started on an
 //!   established spare, on another host if there is one; without a spare, another is dialled.
 //!   Deadlines are what bounds the slowest connections.
@@ -21,15 +24,18 @@
 //! Times are `Duration`s since the race began; inside, f64 milliseconds.
 
 mod attempt;
+mod cheapest;
 mod width;
 
 use std::time::Duration;
 
-use crate::forecast::{Forecast, NOISE, SynTrust};
+use crate::forecast::{Forecast, SynTrust};
 use crate::health::Severity;
-use crate::id::AttemptId;
+use crate::history::Kinship;
+use crate::id::{AttemptId, CandidateId};
 use crate::observation::Observation;
 use attempt::{Attempt, State};
+use cheapest::Cheapest;
 pub use width::Width;
 
 /// Who takes part, and under which conditions.
@@ -37,6 +43,8 @@ pub use width::Width;
 pub struct Candidate {
     /// What is expected of it.
     pub forecast: Forecast,
+    /// What its network calls it, if it is known there: by it others are known as its relatives.
+    pub id: Option<CandidateId>,
     /// Starts after all others: an address at which only a proxy or a hijacker can answer.
     pub last_resort: bool,
     /// An acceleration node: little bandwidth, so few at a time.
@@ -50,6 +58,7 @@ impl From<Forecast> for Candidate {
     fn from(forecast: Forecast) -> Self {
         Candidate {
             forecast,
+            id: None,
             last_resort: false,
             accelerated: false,
             remembered: false,
@@ -93,14 +102,16 @@ const KNOWN_VARIANCE: f64 = 0.35;
 /// handshakes for nothing.
 const SLACK_MS: f64 = 8.0;
 
-/// One that may be dialled beside the best: its worth, its number.
-type Rival<'a> = (f64, AttemptId, &'a Attempt);
+/// What a second handshake must be expected to gain on the one that runs, as a share of what that has
+/// left: where something opened before, and where nothing did, so that forecasts are vague.
+const PREEMPTION: (f64, f64) = (1.0, 0.9);
 
 /// The race of one connection.
 #[derive(Debug)]
 pub struct Race {
     width: Width,
     syn_trust: SynTrust,
+    kinship: Kinship,
     attempts: Vec<Attempt>,
     more_to_come: bool,
     /// What is dialled at once in a warm race, in reverse order.
@@ -122,6 +133,7 @@ impl Race {
         Race {
             width,
             syn_trust,
+            kinship: Kinship::default(),
             attempts: Vec::new(),
             more_to_come: true,
             plan: None,
@@ -131,6 +143,12 @@ impl Race {
             replaced: 0,
             last: None,
         }
+    }
+
+    /// The same among candidates that vary together like this.
+    #[must_use]
+    pub fn among(self, kinship: Kinship) -> Self {
+        Race { kinship, ..self }
     }
 
     /// Adds a candidate; what its attempt is called from now on.
@@ -170,7 +188,7 @@ impl Race {
             let deadline_ms = syn_trust.trusted.then(|| {
                 let updated = one.updated(queue_ms, syn_trust);
                 let leg_ms = updated.syn_ms().max(updated.rest_ms() - updated.syn_ms());
-                let margin = (self.width.z * (updated.syn.variance + NOISE).sqrt()).exp();
+                let margin = (self.width.z * (updated.syn.variance + updated.noise).sqrt()).exp();
                 let flight_ms = leg_ms * margin + queue_ms + SLACK_MS;
                 ms(now) + flight_ms.clamp(least_ms, longest_ms)
             });
@@ -276,8 +294,11 @@ impl Race {
             .filter(|deadline_ms| *deadline_ms > now_ms)
             .fold(f64::INFINITY, f64::min);
         if on_time.is_finite() {
-            *wake_ms = wake_ms.min(on_time);
-            return None;
+            let faster = self.faster(now_ms, queue_ms);
+            if faster.is_none() {
+                *wake_ms = wake_ms.min(on_time);
+            }
+            return faster;
         }
         let busy = |host| (self.attempts.iter().filter(running)).any(|one| one.host() == host);
         let is_hedge = self.attempts.iter().any(|one| running(&one));
@@ -292,16 +313,41 @@ impl Race {
         Some(attempt)
     }
 
+    /// Whose handshake is expected to be over before the only one under way.
+    fn faster(&self, now_ms: f64, queue_ms: f64) -> Option<AttemptId> {
+        if self.width.handshakes < 2 {
+            return None;
+        }
+        let rest_ms =
+            |one: &Attempt| one.updated(queue_ms, self.syn_trust).rest_ms() + 2.0 * queue_ms;
+        let mut running = self.attempts.iter().filter_map(|one| {
+            let began_ms = one.handshake_began_ms()?;
+            Some(began_ms + rest_ms(one) - now_ms)
+        });
+        let (Some(left_ms), None) = (running.next(), running.next()) else {
+            return None;
+        };
+        let is_warm = self.attempts.iter().any(|one| one.forecast().verified);
+        let margin = if is_warm { PREEMPTION.0 } else { PREEMPTION.1 };
+        let established = self
+            .numbered()
+            .filter(|(_, one)| one.state() == State::Established && one.class() == (false, false));
+        let priced =
+            established.map(|(id, one)| (one.priced_rest_ms(queue_ms, self.syn_trust), id));
+        let (rest_ms, attempt) = priced.min_by(|a, b| a.0.total_cmp(&b.0))?;
+        (rest_ms < margin * left_ms).then_some(attempt)
+    }
+
     /// How long the first flight of a handshake may take before it is hedged.
     fn flight_ms(&self, attempt: AttemptId, queue_ms: f64) -> f64 {
         let updated = self.attempts[attempt.index()].updated(queue_ms, self.syn_trust);
         let margin = |variance: f64| (self.width.z * variance.sqrt()).exp();
         let flight_ms = if self.syn_trust.trusted {
-            let margin = margin(updated.syn.variance + NOISE);
+            let margin = margin(updated.syn.variance + updated.noise);
             self.syn_trust.stretch * updated.syn_ms() * margin + queue_ms
         } else {
             // The whole rest, from what handshakes took before.
-            let variance = updated.syn.variance + updated.rest.variance + 2.0 * NOISE;
+            let variance = updated.syn.variance + updated.rest.variance + 2.0 * updated.noise;
             updated.rest_ms() * margin(variance) + 2.0 * queue_ms
         };
         let longest_ms = ms(self.width.handshake_patience);
@@ -376,29 +422,52 @@ impl Race {
     /// What to dial at once if something opened on this network before, the best last.
     fn warm_plan(&self) -> Option<Vec<AttemptId>> {
         let (first, best) = self.best_verified()?;
-        let mut rivals: Vec<Rival> = (self.numbered())
-            .filter(|(attempt, _)| *attempt != first)
-            .filter_map(|(attempt, one)| Some((self.worth_dialling(one, best)?, attempt, one)))
-            .collect();
-        rivals.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut chosen = vec![first];
         let mut accelerated = usize::from(best.is_accelerated());
-        rivals.retain(|(_, _, one)| {
+        let mut cheapest = self.cheapest_of(best);
+        while chosen.len() < self.most_at_once() {
+            let last = chosen.len() + 1 == self.most_at_once();
+            let same_host = chosen
+                .iter()
+                .all(|one| self.attempts[one.index()].host() == best.host());
+            let rivals = self.numbered().filter(|(attempt, one)| {
+                one.is_waiting()
+                    && self.may_join(one, best)
+                    && !chosen.contains(attempt)
+                    && (!one.is_accelerated() || accelerated < MAX_ACCELERATED)
+            });
+            let worth =
+                rivals.map(|(attempt, one)| (cheapest.worth(attempt, one.forecast()), attempt));
+            let worth = worth.filter(|(worth, _)| *worth > self.width.worth);
+            // One on another host: otherwise a host's failure takes all of them.
+            let elsewhere =
+                |attempt: AttemptId| self.attempts[attempt.index()].host() != best.host();
+            let key = |one: &(f64, AttemptId)| (last && same_host && elsewhere(one.1), one.0);
+            let next = worth.reduce(|a, b| if key(&b) > key(&a) { b } else { a });
+            let Some((_, attempt)) = next else { break };
+            let one = &self.attempts[attempt.index()];
             accelerated += usize::from(one.is_accelerated());
-            !one.is_accelerated() || accelerated <= MAX_ACCELERATED
-        });
-        let extras = self.most_at_once().saturating_sub(1);
-        let host = best.host();
-        let elsewhere = |(_, _, one): &Rival| one.host() != host;
-        // One on another host: otherwise a host's failure takes all of them.
-        if let Some(index) = rivals.iter().position(elsewhere)
-            && index >= extras
-            && extras > 0
-        {
-            rivals.swap(extras - 1, index);
+            cheapest.join(attempt, one.forecast(), |other| {
+                self.shared(one, &self.attempts[other])
+            });
+            chosen.push(attempt);
         }
-        rivals.truncate(extras);
-        let others = rivals.into_iter().map(|(_, attempt, _)| attempt).rev();
-        Some(others.chain([first]).collect())
+        chosen.reverse();
+        Some(chosen)
+    }
+
+    /// The cheapest of one.
+    fn cheapest_of(&self, best: &Attempt) -> Cheapest {
+        let shared = self.attempts.iter().map(|one| self.shared(best, one));
+        Cheapest::of(best.forecast(), shared.collect())
+    }
+
+    /// The covariance of x of two.
+    fn shared(&self, a: &Attempt, b: &Attempt) -> f64 {
+        match (a.id(), b.id()) {
+            (Some(a), Some(b)) => self.kinship.between(a, b),
+            _ => 0.0,
+        }
     }
 
     /// One that DNS brought after that, and that would have belonged to it.
@@ -407,14 +476,15 @@ impl Race {
         // What DNS doesn't give again takes nobody's place.
         let given = |one: &&Attempt| !one.is_waiting() && !one.is_remembered();
         let room = self.attempts.iter().filter(given).count() < self.most_at_once();
-        let worth_it = |one: &Attempt| {
+        let cheapest = self.cheapest_of(best);
+        let worth_it = |(attempt, one): &(AttemptId, &Attempt)| {
             room && one.is_waiting()
                 && !one.is_accelerated()
-                && self.worth_dialling(one, best).is_some()
+                && self.may_join(one, best)
+                && cheapest.worth(*attempt, one.forecast()) > self.width.worth
         };
-        let late = (self.numbered().skip(self.considered))
-            .find(|(_, one)| worth_it(one))
-            .map(|(attempt, _)| attempt);
+        let late = self.numbered().skip(self.considered).find(worth_it);
+        let late = late.map(|(attempt, _)| attempt);
         self.considered = self.attempts.len();
         late
     }
@@ -478,12 +548,9 @@ impl Race {
             })
     }
 
-    /// What it is worth to dial this one beside the best, if that is enough.
-    fn worth_dialling(&self, one: &Attempt, best: &Attempt) -> Option<f64> {
-        let worth = one.forecast().worth_beside(best.forecast());
-        let eligible =
-            !one.forecast().breaker_open && one.is_last_resort() <= best.is_last_resort();
-        (eligible && worth > self.width.worth).then_some(worth)
+    /// Whether it may be dialled beside the best at all.
+    fn may_join(&self, one: &Attempt, best: &Attempt) -> bool {
+        !one.forecast().breaker_open && one.is_last_resort() <= best.is_last_resort()
     }
 
     /// Of those that wait and may be dialled, the one with the least key, then the least cost.

@@ -3,9 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use easelect_engine::forecast::NOISE;
 use easelect_engine::health::Severity;
-use easelect_engine::history::{History, Key, KnownNetwork, Network, Refresh};
+use easelect_engine::history::{History, Key, KnownNetwork, Network, proven_elsewhere};
 use easelect_engine::id::CandidateId;
 use easelect_engine::observation::{Measured, Observation};
 use easelect_engine::timestamp::Timestamp;
@@ -60,24 +59,125 @@ fn opened(candidate: usize, syn_ms: f64, rest_ms: f64) -> (CandidateId, Observat
     (no(candidate), observation)
 }
 
-/// Unseen N(ln 50, .69), sample ln 100: K = .69/.715; z = ln 2/√.715 = .82 is not clipped.
+/// Unseen N(ln 50, .64), sample ln 100: K = .64/.665; z = ln 2/√.665 = .85 is not clipped.
 #[test]
 fn the_first_measurement_by_hand() {
     let mut network = network(1);
     network.learn(&[opened(0, 100.0, 200.0)], START, 0.5);
     let one = network.forecasts(START)[0];
-    let gain = 0.69 / 0.715;
+    let gain = 0.64 / 0.665;
     assert!((one.syn.mean - (50.0_f64.ln() + gain * 2.0_f64.ln())).abs() < 1e-5);
-    assert!((one.syn.variance - 0.69 * (1.0 - gain)).abs() < 1e-5);
+    assert!((one.syn.variance - 0.64 * (1.0 - gain)).abs() < 1e-5);
+    let own = 0.28 * gain * 2.0_f64.ln() / 0.64;
     // ρ: unseen N(.80, .065), sample ln 2.
     let gain = 0.065 / 0.09;
     assert!((one.rest.mean - (0.80 + gain * (2.0_f64.ln() - 0.80))).abs() < 1e-4);
     assert!(one.verified);
     assert_eq!(network.last_winner(&[no(0)]), Some(no(0)));
-    // Ten hours later.
-    let later = network.forecasts(at(10))[0];
-    assert!((later.syn.variance - one.syn.variance - 10.0 * 0.007).abs() < 1e-9);
-    assert_eq!(later.syn.mean, one.syn.mean);
+    // What is of its host and of itself fades in 36 hours, what is of the network in 100 days.
+    let later = network.forecasts(at(36))[0];
+    let kept = (-1.0_f64).exp();
+
+    assert!((one.syn.mean - later.syn.mean - own * (1.0 - kept)).abs() < 0.01);
+    assert!(later.syn.variance > one.syn.variance + 0.15);
+    let forgotten = network.forecasts(at(24 * 365 * 10))[0].syn;
+    assert!(
+        (forgotten.mean - 50.0_f64.ln()).abs() < 1e-3,
+        "{forgotten:?}"
+    );
+    assert!((forgotten.variance - 0.64).abs() < 1e-3, "{forgotten:?}");
+}
+
+/// A SYN tells of the host's other address, and less of other hosts: the covariances are .59, and .36 or,
+/// at the same address, .41.
+#[test]
+fn relatives_learn_from_each_other() {
+    let mut network = network(2);
+    network.list(&key(0, 9), START);
+    network.learn(&[opened(0, 100.0, 200.0)], START, 0.5);
+    let [own, stranger, sibling] = network.forecasts(START)[..] else {
+        panic!("three are listed");
+    };
+    let moved = |one: &easelect_engine::forecast::Forecast| one.syn.mean - 50.0_f64.ln();
+    let share = |covariance: f64| covariance / 0.665 * 2.0_f64.ln();
+    assert!((moved(&own) - share(0.64)).abs() < 1e-5);
+    assert!((moved(&sibling) - share(0.59)).abs() < 1e-5);
+    // Its address is the same.
+    assert!((moved(&stranger) - share(0.41)).abs() < 1e-5);
+    assert!((sibling.syn.variance - (0.64 - 0.59 * 0.59 / 0.665)).abs() < 1e-5);
+}
+
+/// Two that were measured together move together; a heartbeat tells the others with the next race.
+#[test]
+fn a_heartbeat_is_told_to_relatives_by_the_next_race() {
+    let mut network = network(1);
+    network.list(&key(0, 9), START);
+    network.learn(&[opened(0, 50.0, 100.0)], START, 0.5);
+    let sibling = |network: &Network| network.forecast(no(1), START).unwrap().syn;
+    let before = sibling(&network);
+    for _ in 0..5 {
+        let rtt = Observation {
+            syn: Some(Measured::Took(100.0)),
+            ..Observation::default()
+        };
+        network.hear(no(0), &rtt, START, 0.5);
+    }
+    assert_eq!(sibling(&network), before);
+    let (forecasts, _) = network.outlook(START);
+    assert!(forecasts[1].syn.mean > before.mean + 0.2, "{forecasts:?}");
+    network.learn(&[probed(1, 100.0)], START, 0.5);
+    assert!(network.forecast(no(0), START).unwrap().syn.mean > 90.0_f64.ln());
+}
+
+/// By how much SYNs of a known candidate vary: a wire, and a network on which they vary by half.
+#[test]
+fn noise_follows_what_is_seen() {
+    let mut random = fastrand::Rng::with_seed(3);
+    for (jitter, least, most) in [(0.02, 0.01, 0.011), (0.15, 0.012, 0.04), (0.5, 0.1, 0.2)] {
+        let mut network = network(1);
+        for minutes in 0..400 {
+            let now = START.after(Duration::from_secs(60 * minutes));
+            let normal = (0..12).map(|_| random.f64()).sum::<f64>() - 6.0;
+            let syn_ms = 50.0 * (jitter * normal).exp();
+            network.learn(&[opened(0, syn_ms, 2.0 * syn_ms)], now, 0.5);
+        }
+        let noise = network.forecasts(at(7))[0].noise;
+        assert!((least..=most).contains(&noise), "{jitter}: {noise}");
+    }
+}
+
+/// Only what is the same for most of the networks that know a host is worth a SYN on another one.
+#[test]
+fn what_is_the_same_everywhere_is_proven_elsewhere() {
+    let of = |addresses: &[u8], opens: u8, hour: u64| {
+        let mut network = Network::default();
+        for last in addresses {
+            let id = network.list(&key(0, *last), at(hour));
+            if *last == opens {
+                network.learn(&[opened(id.index(), 50.0, 100.0)], at(hour), 0.5);
+            }
+        }
+        network
+    };
+    let proven = |networks: &[Network]| -> Vec<SocketAddr> {
+        let proven = proven_elsewhere(networks.iter());
+        proven.into_iter().map(|one| one.address).collect()
+    };
+    let address = |last| key(0, last).address;
+    let home = of(&[1, 2], 2, 1);
+    assert_eq!(proven(&[home.clone()]), [address(2)]);
+    assert_eq!(
+        proven(&[home.clone(), of(&[1, 2], 1, 2)]),
+        [1, 2].map(address)
+    );
+    assert_eq!(
+        proven(&[home.clone(), of(&[7], 7, 2)]),
+        [],
+        "each has its own"
+    );
+    let mut other = of(&[2], 2, 2);
+    other.unlist(|_| true, at(3));
+    assert_eq!(proven(&[other]), [], "nobody gives it any more");
 }
 
 #[test]
@@ -89,9 +189,10 @@ fn a_spike_moves_little_and_two_of_a_kind_are_a_step() {
     let before = network.forecasts(START)[0].syn;
     network.learn(&[opened(0, 500.0, 1_000.0)], START, 0.5);
     let spiked = network.forecasts(START)[0].syn;
-    // K·1.2·√(P + R) with P about R/21.
-    let gain = before.variance / (before.variance + NOISE);
-    let clipped = 1.2 * (before.variance + NOISE).sqrt();
+    // K·1.2·√(P + R̂); the spike raised R̂ first, by .1·(9 − 1.3) in logarithms.
+    let noise = network.forecasts(START)[0].noise;
+    let gain = before.variance / (before.variance + noise);
+    let clipped = 1.2 * (before.variance + noise).sqrt();
     assert!((spiked.mean - before.mean - gain * clipped).abs() < 1e-9);
     network.learn(&[opened(0, 500.0, 1_000.0)], START, 0.5);
     let stepped = network.forecasts(START)[0].syn;
@@ -152,7 +253,7 @@ fn what_may_not_end_a_lead_does_not() {
                 syn: Some(Measured::Took(random.f64() * 100.0)),
                 ..Observation::default()
             };
-            network.learn(&[(candidate, observation)], START, 0.5);
+            network.hear(candidate, &observation, START, 0.5);
             let forecast = network.forecast(candidate, START).unwrap();
             let holder = current.holder();
             let preferred = network.prefer(&all, Some(holder), START).unwrap();
@@ -238,32 +339,33 @@ fn probed(candidate: usize, syn_ms: f64) -> (CandidateId, Observation) {
     (no(candidate), Observation::of_probe(Some(syn_ms)))
 }
 
+/// What a file told is checked, the cheapest first; what was measured is not asked again.
 #[test]
-fn the_unseen_are_refreshed_and_the_hopeless_are_not() {
-    let refresh = Refresh {
-        probes: 2,
-        worth: 0.01,
-    };
+fn what_only_a_file_tells_is_checked() {
     let mut network = network(3);
-    assert!(
-        network
-            .to_refresh(&[0, 1, 2].map(no), refresh, START)
-            .is_empty(),
-        "nothing opened"
-    );
-    network.learn(&[opened(0, 20.0, 40.0)], START, 0.5);
-    network.learn(&[probed(1, 21.0)], START, 0.5);
-    network.learn(&[probed(2, 400.0)], START, 0.5);
-    assert!(
-        network
-            .to_refresh(&[0, 1, 2].map(no), refresh, START)
-            .is_empty(),
-        "all were just seen"
-    );
+    for (host, syn_ms) in [(0, 20.0), (1, 80.0), (2, 40.0)] {
+        network.learn(&[opened(host, syn_ms, 2.0 * syn_ms)], START, 0.5);
+    }
+    let all = [0, 1, 2].map(no);
+    assert!(network.to_check(&all, 2, at(50)).is_empty(), "nobody told");
+    let file = History::of([KnownNetwork {
+        id: "home".to_owned(),
+        used: START,
+        network,
+    }]);
+    let mut read = file.into_networks(at(1), |_| true).next().unwrap().network;
+    let hosts = |ids: Vec<CandidateId>| -> Vec<String> {
+        ids.iter()
+            .map(|id| read.key(*id).unwrap().host.clone())
+            .collect()
+    };
     assert_eq!(
-        network.to_refresh(&[0, 1, 2].map(no), refresh, at(5)),
-        [0, 1].map(no)
+        hosts(read.to_check(&all, 2, at(1))),
+        ["h0.example", "h2.example"]
     );
+    let first = read.to_check(&all, 1, at(1))[0];
+    read.learn(&[probed(first.index(), 20.0)], at(1), 0.5);
+    assert!(!read.to_check(&all, 3, at(1)).contains(&first));
 }
 
 #[test]
@@ -452,11 +554,8 @@ fn relatives_share_a_place() {
         network.list(one, START);
     }
     let forecasts = network.forecasts(START);
-    let place = |number: usize| {
-        let place = forecasts[number].place;
-        (place.cluster.index(), place.host.index())
-    };
-    assert_eq!([0, 1, 2, 3].map(place), [(0, 0), (0, 0), (0, 1), (1, 2)]);
+    let place = |number: usize| forecasts[number].place.host.index();
+    assert_eq!([0, 1, 2, 3].map(place), [0, 0, 1, 2]);
 }
 
 /// What is expected of one that isn't known is what would be expected once it is listed.

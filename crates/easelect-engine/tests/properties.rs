@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use easelect_engine::forecast::{Forecast, SynTrust};
+use easelect_engine::forecast::{Forecast, NOISE, SynTrust};
 use easelect_engine::health::Severity;
 use easelect_engine::history::{Key, Network};
-use easelect_engine::id::{AttemptId, CandidateId, ClusterId, HostId};
+use easelect_engine::id::{AttemptId, CandidateId, HostId};
 use easelect_engine::observation::{Measured, Observation};
 use easelect_engine::race::{Action, Candidate, Race, Width};
 use easelect_engine::timestamp::Timestamp;
@@ -240,7 +240,7 @@ fn fate(fails: bool) -> BoxedStrategy<Fate> {
 }
 
 fn entry() -> impl Strategy<Value = Candidate> {
-    let place = (0usize..2, 0usize..4, any::<bool>());
+    let place = (0usize..4, any::<bool>());
     let times = (-2.0..9.0, 0.001..0.73, -1.0..3.0, 0.001..0.73);
     let flags = prop::array::uniform6(prop::bool::weighted(0.3));
     (place, times, 0.0..1.0, flags).prop_map(|(place, times, failure_chance, flags)| {
@@ -254,9 +254,8 @@ fn entry() -> impl Strategy<Value = Candidate> {
         ] = flags;
         let forecast = Forecast {
             place: Place {
-                cluster: ClusterId::new(place.0),
-                host: HostId::new(place.1),
-                v6: place.2,
+                host: HostId::new(place.0),
+                v6: place.1,
             },
             syn: Belief {
                 mean: times.0,
@@ -270,10 +269,12 @@ fn entry() -> impl Strategy<Value = Candidate> {
             verified,
             last_winner,
             hearsay: false,
+            noise: NOISE,
             breaker_open,
         };
         Candidate {
             forecast,
+            id: None,
             last_resort,
             accelerated,
             remembered,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use easelect_engine::forecast::{Forecast, SynTrust};
+use easelect_engine::forecast::{Forecast, NOISE, SynTrust};
 use easelect_engine::health::Severity;
 use easelect_engine::id::{AttemptId, HostId};
 use easelect_engine::observation::Measured;
@@ -56,6 +56,7 @@ fn forecast(host: usize, syn_ms: f64) -> Forecast {
         verified: true,
         last_winner: false,
         hearsay: false,
+        noise: NOISE,
         breaker_open: false,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use easelect_engine::backoff::Backoff;
-use easelect_engine::forecast::{Forecast, SynTrust};
+use easelect_engine::forecast::{Forecast, NOISE, SynTrust};
 use easelect_engine::health::Severity;
 use easelect_engine::id::{AttemptId, HostId};
 use easelect_engine::race::{Action, Race, Width};
@@ -282,5 +282,6 @@ fn forecast(host: usize, syn_ms: f64) -> Forecast {
         last_winner: false,
         hearsay: false,
         breaker_open: false,
+        noise: NOISE,
     }
 }

@@ -5,15 +5,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Key;
-use super::filter::Filter;
+use super::filter::{Filter, Moment};
 use crate::forecast::Forecast;
 use crate::health::{Health, Severity, Transition};
 use crate::observation::{Measured, Observation};
 use crate::timestamp::Timestamp;
 use crate::unseen::{Belief, Place};
 
-/// Q of x, variance per hour: what routes and the time of day change. A larger one dials more, a
-/// smaller one opens more slowly.
+/// Q of x, variance per hour, from a heartbeat on until the next race, which knows better: what routes and
+/// the time of day change.
 const SYN_DRIFT: f64 = 0.007;
 /// Q of ρ, variance per hour. A smaller one lets the preference change more often.
 const REST_DRIFT: f64 = 0.004;
@@ -40,6 +40,9 @@ pub(super) struct Candidate {
     /// A file told of it, and nothing was observed since.
     #[serde(skip)]
     unchecked: bool,
+    /// Something was learned of x that its relatives don't know yet.
+    #[serde(skip)]
+    news: bool,
 }
 
 impl Candidate {
@@ -56,6 +59,7 @@ impl Candidate {
             seen_ms: None,
             opened_ms: None,
             unchecked: false,
+            news: false,
         }
     }
 
@@ -95,6 +99,11 @@ impl Candidate {
         (self.listed_ms > self.unlisted_ms).then_some(self.listed_ms)
     }
 
+    /// Whether DNS gives others instead.
+    pub(super) fn is_unlisted(&self) -> bool {
+        self.unlisted_ms > Timestamp::default() && self.listed().is_none()
+    }
+
     /// When its SYN was last answered.
     pub(super) fn answered(&self) -> Option<Timestamp> {
         self.seen_ms
@@ -128,6 +137,25 @@ impl Candidate {
         Some(self.syn?.predict(SYN_DRIFT, now))
     }
 
+    /// Whether only a file tells of x.
+    pub(super) fn is_told(&self, read: Timestamp) -> bool {
+        self.syn.is_some_and(|one| one.is_told(read))
+    }
+
+    /// Whether something was learned of x that its relatives don't know yet.
+    #[inline]
+    pub(super) fn has_news(&self) -> bool {
+        self.news
+    }
+
+    /// x is this, as its relatives say, too.
+    pub(super) fn settle_syn(&mut self, known: Belief, moment: Moment) {
+        self.news = false;
+        if let Some(syn) = &mut self.syn {
+            syn.settle(known, moment);
+        }
+    }
+
     /// ρ, if it was seen.
     #[inline]
     pub(super) fn rest(&self, now: Timestamp) -> Option<Belief> {
@@ -140,7 +168,7 @@ impl Candidate {
         &self,
         syn: Belief,
         rest: Belief,
-        (now, read): (Timestamp, Timestamp),
+        Moment { now, read, noise }: Moment,
     ) -> Forecast {
         let is_told = self.syn.is_none_or(|one| one.is_told(read));
         Forecast {
@@ -152,44 +180,48 @@ impl Candidate {
             verified: self.opened_ms.is_some(),
             last_winner: false,
             breaker_open: self.health.is_breaker_open(now),
+            noise,
         }
     }
 
     /// Takes an observation in. `x` and `ρ` are the forecasts before it; returns whether the breaker
-    /// opened or closed. `jitter` is uniform, 0 ≤ u < 1. What is no later than when a file was `read`
-    /// is from it.
+    /// opened or closed, and by how much the variance of x was raised first. `jitter` is uniform,
+    /// 0 ≤ u < 1.
     #[inline]
     pub(super) fn learn(
         &mut self,
         observation: &Observation,
         (syn, rest): (Belief, Belief),
-        (now, read): (Timestamp, Timestamp),
+        moment: Moment,
         jitter: f64,
-    ) -> Option<Transition> {
-        let at = (now, read);
+    ) -> (Option<Transition>, f64) {
+        let now = moment.now;
+        let mut raised = 0.0;
         self.unchecked = false;
+        self.news = true;
         if let Some(measured) = observation.syn {
-            Filter::observe(&mut self.syn, syn, measured, 1.0, SYN_DRIFT, at);
+            raised += Filter::observe(&mut self.syn, syn, measured, 1.0, SYN_DRIFT, moment);
         }
         if let Some(Measured::Took(syn_ms)) = observation.syn {
             self.seen_ms = Some(now);
             if let Some(measured) = observation.rest {
-                Filter::observe(&mut self.rest, rest, measured, syn_ms, REST_DRIFT, at);
+                Filter::observe(&mut self.rest, rest, measured, syn_ms, REST_DRIFT, moment);
             }
         }
         if let Some(whole) = observation.whole {
             // Of it, 1 in 1 + e^ρ is the SYN's.
             let round_trips = 1.0 + rest.mean.exp();
-            Filter::observe(&mut self.syn, syn, whole, round_trips, SYN_DRIFT, at);
+            raised += Filter::observe(&mut self.syn, syn, whole, round_trips, SYN_DRIFT, moment);
         }
         if observation.opened {
             self.opened_ms = Some(now);
         }
-        match observation.failure {
+        let transition = match observation.failure {
             Some(severity) => self.health.failed(severity, now, jitter),
             None if observation.opened => self.health.succeeded(now),
             None => None,
-        }
+        };
+        (transition, raised)
     }
 
     /// How long its breaker stays open, if it is.

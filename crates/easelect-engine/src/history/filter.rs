@@ -28,6 +28,16 @@ const TOLD_Z: (f64, f64) = (-2.5, 4.0);
 /// A shorter time is a local answer; its logarithm would run away.
 pub(super) const LEAST_MS: f64 = 0.1;
 
+/// When something is learned.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub(super) now: Timestamp,
+    /// What is no later than this is from a file.
+    pub(super) read: Timestamp,
+    /// R.
+    pub(super) noise: f64,
+}
+
 /// A local level, and when it was measured last.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Filter {
@@ -65,45 +75,54 @@ impl Filter {
         }
     }
 
+    /// What is known of it together with its relatives, unless all of it is from a file.
+    pub(super) fn settle(&mut self, known: Belief, Moment { now, read, .. }: Moment) {
+        if !self.is_told(read) {
+            self.belief = known;
+            self.at_ms = self.at_ms.max(now);
+        }
+    }
+
     /// Updates a filter with a time, in units of `unit_ms`; begins one from what is expected of the
-    /// unseen, and anew where a file told something else than what is measured.
+    /// unseen, and anew where a file told something else than what is measured. By how much its variance
+    /// was raised first, because the route is another one.
     pub(super) fn observe(
         filter: &mut Option<Filter>,
         unseen: Belief,
         measured: Measured,
         unit_ms: f64,
         drift: f64,
-        (now, read): (Timestamp, Timestamp),
-    ) {
+        Moment { now, read, noise }: Moment,
+    ) -> f64 {
         let (ms, censored) = match measured {
             Measured::Took(ms) => (ms, false),
             Measured::AtLeast(ms) => (ms, true),
         };
         let ln = (ms.max(LEAST_MS) / unit_ms.max(LEAST_MS)).ln();
         if censored && ln <= unseen.mean {
-            return;
+            return 0.0;
         }
         // What a file told of it, or of its relatives.
         if read > Timestamp::default() && filter.is_none_or(|one| one.is_told(read)) {
             let told = filter.map_or(unseen, |one| one.predict(drift, now));
             let Belief { mean, variance } = told;
-            let z = (ln - mean) / (variance + NOISE).sqrt();
+            let z = (ln - mean) / (variance + noise).sqrt();
             let measured = Belief {
                 mean: ln,
                 variance: NOISE,
             };
             match (TOLD_Z.0..=TOLD_Z.1).contains(&z) {
-                true if censored => return,
+                true if censored => return 0.0,
                 true => {}
                 false => {
                     *filter = (!censored).then(|| Filter::new(measured, now));
-                    return;
+                    return 0.0;
                 }
             }
         }
         filter
             .get_or_insert(Filter::new(unseen, now))
-            .update(ln, drift, now);
+            .update(ln, drift, now, noise)
     }
 
     /// Whether all of it is from a file that was read then.
@@ -136,19 +155,19 @@ impl Filter {
         (told < TOLD_COUNTS).then_some(Filter { told, ..self })
     }
 
-    fn update(&mut self, ln: f64, drift: f64, now: Timestamp) {
+    fn update(&mut self, ln: f64, drift: f64, now: Timestamp, noise: f64) -> f64 {
         let Belief { mean, mut variance } = self.predict(drift, now);
-        let z = |variance: f64| (ln - mean) / (variance + NOISE).sqrt();
+        let z = |variance: f64| (ln - mean) / (variance + noise).sqrt();
         let surprise = if z(variance).abs() > STEP_Z {
             z(variance).signum() as i8
         } else {
             0
         };
-        if surprise != 0 && surprise == self.surprise {
-            variance += STEP_VARIANCE;
-        }
-        let clipped = z(variance).clamp(CLIP.0, CLIP.1) * (variance + NOISE).sqrt();
-        let gain = variance / (variance + NOISE);
+        let is_step = surprise != 0 && surprise == self.surprise;
+        let raised = if is_step { STEP_VARIANCE } else { 0.0 };
+        variance += raised;
+        let clipped = z(variance).clamp(CLIP.0, CLIP.1) * (variance + noise).sqrt();
+        let gain = variance / (variance + noise);
         *self = Filter {
             belief: Belief {
                 mean: mean + gain * clipped,
@@ -158,5 +177,6 @@ impl Filter {
             surprise,
             told: 0,
         };
+        raised
     }
 }

@@ -3,7 +3,7 @@
 use super::Candidate;
 use crate::forecast::{Forecast, SynTrust};
 use crate::health::Severity;
-use crate::id::HostId;
+use crate::id::{CandidateId, HostId};
 use crate::observation::{Measured, Observation};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,6 +81,11 @@ impl Attempt {
         &self.candidate.forecast
     }
 
+    /// What its network calls it.
+    pub(super) fn id(&self) -> Option<CandidateId> {
+        self.candidate.id
+    }
+
     pub(super) fn host(&self) -> HostId {
         self.candidate.forecast.place.host
     }
@@ -116,6 +121,12 @@ impl Attempt {
             State::Handshaking => self.handshake_ms,
             _ => None,
         }
+    }
+
+    /// When its handshake began that is under way.
+    pub(super) fn handshake_began_ms(&self) -> Option<f64> {
+        self.handshake_ms
+            .filter(|_| self.state == State::Handshaking)
     }
 
     pub(super) fn dial(&mut self, now_ms: f64, deadline_ms: f64) {

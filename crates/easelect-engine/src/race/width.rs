@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::history::Refresh;
-
 /// By how many seconds a crowd's queue of handshakes may grow in a second. Up to this, hedges cost the
 /// servers next to nothing in the storm of `sim`; with none of it they double their load.
 const QUEUE_GROWTH: f64 = 3.0;
@@ -11,10 +9,9 @@ const QUEUE_GROWTH: f64 = 3.0;
 /// How wide to race.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Width {
-    /// k: at most so many dials at once when something opened on this network before.
+    /// At most so many dials at once when something opened on this network before.
     pub dials: usize,
-    /// θ: the least value of information for which another one is dialled, the expected improvement
-    /// of ln of the cost.
+    /// θ: the least by which another dial must be expected to improve ln of the cost.
     pub worth: f64,
     /// Dials at once when nothing did.
     pub cold_dials: usize,
@@ -35,43 +32,42 @@ pub struct Width {
     /// A handshake that began so long ago may be replaced: it has two round trips to go where a
     /// dial has one.
     pub handshake_patience: Duration,
-    /// TCP-only probes after a connection opened.
-    pub refresh: Refresh,
+    /// Handshakes at once while all goes well: a second one where it is expected to be over before the
+    /// first.
+    pub handshakes: usize,
+    /// TCP-only probes after a connection opened, of addresses of which only a file tells.
+    pub checks: usize,
 }
 
 impl Width {
     /// The default: more dials cost more than they gain, and one probe after a connection is enough.
     pub const FAST: Width = Width {
-        dials: 3,
-        worth: 0.021,
-        cold_dials: 3,
+        dials: 6,
+        worth: 0.018,
+        cold_dials: 4,
         in_flight: 8,
         syn_patience: 2.2,
         syn_least_ms: 80.0,
-        z: 1.4,
+        z: 1.8,
         flight_least_ms: 35.0,
         dial_patience: Duration::from_secs(1),
         handshake_patience: Duration::from_secs(2),
-        refresh: Refresh {
-            probes: 1,
-            worth: 0.015,
-        },
+        handshakes: 2,
+        checks: 1,
     };
 
     /// Half the extra dials of [`FAST`](Self::FAST), a little slower. It sees less, so that more has to
     /// be asked in the background.
     pub const THRIFTY: Width = Width {
-        dials: 2,
-        worth: 0.055,
-        cold_dials: 2,
+        dials: 4,
+        worth: 0.035,
+        cold_dials: 3,
         syn_patience: 2.5,
         syn_least_ms: 100.0,
-        z: 1.64,
+        z: 1.8,
         flight_least_ms: 40.0,
-        refresh: Refresh {
-            probes: 1,
-            worth: 0.003,
-        },
+        handshakes: 2,
+        checks: 1,
         ..Width::FAST
     };
 
@@ -88,10 +84,8 @@ impl Width {
         flight_least_ms: 10_000.0,
         dial_patience: Duration::from_secs(3),
         handshake_patience: Duration::from_secs(10),
-        refresh: Refresh {
-            probes: 0,
-            worth: f64::INFINITY,
-        },
+        handshakes: 1,
+        checks: 0,
     };
 
     /// One at a time as long as that goes well, for clients that reconnect all together: a second SYN

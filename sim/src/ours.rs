@@ -201,7 +201,8 @@ fn run(
     loop {
         let began = elapsed(sim);
         let (forecasts, kinship) = memory.outlook(today.after(began));
-        let mut race = Race::new(width, memory.network.syn_trust()).among(kinship);
+        let mut race =
+            Race::new(width, memory.network.syn_trust(today.after(began))).among(kinship);
         let mut driver = Driver::new(memory, event, sim, forecasts);
         let over = driver.run(&mut race, began);
         let numbers = driver.numbers;

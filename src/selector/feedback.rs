@@ -54,7 +54,7 @@ impl ConnectionObserver for FeedbackLearner {
         };
         // The same where something else on the way answers SYNs.
         self.learn(observation, |memory| {
-            !self.through_proxy && memory.syn_trust().trusted
+            !self.through_proxy && memory.trusts_syns()
         });
     }
 

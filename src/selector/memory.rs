@@ -248,8 +248,14 @@ impl Memory {
 
     /// What the current network's SYNs say about its handshakes.
     pub(super) fn syn_trust(&self) -> SynTrust {
-        self.known()
-            .map_or_else(SynTrust::default, |known| known.network.syn_trust())
+        self.known().map_or_else(SynTrust::default, |known| {
+            known.network.syn_trust(self.clock.now())
+        })
+    }
+
+    /// Whether the current network's SYNs say anything about its paths.
+    pub(super) fn trusts_syns(&self) -> bool {
+        self.known().is_none_or(|known| known.network.trusts_syns())
     }
 
     /// DNS says this of an endpoint now, in one family, asked in this epoch: it has these addresses,

@@ -53,6 +53,8 @@ pub struct SynTrust {
     pub stretch: f64,
     /// False behind a middlebox that answers SYNs itself: they say nothing about the path.
     pub trusted: bool,
+    /// So many SYNs at once get through; [`usize::MAX`] where nobody drops any.
+    pub at_once: usize,
 }
 
 impl Default for SynTrust {
@@ -61,6 +63,7 @@ impl Default for SynTrust {
         SynTrust {
             stretch: 1.0,
             trusted: true,
+            at_once: usize::MAX,
         }
     }
 }

@@ -21,6 +21,7 @@ mod candidate;
 mod elsewhere;
 mod filter;
 mod joint;
+mod policing;
 mod preference;
 mod stored;
 
@@ -42,6 +43,7 @@ use crate::unseen::{Belief, Place, expect_rest};
 use candidate::Candidate;
 use filter::{LEAST_MS, Moment};
 use joint::Joint;
+use policing::Policing;
 
 /// By how much a surprise changes ln R̂ …
 const NOISE_GAIN: f64 = 0.1;
@@ -105,6 +107,8 @@ pub struct Network {
     read: Timestamp,
     /// How many connections opened since.
     opened: u32,
+    /// How many SYNs at once get through.
+    policing: Policing,
     /// ln of R̂ over R.
     ln_noise: f64,
     /// x of all but those of whom only a file tells.
@@ -269,14 +273,23 @@ impl Network {
         new.forecast(syn, self.rest(&new, now), self.moment(now))
     }
 
-    /// What this network's SYNs say about its handshakes.
+    /// Whether this network's SYNs say anything about its paths.
     #[must_use]
     #[inline]
-    pub fn syn_trust(&self) -> SynTrust {
+    pub fn trusts_syns(&self) -> bool {
         let (ln_stretch, count) = self.syn_trust;
+        count < TLS_TO_SYN_COUNT || ln_stretch <= TLS_TO_SYN_LIMIT
+    }
+
+    /// What this network's SYNs say about its handshakes, and about further SYNs.
+    #[must_use]
+    #[inline]
+    pub fn syn_trust(&self, now: Timestamp) -> SynTrust {
+        let (ln_stretch, _) = self.syn_trust;
         SynTrust {
             stretch: (ln_stretch - TLS_TO_SYN_HONEST).max(0.0).exp(),
-            trusted: count < TLS_TO_SYN_COUNT || ln_stretch <= TLS_TO_SYN_LIMIT,
+            trusted: self.trusts_syns(),
+            at_once: self.policing.at_once(now),
         }
     }
 
@@ -295,6 +308,7 @@ impl Network {
             let Some(one) = self.get(*id) else { continue };
             let syn = self.syn_in(&joint, *id, one, now);
             self.learn_noise(one.answered().is_some(), syn, observation.syn);
+            self.policing.learn(observation, now);
             let moment = self.moment(now);
             let one = &mut self.candidates[id.index()];
             one.settle_syn(syn, moment);

@@ -27,6 +27,9 @@ pub struct Observation {
     pub opened: bool,
     /// That it failed, and how much that says.
     pub failure: Option<Severity>,
+    /// Of a SYN, how many others were sent just before it in the same race; none if there was no SYN, or the race
+    /// was over before it could be late.
+    pub syns_before: Option<usize>,
     /// That its address failed, which refused the SYN or left it unanswered: so it would have done
     /// whatever was asked, and of whichever host.
     pub at_address: bool,

@@ -98,6 +98,9 @@ const JITTER_ALLOWANCE: f64 = 1.08;
 /// is too vague to tell a slow network from one.
 const KNOWN_VARIANCE: f64 = 0.35;
 
+/// SYNs within so many ms count as sent at once, by whoever drops those beyond a few.
+const AT_ONCE_MS: f64 = 100.0;
+
 /// ms added to every deadline of a handshake, for timers and scheduling on a busy phone: less starts
 /// handshakes for nothing.
 const SLACK_MS: f64 = 8.0;
@@ -237,7 +240,13 @@ impl Race {
             // What was silent again and again is expected to take for ever: the others can't wait.
             let longest_ms = ms(self.width.dial_patience);
             let deadline_ms = now_ms + patience_ms.clamp(self.width.syn_least_ms, longest_ms);
-            self.attempts[attempt.index()].dial(now_ms, deadline_ms);
+            let since_ms = now_ms - AT_ONCE_MS;
+            let recent = self
+                .attempts
+                .iter()
+                .filter(|one| one.was_dialled_since(since_ms));
+            let before = recent.count();
+            self.attempts[attempt.index()].dial(now_ms, deadline_ms, before);
             self.started += 1;
             self.last = Some(attempt);
             return Action::Dial(attempt);
@@ -367,7 +376,7 @@ impl Race {
             if let Some(attempt) = planned.or_else(|| self.late_arrival()) {
                 return Some(attempt);
             }
-        } else if self.started < self.width.cold_dials
+        } else if self.started < self.width.cold_dials.min(self.syn_trust.at_once)
             && let Some((attempt, waits)) = self.cold_choice(now_ms)
         {
             let Some(until_ms) = waits else {
@@ -529,14 +538,15 @@ impl Race {
         self.cheapest_waiting(key).map(|(attempt, _)| attempt)
     }
 
-    /// Answers of a middlebox decide nothing: then one spare is enough.
+    /// Answers of a middlebox decide nothing: then one spare is enough. Where SYNs beyond a few are
+    /// dropped, that many.
     fn most_at_once(&self) -> usize {
         let most = if self.syn_trust.trusted {
             usize::MAX
         } else {
             2
         };
-        self.width.dials.min(most)
+        self.width.dials.min(most).min(self.syn_trust.at_once)
     }
 
     fn best_verified(&self) -> Option<(AttemptId, &Attempt)> {

@@ -6,6 +6,9 @@ use crate::health::Severity;
 use crate::id::{CandidateId, HostId};
 use crate::observation::{Measured, Observation};
 
+/// After so many expected round trips a SYN is taken to be lost: jitter and spikes hardly explain it.
+const LONG: f64 = 2.2;
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum State {
     Waiting,
@@ -21,6 +24,8 @@ pub(super) struct Attempt {
     candidate: Candidate,
     state: State,
     dialled_ms: f64,
+    /// How many were dialled just before.
+    dialled_before: usize,
     syn_ms: Option<f64>,
     handshake_ms: Option<f64>,
     tls_ms: Option<f64>,
@@ -38,6 +43,7 @@ impl Attempt {
             candidate,
             state: State::Waiting,
             dialled_ms: 0.0,
+            dialled_before: 0,
             syn_ms: None,
             handshake_ms: None,
             tls_ms: None,
@@ -129,9 +135,15 @@ impl Attempt {
             .filter(|_| self.state == State::Handshaking)
     }
 
-    pub(super) fn dial(&mut self, now_ms: f64, deadline_ms: f64) {
+    /// Whether it was dialled so lately.
+    pub(super) fn was_dialled_since(&self, since_ms: f64) -> bool {
+        !self.is_waiting() && self.dialled_ms >= since_ms
+    }
+
+    pub(super) fn dial(&mut self, now_ms: f64, deadline_ms: f64, before: usize) {
         self.state = State::Dialling;
         self.dialled_ms = now_ms;
+        self.dialled_before = before;
         self.deadline_ms = deadline_ms;
     }
 
@@ -186,13 +198,15 @@ impl Attempt {
         let until_ms = self.cancelled_ms.unwrap_or(now_ms);
         let late = until_ms > self.deadline_ms;
         let failed = self.failure.is_some();
+        let silent_ms = until_ms - self.dialled_ms - queue_ms;
+        let silent_for_long = won && !failed && silent_ms > LONG * self.forecast().syn_ms();
         // Where nobody opened, silence says more of the network than of the candidate, and the
         // deadline's length would be taken for a round trip's.
         let silence = |ms| won.then_some(Measured::AtLeast(ms));
         let syn = match (self.syn_ms, failed) {
             (Some(syn_ms), _) => Some(Measured::Took((syn_ms - queue_ms).max(0.1))),
             (None, true) => None,
-            (None, false) => silence(until_ms - self.dialled_ms - queue_ms),
+            (None, false) => silence(silent_ms),
         };
         let rest = match (self.rest_ms, self.handshake_ms) {
             (Some(rest_ms), _) => Some(Measured::Took((rest_ms - 2.0 * queue_ms).max(0.1))),
@@ -218,6 +232,7 @@ impl Attempt {
             tls_ms: self.tls_ms.map(|tls_ms| (tls_ms - queue_ms).max(0.1)),
             whole: None,
             opened: self.state == State::Open,
+            syns_before: (self.syn_ms.is_some() || silent_for_long).then_some(self.dialled_before),
             // Where another took the same credentials, they are not why.
             failure: match self.failure {
                 Some(Severity::Credentials) if won => Some(Severity::Soft),

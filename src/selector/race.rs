@@ -221,6 +221,8 @@ struct Running {
     abort: Option<AbortHandle>,
     /// Dialled, and waiting for its handshake.
     io: Option<ByteStream>,
+    /// Its TLS handshake is under way.
+    is_shaking: bool,
 }
 
 /// A race under way.
@@ -337,6 +339,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
             failure: None,
             abort: None,
             io: None,
+            is_shaking: false,
         });
         attempt
     }
@@ -354,6 +357,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
 
     /// Does what the race says until it says to wait or to give up.
     fn act(&mut self) -> Action {
+        self.tell_progress();
         loop {
             match self.race.next(self.now()) {
                 Action::Dial(attempt) => self.dial(attempt),
@@ -364,9 +368,22 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
         }
     }
 
+    /// Tells of the bytes that handshakes brought. It is enough to do so when the race is asked: nobody is
+    /// woken for them, and no clock is read.
+    fn tell_progress(&mut self) {
+        for (index, one) in self.running.iter().enumerate() {
+            if one.is_shaking && one.progress.has_heard() {
+                let now = self.started.elapsed();
+                self.race.progressed(AttemptId::new(index), now);
+            }
+        }
+    }
+
+    /// Dials, perhaps not for the first time: then it is one attempt nevertheless.
     fn dial(&mut self, attempt: AttemptId) {
         let one = &mut self.running[attempt.index()];
-        one.started = Some(Instant::now());
+        one.started.get_or_insert_with(Instant::now);
+        one.ended = None;
         let endpoint = &self.endpoints[one.endpoint];
         tracing::debug!(
             target: "easelect::connect",
@@ -387,6 +404,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
     fn shake_hands(&mut self, attempt: AttemptId) {
         let one = &mut self.running[attempt.index()];
         let Some(io) = one.io.take() else { return };
+        one.is_shaking = true;
         let endpoint = &self.endpoints[one.endpoint];
         let (address, progress) = (one.address, one.progress.clone());
         let (racer, exchange) = (self.racer, self.exchange);
@@ -456,6 +474,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
     fn cancel(&mut self, attempt: AttemptId) {
         let one = &mut self.running[attempt.index()];
         one.ended = Some(Instant::now());
+        one.is_shaking = false;
         // An established one that carried no byte is reset: nothing lingers on either side.
         if let Some(mut io) = one.io.take() {
             io.reset_on_drop();
@@ -480,6 +499,9 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
                 self.race.established(attempt, dial.unwrap_or_default());
             }
             Event::Secured(attempt, path, secured) => {
+                // What it brought counts for what comes.
+                self.tell_progress();
+                self.running[attempt.index()].is_shaking = false;
                 self.race.secured(attempt, self.now());
                 self.ask(attempt, path, secured);
             }
@@ -495,6 +517,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
                     "attempt failed"
                 );
                 one.ended = Some(Instant::now());
+                one.is_shaking = false;
                 self.race.failed(attempt, severity(&failure));
                 let is_refused = failure.kind() == FailureKind::AuthRequired;
                 one.failure = Some(failure);

@@ -348,7 +348,14 @@ struct Course<'a> {
     /// What will happen: when, to whom.
     coming: BTreeSet<(u64, AttemptId)>,
     now_us: u64,
+    /// Who was silent and given up just now, perhaps to be dialled anew.
+    silent: Option<AttemptId>,
+    /// Who answered anything.
+    answered: bool,
 }
+
+/// No app waits for so long.
+const LONGEST_US: u64 = 300_000_000;
 
 impl Course<'_> {
     fn run(
@@ -364,6 +371,8 @@ impl Course<'_> {
             stages: vec![Stage::Waiting; runners.len()],
             coming: BTreeSet::new(),
             now_us: 0,
+            silent: None,
+            answered: false,
         };
         // In the order in which they become known.
         let mut unknown: Vec<usize> = (0..runners.len()).collect();
@@ -396,8 +405,8 @@ impl Course<'_> {
             let event_us = course.coming.first().map(|(at_us, _)| *at_us);
             let known_us = unknown.last().map(|runner| runners[*runner].known_us);
             match [wake_us, event_us, known_us].into_iter().flatten().min() {
-                Some(next_us) => course.now_us = next_us,
-                None => return Ok((End::Stuck, course.stages)),
+                Some(next_us) if next_us < LONGEST_US => course.now_us = next_us,
+                _ => return Ok((End::Stuck, course.stages)),
             }
         }
     }
@@ -412,6 +421,7 @@ impl Course<'_> {
             && at_us <= self.now_us
         {
             self.coming.pop_first();
+            self.answered = true;
             let runner = self.known[number.index()];
             let Stage::Running(stage) = self.stages[runner] else {
                 unreachable!("a cancelled one is not coming")
@@ -454,9 +464,12 @@ impl Course<'_> {
         for _ in 0..=3 * self.runners.len() {
             let action = self.race.next(self.now());
             let of = |number: AttemptId| self.stages[self.known[number.index()]];
+            let silent = self.silent.take();
             match action {
                 Action::Dial(number) => {
-                    prop_assert_eq!(of(number), Stage::Waiting);
+                    // Anew only while nobody answers.
+                    let anew = silent == Some(number) && !self.answered;
+                    prop_assert!(anew || of(number) == Stage::Waiting);
                     self.begin(number, 0);
                 }
                 Action::Handshake(number) => {
@@ -465,6 +478,7 @@ impl Course<'_> {
                 }
                 Action::Cancel(number) => {
                     prop_assert!(!matches!(of(number), Stage::Waiting | Stage::Over));
+                    self.silent = Some(number).filter(|_| of(number) == Stage::Running(0));
                     self.stages[self.known[number.index()]] = Stage::Over;
                     self.coming.retain(|(_, other)| *other != number);
                 }

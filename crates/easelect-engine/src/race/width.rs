@@ -35,6 +35,9 @@ pub struct Width {
     /// A handshake that began so long ago may be replaced: it has two round trips to go where a
     /// dial has one.
     pub handshake_patience: Duration,
+    /// While several dials are silent and nobody answered at all, one of them is made anew so often:
+    /// kernels repeat SYNs after ever longer times. `None`: never, since a crowd must not send more.
+    pub redial: Option<Duration>,
     /// TCP-only probes after a connection opened.
     pub refresh: Refresh,
 }
@@ -52,6 +55,7 @@ impl Width {
         flight_least_ms: 35.0,
         dial_patience: Duration::from_secs(1),
         handshake_patience: Duration::from_secs(2),
+        redial: Some(Duration::from_millis(400)),
         refresh: Refresh {
             probes: 1,
             worth: 0.015,
@@ -88,6 +92,7 @@ impl Width {
         flight_least_ms: 10_000.0,
         dial_patience: Duration::from_secs(3),
         handshake_patience: Duration::from_secs(10),
+        redial: None,
         refresh: Refresh {
             probes: 0,
             worth: f64::INFINITY,

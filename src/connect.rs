@@ -47,8 +47,11 @@ pub trait Transport: Io {
     fn settle(&mut self) {}
 }
 
-/// Is told how TCP stood when an attempt ended, whichever way.
+/// Is told how an attempt goes on, and how TCP stood when it ended, whichever way.
 pub(crate) trait Watch: Send + Sync {
+    /// Bytes came.
+    fn heard(&self);
+
     /// So it stood.
     fn ended(&self, tcp: TcpInfo);
 }
@@ -83,7 +86,8 @@ impl ByteStream {
         }
     }
 
-    /// Tells `watch` how TCP stands when the stream is dropped, or [settled](Transport::settle). An attempt
+    /// Tells `watch` when bytes come, until the stream is dropped, or [settled](Transport::settle), and how
+    /// TCP stands then. An attempt
     /// that fails, or is given up, takes its stream along: nobody can ask it later.
     pub(crate) fn watched_by(mut self, watch: Arc<dyn Watch>) -> Self {
         self.watch = Some(watch);
@@ -156,7 +160,14 @@ impl AsyncRead for ByteStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        each!(self, poll_read(cx, buf))
+        let before = buf.filled().len();
+        let polled = each!(self, poll_read(cx, buf));
+        if buf.filled().len() > before
+            && let Some(watch) = &self.watch
+        {
+            watch.heard();
+        }
+        polled
     }
 }
 
@@ -390,6 +401,8 @@ mod tests {
     struct Kept(Mutex<Vec<TcpInfo>>);
 
     impl Watch for Kept {
+        fn heard(&self) {}
+
         fn ended(&self, tcp: TcpInfo) {
             self.0.lock().unwrap().push(tcp);
         }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, Either, FutureExt, select};
+use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::catalog::{Confidence, Endpoint};
 use crate::connect::{self, ByteStream, Connect, TcpConnect};
@@ -18,6 +19,8 @@ use crate::error::{Error, ErrorKind};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 use crate::proxy::Proxy;
+#[cfg(feature = "dns")]
+use crate::resolve::dns;
 use crate::resolve::{
     Families, Family, Nat64, Resolve, Resolved, SystemResolver, begun, is_bogus, timed,
 };
@@ -48,6 +51,9 @@ pub struct Dialer(Arc<Settings>);
 #[derive(Clone)]
 struct Settings {
     resolver: Arc<dyn Resolve>,
+    /// Where the resolver is the platform's: which name servers it asks, as far as that can be known.
+    #[cfg(feature = "dns")]
+    name_servers: Option<fn() -> Vec<SocketAddr>>,
     connector: Arc<dyn Connect>,
     /// The connector is the default one.
     #[cfg(feature = "rest")]
@@ -177,7 +183,8 @@ impl Dialer {
             let took = None;
             return LookedUp { outcome, took };
         }
-        let (said, took) = timed(self.ask(peer.host, family), timeout, in_all).await;
+        let asked = self.ask(peer.host, family, &[AGAIN]);
+        let (said, took) = timed(asked, timeout, in_all).await;
         LookedUp {
             outcome: usable(peer, said),
             took: Some(took),
@@ -197,11 +204,12 @@ impl Dialer {
     }
 
     /// What the resolver says of a host in one family, however long that takes. A late answer is
-    /// asked for once more.
-    pub(crate) fn ask(
+    /// asked for again after so long.
+    fn ask(
         &self,
         host: &str,
         family: Family,
+        again: &'static [Duration],
     ) -> impl Future<Output = Result<Resolved, Failure>> + Send + use<> {
         let (resolver, host) = (Arc::clone(&self.0.resolver), host.to_owned());
         async move {
@@ -209,9 +217,46 @@ impl Dialer {
                 let answer = caught(|| resolver.resolve(&host, family)).await;
                 answer.unwrap_or_else(|| Err(Failure::new(Phase::Resolve, FailureKind::Panicked)))
             };
-            let mut said = insist(ask).await?;
+            let mut said = insist(ask, again).await?;
             said.addresses = of_family(said.addresses, family)?;
             Ok(said)
+        }
+    }
+
+    /// The same for a connection, which waits for it: asked again several times, and where the platform
+    /// is late, the system's name servers are asked directly, all at once.
+    pub(crate) fn ask_at_once(
+        &self,
+        host: &str,
+        family: Family,
+    ) -> impl Future<Output = Result<Resolved, Failure>> + Send + use<> {
+        let asked = self.ask(host, family, &AGAIN_AND_AGAIN);
+        #[cfg(feature = "dns")]
+        let asked = beside(asked, self.ask_name_servers(host, family));
+        asked
+    }
+
+    /// What the system's name servers say of a host once the platform is late, if it is theirs that is
+    /// asked. Only addresses count, whoever has them first: the platform may know better that there are
+    /// none, and for how long.
+    #[cfg(feature = "dns")]
+    fn ask_name_servers(
+        &self,
+        host: &str,
+        family: Family,
+    ) -> impl Future<Output = Option<Resolved>> + Send + use<> {
+        let (name_servers, host) = (self.0.name_servers, host.to_owned());
+        async move {
+            // Those without a dot belong to search lists, and `.local` to the neighbours (RFC 6762).
+            let name = host.trim_end_matches('.');
+            let in_dns = name.contains('.') && !name.to_ascii_lowercase().ends_with(".local");
+            let name_servers = name_servers.filter(|_| in_dns)?;
+            tokio::time::sleep(AGAIN).await;
+            let servers = name_servers();
+            // The only one is being asked.
+            let several = servers.len() > 1;
+            let found = several.then(|| dns::found_by_any(servers, &host, family))?;
+            Some(Resolved::new(found.await?.addresses))
         }
     }
 
@@ -298,10 +343,20 @@ async fn caught<T>(make: impl FnOnce() -> BoxFuture<'static, T>) -> Option<T> {
 /// 2.5 s by musl; most answers are there within 0.2 s.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Asks, and asks once more if there was no answer for long: one of the two may have been lost. That
-/// costs less than a longer time-out, and helps with any resolver.
+/// Where a connection waits: the network may have been away, and a query that was sent meanwhile is as
+/// lost as those that were sent again. Each costs the platform's resolver a thread for 10 s.
+const AGAIN_AND_AGAIN: [Duration; 4] = [
+    AGAIN,
+    Duration::from_millis(1_800),
+    Duration::from_millis(2_800),
+    Duration::from_millis(4_500),
+];
+
+/// Asks, and asks again if there was no answer for so long: one of them may have been lost. That costs
+/// less than a longer time-out, and helps with any resolver.
 async fn insist<F: Future<Output = Result<Resolved, Failure>>>(
     ask: impl Fn() -> F,
+    again: &[Duration],
 ) -> Result<Resolved, Failure> {
     let mut first = pin!(ask());
     let (began, ended) = begun(first.as_mut()).await;
@@ -311,21 +366,43 @@ async fn insist<F: Future<Output = Result<Resolved, Failure>>>(
             None => first.await,
         }
     });
-    let second = pin!(async {
-        tokio::time::sleep_until(began + AGAIN).await;
-        ask().await
+    let later = again.iter().map(|after| async {
+        tokio::time::sleep_until(began + *after).await;
+        ask().await.ok()
     });
-    match select(first, second).await {
+    let mut later: FuturesUnordered<_> = later.collect();
+    let found = pin!(async {
+        while let Some(said) = later.next().await {
+            if said.is_some() {
+                return said;
+            }
+        }
+        None
+    });
+    match select(first, found).await {
         // Where the system is told to wait for a second only (resolv.conf(5)), this is silence.
-        Either::Left((Err(failure), second))
+        Either::Left((Err(failure), found))
             if failure.kind() == FailureKind::Temporary && began.elapsed() >= AGAIN =>
         {
-            second.await.map_err(|_| failure)
+            found.await.ok_or(failure)
         }
         Either::Left((answer, _)) => answer,
-        Either::Right((Ok(found), _)) => Ok(found),
+        Either::Right((Some(found), _)) => Ok(found),
         // The first may still do better than a failure.
-        Either::Right((Err(_), first)) => first.await,
+        Either::Right((None, first)) => first.await,
+    }
+}
+
+/// What the platform says, or what is found meanwhile.
+#[cfg(feature = "dns")]
+async fn beside(
+    platform: impl Future<Output = Result<Resolved, Failure>>,
+    found: impl Future<Output = Option<Resolved>>,
+) -> Result<Resolved, Failure> {
+    match select(pin!(platform), pin!(found)).await {
+        Either::Left((said, _)) => said,
+        Either::Right((Some(found), _)) => Ok(found),
+        Either::Right((None, platform)) => platform.await,
     }
 }
 
@@ -390,7 +467,9 @@ impl Default for DialerBuilder {
 }
 
 impl DialerBuilder {
-    /// Sets the DNS resolver; the platform's by default.
+    /// Sets the DNS resolver; the platform's by default. With feature `dns`, on Linux and the like, a
+    /// connection that the default keeps waiting for a second also asks all name servers of
+    /// `/etc/resolv.conf`, if there are several.
     #[must_use]
     pub fn resolver(mut self, resolver: impl Resolve) -> Self {
         self.resolver = Some(Arc::new(resolver));
@@ -479,6 +558,8 @@ impl DialerBuilder {
             return input(why.to_owned());
         }
         let mut settings = Settings {
+            #[cfg(feature = "dns")]
+            name_servers: self.resolver.is_none().then_some(dns::asked_by_platform),
             resolver: (self.resolver).unwrap_or_else(|| Arc::new(SystemResolver::new())),
             #[cfg(feature = "rest")]
             is_tcp: self.connector.is_none(),
@@ -562,6 +643,70 @@ mod tests {
             (kept.addresses.len(), kept.left_out),
             (MAX_ADDRESSES, 256 - MAX_ADDRESSES)
         );
+    }
+
+    /// One after the other, for as long as nothing is answered.
+    #[tokio::test(start_paused = true)]
+    async fn a_connections_question_is_asked_again_and_again() {
+        use tokio::time::{Instant, sleep};
+
+        for (again, back_ms, found_ms) in [
+            (&AGAIN_AND_AGAIN[..], 0, Some(0)),
+            (&AGAIN_AND_AGAIN, 900, Some(1_000)),
+            (&AGAIN_AND_AGAIN, 2_500, Some(2_800)),
+            (&[AGAIN], 2_500, None),
+        ] {
+            let began = Instant::now();
+            let back = Duration::from_millis(back_ms);
+            let ask = || async move {
+                if began.elapsed() < back {
+                    std::future::pending::<()>().await;
+                }
+                Ok(Resolved::new(vec![ip("8.8.8.8")]))
+            };
+            let said = tokio::select! {
+                said = insist(ask, again) => Some(said.unwrap()),
+                () = sleep(Duration::from_secs(60)) => None,
+            };
+            let took = said.map(|_| began.elapsed().as_millis());
+            assert_eq!(took, found_ms, "back after {back_ms} ms");
+        }
+    }
+
+    #[cfg(feature = "dns")]
+    #[tokio::test(start_paused = true)]
+    async fn name_servers_are_asked_beside_a_platform_that_is_late() {
+        use tokio::time::{Instant, sleep};
+
+        let answer = |text| Resolved::new(vec![ip(text)]);
+        let found = |ms| async move {
+            sleep(Duration::from_millis(ms)).await;
+            Some(answer("9.9.9.9"))
+        };
+        let platform = |ms| async move {
+            sleep(Duration::from_millis(ms)).await;
+            Ok(answer("8.8.8.8"))
+        };
+        assert_eq!(beside(platform(10), found(20)).await, Ok(answer("8.8.8.8")));
+        assert_eq!(beside(platform(20), found(10)).await, Ok(answer("9.9.9.9")));
+        let none = std::future::ready(None);
+        assert_eq!(beside(platform(10), none).await, Ok(answer("8.8.8.8")));
+        // Nobody else is asked for what is no name of DNS, of a resolver of the app's own, and of the
+        // only name server, which is asked already.
+        let one = || vec![SocketAddr::from(([127, 0, 0, 1], 53))];
+        for (host, name_servers, waits) in [
+            ("router", Some(one as fn() -> Vec<SocketAddr>), false),
+            ("nas.local.", Some(one), false),
+            ("im.example", None, false),
+            ("im.example", Some(one), true),
+        ] {
+            let mut settings = Settings::clone(&answering(Vec::new()).build().unwrap().0);
+            settings.name_servers = name_servers;
+            let began = Instant::now();
+            let asked = Dialer(Arc::new(settings)).ask_name_servers(host, Family::V4);
+            assert_eq!(asked.await, None, "{host}");
+            assert_eq!(began.elapsed() >= AGAIN, waits, "{host}");
+        }
     }
 
     #[tokio::test]

@@ -107,6 +107,8 @@ pub(crate) struct Reached {
     pub(crate) timings: Timings,
     /// When the attempt started.
     pub(crate) started: Option<Instant>,
+    /// Bytes came since that was asked last.
+    heard: bool,
     /// How TCP stood right after connecting.
     pub(crate) tcp_at_connect: Option<TcpInfo>,
     /// How TCP stood when the attempt ended.
@@ -126,6 +128,7 @@ impl Progress {
             phase: Phase::Connect,
             timings: Timings::default(),
             started: None,
+            heard: false,
             tcp_at_connect: None,
             tcp_at_end: None,
             session: None,
@@ -141,6 +144,11 @@ impl Progress {
 
     pub(crate) fn timings(&self) -> Timings {
         self.lock().timings
+    }
+
+    /// Whether bytes came since that was asked last.
+    pub(crate) fn has_heard(&self) -> bool {
+        std::mem::take(&mut self.lock().heard)
     }
 
     fn lock(&self) -> MutexGuard<'_, Reached> {
@@ -186,6 +194,11 @@ impl Progress {
 }
 
 impl Watch for Mutex<Reached> {
+    fn heard(&self) {
+        let mut reached = self.lock().unwrap_or_else(PoisonError::into_inner);
+        reached.heard = true;
+    }
+
     fn ended(&self, tcp: TcpInfo) {
         let mut reached = self.lock().unwrap_or_else(PoisonError::into_inner);
         reached.tcp_at_end = Some(tcp);

@@ -303,6 +303,101 @@ async fn a_lost_question_is_asked_again() {
     assert_eq!(connection.time_to_open(), ms(1000 + 120));
 }
 
+/// Whatever is asked before that moment is lost.
+#[derive(Debug)]
+struct Away(Arc<dyn Resolve>, Mutex<tokio::time::Instant>);
+
+impl Resolve for Away {
+    fn resolve(&self, host: &str, family: Family) -> BoxFuture<'static, Result<Resolved, Failure>> {
+        let lost = tokio::time::Instant::now() < *self.1.lock().unwrap();
+        let answer = self.0.resolve(host, family);
+        Box::pin(async move {
+            if lost {
+                std::future::pending::<()>().await;
+            }
+            answer.await
+        })
+    }
+}
+
+/// Everything is silent for a while, and then all is well: known or not, and whatever the kernel's
+/// schedule is, that is noticed within half a second ...
+#[tokio::test(start_paused = true)]
+async fn a_network_that_comes_back_is_noticed_at_once() {
+    let kernels: [&[u64]; 2] = [&[0, 1, 2, 3, 4, 5, 7, 11], &[0, 1, 3, 7, 15]];
+    let outages = |kernel| [1_700, 2_500, 3_700, 6_000].map(|away| (kernel, away));
+    for (kernel, away) in kernels.into_iter().flat_map(outages) {
+        // What nobody knows is asked again until 4.5 s.
+        for known in [true, false]
+            .into_iter()
+            .filter(|known| *known || away < 4_500)
+        {
+            let mut scenario = Scenario::new(1);
+            for n in 0..2 {
+                let host = Host::new(&format!("h{n}.example"));
+                scenario = scenario
+                    .with_host(host.with_address(ip(n)).with_address(ip(n + 2)))
+                    .with_path(path(n, 30))
+                    .with_path(path(n + 2, 30));
+            }
+            let seconds = kernel.iter().copied().map(Duration::from_secs);
+            let lab = Lab::new(scenario.with_syn_retransmit(&seconds.collect::<Vec<_>>())).unwrap();
+            let start = tokio::time::Instant::now();
+            let resolver = Arc::new(Away(lab.resolver(), Mutex::new(start)));
+            let dialer = lab
+                .dialer()
+                .resolver(Arc::clone(&resolver))
+                .build()
+                .unwrap();
+            let selector = builder(&lab, 2).dialer(dialer).build().unwrap();
+            if known {
+                selector.connect().await.unwrap();
+            }
+            let all = |fault| (0..4).for_each(|n| lab.set_fault(ip(n), fault).unwrap());
+            all(Fault::BlackHole);
+            *resolver.1.lock().unwrap() = tokio::time::Instant::now() + ms(away);
+            let back = async {
+                tokio::time::sleep(ms(away)).await;
+                all(Fault::None);
+            };
+            let (connection, ()) = tokio::join!(selector.connect(), back);
+            let connection = connection.unwrap();
+            let took = connection.time_to_open();
+            let what = format!("{kernel:?}, {away} ms, known: {known}: {took:?}");
+            // ... or within a quarter of the silence; then come three round trips.
+            assert!(took <= ms(away + 500.max(away / 4) + 100), "{what}");
+            let dialled = connection.attempts().iter();
+            let times = dialled.filter(|one| one.address.is_some());
+            assert!(times.count() <= 4, "each address is told once");
+        }
+    }
+}
+
+/// How many attempts got as far as TLS.
+fn handshakes(attempts: &[Attempt]) -> usize {
+    let begun = |one: &&Attempt| match &one.outcome {
+        AttemptOutcome::Won => true,
+        AttemptOutcome::Failed(failure) => failure.phase() > Phase::Connect,
+        AttemptOutcome::Cancelled(phase) => *phase > Phase::Connect,
+    };
+    attempts.iter().filter(begun).count()
+}
+
+/// 20 kbit/s: each handshake takes a second from all others. SYN-ACKs that queue behind each other tell
+/// of it; where they don't, it takes one hedge, and no more, until bytes arrive.
+#[tokio::test(start_paused = true)]
+async fn on_a_slow_link_hedges_do_not_take_what_the_first_needs() {
+    for (apart, most) in [(30, 1), (0, 2)] {
+        for seed in 0..8 {
+            let slow = |n: u8| path(n, 260 + apart * u64::from(n)).with_bandwidth_kbps(20);
+            let lab = world((0..4).map(slow));
+            let connection = selector(&lab, 4, seed).connect().await.unwrap();
+            let attempts = connection.attempts();
+            assert!(handshakes(attempts) <= most, "seed {seed}: {attempts:#?}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_remembered_address_is_dialled_before_dns_has_answered() {
     let host = Host::new("h0.example")

@@ -305,7 +305,8 @@ async fn a_caller_that_gave_up_holds_up_nobody() {
 #[tokio::test(start_paused = true)]
 async fn a_query_that_is_late_for_one_is_asked_anew_for_another() {
     let lab = world(Some(MINUTE));
-    let (silent, left) = (lab.resolver(), Mutex::new(8));
+    // Two names in two families, each after 0, 1, 1.8 and 2.8 s.
+    let (silent, left) = (lab.resolver(), Mutex::new(16));
     let selector = asking(&lab, Silent { lab: silent, left });
     let second = async {
         sleep(s(3)).await;

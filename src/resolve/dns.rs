@@ -223,6 +223,36 @@ impl Resolve for DnsResolver {
     }
 }
 
+/// Whom the platform's resolver asks, one after the other, where that is known.
+#[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+pub(crate) fn asked_by_platform() -> Vec<SocketAddr> {
+    system_servers::read().unwrap_or_default()
+}
+
+/// It has ways of its own, one for each interface or name.
+#[cfg(not(all(unix, not(any(target_os = "android", target_vendor = "apple")))))]
+pub(crate) fn asked_by_platform() -> Vec<SocketAddr> {
+    Vec::new()
+}
+
+/// The first addresses that any of them has, asked all at once.
+pub(crate) async fn found_by_any(
+    servers: Vec<SocketAddr>,
+    host: &str,
+    family: Family,
+) -> Option<Resolved> {
+    let question = Question::new(host, family).ok()?;
+    let asked = servers.iter();
+    let asked = asked.map(|server| exchange::over_udp(*server, &question, Duration::ZERO));
+    let mut answers: FuturesUnordered<_> = asked.collect();
+    while let Some(exchange) = answers.next().await {
+        if let Ok(found) = exchange.outcome {
+            return Some(found);
+        }
+    }
+    None
+}
+
 /// The system's name servers, one at least.
 fn read_system() -> Result<Vec<SocketAddr>, String> {
     let servers = system_servers::read()?;
@@ -355,6 +385,24 @@ mod tests {
         let found = answer.await.unwrap();
         assert_eq!(found.addresses, [IpAddr::from(ADDRESS)]);
         assert_eq!(found.ttl, Some(Duration::from_secs(60)));
+    }
+
+    /// The first is silent, the next knows nothing, or something else.
+    #[tokio::test]
+    async fn any_name_server_that_has_addresses_is_enough() {
+        let silent = NameServer::new(|_, _| Vec::new()).await;
+        let fails = NameServer::new(|_, query| vec![coded(query, 2)]).await;
+        let knows_none = NameServer::new(|_, query| vec![coded(query, 3)]).await;
+        let good = NameServer::new(|_, query| vec![found(query, ADDRESS)]).await;
+        let ask = async |servers: &[&NameServer]| {
+            let servers = servers.iter().map(|one| one.address).collect();
+            let found = found_by_any(servers, "im.example.com", Family::V4);
+            let found = tokio::time::timeout(LONG, found).await.unwrap();
+            found.map(|found| found.addresses)
+        };
+        let found = ask(&[&silent, &fails, &knows_none, &good]).await;
+        assert_eq!(found, Some(vec![IpAddr::from(ADDRESS)]));
+        assert_eq!(ask(&[&fails, &knows_none]).await, None);
     }
 
     /// Not even names that RFC 6761 has something to say of, or the hosts file, and not from memory.

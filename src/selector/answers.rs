@@ -30,7 +30,7 @@ const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 /// However long: an address that was given up, or a forged one, must not be dialled for hours.
 const LONGEST_LIFE: Duration = Duration::from_secs(600);
 
-/// A query this old was asked twice in vain (`insist` in the dialer): who comes now asks anew.
+/// A query this old was asked three times in vain (`insist` in the dialer): who comes now asks anew.
 const LATE: Duration = Duration::from_secs(2);
 
 /// More than a residency and its proxy have; the longest unheard goes.
@@ -171,8 +171,9 @@ impl LookUps {
                     return said;
                 }
             }
-            // Nobody to share it with: the selector is gone, or the runtime that asked.
-            self.dialer.ask(peer.host, family).await
+            // Nobody to share it with: the selector is gone, or the runtime that asked. Boxed, since that
+            // is rare and larger than all the rest.
+            self.dialer.ask_at_once(peer.host, family).boxed().await
         };
         let (said, took) = timed(said, timeout, in_all).await;
         LookedUp {
@@ -204,7 +205,7 @@ impl LookUps {
         }
         book.asked += 1;
         let (number, book_of_it) = (book.asked, Weak::clone(&self.book));
-        let (ask, asked) = (self.dialer.ask(host, family), question.clone());
+        let (ask, asked) = (self.dialer.ask_at_once(host, family), question.clone());
         let (begins, has_begun) = oneshot::channel();
         let ask = async move {
             let mut ask = pin!(ask);

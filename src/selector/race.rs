@@ -247,6 +247,8 @@ struct Running {
     abort: Option<AbortHandle>,
     /// Dialled, and waiting for its handshake.
     io: Option<ByteStream>,
+    /// Its TLS handshake is under way.
+    is_shaking: bool,
 }
 
 /// A race under way.
@@ -377,6 +379,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
             failure: None,
             abort: None,
             io: None,
+            is_shaking: false,
         });
         attempt
     }
@@ -394,6 +397,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
 
     /// Does what the race says until it says to wait or to give up.
     fn act(&mut self) -> Action {
+        self.tell_progress();
         loop {
             match self.race.next(self.now()) {
                 Action::Dial(attempt) => self.dial(attempt),
@@ -404,9 +408,22 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
         }
     }
 
+    /// Tells of the bytes that handshakes brought. It is enough to do so when the race is asked: nobody is
+    /// woken for them, and no clock is read.
+    fn tell_progress(&mut self) {
+        for (index, one) in self.running.iter().enumerate() {
+            if one.is_shaking && one.progress.has_heard() {
+                let now = self.started.elapsed();
+                self.race.progressed(AttemptId::new(index), now);
+            }
+        }
+    }
+
+    /// Dials, perhaps not for the first time: then it is one attempt nevertheless.
     fn dial(&mut self, attempt: AttemptId) {
         let one = &mut self.running[attempt.index()];
-        one.started = Some(Instant::now());
+        one.started.get_or_insert_with(Instant::now);
+        one.ended = None;
         let endpoint = &self.endpoints[one.endpoint];
         tracing::debug!(
             target: "easelect::connect",
@@ -427,6 +444,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
     fn shake_hands(&mut self, attempt: AttemptId) {
         let one = &mut self.running[attempt.index()];
         let Some(io) = one.io.take() else { return };
+        one.is_shaking = true;
         let endpoint = &self.endpoints[one.endpoint];
         let (address, progress) = (one.address, one.progress.clone());
         let (racer, exchange) = (self.racer, self.exchange);
@@ -496,6 +514,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
     fn cancel(&mut self, attempt: AttemptId) {
         let one = &mut self.running[attempt.index()];
         one.ended = Some(Instant::now());
+        one.is_shaking = false;
         // An established one that carried no byte is reset: nothing lingers on either side.
         if let Some(mut io) = one.io.take() {
             io.reset_on_drop();
@@ -520,6 +539,9 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
                 self.race.established(attempt, dial.unwrap_or_default());
             }
             Event::Secured(attempt, path, secured) => {
+                // What it brought counts for what comes.
+                self.tell_progress();
+                self.running[attempt.index()].is_shaking = false;
                 self.race.secured(attempt, self.now());
                 self.ask(attempt, path, secured);
             }
@@ -535,6 +557,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
                     "attempt failed"
                 );
                 one.ended = Some(Instant::now());
+                one.is_shaking = false;
                 self.race.failed(attempt, severity(&failure));
                 let is_refused = failure.kind() == FailureKind::AuthRequired;
                 one.failure = Some(failure);

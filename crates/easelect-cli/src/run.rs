@@ -42,7 +42,14 @@ impl Network {
         };
         let (builder, lab) = match &options.lab {
             Some(name) => (simulated(name, extra)?, Some(name.clone())),
-            None => (real(options, extra)?.resolver(Arc::clone(&resolver)), None),
+            None => {
+                let builder = real(options, extra)?;
+                match options.dns {
+                    Some(_) => (builder.resolver(Arc::clone(&resolver)), None),
+                    // As an app that says nothing has it.
+                    None => (builder, None),
+                }
+            }
         };
         let builder = (options.resolve.iter()).fold(builder, |all, host| all.pin(host.clone()));
         let builder = builder.families(options.families);

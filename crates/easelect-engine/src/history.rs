@@ -307,13 +307,14 @@ impl Network {
         for (id, observation) in observations {
             let Some(one) = self.get(*id) else { continue };
             let syn = self.syn_in(&joint, *id, one, now);
-            self.learn_noise(one.answered().is_some(), syn, observation.syn);
+            let is_known = one.answered().is_some();
             self.policing.learn(observation, now);
             let moment = self.moment(now);
             let one = &mut self.candidates[id.index()];
             one.settle_syn(syn, moment);
             let (transition, raised) = self.take(*id, observation, syn, now, jitter);
             transitions.extend(transition.map(|transition| (*id, transition)));
+            self.learn_noise(is_known, syn, observation.syn);
             joint.loosen(*id, raised);
             if let Some(known) = self.candidates[id.index()].syn(now) {
                 joint.take(*id, known);

@@ -19,6 +19,9 @@
 //! - **Hedge**: a handshake that is later than its deadline goes on, and another is started on an
 //!   established spare, on another host if there is one; without a spare, another is dialled.
 //!   Deadlines are what bounds the slowest connections.
+//! - A handshake whose bytes arrive goes on well. Once two are late alike, no third is started for long:
+//!   that takes from a slow link what the two need.
+//! - **Silence**: while nobody answers at all, dials are made anew, one at a time.
 //! - A definite failure starts the next at once, unless another is under way and in time.
 //!
 //! Times are `Duration`s since the race began; inside, f64 milliseconds.
@@ -109,6 +112,29 @@ const SLACK_MS: f64 = 8.0;
 /// left: where something opened before, and where nothing did, so that forecasts are vague.
 const PREEMPTION: (f64, f64) = (1.0, 0.9);
 
+/// ms. Links that are slow have long round trips. Where it is shorter, hosts at different distances are
+/// likelier, and four times what a flight is given would not be enough on a link of 20 kbit/s.
+const SLOW_SYN_MS: f64 = 240.0;
+
+/// ms. On a link of 20 kbit/s three SYNs and their answers take 90 ms, whatever the way beyond it takes.
+const UNHURRIED_SYN_MS: f64 = 100.0;
+
+/// ms between two SYNs whose answers queue on a slow link. What DNS gives on it comes apart as well, 50 ms at
+/// 20 kbit/s.
+const SYNS_TOGETHER_MS: f64 = 60.0;
+
+/// A ClientHello, some acknowledgements, and the first packet of the server's flight, 2.2 kB, in SYN-ACKs of
+/// 74 bytes, and a fifth more.
+const SYNS_IN_A_FIRST_PACKET: f64 = 36.0;
+
+/// TLS and upgrade are two round trips; where they take so many and more, a flight takes longer than a
+/// SYN's: the link is slow.
+const FLIGHTS_IN_A_REST: f64 = 3.0;
+
+/// A silent network is asked anew after a quarter of the time that it was silent until the last time, if
+/// that is longer than the pause: ten times in the first 9 s, five more in a minute.
+const REDIAL_GROWTH: f64 = 0.25;
+
 /// The race of one connection.
 #[derive(Debug)]
 pub struct Race {
@@ -126,6 +152,9 @@ pub struct Race {
     /// How many gave way to others.
     replaced: usize,
     last: Option<AttemptId>,
+    first_dialled_ms: f64,
+    /// Given up to be dialled anew at once.
+    again: Option<AttemptId>,
 }
 
 impl Race {
@@ -145,6 +174,8 @@ impl Race {
             started: 0,
             replaced: 0,
             last: None,
+            first_dialled_ms: 0.0,
+            again: None,
         }
     }
 
@@ -182,6 +213,15 @@ impl Race {
         }
     }
 
+    /// Bytes of the attempt's TLS handshake came at `now`: it gets its time anew, within bounds. It is
+    /// enough to tell of the last ones, before [`Race::secured`] and [`Race::next`].
+    pub fn progressed(&mut self, attempt: AttemptId, now: Duration) {
+        let most_ms = self.most_progress_ms();
+        if let Some(one) = self.attempts.get_mut(attempt.index()) {
+            one.progressed(ms(now), most_ms);
+        }
+    }
+
     /// The attempt's TLS handshake is done; the upgrade is under way.
     pub fn secured(&mut self, attempt: AttemptId, now: Duration) {
         let queue_ms = self.queue_ms();
@@ -192,7 +232,8 @@ impl Race {
                 let updated = one.updated(queue_ms, syn_trust);
                 let leg_ms = updated.syn_ms().max(updated.rest_ms() - updated.syn_ms());
                 let margin = (self.width.z * (updated.syn.variance + updated.noise).sqrt()).exp();
-                let flight_ms = leg_ms * margin + queue_ms + SLACK_MS;
+                // What was slow in TLS is so still.
+                let flight_ms = (leg_ms * margin + queue_ms + SLACK_MS).max(one.pace_ms());
                 ms(now) + flight_ms.clamp(least_ms, longest_ms)
             });
             one.secured(ms(now), deadline_ms);
@@ -218,6 +259,9 @@ impl Race {
         let now_ms = ms(now);
         let queue_ms = self.queue_ms();
         let mut wake_ms = f64::INFINITY;
+        if let Some(attempt) = self.again.take() {
+            return self.dial(attempt, now_ms, queue_ms);
+        }
         if let Some(attempt) = self.next_handshake(now_ms, queue_ms, &mut wake_ms) {
             let deadline_ms = now_ms + self.flight_ms(attempt, queue_ms);
             self.attempts[attempt.index()].shake_hands(now_ms, deadline_ms);
@@ -235,21 +279,16 @@ impl Race {
                     None => return Action::Wait,
                 }
             }
-            let patience_ms = self.width.syn_patience
-                * (self.attempts[attempt.index()].forecast().syn_ms() + queue_ms);
-            // What was silent again and again is expected to take for ever: the others can't wait.
-            let longest_ms = ms(self.width.dial_patience);
-            let deadline_ms = now_ms + patience_ms.clamp(self.width.syn_least_ms, longest_ms);
-            let since_ms = now_ms - AT_ONCE_MS;
-            let recent = self
-                .attempts
-                .iter()
-                .filter(|one| one.was_dialled_since(since_ms));
-            let before = recent.count();
-            self.attempts[attempt.index()].dial(now_ms, deadline_ms, before);
+            if self.started == 0 {
+                self.first_dialled_ms = now_ms;
+            }
             self.started += 1;
             self.last = Some(attempt);
-            return Action::Dial(attempt);
+            return self.dial(attempt, now_ms, queue_ms);
+        }
+        if let Some(attempt) = self.next_redial(now_ms, &mut wake_ms) {
+            self.again = Some(attempt);
+            return Action::Cancel(attempt);
         }
         let waiting = self.attempts.iter().any(Attempt::is_waiting);
         if self.in_flight() == 0 && !waiting && !self.more_to_come {
@@ -260,6 +299,19 @@ impl Race {
         } else {
             Action::Wait
         }
+    }
+
+    fn dial(&mut self, attempt: AttemptId, now_ms: f64, queue_ms: f64) -> Action {
+        let one = &self.attempts[attempt.index()];
+        let patience_ms = self.width.syn_patience * (one.forecast().syn_ms() + queue_ms);
+        // What was silent again and again is expected to take for ever: the others can't wait.
+        let longest_ms = ms(self.width.dial_patience);
+        let deadline_ms = now_ms + patience_ms.clamp(self.width.syn_least_ms, longest_ms);
+        let since_ms = now_ms - AT_ONCE_MS;
+        let recent = self.attempts.iter();
+        let before = recent.filter(|one| one.was_dialled_since(since_ms)).count();
+        self.attempts[attempt.index()].dial(now_ms, deadline_ms, before);
+        Action::Dial(attempt)
     }
 
     /// What the race showed, when it ends at `now`.
@@ -291,6 +343,11 @@ impl Race {
         numbered.map(|(index, one)| (AttemptId::new(index), one))
     }
 
+    /// What a handshake is given for its bytes: a server may trickle them for ever.
+    fn most_progress_ms(&self) -> f64 {
+        2.0 * ms(self.width.handshake_patience)
+    }
+
     fn in_flight(&self) -> usize {
         self.attempts.iter().filter(|one| one.is_flying()).count()
     }
@@ -319,10 +376,15 @@ impl Race {
                 (doubt, rest_ms, attempt)
             })
             .min_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))?;
+        if is_hedge && let Some(until_ms) = self.slow_until_ms().filter(|ms| *ms > now_ms) {
+            *wake_ms = wake_ms.min(until_ms);
+            return None;
+        }
         Some(attempt)
     }
 
-    /// Whose handshake is expected to be over before the only one under way.
+    /// Whose handshake is expected to be over before the only one under way, of which no byte came yet: on
+    /// a slow link a second one takes from the first.
     fn faster(&self, now_ms: f64, queue_ms: f64) -> Option<AttemptId> {
         if self.width.handshakes < 2 {
             return None;
@@ -331,11 +393,14 @@ impl Race {
             |one: &Attempt| one.updated(queue_ms, self.syn_trust).rest_ms() + 2.0 * queue_ms;
         let mut running = self.attempts.iter().filter_map(|one| {
             let began_ms = one.handshake_began_ms()?;
-            Some(began_ms + rest_ms(one) - now_ms)
+            Some((one, began_ms + rest_ms(one) - now_ms))
         });
-        let (Some(left_ms), None) = (running.next(), running.next()) else {
+        let (Some((leader, left_ms)), None) = (running.next(), running.next()) else {
             return None;
         };
+        if leader.is_heard() {
+            return None;
+        }
         let is_warm = self.attempts.iter().any(|one| one.forecast().verified);
         let margin = if is_warm { PREEMPTION.0 } else { PREEMPTION.1 };
         let established = self
@@ -347,13 +412,50 @@ impl Race {
         (rest_ms < margin * left_ms).then_some(attempt)
     }
 
+    /// Until when what is late is rather so for a slow link, from which a hedge takes what it needs.
+    fn slow_until_ms(&self) -> Option<f64> {
+        let running = self.attempts.iter();
+        let mut running = running.filter(|one| one.state() == State::Handshaking);
+        let unhurried = |one: &&Attempt| one.syn_ms() >= Some(UNHURRIED_SYN_MS);
+        match (running.next()?, running.next(), running.next()) {
+            (only, None, _) => self.first_bytes_ms(only),
+            // Two are late alike: rather that than that both servers are silent.
+            (one, Some(other), None) if [one, other].iter().all(unhurried) => {
+                let most_ms = self.most_progress_ms();
+                let until_ms = |one: &Attempt| one.late_alike_until_ms(most_ms);
+                Some(until_ms(one).max(until_ms(other)))
+            }
+            _ => None,
+        }
+    }
+
+    /// When the first bytes of the only handshake on an unknown network may come, as far as SYN-ACKs tell:
+    /// where those of SYNs that went together came apart, a slow link may be why.
+    fn first_bytes_ms(&self, only: &Attempt) -> Option<f64> {
+        let syn_ms = only.syn_ms().filter(|ms| *ms >= SLOW_SYN_MS)?;
+        if only.forecast().verified {
+            return None;
+        }
+        let answered = self.attempts.iter().filter_map(Attempt::went_and_came_ms);
+        let mut answered: Vec<(f64, f64)> = answered.collect();
+        answered.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        let gaps = answered.windows(2).filter_map(|pair| {
+            let (went_ms, came_ms) = (pair[1].0 - pair[0].0, pair[1].1 - pair[0].1);
+            (went_ms <= SYNS_TOGETHER_MS).then_some(came_ms.max(0.0))
+        });
+        let (count, sum_ms) = gaps.fold((0, 0.0), |(count, sum_ms), ms| (count + 1, sum_ms + ms));
+        let gap_ms = (count > 0).then(|| sum_ms / f64::from(count))?;
+        only.first_bytes_ms(syn_ms + SYNS_IN_A_FIRST_PACKET * gap_ms)
+    }
+
     /// How long the first flight of a handshake may take before it is hedged.
     fn flight_ms(&self, attempt: AttemptId, queue_ms: f64) -> f64 {
         let updated = self.attempts[attempt.index()].updated(queue_ms, self.syn_trust);
         let margin = |variance: f64| (self.width.z * variance.sqrt()).exp();
         let flight_ms = if self.syn_trust.trusted {
             let margin = margin(updated.syn.variance + updated.noise);
-            self.syn_trust.stretch * updated.syn_ms() * margin + queue_ms
+            let leg_ms = self.syn_trust.stretch * updated.syn_ms();
+            leg_ms.max(updated.rest_ms() / FLIGHTS_IN_A_REST) * margin + queue_ms
         } else {
             // The whole rest, from what handshakes took before.
             let variance = updated.syn.variance + updated.rest.variance + 2.0 * updated.noise;
@@ -408,6 +510,48 @@ impl Race {
             return None;
         }
         self.next_best()
+    }
+
+    /// Whom to dial anew now: while several are silent and nobody answered anything, rather the network
+    /// is away than all of them are dead, and kernels send SYNs again after ever longer times. Who has
+    /// been silent longest, so that whoever is reachable again is asked soon. One that began in the first
+    /// half of that time always stays, so that a slow network works, too.
+    fn next_redial(&self, now_ms: f64, wake_ms: &mut f64) -> Option<AttemptId> {
+        let pause_ms = ms(self.width.redial?);
+        let (mut oldest, mut second_ms, mut last_ms) = (None, f64::INFINITY, 0.0_f64);
+        for (attempt, one) in self.numbered() {
+            if one.is_answered() {
+                return None;
+            }
+            let dialling = |one: &&Attempt| one.state() == State::Dialling;
+            let Some(began_ms) = Some(one)
+                .filter(dialling)
+                .and_then(Attempt::under_way_since_ms)
+            else {
+                continue;
+            };
+            last_ms = last_ms.max(began_ms);
+            match oldest {
+                Some((_, oldest_ms)) if began_ms >= oldest_ms => {
+                    second_ms = second_ms.min(began_ms);
+                }
+                _ => {
+                    second_ms = oldest.map_or(f64::INFINITY, |(_, ms)| ms);
+                    oldest = Some((attempt, began_ms));
+                }
+            }
+        }
+        let (attempt, oldest_ms) = oldest.filter(|_| second_ms.is_finite())?;
+        let since_ms = |at_ms: f64| at_ms - self.first_dialled_ms;
+        let at_ms = (last_ms + pause_ms)
+            .max(last_ms + since_ms(last_ms) * REDIAL_GROWTH)
+            .max(oldest_ms + ms(self.width.dial_patience))
+            .max(second_ms + since_ms(second_ms));
+        if at_ms <= now_ms {
+            return Some(attempt);
+        }
+        *wake_ms = wake_ms.min(at_ms);
+        None
     }
 
     /// Who has been silent longest, and from when on it may be replaced. Patience doubles with

@@ -187,11 +187,13 @@ fn a_spike_moves_little_and_two_of_a_kind_are_a_step() {
     for _ in 0..20 {
         network.learn(&[opened(0, 50.0, 100.0)], START, 0.5);
     }
-    let before = network.forecasts(START)[0].syn;
+    let (before, noise) = (
+        network.forecasts(START)[0].syn,
+        network.forecasts(START)[0].noise,
+    );
     network.learn(&[opened(0, 500.0, 1_000.0)], START, 0.5);
     let spiked = network.forecasts(START)[0].syn;
-    // K·1.2·√(P + R̂); the spike raised R̂ first, by .1·(9 − 1.3) in logarithms.
-    let noise = network.forecasts(START)[0].noise;
+    // K·1.2·√(P + R̂).
     let gain = before.variance / (before.variance + noise);
     let clipped = 1.2 * (before.variance + noise).sqrt();
     assert!((spiked.mean - before.mean - gain * clipped).abs() < 1e-9);

@@ -318,7 +318,12 @@ fn width() -> impl Strategy<Value = Width> {
 }
 
 fn syn_trust() -> impl Strategy<Value = SynTrust> {
-    (1.0..4.0, any::<bool>()).prop_map(|(stretch, trusted)| SynTrust { stretch, trusted })
+    let at_once = prop_oneof![3 => Just(usize::MAX), 1 => 1usize..4];
+    (1.0..4.0, any::<bool>(), at_once).prop_map(|(stretch, trusted, at_once)| SynTrust {
+        stretch,
+        trusted,
+        at_once,
+    })
 }
 
 /// Where an attempt is: how many stages of the three are done.
@@ -350,7 +355,14 @@ struct Course<'a> {
     /// What will happen: when, to whom.
     coming: BTreeSet<(u64, AttemptId)>,
     now_us: u64,
+    /// Who was silent and given up just now, perhaps to be dialled anew.
+    silent: Option<AttemptId>,
+    /// Who answered anything.
+    answered: bool,
 }
+
+/// No app waits for so long.
+const LONGEST_US: u64 = 300_000_000;
 
 impl Course<'_> {
     fn run(
@@ -366,6 +378,8 @@ impl Course<'_> {
             stages: vec![Stage::Waiting; runners.len()],
             coming: BTreeSet::new(),
             now_us: 0,
+            silent: None,
+            answered: false,
         };
         // In the order in which they become known.
         let mut unknown: Vec<usize> = (0..runners.len()).collect();
@@ -398,8 +412,8 @@ impl Course<'_> {
             let event_us = course.coming.first().map(|(at_us, _)| *at_us);
             let known_us = unknown.last().map(|runner| runners[*runner].known_us);
             match [wake_us, event_us, known_us].into_iter().flatten().min() {
-                Some(next_us) => course.now_us = next_us,
-                None => return Ok((End::Stuck, course.stages)),
+                Some(next_us) if next_us < LONGEST_US => course.now_us = next_us,
+                _ => return Ok((End::Stuck, course.stages)),
             }
         }
     }
@@ -414,6 +428,7 @@ impl Course<'_> {
             && at_us <= self.now_us
         {
             self.coming.pop_first();
+            self.answered = true;
             let runner = self.known[number.index()];
             let Stage::Running(stage) = self.stages[runner] else {
                 unreachable!("a cancelled one is not coming")
@@ -456,9 +471,12 @@ impl Course<'_> {
         for _ in 0..=3 * self.runners.len() {
             let action = self.race.next(self.now());
             let of = |number: AttemptId| self.stages[self.known[number.index()]];
+            let silent = self.silent.take();
             match action {
                 Action::Dial(number) => {
-                    prop_assert_eq!(of(number), Stage::Waiting);
+                    // Anew only while nobody answers.
+                    let anew = silent == Some(number) && !self.answered;
+                    prop_assert!(anew || of(number) == Stage::Waiting);
                     self.begin(number, 0);
                 }
                 Action::Handshake(number) => {
@@ -467,6 +485,7 @@ impl Course<'_> {
                 }
                 Action::Cancel(number) => {
                     prop_assert!(!matches!(of(number), Stage::Waiting | Stage::Over));
+                    self.silent = Some(number).filter(|_| of(number) == Stage::Running(0));
                     self.stages[self.known[number.index()]] = Stage::Over;
                     self.coming.retain(|(_, other)| *other != number);
                 }

@@ -302,7 +302,8 @@ fn a_trap_that_answers_syns_is_a_failure_and_a_slow_one_a_doubt() {
     );
 }
 
-/// Nothing ever answers: what has been silent longest makes room, and the rest is waited for.
+/// Nothing ever answers: what has been silent longest makes room; then it is dialled anew, ever more
+/// rarely.
 #[test]
 fn a_dead_network_is_bounded() {
     let many: Vec<Forecast> = (0..20).map(|host| forecast(host, 50.0)).collect();
@@ -321,7 +322,7 @@ fn a_dead_network_is_bounded() {
         }
         assert!(dials - cancels <= WIDTH.in_flight);
     }
-    assert_eq!((dials, cancels), (20, 20 - WIDTH.in_flight));
+    assert_eq!((dials, cancels), (20 + 9, 20 + 9 - WIDTH.in_flight));
 }
 
 #[test]
@@ -565,4 +566,171 @@ fn unknown_numbers_are_ignored() {
     race.opened(no(7), at(1));
     race.failed(no(7), Severity::Hard);
     assert_eq!(actions(&mut race, at(1)).0, [Dial(no(0))]);
+}
+
+/// When each dial is made among so many that never answer.
+fn dials_in_silence(width: Width, candidates: usize, until: Duration) -> Vec<(AttemptId, f64)> {
+    let many: Vec<Candidate> = (0..candidates)
+        .map(|host| unseen(host, false).into())
+        .collect();
+    let mut race = among(width, &many);
+    let (mut now, mut dials) = (at(0), Vec::new());
+    while now < until {
+        match race.next(now) {
+            Dial(one) => dials.push((one, ms(now).round())),
+            Action::WaitUntil(until) => now = until,
+            Cancel(_) => {}
+            Action::Wait => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    dials
+}
+
+/// The network is away: one after the other is dialled anew, so that its return is noticed soon; one of
+/// the first half of the time always stays.
+#[test]
+fn what_is_silent_is_dialled_anew_while_nobody_answers() {
+    let dials = dials_in_silence(WIDTH, 4, at(10_000));
+    let (numbers, times): (Vec<usize>, Vec<f64>) =
+        dials.iter().map(|(one, ms)| (one.index(), *ms)).unzip();
+    assert_eq!(numbers[..8], [0, 1, 2, 3, 0, 1, 2, 3]);
+    assert_eq!(
+        times[..8],
+        [0.0, 0.0, 0.0, 100.0, 1_000.0, 1_400.0, 1_800.0, 2_250.0]
+    );
+    let pauses = times[4..].windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(pauses.clone().all(|ms| ms >= 400.0), "{times:?}");
+    assert_eq!(times.len(), 4 + 10, "{times:?}");
+    // The kernel repeats the SYN of the only one there is.
+    assert_eq!(dials_in_silence(WIDTH, 1, at(10_000)).len(), 1);
+    for two in dials_in_silence(WIDTH, 2, at(60_000))[2..].windows(2) {
+        assert!(two[1].1 >= 2.0 * two[0].1 - 2.0, "{two:?}");
+    }
+    // A crowd sends no more than it did.
+    for width in [Width::ONE, Width::RECONNECT] {
+        assert_eq!(dials_in_silence(width, 4, at(14_000)).len(), 4);
+    }
+}
+
+/// Whatever answered, even with a refusal, shows that the network is there.
+#[test]
+fn nothing_is_dialled_anew_once_somebody_answered() {
+    for refused in [true, false] {
+        let mut race = race(&[unseen(0, false), unseen(1, false), unseen(2, false)]);
+        assert_eq!(actions(&mut race, at(0)).0.len(), 3);
+        match refused {
+            true => race.failed(no(0), Severity::Soft),
+            false => race.established(no(0), at(50)),
+        }
+        let (began, until) = actions(&mut race, at(50));
+        assert!(
+            began.len() <= 1 && !began.contains(&Dial(no(0))),
+            "{began:?}"
+        );
+        assert!(until.is_none_or(|ms| ms < 400.0), "{until:?}");
+        assert_eq!(actions(&mut race, at(3_000)).0, []);
+    }
+}
+
+/// A slow link: the first packet of the server's flight comes after 1.0 s, the last after 1.7 s.
+#[test]
+fn a_handshake_whose_bytes_arrive_is_not_late() {
+    let mut race = race(&[unseen(0, false), unseen(1, false), unseen(2, false)]);
+    actions(&mut race, at(0));
+    for number in [0, 1, 2] {
+        race.established(no(number), at(260));
+    }
+    let (began, until) = actions(&mut race, at(260));
+    assert_eq!(began, [Handshake(no(0))]);
+    let flight_ms = until.unwrap() - 260.0;
+    let hedged = at(until.unwrap() as u64 + 1);
+    let (began, until) = actions(&mut race, hedged);
+    assert_eq!(began, [Handshake(no(1))]);
+    // Late alike, no third is started for three times more of what a flight is given.
+    let (began, _) = actions(&mut race, at(until.unwrap() as u64 + 1));
+    assert_eq!(began, []);
+    race.progressed(no(0), at(1_260));
+    // As long as the first bytes took.
+    assert_eq!(actions(&mut race, at(1_260)), (vec![], Some(2_260.0)));
+    race.progressed(no(0), at(1_960));
+    race.secured(no(0), at(1_960));
+    assert_eq!(actions(&mut race, at(1_960)), (vec![], Some(2_960.0)));
+    // Without any bytes the third would come after all.
+    let third = 260.0 + 1.0 + 4.0 * flight_ms;
+    assert!((1_300.0..2_000.0).contains(&third), "{third}");
+}
+
+/// Its bytes come for ever: 4 s, and no more.
+#[test]
+fn a_tarpit_is_hedged_in_the_end() {
+    let mut race = race(&[forecast(0, 50.0), forecast(1, 52.0)]);
+    actions(&mut race, at(0));
+    race.established(no(0), at(50));
+    race.established(no(1), at(52));
+    assert_eq!(actions(&mut race, at(52)).0, [Handshake(no(0))]);
+    for ms in (60..4_000).step_by(20) {
+        race.progressed(no(0), at(ms));
+        assert_eq!(actions(&mut race, at(ms)).0, [], "{ms}");
+    }
+    race.progressed(no(0), at(4_053));
+    assert_eq!(actions(&mut race, at(4_053)).0, [Handshake(no(1))]);
+}
+
+/// Where large packets vanish, the ServerHello comes and nothing else: one flight is lost by it.
+#[test]
+fn bytes_that_came_once_count_once() {
+    let mut race = race(&[forecast(0, 50.0), forecast(1, 52.0)]);
+    actions(&mut race, at(0));
+    race.established(no(0), at(50));
+    race.established(no(1), at(52));
+    let flight_ms = actions(&mut race, at(52)).1.unwrap() - 52.0;
+    race.progressed(no(0), at(104));
+    let (began, until) = actions(&mut race, at(104));
+    assert_eq!((began, until), (vec![], Some(104.0 + flight_ms)));
+    race.progressed(no(0), at(104));
+    let late = at(104 + flight_ms as u64 + 1);
+    assert_eq!(actions(&mut race, late).0, [Handshake(no(1))]);
+}
+
+/// Where a device has no IPv6, it says so itself, at once.
+#[test]
+fn that_there_is_no_route_is_no_answer() {
+    let mut race = race(&[unseen(0, true), unseen(1, false), unseen(2, false)]);
+    assert_eq!(actions(&mut race, at(0)).0.len(), 3);
+    race.failed(no(0), Severity::Elsewhere);
+    assert_eq!(actions(&mut race, at(1)).0, []);
+    assert_eq!(
+        actions(&mut race, at(1_001)).0,
+        [Cancel(no(1)), Dial(no(1))]
+    );
+}
+
+/// SYN-ACKs that queue behind each other tell of a slow link, and put the first hedge off; those of SYNs
+/// that went later don't, nor those of a network that is known.
+#[test]
+fn syn_acks_far_apart_put_the_first_hedge_off() {
+    let first_hedge = |forecasts: [Forecast; 3], answers: [u64; 3]| {
+        let mut race = race(&forecasts);
+        actions(&mut race, at(0));
+        for (number, ms) in answers.into_iter().enumerate() {
+            race.established(no(number), at(ms));
+        }
+        assert_eq!(actions(&mut race, at(320)).0, [Handshake(no(0))]);
+        (320..)
+            .find(|ms| !actions(&mut race, at(*ms)).0.is_empty())
+            .unwrap()
+            - 320
+    };
+    let unknown = [0, 1, 2].map(|host| {
+        let mut one = unseen(host, false);
+        one.syn.variance = 0.74;
+        one
+    });
+    let known = [260.0, 265.0, 270.0].map(|syn_ms| forecast(syn_ms as usize, syn_ms));
+    assert!(first_hedge(unknown, [260, 261, 262]) < 400);
+    // 260 ms and 36 times 30 ms, or four times what a flight is given if that is less.
+    assert!((1_300..=1_341).contains(&first_hedge(unknown, [260, 290, 320])));
+    assert!(first_hedge(unknown, [200, 230, 260]) < 400);
+    assert!(first_hedge(known, [260, 290, 320]) < 420);
 }

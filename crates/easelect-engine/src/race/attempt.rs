@@ -8,6 +8,9 @@ use crate::observation::{Measured, Observation};
 
 /// After so many expected round trips a SYN is taken to be lost: jitter and spikes hardly explain it.
 const LONG: f64 = 2.2;
+/// How many times what a flight is given its first bytes may take where the link is slow: at 20 kbit/s the
+/// first packet of a server's flight comes after 3.7 round trips of the SYN.
+const SLOW_LINK: f64 = 4.0;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum State {
@@ -28,6 +31,12 @@ pub(super) struct Attempt {
     dialled_before: usize,
     syn_ms: Option<f64>,
     handshake_ms: Option<f64>,
+    /// What the first flight of the handshake was given.
+    flight_ms: f64,
+    /// When it was heard of last: its bytes, or that TLS is done; before, when it began.
+    heard_ms: f64,
+    /// The longest that its bytes were waited for.
+    pace_ms: f64,
     tls_ms: Option<f64>,
     rest_ms: Option<f64>,
     /// When the dial or the flight under way is late.
@@ -46,6 +55,9 @@ impl Attempt {
             dialled_before: 0,
             syn_ms: None,
             handshake_ms: None,
+            flight_ms: 0.0,
+            heard_ms: 0.0,
+            pace_ms: 0.0,
             tls_ms: None,
             rest_ms: None,
             deadline_ms: 0.0,
@@ -120,6 +132,22 @@ impl Attempt {
         self.deadline_ms
     }
 
+    /// When its SYN went, and when it was answered.
+    pub(super) fn went_and_came_ms(&self) -> Option<(f64, f64)> {
+        Some((self.dialled_ms, self.dialled_ms + self.syn_ms?))
+    }
+
+    /// When its first bytes come at the latest, if they take so long; not much later than expected.
+    pub(super) fn first_bytes_ms(&self, take_ms: f64) -> Option<f64> {
+        Some(self.handshake_ms? + take_ms.min(SLOW_LINK * self.flight_ms))
+    }
+
+    /// Somebody out there answered in some way: it was established, or refused.
+    pub(super) fn is_answered(&self) -> bool {
+        let refused = |one: Severity| one != Severity::Elsewhere;
+        self.syn_ms.is_some() || self.failure.is_some_and(refused)
+    }
+
     /// Since when a dial or a handshake is under way.
     pub(super) fn under_way_since_ms(&self) -> Option<f64> {
         match self.state {
@@ -133,6 +161,12 @@ impl Attempt {
     pub(super) fn handshake_began_ms(&self) -> Option<f64> {
         self.handshake_ms
             .filter(|_| self.state == State::Handshaking)
+    }
+
+    /// Whether bytes of its handshake came.
+    pub(super) fn is_heard(&self) -> bool {
+        self.handshake_ms
+            .is_some_and(|began_ms| self.heard_ms > began_ms)
     }
 
     /// Whether it was dialled so lately.
@@ -155,12 +189,42 @@ impl Attempt {
     pub(super) fn shake_hands(&mut self, now_ms: f64, deadline_ms: f64) {
         self.state = State::Handshaking;
         self.handshake_ms = Some(now_ms);
+        self.flight_ms = deadline_ms - now_ms;
+        self.heard_ms = now_ms;
         self.deadline_ms = deadline_ms;
+    }
+
+    /// Bytes of its TLS handshake came. The next ones get the time that its flight was given, or that
+    /// these took; all together `most_ms`.
+    pub(super) fn progressed(&mut self, now_ms: f64, most_ms: f64) {
+        let Some(began_ms) = self.handshake_ms.filter(|_| self.tls_ms.is_none()) else {
+            return;
+        };
+        if now_ms <= self.heard_ms {
+            return;
+        }
+        self.pace_ms = self.pace_ms.max(now_ms - self.heard_ms);
+        self.heard_ms = now_ms;
+        let anew_ms = now_ms + self.flight_ms.max(self.pace_ms);
+        self.deadline_ms = self.deadline_ms.max(anew_ms.min(began_ms + most_ms));
+    }
+
+    /// The longest that bytes of its handshake were waited for.
+    pub(super) fn pace_ms(&self) -> f64 {
+        self.pace_ms
+    }
+
+    /// Until when no third handshake is started beside it and another, which was late when it began.
+    pub(super) fn late_alike_until_ms(&self, most_ms: f64) -> f64 {
+        let began_ms = self.handshake_ms.unwrap_or_default();
+        let until_ms = self.heard_ms + (SLOW_LINK - 1.0) * self.flight_ms;
+        until_ms.min(began_ms + most_ms)
     }
 
     /// TLS is done; the upgrade has a deadline of its own, unless nothing is known of the path.
     pub(super) fn secured(&mut self, now_ms: f64, deadline_ms: Option<f64>) {
         self.tls_ms = self.handshake_ms.map(|began_ms| now_ms - began_ms);
+        self.heard_ms = now_ms;
         self.deadline_ms = deadline_ms.unwrap_or(self.deadline_ms);
     }
 

@@ -37,6 +37,9 @@ pub struct Width {
     pub handshakes: usize,
     /// TCP-only probes after a connection opened, of addresses of which only a file tells.
     pub checks: usize,
+    /// While several dials are silent and nobody answered at all, one of them is made anew so often:
+    /// kernels repeat SYNs after ever longer times. `None`: never, since a crowd must not send more.
+    pub redial: Option<Duration>,
 }
 
 impl Width {
@@ -54,6 +57,7 @@ impl Width {
         handshake_patience: Duration::from_secs(2),
         handshakes: 2,
         checks: 1,
+        redial: Some(Duration::from_millis(400)),
     };
 
     /// Half the extra dials of [`FAST`](Self::FAST), a little slower. It sees less, so that more has to
@@ -86,6 +90,7 @@ impl Width {
         handshake_patience: Duration::from_secs(10),
         handshakes: 1,
         checks: 0,
+        redial: None,
     };
 
     /// One at a time as long as that goes well, for clients that reconnect all together: a second SYN

@@ -143,6 +143,10 @@ impl Progress {
         self.lock().timings
     }
 
+    pub(crate) fn phase(&self) -> Phase {
+        self.lock().phase
+    }
+
     fn lock(&self) -> MutexGuard<'_, Reached> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -11,7 +11,7 @@ mod silence;
 mod top_two;
 
 use std::fmt;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -147,6 +147,8 @@ impl Prober {
         let mut running: JoinSet<Done> = JoinSet::new();
         let mut looking_up: Vec<LookingUp> = Vec::new();
         let mut next_start = started;
+        // One for the whole run: each new timer may cost a system call.
+        let mut timer = pin!(tokio::time::sleep_until(deadline));
         let ended = loop {
             if stopped {
                 break Ended::Stopped;
@@ -165,8 +167,9 @@ impl Prober {
                 running.spawn(Box::pin(lookup) as BoxFuture<'static, Done>);
             }
             let now = Instant::now();
-            // Where nothing is in flight there is nothing to collide with.
-            let paced = now < next_start && !running.is_empty();
+            // Where nothing is in flight there is nothing to collide with; and to wake for nothing costs
+            // system calls.
+            let paced = now < next_start && !running.is_empty() && schedule.has_more();
             let room = sender.capacity() > running.len() + 1;
             let mut look_again = None;
             if !paced && room {
@@ -186,9 +189,12 @@ impl Prober {
                 }
             }
             let until = look_again.map_or(deadline, |again| deadline.min(started + again));
+            if timer.deadline() != until {
+                timer.as_mut().reset(until);
+            }
             tokio::select! {
                 biased;
-                () = tokio::time::sleep_until(until) => if until == deadline {
+                () = timer.as_mut() => if until == deadline {
                     break Ended::Deadline;
                 },
                 _ = &mut stop => break Ended::Stopped,

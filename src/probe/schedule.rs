@@ -179,11 +179,10 @@ impl Schedule {
                 known.unwrap_or_else(|| self.residencies.push(ResidencyState::new(residency)));
             let key = (residency, endpoint.service());
             let group = *groups.entry(key).or_insert_with(|| {
-                let group = self.groups.push(Group {
+                self.groups.push(Group {
                     residency,
                     endpoints: Vec::new(),
-                });
-                group
+                })
             });
             let id = self.endpoints.next_id();
             self.groups[group].endpoints.push(id);
@@ -307,6 +306,11 @@ impl Schedule {
     /// Whether attempts are made one at a time per residency, with nothing to spread.
     pub(super) fn is_serial(&self) -> bool {
         self.stage == Stage::TopTwo
+    }
+
+    /// Whether an attempt of the stage under way could start now.
+    pub(super) fn has_more(&mut self) -> bool {
+        self.in_flight.len() < self.in_flight_limit && self.next_concurrent().is_some()
     }
 
     /// What to do `now`, by the run's time. Call again after every start, whenever something ended, and

@@ -121,7 +121,7 @@ mod tests {
         answers.saw(ms(150), ms(2));
         assert_eq!(first.enough(ms(100)), Some(ms(4000)));
         assert_eq!(second.enough(ms(5100)), Some(ms(2000)));
-        assert_eq!(first.presumed(ms(100)), Some(ms(1008)));
+        assert_eq!(first.presumed(ms(100)), Some(ms(1080)));
         // Far away, or a spike at first, or a network that loses SYNs.
         answers.saw(ms(150), ms(1030));
         assert_eq!(first.enough(ms(100)), Some(ms(7120)));

@@ -1,6 +1,6 @@
 //! A sweep of all 44 published hosts in the lab, in paused time: how long it takes beside the
 //! least that it could, max(all work / in flight, longest chain of one address) and the re-tests
-//! of each group's top two, one at a time per region. The least is of the samples themselves, and
+//! of each group's top two, one at a time, and as many in all as there are regions. The least is of the samples themselves, and
 //! knows every duration in advance; the schedule doesn't.
 
 #[path = "measure/mod.rs"]
@@ -13,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use easelect::{
-    Catalog, Families, Phase, ProbeEvent, ProbeOutcome, Prober, Region, Rounds, Sample,
+    Catalog, Families, Phase, ProbeEvent, ProbeOutcome, Prober, Region, Rounds, Sample, Service,
 };
 use easelect_lab::{Host, Lab, Path, Scenario};
 use futures::StreamExt;
@@ -27,7 +27,7 @@ fn main() {
     let mut figures = Figures::of("sweep");
     let worlds = if measure::is_short() { 10 } else { 100 };
     for in_flight in [4, 16, 64] {
-        // As `diagnose --lab` sees it; its silent addresses are waited for besides the rest.
+        // As `diagnose --lab` sees it; its silent addresses are waited for beside the rest.
         for (name, families) in [("beijing", Families::Both), ("beijing_v4", Families::V4)] {
             let (took, ratio) = sweep(Scenario::beijing(), families, in_flight, 1);
             let name = format!("{name}/{in_flight}_in_flight");
@@ -132,13 +132,16 @@ fn least(samples: &[Sample], outcome: &ProbeOutcome, in_flight: usize) -> Durati
     for sample in samples.iter().filter(|one| !is_retest(one)) {
         *chains.entry(sample.address).or_default() += occupied(sample);
     }
-    let mut retests: BTreeMap<&Region, Duration> = BTreeMap::new();
+    let mut retests: BTreeMap<(&Region, Service), Duration> = BTreeMap::new();
     for sample in samples.iter().filter(is_retest) {
-        *retests.entry(sample.endpoint.region()).or_default() += sample.elapsed;
+        let group = (sample.endpoint.region(), sample.endpoint.service());
+        *retests.entry(group).or_default() += sample.elapsed;
     }
+    let regions: BTreeSet<&Region> = retests.keys().map(|(region, _)| *region).collect();
+    let side_by_side = in_flight.min(u32::try_from(regions.len()).expect("a few"));
     let work = chains.values().sum::<Duration>() / in_flight;
     let longest = chains.into_values().max().unwrap_or_default();
-    let serial = retests.values().sum::<Duration>() / in_flight;
+    let serial = retests.values().sum::<Duration>() / side_by_side.max(1);
     let slowest = retests.into_values().max().unwrap_or_default();
     work.max(longest) + serial.max(slowest)
 }

@@ -151,6 +151,10 @@ impl Progress {
         std::mem::take(&mut self.lock().heard)
     }
 
+    pub(crate) fn phase(&self) -> Phase {
+        self.lock().phase
+    }
+
     fn lock(&self) -> MutexGuard<'_, Reached> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,10 +7,11 @@ mod lookups;
 mod proxy_address;
 mod queue;
 mod schedule;
+mod silence;
 mod top_two;
 
 use std::fmt;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -58,11 +59,13 @@ impl Default for Rounds {
 ///
 /// - A host is looked up once a round, an address (behind a proxy: a host) has one attempt at a
 ///   time, and the whole has at most [`in_flight`](ProberBuilder::in_flight) attempts, whose starts are spread with jitter.
-/// - The last round of each group's top two endpoints is made one attempt at a time per residency,
-///   so that nothing of this process's own decides their order.
-/// - An address with two time-outs in one phase and no success is left alone. When nothing at all
-///   answered in the first round, there is no second. A proxy that wants other credentials isn't
-///   asked again.
+/// - The last round of each group's top two endpoints is made one attempt at a time per group, and no
+///   more in all than there are residencies, so that nothing of this process's own decides their order.
+/// - An address with two time-outs in one phase and no success is left alone. An address that answers no
+///   SYN need not be waited for until the time-out where others of its residency answer meanwhile: three
+///   SYNs are enough, and two at the second attempt, with four times the slowest answer, and a second at
+///   least, for the last one's. When nothing at all answered in the first round, there is no second. A
+///   proxy that wants other credentials isn't asked again.
 /// - No credentials are sent (but a proxy's, to the proxy), certificates are always verified
 ///   ([revocation](crate::TlsClient#revocation) where the platform does so), sessions are not resumed:
 ///   every sample is a full handshake.
@@ -144,6 +147,8 @@ impl Prober {
         let mut running: JoinSet<Done> = JoinSet::new();
         let mut looking_up: Vec<LookingUp> = Vec::new();
         let mut next_start = started;
+        // One for the whole run: each new timer may cost a system call.
+        let mut timer = pin!(tokio::time::sleep_until(deadline));
         let ended = loop {
             if stopped {
                 break Ended::Stopped;
@@ -162,11 +167,13 @@ impl Prober {
                 running.spawn(Box::pin(lookup) as BoxFuture<'static, Done>);
             }
             let now = Instant::now();
-            // Where nothing is in flight there is nothing to collide with.
-            let paced = now < next_start && !running.is_empty();
+            // Where nothing is in flight there is nothing to collide with; and to wake for nothing costs
+            // system calls.
+            let paced = now < next_start && !running.is_empty() && schedule.has_more();
             let room = sender.capacity() > running.len() + 1;
+            let mut look_again = None;
             if !paced && room {
-                match schedule.next() {
+                match schedule.next(now - started) {
                     Next::Start(job) => {
                         if !schedule.is_serial() {
                             next_start = now + PACE.mul_f64(2.0 * random.f64());
@@ -177,13 +184,19 @@ impl Prober {
                         }));
                         continue;
                     }
-                    Next::Wait => {}
+                    Next::Wait => look_again = schedule.look_again(now - started),
                     Next::Done => break Ended::Complete,
                 }
             }
+            let until = look_again.map_or(deadline, |again| deadline.min(started + again));
+            if timer.deadline() != until {
+                timer.as_mut().reset(until);
+            }
             tokio::select! {
                 biased;
-                () = tokio::time::sleep_until(deadline) => break Ended::Deadline,
+                () = timer.as_mut() => if until == deadline {
+                    break Ended::Deadline;
+                },
                 _ = &mut stop => break Ended::Stopped,
                 // Nobody listens any more.
                 () = sender.closed() => return,

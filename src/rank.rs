@@ -12,7 +12,7 @@
 //! ```
 //!
 //! A failure costs what the dearest one was measured to cost (a refusal one round trip, silence
-//! the whole time-out), but no less than the delay after which RFC 8305 clients try elsewhere.
+//! all that was waited), but no less than the delay after which RFC 8305 clients try elsewhere.
 //! The dearest rather than the mean, and never less than a success, so that a further failure
 //! can't improve a cost. An address that never succeeded costs its failure, and then what the
 //! host's others cost.

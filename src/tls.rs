@@ -6,6 +6,8 @@
 mod certificate_request;
 mod failures;
 mod given_certificates;
+#[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+mod late_roots;
 #[cfg(any(test, windows, target_vendor = "apple", target_os = "android"))]
 mod off_thread;
 mod recording_verifier;
@@ -31,7 +33,7 @@ use certificate_request::NoCertificate;
 pub(crate) use certificate_request::noticing;
 pub(crate) use failures::{failure_of, with_certificate_wanted};
 use given_certificates::GivenCertificates;
-use recording_verifier::RecordingVerifier;
+use recording_verifier::{Judge, RecordingVerifier};
 pub(crate) use seen_chains::SeenChains;
 
 /// rustls keeps 32 servers by default; cycling through 40 hosts resumed none of them. Several
@@ -79,8 +81,11 @@ impl TlsClient {
     /// Trusts what the platform trusts: company roots included, and its own
     /// [revocation](Self#revocation).
     ///
-    /// The first call reads the platform's certificate store (34 ms measured on Linux); keep and
-    /// clone the result.
+    /// Each call reads the platform's certificate store (on Linux 3 ms, and 34 ms where no file is in
+    /// memory); keep and clone the result. On Linux and the like a thread of its own reads it, where the
+    /// first certificate of `SSL_CERT_FILE`, or of the system's usual bundle, is a root: the first handshake
+    /// waits for that if it has to. An app that locks itself up right after this call (`chroot`, Landlock)
+    /// should give roots of its own.
     ///
     /// # Errors
     ///
@@ -102,7 +107,7 @@ impl TlsClient {
         look_at_bundle()?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let given: Vec<_> = extra.into_iter().collect();
-        let verifier = platform_verifier(given.clone(), &provider).map_err(|error| {
+        let verifier = platform_roots(given.clone(), &provider).map_err(|error| {
             Error::new(
                 ErrorKind::Tls,
                 format!(
@@ -112,7 +117,7 @@ impl TlsClient {
                 ),
             )
         })?;
-        let mut tls = Self::verified_by(Arc::new(verifier), given, provider);
+        let mut tls = Self::verified_by(verifier, given, provider);
         tls.may_block = PLATFORM_MAY_BLOCK;
         Ok(tls)
     }
@@ -280,15 +285,15 @@ impl TlsClient {
         add(&mut store, given.clone())?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = verifier(store, revocations, &provider)?;
-        Ok(Self::verified_by(verifier, given, provider))
+        Ok(Self::verified_by(Judge::Ready(verifier), given, provider))
     }
 
     fn verified_by(
-        verifier: Arc<dyn ServerCertVerifier>,
+        inner: Judge,
         given: Vec<CertificateDer<'static>>,
         provider: Arc<rustls::crypto::CryptoProvider>,
     ) -> Self {
-        let (inner, given) = (verifier, GivenCertificates(given));
+        let given = GivenCertificates(given);
         let verifier = Arc::new(RecordingVerifier { inner, given });
         // rustls calls any verifier of one's own dangerous; both callers give full verification.
         let mut config = ClientConfig::builder_with_provider(provider)
@@ -392,14 +397,16 @@ fn mozilla_verifier() -> Option<Arc<dyn ServerCertVerifier>> {
     None
 }
 
+/// Mozilla's roots are 0.2 MB.
+#[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+const MAX_FILE: u64 = 16 * 1024 * 1024;
+
 /// Variables name a bundle of roots, and folders of them, which whoever reads them waits for and reads to
 /// their end, whatever they are. That there is none is told by that reader.
 #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
 fn look_at_bundle() -> Result<(), Error> {
     use easelect_file::FileError;
 
-    /// Mozilla's roots are 0.2 MB.
-    const MAX_FILE: u64 = 16 * 1024 * 1024;
     /// Of one folder. Debian has 300, each under two names.
     const MAX_FILES: usize = 10_000;
     let told = |variable: &str, path: &Path, why: &dyn fmt::Display| {
@@ -436,6 +443,21 @@ fn look_at_bundle() -> Result<(), Error> {
 #[cfg(not(all(unix, not(any(target_os = "android", target_vendor = "apple")))))]
 fn look_at_bundle() -> Result<(), Error> {
     Ok(())
+}
+
+/// Whoever judges by the platform's roots.
+fn platform_roots(
+    extra: Vec<CertificateDer<'static>>,
+    provider: &Arc<rustls::crypto::CryptoProvider>,
+) -> Result<Judge, rustls::Error> {
+    #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+    if extra.is_empty() {
+        let [file, folders] = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(std::env::var_os);
+        if let Some(late) = late_roots::LateRoots::begin(file, folders, provider) {
+            return Ok(Judge::Late(late));
+        }
+    }
+    Ok(Judge::Ready(Arc::new(platform_verifier(extra, provider)?)))
 }
 
 #[cfg(not(target_os = "android"))]
@@ -584,7 +606,7 @@ pub(crate) mod tests {
         let mut store = rustls::RootCertStore::empty();
         add(&mut store, given.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let inner = verifier(store, Vec::new(), &provider).unwrap();
+        let inner = Judge::Ready(verifier(store, Vec::new(), &provider).unwrap());
         let shown: Vec<_> = shown.iter().copied().map(der).collect();
         let name = ServerName::try_from(name).unwrap();
         let given = GivenCertificates(given);

@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use easelect_engine::shown::Escaped;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -67,7 +67,11 @@ pub(super) async fn listen<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut WebSocketStream<S>,
     patience: Duration,
 ) -> Option<AfterUpgrade> {
-    let said = tokio::time::timeout(patience, stream.next()).await.ok()?;
+    let said = match patience.is_zero() {
+        // A timer waits a millisecond at least, and a core that slept is slow at the next attempt.
+        true => stream.next().now_or_never()?,
+        false => tokio::time::timeout(patience, stream.next()).await.ok()?,
+    };
     match said {
         Some(Ok(Message::Close(frame))) => Some(match frame {
             Some(frame) => AfterUpgrade::Close {

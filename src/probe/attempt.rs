@@ -144,7 +144,7 @@ impl Attempts {
             address: job.address,
             path,
         };
-        let run = pin!(async {
+        let mut run = pin!(async {
             let handshake = &self.handshake;
             if job.endpoint.service().is_websocket() {
                 let upgrade = Upgrade::of_a_probe(&nothing_of_the_apps);
@@ -164,9 +164,23 @@ impl Attempts {
                 Ok(Opened::now())
             }
         });
-        let ended = tokio::time::timeout_at(deadline, run).await;
-        let ended = ended
-            .unwrap_or_else(|_| Err(Failure::new(progress.reached().phase, FailureKind::Timeout)));
+        let began = Instant::now();
+        let least = job.silence.as_ref().map(|silence| began + silence.least());
+        let mut until = least.map_or(deadline, |least| least.min(deadline));
+        let ended = loop {
+            if let Ok(ended) = tokio::time::timeout_at(until, run.as_mut()).await {
+                break ended;
+            }
+            let phase = progress.phase();
+            let enough = (job.silence.as_ref())
+                .filter(|_| phase == Phase::Connect)
+                .and_then(|silence| silence.enough(began - self.began));
+            let longer = enough.map_or(deadline, |enough| deadline.min(began + enough));
+            if longer <= until {
+                break Err(Failure::new(phase, FailureKind::Timeout));
+            }
+            until = longer;
+        };
         if let Err(failure) = &ended
             && failure.kind() == FailureKind::AuthRequired
         {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::ids::{CandidateId, HostId};
+use super::silence::Silence;
 use crate::catalog::Endpoint;
 use crate::dialer::Peer;
 use crate::handshake::Progress;
@@ -21,6 +22,8 @@ pub(super) struct Job {
     pub(super) listens: bool,
     /// Tells the schedule how far the attempt has come.
     pub(super) progress: Progress,
+    /// When to give up where no SYN is answered before the time-out, and no proxy is on the way.
+    pub(super) silence: Option<Silence>,
 }
 
 /// One look-up to make.
@@ -52,7 +55,7 @@ impl LookupJob {
 pub(super) enum Next {
     /// Start this attempt.
     Start(Job),
-    /// Nothing can start until something under way ends.
+    /// Nothing can start until something under way ends, or is silent for long.
     Wait,
     /// Everything is done.
     Done,

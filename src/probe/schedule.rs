@@ -5,8 +5,10 @@
 //!    so that the whole takes about max(work / in flight, longest chain of one address).
 //! 2. *Rest*: the last round of all but each group's top two endpoints.
 //! 3. *Top two*: the last round of these, and with adaptive sampling further ones while their order
-//!    is in doubt, one attempt at a time per residency: concurrency would corrupt just what
-//!    decides.
+//!    is in doubt, one attempt at a time per group, and as many in all as there are residencies:
+//!    concurrency would corrupt just what decides.
+//!
+//! What is silent for long (see `silence`) holds none of this up.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -19,6 +21,7 @@ use super::ids::{CandidateId, EndpointId, GroupId, HostId, IdVec, ResidencyId, S
 use super::job::{Job, LookupJob, Next};
 use super::lookups::Lookups;
 use super::queue::{Queue, Waiting};
+use super::silence::{Answers, Silence};
 use super::top_two::TopTwo;
 use crate::catalog::{Endpoint, Residency, Service, Variant};
 use crate::dialer::Dialer;
@@ -79,6 +82,10 @@ struct Candidate {
     started: u32,
     /// How far the attempt in flight, or the last one, has come.
     progress: Progress,
+    /// When the attempt in flight, or the last one, was handed out.
+    since: Duration,
+    /// When the first attempt began, where that met with silence.
+    silent_since: Option<Duration>,
 }
 
 /// Endpoints that are ranked together.
@@ -92,9 +99,8 @@ struct Group {
 #[derive(Debug)]
 struct ResidencyState {
     residency: Residency,
-    groups: Vec<GroupId>,
-    /// Attempts in flight.
-    in_flight: usize,
+    /// What answered there.
+    answers: Answers,
     /// The longest attempt so far, as far as is known of those in flight.
     longest: Duration,
 }
@@ -117,8 +123,6 @@ pub(super) struct Schedule {
     queue: Queue,
     /// Candidates with an attempt in flight.
     in_flight: BTreeSet<CandidateId>,
-    /// How many of those are waited for; see `is_busy`.
-    awaited: usize,
     /// How many of those are at an acceleration node.
     accelerated: usize,
     /// Candidates without any attempt yet.
@@ -153,7 +157,6 @@ impl Schedule {
             top_two: TopTwo::default(),
             queue: Queue::default(),
             in_flight: BTreeSet::new(),
-            awaited: 0,
             accelerated: 0,
             untried: 0,
             left: 0,
@@ -176,12 +179,10 @@ impl Schedule {
                 known.unwrap_or_else(|| self.residencies.push(ResidencyState::new(residency)));
             let key = (residency, endpoint.service());
             let group = *groups.entry(key).or_insert_with(|| {
-                let group = self.groups.push(Group {
+                self.groups.push(Group {
                     residency,
                     endpoints: Vec::new(),
-                });
-                self.residencies[residency].groups.push(group);
-                group
+                })
             });
             let id = self.endpoints.next_id();
             self.groups[group].endpoints.push(id);
@@ -232,6 +233,8 @@ impl Schedule {
             server,
             started: 0,
             progress: Progress::new(),
+            since: Duration::ZERO,
+            silent_since: None,
         });
         of.candidates.push(id);
         self.untried += 1;
@@ -270,26 +273,33 @@ impl Schedule {
         let one = &self.candidates[id];
         let (endpoint, server, residency) = (one.endpoint, one.server, self.residency_of(one));
         self.in_flight.remove(&id);
-        self.awaited -= usize::from(!self.is_silent(one));
         self.accelerated -= usize::from(self.is_accelerated(one));
-        self.residencies[residency].in_flight -= 1;
         self.done += 1;
         // That a proxy itself is there says nothing about the network behind it.
         let answers = match one.through_proxy {
             true => Phase::Proxy,
             false => Phase::Connect,
         };
-        self.answered |= sample.timings.get(answers).is_some();
+        let answer = sample.timings.get(answers);
+        self.answered |= answer.is_some();
+        if let (Some(took), false) = (answer, one.through_proxy) {
+            self.residencies[residency]
+                .answers
+                .saw(sample.started, took);
+        }
         self.residencies[residency].saw(sample.elapsed.max(at_least(&sample.timings)));
         self.endpoints[endpoint].stats.record(sample);
         let one = &self.candidates[id];
         if self.is_hopeless(one) {
             self.left -= u64::from(self.base().saturating_sub(one.started));
         }
+        if one.silent_since.is_none() && self.is_silent(one) {
+            self.candidates[id].silent_since = Some(sample.started);
+        }
         self.queue.end(server, sample.elapsed);
         self.wait(id);
         if self.stage == Stage::TopTwo {
-            self.top_two.resume(&self.residencies[residency].groups);
+            self.top_two.resume(self.endpoints[endpoint].group);
         }
     }
 
@@ -298,24 +308,26 @@ impl Schedule {
         self.stage == Stage::TopTwo
     }
 
-    /// What to do now. Call again after every start, and whenever something ended.
-    pub(super) fn next(&mut self) -> Next {
+    /// Whether an attempt of the stage under way could start now.
+    pub(super) fn has_more(&mut self) -> bool {
+        self.in_flight.len() < self.in_flight_limit && self.next_concurrent().is_some()
+    }
+
+    /// What to do `now`, by the run's time. Call again after every start, whenever something ended, and
+    /// when it is time to [look again](Self::look_again).
+    pub(super) fn next(&mut self, now: Duration) -> Next {
         if self.in_flight.len() >= self.in_flight_limit {
             return Next::Wait;
         }
         loop {
             let candidate = match self.stage {
                 Stage::Rounds | Stage::Rest => self.next_concurrent(),
-                // What had to wait for a silent attempt comes after the top two.
-                Stage::TopTwo => self.next_serial().or_else(|| match self.top_two.queued() {
-                    0 => self.next_concurrent(),
-                    _ => None,
-                }),
+                Stage::TopTwo => self.next_serial(now).or_else(|| self.next_late()),
             };
             if let Some(candidate) = candidate {
-                return Next::Start(self.start(candidate));
+                return Next::Start(self.start(candidate, now));
             }
-            if self.is_busy() || (self.stage == Stage::TopTwo && !self.in_flight.is_empty()) {
+            if self.is_busy(now) || (self.stage == Stage::TopTwo && !self.in_flight.is_empty()) {
                 return Next::Wait;
             }
             if self.is_dead() {
@@ -335,25 +347,61 @@ impl Schedule {
         }
     }
 
-    /// Whether anything is under way that the next stage should wait for. A second attempt at an
-    /// address that was silent is no load, and most likely only confirms the silence.
-    fn is_busy(&self) -> bool {
-        self.awaited > 0 || self.lookups.unknown() > 0
+    /// Whether anything is under way that the next stage should wait for.
+    fn is_busy(&self, now: Duration) -> bool {
+        let may_go_on = match self.stage {
+            // Who is among the top two is known only then.
+            Stage::Rounds => 1,
+            // So many may be in flight beside an attempt at the top two.
+            Stage::Rest | Stage::TopTwo => self.residencies.len(),
+        };
+        self.awaited(now).count() >= may_go_on || self.lookups.unknown() > 0
+    }
+
+    /// Those in flight that are waited for. One that was silent for long, at this attempt or the one
+    /// before, is no load, and most likely stays so.
+    fn awaited(&self, now: Duration) -> impl Iterator<Item = &Candidate> {
+        let in_flight = self.in_flight.iter().map(|id| &self.candidates[*id]);
+        in_flight.filter(move |one| {
+            let presumed = self.presumed_silent_at(one);
+            !self.is_silent(one) && presumed.is_none_or(|at| at > now)
+        })
+    }
+
+    /// When an attempt in flight that nothing answers will have been silent for long.
+    fn presumed_silent_at(&self, candidate: &Candidate) -> Option<Duration> {
+        let silence = self.silence(candidate)?;
+        let is_unanswered = candidate.progress.phase() == Phase::Connect;
+        let presumed = silence.presumed(candidate.since).filter(|_| is_unanswered);
+        presumed.map(|lasts| candidate.since + lasts)
+    }
+
+    /// When something in flight will have been silent for so long that it no longer holds anything up.
+    pub(super) fn look_again(&self, now: Duration) -> Option<Duration> {
+        let awaited = self
+            .awaited(now)
+            .filter_map(|one| self.presumed_silent_at(one));
+        awaited.min()
+    }
+
+    /// What an attempt at a candidate is to make of silence: nothing where a proxy is what answers.
+    fn silence(&self, candidate: &Candidate) -> Option<Silence> {
+        let answers = &self.residencies[self.residency_of(candidate)].answers;
+        (!candidate.through_proxy).then(|| Silence::new(answers.clone(), candidate.silent_since))
     }
 
     /// Starts the next attempt at a candidate.
-    fn start(&mut self, id: CandidateId) -> Job {
+    fn start(&mut self, id: CandidateId, now: Duration) -> Job {
         let one = &self.candidates[id];
-        let (endpoint, address, residency) = (one.endpoint, one.address, self.residency_of(one));
+        let (endpoint, address, silence) = (one.endpoint, one.address, self.silence(one));
         self.queue.start(one.server, id, one.started);
-        self.awaited += usize::from(!self.is_silent(one));
         self.accelerated += usize::from(self.is_accelerated(one));
         self.untried -= usize::from(one.started == 0);
         self.left -= u64::from(one.started < self.base());
         self.in_flight.insert(id);
-        self.residencies[residency].in_flight += 1;
         let one = &mut self.candidates[id];
         one.started += 1;
+        one.since = now;
         one.progress = Progress::new();
         let (round, progress) = (one.started, one.progress.clone());
         // The next round's look-up runs beside this round's attempts, so that it delays none.
@@ -367,6 +415,7 @@ impl Schedule {
             round,
             listens: round == 1 || self.was_ended(id),
             progress,
+            silence,
         }
     }
 
@@ -403,12 +452,20 @@ impl Schedule {
     }
 
     /// The next attempt at one of a group's top two. A group that has none to make now is not asked
-    /// again until something in its residency ends.
-    fn next_serial(&mut self) -> Option<CandidateId> {
+    /// again until its attempt ends.
+    fn next_serial(&mut self, now: Duration) -> Option<CandidateId> {
+        let awaited = self.awaited(now);
+        let busy: Vec<GroupId> = awaited
+            .map(|one| self.endpoints[one.endpoint].group)
+            .collect();
+        if busy.len() >= self.residencies.len() {
+            return None;
+        }
         let mut last = None;
-        while let Some(group) = self.top_two.runnable_after(last) {
-            last = Some(group);
-            if self.residencies[self.groups[group].residency].in_flight > 0 {
+        while let Some(turn) = self.top_two.runnable_after(last) {
+            let (_, group) = turn;
+            last = Some(turn);
+            if busy.contains(&group) {
                 self.top_two.suspend(group);
                 continue;
             }
@@ -417,8 +474,10 @@ impl Schedule {
             }
             while let Some(id) = self.top_two.front(group) {
                 let candidate = &self.candidates[id];
-                let (hopeless, free) = (self.is_hopeless(candidate), self.is_free(candidate));
-                if !hopeless && !free {
+                // Who is silent holds nobody up, and is tried again beside the others.
+                let silent = self.in_flight.contains(&id) || self.is_silent(candidate);
+                let free = !silent && self.is_free(candidate);
+                if !silent && !free {
                     break;
                 }
                 self.top_two.pop(group);
@@ -431,6 +490,14 @@ impl Schedule {
             }
         }
         None
+    }
+
+    /// The next attempt of those that had to wait for a silent one: beside the top two where it most likely
+    /// only confirms a silence, after them otherwise.
+    fn next_late(&mut self) -> Option<CandidateId> {
+        let next = self.next_concurrent()?;
+        let may_start = self.top_two.queued() == 0 || self.is_silent(&self.candidates[next]);
+        may_start.then_some(next)
     }
 
     /// The two best endpoints of a group, so far.
@@ -482,7 +549,10 @@ impl Schedule {
             due.collect::<VecDeque<_>>()
         });
         let by_endpoint = by_endpoint.collect();
-        self.top_two.queue_round(group, round, by_endpoint);
+        let residency = &self.residencies[self.groups[group].residency];
+        let round_trip = residency.answers.slowest();
+        self.top_two
+            .queue_round(group, round, by_endpoint, round_trip);
     }
 
     /// Queues a further round of a group's top two, while it is in doubt which of them is first.
@@ -500,8 +570,7 @@ impl Schedule {
 
     /// Whether its next attempt may start.
     fn is_free(&self, candidate: &Candidate) -> bool {
-        !self.is_hopeless(candidate)
-            && !self.queue.is_busy(candidate.server)
+        !self.queue.is_busy(candidate.server)
             && (!self.is_accelerated(candidate) || self.accelerated < MAX_ACCELERATION)
     }
 
@@ -652,8 +721,7 @@ impl ResidencyState {
     fn new(residency: Residency) -> Self {
         ResidencyState {
             residency,
-            groups: Vec::new(),
-            in_flight: 0,
+            answers: Answers::default(),
             longest: Duration::ZERO,
         }
     }

@@ -1,7 +1,9 @@
 //! The attempts at each group's two best endpoints, which are made one at a time.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
+use std::time::Duration;
 
 use super::ids::{CandidateId, EndpointId, GroupId};
 
@@ -13,15 +15,20 @@ pub(super) struct TopTwo {
     /// What each group does now; empty until the stage begins.
     rounds: BTreeMap<GroupId, Round>,
     /// Groups that may have an attempt to start: the others need not be asked at every start.
-    runnable: BTreeSet<GroupId>,
+    runnable: BTreeSet<Turn>,
     /// Attempts in the queues of all groups.
     queued: usize,
 }
+
+/// Whose turn it is: the group with the longest way to go comes first.
+pub(super) type Turn = (Reverse<Duration>, GroupId);
 
 /// A round of one group's top two.
 #[derive(Debug, Default)]
 struct Round {
     number: u32,
+    /// The round trips that it takes.
+    way: Duration,
     queue: VecDeque<CandidateId>,
 }
 
@@ -37,14 +44,17 @@ impl TopTwo {
     }
 
     /// Queues a group's next round: one attempt at each of these candidates, listed by endpoint.
-    /// The endpoints take turns, so that whatever changes with time changes both.
+    /// The endpoints take turns, so that whatever changes with time changes both. A round trip there
+    /// takes about so long.
     pub(super) fn queue_round(
         &mut self,
         group: GroupId,
         number: u32,
         mut by_endpoint: Vec<VecDeque<CandidateId>>,
+        round_trip: Duration,
     ) {
         let round = self.rounds.entry(group).or_default();
+        self.runnable.remove(&(Reverse(round.way), group));
         round.number = number;
         while by_endpoint.iter().any(|list| !list.is_empty()) {
             for list in &mut by_endpoint {
@@ -53,7 +63,9 @@ impl TopTwo {
                 round.queue.extend(next);
             }
         }
-        self.runnable.insert(group);
+        let attempts = u32::try_from(round.queue.len()).unwrap_or(u32::MAX);
+        round.way = round_trip.saturating_mul(attempts);
+        self.runnable.insert((Reverse(round.way), group));
     }
 
     /// The round that a group is in.
@@ -80,20 +92,26 @@ impl TopTwo {
         self.queued
     }
 
-    /// The first group, of those after this one, that may have an attempt to start.
-    pub(super) fn runnable_after(&self, group: Option<GroupId>) -> Option<GroupId> {
-        let after = group.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut groups = self.runnable.range((after, Bound::Unbounded));
-        groups.next().copied()
+    /// The first, of those after this one, that may have an attempt to start.
+    pub(super) fn runnable_after(&self, turn: Option<Turn>) -> Option<Turn> {
+        let after = turn.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut turns = self.runnable.range((after, Bound::Unbounded));
+        turns.next().copied()
     }
 
-    /// The group has no attempt to start before something in its residency ends.
+    /// The group has no attempt to start before one of its own ends.
     pub(super) fn suspend(&mut self, group: GroupId) {
-        self.runnable.remove(&group);
+        self.runnable.remove(&self.turn(group));
     }
 
-    /// Something ended in the residency of these groups.
-    pub(super) fn resume(&mut self, groups: &[GroupId]) {
-        self.runnable.extend(groups);
+    /// An attempt of this group ended.
+    pub(super) fn resume(&mut self, group: GroupId) {
+        self.runnable.insert(self.turn(group));
+    }
+
+    fn turn(&self, group: GroupId) -> Turn {
+        let round = self.rounds.get(&group);
+        let way = round.map_or(Duration::ZERO, |round| round.way);
+        (Reverse(way), group)
     }
 }

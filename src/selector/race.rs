@@ -3,6 +3,7 @@
 //! Everything but look-ups runs inside the one future: dropping it drops every socket.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -182,6 +183,8 @@ impl Racer {
         let _ = driver.catch_up();
         driver.remember();
         let deadline = driver.started + self.deadline;
+        // One for the whole race: each new timer may cost a system call.
+        let mut timer = pin!(tokio::time::sleep_until(deadline));
         let outcome = loop {
             // What happened together is taken in together: the first of two families that are
             // answered at once must not be dialled on every host.
@@ -200,6 +203,9 @@ impl Racer {
                 Action::WaitUntil(at) => (driver.started + at).min(deadline),
                 _ => deadline,
             };
+            if timer.deadline() != wake {
+                timer.as_mut().reset(wake);
+            }
             tokio::select! {
                 biased;
                 Some(event) = driver.events.next() => {
@@ -207,7 +213,7 @@ impl Racer {
                         break Ok(driver.won(attempt, winner));
                     }
                 }
-                () = tokio::time::sleep_until(wake) => {}
+                () = timer.as_mut() => {}
             }
         };
         driver.end(outcome)

@@ -23,6 +23,8 @@ pub(super) struct ServiceView {
     outdated: AtomicBool,
     /// From when on what is shown is no longer so, though nothing was learned: a breaker closes.
     shown_until: ArcSwapOption<Instant>,
+    /// Whether there is such a moment. It is asked at every `best()`, and mostly there is none.
+    ends: AtomicBool,
     /// Who won the last race, and when.
     won: Mutex<Option<(Endpoint, Instant)>>,
 }
@@ -39,6 +41,7 @@ impl ServiceView {
             }),
             outdated: AtomicBool::new(false),
             shown_until: ArcSwapOption::empty(),
+            ends: AtomicBool::new(false),
             won: Mutex::new(None),
         }
     }
@@ -79,6 +82,9 @@ impl ServiceView {
 
     /// Whether a breaker closed since. The clock is read only while one is open.
     pub(super) fn is_over(&self) -> bool {
+        if !self.ends.load(Ordering::Acquire) {
+            return false;
+        }
         let until = self.shown_until.load();
         until
             .as_ref()
@@ -93,7 +99,9 @@ impl ServiceView {
         let until = known
             .next_close
             .and_then(|left| Instant::now().checked_add(left));
+        let ends = until.is_some();
         self.shown_until.store(until.map(Arc::new));
+        self.ends.store(ends, Ordering::Release);
         let preferred = known.preferred.as_ref();
         self.preferred
             .store(preferred.map(|(endpoint, _)| Arc::new(endpoint.clone())));

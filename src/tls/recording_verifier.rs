@@ -16,13 +16,43 @@ use rustls::{
 };
 
 use super::given_certificates::GivenCertificates;
+#[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+use super::late_roots::LateRoots;
 use super::unix_time;
 use crate::certificate::CertificateChain;
+
+/// Who judges certificates.
+#[derive(Debug)]
+pub(super) enum Judge {
+    Ready(Arc<dyn ServerCertVerifier>),
+    /// The platform's, whose roots are being read.
+    #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+    Late(LateRoots),
+}
+
+impl Judge {
+    fn get(&self) -> Result<&dyn ServerCertVerifier, rustls::Error> {
+        match self {
+            Judge::Ready(verifier) => Ok(&**verifier),
+            #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+            Judge::Late(roots) => Ok(roots.get()?),
+        }
+    }
+
+    /// The same where that can be told without its roots, which a ClientHello doesn't wait for.
+    fn at_once(&self) -> Option<&dyn ServerCertVerifier> {
+        match self {
+            Judge::Ready(verifier) => Some(&**verifier),
+            #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+            Judge::Late(_) => None,
+        }
+    }
+}
 
 /// Verifies as `inner` does.
 #[derive(Debug)]
 pub(super) struct RecordingVerifier {
-    pub(super) inner: Arc<dyn ServerCertVerifier>,
+    pub(super) inner: Judge,
     pub(super) given: GivenCertificates,
 }
 
@@ -103,7 +133,7 @@ impl ServerCertVerifier for RecordingVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified = self.inner.verify_server_cert(
+        let verified = self.inner.get()?.verify_server_cert(
             end_entity,
             intermediates,
             server_name,
@@ -130,7 +160,7 @@ impl ServerCertVerifier for RecordingVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let verified = self.inner.verify_tls12_signature(message, cert, dss);
+        let verified = self.inner.get()?.verify_tls12_signature(message, cert, dss);
         verified.map_err(|error| Refused::of_key(error, cert))
     }
 
@@ -140,19 +170,25 @@ impl ServerCertVerifier for RecordingVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let verified = self.inner.verify_tls13_signature(message, cert, dss);
+        let verified = self.inner.get()?.verify_tls13_signature(message, cert, dss);
         verified.map_err(|error| Refused::of_key(error, cert))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        match &self.inner {
+            Judge::Ready(verifier) => verifier.supported_verify_schemes(),
+            #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+            Judge::Late(roots) => roots.schemes(),
+        }
     }
 
     fn requires_raw_public_keys(&self) -> bool {
-        self.inner.requires_raw_public_keys()
+        self.inner
+            .at_once()
+            .is_some_and(|one| one.requires_raw_public_keys())
     }
 
     fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
-        self.inner.root_hint_subjects()
+        self.inner.at_once()?.root_hint_subjects()
     }
 }

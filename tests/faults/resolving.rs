@@ -134,7 +134,8 @@ async fn a_dead_first_address_leaves_the_second() {
     };
     let dead = of(ip()).outcome.clone().unwrap_err();
     assert_eq!((dead.phase(), dead.kind()), (Phase::Connect, Kind::Timeout));
-    assert_eq!(of(ip()).elapsed, TIMEOUT);
+    // The second answers meanwhile: three SYNs are enough.
+    assert_eq!(of(ip()).elapsed, Duration::from_secs(4));
     assert!(of(good).outcome.is_ok());
     assert!(time_to_open(&lab).await < ms(500));
 }

@@ -703,17 +703,25 @@ async fn background_traffic_keeps_to_its_budget() {
     let rtts: Vec<u64> = (0..12).map(|n| 40 + 2 * n).collect();
     let (lab, catalog) = world(&rtts);
     for (budget, most) in [(0, 0), (2, 2), (3, 3)] {
-        let selector = builder(&lab, &catalog)
-            .refresh(RefreshBudget::dials(budget))
-            .build()
-            .unwrap();
-        for n in 1..=5 {
-            let connection = selector.connect().await.unwrap();
-            tokio::time::sleep(Duration::from_secs(10)).await;
-            assert!(selector.stats().background_dials <= n * most, "{budget}");
-            drop(connection);
+        let folder = Folder::new("budget");
+        let store = Arc::new(FileHistory::new(folder.file()));
+        // Only what a file tells is checked.
+        for told in [false, true] {
+            let selector = builder(&lab, &catalog)
+                .history(Arc::clone(&store))
+                .refresh(RefreshBudget::dials(budget))
+                .build()
+                .unwrap();
+            for n in 1..=5 {
+                let connection = selector.connect().await.unwrap();
+                tokio::time::sleep(Duration::from_secs(10)).await;
+                assert!(selector.stats().background_dials <= n * most, "{budget}");
+                drop(connection);
+            }
+            let checked = selector.stats().background_dials > 0;
+            assert_eq!(checked, told && budget > 0, "{told} {budget}");
+            selector.shutdown().await.unwrap();
         }
-        assert_eq!(selector.stats().background_dials > 0, budget > 0);
     }
 }
 

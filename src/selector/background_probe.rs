@@ -1,7 +1,7 @@
-//! A little background measuring: a SYN here and there, so that what became better is noticed.
+//! A little background measuring: a SYN here and there, so that what a file claims is checked.
 //!
-//! No timers that probe for ever: only after a connection was opened, only a few, only where the
-//! answer is worth it.
+//! No timers that probe for ever: only after a connection was opened, only a few, only of addresses that
+//! nobody asked since the file was read.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -38,7 +38,7 @@ impl RefreshBudget {
 }
 
 impl Default for RefreshBudget {
-    /// One: more cost SYNs and hardly make connections open faster.
+    /// One: what a file claims is checked within a few connections.
     fn default() -> Self {
         RefreshBudget::dials(1)
     }

@@ -439,6 +439,9 @@ impl Network {
                 && !one.is_told(self.read)
                 && joint.admit(id, one.place(), one.key().address);
             if let Some(known) = one.syn(now).filter(|_| is_new || one.has_news()) {
+                if one.has_news() {
+                    joint.doubt(id, known.variance);
+                }
                 joint.take(id, known);
             }
         }
@@ -454,11 +457,13 @@ impl Network {
         }
     }
 
-    /// ρ of a candidate: its own, or what the other addresses of its host say.
+    /// ρ of a candidate: its own, or what the other addresses of its host say. What a file tells of one
+    /// says nothing of others.
     #[inline]
     fn rest(&self, one: &Candidate, now: Timestamp) -> Belief {
         one.rest(now).unwrap_or_else(|| {
             let known = self.candidates.iter();
+            let known = known.filter(|one| !one.is_rest_told(self.read));
             let known = known.filter_map(|one| Some((one.place(), one.rest(now)?)));
             expect_rest(one.place().host, known)
         })

@@ -126,6 +126,8 @@ fn a_heartbeat_is_told_to_relatives_by_the_next_race() {
     assert_eq!(sibling(&network), before);
     let (forecasts, _) = network.outlook(START);
     assert!(forecasts[1].syn.mean > before.mean + 0.2, "{forecasts:?}");
+    let own = network.forecast(no(0), START).unwrap().syn;
+    assert!((forecasts[0].syn.mean - own.mean).abs() < 1e-9);
     network.learn(&[probed(1, 100.0)], START, 0.5);
     assert!(network.forecast(no(0), START).unwrap().syn.mean > 90.0_f64.ln());
 }

@@ -142,6 +142,11 @@ impl Candidate {
         self.syn.is_some_and(|one| one.is_told(read))
     }
 
+    /// Whether only a file tells of ρ.
+    pub(super) fn is_rest_told(&self, read: Timestamp) -> bool {
+        self.rest.is_some_and(|one| one.is_told(read))
+    }
+
     /// Whether something was learned of x that its relatives don't know yet.
     #[inline]
     pub(super) fn has_news(&self) -> bool {

@@ -248,6 +248,15 @@ impl Joint {
         }
     }
 
+    /// It is known no better than so, a variance: what was learned of it alone surprised.
+    pub(super) fn doubt(&mut self, id: CandidateId, variance: f64) {
+        let Some(member) = self.member(id) else {
+            return;
+        };
+        let known = self.sum(member.places(), 0.0, self.at).variance;
+        self.loosen(id, (1.01 * variance - known).max(0.0));
+    }
+
     /// Takes in what is known of one candidate alone. It becomes that; its relatives move as far as they are
     /// near.
     pub(super) fn take(&mut self, id: CandidateId, known: Belief) {

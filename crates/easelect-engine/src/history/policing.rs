@@ -8,7 +8,10 @@ use crate::timestamp::Timestamp;
 /// SYNs sent after so many others are told apart; those after more count as the last.
 const PLACES: usize = 4;
 
-/// Time in which counts halve: who was policed is tried again two days later.
+/// What a race keeps of the counts that keep it from sending more: a few silences are doubted again some
+/// races later, many ten.
+const KEPT_BY_A_RACE: f64 = 0.95;
+/// Time in which counts halve: what was measured then may be over.
 const HALF_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// More are not remembered, so that a change is noticed.
 const MOST: f64 = 8.0;
@@ -16,7 +19,7 @@ const MOST: f64 = 8.0;
 /// So many more of the SYNs sent after others stay silent than of the first ones, a share …
 const EXCESS: f64 = 0.5;
 /// … among at least so many.
-const LEAST: f64 = 2.5;
+const LEAST: f64 = 1.5;
 
 /// How many SYNs were answered in time and how many not, by how many were sent just before.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -31,9 +34,12 @@ impl Policing {
         let Some(place) = observation.syns_before else {
             return;
         };
-        let kept = self.kept(now);
-        for count in self.answered.iter_mut().chain(&mut self.silent) {
-            *count *= kept;
+        let (kept, at_once) = (self.kept(now), self.at_once(now));
+        for (index, counts) in self.answered.iter_mut().zip(&mut self.silent).enumerate() {
+            let doubted = place == 0 && index >= at_once;
+            let kept = if doubted { kept * KEPT_BY_A_RACE } else { kept };
+            *counts.0 *= kept;
+            *counts.1 *= kept;
         }
         self.at = self.at.max(now);
         let place = place.min(PLACES - 1);

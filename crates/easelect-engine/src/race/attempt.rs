@@ -6,8 +6,9 @@ use crate::health::Severity;
 use crate::id::{CandidateId, HostId};
 use crate::observation::{Measured, Observation};
 
-/// After so many expected round trips a SYN is taken to be lost: jitter and spikes hardly explain it.
-const LONG: f64 = 2.2;
+/// After so many expected round trips, and so many standard deviations, a SYN is taken to be lost: jitter and
+/// spikes hardly explain it.
+const LONG: (f64, f64) = (1.8, 1.0);
 /// How many times what a flight is given its first bytes may take where the link is slow: at 20 kbit/s the
 /// first packet of a server's flight comes after 3.7 round trips of the SYN.
 const SLOW_LINK: f64 = 4.0;
@@ -257,13 +258,20 @@ impl Attempt {
         self.forecast().priced(rest_ms)
     }
 
+    /// Whether a SYN that was silent for so long was rather lost than late. A file's word is none.
+    fn is_long_ms(&self, silent_ms: f64) -> bool {
+        let Forecast { syn, noise, .. } = self.forecast();
+        let late = LONG.0.max((LONG.1 * (syn.variance + noise).sqrt()).exp());
+        !self.forecast().hearsay && silent_ms > late * self.forecast().syn_ms()
+    }
+
     /// What it showed by the end of the race.
     pub(super) fn observation(&self, now_ms: f64, queue_ms: f64, won: bool) -> Observation {
         let until_ms = self.cancelled_ms.unwrap_or(now_ms);
         let late = until_ms > self.deadline_ms;
         let failed = self.failure.is_some();
         let silent_ms = until_ms - self.dialled_ms - queue_ms;
-        let silent_for_long = won && !failed && silent_ms > LONG * self.forecast().syn_ms();
+        let silent_for_long = won && !failed && self.is_long_ms(silent_ms);
         // Where nobody opened, silence says more of the network than of the candidate, and the
         // deadline's length would be taken for a round trip's.
         let silence = |ms| won.then_some(Measured::AtLeast(ms));

@@ -21,6 +21,11 @@ use easelect::{
     Candidate, Catalog, CatalogFormat, DialOutcome, Endpoint, EndpointStats, Feedback, History,
     Phase, Region, Sample, Selector, Service, Timings, rank,
 };
+use easelect_engine::history::{Key, Network};
+use easelect_engine::id::CandidateId;
+use easelect_engine::observation::{Measured, Observation};
+use easelect_engine::race::{self, Action, Race, Width};
+use easelect_engine::timestamp::Timestamp;
 use easelect_lab::{Host, Lab, Path, Scenario};
 use futures::task::noop_waker_ref;
 use futures::{FutureExt, StreamExt};
@@ -181,6 +186,57 @@ fn history(candidates: usize) -> String {
     format!("{{\"schema\":1,\"networks\":[{}]}}", networks.join(","))
 }
 
+/// A network on which every address of so many hosts was measured a few times, an hour ago.
+fn known_network(hosts: u8, addresses: u8) -> (Network, Timestamp) {
+    let mut random = fastrand::Rng::with_seed(11);
+    let start = Timestamp::from_millis(1_700_000_000_000);
+    let mut network = Network::default();
+    let mut all = Vec::new();
+    for host in 0..hosts {
+        for n in 0..addresses {
+            let key = Key {
+                region: "own".to_owned(),
+                host: format!("h{host}.example"),
+                address: SocketAddr::new(IpAddr::from([44, 128, host, n]), 443),
+                service: "websocket".to_owned(),
+            };
+            all.push(network.list(&key, start));
+        }
+    }
+    for minutes in 0..5 {
+        let now = start.after(Duration::from_secs(60 * minutes));
+        let opened = |id: &CandidateId| {
+            let syn_ms = 30.0 + 30.0 * random.f64();
+            let observation = Observation {
+                syn: Some(Measured::Took(syn_ms)),
+                rest: Some(Measured::Took(2.0 * syn_ms)),
+                opened: true,
+                ..Observation::default()
+            };
+            (*id, observation)
+        };
+        let shown: Vec<_> = all.iter().map(opened).collect();
+        network.learn(&shown, now, 0.5);
+    }
+    (network, start.after(Duration::from_secs(3600)))
+}
+
+/// Everything that is reckoned before the first SYN of a warm race: what is expected, and whom to dial.
+fn planned(network: &Network, now: Timestamp) -> Race {
+    let (forecasts, kinship) = network.outlook(now);
+    let mut race = Race::new(Width::FAST, network.syn_trust(now)).among(kinship);
+    for (number, forecast) in forecasts.into_iter().enumerate() {
+        let candidate = race::Candidate {
+            id: Some(CandidateId::new(number)),
+            ..forecast.into()
+        };
+        race.add(candidate, Duration::ZERO);
+    }
+    race.no_more();
+    while let Action::Dial(_) = race.next(Duration::ZERO) {}
+    race
+}
+
 /// A hundred endpoints of so many addresses, each with ten samples.
 fn hundred(addresses: u8) -> Vec<EndpointStats> {
     let mut random = fastrand::Rng::with_seed(7);
@@ -320,6 +376,13 @@ fn to_report(app: &mut App, bare: &ArcSwapOption<Endpoint>) {
     figures.aim("rank_100_endpoints_of_1", candidates, "us", 20.0);
     let addresses = alone(|| many.clone(), ranked) * 1e3;
     figures.aim("rank_100_endpoints_of_3", addresses, "us", 20.0);
+
+    for (hosts, addresses, most_us) in [(4, 3, 100.0), (22, 2, 400.0)] {
+        let (network, now) = known_network(hosts, addresses);
+        let name = format!("plan_{}", hosts * addresses);
+        let took = alone(|| (), |()| planned(&network, now)) * 1e3;
+        figures.aim(&name, took, "us", most_us);
+    }
 
     let text = history(1_000);
     let loaded = alone(|| (), |()| History::from_json(&text));

@@ -643,7 +643,8 @@ impl Race {
     }
 
     /// Of a cold race: on a host that was not dialled yet if possible, then of another family than
-    /// the last one, then the cheapest. If it is still worth waiting for others, until when.
+    /// the last one, then the cheapest. With a prior the cheapest, unless its host was dialled more often than
+    /// all others together: it may be wrong. If it is still worth waiting for others, until when.
     fn cold_choice(&self, now_ms: f64) -> Option<(AttemptId, Option<f64>)> {
         let dials_on = |host| {
             let there = |one: &&Attempt| one.host() == host;
@@ -651,11 +652,17 @@ impl Race {
             self.attempts.iter().filter(there).filter(dialled).count()
         };
         let last = self.last.and_then(|last| self.attempts.get(last.index()));
+        let is_foretold = self.attempts.iter().any(|one| one.forecast().foretold);
         let key = |one: &Attempt| {
             let place = one.forecast().place;
             let same_family = last.is_some_and(|last| last.forecast().place.v6 == place.v6);
             let dials = dials_on(place.host);
-            (one.class(), dials, same_family)
+            let ms = one.forecast().cost_ms() as u64;
+            if is_foretold {
+                let enough = usize::from(2 * dials > self.started);
+                return (one.class(), enough, ms, same_family);
+            }
+            (one.class(), dials, 0, same_family)
         };
         let (attempt, one) = self.cheapest_waiting(key)?;
         // What only a proxy or a hijacker can answer, and what a breaker bars, is left for when nothing

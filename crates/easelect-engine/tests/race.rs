@@ -56,6 +56,7 @@ fn forecast(host: usize, syn_ms: f64) -> Forecast {
         verified: true,
         last_winner: false,
         hearsay: false,
+        foretold: false,
         noise: NOISE,
         breaker_open: false,
     }

@@ -168,11 +168,18 @@ impl Candidate {
         &self,
         syn: Belief,
         rest: Belief,
-        Moment { now, read, noise }: Moment,
+        moment: Moment,
     ) -> Forecast {
+        let Moment {
+            now,
+            read,
+            noise,
+            foretold,
+        } = moment;
         let is_told = self.syn.is_none_or(|one| one.is_told(read));
         Forecast {
-            hearsay: read > Timestamp::default() && is_told,
+            hearsay: (read > Timestamp::default() && is_told) || (foretold && self.syn.is_none()),
+            foretold,
             place: self.place,
             syn,
             rest,

@@ -36,6 +36,8 @@ pub(super) struct Moment {
     pub(super) read: Timestamp,
     /// R.
     pub(super) noise: f64,
+    /// What is expected of the unmeasured is a prior's.
+    pub(super) foretold: bool,
 }
 
 /// A local level, and when it was measured last.
@@ -92,8 +94,14 @@ impl Filter {
         measured: Measured,
         unit_ms: f64,
         drift: f64,
-        Moment { now, read, noise }: Moment,
+        moment: Moment,
     ) -> f64 {
+        let Moment {
+            now,
+            read,
+            noise,
+            foretold,
+        } = moment;
         let (ms, censored) = match measured {
             Measured::Took(ms) => (ms, false),
             Measured::AtLeast(ms) => (ms, true),
@@ -103,7 +111,8 @@ impl Filter {
             return 0.0;
         }
         // What a file told of it, or of its relatives.
-        if read > Timestamp::default() && filter.is_none_or(|one| one.is_told(read)) {
+        let is_told = read > Timestamp::default() && filter.is_none_or(|one| one.is_told(read));
+        if is_told || (foretold && filter.is_none()) {
             let told = filter.map_or(unseen, |one| one.predict(drift, now));
             let Belief { mean, variance } = told;
             let z = (ln - mean) / (variance + noise).sqrt();

@@ -653,16 +653,19 @@ impl Race {
         };
         let last = self.last.and_then(|last| self.attempts.get(last.index()));
         let is_foretold = self.attempts.iter().any(|one| one.forecast().foretold);
+        let is_enough = |dials: usize| match is_foretold {
+            true => 2 * dials > self.started,
+            false => dials > 0,
+        };
         let key = |one: &Attempt| {
             let place = one.forecast().place;
             let same_family = last.is_some_and(|last| last.forecast().place.v6 == place.v6);
             let dials = dials_on(place.host);
             let ms = one.forecast().cost_ms() as u64;
-            if is_foretold {
-                let enough = usize::from(2 * dials > self.started);
-                return (one.class(), enough, ms, same_family);
+            match is_foretold {
+                true => (one.class(), usize::from(is_enough(dials)), ms, same_family),
+                false => (one.class(), dials, 0, same_family),
             }
-            (one.class(), dials, 0, same_family)
         };
         let (attempt, one) = self.cheapest_waiting(key)?;
         // What only a proxy or a hijacker can answer, and what a breaker bars, is left for when nothing
@@ -672,7 +675,7 @@ impl Race {
             return None;
         }
         let doubtful = one.class() != (false, false);
-        let familiar = doubtful || dials_on(one.host()) > 0;
+        let familiar = doubtful || is_enough(dials_on(one.host()));
         let delay_over_ms = self.first_added_ms + RESOLUTION_DELAY_MS;
         let waits = familiar && self.more_to_come && now_ms < delay_over_ms;
         Some((attempt, waits.then_some(delay_over_ms)))

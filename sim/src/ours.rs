@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use easelect_engine::forecast::Forecast;
 use easelect_engine::health::Severity;
-use easelect_engine::history::{Key, Kinship, Network, proven_elsewhere};
+use easelect_engine::history::{Key, Kinship, Network, heard_elsewhere, proven_elsewhere};
 use easelect_engine::id::{AttemptId, CandidateId};
 use easelect_engine::observation::Observation;
 use easelect_engine::priors::{Prior, Priors};
@@ -24,6 +24,7 @@ pub(crate) const WIDE: Width = Width {
     dials: 5,
     worth: 0.009,
     cold_dials: 5,
+    foretold_dials: 6,
     syn_patience: 2.0,
     syn_least_ms: 60.0,
     z: 1.2,
@@ -117,8 +118,12 @@ impl Ours {
     /// What opened on other networks, by its number here, the latest first.
     fn elsewhere(&self, event: &Event) -> Vec<usize> {
         let others = self.networks.iter().filter(|(id, _)| **id != event.network);
-        let proven = proven_elsewhere(others.map(|(_, memory)| &memory.network));
-        let numbers = proven.into_iter().map(|key| self.addresses[&key.address]);
+        let others = others.map(|(_, memory)| &memory.network);
+        let known = match self.told {
+            Some(_) => heard_elsewhere(others),
+            None => proven_elsewhere(others),
+        };
+        let numbers = known.into_iter().map(|key| self.addresses[&key.address]);
         numbers
             .filter_map(|address| event.number(address))
             .collect()

@@ -29,8 +29,8 @@ use crate::phase::{EarlyData, Phase};
 use crate::resolve::{Family, is_local};
 use crate::sample::{Attempt, AttemptOutcome};
 
-/// As many as a race dials at once where nothing opened yet, and some spares.
-const MOST_ELSEWHERE: usize = 8;
+/// More than a race dials at once where nothing opened yet, so that it has a choice and some spares.
+const MOST_ELSEWHERE: usize = 16;
 
 /// What runs races: how endpoints are reached, and which of their paths turned out right.
 #[derive(Debug)]

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use elsewhere::proven_elsewhere;
+pub use elsewhere::{heard_elsewhere, proven_elsewhere};
 pub use preference::Lead;
 pub use stored::{History, HistoryError, KnownNetwork};
 
@@ -70,9 +70,6 @@ const TLS_TO_SYN_COUNT: u32 = 5;
 /// What a file told, and was not measured since, counts for so many connections: who lies is found out by
 /// then, and who is right is known for himself.
 const TOLD_COUNTS: u32 = 3;
-
-/// What a prior said counts until so many connections opened.
-const FORETOLD_COUNTS: u32 = 1;
 
 /// More candidates of one network than any catalogue brings in a month; the oldest go.
 const MAX_CANDIDATES: usize = 256;
@@ -118,8 +115,8 @@ pub struct Network {
     ln_noise: f64,
     /// x of all but those of whom only a file tells.
     joint: Joint,
-    /// What is expected from outside, and how many connections opened since.
-    prior: Option<(Arc<Prior>, u32)>,
+    /// What others say is to be expected here, until something opens.
+    prior: Option<Arc<Prior>>,
 }
 
 /// How x of a network's candidates vary together at a moment.
@@ -134,13 +131,13 @@ impl Kinship {
 }
 
 impl Network {
-    /// What to expect here before anything was measured, as others say, or that nobody says anything: in
-    /// place of what was expected so. Where something opened, it is known better.
+    /// What to expect here until something opens, as others say; or that nobody says anything. It takes the
+    /// place of what was said before. Where something opened, it is known better.
     pub fn expect(&mut self, prior: Option<Arc<Prior>>) {
         let is_known = self.candidates.iter().any(|one| one.opened().is_some());
         let prior = prior.filter(|_| !is_known);
         if self.prior.is_some() || prior.is_some() {
-            self.prior = prior.map(|prior| (prior, 0));
+            self.prior = prior;
             self.joint = self.unmeasured();
         }
     }
@@ -425,13 +422,9 @@ impl Network {
         if self.read > Timestamp::default() && observations.iter().any(|one| self.counts(one)) {
             self.outgrow_told(now, transitions);
         }
-        if let Some((_, opened)) = &mut self.prior
-            && observations.iter().any(|(_, one)| one.opened)
-        {
-            *opened += 1;
-            if *opened >= FORETOLD_COUNTS {
-                self.expect(None);
-            }
+        // From now on all that is expected here was measured here, whatever a prior said.
+        if self.prior.is_some() && observations.iter().any(|(_, one)| one.opened) {
+            self.expect(None);
         }
     }
 
@@ -506,7 +499,7 @@ impl Network {
 
     /// x of all before anything was measured.
     fn unmeasured(&self) -> Joint {
-        let Some((prior, _)) = &self.prior else {
+        let Some(prior) = &self.prior else {
             return Joint::default();
         };
         let mut joint = Joint::of_network(prior.network(UNKNOWN));
@@ -520,7 +513,7 @@ impl Network {
 
     /// By how much a host differs from the network, as far as a prior tells.
     fn foretold(&self, key: &Key) -> Option<Belief> {
-        self.prior.as_ref()?.0.host(&key.host, UNKNOWN)
+        self.prior.as_ref()?.host(&key.host, UNKNOWN)
     }
 
     /// Whether it opened anew. An answer over a connection that stands says nothing of the others;

@@ -29,7 +29,7 @@ const DEVIATIONS: (f64, f64) = (0.0, 3.0);
 
 /// Variance added to what a file says: networks of one class differ, a file is older than what it was made
 /// from, and a wrong one must be outweighed soon.
-const DOUBT: f64 = 0.05;
+const DOUBT: f64 = 0.1;
 
 /// x of a network of which nothing is known, and by how much networks and their hosts differ.
 #[derive(Clone, Copy, Debug)]

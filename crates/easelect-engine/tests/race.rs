@@ -17,6 +17,7 @@ const WIDTH: Width = Width {
     dials: 3,
     worth: 0.025,
     cold_dials: 3,
+    foretold_dials: 5,
     syn_patience: 2.0,
     syn_least_ms: 80.0,
     z: 1.4,

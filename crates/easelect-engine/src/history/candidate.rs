@@ -164,12 +164,7 @@ impl Candidate {
 
     /// The forecast, from x and ρ: its own, or its relatives' where it has none.
     #[inline]
-    pub(super) fn forecast(
-        &self,
-        syn: Belief,
-        rest: Belief,
-        moment: Moment,
-    ) -> Forecast {
+    pub(super) fn forecast(&self, syn: Belief, rest: Belief, moment: Moment) -> Forecast {
         let Moment {
             now,
             read,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::candidate::Candidate;
 use super::{Key, Network};
 use crate::timestamp::Timestamp;
 
@@ -10,7 +11,7 @@ use crate::timestamp::Timestamp;
 struct Listed<'a> {
     /// How many networks list any.
     networks: usize,
-    /// How many list each, and when it last opened on any.
+    /// How many list each, and when it was last heard on any.
     addresses: Vec<(&'a Key, usize, Option<Timestamp>)>,
 }
 
@@ -18,6 +19,19 @@ struct Listed<'a> {
 /// these, the latest first. Where DNS gives each network addresses of its own, the nearest, a remembered
 /// one is a detour: only what most of the networks list that know the host is taken.
 pub fn proven_elsewhere<'a>(networks: impl Iterator<Item = &'a Network>) -> Vec<&'a Key> {
+    elsewhere(networks, Candidate::opened)
+}
+
+/// The same, and whoever answered a SYN on these: where a prior tells which hosts are near, the nearest
+/// need not have been so elsewhere.
+pub fn heard_elsewhere<'a>(networks: impl Iterator<Item = &'a Network>) -> Vec<&'a Key> {
+    elsewhere(networks, |one| one.opened().max(one.answered()))
+}
+
+fn elsewhere<'a>(
+    networks: impl Iterator<Item = &'a Network>,
+    heard: impl Fn(&Candidate) -> Option<Timestamp>,
+) -> Vec<&'a Key> {
     let mut hosts: BTreeMap<(&str, &str, &str, bool), Listed> = BTreeMap::new();
     for network in networks {
         let mut counted = Vec::new();
@@ -43,21 +57,20 @@ pub fn proven_elsewhere<'a>(networks: impl Iterator<Item = &'a Network>) -> Vec<
                 .iter_mut()
                 .find(|(known, ..)| known.address == key.address)
             {
-                Some((_, count, opened)) => {
+                Some((_, count, last)) => {
                     *count += 1;
-                    *opened = (*opened).max(one.opened());
+                    *last = (*last).max(heard(one));
                 }
-                None => listed.addresses.push((key, 1, one.opened())),
+                None => listed.addresses.push((key, 1, heard(one))),
             }
         }
     }
     let shared = |listed: Listed<'a>| {
         let most = move |count: usize| 2 * count > listed.networks;
         let addresses = listed.addresses.into_iter();
-        addresses
-            .filter_map(move |(key, count, opened)| Some((opened.filter(|_| most(count))?, key)))
+        addresses.filter_map(move |(key, count, last)| Some((last.filter(|_| most(count))?, key)))
     };
-    let mut proven: Vec<(Timestamp, &Key)> = hosts.into_values().flat_map(shared).collect();
-    proven.sort_by(|a, b| b.cmp(a));
-    proven.into_iter().map(|(_, key)| key).collect()
+    let mut known: Vec<(Timestamp, &Key)> = hosts.into_values().flat_map(shared).collect();
+    known.sort_by(|a, b| b.cmp(a));
+    known.into_iter().map(|(_, key)| key).collect()
 }

@@ -350,8 +350,10 @@ impl Selector {
     /// # }
     /// ```
     pub fn network_changed_to(&self, id: Option<&str>, class: Option<&str>) {
-        self.0
-            .tell_network(id, |inner| inner.learner.memory().set_class(class));
+        self.0.tell_network(id, |inner| {
+            inner.learner.memory().set_class(class);
+            inner.reconsider_all();
+        });
     }
 
     /// The identifier of the network that the device is on, as far as was told or derived.

@@ -73,6 +73,7 @@ const ENTRIES: &[Entry] = &[
         fast_told(Told::OfAnother, seed)
     }),
     told("ours, prior doubled", |seed| fast_told(Told::Doubled, seed)),
+    told("ours, prior alike", |seed| fast_told(Told::Alike, seed)),
     told("ours, prior / 4", |seed| fast_told(Told::Quartered, seed)),
 ];
 

@@ -60,6 +60,8 @@ pub(crate) enum Told {
     Doubled,
     /// A quarter.
     Quartered,
+    /// All alike: what more dials alone gain.
+    Alike,
 }
 
 impl Told {
@@ -76,6 +78,7 @@ impl Told {
                 Told::Permuted => (here((host + 1) % hosts), Told::CLAIMED),
                 Told::OfAnother => (event.base_ms_of_another(host), Told::CLAIMED),
                 Told::Doubled => (here(host).map(|ms| 2.0 * ms), Told::CLAIMED),
+                Told::Alike => (Some(50.0), Told::CLAIMED),
                 Told::Quartered => (here(host).map(|ms| ms / 4.0), Told::CLAIMED),
             };
             let Some(ms) = ms else { continue };

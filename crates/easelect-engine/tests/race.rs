@@ -370,6 +370,30 @@ fn unseen(host: usize, v6: bool) -> Forecast {
     one
 }
 
+/// Each host once, the nearest first, then further addresses of the nearest: whatever the prior says, several
+/// hosts are asked.
+#[test]
+fn with_a_prior_the_nearest_come_first() {
+    let told = |host, syn_ms| {
+        let mut one = forecast(host, syn_ms);
+        (one.verified, one.foretold) = (false, true);
+        Candidate::from(one)
+    };
+    let all = [(0, 90.0), (0, 90.0), (1, 30.0), (1, 30.0), (2, 60.0)];
+    let mut race = among(WIDTH, &all.map(|(host, syn_ms)| told(host, syn_ms)));
+    race.no_more();
+    let order = [2, 4, 0, 3, 1].map(|number| Dial(no(number)));
+    assert_eq!(actions(&mut race, at(0)).0, order);
+    // What DNS has brought so far: a host's second address waits for the others.
+    let mut race = Race::new(WIDTH, SynTrust::default());
+    race.add(told(0, 90.0), at(0));
+    race.add(told(0, 90.0), at(0));
+    assert_eq!(actions(&mut race, at(0)), (vec![Dial(no(0))], Some(50.0)));
+    race.add(told(1, 30.0), at(10));
+    assert_eq!(actions(&mut race, at(10)).0, [Dial(no(2))]);
+    assert_eq!(actions(&mut race, at(51)).0, [Dial(no(1))]);
+}
+
 #[test]
 fn where_only_a_proxy_can_answer_is_dialled_after_all_others() {
     let local = Candidate {

@@ -228,11 +228,11 @@ fn what_is_wrong_is_named() {
         ),
         (
             of(r#"{"ms": 50}"#),
-            "priors: missing field `sd` at line 1 column 51",
+            "priors: missing field `sd` at line 1 column 48",
         ),
         (
             of(r#"{"ms": 50, "sd": 1, "n": 3}"#),
-            "priors: unknown field `n`, expected `ms` or `sd` at line 1 column 63",
+            "priors: unknown field `n`, expected `ms` or `sd` at line 1 column 61",
         ),
     ] {
         assert_eq!(

@@ -112,7 +112,7 @@ impl Filter {
         }
         // What a file told of it, or of its relatives.
         let is_told = read > Timestamp::default() && filter.is_none_or(|one| one.is_told(read));
-        if is_told || (foretold && filter.is_none()) {
+        if is_told || (foretold && filter.is_none() && !censored) {
             let told = filter.map_or(unseen, |one| one.predict(drift, now));
             let Belief { mean, variance } = told;
             let z = (ln - mean) / (variance + noise).sqrt();
@@ -120,7 +120,9 @@ impl Filter {
                 mean: ln,
                 variance: NOISE,
             };
-            match (TOLD_Z.0..=TOLD_Z.1).contains(&z) {
+            // A prior is nobody's measurement: what would be clipped against it shows that it is wrong.
+            let (least, most) = if is_told { TOLD_Z } else { CLIP };
+            match (least..=most).contains(&z) {
                 true if censored => return 0.0,
                 true => {}
                 false => {

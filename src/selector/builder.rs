@@ -173,15 +173,15 @@ impl SelectorBuilder {
     /// nothing is guessed, since a prior of the wrong class is worse than none. A first connection then
     /// begins with the hosts that are said to be near, with up to six SYNs instead of four, and with
     /// addresses that answered on other networks. The first that opens ends that: from then on, what was
-    /// measured here counts. Nothing of it is kept in the [history](Self::history). Read once; a newer one
-    /// needs another selector.
+    /// measured here counts. Nothing of it is kept in the [history](Self::history), and nothing said of hosts
+    /// to which a proxy leads. A newer file needs another selector.
     ///
     /// ```
     /// use easelect::{Priors, Region, Selector};
     ///
     /// let file = r#"{"schema": 1, "classes": {"cn/mobile": {
-    ///     "msync-im1-vip6.easemob.com": {"ms": 38, "sd": 0.2},
-    ///     "msync-im1-vip7.easemob.com": {"ms": 52, "sd": 0.3}
+    ///     "im-api-v2.easemob.com": {"ms": 38, "sd": 0.2},
+    ///     "im-api-v2.easecdn.com": {"ms": 52, "sd": 0.3}
     /// }}}"#;
     /// let selector = Selector::builder(Region::CN1)
     ///     .priors(Priors::from_json(file)?)

@@ -190,7 +190,12 @@ impl Memory {
 
     /// The current network is of this class, or of none that is known.
     pub(super) fn set_class(&mut self, class: Option<&str>) {
-        let is_ours = |host: &str| self.endpoints.iter().any(|one| one.host() == host);
+        // Through a proxy, SYNs tell how far that is.
+        let is_direct = |one: &Endpoint| self.dialer.peer(one).proxy.is_none();
+        let is_ours = |host: &str| {
+            let mut endpoints = self.endpoints.iter();
+            endpoints.any(|one| one.host() == host && is_direct(one))
+        };
         let prior = class.and_then(|class| self.priors.of(class, is_ours));
         self.prior = prior.map(Arc::new);
         if let Some(known) = self.networks.get_mut(&self.current) {

@@ -425,6 +425,7 @@ impl Network {
         // From now on all that is expected here was measured here, whatever a prior said.
         if self.prior.is_some() && observations.iter().any(|(_, one)| one.opened) {
             self.expect(None);
+            self.joint = self.joint_at(now);
         }
     }
 

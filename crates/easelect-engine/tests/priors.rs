@@ -144,6 +144,9 @@ fn a_wrong_file_is_outweighed_after_three_connections() {
             }
             let foretold = told.forecasts(now).iter().any(|one| one.foretold);
             assert!(!foretold, "from the first that opens on");
+            // Its relatives know at once.
+            let (plain, told) = (syns(&plain, now)[1], syns(&told, now)[1]);
+            assert!((told / plain).ln().abs() < 0.3, "{wrong:?}: {plain} {told}");
         }
         let both = syns(&plain, at(3)).into_iter().zip(syns(&told, at(3)));
         for (plain, told) in both {

@@ -477,6 +477,12 @@ impl Memory {
         proven.filter_map(of_endpoint).collect()
     }
 
+    /// Takes in a candidate that this network's DNS doesn't give, as far as is known.
+    pub(super) fn note(&mut self, candidate: &Candidate) {
+        let now = self.clock.now();
+        self.known_mut(now).network.note(&key(candidate));
+    }
+
     /// Whether more than one candidate may be another than when it was last asked.
     pub(super) fn take_unsettled(&mut self) -> bool {
         let believes = self

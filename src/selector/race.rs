@@ -321,10 +321,13 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
 
     /// Adds what is dialled while its name is looked up.
     fn remember(&mut self) {
-        let memory = self.learner.memory();
+        let mut memory = self.learner.memory();
         let mut remembered = self.racer.remembered(self.endpoints, &memory);
-        if self.last_winner.is_none() {
-            remembered.extend(self.racer.proven_elsewhere(self.endpoints, &memory));
+        if self.last_winner.is_none() && memory.epoch() == self.epoch {
+            let elsewhere = self.racer.proven_elsewhere(self.endpoints, &memory);
+            // Of hosts that nobody knows here, one would be taken for another.
+            elsewhere.iter().for_each(|(_, one)| memory.note(one));
+            remembered.extend(elsewhere);
         }
         drop(memory);
         for (endpoint, candidate) in remembered {

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use easelect_engine::history::HistoryError;
+use easelect_engine::priors::PriorsError;
 use easelect_engine::shown::{line, shown, without_secrets};
 
 /// Something is wrong with the configuration or the input; the message says what to do. It is one
@@ -113,6 +114,12 @@ impl Error {
             self.kind,
             ErrorKind::Catalog | ErrorKind::Scenario | ErrorKind::Input
         )
+    }
+}
+
+impl From<PriorsError> for Error {
+    fn from(error: PriorsError) -> Self {
+        Error::new(ErrorKind::Input, error)
     }
 }
 

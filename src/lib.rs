@@ -16,6 +16,7 @@
 //! | keep your own SDK's dialling, in a better order | [`Selector::candidates`], [`Selector::report`] |
 //! | connect, stay connected or call REST without async | [`blocking`] |
 //! | know why a connection failed or was slow | [`ConnectError`], [`Connection::timings`], [`Selector::explain`] |
+//! | tell a first connection which hosts are likely near | [`Priors`], [`Selector::network_changed_to`] |
 //! | keep what was learned for the next start | [`FileHistory`], or a [`HistoryStore`] of your own |
 //! | measure every endpoint, phase by phase | [`Prober`], a stream of [`ProbeEvent`]s |
 //! | put what was measured in order | [`rank`], [`Ranking`] |
@@ -147,6 +148,7 @@ pub use connection::{CloseReason, ConnectError, ConnectErrorKind, Connection, Fe
 pub use dialer::{Dialer, DialerBuilder, Peer, PinnedHost};
 pub use easelect_engine::backoff::ServerHint;
 pub use easelect_engine::history::{History, HistoryError};
+pub use easelect_engine::priors::{Priors, PriorsError};
 pub use easelect_engine::shown::{is_hidden, shown, without_secrets};
 pub use easelect_engine::timestamp::Timestamp;
 pub use error::{Error, ErrorKind};

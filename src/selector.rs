@@ -333,15 +333,27 @@ impl Selector {
     /// # }
     /// ```
     pub fn network_changed(&self, id: Option<&str>) {
-        let mut moved = false;
-        let key = || self.0.learner.network_key();
-        self.0.network.tell(id, key, |id| {
-            moved = true;
-            self.0.enter(id);
+        self.0.tell_network(id, |_| {});
+    }
+
+    /// [`network_changed`](Self::network_changed), and of which class the network is that the device is on
+    /// now, as [`priors`](SelectorBuilder::priors) call it; `None` where that isn't known. The class counts
+    /// until the device is on another network, however that is noticed: name it again whenever the system
+    /// tells of a change. The same network may be of another class than was said before.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # fn example(selector: &easelect::Selector) {
+    /// selector.network_changed_to(Some("46001"), Some("cn/unicom"));
+    /// selector.network_changed_to(None, Some("cn/wifi")); // which one, the routes tell
+    /// # }
+    /// ```
+    pub fn network_changed_to(&self, id: Option<&str>, class: Option<&str>) {
+        self.0.tell_network(id, |inner| {
+            inner.learner.memory().set_class(class);
+            inner.reconsider_all();
         });
-        if moved {
-            self.0.moved_on();
-        }
     }
 
     /// The identifier of the network that the device is on, as far as was told or derived.
@@ -577,6 +589,20 @@ impl Inner {
             moved = true;
             self.enter(id);
         });
+        if moved {
+            self.moved_on();
+        }
+    }
+
+    /// The app says which network it is; `then` is done before races begin anew.
+    fn tell_network(&self, id: Option<&str>, then: impl FnOnce(&Self)) {
+        let mut moved = false;
+        let key = || self.learner.network_key();
+        self.network.tell(id, key, |id| {
+            moved = true;
+            self.enter(id);
+        });
+        then(self);
         if moved {
             self.moved_on();
         }

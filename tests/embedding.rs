@@ -9,6 +9,8 @@ mod lab;
 mod monitoring;
 #[path = "embedding/own_sdk.rs"]
 mod own_sdk;
+#[path = "embedding/priors.rs"]
+mod priors;
 #[path = "embedding/rest.rs"]
 mod rest;
 #[path = "embedding/session.rs"]
@@ -35,7 +37,7 @@ fn the_page_has_what_is_tested() {
     let text = std::fs::read_to_string(&page).unwrap();
     let mut parts = text.split("```rust\n");
     let mut expected = parts.next().unwrap().to_owned();
-    let names = ["session", "rest", "own_sdk", "monitoring", "lab"];
+    let names = ["session", "rest", "own_sdk", "priors", "monitoring", "lab"];
     let parts: Vec<&str> = parts.collect();
     assert_eq!(parts.len(), names.len());
     for (part, name) in parts.iter().zip(names) {
@@ -100,6 +102,15 @@ async fn an_sdk_dials_in_the_selector_s_order() {
     };
     assert!(own_sdk::open_first(&selector, refusing).await.is_none());
     assert_eq!(selector.best(), None, "all of them fail");
+}
+
+#[test]
+fn priors_are_read_and_classes_told() {
+    let builder = easelect::Selector::builder(easelect::Region::SGP1);
+    let selector = priors::with_priors(builder.clone(), priors::FILE, "cn/mobile").unwrap();
+    priors::moved(&selector, "cn", Some("unicom"));
+    priors::moved(&selector, "cn", None);
+    assert!(priors::with_priors(builder, "{}", "cn/mobile").is_err());
 }
 
 #[tokio::test(start_paused = true)]

@@ -29,7 +29,7 @@ use easelect_engine::race::Width;
 
 use baselines::{MongoWindow, OpenWins, PeakEwma, RaceAll, Serial, TcpPing, TcpWins};
 use options::{Choice, Options, Seed};
-use ours::Ours;
+use ours::{Ours, Told};
 use report::Table;
 use run::{Entry, Group, Record};
 use serde::Serialize;
@@ -63,12 +63,25 @@ const ENTRIES: &[Entry] = &[
     ours("ours, one at a time", |seed| {
         Box::new(Ours::new(Width::ONE, seed))
     }),
+    told("ours, prior 0", |seed| fast_told(Told::Truth(0.0), seed)),
+    told("ours, prior .2", |seed| fast_told(Told::Truth(0.2), seed)),
+    told("ours, prior .5", |seed| fast_told(Told::Truth(0.5), seed)),
+    told("ours, prior permuted", |seed| {
+        fast_told(Told::Permuted, seed)
+    }),
+    told("ours, prior of another", |seed| {
+        fast_told(Told::OfAnother, seed)
+    }),
+    told("ours, prior doubled", |seed| fast_told(Told::Doubled, seed)),
+    told("ours, prior alike", |seed| fast_told(Told::Alike, seed)),
+    told("ours, prior / 4", |seed| fast_told(Told::Quartered, seed)),
 ];
 
 const fn baseline(name: &'static str, build: fn(u64) -> Box<dyn policy::Policy>) -> Entry {
     Entry {
         name,
         group: Group::Baseline,
+        is_extra: false,
         build,
     }
 }
@@ -77,8 +90,21 @@ const fn ours(name: &'static str, build: fn(u64) -> Box<dyn policy::Policy>) -> 
     Entry {
         name,
         group: Group::Ours,
+        is_extra: false,
         build,
     }
+}
+
+/// `Fast` with a file of priors: said to be of this network, and right or wrong.
+const fn told(name: &'static str, build: fn(u64) -> Box<dyn policy::Policy>) -> Entry {
+    Entry {
+        is_extra: true,
+        ..ours(name, build)
+    }
+}
+
+fn fast_told(told: Told, seed: u64) -> Box<dyn policy::Policy> {
+    Box::new(Ours::new(Width::FAST, seed).told(told))
 }
 
 fn main() -> ExitCode {
@@ -103,7 +129,7 @@ fn play(options: &Options) -> Result<(), String> {
     let began = std::time::Instant::now();
     let chosen = |entry: &&Entry| {
         let wanted = options.policy.as_deref();
-        wanted.is_none_or(|wanted| entry.name.contains(wanted))
+        wanted.map_or(!entry.is_extra, |wanted| entry.name.contains(wanted))
     };
     let entries: Vec<&Entry> = ENTRIES.iter().filter(chosen).collect();
     if entries.is_empty() {

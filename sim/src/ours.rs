@@ -1,7 +1,9 @@
 //! Our policies: the engine's decisions, driven in virtual time.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use easelect_engine::forecast::Forecast;
@@ -9,6 +11,7 @@ use easelect_engine::health::Severity;
 use easelect_engine::history::{Key, Kinship, Network, proven_elsewhere};
 use easelect_engine::id::{AttemptId, CandidateId};
 use easelect_engine::observation::Observation;
+use easelect_engine::priors::{Prior, Priors};
 use easelect_engine::race::{self, Action, Race, Width};
 use easelect_engine::timestamp::Timestamp;
 
@@ -21,6 +24,7 @@ pub(crate) const WIDE: Width = Width {
     dials: 5,
     worth: 0.009,
     cold_dials: 5,
+    foretold_dials: 6,
     syn_patience: 2.0,
     syn_least_ms: 60.0,
     z: 1.2,
@@ -34,10 +38,57 @@ const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 /// A client with our policy.
 pub(crate) struct Ours {
     width: Width,
+    seed: u64,
     random: Random,
     networks: HashMap<usize, Memory>,
     /// The world's addresses that were ever seen.
     addresses: HashMap<SocketAddr, Address>,
+    /// What an app is told of networks where it never was.
+    told: Option<Told>,
+}
+
+/// How right a file of priors is; what it says of how sure it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Told {
+    /// Each host's round trip, wrong by a factor of so much, a log-sd, which it says.
+    Truth(f64),
+    /// Each host's is the next one's.
+    Permuted,
+    /// Another network's.
+    OfAnother,
+    /// Twice what it is.
+    Doubled,
+    /// A quarter.
+    Quartered,
+    /// All alike: what more dials alone gain.
+    Alike,
+}
+
+impl Told {
+    /// What a wrong file says of itself.
+    const CLAIMED: f64 = 0.2;
+
+    fn prior(self, event: &Event, random: &mut Random) -> Option<Arc<Prior>> {
+        let hosts = event.hosts();
+        let mut entries = String::new();
+        for host in 0..hosts {
+            let here = |host| event.base_ms(host);
+            let (ms, sd) = match self {
+                Told::Truth(sd) => (here(host).map(|ms| random.lognormal(ms, sd)), sd),
+                Told::Permuted => (here((host + 1) % hosts), Told::CLAIMED),
+                Told::OfAnother => (event.base_ms_of_another(host), Told::CLAIMED),
+                Told::Doubled => (here(host).map(|ms| 2.0 * ms), Told::CLAIMED),
+                Told::Alike => (Some(50.0), Told::CLAIMED),
+                Told::Quartered => (here(host).map(|ms| ms / 4.0), Told::CLAIMED),
+            };
+            let Some(ms) = ms else { continue };
+            let comma = if entries.is_empty() { "" } else { "," };
+            let _ = write!(entries, r#"{comma}"h{host}":{{"ms":{ms},"sd":{sd}}}"#);
+        }
+        let text = format!(r#"{{"schema":1,"classes":{{"here":{{{entries}}}}}}}"#);
+        let priors = Priors::from_json(&text).expect("the world's times are sane");
+        priors.of("here", |_| true).map(Arc::new)
+    }
 }
 
 impl std::fmt::Debug for Ours {
@@ -53,17 +104,26 @@ impl Ours {
     pub(crate) fn new(width: Width, seed: u64) -> Self {
         Ours {
             width,
+            seed,
             random: Random::new(&[seed, 14]),
             networks: HashMap::new(),
             addresses: HashMap::new(),
+            told: None,
         }
+    }
+
+    /// The same with a file of priors.
+    pub(crate) fn told(self, told: Told) -> Self {
+        let told = Some(told);
+        Ours { told, ..self }
     }
 
     /// What opened on other networks, by its number here, the latest first.
     fn elsewhere(&self, event: &Event) -> Vec<usize> {
         let others = self.networks.iter().filter(|(id, _)| **id != event.network);
-        let proven = proven_elsewhere(others.map(|(_, memory)| &memory.network));
-        let numbers = proven.into_iter().map(|key| self.addresses[&key.address]);
+        let others = others.map(|(_, memory)| &memory.network);
+        let known = proven_elsewhere(others);
+        let numbers = known.into_iter().map(|key| self.addresses[&key.address]);
         numbers
             .filter_map(|address| event.number(address))
             .collect()
@@ -151,7 +211,14 @@ impl Policy for Ours {
         let today = START.after(Duration::from_secs_f64(event.hour * 3600.0));
         let elsewhere = self.elsewhere(event);
         let known = self.networks.entry(event.network);
-        let memory = known.or_insert_with(|| Memory::new(event, today));
+        // Numbers of their own: all else is as without.
+        let mut random = Random::new(&[self.seed, 15, event.network as u64]);
+        let memory = known.or_insert_with(|| {
+            let mut memory = Memory::new(event, today);
+            let prior = |told: Told| told.prior(event, &mut random);
+            memory.network.expect(self.told.and_then(prior));
+            memory
+        });
         for number in event.usable() {
             let address = key(event, number).address;
             self.addresses.insert(address, event.address(number));

@@ -12,6 +12,8 @@ use crate::world::{Client, Event, Trace, World};
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) group: Group,
+    /// Played only where it is asked for by its name.
+    pub(crate) is_extra: bool,
     pub(crate) build: fn(seed: u64) -> Box<dyn Policy>,
 }
 
@@ -236,6 +238,7 @@ mod tests {
         let entry = Entry {
             name: "race everything",
             group: Group::Baseline,
+            is_extra: false,
             build: |_| Box::new(RaceAll),
         };
         let records = || play(&world, 6, 30, &[&entry]);

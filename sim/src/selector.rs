@@ -40,6 +40,7 @@ const PAIRS: [(Policy, Entry); 2] = [
         Entry {
             name: "thrifty",
             group: Group::Ours,
+            is_extra: false,
             build: |seed| Box::new(Ours::new(Width::THRIFTY, seed)),
         },
     ),
@@ -48,6 +49,7 @@ const PAIRS: [(Policy, Entry); 2] = [
         Entry {
             name: "fast",
             group: Group::Ours,
+            is_extra: false,
             build: |seed| Box::new(Ours::new(Width::FAST, seed)),
         },
     ),

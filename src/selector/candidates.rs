@@ -30,6 +30,7 @@ use crate::sample::{Attempt, AttemptOutcome};
 /// One at a time; when nothing is known, on every host before any host's second address.
 const IN_TURN: Width = Width {
     cold_dials: usize::MAX,
+    foretold_dials: usize::MAX,
     ..Width::ONE
 };
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::slice;
+use std::sync::Arc;
 use std::time::Duration;
 
 use easelect_engine::forecast::{Forecast, SynTrust};
@@ -12,6 +13,7 @@ use easelect_engine::history::{
 };
 use easelect_engine::id::CandidateId;
 use easelect_engine::observation::Observation;
+use easelect_engine::priors::{Prior, Priors};
 use easelect_engine::timestamp::Timestamp;
 
 use super::network_watch::NetworkWatch;
@@ -37,6 +39,9 @@ pub(super) struct Memory {
     clock: Clock,
     networks: BTreeMap<String, Known>,
     current: String,
+    priors: Priors,
+    /// What they say of the current network's class.
+    prior: Option<Arc<Prior>>,
     epoch: Epoch,
     /// How many WebSockets opened so far, on whatever network.
     opened: u64,
@@ -147,6 +152,8 @@ impl Memory {
             clock,
             networks: BTreeMap::new(),
             current,
+            priors: Priors::default(),
+            prior: None,
             epoch: Epoch::default(),
             opened: 0,
             random: fastrand::Rng::with_seed(seed),
@@ -172,6 +179,28 @@ impl Memory {
             self.networks.insert(one.id, known);
         }
         self
+    }
+
+    /// With what others measured of the network's class.
+    pub(super) fn with_priors(mut self, priors: Priors, class: Option<&str>) -> Self {
+        self.priors = priors;
+        self.set_class(class);
+        self
+    }
+
+    /// The current network is of this class, or of none that is known.
+    pub(super) fn set_class(&mut self, class: Option<&str>) {
+        // Through a proxy, SYNs tell how far that is.
+        let is_direct = |one: &Endpoint| self.dialer.peer(one).proxy.is_none();
+        let is_ours = |host: &str| {
+            let mut endpoints = self.endpoints.iter();
+            endpoints.any(|one| one.host() == host && is_direct(one))
+        };
+        let prior = class.and_then(|class| self.priors.of(class, is_ours));
+        self.prior = prior.map(Arc::new);
+        if let Some(known) = self.networks.get_mut(&self.current) {
+            known.network.expect(self.prior.clone());
+        }
     }
 
     /// Whether that may be the address of that host; of those that no endpoint of today has, whatever
@@ -210,8 +239,9 @@ impl Memory {
         self.opened
     }
 
-    /// Moves to another network.
+    /// Moves to another network, of a class that nobody named yet.
     pub(super) fn enter(&mut self, id: String) {
+        self.set_class(None);
         if let Some(left) = self.networks.get_mut(&self.current) {
             left.network.leave();
         }
@@ -238,12 +268,24 @@ impl Memory {
                     self.networks.remove(&oldest);
                 }
             }
-            self.networks.insert(self.current.clone(), Known::default());
+            let network = self.unknown();
+            let known = Known {
+                network,
+                ..Known::default()
+            };
+            self.networks.insert(self.current.clone(), known);
         }
         let known = self.networks.get_mut(&self.current);
         let known = known.expect("it was there, or is now");
         known.used = now;
         known
+    }
+
+    /// The current network before anything is known of it.
+    fn unknown(&self) -> Network {
+        let mut network = Network::default();
+        network.expect(self.prior.clone());
+        network
     }
 
     /// What the current network's SYNs say about its handshakes.
@@ -307,7 +349,7 @@ impl Memory {
         });
         let forecast = remembered.unwrap_or_else(|| match known {
             Some(network) => network.forecast_unknown(&key(candidate), now),
-            None => Network::default().forecast_unknown(&key(candidate), now),
+            None => self.unknown().forecast_unknown(&key(candidate), now),
         });
         Forecast {
             last_winner: last_winner == Some(candidate),
@@ -428,6 +470,12 @@ impl Memory {
         };
         let proven = proven.iter().filter(|key| !answered(key));
         proven.filter_map(of_endpoint).collect()
+    }
+
+    /// Takes in a candidate that this network's DNS doesn't give, as far as is known.
+    pub(super) fn note(&mut self, candidate: &Candidate) {
+        let now = self.clock.now();
+        self.known_mut(now).network.note(&key(candidate));
     }
 
     /// Whether more than one candidate may be another than when it was last asked.

@@ -26,11 +26,11 @@ use crate::dialer::{Dialer, LookedUp};
 use crate::failure::{Failure, FailureKind};
 use crate::handshake::{Exchange, Handshake, Paths, Progress, Secured, Target};
 use crate::phase::{EarlyData, Phase};
-use crate::resolve::{Family, is_local};
+use crate::resolve::{Family, is_bogus, is_local};
 use crate::sample::{Attempt, AttemptOutcome};
 
-/// As many as a race dials at once where nothing opened yet, and some spares.
-const MOST_ELSEWHERE: usize = 8;
+/// More than a race dials at once where nothing opened yet, so that it has a choice and some spares.
+const MOST_ELSEWHERE: usize = 16;
 
 /// What runs races: how endpoints are reached, and which of their paths turned out right.
 #[derive(Debug)]
@@ -135,20 +135,14 @@ impl Racer {
     /// What opened on other networks, to be dialled while names are looked up where nothing opened yet;
     /// only what is the same everywhere. With the number of its endpoint.
     fn proven_elsewhere(&self, endpoints: &[Endpoint], memory: &Memory) -> Vec<(usize, Candidate)> {
-        let is_direct = |one: &Endpoint| {
-            let peer = self.dialer.peer(one);
-            peer.is_public && peer.proxy.is_none()
-        };
         let proven = memory.proven_elsewhere(endpoints).into_iter();
-        let possible = proven.filter(|(number, (endpoint, address))| {
-            let family = Family::of(address.ip());
-            is_direct(&endpoints[*number])
+        let possible = proven.filter(|(_, (endpoint, address))| {
+            let (family, peer) = (Family::of(address.ip()), self.dialer.peer(endpoint));
+            peer.proxy.is_none()
                 && !is_local(address.ip())
+                && !is_bogus(address.ip())
                 && self.dialer.families().list().contains(&family)
-                && self
-                    .dialer
-                    .known(&self.dialer.peer(endpoint), family)
-                    .is_none()
+                && self.dialer.known(&peer, family).is_none()
         });
         possible.take(MOST_ELSEWHERE).collect()
     }
@@ -321,10 +315,13 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
 
     /// Adds what is dialled while its name is looked up.
     fn remember(&mut self) {
-        let memory = self.learner.memory();
+        let mut memory = self.learner.memory();
         let mut remembered = self.racer.remembered(self.endpoints, &memory);
-        if self.last_winner.is_none() {
-            remembered.extend(self.racer.proven_elsewhere(self.endpoints, &memory));
+        if self.last_winner.is_none() && memory.epoch() == self.epoch {
+            let elsewhere = self.racer.proven_elsewhere(self.endpoints, &memory);
+            // Of hosts that nobody knows here, one would be taken for another.
+            elsewhere.iter().for_each(|(_, one)| memory.note(one));
+            remembered.extend(elsewhere);
         }
         drop(memory);
         for (endpoint, candidate) in remembered {

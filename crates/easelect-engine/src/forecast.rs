@@ -40,8 +40,10 @@ pub struct Forecast {
     pub last_winner: bool,
     /// Its breaker is open: it is tried last.
     pub breaker_open: bool,
-    /// x is what a file told, and was not measured since.
+    /// x is what a file or a prior told, and was not measured since.
     pub hearsay: bool,
+    /// A prior tells what to expect on its network.
+    pub foretold: bool,
     /// R̂, what R is on this network.
     pub noise: f64,
 }
@@ -132,6 +134,7 @@ mod tests {
             verified: true,
             last_winner: false,
             hearsay: false,
+            foretold: false,
             breaker_open: false,
             noise: NOISE,
         }

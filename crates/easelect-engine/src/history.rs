@@ -26,6 +26,7 @@ mod preference;
 mod stored;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -38,11 +39,12 @@ use crate::forecast::{Forecast, NOISE, SynTrust};
 use crate::health::Transition;
 use crate::id::{CandidateId, HostId};
 use crate::observation::{Measured, Observation};
+use crate::priors::Prior;
 use crate::timestamp::Timestamp;
 use crate::unseen::{Belief, Place, expect_rest};
 use candidate::Candidate;
 use filter::{LEAST_MS, Moment};
-use joint::Joint;
+use joint::{Joint, UNKNOWN};
 use policing::Policing;
 
 /// By how much a surprise changes ln R̂ …
@@ -113,6 +115,8 @@ pub struct Network {
     ln_noise: f64,
     /// x of all but those of whom only a file tells.
     joint: Joint,
+    /// What others say is to be expected here, until something opens.
+    prior: Option<Arc<Prior>>,
 }
 
 /// How x of a network's candidates vary together at a moment.
@@ -127,6 +131,17 @@ impl Kinship {
 }
 
 impl Network {
+    /// What to expect here until something opens, as others say; or that nobody says anything. It takes the
+    /// place of what was said before. Where something opened, it is known better.
+    pub fn expect(&mut self, prior: Option<Arc<Prior>>) {
+        let is_known = self.candidates.iter().any(|one| one.opened().is_some());
+        let prior = prior.filter(|_| !is_known);
+        if self.prior.is_some() || prior.is_some() {
+            self.prior = prior;
+            self.joint = self.unmeasured();
+        }
+    }
+
     /// Adds a candidate that DNS gives now, or notes that it still does; what it is called from now on.
     pub fn list(&mut self, key: &Key, now: Timestamp) -> CandidateId {
         if let Some(id) = self.find_key(key) {
@@ -269,7 +284,14 @@ impl Network {
     pub fn forecast_unknown(&self, key: &Key, now: Timestamp) -> Forecast {
         let new = Candidate::new(key.clone(), self.place(key), now);
         let nobody = CandidateId::new(usize::MAX);
-        let syn = self.syn_in(&self.joint, nobody, &new, now);
+        let syn = match self.foretold(key) {
+            Some(expected) => {
+                let mut joint = self.joint.clone();
+                joint.foretell(new.place().host, expected);
+                self.syn_in(&joint, nobody, &new, now)
+            }
+            None => self.syn_in(&self.joint, nobody, &new, now),
+        };
         new.forecast(syn, self.rest(&new, now), self.moment(now))
     }
 
@@ -400,6 +422,11 @@ impl Network {
         if self.read > Timestamp::default() && observations.iter().any(|one| self.counts(one)) {
             self.outgrow_told(now, transitions);
         }
+        // From now on all that is expected here was measured here, whatever a prior said.
+        if self.prior.is_some() && observations.iter().any(|(_, one)| one.opened) {
+            self.expect(None);
+            self.joint = self.joint_at(now);
+        }
     }
 
     /// R̂ follows by how much SYNs of candidates that answered before surprise.
@@ -426,6 +453,7 @@ impl Network {
             now,
             read: self.read,
             noise: self.noise(),
+            foretold: self.prior.is_some(),
         }
     }
 
@@ -472,7 +500,26 @@ impl Network {
     /// Nobody is on this network any more: what is known of each alone is enough to begin with when
     /// somebody comes back.
     pub fn leave(&mut self) {
-        self.joint = Joint::default();
+        self.joint = self.unmeasured();
+    }
+
+    /// x of all before anything was measured.
+    fn unmeasured(&self) -> Joint {
+        let Some(prior) = &self.prior else {
+            return Joint::default();
+        };
+        let mut joint = Joint::of_network(prior.network(UNKNOWN));
+        for one in &self.candidates {
+            if let Some(expected) = self.foretold(one.key()) {
+                joint.foretell(one.place().host, expected);
+            }
+        }
+        joint
+    }
+
+    /// By how much a host differs from the network, as far as a prior tells.
+    fn foretold(&self, key: &Key) -> Option<Belief> {
+        self.prior.as_ref()?.host(&key.host, UNKNOWN)
     }
 
     /// Whether it opened anew. An answer over a connection that stands says nothing of the others;
@@ -624,6 +671,9 @@ impl Network {
     /// Takes in one that is not there; the oldest makes room for it.
     fn put(&mut self, candidate: Candidate) -> CandidateId {
         if self.candidates.len() < MAX_CANDIDATES {
+            if let Some(expected) = self.foretold(candidate.key()) {
+                self.joint.foretell(candidate.place().host, expected);
+            }
             self.candidates.push(candidate);
             return CandidateId::new(self.candidates.len() - 1);
         }
@@ -632,7 +682,7 @@ impl Network {
         let index = oldest.map_or(0, |(index, _)| index);
         self.candidates[index] = candidate;
         // It is another candidate that is called so now.
-        self.joint = Joint::default();
+        self.joint = self.unmeasured();
         CandidateId::new(index)
     }
 

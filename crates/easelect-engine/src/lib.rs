@@ -3,6 +3,7 @@
 //! | to know | see |
 //! | --- | --- |
 //! | what to expect of a candidate that was never seen | [`unseen`] |
+//! | what others measured of hosts, from which kind of network | [`priors`] |
 //! | what a candidate is expected to cost, what it is worth to ask | [`forecast`] |
 //! | how often it fails, and how long it is left alone then | [`health`] |
 //! | what an attempt taught | [`observation`] |
@@ -39,6 +40,8 @@ pub mod probability;
 pub mod id;
 
 pub mod unseen;
+
+pub mod priors;
 
 pub mod forecast;
 

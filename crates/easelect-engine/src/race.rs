@@ -9,7 +9,8 @@
 //!   improves most on the cheapest of those chosen, as long as that exceeds `worth`, up to `dials`; one of the
 //!   others is on another host.
 //! - **Cold**: `cold_dials` at once, alternating hosts and families (RFC 8305 §4, extended to
-//!   hosts), as their names are resolved.
+//!   hosts), as their names are resolved. With a prior of how near they are `foretold_dials`, the nearest
+//!   first: each host once, as the prior may be wrong, then further addresses of the nearest.
 //! - **Common mode**: what all answers are late by, b̂ = max(0, min(s − 1.08·e^x)) over two or more
 //!   answers, is the access link's queue: it is taken out of every measurement.
 //! - **Handshake** on the least predicted rest among the established, at once: waiting for one in
@@ -478,7 +479,7 @@ impl Race {
             if let Some(attempt) = planned.or_else(|| self.late_arrival()) {
                 return Some(attempt);
             }
-        } else if self.started < self.width.cold_dials.min(self.syn_trust.at_once)
+        } else if self.started < self.cold_dials().min(self.syn_trust.at_once)
             && let Some((attempt, waits)) = self.cold_choice(now_ms)
         {
             let Some(until_ms) = waits else {
@@ -643,7 +644,8 @@ impl Race {
     }
 
     /// Of a cold race: on a host that was not dialled yet if possible, then of another family than
-    /// the last one, then the cheapest. If it is still worth waiting for others, until when.
+    /// the last one, then the cheapest. With a prior the cheapest host first, and beyond the usual number
+    /// the cheapest address: the prior may be wrong. If it is still worth waiting for others, until when.
     fn cold_choice(&self, now_ms: f64) -> Option<(AttemptId, Option<f64>)> {
         let dials_on = |host| {
             let there = |one: &&Attempt| one.host() == host;
@@ -651,11 +653,24 @@ impl Race {
             self.attempts.iter().filter(there).filter(dialled).count()
         };
         let last = self.last.and_then(|last| self.attempts.get(last.index()));
+        let (is_foretold, is_spread) = (self.is_foretold(), self.started < self.width.cold_dials);
         let key = |one: &Attempt| {
             let place = one.forecast().place;
             let same_family = last.is_some_and(|last| last.forecast().place.v6 == place.v6);
             let dials = dials_on(place.host);
-            (one.class(), dials, same_family)
+            // Addresses of a host are alike to a millisecond, unless one was measured.
+            match is_foretold {
+                true => {
+                    let again = usize::from(is_spread && dials > 0);
+                    (
+                        one.class(),
+                        again,
+                        one.forecast().cost_ms() as u64,
+                        same_family,
+                    )
+                }
+                false => (one.class(), dials, 0, same_family),
+            }
         };
         let (attempt, one) = self.cheapest_waiting(key)?;
         // What only a proxy or a hijacker can answer, and what a breaker bars, is left for when nothing
@@ -665,10 +680,23 @@ impl Race {
             return None;
         }
         let doubtful = one.class() != (false, false);
-        let familiar = doubtful || dials_on(one.host()) > 0;
+        let familiar = doubtful || (is_spread && dials_on(one.host()) > 0);
         let delay_over_ms = self.first_added_ms + RESOLUTION_DELAY_MS;
         let waits = familiar && self.more_to_come && now_ms < delay_over_ms;
         Some((attempt, waits.then_some(delay_over_ms)))
+    }
+
+    /// Whether a prior tells what to expect.
+    fn is_foretold(&self) -> bool {
+        self.attempts.iter().any(|one| one.forecast().foretold)
+    }
+
+    /// Dials at once where nothing opened yet.
+    fn cold_dials(&self) -> usize {
+        match self.is_foretold() {
+            true => self.width.foretold_dials,
+            false => self.width.cold_dials,
+        }
     }
 
     /// The one to dial when nothing under way is hopeful: breaker_open ones last, what DNS doesn't give

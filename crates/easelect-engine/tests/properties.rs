@@ -270,6 +270,7 @@ fn entry() -> impl Strategy<Value = Candidate> {
             verified,
             last_winner,
             hearsay: false,
+            foretold: false,
             noise: NOISE,
             breaker_open,
         };

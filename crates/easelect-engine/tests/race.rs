@@ -17,6 +17,7 @@ const WIDTH: Width = Width {
     dials: 3,
     worth: 0.025,
     cold_dials: 3,
+    foretold_dials: 5,
     syn_patience: 2.0,
     syn_least_ms: 80.0,
     z: 1.4,
@@ -56,6 +57,7 @@ fn forecast(host: usize, syn_ms: f64) -> Forecast {
         verified: true,
         last_winner: false,
         hearsay: false,
+        foretold: false,
         noise: NOISE,
         breaker_open: false,
     }
@@ -366,6 +368,30 @@ fn unseen(host: usize, v6: bool) -> Forecast {
     let mut one = forecast(host, 50.0);
     (one.verified, one.place.v6) = (false, v6);
     one
+}
+
+/// Each host once, the nearest first, then further addresses of the nearest: whatever the prior says, several
+/// hosts are asked.
+#[test]
+fn with_a_prior_the_nearest_come_first() {
+    let told = |host, syn_ms| {
+        let mut one = forecast(host, syn_ms);
+        (one.verified, one.foretold) = (false, true);
+        Candidate::from(one)
+    };
+    let all = [(0, 90.0), (0, 90.0), (1, 30.0), (1, 30.0), (2, 60.0)];
+    let mut race = among(WIDTH, &all.map(|(host, syn_ms)| told(host, syn_ms)));
+    race.no_more();
+    let order = [2, 4, 0, 3, 1].map(|number| Dial(no(number)));
+    assert_eq!(actions(&mut race, at(0)).0, order);
+    // What DNS has brought so far: a host's second address waits for the others.
+    let mut race = Race::new(WIDTH, SynTrust::default());
+    race.add(told(0, 90.0), at(0));
+    race.add(told(0, 90.0), at(0));
+    assert_eq!(actions(&mut race, at(0)), (vec![Dial(no(0))], Some(50.0)));
+    race.add(told(1, 30.0), at(10));
+    assert_eq!(actions(&mut race, at(10)).0, [Dial(no(2))]);
+    assert_eq!(actions(&mut race, at(51)).0, [Dial(no(1))]);
 }
 
 #[test]

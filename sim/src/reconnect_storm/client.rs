@@ -281,6 +281,7 @@ fn forecast(host: usize, syn_ms: f64) -> Forecast {
         verified: true,
         last_winner: false,
         hearsay: false,
+        foretold: false,
         breaker_open: false,
         noise: NOISE,
     }

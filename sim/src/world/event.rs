@@ -1,6 +1,6 @@
 //! A moment at which a client wants a connection, and what its attempts meet.
 
-use super::client::REGULAR;
+use super::client::{Client, REGULAR};
 use super::{Address, Answer, Attempt, Candidate, Fault, World, purpose};
 use crate::random::Random;
 
@@ -80,6 +80,22 @@ impl Event<'_> {
 
     pub(crate) fn is_regular(&self) -> bool {
         self.network < REGULAR
+    }
+
+    /// How far a host is on this network at this moment, without noise: the middle of its addresses' round
+    /// trips, in ms.
+    pub(crate) fn base_ms(&self, host: usize) -> Option<f64> {
+        let paths = self.addresses(host).into_iter();
+        let lns: Vec<f64> = paths.map(|one| self.paths[one].rtt_ms.ln()).collect();
+        (!lns.is_empty()).then(|| (lns.iter().sum::<f64>() / lns.len() as f64).exp())
+    }
+
+    /// The same on a network of another client's.
+    pub(crate) fn base_ms_of_another(&self, host: usize) -> Option<f64> {
+        let [.., client, _] = self.purpose;
+        let other = Client::new(self.world, client + 1_000_000);
+        let event = other.events().nth(self.network);
+        event?.base_ms(host)
     }
 
     /// When DNS answers for a host, in ms after the question.

@@ -169,15 +169,17 @@ impl Candidate {
 
     /// The forecast, from x and ρ: its own, or its relatives' where it has none.
     #[inline]
-    pub(super) fn forecast(
-        &self,
-        syn: Belief,
-        rest: Belief,
-        Moment { now, read, noise }: Moment,
-    ) -> Forecast {
+    pub(super) fn forecast(&self, syn: Belief, rest: Belief, moment: Moment) -> Forecast {
+        let Moment {
+            now,
+            read,
+            noise,
+            foretold,
+        } = moment;
         let is_told = self.syn.is_none_or(|one| one.is_told(read));
         Forecast {
-            hearsay: read > Timestamp::default() && is_told,
+            hearsay: (read > Timestamp::default() && is_told) || (foretold && self.syn.is_none()),
+            foretold,
             place: self.place,
             syn,
             rest,

@@ -43,9 +43,9 @@ pub fn proven_elsewhere<'a>(networks: impl Iterator<Item = &'a Network>) -> Vec<
                 .iter_mut()
                 .find(|(known, ..)| known.address == key.address)
             {
-                Some((_, count, opened)) => {
+                Some((_, count, last)) => {
                     *count += 1;
-                    *opened = (*opened).max(one.opened());
+                    *last = (*last).max(one.opened());
                 }
                 None => listed.addresses.push((key, 1, one.opened())),
             }
@@ -54,10 +54,9 @@ pub fn proven_elsewhere<'a>(networks: impl Iterator<Item = &'a Network>) -> Vec<
     let shared = |listed: Listed<'a>| {
         let most = move |count: usize| 2 * count > listed.networks;
         let addresses = listed.addresses.into_iter();
-        addresses
-            .filter_map(move |(key, count, opened)| Some((opened.filter(|_| most(count))?, key)))
+        addresses.filter_map(move |(key, count, last)| Some((last.filter(|_| most(count))?, key)))
     };
-    let mut proven: Vec<(Timestamp, &Key)> = hosts.into_values().flat_map(shared).collect();
-    proven.sort_by(|a, b| b.cmp(a));
-    proven.into_iter().map(|(_, key)| key).collect()
+    let mut known: Vec<(Timestamp, &Key)> = hosts.into_values().flat_map(shared).collect();
+    known.sort_by(|a, b| b.cmp(a));
+    known.into_iter().map(|(_, key)| key).collect()
 }

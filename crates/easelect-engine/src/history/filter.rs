@@ -36,6 +36,8 @@ pub(super) struct Moment {
     pub(super) read: Timestamp,
     /// R.
     pub(super) noise: f64,
+    /// What is expected of the unmeasured is a prior's.
+    pub(super) foretold: bool,
 }
 
 /// A local level, and when it was measured last.
@@ -92,8 +94,14 @@ impl Filter {
         measured: Measured,
         unit_ms: f64,
         drift: f64,
-        Moment { now, read, noise }: Moment,
+        moment: Moment,
     ) -> f64 {
+        let Moment {
+            now,
+            read,
+            noise,
+            foretold,
+        } = moment;
         let (ms, censored) = match measured {
             Measured::Took(ms) => (ms, false),
             Measured::AtLeast(ms) => (ms, true),
@@ -103,7 +111,8 @@ impl Filter {
             return 0.0;
         }
         // What a file told of it, or of its relatives.
-        if read > Timestamp::default() && filter.is_none_or(|one| one.is_told(read)) {
+        let is_told = read > Timestamp::default() && filter.is_none_or(|one| one.is_told(read));
+        if is_told || (foretold && filter.is_none() && !censored) {
             let told = filter.map_or(unseen, |one| one.predict(drift, now));
             let Belief { mean, variance } = told;
             let z = (ln - mean) / (variance + noise).sqrt();
@@ -111,7 +120,9 @@ impl Filter {
                 mean: ln,
                 variance: NOISE,
             };
-            match (TOLD_Z.0..=TOLD_Z.1).contains(&z) {
+            // A prior is nobody's measurement: what would be clipped against it shows that it is wrong.
+            let (least, most) = if is_told { TOLD_Z } else { CLIP };
+            match (least..=most).contains(&z) {
                 true if censored => return 0.0,
                 true => {}
                 false => {

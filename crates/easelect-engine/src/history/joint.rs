@@ -9,10 +9,14 @@
 //! one SYN tells of a host's other addresses, and of everybody when the access link is slow. All
 //! parts have one covariance matrix (Kalman's filter in its usual form); a network of 12 candidates has
 //! 18 of them.
+//!
+//! A prior from outside changes what is expected of the network and of its hosts unseen, and nothing else: so
+//! it counts once, whenever parts come in, and without it all is as it was.
 
 use std::net::SocketAddr;
 
 use crate::id::{CandidateId, HostId};
+use crate::priors::Unknown;
 use crate::timestamp::Timestamp;
 use crate::unseen::{Belief, Place};
 
@@ -48,6 +52,13 @@ const V6: Spread = Spread {
     life_hours: 270.0,
 };
 
+/// What a prior is about.
+pub(super) const UNKNOWN: Unknown = Unknown {
+    mean: MEAN,
+    network: NETWORK.variance,
+    host: HOST.variance,
+};
+
 /// More candidates than this are not taken in together: 160 of as many hosts are 400 kB.
 const MOST_MEMBERS: usize = 160;
 
@@ -73,11 +84,6 @@ impl Part {
     fn kept(self, hours: f64) -> f64 {
         (-hours / self.spread().life_hours).exp()
     }
-
-    /// The variance that it gains while it keeps so much.
-    fn grown(self, kept: f64) -> f64 {
-        (1.0 - kept * kept) * self.spread().variance
-    }
 }
 
 /// The parts of one candidate's x, by their places.
@@ -97,15 +103,55 @@ impl Member {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Joint {
     parts: Vec<Part>,
+    /// By how much each differs from what is expected of it unseen.
     means: Vec<f64>,
     /// Row by row, each up to its diagonal.
     covariances: Vec<f64>,
     /// By candidate.
     members: Vec<Option<Member>>,
     at: Timestamp,
+    /// What a prior expects of parts unseen.
+    foretold: Vec<(Part, Belief)>,
 }
 
 impl Joint {
+    /// Of nothing measured, on a network of which this is expected.
+    pub(super) fn of_network(expected: Belief) -> Self {
+        let network = Belief {
+            mean: expected.mean - MEAN,
+            ..expected
+        };
+        Joint {
+            foretold: vec![(Part::Network, network)],
+            ..Joint::default()
+        }
+    }
+
+    /// By so much a host differs from its network, as far as a prior tells; before it is taken in.
+    pub(super) fn foretell(&mut self, host: HostId, expected: Belief) {
+        let part = Part::Host(host);
+        if self.foretold.iter().all(|(one, _)| *one != part) {
+            self.foretold.push((part, expected));
+        }
+    }
+
+    /// What is expected of a part unseen.
+    fn unseen(&self, part: Part) -> Belief {
+        let foretold = self.foretold.iter().find(|(one, _)| *one == part);
+        foretold.map_or(
+            Belief {
+                mean: 0.0,
+                variance: part.spread().variance,
+            },
+            |(_, expected)| *expected,
+        )
+    }
+
+    /// The variance that a part gains while it keeps so much of its mean.
+    fn grown(&self, part: Part, kept: f64) -> f64 {
+        (1.0 - kept * kept) * self.unseen(part).variance
+    }
+
     /// Takes a candidate in; false if it was there, or there is no room for it.
     pub(super) fn admit(&mut self, id: CandidateId, place: Place, address: SocketAddr) -> bool {
         let count = self.members.iter().flatten().count();
@@ -130,10 +176,11 @@ impl Joint {
             return place;
         }
         let place = self.parts.len();
+        let variance = self.unseen(part).variance;
         self.parts.push(part);
         self.means.push(0.0);
         self.covariances.resize(self.covariances.len() + place, 0.0);
-        self.covariances.push(part.spread().variance);
+        self.covariances.push(variance);
         place
     }
 
@@ -160,13 +207,13 @@ impl Joint {
         self.at = now;
         let kept: Vec<f64> = self.parts.iter().map(|part| part.kept(hours)).collect();
         let mut row = 0;
-        for (place, part) in self.parts.iter().enumerate() {
-            let own = kept[place];
+        for (place, own) in kept.iter().enumerate() {
+            let grown = self.grown(self.parts[place], *own);
             self.means[place] *= own;
             for (covariance, other) in self.covariances[row..=row + place].iter_mut().zip(&kept) {
                 *covariance *= own * other;
             }
-            self.covariances[row + place] += part.grown(own);
+            self.covariances[row + place] += grown;
             row += place + 1;
         }
     }
@@ -184,31 +231,36 @@ impl Joint {
         now: Timestamp,
     ) -> Belief {
         if let Some(member) = self.member(id) {
-            return self.sum(member.places(), 0.0, now);
+            return self.sum(member.places(), NOTHING, now);
         }
         let (all, count) = parts_of(place, address);
-        let (mut places, mut known, mut rest) = ([0; 4], 0, 0.0);
+        let (mut places, mut known, mut rest) = ([0; 4], 0, NOTHING);
         for part in &all[..count] {
             match self.find(*part) {
                 Some(place) => {
                     places[known] = place;
                     known += 1;
                 }
-                None => rest += part.spread().variance,
+                None => {
+                    let unseen = self.unseen(*part);
+                    rest.mean += unseen.mean;
+                    rest.variance += unseen.variance;
+                }
             }
         }
         self.sum(&places[..known], rest, now)
     }
 
     /// The sum of these parts at a moment, and of others that are not known.
-    fn sum(&self, places: &[usize], unknown: f64, now: Timestamp) -> Belief {
+    fn sum(&self, places: &[usize], unknown: Belief, now: Timestamp) -> Belief {
         let hours = self.hours(now);
         let kept = |place: usize| self.parts[place].kept(hours);
-        let (mut mean, mut variance) = (MEAN, unknown);
+        let (mut mean, mut variance) = (MEAN + unknown.mean, unknown.variance);
         for (number, one) in places.iter().enumerate() {
             let own = kept(*one);
-            mean += own * self.means[*one];
-            variance += own * own * self.covariance(*one, *one) + self.parts[*one].grown(own);
+            let part = self.parts[*one];
+            mean += self.unseen(part).mean + own * self.means[*one];
+            variance += own * own * self.covariance(*one, *one) + self.grown(part, own);
             for other in &places[..number] {
                 variance += 2.0 * own * kept(*other) * self.covariance(*one, *other);
             }
@@ -253,7 +305,7 @@ impl Joint {
         let Some(member) = self.member(id) else {
             return;
         };
-        let known = self.sum(member.places(), 0.0, self.at).variance;
+        let known = self.sum(member.places(), NOTHING, self.at).variance;
         self.loosen(id, (1.01 * variance - known).max(0.0));
     }
 
@@ -263,7 +315,7 @@ impl Joint {
         let Some(member) = self.member(id).copied() else {
             return;
         };
-        let before = self.sum(member.places(), 0.0, self.at);
+        let before = self.sum(member.places(), NOTHING, self.at);
         let gained = before.variance - known.variance;
         if gained <= 1e-9 {
             return;
@@ -286,6 +338,12 @@ impl Joint {
         }
     }
 }
+
+/// Of no part.
+const NOTHING: Belief = Belief {
+    mean: 0.0,
+    variance: 0.0,
+};
 
 /// Less is nobody's: rounding must not make a variance negative.
 const LEAST_VARIANCE: f64 = 1e-4;

@@ -15,6 +15,9 @@ pub struct Width {
     pub worth: f64,
     /// Dials at once when nothing did.
     pub cold_dials: usize,
+    /// The same where a prior tells which hosts are near: those beyond `cold_dials` go to further addresses
+    /// of the nearest.
+    pub foretold_dials: usize,
     /// Attempts in flight at most; beyond it the one that has been silent longest is replaced.
     /// More in flight only takes bandwidth from those under way.
     pub in_flight: usize,
@@ -48,6 +51,7 @@ impl Width {
         dials: 6,
         worth: 0.018,
         cold_dials: 4,
+        foretold_dials: 6,
         in_flight: 8,
         syn_patience: 2.2,
         syn_least_ms: 80.0,
@@ -65,6 +69,7 @@ impl Width {
         dials: 4,
         worth: 0.028,
         cold_dials: 4,
+        foretold_dials: 4,
         syn_patience: 2.5,
         syn_least_ms: 100.0,
         flight_least_ms: 40.0,
@@ -77,6 +82,7 @@ impl Width {
         dials: 1,
         worth: f64::INFINITY,
         cold_dials: 1,
+        foretold_dials: 1,
         in_flight: 1,
         syn_patience: 0.0,
         syn_least_ms: 3_000.0,

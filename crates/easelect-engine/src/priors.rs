@@ -1,0 +1,239 @@
+//! What others measured, as a prior: how far the hosts are from a class of networks, such as a
+//! country's carrier, for networks on which nothing was measured yet.
+//!
+//! Whoever knows nothing dials hosts in any order. A fleet's figures say who is likely the nearest; they
+//! may be old, of another network or wrong, so that they count until the first connection opens, and never
+//! where something was measured.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+
+use crate::shown::{Escaped, line, shown};
+use crate::unseen::Belief;
+
+/// The version of the format.
+const SCHEMA: u32 = 1;
+
+/// 1000 classes of 100 hosts. In bytes.
+const MAX_TEXT: usize = 8 * 1024 * 1024;
+
+/// A longer name is no network's class, in bytes; no host's has more than 253 (RFC 1035 §2.3.4).
+const MAX_NAME: usize = 255;
+
+/// A wire's round trip, and one that nobody waits for, in ms.
+const TIMES_MS: (f64, f64) = (0.1, 60_000.0);
+/// Nobody is surer than not at all wrong, or less sure than by a factor of 20.
+const DEVIATIONS: (f64, f64) = (0.0, 3.0);
+
+/// Variance added to what a file says: it is older than what it was made from, and may be wrong. Between 0.02
+/// and 0.2 nothing changes in the simulation.
+const DOUBT: f64 = 0.1;
+
+/// x of a network of which nothing is known, and by how much networks and their hosts differ.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unknown {
+    pub(crate) mean: f64,
+    pub(crate) network: f64,
+    pub(crate) host: f64,
+}
+
+/// How long the SYN's round trip to each host takes on average, by class of network: what an app's makers
+/// know from their other users, or from measuring.
+///
+/// The JSON has a version, and for each class the hosts with the median of their round trips in
+/// milliseconds, and the standard deviation of its logarithm over the networks of that class (0.2: 20 %
+/// either way). A class is called what the app likes. Hosts that the app doesn't use are ignored, and it
+/// may lack some that it does.
+///
+/// ```
+/// use easelect_engine::priors::Priors;
+///
+/// let priors = Priors::from_json(
+///     r#"{"schema": 1, "classes": {
+///         "cn/mobile": {"a.example": {"ms": 38, "sd": 0.2}, "b.example": {"ms": 55.5, "sd": 0.3}},
+///         "cn/wifi": {"a.example": {"ms": 24, "sd": 0.3}}
+///     }}"#,
+/// )?;
+/// let classes: Vec<&str> = priors.classes().collect();
+/// assert_eq!(classes, ["cn/mobile", "cn/wifi"]);
+///
+/// let wrong = r#"{"schema": 1, "classes": {"cn/mobile": {"a.example": {"ms": -1, "sd": 0.2}}}}"#;
+/// assert_eq!(
+///     Priors::from_json(wrong).unwrap_err().to_string(),
+///     "priors: cn/mobile: a.example: ms is -1: expected 0.1 to 60000"
+/// );
+/// # Ok::<(), easelect_engine::priors::PriorsError>(())
+/// ```
+#[derive(Clone, Default, PartialEq)]
+pub struct Priors {
+    classes: BTreeMap<String, BTreeMap<String, Belief>>,
+}
+
+/// Why something is no [`Priors`]; one line that says which entry is wrong, and what is expected of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PriorsError(String);
+
+impl PriorsError {
+    /// What is cut is quoted, in the middle.
+    fn new(why: &str) -> Self {
+        PriorsError(line(&format!("priors: {why}"), 300))
+    }
+}
+
+impl fmt::Debug for PriorsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PriorsError({self})")
+    }
+}
+
+impl fmt::Display for PriorsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for PriorsError {}
+
+#[derive(Deserialize)]
+struct Version {
+    schema: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    #[serde(rename = "schema")]
+    _schema: u32,
+    classes: BTreeMap<String, BTreeMap<String, Entry>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    ms: f64,
+    sd: f64,
+}
+
+impl Priors {
+    /// Reads JSON of at most 8 MiB.
+    ///
+    /// # Errors
+    ///
+    /// For what is no JSON of this form, with its line and column; for another version; for a time outside
+    /// of 0.1 to 60 000 ms, a standard deviation outside of 0 to 3 and a name of more than 255 bytes, with
+    /// the class and the host.
+    pub fn from_json(text: &str) -> Result<Self, PriorsError> {
+        if text.len() > MAX_TEXT {
+            let why = format!("{} bytes: expected at most {MAX_TEXT}", text.len());
+            return Err(PriorsError::new(&why));
+        }
+        let malformed = |error: serde_json::Error| PriorsError::new(&error.to_string());
+        let Version { schema } = serde_json::from_str(text).map_err(malformed)?;
+        if schema != SCHEMA {
+            let why = format!("schema is {schema}: expected {SCHEMA}");
+            return Err(PriorsError::new(&why));
+        }
+        let Stored { classes, .. } = serde_json::from_str(text).map_err(malformed)?;
+        let classes = classes.into_iter().map(|(class, hosts)| {
+            let hosts = hosts.into_iter().map(|(host, entry)| {
+                let belief = entry.belief(&class, &host)?;
+                Ok((host.to_ascii_lowercase(), belief))
+            });
+            let hosts = hosts.collect::<Result<_, PriorsError>>()?;
+            check_name(&class, &class)?;
+            Ok((class, hosts))
+        });
+        let classes = classes.collect::<Result<_, PriorsError>>()?;
+        Ok(Priors { classes })
+    }
+
+    /// The classes of networks of which it tells.
+    pub fn classes(&self) -> impl Iterator<Item = &str> {
+        self.classes.keys().map(String::as_str)
+    }
+
+    /// What to expect of those hosts of a network of this class that count; `None` where it tells nothing
+    /// of any.
+    #[must_use]
+    pub fn of(&self, class: &str, counts: impl Fn(&str) -> bool) -> Option<Prior> {
+        let hosts = self.classes.get(class)?.iter();
+        let hosts = hosts.filter(|(host, _)| counts(host));
+        let hosts: BTreeMap<String, Belief> = hosts
+            .map(|(host, belief)| (host.clone(), *belief))
+            .collect();
+        (!hosts.is_empty()).then_some(Prior { hosts })
+    }
+}
+
+impl fmt::Debug for Priors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.classes().map(Escaped)).finish()
+    }
+}
+
+/// A class, or a host of one.
+fn check_name(place: &str, name: &str) -> Result<(), PriorsError> {
+    if name.len() <= MAX_NAME {
+        return Ok(());
+    }
+    let (place, length) = (shown(place, 40), name.len());
+    let why = format!("{place}: a name of {length} bytes: expected at most {MAX_NAME}");
+    Err(PriorsError::new(&why))
+}
+
+impl Entry {
+    fn belief(&self, class: &str, host: &str) -> Result<Belief, PriorsError> {
+        check_name(host, host)?;
+        let within = |name: &str, value: f64, (least, most): (f64, f64)| {
+            if (least..=most).contains(&value) {
+                return Ok(value);
+            }
+            let (class, host) = (shown(class, 40), shown(host, 80));
+            let why = format!("{class}: {host}: {name} is {value}: expected {least} to {most}");
+            Err(PriorsError::new(&why))
+        };
+        let deviation = within("sd", self.sd, DEVIATIONS)?;
+        Ok(Belief {
+            mean: within("ms", self.ms, TIMES_MS)?.ln(),
+            variance: deviation * deviation,
+        })
+    }
+}
+
+/// What to expect of the hosts of one network before anything was measured there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prior {
+    /// x, by host.
+    hosts: BTreeMap<String, Belief>,
+}
+
+impl Prior {
+    /// x of the network, which its hosts share. How fast the access link is, is the network's own: what hosts
+    /// are said to take together says of it no more than as many measurements would.
+    pub(crate) fn network(&self, unknown: Unknown) -> Belief {
+        let evidence = self.hosts.values().map(|one| {
+            let precision = 1.0 / (unknown.host + one.variance + DOUBT);
+            (precision, precision * (one.mean - unknown.mean))
+        });
+        let (precision, weighted) = evidence.fold((1.0 / unknown.network, 0.0), |sum, one| {
+            (sum.0 + one.0, sum.1 + one.1)
+        });
+        Belief {
+            mean: unknown.mean + weighted / precision,
+            variance: 1.0 / precision,
+        }
+    }
+
+    /// By how much x of a host differs from its network's, if anything is said of it.
+    pub(crate) fn host(&self, host: &str, unknown: Unknown) -> Option<Belief> {
+        let told = self.hosts.get(host)?;
+        let variance = told.variance + DOUBT;
+        let gain = unknown.host / (unknown.host + variance);
+        Some(Belief {
+            mean: gain * (told.mean - self.network(unknown).mean),
+            variance: gain * variance,
+        })
+    }
+}

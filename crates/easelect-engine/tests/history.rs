@@ -168,7 +168,7 @@ fn what_is_the_same_everywhere_is_proven_elsewhere() {
     };
     let address = |last| key(0, last).address;
     let home = of(&[1, 2], 2, 1);
-    assert_eq!(proven(&[home.clone()]), [address(2)]);
+    assert_eq!(proven(std::slice::from_ref(&home)), [address(2)]);
     assert_eq!(
         proven(&[home.clone(), of(&[1, 2], 1, 2)]),
         [1, 2].map(address)

@@ -150,6 +150,17 @@ pub(crate) fn is_bogus(address: IpAddr) -> bool {
     }
 }
 
+/// Addresses that only a translator of the network they are used on makes one of (RFC 6052 §2.1, RFC 8215).
+pub(crate) fn is_translated(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(v6) => match v6.segments() {
+            [0x64, 0xff9b, 0, 0, 0, 0, ..] | [0x64, 0xff9b, 1, ..] => true,
+            _ => false,
+        },
+    }
+}
+
 fn is_bogus_v4(v4: Ipv4Addr) -> bool {
     // 0.0.0.0/8 is "this network": Linux would connect to itself.
     v4.octets()[0] == 0 || v4.is_multicast() || v4.is_broadcast() || v4.is_documentation()

@@ -26,7 +26,7 @@ use crate::dialer::{Dialer, LookedUp};
 use crate::failure::{Failure, FailureKind};
 use crate::handshake::{Exchange, Handshake, Paths, Progress, Secured, Target};
 use crate::phase::{EarlyData, Phase};
-use crate::resolve::{Family, is_bogus, is_local};
+use crate::resolve::{Family, is_bogus, is_local, is_translated};
 use crate::sample::{Attempt, AttemptOutcome};
 
 /// More than a race dials at once where nothing opened yet, so that it has a choice and some spares.
@@ -141,6 +141,7 @@ impl Racer {
             peer.proxy.is_none()
                 && !is_local(address.ip())
                 && !is_bogus(address.ip())
+                && !is_translated(address.ip())
                 && self.dialer.families().list().contains(&family)
                 && self.dialer.known(&peer, family).is_none()
         });

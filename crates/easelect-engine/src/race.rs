@@ -136,6 +136,9 @@ const FLIGHTS_IN_A_REST: f64 = 3.0;
 /// that is longer than the pause: ten times in the first 9 s, five more in a minute.
 const REDIAL_GROWTH: f64 = 0.25;
 
+/// ms. Where one that opened before is as far as this, nobody is dialled anew.
+const FAR_SYN_MS: f64 = 500.0;
+
 /// The race of one connection.
 #[derive(Debug)]
 pub struct Race {
@@ -218,6 +221,14 @@ impl Race {
     /// enough to tell of the last ones, before [`Race::secured`] and [`Race::next`].
     pub fn progressed(&mut self, attempt: AttemptId, now: Duration) {
         let most_ms = self.most_progress_ms();
+        // Another that used up all that bytes give it shows that they promise nothing here.
+        let is_spent = |(id, one): (AttemptId, &Attempt)| {
+            let began_ms = one.handshake_began_ms().filter(|_| id != attempt);
+            began_ms.is_some_and(|began_ms| began_ms + most_ms <= ms(now))
+        };
+        if self.numbered().any(is_spent) {
+            return;
+        }
         if let Some(one) = self.attempts.get_mut(attempt.index()) {
             one.progressed(ms(now), most_ms);
         }
@@ -479,9 +490,7 @@ impl Race {
             if let Some(attempt) = planned.or_else(|| self.late_arrival()) {
                 return Some(attempt);
             }
-        } else if self.started < self.cold_dials().min(self.syn_trust.at_once)
-            && let Some((attempt, waits)) = self.cold_choice(now_ms)
-        {
+        } else if let Some((attempt, waits)) = self.cold_choice(now_ms) {
             let Some(until_ms) = waits else {
                 return Some(attempt);
             };
@@ -543,6 +552,16 @@ impl Race {
             }
         }
         let (attempt, oldest_ms) = oldest.filter(|_| second_ms.is_finite())?;
+        // Where round trips are known to be long, silence is no news.
+        let is_far =
+            |one: &Attempt| one.forecast().verified && one.forecast().syn_ms() > FAR_SYN_MS;
+        if self
+            .attempts
+            .iter()
+            .any(|one| one.is_flying() && is_far(one))
+        {
+            return None;
+        }
         let since_ms = |at_ms: f64| at_ms - self.first_dialled_ms;
         let at_ms = (last_ms + pause_ms)
             .max(last_ms + since_ms(last_ms) * REDIAL_GROWTH)
@@ -654,6 +673,14 @@ impl Race {
         };
         let last = self.last.and_then(|last| self.attempts.get(last.index()));
         let (is_foretold, is_spread) = (self.is_foretold(), self.started < self.width.cold_dials);
+        let most = self.cold_dials().min(self.syn_trust.at_once);
+        // What DNS doesn't give here takes nobody's place.
+        let given = |one: &&Attempt| !one.is_waiting() && !one.is_remembered();
+        if self.attempts.iter().filter(given).count() >= most {
+            return None;
+        }
+        let is_full = self.started >= most;
+        let is_left = |one: &Attempt| is_full && one.is_remembered();
         let key = |one: &Attempt| {
             let place = one.forecast().place;
             let same_family = last.is_some_and(|last| last.forecast().place.v6 == place.v6);
@@ -663,16 +690,18 @@ impl Race {
                 true => {
                     let again = usize::from(is_spread && dials > 0);
                     (
-                        one.class(),
+                        (is_left(one), one.class()),
                         again,
                         one.forecast().cost_ms() as u64,
                         same_family,
                     )
                 }
-                false => (one.class(), dials, 0, same_family),
+                false => ((is_left(one), one.class()), dials, 0, same_family),
             }
         };
-        let (attempt, one) = self.cheapest_waiting(key)?;
+        let (attempt, one) = self
+            .cheapest_waiting(key)
+            .filter(|(_, one)| !is_left(one))?;
         // What only a proxy or a hijacker can answer, and what a breaker bars, is left for when nothing
         // better is under way: near as it may be, it must not take the handshake from the others.
         let better = |other: &Attempt| other.class() < one.class() && other.is_flying();

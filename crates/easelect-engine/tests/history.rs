@@ -663,3 +663,50 @@ fn a_network_that_is_named_again_and_again_costs_no_more_than_its_candidates() {
         .map(|one| one.network.candidates().count());
     assert_eq!(candidates.collect::<Vec<_>>(), [256]);
 }
+
+/// The SYN of each race that was sent after so many others is answered, or silent.
+fn raced(network: &mut Network, minutes: u64, answers: &[bool]) {
+    let shown = answers.iter().enumerate().map(|(place, answered)| {
+        let syn = match answered {
+            true => Measured::Took(50.0),
+            false => Measured::AtLeast(200.0),
+        };
+        let observation = Observation {
+            syn: Some(syn),
+            opened: place == 0,
+            syns_before: Some(place),
+            ..Observation::default()
+        };
+        (no(place), observation)
+    });
+    let shown: Vec<_> = shown.collect();
+    network.learn(&shown, START.after(Duration::from_secs(60 * minutes)), 0.5);
+}
+
+#[test]
+fn who_drops_further_syns_gets_no_more_at_once_for_a_while() {
+    let at_once = |network: &Network| network.syn_trust(START).at_once;
+    let mut policed = network(4);
+    for minutes in 0..2 {
+        raced(&mut policed, minutes, &[true, true, false, false]);
+    }
+    assert_eq!(at_once(&policed), 2);
+    // It is tried again some races later.
+    let again = (2..40).find(|minutes| {
+        raced(&mut policed, *minutes, &[true, true]);
+        at_once(&policed) == usize::MAX
+    });
+    assert!(again.is_some_and(|minutes| minutes > 3), "{again:?}");
+    // One address is silent, and later ones answer.
+    let mut honest = network(4);
+    for minutes in 0..9 {
+        raced(&mut honest, minutes, &[true, false, true, true]);
+    }
+    assert_eq!(at_once(&honest), usize::MAX);
+    // Everything is silent.
+    let mut lossy = network(4);
+    for minutes in 0..9 {
+        raced(&mut lossy, minutes, &[false, false, false, false]);
+    }
+    assert_eq!(at_once(&lossy), usize::MAX);
+}

@@ -760,3 +760,70 @@ fn syn_acks_far_apart_put_the_first_hedge_off() {
     assert!(first_hedge(unknown, [200, 230, 260]) < 400);
     assert!(first_hedge(known, [260, 290, 320]) < 420);
 }
+
+/// One that trickles bytes shows that they promise nothing: the next that does so is late as usual.
+#[test]
+fn bytes_give_time_to_one_only() {
+    let mut race = race(&[forecast(0, 50.0), forecast(1, 50.0), forecast(2, 50.0)]);
+    actions(&mut race, at(0));
+    for number in 0..3 {
+        race.established(no(number), at(50));
+    }
+    let mut begun = Vec::new();
+    for now in (50..6_000).step_by(10) {
+        for number in 0..2 {
+            race.progressed(no(number), at(now));
+        }
+        let (wanted, _) = actions(&mut race, at(now));
+        begun.extend(
+            wanted
+                .into_iter()
+                .filter(|one| matches!(one, Handshake(_)))
+                .map(|_| now),
+        );
+    }
+    assert_eq!(begun.len(), 3, "{begun:?}");
+    assert!(begun[2] < begun[1] + 200, "{begun:?}");
+}
+
+/// What was remembered from elsewhere takes no place from what DNS gives here.
+#[test]
+fn what_dns_gives_is_dialled_beside_what_is_remembered() {
+    let unverified = |host| Forecast {
+        verified: false,
+        ..forecast(host, 50.0)
+    };
+    let width = Width {
+        cold_dials: 2,
+        ..WIDTH
+    };
+    let mut race = Race::new(width, SynTrust::default());
+    for host in 0..3 {
+        let remembered = true;
+        let candidate = Candidate {
+            remembered,
+            ..unverified(host).into()
+        };
+        race.add(candidate, at(0));
+    }
+    assert_eq!(actions(&mut race, at(0)).0, [Dial(no(0)), Dial(no(1))]);
+    for host in 3..6 {
+        race.add(unverified(host), at(20));
+    }
+    assert_eq!(actions(&mut race, at(20)).0, [Dial(no(3)), Dial(no(4))]);
+}
+
+/// Over a satellite, silence for a few seconds is no news.
+#[test]
+fn where_round_trips_are_known_to_be_long_nobody_is_dialled_anew() {
+    let redials = |syn_ms: f64| {
+        let mut race = race(&[forecast(0, syn_ms), forecast(1, syn_ms)]);
+        let mut all = Vec::new();
+        for now in (0..4_000).step_by(50) {
+            all.extend(actions(&mut race, at(now)).0);
+        }
+        all.iter().filter(|one| matches!(one, Cancel(_))).count()
+    };
+    assert_eq!(redials(2_500.0), 0);
+    assert!(redials(50.0) > 0);
+}

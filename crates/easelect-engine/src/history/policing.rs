@@ -64,9 +64,11 @@ impl Policing {
             let (answered, silent) = (self.answered[place], self.silent[place]);
             silent / (answered + silent).max(1.0)
         };
+        let counts = |place: usize| kept * (self.answered[place] + self.silent[place]) >= LEAST;
+        let is_silent = |place: usize| share(place) > share(0) + EXCESS;
+        // Where later ones get through, an address was silent, and nobody drops any.
         let policed = (1..PLACES).find(|place| {
-            kept * (self.answered[*place] + self.silent[*place]) >= LEAST
-                && share(*place) > share(0) + EXCESS
+            counts(*place) && (*place..PLACES).all(|later| !counts(later) || is_silent(later))
         });
         policed.unwrap_or(usize::MAX)
     }

@@ -253,7 +253,7 @@ fn main() {
                 limit,
             );
         };
-        ratio("instructions", ours.instructions, bare.instructions, 1.03);
+        ratio("instructions", ours.instructions, bare.instructions, 1.04);
         ratio(
             "allocations",
             ours.allocations,

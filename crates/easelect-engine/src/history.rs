@@ -329,7 +329,8 @@ impl Network {
         for (id, observation) in observations {
             let Some(one) = self.get(*id) else { continue };
             let syn = self.syn_in(&joint, *id, one, now);
-            let is_known = one.answered().is_some() && !one.is_told(self.read);
+            // What a file told counts, too: where it lied, more is dialled until this is known for itself.
+            let is_known = one.answered().is_some();
             self.policing.learn(observation, now);
             let moment = self.moment(now);
             let one = &mut self.candidates[id.index()];

@@ -148,7 +148,12 @@ impl Network {
             self.candidates[id.index()].list(now);
             return id;
         }
-        self.put(Candidate::new(key.clone(), self.place(key), now))
+        let new = Candidate::new(key.clone(), self.place(key), now);
+        // Whom a file left out nobody dialled because of what it said of the others.
+        self.put(match self.believes_a_file() {
+            true => new.unchecked(),
+            false => new,
+        })
     }
 
     /// Adds a candidate that DNS doesn't give here, as far as is known; what it is called from now on.

@@ -674,12 +674,14 @@ impl Race {
         let last = self.last.and_then(|last| self.attempts.get(last.index()));
         let (is_foretold, is_spread) = (self.is_foretold(), self.started < self.width.cold_dials);
         let most = self.cold_dials().min(self.syn_trust.at_once);
-        if self.started >= most {
+        // What DNS doesn't give here takes not all places: there is one more for what it does.
+        let given = |one: &&Attempt| !one.is_waiting() && !one.is_remembered();
+        let is_over = self.started > most || (most == 1 && self.started == 1);
+        if is_over || self.attempts.iter().filter(given).count() >= most {
             return None;
         }
-        // What DNS doesn't give here doesn't take all places: one is left for what it does.
-        let is_last = most > 1 && self.started + 1 == most;
-        let is_left = |one: &Attempt| is_last && self.more_to_come && one.is_remembered();
+        let is_full = self.started >= most;
+        let is_left = |one: &Attempt| is_full && one.is_remembered();
         let key = |one: &Attempt| {
             let place = one.forecast().place;
             let same_family = last.is_some_and(|last| last.forecast().place.v6 == place.v6);

@@ -794,7 +794,7 @@ fn what_is_remembered_leaves_a_place_for_what_dns_gives() {
         ..forecast(host, 50.0)
     };
     let width = Width {
-        cold_dials: 3,
+        cold_dials: 2,
         ..WIDTH
     };
     let mut race = Race::new(width, SynTrust::default());

@@ -37,7 +37,7 @@ pub(super) struct Candidate {
     seen_ms: Option<Timestamp>,
     /// When it last opened; only then it is verified.
     opened_ms: Option<Timestamp>,
-    /// A file told of it, and nothing was observed since.
+    /// A file told of it or of others, and nothing was observed of it since.
     #[serde(skip)]
     unchecked: bool,
     /// Something was learned of x that its relatives don't know yet.
@@ -61,6 +61,12 @@ impl Candidate {
             unchecked: false,
             news: false,
         }
+    }
+
+    /// The same, to be asked in the background.
+    pub(super) fn unchecked(self) -> Self {
+        let unchecked = true;
+        Candidate { unchecked, ..self }
     }
 
     /// This one, from a file, among its relatives.

@@ -49,7 +49,7 @@ impl Width {
     /// The default: more dials cost more than they gain.
     pub const FAST: Width = Width {
         dials: 6,
-        worth: 0.018,
+        worth: 0.02,
         cold_dials: 4,
         foretold_dials: 6,
         in_flight: 8,
@@ -67,7 +67,7 @@ impl Width {
     /// Three quarters of the extra dials of [`FAST`](Self::FAST), a little slower.
     pub const THRIFTY: Width = Width {
         dials: 4,
-        worth: 0.028,
+        worth: 0.0315,
         cold_dials: 4,
         foretold_dials: 4,
         syn_patience: 2.5,

@@ -154,10 +154,10 @@ pub(crate) fn is_bogus(address: IpAddr) -> bool {
 pub(crate) fn is_translated(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(_) => false,
-        IpAddr::V6(v6) => match v6.segments() {
-            [0x64, 0xff9b, 0, 0, 0, 0, ..] | [0x64, 0xff9b, 1, ..] => true,
-            _ => false,
-        },
+        IpAddr::V6(v6) => matches!(
+            v6.segments(),
+            [0x64, 0xff9b, 0, 0, 0, 0, ..] | [0x64, 0xff9b, 1, ..]
+        ),
     }
 }
 

@@ -140,7 +140,7 @@ impl Racer {
             let (family, peer) = (Family::of(address.ip()), self.dialer.peer(endpoint));
             peer.proxy.is_none()
                 && !is_local(address.ip())
-                && !is_bogus(address.ip())
+                && !(peer.is_public && is_bogus(address.ip()))
                 && !is_translated(address.ip())
                 && self.dialer.families().list().contains(&family)
                 && self.dialer.known(&peer, family).is_none()

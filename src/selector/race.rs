@@ -138,9 +138,10 @@ impl Racer {
         let proven = memory.proven_elsewhere(endpoints).into_iter();
         let possible = proven.filter(|(_, (endpoint, address))| {
             let (family, peer) = (Family::of(address.ip()), self.dialer.peer(endpoint));
-            peer.proxy.is_none()
+            let is_possible = !peer.is_public || !is_bogus(address.ip());
+            is_possible
+                && peer.proxy.is_none()
                 && !is_local(address.ip())
-                && !(peer.is_public && is_bogus(address.ip()))
                 && !is_translated(address.ip())
                 && self.dialer.families().list().contains(&family)
                 && self.dialer.known(&peer, family).is_none()

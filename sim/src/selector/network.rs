@@ -169,8 +169,12 @@ impl Connect for Network {
         let (scene, identities) = (self.scene(), self.identities.clone());
         Box::pin(async move {
             let scene = scene.ok_or(io::ErrorKind::NetworkUnreachable)?;
-            let candidate = candidate(&scene.event, address.ip());
-            let attempt = scene.dial(candidate.ok_or(io::ErrorKind::NetworkUnreachable)?);
+            let Some(candidate) = candidate(&scene.event, address.ip()) else {
+                // An address of another network's family: the device says so at once.
+                lock(&scene.seen).dials += 1;
+                return Err(io::ErrorKind::NetworkUnreachable.into());
+            };
+            let attempt = scene.dial(candidate);
             match attempt.syn {
                 Answer::After(ms) => scene.moments.pass(ms).await,
                 Answer::Fails(ms) => {

@@ -26,7 +26,7 @@ use measure::{is_short, median_ms};
 use project::{Profile, Project};
 
 /// The goals.
-const MOST_BYTES: f64 = 4.35e6;
+const MOST_BYTES: f64 = 4.45e6;
 const MOST_CRATES: f64 = 120.0;
 const MOST_CRATES_WITHOUT_REST: f64 = 75.0;
 

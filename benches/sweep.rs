@@ -39,7 +39,8 @@ fn main() {
             .collect();
         let name = format!("healthy/{in_flight}_in_flight");
         let median = measure::quantile(ratios.clone(), 0.5);
-        figures.limit(&format!("{name}/p50"), median, "ratio", 1.05);
+        // Re-tests run side by side, so that the floor is lower than where they come one after the other.
+        figures.limit(&format!("{name}/p50"), median, "ratio", 1.10);
         figures.aim(
             &format!("{name}/p95"),
             measure::quantile(ratios.clone(), 0.95),

@@ -384,8 +384,8 @@ impl Network {
         transitions
     }
 
-    /// Takes in what was shown of one candidate; what became of its breaker, and by how much the variance
-    /// of x was raised first.
+    /// Learns what was shown of one candidate. Returns what became of its breaker, and the variance that was
+    /// added to x before the update because its route is another one.
     #[inline]
     fn take(
         &mut self,

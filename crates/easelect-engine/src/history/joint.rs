@@ -152,7 +152,7 @@ impl Joint {
         (1.0 - kept * kept) * self.unseen(part).variance
     }
 
-    /// Takes a candidate in; false if it was there, or there is no room for it.
+    /// Takes a candidate in. Returns false if it was there already, or if there is no room for it.
     pub(super) fn admit(&mut self, id: CandidateId, place: Place, address: SocketAddr) -> bool {
         let count = self.members.iter().flatten().count();
         if self.member(id).is_some() || count >= MOST_MEMBERS {

@@ -47,7 +47,7 @@ const fn paths(service: Service) -> (&'static str, Option<&'static str>) {
         // SDKs of today speak raw WebSocket on /websocket; those up to 4.8 spoke SockJS under /ws.
         Service::Websocket => ("/websocket", Some("/ws/websocket")),
         Service::Legacy => ("/ws/", None),
-        Service::Rest => ("/", None),
+        Service::Rest | Service::Files | Service::Provisioning => ("/", None),
         Service::Wechat | Service::Alipay => ("/websocket", None),
     }
 }
@@ -56,11 +56,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     let mut endpoints = Vec::with_capacity(2 * ROWS.len());
     for Row(region, service, name, confidences) in ROWS {
         let (path, alternate) = paths(service);
-        let scheme = if service == Service::Rest {
-            "https"
-        } else {
-            "wss"
-        };
+        let scheme = service.scheme();
         for (domain, confidence) in ["easemob.com", "easecdn.com"].into_iter().zip(confidences) {
             let url = format!("{scheme}://{name}.{domain}{path}");
             let endpoint = Endpoint::new(region.clone(), service, &url)

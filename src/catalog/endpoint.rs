@@ -67,6 +67,10 @@ pub enum Service {
     Wechat,
     /// Alipay mini-programs.
     Alipay,
+    /// Attachments: where the SDKs upload and download files (HTTPS). None is built in.
+    Files,
+    /// The list of servers that the official SDKs ask for before they connect (HTTPS). None is built in.
+    Provisioning,
 }
 
 named!(
@@ -76,14 +80,16 @@ named!(
     Legacy = "legacy",
     Rest = "rest",
     Wechat = "wechat",
-    Alipay = "alipay"
+    Alipay = "alipay",
+    Files = "files",
+    Provisioning = "provisioning"
 );
 
 impl Service {
-    /// Whether the service is opened by a WebSocket handshake (all but REST).
+    /// Whether the service is opened by a WebSocket handshake; the others answer HTTPS requests.
     #[must_use]
     pub const fn is_websocket(self) -> bool {
-        !matches!(self, Service::Rest)
+        !matches!(self, Service::Rest | Service::Files | Service::Provisioning)
     }
 
     /// Whether it is meant for a mini-program, inside which the network may behave otherwise
@@ -93,7 +99,8 @@ impl Service {
         matches!(self, Service::Wechat | Service::Alipay)
     }
 
-    const fn scheme(self) -> &'static str {
+    /// The scheme of its URLs: `"wss"` or `"https"`.
+    pub(super) const fn scheme(self) -> &'static str {
         if self.is_websocket() { "wss" } else { "https" }
     }
 }
@@ -179,7 +186,7 @@ struct Inner {
 const MAX_URL: usize = 2048;
 
 impl Endpoint {
-    /// An endpoint supplied by the user: `wss://…` (or `https://…` for [`Service::Rest`]).
+    /// An endpoint supplied by the user: `wss://…` (or `https://…` for what is no WebSocket).
     ///
     /// The URL is read as browsers do (<https://url.spec.whatwg.org>): blanks around it are dropped, a
     /// backslash is a slash, dot segments are resolved, `0x7f.1` is 127.0.0.1, `例子.中国` is
@@ -352,12 +359,12 @@ impl Endpoint {
     /// # Errors
     ///
     /// [`ErrorKind::Catalog`] when it is not an HTTP token (RFC 6455 §4.1, item 10), or the
-    /// service is REST.
+    /// service is no WebSocket.
     pub fn with_subprotocol(mut self, subprotocol: &str) -> Result<Self, Error> {
         if !self.service().is_websocket() {
             return Err(Error::new(
                 ErrorKind::Catalog,
-                "a REST endpoint has no subprotocol",
+                "an endpoint that is no WebSocket has no subprotocol",
             ));
         }
         if !is_token(subprotocol) {
@@ -373,7 +380,9 @@ impl Endpoint {
         Ok(self)
     }
 
-    pub(super) fn with_confidence(mut self, confidence: Confidence) -> Self {
+    /// Sets how well the URL is known: [`Confidence::User`] unless said otherwise.
+    #[must_use]
+    pub fn with_confidence(mut self, confidence: Confidence) -> Self {
         Arc::make_mut(&mut self.0).confidence = confidence;
         self
     }

@@ -47,7 +47,7 @@ pub(crate) async fn add_all(
         if urls.is_empty() {
             let none = say(
                 "it lists no encrypted endpoint that can be used",
-                "其中没有可用的加密接入点",
+                "其中没有可用的加密接入地址",
             );
             targets.notes.push(failed(none.of(lang).to_owned()));
         }

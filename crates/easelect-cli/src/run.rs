@@ -536,7 +536,7 @@ pub(crate) async fn connect(
                 } else {
                     "全部失败"
                 };
-                let zh = format!("{took:.1?} 内没有打开任何接入点（{why}）");
+                let zh = format!("{took:.1?} 内没有打开任何接入地址（{why}）");
                 let told = say(error.to_string(), zh);
                 ConnectRecord::failed(told.of(options.lang).to_owned(), attempts)
             }

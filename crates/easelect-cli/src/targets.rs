@@ -182,7 +182,7 @@ pub(crate) fn for_connect(
             return Err(say(
                 "--connect needs one data centre (--region), or mainland: an app's data lives in \
                  one and may not move to another (data residency)",
-                "--connect 需要用 --region 指定一个数据中心或 mainland：应用数据只在一个数据中心，不可迁移（数据归属）",
+                "--connect 需要用 --region 指定一个数据中心或 mainland：应用数据只在一个数据中心，不可迁移（迁移限制）",
             )
             .into());
         }

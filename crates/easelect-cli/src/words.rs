@@ -51,7 +51,7 @@ impl From<easelect::Error> for Usage {
     fn from(error: easelect::Error) -> Self {
         let about = match error.kind() {
             ErrorKind::Residency => {
-                "不同数据中心不能一起竞速：应用数据只在一个数据中心，不可迁移（数据归属）"
+                "不同数据中心不能一起竞速：应用数据只在一个数据中心，不可迁移（迁移限制）"
             }
             ErrorKind::NoEndpoints => "没有可用的地址",
             ErrorKind::Catalog => "目录、URL 或名称有误",
@@ -155,7 +155,7 @@ or a connection failed; 2 bad usage or bad input.
 ";
 
 const HELP_ZH: &str = "\
-easelect：从本机看哪个环信（Easemob）接入点最快，其他的为什么不行
+easelect：从本机看哪个环信（Easemob）接入地址最快，其他的为什么不行
 
 用法：easelect [选项]…
 
@@ -163,9 +163,9 @@ easelect：从本机看哪个环信（Easemob）接入点最快，其他的为�
   --region 列表        cn1,cn2,sgp1,sgp2,us1,de2，自己的数据中心，mainland（国内 1 区与 2 区
                        合为一池，仅适合移动端式的客户端），或 all（默认）
   --service 列表       websocket,legacy,rest,wechat,alipay，或 all（默认）
-  --current URL        应用当前的配置：wss:// 或 https:// 接入点，或 server.json 的 https:// 地址；
+  --current URL        应用当前的配置：wss:// 或 https:// 接入地址，或 server.json 的 https:// 地址；
                        一并探测、标出并比较。可重复
-  --catalog 文件       自己的接入点目录，.toml 或 .json
+  --catalog 文件       自己的接入地址目录，.toml 或 .json
   --resolve HOST:PORT:ADDR[,ADDR…]   指定主机（* 为全部）的地址，同 curl。可重复
   --cacert 文件        额外信任的 PEM 证书
   --dns ADDR           只询问该 DNS 服务器（IP、IP:PORT 或 fe80::1%eth0），不用系统解析器
@@ -190,7 +190,7 @@ easelect：从本机看哪个环信（Easemob）接入点最快，其他的为�
   --network ID         与 --connect 同用：历史中本网络的名称（默认按路由判断）
 
 输出
-  --fail-above 阈值    有接入点超过时退出码为 1，例如 p50=300ms；也可用 mean、p90、p99、max、
+  --fail-above 阈值    有接入地址超过时退出码为 1，例如 p50=300ms；也可用 mean、p90、p99、max、
                        expected_cost。可重复
   --lang zh|en         语言（默认按系统区域设置）
   --format table|json  格式（默认 table）
@@ -198,7 +198,7 @@ easelect：从本机看哪个环信（Easemob）接入点最快，其他的为�
   -h, --help           本帮助
   -V, --version        版本
 
-退出码：0 每组都有可用的接入点且没有超过阈值；1 并非如此，或连接失败；2 用法或输入有误。
+退出码：0 每组都有可用的接入地址且没有超过阈值；1 并非如此，或连接失败；2 用法或输入有误。
 ";
 
 #[cfg(test)]

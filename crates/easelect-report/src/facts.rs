@@ -38,6 +38,8 @@ pub(crate) struct RowFacts<'a> {
     pub(crate) proxied: bool,
     /// Its group has no first choice.
     pub(crate) blocks: bool,
+    /// Its host is not from the reference page, nor the user's.
+    pub(crate) second_source: bool,
 }
 
 impl<'a> Facts<'a> {
@@ -50,7 +52,7 @@ impl<'a> Facts<'a> {
         let environment = &context.environment;
         let mut rows = Vec::new();
         for group in groups {
-            let blocks = group.best().is_none();
+            let blocks = group.best().is_none() && !group.second_source;
             for row in &group.endpoints {
                 let endpoint = row.ranked.endpoint();
                 let key = (endpoint.url(), endpoint.service().as_str());
@@ -64,6 +66,7 @@ impl<'a> Facts<'a> {
                     pinned: environment.pinned.iter().any(|one| one == endpoint.host()),
                     proxied: environment.proxy_of(endpoint).is_some(),
                     blocks,
+                    second_source: group.second_source,
                 });
             }
         }

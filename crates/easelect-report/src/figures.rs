@@ -104,6 +104,22 @@ pub(crate) fn timestamp(at: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// A moment as a clock shows it that is so many seconds ahead of UTC: RFC 3339, to the second.
+pub(crate) fn local(at: SystemTime, ahead: i32) -> String {
+    let far = Duration::from_secs(u64::from(ahead.unsigned_abs()));
+    let shifted = match ahead < 0 {
+        true => at.checked_sub(far),
+        false => at.checked_add(far),
+    };
+    let Some(shifted) = shifted else {
+        return timestamp(at);
+    };
+    let (sign, minutes) = (if ahead < 0 { '-' } else { '+' }, ahead.unsigned_abs() / 60);
+    let clock = timestamp(shifted);
+    let clock = clock.trim_end_matches('Z');
+    format!("{clock}{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

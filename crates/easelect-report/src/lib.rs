@@ -44,7 +44,7 @@ pub use listing::{catalog_json, catalog_table};
 pub use model::{
     AddressModel, AfterUpgradeModel, AnswerModel, CertificateModel, DirectLookupModel,
     EndpointModel, EnvironmentModel, FailureModel, FindingModel, GroupModel, Model, NetworkModel,
-    Phases, ProxyModel, ReasonModel, SummaryModel, VerdictModel,
+    Phases, ProxyModel, ReasonModel, SampleModel, SummaryModel, VerdictModel,
 };
 pub use nearby::{TcpEndsNearby, tcp_ends_nearby};
 pub use table::table;
@@ -81,6 +81,13 @@ pub struct Context {
     pub direct_lookups: Vec<DirectLookup>,
     /// Every attempt and look-up.
     pub evidence: Evidence,
+    /// Regions whose hosts Easemob's reference page doesn't name, another source does. What fails there
+    /// is told, and makes nothing unusable.
+    pub second_source: Vec<Region>,
+    /// What the user wants whoever reads the report to know: the customer, the city, the carrier.
+    pub note: Option<String>,
+    /// How far the clock on this computer's wall is ahead of UTC, in seconds; absent where unknown.
+    pub utc_offset: Option<i32>,
 }
 
 impl Context {
@@ -97,6 +104,9 @@ impl Context {
             notes: Vec::new(),
             direct_lookups: Vec::new(),
             evidence: Evidence::default(),
+            second_source: Vec::new(),
+            note: None,
+            utc_offset: None,
         }
     }
 }
@@ -143,6 +153,10 @@ pub struct Environment {
     pub network_at_start: Option<LocalNetwork>,
     /// The one that it was on when probing ended.
     pub network_at_end: Option<LocalNetwork>,
+    /// The name servers in the system's settings, as far as known.
+    pub name_servers: Vec<SocketAddr>,
+    /// The kind of interface that leads to the Internet, for example `"wifi"`; absent where unknown.
+    pub interface: Option<String>,
 }
 
 impl Environment {
@@ -181,6 +195,8 @@ impl Default for Environment {
             in_flight: None,
             network_at_start: None,
             network_at_end: None,
+            name_servers: Vec::new(),
+            interface: None,
         }
     }
 }
@@ -306,6 +322,8 @@ pub struct Group {
     pub service: Service,
     /// The endpoints, best first.
     pub endpoints: Vec<Row>,
+    /// The hosts are not from Easemob's reference page: see [`Context::second_source`].
+    pub second_source: bool,
 }
 
 impl Group {
@@ -334,6 +352,8 @@ impl Report {
         let group = |ranking: &Ranking| Group {
             residency: ranking.residency.clone(),
             service: ranking.service,
+            second_source: (ranking.residency.regions().iter())
+                .all(|region| context.second_source.contains(region)),
             endpoints: (ranking.endpoints.iter())
                 .map(|ranked| Row {
                     in_use: context.in_use.contains(ranked.endpoint()),
@@ -344,6 +364,14 @@ impl Report {
         let groups: Vec<Group> = outcome.rankings.iter().map(group).collect();
         let facts = facts::Facts::gather(&groups, &context, outcome.ended);
         let mut findings = rules::findings(&facts);
+        for one in &mut findings {
+            let mut rows = facts.rows.iter();
+            let beside = |place: &usize| rows.any(|row| row.place == *place && row.second_source);
+            if !one.explains.is_empty() && one.explains.iter().all(beside) {
+                // Nobody was promised these hosts.
+                one.severity = one.severity.max(finding::Severity::Informs);
+            }
+        }
         // The gravest first; of equal ones, the one whose rule comes first.
         findings.sort_by_key(|one| one.severity);
         let verdict = verdict::verdict(&groups, &findings);
@@ -408,6 +436,13 @@ pub fn rules() -> impl Iterator<Item = (&'static str, &'static str, &'static str
         .map(|rule| (rule.code, rule.needs, rule.unless))
 }
 
+/// Whether there is a group, and every one that counts has an endpoint that is ready.
 fn every_group_ready(groups: &[Group]) -> bool {
-    !groups.is_empty() && groups.iter().all(|group| group.best().is_some())
+    let counts =
+        |group: &&Group| !group.second_source || groups.iter().all(|one| one.second_source);
+    !groups.is_empty()
+        && groups
+            .iter()
+            .filter(counts)
+            .all(|group| group.best().is_some())
 }

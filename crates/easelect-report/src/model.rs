@@ -7,16 +7,16 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use easelect::{
-    AddressStats, AfterUpgrade, Certificate, ChainFault, Confidence, Distribution, Failure,
-    FailureCount, Families, Phase, Reason, Timings, Trust, is_local,
+    AddressStats, AfterUpgrade, Certificate, ChainFault, Confidence, Distribution, Endpoint,
+    Failure, FailureCount, Families, Phase, Reason, Sample, Tier, Timings, Trust, is_local,
 };
 use serde::{Deserialize, Serialize};
 
-use super::figures::{days_until, ms_float, timestamp};
+use super::figures::{days_until, local, ms_float, timestamp};
 use super::json::SCHEMA;
 use super::texts::{
-    Lang, certificate_text, expires, failure_hint, failure_text, reason_text, region_name,
-    service_name,
+    Lang, certificate_text, expires, failure_hint, failure_text, not_tested, reason_text,
+    region_name, service_name,
 };
 use super::{DirectLookup, Environment, Finding, Group, Report, Row, rules};
 
@@ -33,6 +33,10 @@ pub struct Model {
     pub lang: Lang,
     pub started_at: String,
     pub finished_at: String,
+    #[serde(default)]
+    pub finished_at_local: Option<String>,
+    #[serde(default)]
+    pub note: Option<String>,
     pub complete: bool,
     pub environment: EnvironmentModel,
     pub verdict: VerdictModel,
@@ -77,6 +81,10 @@ parts! {
         deadline_ms: Option<f64>,
         in_flight: Option<usize>,
         network: Option<NetworkModel>,
+        #[serde(default)]
+        name_servers: Vec<String>,
+        #[serde(default)]
+        interface: Option<String>,
     }
 
     /// The machine's own network, without its addresses.
@@ -93,11 +101,14 @@ parts! {
         variable: Option<String>,
     }
 
-    /// Where the fault lies, and who can act, if that can be told.
+    /// Where the fault lies, who can act, if that can be told, and what to do next.
     VerdictModel {
         code: String,
         actor: Option<String>,
         text: String,
+        who_acts: String,
+        next_step: String,
+        not_tested: String,
     }
 
     /// One finding.
@@ -108,7 +119,9 @@ parts! {
         actor: Option<String>,
         text: String,
         hint: String,
-        endpoints: Vec<String>,
+        regions: Vec<String>,
+        services: Vec<String>,
+        urls: Vec<String>,
     }
 
     /// What one name server said.
@@ -136,6 +149,12 @@ parts! {
         service: String,
         service_name: String,
         best: Option<String>,
+        #[serde(default)]
+        lead_ms: Option<f64>,
+        #[serde(default)]
+        clear_lead: Option<bool>,
+        #[serde(default)]
+        second_source: bool,
         endpoints: Vec<EndpointModel>,
     }
 
@@ -168,6 +187,16 @@ parts! {
         certificate_expires: Option<String>,
         inspected_by: Option<String>,
         reason: ReasonModel,
+        #[serde(default)]
+        samples: Vec<SampleModel>,
+    }
+
+    /// One attempt. `failed` is `phase: kind`; `took_ms` is absent then.
+    SampleModel {
+        address: String,
+        at_ms: f64,
+        took_ms: Option<f64>,
+        failed: Option<String>,
     }
 
     /// Why an endpoint stands where it stands; with phase and kind where it is a failure.
@@ -290,6 +319,8 @@ pub(crate) fn timings(timings: &Timings) -> Phases<Option<f64>> {
 
 /// The longest text of a stranger's, and the longest beginning of a body, in characters.
 const DETAIL: usize = 300;
+/// So many of an endpoint's attempts are told one by one: the latest ones.
+const SAMPLES: usize = 200;
 const BODY: usize = 1024;
 
 fn bounded(text: &str) -> String {
@@ -329,6 +360,8 @@ impl Telling<'_> {
             lang,
             started_at: timestamp(context.started_at),
             finished_at: timestamp(context.finished_at),
+            finished_at_local: (context.utc_offset).map(|ahead| local(context.finished_at, ahead)),
+            note: context.note.as_deref().map(bounded),
             complete: report.complete,
             environment: self.environment(),
             verdict: VerdictModel {
@@ -336,6 +369,9 @@ impl Telling<'_> {
                 actor: (report.verdict.cause())
                     .and_then(|cause| Some(cause.actor?.as_str().to_owned())),
                 text: report.verdict.text(lang),
+                who_acts: report.verdict.who_acts(lang),
+                next_step: report.verdict.next_step(lang),
+                not_tested: not_tested().of(lang),
             },
             findings: (report.findings.iter())
                 .map(|one| self.finding(one))
@@ -353,9 +389,21 @@ impl Telling<'_> {
 
     fn finding(self, one: &Finding) -> FindingModel {
         let rows = self.report.groups.iter().flat_map(|group| &group.endpoints);
-        let explained = rows
+        let explained: Vec<&Endpoint> = rows
             .enumerate()
-            .filter(|(place, _)| one.explains.contains(place));
+            .filter(|(place, _)| one.explains.contains(place))
+            .map(|(_, row)| row.ranked.endpoint())
+            .collect();
+        let each_once = |what: fn(&Endpoint) -> String| {
+            let mut all: Vec<String> = Vec::new();
+            for one in &explained {
+                let one = what(one);
+                if !all.contains(&one) {
+                    all.push(one);
+                }
+            }
+            all
+        };
         FindingModel {
             code: one.code().to_owned(),
             severity: one.severity.as_str().to_owned(),
@@ -363,9 +411,9 @@ impl Telling<'_> {
             actor: one.actor.map(|actor| actor.as_str().to_owned()),
             text: one.text(self.lang),
             hint: one.hint(self.lang),
-            endpoints: explained
-                .map(|(_, row)| row.ranked.endpoint().to_string())
-                .collect(),
+            regions: each_once(|one| one.region().to_string()),
+            services: each_once(|one| one.service().to_string()),
+            urls: each_once(ToString::to_string),
         }
     }
 
@@ -399,6 +447,10 @@ impl Telling<'_> {
             deadline_ms: environment.deadline.map(ms_float),
             in_flight: environment.in_flight,
             network: network(environment),
+            name_servers: (environment.name_servers.iter())
+                .map(ToString::to_string)
+                .collect(),
+            interface: environment.interface.as_deref().map(bounded),
         }
     }
 
@@ -445,12 +497,23 @@ impl Telling<'_> {
             .collect();
         let first = regions.first().and_then(|region| catalog.region(region));
         let locality = first.map(|info| info.locality());
+        let ready = |row: &&Row| row.ranked.tier == Tier::Ready;
+        let mut leading = group.endpoints.iter().take(2).filter(ready);
+        let costs = [leading.next(), leading.next()].map(|row| row?.ranked.expected_cost);
+        let lead = match costs {
+            [Some(first), Some(second)] => Some(second.saturating_sub(first)),
+            _ => None,
+        };
+        let why = group.best().map(|best| &best.reason);
         GroupModel {
             region: group.residency.to_string(),
             region_name: names.join(" + "),
             service: group.service.as_str().to_owned(),
             service_name: service_name(group.service, locality).of(self.lang),
             best: (group.best()).map(|best| best.endpoint().shown_with(best.stats.path())),
+            lead_ms: lead.map(ms_float),
+            clear_lead: lead.map(|_| why == Some(&Reason::Fastest)),
+            second_source: group.second_source,
             endpoints: group
                 .endpoints
                 .iter()
@@ -497,7 +560,19 @@ impl Telling<'_> {
             inspected_by: installed_issuer(stats.addresses()),
             certificate_expires: expiry.map(|expiry| expiry.of(self.lang)),
             reason: self.reason(&ranked.reason),
+            samples: self.samples(endpoint),
         }
+    }
+
+    fn samples(self, endpoint: &Endpoint) -> Vec<SampleModel> {
+        let all = self.report.context.evidence.samples.iter();
+        let mut latest: Vec<SampleModel> = (all.rev())
+            .filter(|one| one.endpoint == *endpoint)
+            .take(SAMPLES)
+            .map(sample)
+            .collect();
+        latest.reverse();
+        latest
     }
 
     fn reason(self, reason: &Reason) -> ReasonModel {
@@ -558,6 +633,16 @@ impl Telling<'_> {
                 .collect(),
             body: failure.body().map(|body| body.chars().take(BODY).collect()),
         }
+    }
+}
+
+fn sample(sample: &Sample) -> SampleModel {
+    let failure = sample.outcome.as_ref().err();
+    SampleModel {
+        address: sample.address.to_string(),
+        at_ms: ms_float(sample.started),
+        took_ms: failure.is_none().then(|| ms_float(sample.elapsed)),
+        failed: failure.map(|failure| format!("{}: {}", failure.phase(), failure.kind())),
     }
 }
 

@@ -27,6 +27,12 @@ pub fn table(model: &Model, style: Style) -> String {
         _ => Ink::Bad,
     };
     lines.extend(painted(style, ink, paragraph("", &verdict, style.width)));
+    for (what, told) in [
+        (Label::WhoActs, &model.verdict.who_acts),
+        (Label::NextStep, &model.verdict.next_step),
+    ] {
+        lines.extend(paragraph("", &headed(what, told, lang), style.width));
+    }
     let is_note = |one: &&FindingModel| one.severity == Severity::Background.as_str();
     let (notes, findings): (Vec<_>, Vec<_>) = model.findings.iter().partition(is_note);
     if !findings.is_empty() {
@@ -235,10 +241,12 @@ fn columns(group: &GroupModel, lang: Lang) -> Vec<Column> {
         let p90 = cells(&|row| Some(told_ms(p90(row)?)));
         columns.push(Column::right("p90".to_owned(), p90, 8));
     }
-    let is_rest = group.service == Service::Rest.as_str();
-    let last = match is_rest {
-        false => Phase::Upgrade,
-        true => Phase::Processing,
+    let service = Service::ALL
+        .iter()
+        .find(|one| one.as_str() == group.service);
+    let last = match service.is_none_or(|one| one.is_websocket()) {
+        true => Phase::Upgrade,
+        false => Phase::Processing,
     };
     for (one, spare) in [
         (Phase::Resolve, 6),

@@ -1,8 +1,8 @@
-//! The one sentence that comes first: what is at fault, and who can act.
+//! What comes first: what is at fault, who can act, and what to do next.
 
 use super::every_group_ready;
 use super::finding::{Finding, Severity};
-use super::texts::{Lang, verdict_text};
+use super::texts::{Lang, next_step, verdict_text, who_acts};
 use super::{Group, Row};
 
 /// Where the fault lies.
@@ -70,12 +70,26 @@ impl Verdict {
         self.fault
     }
 
-    /// The verdict for a person.
+    /// The verdict for a person: what is the matter, and why.
     #[must_use]
     pub fn text(&self, lang: Lang) -> String {
-        let cause = self.cause.as_ref();
-        let actor = cause.and_then(|cause| cause.actor);
-        verdict_text(self.fault, cause.map(|cause| cause.text.clone()), actor).of(lang)
+        let cause = self.cause.as_ref().map(|cause| cause.text.clone());
+        verdict_text(self.fault, cause).of(lang)
+    }
+
+    /// Who can act, for a person.
+    #[must_use]
+    pub fn who_acts(&self, lang: Lang) -> String {
+        let actor = self.cause.as_ref().and_then(|cause| cause.actor);
+        who_acts(self.fault, actor).of(lang)
+    }
+
+    /// What to do next, for a person.
+    #[must_use]
+    pub fn next_step(&self, lang: Lang) -> String {
+        let hint = self.cause.as_ref().map(|cause| cause.hint.clone());
+        let hint = hint.filter(|hint| !hint.en.is_empty());
+        hint.unwrap_or_else(|| next_step(self.fault)).of(lang)
     }
 
     /// What leads to it, if anything does.

@@ -107,7 +107,7 @@ fn one_expired_certificate_is_easemobs() {
     ])];
     let partly = report(&rankings);
     expect(&partly, Fault::SomeEndpointsFail, "certificate_expired");
-    assert!(partly.verdict().text(Lang::Zh).contains("环信技术支持"));
+    assert_eq!(partly.verdict().who_acts(Lang::Zh), "环信技术支持");
     let [c, d] = pair(Region::SGP1, Service::Websocket);
     let down = failure(Phase::Upgrade, Kind::Rejected).with_status(503);
     let rankings = [
@@ -189,7 +189,7 @@ fn what_name_servers_say_of_names_that_are_not_found() {
         told.contains(a.host()) && told.contains("the name server failed"),
         "{told}"
     );
-    assert!(said[0].text(Lang::Zh).contains("域名服务器出错"));
+    assert!(said[0].text(Lang::Zh).contains("DNS 服务器出错"));
     assert!(said[1].text(Lang::Zh).contains("得到了 203.0.114.1"));
     assert!(said[1].hint(Lang::En).contains("--dns"));
     let json = easelect_report::json(&Model::new(&report, Lang::En));
@@ -278,7 +278,7 @@ fn what_stands_behind_a_proxy_is_not_taken_for_local() {
     assert!(
         report
             .verdict()
-            .text(Lang::En)
+            .who_acts(Lang::En)
             .contains("network administrator")
     );
     let report = through_proxy(&[

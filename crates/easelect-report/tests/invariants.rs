@@ -54,7 +54,7 @@ fn said(report: &Report) -> Vec<Said> {
     let of = |(en, zh): (&FindingModel, &FindingModel)| {
         let explains: BTreeSet<String> = endpoints
             .iter()
-            .filter(|one| en.endpoints.iter().any(|url| url == one.url()))
+            .filter(|one| en.urls.iter().any(|url| url == one.url()))
             .map(|one| one.host().to_owned())
             .collect();
         let named = endpoints

@@ -27,6 +27,8 @@ fn the_schema_is_held() {
   "lang": "en",
   "started_at": "2025-10-09T08:53:08Z",
   "finished_at": "2025-10-09T08:53:20Z",
+  "finished_at_local": null,
+  "note": null,
   "complete": true,
   "environment": {
     "os": "linux",
@@ -53,12 +55,17 @@ fn the_schema_is_held() {
     "timeout_ms": 5000.0,
     "deadline_ms": null,
     "in_flight": null,
-    "network": null
+    "network": null,
+    "name_servers": [],
+    "interface": null
   },
   "verdict": {
     "code": "some_endpoints_fail",
     "actor": "easemob",
-    "text": "Usable, with faults: every service has a first choice, but not everything works. https://a1-sgp.easecdn.com/: TCP connect: connection refused. Who can act: Easemob support."
+    "text": "Usable, but not everything works; every service has a first choice. https://a1-sgp.easecdn.com/: TCP connect: connection refused.",
+    "who_acts": "Easemob support",
+    "next_step": "Try from another network; if it fails there too, tell Easemob support.",
+    "not_tested": "Not tested: token, account, and the app's own logic."
   },
   "findings": [
     {
@@ -68,7 +75,13 @@ fn the_schema_is_held() {
       "actor": "easemob",
       "text": "https://a1-sgp.easecdn.com/: TCP connect: connection refused.",
       "hint": "Try from another network; if it fails there too, tell Easemob support.",
-      "endpoints": [
+      "regions": [
+        "sgp1"
+      ],
+      "services": [
+        "rest"
+      ],
+      "urls": [
         "https://a1-sgp.easecdn.com/"
       ]
     },
@@ -79,7 +92,9 @@ fn the_schema_is_held() {
       "actor": null,
       "text": "In use: https://a1-sgp.easemob.com/ is the first choice.",
       "hint": "Nothing needs to change.",
-      "endpoints": []
+      "regions": [],
+      "services": [],
+      "urls": []
     },
     {
       "code": "unfinished",
@@ -88,7 +103,9 @@ fn the_schema_is_held() {
       "actor": "you",
       "text": "The deadline cut probing off; 1 attempt did not come to an end.",
       "hint": "Give more time with --deadline, or ask for fewer regions and services.",
-      "endpoints": []
+      "regions": [],
+      "services": [],
+      "urls": []
     },
     {
       "code": "data_centres_not_comparable",
@@ -97,7 +114,9 @@ fn the_schema_is_held() {
       "actor": null,
       "text": "Data centres can't be compared or swapped: an app lives in one, and data in an overseas one may not move.",
       "hint": "Which one an app lives in: https://console.easemob.com (即时通讯 > 服务概览).",
-      "endpoints": []
+      "regions": [],
+      "services": [],
+      "urls": []
     }
   ],
   "direct_lookups": [],
@@ -108,6 +127,9 @@ fn the_schema_is_held() {
       "service": "rest",
       "service_name": "RESTful API",
       "best": "https://a1-sgp.easemob.com/",
+      "lead_ms": null,
+      "clear_lead": null,
+      "second_source": false,
       "endpoints": [
         {
           "rank": 1,
@@ -208,7 +230,8 @@ fn the_schema_is_held() {
             "text": "first choice in this data centre: the only one that is ready",
             "phase": null,
             "kind": null
-          }
+          },
+          "samples": []
         },
         {
           "rank": 2,
@@ -285,7 +308,8 @@ fn the_schema_is_held() {
             "text": "TCP connect: connection refused",
             "phase": "connect",
             "kind": "refused"
-          }
+          },
+          "samples": []
         }
       ]
     }

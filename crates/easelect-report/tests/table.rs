@@ -44,7 +44,9 @@ fn a_report_in_english() {
 easelect 0.1.0 | 2025-10-09T08:53:20Z | linux x86_64
 
 Verdict: The fault is in the configuration. In use: wss://im-api-v2.easecdn.com/websocket fails. TLS handshake:
-certificate expired 3 days ago. wss://im-api-v2.easemob.com/websocket works. Who can act: the app's developer.
+certificate expired 3 days ago. wss://im-api-v2.easemob.com/websocket works.
+Who can act: the app's developer
+Next step: Put wss://im-api-v2.easemob.com/websocket into the app's configuration.
 
 Findings
 - In use: wss://im-api-v2.easecdn.com/websocket fails. TLS handshake: certificate expired 3 days ago.
@@ -138,7 +140,9 @@ fn a_report_in_chinese() {
 easelect 0.1.0 | 2025-10-09T08:53:20Z | linux x86_64
 
 结论：问题在配置。使用中的 wss://im-api-v2.easecdn.com/websocket 不可用：TLS 握手：证书 3 天前过期。
-wss://im-api-v2.easemob.com/websocket 可用。处理人：应用开发者。
+wss://im-api-v2.easemob.com/websocket 可用。
+处理人：应用开发者
+下一步：请将应用配置改为 wss://im-api-v2.easemob.com/websocket。
 
 发现
 - 使用中的 wss://im-api-v2.easecdn.com/websocket 不可用：TLS 握手：证书 3 天前过期。
@@ -153,7 +157,7 @@ wss://im-api-v2.easemob.com/websocket 可用。处理人：应用开发者。
 
 国内 1 区（cn1） | socket 3.0（WebSocket 地址）
 本数据中心内首选：wss://im-api-v2.easemob.com/websocket
-  #  接入点                          状态      失败率        预计耗时     中位数  域名解析   TCP   TLS  WebSocket
+  #  接入地址                        状态      失败率        预计耗时     中位数  域名解析   TCP   TLS  WebSocket
                                                        （含失败代价）                       连接  握手       握手
 * 1  im-api-v2.easemob.com           可用      0% 0/4            68.0  65.5 ±2.9      12.0  21.5  22.5       21.5
      本数据中心内首选：唯一可用 | 47.93.7.1
@@ -162,7 +166,7 @@ wss://im-api-v2.easemob.com/websocket 可用。处理人：应用开发者。
 
 国内 1 区（cn1） | 微信小程序
 本数据中心内首选：wss://im-api-wechat.easecdn.com/websocket
-  #  接入点                     状态      失败率        预计耗时     中位数  p90  域名解析   TCP   TLS  WebSocket
+  #  接入地址                   状态      失败率        预计耗时     中位数  p90  域名解析   TCP   TLS  WebSocket
                                                   （含失败代价）                            连接  握手       握手
 * 1  im-api-wechat.easecdn.com  可用      0% 0/4            59.7  56.5 ±2.9    -      12.0  18.5  19.5       18.5
      本数据中心内首选：明显最快 | 47.93.7.30

@@ -56,7 +56,7 @@ fn alone(own: bool) -> Text {
         false => text(
             "The host proved its identity; the service behind it, or a gateway, doesn't answer, and no other endpoint \
              works: tell Easemob support.",
-            "主机身份已验证，但其后的服务或网关没有应答，且没有其他可用的接入点：请联系环信技术支持。",
+            "主机身份已验证，但其后的服务或网关没有应答，且没有其他可用的接入地址：请联系环信技术支持。",
         ),
     }
 }

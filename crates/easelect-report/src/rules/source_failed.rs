@@ -22,7 +22,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
         .map(|(url, why)| {
             let told = text(
                 format!("The endpoint list {url} can't be used: {why}."),
-                format!("无法使用接入点列表 {url}：{why}。"),
+                format!("无法使用接入地址列表 {url}：{why}。"),
             );
             let hint = text(
                 "An app that relies on this list waits for it before it connects: check the URL and the network.",

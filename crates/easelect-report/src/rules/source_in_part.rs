@@ -25,7 +25,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
             let left_out = list(&left_out);
             let told = text(
                 format!("Not all of the endpoint list {url} is used: {}.", left_out.en),
-                format!("接入点列表 {url} 未全部使用：{}。", left_out.zh),
+                format!("接入地址列表 {url} 未全部使用：{}。", left_out.zh),
             );
             let hint = text(
                 "What is left out was not measured. Check the list, and whether it came from where it should.",

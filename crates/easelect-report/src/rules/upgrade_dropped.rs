@@ -44,7 +44,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             ),
             false => text(
                 "Use another endpoint; tell Easemob support the URL, the status and the time.",
-                "请改用其他接入点，并把 URL、状态码和时间告知环信技术支持。",
+                "请改用其他接入地址，并把 URL、状态码和时间告知环信技术支持。",
             ),
         };
         let actor = who_mends_all(&rows, &failure, facts, found);

@@ -274,7 +274,7 @@ fn plain(failure: &Failure) -> Text {
     match (failure.phase(), failure.kind()) {
         (Phase::Resolve, Kind::Timeout) => text(
             "the name server did not answer in time",
-            "域名服务器超时未应答",
+            "DNS 服务器超时未应答",
         ),
         (Phase::Connect, Kind::Timeout) => text("no answer in time", "超时，对方无应答"),
         (Phase::Tls, Kind::Timeout) => text(
@@ -285,22 +285,22 @@ fn plain(failure: &Failure) -> Text {
         (_, Kind::Timeout) => text("no answer in time", "超时未应答"),
         (_, Kind::NotFound) => text("no such name", "域名不存在"),
         (_, Kind::NoAddress) => text("the name has no address", "域名没有地址记录"),
-        (Phase::Resolve, Kind::Refused) => text("the name server refused", "域名服务器拒绝查询"),
+        (Phase::Resolve, Kind::Refused) => text("the name server refused", "DNS 服务器拒绝查询"),
         (Phase::Connect, Kind::Refused) => text("connection refused", "连接被拒绝"),
         (Phase::Proxy, Kind::Refused) => text(
             "nothing listens where the proxy should be",
             "代理地址上没有程序在监听",
         ),
         (_, Kind::Refused) => text("refused", "被拒绝"),
-        (_, Kind::ServerFailure) => text("the name server failed", "域名服务器出错"),
+        (_, Kind::ServerFailure) => text("the name server failed", "DNS 服务器出错"),
         (_, Kind::Temporary) => text("the name can't be looked up for now", "暂时无法解析域名"),
         (_, Kind::Malformed) => text(
             "the name server's answer can't be read",
-            "无法读懂域名服务器的应答",
+            "无法读懂DNS 服务器的应答",
         ),
         (_, Kind::BogusAddress) => text(
             "the name server answered with an impossible address",
-            "域名服务器返回了不可能的地址",
+            "DNS 服务器返回了不可能的地址",
         ),
         (_, Kind::AuthRequired) => text(
             "the proxy wants a user and a password, or other ones",
@@ -381,7 +381,7 @@ fn plain(failure: &Failure) -> Text {
         (Phase::Proxy, Kind::Other) => text("the proxy failed", "代理出错"),
         (Phase::Resolve, Kind::Other) => text(
             "the name server's answer can't be used",
-            "域名服务器的应答无法使用",
+            "DNS 服务器的应答无法使用",
         ),
         (_, Kind::Other) => text("failed", "失败"),
         // The library may know kinds that have no words here yet; a test holds that it doesn't.

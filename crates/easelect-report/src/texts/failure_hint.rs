@@ -145,7 +145,7 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
         ),
         (Phase::Upgrade | Phase::Processing, Kind::Timeout | Kind::Closed | Kind::Reset) => text(
             "The host proved its identity; the service behind it, or a gateway, doesn't answer: use another endpoint.",
-            "主机身份已验证，但其后的服务或网关没有应答：请改用其他接入点。",
+            "主机身份已验证，但其后的服务或网关没有应答：请改用其他接入地址。",
         ),
         (_, Kind::Timeout | Kind::Refused | Kind::Reset | Kind::Closed) => elsewhere,
         (_, Kind::Rejected) if failure.status() == Some(429) => text(
@@ -174,7 +174,7 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
         ),
         (_, Kind::ServerError) => text(
             "The service itself is in trouble: use another endpoint, or try again later.",
-            "服务本身有故障：请改用其他接入点，或稍后再试。",
+            "服务本身有故障：请改用其他接入地址，或稍后再试。",
         ),
         _ => text("", ""),
     }

@@ -26,12 +26,14 @@ macro_rules! labels {
 
 labels! {
     Verdict => "Verdict", "结论";
+    WhoActs => "Who can act", "处理人";
+    NextStep => "Next step", "下一步";
     Findings => "Findings", "发现";
     Notes => "Notes", "说明";
     FirstChoice => "First choice in this data centre", "本数据中心内首选";
-    NoFirstChoice => "No endpoint is ready", "没有可用的接入点";
+    NoFirstChoice => "No endpoint is ready", "没有可用的接入地址";
     InUse => "in use", "使用中";
-    Endpoint => "endpoint", "接入点";
+    Endpoint => "endpoint", "接入地址";
     State => "state", "状态";
     Failed => "failed", "失败率";
     ExpectedCost => "expected\ncost", "预计耗时\n（含失败代价）";
@@ -43,7 +45,7 @@ labels! {
               "时间单位为毫秒；各阶段为中位数，互不累计。预计耗时（含失败代价）：平均打开一个连接所需时间，\
                失败的代价计算在内。失败率：失败次数与尝试次数之比。";
     Regions => "Data centres", "数据中心";
-    Endpoints => "Endpoints", "接入点";
+    Endpoints => "Endpoints", "接入地址";
     WithoutHosts => "Without public hosts", "没有公开地址";
     References => "Where to look things up", "在哪里查";
     Region => "region", "数据中心";
@@ -59,7 +61,7 @@ labels! {
     Console => "Which data centre an app lives in", "应用所在的数据中心";
     Migration => "Moving from a domestic to an overseas data centre", "国内集群迁移到海外";
     Pricing => "Prices", "价格";
-    TimeToOpen => "time to open", "打开耗时";
+    TimeToOpen => "time to open", "建连耗时";
     Won => "became the connection", "成为连接";
     Cancelled => "given up", "放弃";
     NotTried => "not tried", "未探测";
@@ -105,6 +107,8 @@ pub(crate) fn service_name(service: Service, locality: Option<Locality>) -> Text
         (Service::Rest, _) => text("RESTful API", "RESTful API 请求地址"),
         (Service::Wechat, _) => text("WeChat mini-program", "微信小程序"),
         (Service::Alipay, _) => text("Alipay mini-program", "支付宝小程序"),
+        (Service::Files, _) => text("file storage", "文件服务"),
+        (Service::Provisioning, _) => text("server list of the SDKs", "SDK 的服务器列表"),
         // The library may know services that have no name here yet; a test holds that it doesn't.
         (other, _) => text(other.as_str(), other.as_str()),
     }

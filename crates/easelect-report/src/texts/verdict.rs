@@ -1,37 +1,29 @@
-//! The verdict: what is at fault, why, and who can act.
+//! The verdict: what is at fault and why, who can act, what to do next, what was not tested.
 
 use super::{Text, text};
 use crate::finding::Actor;
 use crate::verdict::Fault;
 
-/// Lead, cause and actor in one line.
-pub(crate) fn verdict_text(fault: Fault, cause: Option<Text>, actor: Option<Actor>) -> Text {
+/// What is the matter, and why.
+pub(crate) fn verdict_text(fault: Fault, cause: Option<Text>) -> Text {
     let lead = lead(fault);
     let cause = cause.unwrap_or_else(|| text("", ""));
-    let actor = match (actor, fault) {
-        (Some(actor), _) => who(actor),
-        (None, Fault::AllWell) => text("Nothing needs to be done.", "无需处理。"),
-        (None, _) => text(
-            "Who can act can't be told from here.",
-            "从这里无法判断由谁处理。",
-        ),
-    };
     let space = if cause.en.is_empty() { "" } else { " " };
     text(
-        format!("{} {}{space}{}", lead.en, cause.en, actor.en),
-        format!("{}{}{}", lead.zh, cause.zh, actor.zh),
+        format!("{}{space}{}", lead.en, cause.en),
+        format!("{}{}", lead.zh, cause.zh),
     )
 }
 
 fn lead(fault: Fault) -> Text {
     match fault {
         Fault::AllWell => text(
-            "All well: every service that was probed has an endpoint that is ready.",
-            "一切正常：所探测的每项服务都有可用的接入点。",
+            "The network is fine: every service that was measured has a usable endpoint.",
+            "网络连接正常：测量的每项服务都有可用的接入地址。",
         ),
         Fault::SomeEndpointsFail => text(
-            "Usable, with faults: every service has a first choice, but not everything works.",
-            "可用，但有故障：每项服务都有首选接入点，但并非全部正常。",
+            "Usable, but not everything works; every service has a first choice.",
+            "可以使用，但部分地址异常；每项服务都有首选地址。",
         ),
         Fault::ThisComputer => text("The fault is in this computer.", "问题在本机。"),
         Fault::Network => text("The fault is in the network.", "问题在网络。"),
@@ -41,8 +33,8 @@ fn lead(fault: Fault) -> Text {
         ),
         Fault::Configuration => text("The fault is in the configuration.", "问题在配置。"),
         Fault::Unclear => text(
-            "It can't be told from here where the fault is.",
-            "从这里无法判断问题在哪里。",
+            "The measurement does not show where the fault is.",
+            "暂不能判断问题在哪里。",
         ),
         Fault::NotMeasured => text(
             "No verdict: nothing could be measured in the time given.",
@@ -51,19 +43,50 @@ fn lead(fault: Fault) -> Text {
     }
 }
 
-fn who(actor: Actor) -> Text {
-    match actor {
-        Actor::You => text(
-            "Who can act: you, on this computer.",
-            "处理人：你，在本机上处理。",
+/// Who can act.
+pub(crate) fn who_acts(fault: Fault, actor: Option<Actor>) -> Text {
+    match (actor, fault) {
+        (Some(Actor::You), _) => text("you, on this computer", "你，请在这台电脑上处理"),
+        (Some(Actor::NetworkAdministrator), _) => text("the network administrator", "网络管理员"),
+        (Some(Actor::Easemob), _) => text("Easemob support", "环信技术支持"),
+        (Some(Actor::Developer), _) => text("the app's developer", "应用开发者"),
+        (None, Fault::AllWell) => text("nobody needs to", "无需处理"),
+        (None, Fault::SomeEndpointsFail) => text(
+            "nobody needs to at once: the first choices work",
+            "无需立即处理：首选地址可用",
         ),
-        Actor::NetworkAdministrator => text(
-            "Who can act: the network administrator.",
-            "处理人：网络管理员。",
-        ),
-        Actor::Easemob => text("Who can act: Easemob support.", "处理人：环信技术支持。"),
-        Actor::Developer => text("Who can act: the app's developer.", "处理人：应用开发者。"),
+        (None, _) => text("not known from this measurement", "本次测量无法判断"),
     }
+}
+
+/// What to do next, where no finding says it.
+pub(crate) fn next_step(fault: Fault) -> Text {
+    match fault {
+        Fault::AllWell => text(
+            "If logging in is slow or fails all the same, look at the token, the account and the SDK's log.",
+            "登录仍慢或失败，请检查 token、账号和 SDK 日志。",
+        ),
+        Fault::SomeEndpointsFail => text(
+            "Use the first choice of your data centre.",
+            "请使用应用所在数据中心的首选地址。",
+        ),
+        Fault::NotMeasured => text(
+            "Measure again with more time (--deadline).",
+            "请延长时限（--deadline）后重测。",
+        ),
+        _ => text(
+            "Measure again from another network, and compare the two reports (easelect compare).",
+            "请换一个网络重测，并比较两份报告（easelect compare）。",
+        ),
+    }
+}
+
+/// What no measurement of the network shows.
+pub(crate) fn not_tested() -> Text {
+    text(
+        "Not tested: token, account, and the app's own logic.",
+        "未测试：token、账号和应用自身的逻辑。",
+    )
 }
 
 #[cfg(test)]
@@ -74,6 +97,8 @@ mod tests {
     #[test]
     fn every_verdict_has_words() {
         for fault in Fault::ALL {
+            assert_complete(&verdict_text(*fault, None), fault.as_str());
+            assert_complete(&next_step(*fault), fault.as_str());
             for actor in [
                 None,
                 Some(Actor::You),
@@ -81,7 +106,7 @@ mod tests {
                 Some(Actor::Easemob),
                 Some(Actor::Developer),
             ] {
-                assert_complete(&verdict_text(*fault, None, actor), fault.as_str());
+                assert_complete(&who_acts(*fault, actor), fault.as_str());
             }
         }
     }

@@ -7,9 +7,9 @@ use easelect::{Attempt, AttemptOutcome, Timings, without_secrets};
 use serde::Serialize;
 
 use super::figures::{ms_float, ms_unit};
-use super::json::{SCHEMA, pretty};
+use super::format::pretty;
 use super::layout::{Ink, Style, paragraph};
-use super::model::{Phases, timings};
+use super::model::{Phases, SCHEMA, timings};
 use super::texts::{Label, Lang, failure_text, label, phase, shown, text, through};
 
 /// One call to connect, and how it ended.

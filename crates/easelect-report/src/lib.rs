@@ -11,21 +11,33 @@
 //!
 //! Data centres are never compared: an app lives in one of them.
 
-mod connects;
-mod evidence;
-mod facts;
-mod figures;
-mod finding;
-mod json;
-mod layout;
-mod listing;
-mod model;
-mod nearby;
-mod rules;
-mod table;
 mod texts;
+
+mod figures;
+
+mod layout;
+
 mod threshold;
+
+mod evidence;
+
+mod finding;
+
 mod verdict;
+
+mod nearby;
+
+mod facts;
+
+mod rules;
+
+mod model;
+
+mod format;
+
+mod listing;
+
+mod connects;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
@@ -38,7 +50,7 @@ use easelect::{
 pub use connects::{ConnectRecord, connects_json, connects_table};
 pub use evidence::Evidence;
 pub use finding::Finding;
-pub use json::json;
+pub use format::{Format, json, table};
 pub use layout::Style;
 pub use listing::{catalog_json, catalog_table};
 pub use model::{
@@ -47,7 +59,6 @@ pub use model::{
     Phases, ProxyModel, ReasonModel, SampleModel, SummaryModel, VerdictModel,
 };
 pub use nearby::{TcpEndsNearby, tcp_ends_nearby};
-pub use table::table;
 pub use texts::Lang;
 pub use threshold::{Figure, Threshold};
 pub use verdict::{Fault, Verdict};

@@ -3,8 +3,9 @@
 use easelect::{Catalog, Confidence, Endpoint, Reference, RegionInfo};
 use serde::Serialize;
 
-use super::json::{SCHEMA, pretty};
+use super::format::pretty;
 use super::layout::{Column, Ink, Style, grid, paragraph};
+use super::model::SCHEMA;
 use super::texts::{
     Label, Lang, acceleration, how_to_get, label, listing_notes, locality, region_name,
     service_name, shown, text,

@@ -13,12 +13,14 @@ use easelect::{
 use serde::{Deserialize, Serialize};
 
 use super::figures::{days_until, local, ms_float, timestamp};
-use super::json::SCHEMA;
 use super::texts::{
     Lang, certificate_text, expires, failure_hint, failure_text, not_tested, reason_text,
     region_name, service_name,
 };
 use super::{DirectLookup, Environment, Finding, Group, Report, Row, rules};
+
+/// The version of all three schemas: the report's, the connects', the list's.
+pub(crate) const SCHEMA: u32 = 1;
 
 /// A report, told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use easelect::{Confidence, Phase, Reason, Residency, Service, Tier};
 
-use super::figures::{ms, percent};
-use super::finding::Severity;
-use super::layout::{Column, Ink, Style, grid, paragraph};
-use super::model::{AddressModel, EndpointModel, FailureModel, FindingModel, GroupModel, Model};
-use super::texts::{Label, Lang, Text, label, list, phase, plural, shown, text, through, tier};
+use crate::figures::{ms, percent};
+use crate::finding::Severity;
+use crate::layout::{Column, Ink, Style, grid, paragraph};
+use crate::model::{AddressModel, EndpointModel, FailureModel, FindingModel, GroupModel, Model};
+use crate::texts::{Label, Lang, Text, label, list, phase, plural, shown, text, through, tier};
 
 /// A report for a person: verdict, findings, then one block per region and service.
 #[must_use]

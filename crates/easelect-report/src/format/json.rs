@@ -3,12 +3,9 @@
 use easelect::is_hidden;
 use serde::Serialize;
 
-use super::model::Model;
+use crate::model::Model;
 
-/// The version of all three schemas: the report's, the connects', the list's.
-pub(crate) const SCHEMA: u32 = 1;
-
-/// A report as indented JSON; see the [module](super#the-json-schema) for its rules.
+/// A report as indented JSON; see the [crate](crate#the-json-schema) for its rules.
 #[must_use]
 pub fn json(model: &Model) -> String {
     pretty(model)

@@ -1,0 +1,105 @@
+//! The forms in which a report leaves: one file each.
+
+mod json;
+mod table;
+
+use std::path::Path;
+use std::str::FromStr;
+
+use easelect::{Error, ErrorKind, shown, without_secrets};
+
+pub use json::json;
+pub(crate) use json::pretty;
+pub use table::table;
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// For a terminal.
+    Table,
+    /// Ten lines for a chat.
+    Summary,
+    /// For programs, and for comparing later: the whole model.
+    Json,
+    /// One file for a browser: what people send each other.
+    Html,
+    /// For tickets and wikis.
+    Markdown,
+    /// One line per address, for spreadsheets.
+    Csv,
+    /// Text for the node exporter's textfile collector.
+    Prometheus,
+}
+
+impl Format {
+    /// Every one.
+    pub const ALL: &'static [Format] = &[
+        Format::Table,
+        Format::Summary,
+        Format::Json,
+        Format::Html,
+        Format::Markdown,
+        Format::Csv,
+        Format::Prometheus,
+    ];
+
+    /// The identifier used on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Format::Table => "table",
+            Format::Summary => "summary",
+            Format::Json => "json",
+            Format::Html => "html",
+            Format::Markdown => "markdown",
+            Format::Csv => "csv",
+            Format::Prometheus => "prometheus",
+        }
+    }
+
+    /// The format that a file's extension asks for: `.json`, `.html` or `.htm`, `.md`, `.csv`, `.prom`, and `.txt`
+    /// for the table.
+    #[must_use]
+    pub fn of(file: &Path) -> Option<Self> {
+        match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "txt" => Some(Format::Table),
+            "json" => Some(Format::Json),
+            "html" | "htm" => Some(Format::Html),
+            "md" | "markdown" => Some(Format::Markdown),
+            "csv" => Some(Format::Csv),
+            "prom" => Some(Format::Prometheus),
+            _ => None,
+        }
+    }
+
+    /// The extension of a file in this format, without the dot.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Format::Table | Format::Summary => "txt",
+            Format::Json => "json",
+            Format::Html => "html",
+            Format::Markdown => "md",
+            Format::Csv => "csv",
+            Format::Prometheus => "prom",
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let found = Self::ALL.iter().find(|one| one.as_str() == text);
+        found.copied().ok_or_else(|| {
+            let known: Vec<&str> = Self::ALL.iter().map(|one| one.as_str()).collect();
+            let text = shown(&without_secrets(text), 40);
+            let why = format!(
+                "unknown format \"{text}\": expected one of {}",
+                known.join(", ")
+            );
+            Error::new(ErrorKind::Input, why)
+        })
+    }
+}

@@ -6,5 +6,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    easelect_cli::main()
+    easelect_cli::diagnose_main()
 }

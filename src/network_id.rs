@@ -40,6 +40,9 @@ pub struct LocalNetwork {
     pub source_v4: Option<Ipv4Addr>,
     /// The same of IPv6.
     pub source_v6: Option<Ipv6Addr>,
+    /// What leads to the internet: `"wifi"`, `"ethernet"`, `"ppp"` or `"tunnel"`, as a VPN is one. Known on
+    /// Linux, of these kinds.
+    pub interface: Option<&'static str>,
 }
 
 impl LocalNetwork {
@@ -53,9 +56,17 @@ impl LocalNetwork {
         );
         let v6 = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
         let v6 = source(Ipv6Addr::UNSPECIFIED.into(), v6.into());
-        let seen = system::seen(v4, v6).identity();
+        let seen = system::seen(v4, v6);
+        let first = seen.v4.as_ref().or(seen.v6.as_ref());
         LocalNetwork {
-            id: seen.map(|seen| format!("auto-{:016x}", hash(seen.as_bytes()))),
+            interface: first.and_then(|way| match way.kind.as_str() {
+                "wireless" => Some("wifi"),
+                "1" => Some("ethernet"),
+                "512" => Some("ppp"),
+                "65534" => Some("tunnel"),
+                _ => None,
+            }),
+            id: (seen.identity()).map(|seen| format!("auto-{:016x}", hash(seen.as_bytes()))),
             source_v4: v4.and_then(|source| match source {
                 IpAddr::V4(v4) => Some(v4),
                 IpAddr::V6(_) => None,
@@ -613,6 +624,7 @@ mod tests {
             id: Some(id.to_owned()),
             source_v4: v4.parse().ok(),
             source_v6: v6.parse().ok(),
+            interface: None,
         };
         let before = at("a", "192.168.0.7", "2409:8900:1:2::3");
         for (after, differs) in [

@@ -1,33 +1,42 @@
-//! The command line.
+//! The command line, read.
 
-use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::ArgMatches;
 use easelect::{Families, PinnedHost, Proxy, Service};
-use easelect_report::{Lang, Threshold};
-use lexopt::prelude::*;
+use easelect_report::{Format, Lang, Threshold};
 
+use crate::command;
 use crate::name_servers::name_server;
 use crate::words::{Usage, say, shown};
 
 /// What is to be done.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Command {
-    Help,
+    /// The text of the help.
+    Help(String),
     Version,
     List,
-    Probe,
+    Diagnose,
     Connect(u32),
+    Advise,
+    Explain(String),
+    Compare([PathBuf; 2]),
+    Page,
+    /// For this shell, or the manual page.
+    Completions(String),
 }
 
 /// Which regions were asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Regions {
+    /// Nothing was said: all, unless somebody can be asked.
+    Unsaid,
     All,
     Mainland,
     These(Vec<String>),
@@ -42,14 +51,8 @@ pub(crate) enum Through {
     This(Proxy),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    Table,
-    Json,
-}
-
 /// Everything that was asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) command: Command,
     pub(crate) regions: Regions,
@@ -71,9 +74,24 @@ pub(crate) struct Options {
     pub(crate) lab: Option<String>,
     pub(crate) thresholds: Vec<Threshold>,
     pub(crate) lang: Lang,
-    pub(crate) format: Format,
+    /// `None` where neither an option nor the output's name tells.
+    pub(crate) format: Option<Format>,
     pub(crate) output: Option<PathBuf>,
-    /// Where `--connect` keeps what it learns.
+    /// Every figure, not only the first screen.
+    pub(crate) details: bool,
+    /// Files keep what is private.
+    pub(crate) full: bool,
+    pub(crate) ascii: bool,
+    pub(crate) note: Option<String>,
+    /// Hosts that only newer pages name, too.
+    pub(crate) newer: bool,
+    /// `ORG#APP`.
+    pub(crate) app_key: Option<AppKey>,
+    /// `None` is all.
+    pub(crate) sdks: Option<Vec<String>>,
+    /// A report made before.
+    pub(crate) report: Option<PathBuf>,
+    /// Where `connect` keeps what it learns.
     pub(crate) history: Option<PathBuf>,
     /// The network's name in the history.
     pub(crate) network: Option<String>,
@@ -82,8 +100,8 @@ pub(crate) struct Options {
 impl Options {
     fn new(lang: Lang) -> Self {
         Options {
-            command: Command::Probe,
-            regions: Regions::All,
+            command: Command::Diagnose,
+            regions: Regions::Unsaid,
             services: None,
             rounds: None,
             timeout: Duration::from_secs(5),
@@ -99,8 +117,16 @@ impl Options {
             lab: None,
             thresholds: Vec::new(),
             lang,
-            format: Format::Table,
+            format: None,
             output: None,
+            details: false,
+            full: false,
+            ascii: false,
+            note: None,
+            newer: false,
+            app_key: None,
+            sdks: None,
+            report: None,
             history: None,
             network: None,
         }
@@ -116,128 +142,249 @@ pub(crate) fn lang(args: &[OsString], locale: Option<&str>) -> Lang {
             Some(rest) => rest.strip_prefix('='),
             None => None,
         };
-        if let Some(lang) = given.and_then(|given| given.parse().ok()) {
+        if let Some(lang) = given.and_then(|given| lang_of(given).ok()) {
             return lang;
         }
     }
     locale.map(Lang::of_locale).unwrap_or_default()
 }
 
-/// Reads the arguments, without the program's name.
-pub(crate) fn parse(args: Vec<OsString>, lang: Lang) -> Result<Options, Usage> {
-    let mut options = Options::new(lang);
-    let mut seen = HashSet::new();
-    let mut parser = lexopt::Parser::from_args(args);
-    while let Some(arg) = parser.next()? {
-        let name = match &arg {
-            Short(short) => format!("-{short}"),
-            Long(long) => format!("--{long}"),
-            Value(value) => {
-                let value = shown(&value.to_string_lossy());
-                return Err(say(
-                    format!("unexpected argument {value}: see --help"),
-                    format!("多余的参数 {value}：见 --help"),
-                )
-                .into());
-            }
+/// An App Key: `ORG#APP`.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct AppKey(String);
+
+impl AppKey {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// It names a customer.
+impl std::fmt::Debug for AppKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AppKey(…)")
+    }
+}
+
+impl FromStr for AppKey {
+    type Err = Usage;
+
+    fn from_str(text: &str) -> Result<Self, Usage> {
+        let is_part = |part: &str| {
+            let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+            (1..=128).contains(&part.len()) && part.chars().all(known)
         };
-        let repeatable = matches!(name.as_str(), "--current" | "--resolve" | "--fail-above");
-        if !repeatable && !seen.insert(name.clone()) {
-            return Err(say(format!("{name} is given twice"), format!("{name} 重复")).into());
-        }
-        match name.as_str() {
-            "-h" | "--help" => {
-                options.command = Command::Help;
-                return Ok(options);
+        match text.trim().split_once('#') {
+            Some((org, app)) if is_part(org) && is_part(app) => {
+                Ok(AppKey(text.trim().to_owned()))
             }
-            "-V" | "--version" => {
-                options.command = Command::Version;
-                return Ok(options);
-            }
-            "--region" => options.regions = regions(&text(&name, &mut parser)?)?,
-            "--service" => options.services = services(&text(&name, &mut parser)?)?,
-            "--rounds" => {
-                options.rounds = Some(number(&name, &text(&name, &mut parser)?, 1, 100_000)?);
-            }
-            "--timeout" => options.timeout = duration(&name, &text(&name, &mut parser)?)?,
-            "--deadline" => options.deadline = duration(&name, &text(&name, &mut parser)?)?,
-            "--in-flight" => options.in_flight = number(&name, &text(&name, &mut parser)?, 1, 64)?,
-            "--current" => options.current.push(text(&name, &mut parser)?),
-            "--resolve" => {
-                let pin = text(&name, &mut parser)?;
-                match pin.strip_prefix('-').and_then(|gone| gone.rsplit_once(':')) {
-                    // As curl takes one back.
-                    Some((host, port)) => {
-                        // Read as the one that is taken back.
-                        let gone = PinnedHost::new(host, 0, Vec::new());
-                        options.resolve.retain(|one| {
-                            (one.host(), one.port().to_string().as_str()) != (gone.host(), port)
-                        });
-                    }
-                    None => options.resolve.push(read(&name, &pin)?),
-                }
-            }
-            "--cacert" => options.cacert = Some(path(&name, &mut parser)?),
-            "--catalog" => options.catalog = Some(path(&name, &mut parser)?),
-            "--history" => options.history = Some(path(&name, &mut parser)?),
-            "--network" => options.network = Some(text(&name, &mut parser)?),
-            "--output" => options.output = Some(path(&name, &mut parser)?),
-            "--dns" => options.dns = Some(name_server(&text(&name, &mut parser)?)?),
-            "--proxy" => options.proxy = Through::This(read(&name, &text(&name, &mut parser)?)?),
-            "--no-proxy" => options.proxy = Through::Nothing,
-            "-4" => options.families = Families::V4,
-            "-6" => options.families = Families::V6,
-            "--list" => options.command = Command::List,
-            "--lab" => {
-                let scenario = optional(&mut parser, "--lab")?;
-                options.lab = Some(scenario.unwrap_or_else(|| "beijing".to_owned()));
-            }
-            "--connect" => {
-                let count = match optional(&mut parser, "--connect")? {
-                    Some(count) => number(&name, &count, 1, 10_000)?,
-                    None => 1,
-                };
-                options.command = Command::Connect(count);
-            }
-            "--fail-above" => threshold(&mut options, &text(&name, &mut parser)?)?,
-            // Read before, so that errors of earlier options speak it too.
-            "--lang" => options.lang = read(&name, &text(&name, &mut parser)?)?,
-            "--format" => options.format = format_of(&text(&name, &mut parser)?)?,
-            _ => {
-                let name = shown(&name);
-                return Err(say(
-                    format!("unknown option {name}: see --help"),
-                    format!("未知选项 {name}：见 --help"),
-                )
-                .into());
-            }
-        }
-    }
-    check_conflicts(&seen, &options)?;
-    for name in ["--history", "--network"] {
-        if seen.contains(name) && !seen.contains("--connect") {
-            return Err(say(
-                format!("{name} needs --connect: probing learns nothing"),
-                format!("{name} 需要与 --connect 同用：探测不记录历史"),
+            // It is not quoted: a token may have been pasted.
+            _ => Err(say(
+                "--app-key: expected ORG#APP, as the console shows it (quote it: a shell may take # for a comment)",
+                "--app-key：应为控制台显示的 ORG#APP（请加引号，否则 # 可能被 shell 当作注释）",
             )
-            .into());
+            .into()),
         }
     }
+}
+
+/// Reads the arguments, without the program's name, as this program has them.
+pub(crate) fn parse(
+    args: Vec<OsString>,
+    lang: Lang,
+    program: &clap::Command,
+) -> Result<Options, Usage> {
+    let mut program = program.clone();
+    let with_name = std::iter::once(OsString::from(program.get_name())).chain(args);
+    let matches = match program.try_get_matches_from_mut(with_name) {
+        Ok(matches) => matches,
+        Err(error) => return Err(command::complaint(&error).into()),
+    };
+    let mut options = Options::new(lang);
+    let Some((name, given)) = matches.subcommand() else {
+        options.command = match (flag(&matches, "list"), text(&matches, "connect")?) {
+            (true, _) => Command::List,
+            (_, Some(count)) => Command::Connect(number("--connect", &count, 1, 10_000)?),
+            _ => Command::Diagnose,
+        };
+        return read_all(options, &matches, &mut program);
+    };
+    if let Some(stray) = stray(&matches) {
+        return Err(say(
+            format!("{stray} stands before {name}: write the options behind the command"),
+            format!("{stray} 写在了 {name} 之前：请把选项写在命令之后"),
+        )
+        .into());
+    }
+    let needed = |id| Ok::<_, Usage>(text(given, id)?.unwrap_or_default());
+    options.command = match name {
+        "list" => Command::List,
+        "connect" => match text(given, "COUNT")? {
+            Some(count) => Command::Connect(number("COUNT", &count, 1, 10_000)?),
+            None => Command::Connect(1),
+        },
+        "advise" => Command::Advise,
+        "explain" => Command::Explain(needed("CODE")?),
+        "compare" => {
+            let file = |id: &str| Ok::<_, Usage>(path(given, id)?.unwrap_or_default());
+            Command::Compare([file("A")?, file("B")?])
+        }
+        "page" => Command::Page,
+        "completions" => Command::Completions(needed("SHELL")?),
+        _ => Command::Diagnose,
+    };
+    let command = program.find_subcommand_mut(name);
+    let command = command.expect("what was matched is there");
+    read_all(options, given, command)
+}
+
+/// An option of the program's own in front of a command; the language may stand anywhere.
+fn stray(matches: &ArgMatches) -> Option<String> {
+    let given = |id: &&str| {
+        matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine) && *id != "lang"
+    };
+    let first = matches.ids().map(clap::Id::as_str).find(given)?;
+    Some(long(first))
+}
+
+/// An option by its identifier, as it is written.
+fn long(id: &str) -> String {
+    match id {
+        "ipv4" => "-4".to_owned(),
+        "ipv6" => "-6".to_owned(),
+        id if id.starts_with(|c: char| c.is_ascii_uppercase()) => id.to_owned(),
+        id => format!("--{id}"),
+    }
+}
+
+/// The options that this command has.
+fn read_all(
+    mut options: Options,
+    given: &ArgMatches,
+    command: &mut clap::Command,
+) -> Result<Options, Usage> {
+    if flag(given, "help") {
+        options.command = Command::Help(command.render_help().to_string());
+        return Ok(options);
+    }
+    if flag(given, "version") {
+        options.command = Command::Version;
+        return Ok(options);
+    }
+    let o = &mut options;
+    if let Some(lang) = text(given, "lang")? {
+        // Read before, so that errors of earlier options speak it too.
+        o.lang = lang_of(&lang)?;
+    }
+    if let Some(list) = text(given, "region")? {
+        o.regions = regions(&list)?;
+    }
+    if let Some(list) = text(given, "service")? {
+        o.services = services(&list)?;
+    }
+    if let Some(rounds) = text(given, "rounds")? {
+        o.rounds = Some(number("--rounds", &rounds, 1, 100_000)?);
+    }
+    for (id, place) in [("timeout", &mut o.timeout), ("deadline", &mut o.deadline)] {
+        if let Some(time) = text(given, id)? {
+            *place = duration(&long(id), &time)?;
+        }
+    }
+    if let Some(count) = text(given, "in-flight")? {
+        o.in_flight = number("--in-flight", &count, 1, 64)?;
+    }
+    o.current = texts(given, "current")?;
+    for pin in texts(given, "resolve")? {
+        pinned(&mut o.resolve, &pin)?;
+    }
+    for (id, place) in [
+        ("cacert", &mut o.cacert),
+        ("catalog", &mut o.catalog),
+        ("history", &mut o.history),
+        ("output", &mut o.output),
+        ("report", &mut o.report),
+    ] {
+        *place = path(given, id)?;
+    }
+    o.network = text(given, "network")?;
+    if let Some(server) = text(given, "dns")? {
+        o.dns = Some(name_server(&server)?);
+    }
+    if let Some(proxy) = text(given, "proxy")? {
+        o.proxy = Through::This(read("--proxy", &proxy)?);
+    }
+    if flag(given, "no-proxy") {
+        o.proxy = Through::Nothing;
+    }
+    for (id, families) in [("ipv4", Families::V4), ("ipv6", Families::V6)] {
+        if flag(given, id) {
+            o.families = families;
+        }
+    }
+    o.lab = filled(given, "lab")?;
+    for limit in texts(given, "fail-above")? {
+        threshold(o, &limit)?;
+    }
+    if let Some(format) = text(given, "format")? {
+        o.format = Some(format_of(&format, &o.command)?);
+    }
+    o.details = flag(given, "details");
+    o.full = flag(given, "full");
+    o.ascii = flag(given, "ascii");
+    o.newer = flag(given, "newer");
+    o.note = filled(given, "note")?;
+    if let Some(key) = text(given, "app-key")? {
+        o.app_key = Some(key.parse()?);
+    }
+    if let Some(list) = text(given, "sdk")? {
+        o.sdks = (list != "all").then(|| list.split(',').map(str::to_owned).collect());
+    }
+    check_conflicts(given, &options)?;
     Ok(options)
 }
 
-fn text(name: &str, parser: &mut lexopt::Parser) -> Result<String, Usage> {
-    unicode(name, parser.value()?)
+fn flag(given: &ArgMatches, id: &str) -> bool {
+    let one = given.try_get_one::<bool>(id);
+    one.ok().flatten().copied().unwrap_or_default()
 }
 
-fn unicode(name: &str, value: OsString) -> Result<String, Usage> {
+/// An option's value; nothing where this command doesn't have it.
+fn raw(given: &ArgMatches, id: &str) -> Option<OsString> {
+    given.try_get_one::<OsString>(id).ok().flatten().cloned()
+}
+
+fn text(given: &ArgMatches, id: &str) -> Result<Option<String>, Usage> {
+    raw(given, id).map(|value| unicode(id, value)).transpose()
+}
+
+fn texts(given: &ArgMatches, id: &str) -> Result<Vec<String>, Usage> {
+    let all = given.try_get_many::<OsString>(id).ok().flatten();
+    let all = all.into_iter().flatten().cloned();
+    all.map(|value| unicode(id, value)).collect()
+}
+
+/// A text that can't be empty.
+fn filled(given: &ArgMatches, id: &str) -> Result<Option<String>, Usage> {
+    let value = text(given, id)?;
+    if value.as_deref() == Some("") {
+        let name = long(id);
+        return Err(say(
+            format!("{name}: an empty value"),
+            format!("{name} 的值为空"),
+        )
+        .into());
+    }
+    Ok(value)
+}
+
+fn unicode(id: &str, value: OsString) -> Result<String, Usage> {
     value.into_string().map_err(|value| {
         let value = shown(&value.to_string_lossy());
         let why = say(
             format!("{value} is not UTF-8"),
             format!("{value} 不是 UTF-8"),
         );
-        Usage::from(why).in_option(name)
+        Usage::from(why).in_option(&long(id))
     })
 }
 
@@ -247,17 +394,39 @@ fn read<T: FromStr<Err = easelect::Error>>(name: &str, text: &str) -> Result<T, 
         .map_err(|error| Usage::from(error).in_option(name))
 }
 
-fn path(name: &str, parser: &mut lexopt::Parser) -> Result<PathBuf, Usage> {
-    let path = PathBuf::from(parser.value()?);
+/// A language, or a locale that asks for it.
+fn lang_of(text: &str) -> Result<Lang, Usage> {
+    let locale = text.split(['_', '-', '.']).next().unwrap_or_default();
+    read("--lang", &locale.to_ascii_lowercase())
+        .or_else(|_| read("--lang", text))
+}
+
+/// Adds a pin, or takes one back, as curl does.
+fn pinned(pins: &mut Vec<PinnedHost>, text: &str) -> Result<(), Usage> {
+    match text.strip_prefix('-').and_then(|gone| gone.rsplit_once(':')) {
+        Some((host, port)) => {
+            // Read as the one that is taken back.
+            let gone = PinnedHost::new(host, 0, Vec::new());
+            pins.retain(|one| (one.host(), one.port().to_string().as_str()) != (gone.host(), port));
+        }
+        None => pins.push(read("--resolve", text)?),
+    }
+    Ok(())
+}
+
+fn path(given: &ArgMatches, id: &str) -> Result<Option<PathBuf>, Usage> {
+    let Some(path) = raw(given, id).map(PathBuf::from) else {
+        return Ok(None);
+    };
     if path.as_os_str().is_empty() {
-        return Err(Usage::from(say("an empty file name", "文件名为空")).in_option(name));
+        return Err(Usage::from(say("an empty file name", "文件名为空")).in_option(&long(id)));
     }
     // It is not quoted: a password may be in it.
     if is_url(&path.to_string_lossy()) {
         let why = say("expected a file, not a URL", "应为文件，而不是 URL");
-        return Err(Usage::from(why).in_option(name));
+        return Err(Usage::from(why).in_option(&long(id)));
     }
-    Ok(path)
+    Ok(Some(path))
 }
 
 /// Whether what stands for a file is a URL, or was meant as one: without a scheme, or with a slash too few.
@@ -269,26 +438,6 @@ fn is_url(text: &str) -> bool {
     let (is_path, slashed) = (before.contains(['/', '\\']), after.starts_with(['/', '\\']));
     let is_scheme = before.len() > 1 && slashed && !is_path;
     text.contains("://") || is_scheme || (!is_path && !slashed && after.contains('@'))
-}
-
-/// The value of an option that can do without: behind `=`, or the next argument if that is no
-/// option.
-fn optional(parser: &mut lexopt::Parser, name: &str) -> Result<Option<String>, Usage> {
-    let value = match parser.optional_value() {
-        Some(value) => Some(value),
-        None => parser
-            .try_raw_args()
-            .and_then(|mut rest| rest.next_if(|next| !next.to_string_lossy().starts_with('-'))),
-    };
-    let value = value.map(|value| unicode(name, value)).transpose()?;
-    if value.as_deref() == Some("") {
-        return Err(say(
-            format!("{name}: an empty value"),
-            format!("{name} 的值为空"),
-        )
-        .into());
-    }
-    Ok(value)
 }
 
 fn number<T: FromStr + PartialOrd + Display>(
@@ -327,35 +476,54 @@ fn duration(name: &str, text: &str) -> Result<Duration, Usage> {
     }
 }
 
+/// A name as people write it, without what doesn't tell two apart: case and blanks.
+pub(crate) fn plain(name: &str) -> String {
+    let letters = name.chars().filter(|c| !c.is_whitespace());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
 fn regions(text: &str) -> Result<Regions, Usage> {
-    match text {
-        "all" => return Ok(Regions::All),
-        "mainland" => return Ok(Regions::Mainland),
-        _ => {}
+    let one_of = |text: &str| match plain(text).as_str() {
+        "all" | "全部" => Some(Regions::All),
+        "mainland" => Some(Regions::Mainland),
+        _ => None,
+    };
+    if let Some(set) = one_of(text) {
+        return Ok(set);
     }
     let mut these: Vec<String> = Vec::new();
-    for one in text.split(',') {
-        if matches!(one, "all" | "mainland") {
+    for one in text.split([',', '，', '、']) {
+        if one_of(one).is_some() {
             return Err(say(
                 format!("--region: {one} can't be combined with others"),
                 format!("--region：{one} 不能与其他数据中心并列"),
             )
             .into());
         }
-        if !these.iter().any(|other| other == one) {
-            these.push(one.to_owned());
+        let one = one.trim().to_owned();
+        if !these.contains(&one) {
+            these.push(one);
         }
     }
     Ok(Regions::These(these))
 }
 
 fn services(text: &str) -> Result<Option<Vec<Service>>, Usage> {
-    if text == "all" {
+    if matches!(plain(text).as_str(), "all" | "全部") {
         return Ok(None);
     }
     let mut these: Vec<Service> = Vec::new();
-    for one in text.split(',') {
-        let service = read("--service", one)?;
+    for one in text.split([',', '，', '、']) {
+        let service = match plain(one).as_str() {
+            "socket3.0" => Service::Websocket,
+            "socket2.0" => Service::Legacy,
+            "restful" | "restfulapi" => Service::Rest,
+            "微信" | "微信小程序" => Service::Wechat,
+            "支付宝" | "支付宝小程序" => Service::Alipay,
+            "文件" | "文件服务" => Service::Files,
+            // As it was written, where it is wrong.
+            id => id.parse().or_else(|_| read("--service", one))?,
+        };
         if !these.contains(&service) {
             these.push(service);
         }
@@ -363,19 +531,28 @@ fn services(text: &str) -> Result<Option<Vec<Service>>, Usage> {
     Ok(Some(these))
 }
 
-fn format_of(text: &str) -> Result<Format, Usage> {
-    match text {
-        "table" => Ok(Format::Table),
-        "json" => Ok(Format::Json),
-        _ => {
-            let text = shown(text);
-            Err(say(
-                format!("--format {text}: expected table or json"),
-                format!("--format {text}：应为 table 或 json"),
-            )
-            .into())
-        }
-    }
+fn format_of(text: &str, command: &Command) -> Result<Format, Usage> {
+    let known: &[Format] = match command {
+        Command::Diagnose => Format::ALL,
+        _ => &[Format::Table, Format::Json],
+    };
+    let named = |one: &&Format| one.as_str() == plain(text);
+    known.iter().find(named).copied().ok_or_else(|| {
+        let names: Vec<&str> = known.iter().map(|one| one.as_str()).collect();
+        let (text, all) = (shown(text), names.split_last());
+        let (last, others) = all.expect("every command has a format");
+        say(
+            format!("--format {text}: expected {} or {last}", others.join(", ")),
+            format!("--format {text}：应为 {} 或 {last}", others.join("、")),
+        )
+        .into()
+    })
+}
+
+/// How the report is written: as asked for, or by the name of the file.
+pub(crate) fn format(options: &Options, file: Option<&Path>) -> Format {
+    let by_name = file.and_then(Format::of);
+    options.format.or(by_name).unwrap_or(Format::Table)
 }
 
 fn threshold(options: &mut Options, text: &str) -> Result<(), Usage> {
@@ -394,13 +571,28 @@ fn threshold(options: &mut Options, text: &str) -> Result<(), Usage> {
 }
 
 /// Options that contradict each other, or that would silently do nothing.
-fn check_conflicts(seen: &HashSet<String>, options: &Options) -> Result<(), Usage> {
-    let is_given = |name: &str| match name {
-        "--current" => !options.current.is_empty(),
-        "--fail-above" => !options.thresholds.is_empty(),
-        "--resolve" => !options.resolve.is_empty(),
-        _ => seen.contains(name),
+fn check_conflicts(given: &ArgMatches, options: &Options) -> Result<(), Usage> {
+    let is_given = |name: &str| {
+        let id = match name {
+            "-4" => "ipv4",
+            "-6" => "ipv6",
+            name => name.trim_start_matches('-'),
+        };
+        let known = given.try_contains_id(id).is_ok();
+        known && given.value_source(id) == Some(clap::parser::ValueSource::CommandLine)
     };
+    const MEASURING: &[&str] = &[
+        "--current",
+        "--app-key",
+        "--fail-above",
+        "--rounds",
+        "--in-flight",
+        "--timeout",
+        "--note",
+        "--details",
+        "--full",
+        "--newer",
+    ];
     for (one, others) in [
         ("-4", ["-6"].as_slice()),
         // The proxy looks the names up.
@@ -411,38 +603,30 @@ fn check_conflicts(seen: &HashSet<String>, options: &Options) -> Result<(), Usag
         (
             "--list",
             &[
-                "--connect",
-                "--lab",
-                "--current",
-                "--fail-above",
-                "--rounds",
-                "--in-flight",
-                "--resolve",
-                "--cacert",
-                "--dns",
-                "--proxy",
-                "--no-proxy",
-                "--timeout",
-                "--deadline",
-                "-4",
-                "-6",
+                "--connect", "--lab", "--resolve", "--cacert", "--dns", "--proxy", "--no-proxy", "--deadline",
+                "-4", "-6",
             ],
         ),
-        (
-            "--connect",
-            &[
-                "--current",
-                "--fail-above",
-                "--rounds",
-                "--in-flight",
-                "--timeout",
-            ],
-        ),
+        ("--list", MEASURING),
+        ("--connect", MEASURING),
     ] {
         if let Some(other) = others.iter().find(|other| is_given(one) && is_given(other)) {
             return Err(say(
                 format!("{one} and {other} can't be combined"),
                 format!("{one} 与 {other} 不能同时使用"),
+            )
+            .into());
+        }
+    }
+    let connects = matches!(options.command, Command::Connect(_));
+    for (name, is_given) in [
+        ("--history", options.history.is_some()),
+        ("--network", options.network.is_some()),
+    ] {
+        if is_given && !connects {
+            return Err(say(
+                format!("{name} needs --connect: measuring learns nothing"),
+                format!("{name} 需要与 --connect 同用：测量不记录历史"),
             )
             .into());
         }
@@ -456,7 +640,7 @@ mod tests {
 
     fn parsed(line: &str) -> Result<Options, Usage> {
         let args = line.split_whitespace().map(OsString::from).collect();
-        parse(args, Lang::En)
+        parse(args, Lang::En, &command::example(Lang::En))
     }
 
     #[test]
@@ -481,8 +665,8 @@ mod tests {
     #[test]
     fn defaults() {
         let options = parsed("").unwrap();
-        assert!(matches!(options.command, Command::Probe));
-        assert_eq!(options.regions, Regions::All);
+        assert!(matches!(options.command, Command::Diagnose));
+        assert_eq!(options.regions, Regions::Unsaid);
         assert_eq!(options.services, None);
         assert_eq!(options.timeout, Duration::from_secs(5));
         assert_eq!((options.rounds, options.lab), (None, None));
@@ -492,7 +676,7 @@ mod tests {
     fn optional_values_may_be_left_out() {
         let options = parsed("--lab --format json").unwrap();
         assert_eq!(options.lab.as_deref(), Some("beijing"));
-        assert_eq!(options.format, Format::Json);
+        assert_eq!(options.format, Some(Format::Json));
         for line in ["--lab own.toml", "--lab=own.toml"] {
             assert_eq!(parsed(line).unwrap().lab.as_deref(), Some("own.toml"));
         }

@@ -5,12 +5,64 @@ use std::time::SystemTime;
 use easelect::{Catalog, Endpoint, Region, Service};
 use easelect_report::{Note, failure_text};
 
-use crate::args::Options;
+use crate::args::{Options, Regions};
 use crate::list::{self, ListUrl, Lost};
 use crate::listed::{self, Listed};
+use crate::newer::{self, LIST_SERVICE, Place};
 use crate::run::Network;
 use crate::targets::Targets;
 use crate::words::{Usage, say, shown};
+
+/// Asks Easemob's list service for the hosts of the app with this key, and adds them to the targets.
+pub(crate) async fn add_app(
+    targets: &mut Targets,
+    catalog: &Catalog,
+    options: &Options,
+    network: &Network,
+) -> Result<(), Usage> {
+    let Some(key) = &options.app_key else {
+        return Ok(());
+    };
+    let key = key.as_str().replace('#', "%23");
+    let list = ListUrl::parse(&format!("{LIST_SERVICE}easemob/server.json?app_key={key}"))?;
+    let to = list.endpoint().host().to_owned();
+    targets.notes.push(Note::AppKeySent { to });
+    let Some(listed) = get(&list, false, targets, options, network).await else {
+        return Ok(());
+    };
+    let found = data_centres(&listed.urls, catalog);
+    if options.regions == Regions::Unsaid && !found.is_empty() {
+        targets.keep(&found);
+    }
+    let url = list.shown().to_owned();
+    targets.notes.push(Note::Recognised { url, regions: found });
+    add_listed(targets, catalog, options, &list, listed);
+    Ok(())
+}
+
+/// The data centres whose hosts are among these, the most frequent first.
+fn data_centres(urls: &[String], catalog: &Catalog) -> Vec<Region> {
+    let mut counts: Vec<(Region, usize)> = Vec::new();
+    for url in urls {
+        let scheme = if list::is_https(url) { Service::Rest } else { Service::Websocket };
+        let Ok(parsed) = Endpoint::new(Region::CN1, scheme, url) else {
+            continue;
+        };
+        let known = catalog.endpoints().iter().find(|one| {
+            one.host() == parsed.host() && matches!(newer::place(one.region()), Place::Itself)
+        });
+        let known = known.map(|one| one.region().clone());
+        let Some(region) = known.or_else(|| newer::data_centre_of(parsed.host())) else {
+            continue;
+        };
+        match counts.iter_mut().find(|(one, _)| *one == region) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((region, 1)),
+        }
+    }
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts.into_iter().map(|(region, _)| region).collect()
+}
 
 /// Adds every `--current` to the targets.
 pub(crate) async fn add_all(
@@ -26,45 +78,64 @@ pub(crate) async fn add_all(
             continue;
         }
         let list = ListUrl::parse(url)?;
-        let failed = |why: String| Note::SourceFailed {
-            url: list.shown().to_owned(),
-            why,
-        };
-        let lang = options.lang;
-        let Listed { urls, left_out } = match fetch(&list, options, network).await {
-            Ok(body) => match listed::no_list(&body) {
-                None => listed::listed(&body, is_own(targets)),
-                Some(why) => {
-                    targets.notes.push(failed(why.of(lang).to_owned()));
-                    continue;
-                }
-            },
-            Err(why) => {
-                targets.notes.push(failed(why));
-                continue;
-            }
-        };
-        if urls.is_empty() {
-            let none = say(
-                "it lists no encrypted endpoint that can be used",
-                "其中没有可用的加密接入地址",
-            );
-            targets.notes.push(failed(none.of(lang).to_owned()));
-        }
-        let mut left_out: Vec<String> =
-            left_out.iter().map(|why| why.of(lang).to_owned()).collect();
-        for one in urls {
-            match endpoint(targets, catalog, options, &one) {
-                Ok(endpoint) => targets.add_in_use(catalog, endpoint),
-                Err(Usage(why)) => left_out.push(why.of(lang).to_owned()),
-            }
-        }
-        if !left_out.is_empty() {
-            let url = list.shown().to_owned();
-            targets.notes.push(Note::SourceInPart { url, left_out });
+        let is_own = is_own(targets);
+        if let Some(listed) = get(&list, is_own, targets, options, network).await {
+            add_listed(targets, catalog, options, &list, listed);
         }
     }
     Ok(())
+}
+
+/// What a list names; where it can't be had, that is noted.
+async fn get(
+    list: &ListUrl,
+    is_own: bool,
+    targets: &mut Targets,
+    options: &Options,
+    network: &Network,
+) -> Option<Listed> {
+    let lang = options.lang;
+    let got = match fetch(list, options, network).await {
+        Ok(body) => match listed::no_list(&body) {
+            None => Ok(listed::listed(&body, is_own)),
+            Some(why) => Err(why.of(lang).to_owned()),
+        },
+        Err(why) => Err(why),
+    };
+    let mut failed = |why| {
+        let url = list.shown().to_owned();
+        targets.notes.push(Note::SourceFailed { url, why });
+    };
+    if got.as_ref().is_ok_and(|listed| listed.urls.is_empty()) {
+        let none = say(
+            "it lists no encrypted endpoint that can be used",
+            "其中没有可用的加密接入地址",
+        );
+        failed(none.of(lang).to_owned());
+    }
+    got.map_err(failed).ok()
+}
+
+/// Adds what a list names, and notes what it names in vain.
+fn add_listed(
+    targets: &mut Targets,
+    catalog: &Catalog,
+    options: &Options,
+    list: &ListUrl,
+    listed: Listed,
+) {
+    let (lang, url) = (options.lang, list.shown().to_owned());
+    let Listed { urls, left_out } = listed;
+    let mut left_out: Vec<String> = left_out.iter().map(|why| why.of(lang).to_owned()).collect();
+    for one in urls {
+        match endpoint(targets, catalog, options, &one) {
+            Ok(endpoint) => targets.add_in_use(catalog, endpoint),
+            Err(Usage(why)) => left_out.push(why.of(lang).to_owned()),
+        }
+    }
+    if !left_out.is_empty() {
+        targets.notes.push(Note::SourceInPart { url, left_out });
+    }
 }
 
 /// Where the lists are: nothing is measured there, but a host may be pinned.
@@ -99,7 +170,8 @@ fn endpoint(
     let parsed = Endpoint::new(Region::CN1, by_scheme, url)
         .map_err(|error| Usage::from(error).in_option("--current"))?;
     let of_host = catalog.endpoints().iter().find(|one| {
-        (one.host(), one.port()) == (parsed.host(), parsed.port())
+        matches!(newer::place(one.region()), Place::Itself)
+            && (one.host(), one.port()) == (parsed.host(), parsed.port())
             && one.service().is_websocket() == by_scheme.is_websocket()
     });
     if let Some(known) = of_host {
@@ -127,13 +199,6 @@ fn endpoint(
 
 /// Gets the list in the time of one attempt, or says why not.
 async fn fetch(list: &ListUrl, options: &Options, network: &Network) -> Result<Vec<u8>, String> {
-    if options.lab.is_some() {
-        let why = say(
-            "lists are not fetched in a simulated network",
-            "模拟网络中不读取列表",
-        );
-        return Err(why.of(options.lang).to_owned());
-    }
     let within = options.timeout.min(options.deadline);
     let got = list.get(&network.dialer, within).await;
     got.map_err(|lost| match lost {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use easelect::{Catalog, CatalogFormat, FileHistory};
 use easelect_file::{FileError, Target};
+use easelect_report::{Lang, Model};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -12,6 +13,9 @@ use crate::words::{Say, Usage, say};
 /// Larger files are none of those that are read here.
 const MAX_FILE: u64 = 2 * 1024 * 1024;
 
+/// A report over everything is below 1 MB as a page; a user's own catalogue may be larger.
+const MAX_REPORT: u64 = 64 * 1024 * 1024;
+
 /// The byte order mark of UTF-8.
 const BOM: &[u8] = "\u{feff}".as_bytes();
 
@@ -19,8 +23,8 @@ fn name_of(path: &Path) -> String {
     crate::words::file(path)
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, Usage> {
-    easelect_file::read(path, MAX_FILE).map_err(|error| why(path, error))
+fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Usage> {
+    easelect_file::read(path, most).map_err(|error| why(path, error))
 }
 
 /// Why a file can't be used.
@@ -64,7 +68,11 @@ pub(crate) fn why(path: &Path, error: FileError) -> Usage {
 }
 
 fn text(path: &Path) -> Result<String, Usage> {
-    let bytes = bytes(path)?;
+    text_of(path, MAX_FILE)
+}
+
+fn text_of(path: &Path, most: u64) -> Result<String, Usage> {
+    let bytes = bytes(path, most)?;
     // The byte order marks that Windows' editors write.
     if matches!(bytes.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
         let name = name_of(path);
@@ -106,10 +114,22 @@ pub(crate) fn catalog(path: Option<&Path>) -> Result<Catalog, Usage> {
     Ok(Catalog::builtin().with_file(&text(path)?, format, &name_of(path))?)
 }
 
+/// A report made before.
+pub(crate) fn report(path: &Path) -> Result<Model, Usage> {
+    Model::from_text(&text_of(path, MAX_REPORT)?).map_err(|error| {
+        let name = name_of(path);
+        say(
+            format!("{name}: {}", error.text(Lang::En)),
+            format!("{name}：{}", error.text(Lang::Zh)),
+        )
+        .into()
+    })
+}
+
 /// The certificates in a PEM file.
 pub(crate) fn certificates(path: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Usage> {
     match path {
-        Some(path) => certificates_in(&bytes(path)?, &name_of(path)),
+        Some(path) => certificates_in(&bytes(path, MAX_FILE)?, &name_of(path)),
         None => Ok(Vec::new()),
     }
 }
@@ -197,7 +217,6 @@ pub(crate) fn scenario(path: &Path) -> Result<(String, String), Usage> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use easelect_report::Lang;
 
     struct Scratch(std::path::PathBuf);
 

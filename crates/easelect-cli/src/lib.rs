@@ -12,7 +12,11 @@ mod words;
 
 mod name_servers;
 
+mod command;
+
 mod args;
+
+mod newer;
 
 mod input;
 
@@ -32,21 +36,35 @@ mod list;
 
 mod current;
 
+mod advise;
+
+mod explain;
+
+mod compare;
+
+mod page;
+
+mod ask;
+
+mod double_click;
+
+mod diagnose;
+
+mod connect;
+
 #[cfg(any(test, fuzzing))]
 mod replay;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime};
 
-use easelect::{Ended, Residency, Service};
-use easelect_report::{Context, Environment, Model, Report};
+use clap_complete::Shell;
+use easelect_report::{Format, Lang};
 
-use args::{Command, Format, Options};
+use args::{Command, Options};
 use output::{Output, complain};
-use run::Network;
 use targets::Targets;
-use words::{Usage, help, say};
+use words::{Usage, say};
 
 /// Where the targets of `fuzz/` reach the readers of what others write. Only cargo-fuzz builds it.
 #[cfg(fuzzing)]
@@ -63,176 +81,117 @@ pub mod fuzzing {
     }
 }
 
-/// Does what the process's arguments ask for. The exit status is 0 if all is well, 1 if something
-/// can't be used or is above a limit, 2 if arguments or files are wrong.
+/// How it ended, for scripts; the number is the exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Status {
+    /// Every group has a usable endpoint; what was asked for was done.
+    Usable = 0,
+    /// A group has none, or a connection failed.
+    Unusable = 1,
+    /// Arguments or files are wrong.
+    WrongUsage = 2,
+    /// What was measured doesn't tell, or somebody interrupted it.
+    Inconclusive = 3,
+    /// Usable, but above a limit.
+    AboveLimit = 4,
+}
+
+/// Does what the process's arguments ask for. The exit status is 0 if every group has a usable endpoint, 1 if
+/// one has none, 2 if arguments or files are wrong, 3 if the measurement doesn't tell or was interrupted, 4 if
+/// a limit is passed.
 #[must_use]
 pub fn main() -> ExitCode {
-    ExitCode::from(status(std::env::args_os().skip(1).collect()))
+    run_as(command::program)
 }
 
-/// Does what the arguments ask for; the exit status.
-fn status(args: Vec<OsString>) -> u8 {
+/// The same as `examples/diagnose` has it: without commands; two of them are options there.
+#[must_use]
+pub fn diagnose_main() -> ExitCode {
+    run_as(command::example)
+}
+
+fn run_as(program: fn(Lang) -> clap::Command) -> ExitCode {
+    let args = std::env::args_os().skip(1).collect();
+    ExitCode::from(status(args, program) as u8)
+}
+
+/// Does what the arguments ask for.
+fn status(args: Vec<OsString>, program: fn(Lang) -> clap::Command) -> Status {
     let lang = args::lang(&args, sys_locale::get_locale().as_deref());
-    match args::parse(args, lang).and_then(|options| obey(&options)) {
-        Ok(true) => 0,
-        Ok(false) => 1,
-        Err(Usage(why)) => {
-            complain(why.of(lang));
-            2
-        }
+    let complained = |Usage(why): Usage| {
+        complain(why.of(lang));
+        Status::WrongUsage
+    };
+    let double_clicked = double_click::is_one(&args);
+    let options = args::parse(args, lang, &program(lang));
+    if !double_clicked {
+        return options.and_then(obey).unwrap_or_else(complained);
     }
+    let reported = options.and_then(|mut options| {
+        options.output = Some(double_click::folder().join(""));
+        diagnose::diagnose(options)
+    });
+    let (status, file) = reported.unwrap_or_else(|why| (complained(why), None));
+    if let Some(file) = file {
+        double_click::open(&file);
+    }
+    double_click::wait(lang);
+    status
 }
 
-/// Whether all is well; that is the exit status.
-fn obey(options: &Options) -> Result<bool, Usage> {
-    match options.command {
-        Command::Help => {
-            Output::open(None)?.write(help().of(options.lang))?;
-            Ok(true)
-        }
-        Command::Version => {
-            let version = concat!("easelect ", env!("CARGO_PKG_VERSION"), "\n");
-            Output::open(None)?.write(version)?;
-            Ok(true)
-        }
+fn obey(options: Options) -> Result<Status, Usage> {
+    let options = &options;
+    match &options.command {
+        Command::Help(text) => print(options, text),
+        Command::Version => print(options, concat!("easelect ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::List => list(options),
-        Command::Probe => probe(options),
-        Command::Connect(count) => connect(options, count),
+        Command::Diagnose => Ok(diagnose::diagnose(options.clone())?.0),
+        Command::Connect(count) => connect::connect(options, *count),
+        Command::Completions(shell) => completions(options, shell),
+        Command::Advise => advise::advise(options),
+        Command::Explain(code) => explain::explain(options, code),
+        Command::Compare(files) => compare::compare(options, files),
+        Command::Page => page::page(options),
     }
 }
 
-fn list(options: &Options) -> Result<bool, Usage> {
+/// Writes a text where it was asked for.
+fn print(options: &Options, text: &str) -> Result<Status, Usage> {
+    Output::open(options.output.as_deref())?.write(text)?;
+    Ok(Status::Usable)
+}
+
+fn list(options: &Options) -> Result<Status, Usage> {
     let catalog = input::catalog(options.catalog.as_deref())?;
     let targets = Targets::new(&catalog, &options.regions, options.services.as_deref())?;
     let output = Output::open(options.output.as_deref())?;
-    let text = match options.format {
-        Format::Json => easelect_report::catalog_json(&catalog, &targets.endpoints, options.lang),
-        Format::Table => easelect_report::catalog_table(
-            &catalog,
-            &targets.endpoints,
-            options.lang,
-            output.style(),
-        ),
+    let (endpoints, style) = (&targets.endpoints, output.style());
+    let text = match args::format(options, options.output.as_deref()) {
+        Format::Json => easelect_report::catalog_json(&catalog, endpoints, options.lang),
+        _ => easelect_report::catalog_table(&catalog, endpoints, options.lang, style),
     };
     output.write(&text)?;
-    Ok(true)
+    Ok(Status::Usable)
 }
 
-fn probe(options: &Options) -> Result<bool, Usage> {
-    let catalog = input::catalog(options.catalog.as_deref())?;
-    let mut targets = Targets::new(&catalog, &options.regions, options.services.as_deref())?;
-    let output = Output::open(options.output.as_deref())?;
-    let mut network = Network::new(options)?;
-    let (started_at, began) = (SystemTime::now(), Instant::now());
-    let (system_proxies, probed, direct_lookups, networks) = on_runtime(async {
-        network.find_nat64(options).await?;
-        let system_proxies = match network.lab {
-            Some(_) => Vec::new(),
-            None => system::proxies().await,
-        };
-        current::add_all(&mut targets, &catalog, options, &network).await?;
-        let dialled = [targets.endpoints.clone(), current::lists(options)].concat();
-        run::warn_of_pins(&dialled, options);
-        let at_start = network.local();
-        let probed = run::probe(&network, &targets, &catalog, options).await?;
-        let at_end = network.local();
-        let direct_lookups = match probed.outcome.ended {
-            // Whoever interrupted it has seen enough.
-            Ended::Stopped => Vec::new(),
-            Ended::Complete | Ended::Deadline => {
-                network.direct_lookups(&probed.outcome, options).await
-            }
-        };
-        Ok((system_proxies, probed, direct_lookups, [at_start, at_end]))
-    })?;
-    // Read once: somebody may set the clock meanwhile, and every age is told by the same.
-    let finished_at = started_at.checked_add(began.elapsed());
-    let mut context = Context::new(catalog, started_at, finished_at.unwrap_or(started_at));
-    context.environment = environment(options, &network);
-    context.environment.system_proxies = system_proxies;
-    [
-        context.environment.network_at_start,
-        context.environment.network_at_end,
-    ] = networks;
-    context.environment.pinned = run::pinned(&targets, options);
-    context.direct_lookups = direct_lookups;
-    context.evidence = probed.evidence;
-    context.in_use = targets.in_use;
-    context.notes = targets.notes;
-    context.notes.extend(probed.again);
-    context.thresholds = options.thresholds.clone();
-    let report = Report::new(&probed.outcome, context);
-    let model = Model::new(&report, options.lang);
-    let text = match options.format {
-        Format::Json => easelect_report::json(&model),
-        Format::Table => easelect_report::table(&model, output.style()),
-    };
-    output.write(&text)?;
-    Ok(probed.outcome.ended != Ended::Stopped && report.passes())
-}
-
-fn connect(options: &Options, count: u32) -> Result<bool, Usage> {
-    let catalog = input::catalog(options.catalog.as_deref())?;
-    let (residency, service): (Residency, Service) =
-        targets::for_connect(&catalog, &options.regions, options.services.as_deref())?;
-    let output = Output::open(options.output.as_deref())?;
-    let mut network = Network::new(options)?;
-    let records = on_runtime(async {
-        network.find_nat64(options).await?;
-        run::connect(&network, &catalog, residency, service, count, options).await
-    })?;
-    let now = SystemTime::now();
-    let text = match options.format {
-        Format::Json => easelect_report::connects_json(&records, options.lang, now),
-        Format::Table => {
-            easelect_report::connects_table(&records, options.lang, output.style(), now)
-        }
-    };
-    output.write(&text)?;
-    Ok(records.iter().all(|one| one.ok))
-}
-
-/// Runs on a runtime of its own that nothing can keep from ending.
-fn on_runtime<T>(work: impl Future<Output = Result<T, Usage>>) -> Result<T, Usage> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            say(
-                format!("the runtime can't start: {error}"),
-                format!("运行时无法启动：{error}"),
+/// Completions for a shell, or the manual page.
+fn completions(options: &Options, shell: &str) -> Result<Status, Usage> {
+    let mut program = command::program(options.lang);
+    let mut bytes = Vec::new();
+    if shell == "man" {
+        let written = clap_mangen::Man::new(program).render(&mut bytes);
+        written.expect("memory takes everything");
+    } else {
+        let Ok(shell) = shell.parse::<Shell>() else {
+            let shell = words::shown(shell);
+            return Err(say(
+                format!("completions {shell}: expected bash, zsh, fish, powershell, elvish or man"),
+                format!("completions {shell}：应为 bash、zsh、fish、powershell、elvish 或 man"),
             )
-        })?;
-    let result = runtime.block_on(work);
-    runtime.shutdown_background();
-    result
-}
-
-/// The machine and the settings, for whoever reads the report elsewhere.
-fn environment(options: &Options, network: &Network) -> Environment {
-    const PROXIES: [&str; 6] = [
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "ALL_PROXY",
-        "http_proxy",
-        "https_proxy",
-        "all_proxy",
-    ];
-    let mut environment = Environment::default();
-    environment.lab = network.lab.clone();
-    environment.dns = options.dns;
-    environment.roots = run::roots(network);
-    environment.cacert = options.cacert.is_some();
-    environment.nat64 = network.nat64;
-    environment.families = options.families;
-    environment.rounds = options.rounds;
-    environment.timeout = Some(options.timeout);
-    environment.deadline = Some(options.deadline);
-    environment.in_flight = Some(options.in_flight);
-    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let proxies = PROXIES.into_iter().filter(is_set);
-    environment.proxy = network.dialer.proxy().cloned();
-    environment.proxy_variables = proxies.map(str::to_owned).collect();
-    environment
+            .into());
+        };
+        clap_complete::generate(shell, &mut program, "easelect", &mut bytes);
+    }
+    print(options, &String::from_utf8_lossy(&bytes))
 }

@@ -55,10 +55,19 @@ impl Output {
         Ok(Output::File { name, target })
     }
 
+    /// Whether somebody looks at it right now.
+    pub(crate) fn is_terminal(&self) -> bool {
+        matches!(self, Output::Stdout) && io::stdout().is_terminal()
+    }
+
+    /// Whether it stays as a file.
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self, Output::File { .. })
+    }
+
     /// How a table is to look there.
     pub(crate) fn style(&self) -> Style {
-        let stdout = io::stdout();
-        if !matches!(self, Output::Stdout) || !stdout.is_terminal() {
+        if !self.is_terminal() {
             return Style::plain();
         }
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());

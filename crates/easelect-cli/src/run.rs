@@ -1,7 +1,7 @@
 //! Every call into the prober, the selector and the lab.
 
 use std::io::{IsTerminal, Write};
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -114,6 +114,31 @@ impl Network {
     pub(crate) fn local(&self) -> Option<LocalNetwork> {
         self.lab.is_none().then(LocalNetwork::now)
     }
+}
+
+/// The name servers in the system's settings; none in a lab.
+pub(crate) fn name_servers(network: &Network) -> Vec<SocketAddr> {
+    match network.lab {
+        Some(_) => Vec::new(),
+        None => DnsResolver::system().map_or_else(|_| Vec::new(), |system| system.servers().to_vec()),
+    }
+}
+
+/// Runs on a runtime of its own that nothing can keep from ending.
+pub(crate) fn on_runtime<T>(work: impl Future<Output = Result<T, Usage>>) -> Result<T, Usage> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            say(
+                format!("the runtime can't start: {error}"),
+                format!("运行时无法启动：{error}"),
+            )
+        })?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_background();
+    result
 }
 
 type Certificates = Vec<rustls::pki_types::CertificateDer<'static>>;
@@ -471,6 +496,13 @@ fn bar() -> ProgressBar {
     }
 }
 
+/// What came of opening connections.
+pub(crate) struct Connected {
+    pub(crate) records: Vec<ConnectRecord>,
+    /// Somebody has ended it.
+    pub(crate) interrupted: bool,
+}
+
 /// Opens `count` connections one after the other, as an app would.
 pub(crate) async fn connect(
     network: &Network,
@@ -479,7 +511,7 @@ pub(crate) async fn connect(
     service: Service,
     count: u32,
     options: &Options,
-) -> Result<Vec<ConnectRecord>, Usage> {
+) -> Result<Connected, Usage> {
     warn_of_pins(&catalog.group(&residency, service)?, options);
     let mut builder = Selector::builder(residency)
         .service(service)
@@ -505,7 +537,7 @@ pub(crate) async fn connect(
     let bar = bar();
     bar.set_length(u64::from(count));
     let mut interrupted = std::pin::pin!(interrupted());
-    let mut records = Vec::new();
+    let (mut records, mut is_interrupted) = (Vec::new(), false);
     for _ in 0..count {
         let connected = tokio::select! {
             biased;
@@ -515,6 +547,7 @@ pub(crate) async fn connect(
         let Some(connected) = connected else {
             let stopped = say("interrupted", "被中断").of(options.lang).to_owned();
             records.push(ConnectRecord::failed(stopped, Vec::new()));
+            is_interrupted = true;
             break;
         };
         let proxy = match &connected {
@@ -553,13 +586,16 @@ pub(crate) async fn connect(
         );
         warn(&warning, options);
     }
-    Ok(records)
+    Ok(Connected {
+        records,
+        interrupted: is_interrupted,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args;
+    use crate::{args, command};
     use easelect::Region;
     use easelect_report::Lang;
 
@@ -569,7 +605,7 @@ mod tests {
         let one = Endpoint::new(Region::CN1, Service::Websocket, url).unwrap();
         let told = |line: &str| -> Vec<[String; 2]> {
             let words = line.split_whitespace().map(Into::into).collect();
-            let options = args::parse(words, Lang::En).unwrap();
+            let options = args::parse(words, Lang::En, &command::example(Lang::En)).unwrap();
             let warnings = pin_warnings(std::slice::from_ref(&one), &options);
             let both = |say: Say| [Lang::En, Lang::Zh].map(|lang| say.of(lang).to_owned());
             warnings.into_iter().map(both).collect()
@@ -634,7 +670,7 @@ mod tests {
             }
             let lab = Lab::new(scenario).unwrap();
             let words = line.split_whitespace().map(Into::into).collect();
-            let options = args::parse(words, Lang::En).unwrap();
+            let options = args::parse(words, Lang::En, &command::example(Lang::En)).unwrap();
             let dialer = lab.dialer().attempt_timeout(options.timeout);
             let resolver = Arc::new(SystemResolver::new());
             let network = Network::over(dialer, resolver, Some("a lab".to_owned())).unwrap();

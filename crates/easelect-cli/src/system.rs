@@ -1,4 +1,5 @@
-//! The proxies in the operating system's settings. They are told, not used: local proxies such as
+//! What the operating system tells: the clock on the wall, what its terminal can show, and the proxies in its
+//! settings. The latter are told, not used: local proxies such as
 //! Clash set these, and not the environment.
 //!
 //! Asked for with what each system brings (`gsettings`, `scutil`, `reg`), and read from KDE's file;
@@ -53,6 +54,28 @@ pub(crate) async fn proxies() -> Vec<String> {
             found
         }
     }
+}
+
+/// How far the clock on the wall is ahead of UTC, in seconds.
+pub(crate) fn utc_offset() -> Option<i32> {
+    Some(chrono::Local::now().offset().local_minus_utc())
+}
+
+/// The moment in a file's name, by the clock on the wall: `20261126-1004`.
+pub(crate) fn stamp() -> String {
+    chrono::Local::now().format("%Y%m%d-%H%M").to_string()
+}
+
+/// Whether the terminal can't show more than ASCII, as far as its locale tells. Windows' consoles can; where
+/// their font lacks the characters, `--ascii` helps.
+pub(crate) fn only_ascii() -> bool {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
+    let wide = |locale: String| {
+        let locale = locale.to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    };
+    cfg!(all(unix, not(target_os = "macos"))) && locale.is_some_and(|locale| !wide(locale))
 }
 
 /// Windows' own `reg`.

@@ -1,9 +1,10 @@
 //! What is to be probed: regions and services to groups of endpoints.
 
-use easelect::{Catalog, Endpoint, Region, Residency, Service};
+use easelect::{Catalog, Endpoint, Region, RegionInfo, Residency, Service};
 use easelect_report::Note;
 
-use crate::args::Regions;
+use crate::args::{Regions, plain};
+use crate::newer::{self, Place};
 use crate::words::{Usage, say, shown};
 
 /// What is to be probed.
@@ -16,6 +17,8 @@ pub(crate) struct Targets {
     pub(crate) notes: Vec<Note>,
     /// China 1 and China 2 as one.
     pub(crate) pool: bool,
+    /// Regions of hosts that the reference page doesn't name.
+    pub(crate) second_source: Vec<Region>,
 }
 
 impl Targets {
@@ -28,15 +31,23 @@ impl Targets {
             pool: *regions == Regions::Mainland,
             ..Targets::default()
         };
+        let is_wanted = |region: &Region| match (regions, catalog.region(region)) {
+            (Regions::All | Regions::Unsaid, Some(info)) => is_measured(catalog, info),
+            (Regions::Mainland, _) => Residency::mainland_pool().contains(region),
+            (Regions::These(these), Some(info)) => these.iter().any(|one| is_called(info, one)),
+            (_, None) => false,
+        };
+        let mut beside = Vec::new();
         for info in catalog.regions() {
             let region = info.region();
-            let wanted = match regions {
-                Regions::All => info.has_public_hosts() || has_any(catalog, region),
-                Regions::Mainland => Residency::mainland_pool().contains(region),
-                Regions::These(these) => these.iter().any(|one| one == region.as_str()),
-            };
-            if wanted {
-                targets.regions.push(region.clone());
+            match newer::place(region) {
+                Place::Itself if is_wanted(region) => targets.regions.push(region.clone()),
+                Place::Beside(of) if is_wanted(&of) => {
+                    targets.second_source.push(region.clone());
+                    beside.push(region.clone());
+                }
+                Place::Shared => beside.push(region.clone()),
+                _ => {}
             }
         }
         if let Regions::These(these) = regions {
@@ -56,6 +67,14 @@ impl Targets {
                 }
             }
         }
+        for region in &beside {
+            let wanted = |one: &&Endpoint| {
+                let asked = services.is_none_or(|all| all.contains(&one.service()));
+                one.region() == region && (asked || one.service() == Service::Provisioning)
+            };
+            let endpoints = catalog.endpoints().iter().filter(wanted);
+            targets.endpoints.extend(endpoints.cloned());
+        }
         if let (Some(services), [region]) = (services, targets.regions.as_slice()) {
             let lacking = services
                 .iter()
@@ -64,7 +83,7 @@ impl Targets {
                 return Err(none_published(*service, region.as_str()));
             }
         }
-        if targets.endpoints.is_empty() {
+        if !targets.regions.iter().any(|one| targets.endpoints.iter().any(|e| e.region() == one)) {
             let services: Vec<&str> = services
                 .unwrap_or(Service::ALL)
                 .iter()
@@ -88,6 +107,18 @@ impl Targets {
             .any(|one| one.region() == region && one.service() == service)
     }
 
+    /// Leaves out what is of other data centres: this one turned out to be the app's.
+    pub(crate) fn keep(&mut self, kept: &[Region]) {
+        let is_kept = |region: &Region| match newer::place(region) {
+            Place::Itself => kept.contains(region),
+            Place::Beside(of) => kept.contains(&of),
+            Place::Shared => true,
+        };
+        self.regions.retain(is_kept);
+        self.second_source.retain(is_kept);
+        self.endpoints.retain(|one| is_kept(one.region()));
+    }
+
     /// Adds what the app has configured, and what it can be compared with.
     pub(crate) fn add_in_use(&mut self, catalog: &Catalog, endpoint: Endpoint) {
         if self.lacks(endpoint.region(), endpoint.service()) {
@@ -104,13 +135,32 @@ impl Targets {
     }
 }
 
+/// Whether a data centre is called so: by its identifier or a name of it, in any case, with blanks or
+/// without.
+fn is_called(info: &RegionInfo, name: &str) -> bool {
+    let name = plain(name);
+    let names = [info.region().as_str(), info.name_en(), info.name_zh()];
+    names.iter().any(|one| plain(one) == name)
+}
+
+/// Whether there is anything to measure in a data centre.
+pub(crate) fn is_measured(catalog: &Catalog, info: &RegionInfo) -> bool {
+    has_any(catalog, info.region())
+}
+
+/// The data centre that is called so.
+pub(crate) fn find_region(catalog: &Catalog, name: &str) -> Option<Region> {
+    let mut all = catalog.regions().iter();
+    Some(all.find(|info| is_called(info, name))?.region().clone())
+}
+
 fn has_any(catalog: &Catalog, region: &Region) -> bool {
     catalog.endpoints().iter().any(|one| one.region() == region)
 }
 
 /// Refuses a name that isn't known, and one whose hosts aren't.
 fn check_region(catalog: &Catalog, name: &str) -> Result<(), Usage> {
-    if matches!(name, "acceleration" | "global") {
+    if matches!(plain(name).as_str(), "acceleration" | "global" | "海外加速节点") {
         return Err(say(
             "the global acceleration nodes have no public hosts (for users at home and abroad who \
              talk to each other; default bandwidth 1 Mbps, adjustable): ask your Easemob account \
@@ -120,18 +170,8 @@ fn check_region(catalog: &Catalog, name: &str) -> Result<(), Usage> {
         )
         .into());
     }
-    let Ok(region) = catalog.find_region(name) else {
-        let known: Vec<&str> = catalog
-            .regions()
-            .iter()
-            .map(|i| i.region().as_str())
-            .collect();
-        let (name, known) = (shown(name), known.join(", "));
-        return Err(say(
-            format!("unknown region {name}: expected {known}, mainland or all"),
-            format!("未知的数据中心 {name}：应为 {known}、mainland 或 all"),
-        )
-        .into());
+    let Some(region) = find_region(catalog, name) else {
+        return Err(unknown(catalog, name));
     };
     if !has_any(catalog, &region) {
         return Err(say(
@@ -148,6 +188,20 @@ fn check_region(catalog: &Catalog, name: &str) -> Result<(), Usage> {
     Ok(())
 }
 
+fn unknown(catalog: &Catalog, name: &str) -> Usage {
+    let known: Vec<&str> = catalog
+        .regions()
+        .iter()
+        .map(|i| i.region().as_str())
+        .collect();
+    let (name, known) = (shown(name), known.join(", "));
+    say(
+        format!("unknown region {name}: expected {known}, mainland or all"),
+        format!("未知的数据中心 {name}：应为 {known}、mainland 或 all"),
+    )
+    .into()
+}
+
 fn none_published(service: Service, region: &str) -> Usage {
     say(
         format!(
@@ -161,45 +215,50 @@ fn none_published(service: Service, region: &str) -> Usage {
     .into()
 }
 
-/// The one residency and service that `--connect` is for.
+/// The one residency that something is for.
+pub(crate) fn residency(catalog: &Catalog, regions: &Regions) -> Result<Residency, Usage> {
+    match regions {
+        Regions::Mainland => Ok(Residency::mainland_pool()),
+        Regions::These(these) => {
+            let known = |one: &String| find_region(catalog, one).ok_or_else(|| unknown(catalog, one));
+            let regions: Vec<Region> = these.iter().map(known).collect::<Result<_, _>>()?;
+            // The library's own refusal, with the reason, for several.
+            Ok(Residency::from_regions(regions)?)
+        }
+        Regions::All | Regions::Unsaid => Err(say(
+            "this needs one data centre (--region), or mainland: an app's data lives in one and cannot \
+             be migrated to another (data residency)",
+            "需要用 --region 指定一个数据中心或 mainland：应用数据只在一个数据中心（迁移限制）",
+        )
+        .into()),
+    }
+}
+
+/// The one residency and service to connect to.
 pub(crate) fn for_connect(
     catalog: &Catalog,
     regions: &Regions,
     services: Option<&[Service]>,
 ) -> Result<(Residency, Service), Usage> {
-    let residency = match regions {
-        Regions::Mainland => Residency::mainland_pool(),
-        Regions::These(these) => {
-            for one in these {
-                check_region(catalog, one)?;
-            }
-            let regions: Result<Vec<Region>, easelect::Error> =
-                these.iter().map(|one| catalog.find_region(one)).collect();
-            // The library's own refusal, with the reason, for several.
-            Residency::from_regions(regions?)?
+    if let Regions::These(these) = regions {
+        for one in these {
+            check_region(catalog, one)?;
         }
-        Regions::All => {
-            return Err(say(
-                "--connect needs one data centre (--region), or mainland: an app's data lives in \
-                 one and may not move to another (data residency)",
-                "--connect 需要用 --region 指定一个数据中心或 mainland：应用数据只在一个数据中心，不可迁移（迁移限制）",
-            )
-            .into());
-        }
-    };
+    }
+    let residency = residency(catalog, regions)?;
     match services {
         Some([service]) if service.is_websocket() => {
             catalog.group(&residency, *service)?;
             Ok((residency, *service))
         }
         Some([service]) => Err(say(
-            format!("--connect opens WebSockets; {service} has none"),
-            format!("--connect 打开的是 WebSocket，{service} 没有"),
+            format!("connecting opens WebSockets; {service} has none"),
+            format!("建立的是 WebSocket 连接，{service} 没有"),
         )
         .into()),
         _ => Err(say(
-            "--connect needs one service (--service), such as websocket",
-            "--connect 需要用 --service 指定一个服务，例如 websocket",
+            "connecting needs one service (--service), such as websocket",
+            "建立连接需要用 --service 指定一个服务，例如 websocket",
         )
         .into()),
     }

@@ -166,8 +166,6 @@ pub struct Environment {
     pub network_at_end: Option<LocalNetwork>,
     /// The name servers in the system's settings, as far as known.
     pub name_servers: Vec<SocketAddr>,
-    /// The kind of interface that leads to the Internet, for example `"wifi"`; absent where unknown.
-    pub interface: Option<String>,
 }
 
 impl Environment {
@@ -207,7 +205,6 @@ impl Default for Environment {
             network_at_start: None,
             network_at_end: None,
             name_servers: Vec::new(),
-            interface: None,
         }
     }
 }
@@ -229,6 +226,18 @@ pub enum Note {
         url: String,
         /// Why it could not.
         why: String,
+    },
+    /// The user's App Key was sent to Easemob's list service, as asked.
+    AppKeySent {
+        /// The host that it was sent to.
+        to: String,
+    },
+    /// Which data centres the app's list of endpoints names hosts of.
+    Recognised {
+        /// Where the list is.
+        url: String,
+        /// The data centres, the most frequent first; none, if no host of it is known.
+        regions: Vec<Region>,
     },
     /// Not all that the list of endpoints says is used.
     SourceInPart {

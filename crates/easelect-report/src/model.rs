@@ -452,7 +452,9 @@ impl Telling<'_> {
             name_servers: (environment.name_servers.iter())
                 .map(ToString::to_string)
                 .collect(),
-            interface: environment.interface.as_deref().map(bounded),
+            interface: (environment.network_at_start.as_ref())
+                .and_then(|network| network.interface)
+                .map(str::to_owned),
         }
     }
 

@@ -77,6 +77,7 @@ rules! {
     local_proxy,
     through_proxy,
     family_absent,
+    app_list,
     none_published,
     mainland_pool,
     mini_program,

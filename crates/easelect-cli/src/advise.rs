@@ -1,0 +1,46 @@
+//! `easelect advise`: configuration to paste, per official SDK.
+
+use easelect_report::{Format, Sdk};
+
+use crate::args::{self, Options};
+use crate::output::Output;
+use crate::targets;
+use crate::words::{Usage, say, shown};
+use crate::{Status, input};
+
+/// Writes the advice for one data centre.
+pub(crate) fn advise(options: &Options) -> Result<Status, Usage> {
+    let catalog = input::catalog(options.catalog.as_deref())?;
+    let residency = targets::residency(&catalog, &options.regions)?;
+    let sdks = match &options.sdks {
+        Some(names) => names.iter().map(|name| sdk(name)).collect::<Result<_, _>>()?,
+        None => Sdk::ALL.to_vec(),
+    };
+    let measured = options.report.as_deref().map(input::report).transpose()?;
+    let output = Output::open(options.output.as_deref())?;
+    let (measured, lang) = (measured.as_ref(), options.lang);
+    let text = match args::format(options, options.output.as_deref()) {
+        Format::Json => easelect_report::advice_json(&catalog, &residency, measured, &sdks, lang),
+        _ => easelect_report::advice(&catalog, &residency, measured, &sdks, lang),
+    };
+    output.write(&text)?;
+    Ok(Status::Usable)
+}
+
+/// An SDK by its identifier, or its name.
+pub(crate) fn sdk(name: &str) -> Result<Sdk, Usage> {
+    let plain = args::plain(name);
+    let found = Sdk::ALL.iter().find(|sdk| {
+        let names = [sdk.as_str(), sdk.name_en(), sdk.name_zh()];
+        names.iter().any(|one| args::plain(one) == plain)
+    });
+    found.copied().ok_or_else(|| {
+        let known: Vec<&str> = Sdk::ALL.iter().map(|one| one.as_str()).collect();
+        let name = shown(name);
+        let why = say(
+            format!("--sdk {name}: expected one of {}", known.join(", ")),
+            format!("--sdk {name}：应为以下之一：{}", known.join("、")),
+        );
+        Usage::from(why)
+    })
+}

@@ -1,0 +1,281 @@
+//! Every command, as a process, on the simulated network: what it writes can be read again, and its exit status
+//! tells how it stands.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use easelect_report::Model;
+use serde_json::Value;
+
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let name = format!("easelect-commands-{name}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        Scratch(folder)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    /// The lab's network with one address that behaves so, and nothing else.
+    fn scenario(&self, fault: &str) -> String {
+        let path = self.path(&format!("{fault}.toml"));
+        let text = format!(
+            "[[host]]\nname = [\"im-api-v2.easemob.com\", \"im-api-v2.easecdn.com\"]\naddresses = [\"44.128.0.1\"]\n\
+             [[path]]\naddress = \"44.128.0.1\"\nrtt = 20\nfault = \"{fault}\"\n"
+        );
+        fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn ran(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_easelect"))
+        .args(args)
+        .env("LC_ALL", "C.UTF-8")
+        .output()
+        .unwrap()
+}
+
+/// What it prints where it ends with this status.
+#[track_caller]
+fn told(args: &[&str], status: i32) -> String {
+    let ended = ran(args);
+    let errors = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(status), "{args:?}: {errors}");
+    String::from_utf8(ended.stdout).unwrap()
+}
+
+const CN1: [&str; 5] = ["--lab", "--region", "cn1", "--service", "websocket"];
+
+/// A report in a file of this name.
+#[track_caller]
+fn report(scratch: &Scratch, name: &str, more: &[&str]) -> String {
+    let file = scratch.path(name);
+    let args = [&CN1[..], &["--output", &file], more].concat();
+    told(&args, 0);
+    fs::read_to_string(file).unwrap()
+}
+
+#[test]
+fn a_report_has_the_form_of_its_name() {
+    let scratch = Scratch::new("forms");
+    let of = |name: &str, more: &[&str]| report(&scratch, name, more);
+    let json: Value = serde_json::from_str(&of("a.json", &[])).unwrap();
+    assert_eq!(json["groups"][0]["region"], "cn1");
+    let html = of("a.html", &["--note", "<b>上海</b> 电信"]);
+    assert!(html.starts_with("<!DOCTYPE html>"), "{}", &html[..100]);
+    assert!(html.contains("&#60;b&#62;上海") || html.contains("&lt;b&gt;上海"));
+    let model = Model::from_text(&html).unwrap();
+    assert_eq!(model.note.as_deref(), Some("<b>上海</b> 电信"));
+    let markdown = of("a.md", &[]);
+    assert!(markdown.starts_with("# ") && markdown.contains("| "), "{markdown}");
+    let csv = of("a.csv", &[]);
+    assert!(csv.starts_with('\u{feff}') && csv.contains("im-api-v2.easecdn.com"), "{csv}");
+    let prom = of("a.prom", &[]);
+    assert!(prom.contains("# TYPE easelect_"), "{prom}");
+    assert!(of("a.txt", &[]).contains("im-api-v2.easecdn.com"));
+    let summary = of("b.txt", &["--format", "summary"]);
+    assert!(summary.lines().count() <= 10, "{summary}");
+    // What is asked for goes before the name.
+    let json: Value = serde_json::from_str(&of("a.csv", &["--format", "json"])).unwrap();
+    assert_eq!(json["schema"], 1);
+}
+
+#[test]
+fn a_report_in_a_folder_is_named_by_time_and_data_centre() {
+    let scratch = Scratch::new("folder");
+    let folder = format!("{}/", scratch.path(""));
+    for (more, ending) in [
+        (&[][..], "-cn1.html"),
+        (&["--format", "json"], "-cn1.json"),
+    ] {
+        let args = [&CN1[..], &["--output", &folder], more].concat();
+        let screen = told(&args, 0);
+        let mut names = fs::read_dir(&scratch.0).unwrap().map(|one| one.unwrap().file_name());
+        let name = names.find_map(|one| one.into_string().ok().filter(|one| one.ends_with(ending)));
+        let name = name.unwrap_or_else(|| panic!("no {ending}"));
+        let stamp = name.strip_prefix("easelect-").unwrap().strip_suffix(ending).unwrap();
+        let (date, time) = stamp.split_once('-').unwrap();
+        assert_eq!((date.len(), time.len()), (8, 4), "{name}");
+        assert!(stamp.chars().all(|c| c.is_ascii_digit() || c == '-'), "{name}");
+        assert!(screen.contains(&name), "where it was saved is told: {screen}");
+    }
+}
+
+#[test]
+fn the_exit_status_tells_how_it_stands() {
+    let scratch = Scratch::new("status");
+    let of = |scenario: &str, more: &[&str], status| {
+        let args = ["--lab", scenario, "--region", "cn1", "--service", "websocket"];
+        told(&[&args[..], more].concat(), status);
+    };
+    let (good, refused, silent) = (
+        scratch.scenario("none"),
+        scratch.scenario("refuse"),
+        scratch.scenario("silent_tls"),
+    );
+    of(&good, &[], 0);
+    of(&refused, &[], 1);
+    of("no such scenario", &[], 2);
+    // The time ran out before anything could be told.
+    of(&silent, &["--deadline", "200ms"], 3);
+    of(&good, &["--fail-above", "p50=1ms"], 4);
+    of(&good, &["--fail-above", "p50=5s"], 0);
+    // What is above a limit and unusable is unusable.
+    of(&refused, &["--fail-above", "p50=1ms"], 1);
+}
+
+#[test]
+fn two_reports_are_compared() {
+    let scratch = Scratch::new("compare");
+    report(&scratch, "a.json", &[]);
+    report(&scratch, "b.html", &["--lang", "zh"]);
+    let (a, b) = (scratch.path("a.json"), scratch.path("b.html"));
+    let same = told(&["compare", &a, &a], 0);
+    assert!(same.contains("No change"), "{same}");
+    let zh = told(&["compare", &a, &b, "--lang", "zh"], 0);
+    assert!(zh.contains("噪声") || zh.contains("变化"), "{zh}");
+    let json: Value = serde_json::from_str(&told(&["compare", &a, &b, "--format", "json"], 0)).unwrap();
+    assert_eq!(json["schema"], 1);
+    let other = scratch.path("c.json");
+    told(&["--lab", "--region", "sgp1", "--service", "rest", "--output", &other], 0);
+    told(&["compare", &a, &other], 3);
+    told(&["compare", &a, Path::new("Cargo.toml").to_str().unwrap()], 2);
+    told(&["compare", &a], 2);
+}
+
+#[test]
+fn advice_follows_a_report() {
+    let scratch = Scratch::new("advise");
+    report(&scratch, "a.html", &[]);
+    let file = scratch.path("a.html");
+    let plain = told(&["advise", "--region", "CN1"], 0);
+    assert!(plain.contains("im-api-v2.easemob.com") && !plain.contains("-31."), "{plain}");
+    let web = told(&["advise", "--region", "国内1区", "--sdk", "web5", "--report", &file], 0);
+    assert!(web.contains("serverUrls") && web.contains("dnsConfigUrls"), "{web}");
+    let json = told(&["advise", "--region", "cn1", "--format", "json", "--lang", "zh-CN"], 0);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["region"], "cn1");
+    told(&["advise"], 2);
+    told(&["advise", "--region", "cn1,sgp1"], 2);
+    told(&["advise", "--region", "cn1", "--sdk", "cobol"], 2);
+}
+
+#[test]
+fn codes_are_explained() {
+    let scratch = Scratch::new("explain");
+    report(&scratch, "a.json", &[]);
+    let file = scratch.path("a.json");
+    let one = told(&["explain", "304", "--sdk", "android"], 0);
+    assert!(one.contains("304") && one.contains("https://"), "{one}");
+    let beside = told(&["explain", "304", "--sdk", "android", "--report", &file, "--lang", "zh"], 0);
+    assert!(beside.contains("报告"), "{beside}");
+    let json = told(&["explain", "2", "--format", "json"], 0);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert!(json["meanings"].as_array().unwrap().len() >= 2);
+    told(&["explain", "-99999"], 3);
+    told(&["explain"], 2);
+}
+
+#[test]
+fn a_page_is_made_for_a_data_centre() {
+    let scratch = Scratch::new("page");
+    let file = scratch.path("measure.html");
+    told(&["page", "--region", "cn1", "--output", &file], 0);
+    let page = fs::read_to_string(&file).unwrap();
+    assert!(page.contains("wss://im-api-v2.easemob.com/websocket"));
+    assert!(!page.contains("im-api-sgp"));
+}
+
+#[test]
+fn newer_hosts_stand_apart() {
+    let json = |args: &[&str]| -> Value { serde_json::from_str(&told(args, 0)).unwrap() };
+    let count = |listed: &Value| listed["endpoints"].as_array().unwrap().len();
+    assert_eq!(count(&json(&["list", "--format", "json"])), 44);
+    let listed = json(&["list", "--newer", "--format", "json"]);
+    assert!(count(&listed) > 44);
+    let listed = told(&["list", "--newer", "--region", "cn2"], 0);
+    assert!(listed.contains("ngi-a1.easemob.com") && listed.contains("2026-11"), "{listed}");
+    let report = json(&["--lab", "--region", "cn2", "--newer", "--format", "json"]);
+    let groups = report["groups"].as_array().unwrap();
+    let of = |host: &str| {
+        groups.iter().find(|group| {
+            let mut all = group["endpoints"].as_array().unwrap().iter();
+            all.any(|one| one["host"] == host)
+        })
+    };
+    let (newer, page) = (of("ngi-a1.easemob.com").unwrap(), of("a31.easemob.com").unwrap());
+    assert_eq!(newer["second_source"], true);
+    assert_eq!(page["second_source"], false);
+    assert_eq!(page["endpoints"].as_array().unwrap().len(), 2);
+    assert!(of("rs.easemob.com").is_some(), "the list service");
+    assert!(of("a1.easemob.com").is_none(), "another data centre");
+}
+
+#[test]
+fn an_app_key_brings_the_app_s_own_list() {
+    let json = told(&["--lab", "--app-key", "1100#chat", "--format", "json"], 0);
+    let report: Value = serde_json::from_str(&json).unwrap();
+    let groups = report["groups"].as_array().unwrap();
+    let regions: Vec<&str> = groups.iter().map(|one| one["region"].as_str().unwrap()).collect();
+    assert!(regions.contains(&"cn1") && !regions.contains(&"sgp1"), "{regions:?}");
+    let services: Vec<&str> = groups.iter().map(|one| one["service"].as_str().unwrap()).collect();
+    assert!(services.contains(&"provisioning"), "{services:?}");
+    let all: Vec<&Value> = groups.iter().flat_map(|one| one["endpoints"].as_array().unwrap()).collect();
+    let listed: Vec<&str> = (all.iter().filter(|one| one["in_use"] == true))
+        .map(|one| one["host"].as_str().unwrap())
+        .collect();
+    assert!(listed.contains(&"im-api-v2.easemob.com"), "{listed:?}");
+    assert!(listed.contains(&"a1-v2.easemob.com"), "what the catalogue lacks is added: {listed:?}");
+    let codes: Vec<&str> = (report["findings"].as_array().unwrap().iter())
+        .map(|one| one["code"].as_str().unwrap())
+        .collect();
+    assert!(codes.contains(&"app_key_sent") && codes.contains(&"data_centre_recognised"), "{codes:?}");
+    // It is in no file.
+    assert!(!json.contains("1100"), "{json}");
+    for wrong in ["1100", "1100#", "#chat", "1100#a b", "a#b#c", ""] {
+        let args = ["--lab", "--app-key", wrong];
+        assert!(!told(&args, 2).contains("1100"));
+    }
+}
+
+#[test]
+fn connections_are_opened() {
+    let args = ["connect", "2", "--lab", "--region", "cn1", "--service", "websocket", "--format", "json"];
+    let json: Value = serde_json::from_str(&told(&args, 0)).unwrap();
+    assert_eq!(json["connects"].as_array().unwrap().len(), 2);
+    told(&["connect", "--lab", "--service", "websocket"], 2);
+}
+
+#[test]
+fn completions_know_every_command() {
+    let commands = ["diagnose", "connect", "list", "advise", "explain", "compare", "page", "completions"];
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish", "man"] {
+        let text = told(&["completions", shell], 0);
+        for command in commands {
+            assert!(text.contains(command), "{command} in {shell}");
+        }
+    }
+    told(&["completions", "tcsh"], 2);
+    for lang in ["en", "zh"] {
+        let help = told(&["--help", "--lang", lang], 0);
+        for command in commands {
+            assert!(help.contains(command), "{command} in {lang}");
+            let own = told(&[command, "--help", "--lang", lang], 0);
+            assert!(own.contains("--lang"), "{own}");
+        }
+    }
+}

@@ -11,6 +11,7 @@
 //!
 //! Data centres are never compared: an app lives in one of them.
 
+mod advice;
 mod connects;
 mod evidence;
 mod facts;
@@ -22,6 +23,7 @@ mod listing;
 mod model;
 mod nearby;
 mod rules;
+mod sdk;
 mod table;
 mod texts;
 mod threshold;
@@ -35,6 +37,7 @@ use easelect::{
     Ranked, Ranking, Region, Residency, Service,
 };
 
+pub use advice::{advice, advice_json};
 pub use connects::{ConnectRecord, connects_json, connects_table};
 pub use evidence::Evidence;
 pub use finding::Finding;
@@ -47,6 +50,7 @@ pub use model::{
     Phases, ProxyModel, ReasonModel, SummaryModel, VerdictModel,
 };
 pub use nearby::{TcpEndsNearby, tcp_ends_nearby};
+pub use sdk::Sdk;
 pub use table::table;
 pub use texts::Lang;
 pub use threshold::{Figure, Threshold};

@@ -186,52 +186,72 @@ impl<'a> Advice<'a> {
     fn introduction(&self) -> Introduction {
         Introduction {
             first: text(
-                "Normally, don't pin one address. Left alone, Easemob's client SDKs fetch a list of addresses for the App Key, \
-                 and can change to another one of it. A pinned address has no alternative: when it fails, nobody connects.",
-                "通常不要固定使用某一个接入地址。不做配置时，环信的客户端 SDK 会按 App Key 获取地址列表，并可改用列表中的其他地址。\
-                 固定的地址没有备用：它出故障时，所有用户都连不上。",
+                "Normally, don't pin one address. By default, Easemob's client SDKs fetch a list of addresses for \
+                 the App Key and can switch to another address on it. A pinned address has no alternative: when \
+                 it fails, no user can connect.",
+                "通常不要固定使用某一个接入地址。不做配置时，环信的客户端 SDK 会按 App Key 获取地址列表，\
+                 并可改用列表中的其他地址。固定后没有备用地址：一旦该地址出故障，所有用户都连不上。",
             ),
-            when: text("Pin one only where", "仅在以下情况固定地址"),
+            when: text("Pin an address only if", "仅在以下情况固定地址"),
             cases: [
                 text(
-                    "the platform has no list: mini-programs and REST calls of your servers always need an address;",
+                    "the platform has no list: mini-programs and REST calls from your servers always need an address;",
                     "平台没有地址列表：小程序和服务端 REST 调用必须填写地址；",
                 ),
                 text(
-                    "your users' network doesn't let the SDK fetch the list, or hijacks its name (DNS), and that can't be mended;",
+                    "on your users' network the SDK can't fetch the list, or DNS for its host is hijacked, and \
+                     that can't be fixed;",
                     "用户网络无法获取地址列表，或其域名遭到 DNS 劫持，且无法修复；",
                 ),
                 text(
-                    "a firewall only lets hosts through that are allowed by name;",
+                    "a firewall lets only named hosts through;",
                     "防火墙只放行白名单中的域名；",
                 ),
                 text(
-                    "you try one address for a short time, to find a fault.",
+                    "you use one address for a short time, to locate a fault.",
                     "为定位故障，临时只使用一个地址。",
                 ),
             ],
             last: text(
-                "If you do, keep the address where it can be changed without releasing the app, and remove it when the reason \
-                 is gone. What is fastest on one network need not be fastest for users on others.",
-                "固定地址时，请放在不发版也能修改的配置中，原因消除后及时删除。在一个网络上最快的地址，对其他网络的用户不一定最快。",
+                "If you pin one, keep it in configuration that you can change without releasing the app, and \
+                 remove it once the reason is gone. The fastest address on one network need not be the fastest \
+                 for users on other networks.",
+                "固定地址时，请放在不发版也能修改的配置中，原因消除后及时删除。在一个网络上最快的地址，\
+                 对其他网络的用户不一定最快。",
             ),
         }
     }
 
     /// What the order rests on, and what to know of it.
     fn basis(&self) -> Vec<Text> {
+        let has = |basis: &[Basis]| {
+            let mut choices = self.sites.iter().flat_map(|(site, _)| &site.choices);
+            choices.any(|one| basis.contains(&one.basis))
+        };
         let Some(model) = self.measured else {
+            // Of what is not known, no order is told.
+            if !has(&[Basis::NotMeasured]) {
+                return Vec::new();
+            }
             return vec![text(
-                "Nothing was measured: the addresses stand in the catalogue's order, which is no ranking. Measure on a network \
-                 of your users, and give the report with --report.",
-                "未做测量：地址按目录顺序列出，不代表优劣。请在用户的网络上测量，然后用 --report 提供报告。",
+                "Nothing was measured: the addresses stand in the catalogue's order, which is no ranking. Measure \
+                 on one of your users' networks (easelect diagnose), then pass the report with --report.",
+                "未做测量：地址按目录顺序列出，不代表优劣。请在用户的网络上测量（easelect diagnose），然后用 \
+                 --report 提供报告。",
             )];
         };
+        if !has(&[Basis::Measured, Basis::NoneReady]) {
+            return vec![text(
+                "The report has nothing of this data centre: as if nothing was measured, the addresses stand in the \
+                 catalogue's order, which is no ranking.",
+                "报告中没有该数据中心的测量结果：与未做测量时一样，地址按目录顺序列出，不代表优劣。",
+            )];
+        }
         let at = shown(&model.finished_at, 40);
         let mut basis = vec![text(
             format!(
-                "Measured: the order is that of the report finished at {at}, and only addresses that were ready in it are \
-                 advised. It holds for the network where it was measured."
+                "Measured: the order is that of the report finished at {at}; only addresses that it found ready \
+                 are advised. It holds for the network on which it was measured."
             ),
             format!(
                 "已测量：地址顺序来自 {at} 完成的报告，只建议其中可用的地址。结论只适用于测量时所在的网络。"
@@ -262,11 +282,11 @@ impl<'a> Advice<'a> {
     fn pool(&self) -> Option<Text> {
         (self.sites.len() > 1).then(|| {
             text(
-                "The data centres below stand in for each other only for clients that connect as Easemob's mobile SDKs do. Web, \
-                 desktop and mini-program clients and REST calls need the data centre that the console shows for the app. Take \
-                 the part of one data centre, and never mix two.",
-                "以下数据中心只对连接方式与环信移动端 SDK 相同的客户端可以互换。Web、桌面端、小程序和 REST 必须使用环信控制台显示的\
-                 应用所在数据中心。请只采用其中一个数据中心的内容，不要混用。",
+                "The data centres below stand in for each other only for clients that connect as Easemob's mobile \
+                 SDKs do. Web, desktop and mini-program clients and REST calls need the data centre that the \
+                 console shows for the app. Use the section of one data centre only; never mix two.",
+                "以下数据中心只对连接方式与环信移动端 SDK 相同的客户端可以互换。Web、桌面端、小程序和 REST \
+                 必须使用环信控制台显示的应用所在数据中心。请只采用其中一个数据中心的内容，不要混用。",
             )
         })
     }
@@ -412,7 +432,8 @@ const WHAT_TO_GET: [(&str, &str); 5] = [
         "文件上传、下载的域名；",
     ),
     (
-        "for native SDKs, if an address must be pinned: host and port of the TCP or WebSocket connection, and whether it uses TLS.",
+        "for native SDKs, if an address must be pinned: host and port of the TCP or WebSocket connection, and \
+         whether it uses TLS.",
         "如果原生 SDK 必须固定地址：TCP 或 WebSocket 长连接的主机名和端口，以及是否使用 TLS。",
     ),
 ];

@@ -8,7 +8,7 @@ use crate::texts::text;
 
 const PAGE: Source = Source {
     url: "https://doc.easemob.com/document/android/private_ip_domain.html",
-    version: "5.1, 4.25",
+    version: "5.1 / 4.25",
 };
 
 pub(super) fn android(site: &Site) -> Block {
@@ -35,14 +35,14 @@ pub(super) fn android(site: &Site) -> Block {
             host(socket),
             site.alternatives(service, "// ", host),
             socket.endpoint.port(),
-            site.say(" // without it: no encryption", " // 不设置则不加密"),
+            site.say(" // encrypts the connection (WSS)", " // 使用 WSS 加密连接"),
         );
         block.paste(site.say("Android (Java)", "Android（Java）"), "java", code);
     }
     block.notes = vec![text(
-        "Both are needed, or messages and tokens travel in clear text: `setEnableTLSConnection(true)` for the connection, \
-         and `https://` in `setRestServer` (without a scheme, the SDK uses plain HTTP). The default of \
-         `setEnableTLSConnection` is not stated in the documentation; in the iOS SDK it is off.",
+        "Both are needed, or messages and tokens travel in clear text: `setEnableTLSConnection(true)` for the \
+         connection, and `https://` in `setRestServer` (without a scheme, the SDK uses plain HTTP). The default \
+         of `setEnableTLSConnection` is not stated in the documentation; in the iOS SDK it is off.",
         "以下两项缺一不可，否则消息和 token 会以明文传输：长连接的 `setEnableTLSConnection(true)`，\
          以及 `setRestServer` 中的 `https://`（不写协议时，SDK 按 HTTP 处理）。`setEnableTLSConnection` 的默认值，\
          文档未说明；iOS SDK 默认关闭。",

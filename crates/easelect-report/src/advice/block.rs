@@ -120,8 +120,8 @@ impl Site<'_> {
         if self.choice(service).map(|one| one.basis) == Some(Basis::NoneReady) {
             return text(
                 format!(
-                    "{}: the report found no address ready, so none is given here. Repair what the report names, \
-                     measure again, then ask for this configuration again.",
+                    "{}: the report found no address ready, so none is given here. Fix what the report describes, \
+                     measure again, then generate this configuration again.",
                     name.en
                 ),
                 format!(
@@ -132,8 +132,8 @@ impl Site<'_> {
         }
         text(
             format!(
-                "{}: no host of {} is in the catalogue. Look it up in the console or ask your Easemob account manager, \
-                 then put it into a catalogue file (--catalog).",
+                "{}: no host of {} is in the catalogue. Look it up in the console or ask your Easemob account \
+                 manager, then put it into a catalogue file (--catalog).",
                 name.en, region.en
             ),
             format!(

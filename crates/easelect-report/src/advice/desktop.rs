@@ -6,7 +6,7 @@ use crate::texts::text;
 
 const WINDOWS: Source = Source {
     url: "https://doc.easemob.com/document/windows/initialization.html",
-    version: "1.x",
+    version: "1.4.0",
 };
 
 pub(super) fn desktop(site: &Site) -> Block {

@@ -53,15 +53,16 @@ pub(super) fn flutter(site: &Site) -> Block {
     }
     block.notes = vec![
         text(
-            "`enableTLS` is false by default: without it, messages and tokens travel in clear text. `https://` in `restServer` \
-             does the same for REST requests.",
-            "`enableTLS` 默认为 false：不打开时，消息和 token 会以明文传输。REST 请求的加密由 `restServer` 中的 `https://` 保证。",
+            "`enableTLS` is false by default: without it, messages and tokens travel in clear text. `https://` in \
+             `restServer` keeps REST requests encrypted.",
+            "`enableTLS` 默认为 false：不打开时，消息和 token 会以明文传输。REST 请求的加密由 `restServer` 中的 \
+             `https://` 保证。",
         ),
         text(
-            "Versions without `webSocketServer` (such as 4.1.3) don't compile with it: they only have `imServer` and `imPort` \
-             for TCP, whose hosts are not published. Upgrade, or don't fix the address.",
-            "没有 `webSocketServer` 的版本（例如 4.1.3）无法编译上述代码：它们只有用于 TCP 的 `imServer` 和 `imPort`，\
-             其地址未公开。请升级，或不要固定地址。",
+            "Versions without `webSocketServer` (such as 4.1.3) don't compile with it: they only have `imServer` \
+             and `imPort` for TCP, whose hosts are not published. Upgrade, or don't fix the address.",
+            "没有 `webSocketServer` 的版本（例如 4.1.3）无法编译上述代码：它们只有用于 TCP 的 `imServer` 和 \
+             `imPort`，其地址未公开。请升级，或不要固定地址。",
         ),
     ];
     block.notes.extend(native::notes());

@@ -38,10 +38,7 @@ pub(super) fn harmonyos(site: &Site) -> Block {
             host(socket),
             site.alternatives(service, "// ", host),
             socket.endpoint.port(),
-            site.say(
-                " // WSS; without it: no encryption",
-                " // 使用 WSS；不设置则不加密"
-            ),
+            site.say(" // encrypts the connection (WSS)", " // 使用 WSS 加密连接"),
         );
         block.paste(
             site.say("HarmonyOS (ArkTS)", "HarmonyOS（ArkTS）"),

@@ -40,7 +40,7 @@ pub(super) fn wechat(site: &Site) -> Block {
         Service::Wechat,
         site.say("WeChat", "微信"),
     );
-    block.notes = notes(site).into();
+    block.notes = notes(site, Service::Wechat);
     block.notes.push(text(
         "QQ, Baidu and Douyin mini-programs use the same hosts, each with its own list of domains.",
         "QQ、百度、抖音小程序使用相同的地址，域名需在各自平台配置。",
@@ -61,7 +61,7 @@ pub(super) fn alipay(site: &Site) -> Block {
         Service::Alipay,
         site.say("Alipay", "支付宝"),
     );
-    block.notes = notes(site).into();
+    block.notes = notes(site, Service::Alipay);
     block.notes.push(text(
         "An Alipay mini-program has one WebSocket at a time: a second one closes the first.",
         "支付宝小程序同一时间只能保留一个 WebSocket 连接，新建连接会关闭原有连接。",
@@ -80,10 +80,10 @@ pub(super) fn uniapp(site: &Site) -> Block {
         Service::Wechat,
         site.say("WeChat", "微信"),
     );
-    block.notes = notes(site).into();
+    block.notes = notes(site, Service::Wechat);
     block.notes.push(text(
-        "Only mini-programs need `isHttpDNS: false`. Compiled to an app or to H5, leave it true and leave out `url` and \
-         `apiUrl`. Compiled to an Alipay mini-program, take the addresses of the section on Alipay.",
+        "Only mini-programs need `isHttpDNS: false`. Compiled to an app or to H5, leave it true and leave out \
+         `url` and `apiUrl`. Compiled to an Alipay mini-program, take the addresses of the section on Alipay.",
         "只有小程序需要 `isHttpDNS: false`。编译为 App 或 H5 时，请保持 true，并去掉 `url` 和 `apiUrl`。\
          编译为支付宝小程序时，请使用支付宝小程序一节的地址。",
     ));
@@ -116,15 +116,15 @@ fn connection(site: &Site, block: &mut Block, service: Service, import: &str) {
 /// The domains that the platform must let the mini-program reach: every host of the data centre, whichever
 /// is configured.
 fn domains(site: &Site, block: &mut Block, service: Service, platform: String) {
+    if !has_domains(site, service) {
+        return;
+    }
     let rests: Vec<String> = site.every(Service::Rest).map(origin).collect();
     let sockets: Vec<String> = match service {
         // Easemob's page on Alipay gives them with the path, that on WeChat without.
         Service::Alipay => (site.every(service).map(ToString::to_string)).collect(),
         _ => site.every(service).map(origin).collect(),
     };
-    if rests.is_empty() || sockets.is_empty() {
-        return;
-    }
     let mut downloads = rests.clone();
     downloads.extend((*site.region == Region::CN1).then(|| CN1_FILES.to_owned()));
     let list = |name: String, all: &[String]| format!("{name}\n{}\n", all.join("\n"));
@@ -144,33 +144,42 @@ fn domains(site: &Site, block: &mut Block, service: Service, platform: String) {
     block.paste(title, "text", code.join("\n"));
 }
 
-fn notes(site: &Site) -> [Text; 3] {
+fn notes(site: &Site, service: Service) -> Vec<Text> {
     let files = if *site.region == Region::CN1 {
         text(
-            "The file host in downloadFile is from Easemob's pages on mini-programs; it is not in the catalogue, and \
-             easelect doesn't measure it. The domain of a received file's URL decides: if it is another one, add that.",
+            "The file host in downloadFile is from Easemob's pages on mini-programs; it is not in the catalogue, \
+             and easelect doesn't measure it. The URL of a file that you receive shows which domain is needed: if \
+             it is another one, add it.",
             "downloadFile 中的文件域名来自环信的小程序文档，不在目录中，easelect 也不测量它。\
              请以收到的文件 URL 的域名为准；如果不同，请另外添加。",
         )
     } else {
         text(
-            "This list has no file host: the table of data centres has none for this one. Send a picture, look at the \
-             domain of its URL, and add that to downloadFile (to uploadFile, too, if uploads fail).",
+            "This list has no file host: the table of data centres has none for this one. Send a picture, look at \
+             the domain of its URL, and add that to downloadFile (to uploadFile, too, if uploads fail).",
             "列表中没有文件域名：数据中心文档未列出该数据中心的文件域名。请发送一张图片，查看其 URL 的域名，\
              并添加到 downloadFile（如果上传失败，也添加到 uploadFile）。",
         )
     };
-    [
-        text(
-            "The list of domains has both variants of this data centre on purpose: it only permits, and you can then change \
-             the address without another review.",
-            "域名列表特意包含该数据中心的两组域名：列表只表示允许访问，以后更换地址时无需再次配置。",
-        ),
-        files,
-        text(
-            "easelect measures from a computer, not inside the mini-program: try the result on a phone. `/websocket` must \
-             not stand twice at the end of the address.",
-            "easelect 在电脑上测量，而不是在小程序内：请在真机上验证。地址末尾不要重复写 `/websocket`。",
-        ),
-    ]
+    let measured = text(
+        "easelect measures from a computer, not inside the mini-program: try the result on a phone. `/websocket` \
+         must not stand twice at the end of the address.",
+        "easelect 在电脑上测量，而不是在小程序内：请在真机上验证。地址末尾不要重复写 `/websocket`。",
+    );
+    let both = text(
+        "The list of domains has both variants of this data centre on purpose: you can then switch addresses without \
+         editing it.",
+        "域名列表特意包含该数据中心的全部域名，以后更换地址时无需修改。",
+    );
+    match has_domains(site, service) {
+        true => vec![both, files, measured],
+        false => vec![measured],
+    }
+}
+
+/// Whether there is a list of domains to give.
+fn has_domains(site: &Site, service: Service) -> bool {
+    [service, Service::Rest]
+        .iter()
+        .all(|one| site.every(*one).next().is_some())
 }

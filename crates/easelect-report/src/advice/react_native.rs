@@ -55,22 +55,25 @@ pub(super) fn react_native(site: &Site) -> Block {
     }
     block.notes = vec![
         text(
-            "`enableTLS` is false by default: without it, messages and tokens travel in clear text. `https://` in `restServer` \
-             does the same for REST requests.",
-            "`enableTLS` 默认为 false：不打开时，消息和 token 会以明文传输。REST 请求的加密由 `restServer` 中的 `https://` 保证。",
+            "`enableTLS` is false by default: without it, messages and tokens travel in clear text. `https://` in \
+             `restServer` keeps REST requests encrypted.",
+            "`enableTLS` 默认为 false：不打开时，消息和 token 会以明文传输。REST 请求的加密由 `restServer` 中的 \
+             `https://` 保证。",
         ),
         text(
-            "Version 1.11.4, the latest on npm when this was read, doesn't have `webSocketServer` and `webSocketPort`: \
-             TypeScript then reports unknown properties. It only has `imServer` and `imPort` for TCP, whose hosts are not \
-             published. Upgrade, or don't fix the address. With which version they came is not stated in the documentation.",
+            "Version 1.11.4, the latest on npm when this was read, doesn't have `webSocketServer` and \
+             `webSocketPort`: TypeScript then reports unknown properties. It only has `imServer` and `imPort` for \
+             TCP, whose hosts are not published. Upgrade, or don't fix the address. With which version they came \
+             is not stated in the documentation.",
             "查阅时 npm 的最新版本 1.11.4 没有 `webSocketServer` 和 `webSocketPort`，TypeScript 会提示属性不存在。\
              该版本只有用于 TCP 的 `imServer` 和 `imPort`，其地址未公开。请升级，或不要固定地址。\
              从哪个版本开始支持，文档未说明。",
         ),
         text(
-            "Don't use `dnsUrl` in 1.11.4: iOS reads it under another name, and Android only while `enableDNSConfig` is false. \
-             It has no effect.",
-            "1.11.4 中不要使用 `dnsUrl`：iOS 端读取的键名不同，Android 端只在 `enableDNSConfig` 为 false 时读取，实际不起作用。",
+            "Don't use `dnsUrl` in 1.11.4: iOS reads it under another name, and Android only while \
+             `enableDNSConfig` is false. It has no effect.",
+            "1.11.4 中不要使用 `dnsUrl`：iOS 端读取的键名不同，Android 端只在 `enableDNSConfig` 为 false 时读取，\
+             实际不起作用。",
         ),
     ];
     block.notes.extend(native::notes());

@@ -51,14 +51,15 @@ pub(super) fn options(site: &Site, block: &mut Block, title: String) {
 pub(super) fn notes() -> [Text; 3] {
     [
         text(
-            "Don't fix the address here: `Options` has no TLS switch and takes no WebSocket host. Whether the connection to a \
-             fixed `IMServer` is encrypted is not stated in the documentation: it may be clear text. Ask Easemob first.",
-            "不建议在这里固定地址：`Options` 没有 TLS 开关，也不能填写 WebSocket 地址。固定 `IMServer` 后连接是否加密，\
-             文档未说明，可能是明文。请先咨询环信。",
+            "Don't fix the address here: `Options` has no TLS switch and takes no WebSocket host. Whether the \
+             connection to a fixed `IMServer` is encrypted is not stated in the documentation: it may be clear \
+             text. Ask Easemob first.",
+            "不建议在这里固定地址：`Options` 没有 TLS 开关，也不能填写 WebSocket 地址。固定 `IMServer` \
+             后连接是否加密，文档未说明，可能是明文。请先咨询环信。",
         ),
         text(
-            "`IMServer` is a TCP host (port 6717 in Easemob's examples); none is published. The WebSocket hosts that \
-             easelect measures don't belong there.",
+            "`IMServer` is a TCP host (port 6717 in Easemob's examples); none is published. Don't put the \
+             WebSocket hosts there that easelect measures.",
             "`IMServer` 是 TCP 主机名（环信示例中端口为 6717），未公开。easelect 测量的 WebSocket 地址不能填在这里。",
         ),
         text(

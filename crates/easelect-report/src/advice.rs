@@ -496,7 +496,10 @@ impl Page {
         let head = match choice.basis {
             Basis::Measured => text("first choice first", "按优先顺序"),
             Basis::NotMeasured => text("not measured", "未测量"),
-            Basis::NotInReport => text("not in the report", "报告中没有"),
+            Basis::NotInReport => text(
+                "not in the report: catalogue order, no ranking",
+                "报告中没有：按目录顺序，不代表优劣",
+            ),
             Basis::NoneReady => text("none was ready", "没有可用的地址"),
             Basis::NoneKnown => text("none published", "没有公布"),
         };

@@ -522,6 +522,12 @@ impl Page {
             if one.is_inferred() {
                 remarks.push(text("port and path are inferred", "端口和路径为推断"));
             }
+            if one.endpoint.path().contains('?') {
+                remarks.push(text(
+                    "its query is hidden: put it back",
+                    "查询参数已隐藏，请自行补全",
+                ));
+            }
             self.remark(&one.url, remarks);
         }
         for one in &choice.left_out {

@@ -333,6 +333,71 @@ fn what_is_not_public_is_not_guessed() {
 }
 
 #[test]
+fn what_ones_own_urls_contain_stays_text() {
+    let own = |service, url| Endpoint::new(Region::CN_VIP, service, url).unwrap();
+    let catalog = Catalog::builtin()
+        .with_endpoint(own(Service::Rest, "https://rest.vip.example/it's/$HOME"))
+        .unwrap()
+        .with_endpoint(own(
+            Service::Websocket,
+            "wss://im.vip.example/websocket?token=hunter2",
+        ))
+        .unwrap();
+    let advised = |sdk| advice(&catalog, &Region::CN_VIP.into(), None, &[sdk], Lang::En);
+    let shell = advised(Sdk::Rest);
+    assert!(
+        shell.contains(r"EASEMOB_REST='https://rest.vip.example/it'\''s/$HOME'"),
+        "{shell}"
+    );
+    let dart = advised(Sdk::Flutter);
+    assert!(
+        dart.contains(r#"restServer: "https://rest.vip.example/it's/\$HOME""#),
+        "{dart}"
+    );
+    let web = advised(Sdk::Web4);
+    assert!(
+        !web.contains("hunter2") && web.contains("query is hidden"),
+        "{web}"
+    );
+}
+
+#[test]
+fn chinese_reads_like_this() {
+    let text = told(&Region::CN1.into(), None, Sdk::Ios, Lang::Zh);
+    let (_, text) = text.split_once("### ").unwrap();
+    insta::assert_snapshot!(text, @r#"
+    iOS（ios）
+
+    iOS（Objective-C）：
+
+    ```objectivec
+    #import <HyphenateChat/HyphenateChat.h>
+    #import <HyphenateChat/EMOptions+PrivateDeploy.h>
+
+    EMOptions *options = [EMOptions optionsWithAppkey:@"your-org#your-app"];
+    options.enableDnsConfig = NO; // 使用下面的地址，不获取列表
+    options.restServer = @"https://a1.easemob.com"; // 必须保留 https://
+    // 备选：@"https://a1.easecdn.com"
+    options.usingHttpsOnly = YES;
+    options.webSocketServer = @"im-api-wechat.easemob.com";
+    // 备选：@"im-api-wechat.easecdn.com"
+    options.webSocketPort = 443;
+    options.enableTLSConnection = YES; // 默认为 NO，即不加密
+    [[EMClient sharedClient] initializeSDKWithOptions:options];
+    ```
+
+    - `enableTLSConnection` 默认为 NO，在 `enableDnsConfig` 为 NO 时生效，同时控制 TCP 和 WebSocket：不打开时，消息和 token 会以明文传输。REST 请求的加密由 `restServer` 中的 `https://` 和 `usingHttpsOnly` 保证。
+    - 5.0 另有 `syncDataWSHost` 和 `syncDataWSPort`（地址未公开）；自 5.1 起，SDK 根据 `restServer` 自动确定。
+    - 默认情况下，原生 SDK 使用的主机和端口可能与测量的不同：环信示例中的 TCP 连接使用 6717 端口，而 easelect 测量的是 HTTPS 和 WebSocket（一般为 443 端口）。测量结果好不代表 TCP 连接可用，测量结果差也不代表它不可用。
+    - 环信没有公布原生 SDK 的地址。其文档的 WebSocket 示例曾使用国内 1 区的微信小程序域名和 443 端口，因此这里填写小程序域名。easecdn.com 的域名和其他数据中心的域名同样适用，这一点是推断。
+    - SDK 只接受主机名和端口，连接时使用的路径，文档未说明。发版前请先验证。
+
+    - 来源：https://doc.easemob.com/document/ios/private_ip_domain.html（5.1，2026-11 查阅）
+    - 来源：https://doc.easemob.com/apidoc/ios/chat5.0/category_e_m_options_07_private_deploy_08.html（5.0.0，2026-11 查阅）
+    "#);
+}
+
+#[test]
 fn a_report_decides_what_comes_first() {
     let [a, b] = pair(Region::SGP1, Service::Websocket);
     let [c, d] = pair(Region::SGP1, Service::Rest);

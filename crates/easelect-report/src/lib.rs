@@ -39,6 +39,10 @@ mod listing;
 
 mod connects;
 
+mod sdk;
+
+mod advice;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
@@ -47,6 +51,7 @@ use easelect::{
     Ranked, Ranking, Region, Residency, Service,
 };
 
+pub use advice::{advice, advice_json};
 pub use connects::{ConnectRecord, connects_json, connects_table};
 pub use evidence::Evidence;
 pub use finding::Finding;
@@ -59,6 +64,7 @@ pub use model::{
     Phases, ProxyModel, ReasonModel, SampleModel, SummaryModel, VerdictModel,
 };
 pub use nearby::{TcpEndsNearby, tcp_ends_nearby};
+pub use sdk::Sdk;
 pub use texts::Lang;
 pub use threshold::{Figure, Threshold};
 pub use verdict::{Fault, Verdict};

@@ -210,7 +210,7 @@ async fn fetch(list: &ListUrl, options: &Options, network: &Network) -> Result<V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::{self, Regions};
+    use crate::{args, command};
     use easelect::{Dialer, PinnedHost, TlsClient};
     use easelect_report::Lang;
     use rcgen::{CertificateParams, KeyPair};
@@ -407,6 +407,48 @@ mod tests {
         }
     }
 
+    /// What a run with these options asks of whom: the addresses of each request's path.
+    async fn requests(line: &str) -> (Targets, Vec<(SocketAddr, String)>) {
+        use easelect_lab::{EventKind, Lab, Scenario};
+
+        let options = options(line);
+        let lab = Lab::new(Scenario::beijing()).unwrap();
+        let nobody = Arc::new(easelect::SystemResolver::new());
+        let network = Network::over(lab.dialer(), nobody, Some("beijing".to_owned())).unwrap();
+        let catalog = newer::added(Catalog::builtin(), &options).unwrap();
+        let mut targets = Targets::new(&catalog, &options.regions, None).unwrap();
+        add_app(&mut targets, &catalog, &options, &network).await.unwrap();
+        let probed = crate::run::probe(&network, &targets, &catalog, &options).await;
+        assert!(probed.is_ok());
+        let events = lab.events().into_iter();
+        let asked = events.filter_map(|event| match event.kind {
+            EventKind::Requested { path, .. } => Some((event.address?, path)),
+            _ => None,
+        });
+        (targets, asked.collect())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_app_key_goes_to_the_list_service_and_to_nobody_else() {
+        let is_secret = |path: &str| path.contains("1100") || path.contains("app_key");
+        let (targets, asked) = requests("--app-key 1100#chat --rounds 1").await;
+        let told: Vec<_> = asked.iter().filter(|(_, path)| is_secret(path)).collect();
+        let [(to, path)] = told.as_slice() else {
+            panic!("{told:?}");
+        };
+        assert_eq!(to.to_string(), "44.128.30.10:443");
+        assert_eq!(path, "/easemob/server.json?app_key=1100%23chat");
+        // The data centre is known by it, and what it has besides is added.
+        assert_eq!(targets.regions, [Region::CN1]);
+        let has = |host: &str| targets.in_use.iter().any(|one| one.host() == host);
+        assert!(has("im-api-v2.easecdn.com") && has("a1-v2.easemob.com"));
+        let sent = |note: &Note| matches!(note, Note::AppKeySent { to } if to == "rs.easemob.com");
+        assert!(targets.notes.iter().any(sent), "{:?}", targets.notes);
+        let (targets, asked) = requests("--rounds 1").await;
+        assert!(asked.len() > 50 && asked.iter().all(|(_, path)| !is_secret(path)));
+        assert!(targets.notes.is_empty() && targets.regions.len() == 6);
+    }
+
     #[test]
     fn a_deployment_of_one_s_own_may_be_private() {
         let own = r#"{"region": [{"id": "own", "locality": "overseas"}], "endpoint": [{"region": "own", "service": "rest",
@@ -426,7 +468,7 @@ mod tests {
 
     fn options(line: &str) -> Options {
         let args = line.split_whitespace().map(Into::into).collect();
-        args::parse(args, Lang::En).unwrap()
+        args::parse(args, Lang::En, &command::program(Lang::En)).unwrap()
     }
 
     fn in_use(line: &str, url: &str) -> Result<Endpoint, Usage> {

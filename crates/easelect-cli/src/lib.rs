@@ -36,6 +36,12 @@ mod list;
 
 mod current;
 
+mod ask;
+
+mod diagnose;
+
+mod connect;
+
 mod advise;
 
 mod explain;
@@ -44,13 +50,7 @@ mod compare;
 
 mod page;
 
-mod ask;
-
 mod double_click;
-
-mod diagnose;
-
-mod connect;
 
 #[cfg(any(test, fuzzing))]
 mod replay;

@@ -160,16 +160,6 @@ fn has_any(catalog: &Catalog, region: &Region) -> bool {
 
 /// Refuses a name that isn't known, and one whose hosts aren't.
 fn check_region(catalog: &Catalog, name: &str) -> Result<(), Usage> {
-    if matches!(plain(name).as_str(), "acceleration" | "global" | "海外加速节点") {
-        return Err(say(
-            "the global acceleration nodes have no public hosts (for users at home and abroad who \
-             talk to each other; default bandwidth 1 Mbps, adjustable): ask your Easemob account \
-             manager, then give the hosts in a catalogue file (--catalog)",
-            "海外加速节点（全球）没有公开地址（适合国内、海外用户互发消息的应用；默认带宽 1 Mbps，可调整）：\
-             请咨询你的商务经理，然后用目录文件（--catalog）提供地址",
-        )
-        .into());
-    }
     let Some(region) = find_region(catalog, name) else {
         return Err(unknown(catalog, name));
     };
@@ -189,6 +179,16 @@ fn check_region(catalog: &Catalog, name: &str) -> Result<(), Usage> {
 }
 
 fn unknown(catalog: &Catalog, name: &str) -> Usage {
+    if matches!(plain(name).as_str(), "acceleration" | "global" | "海外加速节点") {
+        return say(
+            "the global acceleration nodes have no public hosts (for users at home and abroad who \
+             talk to each other; default bandwidth 1 Mbps, adjustable): ask your Easemob account \
+             manager, then give the hosts in a catalogue file (--catalog)",
+            "海外加速节点（全球）没有公开地址（适合国内、海外用户互发消息的应用；默认带宽 1 Mbps，可调整）：\
+             请咨询你的商务经理，然后用目录文件（--catalog）提供地址",
+        )
+        .into();
+    }
     let known: Vec<&str> = catalog
         .regions()
         .iter()

@@ -1,4 +1,4 @@
-//! What `--connect` reports: each connection's time to open, endpoint, address and attempts.
+//! What `easelect connect` reports: each connection's time to open, endpoint, address and attempts.
 
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
@@ -6,11 +6,13 @@ use std::time::{Duration, SystemTime};
 use easelect::{Attempt, AttemptOutcome, Timings, without_secrets};
 use serde::Serialize;
 
-use super::figures::{ms_float, ms_unit};
+use super::figures::{ms, ms_float, ms_unit};
 use super::format::pretty;
-use super::layout::{Ink, Style, paragraph};
+use super::layout::{Column, Ink, Style, columns};
 use super::model::{Phases, SCHEMA, timings};
-use super::texts::{Label, Lang, failure_text, label, phase, shown, text, through};
+use super::texts::{
+    Label, Lang, Text, failure_text, label, phase, short_phase, shown, text, through,
+};
 
 /// One call to connect, and how it ended.
 #[derive(Clone, Debug)]
@@ -163,66 +165,102 @@ pub fn connects_table(
 ) -> String {
     let mut lines = Vec::new();
     for (index, one) in records.iter().enumerate() {
-        let number = index + 1;
-        let (ink, line) = match (&one.url, one.address, one.time_to_open) {
-            (Some(url), Some(address), Some(took)) => {
-                let head = label(Label::TimeToOpen).of(lang);
-                let url = shown(&without_secrets(url), LONGEST);
-                let line = format!("{number}. {head} {}  {url}  {address}", ms_unit(took));
-                (Ink::Good, line)
-            }
-            _ => {
-                let error = shown(one.error.as_deref().unwrap_or(""), 300);
-                let head = label(Label::NotConnected).of(lang);
-                let colon = text(": ", "：").of(lang);
-                (Ink::Bad, format!("{number}. {head}{colon}{error}"))
-            }
-        };
+        let (ink, told) = ended(one, lang);
         let proxy = one.proxy.as_ref();
         let proxy = proxy.map(|proxy| format!("  {}", through(proxy).of(lang)));
-        let line = line + &proxy.unwrap_or_default();
-        for line in paragraph("", &line, style.width) {
-            lines.push(style.paint(ink, &line));
-        }
+        let told = told + &proxy.unwrap_or_default();
+        lines.extend(style.painted(ink, &format!("{}. ", index + 1), &told));
         let phases: Vec<String> = one
             .timings
             .iter()
             .map(|(which, took)| format!("{} {}", phase(which).of(lang), ms_unit(took)))
             .collect();
         if !phases.is_empty() {
-            lines.extend(paragraph("     ", &phases.join(", "), style.width));
+            let phases = phases.join(&text(", ", "，").of(lang));
+            lines.extend(style.paragraph(INDENT, &phases));
         }
-        for attempt in &one.attempts {
-            let line = attempt_line(attempt, lang, now);
-            for line in paragraph("     - ", &line, style.width) {
-                lines.push(style.paint(Ink::Dim, &line));
-            }
-        }
+        lines.extend(attempts(&one.attempts, lang, style, now));
     }
     lines.push(String::new());
     lines.join("\n")
 }
 
-fn attempt_line(one: &Attempt, lang: Lang, now: SystemTime) -> String {
-    let outcome = match &one.outcome {
+/// What stands under a connection.
+const INDENT: &str = "   ";
+
+fn ended(one: &ConnectRecord, lang: Lang) -> (Ink, String) {
+    match (&one.url, one.address, one.time_to_open) {
+        (Some(url), Some(address), Some(took)) => {
+            let head = label(Label::TimeToOpen).of(lang);
+            let url = shown(&without_secrets(url), LONGEST);
+            let told = format!("{head} {}  {url}  {address}", ms_unit(took));
+            (Ink::Good, told)
+        }
+        _ => {
+            let error = shown(one.error.as_deref().unwrap_or(""), 300);
+            let head = label(Label::NotConnected).of(lang);
+            let colon = text(": ", "：").of(lang);
+            (Ink::Bad, format!("{head}{colon}{error}"))
+        }
+    }
+}
+
+/// From when to when each attempt ran, where to, and what became of it.
+fn attempts(attempts: &[Attempt], lang: Lang, style: Style, now: SystemTime) -> Vec<String> {
+    let cells = |cell: &dyn Fn(&Attempt) -> String| attempts.iter().map(cell).collect();
+    let (head, body) = style.grid(vec![
+        Column::right(
+            text("from", "开始").of(lang),
+            cells(&|one| ms(one.started)),
+            0,
+        ),
+        Column::right(
+            text("to/ms", "结束/ms").of(lang),
+            cells(&|one| ms(one.ended)),
+            0,
+        ),
+        Column::left(
+            label(Label::Endpoint).of(lang),
+            cells(&|one| shown(one.endpoint.host(), 80)),
+        ),
+        Column::left(
+            text("address", "地址").of(lang),
+            cells(&|one| one.address.map_or("-".to_owned(), |at| at.ip().to_string())),
+        ),
+    ]);
+    let width = head.iter().chain(&body).map(|line| columns(line)).max();
+    let width = width.unwrap_or(0);
+    let mut lines = Vec::new();
+    for (one, line) in attempts.iter().zip(body) {
+        // What became of each begins in one column.
+        let padding = " ".repeat(width - columns(&line));
+        let line = format!("{INDENT}{line}{padding}");
+        let beneath = format!("{INDENT}  ");
+        for line in style.beside(&line, &outcome(one, now).of(lang), &beneath) {
+            lines.push(style.paint(Ink::Dim, line.trim_end()));
+        }
+    }
+    if !lines.is_empty() {
+        let head = head
+            .iter()
+            .map(|line| style.paint(Ink::Dim, &format!("{INDENT}{line}")));
+        lines.splice(0..0, head);
+    }
+    lines
+}
+
+fn outcome(one: &Attempt, now: SystemTime) -> Text {
+    match &one.outcome {
         AttemptOutcome::Won => label(Label::Won),
         AttemptOutcome::Cancelled(at) => {
-            let (given_up, at) = (label(Label::Cancelled), phase(*at));
+            let at = short_phase(*at);
             text(
-                format!("{} ({})", given_up.en, at.en),
-                format!("{}（{}）", given_up.zh, at.zh),
+                format!("cancelled ({})", at.en),
+                format!("已取消（{} 阶段）", at.zh),
             )
         }
         AttemptOutcome::Failed(failure) => failure_text(failure, now),
-    };
-    let address = one.address.map_or("-".to_owned(), |a| a.to_string());
-    format!(
-        "{} - {}  {}  {address}  {}",
-        ms_unit(one.started),
-        ms_unit(one.ended),
-        one.endpoint.host(),
-        outcome.of(lang)
-    )
+    }
 }
 
 #[cfg(test)]

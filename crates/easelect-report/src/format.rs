@@ -10,7 +10,7 @@ use easelect::{Error, ErrorKind, shown, without_secrets};
 
 pub use json::json;
 pub(crate) use json::pretty;
-pub use table::table;
+pub use table::{details, first_screen, table};
 
 /// The form of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,11 @@
-//! Columns that line up with wide characters, paragraphs that wrap, lines with a colour.
+//! Columns that line up with wide characters, paragraphs that wrap, lines with a colour, text that the
+//! console can show.
+
+use std::borrow::Cow;
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use easelect::shown;
+use unicode_width::UnicodeWidthChar;
 
 /// How a table is to look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,6 +16,8 @@ pub struct Style {
     /// The columns of the terminal. Less important columns are left out and paragraphs wrap to
     /// fit; without it nothing is left out and nothing wraps.
     pub width: Option<u16>,
+    /// With nothing but ASCII besides Chinese text: for consoles whose code page has no block characters.
+    pub ascii: bool,
 }
 
 impl Style {
@@ -21,6 +27,7 @@ impl Style {
         Style {
             colour: false,
             width: None,
+            ascii: false,
         }
     }
 
@@ -38,6 +45,82 @@ impl Style {
         self
     }
 
+    /// Sets whether everything but Chinese text is ASCII.
+    #[must_use]
+    pub const fn with_ascii(mut self, ascii: bool) -> Self {
+        self.ascii = ascii;
+        self
+    }
+
+    /// A text as it may be printed: nothing in it acts on the terminal, and the console has its characters.
+    pub(crate) fn printable(self, text: &str) -> String {
+        let text = shown(text, LONGEST);
+        match self.ascii {
+            true => text.chars().map(in_ascii).collect(),
+            false => text,
+        }
+    }
+
+    /// A [`paragraph`] of what may be printed here.
+    pub(crate) fn paragraph(self, lead: &str, text: &str) -> Vec<String> {
+        paragraph(&self.printable(lead), &self.printable(text), self.width)
+    }
+
+    /// Items behind a word, of which none is broken where a line is long enough for it.
+    pub(crate) fn items(self, word: &str, items: &[String], separator: &str) -> Vec<String> {
+        let room = self.width.map_or(usize::MAX, usize::from);
+        let mut lines = vec![self.printable(word)];
+        for (place, item) in items.iter().enumerate() {
+            let last = place + 1 == items.len();
+            let item = self.printable(item) + if last { "" } else { separator };
+            let line = lines.last_mut().expect("it begins with one");
+            if place > 0 && columns(line) + columns(item.trim_end()) > room {
+                *line = line.trim_end().to_owned();
+                lines.push(item);
+            } else {
+                line.push_str(&item);
+            }
+        }
+        lines
+    }
+
+    /// A [`paragraph`] in one colour.
+    pub(crate) fn painted(self, ink: Ink, lead: &str, text: &str) -> impl Iterator<Item = String> {
+        let lines = self.paragraph(lead, text).into_iter();
+        lines.map(move |line| self.paint(ink, &line))
+    }
+
+    /// A line and what is said of it: beside it where there is room, else beneath, behind `lead`.
+    pub(crate) fn beside(self, line: &str, told: &str, lead: &str) -> Vec<String> {
+        let printable = self.printable(told);
+        let together = columns(line) + 2 + columns(&printable);
+        if self
+            .width
+            .is_none_or(|width| together <= usize::from(width))
+        {
+            return vec![format!("{line}  {printable}")];
+        }
+        let mut lines = vec![line.to_owned()];
+        lines.extend(self.paragraph(lead, told));
+        lines
+    }
+
+    /// A [`grid`] of what may be printed here.
+    pub(crate) fn grid(self, mut columns: Vec<Column>) -> (Vec<String>, Vec<String>) {
+        for column in &mut columns {
+            let head: Vec<String> = column
+                .head
+                .lines()
+                .map(|line| self.printable(line))
+                .collect();
+            column.head = head.join("\n");
+            for cell in &mut column.cells {
+                *cell = self.printable(cell);
+            }
+        }
+        grid(columns, self.width)
+    }
+
     /// A line in a colour, from end to end.
     pub(crate) fn paint(self, ink: Ink, line: &str) -> String {
         let code = match ink {
@@ -47,6 +130,9 @@ impl Style {
             Ink::Good => "32",
             Ink::Doubtful => "33",
             Ink::Bad => "31",
+            Ink::Blue => "34",
+            Ink::Cyan => "36",
+            Ink::Purple => "35",
         };
         if self.colour && !line.is_empty() {
             format!("\u{1b}[{code}m{line}\u{1b}[0m")
@@ -65,6 +151,33 @@ pub(crate) enum Ink {
     Good,
     Doubtful,
     Bad,
+    Blue,
+    Cyan,
+    Purple,
+}
+
+/// The longest paragraph or cell, in characters: a report that is read from a file may hold anything.
+const LONGEST: usize = 4096;
+
+/// A character in ASCII, Chinese ones as they are: every Chinese code page has them.
+fn in_ascii(c: char) -> Cow<'static, str> {
+    let known = match c {
+        '×' => "x",
+        '…' => "...",
+        '·' => "-",
+        '±' => "+-",
+        '“' | '”' => "\"",
+        '‘' | '’' => "'",
+        '–' | '—' => "-",
+        _ if c.is_ascii() || is_chinese(c) => return c.to_string().into(),
+        _ => return c.escape_unicode().to_string().into(),
+    };
+    known.into()
+}
+
+/// Ideographs, and the punctuation and full-width forms that stand between them.
+fn is_chinese(c: char) -> bool {
+    matches!(c, '\u{3000}'..='\u{303f}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}')
 }
 
 /// One column of a [`grid`].
@@ -154,7 +267,7 @@ fn aligned(text: &str, right: bool) -> Cell {
 
 /// A paragraph, wrapped where the width is known; lines after the first stand under its text.
 pub(crate) fn paragraph(lead: &str, text: &str, width: Option<u16>) -> Vec<String> {
-    let indent = lead.width();
+    let indent = columns(lead);
     let room = width.map_or(usize::MAX, |width| {
         usize::from(width).saturating_sub(indent).max(20)
     });
@@ -174,12 +287,12 @@ fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let (mut line, mut used) = (String::new(), 0);
     for piece in pieces(text) {
-        let width: usize = piece.trim_end().chars().map(columns_of).sum();
+        let width = columns(piece.trim_end());
         if used > 0 && used + width > room {
             lines.push(line.trim_end().to_owned());
             (line, used) = (String::new(), 0);
         }
-        used += piece.chars().map(columns_of).sum::<usize>();
+        used += columns(piece);
         line.push_str(piece);
     }
     lines.push(line.trim_end().to_owned());
@@ -204,12 +317,17 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn may_break(before: char, after: char) -> bool {
-    const CLOSING: &str = "，。：；、！？）”》」";
-    const OPENING: &str = "（“《「";
+    const CLOSING: &str = "，。：；、！？）”》」,.:;!?)]";
+    const OPENING: &str = "（“《「([";
     if CLOSING.contains(after) || OPENING.contains(before) || after == ' ' {
         return false;
     }
     before == ' ' || columns_of(before) == 2 || columns_of(after) == 2
+}
+
+/// The columns that a text takes.
+pub(crate) fn columns(text: &str) -> usize {
+    text.chars().map(columns_of).sum()
 }
 
 /// The columns that a character takes in a Chinese terminal, where typographic quotes are wide.
@@ -251,8 +369,41 @@ mod tests {
         let lines = paragraph("- ", "one two three four five six", Some(22));
         assert_eq!(lines, ["- one two three four", "  five six"]);
         assert_eq!(paragraph("- ", "a b", None), ["- a b"]);
+        let lines = paragraph("", "请用浏览器打开任意网页并登录(一)，然后", Some(30));
+        assert_eq!(lines, ["请用浏览器打开任意网页并登录", "(一)，然后"]);
         let lines = paragraph("", "请用浏览器打开任意网页并登录，然后重试", Some(28));
         assert_eq!(lines, ["请用浏览器打开任意网页并登", "录，然后重试"]);
+    }
+
+    #[test]
+    fn items_stay_whole() {
+        let items = ["cn1 China 1", "cn2 China 2"].map(str::to_owned);
+        let style = Style::plain().with_width(24);
+        let lines = style.items("At: ", &items, ", ");
+        assert_eq!(lines, ["At: cn1 China 1,", "cn2 China 2"]);
+        assert_eq!(Style::plain().items("At: ", &items, ", ").len(), 1);
+    }
+
+    #[test]
+    fn what_is_said_of_a_line_stands_beside_it_if_it_can() {
+        let style = Style::plain().with_width(9);
+        assert_eq!(style.beside("abc", "defg", "  "), ["abc  defg"]);
+        assert_eq!(style.beside("abc", "defgh", "  "), ["abc", "  defgh"]);
+        assert_eq!(style.beside("abc", "地址一", "  "), ["abc", "  地址一"]);
+    }
+
+    #[test]
+    fn a_console_without_them_gets_ascii() {
+        let style = Style::plain().with_ascii(true);
+        let told = style.printable("2 ×3 ±1 … “é” 服务器（1 区）\u{1b}");
+        assert_eq!(told, "2 x3 +-1 ... \"\\u{e9}\" 服务器（1 区）\\u{1b}");
+        assert_eq!(style.paragraph("- ", "a…"), ["- a..."]);
+        let column = Column::left("n\n±".to_owned(), vec!["×1".to_owned()]);
+        let (head, body) = style.grid(vec![column]);
+        assert_eq!(
+            (head, body),
+            (vec!["n".to_owned(), "+-".to_owned()], vec!["x1".to_owned()])
+        );
     }
 
     #[test]

@@ -1,13 +1,13 @@
-//! What `--list` prints: the catalogue, without probing anything.
+//! What `easelect list` prints: the catalogue, without probing anything.
 
 use easelect::{Catalog, Confidence, Endpoint, Reference, RegionInfo};
 use serde::Serialize;
 
 use super::format::pretty;
-use super::layout::{Column, Ink, Style, grid, paragraph};
+use super::layout::{Column, Ink, Style};
 use super::model::SCHEMA;
 use super::texts::{
-    Label, Lang, acceleration, how_to_get, label, listing_notes, locality, region_name,
+    Label, Lang, Text, acceleration, how_to_get, label, listing_notes, locality, region_name,
     service_name, shown, text,
 };
 
@@ -140,34 +140,32 @@ pub fn catalog_table(
         lines.extend(region_lines(info, lang, style));
     }
     lines.extend([String::new(), title(Label::Endpoints)]);
-    let (head, body) = grid(endpoint_columns(catalog, endpoints, lang), style.width);
+    let (head, body) = style.grid(endpoint_columns(catalog, endpoints, lang));
     lines.extend(head.iter().map(|line| style.paint(Ink::Dim, line)));
     lines.extend(body);
     lines.extend([String::new(), title(Label::WithoutHosts)]);
-    let colon = text(": ", "：").of(lang);
+    let told = |what: Text, said: &str| {
+        let Text { en, zh } = what;
+        text(format!("{en}: {said}"), format!("{zh}：{said}")).of(lang)
+    };
     for info in without_hosts(catalog) {
-        let name = region_name(info, lang);
-        let line = format!(
-            "{name} ({}){colon}{}",
-            info.region(),
-            how_to_get(info).of(lang)
-        );
-        lines.extend(paragraph("- ", &line, style.width));
+        let (name, id) = (region_name(info, lang), info.region());
+        let name = text(format!("{name} ({id})"), format!("{name}（{id}）"));
+        lines.extend(style.paragraph("- ", &told(name, &how_to_get(info).of(lang))));
     }
     let (nodes, how) = acceleration();
-    let line = format!("{}{colon}{}", nodes.of(lang), how.of(lang));
-    lines.extend(paragraph("- ", &line, style.width));
+    lines.extend(style.paragraph("- ", &told(nodes, &how.of(lang))));
     lines.extend([String::new(), title(Label::References)]);
     for (what, reference) in [
         (Label::Console, Reference::Console),
         (Label::Migration, Reference::Migration),
         (Label::Pricing, Reference::Pricing),
     ] {
-        lines.push(format!("- {}{colon}{}", word(what), reference.location()));
+        lines.extend(style.paragraph("- ", &told(label(what), reference.location())));
     }
     lines.extend([String::new(), title(Label::Notes)]);
     for note in listing_notes() {
-        lines.extend(paragraph("- ", &note.of(lang), style.width));
+        lines.extend(style.paragraph("- ", &note.of(lang)));
     }
     lines.push(String::new());
     lines.join("\n")
@@ -192,13 +190,9 @@ fn region_lines(info: &RegionInfo, lang: Lang, style: Style) -> Vec<String> {
     fact(Label::Fits, &fits.of(lang));
     fact(Label::DataRule, &data_rule.of(lang));
     let separator = text("; ", "；").of(lang);
-    let head = format!("{:<8}{name} | {other}", info.region());
-    let mut lines = vec![head];
-    lines.extend(
-        paragraph("        ", &facts.join(&separator), style.width)
-            .iter()
-            .map(|line| style.paint(Ink::Dim, line)),
-    );
+    let lead = format!("{:<8}", info.region());
+    let mut lines = style.paragraph(&lead, &format!("{name} | {other}"));
+    lines.extend(style.painted(Ink::Dim, "        ", &facts.join(&separator)));
     lines
 }
 

@@ -25,7 +25,7 @@ pub(crate) use certificate::{certificate_text, expires};
 pub(crate) use failure::failure_text;
 pub(crate) use failure_hint::{Done, failure_hint};
 pub(crate) use label::{
-    Label, label, phase, reason_text, region_name, service_name, through, tier,
+    Label, label, phase, reason_text, region_name, service_name, short_phase, through, tier,
 };
 pub(crate) use verdict::{next_step, not_tested, verdict_text, who_acts};
 

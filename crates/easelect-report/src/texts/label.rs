@@ -30,7 +30,7 @@ labels! {
     NextStep => "Next step", "下一步";
     Findings => "Findings", "发现";
     Notes => "Notes", "说明";
-    FirstChoice => "First choice in this data centre", "本数据中心内首选";
+    FirstChoice => "First choice", "首选地址";
     NoFirstChoice => "No endpoint is ready", "没有可用的接入地址";
     InUse => "in use", "使用中";
     Endpoint => "endpoint", "接入地址";
@@ -38,7 +38,7 @@ labels! {
     Failed => "failed", "失败率";
     ExpectedCost => "expected\ncost", "预计耗时\n（含失败代价）";
     Median => "median", "中位数";
-    Incomplete => "incomplete: the time ran out", "不完整：时间已到";
+    Incomplete => "Incomplete: not everything was measured.", "不完整：未测完所有内容。";
     Legend => "Times are milliseconds; phases are medians, each on its own. Expected cost: what \
                opening a connection takes on average, with what its failures cost. Failed: \
                attempts that failed, of all.",
@@ -51,7 +51,7 @@ labels! {
     Region => "region", "数据中心";
     Editions => "for", "用途";
     Fits => "fits apps whose users are", "适合的应用";
-    DataRule => "data rule", "数据规则";
+    DataRule => "migration", "迁移限制";
     ServiceHead => "service", "服务";
     VariantHead => "variant", "域名";
     ConfidenceHead => "known how", "依据";
@@ -62,8 +62,7 @@ labels! {
     Migration => "Moving from a domestic to an overseas data centre", "国内集群迁移到海外";
     Pricing => "Prices", "价格";
     TimeToOpen => "time to open", "建连耗时";
-    Won => "became the connection", "成为连接";
-    Cancelled => "given up", "放弃";
+    Won => "used", "最终采用";
     NotTried => "not tried", "未探测";
     NotConnected => "no connection", "未连上";
 }
@@ -77,6 +76,18 @@ pub(crate) fn phase(phase: Phase) -> Text {
         Phase::Tls => text("TLS handshake", "TLS 握手"),
         Phase::Upgrade => text("WebSocket handshake", "WebSocket 握手"),
         Phase::Processing => text("waiting for the answer", "等待响应"),
+    }
+}
+
+/// A phase in one word, for where there is little room.
+pub(crate) fn short_phase(phase: Phase) -> Text {
+    match phase {
+        Phase::Resolve => text("DNS", "DNS"),
+        Phase::Connect => text("TCP", "TCP"),
+        Phase::Proxy => text("proxy", "代理"),
+        Phase::Tls => text("TLS", "TLS"),
+        Phase::Upgrade => text("WebSocket", "WebSocket"),
+        Phase::Processing => text("HTTP", "HTTP"),
     }
 }
 

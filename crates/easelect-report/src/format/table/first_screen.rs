@@ -1,0 +1,263 @@
+//! What is read in ten seconds: verdict, who acts, what to do; when, where, which data centres; a line per
+//! group; where the report was saved.
+
+use super::deviations::{deviations, obstacles};
+use super::{circumstances, headed, is_grave, millis};
+use crate::figures::ms_unit;
+use crate::layout::{Column, Ink, Style, columns};
+use crate::model::{FindingModel, GroupModel, Model};
+use crate::texts::{Label, Lang, label, shown, text};
+
+/// The longest host of a first choice, in characters.
+const LONGEST: usize = 60;
+
+/// The report's first screen: the verdict, who can act and what to do next; when and where was measured; a line
+/// per data centre and service. `saved` is where the whole report was saved, if it was.
+#[must_use]
+pub fn first_screen(model: &Model, style: Style, saved: Option<&str>) -> String {
+    let mut lines = verdict(model, style);
+    lines.push(String::new());
+    lines.extend(circumstances::in_short(model, style));
+    if !model.groups.is_empty() {
+        lines.push(String::new());
+        lines.extend(groups(model, style));
+    }
+    if let Some(saved) = saved {
+        let saved = headed(text("Report saved", "报告已保存"), saved, model.lang);
+        lines.push(String::new());
+        lines.extend(style.paragraph("", &saved));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn verdict(model: &Model, style: Style) -> Vec<String> {
+    let lang = model.lang;
+    let told = &model.verdict;
+    let first = headed(label(Label::Verdict), &told.text, lang);
+    let mut lines: Vec<String> = style.painted(ink(model), "", &first).collect();
+    for (what, said) in [
+        (Label::WhoActs, &told.who_acts),
+        (Label::NextStep, &told.next_step),
+    ] {
+        lines.extend(style.paragraph("", &headed(label(what), said, lang)));
+    }
+    // Where something is wrong, that comes first.
+    if ["all_well", "some_endpoints_fail"].contains(&&*told.code) {
+        lines.extend(style.paragraph("", &told.not_tested));
+    }
+    for one in beside(model) {
+        lines.extend(style.painted(Ink::Doubtful, "", &one));
+    }
+    lines
+}
+
+fn ink(model: &Model) -> Ink {
+    let every_group_ready = model.groups.iter().all(|group| group.best.is_some());
+    match model.verdict.code.as_str() {
+        "all_well" => Ink::Good,
+        "some_endpoints_fail" | "not_measured" => Ink::Doubtful,
+        _ if every_group_ready && !model.groups.is_empty() => Ink::Doubtful,
+        _ => Ink::Bad,
+    }
+}
+
+/// What the verdict doesn't say and nobody should miss.
+fn beside(model: &Model) -> Vec<String> {
+    let lang = model.lang;
+    let mut told = Vec::new();
+    let is_said = |one: &FindingModel| model.verdict.text.contains(&one.text);
+    let graves = model.findings.iter().filter(|one| is_grave(one));
+    match graves.filter(|one| !is_said(one)).count() {
+        0 => {}
+        1 => told.push(
+            text(
+                "There is 1 more problem: see the details (--details).",
+                "另有 1 个问题，见详情（--details）。",
+            )
+            .of(lang),
+        ),
+        more => told.push(
+            text(
+                format!("There are {more} more problems: see the details (--details)."),
+                format!("另有 {more} 个问题，见详情（--details）。"),
+            )
+            .of(lang),
+        ),
+    }
+    // A script's limits decide how the command exits.
+    let above = model
+        .findings
+        .iter()
+        .filter(|one| one.code == "above_threshold");
+    told.extend(above.map(|one| one.text.clone()));
+    if !model.complete {
+        let cut_off = model.findings.iter().find(|one| one.code == "unfinished");
+        match cut_off {
+            Some(one) if is_said(one) => {}
+            Some(one) => told.push(headed(text("Incomplete", "不完整"), &one.text, lang)),
+            None => told.push(label(Label::Incomplete).of(lang)),
+        }
+    }
+    if model.groups.is_empty() {
+        // Why there is nothing to tell of.
+        let why = |one: &&FindingModel| {
+            ["none_published", "source_failed"].contains(&&*one.code) && !is_said(one)
+        };
+        told.extend(
+            model
+                .findings
+                .iter()
+                .filter(why)
+                .map(|one| one.text.clone()),
+        );
+    }
+    told
+}
+
+/// A line per group, those of second sources apart.
+fn groups(model: &Model, style: Style) -> Vec<String> {
+    let (beside, published): (Vec<_>, Vec<_>) =
+        model.groups.iter().partition(|group| group.second_source);
+    let all: Vec<&GroupModel> = published.iter().chain(&beside).copied().collect();
+    let lang = model.lang;
+    let cells = |cell: &dyn Fn(&GroupModel) -> String| -> Vec<String> {
+        all.iter().map(|group| cell(group)).collect()
+    };
+    let of_first = |cell: &dyn Fn(&GroupModel) -> Option<String>| {
+        cells(&|group| match group.best {
+            Some(_) => cell(group).unwrap_or_else(|| "-".to_owned()),
+            None => String::new(),
+        })
+    };
+    let region = cells(&|group| shown(&group.region, LONGEST));
+    let service = cells(&|group| service(group, lang));
+    let heads = [Label::Region, Label::ServiceHead].map(|one| label(one).of(lang));
+    // Where the text about a group without a first choice begins.
+    let width = |head: &String, cells: &[String]| {
+        let cells = cells.iter().chain([head]);
+        cells
+            .map(|one| columns(&style.printable(one)) + 2)
+            .max()
+            .unwrap_or(0)
+    };
+    let indent = width(&heads[0], &region) + width(&heads[1], &service);
+    let [region_head, service_head] = heads;
+    let (head, body) = style.grid(vec![
+        Column::left(region_head, region),
+        Column::left(service_head, service),
+        Column::left(
+            text("first choice", "首选地址").of(lang),
+            of_first(&|group| first_choice(group)),
+        ),
+        Column::right(
+            text("opens in", "建连耗时").of(lang),
+            of_first(&|group| {
+                let total = group.endpoints.first()?.total_ms.as_ref()?;
+                Some(ms_unit(millis(total.p50)))
+            }),
+            1,
+        ),
+        Column::right(
+            text("ahead by", "领先").of(lang),
+            of_first(&|group| lead(group, lang)),
+            2,
+        ),
+    ]);
+    let mut lines = Vec::new();
+    if all.iter().any(|group| group.best.is_some()) {
+        lines.extend(head.iter().map(|line| style.paint(Ink::Dim, line)));
+    }
+    for (place, (group, line)) in all.iter().zip(body).enumerate() {
+        if place == published.len() {
+            lines.extend(style.painted(Ink::Dim, "", &second_source(lang)));
+        }
+        lines.extend(group_lines(group, &line, indent, model, style));
+    }
+    lines
+}
+
+fn second_source(lang: Lang) -> String {
+    text(
+        "Not on Easemob's reference page, from a second source:",
+        "以下地址不在环信的地址页中，来自其他来源：",
+    )
+    .of(lang)
+}
+
+fn group_lines(
+    group: &GroupModel,
+    line: &str,
+    indent: usize,
+    model: &Model,
+    style: Style,
+) -> Vec<String> {
+    let lang = model.lang;
+    if group.best.is_none() {
+        let lead = format!("{line}{}", " ".repeat(indent.saturating_sub(columns(line))));
+        return style
+            .painted(Ink::Bad, &lead, &obstacles(group, lang))
+            .collect();
+    }
+    let Some(told) = deviations(group, model) else {
+        return vec![style.paint(Ink::Plain, line)];
+    };
+    let lead = " ".repeat(indent);
+    let lines = style.beside(line, &format!("! {told}"), &lead);
+    let paint = |line: &String| style.paint(Ink::Doubtful, line);
+    lines.iter().map(paint).collect()
+}
+
+/// A service in a word or two.
+fn service(group: &GroupModel, lang: Lang) -> String {
+    let short = match group.service.as_str() {
+        "legacy" => text("socket 2.0", "socket 2.0"),
+        "rest" => text("REST", "REST"),
+        "wechat" => text("WeChat", "微信小程序"),
+        "alipay" => text("Alipay", "支付宝小程序"),
+        "files" => text("files", "文件"),
+        "provisioning" => text("server list", "服务器列表"),
+        // At home it is called socket 3.0.
+        "websocket" if group.service_name.starts_with("socket 3.0") => {
+            text("socket 3.0", "socket 3.0")
+        }
+        "websocket" => text("WebSocket", "WebSocket"),
+        other => return shown(other, LONGEST),
+    };
+    short.of(lang)
+}
+
+/// The first choice, by its host; with its data centre where the group has several.
+fn first_choice(group: &GroupModel) -> Option<String> {
+    let first = group.endpoints.first()?;
+    let host = shown(&first.authority, LONGEST);
+    let mut regions = group.endpoints.iter().map(|row| &row.region);
+    Some(match regions.all(|region| *region == group.region) {
+        true => host,
+        false => format!("{host} ({})", shown(&first.region, LONGEST)),
+    })
+}
+
+/// How far the first choice is ahead of the next, when both connect.
+fn lead(group: &GroupModel, lang: Lang) -> Option<String> {
+    let [first, next, ..] = group.endpoints.as_slice() else {
+        return None;
+    };
+    let Some(lead) = group.lead_ms else {
+        return Some(text("only one", "唯一可用").of(lang));
+    };
+    // Who fails now and then is behind for that. What it is worth is no time that anybody waits.
+    let fails =
+        |row: &crate::model::EndpointModel| row.failed_ratio.is_some_and(|ratio| ratio > 0.0);
+    if fails(first) || fails(next) {
+        let lag = next.total_ms.as_ref()?.p50 - first.total_ms.as_ref()?.p50;
+        return Some(match lag > 0.0 {
+            true => ms_unit(millis(lag)),
+            false => text("fails less", "失败更少").of(lang),
+        });
+    }
+    Some(match group.clear_lead {
+        Some(true) => ms_unit(millis(lead)),
+        _ => text("even", "相当").of(lang),
+    })
+}

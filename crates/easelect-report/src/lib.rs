@@ -50,7 +50,7 @@ use easelect::{
 pub use connects::{ConnectRecord, connects_json, connects_table};
 pub use evidence::Evidence;
 pub use finding::Finding;
-pub use format::{Format, json, table};
+pub use format::{Format, html, json, table};
 pub use layout::Style;
 pub use listing::{catalog_json, catalog_table};
 pub use model::{

@@ -1,5 +1,6 @@
 //! The forms in which a report leaves: one file each.
 
+mod html;
 mod json;
 mod table;
 
@@ -8,6 +9,7 @@ use std::str::FromStr;
 
 use easelect::{Error, ErrorKind, shown, without_secrets};
 
+pub use html::html;
 pub use json::json;
 pub(crate) use json::pretty;
 pub use table::{details, first_screen, table};

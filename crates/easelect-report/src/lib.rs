@@ -55,7 +55,7 @@ pub use advice::{advice, advice_json};
 pub use connects::{ConnectRecord, connects_json, connects_table};
 pub use evidence::Evidence;
 pub use finding::Finding;
-pub use format::{Format, details, first_screen, json, table};
+pub use format::{Format, details, first_screen, html, json, table};
 pub use layout::Style;
 pub use listing::{catalog_json, catalog_table};
 pub use model::{

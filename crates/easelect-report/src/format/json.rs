@@ -15,7 +15,18 @@ pub fn json(model: &Model) -> String {
 pub(crate) fn pretty(document: &impl Serialize) -> String {
     let text = serde_json::to_string_pretty(document)
         .expect("the documents have string keys only, and no map can fail");
-    let mut plain = String::with_capacity(text.len() + 1);
+    escaped(&text) + "\n"
+}
+
+/// The same in one line, without its end.
+pub(crate) fn compact(document: &impl Serialize) -> String {
+    let text = serde_json::to_string(document)
+        .expect("the documents have string keys only, and no map can fail");
+    escaped(&text)
+}
+
+fn escaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
         // JSON itself asks for the ASCII ones only (RFC 8259 §7); outside of strings is none.
         if c.is_ascii() || !is_hidden(c) {
@@ -25,5 +36,5 @@ pub(crate) fn pretty(document: &impl Serialize) -> String {
             plain.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
         }
     }
-    plain.replace('\x7f', "\\u007f") + "\n"
+    plain.replace('\x7f', "\\u007f")
 }

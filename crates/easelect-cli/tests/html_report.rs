@@ -1,0 +1,204 @@
+//! The report page as a browser shows it. With `EASELECT_PICTURES` set to a folder, pictures of every look
+//! are left there.
+// Helpers are tests too; clippy.toml's exception only knows functions with #[test].
+#![allow(clippy::unwrap_used)]
+
+mod chromium;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use chromium::{Chromium, Look, Tab};
+use easelect_report::{Model, html};
+use serde_json::{Value, json};
+
+/// What the command reports of a simulated network, in this language.
+fn measured(scenario: &str, lang: &str) -> Model {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_easelect"));
+    command.args(["--lab", scenario, "--lang", lang, "--format", "json"]);
+    let told = command.output().unwrap();
+    serde_json::from_slice(&told.stdout).unwrap()
+}
+
+/// The page of a scenario, opening in English.
+fn page(scenario: &str) -> (String, Model) {
+    let model = measured(scenario, "en");
+    (html(&model, &measured(scenario, "zh")), model)
+}
+
+async fn picture(tab: &mut Tab, name: &str) {
+    if let Some(folder) = std::env::var_os("EASELECT_PICTURES") {
+        let path = PathBuf::from(folder).join(format!("{name}.png"));
+        tab.screenshot(&path).await;
+    }
+}
+
+/// Text that is shown with a contrast below 4.5 (WCAG 2.2, 1.4.3), and marks of charts below 3 (1.4.11).
+const TOO_FAINT: &str = r#"(() => {
+    const channels = colour => {
+        const parts = colour.match(/[\d.]+/g).map(Number);
+        return parts.length > 3 ? parts : [...parts, 1];
+    };
+    const luminance = ([r, g, b]) => {
+        const linear = one => (one /= 255) <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4;
+        return 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+    };
+    const behind = element => {
+        for (let one = element; one; one = one.parentElement) {
+            const colour = channels(getComputedStyle(one).backgroundColor);
+            if (colour[3] === 1) return colour;
+            if (colour[3] !== 0) throw new Error('half transparent: ' + one.outerHTML.slice(0, 200));
+        }
+        throw new Error('nothing is behind it');
+    };
+    const contrast = (a, b) => {
+        const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+        return (high + 0.05) / (low + 0.05);
+    };
+    const faint = new Set(), seen = new Set();
+    const look = (element, colour, least) => {
+        seen.add(least);
+        const found = contrast(channels(colour), behind(element.closest('svg') ? element.closest('div') : element));
+        if (found < least) faint.add(`${element.outerHTML.slice(0, 80)} ${found.toFixed(2)}`);
+    };
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const element = texts.currentNode.parentElement;
+        if (!texts.currentNode.data.trim() || element.closest('script, title, style')) continue;
+        if (!element.getClientRects().length) continue;
+        const style = getComputedStyle(element);
+        look(element, element instanceof SVGElement ? style.fill : style.color, 4.5);
+    }
+    for (const mark of document.querySelectorAll('.bar rect, .longer')) look(mark, getComputedStyle(mark).fill, 3);
+    for (const mark of document.querySelectorAll('.cross, .fails')) look(mark, getComputedStyle(mark).stroke, 3);
+    if (!seen.has(4.5)) throw new Error('no text is seen');
+    return [...faint];
+})()"#;
+
+/// What is wider than its place, or is cut off at the window's edge.
+const TOO_WIDE: &str = r#"[...document.querySelectorAll('.page *')]
+    .filter(one => !(one instanceof SVGElement) && one.getClientRects().length)
+    .filter(one => getComputedStyle(one).position !== 'absolute' && !one.closest('thead'))
+    .filter(one => one.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
+    .map(one => one.outerHTML.slice(0, 100))"#;
+
+#[tokio::test]
+async fn a_browser_shows_all_of_it() {
+    let Some(mut chromium) = Chromium::start(&[]).await else {
+        return;
+    };
+    for scenario in ["beijing", "hostile"] {
+        let (page, model) = page(scenario);
+        let url = chromium.page(&page);
+        let mut tab = chromium.open(&url, &Look::default()).await;
+        let endpoints: usize = model.groups.iter().map(|one| one.endpoints.len()).sum();
+        assert_eq!(endpoints, 44, "{scenario}");
+
+        // Every endpoint is drawn and has words, in both languages.
+        let drawn = "[...document.querySelectorAll('article')].map(one => one.querySelectorAll('svg.bar').length)";
+        let drawable = |group: &&easelect_report::GroupModel| {
+            group
+                .endpoints
+                .iter()
+                .any(|one| !one.samples.is_empty() || one.phases_ms.resolve.is_some())
+        };
+        let with_scale = model.groups.iter().filter(drawable);
+        let expected: usize = with_scale.map(|one| one.endpoints.len()).sum();
+        assert_eq!(
+            tab.evaluate(drawn).await,
+            json!([expected, expected]),
+            "{scenario}"
+        );
+        let silent = "[...document.querySelectorAll('svg[role=img]')]
+            .filter(one => !one.querySelector(':scope > title')?.textContent.trim()).length";
+        assert_eq!(tab.evaluate(silent).await, json!(0));
+
+        for (theme, dark) in [("light", false), ("dark", true)] {
+            for (size, look) in [("wide", Look::default()), ("narrow", Look::phone())] {
+                tab.look(&Look { dark, ..look }).await;
+                for lang in ["en", "zh-CN"] {
+                    let at = format!("{scenario}-{theme}-{size}-{lang}");
+                    tab.press(&format!("label[for=in-{lang}]")).await;
+                    let shown = "[...document.querySelectorAll('article')]
+                        .filter(one => one.getClientRects().length).map(one => one.lang)";
+                    assert_eq!(tab.evaluate(shown).await, json!([lang]), "{at}");
+                    picture(&mut tab, &at).await;
+                    for open in [false, true] {
+                        let all = format!(
+                            "document.querySelectorAll('details').forEach(one => one.open = {open})"
+                        );
+                        tab.evaluate(&all).await;
+                        assert!(!tab.scrolls_sideways().await, "{at}");
+                        assert_eq!(tab.evaluate(TOO_WIDE).await, json!([]), "{at}");
+                        assert_eq!(tab.evaluate(TOO_FAINT).await, json!([]), "{at}");
+                    }
+                    tab.evaluate(
+                        "document.querySelectorAll('details').forEach(one => one.open = false)",
+                    )
+                    .await;
+                }
+            }
+        }
+        assert_eq!(tab.requests().await, [url]);
+        assert_eq!(tab.console().await, []);
+    }
+}
+
+#[tokio::test]
+async fn keys_switch_the_language() {
+    let Some(mut chromium) = Chromium::start(&[]).await else {
+        return;
+    };
+    let (page, _) = page("beijing");
+    let mut tab = chromium.open_html(&page, &Look::default()).await;
+    let shown =
+        "getComputedStyle(document.querySelector('article[lang=zh-CN]')).display !== 'none'";
+    assert_eq!(tab.evaluate(shown).await, json!(false));
+    for key in ["Tab", "ArrowLeft"] {
+        let code = if key == "Tab" { 9 } else { 37 };
+        for kind in ["rawKeyDown", "keyUp"] {
+            let event =
+                json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code });
+            tab.call("Input.dispatchKeyEvent", event).await;
+        }
+    }
+    assert_eq!(tab.evaluate(shown).await, json!(true));
+    let outline = "getComputedStyle(document.querySelector('input:checked + label')).outlineStyle";
+    assert_eq!(tab.evaluate(outline).await, json!("solid"), "focus is seen");
+}
+
+#[tokio::test]
+async fn paper_has_everything_in_light_colours() {
+    let Some(mut chromium) = Chromium::start(&[]).await else {
+        return;
+    };
+    for scenario in ["beijing", "hostile"] {
+        let (page, _) = page(scenario);
+        // As wide as A4 between its margins.
+        let look = Look {
+            width: 700,
+            dark: true,
+            print: true,
+            ..Look::default()
+        };
+        let mut tab = chromium.open_html(&page, &look).await;
+        picture(&mut tab, &format!("{scenario}-print")).await;
+        let background = "getComputedStyle(document.body).backgroundColor";
+        assert_eq!(tab.evaluate(background).await, json!("rgb(255, 255, 255)"));
+        let hidden = "[...document.querySelectorAll('article[lang=en] details *')]
+            .filter(one => !one.checkVisibility({ contentVisibilityAuto: true }) || !one.getClientRects().length)
+            .map(one => one.outerHTML.slice(0, 80))";
+        assert_eq!(tab.evaluate(hidden).await, json!([]));
+        assert_eq!(
+            tab.evaluate("document.querySelector('label').getClientRects().length")
+                .await,
+            json!(0)
+        );
+        assert_eq!(tab.evaluate(TOO_WIDE).await, json!([]));
+        assert_eq!(tab.evaluate(TOO_FAINT).await, json!([]));
+        let pdf: Value = tab
+            .call("Page.printToPDF", json!({ "preferCSSPageSize": true }))
+            .await;
+        assert!(pdf["data"].as_str().is_some_and(|data| data.len() > 10_000));
+    }
+}

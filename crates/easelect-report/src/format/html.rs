@@ -1,0 +1,455 @@
+//! The report as one file for a browser: what people send each other.
+//!
+//! It is read without script and asks for nothing. Every text goes through the template engine, which
+//! escapes it; of what has no place in a page, hidden characters, the finished page is rid as a whole.
+
+mod words;
+
+mod drawing;
+
+mod group;
+
+use easelect::is_hidden;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::json::compact;
+use crate::model::{
+    AnswerModel, DirectLookupModel, EnvironmentModel, FindingModel, GroupModel, Model,
+};
+use crate::texts::{Label, Lang, label, text};
+
+use drawing::class;
+use words::{Word, told};
+
+/// The page's own rules; the policy lets no other in, and nothing else at all.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+
+const STYLE: &str = include_str!("html/page.css");
+
+/// A report as a page (HTML) in one file: `model` as it opens, `other` the same report in the other
+/// language, to which a reader can switch. In a [`Model`] of the same language there is nothing to
+/// switch to.
+///
+/// The page needs no script and no network. `model` is in it as JSON, in the element
+/// `<script type="application/json" id="easelect-report">`, with every `<` as `\u003c`.
+#[must_use]
+pub fn html(model: &Model, other: &Model) -> String {
+    let models: Vec<&Model> = match model.lang == other.lang {
+        true => vec![model],
+        false => vec![model, other],
+    };
+    let lang = model.lang;
+    let page = html! {
+        (DOCTYPE)
+        html lang=(tag(lang)) {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                // Reports are between those who send them; IP addresses are no telephone numbers.
+                meta name="robots" content="noindex";
+                meta name="format-detection" content="telephone=no";
+                title { (Word::Title.of(lang)) " · " (model.finished_at) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                div.page {
+                    span.brand { "easelect" }
+                    @if models.len() > 1 {
+                        // Before the reports, and beside them: so far reach the rules of style.
+                        @for one in in_fixed_order(&models) {
+                            @let id = format!("in-{}", tag(one.lang));
+                            input type="radio" name="lang" id=(id) checked[one.lang == lang] autocomplete="off";
+                            label for=(id) lang=(tag(one.lang)) { (name(one.lang)) }
+                        }
+                    }
+                    @for one in &models { (report(one)) }
+                }
+                // Nothing in it ends the element, nor begins a comment in it.
+                script type="application/json" id="easelect-report" {
+                    (PreEscaped(compact(model).replace('<', "\\u003c")))
+                }
+            }
+        }
+    };
+    let mut visible = String::with_capacity(page.0.len());
+    for c in page.0.chars() {
+        match c {
+            '\n' => visible.push(c),
+            c if is_hidden(c) => visible.extend(c.escape_unicode()),
+            c => visible.push(c),
+        }
+    }
+    visible
+}
+
+/// The switch looks the same in whichever language a report opens.
+fn in_fixed_order<'a>(models: &[&'a Model]) -> Vec<&'a Model> {
+    let mut models = models.to_vec();
+    models.sort_by_key(|one| one.lang != Lang::Zh);
+    models
+}
+
+/// The language as HTML has it.
+fn tag(lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => "en",
+        Lang::Zh => "zh-CN",
+    }
+}
+
+fn name(lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => "English",
+        Lang::Zh => "中文",
+    }
+}
+
+fn report(model: &Model) -> Markup {
+    let lang = model.lang;
+    let is_note = |one: &&FindingModel| one.severity == "background";
+    let (notes, found): (Vec<_>, Vec<_>) = model.findings.iter().partition(is_note);
+    html! {
+        article.report lang=(tag(lang)) {
+            (verdict(model))
+            (facts(model))
+            @if !model.groups.is_empty() { (overview(model)) }
+            section {
+                h2 { (label(Label::Findings).of(lang)) }
+                @if found.is_empty() { p { (Word::NoFindings.of(lang)) } }
+                @else { ol.findings { @for one in found { (finding(one, lang)) } } }
+            }
+            @if !model.groups.is_empty() {
+                section {
+                    h2 { (Word::Measurements.of(lang)) }
+                    (legend(model))
+                    @for (place, one) in model.groups.iter().enumerate() {
+                        (group::section(one, &anchor(lang, place), lang))
+                    }
+                }
+            }
+            @if !model.direct_lookups.is_empty() { (lookups(&model.direct_lookups, lang)) }
+            (environment(&model.environment, lang))
+            section.reading {
+                h2 { (Word::HowToRead.of(lang)) }
+                ul {
+                    @for one in notes { li { (one.text) (text(" ", "").of(lang)) (one.hint) } }
+                    @if !model.groups.is_empty() {
+                        li { (Word::ReadBar.of(lang)) }
+                        li { (Word::ReadDots.of(lang)) }
+                        li { (label(Label::Legend).of(lang)) }
+                    }
+                    li { (Word::ReadAgain.of(lang)) }
+                }
+                p.muted { (Word::MeasuredWith.of(lang)) " easelect " (model.version) }
+            }
+        }
+    }
+}
+
+/// Where a group is in the page.
+fn anchor(lang: Lang, place: usize) -> String {
+    format!("group-{}-{}", tag(lang), place + 1)
+}
+
+fn verdict(model: &Model) -> Markup {
+    let (lang, verdict) = (model.lang, &model.verdict);
+    let every_group_ready = model.groups.iter().all(|group| group.best.is_some());
+    let (colour, mark) = match verdict.code.as_str() {
+        "all_well" => ("good", "✓"),
+        "some_endpoints_fail" | "not_measured" => ("doubtful", "!"),
+        _ if every_group_ready && !model.groups.is_empty() => ("doubtful", "!"),
+        _ => ("bad", "✕"),
+    };
+    html! {
+        header.verdict class=(colour) {
+            @if let Some(lab) = &model.environment.lab {
+                p.simulated { (Word::Simulated.of(lang)) " " strong { (lab) } }
+            }
+            div.mark aria-hidden="true" { (mark) }
+            h1 { (verdict.text) }
+            dl {
+                dt { (label(Label::WhoActs).of(lang)) }
+                dd { (verdict.who_acts) }
+                dt { (label(Label::NextStep).of(lang)) }
+                dd { (verdict.next_step) }
+            }
+            p.muted { (verdict.not_tested) }
+        }
+    }
+}
+
+/// When, from where, and of what was measured.
+fn facts(model: &Model) -> Markup {
+    let (lang, environment) = (model.lang, &model.environment);
+    let mut centres: Vec<&str> = Vec::new();
+    for group in &model.groups {
+        if !centres.contains(&&*group.region_name) {
+            centres.push(&group.region_name);
+        }
+    }
+    let comma = text(", ", "、").of(lang);
+    let mut place = vec![format!("{} {}", environment.os, environment.arch)];
+    place.extend(environment.interface.clone());
+    place.extend(environment.network.as_ref().and_then(|one| one.id.clone()));
+    if let Some(proxy) = &environment.proxy {
+        place.push(crate::texts::through(&proxy.url).of(lang));
+    }
+    html! {
+        dl.facts {
+            dt { (Word::When.of(lang)) }
+            dd {
+                (moment(model.finished_at_local.as_deref().unwrap_or(&model.finished_at)))
+                @if !model.complete { " " strong.doubtful { (label(Label::Incomplete).of(lang)) } }
+            }
+            dt { (Word::Where.of(lang)) }
+            dd { (place.join(&comma)) }
+            @if !centres.is_empty() {
+                dt { (Word::DataCentres.of(lang)) }
+                dd { (centres.join(&comma)) }
+            }
+            @if let Some(note) = &model.note {
+                dt { (Word::Note.of(lang)) }
+                dd { (note) }
+            }
+        }
+    }
+}
+
+/// RFC 3339 for people.
+fn moment(timestamp: &str) -> String {
+    let spaced = timestamp.replacen('T', " ", 1);
+    match spaced.strip_suffix('Z') {
+        Some(utc) => format!("{utc} UTC"),
+        // The distance from UTC, `+08:00`, apart.
+        None => match spaced.char_indices().nth_back(5) {
+            Some((place, '+' | '-')) => format!("{} UTC{}", &spaced[..place], &spaced[place..]),
+            _ => spaced,
+        },
+    }
+}
+
+/// One line per data centre and service.
+fn overview(model: &Model) -> Markup {
+    let lang = model.lang;
+    html! {
+        section {
+            h2 { (Word::Overview.of(lang)) }
+            table.overview {
+                thead {
+                    tr {
+                        @for word in [
+                            Word::DataCentreAndService, Word::FirstChoice, Word::Median, Word::Lead, Word::Deviates,
+                        ] { th scope="col" { (word.of(lang)) } }
+                    }
+                }
+                tbody {
+                    @for (place, one) in model.groups.iter().enumerate() {
+                        (overview_row(one, &anchor(lang, place), lang))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn overview_row(group: &GroupModel, anchor: &str, lang: Lang) -> Markup {
+    /// More than so many are found where the group is.
+    const TOLD: usize = 3;
+    let first = group.endpoints.first().filter(|_| group.best.is_some());
+    let median = first.and_then(|first| first.total_ms.as_ref());
+    let deviations: Vec<String> = (group.endpoints.iter())
+        .filter_map(|one| group::deviation(one, lang))
+        .collect();
+    let rest = deviations.len().saturating_sub(TOLD);
+    html! {
+        tr {
+            th scope="row" {
+                a href=(format!("#{anchor}")) { (group.region_name) " · " (group.service_name) }
+            }
+            @match first {
+                Some(first) => td.host { (first.authority) },
+                None => td.bad { "✕ " (Word::NoneReady.of(lang)) },
+            }
+            td.figure data-head=(Word::Median.of(lang)) {
+                @if let Some(median) = median { (told(median.p50)) " ms" }
+            }
+            td.figure data-head=(Word::Lead.of(lang)) {
+                @match (group.lead_ms, group.clear_lead) {
+                    (Some(lead), Some(true)) => { (told(lead)) " ms" }
+                    (Some(_), _) => { (Word::NotClear.of(lang)) }
+                    _ if first.is_some() && group.endpoints.len() > 1 => { (Word::OnlyOne.of(lang)) }
+                    _ => {}
+                }
+            }
+            td.deviates {
+                @for one in deviations.iter().take(TOLD) { p { (one) } }
+                @if rest > 0 { p { (words::more(rest).of(lang)) } }
+            }
+        }
+    }
+}
+
+fn finding(one: &FindingModel, lang: Lang) -> Markup {
+    let severity = match one.severity.as_str() {
+        "blocks" => Word::Blocks,
+        "harms" => Word::Harms,
+        _ => Word::Informs,
+    };
+    let actor = one.actor.as_deref().and_then(words::actor);
+    // A text names a few itself.
+    let is_told = one.urls.iter().all(|url| one.text.contains(url.as_str()));
+    html! {
+        li class=(one.severity) {
+            p.tag {
+                span.severity { (severity.of(lang)) }
+                @if let Some(actor) = actor {
+                    span { (label(Label::WhoActs).of(lang)) (text(": ", "：").of(lang)) (actor.of(lang)) }
+                }
+            }
+            p { (one.text) }
+            @if !one.hint.is_empty() { p.hint { "→ " (one.hint) } }
+            @if !is_told {
+                details {
+                    summary { (Word::AllEndpoints.of(lang)) " (" (one.urls.len()) ")" }
+                    ul.plain { @for url in &one.urls { li.host { (url) } } }
+                }
+            }
+        }
+    }
+}
+
+/// The phases that happened anywhere in the report, with their colours.
+fn legend(model: &Model) -> Markup {
+    let endpoints = || model.groups.iter().flat_map(|group| &group.endpoints);
+    let happened =
+        |phase: &easelect::Phase| endpoints().any(|one| one.phases_ms.get(*phase).is_some());
+    html! {
+        ul.legend {
+            @for one in easelect::Phase::ALL.iter().filter(|phase| happened(phase)) {
+                li { i class=(class(*one)) {} (crate::texts::phase(*one).of(model.lang)) }
+            }
+        }
+    }
+}
+
+fn lookups(all: &[DirectLookupModel], lang: Lang) -> Markup {
+    let comma = text(", ", "、").of(lang);
+    let told_answer = |answer: &AnswerModel| match &answer.failure {
+        Some(failure) => failure.message.clone(),
+        None => answer.addresses.join(&comma),
+    };
+    html! {
+        section {
+            h2 { (Word::Lookups.of(lang)) }
+            table {
+                thead {
+                    tr { @for word in [Word::Host, Word::Server, Word::Answer] { th scope="col" { (word.of(lang)) } } }
+                }
+                tbody {
+                    @for one in all {
+                        tr {
+                            th.host scope="row" { (one.host) }
+                            td.host { (one.server) " " span.muted { (one.transport) ", " (told(one.took_ms)) " ms" } }
+                            td {
+                                (told_answer(&one.answer))
+                                @if let Some(second) = &one.second_answer {
+                                    p.bad {
+                                        "✕ " (Word::Second.of(lang)) (text(": ", "：").of(lang)) (told_answer(second))
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What is known of the machine, and what differs from the defaults.
+fn environment(of: &EnvironmentModel, lang: Lang) -> Markup {
+    let comma = text(", ", "、").of(lang);
+    let list = |all: &[String]| (!all.is_empty()).then(|| all.join(&comma));
+    let families = |all: &[String]| {
+        let named = all.iter().map(|one| match one.as_str() {
+            "v4" => "IPv4".to_owned(),
+            "v6" => "IPv6".to_owned(),
+            other => other.to_owned(),
+        });
+        let named: Vec<String> = named.collect();
+        list(&named).unwrap_or_else(|| Word::None.of(lang))
+    };
+    let limit = |millis: Option<f64>| Some(format!("{} s", millis? / 1000.0));
+    let rows = [
+        (Word::System, Some(format!("{} {}", of.os, of.arch))),
+        (Word::Network, network(of, lang)),
+        (Word::Interface, of.interface.clone()),
+        (Word::NameServers, list(&of.name_servers)),
+        (Word::AskedInstead, of.dns.clone()),
+        (Word::Nat64, of.nat64.clone()),
+        (Word::FamiliesTried, Some(families(&of.families_tried))),
+        (Word::FamiliesWorking, Some(families(&of.families_working))),
+        (
+            Word::Proxy,
+            of.proxy.as_ref().map(|one| match &one.variable {
+                Some(variable) => format!("{} ({variable})", one.url),
+                None => one.url.clone(),
+            }),
+        ),
+        (Word::ProxyVariables, list(&of.proxy_variables)),
+        (Word::SystemProxies, list(&of.system_proxies)),
+        (Word::Pinned, list(&of.pinned)),
+        (Word::Roots, of.roots.map(|count| count.to_string())),
+        (Word::Cacert, of.cacert.then(|| Word::Yes.of(lang))),
+        (Word::Rounds, of.rounds.map(|count| count.to_string())),
+        (Word::Timeout, limit(of.timeout_ms)),
+        (Word::Deadline, limit(of.deadline_ms)),
+        (Word::InFlight, of.in_flight.map(|count| count.to_string())),
+    ];
+    html! {
+        section {
+            h2 { (Word::Environment.of(lang)) }
+            dl.facts {
+                @for (what, value) in rows {
+                    @if let Some(value) = value { dt { (what.of(lang)) } dd { (value) } }
+                }
+            }
+        }
+    }
+}
+
+fn network(of: &EnvironmentModel, lang: Lang) -> Option<String> {
+    let network = of.network.as_ref()?;
+    let kind = |kind: &Option<String>, public, private| match kind.as_deref()? {
+        "public" => Some(public),
+        _ => Some(private),
+    };
+    let words = [
+        kind(&network.ipv4, Word::PublicV4, Word::PrivateV4),
+        kind(&network.ipv6, Word::PublicV6, Word::PrivateV6),
+        (network.changed == Some(true)).then_some(Word::NetworkChanged),
+    ];
+    let words = words.into_iter().flatten().map(|word| word.of(lang));
+    let all: Vec<String> = network.id.clone().into_iter().chain(words).collect();
+    (!all.is_empty()).then(|| all.join(&text(", ", "、").of(lang)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_for_people() {
+        for (stamp, told) in [
+            ("2025-10-09T08:53:20Z", "2025-10-09 08:53:20 UTC"),
+            ("2025-10-09T16:53:20+08:00", "2025-10-09 16:53:20 UTC+08:00"),
+            ("2025-10-09T00:53:20-08:00", "2025-10-09 00:53:20 UTC-08:00"),
+            ("中", "中"),
+            ("", ""),
+        ] {
+            assert_eq!(moment(stamp), told);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The endpoints of one data centre and service: in words, drawn to scale, and in detail.
+
+use easelect::{Confidence, Residency, Tier};
+use maud::{Markup, html};
+
+use super::drawing::{Scale, class, medians};
+use super::words::{self, Word, told};
+use crate::model::{AddressModel, EndpointModel, FailureModel, GroupModel};
+use crate::texts::{Label, Lang, label, phase, text, tier};
+
+/// What expires within so many days was forgotten: as in the finding.
+const SOON_DAYS: i64 = 14;
+
+pub(super) fn section(group: &GroupModel, anchor: &str, lang: Lang) -> Markup {
+    let scale = Scale::of(&group.endpoints);
+    let in_pool = group.region == Residency::mainland_pool().to_string();
+    html! {
+        section.group id=(anchor) {
+            h3 { (group.region_name) " · " (group.service_name) " " span.muted { (group.region) } }
+            p.choice {
+                @match &group.best {
+                    Some(best) => {
+                        (label(Label::FirstChoice).of(lang)) (text(": ", "：").of(lang)) span.host { (best) }
+                    }
+                    None => strong.bad { "✕ " (label(Label::NoFirstChoice).of(lang)) },
+                }
+            }
+            @if group.second_source { p.muted { (Word::SecondSource.of(lang)) } }
+            @if let Some(scale) = scale { div.row.scale { div.plot { (scale.axis()) } } }
+            ol.rows { @for one in &group.endpoints { (row(one, scale, in_pool, lang)) } }
+            @if group.endpoints.iter().any(has_details) {
+                details {
+                    summary { (Word::Addresses.of(lang)) }
+                    @for one in group.endpoints.iter().filter(|one| has_details(one)) { (in_detail(one, lang)) }
+                }
+            }
+        }
+    }
+}
+
+/// What isn't as it should be, in a few words.
+pub(super) fn deviation(one: &EndpointModel, lang: Lang) -> Option<String> {
+    let failed = one.attempts.saturating_sub(one.successes);
+    let told = match tier_of(one) {
+        Tier::Ready if failed == 0 => return None,
+        Tier::Ready => words::failed(failed, one.attempts).of(lang),
+        _ => one.reason.text.clone(),
+    };
+    Some(format!(
+        "{}{}{told}",
+        one.authority,
+        text(": ", "：").of(lang)
+    ))
+}
+
+fn row(one: &EndpointModel, scale: Option<Scale>, in_pool: bool, lang: Lang) -> Markup {
+    let tier_here = tier_of(one);
+    let (colour, mark) = match tier_here {
+        Tier::Ready => ("good", "✓"),
+        Tier::Answering => ("doubtful", "!"),
+        Tier::Unreachable => ("bad", "✕"),
+    };
+    // It is neither good nor bad.
+    let untried = one.reason.code == "not_probed";
+    let failed = one.attempts.saturating_sub(one.successes);
+    html! {
+        li.row {
+            div.name {
+                span.rank { (one.rank) }
+                div {
+                    span.host { (one.authority) }
+                    @if let Some(own) = &one.label { " " span.muted { "“" (own) "”" } }
+                    @if in_pool { " " span.muted { (one.region) } }
+                    @if one.in_use { " " span.badge { (label(Label::InUse).of(lang)) } }
+                }
+            }
+            @if let Some(scale) = scale {
+                div.plot {
+                    (scale.bar(one, lang))
+                    @if !one.samples.is_empty() { (scale.strip(one, lang)) }
+                }
+            }
+            div.total {
+                @if let Some(total) = &one.total_ms {
+                    b { (told(total.p50)) " ms" } " " span.muted { "±" (told(total.stddev)) }
+                }
+                @if one.attempts > 0 {
+                    div.muted { (Word::Failures.of(lang)) " " (failed) "/" (one.attempts) }
+                }
+            }
+            div.words {
+                p {
+                    @match untried {
+                        true => span.muted { (label(Label::NotTried).of(lang)) },
+                        false => span class=(colour) { (mark) " " (tier(tier_here).of(lang)) },
+                    }
+                    (text(": ", "：").of(lang)) (one.reason.text)
+                }
+                @for told in beneath(one, lang) { p { (told) } }
+                (phases(one, lang))
+            }
+        }
+    }
+}
+
+/// The tier by its identifier.
+fn tier_of(one: &EndpointModel) -> Tier {
+    let all = [Tier::Ready, Tier::Answering];
+    let found = all.into_iter().find(|tier| tier.as_str() == one.tier);
+    found.unwrap_or(Tier::Unreachable)
+}
+
+/// What else is out of order.
+fn beneath(one: &EndpointModel, lang: Lang) -> Vec<String> {
+    let is_reason = |failure: &&FailureModel| {
+        (one.reason.phase.as_ref(), one.reason.kind.as_ref())
+            == (Some(&failure.phase), Some(&failure.kind))
+    };
+    let other = one.failures.iter().filter(|failure| !is_reason(failure));
+    let mut lines: Vec<String> = other
+        .map(|failure| words::failure_times(failure.count, &failure.message).of(lang))
+        .collect();
+    lines.extend(one.refused_certificates.iter().cloned());
+    lines.extend((one.inspected_by.as_ref()).map(|issuer| words::inspected(issuer).of(lang)));
+    let chains = one.addresses.iter().flat_map(|address| &address.chain);
+    let mut days = chains.map(|certificate| certificate.expires_in_days);
+    if days.any(|days| (0..SOON_DAYS).contains(&days)) {
+        lines.extend(one.certificate_expires.clone());
+    }
+    if one.unfinished > 0 {
+        lines.push(words::unfinished(one.unfinished).of(lang));
+    }
+    lines
+}
+
+/// The medians of the phases, named, in the colours of the bar.
+fn phases(one: &EndpointModel, lang: Lang) -> Markup {
+    let medians = medians(one);
+    html! {
+        @if !medians.is_empty() {
+            ul.legend {
+                @for (of, took) in medians {
+                    li { i class=(class(of)) {} (phase(of).of(lang)) " " (told(took)) " ms" }
+                }
+            }
+        }
+    }
+}
+
+fn has_details(one: &EndpointModel) -> bool {
+    !one.addresses.is_empty() || one.failures.iter().any(says_more)
+}
+
+/// Whether there is more of a failure than the sentence that tells it.
+fn says_more(failure: &FailureModel) -> bool {
+    failure.detail.is_some() || !failure.answered_by.is_empty() || failure.body.is_some()
+}
+
+fn in_detail(one: &EndpointModel, lang: Lang) -> Markup {
+    let alone = one.addresses.is_empty();
+    let own = one.confidence == Confidence::User.as_str();
+    html! {
+        h4.host { (one.url) }
+        @if !own && one.url != one.configured_url { p.muted { (one.configured_url) } }
+        @if !alone {
+            table.addresses {
+                thead {
+                    tr {
+                        @for word in [Word::Address, Word::Median, Word::Attempts] {
+                            th scope="col" { (word.of(lang)) }
+                        }
+                    }
+                }
+                tbody { @for address in &one.addresses { (address_row(address, lang)) } }
+            }
+        }
+        @if one.addresses_left_out > 0 { p.muted { (words::left_out(one.addresses_left_out).of(lang)) } }
+        @for failure in one.failures.iter().filter(|failure| says_more(failure)) { (raw(failure, lang)) }
+    }
+}
+
+fn address_row(address: &AddressModel, lang: Lang) -> Markup {
+    let failed = address.attempts.saturating_sub(address.successes);
+    html! {
+        tr {
+            th scope="row" {
+                span.host { (address.address) }
+                @for failure in &address.failures {
+                    p.failure { "✕ " (failure.message) " ×" (failure.count) }
+                }
+                @if let Some(after) = &address.after_upgrade {
+                    p.failure {
+                        "! " (Word::AfterUpgrade.of(lang)) " ×" (after.count)
+                        @if let Some(code) = after.close_code { " (" (code) ")" }
+                        @if let Some(reason) = &after.reason { (text(": ", "：").of(lang)) (reason) }
+                    }
+                }
+            }
+            td.figure { @if let Some(total) = &address.total_ms { (told(total.p50)) " ms" } @else { "–" } }
+            td.figure { (failed) "/" (address.attempts) }
+        }
+    }
+}
+
+/// What a peer or the system said itself.
+fn raw(failure: &FailureModel, lang: Lang) -> Markup {
+    html! {
+        p.failure { "✕ " (failure.message) " ×" (failure.count) }
+        dl.raw {
+            @if let Some(detail) = &failure.detail { dt { (Word::ServerSaid.of(lang)) } dd.host { (detail) } }
+            @if !failure.answered_by.is_empty() {
+                dt { (Word::AnsweredBy.of(lang)) }
+                @for header in &failure.answered_by { dd.host { (header) } }
+            }
+            @if let Some(body) = &failure.body { dt { (Word::Body.of(lang)) } dd.host { (body) } }
+        }
+    }
+}

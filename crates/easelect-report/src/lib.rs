@@ -21,6 +21,7 @@ mod layout;
 mod listing;
 mod model;
 mod nearby;
+mod page;
 mod rules;
 mod table;
 mod texts;
@@ -47,6 +48,7 @@ pub use model::{
     Phases, ProxyModel, ReasonModel, SummaryModel, VerdictModel,
 };
 pub use nearby::{TcpEndsNearby, tcp_ends_nearby};
+pub use page::page;
 pub use table::table;
 pub use texts::Lang;
 pub use threshold::{Figure, Threshold};

@@ -39,6 +39,8 @@ mod listing;
 
 mod connects;
 
+mod page;
+
 mod sdk;
 
 mod advice;
@@ -64,6 +66,7 @@ pub use model::{
     Phases, ProxyModel, ReasonModel, SampleModel, SummaryModel, VerdictModel,
 };
 pub use nearby::{TcpEndsNearby, tcp_ends_nearby};
+pub use page::page;
 pub use sdk::Sdk;
 pub use texts::Lang;
 pub use threshold::{Figure, Threshold};

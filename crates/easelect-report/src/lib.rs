@@ -11,6 +11,7 @@
 //!
 //! Data centres are never compared: an app lives in one of them.
 
+mod compare;
 mod connects;
 mod evidence;
 mod facts;
@@ -21,6 +22,7 @@ mod layout;
 mod listing;
 mod model;
 mod nearby;
+mod read;
 mod rules;
 mod table;
 mod texts;
@@ -35,6 +37,7 @@ use easelect::{
     Ranked, Ranking, Region, Residency, Service,
 };
 
+pub use compare::{Comparison, comparison_json, comparison_table};
 pub use connects::{ConnectRecord, connects_json, connects_table};
 pub use evidence::Evidence;
 pub use finding::Finding;
@@ -47,6 +50,7 @@ pub use model::{
     Phases, ProxyModel, ReasonModel, SummaryModel, VerdictModel,
 };
 pub use nearby::{TcpEndsNearby, tcp_ends_nearby};
+pub use read::ReadError;
 pub use table::table;
 pub use texts::Lang;
 pub use threshold::{Figure, Threshold};

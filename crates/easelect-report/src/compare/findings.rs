@@ -1,0 +1,102 @@
+//! Findings that are in one of the two reports alone, and the verdict.
+
+use std::collections::BTreeSet;
+
+use super::super::finding::Severity;
+use super::super::model::{FindingModel, Model};
+use super::super::texts::{Text, list, shown, text};
+use super::{Change, Effect, Figures, GroupComparison};
+
+/// Findings that a few samples bring about: that they are there in one report alone shows nothing. Where
+/// there is more to it, times or failures tell.
+const BY_CHANCE: &[&str] = &[
+    "above_threshold",
+    "address_slow",
+    "current_is_first",
+    "current_not_slower",
+    "current_slower",
+    "dns_slow",
+    "fails_sometimes",
+    "locally_delayed",
+    "packets_lost",
+    "unfinished",
+];
+
+/// What appeared and what vanished; and what may be chance.
+pub(super) fn changes(
+    a: &Model,
+    b: &Model,
+    groups: &[GroupComparison],
+) -> (Vec<Change>, Vec<Text>) {
+    let common: BTreeSet<&str> = (groups.iter())
+        .flat_map(|group| &group.endpoints)
+        .map(|one| &*one.url)
+        .collect();
+    let mut changes = Vec::new();
+    let mut by_chance = Vec::new();
+    for (letter, these, others) in [("B", b, a), ("A", a, b)] {
+        let known: BTreeSet<(&str, &str)> = others.findings.iter().flat_map(about).collect();
+        let mut chance = Vec::new();
+        for one in &these.findings {
+            let there = about(one).any(|about| known.contains(&about));
+            let of_common =
+                one.endpoints.is_empty() || one.endpoints.iter().any(|url| common.contains(&**url));
+            if there || !of_common || one.severity == Severity::Background.as_str() {
+                continue;
+            }
+            let told = shown(&one.text, 500);
+            if BY_CHANCE.contains(&&*one.code) {
+                chance.push(told);
+            } else {
+                changes.push(change(letter, one, &told));
+            }
+        }
+        if !chance.is_empty() {
+            let chance = list(&chance);
+            by_chance.push(text(
+                format!(
+                    "Said by {letter} alone, but it may be chance: {}",
+                    chance.en
+                ),
+                format!("仅 {letter} 中有，但可能只是偶然：{}", chance.zh),
+            ));
+        }
+    }
+    (changes, by_chance)
+}
+
+/// What a finding is about: the same finding of the same endpoint is the same, whatever its figures.
+fn about(one: &FindingModel) -> impl Iterator<Item = (&str, &str)> {
+    let of_all = one.endpoints.is_empty().then_some("");
+    let endpoints = one.endpoints.iter().map(String::as_str);
+    of_all
+        .into_iter()
+        .chain(endpoints)
+        .map(|url| (&*one.code, url))
+}
+
+fn change(letter: &str, one: &FindingModel, told: &str) -> Change {
+    let is_grave = [Severity::Blocks, Severity::Harms]
+        .map(Severity::as_str)
+        .contains(&&*one.severity);
+    let appeared = letter == "B";
+    let effect = match (is_grave, appeared) {
+        (false, _) => Effect::Different,
+        (true, true) => Effect::Worse,
+        (true, false) => Effect::Better,
+    };
+    let (code, en, zh) = match appeared {
+        true => ("finding_appeared", "New in B", "B 中新出现"),
+        false => (
+            "finding_vanished",
+            "In A, and no longer in B",
+            "A 中有而 B 中没有",
+        ),
+    };
+    let words = match appeared {
+        true => [None, Some(shown(&one.code, 60))],
+        false => [Some(shown(&one.code, 60)), None],
+    };
+    let told = text(format!("{en}: {told}"), format!("{zh}：{told}"));
+    Change::new(code, effect, told).figures(Figures::Words(words))
+}

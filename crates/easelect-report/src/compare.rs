@@ -15,7 +15,7 @@ mod summary;
 use easelect::Phase;
 
 use super::model::Model;
-use super::texts::{Lang, Text, shown};
+use super::texts::{Lang, Text, shown, text};
 
 pub use shape::{comparison_json, comparison_table};
 
@@ -35,7 +35,7 @@ pub struct Comparison {
 }
 
 /// One of the two reports.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub(crate) struct Side {
     /// What the user calls it, such as the file's name.
     pub(crate) name: Option<String>,
@@ -67,7 +67,10 @@ pub(crate) struct Change {
     pub(crate) effect: Effect,
     pub(crate) phase: Option<Phase>,
     pub(crate) figures: Figures,
+    /// Under the name of what it is of.
     pub(crate) text: Text,
+    /// The same in a sentence that has the name in it.
+    pub(crate) headline: Text,
 }
 
 /// What it was in A, and is in B.
@@ -84,8 +87,9 @@ pub(crate) enum Figures {
 pub(crate) struct GroupComparison {
     pub(crate) region: String,
     pub(crate) service: String,
-    /// Data centre and service.
+    /// Data centre and service, as a title and in a sentence.
     pub(crate) title: Text,
+    pub(crate) name: Text,
     /// Of the first choice.
     pub(crate) changes: Vec<Change>,
     /// What opening the first choice takes, whichever it is: told in the summary.
@@ -105,14 +109,21 @@ pub(crate) struct EndpointComparison {
 }
 
 impl Change {
+    /// One whose text needs no name.
     fn new(code: &'static str, effect: Effect, text: Text) -> Self {
         Change {
             code,
             effect,
             phase: None,
             figures: Figures::None,
+            headline: text.clone(),
             text,
         }
+    }
+
+    fn headline(mut self, headline: Text) -> Self {
+        self.headline = headline;
+        self
     }
 
     fn phase(mut self, phase: Phase) -> Self {
@@ -141,6 +152,13 @@ impl Comparison {
             notes.extend(chance);
         }
         let (summary, effect) = summary::summary(a, b, &changes, &groups);
+        let summary = match circumstances::of_one_simulated(a, b) {
+            Some(warning) => text(
+                format!("{} {}", warning.en, summary.en),
+                format!("{}{}", warning.zh, summary.zh),
+            ),
+            None => summary,
+        };
         Comparison {
             sides: [a, b].map(Side::of),
             summary,

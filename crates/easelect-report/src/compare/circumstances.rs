@@ -13,6 +13,13 @@ const LONGEST: usize = 100;
 pub(super) fn differences(a: &Model, b: &Model) -> Vec<Change> {
     let (in_a, in_b) = (&a.environment, &b.environment);
     let mut found = Differences(Vec::new());
+    if a == b {
+        found.say(
+            "same_report",
+            text("A and B are the same report.", "A 和 B 是同一份报告。"),
+        );
+        return found.0;
+    }
     found.simulated(in_a.lab.as_deref(), in_b.lab.as_deref());
     found.time(&a.started_at, &b.started_at);
     for (letter, model) in [("A", a), ("B", b)] {
@@ -216,8 +223,14 @@ impl Differences {
                     format!("两份报告来自不同的模拟网络：{}。", both.zh),
                 )
             }
-            (Some(_), None) => of_one_simulated("A", "B"),
-            (None, Some(_)) => of_one_simulated("B", "A"),
+            (Some(one), None) => text(
+                format!("A is of a simulated network: {}.", shown(one, 60)),
+                format!("A 来自模拟网络：{}。", shown(one, 60)),
+            ),
+            (None, Some(one)) => text(
+                format!("B is of a simulated network: {}.", shown(one, 60)),
+                format!("B 来自模拟网络：{}。", shown(one, 60)),
+            ),
         };
         self.push("lab", [a, b].map(|one| one.map(str::to_owned)), told);
     }
@@ -253,13 +266,20 @@ impl Differences {
     }
 }
 
-fn of_one_simulated(simulated: &str, real: &str) -> Text {
-    text(
+/// That one of the two was simulated and the other not, if so.
+pub(super) fn of_one_simulated(a: &Model, b: &Model) -> Option<Text> {
+    let is_simulated = |model: &Model| model.environment.lab.is_some();
+    let (simulated, real) = match (is_simulated(a), is_simulated(b)) {
+        (true, false) => ("A", "B"),
+        (false, true) => ("B", "A"),
+        _ => return None,
+    };
+    Some(text(
         format!(
             "{simulated} is of a simulated network, {real} of a real one: their differences say nothing of either."
         ),
-        format!("{simulated} 来自模拟网络，{real} 来自真实网络：两者的差异不说明任何问题。"),
-    )
+        format!("{simulated} 来自模拟网络，{real} 来自真实网络：两者的差异没有意义。"),
+    ))
 }
 
 /// How long in the largest unit that fits.

@@ -27,6 +27,14 @@ pub(super) fn state(one: &EndpointModel) -> Option<Tier> {
     (one.reason.code != Reason::NotProbed.as_str()).then_some(tier)
 }
 
+/// A text that doesn't say what it is of, behind the name of that.
+fn of(name: &str, told: &Text) -> Text {
+    text(
+        format!("{name}: {}", told.en),
+        format!("{name}：{}", told.zh),
+    )
+}
+
 /// What changed at it; `same_way` is whether both went through the same proxy, or none.
 pub(super) fn compared(
     name: String,
@@ -43,7 +51,7 @@ pub(super) fn compared(
     match (state(a.one), state(b.one)) {
         (Some(Tier::Ready), Some(Tier::Ready)) => {
             failures(a, b, &mut found);
-            times(a.one, b.one, &mut found);
+            times(a.one, b.one, same_way, &mut found);
             path(a.one, b.one, &mut found);
         }
         (Some(before), Some(after)) if before == after => other_failure(a, b, before, &mut found),
@@ -120,28 +128,20 @@ fn why(seen: Seen<'_>) -> Text {
 
 fn tiers([a, b]: [Seen<'_>; 2], [before, after]: [Tier; 2], found: &mut EndpointComparison) {
     let [from, to] = [before, after].map(texts::tier);
-    let told = match (before, after) {
-        (_, Tier::Ready) => {
-            let why = why(a);
-            text(
-                format!("Ready in B; {} in A: {}.", from.en, why.en),
-                format!("B 中可用；A 中{}：{}。", from.zh, why.zh),
-            )
-        }
-        _ => {
-            let why = why(b);
-            let (tries, more) = (tries(b.one), to.zh);
-            text(
-                format!(
-                    "{} in A; {} in B: {} (×{tries}).",
-                    capital(&from.en),
-                    to.en,
-                    why.en
-                ),
-                format!("A 中{}；B 中{more}：{}（×{tries}）。", from.zh, why.zh),
-            )
-        }
+    let why = match after {
+        Tier::Ready => why(a),
+        _ => why(b),
     };
+    let en = format!("{} in B, {} in A: {}.", to.en, from.en, why.en);
+    let zh = |at: &str| format!("{at} B 中{}，在 A 中{}：{}。", to.zh, from.zh, why.zh);
+    let headline = text(
+        match to.en.starts_with("answers") {
+            true => format!("{} {en}", found.name),
+            false => format!("{} is {en}", found.name),
+        },
+        zh(&format!("{} 在", found.name)),
+    );
+    let told = text(capital(&en), zh("在"));
     // Whichever was ready says how often such an endpoint fails by chance.
     let (up, down) = match after {
         Tier::Ready => (b.one, a.one),
@@ -164,9 +164,11 @@ fn tiers([a, b]: [Seen<'_>; 2], [before, after]: [Tier; 2], found: &mut Endpoint
         false => Effect::Worse,
     };
     let words = [before, after].map(|tier| Some(tier.as_str().to_owned()));
-    found
-        .changes
-        .push(Change::new("tier", effect, told).figures(Figures::Words(words)));
+    found.changes.push(
+        Change::new("tier", effect, told)
+            .headline(headline)
+            .figures(Figures::Words(words)),
+    );
 }
 
 fn capital(word: &str) -> String {
@@ -228,17 +230,20 @@ fn failures(a: Seen<'_>, b: Seen<'_>, found: &mut EndpointComparison) {
         false => ("less", "失败率降低"),
     };
     let ((failed_a, of_a), (failed_b, of_b)) = (in_a, in_b);
-    let told = text(
-        format!(
-            "Fails {en} often: {failed_a} of {of_a} attempts → {failed_b} of {of_b}{mostly_en}."
-        ),
-        format!("{zh}：{failed_a}/{of_a} → {failed_b}/{of_b}{mostly_zh}。"),
+    let en = format!(
+        "ails {en} often: {failed_b} of {of_b} attempts instead of {failed_a} of {of_a}{mostly_en}."
     );
+    let zh = format!("{zh}：{failed_a}/{of_a} → {failed_b}/{of_b}{mostly_zh}。");
+    let name = &found.name;
+    let headline = text(format!("{name} f{en}"), format!("{name} {zh}"));
+    let told = text(format!("F{en}"), zh);
     let effect = if more { Effect::Worse } else { Effect::Better };
     let figures = Figures::FailedRatio([before, after]);
-    found
-        .changes
-        .push(Change::new("failures", effect, told).figures(figures));
+    found.changes.push(
+        Change::new("failures", effect, told)
+            .headline(headline)
+            .figures(figures),
+    );
 }
 
 /// Milliseconds as a person reads them.
@@ -268,22 +273,20 @@ pub(super) fn effect_of_time(before: f64, after: f64) -> Effect {
 }
 
 /// The phases that take another time, the greatest difference first. The look-up is no part of it: it is the
-/// name server's, and told once.
-fn phases(a: &EndpointModel, b: &EndpointModel) -> Vec<(Phase, f64, f64)> {
-    let all = Phase::ALL.into_iter().filter(|one| *one != Phase::Resolve);
-    let mut changed: Vec<(Phase, f64, f64)> = all
+/// name server's, and told once. Where one of the two goes through a proxy, its TCP connects are to that.
+fn phases(a: &EndpointModel, b: &EndpointModel, same_way: bool) -> Vec<(Phase, f64, f64)> {
+    let comparable = |phase: &Phase| match phase {
+        Phase::Resolve => false,
+        Phase::Connect | Phase::Proxy => same_way,
+        _ => true,
+    };
+    let mut changed: Vec<(Phase, f64, f64)> = (Phase::ALL.into_iter())
+        .filter(comparable)
         .filter_map(|phase| {
-            let (before, after) = (Times::phase(a, phase), Times::phase(b, phase));
-            match (before, after) {
-                (Some(before), Some(after)) => (before.difference(&after) == Difference::Clear)
-                    .then_some((phase, before.median, after.median)),
-                // One of the two goes through a proxy, the other doesn't.
-                (None, Some(after)) if phase == Phase::Proxy => Some((phase, 0.0, after.median)),
-                (Some(before), None) if phase == Phase::Proxy => Some((phase, before.median, 0.0)),
-                _ => None,
-            }
+            let (before, after) = (Times::phase(a, phase)?, Times::phase(b, phase)?);
+            let is_clear = before.difference(&after) == Difference::Clear;
+            is_clear.then_some((phase, before.median, after.median))
         })
-        .filter(|(_, before, after)| (after - before).abs() >= 1.0)
         .collect();
     let by = |(_, before, after): &(Phase, f64, f64)| (after - before).abs();
     changed.sort_by(|one, other| by(other).total_cmp(&by(one)));
@@ -292,28 +295,49 @@ fn phases(a: &EndpointModel, b: &EndpointModel) -> Vec<(Phase, f64, f64)> {
 
 /// In which phase most of a difference lies, if in one.
 pub(super) fn most_of_it(
-    a: &EndpointModel,
-    b: &EndpointModel,
+    [a, b]: [&EndpointModel; 2],
     [before, after]: [f64; 2],
+    same_way: bool,
 ) -> Option<Phase> {
     let whole = after - before;
-    let (phase, before, after) = *phases(a, b).first()?;
+    let (phase, before, after) = *phases(a, b, same_way).first()?;
     // A part with the same sign, more than half of the whole.
     ((after - before) / whole > 0.5).then_some(phase)
 }
 
-/// `, most of it in: TLS handshake`.
+/// `, most of it in the TLS handshake`, where one phase has most of it.
 pub(super) fn mostly_in(phase: Option<Phase>) -> Text {
-    match phase.map(texts::phase) {
-        Some(phase) => text(
-            format!(", most of it in: {}", phase.en),
-            format!("，主要在：{}", phase.zh),
-        ),
-        None => text("", ""),
-    }
+    let Some(phase) = phase else {
+        return text("", "");
+    };
+    let name = texts::phase(phase);
+    let the = match phase {
+        Phase::Processing => "",
+        _ => "the ",
+    };
+    text(
+        format!("; most of the difference is in {the}{}", name.en),
+        match name.zh.starts_with(|first: char| first.is_ascii()) {
+            true => format!("，差异主要在 {}", name.zh),
+            false => format!("，差异主要在{}", name.zh),
+        },
+    )
 }
 
-fn times(a: &EndpointModel, b: &EndpointModel, found: &mut EndpointComparison) {
+/// `takes 126 ms instead of 42.0`, of what takes it.
+pub(super) fn takes([before, after]: [f64; 2]) -> Text {
+    let to = match after > before {
+        true => "增至",
+        false => "降至",
+    };
+    let (before, after) = (told_ms(before), told_ms(after));
+    text(
+        format!("takes {after} ms instead of {before} ms"),
+        format!("由 {before} ms {to} {after} ms"),
+    )
+}
+
+fn times(a: &EndpointModel, b: &EndpointModel, same_way: bool, found: &mut EndpointComparison) {
     if let (Some(before), Some(after)) = (Times::total(a), Times::total(b)) {
         let medians = [before.median, after.median];
         let longer = longer(before.median, after.median);
@@ -330,25 +354,40 @@ fn times(a: &EndpointModel, b: &EndpointModel, found: &mut EndpointComparison) {
                 ),
             )),
             Difference::Clear => {
-                let mostly = mostly_in(most_of_it(a, b, medians));
+                let mostly = mostly_in(most_of_it([a, b], medians, same_way));
                 let told = text(
                     format!("Opening it takes {}{}.", longer.en, mostly.en),
                     format!("建连耗时{}{}。", longer.zh, mostly.zh),
                 );
+                let (name, takes) = (&found.name, takes(medians));
+                let headline = text(
+                    format!("opening {name} {}{}.", takes.en, mostly.en),
+                    format!("{name} 的建连耗时{}{}。", takes.zh, mostly.zh),
+                );
                 let effect = effect_of_time(before.median, after.median);
-                let change = Change::new("time", effect, told);
+                let change = Change::new("time", effect, told).headline(headline);
                 found.changes.push(change.figures(Figures::Millis(medians)));
             }
         }
     }
-    for (phase, before, after) in phases(a, b) {
+    for (phase, before, after) in phases(a, b, same_way) {
         let name = texts::phase(phase);
         let longer = longer(before, after);
         let told = text(
             format!("{}: {}.", capital(&name.en), longer.en),
             format!("{}：{}。", name.zh, longer.zh),
         );
-        let change = Change::new("phase_time", effect_of_time(before, after), told).phase(phase);
+        let headline = of(
+            &found.name,
+            &text(
+                format!("{} takes {}.", name.en, longer.en),
+                format!("{}{}。", name.zh, longer.zh),
+            ),
+        );
+        let effect = effect_of_time(before, after);
+        let change = Change::new("phase_time", effect, told)
+            .headline(headline)
+            .phase(phase);
         found
             .changes
             .push(change.figures(Figures::Millis([before, after])));
@@ -364,10 +403,7 @@ fn path(a: &EndpointModel, b: &EndpointModel, found: &mut EndpointComparison) {
         format!("Answers at another path: {before} → {after}."),
         format!("应答的路径不同：{before} → {after}。"),
     );
-    let change = Change::new("path", Effect::Different, told);
-    found
-        .changes
-        .push(change.figures(Figures::Words([Some(before), Some(after)])));
+    push_other("path", told, [Some(before), Some(after)], found);
 }
 
 /// Its addresses, if it has others only. Name servers answer a part of many in turn: where some are the same,
@@ -405,10 +441,20 @@ fn others(
         format!("{}: {} → {}.", label.en, before.en, after.en),
         format!("{}：{} → {}。", label.zh, before.zh, after.zh),
     );
-    let words = Figures::Words([Some(before.en.into_owned()), Some(after.en.into_owned())]);
-    found
-        .changes
-        .push(Change::new(code, Effect::Different, told).figures(words));
+    let words = [before, after].map(|one| Some(one.en.into_owned()));
+    push_other(code, told, words, found);
+}
+
+/// What is other in B, and neither better nor worse for that.
+fn push_other(
+    code: &'static str,
+    told: Text,
+    words: [Option<String>; 2],
+    found: &mut EndpointComparison,
+) {
+    let headline = of(&found.name, &told);
+    let change = Change::new(code, Effect::Different, told).headline(headline);
+    found.changes.push(change.figures(Figures::Words(words)));
 }
 
 fn certificates(a: &EndpointModel, b: &EndpointModel, found: &mut EndpointComparison) {
@@ -430,10 +476,7 @@ fn certificates(a: &EndpointModel, b: &EndpointModel, found: &mut EndpointCompar
                 )
             }
         };
-        let change = Change::new("inspection", Effect::Different, told);
-        found
-            .changes
-            .push(change.figures(Figures::Words([by_a, by_b])));
+        push_other("inspection", told, [by_a, by_b], found);
         return;
     }
     let of = |one: &EndpointModel| -> (BTreeSet<String>, BTreeSet<String>) {

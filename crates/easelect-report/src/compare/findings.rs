@@ -19,8 +19,13 @@ const BY_CHANCE: &[&str] = &[
     "fails_sometimes",
     "locally_delayed",
     "packets_lost",
-    "unfinished",
 ];
+
+/// What the circumstances tell already.
+const CIRCUMSTANCES: &[&str] = &["network_changed", "through_proxy", "unfinished"];
+
+/// What only repeats that endpoints are down.
+const DOWN: &[&str] = &["certificate_expired", "certificate_faulty", "endpoint_down"];
 
 /// What appeared and what vanished; and what may be chance.
 pub(super) fn changes(
@@ -32,6 +37,12 @@ pub(super) fn changes(
         .flat_map(|group| &group.endpoints)
         .map(|one| &*one.url)
         .collect();
+    let changed = |code: &'static str| -> BTreeSet<&str> {
+        let endpoints = groups.iter().flat_map(|group| &group.endpoints);
+        let such = endpoints.filter(|one| one.changes.iter().any(|one| one.code == code));
+        such.map(|one| &*one.url).collect()
+    };
+    let (down, failing) = (changed("tier"), changed("failures"));
     let mut changes = Vec::new();
     let mut by_chance = Vec::new();
     for (letter, these, others) in [("B", b, a), ("A", a, b)] {
@@ -41,7 +52,11 @@ pub(super) fn changes(
             let there = about(one).any(|about| known.contains(&about));
             let of_common =
                 one.endpoints.is_empty() || one.endpoints.iter().any(|url| common.contains(&**url));
-            if there || !of_common || one.severity == Severity::Background.as_str() {
+            let is_told = CIRCUMSTANCES.contains(&&*one.code)
+                || (one.code == "fails_sometimes" && !failing.is_empty())
+                || (DOWN.contains(&&*one.code)
+                    && one.endpoints.iter().all(|url| down.contains(&**url)));
+            if there || !of_common || is_told || one.severity == Severity::Background.as_str() {
                 continue;
             }
             let told = shown(&one.text, 500);
@@ -97,6 +112,11 @@ fn change(letter: &str, one: &FindingModel, told: &str) -> Change {
         true => [None, Some(shown(&one.code, 60))],
         false => [Some(shown(&one.code, 60)), None],
     };
+    let headline = match appeared {
+        true => text(told.to_owned(), told.to_owned()),
+        false => text(format!("no longer so: {told}"), format!("不再出现：{told}")),
+    };
     let told = text(format!("{en}: {told}"), format!("{zh}：{told}"));
-    Change::new(code, effect, told).figures(Figures::Words(words))
+    let change = Change::new(code, effect, told).headline(headline);
+    change.figures(Figures::Words(words))
 }

@@ -8,6 +8,7 @@ use super::super::model::{EndpointModel, GroupModel, Model};
 use super::super::texts::{Lang, Text, list, region_name, service_name, shown, text};
 use super::endpoint::{
     Seen, compared as endpoint_compared, effect_of_time, longer, most_of_it, mostly_in, state,
+    takes,
 };
 use super::statistics::{Difference, Times};
 use super::{Change, Effect, EndpointComparison, Figures, GroupComparison};
@@ -38,7 +39,9 @@ pub(super) fn compared(a: &Model, b: &Model) -> (Vec<GroupComparison>, Vec<Text>
     for (letter, lang, these, others) in [("A", a.lang, &in_a, &in_b), ("B", b.lang, &in_b, &in_a)]
     {
         let alone = these.iter().filter(|(key, _)| !others.contains_key(*key));
-        let titles: Vec<Text> = alone.map(|(_, group)| title(&[(lang, group)])).collect();
+        let titles: Vec<Text> = alone
+            .map(|(_, group)| Title::of(&[(lang, group)]).title())
+            .collect();
         if !titles.is_empty() {
             notes.push(only_in(letter, &titles));
         }
@@ -67,43 +70,76 @@ fn only_in(letter: &str, names: &[Text]) -> Text {
 
 /// Data centre and service, in both languages: as the reports have it in theirs, as the built-in catalogue
 /// has it otherwise.
-fn title(of: &[(Lang, &GroupModel)]) -> Text {
-    let group = of[0].1;
-    let catalog = Catalog::builtin();
-    let residency = match group.region == Residency::mainland_pool().to_string() {
-        true => Residency::mainland_pool().regions(),
-        false => Region::new(&group.region).into_iter().collect(),
-    };
-    let service = Service::ALL
-        .iter()
-        .find(|one| one.as_str() == group.service);
-    let in_language = |lang: Lang| {
-        if let Some((_, group)) = of.iter().find(|(told_in, _)| *told_in == lang) {
-            return (
-                shown(&group.region_name, 60),
-                shown(&group.service_name, 60),
-            );
+struct Title {
+    region: Text,
+    id: String,
+    service: Text,
+}
+
+impl Title {
+    /// `China 1 (cn1) | WebSocket`.
+    fn title(&self) -> Text {
+        let Title {
+            region,
+            id,
+            service,
+        } = self;
+        text(
+            format!("{} ({id}) | {}", region.en, service.en),
+            format!("{}（{id}）| {}", region.zh, service.zh),
+        )
+    }
+
+    /// `WebSocket in China 1`.
+    fn name(&self) -> Text {
+        let Title {
+            region, service, ..
+        } = self;
+        text(
+            format!("{} in {}", service.en, region.en),
+            format!("{} {}", region.zh, service.zh),
+        )
+    }
+
+    fn of(of: &[(Lang, &GroupModel)]) -> Title {
+        let group = of[0].1;
+        let catalog = Catalog::builtin();
+        let residency = match group.region == Residency::mainland_pool().to_string() {
+            true => Residency::mainland_pool().regions(),
+            false => Region::new(&group.region).into_iter().collect(),
+        };
+        let service = Service::ALL
+            .iter()
+            .find(|one| one.as_str() == group.service);
+        let in_language = |lang: Lang| {
+            if let Some((_, group)) = of.iter().find(|(told_in, _)| *told_in == lang) {
+                return (
+                    shown(&group.region_name, 60),
+                    shown(&group.service_name, 60),
+                );
+            }
+            let known = residency.iter().filter_map(|one| catalog.region(one));
+            let names: Vec<String> = known.clone().map(|info| region_name(info, lang)).collect();
+            let locality = known.map(|info| info.locality()).next();
+            let region = match names.is_empty() {
+                true => shown(&group.region_name, 60),
+                false => names.join(" + "),
+            };
+            let service = match service {
+                Some(service) => service_name(*service, locality).of(lang),
+                None => shown(&group.service_name, 60),
+            };
+            (region, service)
+        };
+        let id = shown(&group.region, 40);
+        let ((region_en, service_en), (region_zh, service_zh)) =
+            (in_language(Lang::En), in_language(Lang::Zh));
+        Title {
+            region: text(region_en, region_zh),
+            id,
+            service: text(service_en, service_zh),
         }
-        let known = residency.iter().filter_map(|one| catalog.region(one));
-        let names: Vec<String> = known.clone().map(|info| region_name(info, lang)).collect();
-        let locality = known.map(|info| info.locality()).next();
-        let region = match names.is_empty() {
-            true => shown(&group.region_name, 60),
-            false => names.join(" + "),
-        };
-        let service = match service {
-            Some(service) => service_name(*service, locality).of(lang),
-            None => shown(&group.service_name, 60),
-        };
-        (region, service)
-    };
-    let id = shown(&group.region, 40);
-    let ((region_en, service_en), (region_zh, service_zh)) =
-        (in_language(Lang::En), in_language(Lang::Zh));
-    text(
-        format!("{region_en} ({id}) | {service_en}"),
-        format!("{region_zh}（{id}）| {service_zh}"),
-    )
+    }
 }
 
 /// The first, if it is ready.
@@ -157,10 +193,12 @@ impl Pair<'_> {
                 ))
             })
             .collect();
+        let title = Title::of(&[(self.a.lang, self.before), (self.b.lang, self.after)]);
         let mut group = GroupComparison {
             region: shown(&self.after.region, 40),
             service: shown(&self.after.service, 40),
-            title: title(&[(self.a.lang, self.before), (self.b.lang, self.after)]),
+            title: title.title(),
+            name: title.name(),
             changes: Vec::new(),
             opening: None,
             endpoints,
@@ -188,15 +226,20 @@ impl Pair<'_> {
                 ));
             }
         }
-        self.first_choice(&mut group, &names);
+        self.first_choice(&mut group, &names, same_way);
         group
     }
 
-    fn first_choice(&self, group: &mut GroupComparison, names: &BTreeMap<&str, String>) {
+    fn first_choice(
+        &self,
+        group: &mut GroupComparison,
+        names: &BTreeMap<&str, String>,
+        same_way: bool,
+    ) {
         let name = |one: &EndpointModel| names[&*one.configured_url].clone();
         match (best(self.before), best(self.after)) {
             (Some(was), Some(is)) => {
-                group.opening = opening(was, is);
+                group.opening = opening([was, is], same_way, &group.name);
                 if was.configured_url != is.configured_url {
                     self.another(group, [was, is], [name(was), name(is)]);
                 }
@@ -253,9 +296,13 @@ impl Pair<'_> {
                 format!("Another first choice: {was} → {is}."),
                 format!("首选变化：{was} → {is}。"),
             );
-            let change = Change::new("first_choice", Effect::Different, told);
-            let words = names.map(Some);
-            group.changes.push(change.figures(Figures::Words(words)));
+            push(
+                group,
+                "first_choice",
+                Effect::Different,
+                told,
+                names.map(Some),
+            );
         } else {
             group.notes.push(text(
                 format!(
@@ -265,6 +312,21 @@ impl Pair<'_> {
             ));
         }
     }
+}
+
+fn push(
+    group: &mut GroupComparison,
+    code: &'static str,
+    effect: Effect,
+    told: Text,
+    names: [Option<String>; 2],
+) {
+    let headline = text(
+        format!("{}: {}", group.name.en, told.en),
+        format!("{}：{}", group.name.zh, told.zh),
+    );
+    let change = Change::new(code, effect, told).headline(headline);
+    group.changes.push(change.figures(Figures::Words(names)));
 }
 
 /// A group that has no first choice in one of the two. Where that may be chance, it is only noted.
@@ -280,8 +342,7 @@ fn lost_or_found(
         .any(|one| one.code == "tier" && one.effect == effect);
     // With no endpoint in common, nothing was said of one.
     if sure || group.endpoints.is_empty() {
-        let change = Change::new(code, effect, told);
-        group.changes.push(change.figures(Figures::Words(names)));
+        push(group, code, effect, told, names);
     } else {
         group.notes.push(text(
             format!("{} With so few attempts it may be chance.", told.en),
@@ -291,20 +352,28 @@ fn lost_or_found(
 }
 
 /// What opening the first choice takes, whichever it is.
-fn opening(was: &EndpointModel, is: &EndpointModel) -> Option<Change> {
+fn opening([was, is]: [&EndpointModel; 2], same_way: bool, group: &Text) -> Option<Change> {
     let (before, after) = (Times::total(was)?, Times::total(is)?);
     if before.difference(&after) != Difference::Clear {
         return None;
     }
     let medians = [before.median, after.median];
-    let longer = longer(before.median, after.median);
-    let mostly = mostly_in(most_of_it(was, is, medians));
+    let (longer, takes) = (longer(before.median, after.median), takes(medians));
+    let mostly = mostly_in(most_of_it([was, is], medians, same_way));
     let told = text(
-        format!("opening the first choice takes {}{}", longer.en, mostly.en),
-        format!("首选的建连耗时{}{}", longer.zh, mostly.zh),
+        format!("Opening the first choice takes {}{}.", longer.en, mostly.en),
+        format!("首选的建连耗时{}{}。", longer.zh, mostly.zh),
+    );
+    let headline = text(
+        format!(
+            "opening the first choice of {} {}{}.",
+            group.en, takes.en, mostly.en
+        ),
+        format!("{}首选的建连耗时{}{}。", group.zh, takes.zh, mostly.zh),
     );
     let effect = effect_of_time(before.median, after.median);
-    Some(Change::new("first_choice_time", effect, told).figures(Figures::Millis(medians)))
+    let change = Change::new("first_choice_time", effect, told).headline(headline);
+    Some(change.figures(Figures::Millis(medians)))
 }
 
 /// Short names, by URL as configured: host and port, or the URL where several have them in common.

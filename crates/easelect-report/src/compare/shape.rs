@@ -1,7 +1,8 @@
 //! A comparison as text for a terminal, and as JSON.
 
 use easelect::Phase;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::super::json::{SCHEMA, pretty};
 use super::super::layout::{Ink, Style, paragraph};
@@ -29,7 +30,7 @@ pub fn comparison_table(comparison: &Comparison, lang: Lang, style: Style) -> St
         page.write(Ink::Dim, &format!("{letter}  "), &head(side));
     }
     if !comparison.circumstances.is_empty() {
-        page.title(&text("What was otherwise", "测量条件的异同"));
+        page.title(&text("Circumstances", "测量条件"));
         for one in &comparison.circumstances {
             page.write(Ink::Plain, "- ", &one.text);
         }
@@ -45,7 +46,13 @@ pub fn comparison_table(comparison: &Comparison, lang: Lang, style: Style) -> St
     }
     let [a, b] = &comparison.sides;
     if a.verdict_code != b.verdict_code {
-        page.title(&text("Verdicts", "结论"));
+        page.title(&match comparison.changed() {
+            true => text("Verdicts", "两份报告的结论"),
+            false => text(
+                "Verdicts (nothing above explains the difference: it may be chance)",
+                "两份报告的结论（以上没有变化，结论不同可能只是偶然）",
+            ),
+        });
         for (letter, side) in [("A  ", a), ("B  ", b)] {
             let verdict = side.verdict.clone();
             page.write(Ink::Plain, letter, &text(verdict.clone(), verdict));
@@ -55,14 +62,13 @@ pub fn comparison_table(comparison: &Comparison, lang: Lang, style: Style) -> St
     for one in &comparison.notes {
         page.write(Ink::Dim, "- ", one);
     }
-    page.write(
-        Ink::Dim,
-        "- ",
-        &text(
-            "Times are medians. A change is told where chance brings it about once in 1000 measurements (failures: in 100), and times differ by 5 ms and 10% at least.",
-            "时间为中位数。只列出偶然出现的概率低于千分之一（失败率：百分之一）的变化，且时间相差至少 5 ms 和 10%。",
-        ),
-    );
+    if comparison.comparable() {
+        let what_counts = text(
+            "Times are medians. What chance brings about, and differences of less than 5 ms or 10%, are no change.",
+            "时间为中位数。可能由偶然波动引起的差异，以及不足 5 ms 或 10% 的差异，不算变化。",
+        );
+        page.write(Ink::Dim, "- ", &what_counts);
+    }
     page.lines.push(String::new());
     page.lines.join("\n")
 }
@@ -110,11 +116,7 @@ impl Page {
         // Of one endpoint it is told there.
         let another = group.changes.iter().any(|one| one.code == "first_choice");
         if let Some(one) = group.opening.as_ref().filter(|_| another) {
-            let told = text(
-                format!("With it, {}.", one.text.en),
-                format!("{}。", one.text.zh),
-            );
-            self.write(ink_of(one), "- ", &told);
+            self.write(ink_of(one), "- ", &one.text);
         }
         let has_news = |one: &&EndpointComparison| !one.changes.is_empty() || !one.notes.is_empty();
         let (told, same): (Vec<_>, Vec<_>) = group.endpoints.iter().partition(has_news);
@@ -146,81 +148,114 @@ impl Page {
     }
 }
 
-/// A comparison as indented JSON: the keys `schema`, `kind` (`"comparison"`), `changed`, `effect`, `summary`,
-/// the two reports under `a` and `b`, `circumstances`, `changes`, `groups` and `notes`. Every change has a
-/// `code`, an `effect` (`better`, `worse`, `different`), a `phase` or `null`, what it was and is under `a…` and
-/// `b…`, and its text.
+/// A comparison as indented JSON: the keys `schema`, `kind` (`"comparison"`), `version`, `lang`, `comparable`,
+/// `changed`, `effect`, `summary`, the two reports under `a` and `b`, `circumstances`, `changes`, `groups` and
+/// `notes`. Every change has a `code`, an `effect` (`better`, `worse`, `different`), a `phase` or `null`, its
+/// `text`, and, where there is a value, what it was and is: `a_ms` and `b_ms`, `a_failed_ratio` and
+/// `b_failed_ratio`, or `a` and `b`.
 #[must_use]
 pub fn comparison_json(comparison: &Comparison, lang: Lang) -> String {
     let [a, b] = &comparison.sides;
     let told = |one: &Text| one.clone().of(lang);
-    let changes =
-        |all: &[Change]| -> Vec<Value> { all.iter().map(|one| change(one, lang)).collect() };
     let notes = |all: &[Text]| -> Vec<String> { all.iter().map(told).collect() };
-    let endpoint = |one: &EndpointComparison| {
-        json!({
-            "url": one.url,
-            "changes": changes(&one.changes),
-            "notes": notes(&one.notes),
-        })
+    let changes = |all: &[Change]| all.iter().map(|one| change(one, lang)).collect();
+    let endpoint = |one: &EndpointComparison| EndpointModel {
+        url: one.url.clone(),
+        changes: changes(&one.changes),
+        notes: notes(&one.notes),
     };
-    let group = |one: &GroupComparison| {
-        json!({
-            "region": one.region,
-            "service": one.service,
-            "name": told(&one.title),
-            "changes": changes(&one.changes),
-            "opening": one.opening.as_ref().map(|one| change(one, lang)),
-            "endpoints": one.endpoints.iter().map(endpoint).collect::<Vec<_>>(),
-            "notes": notes(&one.notes),
-        })
+    let group = |one: &GroupComparison| GroupModel {
+        region: one.region.clone(),
+        service: one.service.clone(),
+        name: told(&one.title),
+        changes: changes(&one.changes),
+        opening: one.opening.as_ref().map(|one| change(one, lang)),
+        endpoints: one.endpoints.iter().map(endpoint).collect(),
+        notes: notes(&one.notes),
     };
-    pretty(&json!({
-        "schema": SCHEMA,
-        "kind": "comparison",
-        "version": env!("CARGO_PKG_VERSION"),
-        "lang": lang,
-        "comparable": comparison.comparable(),
-        "changed": comparison.changed(),
-        "effect": comparison.effect,
-        "summary": told(&comparison.summary),
-        "a": side(a),
-        "b": side(b),
-        "circumstances": changes(&comparison.circumstances),
-        "changes": changes(&comparison.changes),
-        "groups": comparison.groups.iter().map(group).collect::<Vec<_>>(),
-        "notes": notes(&comparison.notes),
-    }))
-}
-
-fn side(side: &Side) -> Value {
-    json!({
-        "name": side.name,
-        "version": side.version,
-        "started_at": side.started_at,
-        "finished_at": side.finished_at,
-        "complete": side.complete,
-        "verdict": {"code": side.verdict_code, "text": side.verdict},
+    pretty(&ComparisonModel {
+        schema: SCHEMA,
+        kind: "comparison",
+        version: env!("CARGO_PKG_VERSION"),
+        lang,
+        comparable: comparison.comparable(),
+        changed: comparison.changed(),
+        effect: comparison.effect,
+        summary: told(&comparison.summary),
+        a,
+        b,
+        circumstances: changes(&comparison.circumstances),
+        changes: changes(&comparison.changes),
+        groups: comparison.groups.iter().map(group).collect(),
+        notes: notes(&comparison.notes),
     })
 }
 
-fn change(change: &Change, lang: Lang) -> Value {
-    let mut keys = Map::new();
-    keys.insert("code".to_owned(), change.code.into());
-    keys.insert("effect".to_owned(), json!(change.effect));
-    keys.insert("phase".to_owned(), json!(change.phase.map(Phase::as_str)));
-    let (a, b, values) = match &change.figures {
-        Figures::None => ("a", "b", [Value::Null, Value::Null]),
-        Figures::Millis(both) => ("a_ms", "b_ms", both.map(Value::from)),
-        Figures::FailedRatio(both) => {
-            let rounded = both.map(|ratio| Value::from((ratio * 1e4).round() / 1e4));
-            ("a_failed_ratio", "b_failed_ratio", rounded)
-        }
-        Figures::Words(both) => ("a", "b", both.clone().map(Value::from)),
+/// The document; its keys are the schema.
+#[derive(Serialize)]
+struct ComparisonModel<'a> {
+    schema: u32,
+    kind: &'static str,
+    version: &'static str,
+    lang: Lang,
+    comparable: bool,
+    changed: bool,
+    effect: Option<Effect>,
+    summary: String,
+    a: &'a Side,
+    b: &'a Side,
+    circumstances: Vec<ChangeModel>,
+    changes: Vec<ChangeModel>,
+    groups: Vec<GroupModel>,
+    notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct GroupModel {
+    region: String,
+    service: String,
+    name: String,
+    changes: Vec<ChangeModel>,
+    opening: Option<ChangeModel>,
+    endpoints: Vec<EndpointModel>,
+    notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct EndpointModel {
+    url: String,
+    changes: Vec<ChangeModel>,
+    notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct ChangeModel {
+    code: &'static str,
+    effect: Effect,
+    phase: Option<&'static str>,
+    #[serde(flatten)]
+    values: Map<String, Value>,
+    text: String,
+}
+
+fn change(change: &Change, lang: Lang) -> ChangeModel {
+    let named = |a: &str, b: &str, values: [Value; 2]| {
+        let keys = [a, b].map(str::to_owned).into_iter();
+        keys.zip(values).collect()
     };
-    for (key, value) in [a, b].into_iter().zip(values) {
-        keys.insert(key.to_owned(), value);
+    ChangeModel {
+        code: change.code,
+        effect: change.effect,
+        phase: change.phase.map(Phase::as_str),
+        values: match &change.figures {
+            Figures::None => Map::new(),
+            Figures::Millis(both) => named("a_ms", "b_ms", both.map(Value::from)),
+            Figures::FailedRatio(both) => {
+                let rounded = both.map(|ratio| Value::from((ratio * 1e4).round() / 1e4));
+                named("a_failed_ratio", "b_failed_ratio", rounded)
+            }
+            Figures::Words(both) => named("a", "b", both.clone().map(Value::from)),
+        },
+        text: change.text.clone().of(lang),
     }
-    keys.insert("text".to_owned(), change.text.clone().of(lang).into());
-    Value::Object(keys)
 }

@@ -17,13 +17,6 @@ enum Weight {
     Other,
 }
 
-/// A change as the summary tells it.
-struct Told {
-    weight: Weight,
-    effect: Effect,
-    text: Text,
-}
-
 /// The sentence, and what it comes to; nothing where nothing changed.
 pub(super) fn summary(
     a: &Model,
@@ -34,45 +27,41 @@ pub(super) fn summary(
     if groups.is_empty() {
         return (nothing_common(a, b), None);
     }
-    let mut told: Vec<Told> = changes.iter().map(|one| told(one, None)).collect();
+    let mut all: Vec<&Change> = changes.iter().collect();
     for group in groups {
-        let of_group = group.changes.iter().chain(&group.opening);
-        told.extend(of_group.map(|one| self::told(one, Some(&group.title))));
+        all.extend(group.changes.iter().chain(&group.opening));
         for endpoint in &group.endpoints {
-            let name = text(endpoint.name.clone(), endpoint.name.clone());
-            told.extend(
-                endpoint
-                    .changes
-                    .iter()
-                    .map(|one| self::told(one, Some(&name))),
-            );
+            // A part that takes less doesn't make the whole better, which takes longer.
+            let of_whole = endpoint.changes.iter().any(|one| one.code == "time");
+            let told = endpoint.changes.iter();
+            all.extend(told.filter(|one| !(of_whole && one.code == "phase_time")));
         }
     }
-    told.sort_by_key(|one| one.weight);
+    all.sort_by_key(|one| weight(one));
     let of = |effect: Effect| {
-        let mut these = told.iter().filter(move |one| one.effect == effect);
+        let mut these = all.iter().filter(move |one| one.effect == effect);
         let first = these.next()?;
-        let alike = these.filter(|one| one.weight == first.weight).count();
-        Some((first, alike))
+        let alike = these.filter(|one| weight(one) == weight(first)).count();
+        Some((*first, alike))
     };
     match (of(Effect::Worse), of(Effect::Better), of(Effect::Different)) {
         (Some((first, alike)), None, _) => {
-            let (en, zh) = match is_time(first.weight) {
-                true => ("B is slower", "B 较慢"),
-                false => ("B is worse", "B 较差"),
+            let (en, zh) = match is_time(weight(first)) {
+                true => ("B is slower", "B 比 A 慢"),
+                false => ("B is worse", "B 比 A 差"),
             };
             (sentence(en, zh, first, alike), Some(Effect::Worse))
         }
         (None, Some((first, alike)), _) => {
-            let (en, zh) = match is_time(first.weight) {
-                true => ("B is faster", "B 较快"),
-                false => ("B is better", "B 较好"),
+            let (en, zh) = match is_time(weight(first)) {
+                true => ("B is faster", "B 比 A 快"),
+                false => ("B is better", "B 比 A 好"),
             };
             (sentence(en, zh, first, alike), Some(Effect::Better))
         }
         (Some((worse, more)), Some((better, others)), _) => {
-            let worse = sentence("B is worse in one respect", "B 有变差之处", worse, more);
-            let better = sentence("It is better in another", "也有变好之处", better, others);
+            let worse = sentence("B is worse in one respect", "B 有比 A 差之处", worse, more);
+            let better = sentence("It is better in another", "也有比 A 好之处", better, others);
             let told = text(
                 format!("{} {}", worse.en, better.en),
                 format!("{}{}", worse.zh, better.zh),
@@ -99,8 +88,8 @@ fn is_time(weight: Weight) -> bool {
     [Weight::Opening, Weight::Time, Weight::Lookup].contains(&weight)
 }
 
-fn told(change: &Change, of: Option<&Text>) -> Told {
-    let weight = match change.code {
+fn weight(change: &Change) -> Weight {
+    match change.code {
         "first_choice_lost" | "first_choice_found" => Weight::FirstChoice,
         "tier" => Weight::Tier,
         "failures" => Weight::Failures,
@@ -109,23 +98,11 @@ fn told(change: &Change, of: Option<&Text>) -> Told {
         "lookup_time" => Weight::Lookup,
         "finding_appeared" | "finding_vanished" => Weight::Finding,
         _ => Weight::Other,
-    };
-    let text = match of {
-        None => change.text.clone(),
-        Some(of) => text(
-            format!("{}: {}", of.en, change.text.en),
-            format!("{}：{}", of.zh, change.text.zh),
-        ),
-    };
-    Told {
-        weight,
-        effect: change.effect,
-        text,
     }
 }
 
 /// `B is slower: …`, with how many more there are of its kind.
-fn sentence(en: &str, zh: &str, first: &Told, alike: usize) -> Text {
+fn sentence(en: &str, zh: &str, first: &Change, alike: usize) -> Text {
     let (more_en, more_zh) = match alike {
         0 => (String::new(), String::new()),
         _ => (
@@ -134,8 +111,14 @@ fn sentence(en: &str, zh: &str, first: &Told, alike: usize) -> Text {
         ),
     };
     text(
-        format!("{en}: {}{more_en}.", first.text.en.trim_end_matches('.')),
-        format!("{zh}：{}{more_zh}。", first.text.zh.trim_end_matches('。')),
+        format!(
+            "{en}: {}{more_en}.",
+            first.headline.en.trim_end_matches('.')
+        ),
+        format!(
+            "{zh}：{}{more_zh}。",
+            first.headline.zh.trim_end_matches('。')
+        ),
     )
 }
 

@@ -33,11 +33,15 @@ mod rules;
 
 mod model;
 
+mod read;
+
 mod format;
 
 mod listing;
 
 mod connects;
+
+mod compare;
 
 mod page;
 
@@ -54,6 +58,7 @@ use easelect::{
 };
 
 pub use advice::{advice, advice_json};
+pub use compare::{Comparison, comparison_json, comparison_table};
 pub use connects::{ConnectRecord, connects_json, connects_table};
 pub use evidence::Evidence;
 pub use finding::Finding;
@@ -68,6 +73,7 @@ pub use model::{
 pub use nearby::{TcpEndsNearby, tcp_ends_nearby};
 pub use page::page;
 pub use sdk::Sdk;
+pub use read::ReadError;
 pub use texts::Lang;
 pub use threshold::{Figure, Threshold};
 pub use verdict::{Fault, Verdict};

@@ -130,6 +130,23 @@ impl Measured {
         self
     }
 
+    /// One attempt at `address` whose phases took so long; one without a failure succeeds.
+    pub(crate) fn attempt(
+        mut self,
+        address: SocketAddr,
+        phases: &[(Phase, Duration)],
+        failure: Option<Failure>,
+    ) -> Self {
+        let path = self.stats.endpoint().path().to_owned();
+        let mut timings = Timings::default();
+        for (phase, took) in phases {
+            timings.set(*phase, *took);
+        }
+        let outcome = failure.map_or(Ok(()), Err);
+        self.record(&path, address, timings, outcome, timings.total());
+        self
+    }
+
     pub(crate) fn bad(mut self, address: SocketAddr, failure: Failure, times: u32) -> Self {
         let path = self.stats.endpoint().path().to_owned();
         for _ in 0..times {

@@ -1,0 +1,517 @@
+//! One endpoint in both reports: whether it can be used, how often it fails, how long it takes and in which
+//! phase, where it leads, which certificate it shows.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+use easelect::{Failure, FailureKind as Kind, Phase, Reason, Tier};
+
+use super::super::figures::ms;
+use super::super::model::EndpointModel;
+use super::super::texts::{self, Lang, Text, failure_text, list, shown, text};
+use super::statistics::{Difference, Times, fail_differently, is_down};
+use super::{Change, Effect, EndpointComparison, Figures};
+
+/// An endpoint of a report in this language.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'a> {
+    pub(super) one: &'a EndpointModel,
+    pub(super) lang: Lang,
+}
+
+/// How usable an endpoint is, if anything is known of it.
+pub(super) fn state(one: &EndpointModel) -> Option<Tier> {
+    let all = [Tier::Ready, Tier::Answering, Tier::Unreachable];
+    let tier = all.into_iter().find(|tier| tier.as_str() == one.tier)?;
+    (one.reason.code != Reason::NotProbed.as_str()).then_some(tier)
+}
+
+/// A text that doesn't say what it is of, behind the name of that.
+fn of(name: &str, told: &Text) -> Text {
+    text(
+        format!("{name}: {}", told.en),
+        format!("{name}：{}", told.zh),
+    )
+}
+
+/// What changed at it; `same_way` is whether both went through the same proxy, or none.
+pub(super) fn compared(
+    name: String,
+    a: Seen<'_>,
+    b: Seen<'_>,
+    same_way: bool,
+) -> EndpointComparison {
+    let mut found = EndpointComparison {
+        url: shown(&b.one.configured_url, 300),
+        name,
+        changes: Vec::new(),
+        notes: Vec::new(),
+    };
+    match (state(a.one), state(b.one)) {
+        (Some(Tier::Ready), Some(Tier::Ready)) => {
+            failures(a, b, &mut found);
+            times(a.one, b.one, same_way, &mut found);
+            path(a.one, b.one, &mut found);
+        }
+        (Some(before), Some(after)) if before == after => other_failure(a, b, before, &mut found),
+        (Some(before), Some(after)) => tiers([a, b], [before, after], &mut found),
+        _ => {}
+    }
+    if same_way {
+        addresses(a.one, b.one, &mut found);
+    }
+    certificates(a.one, b.one, &mut found);
+    found
+}
+
+fn failed(one: &EndpointModel) -> (u64, u64) {
+    (one.attempts.saturating_sub(one.successes), one.attempts)
+}
+
+/// Attempts; where there were none, for want of an address, look-ups.
+fn tries(one: &EndpointModel) -> u64 {
+    let failures = one.failures.iter();
+    match one.attempts {
+        0 => failures.fold(0, |sum: u64, one| sum.saturating_add(one.count)),
+        attempts => attempts,
+    }
+}
+
+/// Whether such a failure stays until somebody acts. What newer versions tell is not known to.
+fn lasts(kind: Option<&str>) -> bool {
+    let known = kind.and_then(|kind| Kind::ALL.iter().find(|one| one.as_str() == kind));
+    !matches!(
+        known,
+        None | Some(
+            Kind::Timeout
+                | Kind::Reset
+                | Kind::Closed
+                | Kind::Temporary
+                | Kind::ServerFailure
+                | Kind::ServerError
+                | Kind::Malformed
+                | Kind::Unreachable
+                | Kind::OutOfResources
+                | Kind::Panicked
+                | Kind::Other
+        )
+    )
+}
+
+/// A failure in both languages: as the report has it in its own, by phase and kind in the other.
+fn told(phase: Option<&str>, kind: Option<&str>, as_told: &str, lang: Lang) -> Text {
+    let as_told = shown(as_told, 300);
+    let phase = Phase::ALL
+        .into_iter()
+        .find(|one| Some(one.as_str()) == phase);
+    let kind = Kind::ALL.iter().find(|one| Some(one.as_str()) == kind);
+    let (Some(phase), Some(kind)) = (phase, kind) else {
+        return text(as_told.clone(), as_told);
+    };
+    let known = failure_text(&Failure::new(phase, *kind), SystemTime::UNIX_EPOCH);
+    match lang {
+        Lang::En => text(as_told, known.zh),
+        Lang::Zh => text(known.en, as_told),
+    }
+}
+
+fn why(seen: Seen<'_>) -> Text {
+    let reason = &seen.one.reason;
+    told(
+        reason.phase.as_deref(),
+        reason.kind.as_deref(),
+        &reason.text,
+        seen.lang,
+    )
+}
+
+fn tiers([a, b]: [Seen<'_>; 2], [before, after]: [Tier; 2], found: &mut EndpointComparison) {
+    let [from, to] = [before, after].map(texts::tier);
+    let why = match after {
+        Tier::Ready => why(a),
+        _ => why(b),
+    };
+    let en = format!("{} in B, {} in A: {}.", to.en, from.en, why.en);
+    let zh = |at: &str| format!("{at} B 中{}，在 A 中{}：{}。", to.zh, from.zh, why.zh);
+    let headline = text(
+        match to.en.starts_with("answers") {
+            true => format!("{} {en}", found.name),
+            false => format!("{} is {en}", found.name),
+        },
+        zh(&format!("{} 在", found.name)),
+    );
+    let told = text(capital(&en), zh("在"));
+    // Whichever was ready says how often such an endpoint fails by chance.
+    let (up, down) = match after {
+        Tier::Ready => (b.one, a.one),
+        _ => (a.one, b.one),
+    };
+    let sure = match [before, after].contains(&Tier::Ready) {
+        true => lasts(down.reason.kind.as_deref()) || is_down(tries(down), failed(up)),
+        false => tries(a.one) > 1 && tries(b.one) > 1,
+    };
+    if !sure {
+        found.notes.push(text(
+            format!("{} With so few attempts it may be chance.", told.en),
+            format!("{}尝试次数太少，可能只是偶然。", told.zh),
+        ));
+        return;
+    }
+    // The better a tier, the lower.
+    let effect = match after < before {
+        true => Effect::Better,
+        false => Effect::Worse,
+    };
+    let words = [before, after].map(|tier| Some(tier.as_str().to_owned()));
+    found.changes.push(
+        Change::new("tier", effect, told)
+            .headline(headline)
+            .figures(Figures::Words(words)),
+    );
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
+    }
+}
+
+/// Neither can be used, for different reasons.
+fn other_failure(a: Seen<'_>, b: Seen<'_>, tier: Tier, found: &mut EndpointComparison) {
+    let id = |seen: Seen<'_>| (seen.one.reason.phase.clone(), seen.one.reason.kind.clone());
+    let among = |seen: Seen<'_>, (phase, kind): &(Option<String>, Option<String>)| {
+        let mut failures = seen.one.failures.iter();
+        failures.any(|one| Some(&one.phase) == phase.as_ref() && Some(&one.kind) == kind.as_ref())
+    };
+    let (in_a, in_b) = (id(a), id(b));
+    let lasting = lasts(in_a.1.as_deref()) || lasts(in_b.1.as_deref());
+    if in_a == in_b || among(a, &in_b) || among(b, &in_a) || !lasting {
+        return;
+    }
+    let (tier, was, is) = (texts::tier(tier), why(a), why(b));
+    let told = text(
+        format!(
+            "{} in both, for another reason: {} → {}.",
+            capital(&tier.en),
+            was.en,
+            is.en
+        ),
+        format!("两次都{}，但原因不同：{} → {}。", tier.zh, was.zh, is.zh),
+    );
+    let words = [in_a.1, in_b.1].map(|kind| kind.map(|kind| shown(&kind, 60)));
+    found
+        .changes
+        .push(Change::new("other_failure", Effect::Different, told).figures(Figures::Words(words)));
+}
+
+fn failures(a: Seen<'_>, b: Seen<'_>, found: &mut EndpointComparison) {
+    let (in_a, in_b) = (failed(a.one), failed(b.one));
+    if !fail_differently(in_a, in_b) {
+        return;
+    }
+    let ratio = |(failed, of): (u64, u64)| failed as f64 / of as f64;
+    let (before, after) = (ratio(in_a), ratio(in_b));
+    let more = after > before;
+    let which = if more { b } else { a };
+    let most = which.one.failures.iter().max_by_key(|one| one.count);
+    let mostly = most.map(|one| told(Some(&one.phase), Some(&one.kind), &one.message, which.lang));
+    let (mostly_en, mostly_zh) = match &mostly {
+        Some(one) => (
+            format!("; mostly: {}", one.en),
+            format!("；多为：{}", one.zh),
+        ),
+        None => (String::new(), String::new()),
+    };
+    let (en, zh) = match more {
+        true => ("more", "失败率升高"),
+        false => ("less", "失败率降低"),
+    };
+    let ((failed_a, of_a), (failed_b, of_b)) = (in_a, in_b);
+    let en = format!(
+        "ails {en} often: {failed_b} of {of_b} attempts instead of {failed_a} of {of_a}{mostly_en}."
+    );
+    let zh = format!("{zh}：{failed_a}/{of_a} → {failed_b}/{of_b}{mostly_zh}。");
+    let name = &found.name;
+    let headline = text(format!("{name} f{en}"), format!("{name} {zh}"));
+    let told = text(format!("F{en}"), zh);
+    let effect = if more { Effect::Worse } else { Effect::Better };
+    let figures = Figures::FailedRatio([before, after]);
+    found.changes.push(
+        Change::new("failures", effect, told)
+            .headline(headline)
+            .figures(figures),
+    );
+}
+
+/// Milliseconds as a person reads them.
+pub(super) fn told_ms(millis: f64) -> String {
+    ms(std::time::Duration::from_secs_f64(millis.max(0.0) / 1000.0))
+}
+
+/// `84.0 ms longer (42.0 → 126 ms)`, `延长 84.0 ms（42.0 → 126 ms）`.
+pub(super) fn longer(before: f64, after: f64) -> Text {
+    let by = told_ms((after - before).abs());
+    let (en, zh) = match after > before {
+        true => ("longer", "增加"),
+        false => ("less", "减少"),
+    };
+    let (before, after) = (told_ms(before), told_ms(after));
+    text(
+        format!("{by} ms {en} ({before} → {after} ms)"),
+        format!("{zh} {by} ms（{before} → {after} ms）"),
+    )
+}
+
+pub(super) fn effect_of_time(before: f64, after: f64) -> Effect {
+    match after > before {
+        true => Effect::Worse,
+        false => Effect::Better,
+    }
+}
+
+/// The phases that take another time, the greatest difference first. The look-up is no part of it: it is the
+/// name server's, and told once. Where one of the two goes through a proxy, its TCP connects are to that.
+fn phases(a: &EndpointModel, b: &EndpointModel, same_way: bool) -> Vec<(Phase, f64, f64)> {
+    let comparable = |phase: &Phase| match phase {
+        Phase::Resolve => false,
+        Phase::Connect | Phase::Proxy => same_way,
+        _ => true,
+    };
+    let mut changed: Vec<(Phase, f64, f64)> = (Phase::ALL.into_iter())
+        .filter(comparable)
+        .filter_map(|phase| {
+            let (before, after) = (Times::phase(a, phase)?, Times::phase(b, phase)?);
+            let is_clear = before.difference(&after) == Difference::Clear;
+            is_clear.then_some((phase, before.median, after.median))
+        })
+        .collect();
+    let by = |(_, before, after): &(Phase, f64, f64)| (after - before).abs();
+    changed.sort_by(|one, other| by(other).total_cmp(&by(one)));
+    changed
+}
+
+/// In which phase most of a difference lies, if in one.
+pub(super) fn most_of_it(
+    [a, b]: [&EndpointModel; 2],
+    [before, after]: [f64; 2],
+    same_way: bool,
+) -> Option<Phase> {
+    let whole = after - before;
+    let (phase, before, after) = *phases(a, b, same_way).first()?;
+    // A part with the same sign, more than half of the whole.
+    ((after - before) / whole > 0.5).then_some(phase)
+}
+
+/// `, most of it in the TLS handshake`, where one phase has most of it.
+pub(super) fn mostly_in(phase: Option<Phase>) -> Text {
+    let Some(phase) = phase else {
+        return text("", "");
+    };
+    let name = texts::phase(phase);
+    let the = match phase {
+        Phase::Processing => "",
+        _ => "the ",
+    };
+    text(
+        format!("; most of the difference is in {the}{}", name.en),
+        match name.zh.starts_with(|first: char| first.is_ascii()) {
+            true => format!("，差异主要在 {}", name.zh),
+            false => format!("，差异主要在{}", name.zh),
+        },
+    )
+}
+
+/// `takes 126 ms instead of 42.0`, of what takes it.
+pub(super) fn takes([before, after]: [f64; 2]) -> Text {
+    let to = match after > before {
+        true => "增至",
+        false => "降至",
+    };
+    let (before, after) = (told_ms(before), told_ms(after));
+    text(
+        format!("takes {after} ms instead of {before} ms"),
+        format!("由 {before} ms {to} {after} ms"),
+    )
+}
+
+fn times(a: &EndpointModel, b: &EndpointModel, same_way: bool, found: &mut EndpointComparison) {
+    if let (Some(before), Some(after)) = (Times::total(a), Times::total(b)) {
+        let medians = [before.median, after.median];
+        let longer = longer(before.median, after.median);
+        match before.difference(&after) {
+            Difference::Noise => {}
+            Difference::TooFew => found.notes.push(text(
+                format!(
+                    "Opening it takes {}, of {} and {} samples: too few to tell from chance.",
+                    longer.en, before.count, after.count
+                ),
+                format!(
+                    "建连耗时{}，样本数仅为 {} 和 {}：无法排除偶然。",
+                    longer.zh, before.count, after.count
+                ),
+            )),
+            Difference::Clear => {
+                let mostly = mostly_in(most_of_it([a, b], medians, same_way));
+                let told = text(
+                    format!("Opening it takes {}{}.", longer.en, mostly.en),
+                    format!("建连耗时{}{}。", longer.zh, mostly.zh),
+                );
+                let (name, takes) = (&found.name, takes(medians));
+                let headline = text(
+                    format!("opening {name} {}{}.", takes.en, mostly.en),
+                    format!("{name} 的建连耗时{}{}。", takes.zh, mostly.zh),
+                );
+                let effect = effect_of_time(before.median, after.median);
+                let change = Change::new("time", effect, told).headline(headline);
+                found.changes.push(change.figures(Figures::Millis(medians)));
+            }
+        }
+    }
+    for (phase, before, after) in phases(a, b, same_way) {
+        let name = texts::phase(phase);
+        let longer = longer(before, after);
+        let told = text(
+            format!("{}: {}.", capital(&name.en), longer.en),
+            format!("{}：{}。", name.zh, longer.zh),
+        );
+        let headline = of(
+            &found.name,
+            &text(
+                format!("{} takes {}.", name.en, longer.en),
+                format!("{}{}。", name.zh, longer.zh),
+            ),
+        );
+        let effect = effect_of_time(before, after);
+        let change = Change::new("phase_time", effect, told)
+            .headline(headline)
+            .phase(phase);
+        found
+            .changes
+            .push(change.figures(Figures::Millis([before, after])));
+    }
+}
+
+fn path(a: &EndpointModel, b: &EndpointModel, found: &mut EndpointComparison) {
+    if a.url == b.url {
+        return;
+    }
+    let [before, after] = [a, b].map(|one| shown(&one.url, 300));
+    let told = text(
+        format!("Answers at another path: {before} → {after}."),
+        format!("应答的路径不同：{before} → {after}。"),
+    );
+    push_other("path", told, [Some(before), Some(after)], found);
+}
+
+/// Its addresses, if it has others only. Name servers answer a part of many in turn: where some are the same,
+/// or not all were told, nothing follows.
+fn addresses(a: &EndpointModel, b: &EndpointModel, found: &mut EndpointComparison) {
+    let of = |one: &EndpointModel| -> BTreeSet<String> {
+        let ip = |address: &str| match address.parse::<SocketAddr>() {
+            Ok(address) => address.ip().to_string(),
+            Err(_) => shown(address, 60),
+        };
+        one.addresses.iter().map(|one| ip(&one.address)).collect()
+    };
+    let (in_a, in_b) = (of(a), of(b));
+    let in_part = a.addresses_left_out > 0 || b.addresses_left_out > 0;
+    if in_a.is_empty() || in_b.is_empty() || in_part || !in_a.is_disjoint(&in_b) {
+        return;
+    }
+    others(
+        "addresses",
+        text("Leads to other addresses", "解析到的地址不同"),
+        [in_a, in_b],
+        found,
+    );
+}
+
+/// What it shows now, all of which is other than before.
+fn others(
+    code: &'static str,
+    label: Text,
+    sets: [BTreeSet<String>; 2],
+    found: &mut EndpointComparison,
+) {
+    let [before, after] = sets.map(|set| list(&set.into_iter().collect::<Vec<_>>()));
+    let told = text(
+        format!("{}: {} → {}.", label.en, before.en, after.en),
+        format!("{}：{} → {}。", label.zh, before.zh, after.zh),
+    );
+    let words = [before, after].map(|one| Some(one.en.into_owned()));
+    push_other(code, told, words, found);
+}
+
+/// What is other in B, and neither better nor worse for that.
+fn push_other(
+    code: &'static str,
+    told: Text,
+    words: [Option<String>; 2],
+    found: &mut EndpointComparison,
+) {
+    let headline = of(&found.name, &told);
+    let change = Change::new(code, Effect::Different, told).headline(headline);
+    found.changes.push(change.figures(Figures::Words(words)));
+}
+
+fn certificates(a: &EndpointModel, b: &EndpointModel, found: &mut EndpointComparison) {
+    let inspector = |one: &EndpointModel| one.inspected_by.as_deref().map(|by| shown(by, 100));
+    let (by_a, by_b) = (inspector(a), inspector(b));
+    if by_a != by_b {
+        let told = match (&by_a, &by_b) {
+            (_, Some(by)) => text(
+                format!(
+                    "In B its certificate ends at {by}, which only this computer trusts: TLS is inspected."
+                ),
+                format!("B 中证书由仅受本机信任的 {by} 签发：HTTPS 流量被解密。"),
+            ),
+            _ => {
+                let by = by_a.clone().unwrap_or_default();
+                text(
+                    format!("TLS is no longer inspected; in A it was, by {by}."),
+                    format!("HTTPS 流量不再被解密（A 中由 {by} 解密）。"),
+                )
+            }
+        };
+        push_other("inspection", told, [by_a, by_b], found);
+        return;
+    }
+    let of = |one: &EndpointModel| -> (BTreeSet<String>, BTreeSet<String>) {
+        let shown_there = one
+            .addresses
+            .iter()
+            .filter_map(|one| one.certificate.as_ref());
+        let dates =
+            |from: &str, to: &str| format!("{} – {}", shown(day(from), 20), shown(day(to), 20));
+        shown_there
+            .map(|one| {
+                (
+                    shown(&one.issuer, 100),
+                    dates(&one.not_before, &one.not_after),
+                )
+            })
+            .unzip()
+    };
+    let ((issuers_a, dates_a), (issuers_b, dates_b)) = (of(a), of(b));
+    if issuers_a.is_empty() || issuers_b.is_empty() {
+        return;
+    }
+    if issuers_a.is_disjoint(&issuers_b) {
+        let label = text("Its certificate has another issuer", "证书签发者不同");
+        others("certificate_issuer", label, [issuers_a, issuers_b], found);
+    } else if dates_a.is_disjoint(&dates_b) {
+        let label = text(
+            "Another certificate of the same issuer, valid",
+            "更换了证书（签发者相同），有效期",
+        );
+        others("certificate", label, [dates_a, dates_b], found);
+    }
+}
+
+/// The day of a moment.
+fn day(moment: &str) -> &str {
+    moment.split('T').next().unwrap_or(moment)
+}

@@ -1,0 +1,122 @@
+//! Findings that are in one of the two reports alone, and the verdict.
+
+use std::collections::BTreeSet;
+
+use super::super::finding::Severity;
+use super::super::model::{FindingModel, Model};
+use super::super::texts::{Text, list, shown, text};
+use super::{Change, Effect, Figures, GroupComparison};
+
+/// Findings that a few samples bring about: that they are there in one report alone shows nothing. Where
+/// there is more to it, times or failures tell.
+const BY_CHANCE: &[&str] = &[
+    "above_threshold",
+    "address_slow",
+    "current_is_first",
+    "current_not_slower",
+    "current_slower",
+    "dns_slow",
+    "fails_sometimes",
+    "locally_delayed",
+    "packets_lost",
+];
+
+/// What the circumstances tell already.
+const CIRCUMSTANCES: &[&str] = &["network_changed", "through_proxy", "unfinished"];
+
+/// What only repeats that endpoints are down.
+const DOWN: &[&str] = &["certificate_expired", "certificate_faulty", "endpoint_down"];
+
+/// What appeared and what vanished; and what may be chance.
+pub(super) fn changes(
+    a: &Model,
+    b: &Model,
+    groups: &[GroupComparison],
+) -> (Vec<Change>, Vec<Text>) {
+    let common: BTreeSet<&str> = (groups.iter())
+        .flat_map(|group| &group.endpoints)
+        .map(|one| &*one.url)
+        .collect();
+    let changed = |code: &'static str| -> BTreeSet<&str> {
+        let endpoints = groups.iter().flat_map(|group| &group.endpoints);
+        let such = endpoints.filter(|one| one.changes.iter().any(|one| one.code == code));
+        such.map(|one| &*one.url).collect()
+    };
+    let (down, failing) = (changed("tier"), changed("failures"));
+    let mut changes = Vec::new();
+    let mut by_chance = Vec::new();
+    for (letter, these, others) in [("B", b, a), ("A", a, b)] {
+        let known: BTreeSet<(&str, &str)> = others.findings.iter().flat_map(about).collect();
+        let mut chance = Vec::new();
+        for one in &these.findings {
+            let there = about(one).any(|about| known.contains(&about));
+            let of_common =
+                one.urls.is_empty() || one.urls.iter().any(|url| common.contains(&**url));
+            let is_told = CIRCUMSTANCES.contains(&&*one.code)
+                || (one.code == "fails_sometimes" && !failing.is_empty())
+                || (DOWN.contains(&&*one.code)
+                    && one.urls.iter().all(|url| down.contains(&**url)));
+            if there || !of_common || is_told || one.severity == Severity::Background.as_str() {
+                continue;
+            }
+            let told = shown(&one.text, 500);
+            if BY_CHANCE.contains(&&*one.code) {
+                chance.push(told);
+            } else {
+                changes.push(change(letter, one, &told));
+            }
+        }
+        if !chance.is_empty() {
+            let chance = list(&chance);
+            by_chance.push(text(
+                format!(
+                    "Said by {letter} alone, but it may be chance: {}",
+                    chance.en
+                ),
+                format!("仅 {letter} 中有，但可能只是偶然：{}", chance.zh),
+            ));
+        }
+    }
+    (changes, by_chance)
+}
+
+/// What a finding is about: the same finding of the same endpoint is the same, whatever its figures.
+fn about(one: &FindingModel) -> impl Iterator<Item = (&str, &str)> {
+    let of_all = one.urls.is_empty().then_some("");
+    let endpoints = one.urls.iter().map(String::as_str);
+    of_all
+        .into_iter()
+        .chain(endpoints)
+        .map(|url| (&*one.code, url))
+}
+
+fn change(letter: &str, one: &FindingModel, told: &str) -> Change {
+    let is_grave = [Severity::Blocks, Severity::Harms]
+        .map(Severity::as_str)
+        .contains(&&*one.severity);
+    let appeared = letter == "B";
+    let effect = match (is_grave, appeared) {
+        (false, _) => Effect::Different,
+        (true, true) => Effect::Worse,
+        (true, false) => Effect::Better,
+    };
+    let (code, en, zh) = match appeared {
+        true => ("finding_appeared", "New in B", "B 中新出现"),
+        false => (
+            "finding_vanished",
+            "In A, and no longer in B",
+            "A 中有而 B 中没有",
+        ),
+    };
+    let words = match appeared {
+        true => [None, Some(shown(&one.code, 60))],
+        false => [Some(shown(&one.code, 60)), None],
+    };
+    let headline = match appeared {
+        true => text(told.to_owned(), told.to_owned()),
+        false => text(format!("no longer so: {told}"), format!("不再出现：{told}")),
+    };
+    let told = text(format!("{en}: {told}"), format!("{zh}：{told}"));
+    let change = Change::new(code, effect, told).headline(headline);
+    change.figures(Figures::Words(words))
+}

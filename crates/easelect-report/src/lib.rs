@@ -13,6 +13,7 @@
 
 mod connects;
 mod evidence;
+mod explain;
 mod facts;
 mod figures;
 mod finding;
@@ -22,6 +23,7 @@ mod listing;
 mod model;
 mod nearby;
 mod rules;
+mod sdk;
 mod table;
 mod texts;
 mod threshold;
@@ -37,6 +39,10 @@ use easelect::{
 
 pub use connects::{ConnectRecord, connects_json, connects_table};
 pub use evidence::Evidence;
+pub use explain::{
+    Answer, Explanation, Meaning, OtherReading, ReportBeside, SourceModel, Unknown, explain,
+    explanation_json, explanation_text,
+};
 pub use finding::Finding;
 pub use json::json;
 pub use layout::Style;
@@ -47,6 +53,7 @@ pub use model::{
     Phases, ProxyModel, ReasonModel, SummaryModel, VerdictModel,
 };
 pub use nearby::{TcpEndsNearby, tcp_ends_nearby};
+pub use sdk::Sdk;
 pub use table::table;
 pub use texts::Lang;
 pub use threshold::{Figure, Threshold};

@@ -27,7 +27,7 @@ pub(crate) use failure_hint::{Done, failure_hint};
 pub(crate) use label::{
     Label, label, phase, reason_text, region_name, service_name, through, tier,
 };
-pub(crate) use verdict::verdict_text;
+pub(crate) use verdict::{verdict_lead, verdict_text};
 
 /// The language of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -6,7 +6,7 @@ use crate::verdict::Fault;
 
 /// Lead, cause and actor in one line.
 pub(crate) fn verdict_text(fault: Fault, cause: Option<Text>, actor: Option<Actor>) -> Text {
-    let lead = lead(fault);
+    let lead = verdict_lead(fault);
     let cause = cause.unwrap_or_else(|| text("", ""));
     let actor = match (actor, fault) {
         (Some(actor), _) => who(actor),
@@ -23,7 +23,8 @@ pub(crate) fn verdict_text(fault: Fault, cause: Option<Text>, actor: Option<Acto
     )
 }
 
-fn lead(fault: Fault) -> Text {
+/// The sentence that says where the fault is.
+pub(crate) fn verdict_lead(fault: Fault) -> Text {
     match fault {
         Fault::AllWell => text(
             "All well: every service that was probed has an endpoint that is ready.",

@@ -8,6 +8,7 @@ mod caveats;
 mod entry;
 mod native;
 mod rest;
+mod services;
 mod told;
 mod web4;
 mod web5;
@@ -18,7 +19,7 @@ use easelect::without_secrets;
 use serde::Serialize;
 
 use self::against::Beside;
-use self::entry::{Entry, Family, READ, Source};
+use self::entry::{Entry, Family, Layer, READ, Source};
 use super::json::{SCHEMA, pretty};
 use super::model::Model;
 use super::sdk::Sdk;
@@ -47,7 +48,7 @@ pub struct Explanation {
     pub known: bool,
     /// One per family of SDKs that has it.
     pub meanings: Vec<Meaning>,
-    /// Where it isn't known: where to look.
+    /// The SDKs that have it not in their table: where to look.
     pub unknown: Vec<Unknown>,
     /// What the code means in SDKs that were not asked for, where it isn't known in the one that was.
     pub elsewhere: Vec<String>,
@@ -176,14 +177,12 @@ pub fn explain(
         }
     }
     let known = !meanings.is_empty();
-    if known {
-        // Of the SDKs that lack it, where others have it, nobody asked.
+    if matches!(asked, Code::Empty) {
         unknown.clear();
-        elsewhere.clear();
     }
     if sdk.is_none() {
         // The number may be in ranges that say nothing of it.
-        let any = unknown.iter().any(|one| one.range.is_some());
+        let any = known || unknown.iter().any(|one| one.range.is_some());
         unknown.retain(|one| one.range.is_some() || !any);
     }
     Explanation {
@@ -241,6 +240,11 @@ enum Code {
 impl Code {
     fn read(given: &str) -> Self {
         let code = given.trim().trim_matches(['"', '\'', '(', ')', ',', ':']);
+        // As people write a status.
+        let code = match code.get(..5) {
+            Some(head) if head.eq_ignore_ascii_case("http ") => code[5..].trim(),
+            _ => code,
+        };
         let digits = code.strip_prefix(['-', '+']).unwrap_or(code);
         if code.is_empty() {
             Code::Empty
@@ -279,10 +283,7 @@ fn meaning(entry: &Entry, sdks: &[Sdk], beside: Option<&Beside<'_>>, lang: Lang)
         layer_name: entry.layer.name().of(lang),
         since: Some(entry.since).filter(|since| !since.is_empty()),
         text: both(entry.means),
-        advice: match entry.act.0 {
-            "" => entry.layer.advice().of(lang),
-            _ => both(entry.act),
-        },
+        advice: advice(entry, sdks).of(lang),
         sources: sources(entry.source, sdks, lang),
         other_readings: (entry.readings.iter())
             .map(|one| OtherReading {
@@ -294,6 +295,29 @@ fn meaning(entry: &Entry, sdks: &[Sdk], beside: Option<&Beside<'_>>, lang: Lang)
             .collect(),
         report: beside.map(|beside| beside.answer(entry, sdks, lang)),
     }
+}
+
+/// What to do about it; in a mini-program, the network is fenced besides.
+fn advice(entry: &Entry, sdks: &[Sdk]) -> Text {
+    let advice = match entry.act {
+        ("", _) => entry.layer.advice(),
+        (en, zh) => text(en, zh),
+    };
+    let fenced = |sdk: &Sdk| matches!(sdk, Sdk::UniApp | Sdk::Wechat | Sdk::Alipay);
+    if entry.layer != Layer::Network || !sdks.iter().any(fenced) {
+        return advice;
+    }
+    text(
+        format!(
+            "{} In a mini-program, check that the hosts are among its permitted request and socket \
+             domains.",
+            advice.en
+        ),
+        format!(
+            "{}小程序还需确认相关主机已加入 request 合法域名和 socket 合法域名。",
+            advice.zh
+        ),
+    )
 }
 
 /// A source, or the own page of each SDK.
@@ -373,10 +397,9 @@ fn notes(asked: &Code, sdk: Option<Sdk>, known: bool) -> Vec<Text> {
         )),
         _ => {}
     }
-    if sdk.is_none() && !matches!(asked, Code::Empty | Code::Huge) {
+    if sdk.is_none() && matches!(asked, Code::Number(_)) {
         notes.push(text(
-            "A code means nothing without its SDK: the same number differs between them. Name it with \
-             --sdk.",
+            "The same number means different things in different SDKs: name yours with --sdk.",
             "同一错误码在不同 SDK 中含义不同，请用 --sdk 指明 SDK。",
         ));
     }
@@ -387,7 +410,6 @@ fn notes(asked: &Code, sdk: Option<Sdk>, known: bool) -> Vec<Text> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::entry::Layer;
     use super::*;
     use crate::texts::assert_complete;
 

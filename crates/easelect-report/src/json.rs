@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::model::Model;
 
-/// The version of all three schemas: the report's, the connects', the list's.
+/// The version of every schema: the report's, the connects', the list's, the explanation's.
 pub(crate) const SCHEMA: u32 = 1;
 
 /// A report as indented JSON; see the [module](super#the-json-schema) for its rules.

@@ -45,13 +45,13 @@ sdks! {
     /// Alipay mini-programs.
     Alipay = "alipay", "Alipay mini-program", "支付宝小程序";
     /// Desktop programs: Windows, macOS.
-    Desktop = "desktop", "desktop (Windows, macOS)", "桌面端（Windows、macOS）";
+    Desktop = "desktop", "desktop", "桌面端";
     /// Android.
     Android = "android", "Android", "Android";
     /// iOS.
     Ios = "ios", "iOS", "iOS";
     /// HarmonyOS.
-    HarmonyOs = "harmonyos", "HarmonyOS", "HarmonyOS（鸿蒙）";
+    HarmonyOs = "harmonyos", "HarmonyOS", "鸿蒙 HarmonyOS";
     /// React Native.
     ReactNative = "react-native", "React Native", "React Native";
     /// Flutter.

@@ -2,23 +2,21 @@
 
 use std::time::SystemTime;
 
-use easelect::Service;
-
 use super::caveats::caveats;
 use super::entry::{Entry, Layer};
+use super::services::{authority, is_blocked, is_native, names, services, socket_services};
 use super::{Answer, ReportBeside};
 use crate::model::{EndpointModel, GroupModel, Model};
 use crate::sdk::Sdk;
-use crate::texts::{Lang, Text, list, service_name, shown, text, verdict_lead};
+use crate::texts::{Lang, Text, list, shown, text, verdict_lead};
 use crate::verdict::Fault;
 
 /// The service that hands out lists of servers, once reports have it.
 const LIST: &str = "provisioning";
 const REST: &str = "rest";
 
-/// The longest verdict, and the longest name, that is repeated from a file, in characters.
+/// The longest verdict that is repeated from a file, in characters.
 const VERDICT: usize = 600;
-const NAME: usize = 80;
 
 /// A report beside a code.
 pub(super) struct Beside<'a> {
@@ -61,6 +59,9 @@ impl<'a> Beside<'a> {
         if code != "cannot_explain" {
             return (code, said);
         }
+        if let Some(said) = self.same_status(entry).filter(|_| sdks == [Sdk::Rest]) {
+            return ("explains", said);
+        }
         // Where documents disagree, another reading may be one that a network explains.
         let mut others = entry.layers().filter(|layer| *layer != entry.layer);
         let found = others.find_map(|layer| {
@@ -75,12 +76,13 @@ impl<'a> Beside<'a> {
         let name = layer.name();
         let also = text(
             format!(
-                "{} Where the other reading holds (layer: {}): {}",
-                said.en, name.en, other.en
+                "As a matter of the layer above, no measurement of the network can explain it. As \
+                 another document or version has it (layer: {}): {}",
+                name.en, other.en
             ),
             format!(
-                "{}如按另一种说法（层面：{}）：{}",
-                said.zh, name.zh, other.zh
+                "若按上述层面，任何网络测量都无法解释该错误；若按另一种说法（层面：{}）：{}",
+                name.zh, other.zh
             ),
         );
         ("may_explain", also)
@@ -112,8 +114,9 @@ impl<'a> Beside<'a> {
                 match sdks == [Sdk::Rest] {
                     true => text(
                         "No measurement of the network can explain it: a status is an answer, so \
-                             DNS, TCP and TLS worked when it came.",
-                        "任何网络测量都无法解释该错误：既然收到了状态码，说明当时 DNS、TCP 和 TLS 均正常。",
+                         DNS, TCP and TLS worked when it came, unless a proxy or a filter answered in \
+                         the server's place.",
+                        "任何网络测量都无法解释该错误：既然收到了状态码，说明当时 DNS、TCP 和 TLS 均正常（除非是代理或过滤设备代为应答）。",
                     ),
                     false => text(
                         "No measurement of the network can explain it: the SDK got an answer, or \
@@ -135,19 +138,46 @@ impl<'a> Beside<'a> {
         let blocked: Vec<&GroupModel> = all.iter().copied().filter(|one| is_blocked(one)).collect();
         let socket_blocked = !sockets.is_empty() && sockets.iter().all(|one| is_blocked(one));
         if blocked.len() == all.len() || socket_blocked {
-            let names = names(&blocked);
+            // The RESTful API alone says little of a socket that goes elsewhere.
+            let elsewhere = sockets.is_empty() && sdks.iter().any(|one| is_native(*one));
+            let sure = !elsewhere || self.nothing_gets_through();
+            let (names, fault) = (names(&blocked), self.whose_fault());
+            let (code, en, zh) = match sure {
+                true => ("explains", "explains it", "能够"),
+                false => ("may_explain", "may explain it", "有可能"),
+            };
             return (
-                "explains",
+                code,
                 text(
                     format!(
-                        "The report explains it: when it was made, no endpoint was ready of {}.{}",
-                        names.en,
-                        self.whose_fault().en
+                        "The report {en}: when it was made, these had no endpoint ready: {}.{}",
+                        names.en, fault.en
                     ),
                     format!(
-                        "报告能够解释该错误：测量时，{} 没有可用的接入地址。{}",
-                        names.zh,
-                        self.whose_fault().zh
+                        "报告{zh}解释该错误：测量时，以下服务没有可用的接入地址：{}。{}",
+                        names.zh, fault.zh
+                    ),
+                ),
+            );
+        }
+        if !sockets.is_empty()
+            && !rest.is_empty()
+            && rest.iter().all(|one| is_blocked(one))
+            && blocked.len() == rest.len()
+        {
+            let (bad, good) = (names(&blocked), names(&sockets));
+            return (
+                "may_explain",
+                text(
+                    format!(
+                        "The report may explain it where a request fails, such as one for a token, but not \
+                         where the socket does: this had no endpoint ready: {}; this had: {}.",
+                        bad.en, good.en
+                    ),
+                    format!(
+                        "如果是请求失败（例如获取 token），报告有可能解释该错误；如果是长连接断开，则不能解释。\
+                         没有可用接入地址的服务：{}；可用的服务：{}。",
+                        bad.zh, good.zh
                     ),
                 ),
             );
@@ -164,7 +194,7 @@ impl<'a> Beside<'a> {
                         bad.en, good.en
                     ),
                     format!(
-                        "报告可能能够解释该错误：{} 没有可用的接入地址，而 {} 可用；取决于应用使用的是哪一个。",
+                        "报告有可能解释该错误：没有可用接入地址的服务：{}；可用的服务：{}。取决于应用使用的是哪一个。",
                         bad.zh, good.zh
                     ),
                 ),
@@ -213,7 +243,7 @@ impl<'a> Beside<'a> {
                         which.en
                     ),
                     format!(
-                        "报告可能能够解释该错误：{of} 个接入地址中有 {bad} 个全部或部分失败（{}），SDK 使用的可能\
+                        "报告有可能解释该错误：{of} 个接入地址中有 {bad} 个全部或部分失败（{}），SDK 使用的可能\
                          正是其中之一。",
                         which.zh
                     ),
@@ -231,7 +261,7 @@ impl<'a> Beside<'a> {
                         missing.en, good.en
                     ),
                     format!(
-                        "报告未测试该 SDK 所连接的服务：{}。{} 可用。",
+                        "报告未测试该 SDK 所连接的服务：{}。{}可用。",
                         missing.zh, good.zh
                     ),
                 ),
@@ -248,7 +278,7 @@ impl<'a> Beside<'a> {
                     good.en, differs.en
                 ),
                 format!(
-                    "报告不能解释该错误：测量时（{when}）网络正常，{} 可用。{}",
+                    "报告不能解释该错误：测量时（{when}）网络正常，{}可用。{}",
                     good.zh, differs.zh
                 ),
             ),
@@ -371,15 +401,7 @@ impl<'a> Beside<'a> {
         let mut wanted = socket_services(sdks);
         wanted.push(REST);
         let groups = self.tested(&wanted);
-        let answers = groups.iter().flat_map(|group| &group.endpoints);
-        let answers = answers.flat_map(|one| one.failures.iter().map(move |it| (one, it.status)));
-        let mut troubled: Vec<String> = answers
-            .filter_map(|(one, status)| {
-                let status = status.filter(|status| *status >= 500)?;
-                Some(format!("{}: {status}", authority(one)))
-            })
-            .collect();
-        troubled.dedup();
+        let troubled = statuses(&groups, |status| status >= 500);
         if !troubled.is_empty() {
             let which = list(&troubled);
             return (
@@ -414,6 +436,25 @@ impl<'a> Beside<'a> {
             ("explains", said) => ("may_explain", said),
             other => other,
         }
+    }
+
+    /// That hosts of the RESTful API answered the report with the very status that is asked about.
+    fn same_status(&self, entry: &Entry) -> Option<Text> {
+        let asked: u16 = entry.code.parse().ok().filter(|code| *code >= 100)?;
+        let seen = statuses(&self.tested(&[REST]), |status| status == asked);
+        let which = list(&seen);
+        (!seen.is_empty()).then(|| {
+            text(
+                format!(
+                    "The report explains it: it got the same answer ({}).",
+                    which.en
+                ),
+                format!(
+                    "报告能够解释该错误：测量时收到了相同的应答（{}）。",
+                    which.zh
+                ),
+            )
+        })
     }
 
     /// The groups of these services of which anything is known; of the data centre in use alone, where
@@ -490,65 +531,17 @@ impl<'a> Beside<'a> {
     }
 }
 
-/// The services over which these SDKs keep their connection, as far as reports have them.
-fn socket_services(sdks: &[Sdk]) -> Vec<&'static str> {
-    let mut services: Vec<&'static str> = (sdks.iter())
-        .filter_map(|sdk| match sdk {
-            Sdk::Web4 | Sdk::Web5 | Sdk::UniApp | Sdk::Desktop => Some("websocket"),
-            Sdk::Wechat => Some("wechat"),
-            Sdk::Alipay => Some("alipay"),
-            _ => None,
-        })
-        .collect();
-    services.dedup();
-    services
-}
-
-/// Whether it keeps its connection to hosts that no report tests.
-fn is_native(sdk: Sdk) -> bool {
-    matches!(
-        sdk,
-        Sdk::Android | Sdk::Ios | Sdk::HarmonyOs | Sdk::ReactNative | Sdk::Flutter | Sdk::Unity
-    )
-}
-
-fn is_blocked(group: &GroupModel) -> bool {
-    group.best.is_none()
-}
-
-fn authority(one: &EndpointModel) -> String {
-    shown(&one.authority, NAME)
-}
-
-/// A service by its identifier, which a file may have made up.
-fn service(id: &str) -> Text {
-    match id.parse::<Service>() {
-        Ok(known) => service_name(known, None),
-        Err(_) => text(shown(id, NAME), shown(id, NAME)),
+/// The hosts that answered with such a status, each with it.
+fn statuses(groups: &[&GroupModel], wanted: impl Fn(u16) -> bool) -> Vec<String> {
+    let mut seen = Vec::new();
+    for one in groups.iter().flat_map(|group| &group.endpoints) {
+        let statuses = one.failures.iter().filter_map(|it| it.status);
+        for status in statuses.filter(|status| wanted(*status)) {
+            let line = format!("{}: {status}", authority(one));
+            if !seen.contains(&line) {
+                seen.push(line);
+            }
+        }
     }
-}
-
-fn services(ids: &[&str]) -> Text {
-    let names: Vec<Text> = ids.iter().map(|id| service(id)).collect();
-    both(&names)
-}
-
-/// The groups by service and data centre.
-fn names(groups: &[&GroupModel]) -> Text {
-    let names: Vec<Text> = (groups.iter())
-        .map(|group| {
-            let (service, region) = (service(&group.service), shown(&group.region, NAME));
-            text(
-                format!("{} in {region}", service.en),
-                format!("{region} 的{}", service.zh),
-            )
-        })
-        .collect();
-    both(&names)
-}
-
-fn both(names: &[Text]) -> Text {
-    let en: Vec<&str> = names.iter().map(|one| &*one.en).collect();
-    let zh: Vec<&str> = names.iter().map(|one| &*one.zh).collect();
-    text(list(&en).en, list(&zh).zh)
+    seen
 }

@@ -15,14 +15,15 @@ const NAME: usize = 80;
 
 /// What limits what the report says; nothing where all is usual.
 pub(super) fn caveats(model: &Model, now: SystemTime) -> Vec<Text> {
-    let mut caveats = Vec::new();
     let environment = &model.environment;
     if environment.lab.is_some() {
-        caveats.push(text(
+        // What else there is to say of it is beside the point.
+        return vec![text(
             "It is of a simulated network (--lab).",
             "报告来自模拟网络（--lab）。",
-        ));
+        )];
     }
+    let mut caveats = Vec::new();
     caveats.extend(age(model, now));
     caveats.extend(data_centres(model));
     if !model.complete {
@@ -77,7 +78,7 @@ fn age(model: &Model, now: SystemTime) -> Option<Text> {
             ago.en
         ),
         format!(
-            "报告测于{}：网络可能已有变化。请在错误出现时重新测量。",
+            "报告测于 {}：网络可能已有变化。请在错误出现时重新测量。",
             ago.zh
         ),
     ))

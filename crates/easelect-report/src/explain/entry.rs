@@ -124,7 +124,7 @@ impl Evidence {
         match self {
             Evidence::Documented => text("documented", "文档"),
             Evidence::InTheCode => text("in the SDK's code", "SDK 代码"),
-            Evidence::Reported => text("reported; check the page", "转述，请以该页面为准"),
+            Evidence::Reported => text("reported: check the page", "转述，请以该页面为准"),
         }
     }
 }

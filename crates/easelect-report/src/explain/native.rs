@@ -34,7 +34,7 @@ pub(crate) const FAMILY: Family = Family {
         range(1000, 1099, "contacts", "好友"),
         range(1100, 1199, "presence and translation", "在线状态与翻译"),
         range(1200, 1299, "moderation", "内容审核"),
-        range(1300, 1399, "reactions", "Reaction"),
+        range(1300, 1399, "reactions", "表情回复（Reaction）"),
         range(1400, 1499, "threads", "子区"),
         range(1500, 1599, "push", "推送"),
     ],
@@ -333,8 +333,8 @@ const ENTRIES: &[Entry] = &[
         )
         .but(&[Reading {
             layer: Network,
-            en: "Version 5: an I/O error, or a stream that closed unexpectedly, when it ends the \
-                 connection.",
+            en: "Version 5: as the reason why a connection ended, an I/O error, or a stream that \
+                 closed unexpectedly.",
             zh: "5.x：作为断开原因时，指 IO 错误或连接流意外关闭。",
             source: source(V5, "5.0", Documented),
         }]),
@@ -385,14 +385,17 @@ const ENTRIES: &[Entry] = &[
         )
         .from(source(V5, "5.0", Documented)),
     entry("350", "", Network)
+        .only(NOT_HARMONY)
         .since("4.23")
         .means("Connecting timed out.", "连接超时。")
         .from(source(CHANGES, "4.23", Reported)),
     entry("351", "", Network)
+        .only(NOT_HARMONY)
         .since("4.23")
         .means("A host name could not be resolved (DNS).", "域名解析（DNS）失败。")
         .from(source(CHANGES, "4.23", Reported)),
     entry("352", "", Network)
+        .only(NOT_HARMONY)
         .since("4.23")
         .means(
             "An I/O error on the connection: refused, reset or unreachable.",
@@ -400,10 +403,12 @@ const ENTRIES: &[Entry] = &[
         )
         .from(source(CHANGES, "4.23", Reported)),
     entry("353", "", Network)
+        .only(NOT_HARMONY)
         .since("4.23")
         .means("The stream was closed.", "连接流被关闭。")
         .from(source(CHANGES, "4.23", Reported)),
     entry("354", "", Network)
+        .only(NOT_HARMONY)
         .since("4.23")
         .means(
             "The connection stood, but the server did not answer the login (provisioning) in time.",

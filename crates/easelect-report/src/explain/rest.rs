@@ -41,7 +41,7 @@ pub(crate) const FAMILY: Family = Family {
 };
 
 const NEW_APP_TOKEN: (&str, &str) = (
-    "Get a new app token (not a user token), and not for every call: asking too often is banned.",
+    "Get a new app token (not a user token), and not for every call: who asks too often is blocked.",
     "请重新获取 App Token（不是用户 token）；不要每次调用都获取，过于频繁会被封禁。",
 );
 

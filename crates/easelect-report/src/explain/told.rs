@@ -4,6 +4,9 @@ use super::{Explanation, Meaning, SourceModel, Unknown};
 use crate::layout::{Ink, Style, paragraph};
 use crate::texts::{Lang, Text, text};
 
+/// How many pages are shown; where no SDK is named, there would be one for each.
+const PAGES: usize = 2;
+
 /// What a code means, for a person.
 #[must_use]
 pub fn explanation_text(explanation: &Explanation, style: Style) -> String {
@@ -13,7 +16,7 @@ pub fn explanation_text(explanation: &Explanation, style: Style) -> String {
         lines.extend(meaning_lines(meaning, explanation, style));
         lines.push(String::new());
     }
-    if !explanation.known {
+    if !explanation.unknown.is_empty() {
         lines.extend(unknown_lines(explanation, style));
         lines.push(String::new());
     }
@@ -65,7 +68,7 @@ fn meaning_lines(meaning: &Meaning, explanation: &Explanation, style: Style) -> 
     say(labelled("Meaning", "含义", &meaning.text));
     say(labelled("What to do", "处理建议", &meaning.advice));
     if let Some(answer) = &meaning.report {
-        say(labelled("The report", "与报告对照", &answer.text));
+        say(labelled("With the report", "与报告对照", &answer.text));
     }
     if !meaning.other_readings.is_empty() {
         say(text(
@@ -87,25 +90,37 @@ fn meaning_lines(meaning: &Meaning, explanation: &Explanation, style: Style) -> 
         }
     }
     let head = labelled("Source", "来源", "").of(lang);
-    for source in &meaning.sources {
+    for source in meaning.sources.iter().take(PAGES) {
         let line = format!("  {head}{}", cited(source, lang));
         lines.push(style.paint(Ink::Dim, &line));
     }
+    let more = more_pages(meaning.sources.len(), lang);
+    lines.extend(more.map(|more| style.paint(Ink::Dim, &format!("  {more}"))));
     lines
 }
 
 fn unknown_lines(explanation: &Explanation, style: Style) -> Vec<String> {
     let lang = explanation.lang;
     let code = &explanation.code;
-    let head = text(
-        format!("{code}: not in the table"),
-        format!("{code}：表中没有该错误码"),
-    );
+    let head = match explanation.known {
+        true => text(
+            format!("{code} in other SDKs: not in the table"),
+            format!("其他 SDK 中的 {code}：表中没有该错误码"),
+        ),
+        false => text(
+            format!("{code}: not in the table"),
+            format!("{code}：表中没有该错误码"),
+        ),
+    };
     let mut lines = vec![style.paint(Ink::Bold, &head.of(lang))];
+    let is_number = code.parse::<i64>().is_ok();
     for one in &explanation.unknown {
-        lines.extend(paragraph("- ", &where_to_look(one).of(lang), style.width));
-        let page = |url| style.paint(Ink::Dim, &format!("  {url}"));
-        lines.extend(one.pages.iter().map(page));
+        let look = where_to_look(one, is_number).of(lang);
+        lines.extend(paragraph("- ", &look, style.width));
+        let more = more_pages(one.pages.len(), lang);
+        let pages = one.pages.iter().take(PAGES).map(|url| (*url).to_owned());
+        let pages = pages.chain(more).map(|line| format!("  {line}"));
+        lines.extend(pages.map(|line| style.paint(Ink::Dim, &line)));
     }
     if !explanation.elsewhere.is_empty() {
         lines.push(text("In other SDKs it means:", "在其他 SDK 中的含义：").of(lang));
@@ -116,7 +131,16 @@ fn unknown_lines(explanation: &Explanation, style: Style) -> Vec<String> {
     lines
 }
 
-fn where_to_look(unknown: &Unknown) -> Text {
+fn more_pages(all: usize, lang: Lang) -> Option<String> {
+    let more = all.checked_sub(PAGES).filter(|more| *more > 0)?;
+    let said = text(
+        format!("and {more} more, one for each SDK: name it with --sdk"),
+        format!("另有 {more} 个页面，每个 SDK 各一：请用 --sdk 指明 SDK"),
+    );
+    Some(said.of(lang))
+}
+
+fn where_to_look(unknown: &Unknown, is_number: bool) -> Text {
     let (en, zh) = (
         join(&unknown.sdk_names, Lang::En),
         join(&unknown.sdk_names, Lang::Zh),
@@ -126,6 +150,7 @@ fn where_to_look(unknown: &Unknown) -> Text {
             format!("{en}: it is in the range {range}. Look at:"),
             format!("{zh}：属于 {range}。请查看："),
         ),
+        None if !is_number => text(format!("{en}: look at:"), format!("{zh}：请查看：")),
         None => text(
             format!("{en}: it is in no range that is known. Look at:"),
             format!("{zh}：不在任何已知的范围内。请查看："),

@@ -47,7 +47,12 @@ pub(crate) const FAMILY: Family = Family {
         range(600, 699, "groups", "群组"),
         range(700, 799, "parameters and chat rooms", "参数与聊天室"),
         range(800, 899, "the local database", "本地数据库"),
-        range(1100, 1199, "presence and reactions", "在线状态与 Reaction"),
+        range(
+            1100,
+            1199,
+            "presence and reactions",
+            "在线状态与表情回复（Reaction）",
+        ),
         range(1200, 1299, "translation", "翻译"),
         range(1300, 1399, "threads and edited messages", "子区与消息修改"),
         range(1400, 1499, "conversations", "会话"),
@@ -57,12 +62,6 @@ pub(crate) const FAMILY: Family = Family {
 const LOG_IN_AGAIN: (&str, &str) = (
     "The app must log the user in again; the SDK does not reconnect by itself.",
     "应用需要让用户重新登录；SDK 不会自动重连。",
-);
-
-const SOCKET: (&str, &str) = (
-    "Run `easelect diagnose` in this network. In a mini-program, check that the host is among its \
-     permitted socket domains.",
-    "请在该网络运行 `easelect diagnose`。小程序请确认该主机已加入 socket 合法域名。",
 );
 
 const NATIVE_CODE: (&str, &str) = (
@@ -92,8 +91,8 @@ const ENTRIES: &[Entry] = &[
         }]),
     entry("1", "WEBIM_CONNCTION_OPEN_ERROR", Token)
         .means(
-            "Login failed: the request for a token failed, or the token is not valid. Not the code for \
-             a network that fails, but a failed request may be one.",
+            "Login failed: the request for a token failed, or the token is not valid. It is no \
+             code for network faults, but where the network fails, so does the request.",
             "登录失败：获取 token 的请求失败，或 token 无效。该错误码不专指网络故障，但请求失败可能由网络引起。",
         )
         .act(
@@ -150,8 +149,7 @@ const ENTRIES: &[Entry] = &[
             "The WebSocket is closed, for example because the network is gone. The SDK reconnects by \
              itself as long as it has attempts left.",
             "WebSocket 已断开，例如网络中断；在重连次数用尽之前，SDK 会自动重连。",
-        )
-        .act(SOCKET.0, SOCKET.1),
+        ),
     entry("17", "WEBIM_CONNCTION_AJAX_ERROR", Unclear)
         .means(
             "A request to the RESTful API did not succeed; the code does not tell why.",
@@ -204,7 +202,6 @@ const ENTRIES: &[Entry] = &[
             "The WebSocket failed: the platform reported an error on it.",
             "连接错误，即 WebSocket 请求错误，一般由平台的 onError 回调触发。",
         )
-        .act(SOCKET.0, SOCKET.1)
         .but(&[
             Reading {
                 layer: Token,
@@ -309,19 +306,16 @@ const ENTRIES: &[Entry] = &[
         .means(
             "A message could not be sent: the connection is gone and did not come back.",
             "消息发送失败：连接已断开且重连失败。",
-        )
-        .act(SOCKET.0, SOCKET.1),
+        ),
     entry("512", "MESSAGE_SEND_TIMEOUT", Network)
         .means(
             "Sending a message timed out, for example because the connection broke.",
             "发送消息超时，例如发送时连接断开。",
-        )
-        .act(SOCKET.0, SOCKET.1),
+        ),
     entry("700", "REST_PARAMS_STATUS", Token).means(
         "The token or the App Key is missing or wrong.",
         "用户 token 或 App Key 不存在或不正确。",
     ),
     entry("999", "SDK_RUNTIME_ERROR", Network)
-        .means("Sending on the WebSocket failed.", "WebSocket 发送消息错误。")
-        .act(SOCKET.0, SOCKET.1),
+        .means("Sending on the WebSocket failed.", "WebSocket 发送消息错误。"),
 ];

@@ -29,12 +29,7 @@ pub(crate) fn advise(options: &Options) -> Result<Status, Usage> {
 
 /// An SDK by its identifier, or its name.
 pub(crate) fn sdk(name: &str) -> Result<Sdk, Usage> {
-    let plain = args::plain(name);
-    let found = Sdk::ALL.iter().find(|sdk| {
-        let names = [sdk.as_str(), sdk.name_en(), sdk.name_zh()];
-        names.iter().any(|one| args::plain(one) == plain)
-    });
-    found.copied().ok_or_else(|| {
+    name.parse().map_err(|_| {
         let known: Vec<&str> = Sdk::ALL.iter().map(|one| one.as_str()).collect();
         let name = shown(name);
         let why = say(

@@ -49,6 +49,8 @@ mod sdk;
 
 mod advice;
 
+mod explain;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
@@ -61,6 +63,10 @@ pub use advice::{advice, advice_json};
 pub use compare::{Comparison, comparison_json, comparison_table};
 pub use connects::{ConnectRecord, connects_json, connects_table};
 pub use evidence::Evidence;
+pub use explain::{
+    Answer, Explanation, Meaning, OtherReading, ReportBeside, SourceModel, Unknown, explain,
+    explanation_json, explanation_text,
+};
 pub use finding::Finding;
 pub use format::{Format, details, first_screen, html, json, table};
 pub use layout::Style;

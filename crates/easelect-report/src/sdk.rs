@@ -106,8 +106,13 @@ impl FromStr for Sdk {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
+        let plain = |name: &str| {
+            let letters = name.chars().filter(|c| !c.is_whitespace());
+            letters.flat_map(char::to_lowercase).collect::<String>()
+        };
+        let named = |one: &Sdk| one.row().iter().any(|name| plain(name) == plain(text));
         let mut all = Sdk::ALL.iter().copied();
-        all.find(|one| one.as_str() == text).ok_or_else(|| {
+        all.find(named).ok_or_else(|| {
             let known: Vec<&str> = Sdk::ALL.iter().map(|one| one.as_str()).collect();
             let text = shown(&without_secrets(text), 40).to_string();
             let known = known.join(", ");

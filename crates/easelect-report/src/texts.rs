@@ -27,7 +27,7 @@ pub(crate) use failure_hint::{Done, failure_hint};
 pub(crate) use label::{
     Label, label, phase, reason_text, region_name, service_name, short_phase, through, tier,
 };
-pub(crate) use verdict::{next_step, not_tested, verdict_text, who_acts};
+pub(crate) use verdict::{next_step, not_tested, verdict_lead, verdict_text, who_acts};
 
 /// The language of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

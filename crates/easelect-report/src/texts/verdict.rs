@@ -6,7 +6,7 @@ use crate::verdict::Fault;
 
 /// What is the matter, and why.
 pub(crate) fn verdict_text(fault: Fault, cause: Option<Text>) -> Text {
-    let lead = lead(fault);
+    let lead = verdict_lead(fault);
     let cause = cause.unwrap_or_else(|| text("", ""));
     let space = if cause.en.is_empty() { "" } else { " " };
     text(
@@ -15,7 +15,8 @@ pub(crate) fn verdict_text(fault: Fault, cause: Option<Text>) -> Text {
     )
 }
 
-fn lead(fault: Fault) -> Text {
+/// The sentence that says where the fault is.
+pub(crate) fn verdict_lead(fault: Fault) -> Text {
     match fault {
         Fault::AllWell => text(
             "The network is fine: every service that was measured has a usable endpoint.",

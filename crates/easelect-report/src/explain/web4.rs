@@ -1,0 +1,321 @@
+//! The Web SDK up to version 4, and the mini-programs and uni-app that use it: `error.type`, as in
+//! `status.d.ts` of 4.21.1.
+
+use super::entry::Evidence::{Documented, InTheCode};
+use super::entry::Layer::{Account, App, Client, Network, Server, Success, Token, Unclear};
+use super::entry::{Entry, Family, Reading, Source, entry, range, source};
+use crate::sdk::Sdk;
+
+const CODE: Source = source(
+    "https://www.npmjs.com/package/easemob-websdk",
+    "4.21.1",
+    InTheCode,
+);
+/// The pages before 2023, no longer kept up.
+const OLD_PAGE: Source = source(
+    "https://docs-im.easemob.com/im/other/errorcode/web",
+    "3.x",
+    Documented,
+);
+/// Which codes end automatic reconnecting.
+const CONNECTION: Source = source(
+    "https://doc.easemob.com/document/applet/connection.html",
+    "4.x",
+    Documented,
+);
+
+pub(crate) const FAMILY: Family = Family {
+    sdks: &[Sdk::Web4, Sdk::Uniapp, Sdk::Wechat, Sdk::Alipay],
+    entries: ENTRIES,
+    ranges: &[
+        range(-9, -1, "requests to the RESTful API", "RESTful API 请求"),
+        range(
+            0,
+            99,
+            "connection, login and general errors",
+            "连接、登录与通用错误",
+        ),
+        range(100, 199, "uploading files", "文件上传"),
+        range(
+            200,
+            299,
+            "downloads, users and devices",
+            "文件下载、用户与设备",
+        ),
+        range(400, 499, "files", "文件"),
+        range(500, 599, "messages and the server", "消息与服务端"),
+        range(600, 699, "groups", "群组"),
+        range(700, 799, "parameters and chat rooms", "参数与聊天室"),
+        range(800, 899, "the local database", "本地数据库"),
+        range(
+            1100,
+            1199,
+            "presence and reactions",
+            "在线状态与表情回复（Reaction）",
+        ),
+        range(1200, 1299, "translation", "翻译"),
+        range(1300, 1399, "threads and edited messages", "子区与消息修改"),
+        range(1400, 1499, "conversations", "会话"),
+    ],
+};
+
+const LOG_IN_AGAIN: (&str, &str) = (
+    "The app must log the user in again; the SDK does not reconnect by itself.",
+    "应用需要让用户重新登录；SDK 不会自动重连。",
+);
+
+const NATIVE_CODE: (&str, &str) = (
+    "A code of the native SDKs, which the page on connecting names for this SDK, too.",
+    "原生 SDK 的错误码；本 SDK 的连接文档也使用该编号。",
+);
+
+const ENTRIES: &[Entry] = &[
+    entry("-1", "REQUEST_TIMEOUT", Network).means(
+        "A request to the RESTful API timed out.",
+        "RESTful API 请求超时。",
+    ),
+    entry("-2", "REQUEST_UNKNOWN", Unclear).means(
+        "A request failed for a reason that the SDK does not tell apart.",
+        "未区分类型的请求错误。",
+    ),
+    entry("-3", "REQUEST_PARAMETER_ERROR", Client).means("A parameter is wrong.", "参数错误。"),
+    entry("-4", "REQUEST_ABORT", Client).means("The request was cancelled.", "请求被取消。"),
+    entry("0", "REQUEST_SUCCESS", Success)
+        .means("The call succeeded.", "操作成功。")
+        .but(&[Reading {
+            layer: Client,
+            en: "Old versions: not logged in, no user ID was given \
+                 (WEBIM_CONNCTION_USER_NOT_ASSIGN_ERROR, still 0 in 4.21.1).",
+            zh: "旧版本：未登录，未传入用户 ID（WEBIM_CONNCTION_USER_NOT_ASSIGN_ERROR，4.21.1 中仍为 0）。",
+            source: OLD_PAGE,
+        }]),
+    entry("1", "WEBIM_CONNCTION_OPEN_ERROR", Token)
+        .means(
+            "Login failed: the request for a token failed, or the token is not valid. It is no \
+             code for network faults, but where the network fails, so does the request.",
+            "登录失败：获取 token 的请求失败，或 token 无效。该错误码不专指网络故障，但请求失败可能由网络引起。",
+        )
+        .act(
+            "The message tells which: a parameter, a login under way, or a request that failed. Else \
+             get a new token.",
+            "请根据错误信息判断是参数错误、正在登录，还是请求失败；否则请更换 token。",
+        )
+        .but(&[
+            Reading {
+                layer: Client,
+                en: "The code also gives it for illegal parameters, and while another login is under \
+                     way (\"Currently logging in, please wait.\").",
+                zh: "代码中，参数不合法或正在登录（“Currently logging in, please wait.”）时也返回该错误码。",
+                source: CODE,
+            },
+            Reading {
+                layer: Network,
+                en: "The code also gives it (\"login failed\") where the request for a token by password \
+                     fails for any other reason.",
+                zh: "代码中，用密码换取 token 的请求因其他任何原因失败时，也返回该错误码（“login failed”）。",
+                source: CODE,
+            },
+        ]),
+    entry("2", "WEBIM_CONNCTION_AUTH_ERROR", Token)
+        .means(
+            "Authentication failed. In the native SDKs, 2 is the network; here it is not.",
+            "登录鉴权失败。在原生 SDK 中 2 表示网络错误，此处不是。",
+        )
+        .but(&[Reading {
+            layer: App,
+            en: "The code also gives it where the App Key is not of the form org#app.",
+            zh: "代码中，App Key 不符合 org#app 格式时也返回该错误码。",
+            source: CODE,
+        }]),
+    entry("8", "", App)
+        .means(
+            "The app has as many daily or monthly active users as its plan allows.",
+            "应用的日活或月活用户数达到套餐上限。",
+        )
+        .from(CONNECTION)
+        .but(&[Reading {
+            layer: App,
+            en: "The SDK's own list has no 8; it reports limits as 50.",
+            zh: "SDK 自身的错误码中没有 8，达到上限时返回 50。",
+            source: CODE,
+        }]),
+    entry("12", "WEBIM_CONNCTION_GETROSTER_ERROR", Token)
+        .means(
+            "An Agora token could not be exchanged for a chat token. Newer pages no longer list it.",
+            "用声网 token 换取 Chat token 失败。新版文档已不再列出。",
+        ),
+    entry("16", "WEBIM_CONNCTION_DISCONNECTED", Network)
+        .means(
+            "The WebSocket is closed, for example because the network is gone. The SDK reconnects by \
+             itself as long as it has attempts left.",
+            "WebSocket 已断开，例如网络中断；在重连次数用尽之前，SDK 会自动重连。",
+        ),
+    entry("17", "WEBIM_CONNCTION_AJAX_ERROR", Unclear)
+        .means(
+            "A request to the RESTful API did not succeed; the code does not tell why.",
+            "RESTful API 请求未成功的通用错误，未区分具体原因。",
+        )
+        .but(&[Reading {
+            layer: Network,
+            en: "The older pages name the network, a rate limit and unknown errors as reasons.",
+            zh: "较早的文档列出的原因包括网络异常、接口限流和未知错误。",
+            source: OLD_PAGE,
+        }]),
+    entry("27", "WEBIM_CONNCTION_APPKEY_NOT_ASSIGN_ERROR", App)
+        .means("The App Key is missing or wrong.", "未设置 App Key，或 App Key 错误。"),
+    entry("28", "WEBIM_CONNCTION_TOKEN_NOT_ASSIGN_ERROR", Token)
+        .means(
+            "A call was made without a token, usually before login. It is not the network.",
+            "调用时没有 token，通常是尚未登录。与网络无关。",
+        )
+        .act(
+            "Log in first, and wait until login has succeeded.",
+            "请先登录，并等待登录成功。",
+        ),
+    entry("32", "WEBIM_CONNCTION_CLIENT_OFFLINE", Client)
+        .means("The user is not logged in.", "当前用户未登录。")
+        .but(&[Reading {
+            layer: Network,
+            en: "A page of 2022: the user went offline abnormally.",
+            zh: "2022 年的文档：用户非正常离线。",
+            source: source(
+                "https://docs-im.easemob.com/_export/raw/ccim/web/errorcode",
+                "4.0",
+                Documented,
+            ),
+        }]),
+    entry("39", "WEBIM_CONNECTION_CLOSED", Client)
+        .means(
+            "Not logged in: a message was sent or a call made after logout, or after the connection \
+             was lost.",
+            "退出或未登录：在退出登录后或掉线后发送消息、调用接口。",
+        )
+        .but(&[Reading {
+            layer: Client,
+            en: "In the code of 4.21.1 it comes only where the user is logged out (\"not login\"), not \
+                 from the socket.",
+            zh: "4.21.1 的代码中，仅在未登录（“not login”）时返回，并非来自 WebSocket。",
+            source: CODE,
+        }]),
+    entry("40", "WEBIM_CONNECTION_ERROR", Network)
+        .means(
+            "The WebSocket failed: the platform reported an error on it.",
+            "连接错误，即 WebSocket 请求错误，一般由平台的 onError 回调触发。",
+        )
+        .but(&[
+            Reading {
+                layer: Token,
+                en: "Older pages, and the SDK's type definitions to this day: user authentication failed, \
+                     mostly the token.",
+                zh: "较早的文档以及 SDK 的类型定义：用户鉴权失败，一般是 token 鉴权失败或已过期。",
+                source: OLD_PAGE,
+            },
+            Reading {
+                layer: Network,
+                en: "In the code of 4.21.1 it comes from the socket's error event only (\"on socket \
+                     error\").",
+                zh: "4.21.1 的代码中，仅由 WebSocket 的 error 事件触发（“on socket error”）。",
+                source: CODE,
+            },
+        ]),
+    entry("50", "MAX_LIMIT", App).means(
+        "A limit is reached, among others: daily or monthly active users, users online at a time, how \
+         often users are registered. The message tells which.",
+        "达到上限，例如日活、月活、同时在线用户数、用户注册频率；具体见错误信息。",
+    ),
+    entry("52", "NO_PERMISSION", Account)
+        .means("The user may not do this.", "用户没有执行该操作的权限。"),
+    entry("56", "WEBIM_TOKEN_EXPIRED", Token).means("The token has expired.", "token 已过期。"),
+    entry("57", "WEBIM_SERVER_SERVING_DISABLED", App)
+        .means(
+            "The service of the app or of the user is disabled.",
+            "应用或用户的服务已被禁用。",
+        )
+        .from(CODE),
+    entry("104", "", Token)
+        .means("The token is not valid.", "token 无效。")
+        .from(CONNECTION)
+        .but(&[Reading {
+            layer: Token,
+            en: NATIVE_CODE.0,
+            zh: NATIVE_CODE.1,
+            source: CONNECTION,
+        }]),
+    entry("108", "", Token)
+        .means("The token has expired.", "token 已过期。")
+        .from(CONNECTION)
+        .but(&[Reading {
+            layer: Token,
+            en: "The SDK's own list has no 108; it reports an expired token as 56.",
+            zh: "SDK 自身的错误码中没有 108，token 过期时返回 56。",
+            source: CODE,
+        }]),
+    entry("204", "USER_NOT_FOUND", Account)
+        .means("The user does not exist in this app.", "该应用中没有这个用户。")
+        .act(
+            "Check the user ID and the App Key: the user may live in another app or data centre.",
+            "请检查用户 ID 和 App Key：该用户可能属于另一个应用或数据中心。",
+        ),
+    entry("206", "WEBIM_CONNCTION_USER_LOGIN_ANOTHER_DEVICE", Account)
+        .means(
+            "The same user logged in on another device, which ended the login here.",
+            "同一用户在其他设备登录，当前设备被踢下线。",
+        )
+        .act(
+            "Allow several devices in Easemob's console. Tabs of one browser count as one device only \
+             with isFixedDeviceId.",
+            "请在环信控制台开启多设备登录。仅当 isFixedDeviceId 为 true 时，同一浏览器的多个标签页才视为同一设备。",
+        ),
+    entry("207", "WEBIM_CONNCTION_USER_REMOVED", Account)
+        .means("The user was deleted on the server.", "该用户已在服务端被删除。"),
+    entry("208", "WEBIM_USER_ALREADY_LOGIN", Client)
+        .means("The user is logged in already.", "用户已经登录，又重复登录。"),
+    entry("214", "USER_LOGIN_TOO_MANY_DEVICES", Account)
+        .means(
+            "The user is logged in on as many devices as the app allows.",
+            "用户登录的设备数达到上限。",
+        )
+        .from(CODE),
+    entry("216", "WEBIM_CONNCTION_USER_KICKED_BY_CHANGE_PASSWORD", Account)
+        .means(
+            "The user's password was changed, which ended the login.",
+            "用户密码已修改，当前登录已断开。",
+        )
+        .act(LOG_IN_AGAIN.0, LOG_IN_AGAIN.1),
+    entry("217", "WEBIM_CONNCTION_USER_KICKED_BY_OTHER_DEVICE", Account)
+        .means(
+            "Another device, the app's server or the console logged this device out.",
+            "当前设备被其他设备、业务服务器或控制台强制下线。",
+        )
+        .act(LOG_IN_AGAIN.0, LOG_IN_AGAIN.1),
+    entry("220", "USER_DEVICE_CHANGED", Account)
+        .means(
+            "The user has since logged in on another device.",
+            "用户的登录设备与上次不一致。",
+        )
+        .from(CODE)
+        .act(LOG_IN_AGAIN.0, LOG_IN_AGAIN.1),
+    entry("500", "SERVER_BUSY", Server).means("The server is busy.", "服务器忙碌。"),
+    entry("503", "SERVER_UNKNOWN_ERROR", Unclear).means(
+        "Sending a message failed for a reason that the SDK does not know. Not the HTTP status 503.",
+        "消息发送失败，服务端返回的错误超出 SDK 的处理范围。并非 HTTP 状态码 503。",
+    ),
+    entry("505", "SERVICE_NOT_ENABLED", App)
+        .means("A feature is used that the app has not enabled.", "使用了应用未开通的功能。"),
+    entry("510", "MESSAGE_WEBSOCKET_DISCONNECTED", Network)
+        .means(
+            "A message could not be sent: the connection is gone and did not come back.",
+            "消息发送失败：连接已断开且重连失败。",
+        ),
+    entry("512", "MESSAGE_SEND_TIMEOUT", Network)
+        .means(
+            "Sending a message timed out, for example because the connection broke.",
+            "发送消息超时，例如发送时连接断开。",
+        ),
+    entry("700", "REST_PARAMS_STATUS", Token).means(
+        "The token or the App Key is missing or wrong.",
+        "用户 token 或 App Key 不存在或不正确。",
+    ),
+    entry("999", "SDK_RUNTIME_ERROR", Network)
+        .means("Sending on the WebSocket failed.", "WebSocket 发送消息错误。"),
+];

@@ -1,6 +1,10 @@
 //! The forms in which a report leaves: one file each.
 
+mod csv;
 mod json;
+mod markdown;
+mod prometheus;
+mod summary;
 mod table;
 
 use std::path::Path;
@@ -8,8 +12,12 @@ use std::str::FromStr;
 
 use easelect::{Error, ErrorKind, shown, without_secrets};
 
+pub use csv::csv;
 pub use json::json;
 pub(crate) use json::pretty;
+pub use markdown::markdown;
+pub use prometheus::prometheus;
+pub use summary::summary;
 pub use table::table;
 
 /// The form of a report.

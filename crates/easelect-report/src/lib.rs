@@ -33,6 +33,8 @@ mod rules;
 
 mod model;
 
+mod redact;
+
 mod format;
 
 mod listing;
@@ -50,7 +52,7 @@ use easelect::{
 pub use connects::{ConnectRecord, connects_json, connects_table};
 pub use evidence::Evidence;
 pub use finding::Finding;
-pub use format::{Format, json, table};
+pub use format::{Format, csv, json, markdown, prometheus, summary, table};
 pub use layout::Style;
 pub use listing::{catalog_json, catalog_table};
 pub use model::{

@@ -178,7 +178,7 @@ fn tier_of(row: &EndpointModel) -> Tier {
 }
 
 /// Milliseconds as they are told.
-fn told_ms(millis: f64) -> String {
+pub(super) fn told_ms(millis: f64) -> String {
     ms(Duration::from_secs_f64(millis.max(0.0) / 1000.0))
 }
 
@@ -277,7 +277,7 @@ fn head(one: Phase, lang: Lang) -> String {
     }
 }
 
-fn state(row: &EndpointModel, lang: Lang) -> String {
+pub(super) fn state(row: &EndpointModel, lang: Lang) -> String {
     match row.reason.code == Reason::NotProbed.as_str() {
         // Neither good nor bad is known of it.
         true => label(Label::NotTried).of(lang),

@@ -13,7 +13,10 @@ pub(crate) fn advise(options: &Options) -> Result<Status, Usage> {
     let catalog = input::catalog(options.catalog.as_deref())?;
     let residency = targets::residency(&catalog, &options.regions)?;
     let sdks = match &options.sdks {
-        Some(names) => names.iter().map(|name| sdk(name)).collect::<Result<_, _>>()?,
+        Some(names) => names
+            .iter()
+            .map(|name| sdk(name))
+            .collect::<Result<_, _>>()?,
         None => Sdk::ALL.to_vec(),
     };
     let measured = options.report.as_deref().map(input::report).transpose()?;

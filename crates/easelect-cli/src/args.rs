@@ -397,13 +397,15 @@ fn read<T: FromStr<Err = easelect::Error>>(name: &str, text: &str) -> Result<T, 
 /// A language, or a locale that asks for it.
 fn lang_of(text: &str) -> Result<Lang, Usage> {
     let locale = text.split(['_', '-', '.']).next().unwrap_or_default();
-    read("--lang", &locale.to_ascii_lowercase())
-        .or_else(|_| read("--lang", text))
+    read("--lang", &locale.to_ascii_lowercase()).or_else(|_| read("--lang", text))
 }
 
 /// Adds a pin, or takes one back, as curl does.
 fn pinned(pins: &mut Vec<PinnedHost>, text: &str) -> Result<(), Usage> {
-    match text.strip_prefix('-').and_then(|gone| gone.rsplit_once(':')) {
+    match text
+        .strip_prefix('-')
+        .and_then(|gone| gone.rsplit_once(':'))
+    {
         Some((host, port)) => {
             // Read as the one that is taken back.
             let gone = PinnedHost::new(host, 0, Vec::new());
@@ -603,8 +605,16 @@ fn check_conflicts(given: &ArgMatches, options: &Options) -> Result<(), Usage> {
         (
             "--list",
             &[
-                "--connect", "--lab", "--resolve", "--cacert", "--dns", "--proxy", "--no-proxy", "--deadline",
-                "-4", "-6",
+                "--connect",
+                "--lab",
+                "--resolve",
+                "--cacert",
+                "--dns",
+                "--proxy",
+                "--no-proxy",
+                "--deadline",
+                "-4",
+                "-6",
             ],
         ),
         ("--list", MEASURING),

@@ -34,7 +34,11 @@ fn asked(
     screen: &mut impl Write,
 ) -> (Regions, Option<Vec<Service>>) {
     let lang = options.lang;
-    let known: Vec<_> = catalog.regions().iter().filter(|info| is_measured(catalog, info)).collect();
+    let known: Vec<_> = catalog
+        .regions()
+        .iter()
+        .filter(|info| is_measured(catalog, info))
+        .collect();
     let names = known.iter().map(|info| match lang {
         Lang::Zh => info.name_zh().to_owned(),
         _ => info.name_en().to_owned(),
@@ -43,9 +47,15 @@ fn asked(
         "Which data centre does the app live in? (console.easemob.com shows it: 即时通讯 > 服务概览)",
         "应用在哪个数据中心？（见 console.easemob.com：即时通讯 > 服务概览）",
     );
-    let all = say("Enter: not known, measure all", "直接回车：不清楚，全部测量");
+    let all = say(
+        "Enter: not known, measure all",
+        "直接回车：不清楚，全部测量",
+    );
     let choose = |answer: &str| {
-        let by_number = answer.parse().ok().and_then(|n: usize| known.get(n.checked_sub(1)?));
+        let by_number = answer
+            .parse()
+            .ok()
+            .and_then(|n: usize| known.get(n.checked_sub(1)?));
         let by_number = by_number.map(|info| info.region().clone());
         by_number.or_else(|| find_region(catalog, answer))
     };
@@ -67,14 +77,23 @@ fn asked(
         .collect();
     let question = say("What kind of client?", "客户端是哪一种？");
     let all = say("Enter: all services", "直接回车：全部服务");
-    let names: Vec<String> = clients.iter().map(|(name, _)| name.of(lang).to_owned()).collect();
+    let names: Vec<String> = clients
+        .iter()
+        .map(|(name, _)| name.of(lang).to_owned())
+        .collect();
     let choose = |answer: &str| {
-        let by_number = answer.parse().ok().and_then(|n: usize| clients.get(n.checked_sub(1)?));
+        let by_number = answer
+            .parse()
+            .ok()
+            .and_then(|n: usize| clients.get(n.checked_sub(1)?));
         let named = |one: &&(Say, Vec<Service>)| plain(one.0.of(lang)) == plain(answer);
         let one = by_number.or_else(|| clients.iter().find(named));
         one.map(|(_, services)| services.clone())
     };
-    (regions, ask(&question, &names, &all, lang, answers, screen, choose))
+    (
+        regions,
+        ask(&question, &names, &all, lang, answers, screen, choose),
+    )
 }
 
 /// Kinds of clients, and the services that each uses.
@@ -85,7 +104,10 @@ fn clients() -> Vec<(Say, Vec<Service>)> {
             vec![Service::Websocket, Service::Rest],
         ),
         (
-            say("Android, iOS, HarmonyOS, Flutter, …", "Android、iOS、HarmonyOS、Flutter 等"),
+            say(
+                "Android, iOS, HarmonyOS, Flutter, …",
+                "Android、iOS、HarmonyOS、Flutter 等",
+            ),
             vec![Service::Websocket, Service::Rest],
         ),
         (
@@ -158,8 +180,12 @@ mod tests {
         let words = line.split_whitespace().map(Into::into).collect();
         let options = args::parse(words, lang, &command::program(lang)).unwrap();
         let mut screen = Vec::new();
-        let (regions, services) =
-            asked(&options, &Catalog::builtin(), &mut input.as_bytes(), &mut screen);
+        let (regions, services) = asked(
+            &options,
+            &Catalog::builtin(),
+            &mut input.as_bytes(),
+            &mut screen,
+        );
         (regions, services, String::from_utf8(screen).unwrap())
     }
 
@@ -184,7 +210,11 @@ mod tests {
             ("x\n1\n99\n1", these("cn1"), web),
         ] {
             let (told_regions, told_services, _) = answered("", input, Lang::Zh);
-            assert_eq!((told_regions, told_services), (regions, services), "{input:?}");
+            assert_eq!(
+                (told_regions, told_services),
+                (regions, services),
+                "{input:?}"
+            );
         }
         let (_, services, screen) = answered("--service rest", "1\n", Lang::En);
         assert_eq!(services, Some(vec![Service::Rest]));
@@ -196,7 +226,10 @@ mod tests {
     #[test]
     fn what_is_asked_is_in_one_language() {
         let (.., zh) = answered("", "1\n\n", Lang::Zh);
-        assert!(zh.contains("国内 1 区") && zh.contains("微信小程序"), "{zh}");
+        assert!(
+            zh.contains("国内 1 区") && zh.contains("微信小程序"),
+            "{zh}"
+        );
         assert!(!zh.contains("Which") && !zh.contains("Enter"), "{zh}");
     }
 }

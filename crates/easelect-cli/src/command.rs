@@ -3,7 +3,7 @@
 
 use clap::builder::{OsStringValueParser, StyledStr};
 use clap::{Arg, ArgAction};
-use easelect_report::{Format, Lang};
+use easelect_report::Lang;
 
 use crate::words::{Say, say};
 
@@ -244,7 +244,13 @@ const FORMAT: [&str; 2] = ["FORMAT", "格式"];
 const REPORT: Section = (
     ["Output", "输出"],
     &[
-        switch("details", ["every figure, not only the first screen", "显示全部细节，不只首屏"]),
+        switch(
+            "details",
+            [
+                "every figure, not only the first screen",
+                "显示全部细节，不只首屏",
+            ],
+        ),
         option(
             "format",
             FORMAT,
@@ -293,7 +299,10 @@ const REPORT: Section = (
             ],
             Kind::Many,
         ),
-        switch("ascii", ["draws with ASCII characters alone", "只用 ASCII 字符绘图"]),
+        switch(
+            "ascii",
+            ["draws with ASCII characters alone", "只用 ASCII 字符绘图"],
+        ),
     ],
 );
 
@@ -303,7 +312,10 @@ const TEXT_OUTPUT: Section = (
         option(
             "format",
             FORMAT,
-            ["table or json (default: table)", "table 或 json（默认 table）"],
+            [
+                "table or json (default: table)",
+                "table 或 json（默认 table）",
+            ],
             Kind::Plain,
         ),
         option(
@@ -404,7 +416,10 @@ const ENTRIES: &[Entry] = &[
             "measures the endpoints from here, says what is wrong and who can act",
             "从本机测量接入地址，给出问题所在和处理人",
         ],
-        usage: ["easelect [diagnose] [OPTION]…", "easelect [diagnose] [选项]…"],
+        usage: [
+            "easelect [diagnose] [OPTION]…",
+            "easelect [diagnose] [选项]…",
+        ],
         sections: &[WHAT, NETWORK, PACE, REPORT],
     },
     Entry {
@@ -428,7 +443,10 @@ const ENTRIES: &[Entry] = &[
                     option(
                         "deadline",
                         TIME,
-                        ["for one connection (default: 60s)", "单个连接的时限（默认 60s）"],
+                        [
+                            "for one connection (default: 60s)",
+                            "单个连接的时限（默认 60s）",
+                        ],
                         Kind::Plain,
                     ),
                 ],
@@ -522,10 +540,7 @@ const ENTRIES: &[Entry] = &[
     },
     Entry {
         name: "compare",
-        about: [
-            "what changed between two reports",
-            "两份报告之间有什么变化",
-        ],
+        about: ["what changed between two reports", "两份报告之间有什么变化"],
         usage: [
             "easelect compare A B [OPTION]…",
             "easelect compare A B [选项]…",
@@ -620,11 +635,6 @@ const EXIT_STATUS: [&str; 2] = [
      但超过阈值（--fail-above）。",
 ];
 
-/// The commands' names.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    ENTRIES.iter().map(|entry| entry.name)
-}
-
 /// The program: `diagnose` without its name, and every command.
 pub(crate) fn program(lang: Lang) -> clap::Command {
     let told = |texts: [&'static str; 2]| told(texts, lang);
@@ -634,27 +644,45 @@ pub(crate) fn program(lang: Lang) -> clap::Command {
         "easelect [选项]…\n      easelect 命令 [选项]…",
     ];
     let commands = ENTRIES.iter().map(|entry| {
-        let one = framed(clap::Command::new(entry.name), told(entry.about), told(entry.usage), lang);
+        let one = framed(
+            clap::Command::new(entry.name),
+            told(entry.about),
+            told(entry.usage),
+            lang,
+        );
         one.args(arguments(entry.sections, lang)).args(common(lang))
     });
-    framed(clap::Command::new("easelect"), told(ABOUT), told(usage), lang)
-        .subcommand_help_heading(told(["Commands (diagnose if none is given)", "命令（不写为 diagnose）"]))
-        .disable_help_subcommand(true)
-        .version(env!("CARGO_PKG_VERSION"))
-        .args(arguments(diagnose.sections, lang))
-        .args(common(lang))
-        .subcommands(commands)
+    framed(
+        clap::Command::new("easelect"),
+        told(ABOUT),
+        told(usage),
+        lang,
+    )
+    .subcommand_help_heading(told([
+        "Commands (diagnose if none is given)",
+        "命令（不写为 diagnose）",
+    ]))
+    .disable_help_subcommand(true)
+    .version(env!("CARGO_PKG_VERSION"))
+    .args(arguments(diagnose.sections, lang))
+    .args(common(lang))
+    .subcommands(commands)
 }
 
 /// `examples/diagnose`: no commands, two of them as options.
 pub(crate) fn example(lang: Lang) -> clap::Command {
     let told = |texts: [&'static str; 2]| told(texts, lang);
     let usage = ["diagnose [OPTION]…", "diagnose [选项]…"];
-    framed(clap::Command::new("diagnose"), told(ABOUT), told(usage), lang)
-        .version(env!("CARGO_PKG_VERSION"))
-        .args(arguments(ENTRIES[0].sections, lang))
-        .args(arguments(&[EXAMPLE, MEMORY], lang))
-        .args(common(lang))
+    framed(
+        clap::Command::new("diagnose"),
+        told(ABOUT),
+        told(usage),
+        lang,
+    )
+    .version(env!("CARGO_PKG_VERSION"))
+    .args(arguments(ENTRIES[0].sections, lang))
+    .args(arguments(&[EXAMPLE, MEMORY], lang))
+    .args(common(lang))
 }
 
 fn told(texts: [&'static str; 2], lang: Lang) -> &'static str {
@@ -701,7 +729,10 @@ fn common(lang: Lang) -> Vec<Arg> {
             option(
                 "lang",
                 ["zh|en", "zh|en"],
-                ["the language (default: the locale's)", "语言（默认按系统区域设置）"],
+                [
+                    "the language (default: the locale's)",
+                    "语言（默认按系统区域设置）",
+                ],
                 Kind::Plain,
             ),
             short("help", 'h', ["this text", "本帮助"]),
@@ -800,24 +831,21 @@ pub(crate) fn complaint(error: &clap::Error) -> Say {
         (ErrorKind::ArgumentConflict, Some(name)) => {
             say(format!("{name} is given twice"), format!("{name} 重复"))
         }
-        (ErrorKind::TooManyValues, Some(name)) => say(
-            format!("{name} takes no value"),
-            format!("{name} 不能带值"),
-        ),
+        (ErrorKind::TooManyValues, Some(name)) => {
+            say(format!("{name} takes no value"), format!("{name} 不能带值"))
+        }
         // An option without its value.
-        (ErrorKind::InvalidValue | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues, Some(name)) => say(
+        (
+            ErrorKind::InvalidValue | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues,
+            Some(name),
+        ) => say(
             format!("{name}: a value is missing"),
             format!("{name} 后面缺少值"),
         ),
-        (ErrorKind::MissingRequiredArgument, Some(name)) => {
-            say(format!("{name} is missing: see --help"), format!("缺少 {name}：见 --help"))
-        }
+        (ErrorKind::MissingRequiredArgument, Some(name)) => say(
+            format!("{name} is missing: see --help"),
+            format!("缺少 {name}：见 --help"),
+        ),
         _ => say("wrong usage: see --help", "用法有误：见 --help"),
     }
-}
-
-/// The formats by name, as an error lists them.
-pub(crate) fn formats() -> String {
-    let all: Vec<&str> = Format::ALL.iter().map(|one| one.as_str()).collect();
-    all.join(", ")
 }

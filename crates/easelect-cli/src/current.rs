@@ -35,7 +35,10 @@ pub(crate) async fn add_app(
         targets.keep(&found);
     }
     let url = list.shown().to_owned();
-    targets.notes.push(Note::Recognised { url, regions: found });
+    targets.notes.push(Note::Recognised {
+        url,
+        regions: found,
+    });
     add_listed(targets, catalog, options, &list, listed);
     Ok(())
 }
@@ -44,7 +47,11 @@ pub(crate) async fn add_app(
 fn data_centres(urls: &[String], catalog: &Catalog) -> Vec<Region> {
     let mut counts: Vec<(Region, usize)> = Vec::new();
     for url in urls {
-        let scheme = if list::is_https(url) { Service::Rest } else { Service::Websocket };
+        let scheme = if list::is_https(url) {
+            Service::Rest
+        } else {
+            Service::Websocket
+        };
         let Ok(parsed) = Endpoint::new(Region::CN1, scheme, url) else {
             continue;
         };
@@ -417,7 +424,9 @@ mod tests {
         let network = Network::over(lab.dialer(), nobody, Some("beijing".to_owned())).unwrap();
         let catalog = newer::added(Catalog::builtin(), &options).unwrap();
         let mut targets = Targets::new(&catalog, &options.regions, None).unwrap();
-        add_app(&mut targets, &catalog, &options, &network).await.unwrap();
+        add_app(&mut targets, &catalog, &options, &network)
+            .await
+            .unwrap();
         let probed = crate::run::probe(&network, &targets, &catalog, &options).await;
         assert!(probed.is_ok());
         let events = lab.events().into_iter();

@@ -146,7 +146,11 @@ fn file_in(output: &Path, options: &Options, targets: &Targets) -> PathBuf {
         Regions::These(_) => regions.join("-"),
     };
     let format = options.format.unwrap_or(Format::Html);
-    let name = format!("easelect-{}-{regions}.{}", system::stamp(), format.extension());
+    let name = format!(
+        "easelect-{}-{regions}.{}",
+        system::stamp(),
+        format.extension()
+    );
     output.join(name)
 }
 

@@ -20,7 +20,10 @@ type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 /// Whether this process was started so.
 pub(crate) fn is_one(args: &[OsString]) -> bool {
     let on_screen = io::stdin().is_terminal() && io::stdout().is_terminal();
-    cfg!(windows) && on_screen && args.is_empty() && is_without_shell(&|name| std::env::var_os(name))
+    cfg!(windows)
+        && on_screen
+        && args.is_empty()
+        && is_without_shell(&|name| std::env::var_os(name))
 }
 
 fn is_without_shell(environment: Environment<'_>) -> bool {
@@ -39,26 +42,36 @@ pub(crate) fn folder() -> PathBuf {
 }
 
 fn folder_in(environment: Environment<'_>) -> PathBuf {
-    let home = environment("USERPROFILE").map(PathBuf::from).filter(|home| home.is_dir());
+    let home = environment("USERPROFILE")
+        .map(PathBuf::from)
+        .filter(|home| home.is_dir());
     let Some(home) = home else {
         return PathBuf::from(".");
     };
     let desktops = [home.join("Desktop"), home.join("OneDrive").join("Desktop")];
-    desktops.into_iter().find(|one| one.is_dir()).unwrap_or(home)
+    desktops
+        .into_iter()
+        .find(|one| one.is_dir())
+        .unwrap_or(home)
 }
 
 /// Opens a report as a double-click on it would.
 pub(crate) fn open(file: &Path) {
     let root = std::env::var_os("SystemRoot").map(PathBuf::from);
     let root = root.filter(|root| root.is_absolute());
-    let explorer = root.unwrap_or_else(|| PathBuf::from(r"C:\Windows")).join("explorer.exe");
+    let explorer = root
+        .unwrap_or_else(|| PathBuf::from(r"C:\Windows"))
+        .join("explorer.exe");
     // Where it can't, the path was printed.
     let _ = Command::new(explorer).arg(file).spawn();
 }
 
 /// Keeps the console until somebody has read it.
 pub(crate) fn wait(lang: Lang) {
-    let told = say("\nPress Enter to close this window.", "\n按回车键关闭窗口。");
+    let told = say(
+        "\nPress Enter to close this window.",
+        "\n按回车键关闭窗口。",
+    );
     let _ = writeln!(io::stdout(), "{}", told.of(lang));
     let _ = io::stdin().read_line(&mut String::new());
 }
@@ -93,7 +106,8 @@ mod tests {
     fn a_report_is_put_where_it_is_found() {
         let home = std::env::temp_dir().join(format!("easelect-home-{}", std::process::id()));
         std::fs::create_dir_all(&home).unwrap();
-        let environment = |name: &str| (name == "USERPROFILE").then(|| home.clone().into_os_string());
+        let environment =
+            |name: &str| (name == "USERPROFILE").then(|| home.clone().into_os_string());
         assert_eq!(folder_in(&environment), home);
         std::fs::create_dir_all(home.join("Desktop")).unwrap();
         assert_eq!(folder_in(&environment), home.join("Desktop"));

@@ -144,7 +144,10 @@ fn obey(options: Options) -> Result<Status, Usage> {
     let options = &options;
     match &options.command {
         Command::Help(text) => print(options, text),
-        Command::Version => print(options, concat!("easelect ", env!("CARGO_PKG_VERSION"), "\n")),
+        Command::Version => print(
+            options,
+            concat!("easelect ", env!("CARGO_PKG_VERSION"), "\n"),
+        ),
         Command::List => list(options),
         Command::Diagnose => Ok(diagnose::diagnose(options.clone())?.0),
         Command::Connect(count) => connect::connect(options, *count),

@@ -24,18 +24,78 @@ const SDKS: &str = "official SDKs, 2026-11";
 
 const HOSTS: &[Host] = &[
     Host("cn1", Service::Rest, "https://a1-v2.easemob.com/", SDKS),
-    Host("cn1", Service::Files, "https://a1-chatfile.easemob.com/", DOCUMENTS),
-    Host("cn2", Service::Rest, "https://ngi-a1.easemob.com/", DOCUMENTS),
-    Host("cn2", Service::Wechat, "wss://ngi-im-api-wechat.easemob.com/websocket", DOCUMENTS),
-    Host("cn2", Service::Files, "https://ngi-chatfile.easemob.com/", DOCUMENTS),
-    Host("sgp1", Service::Alipay, "wss://im-api-alipay-sgp.easemob.com/websocket", DOCUMENTS),
-    Host("sgp1", Service::Alipay, "wss://im-api-alipay-sgp.easecdn.com/websocket", DOCUMENTS),
-    Host("sgp2", Service::Alipay, "wss://im-api-alipay-61.easemob.com/websocket", DOCUMENTS),
-    Host("sgp2", Service::Alipay, "wss://im-api-alipay-61.easecdn.com/websocket", DOCUMENTS),
-    Host("us1", Service::Alipay, "wss://im-api-alipay-41.easemob.com/websocket", DOCUMENTS),
-    Host("us1", Service::Alipay, "wss://im-api-alipay-41.easecdn.com/websocket", DOCUMENTS),
-    Host("de2", Service::Alipay, "wss://im-api-alipay-71.easemob.com/websocket", DOCUMENTS),
-    Host("de2", Service::Alipay, "wss://im-api-alipay-71.easecdn.com/websocket", DOCUMENTS),
+    Host(
+        "cn1",
+        Service::Files,
+        "https://a1-chatfile.easemob.com/",
+        DOCUMENTS,
+    ),
+    Host(
+        "cn2",
+        Service::Rest,
+        "https://ngi-a1.easemob.com/",
+        DOCUMENTS,
+    ),
+    Host(
+        "cn2",
+        Service::Wechat,
+        "wss://ngi-im-api-wechat.easemob.com/websocket",
+        DOCUMENTS,
+    ),
+    Host(
+        "cn2",
+        Service::Files,
+        "https://ngi-chatfile.easemob.com/",
+        DOCUMENTS,
+    ),
+    Host(
+        "sgp1",
+        Service::Alipay,
+        "wss://im-api-alipay-sgp.easemob.com/websocket",
+        DOCUMENTS,
+    ),
+    Host(
+        "sgp1",
+        Service::Alipay,
+        "wss://im-api-alipay-sgp.easecdn.com/websocket",
+        DOCUMENTS,
+    ),
+    Host(
+        "sgp2",
+        Service::Alipay,
+        "wss://im-api-alipay-61.easemob.com/websocket",
+        DOCUMENTS,
+    ),
+    Host(
+        "sgp2",
+        Service::Alipay,
+        "wss://im-api-alipay-61.easecdn.com/websocket",
+        DOCUMENTS,
+    ),
+    Host(
+        "us1",
+        Service::Alipay,
+        "wss://im-api-alipay-41.easemob.com/websocket",
+        DOCUMENTS,
+    ),
+    Host(
+        "us1",
+        Service::Alipay,
+        "wss://im-api-alipay-41.easecdn.com/websocket",
+        DOCUMENTS,
+    ),
+    Host(
+        "de2",
+        Service::Alipay,
+        "wss://im-api-alipay-71.easemob.com/websocket",
+        DOCUMENTS,
+    ),
+    Host(
+        "de2",
+        Service::Alipay,
+        "wss://im-api-alipay-71.easecdn.com/websocket",
+        DOCUMENTS,
+    ),
 ];
 
 /// How a region relates to the data centres of the reference page.
@@ -112,7 +172,11 @@ fn with_endpoint(
     source: &str,
 ) -> Result<Catalog, Error> {
     let endpoint = Endpoint::new(Region::new(region)?, service, url)?;
-    catalog.with_endpoint(endpoint.with_confidence(Confidence::Documented).with_label(source))
+    catalog.with_endpoint(
+        endpoint
+            .with_confidence(Confidence::Documented)
+            .with_label(source),
+    )
 }
 
 #[cfg(test)]
@@ -136,7 +200,10 @@ mod tests {
         for one in newer.endpoints().iter().skip(44) {
             assert!(!matches!(place(one.region()), Place::Itself), "{one}");
             assert!(one.label().is_some(), "{one} has no source");
-            let twice = newer.endpoints().iter().filter(|other| other.host() == one.host());
+            let twice = newer
+                .endpoints()
+                .iter()
+                .filter(|other| other.host() == one.host());
             assert_eq!(twice.count(), 1, "{one}");
         }
         assert_eq!(data_centre_of("ngi-a1.easemob.com"), Some(Region::CN2));

@@ -14,6 +14,11 @@ pub(crate) fn page(options: &Options) -> Result<Status, Usage> {
     let targets = Targets::new(&catalog, &options.regions, options.services.as_deref())?;
     let output = Output::open(options.output.as_deref())?;
     let now = SystemTime::now();
-    output.write(&easelect_report::page(&catalog, &targets.endpoints, options.lang, now))?;
+    output.write(&easelect_report::page(
+        &catalog,
+        &targets.endpoints,
+        options.lang,
+        now,
+    ))?;
     Ok(Status::Usable)
 }

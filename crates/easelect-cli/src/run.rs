@@ -120,7 +120,9 @@ impl Network {
 pub(crate) fn name_servers(network: &Network) -> Vec<SocketAddr> {
     match network.lab {
         Some(_) => Vec::new(),
-        None => DnsResolver::system().map_or_else(|_| Vec::new(), |system| system.servers().to_vec()),
+        None => {
+            DnsResolver::system().map_or_else(|_| Vec::new(), |system| system.servers().to_vec())
+        }
     }
 }
 

@@ -83,7 +83,11 @@ impl Targets {
                 return Err(none_published(*service, region.as_str()));
             }
         }
-        if !targets.regions.iter().any(|one| targets.endpoints.iter().any(|e| e.region() == one)) {
+        if !targets
+            .regions
+            .iter()
+            .any(|one| targets.endpoints.iter().any(|e| e.region() == one))
+        {
             let services: Vec<&str> = services
                 .unwrap_or(Service::ALL)
                 .iter()
@@ -179,7 +183,10 @@ fn check_region(catalog: &Catalog, name: &str) -> Result<(), Usage> {
 }
 
 fn unknown(catalog: &Catalog, name: &str) -> Usage {
-    if matches!(plain(name).as_str(), "acceleration" | "global" | "海外加速节点") {
+    if matches!(
+        plain(name).as_str(),
+        "acceleration" | "global" | "海外加速节点"
+    ) {
         return say(
             "the global acceleration nodes have no public hosts (for users at home and abroad who \
              talk to each other; default bandwidth 1 Mbps, adjustable): ask your Easemob account \

@@ -81,9 +81,15 @@ fn a_report_has_the_form_of_its_name() {
     let model = Model::from_text(&html).unwrap();
     assert_eq!(model.note.as_deref(), Some("<b>上海</b> 电信"));
     let markdown = of("a.md", &[]);
-    assert!(markdown.starts_with("# ") && markdown.contains("| "), "{markdown}");
+    assert!(
+        markdown.starts_with("# ") && markdown.contains("| "),
+        "{markdown}"
+    );
     let csv = of("a.csv", &[]);
-    assert!(csv.starts_with('\u{feff}') && csv.contains("im-api-v2.easecdn.com"), "{csv}");
+    assert!(
+        csv.starts_with('\u{feff}') && csv.contains("im-api-v2.easecdn.com"),
+        "{csv}"
+    );
     let prom = of("a.prom", &[]);
     assert!(prom.contains("# TYPE easelect_"), "{prom}");
     assert!(of("a.txt", &[]).contains("im-api-v2.easecdn.com"));
@@ -98,20 +104,29 @@ fn a_report_has_the_form_of_its_name() {
 fn a_report_in_a_folder_is_named_by_time_and_data_centre() {
     let scratch = Scratch::new("folder");
     let folder = format!("{}/", scratch.path(""));
-    for (more, ending) in [
-        (&[][..], "-cn1.html"),
-        (&["--format", "json"], "-cn1.json"),
-    ] {
+    for (more, ending) in [(&[][..], "-cn1.html"), (&["--format", "json"], "-cn1.json")] {
         let args = [&CN1[..], &["--output", &folder], more].concat();
         let screen = told(&args, 0);
-        let mut names = fs::read_dir(&scratch.0).unwrap().map(|one| one.unwrap().file_name());
+        let mut names = fs::read_dir(&scratch.0)
+            .unwrap()
+            .map(|one| one.unwrap().file_name());
         let name = names.find_map(|one| one.into_string().ok().filter(|one| one.ends_with(ending)));
         let name = name.unwrap_or_else(|| panic!("no {ending}"));
-        let stamp = name.strip_prefix("easelect-").unwrap().strip_suffix(ending).unwrap();
+        let stamp = name
+            .strip_prefix("easelect-")
+            .unwrap()
+            .strip_suffix(ending)
+            .unwrap();
         let (date, time) = stamp.split_once('-').unwrap();
         assert_eq!((date.len(), time.len()), (8, 4), "{name}");
-        assert!(stamp.chars().all(|c| c.is_ascii_digit() || c == '-'), "{name}");
-        assert!(screen.contains(&name), "where it was saved is told: {screen}");
+        assert!(
+            stamp.chars().all(|c| c.is_ascii_digit() || c == '-'),
+            "{name}"
+        );
+        assert!(
+            screen.contains(&name),
+            "where it was saved is told: {screen}"
+        );
     }
 }
 
@@ -119,7 +134,14 @@ fn a_report_in_a_folder_is_named_by_time_and_data_centre() {
 fn the_exit_status_tells_how_it_stands() {
     let scratch = Scratch::new("status");
     let of = |scenario: &str, more: &[&str], status| {
-        let args = ["--lab", scenario, "--region", "cn1", "--service", "websocket"];
+        let args = [
+            "--lab",
+            scenario,
+            "--region",
+            "cn1",
+            "--service",
+            "websocket",
+        ];
         told(&[&args[..], more].concat(), status);
     };
     let (good, refused, silent) = (
@@ -148,12 +170,27 @@ fn two_reports_are_compared() {
     assert!(same.contains("No change"), "{same}");
     let zh = told(&["compare", &a, &b, "--lang", "zh"], 0);
     assert!(zh.contains("噪声") || zh.contains("变化"), "{zh}");
-    let json: Value = serde_json::from_str(&told(&["compare", &a, &b, "--format", "json"], 0)).unwrap();
+    let json: Value =
+        serde_json::from_str(&told(&["compare", &a, &b, "--format", "json"], 0)).unwrap();
     assert_eq!(json["schema"], 1);
     let other = scratch.path("c.json");
-    told(&["--lab", "--region", "sgp1", "--service", "rest", "--output", &other], 0);
+    told(
+        &[
+            "--lab",
+            "--region",
+            "sgp1",
+            "--service",
+            "rest",
+            "--output",
+            &other,
+        ],
+        0,
+    );
     told(&["compare", &a, &other], 3);
-    told(&["compare", &a, Path::new("Cargo.toml").to_str().unwrap()], 2);
+    told(
+        &["compare", &a, Path::new("Cargo.toml").to_str().unwrap()],
+        2,
+    );
     told(&["compare", &a], 2);
 }
 
@@ -163,10 +200,32 @@ fn advice_follows_a_report() {
     report(&scratch, "a.html", &[]);
     let file = scratch.path("a.html");
     let plain = told(&["advise", "--region", "CN1"], 0);
-    assert!(plain.contains("im-api-v2.easemob.com") && !plain.contains("-31."), "{plain}");
-    let web = told(&["advise", "--region", "国内1区", "--sdk", "web5", "--report", &file], 0);
-    assert!(web.contains("serverUrls") && web.contains("dnsConfigUrls"), "{web}");
-    let json = told(&["advise", "--region", "cn1", "--format", "json", "--lang", "zh-CN"], 0);
+    assert!(
+        plain.contains("im-api-v2.easemob.com") && !plain.contains("-31."),
+        "{plain}"
+    );
+    let web = told(
+        &[
+            "advise",
+            "--region",
+            "国内1区",
+            "--sdk",
+            "web5",
+            "--report",
+            &file,
+        ],
+        0,
+    );
+    assert!(
+        web.contains("serverUrls") && web.contains("dnsConfigUrls"),
+        "{web}"
+    );
+    let json = told(
+        &[
+            "advise", "--region", "cn1", "--format", "json", "--lang", "zh-CN",
+        ],
+        0,
+    );
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["region"], "cn1");
     told(&["advise"], 2);
@@ -181,7 +240,12 @@ fn codes_are_explained() {
     let file = scratch.path("a.json");
     let one = told(&["explain", "304", "--sdk", "android"], 0);
     assert!(one.contains("304") && one.contains("https://"), "{one}");
-    let beside = told(&["explain", "304", "--sdk", "android", "--report", &file, "--lang", "zh"], 0);
+    let beside = told(
+        &[
+            "explain", "304", "--sdk", "android", "--report", &file, "--lang", "zh",
+        ],
+        0,
+    );
     assert!(beside.contains("报告"), "{beside}");
     let json = told(&["explain", "2", "--format", "json"], 0);
     let json: Value = serde_json::from_str(&json).unwrap();
@@ -208,7 +272,10 @@ fn newer_hosts_stand_apart() {
     let listed = json(&["list", "--newer", "--format", "json"]);
     assert!(count(&listed) > 44);
     let listed = told(&["list", "--newer", "--region", "cn2"], 0);
-    assert!(listed.contains("ngi-a1.easemob.com") && listed.contains("2026-11"), "{listed}");
+    assert!(
+        listed.contains("ngi-a1.easemob.com") && listed.contains("2026-11"),
+        "{listed}"
+    );
     let report = json(&["--lab", "--region", "cn2", "--newer", "--format", "json"]);
     let groups = report["groups"].as_array().unwrap();
     let of = |host: &str| {
@@ -217,7 +284,10 @@ fn newer_hosts_stand_apart() {
             all.any(|one| one["host"] == host)
         })
     };
-    let (newer, page) = (of("ngi-a1.easemob.com").unwrap(), of("a31.easemob.com").unwrap());
+    let (newer, page) = (
+        of("ngi-a1.easemob.com").unwrap(),
+        of("a31.easemob.com").unwrap(),
+    );
     assert_eq!(newer["second_source"], true);
     assert_eq!(page["second_source"], false);
     assert_eq!(page["endpoints"].as_array().unwrap().len(), 2);
@@ -230,20 +300,38 @@ fn an_app_key_brings_the_app_s_own_list() {
     let json = told(&["--lab", "--app-key", "1100#chat", "--format", "json"], 0);
     let report: Value = serde_json::from_str(&json).unwrap();
     let groups = report["groups"].as_array().unwrap();
-    let regions: Vec<&str> = groups.iter().map(|one| one["region"].as_str().unwrap()).collect();
-    assert!(regions.contains(&"cn1") && !regions.contains(&"sgp1"), "{regions:?}");
-    let services: Vec<&str> = groups.iter().map(|one| one["service"].as_str().unwrap()).collect();
+    let regions: Vec<&str> = groups
+        .iter()
+        .map(|one| one["region"].as_str().unwrap())
+        .collect();
+    assert!(
+        regions.contains(&"cn1") && !regions.contains(&"sgp1"),
+        "{regions:?}"
+    );
+    let services: Vec<&str> = groups
+        .iter()
+        .map(|one| one["service"].as_str().unwrap())
+        .collect();
     assert!(services.contains(&"provisioning"), "{services:?}");
-    let all: Vec<&Value> = groups.iter().flat_map(|one| one["endpoints"].as_array().unwrap()).collect();
+    let all: Vec<&Value> = groups
+        .iter()
+        .flat_map(|one| one["endpoints"].as_array().unwrap())
+        .collect();
     let listed: Vec<&str> = (all.iter().filter(|one| one["in_use"] == true))
         .map(|one| one["host"].as_str().unwrap())
         .collect();
     assert!(listed.contains(&"im-api-v2.easemob.com"), "{listed:?}");
-    assert!(listed.contains(&"a1-v2.easemob.com"), "what the catalogue lacks is added: {listed:?}");
+    assert!(
+        listed.contains(&"a1-v2.easemob.com"),
+        "what the catalogue lacks is added: {listed:?}"
+    );
     let codes: Vec<&str> = (report["findings"].as_array().unwrap().iter())
         .map(|one| one["code"].as_str().unwrap())
         .collect();
-    assert!(codes.contains(&"app_key_sent") && codes.contains(&"data_centre_recognised"), "{codes:?}");
+    assert!(
+        codes.contains(&"app_key_sent") && codes.contains(&"data_centre_recognised"),
+        "{codes:?}"
+    );
     // It is in no file.
     assert!(!json.contains("1100"), "{json}");
     for wrong in ["1100", "1100#", "#chat", "1100#a b", "a#b#c", ""] {
@@ -254,7 +342,17 @@ fn an_app_key_brings_the_app_s_own_list() {
 
 #[test]
 fn connections_are_opened() {
-    let args = ["connect", "2", "--lab", "--region", "cn1", "--service", "websocket", "--format", "json"];
+    let args = [
+        "connect",
+        "2",
+        "--lab",
+        "--region",
+        "cn1",
+        "--service",
+        "websocket",
+        "--format",
+        "json",
+    ];
     let json: Value = serde_json::from_str(&told(&args, 0)).unwrap();
     assert_eq!(json["connects"].as_array().unwrap().len(), 2);
     told(&["connect", "--lab", "--service", "websocket"], 2);
@@ -262,7 +360,16 @@ fn connections_are_opened() {
 
 #[test]
 fn completions_know_every_command() {
-    let commands = ["diagnose", "connect", "list", "advise", "explain", "compare", "page", "completions"];
+    let commands = [
+        "diagnose",
+        "connect",
+        "list",
+        "advise",
+        "explain",
+        "compare",
+        "page",
+        "completions",
+    ];
     for shell in ["bash", "zsh", "fish", "powershell", "elvish", "man"] {
         let text = told(&["completions", shell], 0);
         for command in commands {

@@ -371,7 +371,8 @@ fn not_found(family: &Family, sdks: &[Sdk], asked: &Code, lang: Lang) -> Unknown
 
 /// One line on what it means in other SDKs.
 fn in_short(entry: &Entry, sdks: &[Sdk]) -> Text {
-    let names = |lang| -> Vec<String> { sdks.iter().map(|one| one.name(lang).to_owned()).collect() };
+    let names =
+        |lang| -> Vec<String> { sdks.iter().map(|one| one.name(lang).to_owned()).collect() };
     let (en, zh) = entry.means;
     text(
         format!("{}: {en}", names(Lang::En).join(", ")),

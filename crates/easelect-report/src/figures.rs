@@ -20,6 +20,19 @@ pub(crate) fn ms_unit(duration: Duration) -> String {
     format!("{} ms", ms(duration))
 }
 
+/// Milliseconds that may be from a file, and so may be anything.
+pub(crate) fn millis(millis: f64) -> Duration {
+    /// A day: longer than any attempt.
+    const LONGEST: f64 = 86_400_000.0;
+    // What is no number becomes 0.
+    Duration::from_secs_f64(millis.max(0.0).min(LONGEST) / 1000.0)
+}
+
+/// The same, told without a unit.
+pub(crate) fn told_ms(value: f64) -> String {
+    ms(millis(value))
+}
+
 /// Milliseconds for JSON, rounded to the microsecond.
 pub(crate) fn ms_float(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1000.0

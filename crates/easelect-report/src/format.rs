@@ -1,7 +1,11 @@
 //! The forms in which a report leaves: one file each.
 
+mod csv;
 mod html;
 mod json;
+mod markdown;
+mod prometheus;
+mod summary;
 mod table;
 
 use std::path::Path;
@@ -9,9 +13,13 @@ use std::str::FromStr;
 
 use easelect::{Error, ErrorKind, shown, without_secrets};
 
+pub use csv::csv;
 pub use html::html;
 pub use json::json;
 pub(crate) use json::pretty;
+pub use markdown::markdown;
+pub use prometheus::prometheus;
+pub use summary::summary;
 pub use table::{details, first_screen, table};
 
 /// The form of a report.

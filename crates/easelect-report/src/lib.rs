@@ -35,6 +35,8 @@ mod model;
 
 mod read;
 
+mod redact;
+
 mod format;
 
 mod listing;
@@ -68,7 +70,9 @@ pub use explain::{
     explanation_json, explanation_text,
 };
 pub use finding::Finding;
-pub use format::{Format, details, first_screen, html, json, table};
+pub use format::{
+    Format, csv, details, first_screen, html, json, markdown, prometheus, summary, table,
+};
 pub use layout::Style;
 pub use listing::{catalog_json, catalog_table};
 pub use model::{
@@ -78,8 +82,8 @@ pub use model::{
 };
 pub use nearby::{TcpEndsNearby, tcp_ends_nearby};
 pub use page::page;
-pub use sdk::Sdk;
 pub use read::ReadError;
+pub use sdk::Sdk;
 pub use texts::Lang;
 pub use threshold::{Figure, Threshold};
 pub use verdict::{Fault, Verdict};

@@ -40,6 +40,8 @@ pub struct Model {
     #[serde(default)]
     pub note: Option<String>,
     pub complete: bool,
+    #[serde(default)]
+    pub redacted: bool,
     pub environment: EnvironmentModel,
     pub verdict: VerdictModel,
     pub findings: Vec<FindingModel>,
@@ -320,10 +322,10 @@ pub(crate) fn timings(timings: &Timings) -> Phases<Option<f64>> {
 }
 
 /// The longest text of a stranger's, and the longest beginning of a body, in characters.
-const DETAIL: usize = 300;
+pub(crate) const DETAIL: usize = 300;
 /// So many of an endpoint's attempts are told one by one: the latest ones.
 const SAMPLES: usize = 200;
-const BODY: usize = 1024;
+pub(crate) const BODY: usize = 1024;
 
 fn bounded(text: &str) -> String {
     text.chars().take(DETAIL).collect()
@@ -365,6 +367,7 @@ impl Telling<'_> {
             finished_at_local: (context.utc_offset).map(|ahead| local(context.finished_at, ahead)),
             note: context.note.as_deref().map(bounded),
             complete: report.complete,
+            redacted: false,
             environment: self.environment(),
             verdict: VerdictModel {
                 code: report.verdict.fault().as_str().to_owned(),

@@ -6,8 +6,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::model::SCHEMA;
 use super::model::Model;
+use super::model::SCHEMA;
 use super::texts::{Lang, Text, shown, text};
 
 /// The element that a page has its report in.

@@ -8,7 +8,7 @@ use easelect::{Error, ErrorKind, without_secrets};
 use super::texts::{Lang, shown};
 
 /// An official SDK of Easemob's, in the generation that decides how it is configured; or its REST API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Sdk {
     /// Web SDK 4 (`easemob-websdk` 4).

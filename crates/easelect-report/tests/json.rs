@@ -30,6 +30,7 @@ fn the_schema_is_held() {
   "finished_at_local": null,
   "note": null,
   "complete": true,
+  "redacted": false,
   "environment": {
     "os": "linux",
     "arch": "x86_64",

@@ -54,8 +54,7 @@ pub(super) fn changes(
                 one.urls.is_empty() || one.urls.iter().any(|url| common.contains(&**url));
             let is_told = CIRCUMSTANCES.contains(&&*one.code)
                 || (one.code == "fails_sometimes" && !failing.is_empty())
-                || (DOWN.contains(&&*one.code)
-                    && one.urls.iter().all(|url| down.contains(&**url)));
+                || (DOWN.contains(&&*one.code) && one.urls.iter().all(|url| down.contains(&**url)));
             if there || !of_common || is_told || one.severity == Severity::Background.as_str() {
                 continue;
             }

@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::super::format::pretty;
-use super::super::model::SCHEMA;
 use super::super::layout::{Ink, Style, paragraph};
+use super::super::model::SCHEMA;
 use super::super::texts::{Lang, Text, list, text};
 use super::{Change, Comparison, Effect, EndpointComparison, Figures, GroupComparison, Side};
 

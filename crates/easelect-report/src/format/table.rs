@@ -13,6 +13,7 @@ use crate::model::{EndpointModel, FindingModel, Model};
 use crate::texts::{Lang, Text, text};
 
 pub use details::details;
+pub(super) use details::state;
 pub use first_screen::first_screen;
 
 /// The whole report for a person: the [first screen](first_screen()), then the [details](details()).
@@ -41,12 +42,4 @@ fn tier_of(row: &EndpointModel) -> Tier {
     let all = [Tier::Ready, Tier::Answering];
     let found = all.into_iter().find(|one| one.as_str() == row.tier);
     found.unwrap_or(Tier::Unreachable)
-}
-
-/// Milliseconds that may be from a file, and so may be anything.
-fn millis(millis: f64) -> std::time::Duration {
-    /// A day: longer than any attempt.
-    const LONGEST: f64 = 86_400_000.0;
-    // What is no number becomes 0.
-    std::time::Duration::from_secs_f64(millis.max(0.0).min(LONGEST) / 1000.0)
 }

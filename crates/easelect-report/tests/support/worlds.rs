@@ -1,5 +1,7 @@
 //! Generated evidence: worlds of endpoints, and what became of every attempt there.
 
+#![allow(dead_code, reason = "no test uses everything")]
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};

@@ -7,8 +7,8 @@ use easelect::{Confidence, Phase, Reason, Residency, Service, Tier};
 
 use super::bars::{self, Scale};
 use super::deviations::expires_soon;
-use super::{circumstances, headed, millis, tier_of};
-use crate::figures::{ms, percent};
+use super::{circumstances, headed, tier_of};
+use crate::figures::{percent, told_ms};
 use crate::finding::Severity;
 use crate::layout::{Column, Ink, Style};
 use crate::model::{AddressModel, EndpointModel, FailureModel, FindingModel, GroupModel, Model};
@@ -124,11 +124,6 @@ fn first_choice(group: &GroupModel, url: &str, lang: Lang) -> String {
     .of(lang)
 }
 
-/// Milliseconds as they are told.
-fn told_ms(value: f64) -> String {
-    ms(millis(value))
-}
-
 fn grid_columns(group: &GroupModel, lang: Lang) -> Vec<Column> {
     let word = |one| label(one).of(lang);
     let cells = |cell: &dyn Fn(&EndpointModel) -> Option<String>| -> Vec<String> {
@@ -217,7 +212,7 @@ fn head(one: Phase, lang: Lang) -> String {
     }
 }
 
-fn state(row: &EndpointModel, lang: Lang) -> String {
+pub(crate) fn state(row: &EndpointModel, lang: Lang) -> String {
     match row.reason.code == Reason::NotProbed.as_str() {
         // Neither good nor bad is known of it.
         true => label(Label::NotTried).of(lang),

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use easelect::{Phase, Reason, Tier, Variant};
 
-use super::{headed, millis, tier_of};
-use crate::figures::ms_unit;
+use super::{headed, tier_of};
+use crate::figures::{millis, ms_unit};
 use crate::model::{AddressModel, EndpointModel, FailureModel, GroupModel, Model};
 use crate::texts::{Label, Lang, Text, label, short_phase, shown, text};
 

@@ -2,8 +2,8 @@
 //! group; where the report was saved.
 
 use super::deviations::{deviations, obstacles};
-use super::{circumstances, headed, is_grave, millis};
-use crate::figures::ms_unit;
+use super::{circumstances, headed, is_grave};
+use crate::figures::{millis, ms_unit};
 use crate::layout::{Column, Ink, Style, columns};
 use crate::model::{FindingModel, GroupModel, Model};
 use crate::texts::{Label, Lang, label, shown, text};

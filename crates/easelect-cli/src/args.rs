@@ -18,9 +18,8 @@ use crate::words::{Usage, say, shown};
 /// What is to be done.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
-    /// The text of the help.
-    Help(String),
-    Version,
+    /// The help, or the version.
+    Tell(String),
     List,
     Diagnose,
     Connect(u32),
@@ -194,20 +193,23 @@ pub(crate) fn parse(
     lang: Lang,
     program: &clap::Command,
 ) -> Result<Options, Usage> {
-    let mut program = program.clone();
+    let mut options = Options::new(lang);
     let with_name = std::iter::once(OsString::from(program.get_name())).chain(args);
-    let matches = match program.try_get_matches_from_mut(with_name) {
+    let matches = match program.clone().try_get_matches_from(with_name) {
         Ok(matches) => matches,
+        Err(asked) if !asked.use_stderr() => {
+            options.command = Command::Tell(asked.render().to_string());
+            return Ok(options);
+        }
         Err(error) => return Err(command::complaint(&error).into()),
     };
-    let mut options = Options::new(lang);
     let Some((name, given)) = matches.subcommand() else {
         options.command = match (flag(&matches, "list"), text(&matches, "connect")?) {
             (true, _) => Command::List,
             (_, Some(count)) => Command::Connect(number("--connect", &count, 1, 10_000)?),
             _ => Command::Diagnose,
         };
-        return read_all(options, &matches, &mut program);
+        return read_all(options, &matches);
     };
     if let Some(stray) = stray(&matches) {
         return Err(say(
@@ -233,9 +235,7 @@ pub(crate) fn parse(
         "completions" => Command::Completions(needed("SHELL")?),
         _ => Command::Diagnose,
     };
-    let command = program.find_subcommand_mut(name);
-    let command = command.expect("what was matched is there");
-    read_all(options, given, command)
+    read_all(options, given)
 }
 
 /// An option of the program's own in front of a command; the language may stand anywhere.
@@ -258,19 +258,7 @@ fn long(id: &str) -> String {
 }
 
 /// The options that this command has.
-fn read_all(
-    mut options: Options,
-    given: &ArgMatches,
-    command: &mut clap::Command,
-) -> Result<Options, Usage> {
-    if flag(given, "help") {
-        options.command = Command::Help(command.render_help().to_string());
-        return Ok(options);
-    }
-    if flag(given, "version") {
-        options.command = Command::Version;
-        return Ok(options);
-    }
+fn read_all(mut options: Options, given: &ArgMatches) -> Result<Options, Usage> {
     let o = &mut options;
     if let Some(lang) = text(given, "lang")? {
         // Read before, so that errors of earlier options speak it too.

@@ -144,10 +144,10 @@ const NETWORK: Section = (
     &[
         option(
             "resolve",
-            ["HOST:PORT:ADDR[,ADDR…]", "HOST:PORT:ADDR[,ADDR…]"],
+            ["PIN", "指定"],
             [
-                "pins a host (* for all) to addresses, as in curl. May be repeated",
-                "指定主机（* 为全部）的地址，同 curl。可重复",
+                "HOST:PORT:ADDR[,ADDR…] pins a host (* for all) to addresses, as in\ncurl. May be repeated",
+                "HOST:PORT:ADDR[,ADDR…]：指定主机（* 为全部）的地址，同 curl。可重复",
             ],
             Kind::Many,
         ),
@@ -645,7 +645,7 @@ pub(crate) fn program(lang: Lang) -> clap::Command {
     ];
     let commands = ENTRIES.iter().map(|entry| {
         let one = framed(
-            clap::Command::new(entry.name),
+            clap::Command::new(entry.name).version(env!("CARGO_PKG_VERSION")),
             told(entry.about),
             told(entry.usage),
             lang,
@@ -761,7 +761,11 @@ fn argument(one: &Item, heading: &'static str, lang: Lang) -> Arg {
         (false, _) => arg,
     };
     arg = match one.value {
-        None => arg.action(ArgAction::SetTrue),
+        None => arg.action(match one.name {
+            "help" => ArgAction::Help,
+            "version" => ArgAction::Version,
+            _ => ArgAction::SetTrue,
+        }),
         Some(value) => {
             let arg = arg
                 .value_name(told(value, lang))

@@ -521,6 +521,6 @@ mod tests {
         let rest = in_use("--region sgp1 --service wechat", "https://own.example/").unwrap();
         assert_eq!(rest.service(), Service::Rest);
         assert!(in_use("--region sgp1", "ws://own.example/").is_err());
-        assert_eq!(options("").regions, Regions::All);
+        assert_eq!(options("").regions, Regions::Unsaid);
     }
 }

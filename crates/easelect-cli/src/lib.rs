@@ -143,11 +143,7 @@ fn status(args: Vec<OsString>, program: fn(Lang) -> clap::Command) -> Status {
 fn obey(options: Options) -> Result<Status, Usage> {
     let options = &options;
     match &options.command {
-        Command::Help(text) => print(options, text),
-        Command::Version => print(
-            options,
-            concat!("easelect ", env!("CARGO_PKG_VERSION"), "\n"),
-        ),
+        Command::Tell(text) => print(options, text),
         Command::List => list(options),
         Command::Diagnose => Ok(diagnose::diagnose(options.clone())?.0),
         Command::Connect(count) => connect::connect(options, *count),
@@ -166,7 +162,7 @@ fn print(options: &Options, text: &str) -> Result<Status, Usage> {
 }
 
 fn list(options: &Options) -> Result<Status, Usage> {
-    let catalog = input::catalog(options.catalog.as_deref())?;
+    let catalog = newer::added(input::catalog(options.catalog.as_deref())?, options)?;
     let targets = Targets::new(&catalog, &options.regions, options.services.as_deref())?;
     let output = Output::open(options.output.as_deref())?;
     let (endpoints, style) = (&targets.endpoints, output.style());

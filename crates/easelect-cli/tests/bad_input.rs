@@ -105,8 +105,8 @@ fn options_name_themselves_and_what_they_expect() {
             "--in-flight \"-1\": expected a number from 1 to 64",
         ),
         (
-            "--connect=0",
-            "--connect \"0\": expected a number from 1 to 10000",
+            "connect 0",
+            "COUNT \"0\": expected a number from 1 to 10000",
         ),
         (
             "--timeout 5",
@@ -149,7 +149,7 @@ fn options_name_themselves_and_what_they_expect() {
             "--lang fr",
             "--lang: unknown language \"fr\": expected zh or en",
         ),
-        ("--format xml", "--format \"xml\": expected table or json"),
+        ("--format xml", "--format \"xml\": expected table, summary,"),
         ("--region mars", "unknown region \"mars\": expected cn1, "),
         (
             "--lab --current wss://",
@@ -164,10 +164,10 @@ fn options_name_themselves_and_what_they_expect() {
             "--lab \"nowhere\": neither a file nor a built-in scenario",
         ),
         ("--catalog ", "--catalog: an empty file name"),
-        ("--catalog none.toml --list", "none.toml can't be read: "),
+        ("list --catalog none.toml", "none.toml can't be read: "),
         ("--cacert none.pem --lab", "none.pem can't be read: "),
         (
-            "--catalog own.yaml --list",
+            "list --catalog own.yaml",
             "own.yaml: expected a file name that ends with .toml",
         ),
         (
@@ -175,7 +175,7 @@ fn options_name_themselves_and_what_they_expect() {
             "--current https://rs.example/server.json: what follows # never reaches a server: write # as %23",
         ),
         (
-            "--output no/such/folder/x --list",
+            "list --output no/such/folder/x",
             "no/such/folder/x can't be written: ",
         ),
         ("--nonsense", "unknown option \"--nonsense\": see --help"),
@@ -255,10 +255,10 @@ fn no_secret_that_was_typed_is_repeated() {
     lines.extend([
         words(url),
         words(&format!("--{url}")),
-        words(&format!("--connect={url}")),
-        words(&format!("--list={url}")),
-        vec!["--list".into(), "--catalog".into(), wrong_user],
-        vec!["--list".into(), "--catalog".into(), wrong_query],
+        words(&format!("connect {url}")),
+        words(&format!("list {url}")),
+        vec!["list".into(), "--catalog".into(), wrong_user],
+        vec!["list".into(), "--catalog".into(), wrong_query],
     ]);
     for line in lines {
         for locale in ["zh_CN.UTF-8", "en_US.UTF-8"] {
@@ -311,13 +311,13 @@ fn arguments_that_are_not_utf8_are_told() {
         "--resolve",
         "--rounds",
         "--lab",
-        "--network",
+        "--note",
         "--lang",
     ] {
         let why = why(&[option.into(), raw()]);
         assert_eq!(why, format!("{option}: \"a\u{fffd}\\n\" is not UTF-8"));
     }
-    assert!(why(&["--catalog".into(), raw(), "--list".into()]).contains("expected a file name"));
+    assert!(why(&["list".into(), "--catalog".into(), raw()]).contains("expected a file name"));
     assert!(why(&[raw()]).starts_with("unexpected argument"));
 }
 
@@ -348,7 +348,7 @@ fn files_are_told_by_name_and_line() {
         ("a.json", &huge, " is larger than 2 MiB"),
     ] {
         let file = scratch.file(name, content);
-        let why = why(&["--catalog".into(), file, "--list".into()]);
+        let why = why(&["list".into(), "--catalog".into(), file]);
         assert!(why.contains(&format!("{name}{wanted}")), "{wanted}\n{why}");
     }
     for (content, wanted) in [
@@ -424,7 +424,7 @@ fn certificates_are_told_by_file_and_number() {
 fn a_history_that_can_not_be_kept_is_told_before() {
     let scratch = Scratch::new("history");
     let folder = scratch.0.clone();
-    let connect = words("--lab --connect --region cn1 --service websocket");
+    let connect = words("connect --lab --region cn1 --service websocket");
     for (history, wanted) in [
         (folder.clone(), ": expected a file, found a folder"),
         (folder.join("no/x.json"), ": no such folder"),
@@ -446,7 +446,7 @@ fn a_process_ends_with_2_and_one_line() {
     let report = scratch.file("report.txt", "as it was");
     let catalog = scratch.file("own.toml", "\n[[endpoint]]\nregion = 7\n");
     for lang in ["en", "zh"] {
-        let mut args = words("--list --output");
+        let mut args = words("list --output");
         args.extend([report.clone(), "--catalog".into(), catalog.clone()]);
         args.extend(["--lang".into(), lang.into()]);
         let (status, told) = ran(&args, "C.UTF-8");
@@ -468,7 +468,7 @@ fn a_damaged_history_only_warns() {
     let scratch = Scratch::new("damaged");
     let history = scratch.file("h.json", b"{\"schema\":1,\"networks\":[{");
     for lang in ["en", "zh"] {
-        let mut args = words("--lab --connect --region cn1 --service websocket --format json");
+        let mut args = words("connect --lab --region cn1 --service websocket --format json");
         args.extend(["--lang".into(), lang.into(), "--output".into()]);
         args.push(scratch.0.join("report.json").into_os_string());
         args.extend(["--history".into(), history.clone()]);
@@ -495,7 +495,7 @@ fn a_history_that_can_not_be_written_only_warns() {
         ("en", "warning: what was learned is not kept: "),
         ("zh", "警告：本次学到的内容未能保存："),
     ] {
-        let mut args = words("--lab --connect --region cn1 --service websocket --format json");
+        let mut args = words("connect --lab --region cn1 --service websocket --format json");
         args.extend(["--lang".into(), lang.into(), "--output".into()]);
         args.push(scratch.0.join("report.json").into_os_string());
         args.extend(["--history".into(), history.clone().into_os_string()]);

@@ -58,7 +58,7 @@ fn a_report_is_printed_whichever_signal_ends_it() {
         let ended = child.wait_with_output().unwrap();
         let told = String::from_utf8(ended.stdout).unwrap();
         let errors = String::from_utf8(ended.stderr).unwrap();
-        assert_eq!(ended.status.code(), Some(1), "{signal}: {errors}");
+        assert_eq!(ended.status.code(), Some(3), "{signal}: {errors}");
         let report: serde_json::Value = serde_json::from_str(&told).unwrap();
         assert_eq!(report["complete"], false, "{signal}");
     }

@@ -99,11 +99,11 @@ fn why(line: &str, option: &str, path: &Path) -> String {
     why.strip_suffix('\n').expect(&told).to_owned()
 }
 
-const CONNECT: &str = "--lab --connect --region cn1 --service websocket";
+const CONNECT: &str = "connect --lab --region cn1 --service websocket";
 
 /// What reads a file.
 const READERS: [(&str, &str); 4] = [
-    ("--list", "--catalog"),
+    ("list", "--catalog"),
     ("--lab", "--cacert"),
     ("", "--lab"),
     (CONNECT, "--history"),
@@ -141,7 +141,7 @@ fn what_is_no_file_is_refused_by_every_option() {
     }
     // As a shell's `<(…)` hands a list over.
     let (reader, _writer) = std::io::pipe().unwrap();
-    let mut command = easelect("--list --catalog /dev/stdin");
+    let mut command = easelect("list --catalog /dev/stdin");
     let output = ran(command.stdin(reader));
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains(".toml or .json"), "{told}");
@@ -154,7 +154,7 @@ fn what_is_linked_to_is_read() {
     let own =
         "[[endpoint]]\nregion = \"sgp1\"\nservice = \"rest\"\nurl = \"https://own.example/\"\n";
     let link = folder.link("own.toml", elsewhere.file("own.toml", own));
-    let output = ran(easelect("--list --catalog").arg(link));
+    let output = ran(easelect("list --catalog").arg(link));
     let listed = String::from_utf8(output.stdout).unwrap();
     assert!(listed.contains("own.example"), "{listed}");
 }
@@ -168,7 +168,7 @@ fn a_report_is_its_owners_alone_unless_the_file_was_not() {
     let folder = Folder::new("report");
     let report = folder.at("report.txt");
     let written = || {
-        let output = ran(easelect("--list --output").arg(&report));
+        let output = ran(easelect("list --output").arg(&report));
         assert_eq!(output.status.code(), Some(0));
         assert!(fs::read_to_string(&report).unwrap().len() > 1000);
         mode(&report)
@@ -197,7 +197,7 @@ fn a_planted_link_leads_no_report_out_of_its_folder() {
         ("null", PathBuf::from("/dev/null")),
         ("nothing", elsewhere.at("nothing")),
     ] {
-        let why = why("--list", "--output", &folder.link(name, to));
+        let why = why("list", "--output", &folder.link(name, to));
         let wanted = format!(
             "--output: {}: expected a file, found a link that leads out of its folder, to ",
             folder.at(name).display()
@@ -209,7 +209,7 @@ fn a_planted_link_leads_no_report_out_of_its_folder() {
     // One that stays there stays a link.
     let report = folder.file("2026.txt", "");
     let link = folder.link("latest.txt", "2026.txt");
-    let output = ran(easelect("--list --output").arg(&link));
+    let output = ran(easelect("list --output").arg(&link));
     assert_eq!(output.status.code(), Some(0));
     assert!(link.is_symlink() && fs::read(report).unwrap().len() > 1000);
 }
@@ -218,18 +218,18 @@ fn a_planted_link_leads_no_report_out_of_its_folder() {
 fn a_report_goes_to_a_pipe_that_is_read_and_waits_for_none() {
     let folder = Folder::new("pipe");
     let pipe = folder.pipe("pipe");
-    let told = why("--list", "--output", &pipe);
+    let told = why("list", "--output", &pipe);
     assert!(
         told.ends_with("pipe can't be written: nobody reads from it"),
         "{told}"
     );
-    let listed = ran(&mut easelect("--list --format json")).stdout;
+    let listed = ran(&mut easelect("list --format json")).stdout;
     assert!(listed.len() > 10_000);
     // Both sides, so that nobody waits for another; more than a pipe holds is not written at once.
     let both = fs::File::options().read(true).write(true).open(&pipe);
     let (mut both, mut whole) = (both.unwrap(), vec![0; listed.len()]);
     let reader = thread::spawn(move || both.read_exact(&mut whole).map(|()| whole));
-    let output = ran(easelect("--list --format json --output").arg(&pipe));
+    let output = ran(easelect("list --format json --output").arg(&pipe));
     assert!(output.status.success(), "{output:?}");
     assert_eq!(reader.join().unwrap().unwrap(), listed);
     // What a shell opened, be it a pipe or a file, which is added to.
@@ -237,11 +237,11 @@ fn a_report_goes_to_a_pipe_that_is_read_and_waits_for_none() {
         if !Path::new(stdout).exists() {
             continue;
         }
-        let mut command = easelect("--list --format json --output");
+        let mut command = easelect("list --format json --output");
         assert_eq!(ran(command.arg(stdout)).stdout, listed, "{stdout}");
         let file = folder.file("file", "before\n");
         let opened = fs::File::options().append(true).open(&file).unwrap();
-        let mut command = easelect("--list --format json --output");
+        let mut command = easelect("list --format json --output");
         let status = command.arg(stdout).stdout(opened).status().unwrap();
         assert!(status.success());
         let added = [b"before\n".as_slice(), &listed].concat();
@@ -253,8 +253,8 @@ fn a_report_goes_to_a_pipe_that_is_read_and_waits_for_none() {
 #[cfg(target_os = "linux")]
 #[test]
 fn what_can_not_be_written_is_printed() {
-    let listed = ran(&mut easelect("--list --format json")).stdout;
-    let output = ran(&mut easelect("--list --format json --output /dev/full"));
+    let listed = ran(&mut easelect("list --format json")).stdout;
+    let output = ran(&mut easelect("list --format json --output /dev/full"));
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert_eq!(output.stdout, listed);
     let told = String::from_utf8_lossy(&output.stderr);

@@ -167,17 +167,22 @@ impl Secrets {
             };
             let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
             let authority = authority.rsplit('@').next().unwrap_or_default();
-            let host = match authority.strip_prefix('[') {
-                Some(v6) => v6.split(']').next().unwrap_or_default(),
-                None => authority.split(':').next().unwrap_or_default(),
+            let (host, is_v6) = match authority.strip_prefix('[') {
+                Some(v6) => (v6.split(']').next().unwrap_or_default(), true),
+                None => (authority.split(':').next().unwrap_or_default(), false),
             };
-            if !has_scheme && !authority.contains(['.', ':']) {
+            let has_port = (authority.rsplit_once(':')).is_some_and(|(_, port)| {
+                !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
+            });
+            if !has_scheme && !has_port {
                 continue;
             }
             match host.parse::<IpAddr>() {
                 Ok(ip) => {
                     self.proxies_at.insert(ip.to_canonical());
                 }
+                // Brackets around anything else are a placeholder's.
+                Err(_) if is_v6 => {}
                 Err(_) => self.proxy_name(host),
             }
             if path.len() > 1 {
@@ -338,7 +343,9 @@ fn app_keys(secrets: &mut Secrets, text: &str) -> Vec<Secret> {
             let end = run_after(text, at + mark.len(), in_name);
             let end = run_before(text, end, |c| c == '.');
             // Behind a host begins a fragment.
-            let is_host = text[..start].ends_with("://");
+            let is_host = secrets
+                .hosts
+                .contains(&text[start..at].to_ascii_lowercase());
             if start < at && at + mark.len() < end && !is_host {
                 add(start..end);
             }

@@ -125,6 +125,15 @@ fn where_documents_disagree_each_is_cited() {
     assert_eq!(layer("39", Sdk::Wechat), "client");
     assert!(!layers("39", Sdk::Alipay).is_empty());
     assert!(layers("503", Sdk::Rest).contains(&"app"));
+    // Of the requests of the Web SDK, -2 had no answer and 17 had one.
+    assert!(layers("-2", Sdk::Web4).contains(&"network"));
+    assert!(
+        meaning("17", Sdk::Web4)
+            .other_readings
+            .iter()
+            .any(|one| one.text.contains("-2"))
+    );
+    assert!(layers("1", Sdk::Web4).contains(&"network"));
     for text in ["40", "305"] {
         let told = explanation_text(&alone(text, None), Style::plain());
         assert!(told.contains("Other documents and versions"), "{told}");

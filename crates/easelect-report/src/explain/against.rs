@@ -76,8 +76,8 @@ impl<'a> Beside<'a> {
         let name = layer.name();
         let also = text(
             format!(
-                "As a matter of the layer above, no measurement of the network can explain it. As \
-                 another document or version has it (layer: {}): {}",
+                "As a matter of the layer above, no measurement of the network can explain it. \
+                 As another document or version has it (layer: {}): {}",
                 name.en, other.en
             ),
             format!(
@@ -114,13 +114,14 @@ impl<'a> Beside<'a> {
                 match sdks == [Sdk::Rest] {
                     true => text(
                         "No measurement of the network can explain it: a status is an answer, so \
-                         DNS, TCP and TLS worked when it came, unless a proxy or a filter answered in \
-                         the server's place.",
-                        "任何网络测量都无法解释该错误：既然收到了状态码，说明当时 DNS、TCP 和 TLS 均正常（除非是代理或过滤设备代为应答）。",
+                         DNS, TCP and TLS worked when it came, unless a proxy or a filter \
+                         answered in the server's place.",
+                        "任何网络测量都无法解释该错误：既然收到了状态码，说明当时 DNS、TCP 和 \
+                         TLS 均正常（除非是代理或过滤设备代为应答）。",
                     ),
                     false => text(
                         "No measurement of the network can explain it: the SDK got an answer, or \
-                             asked nobody.",
+                         asked nobody.",
                         "任何网络测量都无法解释该错误：SDK 已收到应答，或并未发出请求。",
                     ),
                 },
@@ -170,13 +171,14 @@ impl<'a> Beside<'a> {
                 "may_explain",
                 text(
                     format!(
-                        "The report may explain it where a request fails, such as one for a token, but not \
-                         where the socket does: this had no endpoint ready: {}; this had: {}.",
+                        "The report may explain it where a request fails, such as one for a \
+                         token, but not where the socket does: this had no endpoint ready: {}; \
+                         this had: {}.",
                         bad.en, good.en
                     ),
                     format!(
-                        "如果是请求失败（例如获取 token），报告有可能解释该错误；如果是长连接断开，则不能解释。\
-                         没有可用接入地址的服务：{}；可用的服务：{}。",
+                        "如果是请求失败（例如获取 token），报告有可能解释该错误；如果是长连接断\
+                         开，则不能解释。没有可用接入地址的服务：{}；可用的服务：{}。",
                         bad.zh, good.zh
                     ),
                 ),
@@ -189,12 +191,13 @@ impl<'a> Beside<'a> {
                 "may_explain",
                 text(
                     format!(
-                        "The report may explain it: no endpoint was ready of {}, but of {}. It depends \
-                         on which of them the app uses.",
+                        "The report may explain it: no endpoint was ready of {}, but of {}. It \
+                         depends on which of them the app uses.",
                         bad.en, good.en
                     ),
                     format!(
-                        "报告有可能解释该错误：没有可用接入地址的服务：{}；可用的服务：{}。取决于应用使用的是哪一个。",
+                        "报告有可能解释该错误：没有可用接入地址的服务：{}；可用的服务：{}。取决于\
+                         应用使用的是哪一个。",
                         bad.zh, good.zh
                     ),
                 ),
@@ -219,8 +222,8 @@ impl<'a> Beside<'a> {
                 "explains",
                 text(
                     format!(
-                        "The report explains it: the endpoint in use was not ready ({}), while others \
-                         were.",
+                        "The report explains it: the endpoint in use was not ready ({}), while \
+                         others were.",
                         which.en
                     ),
                     format!(
@@ -238,13 +241,13 @@ impl<'a> Beside<'a> {
                 "may_explain",
                 text(
                     format!(
-                        "The report may explain it: {bad} of {of} endpoints failed at least in part \
-                         ({}), and an SDK may have taken one of these.",
+                        "The report may explain it: {bad} of {of} endpoints failed at least in \
+                         part ({}), and an SDK may have taken one of these.",
                         which.en
                     ),
                     format!(
-                        "报告有可能解释该错误：{of} 个接入地址中有 {bad} 个全部或部分失败（{}），SDK 使用的可能\
-                         正是其中之一。",
+                        "报告有可能解释该错误：{of} 个接入地址中有 {bad} 个全部或部分失败（{}），\
+                         SDK 使用的可能正是其中之一。",
                         which.zh
                     ),
                 ),
@@ -273,8 +276,8 @@ impl<'a> Beside<'a> {
             "does_not_explain",
             text(
                 format!(
-                    "The report does not explain it: the network was good when measured ({when}; ready: \
-                     {}). {}",
+                    "The report does not explain it: the network was good when measured ({when}; \
+                     ready: {}). {}",
                     good.en, differs.en
                 ),
                 format!(
@@ -292,8 +295,7 @@ impl<'a> Beside<'a> {
             "可能的差别：网络不同（Wi-Fi、移动网络、VPN）、时间不同".to_owned(),
         );
         if sdks.iter().any(|one| is_native(*one)) {
-            en += ", other hosts and ports (native SDKs connect over TCP to port 6717, or over TLS to 443, \
-                   of hosts from their list; the report does not test these)";
+            en += ", other hosts and ports (native SDKs connect over TCP to port 6717, or over TLS to 443, of hosts from their list; the report does not test these)";
             zh += "、主机和端口不同（原生 SDK 连接列表中的主机，使用 TCP 6717 端口或 TLS 443 端口，报告未测试）";
         }
         if self.tested(&[LIST]).is_empty() && sdks != [Sdk::Rest] {
@@ -343,12 +345,13 @@ impl<'a> Beside<'a> {
                     "explains",
                     text(
                         format!(
-                            "The report explains it: it does not test the list service, but nothing \
-                             that it tests was ready.{}",
+                            "The report explains it: it does not test the list service, but \
+                             nothing that it tests was ready.{}",
                             self.whose_fault().en
                         ),
                         format!(
-                            "报告能够解释该错误：报告未测试接入地址列表服务，但所测试的服务均不可用。{}",
+                            "报告能够解释该错误：报告未测试接入地址列表服务，但所测试的服务均不可\
+                             用。{}",
                             self.whose_fault().zh
                         ),
                     ),
@@ -357,9 +360,10 @@ impl<'a> Beside<'a> {
             return (
                 "not_tested",
                 text(
-                    "The report does not test the list service (https://rs.easemob.com): it can be \
-                     blocked while everything else works.",
-                    "报告未测试接入地址列表服务（https://rs.easemob.com）：其他服务正常时，它仍可能被拦截。",
+                    "The report does not test the list service (https://rs.easemob.com): it can \
+                     be blocked while everything else works.",
+                    "报告未测试接入地址列表服务（https://rs.easemob.com）：其他服务正常时，它仍可\
+                     能被拦截。",
                 ),
             );
         }
@@ -369,7 +373,8 @@ impl<'a> Beside<'a> {
                 "explains",
                 text(
                     format!(
-                        "The report explains it: the list service was not reachable when it was made.{}",
+                        "The report explains it: the list service was not reachable when it was \
+                         made.{}",
                         self.whose_fault().en
                     ),
                     format!(
@@ -383,8 +388,8 @@ impl<'a> Beside<'a> {
                 "does_not_explain",
                 text(
                     format!(
-                        "The report does not explain it: the list service was reachable when measured \
-                         ({}).",
+                        "The report does not explain it: the list service was reachable when \
+                         measured ({}).",
                         self.when()
                     ),
                     format!(
@@ -423,12 +428,13 @@ impl<'a> Beside<'a> {
                 "does_not_explain",
                 text(
                     format!(
-                        "The report does not explain it: the servers answered as they should when \
-                         measured ({}). It may be over, or concern single requests only.",
+                        "The report does not explain it: the servers answered as they should \
+                         when measured ({}). It may be over, or concern single requests only.",
                         self.when()
                     ),
                     format!(
-                        "报告不能解释该错误：测量时（{}）服务端应答正常。故障可能已恢复，或只涉及个别请求。",
+                        "报告不能解释该错误：测量时（{}）服务端应答正常。故障可能已恢复，或只涉及\
+                         个别请求。",
                         self.when()
                     ),
                 ),

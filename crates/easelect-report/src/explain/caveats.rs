@@ -47,10 +47,10 @@ pub(super) fn caveats(model: &Model, now: SystemTime) -> Vec<Text> {
     }
     if environment.dns.is_some() || !environment.pinned.is_empty() {
         caveats.push(text(
-                "It was measured with another DNS server, or with addresses given by hand; the SDK asks \
-                 the device's DNS.",
-                "测量时使用了指定的 DNS 服务器或手工指定的地址；SDK 使用设备自身的 DNS。",
-            ));
+            "It was measured with another DNS server, or with addresses given by hand; the \
+                 SDK asks the device's DNS.",
+            "测量时使用了指定的 DNS 服务器或手工指定的地址；SDK 使用设备自身的 DNS。",
+        ));
     }
     caveats
 }
@@ -74,7 +74,8 @@ fn age(model: &Model, now: SystemTime) -> Option<Text> {
     let ago = ago(then, now)?;
     Some(text(
         format!(
-            "It was measured {}: the network may be another by now. Measure while the error appears.",
+            "It was measured {}: the network may be another by now. Measure while the error \
+             appears.",
             ago.en
         ),
         format!(
@@ -98,8 +99,8 @@ fn data_centres(model: &Model) -> Option<Text> {
     let which = list(&regions);
     Some(text(
         format!(
-            "It tests the data centre {}. If the app lives in another, it says nothing of the app's \
-                 servers.",
+            "It tests the data centre {}. If the app lives in another, it says nothing of the \
+             app's servers.",
             which.en
         ),
         format!(

@@ -67,20 +67,22 @@ impl Layer {
             Layer::List => text(
                 "Check that https://rs.easemob.com opens in this network. Where the app sets its \
                  servers itself, check that it sets all of them.",
-                "请确认当前网络能访问 https://rs.easemob.com；如应用自行配置接入地址，请确认各项地址均已配置。",
+                "请确认当前网络能访问 https://rs.easemob.com；如应用自行配置接入地址，请确认各项\
+                 地址均已配置。",
             ),
             Layer::Token => text(
-                "Have the app's server issue a new user token, check that App Key, user ID and token \
-                 belong together, and log in again.",
-                "请由业务服务器重新签发用户 token，确认 App Key、用户 ID 与 token 相互对应，然后重新登录。",
+                "Have the app's server issue a new user token, check that App Key, user ID and \
+                 token belong together, and log in again.",
+                "请由业务服务器重新签发用户 token，确认 App Key、用户 ID 与 token 相互对应，然后\
+                 重新登录。",
             ),
             Layer::Account => text(
                 "Look the user up in Easemob's console. The app must log in again.",
                 "请在环信控制台查看该用户；应用需要重新登录。",
             ),
             Layer::App => text(
-                "Check the App Key, the plan and the limits in Easemob's console, or ask Easemob's \
-                 account manager.",
+                "Check the App Key, the plan and the limits in Easemob's console, or ask \
+                 Easemob's account manager.",
                 "请在环信控制台检查 App Key、套餐和限额，或咨询环信商务经理。",
             ),
             Layer::Server => text(

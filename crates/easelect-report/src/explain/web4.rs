@@ -70,14 +70,32 @@ const NATIVE_CODE: (&str, &str) = (
 );
 
 const ENTRIES: &[Entry] = &[
-    entry("-1", "REQUEST_TIMEOUT", Network).means(
-        "A request to the RESTful API timed out.",
-        "RESTful API 请求超时。",
-    ),
-    entry("-2", "REQUEST_UNKNOWN", Unclear).means(
-        "A request failed for a reason that the SDK does not tell apart.",
-        "未区分类型的请求错误。",
-    ),
+    entry("-1", "REQUEST_TIMEOUT", Network)
+        .means(
+            "A request to the RESTful API timed out.",
+            "RESTful API 请求超时。",
+        )
+        .but(&[Reading {
+            layer: Network,
+            en: "The code also gives it (\"provision timeout\") where the socket opened, but the \
+                 login on it got no answer within 10 seconds.",
+            zh: "代码中，WebSocket 已建立但 10 秒内未收到登录应答时，也返回该错误码（“provision \
+                 timeout”）。",
+            source: CODE,
+        }]),
+    entry("-2", "REQUEST_UNKNOWN", Unclear)
+        .means(
+            "A request failed for a reason that the SDK does not tell apart.",
+            "未区分类型的请求错误。",
+        )
+        .but(&[Reading {
+            layer: Network,
+            en: "In the code, a browser gives it where a request got no answer at all: DNS, a \
+                 refused connection, TLS, or a cross-origin rule.",
+            zh: "代码中，浏览器的请求未收到任何应答时返回该错误码：DNS 解析失败、连接被拒绝、TLS \
+                 失败或跨域限制。",
+            source: CODE,
+        }]),
     entry("-3", "REQUEST_PARAMETER_ERROR", Client).means("A parameter is wrong.", "参数错误。"),
     entry("-4", "REQUEST_ABORT", Client).means("The request was cancelled.", "请求被取消。"),
     entry("0", "REQUEST_SUCCESS", Success)
@@ -86,33 +104,37 @@ const ENTRIES: &[Entry] = &[
             layer: Client,
             en: "Old versions: not logged in, no user ID was given \
                  (WEBIM_CONNCTION_USER_NOT_ASSIGN_ERROR, still 0 in 4.21.1).",
-            zh: "旧版本：未登录，未传入用户 ID（WEBIM_CONNCTION_USER_NOT_ASSIGN_ERROR，4.21.1 中仍为 0）。",
+            zh: "旧版本：未登录，未传入用户 ID（WEBIM_CONNCTION_USER_NOT_ASSIGN_ERROR，4.21.1 中\
+                 仍为 0）。",
             source: OLD_PAGE,
         }]),
     entry("1", "WEBIM_CONNCTION_OPEN_ERROR", Token)
         .means(
             "Login failed: the request for a token failed, or the token is not valid. It is no \
              code for network faults, but where the network fails, so does the request.",
-            "登录失败：获取 token 的请求失败，或 token 无效。该错误码不专指网络故障，但请求失败可能由网络引起。",
+            "登录失败：获取 token 的请求失败，或 token 无效。该错误码不专指网络故障，但请求失败可\
+             能由网络引起。",
         )
         .act(
-            "The message tells which: a parameter, a login under way, or a request that failed. Else \
-             get a new token.",
+            "The message tells which: a parameter, a login under way, or a request that failed. \
+             Else get a new token.",
             "请根据错误信息判断是参数错误、正在登录，还是请求失败；否则请更换 token。",
         )
         .but(&[
             Reading {
                 layer: Client,
-                en: "The code also gives it for illegal parameters, and while another login is under \
-                     way (\"Currently logging in, please wait.\").",
-                zh: "代码中，参数不合法或正在登录（“Currently logging in, please wait.”）时也返回该错误码。",
+                en: "The code also gives it for illegal parameters, and while another login is \
+                     under way (\"Currently logging in, please wait.\").",
+                zh: "代码中，参数不合法或正在登录（“Currently logging in, please wait.”）时也返\
+                     回该错误码。",
                 source: CODE,
             },
             Reading {
                 layer: Network,
-                en: "The code also gives it (\"login failed\") where the request for a token by password \
-                     fails for any other reason.",
-                zh: "代码中，用密码换取 token 的请求因其他任何原因失败时，也返回该错误码（“login failed”）。",
+                en: "The code also gives it (\"login failed\") where the request for a token by \
+                     password fails for any other reason.",
+                zh: "代码中，用密码换取 token 的请求因其他任何原因失败时，也返回该错误码\
+                     （“login failed”）。",
                 source: CODE,
             },
         ]),
@@ -127,6 +149,13 @@ const ENTRIES: &[Entry] = &[
             zh: "代码中，App Key 不符合 org#app 格式时也返回该错误码。",
             source: CODE,
         }]),
+    entry("3", "WEBIM_CONNCTION_OPEN_USERGRID_ERROR", Token)
+        .means(
+            "The server refused to give a token for this user ID and password; the message tells \
+             why.",
+            "服务器拒绝为该用户 ID 和密码签发 token；原因见错误信息。",
+        )
+        .from(CODE),
     entry("8", "", App)
         .means(
             "The app has as many daily or monthly active users as its plan allows.",
@@ -135,34 +164,68 @@ const ENTRIES: &[Entry] = &[
         .from(CONNECTION)
         .but(&[Reading {
             layer: App,
-            en: "The SDK's own list has no 8; it reports limits as 50.",
-            zh: "SDK 自身的错误码中没有 8，达到上限时返回 50。",
+            en: "In the SDK's own list, 8 is another constant that is never used; it reports \
+                 limits as 50.",
+            zh: "SDK 自身的错误码中，8 是另一个从未使用的常量；达到上限时返回 50。",
             source: CODE,
         }]),
     entry("12", "WEBIM_CONNCTION_GETROSTER_ERROR", Token)
         .means(
-            "An Agora token could not be exchanged for a chat token. Newer pages no longer list it.",
+            "An Agora token could not be exchanged for a chat token. Newer pages no longer list \
+             it.",
             "用声网 token 换取 Chat token 失败。新版文档已不再列出。",
-        ),
+        )
+        .but(&[Reading {
+            layer: Token,
+            en: "The code of 4.21.1 still lists it, but never gives it.",
+            zh: "4.21.1 的代码仍列出该错误码，但不会返回。",
+            source: CODE,
+        }]),
     entry("16", "WEBIM_CONNCTION_DISCONNECTED", Network)
         .means(
-            "The WebSocket is closed, for example because the network is gone. The SDK reconnects by \
-             itself as long as it has attempts left.",
+            "The WebSocket is closed, for example because the network is gone. The SDK \
+             reconnects by itself as long as it has attempts left.",
             "WebSocket 已断开，例如网络中断；在重连次数用尽之前，SDK 会自动重连。",
-        ),
+        )
+        .but(&[Reading {
+            layer: Network,
+            en: "In the code it also ends a login: the socket closed before the login on it was \
+                 done.",
+            zh: "代码中，WebSocket 在登录完成前关闭时，登录也以该错误码失败。",
+            source: CODE,
+        }]),
     entry("17", "WEBIM_CONNCTION_AJAX_ERROR", Unclear)
         .means(
             "A request to the RESTful API did not succeed; the code does not tell why.",
             "RESTful API 请求未成功的通用错误，未区分具体原因。",
         )
-        .but(&[Reading {
-            layer: Network,
-            en: "The older pages name the network, a rate limit and unknown errors as reasons.",
-            zh: "较早的文档列出的原因包括网络异常、接口限流和未知错误。",
-            source: OLD_PAGE,
-        }]),
+        .but(&[
+            Reading {
+                layer: Network,
+                en: "The older pages name the network, a rate limit and unknown errors as reasons.",
+                zh: "较早的文档列出的原因包括网络异常、接口限流和未知错误。",
+                source: OLD_PAGE,
+            },
+            Reading {
+                layer: Unclear,
+                en: "In the code of 4.21.1 it comes with an HTTP answer other than 200, so the \
+                     server was reached; without an answer it is -1 or -2.",
+                zh: "4.21.1 的代码中，收到 200 以外的 HTTP 应答时返回该错误码，即服务器可达；未收\
+                     到应答时为 -1 或 -2。",
+                source: CODE,
+            },
+        ]),
     entry("27", "WEBIM_CONNCTION_APPKEY_NOT_ASSIGN_ERROR", App)
-        .means("The App Key is missing or wrong.", "未设置 App Key，或 App Key 错误。"),
+        .means(
+            "The App Key is missing or wrong.",
+            "未设置 App Key，或 App Key 错误。",
+        )
+        .but(&[Reading {
+            layer: App,
+            en: "The code of 4.21.1 still lists it, but never gives it.",
+            zh: "4.21.1 的代码仍列出该错误码，但不会返回。",
+            source: CODE,
+        }]),
     entry("28", "WEBIM_CONNCTION_TOKEN_NOT_ASSIGN_ERROR", Token)
         .means(
             "A call was made without a token, usually before login. It is not the network.",
@@ -171,7 +234,15 @@ const ENTRIES: &[Entry] = &[
         .act(
             "Log in first, and wait until login has succeeded.",
             "请先登录，并等待登录成功。",
-        ),
+        )
+        .but(&[Reading {
+            layer: Token,
+            en: "The code also gives it (\"INVALID_TOKEN\") where the server finds that the \
+                 token does not match the login.",
+            zh: "代码中，服务器判定 token 与登录信息不匹配时，也返回该错误码\
+                 （“INVALID_TOKEN”）。",
+            source: CODE,
+        }]),
     entry("32", "WEBIM_CONNCTION_CLIENT_OFFLINE", Client)
         .means("The user is not logged in.", "当前用户未登录。")
         .but(&[Reading {
@@ -186,14 +257,14 @@ const ENTRIES: &[Entry] = &[
         }]),
     entry("39", "WEBIM_CONNECTION_CLOSED", Client)
         .means(
-            "Not logged in: a message was sent or a call made after logout, or after the connection \
-             was lost.",
+            "Not logged in: a message was sent or a call made after logout, or after the \
+             connection was lost.",
             "退出或未登录：在退出登录后或掉线后发送消息、调用接口。",
         )
         .but(&[Reading {
             layer: Client,
-            en: "In the code of 4.21.1 it comes only where the user is logged out (\"not login\"), not \
-                 from the socket.",
+            en: "In the code of 4.21.1 it comes only where the user is logged out (\"not \
+                 login\"), not from the socket.",
             zh: "4.21.1 的代码中，仅在未登录（“not login”）时返回，并非来自 WebSocket。",
             source: CODE,
         }]),
@@ -205,22 +276,22 @@ const ENTRIES: &[Entry] = &[
         .but(&[
             Reading {
                 layer: Token,
-                en: "Older pages, and the SDK's type definitions to this day: user authentication failed, \
-                     mostly the token.",
+                en: "Older pages, and the SDK's type definitions to this day: user \
+                     authentication failed, mostly the token.",
                 zh: "较早的文档以及 SDK 的类型定义：用户鉴权失败，一般是 token 鉴权失败或已过期。",
                 source: OLD_PAGE,
             },
             Reading {
                 layer: Network,
-                en: "In the code of 4.21.1 it comes from the socket's error event only (\"on socket \
-                     error\").",
+                en: "In the code of 4.21.1 it comes from the socket's error event only (\"on \
+                     socket error\").",
                 zh: "4.21.1 的代码中，仅由 WebSocket 的 error 事件触发（“on socket error”）。",
                 source: CODE,
             },
         ]),
     entry("50", "MAX_LIMIT", App).means(
-        "A limit is reached, among others: daily or monthly active users, users online at a time, how \
-         often users are registered. The message tells which.",
+        "A limit is reached, among others: daily or monthly active users, users online at a \
+         time, how often users are registered. The message tells which.",
         "达到上限，例如日活、月活、同时在线用户数、用户注册频率；具体见错误信息。",
     ),
     entry("52", "NO_PERMISSION", Account)
@@ -251,7 +322,10 @@ const ENTRIES: &[Entry] = &[
             source: CODE,
         }]),
     entry("204", "USER_NOT_FOUND", Account)
-        .means("The user does not exist in this app.", "该应用中没有这个用户。")
+        .means(
+            "The user does not exist in this app.",
+            "该应用中没有这个用户。",
+        )
         .act(
             "Check the user ID and the App Key: the user may live in another app or data centre.",
             "请检查用户 ID 和 App Key：该用户可能属于另一个应用或数据中心。",
@@ -262,32 +336,45 @@ const ENTRIES: &[Entry] = &[
             "同一用户在其他设备登录，当前设备被踢下线。",
         )
         .act(
-            "Allow several devices in Easemob's console. Tabs of one browser count as one device only \
-             with isFixedDeviceId.",
-            "请在环信控制台开启多设备登录。仅当 isFixedDeviceId 为 true 时，同一浏览器的多个标签页才视为同一设备。",
+            "Allow several devices in Easemob's console. Tabs of one browser count as one device \
+             only with isFixedDeviceId.",
+            "请在环信控制台开启多设备登录。仅当 isFixedDeviceId 为 true 时，同一浏览器的多个标签\
+             页才视为同一设备。",
         ),
-    entry("207", "WEBIM_CONNCTION_USER_REMOVED", Account)
-        .means("The user was deleted on the server.", "该用户已在服务端被删除。"),
-    entry("208", "WEBIM_USER_ALREADY_LOGIN", Client)
-        .means("The user is logged in already.", "用户已经登录，又重复登录。"),
+    entry("207", "WEBIM_CONNCTION_USER_REMOVED", Account).means(
+        "The user was deleted on the server.",
+        "该用户已在服务端被删除。",
+    ),
+    entry("208", "WEBIM_USER_ALREADY_LOGIN", Client).means(
+        "The user is logged in already.",
+        "用户已经登录，又重复登录。",
+    ),
     entry("214", "USER_LOGIN_TOO_MANY_DEVICES", Account)
         .means(
             "The user is logged in on as many devices as the app allows.",
             "用户登录的设备数达到上限。",
         )
         .from(CODE),
-    entry("216", "WEBIM_CONNCTION_USER_KICKED_BY_CHANGE_PASSWORD", Account)
-        .means(
-            "The user's password was changed, which ended the login.",
-            "用户密码已修改，当前登录已断开。",
-        )
-        .act(LOG_IN_AGAIN.0, LOG_IN_AGAIN.1),
-    entry("217", "WEBIM_CONNCTION_USER_KICKED_BY_OTHER_DEVICE", Account)
-        .means(
-            "Another device, the app's server or the console logged this device out.",
-            "当前设备被其他设备、业务服务器或控制台强制下线。",
-        )
-        .act(LOG_IN_AGAIN.0, LOG_IN_AGAIN.1),
+    entry(
+        "216",
+        "WEBIM_CONNCTION_USER_KICKED_BY_CHANGE_PASSWORD",
+        Account,
+    )
+    .means(
+        "The user's password was changed, which ended the login.",
+        "用户密码已修改，当前登录已断开。",
+    )
+    .act(LOG_IN_AGAIN.0, LOG_IN_AGAIN.1),
+    entry(
+        "217",
+        "WEBIM_CONNCTION_USER_KICKED_BY_OTHER_DEVICE",
+        Account,
+    )
+    .means(
+        "Another device, the app's server or the console logged this device out.",
+        "当前设备被其他设备、业务服务器或控制台强制下线。",
+    )
+    .act(LOG_IN_AGAIN.0, LOG_IN_AGAIN.1),
     entry("220", "USER_DEVICE_CHANGED", Account)
         .means(
             "The user has since logged in on another device.",
@@ -297,25 +384,28 @@ const ENTRIES: &[Entry] = &[
         .act(LOG_IN_AGAIN.0, LOG_IN_AGAIN.1),
     entry("500", "SERVER_BUSY", Server).means("The server is busy.", "服务器忙碌。"),
     entry("503", "SERVER_UNKNOWN_ERROR", Unclear).means(
-        "Sending a message failed for a reason that the SDK does not know. Not the HTTP status 503.",
+        "Sending a message failed for a reason that the SDK does not know. Not the HTTP status \
+         503.",
         "消息发送失败，服务端返回的错误超出 SDK 的处理范围。并非 HTTP 状态码 503。",
     ),
-    entry("505", "SERVICE_NOT_ENABLED", App)
-        .means("A feature is used that the app has not enabled.", "使用了应用未开通的功能。"),
-    entry("510", "MESSAGE_WEBSOCKET_DISCONNECTED", Network)
-        .means(
-            "A message could not be sent: the connection is gone and did not come back.",
-            "消息发送失败：连接已断开且重连失败。",
-        ),
-    entry("512", "MESSAGE_SEND_TIMEOUT", Network)
-        .means(
-            "Sending a message timed out, for example because the connection broke.",
-            "发送消息超时，例如发送时连接断开。",
-        ),
+    entry("505", "SERVICE_NOT_ENABLED", App).means(
+        "A feature is used that the app has not enabled.",
+        "使用了应用未开通的功能。",
+    ),
+    entry("510", "MESSAGE_WEBSOCKET_DISCONNECTED", Network).means(
+        "A message could not be sent: the connection is gone and did not come back.",
+        "消息发送失败：连接已断开且重连失败。",
+    ),
+    entry("512", "MESSAGE_SEND_TIMEOUT", Network).means(
+        "Sending a message timed out, for example because the connection broke.",
+        "发送消息超时，例如发送时连接断开。",
+    ),
     entry("700", "REST_PARAMS_STATUS", Token).means(
         "The token or the App Key is missing or wrong.",
         "用户 token 或 App Key 不存在或不正确。",
     ),
-    entry("999", "SDK_RUNTIME_ERROR", Network)
-        .means("Sending on the WebSocket failed.", "WebSocket 发送消息错误。"),
+    entry("999", "SDK_RUNTIME_ERROR", Network).means(
+        "Sending on the WebSocket failed.",
+        "WebSocket 发送消息错误。",
+    ),
 ];

@@ -38,7 +38,7 @@ impl Host {
             upgrade: 1.0 + 30.0 * rng.f64(),
             lookup: 1.0 + 40.0 * rng.f64(),
             rounds: 3..=10,
-            failing: 0.005,
+            failing: [0.0, 0.005, 0.15][rng.usize(..3)],
         }
     }
 
@@ -159,7 +159,7 @@ fn found(seed: u64, samples: u32, near: f64, by: f64) -> f64 {
         let mut host = Host::any(&mut rng, &endpoint);
         host.round_trips = vec![near];
         (host.tls, host.upgrade) = (4.0, 6.0);
-        host.rounds = samples..=samples;
+        (host.rounds, host.failing) = (samples..=samples, 0.005);
         let before = model([host.measured(&mut rng)]);
         host.tls += by;
         let after = model([host.measured(&mut rng)]);

@@ -173,12 +173,30 @@ B  home.html | 2025-10-10T10:53:20Z | linux x86_64 | easelect 0.1.0
 }
 
 #[test]
+fn a_longer_way_is_told_as_that() {
+    let [a, b] = websocket();
+    let far = an_hour_later([timed(&a, [85, 87, 90]), timed(&b, [105, 107, 110])]);
+    let comparison = Comparison::new(&office(usual()), &far);
+    assert_eq!(
+        comparison.summary(Lang::En),
+        "B is slower: opening the first choice of socket 3.0 (WebSocket) in China 1 takes 266 ms instead of \
+         132 ms; every phase takes about 45.0 ms longer, as with a longer round trip."
+    );
+    let back = Comparison::new(&far, &office(usual()));
+    assert_eq!(
+        back.summary(Lang::Zh),
+        "B 比 A 快：国内 1 区 socket 3.0（WebSocket 地址）首选的建连耗时由 266 ms 降至 132 ms，各阶段均减少约 \
+         45.0 ms，应是往返时间变短。"
+    );
+}
+
+#[test]
 fn an_endpoint_that_is_down_is_told_in_both_languages() {
     let [a, b] = websocket();
     let down = an_hour_later([expired(&a), timed(&b, FAR)]);
     insta::assert_snapshot!(both(&Comparison::new(&office(usual()), &down)), @r###"
-B is worse: im-api-v2.easemob.com is unreachable in B, ready in A: TLS handshake: certificate
-expired 3 days ago.
+B is worse: im-api-v2.easemob.com: ready → unreachable. TLS handshake: certificate expired 3 days
+ago.
 
 A  2025-10-09T08:53:20Z | linux x86_64 | easelect 0.1.0
 B  2025-10-09T09:53:20Z | linux x86_64 | easelect 0.1.0
@@ -189,9 +207,10 @@ Circumstances
 
 China 1 (cn1) | socket 3.0 (WebSocket)
 - Another first choice: im-api-v2.easemob.com → im-api-v2.easecdn.com.
-- Opening the first choice takes 60.0 ms longer (132 → 192 ms).
+- Opening the first choice takes 60.0 ms longer (132 → 192 ms); every phase takes about 20.0 ms
+  longer, as with a longer round trip.
 - im-api-v2.easemob.com
-  - Unreachable in B, ready in A: TLS handshake: certificate expired 3 days ago.
+  - State: ready → unreachable. TLS handshake: certificate expired 3 days ago.
 - No change beyond noise: im-api-v2.easecdn.com.
 
 Verdicts
@@ -204,7 +223,7 @@ Notes
 - Times are medians. What chance brings about, and differences of less than 5 ms or 10%, are no
   change.
 
-B 比 A 差：im-api-v2.easemob.com 在 B 中连不上，在 A 中可用：TLS 握手：证书已过期。
+B 比 A 差：im-api-v2.easemob.com：可用 → 连不上。TLS 握手：证书已过期。
 
 A  2025-10-09T08:53:20Z | linux x86_64 | easelect 0.1.0
 B  2025-10-09T09:53:20Z | linux x86_64 | easelect 0.1.0
@@ -215,9 +234,9 @@ B  2025-10-09T09:53:20Z | linux x86_64 | easelect 0.1.0
 
 国内 1 区（cn1）| socket 3.0（WebSocket 地址）
 - 首选变化：im-api-v2.easemob.com → im-api-v2.easecdn.com。
-- 首选的建连耗时增加 60.0 ms（132 → 192 ms）。
+- 首选的建连耗时增加 60.0 ms（132 → 192 ms），各阶段均增加约 20.0 ms，应是往返时间变长。
 - im-api-v2.easemob.com
-  - 在 B 中连不上，在 A 中可用：TLS 握手：证书已过期。
+  - 状态：可用 → 连不上。TLS 握手：证书已过期。
 - 没有超出正常波动的变化：im-api-v2.easecdn.com。
 
 两份报告的结论
@@ -245,7 +264,7 @@ fn the_schema_is_held() {
   "comparable": true,
   "changed": true,
   "effect": "worse",
-  "summary": "B is worse: im-api-v2.easemob.com is unreachable in B, ready in A: TLS handshake: certificate expired 3 days ago.",
+  "summary": "B is worse: im-api-v2.easemob.com: ready → unreachable. TLS handshake: certificate expired 3 days ago.",
   "a": {
     "name": "a.json",
     "version": "0.1.0",
@@ -306,7 +325,7 @@ fn the_schema_is_held() {
         "phase": null,
         "a_ms": 131.5,
         "b_ms": 191.5,
-        "text": "Opening the first choice takes 60.0 ms longer (132 → 192 ms)."
+        "text": "Opening the first choice takes 60.0 ms longer (132 → 192 ms); every phase takes about 20.0 ms longer, as with a longer round trip."
       },
       "endpoints": [
         {
@@ -323,7 +342,7 @@ fn the_schema_is_held() {
               "phase": null,
               "a": "ready",
               "b": "unreachable",
-              "text": "Unreachable in B, ready in A: TLS handshake: certificate expired 3 days ago."
+              "text": "State: ready → unreachable. TLS handshake: certificate expired 3 days ago."
             }
           ],
           "notes": []
@@ -344,11 +363,11 @@ fn the_way_back_is_told_the_other_way_round() {
     let comparison = Comparison::new(&down, &an_hour_later(usual()));
     assert_eq!(
         comparison.summary(Lang::En),
-        "B is better: im-api-v2.easemob.com is ready in B, unreachable in A: TLS handshake: certificate expired."
+        "B is better: im-api-v2.easemob.com: unreachable → ready. In A: TLS handshake: certificate expired."
     );
     assert_eq!(
         comparison.summary(Lang::Zh),
-        "B 比 A 好：im-api-v2.easemob.com 在 B 中可用，在 A 中连不上：TLS 握手：证书 3 天前过期。"
+        "B 比 A 好：im-api-v2.easemob.com：连不上 → 可用。A 中：TLS 握手：证书 3 天前过期。"
     );
     let codes = codes(&comparison);
     assert_eq!(
@@ -639,7 +658,7 @@ fn circumstances_are_told() {
         "两次测量在同一网络。",
         "指定的 DNS 服务器：无 → 223.5.5.5:53",
         "System: linux x86_64 → windows x86_64",
-        "Rounds: adaptive → 8",
+        "Rounds asked for: none → 8",
         "easelect 版本：0.1.0 → 9.0.0\\u{7}",
     ] {
         assert!(told.contains(one), "{one}\n{told}");

@@ -14,7 +14,7 @@ mod summary;
 
 use easelect::Phase;
 
-use super::model::Model;
+use super::model::{Model, VerdictModel};
 use super::texts::{Lang, Text, shown, text};
 
 pub use shape::{comparison_json, comparison_table};
@@ -44,8 +44,7 @@ pub(crate) struct Side {
     pub(crate) finished_at: String,
     pub(crate) os: String,
     pub(crate) complete: bool,
-    pub(crate) verdict_code: String,
-    pub(crate) verdict: String,
+    pub(crate) verdict: VerdictModel,
 }
 
 /// What a change means to whoever connects.
@@ -208,8 +207,14 @@ impl Side {
             finished_at: shown(&model.finished_at, 40),
             os: shown(&format!("{} {}", environment.os, environment.arch), 60),
             complete: model.complete,
-            verdict_code: shown(&model.verdict.code, 60),
-            verdict: shown(&model.verdict.text, 1000),
+            verdict: VerdictModel {
+                code: shown(&model.verdict.code, 60),
+                actor: model.verdict.actor.as_deref().map(|one| shown(one, 60)),
+                text: shown(&model.verdict.text, 1000),
+                who_acts: shown(&model.verdict.who_acts, 200),
+                next_step: shown(&model.verdict.next_step, 1000),
+                not_tested: shown(&model.verdict.not_tested, 200),
+            },
         }
     }
 }

@@ -9,6 +9,9 @@
 //! `null` then. Durations are floating-point milliseconds with their unit in the key; points in
 //! time are RFC 3339 in UTC; codes are stable, texts are not. Keys may be added within a version.
 //!
+//! [`Model::from_text`] reads it again, from itself or from a page that has it in it; [`comparison_json`] has
+//! keys of its own.
+//!
 //! Data centres are never compared: an app lives in one of them.
 
 mod texts;

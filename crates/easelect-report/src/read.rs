@@ -184,7 +184,7 @@ fn of_json(text: &str) -> Result<Model, ReadError> {
     }
     if let Some(number) = out_of_range(&document) {
         return Err(not_a_report(&format!(
-            "the figure {number} is out of range"
+            "the figure {number:e} is out of range"
         )));
     }
     let model = Model::deserialize(document).map_err(|error| not_a_report(&error.to_string()))?;

@@ -38,7 +38,7 @@ impl Host {
             upgrade: 1.0 + 30.0 * rng.f64(),
             lookup: 1.0 + 40.0 * rng.f64(),
             rounds: 3..=10,
-            failing: 0.005,
+            failing: [0.0, 0.005, 0.15][rng.usize(..3)],
         }
     }
 
@@ -132,7 +132,7 @@ fn two_draws_of_one_network_hardly_differ() {
     let endpoints = pair(Region::CN1, Service::Websocket);
     let (mut called, mut of) = (0, 0);
     let mut which = std::collections::BTreeMap::new();
-    for _ in 0..2000 {
+    for _ in 0..600 {
         let hosts = endpoints.each_ref().map(|one| Host::any(&mut rng, one));
         let [a, b] = [(); 2].map(|()| model(hosts.each_ref().map(|one| one.measured(&mut rng))));
         for found in changes(&a, &b) {
@@ -150,16 +150,16 @@ fn two_draws_of_one_network_hardly_differ() {
     );
 }
 
-/// How many of 500 hosts that take `by` milliseconds longer in TLS, with so many samples, are found so.
+/// How many of 300 hosts that take `by` milliseconds longer in TLS, with so many samples, are found so.
 fn found(seed: u64, samples: u32, near: f64, by: f64) -> f64 {
     let mut rng = fastrand::Rng::with_seed(seed);
     let [endpoint, _] = pair(Region::CN1, Service::Websocket);
     let mut found = 0;
-    for _ in 0..500 {
+    for _ in 0..300 {
         let mut host = Host::any(&mut rng, &endpoint);
         host.round_trips = vec![near];
         (host.tls, host.upgrade) = (4.0, 6.0);
-        host.rounds = samples..=samples;
+        (host.rounds, host.failing) = (samples..=samples, 0.005);
         let before = model([host.measured(&mut rng)]);
         host.tls += by;
         let after = model([host.measured(&mut rng)]);
@@ -169,18 +169,13 @@ fn found(seed: u64, samples: u32, near: f64, by: f64) -> f64 {
         let slower = all.contains(&word("time", ""));
         found += u32::from(slower && all.contains(&word("phase_time", "tls")));
     }
-    f64::from(found) / 500.0
+    f64::from(found) / 300.0
 }
 
 #[test]
 fn a_shift_is_found() {
     // 20 ms of 3 × 20 ms and 10 ms of the server's: about 30 %.
     let (slower, far) = (found(1, 8, 20.0, 20.0), found(2, 8, 60.0, 60.0));
-    println!(
-        "{slower} {far} {} {}",
-        found(3, 4, 20.0, 40.0),
-        found(3, 3, 20.0, 60.0)
-    );
     assert!(slower > 0.9, "{slower} of 20 ms");
     assert!(far > 0.9, "{far} of 60 ms");
 }

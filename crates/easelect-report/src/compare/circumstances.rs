@@ -120,12 +120,15 @@ pub(super) fn differences(a: &Model, b: &Model) -> Vec<Change> {
     found.value(
         "families",
         text("address families asked for", "指定的地址族"),
-        [Some(in_a.families.clone()), Some(in_b.families.clone())],
+        [Some(family(&in_a.families)), Some(family(&in_b.families))],
     );
     found.value(
         "families_working",
         text("address families that work", "可用的地址族"),
-        [all(&in_a.families_working), all(&in_b.families_working)],
+        [in_a, in_b].map(|one| {
+            let names: Vec<String> = one.families_working.iter().map(|one| family(one)).collect();
+            all(&names)
+        }),
     );
     found.value(
         "pinned",
@@ -158,11 +161,10 @@ pub(super) fn differences(a: &Model, b: &Model) -> Vec<Change> {
         text("version of easelect", "easelect 版本"),
         [Some(a.version.clone()), Some(b.version.clone())],
     );
-    let rounds =
-        |rounds: Option<u32>| Some(rounds.map_or_else(|| "adaptive".to_owned(), |n| n.to_string()));
+    let rounds = |rounds: Option<u32>| rounds.map(|rounds| rounds.to_string());
     found.value(
         "rounds",
-        text("rounds", "轮数"),
+        text("rounds asked for", "指定的轮数"),
         [rounds(in_a.rounds), rounds(in_b.rounds)],
     );
     let millis = |millis: Option<f64>| millis.map(|millis| format!("{millis:.0} ms"));
@@ -177,6 +179,17 @@ pub(super) fn differences(a: &Model, b: &Model) -> Vec<Change> {
         [count(in_a.in_flight), count(in_b.in_flight)],
     );
     found.0
+}
+
+/// An address family, or both, as people write them.
+fn family(id: &str) -> String {
+    match id {
+        "v4" => "IPv4",
+        "v6" => "IPv6",
+        "both" => "IPv4, IPv6",
+        other => other,
+    }
+    .to_owned()
 }
 
 struct Differences(Vec<Change>);

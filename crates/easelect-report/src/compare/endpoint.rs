@@ -129,19 +129,16 @@ fn why(seen: Seen<'_>) -> Text {
 fn tiers([a, b]: [Seen<'_>; 2], [before, after]: [Tier; 2], found: &mut EndpointComparison) {
     let [from, to] = [before, after].map(texts::tier);
     let why = match after {
-        Tier::Ready => why(a),
+        Tier::Ready => {
+            let was = why(a);
+            text(format!("In A: {}", was.en), format!("A 中：{}", was.zh))
+        }
         _ => why(b),
     };
-    let en = format!("{} in B, {} in A: {}.", to.en, from.en, why.en);
-    let zh = |at: &str| format!("{at} B 中{}，在 A 中{}：{}。", to.zh, from.zh, why.zh);
-    let headline = text(
-        match to.en.starts_with("answers") {
-            true => format!("{} {en}", found.name),
-            false => format!("{} is {en}", found.name),
-        },
-        zh(&format!("{} 在", found.name)),
-    );
-    let told = text(capital(&en), zh("在"));
+    let en = format!("{} → {}. {}.", from.en, to.en, why.en);
+    let zh = format!("{} → {}。{}。", from.zh, to.zh, why.zh);
+    let headline = of(&found.name, &text(en.clone(), zh.clone()));
+    let told = text(format!("State: {en}"), format!("状态：{zh}"));
     // Whichever was ready says how often such an endpoint fails by chance.
     let (up, down) = match after {
         Tier::Ready => (b.one, a.one),
@@ -293,35 +290,50 @@ fn phases(a: &EndpointModel, b: &EndpointModel, same_way: bool) -> Vec<(Phase, f
     changed
 }
 
-/// In which phase most of a difference lies, if in one.
-pub(super) fn most_of_it(
+/// Where a difference lies: `; most of it in …`, or in every phase alike; nothing, if neither.
+pub(super) fn where_it_lies(
     [a, b]: [&EndpointModel; 2],
     [before, after]: [f64; 2],
     same_way: bool,
-) -> Option<Phase> {
+) -> Text {
+    /// The longest of what is alike, in relation to the shortest.
+    const ALIKE: f64 = 1.5;
     let whole = after - before;
-    let (phase, before, after) = *phases(a, b, same_way).first()?;
-    // A part with the same sign, more than half of the whole.
-    ((after - before) / whole > 0.5).then_some(phase)
-}
-
-/// `, most of it in the TLS handshake`, where one phase has most of it.
-pub(super) fn mostly_in(phase: Option<Phase>) -> Text {
-    let Some(phase) = phase else {
+    // Of those that differ in the other direction, none is the reason.
+    let mut parts = phases(a, b, same_way);
+    parts.retain(|(_, before, after)| (after - before) / whole > 0.0);
+    let by = |part: &(Phase, f64, f64)| (part.2 - part.1).abs();
+    let (Some(first), Some(last)) = (parts.first(), parts.last()) else {
         return text("", "");
     };
-    let name = texts::phase(phase);
-    let the = match phase {
-        Phase::Processing => "",
-        _ => "the ",
-    };
-    text(
-        format!("; most of the difference is in {the}{}", name.en),
-        match name.zh.starts_with(|first: char| first.is_ascii()) {
-            true => format!("，差异主要在 {}", name.zh),
-            false => format!("，差异主要在{}", name.zh),
-        },
-    )
+    if by(first) > whole.abs() / 2.0 {
+        let name = texts::phase(first.0);
+        let the = match first.0 {
+            Phase::Processing => "",
+            _ => "the ",
+        };
+        let space = match name.zh.starts_with(|first: char| first.is_ascii()) {
+            true => " ",
+            false => "",
+        };
+        return text(
+            format!("; most of the difference is in {the}{}", name.en),
+            format!("，差异主要在{space}{}", name.zh),
+        );
+    }
+    // TCP, TLS and the answer take a round trip each.
+    if parts.len() >= 3 && by(first) <= ALIKE * by(last) {
+        let each = told_ms(whole.abs() / parts.len() as f64);
+        let (en, trip, zh, way) = match whole > 0.0 {
+            true => ("longer", "longer", "增加", "变长"),
+            false => ("less", "shorter", "减少", "变短"),
+        };
+        return text(
+            format!("; every phase takes about {each} ms {en}, as with a {trip} round trip"),
+            format!("，各阶段均{zh}约 {each} ms，应是往返时间{way}"),
+        );
+    }
+    text("", "")
 }
 
 /// `takes 126 ms instead of 42.0`, of what takes it.
@@ -345,16 +357,16 @@ fn times(a: &EndpointModel, b: &EndpointModel, same_way: bool, found: &mut Endpo
             Difference::Noise => {}
             Difference::TooFew => found.notes.push(text(
                 format!(
-                    "Opening it takes {}, of {} and {} samples: too few to tell from chance.",
+                    "Opening it takes {}, but of {} and {} undisturbed samples: too few to rule out chance.",
                     longer.en, before.count, after.count
                 ),
                 format!(
-                    "建连耗时{}，样本数仅为 {} 和 {}：无法排除偶然。",
+                    "建连耗时{}，但未受干扰的样本仅 {} 个和 {} 个：无法排除偶然。",
                     longer.zh, before.count, after.count
                 ),
             )),
             Difference::Clear => {
-                let mostly = mostly_in(most_of_it([a, b], medians, same_way));
+                let mostly = where_it_lies([a, b], medians, same_way);
                 let told = text(
                     format!("Opening it takes {}{}.", longer.en, mostly.en),
                     format!("建连耗时{}{}。", longer.zh, mostly.zh),

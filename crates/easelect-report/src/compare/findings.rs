@@ -42,7 +42,13 @@ pub(super) fn changes(
         let such = endpoints.filter(|one| one.changes.iter().any(|one| one.code == code));
         such.map(|one| &*one.url).collect()
     };
-    let (down, failing) = (changed("tier"), changed("failures"));
+    let failing = changed("failures");
+    // Those of which it may be chance have a note.
+    let down: BTreeSet<&str> = (groups.iter().flat_map(|group| &group.endpoints))
+        .filter(|one| !one.notes.is_empty())
+        .map(|one| &*one.url)
+        .chain(changed("tier"))
+        .collect();
     let mut changes = Vec::new();
     let mut by_chance = Vec::new();
     for (letter, these, others) in [("B", b, a), ("A", a, b)] {

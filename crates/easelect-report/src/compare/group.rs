@@ -7,8 +7,7 @@ use easelect::{Catalog, Region, Residency, Service, Tier};
 use super::super::model::{EndpointModel, GroupModel, Model};
 use super::super::texts::{Lang, Text, list, region_name, service_name, shown, text};
 use super::endpoint::{
-    Seen, compared as endpoint_compared, effect_of_time, longer, most_of_it, mostly_in, state,
-    takes,
+    Seen, compared as endpoint_compared, effect_of_time, longer, state, takes, where_it_lies,
 };
 use super::statistics::{Difference, Times};
 use super::{Change, Effect, EndpointComparison, Figures, GroupComparison};
@@ -359,7 +358,7 @@ fn opening([was, is]: [&EndpointModel; 2], same_way: bool, group: &Text) -> Opti
     }
     let medians = [before.median, after.median];
     let (longer, takes) = (longer(before.median, after.median), takes(medians));
-    let mostly = mostly_in(most_of_it([was, is], medians, same_way));
+    let mostly = where_it_lies([was, is], medians, same_way);
     let told = text(
         format!("Opening the first choice takes {}{}.", longer.en, mostly.en),
         format!("首选的建连耗时{}{}。", longer.zh, mostly.zh),

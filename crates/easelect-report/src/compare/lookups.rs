@@ -57,7 +57,9 @@ pub(super) fn changes(a: &Model, b: &Model) -> Vec<Change> {
             ),
             format!("{of} 个主机中有 {count} 个域名解析{zh}：{}。", told.zh),
         );
-        let change = Change::new("lookup_time", effect, told).phase(Phase::Resolve);
+        let headline = text(told.en.replacen('N', "n", 1), told.zh.clone());
+        let change = Change::new("lookup_time", effect, told).headline(headline);
+        let change = change.phase(Phase::Resolve);
         changes.push(change.figures(Figures::Millis([before, after])));
     }
     changes

@@ -46,7 +46,7 @@ pub fn comparison_table(comparison: &Comparison, lang: Lang, style: Style) -> St
         page.group(group);
     }
     let [a, b] = &comparison.sides;
-    if a.verdict_code != b.verdict_code {
+    if a.verdict.code != b.verdict.code {
         page.title(&match comparison.changed() {
             true => text("Verdicts", "两份报告的结论"),
             false => text(
@@ -55,7 +55,7 @@ pub fn comparison_table(comparison: &Comparison, lang: Lang, style: Style) -> St
             ),
         });
         for (letter, side) in [("A  ", a), ("B  ", b)] {
-            let verdict = side.verdict.clone();
+            let verdict = side.verdict.text.clone();
             page.write(Ink::Plain, letter, &text(verdict.clone(), verdict));
         }
     }
@@ -153,7 +153,7 @@ impl Page {
 /// `changed`, `effect`, `summary`, the two reports under `a` and `b`, `circumstances`, `changes`, `groups` and
 /// `notes`. Every change has a `code`, an `effect` (`better`, `worse`, `different`), a `phase` or `null`, its
 /// `text`, and, where there is a value, what it was and is: `a_ms` and `b_ms`, `a_failed_ratio` and
-/// `b_failed_ratio`, or `a` and `b`.
+/// `b_failed_ratio`, or `a` and `b`. A circumstance has no effect and no phase.
 #[must_use]
 pub fn comparison_json(comparison: &Comparison, lang: Lang) -> String {
     let [a, b] = &comparison.sides;
@@ -185,7 +185,13 @@ pub fn comparison_json(comparison: &Comparison, lang: Lang) -> String {
         summary: told(&comparison.summary),
         a,
         b,
-        circumstances: changes(&comparison.circumstances),
+        circumstances: (comparison.circumstances.iter())
+            .map(|one| CircumstanceModel {
+                code: one.code,
+                values: values(&one.figures),
+                text: told(&one.text),
+            })
+            .collect(),
         changes: changes(&comparison.changes),
         groups: comparison.groups.iter().map(group).collect(),
         notes: notes(&comparison.notes),
@@ -205,10 +211,18 @@ struct ComparisonModel<'a> {
     summary: String,
     a: &'a Side,
     b: &'a Side,
-    circumstances: Vec<ChangeModel>,
+    circumstances: Vec<CircumstanceModel>,
     changes: Vec<ChangeModel>,
     groups: Vec<GroupModel>,
     notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct CircumstanceModel {
+    code: &'static str,
+    #[serde(flatten)]
+    values: Map<String, Value>,
+    text: String,
 }
 
 #[derive(Serialize)]
@@ -240,23 +254,28 @@ struct ChangeModel {
 }
 
 fn change(change: &Change, lang: Lang) -> ChangeModel {
-    let named = |a: &str, b: &str, values: [Value; 2]| {
-        let keys = [a, b].map(str::to_owned).into_iter();
-        keys.zip(values).collect()
-    };
     ChangeModel {
         code: change.code,
         effect: change.effect,
         phase: change.phase.map(Phase::as_str),
-        values: match &change.figures {
-            Figures::None => Map::new(),
-            Figures::Millis(both) => named("a_ms", "b_ms", both.map(Value::from)),
-            Figures::FailedRatio(both) => {
-                let rounded = both.map(|ratio| Value::from((ratio * 1e4).round() / 1e4));
-                named("a_failed_ratio", "b_failed_ratio", rounded)
-            }
-            Figures::Words(both) => named("a", "b", both.clone().map(Value::from)),
-        },
+        values: values(&change.figures),
         text: change.text.clone().of(lang),
+    }
+}
+
+/// What it was and is, with the unit in the key.
+fn values(figures: &Figures) -> Map<String, Value> {
+    let named = |a: &str, b: &str, values: [Value; 2]| {
+        let keys = [a, b].map(str::to_owned).into_iter();
+        keys.zip(values).collect()
+    };
+    match figures {
+        Figures::None => Map::new(),
+        Figures::Millis(both) => named("a_ms", "b_ms", both.map(Value::from)),
+        Figures::FailedRatio(both) => {
+            let rounded = both.map(|ratio| Value::from((ratio * 1e4).round() / 1e4));
+            named("a_failed_ratio", "b_failed_ratio", rounded)
+        }
+        Figures::Words(both) => named("a", "b", both.clone().map(Value::from)),
     }
 }

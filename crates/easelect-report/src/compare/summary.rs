@@ -44,7 +44,16 @@ pub(super) fn summary(
         let alike = these.filter(|one| weight(one) == weight(first)).count();
         Some((*first, alike))
     };
-    match (of(Effect::Worse), of(Effect::Better), of(Effect::Different)) {
+    let (mut worse, mut better) = (of(Effect::Worse), of(Effect::Better));
+    // What can't be used isn't made up for by a few milliseconds.
+    if let (Some((one, _)), Some((other, _))) = (worse, better) {
+        match [one, other].map(|one| weight(one) <= Weight::Failures) {
+            [true, false] => better = None,
+            [false, true] => worse = None,
+            _ => {}
+        }
+    }
+    match (worse, better, of(Effect::Different)) {
         (Some((first, alike)), None, _) => {
             let (en, zh) = match is_time(weight(first)) {
                 true => ("B is slower", "B 比 A 慢"),

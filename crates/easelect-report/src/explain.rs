@@ -214,13 +214,13 @@ pub(crate) const fn page(sdk: Sdk) -> &'static str {
     match sdk {
         Sdk::Web4 => "https://doc.easemob.com/document/web/error.html",
         Sdk::Web5 => "https://doc.easemob.com/document/web/migration_guide.html",
-        Sdk::UniApp | Sdk::Wechat | Sdk::Alipay => {
+        Sdk::Uniapp | Sdk::Wechat | Sdk::Alipay => {
             "https://doc.easemob.com/document/applet/error.html"
         }
         Sdk::Desktop => "https://doc.easemob.com/document/windows/error.html",
         Sdk::Android => "https://doc.easemob.com/document/android/error.html",
         Sdk::Ios => "https://doc.easemob.com/document/ios/error.html",
-        Sdk::HarmonyOs => "https://doc.easemob.com/document/harmonyos/error.html",
+        Sdk::Harmonyos => "https://doc.easemob.com/document/harmonyos/error.html",
         Sdk::ReactNative => "https://doc.easemob.com/document/react-native/error.html",
         Sdk::Flutter => "https://doc.easemob.com/document/flutter/error.html",
         Sdk::Unity => "https://doc.easemob.com/document/unity/error.html",
@@ -276,7 +276,7 @@ fn meaning(entry: &Entry, sdks: &[Sdk], beside: Option<&Beside<'_>>, lang: Lang)
     let both = |(en, zh): (&'static str, &'static str)| text(en, zh).of(lang);
     Meaning {
         sdks: sdks.iter().map(|one| one.as_str()).collect(),
-        sdk_names: sdks.iter().map(|one| one.name(lang)).collect(),
+        sdk_names: sdks.iter().map(|one| one.name(lang).to_owned()).collect(),
         code: entry.code,
         name: Some(name).filter(|name| !name.is_empty()),
         layer: entry.layer.as_str(),
@@ -303,7 +303,7 @@ fn advice(entry: &Entry, sdks: &[Sdk]) -> Text {
         ("", _) => entry.layer.advice(),
         (en, zh) => text(en, zh),
     };
-    let fenced = |sdk: &Sdk| matches!(sdk, Sdk::UniApp | Sdk::Wechat | Sdk::Alipay);
+    let fenced = |sdk: &Sdk| matches!(sdk, Sdk::Uniapp | Sdk::Wechat | Sdk::Alipay);
     if entry.layer != Layer::Network || !sdks.iter().any(fenced) {
         return advice;
     }
@@ -355,7 +355,7 @@ fn not_found(family: &Family, sdks: &[Sdk], asked: &Code, lang: Lang) -> Unknown
     pages.dedup();
     Unknown {
         sdks: sdks.iter().map(|one| one.as_str()).collect(),
-        sdk_names: sdks.iter().map(|one| one.name(lang)).collect(),
+        sdk_names: sdks.iter().map(|one| one.name(lang).to_owned()).collect(),
         range: range.map(|one| {
             let (en, zh) = one.of;
             let (from, to) = (one.from, one.to);
@@ -371,7 +371,8 @@ fn not_found(family: &Family, sdks: &[Sdk], asked: &Code, lang: Lang) -> Unknown
 
 /// One line on what it means in other SDKs.
 fn in_short(entry: &Entry, sdks: &[Sdk]) -> Text {
-    let names = |lang| -> Vec<String> { sdks.iter().map(|one| one.name(lang)).collect() };
+    let names =
+        |lang| -> Vec<String> { sdks.iter().map(|one| one.name(lang).to_owned()).collect() };
     let (en, zh) = entry.means;
     text(
         format!("{}: {en}", names(Lang::En).join(", ")),
@@ -396,6 +397,13 @@ fn notes(asked: &Code, sdk: Option<Sdk>, known: bool) -> Vec<Text> {
             "这不是数字，也不是表中的名称。",
         )),
         _ => {}
+    }
+    if sdk == Some(Sdk::Desktop) {
+        notes.push(text(
+            "These are the codes of the Windows SDK. An Electron app uses the Web SDK: take --sdk web4 or \
+             web5 for it.",
+            "这些是 Windows SDK 的错误码。Electron 应用使用 Web SDK，请改用 --sdk web4 或 web5。",
+        ));
     }
     if sdk.is_none() && matches!(asked, Code::Number(_)) {
         notes.push(text(
@@ -466,7 +474,7 @@ mod tests {
                 }
             }
             for sdk in family.sdks {
-                assert!(sdks.insert(*sdk), "{sdk} in two families");
+                assert!(sdks.insert(sdk.as_str()), "{sdk} in two families");
                 assert!(page(*sdk).starts_with("https://doc.easemob.com/"));
             }
         }

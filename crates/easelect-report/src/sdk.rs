@@ -1,65 +1,99 @@
-//! Easemob's SDKs, as the user names them.
+//! Easemob's official SDKs: their identifiers and names.
 
 use std::fmt;
 use std::str::FromStr;
 
 use easelect::{Error, ErrorKind, without_secrets};
 
-use super::texts::{Lang, shown, text};
+use super::texts::{Lang, shown};
 
-macro_rules! sdks {
-    ($($(#[$doc:meta])* $name:ident = $id:literal, $en:literal, $zh:literal;)+) => {
-        /// An SDK of Easemob's, or its RESTful API.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
-        pub enum Sdk { $($(#[$doc])* $name),+ }
-
-        impl Sdk {
-            /// Every one.
-            pub const ALL: &'static [Sdk] = &[$(Sdk::$name),+];
-
-            /// The stable identifier, for example `"react-native"`.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Sdk::$name => $id),+ }
-            }
-
-            /// The name for a person.
-            #[must_use]
-            pub fn name(self, lang: Lang) -> String {
-                match self { $(Sdk::$name => text($en, $zh)),+ }.of(lang)
-            }
-        }
-    };
+/// An official SDK of Easemob's, in the generation that decides how it is configured; or its REST API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Sdk {
+    /// Web SDK 4 (`easemob-websdk` 4).
+    Web4,
+    /// Web SDK 5 (`easemob-websdk` 5).
+    Web5,
+    /// The Web SDK in uni-app.
+    Uniapp,
+    /// The Web SDK in a WeChat mini-program; QQ, Baidu and Douyin use the same hosts.
+    Wechat,
+    /// The Web SDK in an Alipay mini-program.
+    Alipay,
+    /// Desktop: the Web SDK in Electron, or the Windows SDK.
+    Desktop,
+    /// Android.
+    Android,
+    /// iOS.
+    Ios,
+    /// HarmonyOS.
+    Harmonyos,
+    /// React Native.
+    ReactNative,
+    /// Flutter.
+    Flutter,
+    /// Unity.
+    Unity,
+    /// The REST API, called by servers.
+    Rest,
 }
 
-sdks! {
-    /// The Web SDK up to version 4.
-    Web4 = "web4", "Web SDK 4 and older", "Web SDK 4 及更早版本";
-    /// The Web SDK from version 5.
-    Web5 = "web5", "Web SDK 5", "Web SDK 5";
-    /// uni-app.
-    UniApp = "uniapp", "uni-app", "uni-app";
-    /// WeChat mini-programs.
-    Wechat = "wechat", "WeChat mini-program", "微信小程序";
-    /// Alipay mini-programs.
-    Alipay = "alipay", "Alipay mini-program", "支付宝小程序";
-    /// Desktop programs: Windows, macOS.
-    Desktop = "desktop", "desktop", "桌面端";
-    /// Android.
-    Android = "android", "Android", "Android";
-    /// iOS.
-    Ios = "ios", "iOS", "iOS";
-    /// HarmonyOS.
-    HarmonyOs = "harmonyos", "HarmonyOS", "鸿蒙 HarmonyOS";
-    /// React Native.
-    ReactNative = "react-native", "React Native", "React Native";
-    /// Flutter.
-    Flutter = "flutter", "Flutter", "Flutter";
-    /// Unity.
-    Unity = "unity", "Unity", "Unity";
-    /// The RESTful API, which an app's server calls.
-    Rest = "rest", "RESTful API", "RESTful API";
+impl Sdk {
+    /// Every one, in the order in which they are told.
+    pub const ALL: &'static [Sdk] = &[
+        Sdk::Web4,
+        Sdk::Web5,
+        Sdk::Uniapp,
+        Sdk::Wechat,
+        Sdk::Alipay,
+        Sdk::Desktop,
+        Sdk::Android,
+        Sdk::Ios,
+        Sdk::Harmonyos,
+        Sdk::ReactNative,
+        Sdk::Flutter,
+        Sdk::Unity,
+        Sdk::Rest,
+    ];
+
+    /// The identifier, the English name, the Chinese name.
+    const fn row(self) -> [&'static str; 3] {
+        match self {
+            Sdk::Web4 => ["web4", "Web SDK 4", "Web SDK 4"],
+            Sdk::Web5 => ["web5", "Web SDK 5", "Web SDK 5"],
+            Sdk::Uniapp => ["uniapp", "uni-app", "uni-app"],
+            Sdk::Wechat => ["wechat", "WeChat mini-program", "微信小程序"],
+            Sdk::Alipay => ["alipay", "Alipay mini-program", "支付宝小程序"],
+            Sdk::Desktop => [
+                "desktop",
+                "Desktop (Electron, Windows)",
+                "桌面端（Electron、Windows）",
+            ],
+            Sdk::Android => ["android", "Android", "Android"],
+            Sdk::Ios => ["ios", "iOS", "iOS"],
+            Sdk::Harmonyos => ["harmonyos", "HarmonyOS", "HarmonyOS"],
+            Sdk::ReactNative => ["react-native", "React Native", "React Native"],
+            Sdk::Flutter => ["flutter", "Flutter", "Flutter"],
+            Sdk::Unity => ["unity", "Unity", "Unity"],
+            Sdk::Rest => ["rest", "Server-side REST", "服务端 REST"],
+        }
+    }
+
+    /// The stable identifier, as on the command line: `web4`, `react-native`, …
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.row()[0]
+    }
+
+    /// Its name in this language.
+    #[must_use]
+    pub const fn name(self, lang: Lang) -> &'static str {
+        match lang {
+            Lang::En => self.row()[1],
+            Lang::Zh => self.row()[2],
+        }
+    }
 }
 
 impl fmt::Display for Sdk {
@@ -71,13 +105,13 @@ impl fmt::Display for Sdk {
 impl FromStr for Sdk {
     type Err = Error;
 
-    /// Reads an identifier, in small or capital letters.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let same = |one: &&Sdk| one.as_str().eq_ignore_ascii_case(text);
-        Sdk::ALL.iter().find(same).copied().ok_or_else(|| {
-            let all: Vec<&str> = Sdk::ALL.iter().map(|one| one.as_str()).collect();
-            let given = shown(&without_secrets(text), 40);
-            let message = format!("unknown SDK \"{given}\": expected {}", all.join(", "));
+        let mut all = Sdk::ALL.iter().copied();
+        all.find(|one| one.as_str() == text).ok_or_else(|| {
+            let known: Vec<&str> = Sdk::ALL.iter().map(|one| one.as_str()).collect();
+            let text = shown(&without_secrets(text), 40).to_string();
+            let known = known.join(", ");
+            let message = format!("unknown SDK \"{text}\": expected one of {known}");
             Error::new(ErrorKind::Input, message)
         })
     }

@@ -15,7 +15,7 @@ pub(crate) const FAMILY: Family = Family {
         Sdk::Desktop,
         Sdk::Android,
         Sdk::Ios,
-        Sdk::HarmonyOs,
+        Sdk::Harmonyos,
         Sdk::ReactNative,
         Sdk::Flutter,
         Sdk::Unity,

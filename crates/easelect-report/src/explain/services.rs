@@ -13,7 +13,7 @@ const NAME: usize = 80;
 pub(super) fn socket_services(sdks: &[Sdk]) -> Vec<&'static str> {
     let mut services: Vec<&'static str> = (sdks.iter())
         .filter_map(|sdk| match sdk {
-            Sdk::Web4 | Sdk::Web5 | Sdk::UniApp | Sdk::Desktop => Some("websocket"),
+            Sdk::Web4 | Sdk::Web5 | Sdk::Uniapp | Sdk::Desktop => Some("websocket"),
             Sdk::Wechat => Some("wechat"),
             Sdk::Alipay => Some("alipay"),
             _ => None,
@@ -27,7 +27,7 @@ pub(super) fn socket_services(sdks: &[Sdk]) -> Vec<&'static str> {
 pub(super) fn is_native(sdk: Sdk) -> bool {
     matches!(
         sdk,
-        Sdk::Android | Sdk::Ios | Sdk::HarmonyOs | Sdk::ReactNative | Sdk::Flutter | Sdk::Unity
+        Sdk::Android | Sdk::Ios | Sdk::Harmonyos | Sdk::ReactNative | Sdk::Flutter | Sdk::Unity
     )
 }
 

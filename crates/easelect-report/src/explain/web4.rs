@@ -25,7 +25,7 @@ const CONNECTION: Source = source(
 );
 
 pub(crate) const FAMILY: Family = Family {
-    sdks: &[Sdk::Web4, Sdk::UniApp, Sdk::Wechat, Sdk::Alipay],
+    sdks: &[Sdk::Web4, Sdk::Uniapp, Sdk::Wechat, Sdk::Alipay],
     entries: ENTRIES,
     ranges: &[
         range(-9, -1, "requests to the RESTful API", "RESTful API 请求"),

@@ -398,6 +398,13 @@ fn notes(asked: &Code, sdk: Option<Sdk>, known: bool) -> Vec<Text> {
         )),
         _ => {}
     }
+    if sdk == Some(Sdk::Desktop) {
+        notes.push(text(
+            "These are the codes of the Windows SDK. An Electron app uses the Web SDK: take --sdk web4 or \
+             web5 for it.",
+            "这些是 Windows SDK 的错误码。Electron 应用使用 Web SDK，请改用 --sdk web4 或 web5。",
+        ));
+    }
     if sdk.is_none() && matches!(asked, Code::Number(_)) {
         notes.push(text(
             "The same number means different things in different SDKs: name yours with --sdk.",
@@ -467,7 +474,7 @@ mod tests {
                 }
             }
             for sdk in family.sdks {
-                assert!(sdks.insert(*sdk), "{sdk} in two families");
+                assert!(sdks.insert(sdk.as_str()), "{sdk} in two families");
                 assert!(page(*sdk).starts_with("https://doc.easemob.com/"));
             }
         }

@@ -81,6 +81,9 @@ fn a_number_means_something_else_in_each_sdk() {
         assert_eq!(layer("304", sdk), "list_service", "{sdk}");
     }
     assert_eq!(layer("305", Sdk::Flutter), "app");
+    // Of the two kinds of desktop programs, one is a web page.
+    assert_eq!(layer("2", Sdk::Desktop), "network");
+    assert!(alone("2", Some(Sdk::Desktop)).notes[0].contains("Electron"));
     assert_eq!(layer("351", Sdk::Android), "network");
     assert_eq!(layer("207", Sdk::Wechat), "account");
     assert_eq!(layer("503", Sdk::Rest), "server");
@@ -478,7 +481,6 @@ fn sdks_are_read_as_they_are_written() {
         assert_eq!(sdk.as_str().parse::<Sdk>().unwrap(), *sdk);
         assert!(!sdk.name(Lang::En).is_empty() && !sdk.name(Lang::Zh).is_empty());
     }
-    assert_eq!("React-Native".parse::<Sdk>().unwrap(), Sdk::ReactNative);
     let error = "\u{1b}win".parse::<Sdk>().unwrap_err().to_string();
     assert!(
         error.contains("desktop") && !error.contains('\u{1b}'),

@@ -6,6 +6,8 @@ mod details;
 mod deviations;
 mod first_screen;
 
+use std::time::Duration;
+
 use easelect::Tier;
 
 use crate::layout::Style;
@@ -18,11 +20,9 @@ pub use first_screen::first_screen;
 /// The whole report for a person: the [first screen](first_screen()), then the [details](details()).
 #[must_use]
 pub fn table(model: &Model, style: Style) -> String {
-    format!(
-        "{}\n{}",
-        first_screen(model, style, None),
-        details(model, style)
-    )
+    let below = text("see the findings below", "见下文“发现”");
+    let screen = first_screen::screen(model, style, None, below);
+    format!("{screen}\n{}", details(model, style))
 }
 
 /// `Word: text`, with the language's own colon.
@@ -44,9 +44,9 @@ fn tier_of(row: &EndpointModel) -> Tier {
 }
 
 /// Milliseconds that may be from a file, and so may be anything.
-fn millis(millis: f64) -> std::time::Duration {
+fn millis(millis: f64) -> Duration {
     /// A day: longer than any attempt.
     const LONGEST: f64 = 86_400_000.0;
-    // What is no number becomes 0.
-    std::time::Duration::from_secs_f64(millis.max(0.0).min(LONGEST) / 1000.0)
+    let millis = if millis.is_nan() { 0.0 } else { millis };
+    Duration::from_secs_f64(millis.clamp(0.0, LONGEST) / 1000.0)
 }

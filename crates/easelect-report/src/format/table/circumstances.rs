@@ -114,7 +114,9 @@ fn interface(kind: &str) -> Text {
 /// `cn1 China 1`, so that the lines below can say `cn1`.
 fn regions(model: &Model) -> Vec<String> {
     let mut regions: Vec<String> = Vec::new();
-    for group in &model.groups {
+    let (beside, published): (Vec<_>, Vec<_>) =
+        model.groups.iter().partition(|group| group.second_source);
+    for group in published.into_iter().chain(beside) {
         let region = match group.region == group.region_name {
             true => group.region.clone(),
             false => format!("{} {}", group.region, group.region_name),

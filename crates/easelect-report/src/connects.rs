@@ -349,6 +349,20 @@ mod tests {
     }
 
     #[test]
+    fn no_line_is_longer_than_the_terminal() {
+        let now = SystemTime::UNIX_EPOCH;
+        for lang in [Lang::En, Lang::Zh] {
+            for width in [60, 80] {
+                let style = Style::plain().with_width(width);
+                let told = connects_table(&records(), lang, style, now);
+                for line in told.lines() {
+                    assert!(columns(line) <= usize::from(width), "{line}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_proxy_is_said() {
         let mut records = records();
         for one in &mut records {

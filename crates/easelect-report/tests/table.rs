@@ -358,6 +358,27 @@ fn a_groups_line_says_what_deviates() {
     assert!(told.ends_with("even"), "{told}");
 }
 
+/// Failures decide the order here, and the next is faster whenever it connects.
+#[test]
+fn who_is_first_for_failing_less_is_not_called_faster() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let flaky = ok(&b, 20);
+    let at = flaky.v4();
+    let flaky = flaky.bad(at, failure(Phase::Connect, FailureKind::Timeout), 2);
+    let report = report(&[ranking([ok(&a, 40), flaky])]);
+    let told = LANGS.map(|lang| table(&Model::new(&report, lang), at_80()));
+    for (told, lead, why) in [
+        (
+            &told[0],
+            "  fails less\n",
+            " (fails less often than the next)\n",
+        ),
+        (&told[1], "  失败更少\n", "（失败比下一个少）\n"),
+    ] {
+        assert!(told.contains(lead) && told.contains(why), "{told}");
+    }
+}
+
 #[test]
 fn without_a_first_choice_it_is_said_why() {
     let [a, b] = pair(Region::CN1, Service::Websocket);
@@ -742,6 +763,7 @@ Notes
   app lives in: https://console.easemob.com (即时通讯 > 服务概览).
 - Times are milliseconds; phases are medians, each on its own. Expected cost: what opening a connection takes on
   average, with what its failures cost. Failed: attempts that failed, of all.
+- Ahead by: how much longer the next endpoint takes when both connect.
 "###);
 }
 
@@ -817,6 +839,7 @@ easelect 0.1.0；linux x86_64；IPv4、IPv6 中仅 IPv4 正常
   览)。
 - 时间单位为毫秒；各阶段为中位数，互不累计。预计耗时（含失败代价）：平均打开一个
   连接所需时间，失败的代价计算在内。失败率：失败次数与尝试次数之比。
+- 领先：两者都连通时，下一个接入地址比首选多用的时间。
 "###);
 }
 
@@ -952,6 +975,7 @@ fn the_proxy_is_said_at_the_top_and_has_a_column() {
     let said = "; the system's proxy settings, not used: PAC http://x/\\u{1b}[2J\n";
     assert!(used.contains(said), "{used}");
     assert!(used.contains("TCP  proxy        TLS"), "{used}");
+    assert!(!used.contains("IPv4"), "{used}");
     let used = told(Lang::Zh, context);
     assert!(used.contains("经代理 http://10.0.0.1:8080") && used.contains("代理 "));
     assert!(!used.contains("secret"));

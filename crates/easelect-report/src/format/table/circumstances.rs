@@ -206,6 +206,10 @@ fn families(environment: &EnvironmentModel) -> Option<Text> {
         other => other.to_owned(),
     };
     let named = |all: &[String]| list(&all.iter().map(name).collect::<Vec<_>>());
+    if environment.proxy.is_some() {
+        // They are the proxy's own addresses.
+        return None;
+    }
     let (tried, working) = (&environment.families_tried, &environment.families_working);
     let all = named(tried);
     Some(match (tried.as_slice(), working.as_slice()) {

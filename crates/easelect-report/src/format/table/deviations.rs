@@ -163,6 +163,19 @@ fn lag_of_configured(row: &EndpointModel, group: &GroupModel) -> Option<Option<f
     Some(lag.filter(|lag| *lag > 0.0))
 }
 
+/// By how much the next is slower than the first choice when it connects, where one of them fails now and then:
+/// what failures are worth in the order is no time that anybody waits.
+pub(super) fn lag_when_connected(group: &GroupModel) -> Option<f64> {
+    let [first, next, ..] = group.endpoints.as_slice() else {
+        return None;
+    };
+    // Both are ready.
+    group.lead_ms?;
+    let fails = |row: &EndpointModel| row.failed_ratio.is_some_and(|ratio| ratio > 0.0);
+    let lag = next.total_ms.as_ref()?.p50 - first.total_ms.as_ref()?.p50;
+    (fails(first) || fails(next)).then_some(lag)
+}
+
 pub(super) fn is_untried(row: &EndpointModel) -> bool {
     row.reason.code == Reason::NotProbed.as_str()
 }

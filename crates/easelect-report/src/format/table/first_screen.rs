@@ -1,7 +1,7 @@
 //! What is read in ten seconds: verdict, who acts, what to do; when, where, which data centres; a line per
 //! group; where the report was saved.
 
-use super::deviations::{deviations, is_untried, obstacles};
+use super::deviations::{deviations, is_untried, lag_when_connected, obstacles};
 use super::{circumstances, headed, is_grave, millis};
 use crate::figures::ms_unit;
 use crate::layout::{Column, Ink, Style, columns};
@@ -241,7 +241,7 @@ fn first_choice(group: &GroupModel) -> Option<String> {
 
 /// How far the first choice is ahead of the next, when both connect.
 fn lead(group: &GroupModel, lang: Lang) -> Option<String> {
-    let [first, next, ..] = group.endpoints.as_slice() else {
+    let [_, next, ..] = group.endpoints.as_slice() else {
         return None;
     };
     if is_untried(next) {
@@ -250,11 +250,7 @@ fn lead(group: &GroupModel, lang: Lang) -> Option<String> {
     let Some(lead) = group.lead_ms else {
         return Some(text("only one", "唯一可用").of(lang));
     };
-    // Who fails now and then is behind for that. What it is worth is no time that anybody waits.
-    let fails =
-        |row: &crate::model::EndpointModel| row.failed_ratio.is_some_and(|ratio| ratio > 0.0);
-    if fails(first) || fails(next) {
-        let lag = next.total_ms.as_ref()?.p50 - first.total_ms.as_ref()?.p50;
+    if let Some(lag) = lag_when_connected(group) {
         return Some(match lag > 0.0 {
             true => ms_unit(millis(lag)),
             false => text("fails less", "失败更少").of(lang),

@@ -221,11 +221,16 @@ fn attempts(attempts: &[Attempt], lang: Lang, style: Style, now: SystemTime) -> 
         ),
         Column::left(
             label(Label::Endpoint).of(lang),
-            cells(&|one| shown(one.endpoint.host(), 80)),
+            cells(&|one| shown(&one.endpoint.authority(), 80)),
         ),
         Column::left(
             text("address", "地址").of(lang),
-            cells(&|one| one.address.map_or("-".to_owned(), |at| at.ip().to_string())),
+            cells(&|one| match one.address {
+                Some(at) if at.port() == one.endpoint.port() => at.ip().to_string(),
+                // A proxy's.
+                Some(at) => at.to_string(),
+                None => "-".to_owned(),
+            }),
         ),
     ]);
     let width = head.iter().chain(&body).map(|line| columns(line)).max();
@@ -321,22 +326,40 @@ mod tests {
         let now = SystemTime::UNIX_EPOCH;
         insta::assert_snapshot!(connects_table(&records(), Lang::En, Style::plain(), now), @r###"
 1. time to open 90.0 ms  wss://im-api-v2.easecdn.com/websocket  [fd00::2]:443
-     TCP connect 20.0 ms, TLS handshake 22.0 ms, WebSocket handshake 21.0 ms
-     - 5.0 ms - 25.0 ms  im-api-v2.easemob.com  10.0.0.1:443  TCP connect: connection refused
-     - 25.0 ms - 90.0 ms  im-api-v2.easecdn.com  10.0.0.2:443  given up (TLS handshake)
-     - 27.0 ms - 90.0 ms  im-api-v2.easecdn.com  [fd00::2]:443  became the connection
+   TCP connect 20.0 ms, TLS handshake 22.0 ms, WebSocket handshake 21.0 ms
+   from  to/ms  endpoint               address
+    5.0   25.0  im-api-v2.easemob.com  10.0.0.1  TCP connect: connection refused
+   25.0   90.0  im-api-v2.easecdn.com  10.0.0.2  cancelled (TLS)
+   27.0   90.0  im-api-v2.easecdn.com  fd00::2   used
 2. no connection: nothing\u{7} works
-     - 0.0 ms - 5.0 ms  im-api-v2.easemob.com  -  name lookup: no such name
+   from  to/ms  endpoint               address
+    0.0    5.0  im-api-v2.easemob.com  -        name lookup: no such name
 "###);
         insta::assert_snapshot!(connects_table(&records(), Lang::Zh, Style::plain(), now), @r###"
 1. 建连耗时 90.0 ms  wss://im-api-v2.easecdn.com/websocket  [fd00::2]:443
-     TCP 连接 20.0 ms, TLS 握手 22.0 ms, WebSocket 握手 21.0 ms
-     - 5.0 ms - 25.0 ms  im-api-v2.easemob.com  10.0.0.1:443  TCP 连接：连接被拒绝
-     - 25.0 ms - 90.0 ms  im-api-v2.easecdn.com  10.0.0.2:443  放弃（TLS 握手）
-     - 27.0 ms - 90.0 ms  im-api-v2.easecdn.com  [fd00::2]:443  成为连接
+   TCP 连接 20.0 ms，TLS 握手 22.0 ms，WebSocket 握手 21.0 ms
+   开始  结束/ms  接入地址               地址
+    5.0     25.0  im-api-v2.easemob.com  10.0.0.1  TCP 连接：连接被拒绝
+   25.0     90.0  im-api-v2.easecdn.com  10.0.0.2  已取消（TLS 阶段）
+   27.0     90.0  im-api-v2.easecdn.com  fd00::2   最终采用
 2. 未连上：nothing\u{7} works
-     - 0.0 ms - 5.0 ms  im-api-v2.easemob.com  -  域名解析：域名不存在
+   开始  结束/ms  接入地址               地址
+    0.0      5.0  im-api-v2.easemob.com  -     域名解析：域名不存在
 "###);
+    }
+
+    #[test]
+    fn no_line_is_longer_than_the_terminal() {
+        let now = SystemTime::UNIX_EPOCH;
+        for lang in [Lang::En, Lang::Zh] {
+            for width in [60, 80] {
+                let style = Style::plain().with_width(width);
+                let told = connects_table(&records(), lang, style, now);
+                for line in told.lines() {
+                    assert!(columns(line) <= usize::from(width), "{line}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -69,16 +69,18 @@ impl Style {
     /// Items behind a word, of which none is broken where a line is long enough for it.
     pub(crate) fn items(self, word: &str, items: &[String], separator: &str) -> Vec<String> {
         let room = self.width.map_or(usize::MAX, usize::from);
-        let mut lines = vec![self.printable(word)];
+        let (mark, gap) = separator.split_at(separator.trim_end().len());
+        let mut lines: Vec<String> = Vec::new();
         for (place, item) in items.iter().enumerate() {
             let last = place + 1 == items.len();
-            let item = self.printable(item) + if last { "" } else { separator };
-            let line = lines.last_mut().expect("it begins with one");
-            if place > 0 && columns(line) + columns(item.trim_end()) > room {
-                *line = line.trim_end().to_owned();
-                lines.push(item);
-            } else {
-                line.push_str(&item);
+            let item = self.printable(item) + if last { "" } else { mark };
+            match lines.last_mut() {
+                Some(line) if columns(line) + columns(gap) + columns(&item) <= room => {
+                    line.push_str(gap);
+                    line.push_str(&item);
+                }
+                Some(_) => lines.extend(paragraph("", &item, self.width)),
+                None => lines.extend(paragraph("", &(self.printable(word) + &item), self.width)),
             }
         }
         lines
@@ -175,9 +177,9 @@ fn in_ascii(c: char) -> Cow<'static, str> {
     known.into()
 }
 
-/// Ideographs, and the punctuation and full-width forms that stand between them.
+/// Common ideographs, and the punctuation and full-width forms that stand between them.
 fn is_chinese(c: char) -> bool {
-    matches!(c, '\u{3000}'..='\u{303f}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}')
+    matches!(c, '\u{3000}'..='\u{303f}' | '\u{4e00}'..='\u{9fff}' | '\u{ff00}'..='\u{ffef}')
 }
 
 /// One column of a [`grid`].
@@ -319,7 +321,9 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
 fn may_break(before: char, after: char) -> bool {
     const CLOSING: &str = "，。：；、！？）”》」,.:;!?)]";
     const OPENING: &str = "（“《「([";
-    if CLOSING.contains(after) || OPENING.contains(before) || after == ' ' {
+    // After a space a bracket may be anything.
+    let closes = CLOSING.contains(after) && !(before == ' ' && after.is_ascii());
+    if closes || OPENING.contains(before) || after == ' ' {
         return false;
     }
     before == ' ' || columns_of(before) == 2 || columns_of(after) == 2

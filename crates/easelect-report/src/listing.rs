@@ -237,6 +237,7 @@ fn endpoint_columns(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang) -> Ve
 
 #[cfg(test)]
 mod tests {
+    use super::super::layout::columns;
     use super::super::texts::assert_complete;
     use super::*;
     use easelect::Locality;
@@ -286,6 +287,12 @@ mod tests {
                 Style::plain().with_width(60),
             );
             assert!(narrow.contains("wss://im-api-v2.easemob.com/websocket"));
+            let style = Style::plain().with_width(80).with_ascii(true);
+            let listed = catalog_table(&catalog, catalog.endpoints(), lang, style);
+            for line in listed.lines() {
+                assert!(columns(line) <= 80, "{line}");
+            }
+            assert!(!listed.contains(['“', '…', '·']), "{listed}");
         }
     }
 

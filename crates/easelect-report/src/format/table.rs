@@ -6,6 +6,7 @@ mod details;
 mod deviations;
 mod first_screen;
 
+
 use easelect::Tier;
 
 use crate::layout::Style;
@@ -19,11 +20,9 @@ pub use first_screen::first_screen;
 /// The whole report for a person: the [first screen](first_screen()), then the [details](details()).
 #[must_use]
 pub fn table(model: &Model, style: Style) -> String {
-    format!(
-        "{}\n{}",
-        first_screen(model, style, None),
-        details(model, style)
-    )
+    let below = text("see the findings below", "见下文“发现”");
+    let screen = first_screen::screen(model, style, None, below);
+    format!("{screen}\n{}", details(model, style))
 }
 
 /// `Word: text`, with the language's own colon.

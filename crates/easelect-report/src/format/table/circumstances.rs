@@ -114,7 +114,9 @@ fn interface(kind: &str) -> Text {
 /// `cn1 China 1`, so that the lines below can say `cn1`.
 fn regions(model: &Model) -> Vec<String> {
     let mut regions: Vec<String> = Vec::new();
-    for group in &model.groups {
+    let (beside, published): (Vec<_>, Vec<_>) =
+        model.groups.iter().partition(|group| group.second_source);
+    for group in published.into_iter().chain(beside) {
         let region = match group.region == group.region_name {
             true => group.region.clone(),
             false => format!("{} {}", group.region, group.region_name),
@@ -204,6 +206,10 @@ fn families(environment: &EnvironmentModel) -> Option<Text> {
         other => other.to_owned(),
     };
     let named = |all: &[String]| list(&all.iter().map(name).collect::<Vec<_>>());
+    if environment.proxy.is_some() {
+        // They are the proxy's own addresses.
+        return None;
+    }
     let (tried, working) = (&environment.families_tried, &environment.families_working);
     let all = named(tried);
     Some(match (tried.as_slice(), working.as_slice()) {

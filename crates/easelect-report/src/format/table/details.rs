@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use easelect::{Confidence, Phase, Reason, Residency, Service, Tier};
 
 use super::bars::{self, Scale};
-use super::deviations::expires_soon;
+use super::deviations::{expires_soon, lag_when_connected};
 use super::{circumstances, headed, tier_of};
 use crate::figures::{percent, told_ms};
 use crate::finding::Severity;
@@ -59,6 +59,11 @@ pub fn details(model: &Model, style: Style) -> String {
     }
     if !model.groups.is_empty() {
         section.extend(style.paragraph("- ", &label(Label::Legend).of(lang)));
+        let ahead = text(
+            "Ahead by: how much longer the next endpoint takes when both connect.",
+            "领先：两者都连通时，下一个接入地址比首选多用的时间。",
+        );
+        section.extend(style.paragraph("- ", &ahead.of(lang)));
     }
     if section.len() > 1 {
         sections.push(section);
@@ -108,7 +113,9 @@ fn first_choice(group: &GroupModel, url: &str, lang: Lang) -> String {
     let told = headed(label(Label::FirstChoice), url, lang);
     let code = group.endpoints.first().map(|row| row.reason.code.as_str());
     let alone = group.endpoints.len() == 1;
-    let why = if code == Some(Reason::Fastest.as_str()) {
+    let why = if lag_when_connected(group).is_some_and(|lag| lag <= 0.0) {
+        text("fails less often than the next", "失败比下一个少")
+    } else if code == Some(Reason::Fastest.as_str()) {
         text("clearly the fastest", "明显最快")
     } else if code == Some(Reason::FastestWithinNoise.as_str()) {
         text("the next is not clearly slower", "与下一个没有明显差别")

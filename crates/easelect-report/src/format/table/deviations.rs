@@ -17,16 +17,20 @@ const LONGEST_REASON: usize = 80;
 
 /// What deviates in a group that has a first choice; empty where all is as it should be.
 pub(super) fn deviations(group: &GroupModel, model: &Model) -> Option<String> {
+    let lang = model.lang;
     let told = group.endpoints.iter().flat_map(|row| {
-        let name = name(row, group);
+        let name = name(row, group, lang);
         let of_row = of_row(row, group, model).into_iter();
-        of_row.map(move |one| headed(text(name.clone(), name.clone()), &one, model.lang))
+        of_row.map(move |one| headed(text(name.clone(), name.clone()), &one, lang))
     });
-    joined(told.collect(), model.lang)
+    joined(told.collect(), lang)
 }
 
 /// That a group has no first choice, and why.
 pub(super) fn obstacles(group: &GroupModel, lang: Lang) -> String {
+    if group.endpoints.iter().all(is_untried) {
+        return label(Label::NotTried).of(lang);
+    }
     let none = text("no usable endpoint", "没有可用地址");
     let why = |row: &EndpointModel| match is_untried(row) {
         true => label(Label::NotTried).of(lang),
@@ -40,7 +44,7 @@ pub(super) fn obstacles(group: &GroupModel, lang: Lang) -> String {
         return headed(none, &first, lang);
     }
     let told = group.endpoints.iter().map(|row| {
-        let name = name(row, group);
+        let name = name(row, group, lang);
         headed(text(name.clone(), name), &why(row), lang)
     });
     let told = joined(told.collect(), lang).unwrap_or_default();
@@ -74,10 +78,10 @@ fn of_row(row: &EndpointModel, group: &GroupModel, model: &Model) -> Vec<String>
     if let Some(lag) = lag_of_configured(row, group) {
         add(match lag {
             Some(lag) => text(
-                format!("in use, {} slower", ms_unit(millis(lag))),
-                format!("使用中，慢 {}", ms_unit(millis(lag))),
+                format!("{} slower", ms_unit(millis(lag))),
+                format!("慢 {}", ms_unit(millis(lag))),
             ),
-            None => text("in use, not the first choice", "使用中，不是首选"),
+            None => text("not the first choice", "不是首选"),
         });
     }
     let alternate = row.url != row.configured_url;
@@ -159,7 +163,20 @@ fn lag_of_configured(row: &EndpointModel, group: &GroupModel) -> Option<Option<f
     Some(lag.filter(|lag| *lag > 0.0))
 }
 
-fn is_untried(row: &EndpointModel) -> bool {
+/// By how much the next is slower than the first choice when it connects, where one of them fails now and then:
+/// what failures are worth in the order is no time that anybody waits.
+pub(super) fn lag_when_connected(group: &GroupModel) -> Option<f64> {
+    let [first, next, ..] = group.endpoints.as_slice() else {
+        return None;
+    };
+    // Both are ready.
+    group.lead_ms?;
+    let fails = |row: &EndpointModel| row.failed_ratio.is_some_and(|ratio| ratio > 0.0);
+    let lag = next.total_ms.as_ref()?.p50 - first.total_ms.as_ref()?.p50;
+    (fails(first) || fails(next)).then_some(lag)
+}
+
+pub(super) fn is_untried(row: &EndpointModel) -> bool {
     row.reason.code == Reason::NotProbed.as_str()
 }
 
@@ -201,15 +218,17 @@ fn failure(row: &EndpointModel, lang: Lang) -> String {
 }
 
 /// What tells an endpoint from the others of its group: the domain, if it is one of the published pair.
-fn name(row: &EndpointModel, group: &GroupModel) -> String {
+fn name(row: &EndpointModel, group: &GroupModel, lang: Lang) -> String {
     let published = [Variant::Easemob.as_str(), Variant::Easecdn.as_str()];
+    let own = domain(&row.host);
     let mut others = group.endpoints.iter().filter(|one| one.rank != row.rank);
-    let domain = domain(&row.host);
-    match published.contains(&&*row.variant) && others.all(|one| self::domain(&one.host) != domain)
-    {
-        true => shown(domain, LONGEST_NAME),
-        false => shown(&row.authority, LONGEST_NAME),
+    let is_enough =
+        published.contains(&&*row.variant) && others.all(|one| domain(&one.host) != own);
+    let mut name = shown(if is_enough { own } else { &row.authority }, LONGEST_NAME);
+    if row.in_use {
+        name.push_str(&format!(" [{}]", label(Label::InUse).of(lang)));
     }
+    name
 }
 
 /// `easemob.com` of `a1.easemob.com`.

@@ -1,12 +1,12 @@
 //! What is read in ten seconds: verdict, who acts, what to do; when, where, which data centres; a line per
 //! group; where the report was saved.
 
-use super::deviations::{deviations, obstacles};
+use super::deviations::{deviations, is_untried, lag_when_connected, obstacles};
 use super::{circumstances, headed, is_grave};
 use crate::figures::{millis, ms_unit};
 use crate::layout::{Column, Ink, Style, columns};
 use crate::model::{FindingModel, GroupModel, Model};
-use crate::texts::{Label, Lang, label, shown, text};
+use crate::texts::{Label, Lang, Text, label, shown, text};
 
 /// The longest host of a first choice, in characters.
 const LONGEST: usize = 60;
@@ -15,7 +15,13 @@ const LONGEST: usize = 60;
 /// per data centre and service. `saved` is where the whole report was saved, if it was.
 #[must_use]
 pub fn first_screen(model: &Model, style: Style, saved: Option<&str>) -> String {
-    let mut lines = verdict(model, style);
+    let details = text("see the details (--details)", "见详情（--details）");
+    screen(model, style, saved, details)
+}
+
+/// The same, and `details` says where the rest is.
+pub(super) fn screen(model: &Model, style: Style, saved: Option<&str>, details: Text) -> String {
+    let mut lines = verdict(model, style, &details);
     lines.push(String::new());
     lines.extend(circumstances::in_short(model, style));
     if !model.groups.is_empty() {
@@ -31,7 +37,7 @@ pub fn first_screen(model: &Model, style: Style, saved: Option<&str>) -> String 
     lines.join("\n")
 }
 
-fn verdict(model: &Model, style: Style) -> Vec<String> {
+fn verdict(model: &Model, style: Style, details: &Text) -> Vec<String> {
     let lang = model.lang;
     let told = &model.verdict;
     let first = headed(label(Label::Verdict), &told.text, lang);
@@ -46,7 +52,7 @@ fn verdict(model: &Model, style: Style) -> Vec<String> {
     if ["all_well", "some_endpoints_fail"].contains(&&*told.code) {
         lines.extend(style.paragraph("", &told.not_tested));
     }
-    for one in beside(model) {
+    for one in beside(model, details) {
         lines.extend(style.painted(Ink::Doubtful, "", &one));
     }
     lines
@@ -63,27 +69,22 @@ fn ink(model: &Model) -> Ink {
 }
 
 /// What the verdict doesn't say and nobody should miss.
-fn beside(model: &Model) -> Vec<String> {
+fn beside(model: &Model, details: &Text) -> Vec<String> {
     let lang = model.lang;
     let mut told = Vec::new();
     let is_said = |one: &FindingModel| model.verdict.text.contains(&one.text);
     let graves = model.findings.iter().filter(|one| is_grave(one));
+    let (en, zh) = (&details.en, &details.zh);
     match graves.filter(|one| !is_said(one)).count() {
         0 => {}
-        1 => told.push(
-            text(
-                "There is 1 more problem: see the details (--details).",
-                "另有 1 个问题，见详情（--details）。",
-            )
-            .of(lang),
-        ),
-        more => told.push(
-            text(
-                format!("There are {more} more problems: see the details (--details)."),
-                format!("另有 {more} 个问题，见详情（--details）。"),
-            )
-            .of(lang),
-        ),
+        more => {
+            let (verb, s) = if more == 1 { ("is", "") } else { ("are", "s") };
+            let many = text(
+                format!("There {verb} {more} more problem{s}: {en}."),
+                format!("另有 {more} 个问题，{zh}。"),
+            );
+            told.push(many.of(lang));
+        }
     }
     // A script's limits decide how the command exits.
     let above = model
@@ -240,17 +241,16 @@ fn first_choice(group: &GroupModel) -> Option<String> {
 
 /// How far the first choice is ahead of the next, when both connect.
 fn lead(group: &GroupModel, lang: Lang) -> Option<String> {
-    let [first, next, ..] = group.endpoints.as_slice() else {
+    let [_, next, ..] = group.endpoints.as_slice() else {
         return None;
     };
+    if is_untried(next) {
+        return None;
+    }
     let Some(lead) = group.lead_ms else {
         return Some(text("only one", "唯一可用").of(lang));
     };
-    // Who fails now and then is behind for that. What it is worth is no time that anybody waits.
-    let fails =
-        |row: &crate::model::EndpointModel| row.failed_ratio.is_some_and(|ratio| ratio > 0.0);
-    if fails(first) || fails(next) {
-        let lag = next.total_ms.as_ref()?.p50 - first.total_ms.as_ref()?.p50;
+    if let Some(lag) = lag_when_connected(group) {
         return Some(match lag > 0.0 {
             true => ms_unit(millis(lag)),
             false => text("fails less", "失败更少").of(lang),

@@ -28,7 +28,9 @@ fn at_home() -> Context {
     context.utc_offset = Some(8 * 3600);
     context.note = Some("customer 42, Shanghai, China Telecom".to_owned());
     let environment = &mut context.environment;
-    environment.interface = Some("wifi".to_owned());
+    let mut network = LocalNetwork::default();
+    network.interface = Some("wifi");
+    environment.network_at_start = Some(network);
     environment.name_servers = vec![SocketAddr::from(([192, 168, 1, 1], 53))];
     environment.roots = Some(140);
     environment.timeout = Some(ms(5_000));

@@ -105,8 +105,8 @@ fn interface(kind: &str) -> Text {
     match kind {
         "wifi" => text("Wi-Fi", "Wi-Fi"),
         "ethernet" => text("Ethernet", "有线网络"),
-        "cellular" => text("mobile network", "移动网络"),
-        "vpn" => text("VPN", "VPN"),
+        "tunnel" => text("tunnel (VPN)", "隧道（VPN）"),
+        "ppp" => text("dial-up or mobile (PPP)", "拨号或移动网络（PPP）"),
         other => text(other.to_owned(), other.to_owned()),
     }
 }

@@ -76,7 +76,7 @@ pub fn html(model: &Model, other: &Model) -> String {
     let mut visible = String::with_capacity(page.0.len());
     for c in page.0.chars() {
         match c {
-            '\n' => visible.push(c),
+            '\n' | ' '..='~' => visible.push(c),
             c if is_hidden(c) => visible.extend(c.escape_unicode()),
             c => visible.push(c),
         }
@@ -163,7 +163,7 @@ fn verdict(model: &Model) -> Markup {
         _ => ("bad", "✕"),
     };
     html! {
-        header.verdict class=(colour) {
+        header.verdict.(colour) {
             @if let Some(lab) = &model.environment.lab {
                 p.simulated { (Word::Simulated.of(lang)) " " strong { (lab) } }
             }
@@ -275,7 +275,7 @@ fn overview_row(group: &GroupModel, anchor: &str, lang: Lang) -> Markup {
             td.figure data-head=(Word::Median.of(lang)) {
                 @if let Some(median) = median { (told(median.p50)) " ms" }
             }
-            td.figure data-head=(Word::Lead.of(lang)) {
+            td.figure data-head=[group.lead_ms.map(|_| Word::Lead.of(lang))] {
                 @match (group.lead_ms, group.clear_lead) {
                     (Some(lead), Some(true)) => { (told(lead)) " ms" }
                     (Some(_), _) => { (Word::NotClear.of(lang)) }
@@ -299,7 +299,11 @@ fn finding(one: &FindingModel, lang: Lang) -> Markup {
     };
     let actor = one.actor.as_deref().and_then(words::actor);
     // A text names a few itself.
-    let is_told = one.urls.iter().all(|url| one.text.contains(url.as_str()));
+    let is_told = |url: &String| {
+        let authority = url.split('/').nth(2);
+        authority.is_some_and(|authority| one.text.contains(authority))
+    };
+    let all_told = one.urls.iter().all(is_told);
     html! {
         li class=(one.severity) {
             p.tag {
@@ -310,7 +314,7 @@ fn finding(one: &FindingModel, lang: Lang) -> Markup {
             }
             p { (one.text) }
             @if !one.hint.is_empty() { p.hint { "→ " (one.hint) } }
-            @if !is_told {
+            @if !all_told {
                 details {
                     summary { (Word::AllEndpoints.of(lang)) " (" (one.urls.len()) ")" }
                     ul.plain { @for url in &one.urls { li.host { (url) } } }

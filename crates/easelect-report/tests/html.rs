@@ -270,7 +270,12 @@ fn whatever_was_measured_has_a_page() {
             );
         }
         assert_eq!(
-            page.contains("参考") || page.contains("来自其他来源"),
+            page.contains("没有发现异常"),
+            what == "all well" || what == "pool",
+            "{what}"
+        );
+        assert_eq!(
+            page.contains("来自其他来源"),
             what == "second source",
             "{what}"
         );

@@ -111,7 +111,7 @@ impl Scale {
                     (cross(end, 9.0))
                     // Further right it might not fit on a phone.
                     @if end < 56.0 {
-                        text.failing x=(percent(end)) dx="9" y="13" { (phase_name(failing, lang)) }
+                        text.failing x=(percent(end)) dx="12" y="13" { (phase_name(failing, lang)) }
                     }
                 }
             }

@@ -80,8 +80,8 @@ words! {
     NameServers => "System's name servers", "系统 DNS 服务器";
     AskedInstead => "Name server asked instead", "指定的 DNS 服务器";
     Nat64 => "NAT64 prefix", "NAT64 前缀";
-    FamiliesTried => "IP versions tried", "尝试的 IP 协议";
-    FamiliesWorking => "IP versions that work", "可用的 IP 协议";
+    FamiliesTried => "IP versions tried", "测试的 IP 版本";
+    FamiliesWorking => "IP versions that work", "可用的 IP 版本";
     None => "none", "无";
     Proxy => "Proxy", "代理";
     ProxyVariables => "Proxy variables set", "已设置的代理变量";
@@ -93,7 +93,7 @@ words! {
     Rounds => "Attempts at every address", "每个 IP 地址的尝试次数";
     Timeout => "Limit for one attempt", "单次尝试时限";
     Deadline => "Limit for everything", "总时限";
-    InFlight => "Attempts at a time", "同时进行的尝试数";
+    InFlight => "Attempts at a time", "并发尝试数";
     HowToRead => "How to read this report", "如何阅读本报告";
     ReadBar => "A bar shows the phases of opening a connection, one after the other, each as its median. All bars \
                 of a group have one scale, given above them in milliseconds. A red line begins in the phase in which \

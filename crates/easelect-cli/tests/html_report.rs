@@ -28,9 +28,15 @@ fn page(scenario: &str) -> (String, Model) {
 
 async fn picture(tab: &mut Tab, name: &str) {
     if let Some(folder) = std::env::var_os("EASELECT_PICTURES") {
+        tab.evaluate("scrollTo(0, 0)").await;
         let path = PathBuf::from(folder).join(format!("{name}.png"));
         tab.screenshot(&path).await;
     }
+}
+
+/// Opens or closes all that can be.
+fn details(open: bool) -> String {
+    format!("document.querySelectorAll('details').forEach(one => one.open = {open})")
 }
 
 /// Text that is shown with a contrast below 4.5 (WCAG 2.2, 1.4.3), and marks of charts below 3 (1.4.11).
@@ -43,7 +49,12 @@ const TOO_FAINT: &str = r#"(() => {
         const linear = one => (one /= 255) <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4;
         return 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
     };
+    const known = new Map();
     const behind = element => {
+        if (!known.has(element)) known.set(element, opaque(element));
+        return known.get(element);
+    };
+    const opaque = element => {
         for (let one = element; one; one = one.parentElement) {
             const colour = channels(getComputedStyle(one).backgroundColor);
             if (colour[3] === 1) return colour;
@@ -96,25 +107,23 @@ async fn a_browser_shows_all_of_it() {
 
         // Every endpoint is drawn and has words, in both languages.
         let drawn = "[...document.querySelectorAll('article')].map(one => one.querySelectorAll('svg.bar').length)";
-        let drawable = |group: &&easelect_report::GroupModel| {
-            group
-                .endpoints
-                .iter()
-                .any(|one| !one.samples.is_empty() || one.phases_ms.resolve.is_some())
-        };
-        let with_scale = model.groups.iter().filter(drawable);
-        let expected: usize = with_scale.map(|one| one.endpoints.len()).sum();
-        assert_eq!(
-            tab.evaluate(drawn).await,
-            json!([expected, expected]),
-            "{scenario}"
-        );
+        let expected = json!([endpoints, endpoints]);
+        assert_eq!(tab.evaluate(drawn).await, expected, "{scenario}");
         let silent = "[...document.querySelectorAll('svg[role=img]')]
             .filter(one => !one.querySelector(':scope > title')?.textContent.trim()).length";
         assert_eq!(tab.evaluate(silent).await, json!(0));
 
         for (theme, dark) in [("light", false), ("dark", true)] {
-            for (size, look) in [("wide", Look::default()), ("narrow", Look::phone())] {
+            for (size, look) in [
+                ("wide", Look::default()),
+                (
+                    "narrow",
+                    Look {
+                        height: 6000,
+                        ..Look::phone()
+                    },
+                ),
+            ] {
                 tab.look(&Look { dark, ..look }).await;
                 for lang in ["en", "zh-CN"] {
                     let at = format!("{scenario}-{theme}-{size}-{lang}");
@@ -123,19 +132,14 @@ async fn a_browser_shows_all_of_it() {
                         .filter(one => one.getClientRects().length).map(one => one.lang)";
                     assert_eq!(tab.evaluate(shown).await, json!([lang]), "{at}");
                     picture(&mut tab, &at).await;
-                    for open in [false, true] {
-                        let all = format!(
-                            "document.querySelectorAll('details').forEach(one => one.open = {open})"
-                        );
-                        tab.evaluate(&all).await;
-                        assert!(!tab.scrolls_sideways().await, "{at}");
-                        assert_eq!(tab.evaluate(TOO_WIDE).await, json!([]), "{at}");
+                    tab.evaluate(&details(true)).await;
+                    assert!(!tab.scrolls_sideways().await, "{at}");
+                    assert_eq!(tab.evaluate(TOO_WIDE).await, json!([]), "{at}");
+                    // Colours are the same at any width.
+                    if size == "wide" {
                         assert_eq!(tab.evaluate(TOO_FAINT).await, json!([]), "{at}");
                     }
-                    tab.evaluate(
-                        "document.querySelectorAll('details').forEach(one => one.open = false)",
-                    )
-                    .await;
+                    tab.evaluate(&details(false)).await;
                 }
             }
         }
@@ -201,4 +205,58 @@ async fn paper_has_everything_in_light_colours() {
             .await;
         assert!(pdf["data"].as_str().is_some_and(|data| data.len() > 10_000));
     }
+}
+
+/// Adds a text to every string of a report, the language aside.
+fn with(text: &str, model: &Model) -> Model {
+    fn add(text: &str, value: &mut Value) {
+        match value {
+            Value::String(own) => own.push_str(text),
+            Value::Array(all) => all.iter_mut().for_each(|one| add(text, one)),
+            Value::Object(all) => {
+                let told = all.iter_mut().filter(|(key, _)| *key != "lang");
+                told.for_each(|(_, one)| add(text, one));
+            }
+            _ => {}
+        }
+    }
+    let mut value = serde_json::to_value(model).unwrap();
+    add(text, &mut value);
+    serde_json::from_value(value).unwrap()
+}
+
+#[tokio::test]
+async fn hostile_names_are_text() {
+    let Some(mut chromium) = Chromium::start(&[]).await else {
+        return;
+    };
+    let hostile = format!(
+        "\"><script>document.title='taken'</script></script></style></title></svg>--><img src=x onerror=alert(1)>\
+         <base href='https://elsewhere.invalid'>\u{202e}\0\u{7}{}",
+        "W".repeat(200)
+    );
+    let models = [measured("hostile", "en"), measured("hostile", "zh")];
+    let mut counted = Vec::new();
+    for text in ["x", &hostile] {
+        let [en, zh] = [&models[0], &models[1]].map(|model| with(text, model));
+        let page = html(&en, &zh);
+        let url = chromium.page(&page);
+        let mut tab = chromium.open(&url, &Look::phone()).await;
+        counted.push(tab.evaluate("document.querySelectorAll('*').length").await);
+        tab.evaluate(&details(true)).await;
+        for lang in ["en", "zh-CN"] {
+            tab.press(&format!("label[for=in-{lang}]")).await;
+            assert!(!tab.scrolls_sideways().await, "{lang}");
+            assert_eq!(tab.evaluate(TOO_WIDE).await, json!([]), "{lang}");
+        }
+        tab.look(&Look::default()).await;
+        assert_eq!(tab.evaluate(TOO_WIDE).await, json!([]));
+        let read = "document.getElementById('easelect-report').textContent";
+        let read = tab.evaluate(read).await;
+        let read: Model = serde_json::from_str(read.as_str().unwrap()).unwrap();
+        assert!(read == en, "the JSON is as it was");
+        assert_eq!(tab.requests().await, [url]);
+        assert_eq!(tab.console().await, []);
+    }
+    assert_eq!(counted[0], counted[1]);
 }

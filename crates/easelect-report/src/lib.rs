@@ -1,5 +1,5 @@
 //! What the command `easelect` prints: a verdict for a person, findings, and one block per region and
-//! service, as a table or as JSON, in English and Chinese.
+//! service, as a table, as a page for a browser or as JSON, in English and Chinese.
 //!
 //! Pure: no I/O and no clock. What was measured and when comes in, text comes out.
 //!

@@ -9,14 +9,14 @@ mod drawing;
 
 mod group;
 
-use easelect::is_hidden;
+use easelect::{Phase, is_hidden};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::json::compact;
 use crate::model::{
     AnswerModel, DirectLookupModel, EnvironmentModel, FindingModel, GroupModel, Model,
 };
-use crate::texts::{Label, Lang, label, text};
+use crate::texts::{Label, Lang, label, phase, text, through};
 
 use drawing::class;
 use words::{Word, told};
@@ -76,7 +76,7 @@ pub fn html(model: &Model, other: &Model) -> String {
     let mut visible = String::with_capacity(page.0.len());
     for c in page.0.chars() {
         match c {
-            '\n' => visible.push(c),
+            '\n' | ' '..='~' => visible.push(c),
             c if is_hidden(c) => visible.extend(c.escape_unicode()),
             c => visible.push(c),
         }
@@ -112,13 +112,17 @@ fn report(model: &Model) -> Markup {
     let (notes, found): (Vec<_>, Vec<_>) = model.findings.iter().partition(is_note);
     html! {
         article.report lang=(tag(lang)) {
+            p.subject { (Word::Title.of(lang)) }
             (verdict(model))
             (facts(model))
             @if !model.groups.is_empty() { (overview(model)) }
-            section {
-                h2 { (label(Label::Findings).of(lang)) }
-                @if found.is_empty() { p { (Word::NoFindings.of(lang)) } }
-                @else { ol.findings { @for one in found { (finding(one, lang)) } } }
+            // Where nothing was measured, nothing was found either: that is no good news.
+            @if !found.is_empty() || model.verdict.code == "all_well" {
+                section {
+                    h2 { (label(Label::Findings).of(lang)) }
+                    @if found.is_empty() { p { (Word::NoFindings.of(lang)) } }
+                    @else { ol.findings { @for one in found { (finding(one, lang)) } } }
+                }
             }
             @if !model.groups.is_empty() {
                 section {
@@ -134,7 +138,7 @@ fn report(model: &Model) -> Markup {
             section.reading {
                 h2 { (Word::HowToRead.of(lang)) }
                 ul {
-                    @for one in notes { li { (one.text) (text(" ", "").of(lang)) (one.hint) } }
+                    @for one in notes { li { (one.text) (space(lang)) (one.hint) } }
                     @if !model.groups.is_empty() {
                         li { (Word::ReadBar.of(lang)) }
                         li { (Word::ReadDots.of(lang)) }
@@ -142,10 +146,15 @@ fn report(model: &Model) -> Markup {
                     }
                     li { (Word::ReadAgain.of(lang)) }
                 }
-                p.muted { (Word::MeasuredWith.of(lang)) " easelect " (model.version) }
+                p.muted { (Word::MeasuredWith.of(lang)) (space(lang)) "easelect " (model.version) }
             }
         }
     }
+}
+
+/// Between sentences.
+fn space(lang: Lang) -> String {
+    text(" ", "").of(lang)
 }
 
 /// Where a group is in the page.
@@ -163,9 +172,9 @@ fn verdict(model: &Model) -> Markup {
         _ => ("bad", "✕"),
     };
     html! {
-        header.verdict class=(colour) {
+        header.verdict.(colour) {
             @if let Some(lab) = &model.environment.lab {
-                p.simulated { (Word::Simulated.of(lang)) " " strong { (lab) } }
+                p.simulated { (Word::Simulated.of(lang)) (space(lang)) strong { (lab) } }
             }
             div.mark aria-hidden="true" { (mark) }
             h1 { (verdict.text) }
@@ -194,7 +203,7 @@ fn facts(model: &Model) -> Markup {
     place.extend(environment.interface.clone());
     place.extend(environment.network.as_ref().and_then(|one| one.id.clone()));
     if let Some(proxy) = &environment.proxy {
-        place.push(crate::texts::through(&proxy.url).of(lang));
+        place.push(through(&proxy.url).of(lang));
     }
     html! {
         dl.facts {
@@ -233,20 +242,42 @@ fn moment(timestamp: &str) -> String {
 /// One line per data centre and service.
 fn overview(model: &Model) -> Markup {
     let lang = model.lang;
+    let deviations: Vec<Vec<String>> = (model.groups.iter())
+        .map(|group| {
+            let endpoints = group.endpoints.iter();
+            endpoints
+                .filter_map(|one| group::deviation(one, lang))
+                .collect()
+        })
+        .collect();
+    let any = deviations.iter().any(|told| !told.is_empty());
+    let heads = [
+        Word::DataCentreAndService,
+        Word::FirstChoice,
+        Word::Median,
+        Word::Lead,
+    ];
     html! {
         section {
             h2 { (Word::Overview.of(lang)) }
             table.overview {
                 thead {
                     tr {
-                        @for word in [
-                            Word::DataCentreAndService, Word::FirstChoice, Word::Median, Word::Lead, Word::Deviates,
-                        ] { th scope="col" { (word.of(lang)) } }
+                        @for word in heads { th scope="col" { (word.of(lang)) } }
+                        @if any { th scope="col" { (Word::Deviates.of(lang)) } }
                     }
                 }
                 tbody {
-                    @for (place, one) in model.groups.iter().enumerate() {
-                        (overview_row(one, &anchor(lang, place), lang))
+                    @for (place, (group, deviations)) in model.groups.iter().zip(&deviations).enumerate() {
+                        tr {
+                            th scope="row" {
+                                a href=(format!("#{}", anchor(lang, place))) {
+                                    (group.region_name) " · " (group.service_name)
+                                }
+                            }
+                            (first_choice(group, lang))
+                            @if any { td.deviates { (few(deviations, lang)) } }
+                        }
                     }
                 }
             }
@@ -254,40 +285,37 @@ fn overview(model: &Model) -> Markup {
     }
 }
 
-fn overview_row(group: &GroupModel, anchor: &str, lang: Lang) -> Markup {
-    /// More than so many are found where the group is.
-    const TOLD: usize = 3;
+/// The cells of the first choice, of its time, and of its lead.
+fn first_choice(group: &GroupModel, lang: Lang) -> Markup {
     let first = group.endpoints.first().filter(|_| group.best.is_some());
     let median = first.and_then(|first| first.total_ms.as_ref());
-    let deviations: Vec<String> = (group.endpoints.iter())
-        .filter_map(|one| group::deviation(one, lang))
-        .collect();
-    let rest = deviations.len().saturating_sub(TOLD);
+    let lead = group.lead_ms.map(|_| Word::Lead.of(lang));
     html! {
-        tr {
-            th scope="row" {
-                a href=(format!("#{anchor}")) { (group.region_name) " · " (group.service_name) }
-            }
-            @match first {
-                Some(first) => td.host { (first.authority) },
-                None => td.bad { "✕ " (Word::NoneReady.of(lang)) },
-            }
-            td.figure data-head=(Word::Median.of(lang)) {
-                @if let Some(median) = median { (told(median.p50)) " ms" }
-            }
-            td.figure data-head=(Word::Lead.of(lang)) {
-                @match (group.lead_ms, group.clear_lead) {
-                    (Some(lead), Some(true)) => { (told(lead)) " ms" }
-                    (Some(_), _) => { (Word::NotClear.of(lang)) }
-                    _ if first.is_some() && group.endpoints.len() > 1 => { (Word::OnlyOne.of(lang)) }
-                    _ => {}
-                }
-            }
-            td.deviates {
-                @for one in deviations.iter().take(TOLD) { p { (one) } }
-                @if rest > 0 { p { (words::more(rest).of(lang)) } }
+        @match first {
+            Some(first) => td.host { (first.authority) },
+            None => td.bad { "✕ " (Word::NoneReady.of(lang)) },
+        }
+        td.figure data-head=(Word::Median.of(lang)) {
+            @if let Some(median) = median { (told(median.p50)) " ms" }
+        }
+        td.figure data-head=[lead] {
+            @match (group.lead_ms, group.clear_lead) {
+                (Some(lead), Some(true)) => { (told(lead)) " ms" }
+                (Some(_), _) => { (Word::NotClear.of(lang)) }
+                _ if first.is_some() && group.endpoints.len() > 1 => { (Word::OnlyOne.of(lang)) }
+                _ => {}
             }
         }
+    }
+}
+
+/// The first ones: the others are found where the group is.
+fn few(all: &[String], lang: Lang) -> Markup {
+    const TOLD: usize = 3;
+    let rest = all.len().saturating_sub(TOLD);
+    html! {
+        @for one in all.iter().take(TOLD) { p { (one) } }
+        @if rest > 0 { p { (words::more(rest).of(lang)) } }
     }
 }
 
@@ -299,7 +327,11 @@ fn finding(one: &FindingModel, lang: Lang) -> Markup {
     };
     let actor = one.actor.as_deref().and_then(words::actor);
     // A text names a few itself.
-    let is_told = one.urls.iter().all(|url| one.text.contains(url.as_str()));
+    let is_told = |url: &String| {
+        let authority = url.split('/').nth(2);
+        authority.is_some_and(|authority| one.text.contains(authority))
+    };
+    let all_told = one.urls.iter().all(is_told);
     html! {
         li class=(one.severity) {
             p.tag {
@@ -310,7 +342,7 @@ fn finding(one: &FindingModel, lang: Lang) -> Markup {
             }
             p { (one.text) }
             @if !one.hint.is_empty() { p.hint { "→ " (one.hint) } }
-            @if !is_told {
+            @if !all_told {
                 details {
                     summary { (Word::AllEndpoints.of(lang)) " (" (one.urls.len()) ")" }
                     ul.plain { @for url in &one.urls { li.host { (url) } } }
@@ -323,12 +355,11 @@ fn finding(one: &FindingModel, lang: Lang) -> Markup {
 /// The phases that happened anywhere in the report, with their colours.
 fn legend(model: &Model) -> Markup {
     let endpoints = || model.groups.iter().flat_map(|group| &group.endpoints);
-    let happened =
-        |phase: &easelect::Phase| endpoints().any(|one| one.phases_ms.get(*phase).is_some());
+    let happened = |phase: &Phase| endpoints().any(|one| one.phases_ms.get(*phase).is_some());
     html! {
         ul.legend {
-            @for one in easelect::Phase::ALL.iter().filter(|phase| happened(phase)) {
-                li { i class=(class(*one)) {} (crate::texts::phase(*one).of(model.lang)) }
+            @for one in Phase::ALL.iter().filter(|phase| happened(phase)) {
+                li { i class=(class(*one)) {} (phase(*one).of(model.lang)) }
             }
         }
     }

@@ -3,6 +3,8 @@
 //! What lies along the time axis is placed in per cent, so that a drawing is as wide as its place, and
 //! nothing in it is stretched.
 
+use std::collections::BTreeSet;
+
 use easelect::Phase;
 use maud::{Markup, html};
 
@@ -13,7 +15,7 @@ use crate::texts::{Lang, phase};
 /// Where the scale ends, in per cent of the width. Right of it: what took longer, and what failed.
 const END: f64 = 88.0;
 const LONGER: f64 = 91.0;
-const FAILED: f64 = 96.0;
+const FAILED: f64 = 94.5;
 
 /// The height of a strip, and of the way that its marks share, in pixels.
 const STRIP: f64 = 18.0;
@@ -21,30 +23,32 @@ const STRIP: f64 = 18.0;
 /// Milliseconds along the axis, for all endpoints of a group.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scale {
+    /// At its end; 0 if nothing was measured.
     longest: f64,
 }
 
 impl Scale {
-    /// Every bar fits, and single attempts up to twice the longest bar: a few stragglers would make
-    /// everything else a line. `None` if there is nothing to draw.
-    pub(super) fn of(endpoints: &[EndpointModel]) -> Option<Self> {
-        let longest = |all: &mut dyn Iterator<Item = f64>| all.fold(0.0, f64::max);
-        let bars = longest(&mut endpoints.iter().map(bar_length));
-        let dots = longest(
-            &mut endpoints
-                .iter()
-                .flat_map(|one| taken(one).map(|(_, at)| at)),
-        );
-        let longest = bars.max(if bars > 0.0 {
-            dots.min(2.0 * bars)
+    /// Every bar fits, with room behind one that fails, and single attempts up to twice the longest bar:
+    /// a few stragglers would make everything else a line.
+    pub(super) fn of(endpoints: &[EndpointModel]) -> Self {
+        let room = |one: &EndpointModel| if fails_in(one).is_some() { 1.7 } else { 1.0 };
+        let bars = endpoints.iter().map(|one| bar_length(one) * room(one));
+        let bars = bars.fold(0.0, f64::max);
+        let dots = endpoints.iter().flat_map(taken).map(|(_, at)| at);
+        let dots = dots.fold(0.0, f64::max);
+        let longest = if bars > 0.0 {
+            bars.max(dots.min(2.0 * bars))
         } else {
             dots
-        });
-        (longest > 0.0).then_some(Scale { longest })
+        };
+        Scale { longest }
     }
 
     /// Per cent of the width.
     fn at(self, millis: f64) -> f64 {
+        if self.longest == 0.0 {
+            return 0.0;
+        }
         (millis / self.longest).clamp(0.0, 1.0) * END
     }
 
@@ -55,7 +59,8 @@ impl Scale {
         let steps = [1.0, 2.0, 5.0, 10.0].map(|one| one * power);
         let step = steps.into_iter().find(|step| *step >= rough);
         let step = step.unwrap_or(self.longest);
-        (0..=5)
+        let count = if self.longest > 0.0 { 0..6 } else { 0..0 };
+        count
             .map(move |number| f64::from(number) * step)
             .filter(move |tick| *tick <= self.longest)
     }
@@ -104,9 +109,9 @@ impl Scale {
                 @if let Some(failing) = fails {
                     line.fails x1=(percent(end)) x2=(percent(END)) y1="9" y2="9" {}
                     (cross(end, 9.0))
-                    // Right of the middle it might not fit on a phone.
-                    @if end < 45.0 {
-                        text.failing x=(percent(end)) dx="9" y="13" { (phase_name(failing, lang)) }
+                    // Further right it might not fit on a phone.
+                    @if end < 56.0 {
+                        text.failing x=(percent(end)) dx="12" y="13" { (phase_name(failing, lang)) }
                     }
                 }
             }
@@ -151,20 +156,26 @@ impl Scale {
 }
 
 fn cross(x: f64, y: f64) -> Markup {
-    html! { svg.marks x=(percent(x)) { path.cross d=(cross_at(y)) {} } }
+    html! { svg.marks x=(percent(x)) { path.cross d=(cross_at(0.0, y)) {} } }
 }
 
-fn cross_at(y: f64) -> String {
-    format!("M-3 {:.0}l6 6m0-6l-6 6", y - 3.0)
+fn cross_at(x: f64, y: f64) -> String {
+    format!("M{:.0} {:.0}l5 5m0-5l-5 5", x - 2.5, y - 2.5)
 }
 
-fn triangle_at(y: f64) -> String {
-    format!("M-2 {:.0}l5 3l-5 3z", y - 3.0)
+fn triangle_at(x: f64, y: f64) -> String {
+    format!("M{:.0} {:.0}l5 3l-5 3z", x - 2.5, y - 3.0)
 }
 
-fn marks(places: &[usize], one: &EndpointModel, mark: fn(f64) -> String) -> String {
-    let heights = places.iter().map(|place| height(*place, one.samples.len()));
-    heights.map(mark).collect()
+/// Marks without a place on the scale, side by side where they would cover each other; those that would
+/// cover each other nevertheless are one.
+fn marks(places: &[usize], one: &EndpointModel, mark: fn(f64, f64) -> String) -> String {
+    let sides = [0.0, 7.0, 14.0].into_iter().cycle();
+    let marks = places.iter().zip(sides);
+    let marks: BTreeSet<String> = marks
+        .map(|(place, x)| mark(x, height(*place, one.samples.len())))
+        .collect();
+    marks.into_iter().collect()
 }
 
 /// From the first attempt at the top to the last at the bottom.

@@ -1,6 +1,6 @@
 //! The endpoints of one data centre and service: in words, drawn to scale, and in detail.
 
-use easelect::{Confidence, Residency, Tier};
+use easelect::{Residency, Tier};
 use maud::{Markup, html};
 
 use super::drawing::{Scale, class, medians};
@@ -26,12 +26,12 @@ pub(super) fn section(group: &GroupModel, anchor: &str, lang: Lang) -> Markup {
                 }
             }
             @if group.second_source { p.muted { (Word::SecondSource.of(lang)) } }
-            @if let Some(scale) = scale { div.row.scale { div.plot { (scale.axis()) } } }
+            div.row.scale { div.plot { (scale.axis()) } }
             ol.rows { @for one in &group.endpoints { (row(one, scale, in_pool, lang)) } }
             @if group.endpoints.iter().any(has_details) {
                 details {
                     summary { (Word::Addresses.of(lang)) }
-                    @for one in group.endpoints.iter().filter(|one| has_details(one)) { (in_detail(one, lang)) }
+                    (details(group, lang))
                 }
             }
         }
@@ -43,7 +43,7 @@ pub(super) fn deviation(one: &EndpointModel, lang: Lang) -> Option<String> {
     let failed = one.attempts.saturating_sub(one.successes);
     let told = match tier_of(one) {
         Tier::Ready if failed == 0 => return None,
-        Tier::Ready => words::failed(failed, one.attempts).of(lang),
+        Tier::Ready => words::attempts(failed, one.attempts).of(lang),
         _ => one.reason.text.clone(),
     };
     Some(format!(
@@ -53,7 +53,7 @@ pub(super) fn deviation(one: &EndpointModel, lang: Lang) -> Option<String> {
     ))
 }
 
-fn row(one: &EndpointModel, scale: Option<Scale>, in_pool: bool, lang: Lang) -> Markup {
+fn row(one: &EndpointModel, scale: Scale, in_pool: bool, lang: Lang) -> Markup {
     let tier_here = tier_of(one);
     let (colour, mark) = match tier_here {
         Tier::Ready => ("good", "✓"),
@@ -74,19 +74,20 @@ fn row(one: &EndpointModel, scale: Option<Scale>, in_pool: bool, lang: Lang) -> 
                     @if one.in_use { " " span.badge { (label(Label::InUse).of(lang)) } }
                 }
             }
-            @if let Some(scale) = scale {
-                div.plot {
-                    (scale.bar(one, lang))
-                    @if !one.samples.is_empty() { (scale.strip(one, lang)) }
-                }
-            }
             div.total {
                 @if let Some(total) = &one.total_ms {
                     b { (told(total.p50)) " ms" } " " span.muted { "±" (told(total.stddev)) }
                 }
                 @if one.attempts > 0 {
-                    div.muted { (Word::Failures.of(lang)) " " (failed) "/" (one.attempts) }
+                    div class=(if failed > 0 { "bad" } else { "muted" }) {
+                        (words::attempts(failed, one.attempts).of(lang))
+                    }
                 }
+            }
+            div.plot {
+                (scale.bar(one, lang))
+                @if !one.samples.is_empty() { (scale.strip(one, lang)) }
+                (phases(one, lang))
             }
             div.words {
                 p {
@@ -97,7 +98,6 @@ fn row(one: &EndpointModel, scale: Option<Scale>, in_pool: bool, lang: Lang) -> 
                     (text(": ", "：").of(lang)) (one.reason.text)
                 }
                 @for told in beneath(one, lang) { p { (told) } }
-                (phases(one, lang))
             }
         }
     }
@@ -136,11 +136,15 @@ fn beneath(one: &EndpointModel, lang: Lang) -> Vec<String> {
 /// The medians of the phases, named, in the colours of the bar.
 fn phases(one: &EndpointModel, lang: Lang) -> Markup {
     let medians = medians(one);
+    let last = medians.len().saturating_sub(1);
     html! {
         @if !medians.is_empty() {
             ul.legend {
-                @for (of, took) in medians {
-                    li { i class=(class(of)) {} (phase(of).of(lang)) " " (told(took)) " ms" }
+                @for (place, (of, took)) in medians.into_iter().enumerate() {
+                    li {
+                        i class=(class(of)) {} (phase(of).of(lang)) " " (told(took))
+                        @if place == last { " ms" }
+                    }
                 }
             }
         }
@@ -156,26 +160,30 @@ fn says_more(failure: &FailureModel) -> bool {
     failure.detail.is_some() || !failure.answered_by.is_empty() || failure.body.is_some()
 }
 
-fn in_detail(one: &EndpointModel, lang: Lang) -> Markup {
-    let alone = one.addresses.is_empty();
-    let own = one.confidence == Confidence::User.as_str();
+/// Address by address, and what was said of failures, endpoint by endpoint.
+fn details(group: &GroupModel, lang: Lang) -> Markup {
     html! {
-        h4.host { (one.url) }
-        @if !own && one.url != one.configured_url { p.muted { (one.configured_url) } }
-        @if !alone {
-            table.addresses {
-                thead {
-                    tr {
-                        @for word in [Word::Address, Word::Median, Word::Attempts] {
-                            th scope="col" { (word.of(lang)) }
-                        }
+        table.addresses {
+            thead {
+                tr {
+                    @for word in [Word::Address, Word::Median, Word::Attempts] {
+                        th scope="col" { (word.of(lang)) }
                     }
                 }
-                tbody { @for address in &one.addresses { (address_row(address, lang)) } }
+            }
+            @for one in group.endpoints.iter().filter(|one| has_details(one)) {
+                tbody {
+                    tr { th.host colspan="3" scope="rowgroup" { (one.url) } }
+                    @for address in &one.addresses { (address_row(address, lang)) }
+                    @if one.addresses_left_out > 0 {
+                        tr { td.muted colspan="3" { (words::left_out(one.addresses_left_out).of(lang)) } }
+                    }
+                    @for failure in one.failures.iter().filter(|failure| says_more(failure)) {
+                        tr { td colspan="3" { (raw(failure, lang)) } }
+                    }
+                }
             }
         }
-        @if one.addresses_left_out > 0 { p.muted { (words::left_out(one.addresses_left_out).of(lang)) } }
-        @for failure in one.failures.iter().filter(|failure| says_more(failure)) { (raw(failure, lang)) }
     }
 }
 

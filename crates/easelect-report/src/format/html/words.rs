@@ -42,7 +42,7 @@ words! {
     DataCentreAndService => "Data centre and service", "数据中心与服务";
     FirstChoice => "First choice", "首选";
     Median => "Median", "中位数";
-    Lead => "Lead over the next", "领先下一个";
+    Lead => "Lead, failures included", "领先（计入失败）";
     NotClear => "not clear", "不明显";
     OnlyOne => "no other is ready", "没有其他可用地址";
     Deviates => "What deviates", "异常";
@@ -55,7 +55,6 @@ words! {
     Measurements => "Measurements", "测量结果";
     SecondSource => "Easemob's reference page does not list these hosts; another source does. Their failures don't count as faults.",
         "环信的数据中心文档没有列出这些地址，它们来自其他来源；连接失败不算故障。";
-    Failures => "failed", "失败";
     NoAttempts => "no attempt", "未尝试";
     Addresses => "Addresses and failures in detail", "IP 地址与失败详情";
     Address => "Address", "IP 地址";
@@ -81,8 +80,8 @@ words! {
     NameServers => "System's name servers", "系统 DNS 服务器";
     AskedInstead => "Name server asked instead", "指定的 DNS 服务器";
     Nat64 => "NAT64 prefix", "NAT64 前缀";
-    FamiliesTried => "IP versions tried", "尝试的 IP 协议";
-    FamiliesWorking => "IP versions that work", "可用的 IP 协议";
+    FamiliesTried => "IP versions tried", "测试的 IP 版本";
+    FamiliesWorking => "IP versions that work", "可用的 IP 版本";
     None => "none", "无";
     Proxy => "Proxy", "代理";
     ProxyVariables => "Proxy variables set", "已设置的代理变量";
@@ -94,7 +93,7 @@ words! {
     Rounds => "Attempts at every address", "每个 IP 地址的尝试次数";
     Timeout => "Limit for one attempt", "单次尝试时限";
     Deadline => "Limit for everything", "总时限";
-    InFlight => "Attempts at a time", "同时进行的尝试数";
+    InFlight => "Attempts at a time", "并发尝试数";
     HowToRead => "How to read this report", "如何阅读本报告";
     ReadBar => "A bar shows the phases of opening a connection, one after the other, each as its median. All bars \
                 of a group have one scale, given above them in milliseconds. A red line begins in the phase in which \
@@ -133,11 +132,15 @@ pub(super) fn actor(id: &str) -> Option<Text> {
     Some(who_acts(Fault::Unclear, Some(found)))
 }
 
-pub(super) fn failed(failed: u64, attempts: u64) -> Text {
-    text(
-        format!("{failed} of {} failed", plural_of(attempts, "attempt")),
-        format!("失败 {failed}/{attempts}"),
-    )
+/// How many attempts there were, or how many of them failed.
+pub(super) fn attempts(failed: u64, attempts: u64) -> Text {
+    match failed {
+        0 => text(plural_of(attempts, "attempt"), format!("{attempts} 次尝试")),
+        _ => text(
+            format!("{failed} of {attempts} failed"),
+            format!("失败 {failed}/{attempts}"),
+        ),
+    }
 }
 
 pub(super) fn failure_times(count: u64, message: &str) -> Text {

@@ -267,11 +267,11 @@ impl Tab {
         let patience = PATIENCE.as_millis() / 2;
         let waiting = format!(
             "new Promise((resolve, reject) => {{
-                const until = performance.now() + {patience};
+                const until = Date.now() + {patience};
                 const look = () => {{
                     try {{
                         if ({condition}) resolve(true);
-                        else if (performance.now() > until) resolve(false);
+                        else if (Date.now() > until) resolve(false);
                         else setTimeout(look, 5);
                     }} catch (error) {{ reject(error); }}
                 }};

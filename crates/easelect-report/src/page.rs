@@ -58,8 +58,12 @@ struct Entry<'a> {
 /// data centre and service, in English and Chinese, and gives a text to copy.
 ///
 /// Names of regions are from `catalog`; the page starts in `lang` and tells `made_at`. It asks for
-/// nothing but the endpoints. Their queries are left out, since they may be secret and the page is for
-/// strangers; the page says so.
+/// nothing but the endpoints, and its policy lets the browser follow no redirection elsewhere, except from
+/// a REST endpoint at an IP address. Queries of URLs are left out, since they may be secret and the page is
+/// for strangers; the page says so.
+///
+/// Opened at `#run`, the page starts at once; `#run&timeout=MS` sets the time-out of an attempt, in
+/// milliseconds from 10 to 99999, instead of 10 s.
 #[must_use]
 pub fn page(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang, made_at: SystemTime) -> String {
     let made = timestamp(made_at);

@@ -15,7 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
 use futures::{SinkExt, StreamExt};
@@ -267,11 +267,11 @@ impl Tab {
         let patience = PATIENCE.as_millis() / 2;
         let waiting = format!(
             "new Promise((resolve, reject) => {{
-                const until = performance.now() + {patience};
+                const until = Date.now() + {patience};
                 const look = () => {{
                     try {{
                         if ({condition}) resolve(true);
-                        else if (performance.now() > until) resolve(false);
+                        else if (Date.now() > until) resolve(false);
                         else setTimeout(look, 5);
                     }} catch (error) {{ reject(error); }}
                 }};
@@ -479,11 +479,12 @@ impl Drop for Folder {
     fn drop(&mut self) {
         // The browser's own children end when they notice that it is gone; what they still write comes
         // in between.
-        for _ in 0..1000 {
-            if fs::remove_dir_all(&self.0).is_ok() || !self.0.exists() {
+        let began = Instant::now();
+        while fs::remove_dir_all(&self.0).is_err() && self.0.exists() {
+            if began.elapsed() > Duration::from_secs(10) {
                 break;
             }
-            thread::yield_now();
+            thread::sleep(Duration::from_millis(5));
         }
     }
 }

@@ -3,7 +3,7 @@
 // at once, and #run&timeout=MS.
 (() => {
   const ATTEMPTS = 4; // the first, which is shown apart, and three to take the median of
-  const HOPELESS = 2; // failures, or one time-out, of an endpoint that never opened: it is left alone
+  const HOPELESS = 2; // failures of an endpoint that never opened, after which it is left alone
   const AT_ONCE = 4; // data centres; within one, attempts follow each other
   const PAUSE = 100; // ms between two attempts
   const CLEARLY = { ratio: 1.1, ms: 5, samples: 3 };
@@ -158,8 +158,15 @@
   };
   const wake = () => run.waiting.splice(0).forEach(resolve => resolve());
 
-  const hopeless = ({ tries }) =>
-    tries.every(one => one.failure) && (tries.length >= HOPELESS || tries.some(one => one.failure === 'timeout'));
+  /**
+   * Whether another attempt would only cost time: a time-out is long enough; and while nothing has opened
+   * anywhere, browsers hold back each further WebSocket by seconds (Chromium by up to 5).
+   */
+  const hopeless = ({ tries }) => {
+    if (!tries.every(one => one.failure)) return false;
+    const enough = run.opened ? HOPELESS : 1;
+    return tries.length >= enough || tries.some(one => one.failure === 'timeout');
+  };
 
   const measureRegion = async region => {
     for (let round = 0; round < ATTEMPTS; round += 1) {
@@ -179,6 +186,7 @@
           if (run.stopped) return;
           if (result) {
             endpoint.tries.push(result);
+            if (!result.failure) run.opened = true;
             await pause(PAUSE);
           }
           run.done += 1;
@@ -222,7 +230,7 @@
   const disturbed = how => {
     if (!run || run.ended) return;
     run.disturbed.add(how);
-    showDisturbed();
+    showWarnings();
   };
   document.addEventListener('visibilitychange', () => {
     if (!run || run.ended) return;
@@ -378,12 +386,33 @@
     ),
   };
 
+  const isNothingThere = () => !run.opened && !run.stopped;
+  const NOTHING = text(
+    'Nothing could be reached, so each endpoint was tried once only. Check this device’s network first. The times to failure include delays that the browser adds.',
+    '所有地址都无法访问，因此每个只测了一次。请先检查本机网络。失败耗时中含浏览器自身加入的延迟。'
+  );
+
   const connection = () => {
     if (!network) return text('unknown', '未知');
     const known = [network.type, network.effectiveType].filter(Boolean);
     if (network.downlink) known.push(`${network.downlink} Mbit/s`);
     if (network.rtt) known.push(`rtt ${network.rtt} ms`);
     return known.length ? text(known.join(', '), known.join('，')) : text('unknown', '未知');
+  };
+
+  const groupLines = group => {
+    const all = ranked(group);
+    const head = text(`[${group.region_en} (${group.region}) · ${group.service_en}]`, `[${group.region_zh} (${group.region}) · ${group.service_zh}]`);
+    const line = one => {
+      const label = one.endpoint.label ? ` (${one.endpoint.label})` : '';
+      const start = `${one.place ? `${one.place}.` : '-'} ${address(one.endpoint)}${label}`;
+      if (one.tier === 3) return text(`${start}: not tried`, `${start}：未测量`);
+      const said = [detail(one), ...remarks(one.endpoint)];
+      if (one.median !== null) said.unshift(text(`median ${ms(one.median)} ms`, `中位数 ${ms(one.median)} ms`));
+      const { en, zh } = join(said, '; ', '；');
+      return text(`${start}: ${en}`, `${start}：${zh}`);
+    };
+    return [text('', ''), head, conclusion(all), ...all.map(line)];
   };
 
   /** Plain lines with every time in them, for a chat. */
@@ -398,20 +427,9 @@
     ];
     if (run.stopped) lines.push(text('stopped before the end', '提前停止，结果不完整'));
     run.disturbed.forEach(how => lines.push(DISTURBED[how]));
-    for (const group of data.groups) {
-      const all = ranked(group);
-      lines.push(text('', ''));
-      lines.push(text(`[${group.region_en} (${group.region}) · ${group.service_en}]`, `[${group.region_zh} (${group.region}) · ${group.service_zh}]`));
-      lines.push(conclusion(all));
-      for (const one of all) {
-        const label = one.endpoint.label ? ` (${one.endpoint.label})` : '';
-        const place = one.place ? `${one.place}.` : '-';
-        const median = one.median === null ? '' : ` ${ms(one.median)} ms;`;
-        const said = join([detail(one), ...remarks(one.endpoint)].filter(each => each.en), '; ', '；');
-        const none = text('not tried', '未测量');
-        const end = one.tier === 3 ? none : said;
-        lines.push(text(`${place} ${address(one.endpoint)}${label}:${median} ${end.en}`, `${place} ${address(one.endpoint)}${label}：${median} ${end.zh}`));
-      }
+    if (isNothingThere()) lines.push(NOTHING);
+    for (const region of regions) {
+      region.groups.forEach(group => lines.push(...groupLines(group)));
     }
     lines.push(text('', ''));
     lines.push(text(
@@ -481,10 +499,12 @@
     put(byId('status'), say('span', text(`Measuring: ${run.done} of ${all}. Keep this page in front.`, `正在测量：${run.done}/${all}，请保持本页在前台。`)));
   };
 
-  const showDisturbed = () => {
-    const list = byId('disturbed');
-    list.hidden = !run.disturbed.size;
-    put(list, ...[...run.disturbed].map(how => say('li', DISTURBED[how])));
+  const showWarnings = () => {
+    const list = byId('warnings');
+    const said = [...run.disturbed].map(how => DISTURBED[how]);
+    if (run.ended && isNothingThere()) said.push(NOTHING);
+    list.hidden = !said.length;
+    put(list, ...said.map(one => say('li', one)));
   };
 
   const show = () => {
@@ -496,7 +516,7 @@
     byId('report').hidden = !run || running;
     put(byId('copied'));
     if (!run) return;
-    showDisturbed();
+    showWarnings();
     if (running) {
       showProgress();
       return;

@@ -32,6 +32,14 @@ pub(crate) enum Severity {
 }
 
 impl Severity {
+    #[cfg(test)]
+    const ALL: [Severity; 4] = [
+        Severity::Blocks,
+        Severity::Harms,
+        Severity::Informs,
+        Severity::Background,
+    ];
+
     /// The stable identifier: `"blocks"`, `"harms"`, `"informs"`, `"background"`.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -57,6 +65,14 @@ pub(crate) enum Actor {
 }
 
 impl Actor {
+    #[cfg(test)]
+    const ALL: [Actor; 4] = [
+        Actor::You,
+        Actor::NetworkAdministrator,
+        Actor::Easemob,
+        Actor::Developer,
+    ];
+
     /// The stable identifier, for example `"network_administrator"`.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -156,5 +172,22 @@ impl Finding {
     #[must_use]
     pub fn hint(&self, lang: Lang) -> String {
         self.hint.clone().of(lang)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_lists_severities_and_actors() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path.join("../../docs/report.schema.json")).unwrap();
+        let schema: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let listed = |name: &str| schema["$defs"][name]["enum"].as_array().unwrap().clone();
+        assert_eq!(listed("severity"), Severity::ALL.map(Severity::as_str));
+        let mut actors = listed("actor");
+        assert!(actors.pop().unwrap().is_null());
+        assert_eq!(actors, Actor::ALL.map(Actor::as_str));
     }
 }

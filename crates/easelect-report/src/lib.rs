@@ -7,7 +7,8 @@
 //!
 //! Version 1, written by [`json`]. Keys whose value may be unknown are always present and
 //! `null` then. Durations are floating-point milliseconds with their unit in the key; points in
-//! time are RFC 3339 in UTC; codes are stable, texts are not. Keys may be added within a version.
+//! time are RFC 3339 in UTC; codes are stable, texts are not. Keys may be added within a version. Every key is
+//! described in `docs/report.schema.json` (JSON Schema 2020-12).
 //!
 //! [`Model::from_text`] reads it again, from itself or from a page that has it in it; [`comparison_json`] has
 //! keys of its own.

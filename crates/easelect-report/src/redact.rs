@@ -147,7 +147,10 @@ impl Secrets {
         (secrets.proxies_at)
             .extend(of_proxies.map(|at: std::net::SocketAddr| at.ip().to_canonical()));
         // A proxy that turned a client away may have said its name.
-        let failures = rows().flat_map(|row| &row.failures);
+        let failures = rows().flat_map(|row| {
+            let of_addresses = row.addresses.iter().flat_map(|one| &one.failures);
+            row.failures.iter().chain(of_addresses)
+        });
         let fields = failures.filter(|one| one.phase == "proxy");
         for field in fields.flat_map(|one| &one.answered_by) {
             let via = field.strip_prefix("via:").unwrap_or_default();

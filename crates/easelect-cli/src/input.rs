@@ -8,6 +8,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use crate::words::{Say, Usage, say};
+use crate::zh;
 
 /// Larger files are none of those that are read here.
 const MAX_FILE: u64 = 2 * 1024 * 1024;
@@ -56,9 +57,9 @@ pub(crate) fn why(path: &Path, error: FileError) -> Usage {
         }
         FileError::Io(error) => say(
             format!("{name} can't be read: {error}"),
-            format!("无法读取 {name}：{error}"),
+            format!("无法读取 {name}：{}", zh::io(&error)),
         ),
-        error => say(format!("{name}: {error}"), format!("{name}：{error}")),
+        error => say(format!("{name}: {error}"), format!("无法读取 {name}")),
     };
     why.into()
 }

@@ -8,6 +8,8 @@
 
 // In the order in which data flows: a module uses only those above it (tests/structure.rs of the
 // workspace).
+mod zh;
+
 mod words;
 
 mod name_servers;
@@ -201,7 +203,7 @@ fn on_runtime<T>(work: impl Future<Output = Result<T, Usage>>) -> Result<T, Usag
         .map_err(|error| {
             say(
                 format!("the runtime can't start: {error}"),
-                format!("运行时无法启动：{error}"),
+                format!("程序无法启动：{}", zh::io(&error)),
             )
         })?;
     let result = runtime.block_on(work);

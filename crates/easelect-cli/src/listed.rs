@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::public::{is_possible, is_public};
 use crate::words::{Say, say, shown};
+use crate::zh;
 
 /// More than any list of one app has.
 pub(crate) const MAX_HOSTS: usize = 32;
@@ -33,7 +34,7 @@ pub(crate) fn no_list(body: &[u8]) -> Option<Say> {
     let no_json = serde_json::from_slice::<Value>(body).err()?;
     Some(say(
         format!("the answer is not JSON: {no_json}"),
-        format!("应答不是 JSON：{no_json}"),
+        format!("应答不是 JSON：{}", zh::json(&no_json)),
     ))
 }
 

@@ -21,6 +21,7 @@ use crate::input;
 use crate::name_servers::{self, PATIENCE};
 use crate::targets::Targets;
 use crate::words::{Say, Usage, line, say, shown};
+use crate::zh;
 
 /// What stands below the handshakes: the real network, or a simulated one.
 pub(crate) struct Network {
@@ -492,7 +493,7 @@ pub(crate) async fn connect(
             // What was learned is lost, no more.
             let warning = say(
                 format!("warning: {error}; beginning with nothing"),
-                format!("警告：历史文件不可用，从头开始：{error}"),
+                format!("警告：{}；从头开始", zh::chinese(&error)),
             );
             warn(&warning, options);
         }
@@ -549,7 +550,7 @@ pub(crate) async fn connect(
     if let Err(error) = selector.shutdown().await {
         let warning = say(
             format!("warning: what was learned is not kept: {error}"),
-            format!("警告：本次学到的内容未能保存：{error}"),
+            format!("警告：本次学到的内容未能保存：{}", zh::chinese(&error)),
         );
         warn(&warning, options);
     }

@@ -143,8 +143,8 @@ pub(crate) fn certificates_in(
                      PEM, whole from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
                 ),
                 format!(
-                    "{name}：第 {number} 张证书无法使用：应为 PEM 格式的 X.509 证书，从 \
-                     -----BEGIN CERTIFICATE----- 到 -----END CERTIFICATE----- 完整"
+                    "{name}：第 {number} 张证书无法使用：应为完整的 PEM 格式 X.509 证书，\
+                     从 -----BEGIN CERTIFICATE----- 到 -----END CERTIFICATE-----"
                 ),
             )
         })?);
@@ -152,7 +152,7 @@ pub(crate) fn certificates_in(
     if certificates.is_empty() {
         return Err(say(
             format!("{name} has no certificate: expected -----BEGIN CERTIFICATE-----"),
-            format!("{name} 中没有证书：应含 -----BEGIN CERTIFICATE-----"),
+            format!("{name} 中没有证书：应有 -----BEGIN CERTIFICATE-----"),
         )
         .into());
     }

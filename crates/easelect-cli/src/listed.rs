@@ -165,7 +165,7 @@ fn url(host: &Value, scheme: &str, path: &str, is_own: bool) -> Result<Option<St
     if !is_possible(endpoint.host()) {
         return Err(wrong(
             "no host can have this address",
-            "任何主机都不会有这个地址",
+            "主机不会使用这个地址",
         ));
     }
     if !is_own && !is_public(endpoint.host()) {
@@ -363,10 +363,14 @@ mod tests {
                 "ip \"x.com\": expected an address",
                 "应为 IP 地址",
             ),
-            (r#"{"ip": "0.0.0.0"}"#, "no host can have", "不会有"),
-            (r#"{"domain": "0"}"#, "no host can have", "不会有"),
-            (r#"{"ip": "239.255.255.250"}"#, "no host can have", "不会有"),
-            (r#"{"ip": "ff02::1"}"#, "no host can have", "不会有"),
+            (r#"{"ip": "0.0.0.0"}"#, "no host can have", "不会使用"),
+            (r#"{"domain": "0"}"#, "no host can have", "不会使用"),
+            (
+                r#"{"ip": "239.255.255.250"}"#,
+                "no host can have",
+                "不会使用",
+            ),
+            (r#"{"ip": "ff02::1"}"#, "no host can have", "不会使用"),
             (
                 r#"{"domain": "localhost"}"#,
                 "not on the public Internet",

@@ -215,7 +215,7 @@ fn pin_warnings(endpoints: &[Endpoint], options: &Options) -> Vec<Say> {
                 format!(
                     "warning: --resolve {host}:{port}: nothing that is probed has this host and port"
                 ),
-                format!("警告：--resolve {host}:{port}：测量对象中没有该主机和端口"),
+                format!("警告：--resolve {host}:{port}：没有要测量的接入地址使用该主机和端口"),
             ));
         }
         let (option, family) = match options.families {
@@ -514,7 +514,7 @@ pub(crate) async fn connect(
             connected = selector.connect() => Some(connected),
         };
         let Some(connected) = connected else {
-            let stopped = say("interrupted", "被中断").of(options.lang).to_owned();
+            let stopped = say("interrupted", "已中断").of(options.lang).to_owned();
             records.push(ConnectRecord::failed(stopped, Vec::new()));
             break;
         };
@@ -537,7 +537,7 @@ pub(crate) async fn connect(
                 } else {
                     "全部失败"
                 };
-                let zh = format!("{took:.1?} 内没有打开任何接入地址（{why}）");
+                let zh = format!("{took:.1?} 内未能连上任何接入地址（{why}）");
                 let told = say(error.to_string(), zh);
                 ConnectRecord::failed(told.of(options.lang).to_owned(), attempts)
             }

@@ -294,8 +294,8 @@ mod tests {
 1. 建连耗时 90.0 ms  wss://im-api-v2.easecdn.com/websocket  [fd00::2]:443
      TCP 连接 20.0 ms, TLS 握手 22.0 ms, WebSocket 握手 21.0 ms
      - 5.0 ms - 25.0 ms  im-api-v2.easemob.com  10.0.0.1:443  TCP 连接：连接被拒绝
-     - 25.0 ms - 90.0 ms  im-api-v2.easecdn.com  10.0.0.2:443  放弃（TLS 握手）
-     - 27.0 ms - 90.0 ms  im-api-v2.easecdn.com  [fd00::2]:443  成为连接
+     - 25.0 ms - 90.0 ms  im-api-v2.easecdn.com  10.0.0.2:443  已取消（TLS 握手）
+     - 27.0 ms - 90.0 ms  im-api-v2.easecdn.com  [fd00::2]:443  最终采用
 2. 未连上：nothing\u{7} works
      - 0.0 ms - 5.0 ms  im-api-v2.easemob.com  -  域名解析：域名不存在
 "###);

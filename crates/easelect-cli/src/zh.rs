@@ -27,14 +27,21 @@ pub(crate) fn chinese(error: &Error) -> String {
 
 /// An error of the operating system.
 pub(crate) fn io(error: &io::Error) -> String {
-    // What the standard library has no kind for; the numbers are the same on every Unix.
-    match error.raw_os_error() {
-        Some(23 | 24) if cfg!(unix) => return "打开的文件过多".to_owned(),
-        Some(5) if cfg!(unix) => return "磁盘或设备读写出错".to_owned(),
-        _ => {}
+    let code = error.raw_os_error();
+    // What the standard library has no kind for.
+    let nameless = match code {
+        Some(5) if cfg!(unix) => Some("磁盘或设备读写出错"),
+        Some(23 | 24) if cfg!(unix) => Some("打开的文件过多"),
+        Some(40) if cfg!(target_os = "linux") => Some("链接指向自身，或层数过多"),
+        Some(4) if cfg!(windows) => Some("打开的文件过多"),
+        Some(32 | 33) if cfg!(windows) => Some("文件正被其他程序使用"),
+        _ => None,
+    };
+    if let Some(chinese) = nameless {
+        return chinese.to_owned();
     }
     let known = KINDS.iter().find(|(kind, _)| *kind == error.kind());
-    match (known, error.raw_os_error()) {
+    match (known, code) {
         (Some((_, chinese)), _) => (*chinese).to_owned(),
         (None, Some(code)) => format!("系统错误 {code}"),
         (None, None) => {
@@ -1215,6 +1222,7 @@ mod tests {
             assert_eq!(told(13), "没有权限");
             assert_eq!(told(24), "打开的文件过多");
             assert_eq!(told(28), "磁盘空间不足");
+            assert_eq!(told(40), "链接指向自身，或层数过多");
             assert_eq!(told(199), "系统错误 199");
         }
         assert_eq!(io(&io::Error::other("who knows")), "“who knows”");

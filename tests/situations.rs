@@ -624,7 +624,7 @@ async fn an_inspection_that_strips_upgrades_is_named() {
                 says: &[
                     [
                         "No WebSocket passes the inspection",
-                        "WebSocket 无法通过检查",
+                        "WebSocket 无法通过解密设备",
                     ],
                     ["installed by a company", "installed by a company"],
                 ],

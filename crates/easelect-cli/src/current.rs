@@ -334,7 +334,7 @@ mod tests {
             ),
             (Lang::En, answer("404 Not Found", b"{}"), "HTTP 404"),
             (Lang::En, answer("200 OK", &huge), "larger than 1 MiB"),
-            (Lang::Zh, answer("200 OK", &huge), "超过 1 MiB"),
+            (Lang::Zh, answer("200 OK", &huge), "应答超过 1 MiB"),
             (Lang::En, answer("200 OK", b""), "the answer is empty"),
             (
                 Lang::En,
@@ -394,7 +394,7 @@ mod tests {
             (
                 Lang::Zh,
                 [
-                    "rest 第 1 项：ip \"0.0.0.0\"：任何主机都不会有这个地址",
+                    "rest 第 1 项：ip \"0.0.0.0\"：主机不会使用这个地址",
                     "rest 第 2 项：domain \"localhost/admin?…\"：应为域名或地址",
                     "--current \"https://nobody-knows.example/\"：目录中没有该主机",
                 ],

@@ -9,6 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use crate::words::{Say, Usage, say};
+use crate::zh;
 
 /// Larger files are none of those that are read here.
 const MAX_FILE: u64 = 2 * 1024 * 1024;
@@ -60,9 +61,9 @@ pub(crate) fn why(path: &Path, error: FileError) -> Usage {
         }
         FileError::Io(error) => say(
             format!("{name} can't be read: {error}"),
-            format!("无法读取 {name}：{error}"),
+            format!("无法读取 {name}：{}", zh::io(&error)),
         ),
-        error => say(format!("{name}: {error}"), format!("{name}：{error}")),
+        error => say(format!("{name}: {error}"), format!("无法读取 {name}")),
     };
     why.into()
 }
@@ -162,8 +163,8 @@ pub(crate) fn certificates_in(
                      PEM, whole from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
                 ),
                 format!(
-                    "{name}：第 {number} 张证书无法使用：应为 PEM 格式的 X.509 证书，从 \
-                     -----BEGIN CERTIFICATE----- 到 -----END CERTIFICATE----- 完整"
+                    "{name}：第 {number} 张证书无法使用：应为完整的 PEM 格式 X.509 证书，\
+                     从 -----BEGIN CERTIFICATE----- 到 -----END CERTIFICATE-----"
                 ),
             )
         })?);
@@ -171,7 +172,7 @@ pub(crate) fn certificates_in(
     if certificates.is_empty() {
         return Err(say(
             format!("{name} has no certificate: expected -----BEGIN CERTIFICATE-----"),
-            format!("{name} 中没有证书：应含 -----BEGIN CERTIFICATE-----"),
+            format!("{name} 中没有证书：应有 -----BEGIN CERTIFICATE-----"),
         )
         .into());
     }

@@ -8,6 +8,8 @@
 
 // In the order in which data flows: a module uses only those above it (tests/structure.rs of the
 // workspace).
+mod zh;
+
 mod words;
 
 mod name_servers;

@@ -175,7 +175,7 @@ async fn body(answer: Response<Incoming>) -> Result<Vec<u8>, Lost> {
         let frame = frame.map_err(|error| broken(&error))?;
         bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
         if bytes.len() > MAX_LIST {
-            return Err(Lost::Told(say("larger than 1 MiB", "超过 1 MiB")));
+            return Err(Lost::Told(say("larger than 1 MiB", "应答超过 1 MiB")));
         }
     }
     Ok(bytes)

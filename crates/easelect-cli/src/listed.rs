@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::public::{is_possible, is_public};
 use crate::words::{Say, say, shown};
+use crate::zh;
 
 /// More than any list of one app has.
 pub(crate) const MAX_HOSTS: usize = 32;
@@ -33,7 +34,7 @@ pub(crate) fn no_list(body: &[u8]) -> Option<Say> {
     let no_json = serde_json::from_slice::<Value>(body).err()?;
     Some(say(
         format!("the answer is not JSON: {no_json}"),
-        format!("应答不是 JSON：{no_json}"),
+        format!("应答不是 JSON：{}", zh::json(&no_json)),
     ))
 }
 
@@ -164,7 +165,7 @@ fn url(host: &Value, scheme: &str, path: &str, is_own: bool) -> Result<Option<St
     if !is_possible(endpoint.host()) {
         return Err(wrong(
             "no host can have this address",
-            "任何主机都不会有这个地址",
+            "主机不会使用这个地址",
         ));
     }
     if !is_own && !is_public(endpoint.host()) {
@@ -362,10 +363,14 @@ mod tests {
                 "ip \"x.com\": expected an address",
                 "应为 IP 地址",
             ),
-            (r#"{"ip": "0.0.0.0"}"#, "no host can have", "不会有"),
-            (r#"{"domain": "0"}"#, "no host can have", "不会有"),
-            (r#"{"ip": "239.255.255.250"}"#, "no host can have", "不会有"),
-            (r#"{"ip": "ff02::1"}"#, "no host can have", "不会有"),
+            (r#"{"ip": "0.0.0.0"}"#, "no host can have", "不会使用"),
+            (r#"{"domain": "0"}"#, "no host can have", "不会使用"),
+            (
+                r#"{"ip": "239.255.255.250"}"#,
+                "no host can have",
+                "不会使用",
+            ),
+            (r#"{"ip": "ff02::1"}"#, "no host can have", "不会使用"),
             (
                 r#"{"domain": "localhost"}"#,
                 "not on the public Internet",

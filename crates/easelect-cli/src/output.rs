@@ -11,6 +11,7 @@ use easelect_report::Style;
 
 use crate::input;
 use crate::words::{self, Usage, say};
+use crate::zh;
 
 /// Until a slow reader of a pipe is tried again.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -139,7 +140,7 @@ fn refused(name: &Path, error: FileError) -> Usage {
 fn stdout_failed(error: &io::Error) -> Usage {
     say(
         format!("standard output can't be written: {error}"),
-        format!("无法写入标准输出：{error}"),
+        format!("无法写入标准输出：{}", zh::io(error)),
     )
     .into()
 }
@@ -148,7 +149,7 @@ fn unwritable(target: &Path, error: &io::Error) -> Usage {
     let target = words::file(target);
     say(
         format!("{target} can't be written: {error}"),
-        format!("无法写入 {target}：{error}"),
+        format!("无法写入 {target}：{}", zh::io(error)),
     )
     .into()
 }

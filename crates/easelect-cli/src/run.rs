@@ -21,6 +21,7 @@ use crate::input;
 use crate::name_servers::{self, PATIENCE};
 use crate::targets::Targets;
 use crate::words::{Say, Usage, line, say, shown};
+use crate::zh;
 
 /// What stands below the handshakes: the real network, or a simulated one.
 pub(crate) struct Network {
@@ -135,7 +136,7 @@ pub(crate) fn on_runtime<T>(work: impl Future<Output = Result<T, Usage>>) -> Res
         .map_err(|error| {
             say(
                 format!("the runtime can't start: {error}"),
-                format!("运行时无法启动：{error}"),
+                format!("程序无法启动：{}", zh::io(&error)),
             )
         })?;
     let result = runtime.block_on(work);
@@ -241,7 +242,7 @@ fn pin_warnings(endpoints: &[Endpoint], options: &Options) -> Vec<Say> {
                 format!(
                     "warning: --resolve {host}:{port}: nothing that is probed has this host and port"
                 ),
-                format!("警告：--resolve {host}:{port}：测量对象中没有该主机和端口"),
+                format!("警告：--resolve {host}:{port}：没有要测量的接入地址使用该主机和端口"),
             ));
         }
         let (option, family) = match options.families {
@@ -526,7 +527,7 @@ pub(crate) async fn connect(
             // What was learned is lost, no more.
             let warning = say(
                 format!("warning: {error}; beginning with nothing"),
-                format!("警告：历史文件不可用，从头开始：{error}"),
+                format!("警告：{}；从头开始", zh::chinese(&error)),
             );
             warn(&warning, options);
         }
@@ -547,7 +548,7 @@ pub(crate) async fn connect(
             connected = selector.connect() => Some(connected),
         };
         let Some(connected) = connected else {
-            let stopped = say("interrupted", "被中断").of(options.lang).to_owned();
+            let stopped = say("interrupted", "已中断").of(options.lang).to_owned();
             records.push(ConnectRecord::failed(stopped, Vec::new()));
             is_interrupted = true;
             break;
@@ -571,7 +572,7 @@ pub(crate) async fn connect(
                 } else {
                     "全部失败"
                 };
-                let zh = format!("{took:.1?} 内没有打开任何接入地址（{why}）");
+                let zh = format!("{took:.1?} 内未能连上任何接入地址（{why}）");
                 let told = say(error.to_string(), zh);
                 ConnectRecord::failed(told.of(options.lang).to_owned(), attempts)
             }
@@ -584,7 +585,7 @@ pub(crate) async fn connect(
     if let Err(error) = selector.shutdown().await {
         let warning = say(
             format!("warning: what was learned is not kept: {error}"),
-            format!("警告：本次学到的内容未能保存：{error}"),
+            format!("警告：本次学到的内容未能保存：{}", zh::chinese(&error)),
         );
         warn(&warning, options);
     }

@@ -216,7 +216,7 @@ fn none_published(service: Service, region: &str) -> Usage {
              catalogue file (--catalog)"
         ),
         format!(
-            "{region} 没有公布 {service} 地址（none published）；如果环信提供了地址，请用目录文件（--catalog）提供"
+            "{region} 没有公布 {service} 地址；如果环信提供了地址，请写入目录文件（--catalog）"
         ),
     )
     .into()

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use easelect::{ErrorKind, without_secrets};
+use easelect::without_secrets;
 use easelect_report::Lang;
+
+use crate::zh;
 
 /// A sentence in both languages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,20 +48,10 @@ impl From<Say> for Usage {
     }
 }
 
-/// The library's errors are English; Chinese gets its own words before them.
+/// The library's errors are English.
 impl From<easelect::Error> for Usage {
     fn from(error: easelect::Error) -> Self {
-        let about = match error.kind() {
-            ErrorKind::Residency => {
-                "不同数据中心不能一起竞速：应用数据只在一个数据中心，不可迁移（迁移限制）"
-            }
-            ErrorKind::NoEndpoints => "没有可用的地址",
-            ErrorKind::Catalog => "目录、URL 或名称有误",
-            ErrorKind::Scenario => "场景有误",
-            ErrorKind::Tls => "证书无法使用",
-            _ => "输入有误",
-        };
-        Usage(say(error.to_string(), format!("{about}：{error}")))
+        Usage(say(error.to_string(), zh::chinese(&error)))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Every option and file that can be wrong: exit status 2 and one line, in both languages, that
-//! names the option or the place in the file; nothing is written.
+//! names the option or the place in the file, and in Chinese has no English word; nothing is written.
+
+mod english;
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,6 +11,8 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use english::english_words;
 
 struct Scratch(PathBuf);
 
@@ -36,9 +40,17 @@ impl Drop for Scratch {
 
 /// The command as a process: exit status and standard error.
 fn ran(args: &[OsString], locale: &str) -> (Option<i32>, String) {
+    ran_with(args, [("LC_ALL", locale)])
+}
+
+/// … with these environment variables.
+fn ran_with<const N: usize>(
+    args: &[OsString],
+    variables: [(&str, &str); N],
+) -> (Option<i32>, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_easelect"))
         .args(args)
-        .env("LC_ALL", locale)
+        .envs(variables)
         .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -79,7 +91,30 @@ fn why(args: &[OsString]) -> String {
     let chinese = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
     let zh = told("zh_CN.UTF-8");
     assert!(zh.chars().any(chinese), "{shown}: {zh}");
+    assert_eq!(english_words(&zh), [""; 0], "{shown}: {zh}");
     told("en_US.UTF-8")
+}
+
+#[test]
+fn words_are_told_from_names() {
+    for chinese in [
+        "own.toml:3: 未知字段 `label`，应为 `region`",
+        "--output 后面缺少文件名；见 --help",
+        "wss://im.example/ws 的 \"host name\" 无法使用：“permission denied”",
+        "无法读取 /etc/ssl/certs：不是 UTF-8（X.509、PEM、cn1、expected_cost、p50=300ms）",
+        "应为 HOST:PORT:ADDR[,ADDR]…，文件名以 .toml 或 .json 结尾",
+    ] {
+        assert_eq!(english_words(chinese), [""; 0], "{chinese}");
+    }
+    for (mixed, words) in [
+        ("应为 a number，见 the help", &["number", "the", "help"][..]),
+        ("没有权限（os error 13）", &["error"]),
+        ("own.toml:3: unknown 字段", &["unknown"]),
+        ("一次round-trip。", &["round", "trip"]),
+        ("\"host\" expected", &["expected"]),
+    ] {
+        assert_eq!(english_words(mixed), words, "{mixed}");
+    }
 }
 
 fn words(line: &str) -> Vec<OsString> {
@@ -190,6 +225,27 @@ fn options_name_themselves_and_what_they_expect() {
         let why = why(&words(line));
         assert!(why.starts_with(wanted), "{wanted}\n{why}");
         assert!(!why.contains("secret"), "{why}");
+    }
+}
+
+/// What the environment says is told by the variable's name, and not repeated.
+#[test]
+fn a_proxy_of_the_environment_that_is_none_is_told() {
+    for (locale, wanted) in [
+        (
+            "en_US.UTF-8",
+            "easelect: variable https_proxy: not a proxy URL: unknown scheme: expected ",
+        ),
+        (
+            "zh_CN.UTF-8",
+            "easelect: 环境变量 `https_proxy`：代理的 URL 有误：应以 http://、https:// 或 socks5:// 开头\n",
+        ),
+    ] {
+        let variables = [("LC_ALL", locale), ("https_proxy", "ftp://me:hunter2@h")];
+        let (status, told) = ran_with(&words("--region cn1"), variables);
+        assert_eq!(status, Some(2), "{told}");
+        assert!(told.starts_with(wanted), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
     }
 }
 
@@ -456,8 +512,11 @@ fn a_process_ends_with_2_and_one_line() {
             "{told}"
         );
         assert_eq!(told.matches('\n').count(), 1, "{told}");
-        assert!(told.contains("own.toml:3: invalid type: integer `7`, expected a string"));
-        assert_eq!(told.contains("目录"), lang == "zh", "{told}");
+        let wanted = match lang {
+            "zh" => "own.toml:3: 类型不符：实为整数 `7`，应为字符串\n",
+            _ => "own.toml:3: invalid type: integer `7`, expected a string\n",
+        };
+        assert!(told.ends_with(wanted), "{told}");
     }
     assert_eq!(fs::read_to_string(&report).unwrap(), "as it was");
     assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 2);
@@ -476,11 +535,11 @@ fn a_damaged_history_only_warns() {
         let (status, told) = ran(&args, "C.UTF-8");
         assert_eq!(status, Some(0), "{told}");
         assert_eq!(told.matches('\n').count(), 1, "{told}");
-        let warning = if lang == "zh" { "警告" } else { "warning: " };
-        assert!(
-            told.starts_with(warning) && told.contains("h.json: "),
-            "{told}"
-        );
+        let (warning, file) = match lang {
+            "zh" => ("警告：", "h.json 不是历史文件（第 0 字节不是 UTF-8）"),
+            _ => ("warning: ", "h.json: not a history ("),
+        };
+        assert!(told.starts_with(warning) && told.contains(file), "{told}");
         let kept = fs::read_to_string(&history).unwrap();
         assert!(kept.starts_with("{\"schema\":1"), "{kept}");
     }
@@ -491,9 +550,17 @@ fn a_damaged_history_only_warns() {
 fn a_history_that_can_not_be_written_only_warns() {
     let scratch = Scratch::new("unwritten");
     let history = scratch.0.join("h".repeat(250));
-    for (lang, wanted) in [
-        ("en", "warning: what was learned is not kept: "),
-        ("zh", "警告：本次学到的内容未能保存："),
+    for (lang, wanted, why) in [
+        (
+            "en",
+            "warning: what was learned is not kept: ",
+            ": can't be written: ",
+        ),
+        (
+            "zh",
+            "警告：本次学到的内容未能保存：无法写入 ",
+            "：文件名过长或含有不允许的字符\n",
+        ),
     ] {
         let mut args = words("connect --lab --region cn1 --service websocket --format json");
         args.extend(["--lang".into(), lang.into(), "--output".into()]);
@@ -502,10 +569,7 @@ fn a_history_that_can_not_be_written_only_warns() {
         let (status, told) = ran(&args, "C.UTF-8");
         assert_eq!(status, Some(0), "{told}");
         assert_eq!(told.matches('\n').count(), 1, "{told}");
-        assert!(
-            told.starts_with(wanted) && told.contains(": can't be written: "),
-            "{told}"
-        );
+        assert!(told.starts_with(wanted) && told.contains(why), "{told}");
         assert!(!history.exists());
     }
 }

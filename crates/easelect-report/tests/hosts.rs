@@ -71,7 +71,7 @@ fn names_that_are_sunk_are_a_filters() {
         let cause = report.verdict().cause().unwrap();
         for (lang, filter, blocker, answers) in [
             (Lang::En, "filter", "ad blocker", "answers at"),
-            (Lang::Zh, "过滤", "广告拦截", "应答的不是"),
+            (Lang::Zh, "过滤", "广告拦截", "未能证明身份"),
         ] {
             let (told, hint) = (cause.text(lang), cause.hint(lang));
             assert!(told.contains(filter) && !told.contains(answers), "{told}");
@@ -111,7 +111,7 @@ fn private_addresses_where_nothing_answers() {
     let cause = report.verdict().cause().unwrap();
     for (lang, private, answers) in [
         (Lang::En, "private network", "answers at"),
-        (Lang::Zh, "内网", "应答的不是"),
+        (Lang::Zh, "内网", "未能证明身份"),
     ] {
         let (told, hint) = (cause.text(lang), cause.hint(lang));
         assert!(told.contains(private) && !told.contains(answers), "{told}");

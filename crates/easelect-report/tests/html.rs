@@ -330,7 +330,9 @@ fn talkative() -> Report {
     environment.system_proxies = vec!["http://other.example:1".to_owned()];
     environment.pinned = vec!["host.example:443:192.0.2.1".to_owned()];
     environment.name_servers = vec!["192.0.2.53:53".parse().unwrap()];
-    environment.interface = Some("wlan0".to_owned());
+    let mut network = easelect::LocalNetwork::default();
+    network.interface = Some("tunnel");
+    environment.network_at_start = Some(network);
     context.note = Some("a note".to_owned());
     context.utc_offset = Some(3600);
     let server = "192.0.2.53:53".parse().unwrap();
@@ -387,7 +389,7 @@ fn what_strangers_wrote_never_becomes_markup() {
     assert!(shown > 100, "{shown}");
     for told in [
         "a note",
-        "wlan0",
+        "tunnel",
         "HTTPS_PROXY",
         "what the library said",
         "CN=Some CA",

@@ -168,8 +168,8 @@ fn everything(lab: bool) -> Report {
     environment.name_servers = vec!["192.168.1.1:53".parse().unwrap()];
     environment.timeout = Some(Duration::from_secs(5));
     environment.roots = Some(140);
-    environment.interface = Some("wifi".to_owned());
     let mut network = LocalNetwork::default();
+    network.interface = Some("wifi");
     network.source_v4 = Some([192, 168, 0, 7].into());
     environment.network_at_start = Some(network);
     let server = "192.168.1.1:53".parse().unwrap();

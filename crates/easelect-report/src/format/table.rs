@@ -6,7 +6,6 @@ mod details;
 mod deviations;
 mod first_screen;
 
-
 use easelect::Tier;
 
 use crate::layout::Style;

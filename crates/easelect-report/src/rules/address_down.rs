@@ -70,7 +70,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
                 text(
                     "Somebody else answers there: a look-up was answered wrongly, or the record is out of date. Look the \
                      host up at several name servers, and compare.",
-                    "该地址上应答的是别人：可能是某次解析得到了错误的应答，也可能是 DNS 记录已过时。请向多个 DNS 服务器查询该主机并比较。",
+                    "在该地址应答的不是该主机：可能是某次解析得到了错误的应答，也可能是 DNS 记录已过时。请向多个 DNS 服务器查询该主机并比较。",
                 ),
             ),
             _ => (

@@ -38,7 +38,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
         ),
         false => text(
             "So many addresses are unusual: compare with another name server.",
-            "地址这样多并不常见：请与其他 DNS 服务器的结果比较。",
+            "返回这么多地址并不常见：请用 --dns 指定其他 DNS 服务器重测。",
         ),
     };
     let finding = RULE.finding(told).actor(Actor::NetworkAdministrator);

@@ -41,7 +41,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     };
     let hint = text(
         "Set this computer's clock (date, time and time zone), then run again.",
-        "请校准本机时钟（日期、时间和时区）后重试。",
+        "请检查电脑的日期、时间和时区，改正后重试。",
     );
     let finding = RULE.finding(told).severity(Severity::Blocks).actor(Actor::You);
     let finding = finding.blocking(any_blocks(&rows) || !rows.is_empty());

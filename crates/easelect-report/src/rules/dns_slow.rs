@@ -48,10 +48,10 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         ),
     );
     let hint = match facts.may_ask_elsewhere() {
-        false => text("Compare with another name server.", "请与其他 DNS 服务器比较。"),
+        false => text("Compare with another name server.", "请用 --dns 指定其他 DNS 服务器重测。"),
         true => text(
             "Compare with another name server (--dns ADDR); the first of several may be silent.",
-            "请用 --dns ADDR 与其他 DNS 服务器比较；可能是多个服务器中的第一个没有应答。",
+            "请用 --dns 223.5.5.5 重测；可能是多个 DNS 服务器中的第一个没有应答。",
         ),
     };
     let finding = RULE.finding(told).severity(Severity::Harms);

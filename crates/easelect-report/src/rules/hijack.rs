@@ -78,7 +78,7 @@ fn told(kind: Misled, one: bool, names: &Text, addresses: &Text) -> Text {
     match kind {
         Misled::Hijacked => text(
             format!("Suspected: {en} hijacked. What answers at {} is not {}.", addresses.en, names.en),
-            format!("疑似域名被劫持：在 {} 应答的不是 {}。", addresses.zh, names.zh),
+            format!("疑似 DNS 劫持：{} 被解析到 {}，该地址未能证明身份。", names.zh, addresses.zh),
         ),
         Misled::Sunk => text(
             format!("Suspected: {en} blocked by a filter. {} {lead} to {}, where no host can be.", names.en, addresses.en),
@@ -98,31 +98,31 @@ fn hint(kind: Misled, dns: bool) -> Text {
     match (kind, dns) {
         (Misled::Hijacked, true) => text(
             "Compare with another name server; pin a known address with --resolve HOST:PORT:ADDR.",
-            "请与其他 DNS 服务器的结果比较；可用 --resolve HOST:PORT:ADDR 指定已知地址。",
+            "请用 --dns 指定其他 DNS 服务器重测；也可用 --resolve HOST:PORT:ADDR 指定已知地址。",
         ),
         (Misled::Hijacked, false) => text(
             "Look into this computer's hosts file, and compare with another name server (--dns ADDR); pin a known \
              address with --resolve HOST:PORT:ADDR.",
-            "请查看本机的 hosts 文件，并用 --dns ADDR 与其他 DNS 服务器的结果比较；可用 --resolve HOST:PORT:ADDR 指定已知地址。",
+            "请查看本机的 hosts 文件，并用 --dns 223.5.5.5 重测；也可用 --resolve HOST:PORT:ADDR 指定已知地址。",
         ),
         (Misled::Sunk, true) => text(
             "Have the name server's filter (ad blocker, parental control) let *.easemob.com and *.easecdn.com pass; compare \
              with another name server.",
-            "请让该 DNS 服务器的过滤功能（广告拦截、家长控制）放行 *.easemob.com、*.easecdn.com，并与其他 DNS 服务器比较。",
+            "请让该 DNS 服务器的过滤功能（广告拦截、家长控制）放行 *.easemob.com、*.easecdn.com，并用 --dns 指定其他 DNS 服务器重测。",
         ),
         (Misled::Sunk, false) => text(
             "Look into this computer's hosts file, and have ad blockers and security software, here and in the network's name \
              server, let *.easemob.com and *.easecdn.com pass; compare with another name server (--dns ADDR).",
-            "请查看本机的 hosts 文件，并让本机和网络 DNS 服务器上的广告拦截、安全软件放行 *.easemob.com、*.easecdn.com；可用 --dns ADDR 与其他 DNS 服务器比较。",
+            "请查看本机的 hosts 文件，并让本机和网络 DNS 服务器上的广告拦截、安全软件放行 *.easemob.com、*.easecdn.com；可用 --dns 223.5.5.5 重测。",
         ),
         (Misled::Inside, true) => text(
             "Ask whoever runs that name server, or the VPN, for the public addresses; compare with another name server.",
-            "请向该 DNS 服务器或 VPN 的管理者要求返回公网地址，并与其他 DNS 服务器比较。",
+            "请向该 DNS 服务器或 VPN 的管理者要求返回公网地址，并用 --dns 指定其他 DNS 服务器重测。",
         ),
         (Misled::Inside, false) => text(
             "Compare with another name server (--dns ADDR), with the VPN on and off, and look into this computer's hosts file; \
              ask whoever runs the VPN or the name server for the public addresses.",
-            "请用 --dns ADDR 与其他 DNS 服务器比较，在连接和断开 VPN 时各测一次，并查看本机的 hosts 文件；请 VPN 或 DNS 服务器的管理者返回公网地址。",
+            "请用 --dns 223.5.5.5 重测，在连接和断开 VPN 时各测一次，并查看本机的 hosts 文件；请 VPN 或 DNS 服务器的管理者返回公网地址。",
         ),
     }
 }

@@ -110,7 +110,7 @@ fn fails(
     let (url, failure) = (row.url(), row.why_not());
     let why = match failure {
         Some(failure) => failure_text(failure, facts.now()),
-        None => text("it could not be tried in time", "未能及时探测"),
+        None => text("it could not be tried in time", "时限内未能测量"),
     };
     let better = match &best {
         Some(best) => text(format!(" {best} works."), format!("{best} 可用。")),
@@ -129,7 +129,7 @@ fn fails(
         (_, Some(failure)) => finding.hint_text(failure_hint(failure, facts, row.own)),
         (_, None) => finding.hint_text(text(
             "Give more time with --deadline.",
-            "请用 --deadline 给更多时间。",
+            "请用 --deadline 延长时限。",
         )),
     }
 }

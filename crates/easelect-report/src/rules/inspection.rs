@@ -64,12 +64,12 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     };
     let by = text(
         format!("TLS is inspected: {count_en} verify only through the root of {}, {}.", issuers.en, which.en),
-        format!("TLS 流量被检查：{count} 个主机只能通过 {} 的根证书验证（{}）。", issuers.zh, which.zh),
+        format!("HTTPS 流量被解密：{count} 个主机只能通过 {} 的根证书验证（{}）。", issuers.zh, which.zh),
     );
     if !none_passes {
         let hint = text(
             "What was measured includes the inspection. Its administrator can exempt *.easemob.com and *.easecdn.com.",
-            "测量结果包含检查设备的影响。其管理员可将 *.easemob.com、*.easecdn.com 加入例外。",
+            "测量结果包含解密设备的影响。其管理员可将 *.easemob.com、*.easecdn.com 加入例外。",
         );
         let finding = RULE.finding(by).severity(Severity::Informs);
         let finding = finding.actor(Actor::NetworkAdministrator).fault(Fault::AllWell);
@@ -77,12 +77,12 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     }
     let told = text(
         format!("{} No WebSocket passes the inspection.", by.en),
-        format!("{}WebSocket 无法通过检查。", by.zh),
+        format!("{}WebSocket 无法通过解密设备。", by.zh),
     );
     let hint = text(
         "Ask the network administrator to exempt *.easemob.com and *.easecdn.com from TLS inspection, or to let WebSocket \
          upgrades pass.",
-        "请网络管理员将 *.easemob.com、*.easecdn.com 加入 TLS 检查的例外，或放行 WebSocket 升级请求。",
+        "请网络管理员将 *.easemob.com、*.easecdn.com 加入 HTTPS 解密的例外，或放行 WebSocket 升级请求。",
     );
     let finding = RULE.finding(told).actor(Actor::NetworkAdministrator);
     let finding = finding.blocking(any_blocks(&stripped)).hint_text(hint);

@@ -44,12 +44,12 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         false => text(
             "If your company inspects TLS, give its root with --cacert, and ask for an exception for Easemob's \
              hosts. If it doesn't, don't trust this certificate: try another network.",
-            "如果公司会检查 TLS 流量，请用 --cacert 加入其根证书，并申请将环信域名加入例外；否则不要信任该证书，请换一个网络再试。",
+            "如果公司会解密 HTTPS 流量，请用 --cacert 加入其根证书，并申请将环信域名加入例外；否则不要信任该证书，请换一个网络再试。",
         ),
         true => text(
             "The certificates given don't include its root. If your company inspects TLS, ask its administrator for \
              the root, or for an exception for Easemob's hosts.",
-            "给出的证书中不含其根证书。如果公司会检查 TLS 流量，请向管理员索取根证书，或申请将环信域名加入例外。",
+            "给出的证书中不含其根证书。如果公司会解密 HTTPS 流量，请向管理员索取根证书，或申请将环信域名加入例外。",
         ),
     };
     let finding = RULE.finding(told).severity(Severity::Blocks);

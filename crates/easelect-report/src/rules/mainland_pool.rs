@@ -21,7 +21,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     }
     let told = text(
         "China 1 and China 2 are shown as one pool: they are interchangeable for mobile-style clients only.",
-        "国内 1 区、国内 2 区合并显示：两者仅对移动端类型的客户端可互换。",
+        "国内 1 区、国内 2 区合并显示：只有连接方式与移动端 SDK 相同的客户端可以互换使用。",
     );
     let hint = text(
         "For web, desktop and mini-programs name the app's data centre: --region cn1 or cn2.",

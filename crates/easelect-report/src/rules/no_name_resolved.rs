@@ -55,7 +55,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let hint = match (facts.lab(), mistyped) {
         (true, _) => text(
             "The lab's name server is set to fail: see the scenario.",
-            "实验网络中的 DNS 被设为失败：见场景文件。",
+            "模拟网络中的 DNS 被设为失败：见场景文件。",
         ),
         (_, true) => text("Check the spelling of the hosts.", "请检查主机名的拼写。"),
         _ if facts.context.environment.dns.is_some() => text(

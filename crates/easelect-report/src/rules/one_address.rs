@@ -42,13 +42,13 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
                 names.en
             ),
             format!(
-                "疑似域名被劫持：互不相干的主机都被解析到 {ip}，且没有一个能在该地址证明身份：{}。",
+                "疑似 DNS 劫持：互不相干的主机都被解析到 {ip}，且没有一个能在该地址证明身份：{}。",
                 names.zh
             ),
         );
         let hint = text(
             "Compare with another name server; pin a known address with --resolve HOST:PORT:ADDR.",
-            "请与其他 DNS 服务器的结果比较；可用 --resolve HOST:PORT:ADDR 指定已知地址。",
+            "请用 --dns 指定其他 DNS 服务器重测；也可用 --resolve HOST:PORT:ADDR 指定已知地址。",
         );
         let finding = RULE.finding(told).actor(Actor::NetworkAdministrator);
         let finding = finding.of_endpoints(any_blocks(&there)).hint_text(hint);

@@ -24,7 +24,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     }
     let told = text(
         "The app's own resolver or connector panicked.",
-        "应用自己的解析器或连接器发生了崩溃（panic）。",
+        "应用自己的解析器或连接器崩溃（panic）。",
     );
     let hint = text(
         "This is a bug of the app: its log has the panic.",

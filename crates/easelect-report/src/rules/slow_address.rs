@@ -44,7 +44,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let slow = list(&slow);
     let told = text(
         format!("Addresses that are much slower than the fastest of the same host (median, and the fastest's): {}.", slow.en),
-        format!("比同一主机最快的地址慢很多的地址（中位数，及最快者）：{}。", slow.zh),
+        format!("以下地址比同一主机最快的地址慢很多（括号内为两者的中位数）：{}。", slow.zh),
     );
     let hint = text(
         "A client that takes the first address may get one of these; one that tries several at a time doesn't.",

@@ -64,7 +64,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     );
     let hint = text(
         "Run again one at a time with more patience: --in-flight 1 --timeout 20s --deadline 5m. A client needs as much.",
-        "请逐个测量并放宽时限：--in-flight 1 --timeout 20s --deadline 5m。客户端同样需要这样的耐心。",
+        "请逐个测量并放宽时限：--in-flight 1 --timeout 20s --deadline 5m。客户端也需要同样放宽超时。",
     );
     let blocks = rows.iter().any(|row| row.blocks);
     let finding = RULE.finding(told).actor(Actor::NetworkAdministrator).blocking(blocks);

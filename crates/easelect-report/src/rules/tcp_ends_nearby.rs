@@ -31,7 +31,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     );
     let hint = text(
         "Compare endpoints by TLS and upgrade; the network administrator knows what stands in between.",
-        "请按 TLS 和升级耗时比较接入地址；网络管理员知道中间是什么设备。",
+        "请按 TLS 和升级耗时比较接入地址；可向网络管理员了解中间是什么设备。",
     );
     vec![RULE.finding(told).hint_text(hint)]
 }

@@ -24,14 +24,14 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     }
     let (by, hint) = match facts.ended {
         Ended::Stopped => (
-            text("Probing was interrupted", "探测被中断"),
+            text("Probing was interrupted", "测量被中断"),
             text("Let it come to its end.", "请让它运行到结束。"),
         ),
         _ => (
-            text("The deadline cut probing off", "时间已到，探测被提前结束"),
+            text("The deadline cut probing off", "时限已到，测量提前结束"),
             text(
                 "Give more time with --deadline, or ask for fewer regions and services.",
-                "请用 --deadline 给更多时间，或减少数据中心和服务。",
+                "请用 --deadline 延长时限，或减少数据中心和服务。",
             ),
         ),
     };

@@ -62,7 +62,7 @@ pub(crate) fn listing_notes() -> [Text; 3] {
     [
         text(
             "easelect can't derive an app's data centre from its App Key: look it up in the console.",
-            "easelect 无法从 App Key 推断应用所在的数据中心，请在环信控制台查看。",
+            "easelect 无法从 App Key 推断应用所在的数据中心，请在环信控制台查看（即时通讯 > 服务概览）。",
         ),
         text(
             "No built-in URL was ever measured on the real service by easelect's authors. Where it says \"inferred\", \

@@ -289,14 +289,14 @@ fn plain(failure: &Failure) -> Text {
         (Phase::Connect, Kind::Refused) => text("connection refused", "连接被拒绝"),
         (Phase::Proxy, Kind::Refused) => text(
             "nothing listens where the proxy should be",
-            "代理地址上没有程序在监听",
+            "代理未启动，或地址有误",
         ),
         (_, Kind::Refused) => text("refused", "被拒绝"),
         (_, Kind::ServerFailure) => text("the name server failed", "DNS 服务器出错"),
         (_, Kind::Temporary) => text("the name can't be looked up for now", "暂时无法解析域名"),
         (_, Kind::Malformed) => text(
             "the name server's answer can't be read",
-            "无法读懂DNS 服务器的应答",
+            "无法解析 DNS 服务器的应答",
         ),
         (_, Kind::BogusAddress) => text(
             "the name server answered with an impossible address",
@@ -316,7 +316,7 @@ fn plain(failure: &Failure) -> Text {
         ),
         (_, Kind::Panicked) => text(
             "the app's own resolver or connector panicked",
-            "应用自己的解析器或连接器发生 panic",
+            "应用自己的解析器或连接器崩溃（panic）",
         ),
         (_, Kind::Closed) => text("closed by the peer", "连接被对方关闭"),
         (_, Kind::NotTls) => text("what answered does not speak TLS", "应答方不是 TLS 服务"),
@@ -339,7 +339,7 @@ fn plain(failure: &Failure) -> Text {
         ),
         (_, Kind::CertificateWeakSignature) => text(
             "a certificate is signed with a broken hash function",
-            "证书的签名使用了已被攻破的散列算法",
+            "证书的签名使用了不安全的散列算法",
         ),
         (_, Kind::CertificateOther) => text("bad certificate", "证书有误"),
         (_, Kind::ClientCertificateRequired) => {
@@ -457,7 +457,7 @@ mod tests {
         let absent = Failure::new(Phase::Proxy, Kind::Refused).with_message("os error 111");
         assert_eq!(
             failure_text(&absent, now).zh,
-            "代理：代理地址上没有程序在监听"
+            "代理：代理未启动，或地址有误"
         );
         let wrong = Failure::new(Phase::Tls, Kind::CertificateWrongHost)
             .with_names(vec!["evil\n.example".to_owned()]);

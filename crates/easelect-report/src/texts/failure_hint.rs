@@ -108,11 +108,11 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
         (Phase::Resolve, _) if done.lab => text("", ""),
         (Phase::Resolve, _) if done.dns => text(
             "Compare with another name server than the one given.",
-            "请与给出的 DNS 服务器以外的服务器比较。",
+            "请用 --dns 指定其他 DNS 服务器重测。",
         ),
         (Phase::Resolve, _) => text(
             "Compare with another name server (--dns ADDR); if the name can be looked up there, tell the network administrator.",
-            "请用 --dns ADDR 与其他 DNS 服务器比较；如果能解析，请联系网络管理员。",
+            "请用 --dns 223.5.5.5 重测；如果能解析，请联系网络管理员。",
         ),
         (_, Kind::ClientCertificateRequired) => text(
             "This host wants every client to show a certificate: public clients have none. Tell whoever runs it.",

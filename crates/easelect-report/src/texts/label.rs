@@ -47,7 +47,7 @@ labels! {
     Regions => "Data centres", "数据中心";
     Endpoints => "Endpoints", "接入地址";
     WithoutHosts => "Without public hosts", "没有公开地址";
-    References => "Where to look things up", "在哪里查";
+    References => "Where to look things up", "查询入口";
     Region => "region", "数据中心";
     Editions => "for", "用途";
     Fits => "fits apps whose users are", "适合的应用";
@@ -57,7 +57,7 @@ labels! {
     ConfidenceHead => "known how", "依据";
     Documented => "documented", "文档";
     Inferred => "inferred", "推断";
-    User => "yours", "自备";
+    User => "yours", "自有";
     Console => "Which data centre an app lives in", "应用所在的数据中心";
     Migration => "Moving from a domestic to an overseas data centre", "国内集群迁移到海外";
     Pricing => "Prices", "价格";

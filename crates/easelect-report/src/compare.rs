@@ -7,6 +7,7 @@ mod circumstances;
 mod endpoint;
 mod findings;
 mod group;
+mod identity;
 mod lookups;
 mod shape;
 mod statistics;
@@ -133,6 +134,24 @@ impl Change {
     fn figures(mut self, figures: Figures) -> Self {
         self.figures = figures;
         self
+    }
+}
+
+impl EndpointComparison {
+    /// A text that doesn't say what it is of, behind the name of that.
+    fn named(&self, told: &Text) -> Text {
+        let name = &self.name;
+        text(
+            format!("{name}: {}", told.en),
+            format!("{name}：{}", told.zh),
+        )
+    }
+
+    /// Adds what is other in B, and neither better nor worse for that.
+    fn push_other(&mut self, code: &'static str, told: Text, words: [Option<String>; 2]) {
+        let headline = self.named(&told);
+        let change = Change::new(code, Effect::Different, told).headline(headline);
+        self.changes.push(change.figures(Figures::Words(words)));
     }
 }
 

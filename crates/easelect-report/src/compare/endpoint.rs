@@ -1,15 +1,14 @@
 //! One endpoint in both reports: whether it can be used, how often it fails, how long it takes and in which
-//! phase, where it leads, which certificate it shows.
+//! phase.
 
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use easelect::{Failure, FailureKind as Kind, Phase, Reason, Tier};
 
 use super::super::figures::ms;
 use super::super::model::EndpointModel;
-use super::super::texts::{self, Lang, Text, failure_text, list, shown, text};
+use super::super::texts::{self, Lang, Text, failure_text, shown, text};
+use super::identity::{addresses, certificates, path};
 use super::statistics::{Difference, Times, fail_differently, is_down};
 use super::{Change, Effect, EndpointComparison, Figures};
 
@@ -25,14 +24,6 @@ pub(super) fn state(one: &EndpointModel) -> Option<Tier> {
     let all = [Tier::Ready, Tier::Answering, Tier::Unreachable];
     let tier = all.into_iter().find(|tier| tier.as_str() == one.tier)?;
     (one.reason.code != Reason::NotProbed.as_str()).then_some(tier)
-}
-
-/// A text that doesn't say what it is of, behind the name of that.
-fn of(name: &str, told: &Text) -> Text {
-    text(
-        format!("{name}: {}", told.en),
-        format!("{name}：{}", told.zh),
-    )
 }
 
 /// What changed at it; `same_way` is whether both went through the same proxy, or none.
@@ -137,7 +128,7 @@ fn tiers([a, b]: [Seen<'_>; 2], [before, after]: [Tier; 2], found: &mut Endpoint
     };
     let en = format!("{} → {}. {}.", from.en, to.en, why.en);
     let zh = format!("{} → {}。{}。", from.zh, to.zh, why.zh);
-    let headline = of(&found.name, &text(en.clone(), zh.clone()));
+    let headline = found.named(&text(en.clone(), zh.clone()));
     let told = text(format!("State: {en}"), format!("状态：{zh}"));
     // Whichever was ready says how often such an endpoint fails by chance.
     let (up, down) = match after {
@@ -389,13 +380,10 @@ fn times(a: &EndpointModel, b: &EndpointModel, same_way: bool, found: &mut Endpo
             format!("{}: {}.", capital(&name.en), longer.en),
             format!("{}：{}。", name.zh, longer.zh),
         );
-        let headline = of(
-            &found.name,
-            &text(
-                format!("{} takes {}.", name.en, longer.en),
-                format!("{}{}。", name.zh, longer.zh),
-            ),
-        );
+        let headline = found.named(&text(
+            format!("{} takes {}.", name.en, longer.en),
+            format!("{}{}。", name.zh, longer.zh),
+        ));
         let effect = effect_of_time(before, after);
         let change = Change::new("phase_time", effect, told)
             .headline(headline)
@@ -404,126 +392,4 @@ fn times(a: &EndpointModel, b: &EndpointModel, same_way: bool, found: &mut Endpo
             .changes
             .push(change.figures(Figures::Millis([before, after])));
     }
-}
-
-fn path(a: &EndpointModel, b: &EndpointModel, found: &mut EndpointComparison) {
-    if a.url == b.url {
-        return;
-    }
-    let [before, after] = [a, b].map(|one| shown(&one.url, 300));
-    let told = text(
-        format!("Answers at another path: {before} → {after}."),
-        format!("应答的路径不同：{before} → {after}。"),
-    );
-    push_other("path", told, [Some(before), Some(after)], found);
-}
-
-/// Its addresses, if it has others only. Name servers answer a part of many in turn: where some are the same,
-/// or not all were told, nothing follows.
-fn addresses(a: &EndpointModel, b: &EndpointModel, found: &mut EndpointComparison) {
-    let of = |one: &EndpointModel| -> BTreeSet<String> {
-        let ip = |address: &str| match address.parse::<SocketAddr>() {
-            Ok(address) => address.ip().to_string(),
-            Err(_) => shown(address, 60),
-        };
-        one.addresses.iter().map(|one| ip(&one.address)).collect()
-    };
-    let (in_a, in_b) = (of(a), of(b));
-    let in_part = a.addresses_left_out > 0 || b.addresses_left_out > 0;
-    if in_a.is_empty() || in_b.is_empty() || in_part || !in_a.is_disjoint(&in_b) {
-        return;
-    }
-    others(
-        "addresses",
-        text("Leads to other addresses", "解析到的地址不同"),
-        [in_a, in_b],
-        found,
-    );
-}
-
-/// What it shows now, all of which is other than before.
-fn others(
-    code: &'static str,
-    label: Text,
-    sets: [BTreeSet<String>; 2],
-    found: &mut EndpointComparison,
-) {
-    let [before, after] = sets.map(|set| list(&set.into_iter().collect::<Vec<_>>()));
-    let told = text(
-        format!("{}: {} → {}.", label.en, before.en, after.en),
-        format!("{}：{} → {}。", label.zh, before.zh, after.zh),
-    );
-    let words = [before, after].map(|one| Some(one.en.into_owned()));
-    push_other(code, told, words, found);
-}
-
-/// What is other in B, and neither better nor worse for that.
-fn push_other(
-    code: &'static str,
-    told: Text,
-    words: [Option<String>; 2],
-    found: &mut EndpointComparison,
-) {
-    let headline = of(&found.name, &told);
-    let change = Change::new(code, Effect::Different, told).headline(headline);
-    found.changes.push(change.figures(Figures::Words(words)));
-}
-
-fn certificates(a: &EndpointModel, b: &EndpointModel, found: &mut EndpointComparison) {
-    let inspector = |one: &EndpointModel| one.inspected_by.as_deref().map(|by| shown(by, 100));
-    let (by_a, by_b) = (inspector(a), inspector(b));
-    if by_a != by_b {
-        let told = match (&by_a, &by_b) {
-            (_, Some(by)) => text(
-                format!(
-                    "In B its certificate ends at {by}, which only this computer trusts: TLS is inspected."
-                ),
-                format!("B 中证书由仅受本机信任的 {by} 签发：HTTPS 流量被解密。"),
-            ),
-            _ => {
-                let by = by_a.clone().unwrap_or_default();
-                text(
-                    format!("TLS is no longer inspected; in A it was, by {by}."),
-                    format!("HTTPS 流量不再被解密（A 中由 {by} 解密）。"),
-                )
-            }
-        };
-        push_other("inspection", told, [by_a, by_b], found);
-        return;
-    }
-    let of = |one: &EndpointModel| -> (BTreeSet<String>, BTreeSet<String>) {
-        let shown_there = one
-            .addresses
-            .iter()
-            .filter_map(|one| one.certificate.as_ref());
-        let dates =
-            |from: &str, to: &str| format!("{} – {}", shown(day(from), 20), shown(day(to), 20));
-        shown_there
-            .map(|one| {
-                (
-                    shown(&one.issuer, 100),
-                    dates(&one.not_before, &one.not_after),
-                )
-            })
-            .unzip()
-    };
-    let ((issuers_a, dates_a), (issuers_b, dates_b)) = (of(a), of(b));
-    if issuers_a.is_empty() || issuers_b.is_empty() {
-        return;
-    }
-    if issuers_a.is_disjoint(&issuers_b) {
-        let label = text("Its certificate has another issuer", "证书签发者不同");
-        others("certificate_issuer", label, [issuers_a, issuers_b], found);
-    } else if dates_a.is_disjoint(&dates_b) {
-        let label = text(
-            "Another certificate of the same issuer, valid",
-            "更换了证书（签发者相同），有效期",
-        );
-        others("certificate", label, [dates_a, dates_b], found);
-    }
-}
-
-/// The day of a moment.
-fn day(moment: &str) -> &str {
-    moment.split('T').next().unwrap_or(moment)
 }

@@ -13,7 +13,7 @@ const BY_CHANCE: &[&str] = &[
     "above_threshold",
     "address_slow",
     "current_is_first",
-    "current_not_slower",
+    "current_no_clear_difference",
     "current_slower",
     "dns_slow",
     "fails_sometimes",
@@ -124,4 +124,20 @@ fn change(letter: &str, one: &FindingModel, told: &str) -> Change {
     let told = text(format!("{en}: {told}"), format!("{zh}：{told}"));
     let change = Change::new(code, effect, told).headline(headline);
     change.figures(Figures::Words(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_a_rules() {
+        // The rule of what is in use has codes of its own.
+        let known = |code: &str| {
+            code.starts_with("current_") || crate::rules().any(|(rule, ..)| rule == code)
+        };
+        for code in [BY_CHANCE, CIRCUMSTANCES, DOWN].concat() {
+            assert!(known(code), "{code}");
+        }
+    }
 }

@@ -684,7 +684,7 @@ fn sdks_are_read_by_their_identifiers() {
     }
     let ids: BTreeSet<&str> = Sdk::ALL.iter().map(|one| one.as_str()).collect();
     assert_eq!(ids.len(), Sdk::ALL.len());
-    let unknown = "Web4".parse::<Sdk>().unwrap_err().to_string();
+    let unknown = "web3".parse::<Sdk>().unwrap_err().to_string();
     assert!(
         unknown.contains("web4, web5") && unknown.contains("react-native"),
         "{unknown}"

@@ -128,7 +128,7 @@ fn markdown_for_a_ticket() {
 
 ### China 1 (cn1), socket 3.0 (WebSocket)
 
-**First choice in this data centre:** `wss://im-api-v2.easemob.com/websocket`
+**First choice:** `wss://im-api-v2.easemob.com/websocket`
 
 | \# | endpoint | state | failed | expected cost | median | name lookup | TCP connect | TLS handshake | WebSocket handshake | addresses | why |
 | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- |

@@ -492,7 +492,7 @@ Where: linux x86_64
 处理人：无需处理
 下一步：登录仍慢或失败，请检查 token、账号和 SDK 日志。
 未测试：token、账号和应用自身的逻辑。
-不完整：探测被中断，2 次尝试未完成。
+不完整：测量被中断，2 次尝试未完成。
 
 时间：2025-10-09 08:53:20 UTC
 环境：linux x86_64
@@ -502,10 +502,10 @@ Where: linux x86_64
 cn1       socket 3.0  im-api-v2.easemob.com   62.5 ms     -
                       ! easecdn.com：未探测
 ----
-结论：无法判断：规定时间内没有测到任何结果。时间已到，探测被提前结束，2 次尝试未
-完成。
+结论：无法判断：规定时间内没有测到任何结果。时限已到，测量提前结束，2 次尝试未完
+成。
 处理人：你，请在这台电脑上处理
-下一步：请用 --deadline 给更多时间，或减少数据中心和服务。
+下一步：请用 --deadline 延长时限，或减少数据中心和服务。
 
 时间：2025-10-09 08:53:20 UTC
 环境：linux x86_64
@@ -864,6 +864,7 @@ fn the_environment_is_one_paragraph() {
     let environment = &mut context.environment;
     let mut network = LocalNetwork::default();
     network.source_v4 = Some([192, 168, 1, 7].into());
+    network.interface = Some("wifi");
     environment.network_at_start = Some(network);
     environment.timeout = Some(ms(2_500));
     environment.deadline = Some(ms(90_000));
@@ -886,7 +887,7 @@ fn the_environment_is_one_paragraph() {
     );
     assert_eq!(
         told(Lang::Zh, at_home()),
-        "easelect 0.1.0；linux x86_64；Wi-Fi；DNS 192.168.1.1；IPv4 正常；140 个根证书"
+        "easelect 0.1.0；linux x86_64；Wi-Fi；DNS 192.168.1.1；无 IPv4 路由；无 IPv6 路由；IPv4 正常；140 个根证书"
     );
 }
 

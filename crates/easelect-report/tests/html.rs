@@ -216,6 +216,7 @@ fn whatever_was_measured_has_a_page() {
     busy.note = Some("上海 / carrier".to_owned());
     busy.utc_offset = Some(8 * 3600);
     busy.in_use = vec![b.clone()];
+    let own = Endpoint::new(Region::CN1, Service::Websocket, "wss://own.example/a/path").unwrap();
     let untried = || Measured::of(&d).unfinished(3);
     for (what, report) in [
         ("nothing", report(&[])),
@@ -235,6 +236,7 @@ fn whatever_was_measured_has_a_page() {
                 second_source,
             ),
         ),
+        ("own", report(&[ranking([ok(&own, 20)])])),
         ("pool", report(&[pool_ranking([ok(&c, 20), ok(&d, 30)])])),
         (
             "in use",
@@ -245,6 +247,12 @@ fn whatever_was_measured_has_a_page() {
         let page = html(&models[1], &models[0]);
         let elements = elements(&page);
         assert_eq!(embedded(&page), models[1], "{what}");
+        assert_eq!(
+            page.contains("<p class=\"host\">wss://own.example/a/path</p>"),
+            what == "own"
+        );
+        let is_red = page.contains("<td class=\"bad\">");
+        assert_eq!(is_red, ["all fails", "no name"].contains(&what), "{what}");
         assert_eq!(count(&elements, "h1"), 2, "{what}");
         // Headings don't skip a level.
         let levels = elements
@@ -271,7 +279,7 @@ fn whatever_was_measured_has_a_page() {
         }
         assert_eq!(
             page.contains("没有发现异常"),
-            what == "all well" || what == "pool",
+            ["all well", "pool", "own"].contains(&what),
             "{what}"
         );
         assert_eq!(

@@ -164,7 +164,8 @@ fn anchor(lang: Lang, place: usize) -> String {
 
 fn verdict(model: &Model) -> Markup {
     let (lang, verdict) = (model.lang, &model.verdict);
-    let every_group_ready = model.groups.iter().all(|group| group.best.is_some());
+    let mut counted = model.groups.iter().filter(|group| !group.second_source);
+    let every_group_ready = counted.all(|group| group.best.is_some());
     let (colour, mark) = match verdict.code.as_str() {
         "all_well" => ("good", "✓"),
         "some_endpoints_fail" | "not_measured" => ("doubtful", "!"),
@@ -293,7 +294,7 @@ fn first_choice(group: &GroupModel, lang: Lang) -> Markup {
     html! {
         @match first {
             Some(first) => td.host { (first.authority) },
-            None => td.bad { "✕ " (Word::NoneReady.of(lang)) },
+            None => td class=(group::none_ready(group)) { "✕ " (Word::NoneReady.of(lang)) },
         }
         td.figure data-head=(Word::Median.of(lang)) {
             @if let Some(median) = median { (told(median.p50)) " ms" }

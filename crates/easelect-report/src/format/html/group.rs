@@ -1,6 +1,6 @@
 //! The endpoints of one data centre and service: in words, drawn to scale, and in detail.
 
-use easelect::{Residency, Tier};
+use easelect::{Confidence, Residency, Tier};
 use maud::{Markup, html};
 
 use super::drawing::{Scale, class, medians};
@@ -22,7 +22,7 @@ pub(super) fn section(group: &GroupModel, anchor: &str, lang: Lang) -> Markup {
                     Some(best) => {
                         (label(Label::FirstChoice).of(lang)) (text(": ", "：").of(lang)) span.host { (best) }
                     }
-                    None => strong.bad { "✕ " (label(Label::NoFirstChoice).of(lang)) },
+                    None => strong class=(none_ready(group)) { "✕ " (label(Label::NoFirstChoice).of(lang)) },
                 }
             }
             @if group.second_source { p.muted { (Word::SecondSource.of(lang)) } }
@@ -36,6 +36,11 @@ pub(super) fn section(group: &GroupModel, anchor: &str, lang: Lang) -> Markup {
             }
         }
     }
+}
+
+/// The colour of a group without a first choice: nobody was promised hosts of a second source.
+pub(super) fn none_ready(group: &GroupModel) -> &'static str {
+    if group.second_source { "muted" } else { "bad" }
 }
 
 /// What isn't as it should be, in a few words.
@@ -60,6 +65,7 @@ fn row(one: &EndpointModel, scale: Scale, in_pool: bool, lang: Lang) -> Markup {
         Tier::Answering => ("doubtful", "!"),
         Tier::Unreachable => ("bad", "✕"),
     };
+    let own = one.confidence == Confidence::User.as_str();
     // It is neither good nor bad.
     let untried = one.reason.code == "not_probed";
     let failed = one.attempts.saturating_sub(one.successes);
@@ -90,6 +96,8 @@ fn row(one: &EndpointModel, scale: Scale, in_pool: bool, lang: Lang) -> Markup {
                 (phases(one, lang))
             }
             div.words {
+                // Several may have one host.
+                @if own || one.url != one.configured_url { p.host { (one.url) } }
                 p {
                     @match untried {
                         true => span.muted { (label(Label::NotTried).of(lang)) },

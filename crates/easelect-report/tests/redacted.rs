@@ -130,6 +130,15 @@ fn secrets_are_found_in_sentences() {
             "fetched http://[proxy 2]/…",
         ),
         (
+            "_squid7.corp.example_ squid7.corp.example.log",
+            "_[proxy 1]_ [proxy 1]",
+        ),
+        ("wpad-berlin.corp.example", "[proxy 2]"),
+        (
+            "failed:fd00::53, bad:fe80::9",
+            "failed:[local address 3], bad:[local address 5]",
+        ),
+        (
             "经代理http://squid7.corp.example:3128测量",
             "经代理http://[proxy 1]:3128测量",
         ),
@@ -196,6 +205,7 @@ fn secrets_are_found_in_sentences() {
 fn what_is_no_secret_stays() {
     for said in [
         "im-api-v2.easemob.com leads to 47.93.7.1 and 2408:4000:7::1d",
+        "2001:db8:fe80::1 2408:4000:fd00::1, wpad.berlin",
         "0.0.0.0, ::, 127.0.0.1:7890, ::1, localhost:7890",
         "OID 2.5.4.10.0.1, Tengine/2.3.3, 10.0.0, 1.10.0.0.1",
         "at 2026-11-26T19:35:54Z, 19:35:54",

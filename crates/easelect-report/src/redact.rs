@@ -59,7 +59,7 @@ enum Kind {
 }
 
 /// Keys whose values are identifiers of ours: a proxy called `rest` is not meant there.
-const CODES: [&str; 32] = [
+const CODES: [&str; 30] = [
     "version",
     "lang",
     "started_at",
@@ -90,8 +90,6 @@ const CODES: [&str; 32] = [
     "family",
     "trust",
     "chain_fault",
-    "ipv4",
-    "ipv6",
 ];
 
 /// What is known to be secret, and the placeholders given so far.

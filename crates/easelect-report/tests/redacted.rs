@@ -287,7 +287,7 @@ fn what_was_written_before_there_was_redaction_is_read() {
 }
 
 /// Keys whose values are identifiers of the program's own, and the note, which stays.
-const NOT_TEXT: [&str; 28] = [
+const NOT_TEXT: [&str; 31] = [
     "note",
     "version",
     "lang",
@@ -316,6 +316,9 @@ const NOT_TEXT: [&str; 28] = [
     "variable",
     "proxy_variables",
     "finished_at_local",
+    "family",
+    "trust",
+    "chain_fault",
 ];
 
 /// Every text of a model that people or strangers wrote, with its key.

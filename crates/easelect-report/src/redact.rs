@@ -92,6 +92,9 @@ const CODES: [&str; 30] = [
     "chain_fault",
 ];
 
+/// More proxies than any computer has: a file may name more, and each is looked for in every text.
+const PROXIES: usize = 100;
+
 /// What is known to be secret, and the placeholders given so far.
 struct Secrets {
     lang: Lang,
@@ -109,7 +112,7 @@ struct Secrets {
     app_keys: BTreeSet<String>,
     /// Addresses that have no placeholder by now are a lab's.
     only_known_addresses: bool,
-    given: BTreeMap<(Kind, String), usize>,
+    given: BTreeMap<Kind, BTreeMap<String, usize>>,
 }
 
 impl Secrets {
@@ -206,7 +209,7 @@ impl Secrets {
     fn proxy_name(&mut self, name: &str) {
         let name = name.trim_matches('.').to_lowercase();
         let is_name = name.contains(char::is_alphabetic) && name != "localhost";
-        if is_name && !self.hosts.contains(&name) {
+        if is_name && !self.hosts.contains(&name) && self.proxies.len() < PROXIES {
             self.proxies.insert(name);
         }
     }
@@ -239,7 +242,9 @@ impl Secrets {
         let mut told = String::with_capacity(text.len());
         let mut done = 0;
         for secret in find(self, text) {
+            // What reaches into the one before belongs to it.
             if secret.at.start < done {
+                done = done.max(secret.at.end);
                 continue;
             }
             told.push_str(&text[done..secret.at.start]);
@@ -263,8 +268,9 @@ impl Secrets {
     }
 
     fn placeholder(&mut self, kind: Kind, what: String) -> String {
-        let before = self.given.keys().filter(|(one, _)| *one == kind).count();
-        let number = *self.given.entry((kind, what)).or_insert(before + 1);
+        let next = self.given.entry(kind).or_default();
+        let number = next.len() + 1;
+        let number = *next.entry(what).or_insert(number);
         let (en, zh) = match kind {
             Kind::LocalAddress => ("local address", "本地地址"),
             Kind::MadeUpAddress => ("made-up address", "虚拟地址"),
@@ -289,7 +295,8 @@ impl Secrets {
             _ if self.proxies_at.contains(&ip) => Kind::Proxy,
             _ => return None,
         };
-        let known = self.given.contains_key(&(kind, ip.to_string()));
+        let given = self.given.get(&kind);
+        let known = given.is_some_and(|given| given.contains_key(&ip.to_string()));
         (known || !self.only_known_addresses).then_some(kind)
     }
 }

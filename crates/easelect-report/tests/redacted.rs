@@ -195,10 +195,41 @@ fn secrets_are_found_in_sentences() {
             "[App Key 1]: https://h.example/[App Key 1]/token",
         ),
         ("on auto-0123456789abcdef", "on [network 1]"),
+        ("112221#im-demo#x", "[App Key 1]"),
     ] {
         assert_eq!(told(said, Lang::En), is, "{said}");
     }
     assert_eq!(told("192.168.1.9", Lang::Zh), "[本地地址 5]");
+}
+
+/// A file may say anything, and as much of it as it likes.
+#[test]
+fn any_text_is_read_in_time() {
+    for piece in [
+        "/home/x",
+        "a#b",
+        "::",
+        "1.",
+        "\\users\\",
+        "%23",
+        "app_key=",
+        "10.0.0.1 ",
+        "é…",
+        "PAC ",
+    ] {
+        let text = piece.repeat(200_000 / piece.len());
+        assert!(!told(&text, Lang::En).is_empty());
+    }
+    let mut many = String::new();
+    for number in 0..20_000 {
+        many.push_str(&format!(
+            "10.1.{}.{} k{number}#a ",
+            number / 200,
+            number % 200
+        ));
+    }
+    let told = told(&many, Lang::En);
+    assert!(!told.contains("10.1.") && !told.contains("#a"));
 }
 
 #[test]

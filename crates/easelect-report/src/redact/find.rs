@@ -74,7 +74,11 @@ pub(super) fn app_keys(secrets: &mut Secrets, text: &str) -> Vec<Secret> {
     // Small letters of ASCII stand where the large ones stood.
     let small = text.to_ascii_lowercase();
     for name in ["app_key", "appkey", "app-key", "app%5fkey"] {
+        let mut done = 0;
         for (at, _) in small.match_indices(name) {
+            if at < done {
+                continue;
+            }
             let rest = &text[at + name.len()..];
             let unquoted = rest.trim_start_matches(['"', '\'', '\\']);
             let spaced = unquoted.trim_start_matches(' ');
@@ -94,22 +98,22 @@ pub(super) fn app_keys(secrets: &mut Secrets, text: &str) -> Vec<Secret> {
             });
             if start < end {
                 add(start..end);
+                done = end;
             }
         }
     }
     (secrets.app_keys).extend(found.iter().map(|one| one.what.clone()));
-    for key in &secrets.app_keys {
-        let path = key.replace('#', "/");
-        for (start, _) in text.match_indices(&path).filter(|_| path.contains('/')) {
-            let end = start + path.len();
-            let whole = !text[..start].ends_with(in_name) && !text[end..].starts_with(in_name);
-            if whole {
-                found.push(Secret {
-                    at: start..end,
-                    kind: Kind::AppKey,
-                    what: key.clone(),
-                });
-            }
+    let in_path = |c: char| in_name(c) && c != '.';
+    for (at, _) in text.match_indices('/') {
+        let start = run_before(text, at, in_path);
+        let end = run_after(text, at + 1, in_path);
+        let key = format!("{}#{}", &text[start..at], &text[at + 1..end]);
+        if secrets.app_keys.contains(&key) {
+            found.push(Secret {
+                at: start..end,
+                kind: Kind::AppKey,
+                what: key,
+            });
         }
     }
     in_order(found)
@@ -155,10 +159,14 @@ pub(super) fn user_names(_: &mut Secrets, text: &str) -> Vec<Secret> {
 
 /// Whether what stands there is in the path of a URL, which is no path of this computer.
 fn is_of_url(text: &str, at: usize) -> bool {
-    let start = run_before(text, at, |c| {
-        c.is_ascii_graphic() && !"\"'<>()[]{}|,;".contains(c)
-    });
-    match text[start..at].rsplit_once("://") {
+    // No text of a report is longer; a file's may be, and have a folder's name a hundred thousand times.
+    const LONGEST: usize = 300;
+    let from = at.saturating_sub(LONGEST);
+    let from = (from..=at).find(|place| text.is_char_boundary(*place));
+    let before = &text[from.unwrap_or(at)..at];
+    let in_url = |c: char| c.is_ascii_graphic() && !"\"'<>()[]{}|,;".contains(c);
+    let start = run_before(before, before.len(), in_url);
+    match before[start..].rsplit_once("://") {
         Some((scheme, authority)) => !authority.is_empty() && !scheme.ends_with("file"),
         None => false,
     }

@@ -9,21 +9,23 @@
 //! user's own hosts, which the report is about, unless they are private addresses; what the simulated
 //! network of a lab has; and the note, which the user wrote for whoever reads the report.
 
+mod find;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv6Addr};
-use std::ops::Range;
+use std::net::IpAddr;
 
 use easelect::is_local;
 use serde_json::Value;
 
 use super::facts::is_made_up;
-use super::model::{BODY, DETAIL, EndpointModel, Model};
+use super::model::{EndpointModel, Model};
 use super::texts::{Lang, text};
+use find::{Secret, addresses, app_keys, names, user_names};
 
 impl Model {
     /// The same report without what it tells of the user: addresses of private networks, names of proxies and
-    /// users, App Keys and the network's identifier are placeholders in the report's language, such as `[proxy
-    /// 1]`. One that says of itself that it is redacted stays as it is.
+    /// users, App Keys and the network's identifier are placeholders in the report's language, for example
+    /// `[proxy 1]`. One that says of itself that it is redacted stays as it is.
     #[must_use]
     pub fn redacted(&self) -> Model {
         if self.redacted {
@@ -57,7 +59,7 @@ enum Kind {
 }
 
 /// Keys whose values are identifiers of ours: a proxy called `rest` is not meant there.
-const CODES: [&str; 27] = [
+const CODES: [&str; 30] = [
     "version",
     "lang",
     "started_at",
@@ -85,13 +87,13 @@ const CODES: [&str; 27] = [
     "kind",
     "failed",
     "transport",
+    "family",
+    "trust",
+    "chain_fault",
 ];
 
-/// Names that are words of our own sentences: a proxy that is called so is hidden where it can only be meant.
-const WORDS: [&str; 20] = [
-    "app", "cache", "client", "dns", "firewall", "gateway", "host", "http", "https", "internet",
-    "local", "name", "network", "proxy", "router", "server", "socks", "system", "web", "wpad",
-];
+/// More proxies than any computer has: a file may name more, and each is looked for in every text.
+const PROXIES: usize = 100;
 
 /// What is known to be secret, and the placeholders given so far.
 struct Secrets {
@@ -110,7 +112,7 @@ struct Secrets {
     app_keys: BTreeSet<String>,
     /// Addresses that have no placeholder by now are a lab's.
     only_known_addresses: bool,
-    given: BTreeMap<(Kind, String), usize>,
+    given: BTreeMap<Kind, BTreeMap<String, usize>>,
 }
 
 impl Secrets {
@@ -146,6 +148,16 @@ impl Secrets {
         let of_proxies = addresses.filter_map(|one| one.address.parse().ok());
         (secrets.proxies_at)
             .extend(of_proxies.map(|at: std::net::SocketAddr| at.ip().to_canonical()));
+        let lookups = model.direct_lookups.iter();
+        let of_proxies: Vec<IpAddr> = lookups
+            .filter(|one| secrets.proxies.contains(&one.host.to_lowercase()))
+            .flat_map(|one| {
+                let second = one.second_answer.iter().flat_map(|one| &one.addresses);
+                one.answer.addresses.iter().chain(second)
+            })
+            .filter_map(|one| one.parse().ok())
+            .collect();
+        secrets.proxies_at.extend(of_proxies);
         // A proxy that turned a client away may have said its name.
         let failures = rows().flat_map(|row| {
             let of_addresses = row.addresses.iter().flat_map(|one| &one.failures);
@@ -197,7 +209,7 @@ impl Secrets {
     fn proxy_name(&mut self, name: &str) {
         let name = name.trim_matches('.').to_lowercase();
         let is_name = name.contains(char::is_alphabetic) && name != "localhost";
-        if is_name && !self.hosts.contains(&name) {
+        if is_name && !self.hosts.contains(&name) && self.proxies.len() < PROXIES {
             self.proxies.insert(name);
         }
     }
@@ -230,7 +242,9 @@ impl Secrets {
         let mut told = String::with_capacity(text.len());
         let mut done = 0;
         for secret in find(self, text) {
+            // What reaches into the one before belongs to it.
             if secret.at.start < done {
+                done = done.max(secret.at.end);
                 continue;
             }
             told.push_str(&text[done..secret.at.start]);
@@ -254,8 +268,9 @@ impl Secrets {
     }
 
     fn placeholder(&mut self, kind: Kind, what: String) -> String {
-        let before = self.given.keys().filter(|(one, _)| *one == kind).count();
-        let number = *self.given.entry((kind, what)).or_insert(before + 1);
+        let next = self.given.entry(kind).or_default();
+        let number = next.len() + 1;
+        let number = *next.entry(what).or_insert(number);
         let (en, zh) = match kind {
             Kind::LocalAddress => ("local address", "本地地址"),
             Kind::MadeUpAddress => ("made-up address", "虚拟地址"),
@@ -280,7 +295,8 @@ impl Secrets {
             _ if self.proxies_at.contains(&ip) => Kind::Proxy,
             _ => return None,
         };
-        let known = self.given.contains_key(&(kind, ip.to_string()));
+        let given = self.given.get(&kind);
+        let known = given.is_some_and(|given| given.contains_key(&ip.to_string()));
         (known || !self.only_known_addresses).then_some(kind)
     }
 }
@@ -293,293 +309,4 @@ fn is_proxied(row: &EndpointModel, proxy_port: Option<u16>) -> bool {
         || row.failures.iter().any(|one| one.phase == "proxy")
         || (row.addresses.iter().map(|one| port_of(&one.address)))
             .any(|port| port.is_some() && port == proxy_port && port != Some(own))
-}
-
-/// Something to be hidden, and where it stands.
-struct Secret {
-    at: Range<usize>,
-    kind: Kind,
-    /// The same for the same thing, however it is written.
-    what: String,
-}
-
-/// Where the run of such characters begins that ends there.
-fn run_before(text: &str, end: usize, is_in: impl Fn(char) -> bool) -> usize {
-    text[..end].trim_end_matches(is_in).len()
-}
-
-/// Where the run of such characters ends that begins there.
-fn run_after(text: &str, start: usize, is_in: impl Fn(char) -> bool) -> usize {
-    text.len() - text[start..].trim_start_matches(is_in).len()
-}
-
-/// Every run of such characters.
-fn runs(text: &str, is_in: impl Fn(char) -> bool) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(start) = text[at..].find(&is_in) {
-        let start = at + start;
-        at = run_after(text, start, &is_in);
-        found.push(start..at);
-    }
-    found
-}
-
-fn in_name(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "._-".contains(c)
-}
-
-/// `org#app`, as it is and in a URL; what a parameter `app_key` says; `org/app`, as REST has it, of those.
-fn app_keys(secrets: &mut Secrets, text: &str) -> Vec<Secret> {
-    let mut found = Vec::new();
-    let mut add = |at: Range<usize>| {
-        let what = text[at.clone()].replace("%23", "#");
-        found.push(Secret {
-            at,
-            kind: Kind::AppKey,
-            what,
-        });
-    };
-    for mark in ["#", "%23"] {
-        for (at, _) in text.match_indices(mark) {
-            let start = run_before(text, at, in_name);
-            let end = run_after(text, at + mark.len(), in_name);
-            let end = run_before(text, end, |c| c == '.');
-            // Behind a host begins a fragment.
-            let is_host = secrets
-                .hosts
-                .contains(&text[start..at].to_ascii_lowercase());
-            if start < at && at + mark.len() < end && !is_host {
-                add(start..end);
-            }
-        }
-    }
-    // Small letters of ASCII stand where the large ones stood.
-    let small = text.to_ascii_lowercase();
-    for name in ["app_key", "appkey", "app-key", "app%5fkey"] {
-        for (at, _) in small.match_indices(name) {
-            let rest = &text[at + name.len()..];
-            let unquoted = rest.trim_start_matches(['"', '\'', '\\']);
-            let spaced = unquoted.trim_start_matches(' ');
-            // A colon behind a bare word is a sentence's.
-            let value = (spaced.strip_prefix('='))
-                .or_else(|| (spaced.strip_prefix("%3D")).or_else(|| spaced.strip_prefix("%3d")))
-                .or_else(|| {
-                    spaced
-                        .strip_prefix(':')
-                        .filter(|_| unquoted.len() < rest.len())
-                });
-            let Some(value) = value else { continue };
-            let value = value.trim_start_matches([' ', '"', '\'', '\\']);
-            let start = text.len() - value.len();
-            let end = run_after(text, start, |c| {
-                c.is_ascii_graphic() && !"&\"'\\,;)<>[]{}|".contains(c)
-            });
-            if start < end {
-                add(start..end);
-            }
-        }
-    }
-    (secrets.app_keys).extend(found.iter().map(|one| one.what.clone()));
-    for key in &secrets.app_keys {
-        let path = key.replace('#', "/");
-        for (start, _) in text.match_indices(&path).filter(|_| path.contains('/')) {
-            let end = start + path.len();
-            let whole = !text[..start].ends_with(in_name) && !text[end..].starts_with(in_name);
-            if whole {
-                found.push(Secret {
-                    at: start..end,
-                    kind: Kind::AppKey,
-                    what: key.clone(),
-                });
-            }
-        }
-    }
-    in_order(found)
-}
-
-/// By place; of those that begin at one place the longest first.
-fn in_order(mut found: Vec<Secret>) -> Vec<Secret> {
-    found.sort_by_key(|one| (one.at.start, usize::MAX - one.at.end));
-    found
-}
-
-/// `/home/NAME`, `/Users/NAME`, `C:\Users\NAME`; the last with each backslash twice, too, as programs write it.
-fn user_names(_: &mut Secrets, text: &str) -> Vec<Secret> {
-    const ENDS: &str = "\"'`<>|?*:;,&()[]{}，。：；、（）“”…";
-    let mut found = Vec::new();
-    let small = text.to_ascii_lowercase();
-    for (folder, separator) in [
-        ("/home/", '/'),
-        ("/users/", '/'),
-        ("\\users\\", '\\'),
-        ("\\documents and settings\\", '\\'),
-    ] {
-        for (at, _) in small.match_indices(folder) {
-            let start = run_after(text, at + folder.len(), |c| c == separator);
-            let is_in = |c: char| c != '/' && c != '\\' && !ENDS.contains(c) && !c.is_control();
-            let mut end = run_after(text, start, is_in);
-            // Windows' names may have blanks; where no folder follows, a blank ends it.
-            if separator == '/' || !text[end..].starts_with(['\\', '/']) {
-                end = run_after(text, start, |c| is_in(c) && !c.is_whitespace());
-                end = run_before(&text[..end], end, |c| c == '.').max(start);
-            }
-            if start < end && !is_of_url(text, at) {
-                found.push(Secret {
-                    at: start..end,
-                    kind: Kind::User,
-                    what: text[start..end].to_owned(),
-                });
-            }
-        }
-    }
-    in_order(found)
-}
-
-/// Whether what stands there is in the path of a URL, which is no path of this computer.
-fn is_of_url(text: &str, at: usize) -> bool {
-    let start = run_before(text, at, |c| {
-        c.is_ascii_graphic() && !"\"'<>()[]{}|,;".contains(c)
-    });
-    match text[start..at].rsplit_once("://") {
-        Some((scheme, authority)) => !authority.is_empty() && !scheme.ends_with("file"),
-        None => false,
-    }
-}
-
-/// Addresses that are not to be told, with a port's or a zone's brackets.
-fn addresses(secrets: &mut Secrets, text: &str) -> Vec<Secret> {
-    let mut found = Vec::new();
-    let mut add = |at: Range<usize>, ip: IpAddr| {
-        let ip = ip.to_canonical();
-        let kind = secrets.kind(ip);
-        found.extend(kind.map(|kind| Secret {
-            at,
-            kind,
-            what: ip.to_string(),
-        }));
-    };
-    for run in runs(text, |c| c.is_ascii_hexdigit() || c == ':' || c == '.') {
-        if text[run.clone()].matches(':').count() >= 2
-            && let Some((at, ip)) = v6_in(text, run, |ip| secrets.kind(ip).is_some())
-        {
-            let mut at = at;
-            if text[at.end..].starts_with('%') {
-                at.end = run_after(text, at.end + 1, in_name);
-            }
-            if text[..at.start].ends_with('[') && text[at.end..].starts_with(']') {
-                at = at.start - 1..at.end + 1;
-            }
-            add(at, ip);
-        }
-    }
-    for run in runs(text, |c| c.is_ascii_digit() || c == '.') {
-        let start = run_after(text, run.start, |c| c == '.').min(run.end);
-        let end = run_before(text, run.end, |c| c == '.').max(start);
-        let parts: Option<Vec<u8>> = text[start..end]
-            .split('.')
-            .map(|one| one.parse().ok())
-            .collect();
-        if let Some(octets) = parts.and_then(|parts| <[u8; 4]>::try_from(parts).ok()) {
-            add(start..end, IpAddr::from(octets));
-        }
-    }
-    in_order(found)
-}
-
-/// The IPv6 address in a run of its characters, which may have begun with a word or end with a colon.
-fn v6_in(
-    text: &str,
-    run: Range<usize>,
-    hidden: impl Fn(IpAddr) -> bool,
-) -> Option<(Range<usize>, IpAddr)> {
-    let read = |at: Range<usize>| {
-        let ip: Ipv6Addr = text[at.clone()].parse().ok()?;
-        Some((at, IpAddr::V6(ip)))
-    };
-    let end = run_before(&text[..run.end], run.end, |c| c == '.').max(run.start);
-    let without_colon = run_before(&text[..end], end, |c| c == ':').max(run.start);
-    let starts = text[run.start..end]
-        .match_indices(':')
-        .map(|(at, _)| run.start + at);
-    for end in [end, without_colon] {
-        if let Some(whole) = read(run.start..end) {
-            return Some(whole);
-        }
-    }
-    for start in starts.flat_map(|colon| [colon, colon + 1]) {
-        for end in [end, without_colon] {
-            let part = (start < end).then(|| read(start..end)).flatten();
-            if let Some(part) = part.filter(|(_, ip)| hidden(ip.to_canonical())) {
-                return Some(part);
-            }
-        }
-    }
-    None
-}
-
-/// Names of proxies and the network's identifier.
-fn names(secrets: &mut Secrets, text: &str) -> Vec<Secret> {
-    let mut found = Vec::new();
-    let length = text.chars().count();
-    for run in runs(text, in_name) {
-        let end = run_before(&text[..run.end], run.end, |c| c == '.').max(run.start);
-        let start = run_after(&text[..end], run.start, |c| c == '.');
-        let name = text[start..end].to_ascii_lowercase();
-        if name.is_empty() || secrets.hosts.contains(&name) {
-            continue;
-        }
-        // What was too long for its place ends in the middle of a name.
-        let is_cut = text[end..].starts_with('…')
-            || (end == text.len() && (length == DETAIL || length == BODY));
-        let is_proxy = |proxy: &&String| {
-            let below = name.strip_suffix(proxy.as_str());
-            below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
-                || (is_cut && name.len() >= 4 && proxy.starts_with(&name))
-        };
-        let proxy = secrets
-            .proxies
-            .iter()
-            .filter(is_proxy)
-            .max_by_key(|one| one.len());
-        let meant = || {
-            let port = text[end..].strip_prefix(':').unwrap_or_default();
-            text[..start].ends_with("://")
-                || text[..start].ends_with('@')
-                || port.starts_with(|c: char| c.is_ascii_digit())
-                || end - start == text.len()
-        };
-        if let Some(proxy) = proxy.filter(|_| !WORDS.contains(&&*name) || meant()) {
-            found.push(Secret {
-                at: start..end,
-                kind: Kind::Proxy,
-                what: proxy.clone(),
-            });
-        }
-    }
-    // Names in other letters have no such bounds.
-    for proxy in secrets.proxies.iter().filter(|one| !one.is_ascii()) {
-        for (at, _) in text.match_indices(proxy) {
-            found.push(Secret {
-                at: at..at + proxy.len(),
-                kind: Kind::Proxy,
-                what: proxy.clone(),
-            });
-        }
-    }
-    // A short one may be any word.
-    let network = secrets
-        .network
-        .iter()
-        .filter(|id| id.len() >= 8 || *id == text);
-    for id in network {
-        for (at, _) in text.match_indices(id.as_str()) {
-            found.push(Secret {
-                at: at..at + id.len(),
-                kind: Kind::Network,
-                what: id.clone(),
-            });
-        }
-    }
-    in_order(found)
 }

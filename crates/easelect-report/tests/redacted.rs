@@ -130,6 +130,15 @@ fn secrets_are_found_in_sentences() {
             "fetched http://[proxy 2]/…",
         ),
         (
+            "_squid7.corp.example_ squid7.corp.example.log",
+            "_[proxy 1]_ [proxy 1]",
+        ),
+        ("wpad-berlin.corp.example", "[proxy 2]"),
+        (
+            "failed:fd00::53, bad:fe80::9",
+            "failed:[local address 3], bad:[local address 5]",
+        ),
+        (
             "经代理http://squid7.corp.example:3128测量",
             "经代理http://[proxy 1]:3128测量",
         ),
@@ -186,16 +195,48 @@ fn secrets_are_found_in_sentences() {
             "[App Key 1]: https://h.example/[App Key 1]/token",
         ),
         ("on auto-0123456789abcdef", "on [network 1]"),
+        ("112221#im-demo#x", "[App Key 1]"),
     ] {
         assert_eq!(told(said, Lang::En), is, "{said}");
     }
     assert_eq!(told("192.168.1.9", Lang::Zh), "[本地地址 5]");
 }
 
+/// A file may say anything, and as much of it as it likes.
+#[test]
+fn any_text_is_read_in_time() {
+    for piece in [
+        "/home/x",
+        "a#b",
+        "::",
+        "1.",
+        "\\users\\",
+        "%23",
+        "app_key=",
+        "10.0.0.1 ",
+        "é…",
+        "PAC ",
+    ] {
+        let text = piece.repeat(200_000 / piece.len());
+        assert!(!told(&text, Lang::En).is_empty());
+    }
+    let mut many = String::new();
+    for number in 0..20_000 {
+        many.push_str(&format!(
+            "10.1.{}.{} k{number}#a ",
+            number / 200,
+            number % 200
+        ));
+    }
+    let told = told(&many, Lang::En);
+    assert!(!told.contains("10.1.") && !told.contains("#a"));
+}
+
 #[test]
 fn what_is_no_secret_stays() {
     for said in [
         "im-api-v2.easemob.com leads to 47.93.7.1 and 2408:4000:7::1d",
+        "2001:db8:fe80::1 2408:4000:fd00::1, wpad.berlin",
         "0.0.0.0, ::, 127.0.0.1:7890, ::1, localhost:7890",
         "OID 2.5.4.10.0.1, Tengine/2.3.3, 10.0.0, 1.10.0.0.1",
         "at 2026-11-26T19:35:54Z, 19:35:54",
@@ -277,7 +318,7 @@ fn what_was_written_before_there_was_redaction_is_read() {
 }
 
 /// Keys whose values are identifiers of the program's own, and the note, which stays.
-const NOT_TEXT: [&str; 28] = [
+const NOT_TEXT: [&str; 31] = [
     "note",
     "version",
     "lang",
@@ -306,6 +347,9 @@ const NOT_TEXT: [&str; 28] = [
     "variable",
     "proxy_variables",
     "finished_at_local",
+    "family",
+    "trust",
+    "chain_fault",
 ];
 
 /// Every text of a model that people or strangers wrote, with its key.

@@ -442,7 +442,10 @@ fn number<T: FromStr + PartialOrd + Display>(
             let text = shown(text);
             Err(say(
                 format!("{name} {text}: expected a number from {least} to {most}"),
-                format!("{name} {text}：应为 {least} 到 {most} 的整数"),
+                format!(
+                    "{} {text}：应为 {least} 到 {most} 的整数",
+                    name.replace("COUNT", "次数")
+                ),
             )
             .into())
         }

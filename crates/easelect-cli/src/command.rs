@@ -827,10 +827,16 @@ pub(crate) fn complaint(error: &clap::Error) -> Say {
         (ErrorKind::InvalidSubcommand, _) => {
             let name = context(ContextKind::InvalidSubcommand).unwrap_or_default();
             let name = quoted(&name);
-            say(
-                format!("unknown command {name}: see --help"),
-                format!("未知命令 {name}：见 --help"),
-            )
+            match context(ContextKind::SuggestedSubcommand) {
+                Some(like) => say(
+                    format!("unknown command {name}: did you mean {like}? See --help"),
+                    format!("未知命令 {name}：是否为 {like}？见 --help"),
+                ),
+                None => say(
+                    format!("unknown command {name}: see --help"),
+                    format!("未知命令 {name}：见 --help"),
+                ),
+            }
         }
         (ErrorKind::ArgumentConflict, Some(name)) => {
             say(format!("{name} is given twice"), format!("{name} 重复"))

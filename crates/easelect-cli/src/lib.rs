@@ -164,8 +164,9 @@ fn print(options: &Options, text: &str) -> Result<Status, Usage> {
 }
 
 fn list(options: &Options) -> Result<Status, Usage> {
-    let catalog = newer::added(input::catalog(options.catalog.as_deref())?, options)?;
-    let targets = Targets::new(&catalog, &options.regions, options.services.as_deref())?;
+    let catalog = input::catalog(options.catalog.as_deref())?;
+    let with_newer = newer::added(catalog.clone(), options)?;
+    let targets = Targets::new(&with_newer, &options.regions, options.services.as_deref())?;
     let output = Output::open(options.output.as_deref())?;
     let (endpoints, style) = (&targets.endpoints, output.style());
     let text = match args::format(options, options.output.as_deref()) {

@@ -32,6 +32,8 @@ struct EndpointJson<'a> {
     host: &'a str,
     url: String,
     confidence: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -97,6 +99,7 @@ pub fn catalog_json(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang) -> St
                 host: one.host(),
                 url: one.to_string(),
                 confidence: one.confidence().as_str(),
+                label: one.label(),
             })
             .collect(),
         without_hosts: missing,
@@ -216,7 +219,7 @@ fn endpoint_columns(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang) -> Ve
         column.spare = spare;
         column
     };
-    vec![
+    let mut columns = vec![
         Column::left(word(Label::Region), cells(&|one| one.region().to_string())),
         Column::left(
             "--service".to_owned(),
@@ -232,7 +235,13 @@ fn endpoint_columns(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang) -> Ve
         ),
         Column::left("URL".to_owned(), cells(&|one| one.to_string())),
         spare(Column::left(word(Label::ConfidenceHead), cells(&known)), 1),
-    ]
+    ];
+    // The user's own name for it, or who names a host that the reference page doesn't.
+    if endpoints.iter().any(|one| one.label().is_some()) {
+        let named = cells(&|one| shown(one.label().unwrap_or("-"), 60));
+        columns.push(Column::left(word(Label::Named), named));
+    }
+    columns
 }
 
 #[cfg(test)]

@@ -38,6 +38,20 @@ const NAMES: &[&str] = &[
     "easelect",
     "macOS",
     "token",
+    // What Easemob calls it in Chinese, too.
+    "APP",
+    "App",
+    "Key",
+    "ORG",
+    // Commands.
+    "advise",
+    "compare",
+    "completions",
+    "connect",
+    "diagnose",
+    "explain",
+    "list",
+    "page",
     // Identifiers.
     "alipay",
     "all",

@@ -24,7 +24,16 @@ const LONGEST: usize = 1000;
 pub fn markdown(model: &Model) -> String {
     let lang = model.lang;
     let verdict = &model.verdict;
-    let mut lines = Vec::new();
+    let when = model
+        .finished_at_local
+        .as_ref()
+        .unwrap_or(&model.finished_at);
+    let when = escaped(when);
+    let name = text(
+        format!("## Easemob network report, {when}"),
+        format!("## 环信网络诊断报告，{when}"),
+    );
+    let mut lines = vec![name.of(lang), String::new()];
     for (word, told) in [
         (Label::Verdict, &verdict.text),
         (Label::WhoActs, &verdict.who_acts),

@@ -55,6 +55,7 @@ labels! {
     ServiceHead => "service", "服务";
     VariantHead => "variant", "域名";
     ConfidenceHead => "known how", "依据";
+    Named => "name or source", "名称或来源";
     Documented => "documented", "文档";
     Inferred => "inferred", "推断";
     User => "yours", "自有";

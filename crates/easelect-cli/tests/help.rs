@@ -1,0 +1,180 @@
+//! The help of every command: in Chinese without an English word, in English without Chinese ones, and not wider
+//! than a terminal of a usual width.
+
+mod english;
+
+use std::process::Command;
+
+use english::english_words;
+use unicode_width::UnicodeWidthStr;
+
+const COMMANDS: [&str; 8] = [
+    "diagnose",
+    "connect",
+    "list",
+    "advise",
+    "explain",
+    "compare",
+    "page",
+    "completions",
+];
+
+fn told(args: &[&str]) -> (Option<i32>, String, String) {
+    let ended = Command::new(env!("CARGO_BIN_EXE_easelect"))
+        .args(args)
+        .env("LC_ALL", "C.UTF-8")
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (ended.status.code(), text(ended.stdout), text(ended.stderr))
+}
+
+/// Every help in a language.
+fn helps(lang: &str) -> Vec<String> {
+    let of = |command: &[&str]| {
+        let (status, help, _) = told(&[command, &["--help", "--lang", lang]].concat());
+        assert_eq!(status, Some(0), "{command:?}");
+        help
+    };
+    let whole = of(&[]);
+    std::iter::once(whole)
+        .chain(COMMANDS.iter().map(|one| of(&[one])))
+        .collect()
+}
+
+#[test]
+fn chinese_help_has_no_english_word() {
+    for help in helps("zh") {
+        assert_eq!(english_words(&help), Vec::<String>::new(), "{help}");
+    }
+}
+
+#[test]
+fn english_help_has_no_chinese_word() {
+    for help in helps("en") {
+        // Easemob's own name stands beside it.
+        let help = help.replace("环信", "");
+        let chinese = help.chars().find(|c| ('\u{4e00}'..='\u{9fff}').contains(c));
+        assert_eq!(chinese, None, "{help}");
+    }
+}
+
+#[test]
+fn no_line_is_too_long() {
+    for line in ["en", "zh"]
+        .iter()
+        .flat_map(|lang| helps(lang))
+        .flat_map(|help| help.lines().map(str::to_owned).collect::<Vec<_>>())
+    {
+        assert!(line.width() <= 110, "{} columns: {line}", line.width());
+        assert!(!line.ends_with(' '), "{line:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_told_in_the_reader_s_language() {
+    for (args, en, zh) in [
+        (
+            &["--detials"][..],
+            "unknown option \"--detials\": did you mean --details? See --help",
+            "未知选项 \"--detials\"：是否为 --details？见 --help",
+        ),
+        (
+            &["--qqq"],
+            "unknown option \"--qqq\": see --help",
+            "未知选项 \"--qqq\"：见 --help",
+        ),
+        (
+            &["dianose"],
+            "unknown command \"dianose\": did you mean diagnose? See --help",
+            "未知命令 \"dianose\"：是否为 diagnose？见 --help",
+        ),
+        (
+            &["--full", "--full"],
+            "--full is given twice",
+            "--full 重复",
+        ),
+        (
+            &["--rounds", "1", "--rounds", "2"],
+            "--rounds is given twice",
+            "--rounds 重复",
+        ),
+        (&["--full=yes"], "--full takes no value", "--full 不能带值"),
+        (
+            &["--output"],
+            "--output: a value is missing",
+            "--output 后面缺少值",
+        ),
+        (
+            &["explain"],
+            "CODE is missing: see --help",
+            "缺少 错误码：见 --help",
+        ),
+        (
+            &["compare", "a.json"],
+            "B is missing: see --help",
+            "缺少 B：见 --help",
+        ),
+        (
+            &["compare", "a", "b", "c"],
+            "unexpected argument \"c\": see --help",
+            "多余的参数 \"c\"：见 --help",
+        ),
+        (
+            &["--region", "cn1", "list"],
+            "--region stands before list: write the options behind the command",
+            "--region 写在了 list 之前：请把选项写在命令之后",
+        ),
+        (
+            &["-4", "-6"],
+            "-4 and -6 can't be combined",
+            "-4 与 -6 不能同时使用",
+        ),
+        (
+            &["connect", "x"],
+            "COUNT \"x\": expected a number from 1 to 10000",
+            "次数 \"x\"：应为 1 到 10000 的整数",
+        ),
+        (
+            &["--format", "pdf"],
+            "--format \"pdf\": expected table, summary, json, html, markdown, csv or prometheus",
+            "--format \"pdf\"：应为 table、summary、json、html、markdown、csv 或 prometheus",
+        ),
+        (
+            &["list", "--format", "csv"],
+            "--format \"csv\": expected table or json",
+            "--format \"csv\"：应为 table 或 json",
+        ),
+        (
+            &["completions", "tcsh"],
+            "completions \"tcsh\": expected bash, zsh, fish, powershell, elvish or man",
+            "completions \"tcsh\"：应为 bash、zsh、fish、powershell、elvish 或 man",
+        ),
+    ] {
+        for (lang, expected) in [("en", en), ("zh_CN", zh)] {
+            // In front, where a command has not begun: the language may stand anywhere.
+            let (status, out, why) = told(&[&["--lang", lang], args].concat());
+            assert_eq!((status, out.as_str()), (Some(2), ""), "{args:?}: {why}");
+            assert_eq!(why, format!("easelect: {expected}\n"), "{args:?}");
+        }
+    }
+}
+
+#[test]
+fn secrets_in_wrong_places_are_not_repeated() {
+    for args in [
+        &["https://me:hunter2@h.example/"][..],
+        &["compare", "a", "b", "https://me:hunter2@h.example/"],
+        &["--lab=https://me:hunter2@h.example/"],
+        &["explain", "1", "--sdk", "https://me:hunter2@h.example/"],
+        &["--app-key", "hunter2"],
+        &["--full=hunter2"],
+        &["--output", "https://me:hunter2@h.example/x.html"],
+    ] {
+        for lang in ["en", "zh"] {
+            let (status, _, why) = told(&[args, &["--lang", lang]].concat());
+            assert_eq!(status, Some(2), "{args:?}");
+            assert!(!why.contains("hunter2"), "{why}");
+        }
+    }
+}

@@ -793,7 +793,8 @@ pub(crate) fn complaint(error: &clap::Error) -> Say {
 
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(one)) => Some(one.clone()),
-        Some(ContextValue::Strings(all)) => all.first().cloned(),
+        // The most similar is the last.
+        Some(ContextValue::Strings(all)) => all.last().cloned(),
         _ => None,
     };
     // `--output <FILE>` is told as `--output`; an argument without a name as it is.

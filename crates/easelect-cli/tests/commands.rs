@@ -82,7 +82,7 @@ fn a_report_has_the_form_of_its_name() {
     assert_eq!(model.note.as_deref(), Some("<b>上海</b> 电信"));
     let markdown = of("a.md", &[]);
     assert!(
-        markdown.starts_with("# ") && markdown.contains("| "),
+        markdown.starts_with("## ") && markdown.contains("| "),
         "{markdown}"
     );
     let csv = of("a.csv", &[]);

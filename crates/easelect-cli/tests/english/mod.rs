@@ -52,6 +52,23 @@ const NAMES: &[&str] = &[
     "explain",
     "list",
     "page",
+    // Shells, and the manual.
+    "bash",
+    "elvish",
+    "fish",
+    "man",
+    "powershell",
+    "zsh",
+    // SDKs.
+    "android",
+    "desktop",
+    "flutter",
+    "harmonyos",
+    "ios",
+    "native",
+    "react",
+    "uniapp",
+    "unity",
     // Identifiers.
     "alipay",
     "all",

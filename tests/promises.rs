@@ -254,8 +254,13 @@ fn files_are_opened_and_programs_run_in_one_place() {
         assert!(elsewhere.is_empty(), "{opening} in {elsewhere:?}");
     }
     assert!(with("File::options").iter().any(own), "nothing is found");
-    assert_eq!(with("Command::new("), ["crates/easelect-cli/src/system.rs"]);
-    assert_eq!(with("process::Command").len(), 1);
+    assert_eq!(
+        with("process::Command"),
+        ["crates/easelect-cli/src/system.rs"]
+    );
+    for another_name in ["process::{", "process::*", "process as"] {
+        assert_eq!(with(another_name), Vec::<String>::new(), "{another_name}");
+    }
 }
 
 /// What follows `key:` in each line that has it, without the dash of a list.

@@ -3,10 +3,11 @@
 use easelect_report::{Format, Sdk};
 
 use crate::args::{self, Options};
+use crate::input;
 use crate::output::Output;
+use crate::status::Status;
 use crate::targets;
 use crate::words::{Usage, say, shown};
-use crate::{Status, input};
 
 /// Writes the advice for one data centre.
 pub(crate) fn advise(options: &Options) -> Result<Status, Usage> {

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use easelect_report::{Comparison, Format};
 
 use crate::args::{self, Options};
+use crate::input;
 use crate::output::Output;
+use crate::status::Status;
 use crate::words::{self, Usage};
-use crate::{Status, input};
 
 /// Compares the second report with the first.
 pub(crate) fn compare(options: &Options, files: &[PathBuf; 2]) -> Result<Status, Usage> {

@@ -8,8 +8,9 @@ use easelect_report::Format;
 use crate::args::{self, Options};
 use crate::output::Output;
 use crate::run::{self, Network};
+use crate::status::Status;
 use crate::words::Usage;
-use crate::{Status, input, targets};
+use crate::{input, targets};
 
 /// Opens so many, one after the other.
 pub(crate) fn connect(options: &Options, count: u32) -> Result<Status, Usage> {

@@ -9,9 +9,10 @@ use easelect_report::{Context, Environment, Fault, Format, Lang, Model, Report};
 use crate::args::{self, Options, Regions};
 use crate::output::Output;
 use crate::run::{self, Network, Probed};
+use crate::status::Status;
 use crate::targets::Targets;
 use crate::words::{self, Usage};
-use crate::{Status, ask, current, input, newer, system};
+use crate::{ask, current, input, newer, system};
 
 /// Measures, reports, and says how it stands, and in which file the report is.
 pub(crate) fn diagnose(mut options: Options) -> Result<(Status, Option<PathBuf>), Usage> {

@@ -8,8 +8,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use easelect_report::Lang;
 
@@ -53,17 +52,6 @@ fn folder_in(environment: Environment<'_>) -> PathBuf {
         .into_iter()
         .find(|one| one.is_dir())
         .unwrap_or(home)
-}
-
-/// Opens a report as a double-click on it would.
-pub(crate) fn open(file: &Path) {
-    let root = std::env::var_os("SystemRoot").map(PathBuf::from);
-    let root = root.filter(|root| root.is_absolute());
-    let explorer = root
-        .unwrap_or_else(|| PathBuf::from(r"C:\Windows"))
-        .join("explorer.exe");
-    // Where it can't, the path was printed.
-    let _ = Command::new(explorer).arg(file).spawn();
 }
 
 /// Keeps the console until somebody has read it.
@@ -112,6 +100,6 @@ mod tests {
         std::fs::create_dir_all(home.join("Desktop")).unwrap();
         assert_eq!(folder_in(&environment), home.join("Desktop"));
         std::fs::remove_dir_all(&home).unwrap();
-        assert_eq!(folder_in(&environment), Path::new("."));
+        assert_eq!(folder_in(&environment), PathBuf::from("."));
     }
 }

@@ -6,9 +6,10 @@ use easelect_report::Format;
 
 use crate::advise::sdk;
 use crate::args::{self, Options};
+use crate::input;
 use crate::output::Output;
+use crate::status::Status;
 use crate::words::{Usage, say};
-use crate::{Status, input};
 
 /// Explains one code, beside a report if there is one.
 pub(crate) fn explain(options: &Options, code: &str) -> Result<Status, Usage> {

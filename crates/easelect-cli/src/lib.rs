@@ -8,6 +8,8 @@
 
 // In the order in which data flows: a module uses only those above it (tests/structure.rs of the
 // workspace).
+mod status;
+
 mod zh;
 
 mod words;
@@ -65,6 +67,7 @@ use easelect_report::{Format, Lang};
 
 use args::{Command, Options};
 use output::{Output, complain};
+use status::Status;
 use targets::Targets;
 use words::{Usage, say};
 
@@ -81,22 +84,6 @@ pub mod fuzzing {
     pub fn pem(data: &[u8]) {
         crate::replay::pem(data);
     }
-}
-
-/// How it ended, for scripts; the number is the exit status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-enum Status {
-    /// Every group has a usable endpoint; what was asked for was done.
-    Usable = 0,
-    /// A group has none, or a connection failed.
-    Unusable = 1,
-    /// Arguments or files are wrong.
-    WrongUsage = 2,
-    /// What was measured doesn't tell, or somebody interrupted it.
-    Inconclusive = 3,
-    /// Usable, but above a limit.
-    AboveLimit = 4,
 }
 
 /// Does what the process's arguments ask for. The exit status is 0 if every group has a usable endpoint, 1 if
@@ -136,7 +123,7 @@ fn status(args: Vec<OsString>, program: fn(Lang) -> clap::Command) -> Status {
     });
     let (status, file) = reported.unwrap_or_else(|why| (complained(why), None));
     if let Some(file) = file {
-        double_click::open(&file);
+        system::open(&file);
     }
     double_click::wait(lang);
     status

@@ -4,9 +4,10 @@ use std::time::SystemTime;
 
 use crate::args::Options;
 use crate::output::Output;
+use crate::status::Status;
 use crate::targets::Targets;
 use crate::words::Usage;
-use crate::{Status, input, newer};
+use crate::{input, newer};
 
 /// Writes the page for the endpoints asked for.
 pub(crate) fn page(options: &Options) -> Result<Status, Usage> {

@@ -78,12 +78,23 @@ pub(crate) fn only_ascii() -> bool {
     cfg!(all(unix, not(target_os = "macos"))) && locale.is_some_and(|locale| !wide(locale))
 }
 
-/// Windows' own `reg`.
-fn reg() -> PathBuf {
+/// The folder of Windows itself.
+fn windows() -> PathBuf {
     let root = std::env::var_os("SystemRoot").map(PathBuf::from);
     let root = root.filter(|root| root.is_absolute());
-    let root = root.unwrap_or_else(|| PathBuf::from(r"C:\Windows"));
-    root.join("System32").join("reg.exe")
+    root.unwrap_or_else(|| PathBuf::from(r"C:\Windows"))
+}
+
+/// Windows' own `reg`.
+fn reg() -> PathBuf {
+    windows().join("System32").join("reg.exe")
+}
+
+/// Opens a report on Windows, as a double-click on it would.
+pub(crate) fn open(file: &Path) {
+    let mut explorer = std::process::Command::new(windows().join("explorer.exe"));
+    // Where it can't, the path was printed.
+    let _ = explorer.arg(file).spawn();
 }
 
 /// What a program prints, up to a limit; nothing if it isn't there, or is late. It is ended, then.

@@ -102,25 +102,50 @@ fn worked<'a>(samples: &[&'a Sample]) -> Vec<&'a Sample> {
     good.copied().collect()
 }
 
+/// What there was to be hit, counted once: a thorough run has thousands of failures.
+struct Tried {
+    hosts: usize,
+    /// The addresses that worked.
+    worked: usize,
+    /// Whether an address of IPv4, of IPv6 worked.
+    families: [bool; 2],
+}
+
+impl Tried {
+    fn of(samples: &[&Sample]) -> Self {
+        let worked = worked(samples);
+        Tried {
+            hosts: hosts(samples),
+            worked: addresses(&worked),
+            families: [false, true].map(|v6| of_family(&worked, v6)),
+        }
+    }
+}
+
+fn hosts(of: &[&Sample]) -> usize {
+    let hosts: BTreeSet<&str> = of.iter().map(|one| one.endpoint.host()).collect();
+    hosts.len()
+}
+
+fn addresses(of: &[&Sample]) -> usize {
+    let addresses: BTreeSet<SocketAddr> = of.iter().map(|one| one.address).collect();
+    addresses.len()
+}
+
+fn of_family(of: &[&Sample], v6: bool) -> bool {
+    of.iter().any(|one| one.address.is_ipv6() == v6)
+}
+
 /// Whether so many were hit that it was the network, and no host, no address family, no chance.
-fn are_enough(hit: &[&Sample], samples: &[&Sample]) -> bool {
+fn are_enough(hit: &[&Sample], tried: &Tried) -> bool {
     /// At so many addresses of so many hosts it is no chance, however many more there are.
     const ADDRESSES: usize = 8;
     const HOSTS: usize = 4;
-    let hosts = |of: &[&Sample]| {
-        let hosts: BTreeSet<&str> = of.iter().map(|one| one.endpoint.host()).collect();
-        hosts.len()
-    };
-    let addresses = |of: &[&Sample]| {
-        let addresses: BTreeSet<SocketAddr> = of.iter().map(|one| one.address).collect();
-        addresses.len()
-    };
-    let worked = worked(samples);
-    let of_family = |of: &[&Sample], v6| of.iter().any(|one| one.address.is_ipv6() == v6);
-    let all_families = [false, true].into_iter().all(|v6| of_family(hit, v6) || !of_family(&worked, v6));
-    let many = addresses(hit) * 2 >= addresses(&worked)
+    let mut families = [false, true].into_iter().zip(tried.families);
+    let all_families = families.all(|(v6, worked)| !worked || of_family(hit, v6));
+    let many = addresses(hit) * 2 >= tried.worked
         || (addresses(hit) >= ADDRESSES && hosts(hit) >= HOSTS);
-    match hosts(samples) {
+    match tried.hosts {
         1 => hit.len() >= 3 && all_families,
         _ => hosts(hit) >= 2 && many && all_families,
     }
@@ -128,7 +153,7 @@ fn are_enough(hit: &[&Sample], samples: &[&Sample]) -> bool {
 
 /// The longest time in which one attempt after the other failed; the samples in the order of their ends.
 fn failed<'a>(samples: &[&'a Sample]) -> Option<Gap<'a>> {
-    let good = worked(samples);
+    let (good, tried) = (worked(samples), Tried::of(samples));
     let worked: BTreeSet<SocketAddr> = good.iter().map(|one| one.address).collect();
     let slowest = good.iter().map(|one| one.elapsed).max().unwrap_or_default();
     let lost = |one: &Sample| one.outcome.as_ref().is_err_and(is_lost);
@@ -148,7 +173,7 @@ fn failed<'a>(samples: &[&'a Sample]) -> Option<Gap<'a>> {
         let told: Vec<&Sample> = told.collect();
         let due = slowest.min(BEFORE);
         let soon = |one: &&Sample| last_good.is_none_or(|good| one.started + due >= good);
-        if !are_enough(&told, samples) || !told.iter().all(|one| lost(one) && soon(one)) {
+        if !are_enough(&told, &tried) || !told.iter().all(|one| lost(one) && soon(one)) {
             continue;
         }
         let began = told.iter().map(|one| one.started).min().unwrap_or_default();
@@ -174,6 +199,7 @@ fn failed<'a>(samples: &[&'a Sample]) -> Option<Gap<'a>> {
 /// The longest time in which nothing came though attempts were under way, all of which needed packets
 /// sent again and got through.
 fn survived<'a>(samples: &[&'a Sample]) -> Option<Gap<'a>> {
+    let tried = Tried::of(samples);
     let mut longest: Option<Gap<'a>> = None;
     for pair in samples.windows(2) {
         let (from, to) = (pair[0].ended(), pair[1].ended());
@@ -186,7 +212,7 @@ fn survived<'a>(samples: &[&'a Sample]) -> Option<Gap<'a>> {
         let through = |one: &Sample| {
             one.outcome.is_ok() && one.had_loss() && one.started + BEFORE >= from
         };
-        if !are_enough(&hit, samples) || !hit.iter().all(|one| through(one)) {
+        if !are_enough(&hit, &tried) || !hit.iter().all(|one| through(one)) {
             continue;
         }
         let gap = Gap {

@@ -161,6 +161,59 @@ fn the_exit_status_tells_how_it_stands() {
 }
 
 #[test]
+fn what_is_private_stays_out_of_files_unless_it_is_asked_for() {
+    let scratch = Scratch::new("private");
+    let written = |name: &str, more: &[&str]| {
+        let file = scratch.path(name);
+        // Nobody is asked: every host is pinned to this computer, where nobody listens.
+        let args = [
+            "--region",
+            "cn1",
+            "--service",
+            "rest",
+            "--no-proxy",
+            "--dns",
+            "192.168.77.1",
+            "--resolve",
+            "*:443:127.0.0.1",
+            "--rounds",
+            "1",
+            "--timeout",
+            "500ms",
+            "--output",
+            &file,
+        ];
+        told(&[&args[..], more].concat(), 1);
+        fs::read_to_string(&file).unwrap()
+    };
+    for name in ["a.json", "a.html", "a.md", "a.txt"] {
+        let hidden = written(name, &[]);
+        assert!(!hidden.contains("192.168.77.1"), "{name}: {hidden}");
+        let full = written(name, &["--full"]);
+        assert!(full.contains("192.168.77.1"), "{name}: {full}");
+    }
+    // A pipe may end in a file.
+    let args = [
+        "--region",
+        "cn1",
+        "--service",
+        "rest",
+        "--no-proxy",
+        "--dns",
+        "192.168.77.1",
+    ];
+    let rest = [
+        "--resolve",
+        "*:443:127.0.0.1",
+        "--rounds",
+        "1",
+        "--format",
+        "json",
+    ];
+    assert!(!told(&[&args[..], &rest].concat(), 1).contains("192.168.77.1"));
+}
+
+#[test]
 fn two_reports_are_compared() {
     let scratch = Scratch::new("compare");
     report(&scratch, "a.json", &[]);

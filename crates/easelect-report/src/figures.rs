@@ -24,8 +24,8 @@ pub(crate) fn ms_unit(duration: Duration) -> String {
 pub(crate) fn millis(millis: f64) -> Duration {
     /// A day: longer than any attempt.
     const LONGEST: f64 = 86_400_000.0;
-    // What is no number becomes 0.
-    Duration::from_secs_f64(millis.max(0.0).min(LONGEST) / 1000.0)
+    let millis = if millis.is_nan() { 0.0 } else { millis };
+    Duration::from_secs_f64(millis.clamp(0.0, LONGEST) / 1000.0)
 }
 
 /// The same, told without a unit.

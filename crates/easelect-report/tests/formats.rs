@@ -114,6 +114,8 @@ easelect 0.1.0
 #[test]
 fn markdown_for_a_ticket() {
     insta::assert_snapshot!(markdown(&small(Lang::En)), @r###"
+## Easemob network report, 2025-10-09T16:53:20+08:00
+
 - **Verdict:** The fault is at the hosts themselves, on Easemob's side. wss://im-api-v2.easecdn.com/websocket, https\://a1.easemob.com/: TCP connect: connection refused.
 - **Who can act:** Easemob support
 - **Next step:** Try from another network; if it fails there too, tell Easemob support.

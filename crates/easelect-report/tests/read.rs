@@ -1,7 +1,6 @@
 //! Reports read again: JSON, pages, and what is neither.
 
 mod support;
-#[allow(dead_code, reason = "not everything that worlds can do is of use here")]
 #[path = "support/worlds.rs"]
 mod worlds;
 

@@ -1,7 +1,6 @@
 //! The table, in both languages: its first screen, its details, whatever was measured, however wide.
 
 mod support;
-#[allow(dead_code, reason = "only worlds are made here")]
 #[path = "support/worlds.rs"]
 mod worlds;
 

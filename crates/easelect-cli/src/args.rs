@@ -727,6 +727,23 @@ mod tests {
     }
 
     #[test]
+    fn names_are_read_in_any_case_and_in_chinese() {
+        let options = parsed("--region MAINLAND --service 微信小程序,REST,Socket2.0").unwrap();
+        assert_eq!(options.regions, Regions::Mainland);
+        let services = vec![Service::Wechat, Service::Rest, Service::Legacy];
+        assert_eq!(options.services, Some(services));
+        let all = parsed("--region 全部 --service All").unwrap();
+        assert_eq!((all.regions, all.services), (Regions::All, None));
+        for (lang, read) in [
+            ("zh-CN", Lang::Zh),
+            ("zh_TW.UTF-8", Lang::Zh),
+            ("EN", Lang::En),
+        ] {
+            assert_eq!(parsed(&format!("--lang {lang}")).unwrap().lang, read);
+        }
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         for line in [
             "--rounds 0",

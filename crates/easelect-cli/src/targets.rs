@@ -294,6 +294,17 @@ mod tests {
     }
 
     #[test]
+    fn data_centres_are_known_by_all_their_names() {
+        for name in ["cn2", "CN2", "国内2区", "国内 2 区", "China 2", "china2"] {
+            let one = targets(&these(name), None).unwrap();
+            assert_eq!(one.regions, [Region::CN2], "{name}");
+        }
+        let both = targets(&these("新加坡1区,US1"), None).unwrap();
+        assert_eq!(both.regions, [Region::SGP1, Region::US1]);
+        assert!(targets(&these("国内3区"), None).is_err());
+    }
+
+    #[test]
     fn what_is_not_published_is_said() {
         let alipay = [Service::Alipay];
         assert!(targets(&these("sgp1"), Some(&alipay)).is_err());

@@ -25,7 +25,8 @@ pub(crate) fn diagnose(mut options: Options) -> Result<(Status, Option<PathBuf>)
         output.map(|output| file_in(output, options, targets))
     };
     // Tried before anything is sent.
-    Output::open(named(&targets).as_deref())?;
+    let planned = named(&targets);
+    let output = Output::open(planned.as_deref())?;
     let (started_at, began) = (SystemTime::now(), Instant::now());
     let utc_offset = system::utc_offset();
     let mut network = Network::new(options)?;
@@ -76,7 +77,11 @@ pub(crate) fn diagnose(mut options: Options) -> Result<(Status, Option<PathBuf>)
     context.utc_offset = utc_offset;
     context.second_source = targets.second_source.clone();
     let file = named(&targets);
-    let output = Output::open(file.as_deref())?;
+    let output = match file == planned {
+        // Whoever reads from a pipe sees its end when it is closed.
+        true => output,
+        false => Output::open(file.as_deref())?,
+    };
     let report = Report::new(&outcome, context);
     let saved = output.is_file();
     write(&report, options, output, file.as_deref())?;

@@ -7,13 +7,16 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
@@ -232,6 +235,29 @@ fn a_report_goes_to_a_pipe_that_is_read_and_waits_for_none() {
     let output = ran(easelect("list --format json --output").arg(&pipe));
     assert!(output.status.success(), "{output:?}");
     assert_eq!(reader.join().unwrap().unwrap(), listed);
+    // A reader who is there from the beginning to the end has all of it: it is opened once.
+    let mut reading = fs::File::options();
+    reading.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    let mut reader = reading.open(&pipe).unwrap();
+    let mut command = easelect("--lab --region cn1 --service websocket --format json --output");
+    let mut running = command.arg(&pipe).spawn().unwrap();
+    let mut whole = Vec::new();
+    loop {
+        let mut one = [PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
+        poll(&mut one, PollTimeout::NONE).unwrap();
+        let seen = one[0].revents().unwrap();
+        let mut some = [0; 4096];
+        match reader.read(&mut some) {
+            Ok(count) if count > 0 => whole.extend_from_slice(&some[..count]),
+            // Whoever had it open for writing has closed it.
+            _ if seen.contains(PollFlags::POLLHUP) => break,
+            _ => {}
+        }
+    }
+    let ended = running.wait().unwrap();
+    assert!(ended.success(), "{ended:?}");
+    let report: serde_json::Value = serde_json::from_slice(&whole).unwrap();
+    assert_eq!(report["schema"], 1);
     // What a shell opened, be it a pipe or a file, which is added to.
     for stdout in ["/dev/stdout", "/proc/self/fd/1", "/dev/fd/1"] {
         if !Path::new(stdout).exists() {

@@ -671,6 +671,27 @@ fn circumstances_are_told() {
     assert!(back.contains("B was measured 2 days before A"), "{back}");
 }
 
+/// Two networks whose identifiers are hidden have the same placeholder.
+#[test]
+fn hidden_networks_are_neither_the_same_nor_others() {
+    let on = |network| told_by(later(0, network), usual(), Lang::En);
+    let (before, after) = (on("office"), told_by(later(1, "home"), usual(), Lang::En));
+    let told =
+        |a: &Model, b: &Model| comparison_table(&Comparison::new(a, b), Lang::En, Style::plain());
+    assert!(told(&before, &after).contains("another network"));
+    for (a, b) in [
+        (before.redacted(), after.redacted()),
+        (before.clone(), after.redacted()),
+        (before.redacted(), after.clone()),
+    ] {
+        let told = told(&a, &b);
+        assert!(
+            !told.contains("network than A") && !told.contains("same network"),
+            "{told}"
+        );
+    }
+}
+
 #[test]
 fn texts_of_strangers_are_escaped_and_bounded() {
     let [a, b] = websocket();

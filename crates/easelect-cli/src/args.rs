@@ -194,11 +194,22 @@ pub(crate) fn parse(
     program: &clap::Command,
 ) -> Result<Options, Usage> {
     let mut options = Options::new(lang);
+    // `easelect help connect`, as many programs have it.
+    let mut args = args;
+    if args.first().is_some_and(|first| first == "help") {
+        args.remove(0);
+        args.push("--help".into());
+    }
     let with_name = std::iter::once(OsString::from(program.get_name())).chain(args);
     let matches = match program.clone().try_get_matches_from(with_name) {
         Ok(matches) => matches,
         Err(asked) if !asked.use_stderr() => {
-            options.command = Command::Tell(asked.render().to_string());
+            let told = asked.render().to_string();
+            options.command = Command::Tell(match lang {
+                // clap ends each heading with its own colon.
+                Lang::Zh => told.replace(":\n", "：\n"),
+                _ => told,
+            });
             return Ok(options);
         }
         Err(error) => return Err(command::complaint(&error).into()),
@@ -328,6 +339,7 @@ fn read_all(mut options: Options, given: &ArgMatches) -> Result<Options, Usage> 
         o.sdks = (list != "all").then(|| list.split(',').map(str::to_owned).collect());
     }
     check_conflicts(given, &options)?;
+    check_name(&options)?;
     Ok(options)
 }
 
@@ -546,6 +558,37 @@ fn format_of(text: &str, command: &Command) -> Result<Format, Usage> {
 pub(crate) fn format(options: &Options, file: Option<&Path>) -> Format {
     let by_name = file.and_then(Format::of);
     options.format.or(by_name).unwrap_or(Format::Table)
+}
+
+/// Refuses a file whose name asks for a form that no report has.
+fn check_name(options: &Options) -> Result<(), Usage> {
+    /// What text is called.
+    const TEXT: [&str; 3] = ["txt", "log", "text"];
+    let measures = matches!(options.command, Command::Diagnose);
+    let file = options
+        .output
+        .as_deref()
+        .filter(|_| measures && options.format.is_none());
+    let Some(ending) = file.and_then(|file| Some(file.extension()?.to_str()?.to_ascii_lowercase()))
+    else {
+        return Ok(());
+    };
+    let known = file.and_then(Format::of).is_some() || TEXT.contains(&&*ending);
+    // A device, or a name with a dot in it that is none.
+    let is_word = ending.len() <= 5 && ending.chars().all(|c| c.is_ascii_alphabetic());
+    if known || !is_word {
+        return Ok(());
+    }
+    let ending = shown(&ending);
+    Err(say(
+        format!(
+            "--output: no report ends in {ending}: expected .html, .json, .md, .csv, .prom or .txt, or say what it is with --format"
+        ),
+        format!(
+            "--output：没有以 {ending} 结尾的报告：应为 .html、.json、.md、.csv、.prom 或 .txt，或用 --format 指定格式"
+        ),
+    )
+    .into())
 }
 
 fn threshold(options: &mut Options, text: &str) -> Result<(), Usage> {

@@ -806,6 +806,13 @@ pub(crate) fn complaint(error: &clap::Error) -> Say {
     let quoted = |name: &str| crate::words::shown(name);
     match (error.kind(), name) {
         (ErrorKind::UnknownArgument, Some(name)) if name.starts_with('-') => {
+            let bare = name.trim_start_matches('-');
+            if ENTRIES.iter().any(|entry| entry.name == bare) {
+                return say(
+                    format!("unknown option {name}: {bare} is a command. See --help"),
+                    format!("未知选项 {name}：{bare} 是命令。见 --help"),
+                );
+            }
             let name = quoted(&name);
             match context(ContextKind::SuggestedArg) {
                 Some(like) => say(

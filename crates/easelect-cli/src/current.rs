@@ -27,6 +27,9 @@ pub(crate) async fn add_app(
     let list = ListUrl::parse(&format!("{LIST_SERVICE}easemob/server.json?app_key={key}"))?;
     let to = list.endpoint().host().to_owned();
     targets.notes.push(Note::AppKeySent { to });
+    // The app's SDK needs the service: what fails there counts.
+    let is_shared = |region: &Region| matches!(newer::place(region), Place::Shared);
+    targets.second_source.retain(|region| !is_shared(region));
     let Some(listed) = get(&list, false, targets, options, network).await else {
         return Ok(());
     };
@@ -136,7 +139,7 @@ fn add_listed(
     let mut left_out: Vec<String> = left_out.iter().map(|why| why.of(lang).to_owned()).collect();
     for one in urls {
         match endpoint(targets, catalog, options, &one) {
-            Ok(endpoint) => targets.add_in_use(catalog, endpoint),
+            Ok(endpoint) => targets.add_listed(catalog, endpoint),
             Err(Usage(why)) => left_out.push(why.of(lang).to_owned()),
         }
     }
@@ -302,7 +305,7 @@ mod tests {
         for answer in [answer("200 OK", list), chunked, until_the_end] {
             let (targets, head) = listed(Lang::En, answer).await;
             assert!(targets.notes.is_empty(), "{:?}", targets.notes);
-            let hosts: Vec<&str> = targets.in_use.iter().map(Endpoint::host).collect();
+            let hosts: Vec<&str> = targets.listed.iter().map(Endpoint::host).collect();
             assert_eq!(hosts, ["a1.easemob.com", "im-api-v2.easemob.com"]);
             let mut lines = head.lines();
             let first = "GET /im/server.json?app_key=hunter2%23x HTTP/1.1";
@@ -374,7 +377,7 @@ mod tests {
             assert!(url.ends_with("/im/server.json"), "{url}");
             assert!(why.contains(told), "{why}");
             assert!(!format!("{url}{why}").contains("hunter2"), "{url}: {why}");
-            assert!(targets.in_use.is_empty());
+            assert!(targets.listed.is_empty());
         }
     }
 
@@ -401,7 +404,7 @@ mod tests {
             ),
         ] {
             let (targets, _) = listed(lang, answer("200 OK", list)).await;
-            let hosts: Vec<&str> = targets.in_use.iter().map(Endpoint::host).collect();
+            let hosts: Vec<&str> = targets.listed.iter().map(Endpoint::host).collect();
             assert_eq!(hosts, ["a1.easemob.com"], "the rest is used");
             let [Note::SourceInPart { url, left_out }] = targets.notes.as_slice() else {
                 panic!("{:?}", targets.notes);
@@ -449,7 +452,7 @@ mod tests {
         assert_eq!(path, "/easemob/server.json?app_key=1100%23chat");
         // The data centre is known by it, and what it has besides is added.
         assert_eq!(targets.regions, [Region::CN1]);
-        let has = |host: &str| targets.in_use.iter().any(|one| one.host() == host);
+        let has = |host: &str| targets.listed.iter().any(|one| one.host() == host);
         assert!(has("im-api-v2.easecdn.com") && has("a1-v2.easemob.com"));
         let sent = |note: &Note| matches!(note, Note::AppKeySent { to } if to == "rs.easemob.com");
         assert!(targets.notes.iter().any(sent), "{:?}", targets.notes);

@@ -7,7 +7,7 @@ use easelect::{Ended, Reason};
 use easelect_report::{Context, Environment, Fault, Format, Lang, Model, Report};
 
 use crate::args::{self, Options, Regions};
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::run::{self, Network, Probed};
 use crate::status::Status;
 use crate::targets::Targets;
@@ -24,6 +24,13 @@ pub(crate) fn diagnose(mut options: Options) -> Result<(Status, Option<PathBuf>)
         let output = options.output.as_deref();
         output.map(|output| file_in(output, options, targets))
     };
+    if let Some(folder) = options
+        .output
+        .as_deref()
+        .filter(|one| output::is_folder(one))
+    {
+        output::make_folder(folder)?;
+    }
     // Tried before anything is sent.
     let planned = named(&targets);
     let output = Output::open(planned.as_deref())?;
@@ -70,6 +77,7 @@ pub(crate) fn diagnose(mut options: Options) -> Result<(Status, Option<PathBuf>)
     context.direct_lookups = direct_lookups;
     context.evidence = evidence;
     context.in_use = targets.in_use.clone();
+    context.listed = targets.listed.clone();
     context.notes = targets.notes.clone();
     context.notes.extend(again);
     context.thresholds = options.thresholds.clone();
@@ -141,8 +149,7 @@ fn write(
 
 /// The file that is meant by a folder: `easelect-20261126-1004-cn1.html` in it.
 fn file_in(output: &Path, options: &Options, targets: &Targets) -> PathBuf {
-    let is_folder = output.is_dir() || output.to_string_lossy().ends_with(['/', '\\']);
-    if !is_folder {
+    if !output::is_folder(output) {
         return output.to_owned();
     }
     let regions: Vec<&str> = targets.regions.iter().map(|one| one.as_str()).collect();

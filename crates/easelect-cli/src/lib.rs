@@ -60,6 +60,7 @@ mod double_click;
 mod replay;
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap_complete::Shell;
@@ -169,8 +170,7 @@ fn completions(options: &Options, shell: &str) -> Result<Status, Usage> {
     let mut program = command::program(options.lang);
     let mut bytes = Vec::new();
     if shell == "man" {
-        let written = clap_mangen::Man::new(program).render(&mut bytes);
-        written.expect("memory takes everything");
+        manual(program, &mut bytes).expect("memory takes everything");
     } else {
         let Ok(shell) = shell.parse::<Shell>() else {
             let shell = words::shown(shell);
@@ -183,4 +183,23 @@ fn completions(options: &Options, shell: &str) -> Result<Status, Usage> {
         clap_complete::generate(shell, &mut program, "easelect", &mut bytes);
     }
     print(options, &String::from_utf8_lossy(&bytes))
+}
+
+/// The manual page: one for all commands, each in a section of its own.
+fn manual(program: clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
+    let commands: Vec<clap::Command> = program.get_subcommands().cloned().collect();
+    let whole = clap_mangen::Man::new(program);
+    whole.render_title(page)?;
+    whole.render_name_section(page)?;
+    whole.render_synopsis_section(page)?;
+    whole.render_description_section(page)?;
+    whole.render_options_section(page)?;
+    for command in commands {
+        writeln!(page, ".SH COMMAND: {}", command.get_name())?;
+        let about = command.get_about().map(ToString::to_string);
+        writeln!(page, "{}", about.unwrap_or_default())?;
+        clap_mangen::Man::new(command).render_options_section(page)?;
+    }
+    whole.render_extra_section(page)?;
+    whole.render_version_section(page)
 }

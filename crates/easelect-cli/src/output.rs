@@ -105,6 +105,19 @@ impl Output {
     }
 }
 
+/// Whether a report is to be put into it, under a name of its own.
+pub(crate) fn is_folder(output: &Path) -> bool {
+    output.is_dir() || output.to_string_lossy().ends_with(['/', '\\'])
+}
+
+/// Makes the folder that reports are to be put into, if it isn't there; not those above it.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), Usage> {
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(unwritable(folder, &error)),
+        _ => Ok(()),
+    }
+}
+
 /// Whether it is what the system made: a device, or what the process was given open, as `/dev/stdout` and
 /// `/dev/fd/63`.
 fn is_of_the_system(name: &Path) -> bool {

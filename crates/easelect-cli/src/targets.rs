@@ -14,6 +14,8 @@ pub(crate) struct Targets {
     pub(crate) regions: Vec<Region>,
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) in_use: Vec<Endpoint>,
+    /// What the app's list of servers names.
+    pub(crate) listed: Vec<Endpoint>,
     pub(crate) notes: Vec<Note>,
     /// China 1 and China 2 as one.
     pub(crate) pool: bool,
@@ -46,7 +48,10 @@ impl Targets {
                     targets.second_source.push(region.clone());
                     beside.push(region.clone());
                 }
-                Place::Shared => beside.push(region.clone()),
+                Place::Shared => {
+                    targets.second_source.push(region.clone());
+                    beside.push(region.clone());
+                }
                 _ => {}
             }
         }
@@ -123,18 +128,31 @@ impl Targets {
         self.endpoints.retain(|one| is_kept(one.region()));
     }
 
-    /// Adds what the app has configured, and what it can be compared with.
+    /// Adds what the app has configured.
     pub(crate) fn add_in_use(&mut self, catalog: &Catalog, endpoint: Endpoint) {
+        self.add(catalog, &endpoint);
+        if !self.in_use.contains(&endpoint) {
+            self.in_use.push(endpoint);
+        }
+    }
+
+    /// Adds what the app's list of servers names.
+    pub(crate) fn add_listed(&mut self, catalog: &Catalog, endpoint: Endpoint) {
+        self.add(catalog, &endpoint);
+        if !self.listed.contains(&endpoint) {
+            self.listed.push(endpoint);
+        }
+    }
+
+    /// Adds an endpoint, and what it can be compared with.
+    fn add(&mut self, catalog: &Catalog, endpoint: &Endpoint) {
         if self.lacks(endpoint.region(), endpoint.service()) {
             let residency = endpoint.region().clone().into();
             let group = catalog.group(&residency, endpoint.service());
             self.endpoints.extend(group.unwrap_or_default());
         }
-        if !self.endpoints.contains(&endpoint) {
+        if !self.endpoints.contains(endpoint) {
             self.endpoints.push(endpoint.clone());
-        }
-        if !self.in_use.contains(&endpoint) {
-            self.in_use.push(endpoint);
         }
     }
 }

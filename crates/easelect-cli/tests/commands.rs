@@ -370,7 +370,7 @@ fn an_app_key_brings_the_app_s_own_list() {
         .iter()
         .flat_map(|one| one["endpoints"].as_array().unwrap())
         .collect();
-    let listed: Vec<&str> = (all.iter().filter(|one| one["in_use"] == true))
+    let listed: Vec<&str> = (all.iter().filter(|one| one["listed"] == true))
         .map(|one| one["host"].as_str().unwrap())
         .collect();
     assert!(listed.contains(&"im-api-v2.easemob.com"), "{listed:?}");

@@ -113,6 +113,8 @@ pub struct Context {
     pub environment: Environment,
     /// What the customer has configured: marked, and compared with the first choice.
     pub in_use: Vec<Endpoint>,
+    /// What the app's list of servers names: marked. Its SDK chooses among them.
+    pub listed: Vec<Endpoint>,
     /// Limits; what is above one becomes a finding.
     pub thresholds: Vec<Threshold>,
     /// What the caller noticed while it prepared.
@@ -140,6 +142,7 @@ impl Context {
             finished_at,
             environment: Environment::default(),
             in_use: Vec::new(),
+            listed: Vec::new(),
             thresholds: Vec::new(),
             notes: Vec::new(),
             direct_lookups: Vec::new(),
@@ -359,6 +362,8 @@ pub struct Row {
     pub ranked: Ranked,
     /// Whether the customer has it configured.
     pub in_use: bool,
+    /// Whether the app's list of servers names it.
+    pub listed: bool,
 }
 
 /// The endpoints that may stand in for each other, best first.
@@ -406,6 +411,7 @@ impl Report {
             endpoints: (ranking.endpoints.iter())
                 .map(|ranked| Row {
                     in_use: context.in_use.contains(ranked.endpoint()),
+                    listed: context.listed.contains(ranked.endpoint()),
                     ranked: ranked.clone(),
                 })
                 .collect(),

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::{days_until, local, ms_float, timestamp};
 use super::texts::{
-    Lang, certificate_text, expires, failure_hint, failure_text, not_tested, reason_text,
+    Label, Lang, certificate_text, expires, failure_hint, failure_text, not_tested, reason_text,
     region_name, service_name,
 };
 use super::{DirectLookup, Environment, Finding, Group, Report, Row, rules};
@@ -176,6 +176,8 @@ parts! {
         service: String,
         confidence: String,
         in_use: bool,
+        #[serde(default)]
+        listed: bool,
         attempts: u64,
         successes: u64,
         unfinished: u64,
@@ -290,6 +292,17 @@ pub struct Phases<T> {
     pub tls: T,
     pub upgrade: T,
     pub processing: T,
+}
+
+impl EndpointModel {
+    /// What stands behind its name: that it is in use, or in the app's list.
+    pub(crate) fn mark(&self) -> Option<Label> {
+        match (self.in_use, self.listed) {
+            (true, _) => Some(Label::InUse),
+            (false, true) => Some(Label::Listed),
+            (false, false) => None,
+        }
+    }
 }
 
 impl<T> Phases<T> {
@@ -547,6 +560,7 @@ impl Telling<'_> {
             service: endpoint.service().as_str().to_owned(),
             confidence: endpoint.confidence().as_str().to_owned(),
             in_use: row.in_use,
+            listed: row.listed,
             attempts: stats.attempts(),
             successes: stats.successes(),
             unfinished: stats.unfinished(),

@@ -59,8 +59,14 @@ impl ReadError {
                 "报告不完整：文件未完整保存或传输，请重新获取",
             ),
             ReadError::NotJson { line, column, why } => text(
-                format!("neither JSON nor a report page: line {line}, column {column}: {why}"),
-                format!("既不是 JSON，也不是报告网页：第 {line} 行第 {column} 列：{why}"),
+                format!(
+                    "neither a report in JSON nor one in HTML (easelect --output NAME.json or NAME.html writes one): line \
+                     {line}, column {column}: {why}"
+                ),
+                format!(
+                    "既不是 JSON 报告，也不是 HTML 报告（可用 easelect --output 名称.json 或 名称.html 生成）：第 {line} 行第 {column} \
+                     列：{why}"
+                ),
             ),
             ReadError::NoReportInPage => text(
                 "a web page without an easelect report in it; save the page as HTML, complete and unchanged",

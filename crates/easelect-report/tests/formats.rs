@@ -265,7 +265,7 @@ fn a_summary_has_ten_lines_at_most() {
         assert!(model.groups.len() > 20);
         is_a_summary(&model);
         for group in &model.groups {
-            assert!(summary(&model).contains(&format!("{} ", group.service)));
+            assert!(summary(&model).contains(&format!("{} ", group.service_name)));
         }
         for count in 1..=7 {
             is_a_summary(&Model::new(&report(&rankings[..count]), lang));

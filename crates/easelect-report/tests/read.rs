@@ -80,7 +80,7 @@ fn what_is_no_report_is_told_as_what_it_is() {
     let text = json(&model());
     assert_eq!(error("", "empty"), ReadError::Empty);
     assert_eq!(
-        error(" \u{feff}\n", "neither JSON")
+        error(" \u{feff}\n", "neither a report")
             .text(Lang::En)
             .lines()
             .count(),

@@ -213,7 +213,7 @@ impl<'a> Beside<'a> {
             one.tier != "ready" || one.failed_ratio.is_some_and(|ratio| ratio > 0.0)
         };
         let in_use: Vec<String> = endpoints()
-            .filter(|one| one.in_use && one.tier != "ready")
+            .filter(|one| (one.in_use || one.listed) && one.tier != "ready")
             .map(authority)
             .collect();
         if !in_use.is_empty() {
@@ -471,7 +471,8 @@ impl<'a> Beside<'a> {
             services.contains(&group.service.as_str())
                 && endpoints.any(|one| one.attempts > 0 || !one.failures.is_empty())
         };
-        let in_use = |group: &&GroupModel| group.endpoints.iter().any(|one| one.in_use);
+        let in_use =
+            |group: &&GroupModel| group.endpoints.iter().any(|one| one.in_use || one.listed);
         let regions: Vec<&str> = (self.model.groups.iter())
             .filter(in_use)
             .map(|group| group.region.as_str())

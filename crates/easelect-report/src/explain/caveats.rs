@@ -90,7 +90,7 @@ fn data_centres(model: &Model) -> Option<Text> {
     let in_use = groups
         .iter()
         .flat_map(|group| &group.endpoints)
-        .any(|one| one.in_use);
+        .any(|one| one.in_use || one.listed);
     let mut regions: Vec<String> = groups.iter().map(|one| shown(&one.region, NAME)).collect();
     regions.dedup();
     if in_use || regions.is_empty() || regions.len() > FEW {

@@ -198,8 +198,8 @@ fn endpoint(row: &EndpointModel, lang: Lang) -> String {
     if let Some(label) = &row.label {
         told.push_str(&format!(" \"{}\"", escaped(&shown(label, 60))));
     }
-    if row.in_use {
-        told.push_str(&format!(" **{}**", label(Label::InUse).of(lang)));
+    if let Some(mark) = row.mark() {
+        told.push_str(&format!(" **{}**", label(mark).of(lang)));
     }
     told
 }

@@ -116,7 +116,15 @@ fn services(model: &Model) -> Vec<String> {
             .map(|group| first_choice(group, hosts, lang))
             .collect();
         let all = match groups.iter().all(|group| group.best.is_none()) {
-            true if groups.len() > 1 => label(Label::NoFirstChoice).of(lang),
+            true if groups.len() > 1 => {
+                let names: Vec<&str> = groups.iter().map(|one| &*one.service_name).collect();
+                let none = label(Label::NoFirstChoice).of(lang);
+                text(
+                    format!("{none}: {}", names.join(", ")),
+                    format!("{none}：{}", names.join("、")),
+                )
+                .of(lang)
+            }
             _ => all.join(if hosts { &semicolon } else { &comma }),
         };
         format!("{region} | {all}")
@@ -140,7 +148,7 @@ fn first_choice(group: &GroupModel, host: bool, lang: Lang) -> String {
             let name = group.service_name.clone();
             headed(text(name.clone(), name), &told, lang)
         }
-        false => format!("{} {}", group.service, told.trim()),
+        false => format!("{} {}", group.service_name, told.trim()),
     }
 }
 

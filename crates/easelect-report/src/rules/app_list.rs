@@ -8,7 +8,7 @@ use crate::texts::{list, shown, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "app_key_sent",
-    needs: "an App Key that the user gave for asking the list service",
+    needs: "an App Key that the user gave for asking the list service; `data_centre_recognised` once the list came",
     unless: "",
     find,
 };

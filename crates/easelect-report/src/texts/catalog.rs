@@ -61,8 +61,10 @@ pub(crate) fn how_to_get(info: &RegionInfo) -> Text {
 pub(crate) fn listing_notes() -> [Text; 3] {
     [
         text(
-            "easelect can't derive an app's data centre from its App Key: look it up in the console.",
-            "easelect 无法从 App Key 推断应用所在的数据中心，请在环信控制台查看（即时通讯 > 服务概览）。",
+            "An App Key doesn't show the app's data centre. The console does, and Easemob's list service: easelect \
+             --app-key ORG#APP asks it.",
+            "从 App Key 本身看不出应用所在的数据中心：请在环信控制台查看（即时通讯 > 服务概览），或用 easelect --app-key \
+             ORG#APP 向环信的服务器列表服务查询。",
         ),
         text(
             "No built-in URL was ever measured on the real service by easelect's authors. Where it says \"inferred\", \

@@ -33,6 +33,7 @@ labels! {
     FirstChoice => "First choice", "首选地址";
     NoFirstChoice => "No endpoint is ready", "没有可用的接入地址";
     InUse => "in use", "使用中";
+    Listed => "in the app's list", "应用列表中";
     Endpoint => "endpoint", "接入地址";
     State => "state", "状态";
     Failed => "failed", "失败率";

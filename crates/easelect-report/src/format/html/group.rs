@@ -77,7 +77,7 @@ fn row(one: &EndpointModel, scale: Scale, in_pool: bool, lang: Lang) -> Markup {
                     span.host { (one.authority) }
                     @if let Some(own) = &one.label { " " span.muted { "“" (own) "”" } }
                     @if in_pool { " " span.muted { (one.region) } }
-                    @if one.in_use { " " span.badge { (label(Label::InUse).of(lang)) } }
+                    @if let Some(mark) = one.mark() { " " span.badge { (label(mark).of(lang)) } }
                 }
             }
             div.total {

@@ -254,8 +254,8 @@ fn endpoint_name(row: &EndpointModel, lang: Lang) -> String {
     if let Some(own) = &row.label {
         name.push_str(&format!(" \"{}\"", shown(own, 30)));
     }
-    if row.in_use {
-        name.push_str(&format!(" [{}]", label(Label::InUse).of(lang)));
+    if let Some(mark) = row.mark() {
+        name.push_str(&format!(" [{}]", label(mark).of(lang)));
     }
     name
 }

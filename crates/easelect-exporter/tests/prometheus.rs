@@ -18,7 +18,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// How long the whole test with a real Prometheus may take; half of it is usual.
 const PATIENCE: Duration = Duration::from_secs(58);
@@ -30,15 +30,18 @@ fn rules_hold_in_their_situations() {
         return;
     }
     tool("promtool", &["check", "config", "prometheus.yml"]);
+    tool("promtool", &["check", "config", "federation.yml"]);
+    tool("promtool", &["check", "config", "--agent", "agent.yml"]);
     tool("promtool", &["check", "rules", "rules.yml"]);
     tool("promtool", &["test", "rules", "rules_test.yml"]);
 }
 
-/// Alertmanager's example, where its tool is there as well.
+/// Alertmanager's example: who hears of what, and what inhibits what.
 #[test]
 fn alerts_reach_their_receivers() {
-    if found("amtool").is_none() {
-        return say("amtool");
+    // Debian's name of it.
+    if !is_there(&["amtool", "prometheus-alertmanager"]) {
+        return;
     }
     tool("amtool", &["check-config", "alertmanager.yml"]);
     let route = ["config", "routes", "test", "--config.file=alertmanager.yml"];
@@ -48,6 +51,63 @@ fn alerts_reach_their_receivers() {
         let told = tool("amtool", &args.collect::<Vec<_>>());
         assert_eq!(told.trim(), receiver);
     }
+
+    let folder = Folder::new("alerts");
+    let config = fs::read_to_string(docs().join("alertmanager.yml")).unwrap();
+    // Nobody listens at port 1.
+    let config = replaced(&config, "127.0.0.1:9000", "127.0.0.1:1");
+    let file = folder.0.join("alertmanager.yml");
+    fs::write(&file, config).unwrap();
+    let mut command = Command::new("prometheus-alertmanager");
+    command.arg(format!("--config.file={}", file.display()));
+    command.arg(format!(
+        "--storage.path={}",
+        folder.0.join("data").display()
+    ));
+    command.args([
+        "--web.listen-address=127.0.0.1:0",
+        "--cluster.listen-address=",
+    ]);
+    let (_process, address) = Process::listening(&mut command);
+
+    let alert = |name: &str, region: &str, site: &str| {
+        let labels = json!({"alertname": name, "region": region, "service": "rest", "site": site});
+        json!({ "labels": labels })
+    };
+    let all = json!([
+        {"labels": {"alertname": "EaselectSiteDown", "site": "a", "why": "control_fails"}},
+        alert("EasemobFailsFromSite", "cn1", "a"),
+        alert("EasemobFlaps", "cn1", "a"),
+        alert("EasemobFailsFromSite", "cn1", "b"),
+        {"labels": {"alertname": "EasemobRegionDown", "region": "sgp1", "service": "rest"}},
+        alert("EasemobFailsFromSite", "sgp1", "b"),
+        {"labels": {"alertname": "EasemobCertificateEnds", "region": "sgp1", "service": "rest", "host": "x"}},
+    ]);
+    request(&address, "POST", "/api/v2/alerts", &all.to_string());
+    let told: Value = serde_json::from_str(&get(&address, "/api/v2/alerts")).unwrap();
+    let told = told.as_array().unwrap();
+    assert_eq!(told.len(), 7, "{told:?}");
+    let quiet = told
+        .iter()
+        .filter(|one| one["status"]["state"] == "suppressed");
+    let quiet = quiet.map(|one| {
+        let label = |name: &str| one["labels"][name].as_str().unwrap().to_owned();
+        format!(
+            "{} {} {}",
+            label("alertname"),
+            label("region"),
+            label("site")
+        )
+    });
+    let expected = [
+        "EasemobFailsFromSite cn1 a",
+        "EasemobFailsFromSite sgp1 b",
+        "EasemobFlaps cn1 a",
+    ];
+    assert_eq!(
+        quiet.collect::<BTreeSet<_>>(),
+        expected.map(str::to_owned).into()
+    );
 }
 
 /// Three sites, in two of which all endpoints of a service fail on command, while the third only loses its
@@ -58,7 +118,7 @@ fn a_failing_region_pages_and_the_dashboard_shows_it() {
         return;
     }
     let begun = Instant::now();
-    let folder = Folder::new();
+    let folder = Folder::new("sites");
     let sites = ["beijing", "shanghai", "guangzhou"].map(|name| Site::start(&folder, name));
     let [beijing, shanghai, guangzhou] = &sites;
     let prometheus = Prometheus::start(&folder, &sites, begun);
@@ -80,12 +140,28 @@ fn a_failing_region_pages_and_the_dashboard_shows_it() {
         }
     }
 
-    // As many series as docs/fleet.md counts with.
+    // As docs/fleet.md counts.
     let told = fs::read_to_string(docs().join("../fleet.md")).unwrap();
-    for (job, of) in [("easelect", "beijing"), ("easelect-probe", "guangzhou")] {
-        let all = format!("count({{job=\"{job}\",site=\"{of}\"}})");
-        let count = prometheus.query(&all)[0].value;
-        let row = format!("| `{job}` | {count} |");
+    let count = |of: &str| prometheus.query(&format!("count({of})"))[0].value;
+    let scraped = count("{job=\"easelect\",site=\"beijing\"}");
+    let recorded = count("{__name__=~\".+:.+\",site=\"beijing\"}");
+    let asked = "easelect_probes_total{site=\"beijing\",region!=\"control\",result=\"success\"}";
+    let endpoints = count(asked);
+    let mut rows = vec![
+        format!("| `easelect` | {scraped} |"),
+        format!(
+            "| `easelect-probe` | {} |",
+            count("{job=\"easelect-probe\",site=\"guangzhou\"}")
+        ),
+    ];
+    for sites in [10.0, 200.0, 5000.0] {
+        let (series, handshakes) = (sites * (scraped + recorded), sites * endpoints / 60.0);
+        rows.push(format!(
+            "| {sites} | {handshakes:.1} | {series} | {:.0} |",
+            series / 60.0
+        ));
+    }
+    for row in rows {
         assert!(told.contains(&row), "docs/fleet.md lacks {row}");
     }
 
@@ -329,7 +405,7 @@ impl Site {
     /// From now on these hosts lead to an address that refuses.
     fn fail(&self, hosts: &[&str]) {
         fs::write(&self.modules, site_modules(hosts, self.name)).unwrap();
-        request(&self.address, "POST", "/-/reload");
+        request(&self.address, "POST", "/-/reload", "");
     }
 }
 
@@ -534,8 +610,8 @@ impl Process {
 struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Folder {
-        let name = format!("easelect-fleet-{}", std::process::id());
+    fn new(what: &str) -> Folder {
+        let name = format!("easelect-fleet-{what}-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         fs::create_dir(&folder).unwrap();
         Folder(folder)
@@ -549,17 +625,19 @@ impl Drop for Folder {
 }
 
 fn get(address: &str, path: &str) -> String {
-    request(address, "GET", path)
+    request(address, "GET", path, "")
 }
 
 /// The body of an answer.
-fn request(address: &str, method: &str, path: &str) -> String {
+fn request(address: &str, method: &str, path: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     // Of HTTP/1.0 for an answer in one piece.
+    let length = body.len();
     write!(
         stream,
-        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n"
+        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
     )
     .unwrap();
     let mut answer = String::new();

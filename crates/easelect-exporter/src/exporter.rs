@@ -297,12 +297,15 @@ impl Exporter {
         }
         let pause = interval / targets.len().max(1) as u32;
         let mut next = Instant::now();
+        // Exporters that were started together don't stay together.
+        let mut apart = pause.mul_f64(fastrand::f64());
         loop {
             for target in &targets {
                 tokio::time::sleep_until(next).await;
                 // After a sleep of the machine, or a slow round, nothing is made up for.
                 let now = Instant::now();
                 next = if now > next + pause { now } else { next } + pause;
+                next += std::mem::take(&mut apart);
                 self.round(read, module, target).await;
             }
         }
@@ -404,15 +407,15 @@ mod tests {
     async fn a_round_a_minute_and_none_made_up_for() {
         let (lab, exporter) = exporter(&["cn1/websocket", "cn1/rest"]);
         watched(&exporter, Duration::from_secs(10 * 60)).await;
-        // Two endpoints in each group.
-        assert_eq!(lab.dials(), 40);
+        // Two endpoints in each group, ten rounds of it; the first pause is longer by chance.
+        assert!((36..=40).contains(&lab.dials()), "{}", lab.dials());
         let (lab, exporter) = self::exporter(&["cn1/websocket"]);
         let jump = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             let before = lab.dials();
             // A day at once: whoever makes up for it probes 1440 times.
             tokio::time::advance(Duration::from_secs(24 * 60 * 60)).await;
-            tokio::time::sleep(Duration::from_secs(30)).await;
+            tokio::time::sleep(Duration::from_secs(50)).await;
             (before, lab.dials())
         };
         let dials = tokio::select! {
@@ -452,7 +455,7 @@ mod tests {
         let exporter = Exporter::new(Settings::default(), network).unwrap();
         exporter.config.write().unwrap().config = Arc::new(config);
         watched(&exporter, Duration::from_secs(10 * 60)).await;
-        assert_eq!(lab.dials(), 40);
+        assert!((36..=40).contains(&lab.dials()), "{}", lab.dials());
     }
 
     #[tokio::test(start_paused = true)]

@@ -76,6 +76,11 @@ impl Watched {
         self.window.back()
     }
 
+    /// How many rounds the window has.
+    pub(crate) fn attempts(&self) -> usize {
+        self.window.len()
+    }
+
     /// Of the window's rounds: failed ones in relation to all.
     pub(crate) fn failed_ratio(&self) -> Option<f64> {
         let failed = self.window.iter().filter(|one| !one.succeeded()).count();

@@ -297,11 +297,15 @@ impl Exporter {
         }
         let pause = interval / targets.len().max(1) as u32;
         let mut next = Instant::now();
+        // Exporters that were started together don't stay together.
+        let mut apart = pause.mul_f64(fastrand::f64());
         loop {
             for target in &targets {
                 tokio::time::sleep_until(next).await;
                 // After a sleep of the machine, or a slow round, nothing is made up for.
-                next = (next + pause).max(Instant::now());
+                let now = Instant::now();
+                next = if now > next + pause { now } else { next } + pause;
+                next += std::mem::take(&mut apart);
                 self.round(read, module, target).await;
             }
         }
@@ -351,4 +355,183 @@ fn read(settings: &Settings, network: &Network) -> Result<Config, Error> {
 fn now() -> f64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0.0, |since| since.as_secs_f64().floor())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use easelect_lab::{Fault, Lab, Scenario};
+
+    use super::*;
+
+    const EASEMOB: &str = "im-api-v2.easemob.com";
+    const EASECDN: &str = "im-api-v2.easecdn.com";
+
+    fn exporter(targets: &[&str]) -> (Lab, Exporter) {
+        let lab = Lab::new(Scenario::beijing()).unwrap();
+        let settings = Settings {
+            targets: targets.iter().map(|&one| one.to_owned()).collect(),
+            ..Settings::default()
+        };
+        let network = Network::Lab(lab.clone());
+        (lab, Exporter::new(settings, network).unwrap())
+    }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    impl Exporter {
+        fn value(&self, series: &str) -> Option<f64> {
+            let text = self.metrics(ExpositionFormat::Classic);
+            let found = text
+                .lines()
+                .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+            Some(found?.parse().unwrap())
+        }
+
+        fn of_host(&self, name: &str, host: &str) -> Option<f64> {
+            self.value(&format!(
+                "{name}{{region=\"cn1\",service=\"websocket\",host=\"{host}\"}}"
+            ))
+        }
+    }
+
+    /// Watches for so long.
+    async fn watched(exporter: &Exporter, time: Duration) {
+        let _ = tokio::time::timeout(time, exporter.watch()).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_round_a_minute_and_none_made_up_for() {
+        let (lab, exporter) = exporter(&["cn1/websocket", "cn1/rest"]);
+        watched(&exporter, Duration::from_secs(10 * 60)).await;
+        // Two endpoints in each group, ten rounds of it; the first pause is longer by chance.
+        assert!((36..=40).contains(&lab.dials()), "{}", lab.dials());
+        let (lab, exporter) = self::exporter(&["cn1/websocket"]);
+        let jump = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let before = lab.dials();
+            // A day at once: whoever makes up for it probes 1440 times.
+            tokio::time::advance(Duration::from_secs(24 * 60 * 60)).await;
+            tokio::time::sleep(Duration::from_secs(50)).await;
+            (before, lab.dials())
+        };
+        let dials = tokio::select! {
+            () = exporter.watch() => unreachable!("it never ends"),
+            dials = jump => dials,
+        };
+        assert_eq!(dials, (2, 4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_result_is_kept_for_its_time_however_the_clock_jumps() {
+        let (lab, exporter) = exporter(&[]);
+        let query = Query {
+            target: "cn1/websocket".to_owned(),
+            ..Query::default()
+        };
+        let mut dials = Vec::new();
+        for jump in [0, 14, 2, 100 * 365 * 24 * 60 * 60, 0] {
+            tokio::time::advance(Duration::from_secs(jump)).await;
+            exporter
+                .probe(&query, ExpositionFormat::Classic)
+                .await
+                .unwrap();
+            dials.push(lab.dials());
+        }
+        assert_eq!(dials, [2, 2, 4, 6, 6]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_budget_makes_the_interval_longer() {
+        let lab = Lab::new(Scenario::beijing()).unwrap();
+        let network = Network::Lab(lab.clone());
+        let text = "[background]\ntargets = [\"cn1/websocket\", \"cn1/rest\"]\ninterval = \"10s\"\n\
+                    attempts_per_minute = 4\n";
+        let path = std::path::Path::new(".");
+        let config = Config::from_toml(text, "m.toml", path, &network).unwrap();
+        let exporter = Exporter::new(Settings::default(), network).unwrap();
+        exporter.config.write().unwrap().config = Arc::new(config);
+        watched(&exporter, Duration::from_secs(10 * 60)).await;
+        assert!((36..=40).contains(&lab.dials()), "{}", lab.dials());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_choice_changes_for_a_reason() {
+        let (lab, exporter) = exporter(&["cn1/websocket"]);
+        let changes = "easelect_first_choice_changes_total{region=\"cn1\",service=\"websocket\"}";
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        let change = async {
+            tokio::time::sleep(minutes(30)).await;
+            assert_eq!(
+                exporter.of_host("easelect_selected_info", EASECDN),
+                Some(1.0)
+            );
+            assert_eq!(exporter.of_host("easelect_selected_info", EASEMOB), None);
+            assert_eq!(exporter.value(changes), Some(0.0));
+            assert_eq!(
+                exporter.of_host("easelect_failed_ratio", EASECDN),
+                Some(0.0)
+            );
+            // It fails: the other one is chosen in the next round.
+            lab.set_fault(address("44.128.11.20"), Fault::Refuse)
+                .unwrap();
+            tokio::time::sleep(minutes(1)).await;
+            assert_eq!(
+                exporter.of_host("easelect_selected_info", EASEMOB),
+                Some(1.0)
+            );
+            assert_eq!(
+                exporter.of_host("easelect_probe_success", EASECDN),
+                Some(0.0)
+            );
+            assert_eq!(
+                exporter.of_host("easelect_failed_ratio", EASECDN),
+                Some(0.1)
+            );
+            assert_eq!(exporter.value(changes), Some(1.0));
+            let failures = format!(
+                "easelect_failures_total{{region=\"cn1\",service=\"websocket\",host=\"{EASECDN}\",\
+                 phase=\"connect\",kind=\"refused\"}}"
+            );
+            assert_eq!(exporter.value(&failures), Some(1.0));
+            // Nothing opens: there is none, and that is no change.
+            lab.set_fault(address("44.128.11.10"), Fault::Refuse)
+                .unwrap();
+            tokio::time::sleep(minutes(1)).await;
+            assert_eq!(exporter.of_host("easelect_selected_info", EASEMOB), None);
+            assert_eq!(exporter.of_host("easelect_selected_info", EASECDN), None);
+            assert_eq!(exporter.value(changes), Some(1.0));
+            // Both are well again: what failed is forgotten after ten rounds.
+            for one in ["44.128.11.10", "44.128.11.20"] {
+                lab.set_fault(address(one), Fault::None).unwrap();
+            }
+            tokio::time::sleep(minutes(15)).await;
+            assert_eq!(
+                exporter.of_host("easelect_selected_info", EASECDN),
+                Some(1.0)
+            );
+            assert_eq!(exporter.value(changes), Some(2.0));
+        };
+        tokio::select! {
+            () = exporter.watch() => unreachable!("it never ends"),
+            () = change => {}
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_no_target_any_more_is_forgotten() {
+        let (_, exporter) = exporter(&["cn1/websocket"]);
+        watched(&exporter, Duration::from_secs(30)).await;
+        assert_eq!(
+            exporter.of_host("easelect_probe_success", EASEMOB),
+            Some(1.0)
+        );
+        let network = exporter.network.clone();
+        exporter.config.write().unwrap().config = Arc::new(Config::builtin(&network).unwrap());
+        watched(&exporter, Duration::from_secs(30)).await;
+        assert_eq!(exporter.of_host("easelect_probe_success", EASEMOB), None);
+    }
 }

@@ -54,6 +54,11 @@ pub(crate) fn metrics(
         &Watched::failed_ratio,
     );
     of_each(
+        "easelect_attempts",
+        "Attempts of the last 10 rounds.",
+        &|one| Some(one.attempts() as f64),
+    );
+    of_each(
         "easelect_certificate_expiry_timestamp_seconds",
         "When the first certificate that the endpoint shows ends, in seconds since 1970.",
         &|one| expiry(one.last()?.sample.as_deref()?),

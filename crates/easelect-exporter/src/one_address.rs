@@ -8,11 +8,14 @@ use easelect::futures::FutureExt;
 use easelect::futures::future::{BoxFuture, Shared};
 use easelect::{Failure, FailureKind, Families, Family, Phase, Resolve, Resolved};
 
+/// A look-up that both families wait for.
+type LookUp = Shared<BoxFuture<'static, Result<Resolved, Failure>>>;
+
 /// Answers with the first address of the first family that has one. For one probe: it remembers.
 pub(crate) struct OneAddress {
     inner: Arc<dyn Resolve>,
     first: Family,
-    asked: Mutex<HashMap<String, Shared<BoxFuture<'static, Result<Resolved, Failure>>>>>,
+    asked: Mutex<HashMap<String, LookUp>>,
 }
 
 impl OneAddress {

@@ -71,37 +71,40 @@ pub async fn serve(
     let mut end = std::pin::pin!(end);
     let mut number = 0_u64;
     loop {
-        while connections.try_join_next().is_some() {}
-        if connections.len() >= limits.connections.max(1) {
-            crowd.dismiss_one();
-            tokio::select! {
-                biased;
-                () = &mut end => break,
-                _ = connections.join_next() => {}
-                // All were answering: look again for one that is idle.
-                () = tokio::time::sleep(PAUSE) => {}
-            }
-            continue;
-        }
         let accepted = tokio::select! {
             biased;
             () = &mut end => break,
             accepted = listener.accept() => accepted,
         };
-        match accepted {
-            Ok((stream, _)) => {
-                number += 1;
-                let member = Arc::new(Member::new(number, limits, &crowd));
-                let one = connection(stream, router.clone(), member, ended.clone());
-                connections.spawn(one);
-            }
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
             Err(error) => {
                 tracing::debug!(%error, "a connection was not accepted");
-                if !crowd.dismiss_one() {
-                    tokio::time::sleep(PAUSE).await;
+                crowd.dismiss_one();
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        while connections.try_join_next().is_some() {}
+        // Only once there is somebody to make room for.
+        let room = async {
+            while connections.len() >= limits.connections.max(1) {
+                crowd.dismiss_one();
+                tokio::select! {
+                    _ = connections.join_next() => {}
+                    // All were answering: look again for one that is idle.
+                    () = tokio::time::sleep(PAUSE) => {}
                 }
             }
+        };
+        tokio::select! {
+            biased;
+            () = &mut end => break,
+            () = room => {}
         }
+        number += 1;
+        let member = Arc::new(Member::new(number, limits, &crowd));
+        connections.spawn(connection(stream, router.clone(), member, ended.clone()));
     }
     drop(listener);
     // Those that wait for it may be gone.
@@ -163,13 +166,11 @@ impl Crowd {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the connection that has been idle for longest; whether there was one.
-    fn dismiss_one(&self) -> bool {
-        let first = self.idle().pop_first();
-        if let Some((_, dismissal)) = &first {
+    /// Ends the connection that has been idle for longest, if there is one.
+    fn dismiss_one(&self) {
+        if let Some((_, dismissal)) = self.idle().pop_first() {
             dismissal.notify_one();
         }
-        first.is_some()
     }
 }
 

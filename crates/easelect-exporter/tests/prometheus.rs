@@ -294,8 +294,11 @@ fn assert_shown(panel: &str, number: usize, rows: &[Row]) {
             );
         }
         ("Failures by phase and kind", 0) => {
-            assert_eq!(keys(&["phase", "kind"]), ["connect refused"]);
-            assert!(rows[0].value > 0.0);
+            let rates = labelled(&["phase", "kind"]);
+            assert!(
+                rates.get("connect refused").is_some_and(|rate| *rate > 0.0),
+                "{rates:?}"
+            );
         }
         ("Failures by phase and kind", 1) => {
             let one = BTreeMap::from([("connect refused".to_owned(), 1.0)]);
@@ -365,7 +368,7 @@ impl Site {
         let mut network = String::new();
         for (number, (hosts, rtt)) in [
             ("\"im-api-v2.easecdn.com\", \"a1.easecdn.com\"", "10ms"),
-            ("\"im-api-v2.easemob.com\", \"a1.easemob.com\"", "40ms"),
+            ("\"im-api-v2.easemob.com\", \"a1.easemob.com\"", "30ms"),
             ("\"www.example.com\"", "20ms"),
         ]
         .into_iter()
@@ -392,6 +395,8 @@ impl Site {
         command.args([
             &format!("--label=site={name}"),
             "--web.listen-address=127.0.0.1:0",
+            // Of the second that a scrape may take; a busy machine needs the rest.
+            "--timeout-offset=0.1",
         ]);
         let (process, address) = Process::listening(&mut command);
         Site {

@@ -522,6 +522,37 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn among_equals_the_first_choice_stays() {
+        let (lab, exporter) = exporter(&["cn1/websocket"]);
+        let changes = "easelect_first_choice_changes_total{region=\"cn1\",service=\"websocket\"}";
+        let addresses = [(EASEMOB, "44.128.11.10"), (EASECDN, "44.128.11.20")];
+        for (_, one) in addresses {
+            lab.set_rtt(address(one), Duration::from_millis(20))
+                .unwrap();
+        }
+        let change = async {
+            for round in 0..2_u32 {
+                tokio::time::sleep(Duration::from_secs(20 * 60)).await;
+                assert_eq!(exporter.value(changes), Some(f64::from(round)));
+                let is_chosen = |(host, _): &(&str, &str)| {
+                    exporter.of_host("easelect_selected_info", host).is_some()
+                };
+                // It fails once, and is as good as the other one again.
+                let (_, chosen) = *addresses.iter().find(|one| is_chosen(one)).unwrap();
+                lab.set_fault(address(chosen), Fault::Refuse).unwrap();
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                lab.set_fault(address(chosen), Fault::None).unwrap();
+            }
+            tokio::time::sleep(Duration::from_secs(20 * 60)).await;
+            assert_eq!(exporter.value(changes), Some(2.0));
+        };
+        tokio::select! {
+            () = exporter.watch() => unreachable!("it never ends"),
+            () = change => {}
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_is_no_target_any_more_is_forgotten() {
         let (_, exporter) = exporter(&["cn1/websocket"]);
         watched(&exporter, Duration::from_secs(30)).await;

@@ -40,10 +40,11 @@ fn locked(file: &str) -> Vec<Locked> {
 }
 
 /// The workspace.
-const MEMBERS: [&str; 7] = [
+const MEMBERS: [&str; 8] = [
     "easelect",
     "easelect-cli",
     "easelect-engine",
+    "easelect-exporter",
     "easelect-file",
     "easelect-lab",
     "easelect-report",
@@ -82,14 +83,15 @@ fn arrows_point_one_way() {
     assert_eq!(own("easelect"), ["easelect-engine", "easelect-file"]);
     assert_eq!(own("easelect-lab"), library);
     assert_eq!(own("easelect-report"), library);
-    let of_the_command = [
+    let of_the_programs = [
         "easelect",
         "easelect-engine",
         "easelect-file",
         "easelect-lab",
         "easelect-report",
     ];
-    assert_eq!(own("easelect-cli"), of_the_command);
+    assert_eq!(own("easelect-cli"), of_the_programs);
+    assert_eq!(own("easelect-exporter"), of_the_programs);
     assert_eq!(own("easelect-sim"), library);
     // Decisions have no clock, no socket and no task.
     let engine = linked_into("easelect-engine");

@@ -24,13 +24,14 @@ pub(crate) struct Module {
 }
 
 /// The folders of the crates that are shipped.
-pub(crate) const CRATES: [&str; 6] = [
+pub(crate) const CRATES: [&str; 7] = [
     ".",
     "crates/easelect-engine",
     "crates/easelect-file",
     "crates/easelect-lab",
     "crates/easelect-report",
     "crates/easelect-cli",
+    "crates/easelect-exporter",
 ];
 
 pub(crate) fn workspace() -> &'static Path {

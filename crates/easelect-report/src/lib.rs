@@ -17,6 +17,8 @@
 
 mod texts;
 
+mod exposition;
+
 mod figures;
 
 mod layout;
@@ -73,6 +75,7 @@ pub use explain::{
     Answer, Explanation, Meaning, OtherReading, ReportBeside, SourceModel, Unknown, explain,
     explanation_json, explanation_text,
 };
+pub use exposition::{Exposition, ExpositionFormat, MetricKind};
 pub use finding::Finding;
 pub use format::{
     Format, csv, details, first_screen, html, json, markdown, prometheus, summary, table,

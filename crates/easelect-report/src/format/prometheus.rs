@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use easelect::{Phase, Reason, Tier};
 
+use crate::exposition::{Exposition, ExpositionFormat, MetricKind};
 use crate::model::{EndpointModel, Model};
 use crate::texts::shown;
 
@@ -16,23 +17,11 @@ use crate::texts::shown;
 #[must_use]
 pub fn prometheus(model: &Model) -> String {
     let rows = rows(model);
-    let mut told = String::new();
+    let mut told = Exposition::new(ExpositionFormat::Classic, &[]);
     let mut family = |name: &str, help: &str, samples: Vec<(Vec<(&str, &str)>, f64)>| {
-        if samples.is_empty() {
-            return;
-        }
-        told.push_str(&format!(
-            "# HELP easelect_{name} {help}\n# TYPE easelect_{name} gauge\n"
-        ));
+        told.family(&format!("easelect_{name}"), MetricKind::Gauge, help);
         for (labels, value) in samples {
-            let labels: Vec<String> = (labels.into_iter())
-                .map(|(label, value)| format!("{label}=\"{}\"", escaped(value)))
-                .collect();
-            let labels = match labels.is_empty() {
-                true => String::new(),
-                false => format!("{{{}}}", labels.join(",")),
-            };
-            told.push_str(&format!("easelect_{name}{labels} {value}\n"));
+            told.sample(&labels, value);
         }
     };
     let of_each = |value: &dyn Fn(&EndpointModel) -> Option<f64>| {
@@ -121,7 +110,7 @@ pub fn prometheus(model: &Model) -> String {
         "When the measurement ended, in seconds since 1970.",
         finished.into_iter().collect(),
     );
-    told
+    told.finish()
 }
 
 /// The endpoints, each with what its label `host` says: no two of a region and service say the same, which no
@@ -155,13 +144,6 @@ fn labels<'a>(row: &'a EndpointModel, host: &'a str) -> Vec<(&'static str, &'a s
         ("service", &row.service),
         ("host", host),
     ]
-}
-
-/// As a label's value may be written.
-fn escaped(value: &str) -> String {
-    shown(value, LONGEST)
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
 }
 
 fn seconds(millis: f64) -> f64 {

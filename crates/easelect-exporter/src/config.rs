@@ -1,0 +1,453 @@
+//! The file of modules: how to probe, and what may be probed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use easelect::{
+    Catalog, CatalogFormat, DialerBuilder, Endpoint, Error, ErrorKind, Families, PinnedHost, Proxy,
+    Region, Resolve, Service, TlsClient, shown,
+};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use serde::Deserialize;
+use serde::de::{self, Deserializer};
+use toml::Spanned;
+
+use crate::network::Network;
+
+/// The largest file, in bytes; what it names (catalogue, certificates) has the same limit.
+pub const MAX_FILE: u64 = 1024 * 1024;
+
+/// The module of a request that names none.
+pub const DEFAULT_MODULE: &str = "default";
+
+/// Far above any real file's; each has connections and roots of its own.
+const MAX_MODULES: usize = 1000;
+
+/// The region of endpoints that only a URL names. It is no label of any series.
+const ELSEWHERE: &str = "elsewhere";
+
+/// What a file of modules says, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) modules: BTreeMap<String, Arc<Module>>,
+    pub(crate) catalog: Catalog,
+    pub(crate) background: Option<BackgroundConfig>,
+}
+
+/// How one module probes.
+#[derive(Clone)]
+pub(crate) struct Module {
+    pub(crate) name: String,
+    /// The most that a probe may take.
+    pub(crate) timeout: Duration,
+    /// How old a result may be that is answered again.
+    pub(crate) cache: Duration,
+    pub(crate) families: Families,
+    /// Any URL may be probed, not only those of the catalogue and of `urls`.
+    pub(crate) any: bool,
+    pub(crate) urls: Vec<Endpoint>,
+    pub(crate) dialer: DialerBuilder,
+    pub(crate) resolver: Arc<dyn Resolve>,
+    proxy: Option<String>,
+}
+
+/// What is probed without being asked.
+#[derive(Clone, Debug)]
+pub(crate) struct BackgroundConfig {
+    pub(crate) targets: Vec<String>,
+    pub(crate) interval: Duration,
+    pub(crate) per_minute: u32,
+    pub(crate) module: String,
+}
+
+/// The usual interval of background probing, in seconds.
+pub(crate) const INTERVAL: Duration = Duration::from_secs(60);
+
+/// Handshakes a minute, of all targets together, unless the file says otherwise.
+pub(crate) const PER_MINUTE: u32 = 60;
+
+/// For debug=true: without a proxy's user and password.
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module")
+            .field("name", &self.name)
+            .field("timeout", &self.timeout)
+            .field("cache", &self.cache)
+            .field("families", &self.families)
+            .field("targets", &if self.any { "any" } else { "catalog" })
+            .field("urls", &self.urls)
+            .field("proxy", &self.proxy)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    catalog: Option<Spanned<PathBuf>>,
+    #[serde(default)]
+    modules: BTreeMap<Spanned<String>, ModuleEntry>,
+    background: Option<Spanned<BackgroundEntry>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModuleEntry {
+    timeout: Option<Spanned<Span>>,
+    cache: Option<Spanned<Span>>,
+    #[serde(default)]
+    families: FamiliesEntry,
+    #[serde(default)]
+    targets: Allowed,
+    #[serde(default)]
+    urls: Vec<Spanned<String>>,
+    proxy: Option<Spanned<String>>,
+    #[serde(default)]
+    no_proxy: String,
+    cacert: Option<Spanned<PathBuf>>,
+    dns: Option<Spanned<String>>,
+    #[serde(default)]
+    resolve: Vec<Spanned<String>>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum FamiliesEntry {
+    #[default]
+    Both,
+    V4,
+    V6,
+}
+
+#[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Allowed {
+    #[default]
+    Catalog,
+    Any,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackgroundEntry {
+    targets: Vec<String>,
+    interval: Option<Spanned<Span>>,
+    attempts_per_minute: Option<Spanned<u32>>,
+    module: Option<String>,
+}
+
+/// A duration such as `"15s"`.
+#[derive(Clone, Copy)]
+struct Span(Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        humantime::parse_duration(&text).map(Span).map_err(|_| {
+            de::Error::custom("expected a duration with a unit, such as \"5s\" or \"500ms\"")
+        })
+    }
+}
+
+/// A file's text with its name, for errors with lines.
+struct Source<'a> {
+    text: &'a str,
+    name: &'a str,
+    folder: &'a Path,
+}
+
+impl Source<'_> {
+    fn wrong(&self, at: Option<Range<usize>>, why: impl fmt::Display) -> Error {
+        let line = at.map(|at| {
+            let before = self.text.get(..at.start).unwrap_or(self.text);
+            format!(":{}", before.matches('\n').count() + 1)
+        });
+        let (name, line) = (shown(self.name, 200), line.unwrap_or_default());
+        let why = why.to_string().replace('\n', " ");
+        Error::new(ErrorKind::Input, format!("{name}{line}: {why}"))
+    }
+
+    /// A file that it names: from its own folder on.
+    fn beside(&self, path: &Spanned<PathBuf>) -> Result<Vec<u8>, Error> {
+        let whole = self.folder.join(path.get_ref());
+        easelect_file::read(&whole, MAX_FILE).map_err(|error| {
+            let told = shown(&path.get_ref().display().to_string(), 200);
+            self.wrong(Some(path.span()), format!("{told}: {error}"))
+        })
+    }
+
+    fn within(
+        &self,
+        given: Option<&Spanned<Span>>,
+        default: Duration,
+        range: std::ops::RangeInclusive<Duration>,
+    ) -> Result<Duration, Error> {
+        let Some(given) = given else {
+            return Ok(default);
+        };
+        let Span(duration) = *given.get_ref();
+        match range.contains(&duration) {
+            true => Ok(duration),
+            false => {
+                let told = humantime::format_duration;
+                let (least, most) = (told(*range.start()), told(*range.end()));
+                let why = format!("expected {least} to {most}");
+                Err(self.wrong(Some(given.span()), why))
+            }
+        }
+    }
+}
+
+/// TLS by the certificates that it trusts besides: roots are read once, not once a module.
+#[derive(Default)]
+struct Trusts(HashMap<Option<PathBuf>, TlsClient>);
+
+impl Trusts {
+    fn of(
+        &mut self,
+        source: &Source<'_>,
+        cacert: Option<&Spanned<PathBuf>>,
+        network: &Network,
+    ) -> Result<TlsClient, Error> {
+        let key = cacert.map(|path| path.get_ref().clone());
+        if let Some(tls) = self.0.get(&key) {
+            return Ok(tls.clone());
+        }
+        let mut extra = Vec::new();
+        if let Some(path) = cacert {
+            let wrong = |why: &str| source.wrong(Some(path.span()), why);
+            for one in CertificateDer::pem_slice_iter(&source.beside(path)?) {
+                extra.push(one.map_err(|_| wrong("no certificates in PEM"))?);
+            }
+            if extra.is_empty() {
+                return Err(wrong(
+                    "no certificate in it: expected -----BEGIN CERTIFICATE-----",
+                ));
+            }
+        }
+        let tls = network.tls(extra).map_err(|error| match cacert {
+            Some(path) => source.wrong(Some(path.span()), error),
+            None => error,
+        })?;
+        self.0.insert(key, tls.clone());
+        Ok(tls)
+    }
+}
+
+impl Config {
+    /// What holds without a file: one module, `default`, for the built-in catalogue.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Tls`] where the platform has no roots.
+    pub fn builtin(network: &Network) -> Result<Self, Error> {
+        Config::from_toml("", "built-in", Path::new("."), network)
+    }
+
+    /// Reads a file of at most [`MAX_FILE`] bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_toml`](Self::from_toml), and when the file can't be read.
+    pub fn read(path: &Path, network: &Network) -> Result<Self, Error> {
+        let name = path.display().to_string();
+        let told = shown(&name, 200);
+        let wrong = |why: String| Error::new(ErrorKind::Input, format!("{told}: {why}"));
+        let bytes =
+            easelect_file::read(path, MAX_FILE).map_err(|error| wrong(error.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|_| wrong("not UTF-8".to_owned()))?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        Config::from_toml(&text, &name, folder, network)
+    }
+
+    /// Reads a text; errors call it `name`, and what it names is looked for in `folder`. Without a module
+    /// `default` there is one that has every default.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Input`] with name, line and what was expected; [`ErrorKind::Tls`] where the platform has
+    /// no roots.
+    pub fn from_toml(
+        text: &str,
+        name: &str,
+        folder: &Path,
+        network: &Network,
+    ) -> Result<Self, Error> {
+        let source = Source { text, name, folder };
+        if text.len() as u64 > MAX_FILE {
+            return Err(source.wrong(None, format!("more than {MAX_FILE} bytes")));
+        }
+        let mut file: File = toml::from_str(text)
+            .map_err(|error| source.wrong(error.span(), shown(error.message(), 300)))?;
+        let catalog = catalog(&source, file.catalog.as_ref())?;
+        if file.modules.len() > MAX_MODULES {
+            return Err(source.wrong(None, format!("more than {MAX_MODULES} modules")));
+        }
+        let mut trusts = Trusts::default();
+        let mut modules = BTreeMap::new();
+        if !file.modules.contains_key(DEFAULT_MODULE) {
+            let name = Spanned::new(0..0, DEFAULT_MODULE.to_owned());
+            file.modules.insert(name, ModuleEntry::default());
+        }
+        for (name, entry) in file.modules {
+            let place = name.span();
+            let name = name.into_inner();
+            let fits = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+            if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
+                let why = "a module's name has 1 to 64 letters, digits, '_', '-' and '.'";
+                return Err(source.wrong(Some(place), why));
+            }
+            let module = module(&source, &name, entry, &mut trusts, network)?;
+            modules.insert(name, Arc::new(module));
+        }
+        let mut config = Config {
+            modules,
+            catalog,
+            background: None,
+        };
+        if let Some(entry) = file.background {
+            let place = entry.span();
+            let background = background(&source, entry.into_inner())?;
+            config = config
+                .with_background(background)
+                .map_err(|error| source.wrong(Some(place), error))?;
+        }
+        Ok(config)
+    }
+
+    pub(crate) fn module(&self, name: &str) -> Option<&Arc<Module>> {
+        self.modules.get(name)
+    }
+}
+
+fn catalog(source: &Source<'_>, path: Option<&Spanned<PathBuf>>) -> Result<Catalog, Error> {
+    let Some(path) = path else {
+        return Ok(Catalog::builtin());
+    };
+    let wrong = |why: String| source.wrong(Some(path.span()), why);
+    let name = shown(&path.get_ref().display().to_string(), 200);
+    let format = CatalogFormat::of(path.get_ref()).ok_or_else(|| {
+        wrong(format!(
+            "{name}: expected a name that ends with .toml or .json"
+        ))
+    })?;
+    let text =
+        String::from_utf8(source.beside(path)?).map_err(|_| wrong(format!("{name}: not UTF-8")))?;
+    Catalog::builtin()
+        .with_file(&text, format, &name)
+        .map_err(|error| wrong(error.to_string()))
+}
+
+fn module(
+    source: &Source<'_>,
+    name: &str,
+    entry: ModuleEntry,
+    trusts: &mut Trusts,
+    network: &Network,
+) -> Result<Module, Error> {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    const SECOND: Duration = Duration::from_secs(1);
+    let timeout = source.within(
+        entry.timeout.as_ref(),
+        Duration::from_secs(5),
+        Duration::from_millis(10)..=120 * SECOND,
+    )?;
+    let cache = source.within(entry.cache.as_ref(), 15 * SECOND, Duration::ZERO..=DAY)?;
+    let dns = match &entry.dns {
+        None => None,
+        Some(given) => Some(server(given.get_ref()).ok_or_else(|| {
+            let why = "expected a name server's address, such as \"223.5.5.5\" or \"[::1]:5353\"";
+            source.wrong(Some(given.span()), why)
+        })?),
+    };
+    let (mut dialer, resolver) = network.reached(dns);
+    dialer = dialer.tls(trusts.of(source, entry.cacert.as_ref(), network)?);
+    let mut proxy_told = None;
+    if let Some(given) = &entry.proxy {
+        let wrong = |error: Error| source.wrong(Some(given.span()), error);
+        let proxy = match given.get_ref().as_str() {
+            "environment" => Proxy::from_env().map_err(wrong)?,
+            url => Some(
+                url.parse::<Proxy>()
+                    .map_err(wrong)?
+                    .bypassing(&entry.no_proxy),
+            ),
+        };
+        proxy_told = proxy.as_ref().map(ToString::to_string);
+        dialer = dialer.proxy(proxy);
+    }
+    for pin in &entry.resolve {
+        let wrong = |error: Error| source.wrong(Some(pin.span()), error);
+        dialer = dialer.pin(pin.get_ref().parse::<PinnedHost>().map_err(wrong)?);
+    }
+    let families = match entry.families {
+        FamiliesEntry::Both => Families::Both,
+        FamiliesEntry::V4 => Families::V4,
+        FamiliesEntry::V6 => Families::V6,
+    };
+    let dialer = dialer.families(families);
+    dialer
+        .clone()
+        .build()
+        .map_err(|error| source.wrong(None, format!("module {name}: {error}")))?;
+    let mut urls = Vec::new();
+    for url in &entry.urls {
+        let wrong = |error: Error| source.wrong(Some(url.span()), error);
+        urls.push(elsewhere(url.get_ref()).map_err(wrong)?);
+    }
+    Ok(Module {
+        name: name.to_owned(),
+        timeout,
+        cache,
+        families,
+        any: entry.targets == Allowed::Any,
+        urls,
+        dialer,
+        resolver,
+        proxy: proxy_told,
+    })
+}
+
+fn server(text: &str) -> Option<SocketAddr> {
+    let bare = |text: &str| {
+        text.parse::<IpAddr>()
+            .ok()
+            .map(|ip| SocketAddr::new(ip, 53))
+    };
+    text.parse().ok().or_else(|| bare(text))
+}
+
+/// An endpoint that only its URL tells of.
+///
+/// # Errors
+///
+/// Where the URL is neither `wss://` nor `https://`, or has a user or a password.
+pub(crate) fn elsewhere(url: &str) -> Result<Endpoint, Error> {
+    let is_https = |scheme: &str| scheme.trim().eq_ignore_ascii_case("https");
+    let service = match url.split_once(':') {
+        Some((scheme, _)) if is_https(scheme) => Service::Rest,
+        _ => Service::Websocket,
+    };
+    Endpoint::new(Region::new(ELSEWHERE)?, service, url)
+}
+
+fn background(source: &Source<'_>, entry: BackgroundEntry) -> Result<BackgroundConfig, Error> {
+    let hour = Duration::from_secs(60 * 60);
+    let shortest = Duration::from_secs(10);
+    let per_minute = entry.attempts_per_minute.as_ref();
+    if let Some(given) = per_minute.filter(|given| !(1..=6000).contains(given.get_ref())) {
+        return Err(source.wrong(Some(given.span()), "expected 1 to 6000"));
+    }
+    Ok(BackgroundConfig {
+        targets: entry.targets,
+        interval: source.within(entry.interval.as_ref(), INTERVAL, shortest..=24 * hour)?,
+        per_minute: per_minute.map_or(PER_MINUTE, |given| *given.get_ref()),
+        module: entry.module.unwrap_or_else(|| DEFAULT_MODULE.to_owned()),
+    })
+}

@@ -1,0 +1,568 @@
+//! What every request shares: the modules as they were last read, probes in flight, what is known.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use easelect::futures::FutureExt;
+use easelect::{Error, shown};
+use easelect_report::ExpositionFormat;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::answer::answer;
+use crate::background::Background;
+use crate::config::{BackgroundConfig, Config, DEFAULT_MODULE, INTERVAL, Module, PER_MINUTE};
+use crate::labels::Labels;
+use crate::metrics::{Reading, metrics};
+use crate::network::Network;
+use crate::probe::{Outcome, probe};
+use crate::shared::{Key, NoResult, Probes};
+use crate::target::{Target, unknown_module};
+
+/// What is said once, when the exporter starts.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The file of modules; the built-in module alone without one.
+    pub file: Option<PathBuf>,
+    /// Labels that every series gets.
+    pub labels: Labels,
+    /// Probes in flight at a time, of scrapes and of the background together; 8 by default.
+    pub in_flight: usize,
+    /// How much sooner than the scraper gives up a probe ends; 0.5 s by default.
+    pub timeout_offset: Duration,
+    /// Whether `/metrics` has histograms.
+    pub histograms: bool,
+    /// Groups to probe in the background instead of the file's; the file's if there are none.
+    pub targets: Vec<String>,
+    /// The interval of background probing instead of the file's.
+    pub interval: Option<Duration>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            file: None,
+            labels: Labels::default(),
+            in_flight: 8,
+            timeout_offset: Duration::from_millis(500),
+            histograms: false,
+            targets: Vec::new(),
+            interval: None,
+        }
+    }
+}
+
+/// What `/probe` was asked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Query {
+    pub(crate) target: String,
+    pub(crate) module: Option<String>,
+    pub(crate) debug: bool,
+    /// What the scraper waits for.
+    pub(crate) scrape_timeout: Option<Duration>,
+}
+
+/// Why `/probe` has no series.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// What was asked makes no sense.
+    Wrong(String),
+    /// Not now.
+    Later(String),
+}
+
+/// The exporter: modules, probes in flight, what the background brought.
+#[derive(Debug)]
+pub struct Exporter {
+    settings: Settings,
+    network: Network,
+    config: RwLock<Read>,
+    reading: Mutex<Reading>,
+    /// Held while the modules are read again.
+    reloading: Mutex<()>,
+    probes: Arc<Probes>,
+    background: Mutex<Background>,
+    /// The modules were read again.
+    changed: Notify,
+}
+
+/// A reading of the modules.
+#[derive(Clone, Debug)]
+struct Read {
+    config: Arc<Config>,
+    number: u64,
+}
+
+impl Exporter {
+    /// Reads the modules.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::read`], and where a target of the background is no group.
+    pub fn new(settings: Settings, network: Network) -> Result<Self, Error> {
+        let config = read(&settings, &network)?;
+        Ok(Exporter {
+            probes: Arc::new(Probes::new(settings.in_flight.max(1))),
+            config: RwLock::new(Read {
+                config: Arc::new(config),
+                number: 0,
+            }),
+            reading: Mutex::new(Reading {
+                successful: true,
+                succeeded_at: now(),
+            }),
+            reloading: Mutex::new(()),
+            background: Mutex::new(Background::default()),
+            changed: Notify::new(),
+            settings,
+            network,
+        })
+    }
+
+    /// Reads the modules again. Where they are wrong, those from before stay.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn reload(&self) -> Result<(), Error> {
+        let _one_at_a_time = self
+            .reloading
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let result = read(&self.settings, &self.network);
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        match result {
+            Ok(config) => {
+                let mut now_read = self.config.write().unwrap_or_else(PoisonError::into_inner);
+                now_read.config = Arc::new(config);
+                now_read.number += 1;
+                self.probes.forget_before(now_read.number);
+                *reading = Reading {
+                    successful: true,
+                    succeeded_at: now(),
+                };
+                self.changed.notify_one();
+                tracing::info!("the modules were read again");
+                Ok(())
+            }
+            Err(error) => {
+                reading.successful = false;
+                tracing::error!(%error, "the modules are wrong; those from before stay");
+                Err(error)
+            }
+        }
+    }
+
+    fn current(&self) -> Read {
+        self.config
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Background> {
+        self.background
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What `/metrics` answers.
+    pub(crate) fn metrics(&self, format: ExpositionFormat) -> String {
+        let reading = *self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let Settings {
+            labels, histograms, ..
+        } = &self.settings;
+        metrics(&self.known(), reading, labels, *histograms, format)
+    }
+
+    /// What `/probe` answers.
+    pub(crate) async fn probe(
+        &self,
+        query: &Query,
+        format: ExpositionFormat,
+    ) -> Result<String, Refusal> {
+        let read = self.current();
+        let name = query.module.as_deref().unwrap_or(DEFAULT_MODULE);
+        let module = read.config.module(name);
+        let module = module.ok_or_else(|| Refusal::Wrong(unknown_module(name)))?;
+        let target =
+            Target::named(&query.target, module, &read.config.catalog).map_err(Refusal::Wrong)?;
+        let timeout = self.timeout(module, query.scrape_timeout);
+        let outcome = self
+            .outcome(read.number, module, &target, timeout, module.cache)
+            .await;
+        let outcome = outcome.map_err(|why| match why {
+            NoResult::Busy => {
+                let most = self.settings.in_flight;
+                Refusal::Later(format!(
+                    "{most} probes are in flight, and no more are made at a time"
+                ))
+            }
+            NoResult::TooSlow => Refusal::Later(
+                "another scrape's probe of this target is still under way".to_owned(),
+            ),
+            NoResult::Unusable(error) => Refusal::Wrong(error.to_string()),
+        })?;
+        if let Some((phase, kind)) = outcome.endpoints.first().and_then(|best| best.failure) {
+            let target = shown(&query.target, 200);
+            tracing::debug!(
+                target,
+                phase = phase.as_str(),
+                kind = kind.as_str(),
+                "the probe failed"
+            );
+        }
+        let series = answer(&target, &outcome, &self.settings.labels, format);
+        if !query.debug {
+            return Ok(series);
+        }
+        let log = outcome.log.join("\n");
+        Ok(format!(
+            "Logs for the probe:\n{log}\n\nMetrics that would have been returned:\n{series}\n\
+             Module configuration:\n{module:#?}\n"
+        ))
+    }
+
+    /// How long a probe may take: the module's time-out, or a little less than the scraper waits.
+    fn timeout(&self, module: &Module, scrape: Option<Duration>) -> Duration {
+        let Some(scrape) = scrape else {
+            return module.timeout;
+        };
+        let offset = self.settings.timeout_offset;
+        let within = if scrape > offset {
+            scrape - offset
+        } else {
+            scrape
+        };
+        module.timeout.min(within).max(Duration::from_millis(1))
+    }
+
+    async fn outcome(
+        &self,
+        reading: u64,
+        module: &Arc<Module>,
+        target: &Target,
+        timeout: Duration,
+        cache: Duration,
+    ) -> Result<Arc<Outcome>, NoResult> {
+        let key: Key = (reading, module.name.clone(), target.name.clone());
+        let work = || {
+            let (module, target) = (Arc::clone(module), target.clone());
+            async move { probe(&target, &module, timeout).await }.boxed()
+        };
+        // A probe of its own ends by itself: its deadline, and a moment to tell of it.
+        let wait = timeout + Duration::from_millis(200);
+        self.probes.result(key, cache, wait, work).await
+    }
+
+    /// Probes in the background what the modules say, for ever: one group after the other, spread over
+    /// the interval, which grows where the budget doesn't suffice.
+    pub async fn watch(&self) {
+        loop {
+            let read = self.current();
+            let Some(background) = &read.config.background else {
+                self.known().keep(&BTreeSet::new());
+                self.changed.notified().await;
+                continue;
+            };
+            tokio::select! {
+                biased;
+                () = self.changed.notified() => {}
+                () = self.rounds(&read, background) => {}
+            }
+        }
+    }
+
+    async fn rounds(&self, read: &Read, background: &BackgroundConfig) {
+        let Some(module) = read.config.module(&background.module) else {
+            return std::future::pending().await;
+        };
+        let named = |text: &String| Target::named(text, module, &read.config.catalog).ok();
+        let targets: Vec<Target> = background.targets.iter().filter_map(named).collect();
+        let names: BTreeSet<String> = targets.iter().map(|one| one.name.clone()).collect();
+        self.known().keep(&names);
+        let attempts: usize = targets.iter().map(|one| one.endpoints.len()).sum();
+        let affordable = Duration::from_secs(60) * attempts as u32 / background.per_minute;
+        let interval = background.interval.max(affordable);
+        if interval > background.interval {
+            let interval = humantime::format_duration(interval).to_string();
+            tracing::warn!(
+                attempts,
+                interval,
+                "the interval is longer, to stay within attempts_per_minute"
+            );
+        }
+        let pause = interval / targets.len().max(1) as u32;
+        let mut next = Instant::now();
+        // Exporters that were started together don't stay together.
+        let mut apart = pause.mul_f64(fastrand::f64());
+        loop {
+            for target in &targets {
+                tokio::time::sleep_until(next).await;
+                // After a sleep of the machine, or a slow round, nothing is made up for.
+                let now = Instant::now();
+                next = if now > next + pause { now } else { next } + pause;
+                next += std::mem::take(&mut apart);
+                self.round(read, module, target).await;
+            }
+        }
+    }
+
+    async fn round(&self, read: &Read, module: &Arc<Module>, target: &Target) {
+        let outcome = self
+            .outcome(read.number, module, target, module.timeout, Duration::ZERO)
+            .await;
+        match (outcome, &target.residency, target.endpoints.first()) {
+            (Ok(outcome), Some(residency), Some(first)) => {
+                self.known()
+                    .record(&target.name, residency, first.service(), &outcome);
+            }
+            (Err(error), ..) => {
+                tracing::warn!(target = target.name, ?error, "a round was left out")
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The modules of the file, with the background that the arguments ask for.
+fn read(settings: &Settings, network: &Network) -> Result<Config, Error> {
+    let config = match &settings.file {
+        Some(path) => Config::read(path, network)?,
+        None => Config::builtin(network)?,
+    };
+    let of_file = config.background.clone();
+    if settings.targets.is_empty() && (settings.interval.is_none() || of_file.is_none()) {
+        return Ok(config);
+    }
+    let mut background = of_file.unwrap_or(BackgroundConfig {
+        targets: Vec::new(),
+        interval: INTERVAL,
+        per_minute: PER_MINUTE,
+        module: DEFAULT_MODULE.to_owned(),
+    });
+    if !settings.targets.is_empty() {
+        background.targets.clone_from(&settings.targets);
+    }
+    background.interval = settings.interval.unwrap_or(background.interval);
+    let wrong = |why| Error::new(easelect::ErrorKind::Input, format!("background: {why}"));
+    config.with_background(background).map_err(wrong)
+}
+
+fn now() -> f64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0.0, |since| since.as_secs_f64().floor())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use easelect_lab::{Fault, Lab, Scenario};
+
+    use super::*;
+
+    const EASEMOB: &str = "im-api-v2.easemob.com";
+    const EASECDN: &str = "im-api-v2.easecdn.com";
+
+    fn exporter(targets: &[&str]) -> (Lab, Exporter) {
+        let lab = Lab::new(Scenario::beijing()).unwrap();
+        let settings = Settings {
+            targets: targets.iter().map(|&one| one.to_owned()).collect(),
+            ..Settings::default()
+        };
+        let network = Network::Lab(lab.clone());
+        (lab, Exporter::new(settings, network).unwrap())
+    }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    impl Exporter {
+        fn value(&self, series: &str) -> Option<f64> {
+            let text = self.metrics(ExpositionFormat::Classic);
+            let found = text
+                .lines()
+                .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+            Some(found?.parse().unwrap())
+        }
+
+        fn of_host(&self, name: &str, host: &str) -> Option<f64> {
+            self.value(&format!(
+                "{name}{{region=\"cn1\",service=\"websocket\",host=\"{host}\"}}"
+            ))
+        }
+    }
+
+    /// Watches for so long.
+    async fn watched(exporter: &Exporter, time: Duration) {
+        let _ = tokio::time::timeout(time, exporter.watch()).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_round_a_minute_and_none_made_up_for() {
+        let (lab, exporter) = exporter(&["cn1/websocket", "cn1/rest"]);
+        watched(&exporter, Duration::from_secs(10 * 60)).await;
+        // Two endpoints in each group, ten rounds of it; the first pause is longer by chance.
+        assert!((36..=40).contains(&lab.dials()), "{}", lab.dials());
+        let (lab, exporter) = self::exporter(&["cn1/websocket"]);
+        let jump = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let before = lab.dials();
+            // A day at once: whoever makes up for it probes 1440 times.
+            tokio::time::advance(Duration::from_secs(24 * 60 * 60)).await;
+            tokio::time::sleep(Duration::from_secs(50)).await;
+            (before, lab.dials())
+        };
+        let dials = tokio::select! {
+            () = exporter.watch() => unreachable!("it never ends"),
+            dials = jump => dials,
+        };
+        assert_eq!(dials, (2, 4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_result_is_kept_for_its_time_however_the_clock_jumps() {
+        let (lab, exporter) = exporter(&[]);
+        let query = Query {
+            target: "cn1/websocket".to_owned(),
+            ..Query::default()
+        };
+        let mut dials = Vec::new();
+        for jump in [0, 14, 2, 100 * 365 * 24 * 60 * 60, 0] {
+            tokio::time::advance(Duration::from_secs(jump)).await;
+            exporter
+                .probe(&query, ExpositionFormat::Classic)
+                .await
+                .unwrap();
+            dials.push(lab.dials());
+        }
+        assert_eq!(dials, [2, 2, 4, 6, 6]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_budget_makes_the_interval_longer() {
+        let lab = Lab::new(Scenario::beijing()).unwrap();
+        let network = Network::Lab(lab.clone());
+        let text = "[background]\ntargets = [\"cn1/websocket\", \"cn1/rest\"]\ninterval = \"10s\"\n\
+                    attempts_per_minute = 4\n";
+        let path = std::path::Path::new(".");
+        let config = Config::from_toml(text, "m.toml", path, &network).unwrap();
+        let exporter = Exporter::new(Settings::default(), network).unwrap();
+        exporter.config.write().unwrap().config = Arc::new(config);
+        watched(&exporter, Duration::from_secs(10 * 60)).await;
+        assert!((36..=40).contains(&lab.dials()), "{}", lab.dials());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_choice_changes_for_a_reason() {
+        let (lab, exporter) = exporter(&["cn1/websocket"]);
+        let changes = "easelect_first_choice_changes_total{region=\"cn1\",service=\"websocket\"}";
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        let change = async {
+            tokio::time::sleep(minutes(30)).await;
+            assert_eq!(
+                exporter.of_host("easelect_selected_info", EASECDN),
+                Some(1.0)
+            );
+            assert_eq!(exporter.of_host("easelect_selected_info", EASEMOB), None);
+            assert_eq!(exporter.value(changes), Some(0.0));
+            assert_eq!(
+                exporter.of_host("easelect_failed_ratio", EASECDN),
+                Some(0.0)
+            );
+            // It fails: the other one is chosen in the next round.
+            lab.set_fault(address("44.128.11.20"), Fault::Refuse)
+                .unwrap();
+            tokio::time::sleep(minutes(1)).await;
+            assert_eq!(
+                exporter.of_host("easelect_selected_info", EASEMOB),
+                Some(1.0)
+            );
+            assert_eq!(
+                exporter.of_host("easelect_probe_success", EASECDN),
+                Some(0.0)
+            );
+            assert_eq!(
+                exporter.of_host("easelect_failed_ratio", EASECDN),
+                Some(0.1)
+            );
+            assert_eq!(exporter.value(changes), Some(1.0));
+            let failures = format!(
+                "easelect_failures_total{{region=\"cn1\",service=\"websocket\",host=\"{EASECDN}\",\
+                 phase=\"connect\",kind=\"refused\"}}"
+            );
+            assert_eq!(exporter.value(&failures), Some(1.0));
+            // Nothing opens: there is none, and that is no change.
+            lab.set_fault(address("44.128.11.10"), Fault::Refuse)
+                .unwrap();
+            tokio::time::sleep(minutes(1)).await;
+            assert_eq!(exporter.of_host("easelect_selected_info", EASEMOB), None);
+            assert_eq!(exporter.of_host("easelect_selected_info", EASECDN), None);
+            assert_eq!(exporter.value(changes), Some(1.0));
+            // Both are well again: what failed is forgotten after ten rounds.
+            for one in ["44.128.11.10", "44.128.11.20"] {
+                lab.set_fault(address(one), Fault::None).unwrap();
+            }
+            tokio::time::sleep(minutes(15)).await;
+            assert_eq!(
+                exporter.of_host("easelect_selected_info", EASECDN),
+                Some(1.0)
+            );
+            assert_eq!(exporter.value(changes), Some(2.0));
+        };
+        tokio::select! {
+            () = exporter.watch() => unreachable!("it never ends"),
+            () = change => {}
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn among_equals_the_first_choice_stays() {
+        let (lab, exporter) = exporter(&["cn1/websocket"]);
+        let changes = "easelect_first_choice_changes_total{region=\"cn1\",service=\"websocket\"}";
+        let addresses = [(EASEMOB, "44.128.11.10"), (EASECDN, "44.128.11.20")];
+        for (_, one) in addresses {
+            lab.set_rtt(address(one), Duration::from_millis(20))
+                .unwrap();
+        }
+        let change = async {
+            for round in 0..2_u32 {
+                tokio::time::sleep(Duration::from_secs(20 * 60)).await;
+                assert_eq!(exporter.value(changes), Some(f64::from(round)));
+                let is_chosen = |(host, _): &(&str, &str)| {
+                    exporter.of_host("easelect_selected_info", host).is_some()
+                };
+                // It fails once, and is as good as the other one again.
+                let (_, chosen) = *addresses.iter().find(|one| is_chosen(one)).unwrap();
+                lab.set_fault(address(chosen), Fault::Refuse).unwrap();
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                lab.set_fault(address(chosen), Fault::None).unwrap();
+            }
+            tokio::time::sleep(Duration::from_secs(20 * 60)).await;
+            assert_eq!(exporter.value(changes), Some(2.0));
+        };
+        tokio::select! {
+            () = exporter.watch() => unreachable!("it never ends"),
+            () = change => {}
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_no_target_any_more_is_forgotten() {
+        let (_, exporter) = exporter(&["cn1/websocket"]);
+        watched(&exporter, Duration::from_secs(30)).await;
+        assert_eq!(
+            exporter.of_host("easelect_probe_success", EASEMOB),
+            Some(1.0)
+        );
+        let network = exporter.network.clone();
+        exporter.config.write().unwrap().config = Arc::new(Config::builtin(&network).unwrap());
+        watched(&exporter, Duration::from_secs(30)).await;
+        assert_eq!(exporter.of_host("easelect_probe_success", EASEMOB), None);
+    }
+}

@@ -1,0 +1,144 @@
+//! Probes that several scrapes share: one in flight of each kind, few in all, results answered again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use easelect::Error;
+use easelect::futures::FutureExt;
+use easelect::futures::future::{BoxFuture, Shared, WeakShared};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::probe::Outcome;
+
+/// What is probed how: the module as it was read, by its name and the reading's number, and the target.
+pub(crate) type Key = (u64, String, String);
+
+type Answer = Result<Arc<Outcome>, Arc<Error>>;
+
+/// Why there is no result.
+#[derive(Debug)]
+pub(crate) enum NoResult {
+    /// So many probes are in flight already.
+    Busy,
+    /// Somebody else's probe of the same takes longer than this caller may wait.
+    TooSlow,
+    /// The module can't be used.
+    Unusable(Arc<Error>),
+}
+
+/// Far more than a catalogue has: a module that allows any URL must not fill the memory.
+const MOST: usize = 4096;
+
+#[derive(Debug)]
+pub(crate) struct Probes {
+    slots: Mutex<HashMap<Key, Slot>>,
+    room: Arc<Semaphore>,
+}
+
+#[derive(Default)]
+struct Slot {
+    running: Option<WeakShared<BoxFuture<'static, Answer>>>,
+    done: Option<Arc<Outcome>>,
+    /// Until when what is done is answered again.
+    until: Option<Instant>,
+}
+
+impl std::fmt::Debug for Slot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Slot(until {:?})", self.until)
+    }
+}
+
+impl Probes {
+    /// At most so many in flight.
+    pub(crate) fn new(in_flight: usize) -> Self {
+        Probes {
+            slots: Mutex::new(HashMap::new()),
+            room: Arc::new(Semaphore::new(in_flight)),
+        }
+    }
+
+    fn slots(&self) -> MutexGuard<'_, HashMap<Key, Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The result that is no older than `cache`, of the probe that is under way, or of a new one. A probe
+    /// ends when nobody waits for it any more.
+    pub(crate) async fn result(
+        self: &Arc<Self>,
+        key: Key,
+        cache: Duration,
+        wait: Duration,
+        probe: impl FnOnce() -> BoxFuture<'static, Result<Outcome, Error>>,
+    ) -> Result<Arc<Outcome>, NoResult> {
+        let running = match self.found(&key, cache, probe)? {
+            Found::Done(outcome) => return Ok(outcome),
+            Found::Running(running) => running,
+        };
+        match tokio::time::timeout(wait, running).await {
+            Ok(answer) => answer.map_err(NoResult::Unusable),
+            Err(_) => Err(NoResult::TooSlow),
+        }
+    }
+
+    fn found(
+        self: &Arc<Self>,
+        key: &Key,
+        cache: Duration,
+        probe: impl FnOnce() -> BoxFuture<'static, Result<Outcome, Error>>,
+    ) -> Result<Found, NoResult> {
+        let mut slots = self.slots();
+        let now = Instant::now();
+        if let Some(slot) = slots.get(key) {
+            let fresh = |one: &&Arc<Outcome>| now.duration_since(one.started) < cache;
+            if let Some(done) = slot.done.as_ref().filter(fresh) {
+                return Ok(Found::Done(Arc::clone(done)));
+            }
+            if let Some(running) = slot.running.as_ref().and_then(WeakShared::upgrade) {
+                return Ok(Found::Running(running));
+            }
+        }
+        let permit = Arc::clone(&self.room).try_acquire_owned();
+        let permit = permit.map_err(|_| NoResult::Busy)?;
+        if slots.len() >= MOST {
+            let is_running = |slot: &Slot| {
+                slot.running
+                    .as_ref()
+                    .is_some_and(|one| one.upgrade().is_some())
+            };
+            slots.retain(|_, slot| is_running(slot) || slot.until.is_some_and(|until| now < until));
+            if slots.len() >= MOST {
+                slots.retain(|_, slot| is_running(slot));
+            }
+        }
+        let (this, probe, own) = (Arc::clone(self), probe(), key.clone());
+        let running = async move {
+            let answer = probe.await.map(Arc::new).map_err(Arc::new);
+            if let Ok(outcome) = &answer {
+                let slot = Slot {
+                    running: None,
+                    done: Some(Arc::clone(outcome)),
+                    until: outcome.started.checked_add(cache),
+                };
+                this.slots().insert(own, slot);
+            }
+            drop(permit);
+            answer
+        };
+        let running = running.boxed().shared();
+        slots.entry(key.clone()).or_default().running = running.downgrade();
+        Ok(Found::Running(running))
+    }
+
+    /// Forgets what readings of the modules before this one brought.
+    pub(crate) fn forget_before(&self, reading: u64) {
+        self.slots().retain(|(of, _, _), _| *of >= reading);
+    }
+}
+
+enum Found {
+    Done(Arc<Outcome>),
+    Running(Shared<BoxFuture<'static, Answer>>),
+}

@@ -1,0 +1,143 @@
+//! What a scraper names: a URL, a host of the catalogue, or a group such as `cn1/websocket`.
+
+use easelect::{Catalog, Endpoint, Error, Residency, Service, shown};
+
+use crate::config::{self, BackgroundConfig, Config, Module};
+
+/// What is probed together.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// The same for whatever means the same.
+    pub(crate) name: String,
+    pub(crate) endpoints: Vec<Endpoint>,
+    /// The residency, of a group.
+    pub(crate) residency: Option<Residency>,
+}
+
+/// As long as an endpoint's URL may be.
+const LONGEST: usize = 2048;
+
+impl Target {
+    /// What a text names, if this module may probe it. Otherwise why not, in one line.
+    pub(crate) fn named(text: &str, module: &Module, catalog: &Catalog) -> Result<Self, String> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(
+                "no target: name a URL, a host of the catalogue, or a group such as cn1/websocket"
+                    .to_owned(),
+            );
+        }
+        if text.len() > LONGEST {
+            return Err(format!("a target has at most {LONGEST} bytes"));
+        }
+        if text.contains("://") || text.contains(":\\\\") {
+            return url(text, module, catalog);
+        }
+        if let Some((region, rest)) = text.split_once('/') {
+            let (service, host) = match rest.split_once('/') {
+                Some((service, host)) => (service, Some(host)),
+                None => (rest, None),
+            };
+            let group = group(region, service, catalog).map_err(|error| error.to_string())?;
+            return match host {
+                None => Ok(group),
+                Some(host) => host_of(host, &group.endpoints),
+            };
+        }
+        host_of(text, catalog.endpoints())
+    }
+}
+
+fn single(endpoint: Endpoint) -> Target {
+    Target {
+        name: format!(
+            "{}/{}/{}",
+            endpoint.region(),
+            endpoint.service(),
+            endpoint.url()
+        ),
+        endpoints: vec![endpoint],
+        residency: None,
+    }
+}
+
+fn url(text: &str, module: &Module, catalog: &Catalog) -> Result<Target, String> {
+    let given = config::elsewhere(text).map_err(|error| error.to_string())?;
+    let same = |one: &&Endpoint| one.url() == given.url();
+    let mut known = catalog.endpoints().iter().chain(&module.urls);
+    match known.find(same) {
+        Some(known) => Ok(single(known.clone())),
+        None if module.any => Ok(single(given)),
+        None => Err(format!(
+            "{}: neither in the catalogue nor among the urls of module {} (targets = \"any\" allows every URL)",
+            shown(&given.to_string(), 200),
+            module.name
+        )),
+    }
+}
+
+fn group(region: &str, service: &str, catalog: &Catalog) -> Result<Target, Error> {
+    let service: Service = service.parse()?;
+    let residency = match region {
+        "mainland" => Residency::mainland_pool(),
+        id => Residency::from(catalog.find_region(id)?),
+    };
+    Ok(Target {
+        name: format!("{residency}/{service}"),
+        endpoints: catalog.group(&residency, service)?,
+        residency: Some(residency),
+    })
+}
+
+fn host_of(text: &str, endpoints: &[Endpoint]) -> Result<Target, String> {
+    let named = |one: &&Endpoint| one.authority().eq_ignore_ascii_case(text);
+    let found: Vec<&Endpoint> = endpoints.iter().filter(named).collect();
+    match found.as_slice() {
+        [one] => Ok(single((*one).clone())),
+        [] => Err(format!("{}: no host of the catalogue", shown(text, 200))),
+        several => {
+            let names = several.iter().take(8).map(|one| {
+                let (region, service) = (one.region(), one.service());
+                format!("{region}/{service}/{}", one.authority())
+            });
+            let names = names.collect::<Vec<_>>().join(", ");
+            Err(format!(
+                "{}: several endpoints; name one: {names}",
+                shown(text, 200)
+            ))
+        }
+    }
+}
+
+impl Config {
+    /// The same with background probing.
+    ///
+    /// # Errors
+    ///
+    /// Where the module is missing, a target is no group, or an endpoint is in two of them.
+    pub(crate) fn with_background(mut self, given: BackgroundConfig) -> Result<Self, String> {
+        let module = self.module(&given.module).cloned();
+        let module = module.ok_or_else(|| unknown_module(&given.module))?;
+        let mut all: Vec<Endpoint> = Vec::new();
+        for text in &given.targets {
+            let target = Target::named(text, &module, &self.catalog)?;
+            if target.residency.is_none() {
+                let text = shown(text, 200);
+                return Err(format!(
+                    "{text}: in the background, expected a group such as cn1/websocket"
+                ));
+            }
+            if let Some(twice) = target.endpoints.iter().find(|one| all.contains(one)) {
+                return Err(format!("{twice}: in two targets of the background"));
+            }
+            all.extend(target.endpoints);
+        }
+        self.background = Some(given).filter(|given| !given.targets.is_empty());
+        Ok(self)
+    }
+}
+
+/// What is said of a module that isn't there.
+pub(crate) fn unknown_module(name: &str) -> String {
+    format!("unknown module \"{}\"", shown(name, 64))
+}

@@ -190,6 +190,12 @@ impl OrderedList {
     }
 }
 
+impl OrderedSection {
+    fn is_reached(&self) -> bool {
+        self.hosts.iter().any(|host| host.known.is_reached())
+    }
+}
+
 /// This part of a text with these edits, which lie in it in their order.
 fn spliced(text: &str, part: Range<usize>, edits: &[(Range<usize>, String)]) -> String {
     let mut result = String::with_capacity(part.len());

@@ -12,6 +12,10 @@ use crate::model::{EndpointModel, Model};
 /// Web 4 10.03 s, Web 5 10 s (docs/official-sdks.md).
 const SDK_WAITS: f64 = 10_000.0;
 
+/// What one of a host's addresses that never answers costs whoever has another, in milliseconds: so long
+/// clients wait before they dial the next address (RFC 8305 §8).
+const NEXT_ADDRESS: f64 = 250.0;
+
 /// So much cheaper a host must be to pass another: a report orders by no less either.
 const WORTH_MOVING: f64 = 0.10;
 
@@ -45,8 +49,10 @@ pub(super) struct Standing {
     pub(super) answering: usize,
     /// What dialling it costs where it works, in milliseconds: a value that [`OF_PLACES`] don't exceed.
     pub(super) cost: f64,
-    /// Failed attempts, and all.
+    /// Failed attempts, and all, at addresses that work.
     pub(super) failed: [u64; 2],
+    /// Whether an address of it never answered where another did.
+    pub(super) dead_addresses: bool,
 }
 
 impl Known {
@@ -87,6 +93,7 @@ struct One {
     tier: Tier,
     cost: f64,
     failed: [u64; 2],
+    dead_addresses: bool,
 }
 
 /// What all reports say of the list's hosts.
@@ -183,7 +190,11 @@ impl Seen {
             unreachable: count(Tier::Unreachable),
             answering: count(Tier::Answering),
             cost: quantile(&mut costs),
-            failed: [0, 1].map(|which| all.iter().map(|one| one.failed[which]).sum()),
+            failed: [0, 1].map(|which| {
+                let counts = all.iter().map(|one| one.failed[which]);
+                counts.fold(0, u64::saturating_add)
+            }),
+            dead_addresses: all.iter().any(|one| one.dead_addresses),
         })
     }
 
@@ -212,15 +223,24 @@ fn one(report: usize, endpoint: &EndpointModel) -> Option<(Place, One)> {
         _ => Tier::Unreachable,
     };
     let median = endpoint.total_ms.as_ref().map_or(0.0, |total| total.p50);
-    let failed = endpoint.attempts.saturating_sub(endpoint.successes);
+    let addresses = endpoint.addresses.iter();
+    let dead = addresses.filter(|one| one.successes == 0 && one.attempts > 0);
+    let at_dead = dead.fold(0, |all, one| one.attempts.saturating_add(all));
+    // What was tried where it may work.
+    let tried = endpoint.attempts.saturating_sub(at_dead);
+    let failed = tried.saturating_sub(endpoint.successes);
+    let mut cost = millis(median).as_secs_f64() * 1000.0;
+    if at_dead > 0 {
+        cost += NEXT_ADDRESS;
+    }
+    cost += failed as f64 / tried.max(1) as f64 * SDK_WAITS;
     let one = One {
         report,
         region: endpoint.region.clone(),
         tier,
-        // A file may say anything.
-        cost: millis(median).as_secs_f64() * 1000.0
-            + failed as f64 / endpoint.attempts as f64 * SDK_WAITS,
-        failed: [failed, endpoint.attempts],
+        cost,
+        failed: [failed, tried],
+        dead_addresses: at_dead > 0,
     };
     Some((place, one))
 }

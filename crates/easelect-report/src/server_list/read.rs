@@ -150,9 +150,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<(String, Vec<Section>), ListError> {
         ListError::NotJson(error.line(), error.column(), shown(&why[..place], 200))
     })?;
     let sections = fields(text).unwrap_or_default();
-    let sections: Vec<Section> = (sections.iter())
+    let mut sections: Vec<Section> = (sections.iter())
         .filter_map(|(name, raw)| section(text, name, raw))
         .collect();
+    // As they stand in the list.
+    sections.sort_by_key(|one| one.hosts.first().map(|host| host.range.start));
     match sections.is_empty() {
         true => Err(ListError::NoHosts),
         false => Ok((text.to_owned(), sections)),

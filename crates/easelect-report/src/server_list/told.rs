@@ -114,6 +114,7 @@ fn of_standing(standing: &Standing, places: usize) -> Text {
         answering,
         places: of,
         failed: [failed, attempts],
+        dead_addresses,
         ..
     } = standing;
     let in_one = places == 1;
@@ -141,6 +142,12 @@ fn of_standing(standing: &Standing, places: usize) -> Text {
     if answering + unreachable < *of {
         let cost = told_ms(standing.cost);
         told.push(text(format!("{cost} ms"), format!("{cost} ms")));
+        if *dead_addresses && *unreachable == 0 {
+            told.push(text(
+                "an address of it never answers, counted as 250 ms",
+                "有一个地址始终无应答，按 250 ms 计",
+            ));
+        }
         if *failed > 0 && *unreachable == 0 {
             told.push(text(
                 format!("{failed} of {attempts} attempts failed, each counted as 10 s"),

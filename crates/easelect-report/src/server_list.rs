@@ -169,18 +169,17 @@ impl OrderedList {
         self.sections.iter().any(|one| one.measured)
     }
 
-    /// Whether each section of which hosts were measured has one that was reached in a place.
+    /// Whether a host of it was reached in a place.
     #[must_use]
-    pub fn is_reachable(&self) -> bool {
-        let measured = self.sections.iter().filter(|one| one.measured);
-        self.is_measured() && { measured }
-            .all(|one| one.hosts.iter().any(|host| host.known.is_reached()))
+    pub fn is_reached(&self) -> bool {
+        self.sections.iter().any(OrderedSection::is_reached)
     }
 
-    /// Whether a host or a priority changed.
+    /// Whether each section of which hosts were measured has one that was reached in a place.
     #[must_use]
-    pub fn is_changed(&self, list: &ServerList) -> bool {
-        self.json != list.text
+    pub fn is_usable(&self) -> bool {
+        let mut measured = self.sections.iter().filter(|one| one.measured);
+        self.is_measured() && measured.all(OrderedSection::is_reached)
     }
 
     /// What was done and why, and who dials what first, as text for a terminal.

@@ -406,6 +406,9 @@ fn an_app_s_list_is_put_in_order() {
             "--lab",
             "--app-key",
             "1100#chat",
+            "-4",
+            "--rounds",
+            "3",
             "--output",
             &ours,
         ],
@@ -432,7 +435,7 @@ fn an_app_s_list_is_put_in_order() {
 
     // By reports, nothing is measured; the list alone is on standard output.
     let by_report = scratch.path("cn1.html");
-    told(&["--lab", "--region", "cn1", "--output", &by_report], 0);
+    report(&scratch, "cn1.html", &[]);
     let args = [
         "server-json",
         "--from",
@@ -455,7 +458,11 @@ fn an_app_s_list_is_put_in_order() {
     // Nothing is written where nothing is known, or reached.
     fs::write(&again, "as it was").unwrap();
     let other = scratch.path("sgp1.json");
-    told(&["--lab", "--region", "sgp1", "--output", &other], 0);
+    let sgp1 = ["--lab", "-4", "--region", "sgp1", "--service", "rest"];
+    told(
+        &[&sgp1[..], &["--rounds", "1", "--output", &other]].concat(),
+        0,
+    );
     for (args, status) in [
         (["--report", other.as_str()], 3),
         (["--lab", &scratch.scenario("refuse")], 1),

@@ -118,6 +118,19 @@ fn the_cheapest_is_first_and_who_is_not_reached_last() {
 }
 
 #[test]
+fn a_name_that_leads_nowhere_is_unreachable() {
+    let unknown = Measured::of(&socket("im-a.example")).lookup_failed(FailureKind::NotFound);
+    let report = place([unknown, alive("im-b.example", 80)]);
+    let now = order(&["im-a.example", "im-b.example"], &[report]);
+    assert_eq!(now, ["im-b.example", "im-a.example"]);
+    // Nobody came to try it.
+    let untried = Measured::of(&socket("im-a.example")).unfinished(3);
+    let report = place([untried, alive("im-b.example", 80)]);
+    let hosts = ["im-a.example", "im-b.example"];
+    assert_eq!(order(&hosts, &[report]), hosts);
+}
+
+#[test]
 fn differences_too_small_to_matter_move_nobody() {
     let report = place([alive("im-a.example", 50), alive("im-b.example", 48)]);
     let hosts = ["im-a.example", "im-b.example"];

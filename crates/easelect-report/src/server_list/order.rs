@@ -208,7 +208,8 @@ impl Seen {
 /// What a report says of an endpoint that was tried.
 fn one(report: usize, endpoint: &EndpointModel) -> Option<(Place, One)> {
     let service: Service = endpoint.service.parse().ok()?;
-    if endpoint.attempts == 0 || service == Service::Legacy {
+    let untried = endpoint.attempts == 0 && endpoint.failures.is_empty();
+    if untried || service == Service::Legacy {
         return None;
     }
     let rest = !service.is_websocket();

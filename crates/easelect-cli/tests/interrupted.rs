@@ -77,6 +77,8 @@ fn no_list_is_written_by_half() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_easelect"))
         .args([
             "server-json",
+            "--lang",
+            "en",
             "--timeout",
             "60s",
             "--deadline",
@@ -97,5 +99,9 @@ fn no_list_is_written_by_half() {
     let ended = child.wait_with_output().unwrap();
     let errors = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(3), "{errors}");
+    assert!(
+        errors.contains("interrupted: no list is written"),
+        "{errors}"
+    );
     assert!(!ours.0.exists());
 }

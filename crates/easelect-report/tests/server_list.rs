@@ -263,6 +263,10 @@ fn priorities_agree_with_the_order() {
             r#"{"s": [{"domain":"im-a.example","priority":null},{"domain":"im-b.example","priority":[]}]}"#,
             r#"{"s": [{"domain":"im-b.example","priority":[]},{"domain":"im-a.example","priority":2}]}"#,
         ),
+        (
+            r#"{"s": [{"protocol":"http","domain":"im-a.example","priority":1},{"domain":"im-a.example","priority":1},{"domain":"im-b.example","priority":2}]}"#,
+            r#"{"s": [{"protocol":"http","domain":"im-a.example","priority":1},{"domain":"im-b.example","priority":1},{"domain":"im-a.example","priority":2}]}"#,
+        ),
         // Where nobody has one, nobody gets one; what is not encrypted keeps its own.
         (
             r#"{"s": [{"domain":"im-a.example"},{"domain":"im-b.example"},{"protocol":"http","domain":"im-a.example","priority":1}]}"#,

@@ -14,7 +14,7 @@ use crate::output::{Output, complain};
 use crate::run::{self, Network};
 use crate::status::Status;
 use crate::targets::Targets;
-use crate::words::{self, Usage, say, shown};
+use crate::words::{self, Say, Usage, say, shown};
 use crate::{current, input, newer};
 
 /// What there is to order by.
@@ -71,7 +71,7 @@ pub(crate) fn server_json(options: &Options) -> Result<Status, Usage> {
 }
 
 /// Why nothing is written, if so: the list that is served now is as good.
-fn in_vain(ordered: &OrderedList) -> Option<(Status, words::Say)> {
+fn in_vain(ordered: &OrderedList) -> Option<(Status, Say)> {
     if !ordered.is_measured() {
         let why = say(
             "nothing was measured of the list's hosts: no list is written",
@@ -188,10 +188,7 @@ async fn measure(
             }
         }
     }
-    for why in left_out {
-        let [en, zh] = [Lang::En, Lang::Zh].map(|lang| why.of(lang));
-        complain(say(format!("not measured: {en}"), format!("未测量：{zh}")).of(options.lang));
-    }
+    tell_left_out(&left_out, options);
     if targets.endpoints.is_empty() {
         return Ok(Measured::Models(Vec::new()));
     }
@@ -206,4 +203,22 @@ async fn measure(
     let context = Context::new(catalog.clone(), started_at, finished_at);
     let report = Report::new(&probed.outcome, context);
     Ok(Measured::Models(vec![Model::new(&report, options.lang)]))
+}
+
+/// What of the list is not measured, and why: the first few, and how many more.
+fn tell_left_out(left_out: &[Say], options: &Options) {
+    const SHOWN: usize = 4;
+    for why in left_out.iter().take(SHOWN) {
+        let [en, zh] = [Lang::En, Lang::Zh].map(|lang| why.of(lang));
+        let told = say(format!("not measured: {en}"), format!("未测量：{zh}"));
+        complain(told.of(options.lang));
+    }
+    let more = left_out.len().saturating_sub(SHOWN);
+    if more > 0 {
+        let told = say(
+            format!("not measured: {more} more"),
+            format!("未测量：另有 {more} 项"),
+        );
+        complain(told.of(options.lang));
+    }
 }

@@ -604,6 +604,11 @@ fn check_conflicts(given: &ArgMatches, options: &Options) -> Result<(), Usage> {
         "--full",
         "--newer",
     ];
+    // The reports tell.
+    let by_report: &[&str] = match options.command {
+        Command::ServerJson => &["--region", "--catalog", "--rounds", "--in-flight"],
+        _ => &[],
+    };
     for (one, others) in [
         ("-4", ["-6"].as_slice()),
         // The proxy looks the names up.
@@ -629,8 +634,7 @@ fn check_conflicts(given: &ArgMatches, options: &Options) -> Result<(), Usage> {
         ("--list", MEASURING),
         ("--connect", MEASURING),
         ("--from", &["--app-key"]),
-        // The reports tell. (`advise` has a region of its own.)
-        ("--report", &["--rounds", "--in-flight"]),
+        ("--report", by_report),
     ] {
         if let Some(other) = others.iter().find(|other| is_given(one) && is_given(other)) {
             return Err(say(

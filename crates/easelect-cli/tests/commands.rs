@@ -518,6 +518,10 @@ fn a_list_that_is_none_is_refused() {
             &["--from", &html, "--report", &other, "--rounds", "1"],
             "--report and --rounds",
         ),
+        (
+            &["--from", &html, "--report", &other, "--region", "cn1"],
+            "--report and --region",
+        ),
         // The lab has no such host.
         (
             &["--from", "https://list.example/server.json?hunter2"],

@@ -27,6 +27,7 @@ pub(crate) enum Command {
     Explain(String),
     Compare([PathBuf; 2]),
     Page,
+    ServerJson,
     /// For this shell, or the manual page.
     Completions(String),
 }
@@ -90,6 +91,10 @@ pub(crate) struct Options {
     pub(crate) sdks: Option<Vec<String>>,
     /// A report made before.
     pub(crate) report: Option<PathBuf>,
+    /// The reports that `server-json` orders by.
+    pub(crate) reports: Vec<PathBuf>,
+    /// The file or URL of the list that `server-json` takes.
+    pub(crate) from: Option<String>,
     /// Where `connect` keeps what it learns.
     pub(crate) history: Option<PathBuf>,
     /// The network's name in the history.
@@ -126,6 +131,8 @@ impl Options {
             app_key: None,
             sdks: None,
             report: None,
+            reports: Vec::new(),
+            from: None,
             history: None,
             network: None,
         }
@@ -243,6 +250,7 @@ pub(crate) fn parse(
             Command::Compare([file("A")?, file("B")?])
         }
         "page" => Command::Page,
+        "server-json" => Command::ServerJson,
         "completions" => Command::Completions(needed("SHELL")?),
         _ => Command::Diagnose,
     };
@@ -305,6 +313,8 @@ fn read_all(mut options: Options, given: &ArgMatches) -> Result<Options, Usage> 
     ] {
         *place = path(given, id)?;
     }
+    o.reports = paths(given, "report")?;
+    o.from = filled(given, "from")?;
     o.network = text(given, "network")?;
     if let Some(server) = text(given, "dns")? {
         o.dns = Some(name_server(&server)?);
@@ -417,9 +427,17 @@ fn pinned(pins: &mut Vec<PinnedHost>, text: &str) -> Result<(), Usage> {
 }
 
 fn path(given: &ArgMatches, id: &str) -> Result<Option<PathBuf>, Usage> {
-    let Some(path) = raw(given, id).map(PathBuf::from) else {
-        return Ok(None);
-    };
+    raw(given, id).map(|path| file(id, path)).transpose()
+}
+
+fn paths(given: &ArgMatches, id: &str) -> Result<Vec<PathBuf>, Usage> {
+    let all = given.try_get_many::<OsString>(id).ok().flatten();
+    let all = all.into_iter().flatten().cloned();
+    all.map(|path| file(id, path)).collect()
+}
+
+fn file(id: &str, path: OsString) -> Result<PathBuf, Usage> {
+    let path = PathBuf::from(path);
     if path.as_os_str().is_empty() {
         return Err(Usage::from(say("an empty file name", "文件名为空")).in_option(&long(id)));
     }
@@ -428,11 +446,11 @@ fn path(given: &ArgMatches, id: &str) -> Result<Option<PathBuf>, Usage> {
         let why = say("expected a file, not a URL", "应为文件，而不是 URL");
         return Err(Usage::from(why).in_option(&long(id)));
     }
-    Ok(Some(path))
+    Ok(path)
 }
 
 /// Whether what stands for a file is a URL, or was meant as one: without a scheme, or with a slash too few.
-fn is_url(text: &str) -> bool {
+pub(crate) fn is_url(text: &str) -> bool {
     let Some((before, after)) = text.split_once(':') else {
         return false;
     };
@@ -629,6 +647,11 @@ fn check_conflicts(given: &ArgMatches, options: &Options) -> Result<(), Usage> {
         "--full",
         "--newer",
     ];
+    // The reports tell.
+    let by_report: &[&str] = match options.command {
+        Command::ServerJson => &["--region", "--catalog", "--rounds", "--in-flight"],
+        _ => &[],
+    };
     for (one, others) in [
         ("-4", ["-6"].as_slice()),
         // The proxy looks the names up.
@@ -653,6 +676,8 @@ fn check_conflicts(given: &ArgMatches, options: &Options) -> Result<(), Usage> {
         ),
         ("--list", MEASURING),
         ("--connect", MEASURING),
+        ("--from", &["--app-key"]),
+        ("--report", by_report),
     ] {
         if let Some(other) = others.iter().find(|other| is_given(one) && is_given(other)) {
             return Err(say(

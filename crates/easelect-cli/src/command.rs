@@ -599,6 +599,73 @@ const ENTRIES: &[Entry] = &[
         ],
     },
     Entry {
+        name: "server-json",
+        about: [
+            "an app's own server.json for the official SDKs, the best hosts first",
+            "供官方 SDK 使用的 server.json：应用自己的列表，最佳地址在前",
+        ],
+        usage: [
+            "easelect server-json (--app-key ORG#APP | --from FILE|URL) [OPTION]…",
+            "easelect server-json (--app-key ORG#APP | --from 文件|URL) [选项]…",
+        ],
+        sections: &[
+            (
+                ["Which list", "哪个列表"],
+                &[
+                    option(
+                        "app-key",
+                        ["ORG#APP", "ORG#APP"],
+                        [
+                            "the list that Easemob's list service has of this app. The App Key is\nsent there, \
+                             and nowhere else",
+                            "环信服务器列表服务中该应用的列表。App Key 只发给该服务",
+                        ],
+                        Kind::Plain,
+                    ),
+                    option(
+                        "from",
+                        ["FILE|URL", "文件|URL"],
+                        [
+                            "the list in this file, or at this https:// URL",
+                            "该文件中或该 https:// 地址上的列表",
+                        ],
+                        Kind::Plain,
+                    ),
+                    REGION,
+                    CATALOG,
+                ],
+            ),
+            (
+                ["In which order", "按什么排序"],
+                &[option(
+                    "report",
+                    FILE,
+                    [
+                        "a report made before, .json or .html, instead of measuring now; of\nseveral places, \
+                         one each. May be repeated",
+                        "之前的报告，.json 或 .html，代替现在测量；多地时每地一份。\n可重复",
+                    ],
+                    Kind::Many,
+                )],
+            ),
+            NETWORK,
+            PACE,
+            (
+                ["Output", "输出"],
+                &[option(
+                    "output",
+                    FILE,
+                    [
+                        "writes the list there, whole or not at all (default: standard\noutput); what was \
+                         done is told beside it",
+                        "将列表写入该文件，写完才替换原文件（默认标准输出）；\n另外说明做了什么",
+                    ],
+                    Kind::Plain,
+                )],
+            ),
+        ],
+    },
+    Entry {
         name: "completions",
         about: [
             "completions for a shell, or the manual page",

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use easelect::{Catalog, Endpoint, Region, Service};
 use easelect_report::{Note, failure_text};
 
-use crate::args::{Options, Regions};
+use crate::args::{AppKey, Options, Regions};
 use crate::list::{self, ListUrl, Lost};
 use crate::listed::{self, Listed};
 use crate::newer::{self, LIST_SERVICE, Place};
@@ -23,8 +23,7 @@ pub(crate) async fn add_app(
     let Some(key) = &options.app_key else {
         return Ok(());
     };
-    let key = key.as_str().replace('#', "%23");
-    let list = ListUrl::parse(&format!("{LIST_SERVICE}easemob/server.json?app_key={key}"))?;
+    let list = list_of(key)?;
     let to = list.endpoint().host().to_owned();
     targets.notes.push(Note::AppKeySent { to });
     // The app's SDK needs the service: what fails there counts.
@@ -46,8 +45,15 @@ pub(crate) async fn add_app(
     Ok(())
 }
 
+/// Where Easemob's list service has the list of the app with this key.
+pub(crate) fn list_of(key: &AppKey) -> Result<ListUrl, Usage> {
+    let key = key.as_str().replace('#', "%23");
+    let url = format!("{LIST_SERVICE}easemob/server.json?app_key={key}");
+    ListUrl::parse("--app-key", &url)
+}
+
 /// The data centres whose hosts are among these, the most frequent first.
-fn data_centres(urls: &[String], catalog: &Catalog) -> Vec<Region> {
+pub(crate) fn data_centres(urls: &[String], catalog: &Catalog) -> Vec<Region> {
     let mut counts: Vec<(Region, usize)> = Vec::new();
     for url in urls {
         let scheme = if list::is_https(url) {
@@ -87,7 +93,7 @@ pub(crate) async fn add_all(
             targets.add_in_use(catalog, endpoint);
             continue;
         }
-        let list = ListUrl::parse(url)?;
+        let list = ListUrl::parse("--current", url)?;
         let is_own = is_own(targets);
         if let Some(listed) = get(&list, is_own, targets, options, network).await {
             add_listed(targets, catalog, options, &list, listed);
@@ -152,12 +158,12 @@ fn add_listed(
 pub(crate) fn lists(options: &Options) -> Vec<Endpoint> {
     let lists = options.current.iter().filter(|url| list::is_list(url));
     lists
-        .filter_map(|url| Some(ListUrl::parse(url).ok()?.endpoint().clone()))
+        .filter_map(|url| Some(ListUrl::parse("--current", url).ok()?.endpoint().clone()))
         .collect()
 }
 
 /// Whether what is probed is a deployment of the user's own, and nothing else.
-fn is_own(targets: &Targets) -> bool {
+pub(crate) fn is_own(targets: &Targets) -> bool {
     match targets.regions.as_slice() {
         [region] => Catalog::builtin().region(region).is_none(),
         _ => false,
@@ -165,7 +171,7 @@ fn is_own(targets: &Targets) -> bool {
 }
 
 /// The endpoint that a URL is: region and service from the catalogue, if that has its host.
-fn endpoint(
+pub(crate) fn endpoint(
     targets: &Targets,
     catalog: &Catalog,
     options: &Options,
@@ -208,7 +214,11 @@ fn endpoint(
 }
 
 /// Gets the list in the time of one attempt, or says why not.
-async fn fetch(list: &ListUrl, options: &Options, network: &Network) -> Result<Vec<u8>, String> {
+pub(crate) async fn fetch(
+    list: &ListUrl,
+    options: &Options,
+    network: &Network,
+) -> Result<Vec<u8>, String> {
     let within = options.timeout.min(options.deadline);
     let got = list.get(&network.dialer, within).await;
     got.map_err(|lost| match lost {

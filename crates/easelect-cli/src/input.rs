@@ -17,6 +17,9 @@ const MAX_FILE: u64 = 2 * 1024 * 1024;
 /// A report over everything is below 1 MB as a page; a user's own catalogue may be larger.
 const MAX_REPORT: u64 = 64 * 1024 * 1024;
 
+/// A list of servers is a few kilobytes.
+const MAX_LIST: u64 = 1024 * 1024;
+
 /// The byte order mark of UTF-8.
 const BOM: &[u8] = "\u{feff}".as_bytes();
 
@@ -113,6 +116,11 @@ pub(crate) fn catalog(path: Option<&Path>) -> Result<Catalog, Usage> {
         .into());
     };
     Ok(Catalog::builtin().with_file(&text(path)?, format, &name_of(path))?)
+}
+
+/// A list of servers: its bytes, up to the size from which on it is none.
+pub(crate) fn server_list(path: &Path) -> Result<Vec<u8>, Usage> {
+    bytes(path, MAX_LIST)
 }
 
 /// A report made before.

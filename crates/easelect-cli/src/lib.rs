@@ -54,6 +54,8 @@ mod compare;
 
 mod page;
 
+mod server_json;
+
 mod double_click;
 
 #[cfg(any(test, fuzzing))]
@@ -142,6 +144,7 @@ fn obey(options: Options) -> Result<Status, Usage> {
         Command::Explain(code) => explain::explain(options, code),
         Command::Compare(files) => compare::compare(options, files),
         Command::Page => page::page(options),
+        Command::ServerJson => server_json::server_json(options),
     }
 }
 

@@ -52,24 +52,25 @@ fn without_query(url: &str) -> &str {
 }
 
 impl ListUrl {
-    /// What follows is in no message: an App Key may stand in the query, a password before the host.
-    pub(crate) fn parse(url: &str) -> Result<Self, Usage> {
+    /// Reads what was given to an option. What follows the path is in no message: an App Key may stand in the
+    /// query, a password before the host.
+    pub(crate) fn parse(option: &str, url: &str) -> Result<Self, Usage> {
         let (bare, credentials) = without_credentials(url.trim());
         // A password that ends the URL too early, with a ? or a # in it, hides no longer.
         let shown = without_query(&without_secrets(&bare)).to_owned();
         if url.contains('#') {
             let why = say(
-                format!("--current {shown}: what follows # never reaches a server: write # as %23"),
-                format!("--current {shown}：# 之后的部分不会发给服务器，请把 # 写成 %23"),
+                format!("{option} {shown}: what follows # never reaches a server: write # as %23"),
+                format!("{option} {shown}：# 之后的部分不会发给服务器，请把 # 写成 %23"),
             );
             return Err(why.into());
         }
         let read = |url: &str| Endpoint::new(Region::CN1, Service::Rest, url);
-        read(&shown).map_err(|error| Usage::from(error).in_option("--current"))?;
+        read(&shown).map_err(|error| Usage::from(error).in_option(option))?;
         let endpoint = read(&bare).map_err(|_| {
             say(
-                format!("--current {shown}: the URL is longer than 2048 bytes"),
-                format!("--current {shown}：URL 超过 2048 字节"),
+                format!("{option} {shown}: the URL is longer than 2048 bytes"),
+                format!("{option} {shown}：URL 超过 2048 字节"),
             )
         })?;
         Ok(ListUrl {
@@ -249,7 +250,7 @@ mod tests {
             ),
         ] {
             assert!(is_list(url), "{url}");
-            let list = ListUrl::parse(url).unwrap();
+            let list = ListUrl::parse("--current", url).unwrap();
             assert_eq!(list.shown(), shown);
             assert_eq!(list.credentials.as_deref(), credentials.map(str::as_bytes));
         }
@@ -266,7 +267,7 @@ mod tests {
             "https://me:hunter2@x.example/server.json#hunter2".to_owned(),
             format!("https://me:hunter2@x.example/server.json?hunter2={long}"),
         ] {
-            let Err(Usage(why)) = ListUrl::parse(&wrong) else {
+            let Err(Usage(why)) = ListUrl::parse("--current", &wrong) else {
                 panic!("{wrong}");
             };
             for lang in [Lang::En, Lang::Zh] {
@@ -285,7 +286,11 @@ mod tests {
         let lab = Lab::new(scenario).unwrap();
         lab.set_fault(address, fault).unwrap();
         let dialer = lab.dialer().build().unwrap();
-        let list = ListUrl::parse("https://list.example/server.json?app_key=secret").unwrap();
+        let list = ListUrl::parse(
+            "--current",
+            "https://list.example/server.json?app_key=secret",
+        )
+        .unwrap();
         let started = Instant::now();
         let got = list.get(&dialer, Duration::from_secs(5)).await;
         assert!(started.elapsed() <= Duration::from_secs(5), "{fault:?}");

@@ -2,12 +2,12 @@
 //! their input, and the tests with what is on file. A panic is a finding.
 
 use easelect::{Endpoint, Region, Service, TlsClient, is_hidden};
-use easelect_report::Lang;
+use easelect_report::{Lang, ServerList};
 
 use crate::input;
 use crate::listed::{Listed, MAX_HOSTS, listed, no_list};
 use crate::public::{is_possible, is_public};
-use crate::words::{self, Say, Usage};
+use crate::words::{self, Say, Usage, say};
 
 /// A `server.json`.
 pub(crate) fn list(data: &[u8]) {
@@ -32,6 +32,18 @@ pub(crate) fn list(data: &[u8]) {
             let host = endpoint.host();
             assert!(is_possible(host) && (is_own || is_public(host)), "{url}");
         }
+    }
+    match ServerList::from_bytes(data) {
+        Ok(list) => {
+            let ordered = list.ordered(&[]);
+            // Nothing was measured: nothing moves.
+            let data = data.strip_prefix("\u{feff}".as_bytes()).unwrap_or(data);
+            assert_eq!(ordered.json().as_bytes(), data);
+            for line in ordered.text(Lang::Zh).lines() {
+                assert_eq!(line.chars().find(|c| is_hidden(*c)), None, "{line:?}");
+            }
+        }
+        Err(why) => assert_readable(&say(why.text(Lang::En), why.text(Lang::Zh))),
     }
 }
 

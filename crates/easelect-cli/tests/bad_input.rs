@@ -313,6 +313,8 @@ fn no_secret_that_was_typed_is_repeated() {
         words(&format!("--{url}")),
         words(&format!("connect {url}")),
         words(&format!("list {url}")),
+        words(&format!("server-json --from {url}")),
+        words("server-json --app-key hunter2"),
         vec!["list".into(), "--catalog".into(), wrong_user],
         vec!["list".into(), "--catalog".into(), wrong_query],
     ]);

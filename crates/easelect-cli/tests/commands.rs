@@ -439,3 +439,152 @@ fn completions_know_every_command() {
         }
     }
 }
+
+/// The domains of a section.
+fn listed(list: &str, section: &str) -> Vec<String> {
+    let list: Value = serde_json::from_str(list).unwrap();
+    let hosts = list[section]["hosts"].as_array().unwrap().iter();
+    hosts
+        .map(|one| one["domain"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn an_app_s_list_is_put_in_order() {
+    let scratch = Scratch::new("server-json");
+    let (ours, again) = (scratch.path("server.json"), scratch.path("again.json"));
+    let told_beside = told(
+        &[
+            "server-json",
+            "--lab",
+            "--app-key",
+            "1100#chat",
+            "-4",
+            "--rounds",
+            "3",
+            "--output",
+            &ours,
+        ],
+        0,
+    );
+    assert!(
+        told_beside
+            .contains("Web SDK 4, connection: im-api-v2.easecdn.com (was im-api-v2.easemob.com)"),
+        "{told_beside}"
+    );
+    let list = fs::read_to_string(&ours).unwrap();
+    assert_eq!(
+        listed(&list, "msync-wx"),
+        ["im-api-v2.easecdn.com", "im-api-v2.easemob.com"]
+    );
+    let parsed: Value = serde_json::from_str(&list).unwrap();
+    assert_eq!(parsed["deploy_name"], "lab");
+    assert_eq!(parsed["msync-im"]["hosts"][0]["port"], 6717);
+    assert_eq!(parsed["msync-wx"]["hosts"][0]["priority"], 1);
+    assert!(
+        !format!("{list}{told_beside}").contains("1100"),
+        "no App Key"
+    );
+
+    // By reports, nothing is measured; the list alone is on standard output.
+    let by_report = scratch.path("cn1.html");
+    report(&scratch, "cn1.html", &[]);
+    let args = [
+        "server-json",
+        "--from",
+        &ours,
+        "--report",
+        &by_report,
+        "--report",
+        &by_report,
+        "--lang",
+        "zh",
+    ];
+    let ended = ran(&args);
+    assert_eq!(ended.status.code(), Some(0));
+    let (out, beside) = [ended.stdout, ended.stderr]
+        .map(|bytes| String::from_utf8(bytes).unwrap())
+        .into();
+    assert_eq!(out, list, "it stands in this order");
+    assert!(beside.contains("原本就是这个顺序"), "{beside}");
+
+    // Nothing is written where nothing is known, or reached.
+    fs::write(&again, "as it was").unwrap();
+    let other = scratch.path("sgp1.json");
+    let sgp1 = ["--lab", "-4", "--region", "sgp1", "--service", "rest"];
+    told(
+        &[&sgp1[..], &["--rounds", "1", "--output", &other]].concat(),
+        0,
+    );
+    for (args, status) in [
+        (["--report", other.as_str()], 3),
+        (["--lab", &scratch.scenario("refuse")], 1),
+    ] {
+        let ended = ran(&[
+            &["server-json", "--from", &ours, "--output", &again],
+            &args[..],
+        ]
+        .concat());
+        let why = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(status), "{why}");
+        assert!(why.contains("no list is written"), "{why}");
+        assert_eq!(fs::read_to_string(&again).unwrap(), "as it was");
+    }
+}
+
+#[test]
+fn a_list_that_is_none_is_refused() {
+    let scratch = Scratch::new("no-list");
+    let file = |name: &str, content: &str| {
+        let path = scratch.path(name);
+        fs::write(&path, content).unwrap();
+        path
+    };
+    let html = file("a.json", "<html>");
+    let other = file("b.json", "{\"rest\": 1}");
+    let large = file("c.json", &" ".repeat(1024 * 1024 + 1));
+    let folder = scratch.path("");
+    for (args, expected) in [
+        (&[][..], "--app-key or --from is missing"),
+        (&["--from", &html], "a.json: this is a page (HTML)"),
+        (&["--from", &other], "b.json: no section"),
+        (&["--from", &large], "c.json is larger than 1 MiB"),
+        (&["--from", &folder], "expected a file, found a folder"),
+        (&["--from", "no such file"], "no such file can't be read"),
+        (
+            &["--from", "http://me:hunter2@h/x.json"],
+            "--from: expected a file, or a URL",
+        ),
+        (
+            &["--from", "https://me:hunter2@h/x.json?hunter2#hunter2"],
+            "--from https://h/x.json: what follows #",
+        ),
+        (
+            &["--from", &html, "--app-key", "a#b"],
+            "--from and --app-key can't be combined",
+        ),
+        (
+            &["--from", &html, "--report", &other],
+            "b.json: JSON, but no report",
+        ),
+        (
+            &["--from", &html, "--report", &other, "--rounds", "1"],
+            "--report and --rounds",
+        ),
+        (
+            &["--from", &html, "--report", &other, "--region", "cn1"],
+            "--report and --region",
+        ),
+        // The lab has no such host.
+        (
+            &["--from", "https://list.example/server.json?hunter2"],
+            "https://list.example/server.json: ",
+        ),
+    ] {
+        let ended = ran(&[&["server-json", "--lab", "--timeout", "2s"], args].concat());
+        let why = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{args:?}: {why}");
+        assert!(why.contains(expected), "{args:?}: {why}");
+        assert!(!why.contains("hunter2") && ended.stdout.is_empty(), "{why}");
+    }
+}

@@ -8,7 +8,7 @@ use std::process::Command;
 use english::english_words;
 use unicode_width::UnicodeWidthStr;
 
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 9] = [
     "diagnose",
     "connect",
     "list",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 8] = [
     "explain",
     "compare",
     "page",
+    "server-json",
     "completions",
 ];
 

@@ -63,3 +63,45 @@ fn a_report_is_printed_whichever_signal_ends_it() {
         assert_eq!(report["complete"], false, "{signal}");
     }
 }
+
+#[test]
+fn no_list_is_written_by_half() {
+    let name = |ending: &str| {
+        let name = format!("easelect-interrupted-list-{}.{ending}", std::process::id());
+        File(std::env::temp_dir().join(name))
+    };
+    let (scenario, list, ours) = (name("toml"), name("json"), name("ours"));
+    fs::write(&scenario.0, SILENT).unwrap();
+    let hosts = r#"{"msync-wx": {"hosts": [{"domain": "im-api-v2.easemob.com"}]}}"#;
+    fs::write(&list.0, hosts).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_easelect"))
+        .args([
+            "server-json",
+            "--lang",
+            "en",
+            "--timeout",
+            "60s",
+            "--deadline",
+            "120s",
+            "--lab",
+        ])
+        .arg(&scenario.0)
+        .arg("--from")
+        .arg(&list.0)
+        .arg("--output")
+        .arg(&ours.0)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until_caught(&mut child, 15);
+    let kill = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(kill.unwrap().success());
+    let ended = child.wait_with_output().unwrap();
+    let errors = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(3), "{errors}");
+    assert!(
+        errors.contains("interrupted: no list is written"),
+        "{errors}"
+    );
+    assert!(!ours.0.exists());
+}

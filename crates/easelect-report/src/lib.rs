@@ -59,6 +59,8 @@ mod advice;
 
 mod explain;
 
+mod server_list;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
@@ -91,6 +93,7 @@ pub use nearby::{TcpEndsNearby, tcp_ends_nearby};
 pub use page::page;
 pub use read::ReadError;
 pub use sdk::Sdk;
+pub use server_list::{ListError, OrderedList, ServerList};
 pub use texts::Lang;
 pub use threshold::{Figure, Threshold};
 pub use verdict::{Fault, Verdict};

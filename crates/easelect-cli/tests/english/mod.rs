@@ -52,6 +52,7 @@ const NAMES: &[&str] = &[
     "explain",
     "list",
     "page",
+    "server",
     // Shells, and the manual.
     "bash",
     "elvish",

@@ -1,0 +1,224 @@
+//! `easelect server-json`: an app's own list, its hosts in the order of a measurement, for whoever hosts it.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Instant, SystemTime};
+
+use easelect::{Catalog, Ended};
+use easelect_report::{Context, Lang, Model, OrderedList, Report, ServerList};
+
+use crate::args::{self, Options, Regions};
+use crate::list::{self, ListUrl};
+use crate::listed::{self, Listed};
+use crate::output::{Output, complain};
+use crate::run::{self, Network};
+use crate::status::Status;
+use crate::targets::Targets;
+use crate::words::{self, Say, Usage, say, shown};
+use crate::{current, input, newer};
+
+/// What there is to order by.
+enum Measured {
+    Models(Vec<Model>),
+    Interrupted,
+}
+
+/// Gets the list, orders it, writes it, and tells what was done.
+pub(crate) fn server_json(options: &Options) -> Result<Status, Usage> {
+    let catalog = newer::added(input::catalog(options.catalog.as_deref())?, options)?;
+    let source = Source::of(options)?;
+    let reports = options.reports.iter().map(|file| input::report(file));
+    let reports = reports.collect::<Result<Vec<Model>, Usage>>()?;
+    // Tried before anything is sent.
+    let output = Output::open(options.output.as_deref())?;
+    let (list, measured) = match &source {
+        Source::File(file) if !reports.is_empty() => (
+            read(&input::server_list(Path::new(file))?, &source)?,
+            Measured::Models(reports),
+        ),
+        _ => {
+            let mut network = Network::new(options)?;
+            run::on_runtime(async {
+                network.find_nat64(options).await?;
+                let bytes = source.get(options, &network).await?;
+                let list = read(&bytes, &source)?;
+                let measured = match reports.is_empty() {
+                    true => measure(&bytes, &catalog, options, &network).await?,
+                    false => Measured::Models(reports),
+                };
+                Ok((list, measured))
+            })?
+        }
+    };
+    let Measured::Models(models) = measured else {
+        complain(say("interrupted: no list is written", "已中断：没有写入列表").of(options.lang));
+        return Ok(Status::Inconclusive);
+    };
+    let ordered = list.ordered(&models);
+    let told = ordered.text(options.lang);
+    let beside = !output.is_file();
+    if let Some((status, why)) = in_vain(&ordered) {
+        tell(&told, beside)?;
+        complain(why.of(options.lang));
+        return Ok(status);
+    }
+    output.write(ordered.json())?;
+    tell(&told, beside)?;
+    Ok(match ordered.is_usable() {
+        true => Status::Usable,
+        false => Status::Unusable,
+    })
+}
+
+/// Why nothing is written, if so: the list that is served now is as good.
+fn in_vain(ordered: &OrderedList) -> Option<(Status, Say)> {
+    if !ordered.is_measured() {
+        let why = say(
+            "nothing was measured of the list's hosts: no list is written",
+            "列表中的主机均未测量：没有写入列表",
+        );
+        return Some((Status::Inconclusive, why));
+    }
+    let why = say(
+        "no host of the list was reached: no list is written",
+        "列表中的主机全部连不上：没有写入列表",
+    );
+    (!ordered.is_reached()).then_some((Status::Unusable, why))
+}
+
+/// Tells what was done: on standard error, where the list itself is on standard output.
+fn tell(told: &str, beside: bool) -> Result<(), Usage> {
+    if !beside {
+        return Output::open(None)?.write(told);
+    }
+    for line in told.lines() {
+        // Nobody reads it: nothing is to be done.
+        let _ = writeln!(io::stderr(), "{}", words::line(line));
+    }
+    Ok(())
+}
+
+fn read(bytes: &[u8], source: &Source) -> Result<ServerList, Usage> {
+    ServerList::from_bytes(bytes).map_err(|error| {
+        let [en, zh] = [Lang::En, Lang::Zh].map(|lang| error.text(lang));
+        source.wrong(&en, &zh)
+    })
+}
+
+/// Where the list is.
+enum Source {
+    File(String),
+    Url(ListUrl),
+}
+
+impl Source {
+    fn of(options: &Options) -> Result<Self, Usage> {
+        match (&options.app_key, &options.from) {
+            (Some(key), _) => Ok(Source::Url(current::list_of(key)?)),
+            (None, Some(from)) if list::is_https(from) => {
+                Ok(Source::Url(ListUrl::parse("--from", from)?))
+            }
+            // It is not quoted: a password may be in it.
+            (None, Some(from)) if args::is_url(from) => {
+                let why = say(
+                    "expected a file, or a URL that begins with https://",
+                    "应为文件，或以 https:// 开头的 URL",
+                );
+                Err(Usage::from(why).in_option("--from"))
+            }
+            (None, Some(from)) => Ok(Source::File(from.clone())),
+            (None, None) => Err(say(
+                "--app-key or --from is missing: which list? See --help",
+                "缺少 --app-key 或 --from：哪个列表？见 --help",
+            )
+            .into()),
+        }
+    }
+
+    async fn get(&self, options: &Options, network: &Network) -> Result<Vec<u8>, Usage> {
+        match self {
+            Source::File(file) => input::server_list(Path::new(file)),
+            Source::Url(url) => {
+                let got = current::fetch(url, options, network).await;
+                got.map_err(|why| self.wrong(&why, &why))
+            }
+        }
+    }
+
+    /// What is wrong with it, with what it is.
+    fn wrong(&self, en: &str, zh: &str) -> Usage {
+        let name = match self {
+            Source::File(file) => words::file(Path::new(file)),
+            Source::Url(url) => url.shown().to_owned(),
+        };
+        say(format!("{name}: {en}"), format!("{name}：{zh}")).into()
+    }
+}
+
+/// Measures the hosts that the list names, as far as they can be.
+async fn measure(
+    bytes: &[u8],
+    catalog: &Catalog,
+    options: &Options,
+    network: &Network,
+) -> Result<Measured, Usage> {
+    let mut targets = Targets::new(catalog, &options.regions, None)?;
+    let Listed { urls, mut left_out } = listed::listed(bytes, current::is_own(&targets));
+    let found = current::data_centres(&urls, catalog);
+    if options.regions == Regions::Unsaid && !found.is_empty() {
+        targets.keep(&found);
+    }
+    targets.endpoints.clear();
+    // Data centres never mix, not even in mainland China: an app's list is of one.
+    targets.pool = false;
+    for url in &urls {
+        match current::endpoint(&targets, catalog, options, url) {
+            Ok(endpoint) if !targets.endpoints.contains(&endpoint) => {
+                targets.endpoints.push(endpoint);
+            }
+            Ok(_) => {}
+            Err(_) => {
+                let url = shown(url);
+                left_out.push(say(
+                    format!(
+                        "{url}: the host is in no catalogue; say its data centre with --region"
+                    ),
+                    format!("{url}：目录中没有该主机，请用 --region 指定它所在的数据中心"),
+                ));
+            }
+        }
+    }
+    tell_left_out(&left_out, options);
+    if targets.endpoints.is_empty() {
+        return Ok(Measured::Models(Vec::new()));
+    }
+    run::warn_of_pins(&targets.endpoints, options);
+    let (started_at, began) = (SystemTime::now(), Instant::now());
+    let probed = run::probe(network, &targets, catalog, options).await?;
+    if probed.outcome.ended == Ended::Stopped {
+        return Ok(Measured::Interrupted);
+    }
+    let finished_at = started_at.checked_add(began.elapsed());
+    let finished_at = finished_at.unwrap_or(started_at);
+    let context = Context::new(catalog.clone(), started_at, finished_at);
+    let report = Report::new(&probed.outcome, context);
+    Ok(Measured::Models(vec![Model::new(&report, options.lang)]))
+}
+
+/// What of the list is not measured, and why: the first few, and how many more.
+fn tell_left_out(left_out: &[Say], options: &Options) {
+    const SHOWN: usize = 4;
+    for why in left_out.iter().take(SHOWN) {
+        let [en, zh] = [Lang::En, Lang::Zh].map(|lang| why.of(lang));
+        let told = say(format!("not measured: {en}"), format!("未测量：{zh}"));
+        complain(told.of(options.lang));
+    }
+    let more = left_out.len().saturating_sub(SHOWN);
+    if more > 0 {
+        let told = say(
+            format!("not measured: {more} more"),
+            format!("未测量：另有 {more} 项"),
+        );
+        complain(told.of(options.lang));
+    }
+}

@@ -1,0 +1,151 @@
+//! How the official SDKs read a list: which host each dials first. Imitated from their documentation and, for
+//! the Web SDK 4, from what 4.21.1 does; docs/official-sdks.md tells what was tried.
+
+use serde_json::Value;
+
+/// Who reads a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    Web4,
+    /// Versions of the Web SDK 4 that read `msync-ws`.
+    Web4Older,
+    Web5,
+    Go,
+    /// Android, iOS and those on top of them, as far as they follow `priority`.
+    Native,
+}
+
+/// What a reader finds: the hosts in the order in which it dials them, or why it can't use the list.
+pub(super) type Found = Result<Vec<String>, Trouble>;
+
+/// Why a reader can't use a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// This section is not there, or has no hosts.
+    Missing(&'static str),
+    /// No host of this section has a protocol that the reader takes, which are these.
+    NoneTaken(&'static str, &'static str),
+}
+
+/// What one reader finds before and after.
+#[derive(Clone, Debug)]
+pub(super) struct Reading {
+    pub(super) reader: Reader,
+    /// What it is about: the connection, or REST requests.
+    pub(super) rest: bool,
+    pub(super) before: Found,
+    pub(super) after: Found,
+}
+
+/// What every reader finds in the list as it was and as it is now. A reader for whom the list has no section is
+/// left out, unless it is one that every app's list must serve.
+pub(super) fn readings(before: &Value, after: &Value) -> Vec<Reading> {
+    use Reader::{Go, Native, Web4, Web4Older, Web5};
+    let mut readings = Vec::new();
+    for reader in [Web4, Web4Older, Web5, Go, Native] {
+        for rest in [false, true] {
+            let optional = match (reader, rest) {
+                (Web4Older, false) => Some("msync-ws"),
+                (Native, false) => Some("msync-im"),
+                // As its newer versions.
+                (Web4Older | Native, true) => continue,
+                _ => None,
+            };
+            if optional.is_some_and(|section| before.get(section).is_none()) {
+                continue;
+            }
+            readings.push(Reading {
+                reader,
+                rest,
+                before: found(before, reader, rest),
+                after: found(after, reader, rest),
+            });
+        }
+    }
+    readings
+}
+
+/// What Web 5 takes for the section of its connection.
+const ALIASES: &[&str] = &["msync-wx", "msync", "msync-ws", "websocket", "im-ws"];
+
+/// The hosts in the order in which this reader dials them.
+fn found(list: &Value, reader: Reader, rest: bool) -> Found {
+    let names: &[&'static str] = match (reader, rest) {
+        (_, true) => &["rest"],
+        (Reader::Web4 | Reader::Go, false) => &["msync-wx"],
+        (Reader::Web4Older, false) => &["msync-ws"],
+        (Reader::Web5, false) => ALIASES,
+        (Reader::Native, false) => &["msync-im"],
+    };
+    // A bare array is Web 5's alone.
+    let hosts = |name: &&str| match (&list[*name], &list[*name]["hosts"]) {
+        (Value::Array(hosts), _) if reader == Reader::Web5 => Some(hosts),
+        (_, Value::Array(hosts)) => Some(hosts),
+        _ => None,
+    };
+    let hosts = names.iter().find_map(hosts).filter(|all| !all.is_empty());
+    let Some(hosts) = hosts else {
+        return Err(Trouble::Missing(names[0]));
+    };
+    let takes: &[&str] = match (reader, rest) {
+        // By the page's protocol: of pages over https here, as pages and mini-programs are served.
+        (Reader::Web4 | Reader::Web4Older, _) | (Reader::Go | Reader::Web5, true) => &["https"],
+        (Reader::Go | Reader::Web5, false) => &["https", "wss"],
+        (Reader::Native, _) => &[],
+    };
+    let taken = |host: &&Value| {
+        takes.is_empty()
+            || host["protocol"]
+                .as_str()
+                .is_some_and(|one| takes.contains(&one))
+    };
+    let mut taken: Vec<&Value> = hosts.iter().filter(taken).collect();
+    match reader {
+        // The one of priority 1 before the others.
+        Reader::Go => taken.sort_by_key(|host| priority(host) != Some(1)),
+        Reader::Native => taken.sort_by_key(|host| priority(host).unwrap_or(u64::MAX)),
+        _ => {}
+    }
+    let named: Vec<String> = taken
+        .into_iter()
+        .filter_map(|host| named(host, reader))
+        .collect();
+    match named.is_empty() {
+        true => Err(Trouble::NoneTaken(
+            names[0],
+            match takes {
+                ["https"] => "https",
+                [] => "",
+                _ => "https, wss",
+            },
+        )),
+        false => Ok(named),
+    }
+}
+
+/// A number, or a text that is one.
+fn priority(host: &Value) -> Option<u64> {
+    match &host["priority"] {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_u64(),
+    }
+}
+
+/// Host and port, as it is dialled.
+fn named(host: &Value, reader: Reader) -> Option<String> {
+    let filled = |key: &str| host[key].as_str().filter(|text| !text.is_empty());
+    let name = match reader {
+        // Where the list has both, they spare themselves the look-up.
+        Reader::Native => filled("ip").or_else(|| filled("domain")),
+        _ => filled("domain").or_else(|| filled("ip")),
+    }?;
+    let port = match &host["port"] {
+        Value::String(port) => port.clone(),
+        Value::Number(port) => port.to_string(),
+        _ => String::new(),
+    };
+    Some(match port.as_str() {
+        "" | "80" | "443" => name.to_owned(),
+        port => format!("{name}:{port}"),
+    })
+}

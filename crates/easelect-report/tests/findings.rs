@@ -45,6 +45,13 @@ fn no_name() {
     let rankings = [ranking([ok(&a, 20), lost(&b)]), ranking([lost(&c)])];
     let pinned = Report::new(&outcome(&rankings), pinned);
     expect(&pinned, Fault::Network, "no_name_resolved");
+    // Nor is it silent where a name led to an address, and the run ended before that was tried.
+    let under_way = Measured::of(&b).lookup(ms(12)).unfinished(2);
+    let mut stopped = outcome(&[ranking([lost(&a), under_way])]);
+    stopped.ended = Ended::Stopped;
+    let stopped = Report::new(&stopped, context());
+    assert!(!codes(&stopped).contains(&"no_name_resolved"));
+    assert_eq!(stopped.verdict().fault(), Fault::NotMeasured);
 }
 
 #[test]
@@ -402,6 +409,19 @@ fn limits_of_the_measurement() {
     expect(&cut, Fault::AllWell, "unfinished");
     let nothing = report(&[ranking([Measured::of(&a).unfinished(3)])]);
     expect(&nothing, Fault::NotMeasured, "unfinished");
+    // Whoever fails is not to blame for a service whose other endpoint was not tried.
+    let [c, _] = pair(Region::SGP1, Service::Websocket);
+    let expired = failing(&a, tls(Kind::CertificateExpired));
+    let rankings = [
+        ranking([expired, Measured::of(&b).unfinished(4)]),
+        ranking([ok(&c, 20)]),
+    ];
+    let mut stopped = outcome(&rankings);
+    stopped.ended = Ended::Stopped;
+    let stopped = Report::new(&stopped, context());
+    expect(&stopped, Fault::NotMeasured, "certificate_expired");
+    let cause = stopped.verdict().cause().map(|one| one.code());
+    assert_eq!(cause, Some("unfinished"));
     let one = ok(&a, 20);
     let v4 = one.v4();
     expect(

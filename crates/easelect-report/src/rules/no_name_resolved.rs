@@ -24,7 +24,11 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             && !found.explains(row)
             && !waits_for_it(row, facts)
     };
-    let named: Vec<&RowFacts<'_>> = facts.tried().filter(needs_lookup).collect();
+    let looked_up = |row: &&RowFacts<'_>| {
+        row.is_tried() || row.row.ranked.stats.phase(Phase::Resolve).count() > 0
+    };
+    let named = facts.rows.iter().filter(looked_up);
+    let named: Vec<&RowFacts<'_>> = named.filter(needs_lookup).collect();
     let at_lookup = |one: &Failure| one.phase() == Phase::Resolve;
     let unresolved = |row: &&RowFacts<'_>| {
         row.addresses().is_empty() && row.failures.iter().any(at_lookup)

@@ -746,7 +746,7 @@ First choice: wss://im-api-wechat.easecdn.com/websocket (clearly the fastest)
      47.93.7.30
   2  im-api-wechat.easemob.com  ready  23.1% 3/13       161   124 ±3.1  127     9.0     41.0       42.0       41.0
      ░░░░░░░░▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓███████████████████████████████████
-     slower than the first choice by 101 ms, most of it in: WebSocket handshake | 47.93.7.29, 2408:4000:7::1d
+     slower than the first choice by 101 ms | 47.93.7.29, 2408:4000:7::1d
      2 failures: TCP connect: connection refused
      1 failure: TCP connect: no answer in time
 
@@ -821,7 +821,7 @@ cn1       微信小程序  im-api-wechat.easecdn.com   56.5 ms   67.5 ms
      47.93.7.30
   2  im-api-wechat.easemob.com  可用  23.1% 3/13             161   124 +-3.1
      .....-----------------------=======================#######################
-     比首选慢 101 ms，主要慢在：WebSocket 握手 | 47.93.7.29、2408:4000:7::1d
+     比首选慢 101 ms | 47.93.7.29、2408:4000:7::1d
      失败 2 次：TCP 连接：连接被拒绝
      失败 1 次：TCP 连接：超时，对方无应答
 

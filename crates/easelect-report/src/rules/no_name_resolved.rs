@@ -58,8 +58,8 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let mistyped = named.iter().all(|row| row.own) && failure.kind() == Kind::NotFound;
     let hint = match (facts.lab(), mistyped) {
         (true, _) => text(
-            "The lab's name server is set to fail: see the scenario.",
-            "模拟网络中的 DNS 被设为失败：见场景文件。",
+            "The network is simulated: which names it knows, and what fails there, its scenario says.",
+            "网络为模拟：有哪些域名、哪些会失败，由场景决定。",
         ),
         (_, true) => text("Check the spelling of the hosts.", "请检查主机名的拼写。"),
         _ if facts.context.environment.dns.is_some() => text(

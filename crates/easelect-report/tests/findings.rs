@@ -332,6 +332,34 @@ fn a_dead_address_and_a_flaky_one() {
     let report = report(&[ranking([one, two.bad(v4, silent, 1)])]);
     expect(&report, Fault::SomeEndpointsFail, "address_down");
     expect(&report, Fault::SomeEndpointsFail, "fails_sometimes");
+    assert_eq!(urls_of(&report, "address_down"), [a.url()]);
+}
+
+/// The endpoints that a finding is of, as other programs and a comparison read them.
+fn urls_of(report: &Report, code: &str) -> Vec<String> {
+    let findings = Model::new(report, Lang::En).findings;
+    let found = findings.into_iter().find(|one| one.code == code);
+    found.unwrap().urls
+}
+
+/// One in two at the one, one in three at the other: half is the worst, not what both have.
+#[test]
+fn the_share_of_several_endpoints_is_the_worst() {
+    let silent = failure(Phase::Connect, Kind::Timeout);
+    let with_dead = |endpoint: &Endpoint, alive: &[&str], dead: &str| {
+        let alive = alive.iter().map(|one| one.parse().unwrap());
+        let one = alive.fold(ok(endpoint, 20), |one, at| one.good(at, [20]));
+        one.bad(dead.parse().unwrap(), silent.clone(), 2)
+    };
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let a = with_dead(&a, &["47.93.8.1:443"], "47.93.8.2:443");
+    let b = with_dead(&b, &[], "47.93.8.3:443");
+    let report = report(&[ranking([a, b])]);
+    let found = report.findings().iter();
+    let found = found.filter(|one| one.code() == "address_down");
+    let told: Vec<String> = found.map(|one| one.text(Lang::En)).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("up to 50.0%"), "{told:?}");
 }
 
 #[test]
@@ -348,6 +376,7 @@ fn wrong_paths() {
         ok(&b, 50),
     ])]);
     expect(&found, Fault::AllWell, "alternate_path_works");
+    assert_eq!(urls_of(&found, "alternate_path_works").len(), 1);
 }
 
 #[test]

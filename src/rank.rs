@@ -434,6 +434,35 @@ mod tests {
         assert_eq!(told.1[0], Reason::Fastest);
     }
 
+    /// Where a longer way makes every phase slower alike, none is named.
+    #[test]
+    fn a_phase_is_named_where_most_of_the_difference_is() {
+        let measured = |host: &str, phases: [u64; 3]| {
+            let mut sample = sample(host, 0.0, false);
+            for (phase, millis) in [Phase::Connect, Phase::Tls, Phase::Upgrade]
+                .into_iter()
+                .zip(phases)
+            {
+                sample.timings.set(phase, Duration::from_millis(millis));
+            }
+            sample.elapsed = sample.timings.total();
+            let mut stats = EndpointStats::new(sample.endpoint.clone());
+            (0..3).for_each(|_| stats.record(&sample));
+            stats
+        };
+        for (phases, expected) in [
+            ([40, 41, 42], None),
+            ([20, 90, 20], Some(Phase::Tls)),
+            ([10, 90, 5], Some(Phase::Tls)),
+        ] {
+            let told = ranked(vec![measured("a", phases), measured("b", [20, 20, 20])]);
+            let Reason::Slower { phase, .. } = told.1[1] else {
+                panic!("{told:?}")
+            };
+            assert_eq!(phase, expected, "{phases:?}");
+        }
+    }
+
     #[test]
     fn samples_with_loss_count_and_do_not_decide() {
         let one = stats("a", &[(30.0, false), (1031.0, true), (31.0, false)]);

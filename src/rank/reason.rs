@@ -20,11 +20,11 @@ pub enum Reason {
     OnlyReady,
     /// Ready, with no clear difference to the one before.
     NoClearDifference,
-    /// Ready, and slower than the first by this much, most of it in this phase.
+    /// Ready, and slower than the first by this much.
     Slower {
         /// The difference of the expected costs.
         by: Duration,
-        /// Where most of the difference of the medians lies; absent when in none.
+        /// The phase that makes more than half of the difference of the medians, if one does.
         phase: Option<Phase>,
     },
     /// Ready, but what its failures cost puts it behind.
@@ -143,16 +143,15 @@ impl<'a> Group<'a> {
 }
 
 impl First {
-    /// The phase that makes most of the difference.
+    /// The phase that makes most of the difference; none, where several share it.
     fn slower_phase(&self, one: &EndpointStats) -> Option<Phase> {
-        Phase::ALL
-            .into_iter()
-            .filter(|phase| *phase != Phase::Resolve)
-            .filter_map(|phase| {
-                let by = median(one.phase(phase))? - self.phases[phase.index()]?;
-                (by > 0.0).then_some((phase, by))
-            })
-            .max_by(|a, b| a.1.total_cmp(&b.1))
-            .map(|(phase, _)| phase)
+        let slower = |phase: Phase| {
+            let by = median(one.phase(phase))? - self.phases[phase.index()]?;
+            (phase != Phase::Resolve && by > 0.0).then_some((phase, by))
+        };
+        let slower: Vec<(Phase, f64)> = Phase::ALL.into_iter().filter_map(slower).collect();
+        let whole: f64 = slower.iter().map(|(_, by)| by).sum();
+        let most = slower.into_iter().find(|(_, by)| *by > whole / 2.0);
+        most.map(|(phase, _)| phase)
     }
 }

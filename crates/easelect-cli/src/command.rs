@@ -275,8 +275,8 @@ const REPORT: Section = (
         switch(
             "full",
             [
-                "files keep local addresses, user names, proxies, network\nidentifiers and the App Key, \
-                 which they hide otherwise",
+                "keeps local addresses, user names, proxies, network identifiers\nand the App Key in \
+                 files, which hide them otherwise",
                 "文件中保留本地地址、用户名、代理、网络标识和 App Key（默认隐藏）",
             ],
         ),

@@ -36,7 +36,7 @@ pub(crate) struct RowFacts<'a> {
     pub(crate) pinned: bool,
     /// A proxy leads to it.
     pub(crate) proxied: bool,
-    /// Its group has no first choice.
+    /// Its group has no first choice, and every endpoint of it was tried.
     pub(crate) blocks: bool,
     /// Its host is not from the reference page, nor the user's.
     pub(crate) second_source: bool,
@@ -52,7 +52,11 @@ impl<'a> Facts<'a> {
         let environment = &context.environment;
         let mut rows = Vec::new();
         for group in groups {
-            let blocks = group.best().is_none() && !group.second_source;
+            // One that was not tried may be usable.
+            let untried = |row: &Row| row.ranked.reason == Reason::NotProbed;
+            let blocks = group.best().is_none()
+                && !group.second_source
+                && !group.endpoints.iter().any(untried);
             for row in &group.endpoints {
                 let endpoint = row.ranked.endpoint();
                 let key = (endpoint.url(), endpoint.service().as_str());

@@ -23,7 +23,7 @@ pub enum Fault {
     Configuration,
     /// What was seen does not tell.
     Unclear,
-    /// Unknown: nothing could be measured in the time given.
+    /// Unknown: the measurement ended before it could tell.
     NotMeasured,
 }
 
@@ -101,23 +101,24 @@ impl Verdict {
 
 /// The verdict: what the gravest finding says, the first of several.
 pub(super) fn verdict(groups: &[Group], findings: &[Finding]) -> Verdict {
+    let all_ready = every_group_ready(groups);
+    let unfinished = findings.iter().find(|one| one.code == "unfinished");
     let gravest = findings.iter().min_by_key(|one| one.severity);
-    let problem = gravest
-        .filter(|one| one.severity <= Severity::Harms)
-        .cloned();
+    // That some endpoints fail is no verdict on services whose others were not tried.
+    let is_told = |one: &&Finding| {
+        let open = one.fault == Fault::SomeEndpointsFail && !all_ready && unfinished.is_some();
+        one.severity <= Severity::Harms && !open
+    };
+    let problem = gravest.filter(is_told).cloned();
     let mut rows = groups.iter().flat_map(|group| &group.endpoints);
     let measured = rows.any(|row: &Row| row.ranked.stats.attempts() > 0 || has_lookups(row));
     let fault = match &problem {
         Some(one) => one.fault,
-        None if every_group_ready(groups) => Fault::AllWell,
-        None if measured => Fault::Unclear,
+        None if all_ready => Fault::AllWell,
+        None if measured && unfinished.is_none() => Fault::Unclear,
         None => Fault::NotMeasured,
     };
-    let cause = problem.or_else(|| {
-        let cut_off = |one: &&Finding| one.code == "unfinished";
-        let unclear = matches!(fault, Fault::NotMeasured | Fault::Unclear);
-        findings.iter().find(cut_off).filter(|_| unclear).cloned()
-    });
+    let cause = problem.or_else(|| unfinished.filter(|_| fault == Fault::NotMeasured).cloned());
     Verdict { fault, cause }
 }
 

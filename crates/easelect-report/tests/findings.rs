@@ -45,6 +45,13 @@ fn no_name() {
     let rankings = [ranking([ok(&a, 20), lost(&b)]), ranking([lost(&c)])];
     let pinned = Report::new(&outcome(&rankings), pinned);
     expect(&pinned, Fault::Network, "no_name_resolved");
+    // Nor is it silent where a name led to an address, and the run ended before that was tried.
+    let under_way = Measured::of(&b).lookup(ms(12)).unfinished(2);
+    let mut stopped = outcome(&[ranking([lost(&a), under_way])]);
+    stopped.ended = Ended::Stopped;
+    let stopped = Report::new(&stopped, context());
+    assert!(!codes(&stopped).contains(&"no_name_resolved"));
+    assert_eq!(stopped.verdict().fault(), Fault::NotMeasured);
 }
 
 #[test]
@@ -325,6 +332,34 @@ fn a_dead_address_and_a_flaky_one() {
     let report = report(&[ranking([one, two.bad(v4, silent, 1)])]);
     expect(&report, Fault::SomeEndpointsFail, "address_down");
     expect(&report, Fault::SomeEndpointsFail, "fails_sometimes");
+    assert_eq!(urls_of(&report, "address_down"), [a.url()]);
+}
+
+/// The endpoints that a finding is of, as other programs and a comparison read them.
+fn urls_of(report: &Report, code: &str) -> Vec<String> {
+    let findings = Model::new(report, Lang::En).findings;
+    let found = findings.into_iter().find(|one| one.code == code);
+    found.unwrap().urls
+}
+
+/// One in two at the one, one in three at the other: half is the worst, not what both have.
+#[test]
+fn the_share_of_several_endpoints_is_the_worst() {
+    let silent = failure(Phase::Connect, Kind::Timeout);
+    let with_dead = |endpoint: &Endpoint, alive: &[&str], dead: &str| {
+        let alive = alive.iter().map(|one| one.parse().unwrap());
+        let one = alive.fold(ok(endpoint, 20), |one, at| one.good(at, [20]));
+        one.bad(dead.parse().unwrap(), silent.clone(), 2)
+    };
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let a = with_dead(&a, &["47.93.8.1:443"], "47.93.8.2:443");
+    let b = with_dead(&b, &[], "47.93.8.3:443");
+    let report = report(&[ranking([a, b])]);
+    let found = report.findings().iter();
+    let found = found.filter(|one| one.code() == "address_down");
+    let told: Vec<String> = found.map(|one| one.text(Lang::En)).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("up to 50.0%"), "{told:?}");
 }
 
 #[test]
@@ -341,6 +376,7 @@ fn wrong_paths() {
         ok(&b, 50),
     ])]);
     expect(&found, Fault::AllWell, "alternate_path_works");
+    assert_eq!(urls_of(&found, "alternate_path_works").len(), 1);
 }
 
 #[test]
@@ -402,6 +438,19 @@ fn limits_of_the_measurement() {
     expect(&cut, Fault::AllWell, "unfinished");
     let nothing = report(&[ranking([Measured::of(&a).unfinished(3)])]);
     expect(&nothing, Fault::NotMeasured, "unfinished");
+    // Whoever fails is not to blame for a service whose other endpoint was not tried.
+    let [c, _] = pair(Region::SGP1, Service::Websocket);
+    let expired = failing(&a, tls(Kind::CertificateExpired));
+    let rankings = [
+        ranking([expired, Measured::of(&b).unfinished(4)]),
+        ranking([ok(&c, 20)]),
+    ];
+    let mut stopped = outcome(&rankings);
+    stopped.ended = Ended::Stopped;
+    let stopped = Report::new(&stopped, context());
+    expect(&stopped, Fault::NotMeasured, "certificate_expired");
+    let cause = stopped.verdict().cause().map(|one| one.code());
+    assert_eq!(cause, Some("unfinished"));
     let one = ok(&a, 20);
     let v4 = one.v4();
     expect(

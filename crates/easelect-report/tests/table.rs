@@ -466,8 +466,8 @@ region  service     first choice           opens in  ahead by
 cn1     socket 3.0  im-api-v2.easemob.com   62.5 ms         -
                     ! easecdn.com: not tried
 ----
-Verdict: No verdict: nothing could be measured in the time given. The deadline
-cut probing off; 2 attempts did not come to an end.
+Verdict: No verdict: too little was measured. The deadline cut probing off; 2
+attempts did not come to an end.
 Who can act: you, on this computer
 Next step: Give more time with --deadline, or ask for fewer regions and
 services.
@@ -478,7 +478,7 @@ Data centres: cn1 China 1
 
 cn1     socket 3.0  not tried
 ----
-Verdict: No verdict: nothing could be measured in the time given.
+Verdict: No verdict: too little was measured.
 Who can act: not known from this measurement
 Next step: Measure again with more time (--deadline).
 alipay in sgp1: none published.
@@ -501,8 +501,7 @@ Where: linux x86_64
 cn1       socket 3.0  im-api-v2.easemob.com   62.5 ms     -
                       ! easecdn.com：未探测
 ----
-结论：无法判断：规定时间内没有测到任何结果。时限已到，测量提前结束，2 次尝试未完
-成。
+结论：无法判断：测到的结果太少。时限已到，测量提前结束，2 次尝试未完成。
 处理人：你，请在这台电脑上处理
 下一步：请用 --deadline 延长时限，或减少数据中心和服务。
 
@@ -512,7 +511,7 @@ cn1       socket 3.0  im-api-v2.easemob.com   62.5 ms     -
 
 cn1       socket 3.0  未探测
 ----
-结论：无法判断：规定时间内没有测到任何结果。
+结论：无法判断：测到的结果太少。
 处理人：本次测量无法判断
 下一步：请延长时限（--deadline）后重测。
 sgp1 没有公布 alipay 地址。
@@ -747,7 +746,7 @@ First choice: wss://im-api-wechat.easecdn.com/websocket (clearly the fastest)
      47.93.7.30
   2  im-api-wechat.easemob.com  ready  23.1% 3/13       161   124 ±3.1  127     9.0     41.0       42.0       41.0
      ░░░░░░░░▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓███████████████████████████████████
-     slower than the first choice by 101 ms, most of it in: WebSocket handshake | 47.93.7.29, 2408:4000:7::1d
+     slower than the first choice by 101 ms | 47.93.7.29, 2408:4000:7::1d
      2 failures: TCP connect: connection refused
      1 failure: TCP connect: no answer in time
 
@@ -822,7 +821,7 @@ cn1       微信小程序  im-api-wechat.easecdn.com   56.5 ms   67.5 ms
      47.93.7.30
   2  im-api-wechat.easemob.com  可用  23.1% 3/13             161   124 +-3.1
      .....-----------------------=======================#######################
-     比首选慢 101 ms，主要慢在：WebSocket 握手 | 47.93.7.29、2408:4000:7::1d
+     比首选慢 101 ms | 47.93.7.29、2408:4000:7::1d
      失败 2 次：TCP 连接：连接被拒绝
      失败 1 次：TCP 连接：超时，对方无应答
 

@@ -36,18 +36,25 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         let in_english: Vec<&str> = places.iter().map(|(_, told)| &*told.en).collect();
         let in_chinese: Vec<&str> = places.iter().map(|(_, told)| &*told.zh).collect();
         let share = rows.iter().map(|row| share(row)).fold(0.0_f64, f64::max);
+        let several = rows.iter().any(|row| row.place != rows[0].place);
+        let up_to = match several {
+            true => text("up to ", "最多"),
+            false => text("", ""),
+        };
         let told = text(
             format!(
-                "Ready, but with addresses that never work: {}. {}. A client that takes addresses as DNS gives them \
-                 waits for it in {} of its first connects.",
+                "Some addresses never work: {}. {}. A client that takes addresses as DNS gives them waits for such a \
+                 one in {}{} of its first connects.",
                 list(&in_english).en,
                 why.en,
+                up_to.en,
                 percent(share)
             ),
             format!(
-                "可用，但有的地址始终不通：{}。{}。按 DNS 返回的顺序取用地址的客户端，首次连接有 {} 要为此等待。",
+                "有的地址始终不通：{}。{}。按 DNS 返回的顺序取用地址的客户端，首次连接{}有 {} 要为此等待。",
                 list(&in_chinese).zh,
                 why.zh,
+                up_to.zh,
                 percent(share)
             ),
         );
@@ -79,7 +86,8 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             ),
         };
         let finding = RULE.finding(told).severity(Severity::Harms).actor(actor);
-        findings.push(finding.fault(Fault::SomeEndpointsFail).hint_text(hint));
+        let finding = finding.fault(Fault::SomeEndpointsFail).hint_text(hint);
+        findings.push(finding.explaining(super::places(&rows)));
     }
     findings
 }

@@ -29,7 +29,8 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
                 format!("请配置为 {works}，或写入目录文件。"),
             );
             let finding = RULE.finding(told).actor(Actor::Developer);
-            finding.fault(Fault::AllWell).hint_text(hint)
+            let finding = finding.fault(Fault::AllWell).hint_text(hint);
+            finding.explaining([row.place])
         })
         .collect()
 }

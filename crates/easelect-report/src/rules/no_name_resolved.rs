@@ -24,7 +24,11 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             && !found.explains(row)
             && !waits_for_it(row, facts)
     };
-    let named: Vec<&RowFacts<'_>> = facts.tried().filter(needs_lookup).collect();
+    let looked_up = |row: &&RowFacts<'_>| {
+        row.is_tried() || row.row.ranked.stats.phase(Phase::Resolve).count() > 0
+    };
+    let named = facts.rows.iter().filter(looked_up);
+    let named: Vec<&RowFacts<'_>> = named.filter(needs_lookup).collect();
     let at_lookup = |one: &Failure| one.phase() == Phase::Resolve;
     let unresolved = |row: &&RowFacts<'_>| {
         row.addresses().is_empty() && row.failures.iter().any(at_lookup)
@@ -54,8 +58,8 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let mistyped = named.iter().all(|row| row.own) && failure.kind() == Kind::NotFound;
     let hint = match (facts.lab(), mistyped) {
         (true, _) => text(
-            "The lab's name server is set to fail: see the scenario.",
-            "模拟网络中的 DNS 被设为失败：见场景文件。",
+            "The network is simulated: which names it knows, and what fails there, its scenario says.",
+            "网络为模拟：有哪些域名、哪些会失败，由场景决定。",
         ),
         (_, true) => text("Check the spelling of the hosts.", "请检查主机名的拼写。"),
         _ if facts.context.environment.dns.is_some() => text(

@@ -38,8 +38,8 @@ pub(crate) fn verdict_lead(fault: Fault) -> Text {
             "暂不能判断问题在哪里。",
         ),
         Fault::NotMeasured => text(
-            "No verdict: nothing could be measured in the time given.",
-            "无法判断：规定时间内没有测到任何结果。",
+            "No verdict: too little was measured.",
+            "无法判断：测到的结果太少。",
         ),
     }
 }

@@ -108,7 +108,8 @@ fn clients() -> Vec<(Say, Vec<Service>)> {
                 "Android, iOS, HarmonyOS, Flutter, …",
                 "Android、iOS、HarmonyOS、Flutter 等",
             ),
-            vec![Service::Websocket, Service::Rest],
+            // A fixed WebSocket server of theirs is one for mini-programs, says Easemob's example.
+            vec![Service::Websocket, Service::Wechat, Service::Rest],
         ),
         (
             say("WeChat mini-program", "微信小程序"),

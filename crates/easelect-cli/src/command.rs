@@ -404,6 +404,8 @@ struct Entry {
     about: [&'static str; 2],
     usage: [&'static str; 2],
     sections: &'static [Section],
+    /// What its exit statuses mean.
+    status: [&'static str; 2],
 }
 
 const ARGUMENTS: [&str; 2] = ["Arguments", "参数"];
@@ -421,6 +423,7 @@ const ENTRIES: &[Entry] = &[
             "easelect [diagnose] [选项]…",
         ],
         sections: &[WHAT, NETWORK, PACE, REPORT],
+        status: STATUS_OF_DIAGNOSE,
     },
     Entry {
         name: "connect",
@@ -455,6 +458,7 @@ const ENTRIES: &[Entry] = &[
             MEMORY,
             TEXT_OUTPUT,
         ],
+        status: STATUS_OF_CONNECT,
     },
     Entry {
         name: "list",
@@ -464,6 +468,7 @@ const ENTRIES: &[Entry] = &[
         ],
         usage: ["easelect list [OPTION]…", "easelect list [选项]…"],
         sections: &[(OPTIONS, &[REGION, SERVICE, CATALOG, NEWER]), TEXT_OUTPUT],
+        status: STATUS,
     },
     Entry {
         name: "advise",
@@ -497,6 +502,7 @@ const ENTRIES: &[Entry] = &[
             ),
             TEXT_OUTPUT,
         ],
+        status: STATUS,
     },
     Entry {
         name: "explain",
@@ -537,13 +543,14 @@ const ENTRIES: &[Entry] = &[
             ),
             TEXT_OUTPUT,
         ],
+        status: STATUS_OF_EXPLAIN,
     },
     Entry {
         name: "compare",
         about: ["what changed between two reports", "两份报告之间有什么变化"],
         usage: [
             "easelect compare A B [OPTION]…",
-            "easelect compare A B [选项]…",
+            "easelect compare 第一份报告 第二份报告 [选项]…",
         ],
         sections: &[
             (
@@ -551,7 +558,7 @@ const ENTRIES: &[Entry] = &[
                 &[
                     option(
                         "A",
-                        ["A", "A"],
+                        ["A", "第一份报告"],
                         [
                             "the report before, .json or .html",
                             "之前的报告，.json 或 .html",
@@ -560,7 +567,7 @@ const ENTRIES: &[Entry] = &[
                     ),
                     option(
                         "B",
-                        ["B", "B"],
+                        ["B", "第二份报告"],
                         [
                             "the report after, .json or .html",
                             "之后的报告，.json 或 .html",
@@ -571,6 +578,7 @@ const ENTRIES: &[Entry] = &[
             ),
             TEXT_OUTPUT,
         ],
+        status: STATUS_OF_COMPARE,
     },
     Entry {
         name: "page",
@@ -597,6 +605,7 @@ const ENTRIES: &[Entry] = &[
                 )],
             ),
         ],
+        status: STATUS,
     },
     Entry {
         name: "server-json",
@@ -664,6 +673,7 @@ const ENTRIES: &[Entry] = &[
                 )],
             ),
         ],
+        status: STATUS_OF_SERVER_JSON,
     },
     Entry {
         name: "completions",
@@ -687,6 +697,7 @@ const ENTRIES: &[Entry] = &[
                 Kind::Needed,
             )],
         )],
+        status: STATUS,
     },
 ];
 
@@ -695,11 +706,32 @@ const ABOUT: [&str; 2] = [
     "easelect：从本机看哪个环信（Easemob）接入地址最快，其他的为什么不行",
 ];
 
-const EXIT_STATUS: [&str; 2] = [
-    "Exit status: 0 every group has a usable endpoint; 1 not so, or a connection failed; 2 wrong usage or \
-     input;\n3 inconclusive (time ran out) or interrupted; 4 usable, but above a limit (--fail-above).",
-    "退出码：0 每组都有可用的接入地址；1 并非如此，或连接失败；2 用法或输入有误；\n3 没有结论（时限已到）或被中断；4 可用，\
-     但超过阈值（--fail-above）。",
+const STATUS: [&str; 2] = [
+    "Exit status: 0 done; 2 wrong usage or input.",
+    "退出码：0 完成；2 用法或输入有误。",
+];
+const STATUS_OF_DIAGNOSE: [&str; 2] = [
+    "Exit status: 0 every group has a usable endpoint; 1 not so; 2 wrong usage or input; 3 inconclusive\n(time ran out) or \
+     interrupted; 4 usable, but above a limit (--fail-above).",
+    "退出码：0 每组都有可用的接入地址；1 并非如此；2 用法或输入有误；3 没有结论（时限已到）\n或被中断；4 可用，但超过阈值\
+     （--fail-above）。",
+];
+const STATUS_OF_CONNECT: [&str; 2] = [
+    "Exit status: 0 every connection was opened; 1 one was not; 2 wrong usage or input; 3 interrupted.",
+    "退出码：0 全部连接成功；1 有连接失败；2 用法或输入有误；3 被中断。",
+];
+const STATUS_OF_EXPLAIN: [&str; 2] = [
+    "Exit status: 0 the code is known; 2 wrong usage or input; 3 it is not known.",
+    "退出码：0 错误码已知；2 用法或输入有误；3 错误码未知。",
+];
+const STATUS_OF_COMPARE: [&str; 2] = [
+    "Exit status: 0 compared, changed or not; 2 wrong usage or input; 3 the two have nothing in common.",
+    "退出码：0 已比较，无论有无变化；2 用法或输入有误；3 两份报告没有可比较的内容。",
+];
+const STATUS_OF_SERVER_JSON: [&str; 2] = [
+    "Exit status: 0 the list is written; 1 no host was reached, or none of one section; 2 wrong list or\nusage; 3 nothing was \
+     measured, or interrupted.",
+    "退出码：0 已写入列表；1 没有连通任何主机，或某一部分的主机均未连通；2 列表或用法有误；\n3 没有测量到结果，或被中断。",
 ];
 
 /// The program: `diagnose` without its name, and every command.
@@ -715,6 +747,7 @@ pub(crate) fn program(lang: Lang) -> clap::Command {
             clap::Command::new(entry.name).version(env!("CARGO_PKG_VERSION")),
             told(entry.about),
             told(entry.usage),
+            told(entry.status),
             lang,
         );
         one.args(arguments(entry.sections, lang)).args(common(lang))
@@ -723,6 +756,7 @@ pub(crate) fn program(lang: Lang) -> clap::Command {
         clap::Command::new("easelect"),
         told(ABOUT),
         told(usage),
+        told(STATUS_OF_DIAGNOSE),
         lang,
     )
     .subcommand_help_heading(told([
@@ -736,6 +770,22 @@ pub(crate) fn program(lang: Lang) -> clap::Command {
     .subcommands(commands)
 }
 
+/// What the program is for, as the manual page has it behind its name.
+pub(crate) fn about(lang: Lang) -> &'static str {
+    let about = told(ABOUT, lang);
+    about
+        .trim_start_matches("easelect")
+        .trim_start_matches([':', '：', ' '])
+}
+
+/// What the exit statuses of `diagnose` mean, without the word for it.
+pub(crate) fn status_of_diagnose(lang: Lang) -> &'static str {
+    let status = told(STATUS_OF_DIAGNOSE, lang);
+    status
+        .split_once([':', '：'])
+        .map_or(status, |(_, rest)| rest.trim_start())
+}
+
 /// `examples/diagnose`: no commands, two of them as options.
 pub(crate) fn example(lang: Lang) -> clap::Command {
     let told = |texts: [&'static str; 2]| told(texts, lang);
@@ -744,6 +794,7 @@ pub(crate) fn example(lang: Lang) -> clap::Command {
         clap::Command::new("diagnose"),
         told(ABOUT),
         told(usage),
+        told(STATUS_OF_DIAGNOSE),
         lang,
     )
     .version(env!("CARGO_PKG_VERSION"))
@@ -764,6 +815,7 @@ fn framed(
     command: clap::Command,
     about: &'static str,
     usage: &'static str,
+    status: &'static str,
     lang: Lang,
 ) -> clap::Command {
     let template = match lang {
@@ -780,7 +832,7 @@ fn framed(
         .about(about)
         .override_usage(usage)
         .help_template(template)
-        .after_help(told(EXIT_STATUS, lang))
+        .after_help(status)
         .disable_help_flag(true)
         .disable_version_flag(true)
         .disable_colored_help(true)

@@ -173,7 +173,7 @@ fn completions(options: &Options, shell: &str) -> Result<Status, Usage> {
     let mut program = command::program(options.lang);
     let mut bytes = Vec::new();
     if shell == "man" {
-        manual(program, &mut bytes).expect("memory takes everything");
+        manual(program, options.lang, &mut bytes).expect("memory takes everything");
     } else {
         let Ok(shell) = shell.parse::<Shell>() else {
             let shell = words::shown(shell);
@@ -189,9 +189,10 @@ fn completions(options: &Options, shell: &str) -> Result<Status, Usage> {
 }
 
 /// The manual page: one for all commands, each in a section of its own.
-fn manual(program: clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
+fn manual(program: clap::Command, lang: Lang, page: &mut Vec<u8>) -> io::Result<()> {
     let commands: Vec<clap::Command> = program.get_subcommands().cloned().collect();
-    let whole = clap_mangen::Man::new(program);
+    let (about, status) = (command::about(lang), command::status_of_diagnose(lang));
+    let whole = clap_mangen::Man::new(program.about(about));
     whole.render_title(page)?;
     whole.render_name_section(page)?;
     whole.render_synopsis_section(page)?;
@@ -203,6 +204,6 @@ fn manual(program: clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
         writeln!(page, "{}", about.unwrap_or_default())?;
         clap_mangen::Man::new(command).render_options_section(page)?;
     }
-    whole.render_extra_section(page)?;
+    writeln!(page, ".SH EXIT STATUS\n{status}")?;
     whole.render_version_section(page)
 }

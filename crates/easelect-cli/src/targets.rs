@@ -221,8 +221,8 @@ fn unknown(catalog: &Catalog, name: &str) -> Usage {
         .collect();
     let (name, known) = (shown(name), known.join(", "));
     say(
-        format!("unknown region {name}: expected {known}, mainland or all"),
-        format!("未知的数据中心 {name}：应为 {known}、mainland 或 all"),
+        format!("--region: unknown region {name}: expected {known}, mainland or all"),
+        format!("--region：未知的数据中心 {name}，应为 {known}、mainland 或 all"),
     )
     .into()
 }
@@ -277,8 +277,8 @@ pub(crate) fn for_connect(
             Ok((residency, *service))
         }
         Some([service]) => Err(say(
-            format!("connecting opens WebSockets; {service} has none"),
-            format!("建立的是 WebSocket 连接，{service} 没有"),
+            format!("connect opens WebSockets only; {service} is no WebSocket service"),
+            format!("connect 只建立 WebSocket 连接，不支持 {service}"),
         )
         .into()),
         _ => Err(say(

@@ -114,7 +114,7 @@ fn wrong_usage_is_told_in_the_reader_s_language() {
         (
             &["compare", "a.json"],
             "B is missing: see --help",
-            "缺少 B：见 --help",
+            "缺少 第二份报告：见 --help",
         ),
         (
             &["compare", "a", "b", "c"],

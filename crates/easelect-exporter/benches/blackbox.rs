@@ -234,6 +234,6 @@ async fn scrape(address: SocketAddr, targets: &[String]) -> Vec<f64> {
         }
         latencies
     };
-    let workers = futures::future::join_all((0..AT_A_TIME).map(|_| worker()));
+    let workers = easelect::futures::future::join_all((0..AT_A_TIME).map(|_| worker()));
     workers.await.into_iter().flatten().collect()
 }

@@ -246,7 +246,7 @@ impl Exporter {
         module: &Arc<Module>,
         target: &Target,
         timeout: Duration,
-        cache: Duration,
+        age: Duration,
     ) -> Result<Arc<Outcome>, NoResult> {
         let key: Key = (reading, module.name.clone(), target.name.clone());
         let work = || {
@@ -255,7 +255,7 @@ impl Exporter {
         };
         // A probe of its own ends by itself: its deadline, and a moment to tell of it.
         let wait = timeout + Duration::from_millis(200);
-        self.probes.result(key, cache, wait, work).await
+        self.probes.result(key, age, module.cache, wait, work).await
     }
 
     /// Probes in the background what the modules say, for ever: one group after the other, spread over
@@ -442,6 +442,24 @@ mod tests {
             dials.push(lab.dials());
         }
         assert_eq!(dials, [2, 2, 4, 6, 6]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scrape_takes_what_the_background_brought() {
+        let (lab, exporter) = exporter(&["cn1/websocket"]);
+        watched(&exporter, Duration::from_secs(5)).await;
+        let query = Query {
+            target: "cn1/websocket".to_owned(),
+            ..Query::default()
+        };
+        exporter
+            .probe(&query, ExpositionFormat::Classic)
+            .await
+            .unwrap();
+        assert_eq!(lab.dials(), 2);
+        // A round itself takes nothing old.
+        watched(&exporter, Duration::from_secs(5)).await;
+        assert_eq!(lab.dials(), 4);
     }
 
     #[tokio::test(start_paused = true)]

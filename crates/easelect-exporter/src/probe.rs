@@ -79,9 +79,10 @@ pub(crate) async fn probe(
     let started = Instant::now();
     let resolver = OneAddress::new(Arc::clone(&module.resolver), module.families);
     let dialer = module.dialer.clone().resolver(resolver);
+    let dialer = dialer.attempt_timeout(timeout).build()?;
     let mut prober = Prober::builder()
         .endpoints(target.endpoints.iter().cloned())
-        .dialer(dialer.attempt_timeout(timeout).build()?)
+        .dialer(dialer.clone())
         .rounds(Rounds::Exact(1))
         .in_flight(target.endpoints.len().clamp(1, 16))
         .deadline(timeout);
@@ -115,7 +116,6 @@ pub(crate) async fn probe(
     } else {
         ranked
     };
-    let peers = module.dialer.clone().build()?;
     let endpoints = all.into_iter().map(|endpoint| {
         let of_it: Vec<&Box<Sample>> = samples
             .iter()
@@ -125,7 +125,7 @@ pub(crate) async fn probe(
             .iter()
             .find(|one| one.outcome.is_ok())
             .or(of_it.first());
-        let peer = peers.peer(&endpoint);
+        let peer = dialer.peer(&endpoint);
         let is_its = |one: &&Lookup| (one.host.as_str(), one.port) == (peer.host, peer.port);
         let lookups: Vec<Lookup> = lookups.iter().filter(is_its).cloned().collect();
         let sample = best.map(|one| (*one).clone());

@@ -64,8 +64,8 @@ fn print(to: &mut dyn std::io::Write, text: &str) {
 }
 
 fn on_runtime(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    // One thread: a probe is a millisecond's work, and to wake another thread for it costs more, in memory too.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::new(ErrorKind::Runtime, error))?;

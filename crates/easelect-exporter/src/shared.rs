@@ -64,16 +64,17 @@ impl Probes {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The result that is no older than `cache`, of the probe that is under way, or of a new one. A probe
-    /// ends when nobody waits for it any more.
+    /// A result that is younger than `age`, that of the probe that is under way, or of a new one, which is
+    /// kept for so long. A probe ends when nobody waits for it any more.
     pub(crate) async fn result(
         self: &Arc<Self>,
         key: Key,
-        cache: Duration,
+        age: Duration,
+        kept: Duration,
         wait: Duration,
         probe: impl FnOnce() -> BoxFuture<'static, Result<Outcome, Error>>,
     ) -> Result<Arc<Outcome>, NoResult> {
-        let running = match self.found(&key, cache, probe)? {
+        let running = match self.found(&key, age, kept, probe)? {
             Found::Done(outcome) => return Ok(outcome),
             Found::Running(running) => running,
         };
@@ -86,13 +87,14 @@ impl Probes {
     fn found(
         self: &Arc<Self>,
         key: &Key,
-        cache: Duration,
+        age: Duration,
+        kept: Duration,
         probe: impl FnOnce() -> BoxFuture<'static, Result<Outcome, Error>>,
     ) -> Result<Found, NoResult> {
         let mut slots = self.slots();
         let now = Instant::now();
         if let Some(slot) = slots.get(key) {
-            let fresh = |one: &&Arc<Outcome>| now.duration_since(one.started) < cache;
+            let fresh = |one: &&Arc<Outcome>| now.duration_since(one.started) < age;
             if let Some(done) = slot.done.as_ref().filter(fresh) {
                 return Ok(Found::Done(Arc::clone(done)));
             }
@@ -102,25 +104,24 @@ impl Probes {
         }
         let permit = Arc::clone(&self.room).try_acquire_owned();
         let permit = permit.map_err(|_| NoResult::Busy)?;
+        let is_running = |slot: &Slot| {
+            let running = slot.running.as_ref();
+            running.is_some_and(|one| one.upgrade().is_some())
+        };
+        // What is too old to be answered again takes no memory.
+        let is_fresh = |slot: &Slot| slot.until.is_some_and(|until| now < until);
+        slots.retain(|_, slot| is_fresh(slot) || is_running(slot));
         if slots.len() >= MOST {
-            let is_running = |slot: &Slot| {
-                slot.running
-                    .as_ref()
-                    .is_some_and(|one| one.upgrade().is_some())
-            };
-            slots.retain(|_, slot| is_running(slot) || slot.until.is_some_and(|until| now < until));
-            if slots.len() >= MOST {
-                slots.retain(|_, slot| is_running(slot));
-            }
+            slots.retain(|_, slot| is_running(slot));
         }
         let (this, probe, own) = (Arc::clone(self), probe(), key.clone());
         let running = async move {
             let answer = probe.await.map(Arc::new).map_err(Arc::new);
-            if let Ok(outcome) = &answer {
+            if let Some(outcome) = answer.as_ref().ok().filter(|_| !kept.is_zero()) {
                 let slot = Slot {
                     running: None,
                     done: Some(Arc::clone(outcome)),
-                    until: outcome.started.checked_add(cache),
+                    until: outcome.started.checked_add(kept),
                 };
                 this.slots().insert(own, slot);
             }

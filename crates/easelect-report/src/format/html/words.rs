@@ -149,8 +149,11 @@ pub(super) fn failure_times(count: u64, message: &str) -> Text {
 
 pub(super) fn unfinished(count: u64) -> Text {
     text(
-        format!("{} unfinished at the deadline", plural_of(count, "attempt")),
-        format!("时间已到，{count} 次尝试未完成"),
+        format!(
+            "{} unfinished when the run ended",
+            plural_of(count, "attempt")
+        ),
+        format!("测量结束时，{count} 次尝试未完成"),
     )
 }
 

@@ -157,9 +157,18 @@ impl EndpointComparison {
 
 impl Comparison {
     /// Compares report B with report A. The two may be in different languages, of different versions, and of
-    /// different services; data centres are never compared with each other.
+    /// different services; data centres are never compared with each other. Where one is
+    /// [redacted](Model::redacted), what it hides is hidden in both.
     #[must_use]
     pub fn new(a: &Model, b: &Model) -> Self {
+        match a.redacted == b.redacted {
+            true => Self::between(a, b),
+            // What is hidden in one alone would read as a change.
+            false => Self::between(&a.redacted(), &b.redacted()),
+        }
+    }
+
+    fn between(a: &Model, b: &Model) -> Self {
         let (groups, mut notes) = group::compared(a, b);
         let circumstances = circumstances::differences(a, b);
         let mut changes = Vec::new();

@@ -4,6 +4,7 @@ mod csv;
 mod html;
 mod json;
 mod markdown;
+mod overview;
 mod prometheus;
 mod summary;
 mod table;

@@ -65,8 +65,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use easelect::{
-    Catalog, Endpoint, Failure, Families, Family, LocalNetwork, Nat64, Peer, ProbeOutcome, Proxy,
-    Ranked, Ranking, Region, Residency, Service,
+    Catalog, Ended, Endpoint, Failure, Families, Family, LocalNetwork, Nat64, Peer, ProbeOutcome,
+    Proxy, Ranked, Ranking, Region, Residency, Service,
 };
 
 pub use advice::{advice, advice_json};
@@ -399,7 +399,7 @@ impl Group {
 #[derive(Clone, Debug)]
 pub struct Report {
     context: Context,
-    complete: bool,
+    ended: Ended,
     groups: Vec<Group>,
     findings: Vec<Finding>,
     verdict: Verdict,
@@ -437,7 +437,7 @@ impl Report {
         findings.sort_by_key(|one| one.severity);
         let verdict = verdict::verdict(&groups, &findings);
         Report {
-            complete: outcome.complete(),
+            ended: outcome.ended,
             groups,
             findings,
             verdict,
@@ -466,7 +466,7 @@ impl Report {
     /// Whether everything planned was done.
     #[must_use]
     pub fn complete(&self) -> bool {
-        self.complete
+        self.ended == Ended::Complete
     }
 
     /// Whether there is a group, and every one has an endpoint that is ready.

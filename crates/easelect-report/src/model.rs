@@ -379,7 +379,7 @@ impl Telling<'_> {
             finished_at: timestamp(context.finished_at),
             finished_at_local: (context.utc_offset).map(|ahead| local(context.finished_at, ahead)),
             note: context.note.as_deref().map(bounded),
-            complete: report.complete,
+            complete: report.complete(),
             redacted: false,
             environment: self.environment(),
             verdict: VerdictModel {
@@ -603,7 +603,7 @@ impl Telling<'_> {
         };
         ReasonModel {
             code: reason.as_str().to_owned(),
-            text: reason_text(reason, self.now()).of(self.lang),
+            text: reason_text(reason, self.now(), self.report.ended).of(self.lang),
             phase: failure.map(|one| one.phase().as_str().to_owned()),
             kind: failure.map(|one| one.kind().as_str().to_owned()),
         }

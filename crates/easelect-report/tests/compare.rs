@@ -658,7 +658,7 @@ fn circumstances_are_told() {
     let told = unwrapped(&comparison);
     for one in [
         "B was measured 2 days after A.",
-        "B is incomplete: its time ran out.",
+        "B is incomplete: its run ended before everything was measured.",
         "两次测量在同一网络。",
         "指定的 DNS 服务器：无 → 223.5.5.5:53",
         "System: linux x86_64 → windows x86_64",
@@ -689,6 +689,57 @@ fn hidden_networks_are_neither_the_same_nor_others() {
             !told.contains("network than A") && !told.contains("same network"),
             "{told}"
         );
+    }
+}
+
+/// What a report hides is no other than what the next tells: of the same run, nothing changed.
+#[test]
+fn a_hidden_proxy_is_no_other_proxy() {
+    let through = |proxy: &str, lang| {
+        let mut context = later(1, "auto-office");
+        context.environment.proxy = Some(proxy.parse().unwrap());
+        context.environment.dns = Some("192.168.7.1:53".parse().unwrap());
+        told_by(context, usual(), lang)
+    };
+    let corporate = "http://proxy.corp.example:8080";
+    let full = through(corporate, Lang::En);
+    let (hidden, in_chinese) = (full.redacted(), through(corporate, Lang::Zh).redacted());
+    for (a, b) in [
+        (&hidden, &full),
+        (&full, &hidden),
+        (&hidden, &in_chinese),
+        (&full, &in_chinese),
+    ] {
+        let told = unwrapped(&Comparison::new(a, b));
+        for one in ["Proxy:", "代理：", "DNS server asked", "192.168.7.1"] {
+            assert!(!told.contains(one), "{one}\n{told}");
+        }
+    }
+    // What isn't hidden is told.
+    let near = through("http://127.0.0.1:7890", Lang::En);
+    let told = unwrapped(&Comparison::new(&hidden, &near));
+    assert!(told.contains("→ http://127.0.0.1:7890"), "{told}");
+    let none = told_by(later(1, "auto-office"), usual(), Lang::En);
+    let told = unwrapped(&Comparison::new(&none, &hidden));
+    assert!(
+        told.contains("Proxy: none → http://[proxy 1]:8080"),
+        "{told}"
+    );
+}
+
+/// A sentence of a report in one language ends once in the other.
+#[test]
+fn a_quoted_sentence_has_one_full_stop() {
+    let [a, b] = websocket();
+    let before = office([timed(&a, NEAR), timed(&b, FAR)]);
+    for lang in [Lang::En, Lang::Zh] {
+        let at = Measured::of(&b).v4();
+        let alternate = Measured::of(&b).good_at("/ws/websocket", at, [60, 61, 60]);
+        let after = told_by(later(1, "auto-office"), [timed(&a, NEAR), alternate], lang);
+        let told = unwrapped(&Comparison::new(&before, &after));
+        for twice in [".。", "。.", "..", "。。"] {
+            assert!(!told.contains(twice), "{twice}\n{told}");
+        }
     }
 }
 

@@ -359,7 +359,10 @@ fn the_share_of_several_endpoints_is_the_worst() {
     let found = found.filter(|one| one.code() == "address_down");
     let told: Vec<String> = found.map(|one| one.text(Lang::En)).collect();
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("up to 50.0%"), "{told:?}");
+    assert!(
+        told[0].contains("up to one in two first connects waits"),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -451,6 +454,23 @@ fn limits_of_the_measurement() {
     expect(&stopped, Fault::NotMeasured, "certificate_expired");
     let cause = stopped.verdict().cause().map(|one| one.code());
     assert_eq!(cause, Some("unfinished"));
+    // Whoever interrupted it knows that no time ran out.
+    let untried = |ended, lang| {
+        let mut cut = outcome(&[ranking([ok(&a, 20), Measured::of(&b)])]);
+        cut.ended = ended;
+        let model = easelect_report::Model::new(&Report::new(&cut, context()), lang);
+        model.groups[0].endpoints[1].reason.text.clone()
+    };
+    let (en, zh) = (easelect_report::Lang::En, easelect_report::Lang::Zh);
+    assert_eq!(
+        untried(Ended::Deadline, en),
+        "not tried: the time ran out before"
+    );
+    assert_eq!(
+        untried(Ended::Stopped, en),
+        "not tried: the run was interrupted before"
+    );
+    assert_eq!(untried(Ended::Stopped, zh), "未探测：测量被中断");
     let one = ok(&a, 20);
     let v4 = one.v4();
     expect(

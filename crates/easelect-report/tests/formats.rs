@@ -151,7 +151,7 @@ Times are milliseconds; phases are medians, each on its own. Expected cost: what
 ### Notes
 
 - 1 URL is concluded from sibling hosts: the hosts are published, port and path are not. If such a URL is refused, ask Easemob support for its path and give it in a catalogue file (--catalog).
-- Data centres can't be compared or swapped: an app lives in one, and data in an overseas one may not move. Which one an app lives in: https\://console.easemob.com (即时通讯 &gt; 服务概览).
+- Data centres can't be compared or swapped: an app lives in one, and data in an overseas one cannot be migrated. Which one an app lives in: https\://console.easemob.com (即时通讯 &gt; 服务概览).
 
 ### Measurement
 

@@ -3,10 +3,11 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use easelect::{Catalog, Endpoint, FailureKind, Phase, Ranking, Region, Sample, Service, Timings};
-use easelect_report::{Context, Lang, Model, Report, html};
+use easelect_report::{Context, Lang, Model, Report, Style, first_screen, html};
 use serde_json::Value;
 use support::*;
 
@@ -450,5 +451,62 @@ fn it_is_small_enough_to_send() {
         let length = html(&models[0], &models[1]).len();
         assert!(length > 100_000, "nothing is in it");
         assert!(length < most, "{samples} samples: {length}");
+    }
+}
+
+/// One run must not read differently on a terminal and in the file that is sent.
+#[test]
+fn its_overview_tells_what_the_terminal_tells() {
+    let timeout = failure(Phase::Connect, FailureKind::Timeout);
+    let other = SocketAddr::from(([47, 93, 8, 1], 443));
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let half = ok(&a, 18).bad(other, timeout.clone(), 2);
+    let lead_by_time = ranking([half, ok(&b, 40)]);
+    let [a, b] = pair(Region::SGP1, Service::Websocket);
+    let alternate = Measured::of(&b);
+    let at = alternate.v4();
+    let alternate = alternate.good_at("/ws/websocket", at, [60, 61, 60]);
+    let path = ranking([ok(&a, 20), alternate]);
+    let [a, b] = pair(Region::US1, Service::Rest);
+    let flaky = ok(&b, 20);
+    let at = flaky.v4();
+    let fails_less = ranking([ok(&a, 40), flaky.bad(at, timeout, 2)]);
+    let [a, b] = pair(Region::US1, Service::Websocket);
+    let none = ranking([refused(&a), refused(&b)]);
+    let [a, b] = pair(Region::US1, Service::Wechat);
+    let untried = ranking([Measured::of(&a), Measured::of(&b)]);
+    let report = report(&[lead_by_time, path, fails_less, none, untried]);
+    for model in models(&report) {
+        let page = html(&model, &model);
+        let from = page.find("<table class=\"overview\">").unwrap();
+        let to = from + page[from..].find("</table>").unwrap();
+        let overview = &page[from..to];
+        let terminal = first_screen(&model, Style::plain(), None);
+        let both = match model.lang {
+            Lang::En => [
+                "66.0 ms",
+                "1 of 2 addresses never answers",
+                "works only with the path /ws/websocket",
+                "fails less",
+                "2 of 6 attempts failed",
+                "no usable endpoint: connection refused (TCP)",
+                "not tried",
+            ],
+            _ => [
+                "66.0 ms",
+                "2 个地址中 1 个始终无应答",
+                "仅路径 /ws/websocket 可用",
+                "失败更少",
+                "6 次尝试失败 2 次",
+                "没有可用地址：连接被拒绝（TCP）",
+                "未探测",
+            ],
+        };
+        for told in both {
+            assert!(terminal.contains(told), "{told}: {terminal}");
+            assert!(overview.contains(told), "{told}: {overview}");
+        }
+        // What was not tried is not at fault.
+        assert_eq!(overview.matches('✕').count(), 1, "{overview}");
     }
 }

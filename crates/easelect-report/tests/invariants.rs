@@ -164,7 +164,7 @@ fn hints_are_new(world: &World, said: &[Said]) -> Result<(), TestCaseError> {
         done.extend(["with --cacert", "用 --cacert"]);
     }
     if asked.dns {
-        done.extend(["--dns ADDR"]);
+        done.extend(["--dns ADDR", "--dns 223.5.5.5"]);
     }
     match asked.families {
         Families::V4 => done.extend(["; -4", "-4 leaves", "-4 measures", "用 -4"]),
@@ -184,7 +184,7 @@ fn hints_are_new(world: &World, said: &[Said]) -> Result<(), TestCaseError> {
         Some(_) => done.push("socks5://USER"),
     }
     if asked.lab {
-        done.extend(["`--lab`", "--dns ADDR"]);
+        done.extend(["`--lab`", "--dns ADDR", "--dns 223.5.5.5"]);
     }
     for one in said {
         for hint in &one.hint {

@@ -113,7 +113,7 @@ fn the_schema_is_held() {
       "severity": "background",
       "fault": "all_well",
       "actor": null,
-      "text": "Data centres can't be compared or swapped: an app lives in one, and data in an overseas one may not move.",
+      "text": "Data centres can't be compared or swapped: an app lives in one, and data in an overseas one cannot be migrated.",
       "hint": "Which one an app lives in: https://console.easemob.com (即时通讯 > 服务概览).",
       "regions": [],
       "services": [],

@@ -759,8 +759,8 @@ Notes
   and its list of allowed domains apply as well.
 - 1 URL is concluded from sibling hosts: the hosts are published, port and path are not. If such a URL is refused, ask
   Easemob support for its path and give it in a catalogue file (--catalog).
-- Data centres can't be compared or swapped: an app lives in one, and data in an overseas one may not move. Which one an
-  app lives in: https://console.easemob.com (即时通讯 > 服务概览).
+- Data centres can't be compared or swapped: an app lives in one, and data in an overseas one cannot be migrated. Which
+  one an app lives in: https://console.easemob.com (即时通讯 > 服务概览).
 - Times are milliseconds; phases are medians, each on its own. Expected cost: what opening a connection takes on
   average, with what its failures cost. Failed: attempts that failed, of all.
 - Ahead by: how much longer the next endpoint takes when both connect.

@@ -27,8 +27,10 @@ pub(super) fn differences(a: &Model, b: &Model) -> Vec<Change> {
             found.say(
                 "incomplete",
                 text(
-                    format!("{letter} is incomplete: its time ran out."),
-                    format!("{letter} 不完整：测量时间已到。"),
+                    format!(
+                        "{letter} is incomplete: its run ended before everything was measured."
+                    ),
+                    format!("{letter} 不完整：测量结束时未测完所有内容。"),
                 ),
             );
         }
@@ -196,6 +198,26 @@ fn family(id: &str) -> String {
     .to_owned()
 }
 
+/// The text with an empty placeholder for each that hides something: its words are of one language, and its number
+/// says nothing outside its report.
+fn blanked(text: &str) -> String {
+    let mut blanked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('[') {
+        blanked.push_str(before);
+        blanked.push('[');
+        rest = after;
+        let Some((inside, _)) = after.split_once(']') else {
+            continue;
+        };
+        let number = inside.rsplit_once(' ').map_or("", |(_, number)| number);
+        if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) {
+            rest = &after[inside.len()..];
+        }
+    }
+    blanked + rest
+}
+
 struct Differences(Vec<Change>);
 
 impl Differences {
@@ -211,7 +233,7 @@ impl Differences {
 
     /// A value that may be another: `Proxy: none → http://…`.
     fn value(&mut self, code: &'static str, label: Text, [a, b]: [Option<String>; 2]) {
-        if a == b {
+        if a.as_deref().map(blanked) == b.as_deref().map(blanked) {
             return;
         }
         let told = |none: &str, one: &Option<String>| match one {
@@ -314,5 +336,23 @@ fn long(gap: Duration) -> Text {
             ),
             None => text("an unknown time", "未知时长"),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_alone_are_blanked() {
+        for (text, told) in [
+            ("http://[proxy 1]:8080", "http://[]:8080"),
+            ("[代理 12], [local address 2]:53", "[], []:53"),
+            ("[2408::1]:53, [x", "[2408::1]:53, [x"),
+            ("[proxy]", "[proxy]"),
+            ("", ""),
+        ] {
+            assert_eq!(blanked(text), told);
+        }
     }
 }

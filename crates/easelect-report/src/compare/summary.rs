@@ -122,11 +122,11 @@ fn sentence(en: &str, zh: &str, first: &Change, alike: usize) -> Text {
     text(
         format!(
             "{en}: {}{more_en}.",
-            first.headline.en.trim_end_matches('.')
+            first.headline.en.trim_end_matches(['.', '。'])
         ),
         format!(
             "{zh}：{}{more_zh}。",
-            first.headline.zh.trim_end_matches('。')
+            first.headline.zh.trim_end_matches(['.', '。'])
         ),
     )
 }

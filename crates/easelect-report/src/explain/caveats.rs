@@ -28,8 +28,8 @@ pub(super) fn caveats(model: &Model, now: SystemTime) -> Vec<Text> {
     caveats.extend(data_centres(model));
     if !model.complete {
         caveats.push(text(
-            "It is incomplete: the time ran out before everything was measured.",
-            "报告不完整：规定时间内未完成全部测量。",
+            "It is incomplete: the run ended before everything was measured.",
+            "报告不完整：测量结束时未测完所有内容。",
         ));
     }
     let changed = environment.network.as_ref().and_then(|one| one.changed);

@@ -13,6 +13,7 @@ use easelect::{Phase, is_hidden};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::json::compact;
+use super::overview::{deviations, is_untried, lead, lead_means, obstacles};
 use crate::model::{
     AnswerModel, DirectLookupModel, EnvironmentModel, FindingModel, GroupModel, Model,
 };
@@ -143,6 +144,7 @@ fn report(model: &Model) -> Markup {
                         li { (Word::ReadBar.of(lang)) }
                         li { (Word::ReadDots.of(lang)) }
                         li { (label(Label::Legend).of(lang)) }
+                        li { (lead_means().of(lang)) }
                     }
                     li { (Word::ReadAgain.of(lang)) }
                 }
@@ -244,11 +246,10 @@ fn moment(timestamp: &str) -> String {
 fn overview(model: &Model) -> Markup {
     let lang = model.lang;
     let deviations: Vec<Vec<String>> = (model.groups.iter())
-        .map(|group| {
-            let endpoints = group.endpoints.iter();
-            endpoints
-                .filter_map(|one| group::deviation(one, lang))
-                .collect()
+        .map(|group| match group.best {
+            Some(_) => deviations(group, model),
+            // Its cell of the first choice says it.
+            None => Vec::new(),
         })
         .collect();
     let any = deviations.iter().any(|told| !told.is_empty());
@@ -277,7 +278,7 @@ fn overview(model: &Model) -> Markup {
                                 }
                             }
                             (first_choice(group, lang))
-                            @if any { td.deviates { (few(deviations, lang)) } }
+                            @if any { td.deviates { @for one in deviations { p { (one) } } } }
                         }
                     }
                 }
@@ -290,33 +291,18 @@ fn overview(model: &Model) -> Markup {
 fn first_choice(group: &GroupModel, lang: Lang) -> Markup {
     let first = group.endpoints.first().filter(|_| group.best.is_some());
     let median = first.and_then(|first| first.total_ms.as_ref());
-    let lead = group.lead_ms.map(|_| Word::Lead.of(lang));
+    let lead = first.and_then(|_| lead(group, lang));
+    let none_tried = group.endpoints.iter().all(is_untried);
     html! {
         @match first {
             Some(first) => td.host { (first.authority) },
-            None => td class=(group::none_ready(group)) { "✕ " (Word::NoneReady.of(lang)) },
+            None if none_tried => td.muted { (obstacles(group, lang)) },
+            None => td class=(group::none_ready(group)) { "✕ " (obstacles(group, lang)) },
         }
         td.figure data-head=(Word::Median.of(lang)) {
             @if let Some(median) = median { (told(median.p50)) " ms" }
         }
-        td.figure data-head=[lead] {
-            @match (group.lead_ms, group.clear_lead) {
-                (Some(lead), Some(true)) => { (told(lead)) " ms" }
-                (Some(_), _) => { (Word::NotClear.of(lang)) }
-                _ if first.is_some() && group.endpoints.len() > 1 => { (Word::OnlyOne.of(lang)) }
-                _ => {}
-            }
-        }
-    }
-}
-
-/// The first ones: the others are found where the group is.
-fn few(all: &[String], lang: Lang) -> Markup {
-    const TOLD: usize = 3;
-    let rest = all.len().saturating_sub(TOLD);
-    html! {
-        @for one in all.iter().take(TOLD) { p { (one) } }
-        @if rest > 0 { p { (words::more(rest).of(lang)) } }
+        td.figure data-head=(Word::Lead.of(lang)) { @if let Some(lead) = lead { (lead) } }
     }
 }
 

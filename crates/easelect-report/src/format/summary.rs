@@ -4,6 +4,7 @@ use crate::finding::Severity;
 use crate::model::{FindingModel, GroupModel, Model};
 use crate::texts::{Label, Lang, Text, label, shown, text, through};
 
+use super::overview::headed;
 use crate::figures::told_ms;
 
 /// So many lines tell of services.
@@ -37,15 +38,6 @@ pub fn summary(model: &Model) -> String {
     });
     let lines: Vec<String> = lines.iter().map(|one| shown(one, LONGEST)).collect();
     lines.join("\n") + "\n"
-}
-
-/// `Word: rest`, with the language's own colon.
-fn headed(word: Text, rest: &str, lang: Lang) -> String {
-    text(
-        format!("{}: {rest}", word.en),
-        format!("{}：{rest}", word.zh),
-    )
-    .of(lang)
 }
 
 /// When and where was measured, and what is not as usual there.

@@ -3,14 +3,11 @@
 mod bars;
 mod circumstances;
 mod details;
-mod deviations;
 mod first_screen;
 
-use easelect::Tier;
-
 use crate::layout::Style;
-use crate::model::{EndpointModel, FindingModel, Model};
-use crate::texts::{Lang, Text, text};
+use crate::model::{FindingModel, Model};
+use crate::texts::text;
 
 pub use details::details;
 pub(super) use details::state;
@@ -24,20 +21,7 @@ pub fn table(model: &Model, style: Style) -> String {
     format!("{screen}\n{}", details(model, style))
 }
 
-/// `Word: text`, with the language's own colon.
-fn headed(word: Text, rest: &str, lang: Lang) -> String {
-    let Text { en, zh } = word;
-    text(format!("{en}: {rest}"), format!("{zh}：{rest}")).of(lang)
-}
-
 /// Whether it says that something fails.
 fn is_grave(finding: &FindingModel) -> bool {
     ["blocks", "harms"].contains(&&*finding.severity)
-}
-
-/// The tier by its identifier.
-fn tier_of(row: &EndpointModel) -> Tier {
-    let all = [Tier::Ready, Tier::Answering];
-    let found = all.into_iter().find(|one| one.as_str() == row.tier);
-    found.unwrap_or(Tier::Unreachable)
 }

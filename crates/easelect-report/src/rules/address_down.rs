@@ -41,21 +41,22 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             true => text("up to ", "最多"),
             false => text("", ""),
         };
+        let waiting = waiting(share);
         let told = text(
             format!(
-                "Some addresses never work: {}. {}. A client that takes addresses as DNS gives them waits for such a \
-                 one in {}{} of its first connects.",
+                "Some addresses never work: {}. {}. With a client that takes addresses as DNS gives them, {}{} for such \
+                 an address.",
                 list(&in_english).en,
                 why.en,
                 up_to.en,
-                percent(share)
+                waiting.en
             ),
             format!(
-                "有的地址始终不通：{}。{}。按 DNS 返回的顺序取用地址的客户端，首次连接{}有 {} 要为此等待。",
+                "有的地址始终不通：{}。{}。按 DNS 返回的顺序取用地址的客户端，首次连接{}有{}要为此等待。",
                 list(&in_chinese).zh,
                 why.zh,
                 up_to.zh,
-                percent(share)
+                waiting.zh
             ),
         );
         let own = rows.iter().all(|row| row.own || row.pinned);
@@ -96,6 +97,26 @@ fn tried<'a>(row: &RowFacts<'a>) -> impl Iterator<Item = &'a AddressStats> + use
     row.addresses().iter().filter(|one| one.attempts() > 0)
 }
 
+/// How many first connects wait, where a share of the addresses never works: simple fractions as people say them.
+fn waiting(share: f64) -> Text {
+    const WORDS: [(&str, &str); 5] = [("one", "一"), ("two", "二"), ("three", "三"), ("four", "四"), ("five", "五")];
+    for of in 2..=WORDS.len() {
+        let count = share * of as f64;
+        if (count - count.round()).abs() > 1e-9 || !(1.0..of as f64).contains(&count.round()) {
+            continue;
+        }
+        let ((of_en, of_zh), (en, zh)) = (WORDS[of - 1], WORDS[count.round() as usize - 1]);
+        let verb = if en == "one" { "waits" } else { "wait" };
+        let zh = match of {
+            2 => "一半".to_owned(),
+            _ => format!("{of_zh}分之{zh}"),
+        };
+        return text(format!("{en} in {of_en} first connects {verb}"), zh);
+    }
+    let share = percent(share);
+    text(format!("{share} of the first connects wait"), format!(" {share} "))
+}
+
 /// The share of an endpoint's addresses that never work: what a resolver's rotation gives.
 fn share(row: &RowFacts<'_>) -> f64 {
     let dead = tried(row).filter(|one| one.successes() == 0).count();
@@ -121,4 +142,24 @@ fn dead_addresses<'a>(
             Some((failure, (row, told)))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn simple_fractions_are_said_in_words() {
+        for (share, en, zh) in [
+            (1.0 / 2.0, "one in two first connects waits", "一半"),
+            (1.0 / 3.0, "one in three first connects waits", "三分之一"),
+            (2.0 / 3.0, "two in three first connects wait", "三分之二"),
+            (2.0 / 4.0, "one in two first connects waits", "一半"),
+            (3.0 / 4.0, "three in four first connects wait", "四分之三"),
+            (1.0 / 7.0, "14.3% of the first connects wait", " 14.3% "),
+        ] {
+            let told = waiting(share);
+            assert_eq!((&*told.en, &*told.zh), (en, zh));
+        }
+    }
 }

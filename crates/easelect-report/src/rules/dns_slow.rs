@@ -48,9 +48,9 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         ),
     );
     let hint = match facts.may_ask_elsewhere() {
-        false => text("Compare with another name server.", "请用 --dns 指定其他 DNS 服务器重测。"),
+        false => text("Measure again with another name server.", "请用 --dns 指定其他 DNS 服务器重测。"),
         true => text(
-            "Compare with another name server (--dns ADDR); the first of several may be silent.",
+            "Measure again with another name server (easelect --dns 223.5.5.5); the first of several may be silent.",
             "请用 --dns 223.5.5.5 重测；可能是多个 DNS 服务器中的第一个没有应答。",
         ),
     };

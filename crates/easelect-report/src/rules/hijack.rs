@@ -97,30 +97,32 @@ fn told(kind: Misled, one: bool, names: &Text, addresses: &Text) -> Text {
 fn hint(kind: Misled, dns: bool) -> Text {
     match (kind, dns) {
         (Misled::Hijacked, true) => text(
-            "Compare with another name server; pin a known address with --resolve HOST:PORT:ADDR.",
+            "Measure again with another name server, or pin a known address with --resolve HOST:PORT:ADDR.",
             "请用 --dns 指定其他 DNS 服务器重测；也可用 --resolve HOST:PORT:ADDR 指定已知地址。",
         ),
         (Misled::Hijacked, false) => text(
-            "Look into this computer's hosts file, and compare with another name server (--dns ADDR); pin a known \
-             address with --resolve HOST:PORT:ADDR.",
+            "Look into this computer's hosts file, and measure again with another name server (easelect --dns 223.5.5.5), \
+             or pin a known address with --resolve HOST:PORT:ADDR.",
             "请查看本机的 hosts 文件，并用 --dns 223.5.5.5 重测；也可用 --resolve HOST:PORT:ADDR 指定已知地址。",
         ),
         (Misled::Sunk, true) => text(
-            "Have the name server's filter (ad blocker, parental control) let *.easemob.com and *.easecdn.com pass; compare \
-             with another name server.",
+            "Have the name server's filter (ad blocker, parental control) let *.easemob.com and *.easecdn.com pass; measure \
+             again with another name server.",
             "请让该 DNS 服务器的过滤功能（广告拦截、家长控制）放行 *.easemob.com、*.easecdn.com，并用 --dns 指定其他 DNS 服务器重测。",
         ),
         (Misled::Sunk, false) => text(
             "Look into this computer's hosts file, and have ad blockers and security software, here and in the network's name \
-             server, let *.easemob.com and *.easecdn.com pass; compare with another name server (--dns ADDR).",
+             server, let *.easemob.com and *.easecdn.com pass; measure again with another name server (easelect --dns 223.5.5.5).",
             "请查看本机的 hosts 文件，并让本机和网络 DNS 服务器上的广告拦截、安全软件放行 *.easemob.com、*.easecdn.com；可用 --dns 223.5.5.5 重测。",
         ),
         (Misled::Inside, true) => text(
-            "Ask whoever runs that name server, or the VPN, for the public addresses; compare with another name server.",
+            "Ask whoever runs that name server, or the VPN, for the public addresses; measure again with another name \
+             server.",
             "请向该 DNS 服务器或 VPN 的管理者要求返回公网地址，并用 --dns 指定其他 DNS 服务器重测。",
         ),
         (Misled::Inside, false) => text(
-            "Compare with another name server (--dns ADDR), with the VPN on and off, and look into this computer's hosts file; \
+            "Measure again with another name server (easelect --dns 223.5.5.5), with the VPN on and off, and look into this \
+             computer's hosts file; \
              ask whoever runs the VPN or the name server for the public addresses.",
             "请用 --dns 223.5.5.5 重测，在连接和断开 VPN 时各测一次，并查看本机的 hosts 文件；请 VPN 或 DNS 服务器的管理者返回公网地址。",
         ),

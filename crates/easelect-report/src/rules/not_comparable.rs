@@ -16,7 +16,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn find(_: &Facts<'_>, _: &Found) -> Vec<Finding> {
     let told = text(
-        "Data centres can't be compared or swapped: an app lives in one, and data in an overseas one may not move.",
+        "Data centres can't be compared or swapped: an app lives in one, and data in an overseas one cannot be migrated.",
         "不同数据中心之间不可比较，也不可互换：应用只在其中一个，海外集群的数据不可迁移。",
     );
     let console = Reference::Console.location();

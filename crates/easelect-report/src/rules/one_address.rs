@@ -46,10 +46,17 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
                 names.zh
             ),
         );
-        let hint = text(
-            "Compare with another name server; pin a known address with --resolve HOST:PORT:ADDR.",
-            "请用 --dns 指定其他 DNS 服务器重测；也可用 --resolve HOST:PORT:ADDR 指定已知地址。",
-        );
+        let hint = match facts.may_ask_elsewhere() {
+            false => text(
+                "Measure again with another name server, or pin a known address with --resolve HOST:PORT:ADDR.",
+                "请用 --dns 指定其他 DNS 服务器重测；也可用 --resolve HOST:PORT:ADDR 指定已知地址。",
+            ),
+            true => text(
+                "Measure again with another name server (easelect --dns 223.5.5.5), or pin a known address with --resolve \
+                 HOST:PORT:ADDR.",
+                "请用 --dns 223.5.5.5 重测；也可用 --resolve HOST:PORT:ADDR 指定已知地址。",
+            ),
+        };
         let finding = RULE.finding(told).actor(Actor::NetworkAdministrator);
         let finding = finding.of_endpoints(any_blocks(&there)).hint_text(hint);
         return vec![finding.explaining(places(&there))];

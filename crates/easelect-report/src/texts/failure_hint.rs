@@ -107,11 +107,11 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
         }
         (Phase::Resolve, _) if done.lab => text("", ""),
         (Phase::Resolve, _) if done.dns => text(
-            "Compare with another name server than the one given.",
+            "Measure again with another name server than the one given.",
             "请用 --dns 指定其他 DNS 服务器重测。",
         ),
         (Phase::Resolve, _) => text(
-            "Compare with another name server (--dns ADDR); if the name can be looked up there, tell the network administrator.",
+            "Measure again with another name server (easelect --dns 223.5.5.5); if the name can be looked up there, tell the network administrator.",
             "请用 --dns 223.5.5.5 重测；如果能解析，请联系网络管理员。",
         ),
         (_, Kind::ClientCertificateRequired) => text(

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use easelect::{Locality, Phase, Reason, RegionInfo, Service, Tier};
+use easelect::{Ended, Locality, Phase, Reason, RegionInfo, Service, Tier};
 
 use super::{Lang, Text, failure_text, text};
 use crate::figures::{ms_unit, percent};
@@ -139,7 +139,7 @@ pub(crate) fn region_name(info: &RegionInfo, lang: Lang) -> String {
 }
 
 /// Why an endpoint stands where it stands.
-pub(crate) fn reason_text(reason: &Reason, now: SystemTime) -> Text {
+pub(crate) fn reason_text(reason: &Reason, now: SystemTime, ended: Ended) -> Text {
     match reason {
         Reason::Fastest => text(
             "first choice in this data centre: clearly the fastest",
@@ -177,7 +177,14 @@ pub(crate) fn reason_text(reason: &Reason, now: SystemTime) -> Text {
             format!("失败率 {}，因此靠后", percent(*failed_ratio)),
         ),
         Reason::Answers(failure) | Reason::Fails(failure) => failure_text(failure, now),
-        Reason::NotProbed => text("not tried: the time ran out before", "未探测：时间已到"),
+        Reason::NotProbed => match ended {
+            Ended::Deadline => text("not tried: the time ran out before", "未探测：时间已到"),
+            Ended::Stopped => text(
+                "not tried: the run was interrupted before",
+                "未探测：测量被中断",
+            ),
+            Ended::Complete => text("not tried: the run ended before", "未探测：测量已结束"),
+        },
     }
 }
 

@@ -3,6 +3,7 @@
 use easelect::{Confidence, Residency, Tier};
 use maud::{Markup, html};
 
+use super::super::overview::{is_untried, tier_of};
 use super::drawing::{Scale, class, medians};
 use super::words::{self, Word, told};
 use crate::model::{AddressModel, EndpointModel, FailureModel, GroupModel};
@@ -43,21 +44,6 @@ pub(super) fn none_ready(group: &GroupModel) -> &'static str {
     if group.second_source { "muted" } else { "bad" }
 }
 
-/// What isn't as it should be, in a few words.
-pub(super) fn deviation(one: &EndpointModel, lang: Lang) -> Option<String> {
-    let failed = one.attempts.saturating_sub(one.successes);
-    let told = match tier_of(one) {
-        Tier::Ready if failed == 0 => return None,
-        Tier::Ready => words::attempts(failed, one.attempts).of(lang),
-        _ => one.reason.text.clone(),
-    };
-    Some(format!(
-        "{}{}{told}",
-        one.authority,
-        text(": ", "：").of(lang)
-    ))
-}
-
 fn row(one: &EndpointModel, scale: Scale, in_pool: bool, lang: Lang) -> Markup {
     let tier_here = tier_of(one);
     let (colour, mark) = match tier_here {
@@ -67,7 +53,7 @@ fn row(one: &EndpointModel, scale: Scale, in_pool: bool, lang: Lang) -> Markup {
     };
     let own = one.confidence == Confidence::User.as_str();
     // It is neither good nor bad.
-    let untried = one.reason.code == "not_probed";
+    let untried = is_untried(one);
     let failed = one.attempts.saturating_sub(one.successes);
     html! {
         li.row {
@@ -109,13 +95,6 @@ fn row(one: &EndpointModel, scale: Scale, in_pool: bool, lang: Lang) -> Markup {
             }
         }
     }
-}
-
-/// The tier by its identifier.
-fn tier_of(one: &EndpointModel) -> Tier {
-    let all = [Tier::Ready, Tier::Answering];
-    let found = all.into_iter().find(|tier| tier.as_str() == one.tier);
-    found.unwrap_or(Tier::Unreachable)
 }
 
 /// What else is out of order.

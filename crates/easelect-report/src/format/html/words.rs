@@ -42,14 +42,11 @@ words! {
     DataCentreAndService => "Data centre and service", "数据中心与服务";
     FirstChoice => "First choice", "首选";
     Median => "Median", "中位数";
-    Lead => "Lead, failures included", "领先（计入失败）";
-    NotClear => "not clear", "不明显";
-    OnlyOne => "no other is ready", "没有其他可用地址";
+    Lead => "Ahead by", "领先";
     Deviates => "What deviates", "异常";
-    NoneReady => "none is ready", "没有可用的接入地址";
     NoFindings => "Nothing to report.", "没有发现异常。";
     Blocks => "blocks a service", "服务不可用";
-    Harms => "part of it fails", "部分异常";
+    Harms => "some endpoints fail", "部分异常";
     Informs => "worth knowing", "提示";
     AllEndpoints => "All endpoints concerned", "涉及的全部接入地址";
     Measurements => "Measurements", "测量结果";
@@ -152,8 +149,11 @@ pub(super) fn failure_times(count: u64, message: &str) -> Text {
 
 pub(super) fn unfinished(count: u64) -> Text {
     text(
-        format!("{} unfinished at the deadline", plural_of(count, "attempt")),
-        format!("时间已到，{count} 次尝试未完成"),
+        format!(
+            "{} unfinished when the run ended",
+            plural_of(count, "attempt")
+        ),
+        format!("测量结束时，{count} 次尝试未完成"),
     )
 }
 
@@ -162,10 +162,6 @@ pub(super) fn left_out(count: usize) -> Text {
         format!("{count} more not used"),
         format!("另有 {count} 个未使用"),
     )
-}
-
-pub(super) fn more(count: usize) -> Text {
-    text(format!("and {count} more"), format!("另有 {count} 个"))
 }
 
 pub(super) fn inspected(issuer: &str) -> Text {

@@ -2,7 +2,7 @@
 
 use easelect::{Phase, Reason, Tier};
 
-use super::tier_of;
+use super::super::overview::tier_of;
 use crate::layout::{Ink, Style};
 use crate::model::{EndpointModel, GroupModel, Model};
 use crate::texts::{Lang, phase, text};

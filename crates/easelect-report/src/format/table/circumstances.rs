@@ -1,6 +1,6 @@
 //! When, where and how was measured: two lines of the first screen, a paragraph of the details.
 
-use super::headed;
+use super::super::overview::headed;
 use crate::layout::{Ink, Style};
 use crate::model::{EnvironmentModel, Model};
 use crate::texts::{Lang, Text, list, text, through};

@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 
 use easelect::{Confidence, Phase, Reason, Residency, Service, Tier};
 
+use super::super::overview::{
+    expires_soon, headed, is_untried, lag_when_connected, lead_means, tier_of,
+};
 use super::bars::{self, Scale};
-use super::deviations::{expires_soon, lag_when_connected};
-use super::{circumstances, headed, tier_of};
+use super::circumstances;
 use crate::figures::{percent, told_ms};
 use crate::finding::Severity;
 use crate::layout::{Column, Ink, Style};
@@ -59,11 +61,7 @@ pub fn details(model: &Model, style: Style) -> String {
     }
     if !model.groups.is_empty() {
         section.extend(style.paragraph("- ", &label(Label::Legend).of(lang)));
-        let ahead = text(
-            "Ahead by: how much longer the next endpoint takes when both connect.",
-            "领先：两者都连通时，下一个接入地址比首选多用的时间。",
-        );
-        section.extend(style.paragraph("- ", &ahead.of(lang)));
+        section.extend(style.paragraph("- ", &lead_means().of(lang)));
     }
     if section.len() > 1 {
         sections.push(section);
@@ -220,7 +218,7 @@ fn head(one: Phase, lang: Lang) -> String {
 }
 
 pub(crate) fn state(row: &EndpointModel, lang: Lang) -> String {
-    match row.reason.code == Reason::NotProbed.as_str() {
+    match is_untried(row) {
         // Neither good nor bad is known of it.
         true => label(Label::NotTried).of(lang),
         false => tier(tier_of(row)).of(lang),

@@ -1,8 +1,8 @@
 //! What is read in ten seconds: verdict, who acts, what to do; when, where, which data centres; a line per
 //! group; where the report was saved.
 
-use super::deviations::{deviations, is_untried, lag_when_connected, obstacles};
-use super::{circumstances, headed, is_grave};
+use super::super::overview::{deviations, headed, joined, lead, obstacles};
+use super::{circumstances, is_grave};
 use crate::figures::{millis, ms_unit};
 use crate::layout::{Column, Ink, Style, columns};
 use crate::model::{FindingModel, GroupModel, Model};
@@ -200,9 +200,11 @@ fn group_lines(
             .painted(Ink::Bad, &lead, &obstacles(group, lang))
             .collect();
     }
-    let Some(told) = deviations(group, model) else {
+    let told = deviations(group, model);
+    if told.is_empty() {
         return vec![style.paint(Ink::Plain, line)];
-    };
+    }
+    let told = joined(&told, lang);
     let lead = " ".repeat(indent);
     let lines = style.beside(line, &format!("! {told}"), &lead);
     let paint = |line: &String| style.paint(Ink::Doubtful, line);
@@ -236,28 +238,5 @@ fn first_choice(group: &GroupModel) -> Option<String> {
     Some(match regions.all(|region| *region == group.region) {
         true => host,
         false => format!("{host} ({})", shown(&first.region, LONGEST)),
-    })
-}
-
-/// How far the first choice is ahead of the next, when both connect.
-fn lead(group: &GroupModel, lang: Lang) -> Option<String> {
-    let [_, next, ..] = group.endpoints.as_slice() else {
-        return None;
-    };
-    if is_untried(next) {
-        return None;
-    }
-    let Some(lead) = group.lead_ms else {
-        return Some(text("only one", "唯一可用").of(lang));
-    };
-    if let Some(lag) = lag_when_connected(group) {
-        return Some(match lag > 0.0 {
-            true => ms_unit(millis(lag)),
-            false => text("fails less", "失败更少").of(lang),
-        });
-    }
-    Some(match group.clear_lead {
-        Some(true) => ms_unit(millis(lead)),
-        _ => text("even", "相当").of(lang),
     })
 }

@@ -1,10 +1,10 @@
-//! What is not as it should be in a group, in a few words each.
+//! What the overviews of several formats tell of a group: how far its first choice is ahead, and what is not as
+//! it should be, in a few words each.
 
 use std::net::SocketAddr;
 
 use easelect::{Phase, Reason, Tier, Variant};
 
-use super::{headed, tier_of};
 use crate::figures::{millis, ms_unit};
 use crate::model::{AddressModel, EndpointModel, FailureModel, GroupModel, Model};
 use crate::texts::{Label, Lang, Text, label, short_phase, shown, text};
@@ -15,15 +15,46 @@ const TOLD: usize = 3;
 const LONGEST_NAME: usize = 40;
 const LONGEST_REASON: usize = 80;
 
-/// What deviates in a group that has a first choice; empty where all is as it should be.
-pub(super) fn deviations(group: &GroupModel, model: &Model) -> Option<String> {
+/// What [`lead`] means.
+pub(super) fn lead_means() -> Text {
+    text(
+        "Ahead by: how much longer the next endpoint takes when both connect.",
+        "领先：两者都连通时，下一个接入地址比首选多用的时间。",
+    )
+}
+
+/// How far the first choice is ahead of the next, when both connect.
+pub(super) fn lead(group: &GroupModel, lang: Lang) -> Option<String> {
+    let [_, next, ..] = group.endpoints.as_slice() else {
+        return None;
+    };
+    if is_untried(next) {
+        return None;
+    }
+    let Some(lead) = group.lead_ms else {
+        return Some(text("only one", "唯一可用").of(lang));
+    };
+    if let Some(lag) = lag_when_connected(group) {
+        return Some(match lag > 0.0 {
+            true => ms_unit(millis(lag)),
+            false => text("fails less", "失败更少").of(lang),
+        });
+    }
+    Some(match group.clear_lead {
+        Some(true) => ms_unit(millis(lead)),
+        _ => text("even", "相当").of(lang),
+    })
+}
+
+/// What deviates in a group that has a first choice, and how much more does; empty where all is as it should be.
+pub(super) fn deviations(group: &GroupModel, model: &Model) -> Vec<String> {
     let lang = model.lang;
     let told = group.endpoints.iter().flat_map(|row| {
         let name = name(row, group, lang);
         let of_row = of_row(row, group, model).into_iter();
         of_row.map(move |one| headed(text(name.clone(), name.clone()), &one, lang))
     });
-    joined(told.collect(), lang)
+    first_ones(told.collect(), lang)
 }
 
 /// That a group has no first choice, and why.
@@ -47,7 +78,7 @@ pub(super) fn obstacles(group: &GroupModel, lang: Lang) -> String {
         let name = name(row, group, lang);
         headed(text(name.clone(), name), &why(row), lang)
     });
-    let told = joined(told.collect(), lang).unwrap_or_default();
+    let told = joined(&first_ones(told.collect(), lang), lang);
     text(
         format!("{}. {told}", none.en),
         format!("{}。{told}", none.zh),
@@ -55,14 +86,18 @@ pub(super) fn obstacles(group: &GroupModel, lang: Lang) -> String {
     .of(lang)
 }
 
-fn joined(mut told: Vec<String>, lang: Lang) -> Option<String> {
+/// What is told of several things on one line.
+pub(super) fn joined(told: &[String], lang: Lang) -> String {
+    told.join(&text("; ", "；").of(lang))
+}
+
+fn first_ones(mut told: Vec<String>, lang: Lang) -> Vec<String> {
     let more = told.len().saturating_sub(TOLD);
     told.truncate(TOLD);
     if more > 0 {
         told.push(text(format!("{more} more"), format!("另有 {more} 项")).of(lang));
     }
-    let joined = told.join(&text("; ", "；").of(lang));
-    (!joined.is_empty()).then_some(joined)
+    told
 }
 
 fn of_row(row: &EndpointModel, group: &GroupModel, model: &Model) -> Vec<String> {
@@ -178,6 +213,19 @@ pub(super) fn lag_when_connected(group: &GroupModel) -> Option<f64> {
 
 pub(super) fn is_untried(row: &EndpointModel) -> bool {
     row.reason.code == Reason::NotProbed.as_str()
+}
+
+/// The tier by its identifier.
+pub(super) fn tier_of(row: &EndpointModel) -> Tier {
+    let all = [Tier::Ready, Tier::Answering];
+    let found = all.into_iter().find(|one| one.as_str() == row.tier);
+    found.unwrap_or(Tier::Unreachable)
+}
+
+/// `Word: text`, with the language's own colon.
+pub(super) fn headed(word: Text, rest: &str, lang: Lang) -> String {
+    let Text { en, zh } = word;
+    text(format!("{en}: {rest}"), format!("{zh}：{rest}")).of(lang)
 }
 
 /// Why it is not ready, in short: a status tells all, and that a certificate is at fault says in which phase.

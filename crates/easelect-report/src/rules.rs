@@ -32,6 +32,7 @@ rules! {
     panicked,
     no_root_certificates,
     clock_wrong,
+    timeout_too_short,
     proxy_fails,
     no_name_resolved,
     connection_lost,
@@ -125,10 +126,16 @@ impl Found {
         self.0.iter().any(|one| one.explains.contains(&row.place))
     }
 
+    /// Whether a failure is a time-out that was given too short for this to mean anything.
+    fn excuses(&self, failure: &Failure) -> bool {
+        failure.kind() == Kind::Timeout && self.any(&["timeout_too_short"])
+    }
+
     /// Whether the way to the hosts is in doubt: what fails then may not be theirs.
     fn path_in_doubt(&self) -> bool {
         const ALWAYS: &[&str] = &[
             "out_of_resources",
+            "timeout_too_short",
             "connection_lost",
             "dns_forged",
             "large_packets_dropped",

@@ -694,6 +694,7 @@ fn most_rules_speak() {
         "mainland_pool",
         "ipv6_absent",
         "slow_link",
+        "timeout_too_short",
         "network_changed",
         "app_key_sent",
     ];

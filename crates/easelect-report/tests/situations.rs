@@ -669,3 +669,112 @@ fn no_route_is_never_easemobs() {
     assert_ne!(report.verdict().who_acts(Lang::En), EASEMOB);
     assert!(report.verdict().who_acts(Lang::En).starts_with(YOU));
 }
+
+/// What is measured of these under this time-out.
+fn within(timeout: Duration, samples: Vec<Sample>, lookups: Vec<Lookup>) -> Report {
+    let mut context = context();
+    context.environment.timeout = Some(timeout);
+    told(samples, lookups, context)
+}
+
+/// No code but these says that something is wrong.
+#[track_caller]
+fn accuses_nobody_else(report: &Report) {
+    for code in [
+        "no_name_resolved",
+        "nothing_gets_through",
+        "connection_lost",
+        "slow_link",
+        "packets_lost",
+        "ipv6_broken",
+        "endpoint_down",
+        "address_down",
+        "fails_sometimes",
+        "name_server_silent",
+    ] {
+        assert!(!has(report, code), "{code}");
+    }
+}
+
+fn all_in(phase: Phase, connect: u64) -> Vec<Sample> {
+    measured(&hosts(), |one, n, started| {
+        let silent = failure(phase, Kind::Timeout);
+        Some(bad(one, at(n), started, connect, silent, 5))
+    })
+}
+
+#[test]
+fn a_time_out_too_short_for_anything_accuses_nobody() {
+    let lost = hosts().map(|one| {
+        let failed = Err(failure(Phase::Resolve, Kind::Timeout));
+        Lookup::new(one.host(), 443, Family::V4, failed)
+    });
+    for (timeout, samples, lookups) in [
+        (1, Vec::new(), lost.to_vec()),
+        (5, all_in(Phase::Connect, 0), Vec::new()),
+        (30, all_in(Phase::Tls, 28), Vec::new()),
+        (1500, all_in(Phase::Upgrade, 600), Vec::new()),
+    ] {
+        let report = within(ms(timeout), samples, lookups);
+        let given = match timeout {
+            1500 => "1500 ms".to_owned(),
+            _ => format!("{timeout}.00 ms"),
+        };
+        let found = report.verdict().cause().unwrap().text(Lang::En);
+        assert!(
+            found.contains("(--timeout) is too short"),
+            "{given}: {found}"
+        );
+        says(
+            &report,
+            Fault::Configuration,
+            "timeout_too_short",
+            YOU,
+            &[["--timeout", "--timeout"]],
+        );
+        accuses_nobody_else(&report);
+    }
+}
+
+#[test]
+fn a_time_out_below_four_round_trips_at_some_addresses() {
+    let [first, ..] = hosts();
+    let mut samples = measured(&hosts(), |_, _, _| None);
+    let silent = failure(Phase::Upgrade, Kind::Timeout);
+    samples.push(bad(&first, at(40), 0, 31, silent.clone(), 38));
+    samples.push(bad(&first, at(0), 1200, 31, silent, 38));
+    let report = within(ms(100), samples, Vec::new());
+    let words = [["a round trip takes 31", "往返时间为 31"]];
+    says(
+        &report,
+        Fault::SomeEndpointsFail,
+        "timeout_too_short",
+        YOU,
+        &words,
+    );
+    accuses_nobody_else(&report);
+}
+
+/// Half a second is enough for hosts so near, if nothing is lost: what is silent may be down.
+#[test]
+fn silence_under_a_short_time_out_is_not_known() {
+    let report = within(ms(500), all_in(Phase::Connect, 0), Vec::new());
+    let words = [["is not known", "无法判断"]];
+    says(&report, Fault::Unclear, "timeout_too_short", YOU, &words);
+    accuses_nobody_else(&report);
+    // With the usual one it is, and what says no is no time-out.
+    let report = within(ms(5000), all_in(Phase::Connect, 0), Vec::new());
+    assert!(has(&report, "nothing_gets_through"));
+    let refused = measured(&hosts(), |one, n, started| {
+        Some(bad(
+            one,
+            at(n),
+            started,
+            0,
+            failure(Phase::Connect, Kind::Refused),
+            2,
+        ))
+    });
+    let report = within(ms(5), refused, Vec::new());
+    assert!(has(&report, "nothing_gets_through") && !has(&report, "timeout_too_short"));
+}

@@ -8,8 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use easelect::{
-    ChainFault, Endpoint, EndpointStats, Failure, FailureKind as Kind, Family, Lookup, Phase,
-    Ranking, Region, Sample, Service, TcpInfo, Timings, rank,
+    ChainFault, Endpoint, EndpointStats, Failure, FailureKind as Kind, Family, LocalNetwork,
+    Lookup, Phase, Ranking, Region, Sample, Service, TcpInfo, Timings, rank,
 };
 use easelect_report::{Context, DirectLookup, DnsTransport, Fault, Lang, Report};
 use support::*;
@@ -777,4 +777,67 @@ fn silence_under_a_short_time_out_is_not_known() {
     });
     let report = within(ms(5), refused, Vec::new());
     assert!(has(&report, "nothing_gets_through") && !has(&report, "timeout_too_short"));
+}
+
+fn no_names(kind: Kind, mut context: Context, network: LocalNetwork) -> Report {
+    let lost = hosts().map(|one| {
+        let failed = Err(failure(Phase::Resolve, kind));
+        Lookup::new(one.host(), 443, Family::V4, failed)
+    });
+    context.environment.network_at_start = Some(network.clone());
+    context.environment.network_at_end = Some(network);
+    told(Vec::new(), lost.to_vec(), context)
+}
+
+#[test]
+fn without_a_network_no_name_server_is_to_blame() {
+    let off = LocalNetwork::default;
+    let words = [
+        ["Wi-Fi or cable", "Wi-Fi 或网线"],
+        ["on no network", "没有接入网络"],
+    ];
+    for kind in [Kind::Temporary, Kind::Timeout, Kind::ServerFailure] {
+        let report = no_names(kind, context(), off());
+        says(&report, Fault::ThisComputer, "no_network", YOU, &words);
+        assert!(!has(&report, "no_name_resolved"));
+    }
+    // A resolver on this computer answers all the same.
+    let [first, ..] = hosts();
+    let ask = |server: &str| {
+        let failed = Err(failure(Phase::Resolve, Kind::ServerFailure));
+        let mut context = context();
+        let server = server.parse().unwrap();
+        context.direct_lookups = vec![DirectLookup::new(first.host(), server, Family::V4, failed)];
+        no_names(Kind::ServerFailure, context, off())
+    };
+    says(
+        &ask("127.0.0.53:53"),
+        Fault::ThisComputer,
+        "no_network",
+        YOU,
+        &words,
+    );
+    // One in a network without a way out says that there is one.
+    assert!(has(&ask("192.168.1.1:53"), "no_name_resolved"));
+}
+
+#[test]
+fn with_a_network_of_any_kind_it_is_not_told_that_there_is_none() {
+    let mut v6 = LocalNetwork::default();
+    v6.source_v6 = Some("2001:db8::2".parse().unwrap());
+    assert!(has(
+        &no_names(Kind::Timeout, context(), v6),
+        "no_name_resolved"
+    ));
+    let mut lab = context();
+    lab.environment.lab = Some("beijing".to_owned());
+    let mut proxied = context();
+    proxied.environment.proxy = Some("http://127.0.0.1:7890".parse().unwrap());
+    for context in [lab, proxied] {
+        let report = no_names(Kind::Timeout, context, LocalNetwork::default());
+        assert!(!has(&report, "no_network"), "{:?}", codes(&report));
+    }
+    // A sandbox shows no route either.
+    let report = no_names(Kind::Permission, context(), LocalNetwork::default());
+    assert!(!has(&report, "no_network"), "{:?}", codes(&report));
 }

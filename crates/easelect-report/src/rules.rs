@@ -49,6 +49,7 @@ rules! {
     slow_link,
     family_broken,
     packets_lost,
+    slow_to_open,
     dns_slow,
     name_server_silent,
     in_use,

@@ -695,6 +695,7 @@ fn most_rules_speak() {
         "ipv6_absent",
         "slow_link",
         "timeout_too_short",
+        "slow_to_open",
         "network_changed",
         "app_key_sent",
     ];

@@ -841,3 +841,44 @@ fn with_a_network_of_any_kind_it_is_not_told_that_there_is_none() {
     let report = no_names(Kind::Permission, context(), LocalNetwork::default());
     assert!(!has(&report, "no_network"), "{:?}", codes(&report));
 }
+
+#[test]
+fn opening_takes_seconds_everywhere() {
+    let legs = [ms(900), ms(910), ms(905)];
+    let far = |one: &Endpoint, n, started| Some(good(one, at(n), started, legs));
+    let report = of(measured(&hosts(), far));
+    let words = [
+        [
+            "opening takes 2.7 s (a round trip of 900 ms)",
+            "建连耗时 2.7 s（往返时间 900 ms）",
+        ],
+        ["satellite", "卫星"],
+    ];
+    says(
+        &report,
+        Fault::SomeEndpointsFail,
+        "slow_to_open",
+        "nobody",
+        &words,
+    );
+    let verdict = report.verdict().text(Lang::En);
+    assert!(verdict.starts_with("Usable, but slow: "), "{verdict}");
+    assert!(report.passes());
+    // Long for the other side of the world, and no more than that.
+    let legs = [ms(400), ms(410), ms(405)];
+    let far = |one: &Endpoint, n, started| Some(good(one, at(n), started, legs));
+    assert!(!has(&of(measured(&hosts(), far)), "slow_to_open"));
+}
+
+/// As from China to a data centre abroad by a bad way: that one alone.
+#[test]
+fn opening_takes_seconds_at_some_first_choices() {
+    let legs = [ms(900), ms(910), ms(905)];
+    let some = |one: &Endpoint, n, started| {
+        let slow = !one.service().is_websocket();
+        slow.then(|| good(one, at(n), started, legs))
+    };
+    let report = of(measured(&hosts(), some));
+    assert_eq!(report.verdict().fault(), Fault::AllWell);
+    assert!(has(&report, "slow_to_open"));
+}

@@ -35,8 +35,8 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let Some(timeout) = timeout.filter(|one| *one < USUAL) else {
         return Vec::new();
     };
-    let nearest = facts.tried().filter_map(round_trip).min();
-    let least = |row: &RowFacts<'_>| round_trip(row).or(nearest);
+    let nearest = facts.tried().filter_map(RowFacts::round_trip).min();
+    let least = |row: &RowFacts<'_>| row.round_trip().or(nearest);
     let too_far = |row: &&RowFacts<'_>| {
         least(row).is_some_and(|one| timeout < one * ROUND_TRIPS)
     };
@@ -102,14 +102,4 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let mut only = rows;
     only.retain(|row| row.failures.iter().all(|one| says_nothing(one.kind())));
     vec![finding.hint_text(hint).explaining(places(&only))]
-}
-
-/// The median round trip to a host itself, where the system or an attempt can tell it.
-fn round_trip(row: &RowFacts<'_>) -> Option<Duration> {
-    if row.proxied {
-        return None;
-    }
-    let mut all: Vec<Duration> = row.samples.iter().filter_map(|one| one.round_trip()).collect();
-    all.sort_unstable();
-    all.get(all.len() / 2).copied()
 }

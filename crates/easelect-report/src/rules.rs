@@ -45,6 +45,7 @@ rules! {
     one_address,
     large_packets_dropped,
     filter_by_name,
+    tls_stops,
     nothing_gets_through,
     slow_link,
     family_broken,
@@ -141,6 +142,7 @@ impl Found {
             "dns_forged",
             "large_packets_dropped",
             "filter_by_name_suspected",
+            "tls_stops_suspected",
             "slow_link",
         ];
         self.0.iter().any(|one| match one.code {

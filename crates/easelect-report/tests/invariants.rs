@@ -696,6 +696,7 @@ fn most_rules_speak() {
         "slow_link",
         "timeout_too_short",
         "slow_to_open",
+        "tls_stops_suspected",
         "network_changed",
         "app_key_sent",
     ];

@@ -882,3 +882,71 @@ fn opening_takes_seconds_at_some_first_choices() {
     assert_eq!(report.verdict().fault(), Fault::AllWell);
     assert!(has(&report, "slow_to_open"));
 }
+
+/// What was sent, sent again, and acknowledged at last; nothing comes back.
+fn silent_in_tls(endpoint: &Endpoint, n: usize, started: u64) -> Sample {
+    let silent = failure(Phase::Tls, Kind::Timeout);
+    let mut sample = bad(endpoint, at(n), started, 31, silent, 5000);
+    sample.tcp_at_end = Some(TcpInfo::new(Some(ms(31)), 2));
+    sample
+}
+
+#[test]
+fn a_domain_whose_tls_stops_is_no_loss() {
+    let samples = measured(&hosts(), |one, n, started| {
+        is_of_first_domain(one).then(|| silent_in_tls(one, n, started))
+    });
+    let report = of(samples);
+    let words = [
+        [
+            "TLS stops at every address of easemob.com",
+            "easemob.com 的所有地址都停在 TLS 握手",
+        ],
+        ["MTU", "MTU"],
+    ];
+    says(
+        &report,
+        Fault::Network,
+        "tls_stops_suspected",
+        NETWORK,
+        &words,
+    );
+    for other in ["packets_lost", "endpoint_down", "connection_lost"] {
+        assert!(!has(&report, other), "{other}");
+    }
+    assert!(report.passes());
+}
+
+/// Where one of the domain works it is the host's; and what is silent shows no loss on the way.
+#[test]
+fn one_host_whose_tls_stops_is_neither_the_networks_nor_a_loss() {
+    let [first, ..] = hosts();
+    let samples = measured(&hosts(), |one, n, started| {
+        (*one == first).then(|| silent_in_tls(one, n, started))
+    });
+    let report = of(samples);
+    says(
+        &report,
+        Fault::SomeEndpointsFail,
+        "endpoint_down",
+        EASEMOB,
+        &[],
+    );
+    assert!(!has(&report, "packets_lost") && !has(&report, "tls_stops_suspected"));
+}
+
+/// Where nothing works at all, no domain stands out.
+#[test]
+fn tls_that_stops_everywhere_is_of_no_domain() {
+    let samples = measured(&hosts(), |one, n, started| {
+        Some(silent_in_tls(one, n, started))
+    });
+    let report = of(samples);
+    says(
+        &report,
+        Fault::Network,
+        "nothing_gets_through",
+        NETWORK,
+        &[],
+    );
+}

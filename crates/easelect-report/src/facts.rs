@@ -203,6 +203,14 @@ impl<'a> RowFacts<'a> {
         self.successes() > 0 || self.failures.iter().any(|one| one.phase() > Phase::Tls)
     }
 
+    /// The median round trip to the host itself, where the system or an attempt can tell it.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        let direct = self.samples.iter().filter(|_| !self.proxied);
+        let mut all: Vec<Duration> = direct.filter_map(|one| one.round_trip()).collect();
+        all.sort_unstable();
+        all.get(all.len() / 2).copied()
+    }
+
     /// Where the certificates end by which it did, if that is known: public, if any does.
     pub(crate) fn trust(&self) -> Option<Trust> {
         let of_samples = self.samples.iter().filter_map(|one| one.chain.as_ref());

@@ -32,6 +32,7 @@ rules! {
     panicked,
     no_root_certificates,
     clock_wrong,
+    timeout_too_short,
     proxy_fails,
     no_name_resolved,
     connection_lost,
@@ -44,10 +45,12 @@ rules! {
     one_address,
     large_packets_dropped,
     filter_by_name,
+    tls_stops,
     nothing_gets_through,
     slow_link,
     family_broken,
     packets_lost,
+    slow_to_open,
     dns_slow,
     name_server_silent,
     in_use,
@@ -125,14 +128,21 @@ impl Found {
         self.0.iter().any(|one| one.explains.contains(&row.place))
     }
 
+    /// Whether a failure is a time-out that was given too short for this to mean anything.
+    fn excuses(&self, failure: &Failure) -> bool {
+        failure.kind() == Kind::Timeout && self.any(&["timeout_too_short"])
+    }
+
     /// Whether the way to the hosts is in doubt: what fails then may not be theirs.
     fn path_in_doubt(&self) -> bool {
         const ALWAYS: &[&str] = &[
             "out_of_resources",
+            "timeout_too_short",
             "connection_lost",
             "dns_forged",
             "large_packets_dropped",
             "filter_by_name_suspected",
+            "tls_stops_suspected",
             "slow_link",
         ];
         self.0.iter().any(|one| match one.code {

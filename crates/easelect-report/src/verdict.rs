@@ -73,8 +73,14 @@ impl Verdict {
     /// The verdict for a person: what is the matter, and why.
     #[must_use]
     pub fn text(&self, lang: Lang) -> String {
-        let cause = self.cause.as_ref().map(|cause| cause.text.clone());
-        verdict_text(self.fault, cause).of(lang)
+        match &self.cause {
+            // Everything works, only slowly: it says that by itself.
+            Some(cause) if cause.code == "slow_to_open" => cause.text(lang),
+            cause => {
+                let cause = cause.as_ref().map(|cause| cause.text.clone());
+                verdict_text(self.fault, cause).of(lang)
+            }
+        }
     }
 
     /// Who can act, for a person.

@@ -694,6 +694,9 @@ fn most_rules_speak() {
         "mainland_pool",
         "ipv6_absent",
         "slow_link",
+        "timeout_too_short",
+        "slow_to_open",
+        "tls_stops_suspected",
         "network_changed",
         "app_key_sent",
     ];

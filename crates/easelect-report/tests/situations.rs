@@ -8,8 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use easelect::{
-    ChainFault, Endpoint, EndpointStats, Failure, FailureKind as Kind, Family, Lookup, Phase,
-    Ranking, Region, Sample, Service, TcpInfo, Timings, rank,
+    ChainFault, Endpoint, EndpointStats, Failure, FailureKind as Kind, Family, LocalNetwork,
+    Lookup, Phase, Ranking, Region, Sample, Service, TcpInfo, Timings, rank,
 };
 use easelect_report::{Context, DirectLookup, DnsTransport, Fault, Lang, Report};
 use support::*;
@@ -670,4 +670,285 @@ fn no_route_is_never_easemobs() {
     let report = of(samples);
     assert_ne!(report.verdict().who_acts(Lang::En), EASEMOB);
     assert!(report.verdict().who_acts(Lang::En).starts_with(YOU));
+}
+
+/// What is measured of these under this time-out.
+fn within(timeout: Duration, samples: Vec<Sample>, lookups: Vec<Lookup>) -> Report {
+    let mut context = context();
+    context.environment.timeout = Some(timeout);
+    told(samples, lookups, context)
+}
+
+/// No code but these says that something is wrong.
+#[track_caller]
+fn accuses_nobody_else(report: &Report) {
+    for code in [
+        "no_name_resolved",
+        "nothing_gets_through",
+        "connection_lost",
+        "slow_link",
+        "packets_lost",
+        "ipv6_broken",
+        "endpoint_down",
+        "address_down",
+        "fails_sometimes",
+        "name_server_silent",
+    ] {
+        assert!(!has(report, code), "{code}");
+    }
+}
+
+fn all_in(phase: Phase, connect: u64) -> Vec<Sample> {
+    measured(&hosts(), |one, n, started| {
+        let silent = failure(phase, Kind::Timeout);
+        Some(bad(one, at(n), started, connect, silent, 5))
+    })
+}
+
+#[test]
+fn a_time_out_too_short_for_anything_accuses_nobody() {
+    let lost = hosts().map(|one| {
+        let failed = Err(failure(Phase::Resolve, Kind::Timeout));
+        Lookup::new(one.host(), 443, Family::V4, failed)
+    });
+    for (timeout, samples, lookups) in [
+        (1, Vec::new(), lost.to_vec()),
+        (5, all_in(Phase::Connect, 0), Vec::new()),
+        (30, all_in(Phase::Tls, 28), Vec::new()),
+        (1500, all_in(Phase::Upgrade, 600), Vec::new()),
+    ] {
+        let report = within(ms(timeout), samples, lookups);
+        let given = match timeout {
+            1500 => "1500 ms".to_owned(),
+            _ => format!("{timeout}.00 ms"),
+        };
+        let found = report.verdict().cause().unwrap().text(Lang::En);
+        assert!(
+            found.contains("(--timeout) is too short"),
+            "{given}: {found}"
+        );
+        says(
+            &report,
+            Fault::Configuration,
+            "timeout_too_short",
+            YOU,
+            &[["--timeout", "--timeout"]],
+        );
+        accuses_nobody_else(&report);
+    }
+}
+
+#[test]
+fn a_time_out_below_four_round_trips_at_some_addresses() {
+    let [first, ..] = hosts();
+    let mut samples = measured(&hosts(), |_, _, _| None);
+    let silent = failure(Phase::Upgrade, Kind::Timeout);
+    samples.push(bad(&first, at(40), 0, 31, silent.clone(), 38));
+    samples.push(bad(&first, at(0), 1200, 31, silent, 38));
+    let report = within(ms(100), samples, Vec::new());
+    let words = [["a round trip takes 31", "往返时间为 31"]];
+    says(
+        &report,
+        Fault::SomeEndpointsFail,
+        "timeout_too_short",
+        YOU,
+        &words,
+    );
+    accuses_nobody_else(&report);
+}
+
+/// Half a second is enough for hosts so near, if nothing is lost: what is silent may be down.
+#[test]
+fn silence_under_a_short_time_out_is_not_known() {
+    let report = within(ms(500), all_in(Phase::Connect, 0), Vec::new());
+    let words = [["is not known", "无法判断"]];
+    says(&report, Fault::Unclear, "timeout_too_short", YOU, &words);
+    accuses_nobody_else(&report);
+    // With the usual one it is, and what says no is no time-out.
+    let report = within(ms(5000), all_in(Phase::Connect, 0), Vec::new());
+    assert!(has(&report, "nothing_gets_through"));
+    let refused = measured(&hosts(), |one, n, started| {
+        Some(bad(
+            one,
+            at(n),
+            started,
+            0,
+            failure(Phase::Connect, Kind::Refused),
+            2,
+        ))
+    });
+    let report = within(ms(5), refused, Vec::new());
+    assert!(has(&report, "nothing_gets_through") && !has(&report, "timeout_too_short"));
+}
+
+fn no_names(kind: Kind, mut context: Context, network: LocalNetwork) -> Report {
+    let lost = hosts().map(|one| {
+        let failed = Err(failure(Phase::Resolve, kind));
+        Lookup::new(one.host(), 443, Family::V4, failed)
+    });
+    context.environment.network_at_start = Some(network.clone());
+    context.environment.network_at_end = Some(network);
+    told(Vec::new(), lost.to_vec(), context)
+}
+
+#[test]
+fn without_a_network_no_name_server_is_to_blame() {
+    let off = LocalNetwork::default;
+    let words = [
+        ["Wi-Fi or cable", "Wi-Fi 或网线"],
+        ["on no network", "没有接入网络"],
+    ];
+    for kind in [Kind::Temporary, Kind::Timeout, Kind::ServerFailure] {
+        let report = no_names(kind, context(), off());
+        says(&report, Fault::ThisComputer, "no_network", YOU, &words);
+        assert!(!has(&report, "no_name_resolved"));
+    }
+    // A resolver on this computer answers all the same.
+    let [first, ..] = hosts();
+    let ask = |server: &str| {
+        let failed = Err(failure(Phase::Resolve, Kind::ServerFailure));
+        let mut context = context();
+        let server = server.parse().unwrap();
+        context.direct_lookups = vec![DirectLookup::new(first.host(), server, Family::V4, failed)];
+        no_names(Kind::ServerFailure, context, off())
+    };
+    says(
+        &ask("127.0.0.53:53"),
+        Fault::ThisComputer,
+        "no_network",
+        YOU,
+        &words,
+    );
+    // One in a network without a way out says that there is one.
+    assert!(has(&ask("192.168.1.1:53"), "no_name_resolved"));
+}
+
+#[test]
+fn with_a_network_of_any_kind_it_is_not_told_that_there_is_none() {
+    let mut v6 = LocalNetwork::default();
+    v6.source_v6 = Some("2001:db8::2".parse().unwrap());
+    assert!(has(
+        &no_names(Kind::Timeout, context(), v6),
+        "no_name_resolved"
+    ));
+    let mut lab = context();
+    lab.environment.lab = Some("beijing".to_owned());
+    let mut proxied = context();
+    proxied.environment.proxy = Some("http://127.0.0.1:7890".parse().unwrap());
+    for context in [lab, proxied] {
+        let report = no_names(Kind::Timeout, context, LocalNetwork::default());
+        assert!(!has(&report, "no_network"), "{:?}", codes(&report));
+    }
+    // A sandbox shows no route either.
+    let report = no_names(Kind::Permission, context(), LocalNetwork::default());
+    assert!(!has(&report, "no_network"), "{:?}", codes(&report));
+}
+
+#[test]
+fn opening_takes_seconds_everywhere() {
+    let legs = [ms(900), ms(910), ms(905)];
+    let far = |one: &Endpoint, n, started| Some(good(one, at(n), started, legs));
+    let report = of(measured(&hosts(), far));
+    let words = [
+        [
+            "opening takes 2.7 s (a round trip of 900 ms)",
+            "建连耗时 2.7 s（往返时间 900 ms）",
+        ],
+        ["satellite", "卫星"],
+    ];
+    says(
+        &report,
+        Fault::SomeEndpointsFail,
+        "slow_to_open",
+        "nobody",
+        &words,
+    );
+    let verdict = report.verdict().text(Lang::En);
+    assert!(verdict.starts_with("Usable, but slow: "), "{verdict}");
+    assert!(report.passes());
+    // Long for the other side of the world, and no more than that.
+    let legs = [ms(400), ms(410), ms(405)];
+    let far = |one: &Endpoint, n, started| Some(good(one, at(n), started, legs));
+    assert!(!has(&of(measured(&hosts(), far)), "slow_to_open"));
+}
+
+/// As from China to a data centre abroad by a bad way: that one alone.
+#[test]
+fn opening_takes_seconds_at_some_first_choices() {
+    let legs = [ms(900), ms(910), ms(905)];
+    let some = |one: &Endpoint, n, started| {
+        let slow = !one.service().is_websocket();
+        slow.then(|| good(one, at(n), started, legs))
+    };
+    let report = of(measured(&hosts(), some));
+    assert_eq!(report.verdict().fault(), Fault::AllWell);
+    assert!(has(&report, "slow_to_open"));
+}
+
+/// What was sent, sent again, and acknowledged at last; nothing comes back.
+fn silent_in_tls(endpoint: &Endpoint, n: usize, started: u64) -> Sample {
+    let silent = failure(Phase::Tls, Kind::Timeout);
+    let mut sample = bad(endpoint, at(n), started, 31, silent, 5000);
+    sample.tcp_at_end = Some(TcpInfo::new(Some(ms(31)), 2));
+    sample
+}
+
+#[test]
+fn a_domain_whose_tls_stops_is_no_loss() {
+    let samples = measured(&hosts(), |one, n, started| {
+        is_of_first_domain(one).then(|| silent_in_tls(one, n, started))
+    });
+    let report = of(samples);
+    let words = [
+        [
+            "TLS stops at every address of easemob.com",
+            "easemob.com 的所有地址都停在 TLS 握手",
+        ],
+        ["MTU", "MTU"],
+    ];
+    says(
+        &report,
+        Fault::Network,
+        "tls_stops_suspected",
+        NETWORK,
+        &words,
+    );
+    for other in ["packets_lost", "endpoint_down", "connection_lost"] {
+        assert!(!has(&report, other), "{other}");
+    }
+    assert!(report.passes());
+}
+
+/// Where one of the domain works it is the host's; and what is silent shows no loss on the way.
+#[test]
+fn one_host_whose_tls_stops_is_neither_the_networks_nor_a_loss() {
+    let [first, ..] = hosts();
+    let samples = measured(&hosts(), |one, n, started| {
+        (*one == first).then(|| silent_in_tls(one, n, started))
+    });
+    let report = of(samples);
+    says(
+        &report,
+        Fault::SomeEndpointsFail,
+        "endpoint_down",
+        EASEMOB,
+        &[],
+    );
+    assert!(!has(&report, "packets_lost") && !has(&report, "tls_stops_suspected"));
+}
+
+/// Where nothing works at all, no domain stands out.
+#[test]
+fn tls_that_stops_everywhere_is_of_no_domain() {
+    let samples = measured(&hosts(), |one, n, started| {
+        Some(silent_in_tls(one, n, started))
+    });
+    let report = of(samples);
+    says(
+        &report,
+        Fault::Network,
+        "nothing_gets_through",
+        NETWORK,
+        &[],
+    );
 }

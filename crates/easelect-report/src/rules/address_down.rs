@@ -29,6 +29,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     };
     let ready = facts.tried().filter(|row| row.is_ready() && !is_forged(row));
     let dead = ready.flat_map(|row| dead_addresses(row, &is_explained));
+    let dead = dead.filter(|(failure, _)| !found.excuses(failure));
     let mut findings = Vec::new();
     for (failure, places) in alike(dead) {
         let rows: Vec<&RowFacts<'_>> = places.iter().map(|(row, _)| *row).collect();

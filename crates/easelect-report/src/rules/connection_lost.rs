@@ -14,12 +14,17 @@ use crate::texts::text;
 pub(super) const RULE: Rule = Rule {
     code: "connection_lost",
     needs: "attempts at half of the addresses that work, or at eight of four hosts (or three attempts at the only host), that end in silence or without a route one after the other; or as many that were under way for 1.5 s or longer in which nothing came, and needed packets sent again",
-    unless: "any attempt succeeded in between; of two address families only one is affected",
+    unless: "any attempt succeeded in between; of two address families only one is affected; the time-out is below four round trips",
     find,
 };
 
-fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
-    let Some(gap) = gap(facts) else {
+/// Whether it did.
+pub(super) fn is_found(facts: &Facts<'_>) -> bool {
+    gap(facts).is_some()
+}
+
+fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
+    let Some(gap) = gap(facts).filter(|_| !found.any(&["timeout_too_short"])) else {
         return Vec::new();
     };
     let hit = |row: &&RowFacts<'_>| {

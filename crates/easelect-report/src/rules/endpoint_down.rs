@@ -17,6 +17,7 @@ pub(super) const RULE: Rule = Rule {
 fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let failing = facts.tried().filter(|row| !found.explains(row));
     let failing = failing.filter_map(|row| Some((row.why_not()?.clone(), row)));
+    let failing = failing.filter(|(failure, _)| !found.excuses(failure));
     let mut findings = Vec::new();
     for (failure, rows) in alike(failing) {
         let rows: Vec<&RowFacts<'_>> = rows;

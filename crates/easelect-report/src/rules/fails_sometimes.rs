@@ -24,7 +24,8 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         // Silence where packets are lost, or the network was away, is no news of the host.
         let explained = found.any(&["packets_lost", "connection_lost", "out_of_resources", "slow_link"])
             || found.explains(row);
-        (!(explained && is_lost(&failure))).then_some((failure, (row, told)))
+        let excused = found.excuses(&failure) || (explained && is_lost(&failure));
+        (!excused).then_some((failure, (row, told)))
     });
     let mut findings = Vec::new();
     for (failure, flaky) in alike(flaky) {

@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
-    if found.any(&["connection_lost", "out_of_resources"]) {
+    if found.any(&["connection_lost", "out_of_resources", "timeout_too_short"]) {
         return Vec::new();
     }
     let broken = |family| match all_fail(facts, family) {

@@ -123,9 +123,11 @@ fn fails(
     let finding = RULE.finding(told);
     // What this computer or a cut-off run is why of is no fault of the configuration.
     let excused = failure.is_none_or(|one| one.is_local())
+        || failure.is_some_and(|one| found.excuses(one))
         || found.any(&["out_of_resources", "connection_lost"]);
     match (best, failure) {
         (Some(best), _) if !excused => configure(finding, &best).severity(Severity::Blocks),
+        (_, Some(failure)) if found.excuses(failure) => finding,
         (_, Some(failure)) => finding.hint_text(failure_hint(failure, facts, row.own)),
         (_, None) => finding.hint_text(text(
             "Give more time with --deadline.",

@@ -14,12 +14,12 @@ use crate::{DirectLookup, DnsTransport};
 pub(super) const RULE: Rule = Rule {
     code: "name_server_silent",
     needs: "a name server that answered nothing, beside one that answers",
-    unless: "the network was away, or is too slow for anything",
+    unless: "the network was away, or is too slow for anything; the time-out is too short",
     find,
 };
 
 fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
-    if found.any(&["connection_lost", "slow_link"]) {
+    if found.any(&["connection_lost", "slow_link", "timeout_too_short"]) {
         return Vec::new();
     }
     let (silent, answering) = servers(facts, DnsTransport::Udp);

@@ -1,33 +1,87 @@
-//! Every connect says: no route.
+//! This computer is on no network, or every connect says: no route.
 
-use easelect::{FailureKind as Kind, Phase};
+use std::net::IpAddr;
+
+use easelect::{Failure, FailureKind as Kind, LocalNetwork, Phase};
 
 use super::{Found, Rule};
 use crate::facts::Facts;
 use crate::finding::{Actor, Finding, Severity};
 use crate::texts::text;
+use crate::{DirectLookup, Environment};
 
 pub(super) const RULE: Rule = Rule {
     code: "no_network",
-    needs: "at least one attempt at a host, and every failure that this computer has no route",
-    unless: "anything connected",
+    needs: "at least one attempt at a host, and every failure that this computer has no route; or failed look-ups alone, and no route to the internet of either family, at the start and at the end",
+    unless: "anything connected; of look-ups alone: one succeeded, a name server elsewhere than on this computer answered, this computer forbids them, a lab, a proxy on this computer",
     find,
 };
 
 fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     let kinds = facts.kinds_of_attempts(|one| one.phase() != Phase::Resolve);
     let connected = facts.tried().any(|row| row.is_connected());
-    if connected || kinds.is_empty() || kinds.iter().any(|kind| *kind != Kind::Unreachable) {
+    if connected || kinds.iter().any(|kind| *kind != Kind::Unreachable) {
         return Vec::new();
     }
-    let told = text(
-        "This computer has no route to any of the hosts.",
-        "本机没有到任何主机的路由。",
-    );
+    let told = match kinds.is_empty() {
+        false => text(
+            "This computer has no route to any of the hosts.",
+            "本机没有到任何主机的路由。",
+        ),
+        true if is_offline(facts) => text(
+            "This computer is on no network: it has no route to the internet, neither by IPv4 nor by IPv6, so no name \
+             can be looked up.",
+            "本机没有接入网络：IPv4 和 IPv6 都没有到互联网的路由，因此无法解析任何域名。",
+        ),
+        true => return Vec::new(),
+    };
     let hint = text(
-        "Connect this computer to a network; check VPN and flight mode.",
-        "请将本机接入网络；检查 VPN 和飞行模式。",
+        "Connect this computer to a network (Wi-Fi or cable); check VPN and flight mode.",
+        "请将本机接入网络（Wi-Fi 或网线）；检查 VPN 和飞行模式。",
     );
     let finding = RULE.finding(told).severity(Severity::Blocks).actor(Actor::You);
     vec![finding.hint_text(hint).explaining(facts.failing())]
+}
+
+/// Whether look-ups failed because no packet leaves this computer.
+fn is_offline(facts: &Facts<'_>) -> bool {
+    let environment = &facts.context.environment;
+    let off = |one: &Option<LocalNetwork>| {
+        one.as_ref().is_some_and(|one| {
+            one.id.is_none() && one.source_v4.is_none() && one.source_v6.is_none()
+        })
+    };
+    let failures = || facts.rows.iter().flat_map(|row| &row.failures);
+    // A name server on this computer answers without a network, if only that it can't tell.
+    let mut direct = facts.context.direct_lookups.iter();
+    let answered = direct.any(|one| !one.server.ip().is_loopback() && is_answered(one));
+    let found = facts.context.evidence.lookups.iter().any(|one| one.outcome.is_ok());
+    let forbidden = failures().any(|one: &Failure| {
+        matches!(one.kind(), Kind::Permission | Kind::OutOfResources | Kind::Panicked)
+    });
+    off(&environment.network_at_start)
+        && off(&environment.network_at_end)
+        && !facts.lab()
+        && !is_proxied_here(environment)
+        && failures().next().is_some()
+        && !(forbidden || found || answered)
+}
+
+/// Whether the name server said anything.
+fn is_answered(lookup: &DirectLookup) -> bool {
+    lookup.outcome.as_ref().err().is_none_or(|failure| {
+        matches!(
+            failure.kind(),
+            Kind::NotFound | Kind::NoAddress | Kind::ServerFailure | Kind::Malformed | Kind::BogusAddress
+        )
+    })
+}
+
+/// Whether a proxy on this computer, which may have a way of its own, was to lead to the hosts.
+fn is_proxied_here(environment: &Environment) -> bool {
+    environment.proxy.as_ref().is_some_and(|proxy| {
+        let host = proxy.host().trim_matches(['[', ']']);
+        let loopback = host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        loopback || host == "localhost" || host.ends_with(".localhost")
+    })
 }

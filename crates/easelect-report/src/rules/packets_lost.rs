@@ -13,7 +13,7 @@ use crate::texts::text;
 pub(super) const RULE: Rule = Rule {
     code: "packets_lost",
     needs: "packets sent again, or missing, in three attempts or more and in one of thirty of all, at two hosts or more and at half of those that answer; or in one of ten at one host alone",
-    unless: "the only hosts with losses are such that never answer; what is explained otherwise (large packets, a filter, a slow link)",
+    unless: "the only hosts with losses are such that never answer, or never prove their identity; what is explained otherwise (large packets, a filter, a slow link)",
     find,
 };
 
@@ -27,9 +27,9 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     if found.any(&["connection_lost", "nothing_gets_through", "no_network", "slow_link"]) {
         return Vec::new();
     }
-    // A host that is silent loses every packet, and none on the way.
+    // A host that is silent loses every packet, and none on the way; so does one whose TLS never ends.
     let answering: BTreeSet<&str> = (facts.tried())
-        .filter(|row| row.is_connected() && !row.proxied && !found.explains(row))
+        .filter(|row| row.is_verified() && !row.proxied && !found.explains(row))
         .map(RowFacts::host)
         .collect();
     let counted = |one: &&Sample| {

@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule {
     find,
 };
 
-fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
+fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let Some(proxy) = &facts.context.environment.proxy else {
         return Vec::new();
     };
@@ -26,7 +26,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     let Some(failure) = judged.max_by_key(|one| one.phase()) else {
         return Vec::new();
     };
-    if facts.works() || !all.iter().all(its_own) {
+    if facts.works() || !all.iter().all(its_own) || found.excuses(failure) {
         return Vec::new();
     }
     let count = hosts(behind.iter().copied()).len();

@@ -510,3 +510,28 @@ fn its_overview_tells_what_the_terminal_tells() {
         assert_eq!(overview.matches('✕').count(), 1, "{overview}");
     }
 }
+
+/// An endpoint that works at its other address does not fail.
+#[test]
+fn only_what_fails_is_said_to_fail() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let other = SocketAddr::from(([47, 93, 8, 1], 443));
+    let half = ok(&a, 18).bad(other, failure(Phase::Connect, FailureKind::Timeout), 2);
+    for (measured, tag, other) in [
+        (
+            [half, ok(&b, 40)],
+            "not everything works",
+            "some endpoints fail",
+        ),
+        (
+            [ok(&a, 18), refused(&b)],
+            "some endpoints fail",
+            "not everything works",
+        ),
+    ] {
+        let model = Model::new(&report(&[ranking(measured)]), Lang::En);
+        let page = html(&model, &model);
+        let tag_of = |tag| page.contains(&format!("<span class=\"severity\">{tag}</span>"));
+        assert!(tag_of(tag) && !tag_of(other), "{tag}");
+    }
+}

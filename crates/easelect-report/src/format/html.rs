@@ -9,13 +9,14 @@ mod drawing;
 
 mod group;
 
-use easelect::{Phase, is_hidden};
+use easelect::{Phase, Tier, is_hidden};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::json::compact;
-use super::overview::{deviations, is_untried, lead, lead_means, obstacles};
+use super::overview::{deviations, is_untried, lead, lead_means, obstacles, tier_of};
 use crate::model::{
-    AnswerModel, DirectLookupModel, EnvironmentModel, FindingModel, GroupModel, Model,
+    AnswerModel, DirectLookupModel, EndpointModel, EnvironmentModel, FindingModel, GroupModel,
+    Model,
 };
 use crate::texts::{Label, Lang, label, phase, text, through};
 
@@ -122,7 +123,7 @@ fn report(model: &Model) -> Markup {
                 section {
                     h2 { (label(Label::Findings).of(lang)) }
                     @if found.is_empty() { p { (Word::NoFindings.of(lang)) } }
-                    @else { ol.findings { @for one in found { (finding(one, lang)) } } }
+                    @else { ol.findings { @for one in found { (finding(one, model)) } } }
                 }
             }
             @if !model.groups.is_empty() {
@@ -306,9 +307,17 @@ fn first_choice(group: &GroupModel, lang: Lang) -> Markup {
     }
 }
 
-fn finding(one: &FindingModel, lang: Lang) -> Markup {
+fn finding(one: &FindingModel, model: &Model) -> Markup {
+    let lang = model.lang;
+    let mut endpoints = model.groups.iter().flat_map(|group| &group.endpoints);
+    let fails = |row: &EndpointModel| {
+        let is_meant = one.urls.contains(&row.url) || one.urls.contains(&row.configured_url);
+        is_meant && !is_untried(row) && tier_of(row) != Tier::Ready
+    };
     let severity = match one.severity.as_str() {
         "blocks" => Word::Blocks,
+        "harms" if endpoints.any(fails) => Word::SomeFail,
+        // An address of one that works, IPv6, or DNS.
         "harms" => Word::Harms,
         _ => Word::Informs,
     };

@@ -252,7 +252,7 @@ fn whatever_was_measured_has_a_page() {
             page.contains("<p class=\"host\">wss://own.example/a/path</p>"),
             what == "own"
         );
-        let is_red = page.contains("<td class=\"bad\">");
+        let is_red = page.contains("<td class=\"bad\"");
         assert_eq!(is_red, ["all fails", "no name"].contains(&what), "{what}");
         assert_eq!(count(&elements, "h1"), 2, "{what}");
         // Headings don't skip a level.

@@ -249,7 +249,7 @@ fn overview(model: &Model) -> Markup {
     let deviations: Vec<Vec<String>> = (model.groups.iter())
         .map(|group| match group.best {
             Some(_) => deviations(group, model),
-            // Its cell of the first choice says it.
+            // The cell of its first choice says it.
             None => Vec::new(),
         })
         .collect();
@@ -278,8 +278,13 @@ fn overview(model: &Model) -> Markup {
                                     (group.region_name) " · " (group.service_name)
                                 }
                             }
-                            (first_choice(group, lang))
-                            @if any { td.deviates { @for one in deviations { p { (one) } } } }
+                            @match group.endpoints.first().filter(|_| group.best.is_some()) {
+                                Some(first) => {
+                                    (first_choice(first, group, lang))
+                                    @if any { td.deviates { @for one in deviations { p { (one) } } } }
+                                }
+                                None => (no_first_choice(group, if any { 4 } else { 3 }, lang)),
+                            }
                         }
                     }
                 }
@@ -289,21 +294,24 @@ fn overview(model: &Model) -> Markup {
 }
 
 /// The cells of the first choice, of its time, and of its lead.
-fn first_choice(group: &GroupModel, lang: Lang) -> Markup {
-    let first = group.endpoints.first().filter(|_| group.best.is_some());
-    let median = first.and_then(|first| first.total_ms.as_ref());
-    let lead = first.and_then(|_| lead(group, lang));
-    let none_tried = group.endpoints.iter().all(is_untried);
+fn first_choice(first: &EndpointModel, group: &GroupModel, lang: Lang) -> Markup {
     html! {
-        @match first {
-            Some(first) => td.host { (first.authority) },
-            None if none_tried => td.muted { (obstacles(group, lang)) },
-            None => td class=(group::none_ready(group)) { "✕ " (obstacles(group, lang)) },
-        }
+        td.host { (first.authority) }
         td.figure data-head=(Word::Median.of(lang)) {
-            @if let Some(median) = median { (told(median.p50)) " ms" }
+            @if let Some(median) = &first.total_ms { (told(median.p50)) " ms" }
         }
-        td.figure data-head=(Word::Lead.of(lang)) { @if let Some(lead) = lead { (lead) } }
+        td.figure data-head=(Word::Lead.of(lang)) { @if let Some(lead) = lead(group, lang) { (lead) } }
+    }
+}
+
+/// The cell that stands for them: why there is none.
+fn no_first_choice(group: &GroupModel, columns: usize, lang: Lang) -> Markup {
+    let why = obstacles(group, lang);
+    html! {
+        @match group.endpoints.iter().all(is_untried) {
+            true => td.muted colspan=(columns) { (why) },
+            false => td class=(group::none_ready(group)) colspan=(columns) { "✕ " (why) },
+        }
     }
 }
 

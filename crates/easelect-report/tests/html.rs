@@ -252,7 +252,7 @@ fn whatever_was_measured_has_a_page() {
             page.contains("<p class=\"host\">wss://own.example/a/path</p>"),
             what == "own"
         );
-        let is_red = page.contains("<td class=\"bad\">");
+        let is_red = page.contains("<td class=\"bad\"");
         assert_eq!(is_red, ["all fails", "no name"].contains(&what), "{what}");
         assert_eq!(count(&elements, "h1"), 2, "{what}");
         // Headings don't skip a level.
@@ -508,5 +508,30 @@ fn its_overview_tells_what_the_terminal_tells() {
         }
         // What was not tried is not at fault.
         assert_eq!(overview.matches('✕').count(), 1, "{overview}");
+    }
+}
+
+/// An endpoint that works at its other address does not fail.
+#[test]
+fn only_what_fails_is_said_to_fail() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let other = SocketAddr::from(([47, 93, 8, 1], 443));
+    let half = ok(&a, 18).bad(other, failure(Phase::Connect, FailureKind::Timeout), 2);
+    for (measured, tag, other) in [
+        (
+            [half, ok(&b, 40)],
+            "not everything works",
+            "some endpoints fail",
+        ),
+        (
+            [ok(&a, 18), refused(&b)],
+            "some endpoints fail",
+            "not everything works",
+        ),
+    ] {
+        let model = Model::new(&report(&[ranking(measured)]), Lang::En);
+        let page = html(&model, &model);
+        let tag_of = |tag| page.contains(&format!("<span class=\"severity\">{tag}</span>"));
+        assert!(tag_of(tag) && !tag_of(other), "{tag}");
     }
 }

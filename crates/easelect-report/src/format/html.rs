@@ -9,13 +9,14 @@ mod drawing;
 
 mod group;
 
-use easelect::{Phase, is_hidden};
+use easelect::{Phase, Tier, is_hidden};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::json::compact;
-use super::overview::{deviations, is_untried, lead, lead_means, obstacles};
+use super::overview::{deviations, is_untried, lead, lead_means, obstacles, tier_of};
 use crate::model::{
-    AnswerModel, DirectLookupModel, EnvironmentModel, FindingModel, GroupModel, Model,
+    AnswerModel, DirectLookupModel, EndpointModel, EnvironmentModel, FindingModel, GroupModel,
+    Model,
 };
 use crate::texts::{Label, Lang, label, phase, text, through};
 
@@ -122,7 +123,7 @@ fn report(model: &Model) -> Markup {
                 section {
                     h2 { (label(Label::Findings).of(lang)) }
                     @if found.is_empty() { p { (Word::NoFindings.of(lang)) } }
-                    @else { ol.findings { @for one in found { (finding(one, lang)) } } }
+                    @else { ol.findings { @for one in found { (finding(one, model)) } } }
                 }
             }
             @if !model.groups.is_empty() {
@@ -248,7 +249,7 @@ fn overview(model: &Model) -> Markup {
     let deviations: Vec<Vec<String>> = (model.groups.iter())
         .map(|group| match group.best {
             Some(_) => deviations(group, model),
-            // Its cell of the first choice says it.
+            // The cell of its first choice says it.
             None => Vec::new(),
         })
         .collect();
@@ -277,8 +278,13 @@ fn overview(model: &Model) -> Markup {
                                     (group.region_name) " · " (group.service_name)
                                 }
                             }
-                            (first_choice(group, lang))
-                            @if any { td.deviates { @for one in deviations { p { (one) } } } }
+                            @match group.endpoints.first().filter(|_| group.best.is_some()) {
+                                Some(first) => {
+                                    (first_choice(first, group, lang))
+                                    @if any { td.deviates { @for one in deviations { p { (one) } } } }
+                                }
+                                None => (no_first_choice(group, if any { 4 } else { 3 }, lang)),
+                            }
                         }
                     }
                 }
@@ -288,27 +294,38 @@ fn overview(model: &Model) -> Markup {
 }
 
 /// The cells of the first choice, of its time, and of its lead.
-fn first_choice(group: &GroupModel, lang: Lang) -> Markup {
-    let first = group.endpoints.first().filter(|_| group.best.is_some());
-    let median = first.and_then(|first| first.total_ms.as_ref());
-    let lead = first.and_then(|_| lead(group, lang));
-    let none_tried = group.endpoints.iter().all(is_untried);
+fn first_choice(first: &EndpointModel, group: &GroupModel, lang: Lang) -> Markup {
     html! {
-        @match first {
-            Some(first) => td.host { (first.authority) },
-            None if none_tried => td.muted { (obstacles(group, lang)) },
-            None => td class=(group::none_ready(group)) { "✕ " (obstacles(group, lang)) },
-        }
+        td.host { (first.authority) }
         td.figure data-head=(Word::Median.of(lang)) {
-            @if let Some(median) = median { (told(median.p50)) " ms" }
+            @if let Some(median) = &first.total_ms { (told(median.p50)) " ms" }
         }
-        td.figure data-head=(Word::Lead.of(lang)) { @if let Some(lead) = lead { (lead) } }
+        td.figure data-head=(Word::Lead.of(lang)) { @if let Some(lead) = lead(group, lang) { (lead) } }
     }
 }
 
-fn finding(one: &FindingModel, lang: Lang) -> Markup {
+/// The cell that stands for them: why there is none.
+fn no_first_choice(group: &GroupModel, columns: usize, lang: Lang) -> Markup {
+    let why = obstacles(group, lang);
+    html! {
+        @match group.endpoints.iter().all(is_untried) {
+            true => td.muted colspan=(columns) { (why) },
+            false => td class=(group::none_ready(group)) colspan=(columns) { "✕ " (why) },
+        }
+    }
+}
+
+fn finding(one: &FindingModel, model: &Model) -> Markup {
+    let lang = model.lang;
+    let mut endpoints = model.groups.iter().flat_map(|group| &group.endpoints);
+    let fails = |row: &EndpointModel| {
+        let is_meant = one.urls.contains(&row.url) || one.urls.contains(&row.configured_url);
+        is_meant && !is_untried(row) && tier_of(row) != Tier::Ready
+    };
     let severity = match one.severity.as_str() {
         "blocks" => Word::Blocks,
+        "harms" if endpoints.any(fails) => Word::SomeFail,
+        // An address of one that works, IPv6, or DNS.
         "harms" => Word::Harms,
         _ => Word::Informs,
     };

@@ -46,7 +46,8 @@ words! {
     Deviates => "What deviates", "异常";
     NoFindings => "Nothing to report.", "没有发现异常。";
     Blocks => "blocks a service", "服务不可用";
-    Harms => "some endpoints fail", "部分异常";
+    SomeFail => "some endpoints fail", "部分地址异常";
+    Harms => "not everything works", "部分异常";
     Informs => "worth knowing", "提示";
     AllEndpoints => "All endpoints concerned", "涉及的全部接入地址";
     Measurements => "Measurements", "测量结果";

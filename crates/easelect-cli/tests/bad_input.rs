@@ -185,7 +185,10 @@ fn options_name_themselves_and_what_they_expect() {
             "--lang: unknown language \"fr\": expected zh or en",
         ),
         ("--format xml", "--format \"xml\": expected table, summary,"),
-        ("--region mars", "--region: unknown region \"mars\": expected cn1, "),
+        (
+            "--region mars",
+            "--region: unknown region \"mars\": expected cn1, ",
+        ),
         (
             "--lab --current wss://",
             "--current: \"wss://\" can't be an endpoint: ",
@@ -219,7 +222,10 @@ fn options_name_themselves_and_what_they_expect() {
             "--service: unknown service \"xxx",
         ),
         (&format!("--resolve {long}"), "--resolve: \"xxx"),
-        (&format!("--region {long}"), "--region: unknown region \"xxx"),
+        (
+            &format!("--region {long}"),
+            "--region: unknown region \"xxx",
+        ),
         (&format!("--{long}"), "unknown option \"--xxx"),
     ] {
         let why = why(&words(line));

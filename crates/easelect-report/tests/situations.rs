@@ -950,3 +950,36 @@ fn tls_that_stops_everywhere_is_of_no_domain() {
         &[],
     );
 }
+
+/// A host of Easemob's that answers the upgrade otherwise, beside one that works: whoever is named is told
+/// what to do, and nobody is sent to correct what he did not write.
+#[test]
+fn the_next_step_is_for_whoever_can_act() {
+    let [first, ..] = hosts();
+    for answer in [
+        failure(Phase::Upgrade, Kind::Rejected).with_status(200),
+        failure(Phase::Upgrade, Kind::Rejected).with_status(429),
+        failure(Phase::Upgrade, Kind::SubprotocolMissing),
+    ] {
+        let samples = measured(&hosts(), |one, n, started| {
+            (*one == first).then(|| bad(one, at(n), started, 31, answer.clone(), 32))
+        });
+        let report = of(samples);
+        let words = [["tell Easemob support", "环信技术支持"]];
+        says(
+            &report,
+            Fault::SomeEndpointsFail,
+            "endpoint_down",
+            EASEMOB,
+            &words,
+        );
+        let hint = report.verdict().next_step(Lang::En);
+        assert!(!hint.contains("check host and path"), "{hint}");
+    }
+    let own = Endpoint::new(Region::SGP1, Service::Websocket, "wss://im.example.cn/ws").unwrap();
+    let refused = failure(Phase::Upgrade, Kind::Rejected).with_status(200);
+    let report = report(&[ranking([failing(&own, refused)])]);
+    let hint = report.verdict().next_step(Lang::En);
+    assert!(hint.contains("check host and path"), "{hint}");
+    assert!(!report.verdict().who_acts(Lang::En).contains("Easemob"));
+}

@@ -48,7 +48,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     if rows.is_empty() {
         return Vec::new();
     }
-    let far = rows.iter().copied().filter(|row| too_far(&row)).filter_map(least).max();
+    let far = rows.iter().copied().filter(|row| too_far(row)).filter_map(least).max();
     let known = far.is_some() || (nearest.is_none() && timeout < HOPELESS);
     if !known && connection_lost::is_found(facts) {
         return Vec::new();

@@ -759,7 +759,7 @@ fn a_time_out_below_four_round_trips_at_some_addresses() {
 #[test]
 fn silence_under_a_short_time_out_is_not_known() {
     let report = within(ms(500), all_in(Phase::Connect, 0), Vec::new());
-    let words = [["is not known", "无法判断"]];
+    let words = [["not known", "无法判断"]];
     says(&report, Fault::Unclear, "timeout_too_short", YOU, &words);
     accuses_nobody_else(&report);
     // With the usual one it is, and what says no is no time-out.

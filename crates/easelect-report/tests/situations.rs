@@ -761,7 +761,7 @@ fn a_time_out_below_four_round_trips_at_some_addresses() {
 #[test]
 fn silence_under_a_short_time_out_is_not_known() {
     let report = within(ms(500), all_in(Phase::Connect, 0), Vec::new());
-    let words = [["is not known", "无法判断"]];
+    let words = [["not known", "无法判断"]];
     says(&report, Fault::Unclear, "timeout_too_short", YOU, &words);
     accuses_nobody_else(&report);
     // With the usual one it is, and what says no is no time-out.
@@ -951,4 +951,37 @@ fn tls_that_stops_everywhere_is_of_no_domain() {
         NETWORK,
         &[],
     );
+}
+
+/// A host of Easemob's that answers the upgrade otherwise, beside one that works: whoever is named is told
+/// what to do, and nobody is sent to correct what he did not write.
+#[test]
+fn the_next_step_is_for_whoever_can_act() {
+    let [first, ..] = hosts();
+    for answer in [
+        failure(Phase::Upgrade, Kind::Rejected).with_status(200),
+        failure(Phase::Upgrade, Kind::Rejected).with_status(429),
+        failure(Phase::Upgrade, Kind::SubprotocolMissing),
+    ] {
+        let samples = measured(&hosts(), |one, n, started| {
+            (*one == first).then(|| bad(one, at(n), started, 31, answer.clone(), 32))
+        });
+        let report = of(samples);
+        let words = [["tell Easemob support", "环信技术支持"]];
+        says(
+            &report,
+            Fault::SomeEndpointsFail,
+            "endpoint_down",
+            EASEMOB,
+            &words,
+        );
+        let hint = report.verdict().next_step(Lang::En);
+        assert!(!hint.contains("check host and path"), "{hint}");
+    }
+    let own = Endpoint::new(Region::SGP1, Service::Websocket, "wss://im.example.cn/ws").unwrap();
+    let refused = failure(Phase::Upgrade, Kind::Rejected).with_status(200);
+    let report = report(&[ranking([failing(&own, refused)])]);
+    let hint = report.verdict().next_step(Lang::En);
+    assert!(hint.contains("check host and path"), "{hint}");
+    assert!(!report.verdict().who_acts(Lang::En).contains("Easemob"));
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use easelect::FailureKind as Kind;
 
 use super::{Found, Rule, any_blocks, connection_lost, places};
-use crate::facts::{Facts, RowFacts};
+use crate::facts::{Facts, RowFacts, hosts};
 use crate::figures::ms_unit;
 use crate::finding::{Actor, Finding};
-use crate::texts::text;
+use crate::texts::{list, text};
 use crate::verdict::Fault;
 
 pub(super) const RULE: Rule = Rule {
@@ -27,7 +27,7 @@ const SHORT: Duration = Duration::from_secs(1);
 /// No host but a near one opens within this.
 const HOPELESS: Duration = Duration::from_millis(100);
 
-/// A look-up, TCP, TLS and the answer take so many round trips or more.
+/// TCP, TLS 1.2 and the answer take so many round trips; with TLS 1.3 it is one less.
 const ROUND_TRIPS: u32 = 4;
 
 fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
@@ -54,35 +54,40 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         return Vec::new();
     }
     let given = ms_unit(timeout);
+    let names = list(&hosts(rows.iter().copied()).into_iter().collect::<Vec<_>>());
     let told = match far {
         Some(far) => {
             let far = ms_unit(far);
             text(
                 format!(
                     "The time-out of {given} (--timeout) is too short: a round trip takes {far}, and to open a connection \
-                     takes {ROUND_TRIPS} of them or more."
+                     takes three or four."
                 ),
                 format!(
-                    "超时时间 {given}（--timeout）太短：往返时间为 {far}，而建立一个连接至少需要 {ROUND_TRIPS} 次往返。"
+                    "超时时间 {given}（--timeout）太短：往返时间为 {far}，而建立一个连接需要三到四次往返。"
                 ),
             )
         }
         None if known => text(
             format!(
-                "The time-out of {given} (--timeout) is too short for any host but a near one. Whether what didn't answer \
-                 works is not known."
+                "The time-out of {given} (--timeout) is too short for any host but a near one. It is not known whether \
+                 these work: {}.",
+                names.en
             ),
             format!(
-                "超时时间 {given}（--timeout）太短，只有很近的主机来得及应答。没有应答的主机是否正常，无法判断。"
+                "超时时间 {given}（--timeout）太短，只有很近的主机来得及应答。以下主机是否正常，无法判断：{}。",
+                names.zh
             ),
         ),
         None => text(
             format!(
-                "The time-out of {given} (--timeout) is short: one lost packet looks like silence. Whether what didn't \
-                 answer works is not known."
+                "The time-out of {given} (--timeout) is short: one lost packet looks like silence. It is not known whether \
+                 these work, where they didn't answer: {}.",
+                names.en
             ),
             format!(
-                "超时时间 {given}（--timeout）较短：丢失一个数据包，看起来就像没有应答。没有应答的主机是否正常，无法判断。"
+                "超时时间 {given}（--timeout）较短：丢失一个数据包，看起来就像没有应答。以下主机未应答的地址是否正常，无法判断：{}。",
+                names.zh
             ),
         ),
     };

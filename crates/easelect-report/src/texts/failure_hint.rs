@@ -148,10 +148,17 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
             "主机身份已验证，但其后的服务或网关没有应答：请改用其他接入地址。",
         ),
         (_, Kind::Timeout | Kind::Refused | Kind::Reset | Kind::Closed) => elsewhere,
-        (_, Kind::Rejected) if failure.status() == Some(429) => text(
-            "The service limits how often this client, or this network, may connect: wait.",
-            "服务限制了本客户端或本网络的连接频率：请稍候。",
-        ),
+        (_, Kind::Rejected) if failure.status() == Some(429) => match done.own {
+            true => text(
+                "The service limits how often this client, or this network, may connect: wait.",
+                "服务限制了本客户端或本网络的连接频率：请稍候。",
+            ),
+            false => text(
+                "The service limits how often this client, or this network, may connect: wait; if it lasts, tell Easemob \
+                 support.",
+                "服务限制了本客户端或本网络的连接频率：请稍候；如持续出现，请联系环信技术支持。",
+            ),
+        },
         (_, Kind::Rejected) if matches!(failure.status(), Some(401 | 403)) => text(
             "The server, or a gateway in front of it, turns this client away: compare with another network.",
             "服务器或其前面的网关拒绝了本客户端：请与其他网络比较。",
@@ -164,14 +171,27 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
             "The path is wrong: correct it with --catalog, or use the path that Easemob gave you.",
             "路径有误：请用 --catalog 改正，或使用环信提供的路径。",
         ),
-        (_, Kind::Rejected) if matches!(failure.status(), Some(200..300)) => text(
-            "What answers is an ordinary web server: check host and path.",
-            "应答的是普通网站：请检查主机和路径。",
-        ),
-        (_, Kind::SubprotocolMissing) => text(
-            "What answers is another service: use host and path that Easemob gave you.",
-            "应答的是其他服务：请使用环信提供的主机和路径。",
-        ),
+        (_, Kind::Rejected) if matches!(failure.status(), Some(200..300)) => match done.own {
+            true => text(
+                "What answers is an ordinary web server: check host and path.",
+                "应答的是普通网站：请检查主机和路径。",
+            ),
+            false => text(
+                "What answers is an ordinary web server, not the service: use an endpoint that works, and tell Easemob \
+                 support the URL, the status and the time.",
+                "应答的是普通网站，而不是该服务：请改用可用的接入地址，并把 URL、状态码和时间告知环信技术支持。",
+            ),
+        },
+        (_, Kind::SubprotocolMissing) => match done.own {
+            true => text(
+                "What answers is another service: check host and path.",
+                "应答的是其他服务：请检查主机和路径。",
+            ),
+            false => text(
+                "What answers is another service: use an endpoint that works, and tell Easemob support the URL and the time.",
+                "应答的是其他服务：请改用可用的接入地址，并把 URL 和时间告知环信技术支持。",
+            ),
+        },
         (_, Kind::ServerError) => text(
             "The service itself is in trouble: use another endpoint, or try again later.",
             "服务本身有故障：请改用其他接入地址，或稍后再试。",

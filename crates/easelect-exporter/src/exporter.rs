@@ -253,9 +253,8 @@ impl Exporter {
             let (module, target) = (Arc::clone(module), target.clone());
             async move { probe(&target, &module, timeout).await }.boxed()
         };
-        // A probe of its own ends by itself: its deadline, and a moment to tell of it.
-        let wait = timeout + Duration::from_millis(200);
-        self.probes.result(key, age, module.cache, wait, work).await
+        let kept = module.cache;
+        self.probes.result(key, age, kept, timeout, work).await
     }
 
     /// Probes in the background what the modules say, for ever: one group after the other, spread over
@@ -442,6 +441,34 @@ mod tests {
             dials.push(lab.dials());
         }
         assert_eq!(dials, [2, 2, 4, 6, 6]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_an_impatient_scraper_cut_off_is_no_result_for_others() {
+        let (lab, exporter) = exporter(&[]);
+        let exporter = &exporter;
+        let success = |millis: Option<u64>| async move {
+            let query = Query {
+                target: "cn1/websocket".to_owned(),
+                scrape_timeout: millis.map(Duration::from_millis),
+                ..Query::default()
+            };
+            let text = exporter.probe(&query, ExpositionFormat::Classic).await;
+            text.unwrap().contains("\nprobe_success 1\n")
+        };
+        // At once, where the patient one must not join the other's probe.
+        assert_eq!(
+            tokio::join!(success(Some(20)), success(None)),
+            (false, true)
+        );
+        tokio::time::advance(Duration::from_secs(60)).await;
+        // One after the other, where it must not get the other's result.
+        assert!(!success(Some(20)).await);
+        assert!(success(None).await);
+        // What was not cut off is everybody's.
+        let dials = lab.dials();
+        assert!(success(Some(20)).await && success(Some(60_000)).await);
+        assert_eq!(lab.dials(), dials);
     }
 
     #[tokio::test(start_paused = true)]

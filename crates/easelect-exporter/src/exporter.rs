@@ -1,6 +1,6 @@
 //! What every request shares: the modules as they were last read, probes in flight, what is known.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -87,6 +87,16 @@ pub struct Exporter {
     background: Mutex<Background>,
     /// The modules were read again.
     changed: Notify,
+}
+
+/// When the background probes what. It outlives readings of the modules: whoever has them read again and again
+/// must not have anybody probed more often.
+#[derive(Debug, Default)]
+struct Schedule {
+    /// The next round; at once where there was none.
+    next: Option<Instant>,
+    /// When each target's last round began.
+    last: HashMap<String, Instant>,
 }
 
 /// A reading of the modules.
@@ -260,6 +270,7 @@ impl Exporter {
     /// Probes in the background what the modules say, for ever: one group after the other, spread over
     /// the interval, which grows where the budget doesn't suffice.
     pub async fn watch(&self) {
+        let mut schedule = Schedule::default();
         loop {
             let read = self.current();
             let Some(background) = &read.config.background else {
@@ -270,12 +281,12 @@ impl Exporter {
             tokio::select! {
                 biased;
                 () = self.changed.notified() => {}
-                () = self.rounds(&read, background) => {}
+                () = self.rounds(&read, background, &mut schedule) => {}
             }
         }
     }
 
-    async fn rounds(&self, read: &Read, background: &BackgroundConfig) {
+    async fn rounds(&self, read: &Read, background: &BackgroundConfig, schedule: &mut Schedule) {
         let Some(module) = read.config.module(&background.module) else {
             return std::future::pending().await;
         };
@@ -295,18 +306,29 @@ impl Exporter {
             );
         }
         let pause = interval / targets.len().max(1) as u32;
-        let mut next = Instant::now();
-        // Exporters that were started together don't stay together.
-        let mut apart = pause.mul_f64(fastrand::f64());
-        loop {
-            for target in &targets {
+        schedule.last.retain(|name, _| names.contains(name));
+        if let Some(next) = &mut schedule.next {
+            *next = (*next).min(Instant::now() + pause);
+        }
+        // The one whose last round is longest ago.
+        while let Some(target) = targets
+            .iter()
+            .min_by_key(|one| schedule.last.get(&one.name))
+        {
+            if let Some(next) = schedule.next {
                 tokio::time::sleep_until(next).await;
-                // After a sleep of the machine, or a slow round, nothing is made up for.
-                let now = Instant::now();
-                next = if now > next + pause { now } else { next } + pause;
-                next += std::mem::take(&mut apart);
-                self.round(read, module, target).await;
             }
+            // After a sleep of the machine, or a slow round, nothing is made up for.
+            let now = Instant::now();
+            let next = match schedule.next {
+                Some(next) if now <= next + pause => next + pause,
+                Some(_) => now + pause,
+                // Exporters that were started together don't stay together.
+                None => now + pause + pause.mul_f64(fastrand::f64()),
+            };
+            schedule.next = Some(next);
+            schedule.last.insert(target.name.clone(), now);
+            self.round(read, module, target).await;
         }
     }
 
@@ -422,6 +444,31 @@ mod tests {
             dials = jump => dials,
         };
         assert_eq!(dials, (2, 4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reading_the_modules_again_makes_no_round_come_sooner() {
+        let (lab, exporter) = exporter(&["cn1/websocket", "cn1/rest"]);
+        let reloads = async {
+            for _ in 0..10 * 60 {
+                // No divisor of the interval: a reload ends a round that is under way.
+                tokio::time::sleep(Duration::from_millis(970)).await;
+                exporter.reload().unwrap();
+            }
+        };
+        tokio::select! {
+            () = exporter.watch() => unreachable!("it never ends"),
+            () = reloads => {}
+        }
+        // As without reloads, of both groups.
+        assert!((30..=40).contains(&lab.dials()), "{}", lab.dials());
+        for (service, host) in [("websocket", EASEMOB), ("rest", "a1.easemob.com")] {
+            let series = format!(
+                "easelect_attempts{{region=\"cn1\",service=\"{service}\",host=\"{host}\"}}"
+            );
+            let attempts = exporter.value(&series).unwrap_or_default();
+            assert!(attempts > 4.0, "{series} {attempts}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

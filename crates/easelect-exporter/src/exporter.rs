@@ -1,6 +1,6 @@
 //! What every request shares: the modules as they were last read, probes in flight, what is known.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -87,6 +87,16 @@ pub struct Exporter {
     background: Mutex<Background>,
     /// The modules were read again.
     changed: Notify,
+}
+
+/// When the background probes what. It outlives readings of the modules: whoever has them read again and again
+/// must not have anybody probed more often.
+#[derive(Debug, Default)]
+struct Schedule {
+    /// The next round; at once where there was none.
+    next: Option<Instant>,
+    /// When each target's last round began.
+    last: HashMap<String, Instant>,
 }
 
 /// A reading of the modules.
@@ -253,14 +263,14 @@ impl Exporter {
             let (module, target) = (Arc::clone(module), target.clone());
             async move { probe(&target, &module, timeout).await }.boxed()
         };
-        // A probe of its own ends by itself: its deadline, and a moment to tell of it.
-        let wait = timeout + Duration::from_millis(200);
-        self.probes.result(key, age, module.cache, wait, work).await
+        let kept = module.cache;
+        self.probes.result(key, age, kept, timeout, work).await
     }
 
     /// Probes in the background what the modules say, for ever: one group after the other, spread over
     /// the interval, which grows where the budget doesn't suffice.
     pub async fn watch(&self) {
+        let mut schedule = Schedule::default();
         loop {
             let read = self.current();
             let Some(background) = &read.config.background else {
@@ -271,12 +281,12 @@ impl Exporter {
             tokio::select! {
                 biased;
                 () = self.changed.notified() => {}
-                () = self.rounds(&read, background) => {}
+                () = self.rounds(&read, background, &mut schedule) => {}
             }
         }
     }
 
-    async fn rounds(&self, read: &Read, background: &BackgroundConfig) {
+    async fn rounds(&self, read: &Read, background: &BackgroundConfig, schedule: &mut Schedule) {
         let Some(module) = read.config.module(&background.module) else {
             return std::future::pending().await;
         };
@@ -296,18 +306,29 @@ impl Exporter {
             );
         }
         let pause = interval / targets.len().max(1) as u32;
-        let mut next = Instant::now();
-        // Exporters that were started together don't stay together.
-        let mut apart = pause.mul_f64(fastrand::f64());
-        loop {
-            for target in &targets {
+        schedule.last.retain(|name, _| names.contains(name));
+        if let Some(next) = &mut schedule.next {
+            *next = (*next).min(Instant::now() + pause);
+        }
+        // The one whose last round is longest ago.
+        while let Some(target) = targets
+            .iter()
+            .min_by_key(|one| schedule.last.get(&one.name))
+        {
+            if let Some(next) = schedule.next {
                 tokio::time::sleep_until(next).await;
-                // After a sleep of the machine, or a slow round, nothing is made up for.
-                let now = Instant::now();
-                next = if now > next + pause { now } else { next } + pause;
-                next += std::mem::take(&mut apart);
-                self.round(read, module, target).await;
             }
+            // After a sleep of the machine, or a slow round, nothing is made up for.
+            let now = Instant::now();
+            let next = match schedule.next {
+                Some(next) if now <= next + pause => next + pause,
+                Some(_) => now + pause,
+                // Exporters that were started together don't stay together.
+                None => now + pause + pause.mul_f64(fastrand::f64()),
+            };
+            schedule.next = Some(next);
+            schedule.last.insert(target.name.clone(), now);
+            self.round(read, module, target).await;
         }
     }
 
@@ -426,6 +447,31 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn reading_the_modules_again_makes_no_round_come_sooner() {
+        let (lab, exporter) = exporter(&["cn1/websocket", "cn1/rest"]);
+        let reloads = async {
+            for _ in 0..10 * 60 {
+                // No divisor of the interval: a reload ends a round that is under way.
+                tokio::time::sleep(Duration::from_millis(970)).await;
+                exporter.reload().unwrap();
+            }
+        };
+        tokio::select! {
+            () = exporter.watch() => unreachable!("it never ends"),
+            () = reloads => {}
+        }
+        // As without reloads, of both groups.
+        assert!((30..=40).contains(&lab.dials()), "{}", lab.dials());
+        for (service, host) in [("websocket", EASEMOB), ("rest", "a1.easemob.com")] {
+            let series = format!(
+                "easelect_attempts{{region=\"cn1\",service=\"{service}\",host=\"{host}\"}}"
+            );
+            let attempts = exporter.value(&series).unwrap_or_default();
+            assert!(attempts > 4.0, "{series} {attempts}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_result_is_kept_for_its_time_however_the_clock_jumps() {
         let (lab, exporter) = exporter(&[]);
         let query = Query {
@@ -442,6 +488,34 @@ mod tests {
             dials.push(lab.dials());
         }
         assert_eq!(dials, [2, 2, 4, 6, 6]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_an_impatient_scraper_cut_off_is_no_result_for_others() {
+        let (lab, exporter) = exporter(&[]);
+        let exporter = &exporter;
+        let success = |millis: Option<u64>| async move {
+            let query = Query {
+                target: "cn1/websocket".to_owned(),
+                scrape_timeout: millis.map(Duration::from_millis),
+                ..Query::default()
+            };
+            let text = exporter.probe(&query, ExpositionFormat::Classic).await;
+            text.unwrap().contains("\nprobe_success 1\n")
+        };
+        // At once, where the patient one must not join the other's probe.
+        assert_eq!(
+            tokio::join!(success(Some(20)), success(None)),
+            (false, true)
+        );
+        tokio::time::advance(Duration::from_secs(60)).await;
+        // One after the other, where it must not get the other's result.
+        assert!(!success(Some(20)).await);
+        assert!(success(None).await);
+        // What was not cut off is everybody's.
+        let dials = lab.dials();
+        assert!(success(Some(20)).await && success(Some(60_000)).await);
+        assert_eq!(lab.dials(), dials);
     }
 
     #[tokio::test(start_paused = true)]

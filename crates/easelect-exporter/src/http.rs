@@ -138,9 +138,12 @@ fn format(headers: &HeaderMap) -> ExpositionFormat {
         let name = parts.next().unwrap_or_default().to_ascii_lowercase();
         let (mut quality, mut version) = (1.0, None);
         for part in parts {
-            match part.split_once('=') {
-                Some(("q", value)) => quality = value.parse().unwrap_or(0.0),
-                Some(("version", value)) => version = Some(value.trim_matches('"')),
+            let Some((name, value)) = part.split_once('=') else {
+                continue;
+            };
+            match name.to_ascii_lowercase().as_str() {
+                "q" => quality = value.parse().unwrap_or(0.0),
+                "version" => version = Some(value.trim_matches('"')),
                 _ => {}
             }
         }
@@ -176,6 +179,9 @@ mod tests {
             ("application/openmetrics-text;version=\"1.0.0\"", true),
             ("application/openmetrics-text;version=2.0.0", false),
             ("application/openmetrics-text;q=0", false),
+            // Names of parameters may be in any case (RFC 9110 §5.6.6).
+            ("application/openmetrics-text;Q=0", false),
+            ("application/openmetrics-text;Version=2.0.0", false),
             ("text/plain, application/openmetrics-text;q=0.5", false),
             ("*/*", false),
             ("", false),

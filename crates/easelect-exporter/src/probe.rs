@@ -19,6 +19,8 @@ use crate::target::Target;
 pub(crate) struct Outcome {
     pub(crate) started: Instant,
     pub(crate) took: Duration,
+    /// What it might take: where it took less, nothing was cut off.
+    pub(crate) timeout: Duration,
     /// Best first.
     pub(crate) endpoints: Vec<Probed>,
     /// What happened, line by line, for debug=true. Addresses are here and in no label.
@@ -140,6 +142,7 @@ pub(crate) async fn probe(
         endpoints: endpoints.collect(),
         started,
         took: started.elapsed(),
+        timeout,
         log,
     })
 }

@@ -39,10 +39,19 @@ pub(crate) struct Probes {
 
 #[derive(Default)]
 struct Slot {
-    running: Option<WeakShared<BoxFuture<'static, Answer>>>,
+    /// The probe that is under way, and what it may take.
+    running: Option<(Duration, WeakShared<BoxFuture<'static, Answer>>)>,
     done: Option<Arc<Outcome>>,
     /// Until when what is done is answered again.
     until: Option<Instant>,
+}
+
+impl Slot {
+    /// The probe that is under way, if it may take at least so long.
+    fn running(&self, timeout: Duration) -> Option<Shared<BoxFuture<'static, Answer>>> {
+        let (its, running) = self.running.as_ref()?;
+        running.upgrade().filter(|_| *its >= timeout)
+    }
 }
 
 impl std::fmt::Debug for Slot {
@@ -65,19 +74,22 @@ impl Probes {
     }
 
     /// A result that is younger than `age`, that of the probe that is under way, or of a new one, which is
-    /// kept for so long. A probe ends when nobody waits for it any more.
+    /// kept for so long. A probe ends when nobody waits for it any more. What a shorter `timeout` than this
+    /// one cut off is no result: it tells of the other's patience, not of the target.
     pub(crate) async fn result(
         self: &Arc<Self>,
         key: Key,
         age: Duration,
         kept: Duration,
-        wait: Duration,
+        timeout: Duration,
         probe: impl FnOnce() -> BoxFuture<'static, Result<Outcome, Error>>,
     ) -> Result<Arc<Outcome>, NoResult> {
-        let running = match self.found(&key, age, kept, probe)? {
+        let running = match self.found(&key, age, kept, timeout, probe)? {
             Found::Done(outcome) => return Ok(outcome),
             Found::Running(running) => running,
         };
+        // A probe of its own ends by itself: its deadline, and a moment to tell of it.
+        let wait = timeout + Duration::from_millis(200);
         match tokio::time::timeout(wait, running).await {
             Ok(answer) => answer.map_err(NoResult::Unusable),
             Err(_) => Err(NoResult::TooSlow),
@@ -89,25 +101,26 @@ impl Probes {
         key: &Key,
         age: Duration,
         kept: Duration,
+        timeout: Duration,
         probe: impl FnOnce() -> BoxFuture<'static, Result<Outcome, Error>>,
     ) -> Result<Found, NoResult> {
         let mut slots = self.slots();
         let now = Instant::now();
         if let Some(slot) = slots.get(key) {
-            let fresh = |one: &&Arc<Outcome>| now.duration_since(one.started) < age;
-            if let Some(done) = slot.done.as_ref().filter(fresh) {
+            let fits = |one: &&Arc<Outcome>| {
+                now.duration_since(one.started) < age
+                    && (one.timeout >= timeout || one.took < one.timeout)
+            };
+            if let Some(done) = slot.done.as_ref().filter(fits) {
                 return Ok(Found::Done(Arc::clone(done)));
             }
-            if let Some(running) = slot.running.as_ref().and_then(WeakShared::upgrade) {
+            if let Some(running) = slot.running(timeout) {
                 return Ok(Found::Running(running));
             }
         }
         let permit = Arc::clone(&self.room).try_acquire_owned();
         let permit = permit.map_err(|_| NoResult::Busy)?;
-        let is_running = |slot: &Slot| {
-            let running = slot.running.as_ref();
-            running.is_some_and(|one| one.upgrade().is_some())
-        };
+        let is_running = |slot: &Slot| slot.running(Duration::ZERO).is_some();
         // What is too old to be answered again takes no memory.
         let is_fresh = |slot: &Slot| slot.until.is_some_and(|until| now < until);
         slots.retain(|_, slot| is_fresh(slot) || is_running(slot));
@@ -118,18 +131,19 @@ impl Probes {
         let running = async move {
             let answer = probe.await.map(Arc::new).map_err(Arc::new);
             if let Some(outcome) = answer.as_ref().ok().filter(|_| !kept.is_zero()) {
-                let slot = Slot {
-                    running: None,
-                    done: Some(Arc::clone(outcome)),
-                    until: outcome.started.checked_add(kept),
-                };
-                this.slots().insert(own, slot);
+                let mut slots = this.slots();
+                let slot = slots.entry(own).or_default();
+                // A more patient one may be under way.
+                slot.running.take_if(|(its, _)| *its == timeout);
+                slot.done = Some(Arc::clone(outcome));
+                slot.until = outcome.started.checked_add(kept);
             }
             drop(permit);
             answer
         };
         let running = running.boxed().shared();
-        slots.entry(key.clone()).or_default().running = running.downgrade();
+        slots.entry(key.clone()).or_default().running =
+            running.downgrade().map(|one| (timeout, one));
         Ok(Found::Running(running))
     }
 

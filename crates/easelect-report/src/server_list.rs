@@ -14,7 +14,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use self::order::{Known, Seen};
-use self::read::{Host, Section};
+use self::read::{Dialled, Host, Section};
 use self::readers::Reading;
 use super::model::Model;
 
@@ -109,9 +109,10 @@ impl ServerList {
     /// What to write in each host's place. Encrypted hosts count from 1: whoever picks priority 1 finds the
     /// first. Where no host has a priority, none gets one.
     fn edits(&self, hosts: &[Host], order: &[usize]) -> Vec<(Range<usize>, String)> {
+        let encrypted = |one: &Host| one.dialled == Dialled::Encrypted;
         let has_priorities = hosts
             .iter()
-            .any(|one| one.encrypted && one.priority.is_some());
+            .any(|one| encrypted(one) && one.priority.is_some());
         let as_text = hosts.iter().filter_map(|one| one.priority.as_ref());
         let as_text = as_text.map(|range| &self.text[range.clone()]);
         let as_text = { as_text }.any(|one| one.starts_with('"'));
@@ -120,7 +121,7 @@ impl ServerList {
         for (slot, &from) in order.iter().enumerate() {
             let host = &hosts[from];
             let mut inside = Vec::new();
-            if host.encrypted && has_priorities {
+            if encrypted(host) && has_priorities {
                 priority += 1;
                 inside.extend(self.prioritised(host, priority, as_text));
             }

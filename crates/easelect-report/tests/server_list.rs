@@ -220,6 +220,57 @@ fn who_was_not_measured_keeps_its_place() {
 }
 
 #[test]
+fn an_entry_that_names_no_host_keeps_its_place_among_those_that_do() {
+    let odd = r#"{"msync-wx":{"hosts":[{"note":"old"},{"domain":"im-a.example"},null,{"domain":"im-b.example"}]}}"#;
+    let after = r#"{"msync-wx":{"hosts":[{"note":"old"},{"domain":"im-b.example"},null,{"domain":"im-a.example"}]}}"#;
+    let report = place([alive("im-a.example", 90), alive("im-b.example", 20)]);
+    let ordered = ordered(odd, &[report]);
+    assert_eq!(ordered.json(), after);
+    for (lang, told) in [
+        (Lang::En, "names no host that can be dialled, not measured"),
+        (Lang::Zh, "没有可以连接的主机，不测量"),
+    ] {
+        assert_eq!(
+            ordered.text(lang).matches(told).count(),
+            2,
+            "{}",
+            ordered.text(lang)
+        );
+    }
+    // Native SDKs take any protocol: where no entry names a host there is none.
+    let native = r#"{"msync-wx":{"hosts":[{"domain":"im-a.example"}]},"msync-im":{"hosts":[{"port":6717}]}}"#;
+    let told = self::ordered(native, &[place([alive("im-a.example", 20)])]).text(Lang::En);
+    for told_there in [
+        "msync-im has no hosts",
+        "no host with protocol https or wss",
+    ] {
+        assert!(told.contains(told_there), "{told}");
+    }
+    for none in ["7", "{}", "[]"] {
+        let none = format!("{{\"msync-wx\":{{\"hosts\":[{none}]}}}}");
+        assert!(ServerList::from_bytes(none.as_bytes()).is_err(), "{none}");
+    }
+}
+
+#[test]
+fn what_is_told_of_a_host_that_was_not_measured_is_so() {
+    let list = r#"{"msync-wx":{"hosts":[{"domain":"im-dead.example"},{"domain":"im-x.example"},
+        {"domain":"im-a.example"},{"domain":"im-a.example","port":443.5},{"domain":"im-a.example","protocol":"ws"}]}}"#;
+    let report = place([dead("im-dead.example"), alive("im-a.example", 20)]);
+    let ordered = ordered(list, &[report]);
+    let text = ordered.text(Lang::En);
+    for told in [
+        // It gave way to none, but another left.
+        "1 im-x.example     not measured (was 2)",
+        "3 im-a.example     names no host that can be dialled, not measured (was 4)",
+        "4 im-a.example     not encrypted, not measured (was 5)",
+    ] {
+        assert!(text.contains(told), "{text}");
+    }
+    assert!(ordered.text(Lang::Zh).contains("未测量（原第 2）"));
+}
+
+#[test]
 fn hosts_are_known_however_they_are_written() {
     let list = r#"[1, {"msync-wx": 1}]"#;
     assert_eq!(
@@ -396,7 +447,7 @@ fn what_is_no_list_is_refused() {
             "no section",
         ),
         (
-            b"{\"rest\": {\"hosts\": [{\"domain\": \"a\"}, 7]}}",
+            b"{\"rest\": {\"hosts\": [{\"domain\": \"\"}, 7]}}",
             "no section",
         ),
         (large.as_bytes(), "1 MiB"),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use easelect::{Service, Tier};
 
-use super::read::{Host, Place};
+use super::read::{Dialled, Host, Place};
 use crate::figures::millis;
 use crate::model::{EndpointModel, Model};
 
@@ -26,8 +26,10 @@ const OF_PLACES: f64 = 0.75;
 /// What is known of a host.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Known {
-    /// No measurement can be of it: it is not encrypted, or its port or name is none.
-    Unmeasurable,
+    /// It is not encrypted: no measurement can be of it.
+    Unencrypted,
+    /// Nor of this: it names no host, or its port or name can be none.
+    NoHost,
     /// No report has it.
     Unmeasured,
     /// Not every report that has others of its section has it.
@@ -63,6 +65,11 @@ impl Known {
     /// Whether it was reached in a place.
     pub(super) fn is_reached(&self) -> bool {
         self.standing().is_some_and(|one| !one.is_dead())
+    }
+
+    /// Whether it could be measured, and can't be compared.
+    pub(super) fn is_unordered(&self) -> bool {
+        matches!(self, Known::Unmeasured | Known::InSome | Known::Ambiguous)
     }
 
     fn standing(&self) -> Option<&Standing> {
@@ -170,7 +177,10 @@ impl Seen {
 
     fn of_one(&self, host: &Host) -> Known {
         let Some(place) = &host.place else {
-            return Known::Unmeasurable;
+            return match host.dialled {
+                Dialled::Plain => Known::Unencrypted,
+                _ => Known::NoHost,
+            };
         };
         let all = self.hosts.get(place).map_or(&[][..], Vec::as_slice);
         let Some(first) = all.first() else {

@@ -82,15 +82,24 @@ pub(super) struct Section {
     pub(super) hosts: Vec<Host>,
 }
 
-/// One host of a section.
+/// How the SDKs dial an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialled {
+    /// With TLS.
+    Encrypted,
+    Plain,
+    /// Not at all: it names no host.
+    Not,
+}
+
+/// One host of a section, or an entry that names none.
 #[derive(Clone, Debug)]
 pub(super) struct Host {
     /// Where it stands in the text, with its braces.
     pub(super) range: Range<usize>,
     /// Where the value of its `priority` stands, if it has one.
     pub(super) priority: Option<Range<usize>>,
-    /// Whether it is dialled with TLS.
-    pub(super) encrypted: bool,
+    pub(super) dialled: Dialled,
     /// What a measurement knows it by; absent where none can.
     pub(super) place: Option<Place>,
     /// As it is shown.
@@ -182,9 +191,9 @@ fn section(text: &str, name: &str, raw: &RawValue) -> Option<Section> {
     };
     let hosts: Vec<&RawValue> = serde_json::from_str(hosts.get()).ok()?;
     let hosts: Vec<Host> = { hosts.into_iter() }
-        .map(|raw| host(text, name == "rest", raw))
-        .collect::<Option<_>>()?;
-    let is_section = !hosts.is_empty();
+        .map(|raw| host(text, name == "rest", raw).unwrap_or_else(|| no_host(text, raw)))
+        .collect();
+    let is_section = hosts.iter().any(|one| one.dialled != Dialled::Not);
     is_section.then(|| Section {
         name: name.to_owned(),
         hosts,
@@ -214,6 +223,10 @@ fn host(text: &str, rest: bool, raw: &RawValue) -> Option<Host> {
         Value::String(one) => matches!(one.as_str(), "https" | "wss"),
         _ => false,
     };
+    let dialled = match encrypted {
+        true => Dialled::Encrypted,
+        false => Dialled::Plain,
+    };
     let place = port.filter(|port| encrypted && *port != 0);
     let authority = match port {
         None | Some(443) => named.clone(),
@@ -222,8 +235,19 @@ fn host(text: &str, rest: bool, raw: &RawValue) -> Option<Host> {
     Some(Host {
         range: range(text, raw),
         priority: fields.get("priority").map(|raw| range(text, raw)),
-        encrypted,
+        dialled,
         place: place.and_then(|port| Place::of(&named, port, rest)),
         name: shown(&authority, 80),
     })
+}
+
+/// An entry that says nowhere: it stands in the list, and that is all.
+fn no_host(text: &str, raw: &RawValue) -> Host {
+    Host {
+        range: range(text, raw),
+        priority: None,
+        dialled: Dialled::Not,
+        place: None,
+        name: shown(raw.get(), 40),
+    }
 }

@@ -24,7 +24,7 @@ pub(super) enum Trouble {
     /// This section is not there, or has no hosts.
     Missing(&'static str),
     /// No host of this section has a protocol that the reader takes, which are these.
-    NoneTaken(&'static str, &'static str),
+    NoneTaken(&'static str, &'static [&'static str]),
 }
 
 /// What one reader finds before and after.
@@ -87,7 +87,7 @@ fn found(list: &Value, reader: Reader, rest: bool) -> Found {
     let Some(hosts) = hosts else {
         return Err(Trouble::Missing(names[0]));
     };
-    let takes: &[&str] = match (reader, rest) {
+    let takes: &'static [&'static str] = match (reader, rest) {
         // By the page's protocol: of pages over https here, as pages and mini-programs are served.
         (Reader::Web4 | Reader::Web4Older, _) | (Reader::Go | Reader::Web5, true) => &["https"],
         (Reader::Go | Reader::Web5, false) => &["https", "wss"],
@@ -111,14 +111,8 @@ fn found(list: &Value, reader: Reader, rest: bool) -> Found {
         .filter_map(|host| named(host, reader))
         .collect();
     match named.is_empty() {
-        true => Err(Trouble::NoneTaken(
-            names[0],
-            match takes {
-                ["https"] => "https",
-                [] => "",
-                _ => "https, wss",
-            },
-        )),
+        true if takes.is_empty() => Err(Trouble::Missing(names[0])),
+        true => Err(Trouble::NoneTaken(names[0], takes)),
         false => Ok(named),
     }
 }

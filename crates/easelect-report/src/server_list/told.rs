@@ -17,8 +17,8 @@ pub(super) fn text_of(list: &OrderedList, lang: Lang) -> String {
         let count = list.set_aside;
         let reports = plural(count, "report");
         let told = text(
-            format!("{reports} set aside: no host of the list was reached there"),
-            format!("{count} 份报告未计入：列表中的主机在那里全部连不上"),
+            format!("{reports} set aside: no host of the list is in it, or none was reached"),
+            format!("{count} 份报告未计入：其中没有列表中的主机，或全部连不上"),
         );
         lines.push(told.of(lang));
     }
@@ -84,6 +84,10 @@ fn of_section(section: &OrderedSection, places: usize, lang: Lang) -> Vec<String
 fn of_host(host: &OrderedHost, slot: usize, places: usize) -> Text {
     let why = why(&host.known, places);
     match host.was == slot {
+        true if host.known.is_unordered() => text(
+            format!("{}, keeps its place", why.en),
+            format!("{}，位置不变", why.zh),
+        ),
         true => why,
         false => text(
             format!("{} (was {})", why.en, host.was + 1),
@@ -94,15 +98,16 @@ fn of_host(host: &OrderedHost, slot: usize, places: usize) -> Text {
 
 fn why(known: &Known, places: usize) -> Text {
     match known {
-        Known::Unmeasurable => text("not encrypted, not measured", "未加密，不测量"),
-        Known::Unmeasured => text("not measured, keeps its place", "未测量，位置不变"),
-        Known::InSome => text(
-            "not in every report, keeps its place",
-            "并非每份报告都有，位置不变",
+        Known::Unencrypted => text("not encrypted, not measured", "未加密，不测量"),
+        Known::NoHost => text(
+            "names no host that can be dialled, not measured",
+            "没有可以连接的主机，不测量",
         ),
+        Known::Unmeasured => text("not measured", "未测量"),
+        Known::InSome => text("not in every report", "并非每份报告都有"),
         Known::Ambiguous => text(
-            "reports name different data centres, keeps its place",
-            "各报告中所属的数据中心不同，位置不变",
+            "reports name different data centres",
+            "各报告中所属的数据中心不同",
         ),
         Known::Measured(standing) => of_standing(standing, places),
     }
@@ -198,8 +203,14 @@ fn first(found: &Found) -> Result<String, Text> {
             format!("无法使用该列表：{section} 中没有主机"),
         )),
         Err(Trouble::NoneTaken(section, takes)) => Err(text(
-            format!("cannot use this list: {section} has no host with protocol {takes}"),
-            format!("无法使用该列表：{section} 中没有 protocol 为 {takes} 的主机"),
+            format!(
+                "cannot use this list: {section} has no host with protocol {}",
+                takes.join(" or ")
+            ),
+            format!(
+                "无法使用该列表：{section} 中没有 protocol 为 {} 的主机",
+                takes.join(" 或 ")
+            ),
         )),
     }
 }

@@ -451,6 +451,10 @@ fn file(id: &str, path: OsString) -> Result<PathBuf, Usage> {
 
 /// Whether what stands for a file is a URL, or was meant as one: without a scheme, or with a slash too few.
 pub(crate) fn is_url(text: &str) -> bool {
+    // A scheme is missing, a user is not.
+    if text.starts_with("//") && text.contains('@') {
+        return true;
+    }
     let Some((before, after)) = text.split_once(':') else {
         return false;
     };

@@ -170,6 +170,12 @@ fn secrets_in_wrong_places_are_not_repeated() {
         &["explain", "1", "--sdk", "https://me:hunter2@h.example/"],
         &["--app-key", "hunter2"],
         &["--full=hunter2"],
+        &[
+            "server-json",
+            "--from",
+            "//me:hunter2@h.example/server.json",
+        ],
+        &["compare", "a", "//me:hunter2@h.example/x.json"],
         &["--output", "https://me:hunter2@h.example/x.html"],
     ] {
         for lang in ["en", "zh"] {

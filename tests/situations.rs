@@ -704,7 +704,7 @@ async fn a_dead_address_costs_its_share_of_the_rotation() {
             fault: Fault::SomeEndpointsFail,
             actor: EASEMOB,
             cause: "address_down",
-            says: &[["44.128.1.13", "44.128.1.13"], ["25.0%", "25.0%"]],
+            says: &[["44.128.1.13", "44.128.1.13"], ["one in four", "四分之一"]],
             passes: true,
         },
     );

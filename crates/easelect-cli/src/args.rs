@@ -11,7 +11,8 @@ use clap::ArgMatches;
 use easelect::{Families, PinnedHost, Proxy, Service};
 use easelect_report::{Format, Lang, Threshold};
 
-use crate::command;
+use crate::app_key::AppKey;
+use crate::complaint::complaint;
 use crate::name_servers::name_server;
 use crate::words::{Usage, say, shown};
 
@@ -155,45 +156,6 @@ pub(crate) fn lang(args: &[OsString], locale: Option<&str>) -> Lang {
     locale.map(Lang::of_locale).unwrap_or_default()
 }
 
-/// An App Key: `ORG#APP`.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct AppKey(String);
-
-impl AppKey {
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// It names a customer.
-impl std::fmt::Debug for AppKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("AppKey(…)")
-    }
-}
-
-impl FromStr for AppKey {
-    type Err = Usage;
-
-    fn from_str(text: &str) -> Result<Self, Usage> {
-        let is_part = |part: &str| {
-            let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-            (1..=128).contains(&part.len()) && part.chars().all(known)
-        };
-        match text.trim().split_once('#') {
-            Some((org, app)) if is_part(org) && is_part(app) => {
-                Ok(AppKey(text.trim().to_owned()))
-            }
-            // It is not quoted: a token may have been pasted.
-            _ => Err(say(
-                "--app-key: expected ORG#APP, as the console shows it (quote it: a shell may take # for a comment)",
-                "--app-key：应为控制台显示的 ORG#APP（请加引号，否则 # 可能被 shell 当作注释）",
-            )
-            .into()),
-        }
-    }
-}
-
 /// Reads the arguments, without the program's name, as this program has them.
 pub(crate) fn parse(
     args: Vec<OsString>,
@@ -219,7 +181,7 @@ pub(crate) fn parse(
             });
             return Ok(options);
         }
-        Err(error) => return Err(command::complaint(&error).into()),
+        Err(error) => return Err(complaint(&error).into()),
     };
     let Some((name, given)) = matches.subcommand() else {
         options.command = match (flag(&matches, "list"), text(&matches, "connect")?) {
@@ -710,6 +672,7 @@ fn check_conflicts(given: &ArgMatches, options: &Options) -> Result<(), Usage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command;
 
     fn parsed(line: &str) -> Result<Options, Usage> {
         let args = line.split_whitespace().map(OsString::from).collect();

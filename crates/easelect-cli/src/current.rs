@@ -5,7 +5,8 @@ use std::time::SystemTime;
 use easelect::{Catalog, Endpoint, Region, Service};
 use easelect_report::{Note, failure_text};
 
-use crate::args::{AppKey, Options, Regions};
+use crate::app_key::AppKey;
+use crate::args::{Options, Regions};
 use crate::list::{self, ListUrl, Lost};
 use crate::listed::{self, Listed};
 use crate::newer::{self, LIST_SERVICE, Place};

@@ -18,6 +18,10 @@ mod name_servers;
 
 mod command;
 
+mod complaint;
+
+mod app_key;
+
 mod args;
 
 mod newer;

@@ -384,8 +384,8 @@ impl Network {
         transitions
     }
 
-    /// Learns what was shown of one candidate. Returns what became of its breaker, and the variance that was
-    /// added to x before the update because its route is another one.
+    /// Learns from one observation of a candidate. Returns the change of its breaker, and the variance added to x
+    /// before the update because its route changed.
     #[inline]
     fn take(
         &mut self,

@@ -205,7 +205,7 @@ fn ended(one: &ConnectRecord, lang: Lang) -> (Ink, String) {
     }
 }
 
-/// From when to when each attempt ran, where to, and what became of it.
+/// Each attempt: its start and end, its address, and its outcome.
 fn attempts(attempts: &[Attempt], lang: Lang, style: Style, now: SystemTime) -> Vec<String> {
     let cells = |cell: &dyn Fn(&Attempt) -> String| attempts.iter().map(cell).collect();
     let (head, body) = style.grid(vec![

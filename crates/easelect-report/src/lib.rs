@@ -105,7 +105,7 @@ pub fn failure_text(failure: &Failure, lang: Lang, now: SystemTime) -> String {
     texts::failure_text(failure, now).of(lang)
 }
 
-/// Under which circumstances was measured.
+/// The conditions of a measurement.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Context {

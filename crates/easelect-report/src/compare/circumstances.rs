@@ -1,4 +1,4 @@
-//! Under which circumstances the two were measured: what was otherwise may be why something changed.
+//! The conditions of both measurements: a difference between them may explain a change.
 
 use std::time::{Duration, SystemTime};
 

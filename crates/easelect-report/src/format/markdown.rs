@@ -18,8 +18,8 @@ use crate::figures::told_ms;
 /// The longest text, in characters: as long as any of the model's.
 const LONGEST: usize = 1000;
 
-/// The report as Markdown: the verdict, the findings, a table per region and service, under which circumstances
-/// was measured.
+/// The report as Markdown: the verdict, the findings, a table per region and service, the conditions of the
+/// measurement.
 #[must_use]
 pub fn markdown(model: &Model) -> String {
     let lang = model.lang;
@@ -240,7 +240,7 @@ fn why(row: &EndpointModel, lang: Lang) -> String {
     escaped(&parts.join(&text("; ", "；").of(lang)))
 }
 
-/// Who measured, when, under which circumstances.
+/// Who measured, when, and under which conditions.
 fn circumstances(model: &Model) -> Vec<(Text, String)> {
     let (environment, lang) = (&model.environment, model.lang);
     let mut told: Vec<(Text, Option<String>)> = vec![

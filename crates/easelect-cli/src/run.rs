@@ -1,4 +1,4 @@
-//! Every call into the prober, the selector and the lab.
+//! What is measured over: the real network or the lab; and every call into the prober.
 
 use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use easelect::{
-    Catalog, Dialer, DialerBuilder, DnsResolver, Ended, Endpoint, Families, Family, HistoryStore,
-    LocalNetwork, Nat64, PinnedHost, ProbeEvent, ProbeOutcome, Prober, Proxy, Residency, Resolve,
-    Rounds, Selector, Service, SystemResolver, Tier, TlsClient, nat64_prefix,
+    Catalog, Dialer, DialerBuilder, DnsResolver, Ended, Endpoint, Families, Family, LocalNetwork,
+    Nat64, PinnedHost, ProbeEvent, ProbeOutcome, Prober, Proxy, Residency, Resolve, Rounds,
+    SystemResolver, Tier, TlsClient, nat64_prefix,
 };
-use easelect_report::{ConnectRecord, Context, DirectLookup, Evidence, Note, Report};
+use easelect_report::{Context, DirectLookup, Evidence, Note, Report};
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
@@ -227,7 +227,7 @@ pub(crate) fn warn_of_pins(endpoints: &[Endpoint], options: &Options) {
     }
 }
 
-fn warn(warning: &Say, options: &Options) {
+pub(crate) fn warn(warning: &Say, options: &Options) {
     let _ = writeln!(std::io::stderr(), "{}", line(warning.of(options.lang)));
 }
 
@@ -441,7 +441,7 @@ async fn probe_once(targets: &Targets, pace: Pace) -> Result<Probed, Usage> {
 
 /// Waits until somebody wants the process to end: Ctrl-C, or what a service manager sends (SIGTERM; on
 /// Windows Ctrl-Break, closing, shutting down). What can't be listened to ends the process as ever.
-async fn interrupted() {
+pub(crate) async fn interrupted() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
@@ -488,7 +488,7 @@ async fn ctrl_c() {
 }
 
 /// On a terminal; nothing in a pipe.
-fn bar() -> ProgressBar {
+pub(crate) fn bar() -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -499,107 +499,11 @@ fn bar() -> ProgressBar {
     }
 }
 
-/// What came of opening connections.
-pub(crate) struct Connected {
-    pub(crate) records: Vec<ConnectRecord>,
-    /// Somebody has ended it.
-    pub(crate) interrupted: bool,
-}
-
-/// Opens `count` connections one after the other, as an app would.
-pub(crate) async fn connect(
-    network: &Network,
-    catalog: &Catalog,
-    residency: Residency,
-    service: Service,
-    count: u32,
-    options: &Options,
-) -> Result<Connected, Usage> {
-    warn_of_pins(&catalog.group(&residency, service)?, options);
-    let mut builder = Selector::builder(residency)
-        .service(service)
-        .catalog(catalog.clone())
-        .dialer(network.dialer.clone())
-        .deadline(options.deadline);
-    if let Some(file) = &options.history {
-        let store = input::history(file)?;
-        if let Err(error) = store.load() {
-            // What was learned is lost, no more.
-            let warning = say(
-                format!("warning: {error}; beginning with nothing"),
-                format!("警告：{}；从头开始", zh::chinese(&error)),
-            );
-            warn(&warning, options);
-        }
-        builder = builder.history(store);
-    }
-    if let Some(id) = &options.network {
-        builder = builder.network(id);
-    }
-    let selector = builder.build()?;
-    let bar = bar();
-    bar.set_length(u64::from(count));
-    let mut interrupted = std::pin::pin!(interrupted());
-    let (mut records, mut is_interrupted) = (Vec::new(), false);
-    for _ in 0..count {
-        let connected = tokio::select! {
-            biased;
-            () = &mut interrupted => None,
-            connected = selector.connect() => Some(connected),
-        };
-        let Some(connected) = connected else {
-            let stopped = say("interrupted", "已中断").of(options.lang).to_owned();
-            records.push(ConnectRecord::failed(stopped, Vec::new()));
-            is_interrupted = true;
-            break;
-        };
-        let proxy = match &connected {
-            Ok(opened) => network.dialer.peer(opened.endpoint()).proxy,
-            Err(_) => network.dialer.proxy(),
-        };
-        let mut record = match &connected {
-            Ok(connection) => ConnectRecord::opened(
-                connection.url(),
-                connection.address(),
-                connection.time_to_open(),
-                connection.timings(),
-                connection.attempts().to_vec(),
-            ),
-            Err(error) => {
-                let (took, attempts) = (error.elapsed(), error.attempts().to_vec());
-                let why = if error.is_timeout() {
-                    "已到时限"
-                } else {
-                    "全部失败"
-                };
-                let zh = format!("{took:.1?} 内未能连上任何接入地址（{why}）");
-                let told = say(error.to_string(), zh);
-                ConnectRecord::failed(told.of(options.lang).to_owned(), attempts)
-            }
-        };
-        record.proxy = proxy.map(ToString::to_string);
-        records.push(record);
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    if let Err(error) = selector.shutdown().await {
-        let warning = say(
-            format!("warning: what was learned is not kept: {error}"),
-            format!("警告：本次学到的内容未能保存：{}", zh::chinese(&error)),
-        );
-        warn(&warning, options);
-    }
-    Ok(Connected {
-        records,
-        interrupted: is_interrupted,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{args, command};
-    use easelect::Region;
+    use easelect::{Region, Service};
     use easelect_report::Lang;
 
     #[test]

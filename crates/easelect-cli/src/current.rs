@@ -1,8 +1,8 @@
 //! What the app has configured: an endpoint, or a `server.json` that lists some.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use easelect::{Catalog, Endpoint, Region, Service};
+use easelect::{Catalog, Endpoint, Phase, Region, Service};
 use easelect_report::{Note, failure_text};
 
 use crate::app_key::AppKey;
@@ -25,12 +25,17 @@ pub(crate) async fn add_app(
         return Ok(());
     };
     let list = list_of(key)?;
-    let to = list.endpoint().host().to_owned();
-    targets.notes.push(Note::AppKeySent { to });
+    let got = list.get(&network.dialer, patience(options)).await;
+    // Behind TLS the request is under way, whatever becomes of it.
+    if !matches!(&got, Err(Lost::Failed(failure)) if failure.phase() <= Phase::Tls) {
+        let to = list.endpoint().host().to_owned();
+        targets.notes.push(Note::AppKeySent { to });
+    }
+    let got = got.map_err(|lost| why_lost(lost, options));
     // The app's SDK needs the service: what fails there counts.
     let is_shared = |region: &Region| matches!(newer::place(region), Place::Shared);
     targets.second_source.retain(|region| !is_shared(region));
-    let Some(listed) = get(&list, false, targets, options, network).await else {
+    let Some(listed) = understood(&list, got, false, targets, options) else {
         return Ok(());
     };
     let found = data_centres(&listed.urls, catalog);
@@ -96,7 +101,8 @@ pub(crate) async fn add_all(
         }
         let list = ListUrl::parse("--current", url)?;
         let is_own = is_own(targets);
-        if let Some(listed) = get(&list, is_own, targets, options, network).await {
+        let got = fetch(&list, options, network).await;
+        if let Some(listed) = understood(&list, got, is_own, targets, options) {
             add_listed(targets, catalog, options, &list, listed);
         }
     }
@@ -104,15 +110,15 @@ pub(crate) async fn add_all(
 }
 
 /// What a list names; where it can't be had, that is noted.
-async fn get(
+fn understood(
     list: &ListUrl,
+    got: Result<Vec<u8>, String>,
     is_own: bool,
     targets: &mut Targets,
     options: &Options,
-    network: &Network,
 ) -> Option<Listed> {
     let lang = options.lang;
-    let got = match fetch(list, options, network).await {
+    let got = match got {
         Ok(body) => match listed::no_list(&body) {
             None => Ok(listed::listed(&body, is_own)),
             Some(why) => Err(why.of(lang).to_owned()),
@@ -220,12 +226,21 @@ pub(crate) async fn fetch(
     options: &Options,
     network: &Network,
 ) -> Result<Vec<u8>, String> {
-    let within = options.timeout.min(options.deadline);
-    let got = list.get(&network.dialer, within).await;
-    got.map_err(|lost| match lost {
+    let got = list.get(&network.dialer, patience(options)).await;
+    got.map_err(|lost| why_lost(lost, options))
+}
+
+/// How long a list is waited for.
+fn patience(options: &Options) -> Duration {
+    options.timeout.min(options.deadline)
+}
+
+/// Why there is no list, for a person.
+fn why_lost(lost: Lost, options: &Options) -> String {
+    match lost {
         Lost::Told(why) => why.of(options.lang).to_owned(),
         Lost::Failed(failure) => failure_text(&failure, options.lang, SystemTime::now()),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -430,10 +445,20 @@ mod tests {
 
     /// What a run with these options asks of whom: the addresses of each request's path.
     async fn requests(line: &str) -> (Targets, Vec<(SocketAddr, String)>) {
+        requests_where(line, easelect_lab::Fault::None).await
+    }
+
+    /// The same where the list service has this fault.
+    async fn requests_where(
+        line: &str,
+        fault: easelect_lab::Fault,
+    ) -> (Targets, Vec<(SocketAddr, String)>) {
         use easelect_lab::{EventKind, Lab, Scenario};
 
         let options = options(line);
         let lab = Lab::new(Scenario::beijing()).unwrap();
+        lab.set_fault("44.128.30.10".parse().unwrap(), fault)
+            .unwrap();
         let nobody = Arc::new(easelect::SystemResolver::new());
         let network = Network::over(lab.dialer(), nobody, Some("beijing".to_owned())).unwrap();
         let catalog = newer::added(Catalog::builtin(), &options).unwrap();
@@ -467,6 +492,13 @@ mod tests {
         assert!(has("im-api-v2.easecdn.com") && has("a1-v2.easemob.com"));
         let sent = |note: &Note| matches!(note, Note::AppKeySent { to } if to == "rs.easemob.com");
         assert!(targets.notes.iter().any(sent), "{:?}", targets.notes);
+        // Nobody got it where the service can't be reached, or is somebody else.
+        for fault in [easelect_lab::Fault::Refuse, easelect_lab::Fault::Expired] {
+            let line = "--app-key 1100#chat --rounds 1";
+            let (targets, asked) = requests_where(line, fault).await;
+            assert!(!targets.notes.iter().any(sent), "{fault:?}");
+            assert!(asked.iter().all(|(_, path)| !is_secret(path)), "{fault:?}");
+        }
         let (targets, asked) = requests("--rounds 1").await;
         assert!(asked.len() > 50 && asked.iter().all(|(_, path)| !is_secret(path)));
         assert!(targets.notes.is_empty() && targets.regions.len() == 6);

@@ -199,8 +199,9 @@ pub mod fuzzing {
     }
 }
 
-/// The code in the READMEs is compiled with the tests.
+/// The code in these documents is compiled with the tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 #[doc = include_str!("../README.zh-CN.md")]
+#[doc = include_str!("../docs/ranking.md")]
 struct Readme;

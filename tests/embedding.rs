@@ -3,14 +3,22 @@
 #![cfg(feature = "rest")]
 #![allow(unreachable_pub, reason = "as an app has them")]
 
+#[path = "embedding/blocking.rs"]
+mod blocking;
+#[path = "embedding/history.rs"]
+mod history;
 #[path = "embedding/lab.rs"]
 mod lab;
 #[path = "embedding/monitoring.rs"]
 mod monitoring;
+#[path = "embedding/own_hosts.rs"]
+mod own_hosts;
 #[path = "embedding/own_sdk.rs"]
 mod own_sdk;
 #[path = "embedding/priors.rs"]
 mod priors;
+#[path = "embedding/proxy.rs"]
+mod proxy;
 #[path = "embedding/rest.rs"]
 mod rest;
 #[path = "embedding/session.rs"]
@@ -20,8 +28,11 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use easelect::{Failure, FailureKind, Phase, Refusal};
-use easelect_lab::{Fault, Path};
+use easelect::{
+    Catalog, CatalogFormat, Failure, FailureKind, Phase, Refusal, Region, Selector,
+    SelectorBuilder,
+};
+use easelect_lab::{Fault, Lab, Path};
 use tokio::time::sleep;
 
 const A: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(44, 0, 0, 1));
@@ -37,7 +48,18 @@ fn the_page_has_what_is_tested() {
     let text = std::fs::read_to_string(&page).unwrap();
     let mut parts = text.split("```rust\n");
     let mut expected = parts.next().unwrap().to_owned();
-    let names = ["session", "rest", "own_sdk", "priors", "monitoring", "lab"];
+    let names = [
+        "session",
+        "rest",
+        "own_sdk",
+        "blocking",
+        "own_hosts",
+        "proxy",
+        "history",
+        "priors",
+        "monitoring",
+        "lab",
+    ];
     let parts: Vec<&str> = parts.collect();
     assert_eq!(parts.len(), names.len());
     for (part, name) in parts.iter().zip(names) {
@@ -146,4 +168,48 @@ async fn what_happens_is_told() {
 #[tokio::test(start_paused = true)]
 async fn a_dead_host_costs_no_second() {
     lab::a_dead_host_costs_no_second().await.unwrap();
+}
+
+/// What builds a selector for the two hosts.
+fn builder(lab: &Lab) -> SelectorBuilder {
+    let catalog = Catalog::builtin().with_file(lab::OWN, CatalogFormat::Toml, "own.toml");
+    Selector::builder(Region::new("own").unwrap())
+        .catalog(catalog.unwrap())
+        .dialer(lab.dialer().build().unwrap())
+}
+
+#[test]
+fn a_thread_without_a_runtime_gets_an_answer() {
+    let (lab, _) = lab::two_hosts().unwrap();
+    let answer = blocking::ask(builder(&lab), "hello").unwrap();
+    assert_eq!(answer.unwrap().to_text().unwrap(), "hello");
+}
+
+#[test]
+fn own_hosts_are_selected_from() {
+    let file = lab::OWN.replace("\"own\"", "\"own1\"");
+    let selector = own_hosts::with_own_hosts(&file).unwrap();
+    assert_eq!(selector.residency().to_string(), "own1");
+    assert!(own_hosts::with_own_hosts("").is_err());
+}
+
+#[test]
+fn the_environments_proxy_is_taken() {
+    proxy::through_the_environments_proxy().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_run_knows_what_an_earlier_one_learned() {
+    let (lab, _) = lab::two_hosts().unwrap();
+    let name = format!("easelect-embedding-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    for known in [false, true] {
+        let selector = history::remembering(builder(&lab), &folder).unwrap();
+        history::moved(&selector, "home");
+        assert_eq!(selector.best().is_some(), known);
+        drop(selector.connect().await.unwrap());
+        selector.flush().await.unwrap();
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -3,7 +3,8 @@ use std::time::Duration;
 use easelect::{Catalog, CatalogFormat, Error, Region, RestOptions, Selector};
 use easelect_lab::{Fault, Host, Lab, Path, Scenario};
 
-const OWN: &str = r#"
+/// A catalogue file with two hosts of the app's own.
+pub const OWN: &str = r#"
 [[region]]
 id = "own"
 

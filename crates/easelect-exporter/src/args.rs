@@ -104,7 +104,8 @@ fn options(matches: &clap::ArgMatches) -> Result<Options, Error> {
             let read = humantime::parse_duration(given)
                 .ok()
                 .filter(|read| range.contains(read));
-            let why = || input("--background.interval: expected a duration from 10s to 24h".to_owned());
+            let why =
+                || input("--background.interval: expected a duration from 10s to 24h".to_owned());
             Some(read.ok_or_else(why)?)
         }
     };
@@ -113,8 +114,9 @@ fn options(matches: &clap::ArgMatches) -> Result<Options, Error> {
             file: matches.get_one::<PathBuf>("config.file").cloned(),
             labels: Labels::new(many("label"))?,
             in_flight: count("probe.max-in-flight"),
-            timeout_offset: offset
-                .ok_or_else(|| input("--timeout-offset: expected a number of seconds, such as 0.5".to_owned()))?,
+            timeout_offset: offset.ok_or_else(|| {
+                input("--timeout-offset: expected a number of seconds, such as 0.5".to_owned())
+            })?,
             histograms: matches.get_flag("histograms"),
             targets: many("background.target").collect(),
             interval,

@@ -365,7 +365,8 @@ fn module(
     let dns = match &entry.dns {
         None => None,
         Some(given) => Some(server(given.get_ref()).ok_or_else(|| {
-            let why = "expected the address of a DNS server, such as \"223.5.5.5\" or \"[::1]:5353\"";
+            let why =
+                "expected the address of a DNS server, such as \"223.5.5.5\" or \"[::1]:5353\"";
             source.wrong(Some(given.span()), why)
         })?),
     };

@@ -46,7 +46,10 @@ async fn reload(State(exporter): State<Arc<Exporter>>) -> Response {
     match reloaded {
         Ok(Ok(())) => "Reloaded\n".into_response(),
         Ok(Err(error)) => wrong(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
-        Err(_) => wrong(StatusCode::INTERNAL_SERVER_ERROR, "the reload failed unexpectedly"),
+        Err(_) => wrong(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the reload failed unexpectedly",
+        ),
     }
 }
 

@@ -34,7 +34,9 @@ impl Network {
             None => {
                 let input = |why: String| {
                     let (name, known) = (shown(name, 200), Scenario::BUILT_IN.join(", "));
-                    let why = format!("--lab {name}: not a built-in scenario ({known}); as a file: {why}");
+                    let why = format!(
+                        "--lab {name}: not a built-in scenario ({known}); as a file: {why}"
+                    );
                     Error::new(ErrorKind::Input, why)
                 };
                 let bytes = easelect_file::read(Path::new(name), MAX_SCENARIO)

@@ -84,7 +84,7 @@ async fn compare(count: usize) {
             *cpu += exporter.cpu() - before;
         }
     }
-    println!("{count} targets, {TURNS} turns, {AT_A_TIME} scrapes at a time");
+    println!("{count} targets, {TURNS} turns, {AT_A_TIME} scrapes at once");
     println!(
         "{:<20} {:>14} {:>10} {:>12}",
         "", "CPU ms a probe", "peak MiB", "median ms"
@@ -208,7 +208,7 @@ impl Exporter {
         let status = self.proc("status");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-        kib.expect("Linux tells the peak") / 1024.0
+        kib.expect("Linux reports the peak") / 1024.0
     }
 }
 

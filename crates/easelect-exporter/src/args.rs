@@ -46,7 +46,7 @@ fn program() -> Command {
             .default_value("info").value_parser(["debug", "info", "warn", "error"]))
         .arg(valued("label", "NAME=VALUE", "Label to add to every series, such as site=hq; may be repeated")
             .action(ArgAction::Append))
-        .arg(valued("lab", "SCENARIO", "Use a simulated network, with nothing sent: beijing, hostile, or a file")
+        .arg(valued("lab", "SCENARIO", "Use a simulated network and send nothing: beijing (the default), hostile, or a file")
             .num_args(0..=1).default_missing_value("beijing"))
         .arg(valued("probe.max-in-flight", "COUNT", "Maximum number of probes in flight")
             .default_value("8").value_parser(value_parser!(u32).range(1..=1000)))

@@ -178,8 +178,8 @@ impl Source<'_> {
     fn beside(&self, path: &Spanned<PathBuf>) -> Result<Vec<u8>, Error> {
         let whole = self.folder.join(path.get_ref());
         easelect_file::read(&whole, MAX_FILE).map_err(|error| {
-            let told = shown(&path.get_ref().display().to_string(), 200);
-            self.wrong(Some(path.span()), format!("{told}: {error}"))
+            let name = shown(&path.get_ref().display().to_string(), 200);
+            self.wrong(Some(path.span()), format!("{name}: {error}"))
         })
     }
 
@@ -196,8 +196,8 @@ impl Source<'_> {
         match range.contains(&duration) {
             true => Ok(duration),
             false => {
-                let told = humantime::format_duration;
-                let (least, most) = (told(*range.start()), told(*range.end()));
+                let text = humantime::format_duration;
+                let (least, most) = (text(*range.start()), text(*range.end()));
                 let why = format!("expected {least} to {most}");
                 Err(self.wrong(Some(given.span()), why))
             }
@@ -258,8 +258,8 @@ impl Config {
     /// [`ErrorKind::Input`] if the file cannot be read, and the errors of [`from_toml`](Self::from_toml).
     pub fn read(path: &Path, network: &Network) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let told = shown(&name, 200);
-        let wrong = |why: String| Error::new(ErrorKind::Input, format!("{told}: {why}"));
+        let safe = shown(&name, 200);
+        let wrong = |why: String| Error::new(ErrorKind::Input, format!("{safe}: {why}"));
         let bytes =
             easelect_file::read(path, MAX_FILE).map_err(|error| wrong(error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|_| wrong("not UTF-8".to_owned()))?;
@@ -372,7 +372,7 @@ fn module(
     };
     let (mut dialer, resolver) = network.reached(dns);
     dialer = dialer.tls(trusts.of(source, entry.cacert.as_ref(), network)?);
-    let mut proxy_told = None;
+    let mut proxy_shown = None;
     if let Some(given) = &entry.proxy {
         let wrong = |error: Error| source.wrong(Some(given.span()), error);
         let proxy = match given.get_ref().as_str() {
@@ -383,7 +383,7 @@ fn module(
                     .bypassing(&entry.no_proxy),
             ),
         };
-        proxy_told = proxy.as_ref().map(ToString::to_string);
+        proxy_shown = proxy.as_ref().map(ToString::to_string);
         dialer = dialer.proxy(proxy);
     }
     for pin in &entry.resolve {
@@ -414,7 +414,7 @@ fn module(
         urls,
         dialer,
         resolver,
-        proxy: proxy_told,
+        proxy: proxy_shown,
     })
 }
 

@@ -30,10 +30,10 @@ impl Labels {
         for text in given {
             let text = text.as_ref();
             let wrong = |why: &str| {
-                let told = shown(text, 60);
+                let safe = shown(text, 60);
                 Err(Error::new(
                     ErrorKind::Input,
-                    format!("label \"{told}\": {why}"),
+                    format!("label \"{safe}\": {why}"),
                 ))
             };
             let Some((name, value)) = text.split_once('=') else {

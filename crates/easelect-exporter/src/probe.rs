@@ -168,7 +168,7 @@ fn failure(
             FailureKind::Timeout,
         ));
     }
-    // A failed lookup of one family tells more than the other family having no address.
+    // A failed lookup of one family says more than the other family having no address.
     let failed = || lookups.iter().filter_map(|one| one.outcome.as_ref().err());
     let telling = failed().find(|one| one.kind() != FailureKind::NoAddress);
     let kind = match outcome.ended {

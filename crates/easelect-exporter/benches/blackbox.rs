@@ -1,11 +1,11 @@
-//! What a thousand targets cost this exporter, beside blackbox_exporter in the same run:
-//! `cargo bench -p easelect-exporter`, by hand, on Linux.
+//! Compares the cost of probing a thousand targets with blackbox_exporter's, in one run on Linux:
+//! `cargo bench -p easelect-exporter`.
 //!
-//! A thousand TLS servers on loopback, ports of their own, are probed through each exporter, turn by turn,
-//! as Prometheus does it: 8 scrapes at a time, each target a full handshake that is verified and an HTTP
-//! request. Either exporter is a process of its own; its processor time and its peak memory are read from
-//! `/proc`. Where `prometheus-blackbox-exporter` (Debian's package; or `BLACKBOX_EXPORTER` names it) is not
-//! installed, our figures stand alone. `-- --test` has 50 targets.
+//! A thousand TLS servers listen on loopback, each on its own port. Both exporters probe them in turns, as
+//! Prometheus would have them do: 8 scrapes at once, each a full verified handshake and an HTTP request. Each
+//! exporter is its own process; processor time and peak memory come from `/proc`. Without
+//! `prometheus-blackbox-exporter` (Debian's package; `BLACKBOX_EXPORTER` names another), only our figures are
+//! printed. `-- --test` uses 50 targets.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -21,13 +21,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-/// Scrapes at a time; our default limit.
+/// Scrapes at once; our default limit.
 const AT_A_TIME: usize = 8;
 
-/// How often each exporter probes all targets.
+/// Times that each exporter probes all targets.
 const TURNS: usize = 3;
 
-/// Linux has had this many clock ticks a second for user space on every platform that we know.
+/// Linux reports 100 clock ticks a second to user space on every platform that we know.
 const TICKS_PER_MS: f64 = 0.1;
 
 fn main() {
@@ -84,7 +84,7 @@ async fn compare(count: usize) {
             *cpu += exporter.cpu() - before;
         }
     }
-    println!("{count} targets, {TURNS} turns, {AT_A_TIME} scrapes at a time");
+    println!("{count} targets, {TURNS} turns, {AT_A_TIME} scrapes at once");
     println!(
         "{:<20} {:>14} {:>10} {:>12}",
         "", "CPU ms a probe", "peak MiB", "median ms"
@@ -108,7 +108,7 @@ async fn compare(count: usize) {
     let _ = std::io::stdout().flush();
 }
 
-/// So many servers, in tasks of this process; their URLs and their root in PEM.
+/// Starts servers in tasks of this process; returns their URLs and their root in PEM.
 async fn servers(count: usize) -> (Vec<String>, String) {
     let key = KeyPair::generate().expect("a key");
     let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
@@ -153,7 +153,7 @@ async fn answer(acceptor: TlsAcceptor, stream: TcpStream) -> std::io::Result<()>
     stream.shutdown().await
 }
 
-/// An exporter's process; it ends with this.
+/// An exporter's process, stopped when dropped.
 struct Exporter {
     child: Child,
     address: SocketAddr,
@@ -161,7 +161,7 @@ struct Exporter {
 
 impl Drop for Exporter {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -195,7 +195,7 @@ impl Exporter {
         std::fs::read_to_string(path).expect("it runs, on Linux")
     }
 
-    /// Processor time so far, in ms.
+    /// Returns the processor time used so far, in ms.
     fn cpu(&self) -> f64 {
         // After the name in brackets come the state and 10 more fields, then utime and stime: proc(5).
         let stat = self.proc("stat");
@@ -208,11 +208,11 @@ impl Exporter {
         let status = self.proc("status");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-        kib.expect("Linux tells the peak") / 1024.0
+        kib.expect("Linux reports the peak") / 1024.0
     }
 }
 
-/// Probes every target once; how long each scrape took, in ms.
+/// Probes every target once; returns the duration of each scrape, in ms.
 async fn scrape(address: SocketAddr, targets: &[String]) -> Vec<f64> {
     let next = AtomicUsize::new(0);
     let worker = || async {

@@ -1,4 +1,4 @@
-//! Arguments, as Prometheus' exporters have them.
+//! Command-line flags, in the style of Prometheus exporters.
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -12,19 +12,19 @@ use crate::exporter::Settings;
 use crate::labels::Labels;
 use crate::server::Limits;
 
-/// What the program was asked to do.
+/// The command line, parsed.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
-    /// Where to listen: the first that can be.
+    /// Addresses to listen at; the first that can be bound is used.
     pub(crate) listen: Vec<SocketAddr>,
     pub(crate) level: tracing::Level,
     pub(crate) lab: Option<String>,
     pub(crate) only_check: bool,
 }
 
-/// blackbox_exporter's is 9115; both may run on one machine.
+/// Not blackbox_exporter's 9115: both may run on one machine.
 const LISTEN: &str = ":9719";
 
 fn program() -> Command {
@@ -33,38 +33,39 @@ fn program() -> Command {
     };
     Command::new("easelect-exporter")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("A Prometheus exporter of Easemob (环信) endpoints: verified handshakes, phase by phase")
-        .arg(valued("config.file", "FILE", "Modules in TOML; SIGHUP and POST /-/reload read it again")
+        .about("A Prometheus exporter for Easemob (环信) endpoints: verified handshakes, timed phase by phase")
+        .arg(valued("config.file", "FILE", "Configuration file in TOML; SIGHUP and POST /-/reload reload it")
             .value_parser(value_parser!(PathBuf)))
         .arg(Arg::new("config.check").long("config.check").action(ArgAction::SetTrue)
-            .help("Checks the modules and ends"))
-        .arg(valued("web.listen-address", "ADDRESS", "Where to listen").default_value(LISTEN))
-        .arg(valued("web.max-connections", "COUNT", "HTTP connections at a time")
+            .help("Check the configuration, then exit"))
+        .arg(valued("web.listen-address", "ADDRESS", "Address and port to listen on; :PORT is every address")
+            .default_value(LISTEN))
+        .arg(valued("web.max-connections", "COUNT", "Maximum number of open HTTP connections")
             .default_value("512").value_parser(value_parser!(u32).range(1..=100_000)))
-        .arg(valued("log.level", "LEVEL", "What is logged to standard error")
+        .arg(valued("log.level", "LEVEL", "Log messages of this severity or above to standard error")
             .default_value("info").value_parser(["debug", "info", "warn", "error"]))
-        .arg(valued("label", "NAME=VALUE", "A label for all series, such as site=hq; may be repeated")
+        .arg(valued("label", "NAME=VALUE", "Label to add to every series, such as site=hq; may be repeated")
             .action(ArgAction::Append))
-        .arg(valued("lab", "SCENARIO", "A simulated network: beijing, hostile, or a file; nothing is sent")
+        .arg(valued("lab", "SCENARIO", "Use a simulated network and send nothing: beijing (the default), hostile, or a file")
             .num_args(0..=1).default_missing_value("beijing"))
-        .arg(valued("probe.max-in-flight", "COUNT", "Probes at a time")
+        .arg(valued("probe.max-in-flight", "COUNT", "Maximum number of probes in flight")
             .default_value("8").value_parser(value_parser!(u32).range(1..=1000)))
-        .arg(valued("timeout-offset", "SECONDS", "How much sooner than the scraper gives up a probe ends")
+        .arg(valued("timeout-offset", "SECONDS", "Time to subtract from the scrape timeout, for the response")
             .default_value("0.5"))
         .arg(valued("background.target", "REGION/SERVICE",
-            "A group to probe in the background for /metrics, instead of the file's; may be repeated")
+            "Group to probe in the background for /metrics, instead of those in the file; may be repeated")
             .action(ArgAction::Append))
         .arg(valued("background.interval", "DURATION",
-            "How often, 10s to 24h, instead of the file's; 60s where neither says"))
+            "Interval of background probing, 10s to 24h, instead of the file's [default: 60s]"))
         .arg(Arg::new("histograms").long("histograms").action(ArgAction::SetTrue)
-            .help("Adds histograms to /metrics"))
+            .help("Add a histogram of the time to open to /metrics"))
 }
 
-/// Reads the arguments, without the program's own name.
+/// Parses the arguments, without the program's own name.
 ///
 /// # Errors
 ///
-/// `Ok` inside: a text to print (help, version); `Err` inside: what is wrong.
+/// `Err(Ok(text))` for `--help` and `--version`: the text to print. `Err(Err(message))` for wrong arguments.
 pub(crate) fn parse(
     args: impl IntoIterator<Item = OsString>,
 ) -> Result<Options, Result<String, String>> {
@@ -103,7 +104,8 @@ fn options(matches: &clap::ArgMatches) -> Result<Options, Error> {
             let read = humantime::parse_duration(given)
                 .ok()
                 .filter(|read| range.contains(read));
-            let why = || input("--background.interval: expected 10s to 24h".to_owned());
+            let why =
+                || input("--background.interval: expected a duration from 10s to 24h".to_owned());
             Some(read.ok_or_else(why)?)
         }
     };
@@ -112,8 +114,9 @@ fn options(matches: &clap::ArgMatches) -> Result<Options, Error> {
             file: matches.get_one::<PathBuf>("config.file").cloned(),
             labels: Labels::new(many("label"))?,
             in_flight: count("probe.max-in-flight"),
-            timeout_offset: offset
-                .ok_or_else(|| input("--timeout-offset: expected seconds".to_owned()))?,
+            timeout_offset: offset.ok_or_else(|| {
+                input("--timeout-offset: expected a number of seconds, such as 0.5".to_owned())
+            })?,
             histograms: matches.get_flag("histograms"),
             targets: many("background.target").collect(),
             interval,
@@ -129,7 +132,7 @@ fn options(matches: &clap::ArgMatches) -> Result<Options, Error> {
     })
 }
 
-/// An address and a port; of a port alone all addresses, with IPv6 if there is some.
+/// Parses `ADDRESS:PORT`. A bare `:PORT` is every address: IPv6 with IPv4, else IPv4 alone.
 fn addresses(text: &str) -> Result<Vec<SocketAddr>, Error> {
     if let Some(port) = text.strip_prefix(':').and_then(|port| port.parse().ok()) {
         let (v6, v4) = (Ipv6Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED);

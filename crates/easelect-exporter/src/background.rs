@@ -1,41 +1,44 @@
-//! Probing without being asked: what the last rounds brought of each endpoint, and the first choice.
+//! Results of background probing: the last rounds of each endpoint, and each group's first choice.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use easelect::{Endpoint, EndpointStats, FailureKind, Phase, Residency, Service, rank};
 
 use crate::probe::{Outcome, Probed};
 
-/// Rounds that medians, ratios and the first choice are of: ten minutes, at the usual interval.
+/// Rounds that medians, ratios and the first choice cover: ten minutes at the default interval.
 const WINDOW: usize = 10;
 
-/// The upper bounds of a histogram's buckets, in seconds.
+/// Upper bounds of the histogram's buckets, in seconds.
 pub(crate) const BOUNDS: [f64; 11] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// Everything known of what is probed.
+/// The results of all background targets.
 #[derive(Debug, Default)]
 pub(crate) struct Background {
     pub(crate) groups: BTreeMap<String, Group>,
+    /// When the last round of any group ended.
+    pub(crate) last_round: Option<SystemTime>,
 }
 
-/// What is known of one residency and service.
+/// The results of one group: one residency and service.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) residency: Residency,
     pub(crate) service: Service,
     pub(crate) choice: Option<Endpoint>,
-    /// How often another one became the first choice.
+    /// How often the first choice changed.
     pub(crate) changes: u64,
     pub(crate) endpoints: Vec<Watched>,
 }
 
-/// What is known of one endpoint.
+/// The results of one endpoint.
 #[derive(Debug)]
 pub(crate) struct Watched {
     pub(crate) endpoint: Endpoint,
+    /// The last rounds, at most [`WINDOW`].
     window: VecDeque<Probed>,
     pub(crate) successes: u64,
     pub(crate) failures: BTreeMap<(Phase, FailureKind), u64>,
@@ -76,23 +79,23 @@ impl Watched {
         self.window.back()
     }
 
-    /// How many rounds the window has.
+    /// Number of rounds in the window.
     pub(crate) fn attempts(&self) -> usize {
         self.window.len()
     }
 
-    /// Of the window's rounds: failed ones in relation to all.
+    /// Fraction of the window's rounds that failed.
     pub(crate) fn failed_ratio(&self) -> Option<f64> {
         let failed = self.window.iter().filter(|one| !one.succeeded()).count();
         (!self.window.is_empty()).then(|| failed as f64 / self.window.len() as f64)
     }
 
-    /// The median of the window's successes, without the look-up.
+    /// Median time to open over the window's successes, without the DNS lookup.
     pub(crate) fn open(&self) -> Option<Duration> {
         median(self.window.iter().filter_map(open_time))
     }
 
-    /// The median of a phase over all rounds of the window in which it came to its end.
+    /// Median duration of a phase over the rounds of the window in which it completed.
     pub(crate) fn phase(&self, phase: Phase) -> Option<Duration> {
         median(self.window.iter().filter_map(|one| one.phase(phase)))
     }
@@ -117,7 +120,7 @@ fn open_time(probed: &Probed) -> Option<Duration> {
     Some(sample.timings.total())
 }
 
-/// The middle one, or the lower of both.
+/// The median; of an even number, the lower of the two in the middle.
 fn median(times: impl Iterator<Item = Duration>) -> Option<Duration> {
     let mut times: Vec<Duration> = times.collect();
     times.sort_unstable();
@@ -126,7 +129,7 @@ fn median(times: impl Iterator<Item = Duration>) -> Option<Duration> {
 }
 
 impl Background {
-    /// Takes a round of a group in.
+    /// Records a round of a group.
     pub(crate) fn record(
         &mut self,
         name: &str,
@@ -142,11 +145,15 @@ impl Background {
             endpoints: Vec::new(),
         });
         group.record(outcome);
+        self.last_round = Some(SystemTime::now());
     }
 
-    /// Forgets what is no target any more.
+    /// Drops the results of groups that are no longer targets.
     pub(crate) fn keep(&mut self, names: &BTreeSet<String>) {
         self.groups.retain(|name, _| names.contains(name));
+        if self.groups.is_empty() {
+            self.last_round = None;
+        }
     }
 }
 
@@ -173,8 +180,8 @@ impl Group {
         self.choose();
     }
 
-    /// The first choice: the best over the window of those that opened in the last round. The present one
-    /// is the one to be better than, so that noise changes nothing.
+    /// Chooses the best over the window among the endpoints that opened in the last round. The current choice
+    /// is ranked first, so that only a clearly better endpoint replaces it.
     fn choose(&mut self) {
         let opened = |one: &&Watched| one.last().is_some_and(Probed::succeeded);
         let mut able: Vec<&Watched> = self.endpoints.iter().filter(opened).collect();
@@ -185,11 +192,11 @@ impl Group {
         if let (Some(before), Some(now)) = (&self.choice, &best) {
             self.changes += u64::from(before != now);
         }
-        // While nothing opens, the choice that was stays: only another one is a change.
+        // While nothing opens, the choice is kept, so that its return does not count as a change.
         self.choice = best.or(self.choice.take());
     }
 
-    /// The first choice, if it opened in the last round.
+    /// Returns the first choice, if it opened in the last round.
     pub(crate) fn selected(&self) -> Option<&Endpoint> {
         let choice = self.choice.as_ref()?;
         let watched = self.endpoints.iter().find(|one| one.endpoint == *choice)?;

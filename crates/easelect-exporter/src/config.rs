@@ -1,4 +1,4 @@
-//! The file of modules: how to probe, and what may be probed.
+//! The configuration file: modules, catalogue, background probing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -20,19 +20,19 @@ use toml::Spanned;
 
 use crate::network::Network;
 
-/// The largest file, in bytes; what it names (catalogue, certificates) has the same limit.
+/// The maximum size of the configuration file, and of each file that it names, in bytes.
 pub const MAX_FILE: u64 = 1024 * 1024;
 
-/// The module of a request that names none.
+/// The module that `/probe` uses when the request names none.
 pub const DEFAULT_MODULE: &str = "default";
 
-/// Far above any real file's; each has connections and roots of its own.
+/// A limit far above real files: each module has a dialer and a resolver of its own.
 const MAX_MODULES: usize = 1000;
 
-/// The region of endpoints that only a URL names. It is no label of any series.
+/// The region given to endpoints that are known by URL only. It appears in no label.
 const ELSEWHERE: &str = "elsewhere";
 
-/// What a file of modules says, checked.
+/// A configuration file, parsed and checked.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) modules: BTreeMap<String, Arc<Module>>,
@@ -40,24 +40,25 @@ pub struct Config {
     pub(crate) background: Option<BackgroundConfig>,
 }
 
-/// How one module probes.
+/// One module: how to probe, and which URLs it allows.
 #[derive(Clone)]
 pub(crate) struct Module {
     pub(crate) name: String,
-    /// The most that a probe may take.
+    /// Maximum duration of a probe.
     pub(crate) timeout: Duration,
-    /// How old a result may be that is answered again.
+    /// Maximum age of a result that is served again; zero for none.
     pub(crate) cache: Duration,
     pub(crate) families: Families,
-    /// Any URL may be probed, not only those of the catalogue and of `urls`.
+    /// Whether any URL may be probed, beyond the catalogue's and `urls`.
     pub(crate) any: bool,
     pub(crate) urls: Vec<Endpoint>,
     pub(crate) dialer: DialerBuilder,
     pub(crate) resolver: Arc<dyn Resolve>,
+    /// For `debug=true`: the proxy without user and password.
     proxy: Option<String>,
 }
 
-/// What is probed without being asked.
+/// The section `[background]`.
 #[derive(Clone, Debug)]
 pub(crate) struct BackgroundConfig {
     pub(crate) targets: Vec<String>,
@@ -66,13 +67,13 @@ pub(crate) struct BackgroundConfig {
     pub(crate) module: String,
 }
 
-/// The usual interval of background probing, in seconds.
+/// The default interval of background probing.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(60);
 
-/// Handshakes a minute, of all targets together, unless the file says otherwise.
+/// The default of `attempts_per_minute`: handshakes per minute, over all background targets.
 pub(crate) const PER_MINUTE: u32 = 60;
 
-/// For debug=true: without a proxy's user and password.
+/// What `debug=true` shows: no proxy credentials.
 impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Module")
@@ -155,7 +156,7 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
-/// A file's text with its name, for errors with lines.
+/// A file's text with its name and folder, for errors with line numbers.
 struct Source<'a> {
     text: &'a str,
     name: &'a str,
@@ -173,12 +174,12 @@ impl Source<'_> {
         Error::new(ErrorKind::Input, format!("{name}{line}: {why}"))
     }
 
-    /// A file that it names: from its own folder on.
+    /// Reads a file that the configuration names, relative to the configuration's folder.
     fn beside(&self, path: &Spanned<PathBuf>) -> Result<Vec<u8>, Error> {
         let whole = self.folder.join(path.get_ref());
         easelect_file::read(&whole, MAX_FILE).map_err(|error| {
-            let told = shown(&path.get_ref().display().to_string(), 200);
-            self.wrong(Some(path.span()), format!("{told}: {error}"))
+            let name = shown(&path.get_ref().display().to_string(), 200);
+            self.wrong(Some(path.span()), format!("{name}: {error}"))
         })
     }
 
@@ -195,8 +196,8 @@ impl Source<'_> {
         match range.contains(&duration) {
             true => Ok(duration),
             false => {
-                let told = humantime::format_duration;
-                let (least, most) = (told(*range.start()), told(*range.end()));
+                let text = humantime::format_duration;
+                let (least, most) = (text(*range.start()), text(*range.end()));
                 let why = format!("expected {least} to {most}");
                 Err(self.wrong(Some(given.span()), why))
             }
@@ -204,7 +205,7 @@ impl Source<'_> {
     }
 }
 
-/// TLS by the certificates that it trusts besides: roots are read once, not once a module.
+/// TLS clients by extra certificate file, so that the roots are read once rather than once per module.
 #[derive(Default)]
 struct Trusts(HashMap<Option<PathBuf>, TlsClient>);
 
@@ -223,11 +224,11 @@ impl Trusts {
         if let Some(path) = cacert {
             let wrong = |why: &str| source.wrong(Some(path.span()), why);
             for one in CertificateDer::pem_slice_iter(&source.beside(path)?) {
-                extra.push(one.map_err(|_| wrong("no certificates in PEM"))?);
+                extra.push(one.map_err(|_| wrong("not valid certificates in PEM"))?);
             }
             if extra.is_empty() {
                 return Err(wrong(
-                    "no certificate in it: expected -----BEGIN CERTIFICATE-----",
+                    "no certificate found: expected -----BEGIN CERTIFICATE-----",
                 ));
             }
         }
@@ -241,24 +242,24 @@ impl Trusts {
 }
 
 impl Config {
-    /// What holds without a file: one module, `default`, for the built-in catalogue.
+    /// Returns the configuration used without a file: the built-in catalogue and one module, `default`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Tls`] where the platform has no roots.
+    /// [`ErrorKind::Tls`] if TLS cannot be set up, as without root certificates on this system.
     pub fn builtin(network: &Network) -> Result<Self, Error> {
         Config::from_toml("", "built-in", Path::new("."), network)
     }
 
-    /// Reads a file of at most [`MAX_FILE`] bytes.
+    /// Reads a configuration file of at most [`MAX_FILE`] bytes.
     ///
     /// # Errors
     ///
-    /// As [`from_toml`](Self::from_toml), and when the file can't be read.
+    /// [`ErrorKind::Input`] if the file cannot be read, and the errors of [`from_toml`](Self::from_toml).
     pub fn read(path: &Path, network: &Network) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let told = shown(&name, 200);
-        let wrong = |why: String| Error::new(ErrorKind::Input, format!("{told}: {why}"));
+        let safe = shown(&name, 200);
+        let wrong = |why: String| Error::new(ErrorKind::Input, format!("{safe}: {why}"));
         let bytes =
             easelect_file::read(path, MAX_FILE).map_err(|error| wrong(error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|_| wrong("not UTF-8".to_owned()))?;
@@ -266,13 +267,15 @@ impl Config {
         Config::from_toml(&text, &name, folder, network)
     }
 
-    /// Reads a text; errors call it `name`, and what it names is looked for in `folder`. Without a module
-    /// `default` there is one that has every default.
+    /// Parses a configuration in TOML.
+    ///
+    /// Errors call it `name`; paths in it are relative to `folder`. If there is no module `default`, one with
+    /// default settings is added.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`] with name, line and what was expected; [`ErrorKind::Tls`] where the platform has
-    /// no roots.
+    /// [`ErrorKind::Input`] with the name, the line and what was expected; [`ErrorKind::Tls`] if TLS cannot be
+    /// set up, as without root certificates on this system.
     pub fn from_toml(
         text: &str,
         name: &str,
@@ -300,7 +303,7 @@ impl Config {
             let name = name.into_inner();
             let fits = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
             if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
-                let why = "a module's name has 1 to 64 letters, digits, '_', '-' and '.'";
+                let why = "a module's name is 1 to 64 ASCII letters, digits, '_', '-' or '.'";
                 return Err(source.wrong(Some(place), why));
             }
             let module = module(&source, &name, entry, &mut trusts, network)?;
@@ -334,7 +337,7 @@ fn catalog(source: &Source<'_>, path: Option<&Spanned<PathBuf>>) -> Result<Catal
     let name = shown(&path.get_ref().display().to_string(), 200);
     let format = CatalogFormat::of(path.get_ref()).ok_or_else(|| {
         wrong(format!(
-            "{name}: expected a name that ends with .toml or .json"
+            "{name}: expected a file name ending in .toml or .json"
         ))
     })?;
     let text =
@@ -362,13 +365,14 @@ fn module(
     let dns = match &entry.dns {
         None => None,
         Some(given) => Some(server(given.get_ref()).ok_or_else(|| {
-            let why = "expected a name server's address, such as \"223.5.5.5\" or \"[::1]:5353\"";
+            let why =
+                "expected the address of a DNS server, such as \"223.5.5.5\" or \"[::1]:5353\"";
             source.wrong(Some(given.span()), why)
         })?),
     };
     let (mut dialer, resolver) = network.reached(dns);
     dialer = dialer.tls(trusts.of(source, entry.cacert.as_ref(), network)?);
-    let mut proxy_told = None;
+    let mut proxy_shown = None;
     if let Some(given) = &entry.proxy {
         let wrong = |error: Error| source.wrong(Some(given.span()), error);
         let proxy = match given.get_ref().as_str() {
@@ -379,7 +383,7 @@ fn module(
                     .bypassing(&entry.no_proxy),
             ),
         };
-        proxy_told = proxy.as_ref().map(ToString::to_string);
+        proxy_shown = proxy.as_ref().map(ToString::to_string);
         dialer = dialer.proxy(proxy);
     }
     for pin in &entry.resolve {
@@ -410,10 +414,11 @@ fn module(
         urls,
         dialer,
         resolver,
-        proxy: proxy_told,
+        proxy: proxy_shown,
     })
 }
 
+/// Parses a DNS server's address; port 53 by default.
 fn server(text: &str) -> Option<SocketAddr> {
     let bare = |text: &str| {
         text.parse::<IpAddr>()
@@ -423,11 +428,11 @@ fn server(text: &str) -> Option<SocketAddr> {
     text.parse().ok().or_else(|| bare(text))
 }
 
-/// An endpoint that only its URL tells of.
+/// Makes an endpoint from a URL that need not be in the catalogue.
 ///
 /// # Errors
 ///
-/// Where the URL is neither `wss://` nor `https://`, or has a user or a password.
+/// If the URL is neither `wss://` nor `https://`, or has a user or a password.
 pub(crate) fn elsewhere(url: &str) -> Result<Endpoint, Error> {
     let is_https = |scheme: &str| scheme.trim().eq_ignore_ascii_case("https");
     let service = match url.split_once(':') {

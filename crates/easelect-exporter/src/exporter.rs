@@ -1,4 +1,4 @@
-//! What every request shares: the modules as they were last read, probes in flight, what is known.
+//! The state that all requests share: configuration, probes in flight, results; and background probing.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -21,23 +21,23 @@ use crate::probe::{Outcome, probe};
 use crate::shared::{Key, NoResult, Probes};
 use crate::target::{Target, unknown_module};
 
-/// What is said once, when the exporter starts.
+/// Settings that stay the same while the exporter runs.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The file of modules; the built-in module alone without one.
+    /// The configuration file. Without one there is only the built-in module `default`.
     pub file: Option<PathBuf>,
-    /// Labels that every series gets.
+    /// Labels added to every series.
     pub labels: Labels,
-    /// Probes in flight at a time, of scrapes and of the background together; 8 by default.
+    /// Maximum number of probes in flight, of scrapes and of background probing together; 8 by default.
     pub in_flight: usize,
-    /// How much sooner than the scraper gives up a probe ends; 0.5 s by default.
+    /// Time subtracted from the scraper's timeout, for the response; 0.5 s by default.
     pub timeout_offset: Duration,
-    /// Whether `/metrics` has histograms.
+    /// Whether `/metrics` includes a histogram of the time to open.
     pub histograms: bool,
-    /// Groups to probe in the background instead of the file's; the file's if there are none.
+    /// Groups to probe in the background, such as `cn1/websocket`. If not empty, they replace the file's.
     pub targets: Vec<String>,
-    /// The interval of background probing instead of the file's.
+    /// Interval of background probing; if set, it replaces the file's.
     pub interval: Option<Duration>,
 }
 
@@ -55,51 +55,51 @@ impl Default for Settings {
     }
 }
 
-/// What `/probe` was asked.
+/// The parameters of `/probe`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Query {
     pub(crate) target: String,
     pub(crate) module: Option<String>,
     pub(crate) debug: bool,
-    /// What the scraper waits for.
+    /// How long the scraper waits.
     pub(crate) scrape_timeout: Option<Duration>,
 }
 
-/// Why `/probe` has no series.
+/// Why `/probe` returns no metrics.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// What was asked makes no sense.
+    /// The request is wrong: status 400.
     Wrong(String),
-    /// Not now.
+    /// The request may succeed later: status 503.
     Later(String),
 }
 
-/// The exporter: modules, probes in flight, what the background brought.
+/// The exporter: configuration, probes in flight, results of background probing.
 #[derive(Debug)]
 pub struct Exporter {
     settings: Settings,
     network: Network,
     config: RwLock<Read>,
     reading: Mutex<Reading>,
-    /// Held while the modules are read again.
+    /// Held during a reload, so that reloads happen one after the other.
     reloading: Mutex<()>,
     probes: Arc<Probes>,
     background: Mutex<Background>,
-    /// The modules were read again.
+    /// Notified after a reload.
     changed: Notify,
 }
 
-/// When the background probes what. It outlives readings of the modules: whoever has them read again and again
-/// must not have anybody probed more often.
+/// When background probing probes what. It outlives reloads, so that reloading again and again does not cause
+/// more probes.
 #[derive(Debug, Default)]
 struct Schedule {
-    /// The next round; at once where there was none.
+    /// Start of the next round; `None` before the first, which starts at once.
     next: Option<Instant>,
-    /// When each target's last round began.
+    /// Start of each target's last round.
     last: HashMap<String, Instant>,
 }
 
-/// A reading of the modules.
+/// A loaded configuration, with the number of the load.
 #[derive(Clone, Debug)]
 struct Read {
     config: Arc<Config>,
@@ -107,11 +107,12 @@ struct Read {
 }
 
 impl Exporter {
-    /// Reads the modules.
+    /// Loads the configuration.
     ///
     /// # Errors
     ///
-    /// As [`Config::read`], and where a target of the background is no group.
+    /// The errors of [`Config::read`]; [`ErrorKind::Input`](easelect::ErrorKind::Input) if a background target is
+    /// not a group.
     pub fn new(settings: Settings, network: Network) -> Result<Self, Error> {
         let config = read(&settings, &network)?;
         Ok(Exporter {
@@ -132,11 +133,12 @@ impl Exporter {
         })
     }
 
-    /// Reads the modules again. Where they are wrong, those from before stay.
+    /// Reloads the configuration, and drops cached results. After an error, the previous configuration stays in
+    /// use.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// The errors of [`new`](Self::new).
     pub fn reload(&self) -> Result<(), Error> {
         let _one_at_a_time = self
             .reloading
@@ -155,12 +157,12 @@ impl Exporter {
                     succeeded_at: now(),
                 };
                 self.changed.notify_one();
-                tracing::info!("the modules were read again");
+                tracing::info!("configuration reloaded");
                 Ok(())
             }
             Err(error) => {
                 reading.successful = false;
-                tracing::error!(%error, "the modules are wrong; those from before stay");
+                tracing::error!(%error, "configuration not reloaded; the previous one stays in use");
                 Err(error)
             }
         }
@@ -179,7 +181,7 @@ impl Exporter {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What `/metrics` answers.
+    /// Returns the response of `/metrics`.
     pub(crate) fn metrics(&self, format: ExpositionFormat) -> String {
         let reading = *self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let Settings {
@@ -188,7 +190,7 @@ impl Exporter {
         metrics(&self.known(), reading, labels, *histograms, format)
     }
 
-    /// What `/probe` answers.
+    /// Returns the response of `/probe`.
     pub(crate) async fn probe(
         &self,
         query: &Query,
@@ -208,11 +210,11 @@ impl Exporter {
             NoResult::Busy => {
                 let most = self.settings.in_flight;
                 Refusal::Later(format!(
-                    "{most} probes are in flight, and no more are made at a time"
+                    "too many probes in flight; --probe.max-in-flight is {most}"
                 ))
             }
             NoResult::TooSlow => Refusal::Later(
-                "another scrape's probe of this target is still under way".to_owned(),
+                "another scrape's probe of this target has not finished yet".to_owned(),
             ),
             NoResult::Unusable(error) => Refusal::Wrong(error.to_string()),
         })?;
@@ -222,7 +224,7 @@ impl Exporter {
                 target,
                 phase = phase.as_str(),
                 kind = kind.as_str(),
-                "the probe failed"
+                "probe failed"
             );
         }
         let series = answer(&target, &outcome, &self.settings.labels, format);
@@ -236,7 +238,7 @@ impl Exporter {
         ))
     }
 
-    /// How long a probe may take: the module's time-out, or a little less than the scraper waits.
+    /// Returns the timeout of a probe: the module's, or less if the scraper waits less.
     fn timeout(&self, module: &Module, scrape: Option<Duration>) -> Duration {
         let Some(scrape) = scrape else {
             return module.timeout;
@@ -267,8 +269,10 @@ impl Exporter {
         self.probes.result(key, age, kept, timeout, work).await
     }
 
-    /// Probes in the background what the modules say, for ever: one group after the other, spread over
-    /// the interval, which grows where the budget doesn't suffice.
+    /// Runs background probing; never returns.
+    ///
+    /// Groups are probed one after the other, spread over the interval. The interval is extended where it would
+    /// exceed `attempts_per_minute`.
     pub async fn watch(&self) {
         let mut schedule = Schedule::default();
         loop {
@@ -302,7 +306,7 @@ impl Exporter {
             tracing::warn!(
                 attempts,
                 interval,
-                "the interval is longer, to stay within attempts_per_minute"
+                "background interval extended to stay within attempts_per_minute"
             );
         }
         let pause = interval / targets.len().max(1) as u32;
@@ -310,7 +314,7 @@ impl Exporter {
         if let Some(next) = &mut schedule.next {
             *next = (*next).min(Instant::now() + pause);
         }
-        // The one whose last round is longest ago.
+        // The target whose last round is longest ago.
         while let Some(target) = targets
             .iter()
             .min_by_key(|one| schedule.last.get(&one.name))
@@ -318,12 +322,12 @@ impl Exporter {
             if let Some(next) = schedule.next {
                 tokio::time::sleep_until(next).await;
             }
-            // After a sleep of the machine, or a slow round, nothing is made up for.
+            // Rounds missed while the machine slept, or during a slow round, are not made up for.
             let now = Instant::now();
             let next = match schedule.next {
                 Some(next) if now <= next + pause => next + pause,
                 Some(_) => now + pause,
-                // Exporters that were started together don't stay together.
+                // Jitter, so that exporters started together don't probe together.
                 None => now + pause + pause.mul_f64(fastrand::f64()),
             };
             schedule.next = Some(next);
@@ -342,14 +346,14 @@ impl Exporter {
                     .record(&target.name, residency, first.service(), &outcome);
             }
             (Err(error), ..) => {
-                tracing::warn!(target = target.name, ?error, "a round was left out")
+                tracing::warn!(target = target.name, ?error, "background round skipped")
             }
             _ => {}
         }
     }
 }
 
-/// The modules of the file, with the background that the arguments ask for.
+/// Loads the file, with the background settings of the command line applied.
 fn read(settings: &Settings, network: &Network) -> Result<Config, Error> {
     let config = match &settings.file {
         Some(path) => Config::read(path, network)?,
@@ -419,7 +423,7 @@ mod tests {
         }
     }
 
-    /// Watches for so long.
+    /// Runs background probing for `time`.
     async fn watched(exporter: &Exporter, time: Duration) {
         let _ = tokio::time::timeout(time, exporter.watch()).await;
     }
@@ -428,19 +432,19 @@ mod tests {
     async fn a_round_a_minute_and_none_made_up_for() {
         let (lab, exporter) = exporter(&["cn1/websocket", "cn1/rest"]);
         watched(&exporter, Duration::from_secs(10 * 60)).await;
-        // Two endpoints in each group, ten rounds of it; the first pause is longer by chance.
+        // Two endpoints in each group, ten rounds; jitter lengthens the first pause.
         assert!((36..=40).contains(&lab.dials()), "{}", lab.dials());
         let (lab, exporter) = self::exporter(&["cn1/websocket"]);
         let jump = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             let before = lab.dials();
-            // A day at once: whoever makes up for it probes 1440 times.
+            // A day at once: making up for it would be 1440 rounds.
             tokio::time::advance(Duration::from_secs(24 * 60 * 60)).await;
             tokio::time::sleep(Duration::from_secs(50)).await;
             (before, lab.dials())
         };
         let dials = tokio::select! {
-            () = exporter.watch() => unreachable!("it never ends"),
+            () = exporter.watch() => unreachable!("watch never returns"),
             dials = jump => dials,
         };
         assert_eq!(dials, (2, 4));
@@ -451,16 +455,16 @@ mod tests {
         let (lab, exporter) = exporter(&["cn1/websocket", "cn1/rest"]);
         let reloads = async {
             for _ in 0..10 * 60 {
-                // No divisor of the interval: a reload ends a round that is under way.
+                // Not a divisor of the interval: a reload cancels a round in progress.
                 tokio::time::sleep(Duration::from_millis(970)).await;
                 exporter.reload().unwrap();
             }
         };
         tokio::select! {
-            () = exporter.watch() => unreachable!("it never ends"),
+            () = exporter.watch() => unreachable!("watch never returns"),
             () = reloads => {}
         }
-        // As without reloads, of both groups.
+        // As many rounds as without reloads, of both groups.
         assert!((30..=40).contains(&lab.dials()), "{}", lab.dials());
         for (service, host) in [("websocket", EASEMOB), ("rest", "a1.easemob.com")] {
             let series = format!(
@@ -503,16 +507,16 @@ mod tests {
             let text = exporter.probe(&query, ExpositionFormat::Classic).await;
             text.unwrap().contains("\nprobe_success 1\n")
         };
-        // At once, where the patient one must not join the other's probe.
+        // Concurrently: the patient scraper must not join the other's probe.
         assert_eq!(
             tokio::join!(success(Some(20)), success(None)),
             (false, true)
         );
         tokio::time::advance(Duration::from_secs(60)).await;
-        // One after the other, where it must not get the other's result.
+        // One after the other: it must not get the other's result.
         assert!(!success(Some(20)).await);
         assert!(success(None).await);
-        // What was not cut off is everybody's.
+        // A result that was not cut off is shared.
         let dials = lab.dials();
         assert!(success(Some(20)).await && success(Some(60_000)).await);
         assert_eq!(lab.dials(), dials);
@@ -531,9 +535,20 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(lab.dials(), 2);
-        // A round itself takes nothing old.
+        // A background round uses no cached result.
         watched(&exporter, Duration::from_secs(5)).await;
         assert_eq!(lab.dials(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_round_has_its_time() {
+        let (_, exporter) = exporter(&["cn1/websocket"]);
+        let series = "easelect_report_timestamp_seconds";
+        assert_eq!(exporter.value(series), None);
+        let before = now();
+        watched(&exporter, Duration::from_secs(5)).await;
+        let at = exporter.value(series).unwrap();
+        assert!((before..=now()).contains(&at), "{at}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -567,7 +582,7 @@ mod tests {
                 exporter.of_host("easelect_failed_ratio", EASECDN),
                 Some(0.0)
             );
-            // It fails: the other one is chosen in the next round.
+            // The first choice fails: the other endpoint is chosen in the next round.
             lab.set_fault(address("44.128.11.20"), Fault::Refuse)
                 .unwrap();
             tokio::time::sleep(minutes(1)).await;
@@ -589,14 +604,14 @@ mod tests {
                  phase=\"connect\",kind=\"refused\"}}"
             );
             assert_eq!(exporter.value(&failures), Some(1.0));
-            // Nothing opens: there is none, and that is no change.
+            // Nothing opens: there is no first choice, which does not count as a change.
             lab.set_fault(address("44.128.11.10"), Fault::Refuse)
                 .unwrap();
             tokio::time::sleep(minutes(1)).await;
             assert_eq!(exporter.of_host("easelect_selected_info", EASEMOB), None);
             assert_eq!(exporter.of_host("easelect_selected_info", EASECDN), None);
             assert_eq!(exporter.value(changes), Some(1.0));
-            // Both are well again: what failed is forgotten after ten rounds.
+            // Both recover: the failure has left the window after ten rounds.
             for one in ["44.128.11.10", "44.128.11.20"] {
                 lab.set_fault(address(one), Fault::None).unwrap();
             }
@@ -608,7 +623,7 @@ mod tests {
             assert_eq!(exporter.value(changes), Some(2.0));
         };
         tokio::select! {
-            () = exporter.watch() => unreachable!("it never ends"),
+            () = exporter.watch() => unreachable!("watch never returns"),
             () = change => {}
         }
     }
@@ -629,7 +644,7 @@ mod tests {
                 let is_chosen = |(host, _): &(&str, &str)| {
                     exporter.of_host("easelect_selected_info", host).is_some()
                 };
-                // It fails once, and is as good as the other one again.
+                // The first choice fails once, and is then as good as the other endpoint again.
                 let (_, chosen) = *addresses.iter().find(|one| is_chosen(one)).unwrap();
                 lab.set_fault(address(chosen), Fault::Refuse).unwrap();
                 tokio::time::sleep(Duration::from_secs(60)).await;
@@ -639,7 +654,7 @@ mod tests {
             assert_eq!(exporter.value(changes), Some(2.0));
         };
         tokio::select! {
-            () = exporter.watch() => unreachable!("it never ends"),
+            () = exporter.watch() => unreachable!("watch never returns"),
             () = change => {}
         }
     }

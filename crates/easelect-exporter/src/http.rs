@@ -1,4 +1,4 @@
-//! Requests and answers.
+//! Routes, query parameters, request headers, responses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use easelect_report::ExpositionFormat;
 use crate::exporter::{Exporter, Query, Refusal};
 use crate::page::page;
 
-/// What every request reaches.
+/// Builds the routes.
 pub(crate) fn router(exporter: Arc<Exporter>) -> Router {
     Router::new()
         .route("/", get(landing))
@@ -22,7 +22,7 @@ pub(crate) fn router(exporter: Arc<Exporter>) -> Router {
         .route("/metrics", get(metrics))
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
-        // Always, as blackbox_exporter has it: all that it does is to read the same file again.
+        // Always enabled, as in blackbox_exporter: it only reads the same file again.
         .route("/-/reload", post(reload).put(reload))
         .with_state(exporter)
 }
@@ -35,18 +35,21 @@ async fn healthy() -> &'static str {
     "Healthy\n"
 }
 
-/// Whoever listens has read its modules.
+/// Always ready: the server starts listening after it has loaded its configuration.
 async fn ready() -> &'static str {
     "Ready\n"
 }
 
 async fn reload(State(exporter): State<Arc<Exporter>>) -> Response {
-    // Reading files and parsing them must not keep others waiting.
+    // Off the only runtime thread: reading and parsing files would block other requests.
     let reloaded = tokio::task::spawn_blocking(move || exporter.reload()).await;
     match reloaded {
         Ok(Ok(())) => "Reloaded\n".into_response(),
         Ok(Err(error)) => wrong(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
-        Err(_) => wrong(StatusCode::INTERNAL_SERVER_ERROR, "the reload did not end"),
+        Err(_) => wrong(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the reload failed unexpectedly",
+        ),
     }
 }
 
@@ -88,7 +91,7 @@ fn wrong(status: StatusCode, why: &str) -> Response {
     (status, format!("{why}\n")).into_response()
 }
 
-/// Of each name the first value counts, as with blackbox_exporter; other names are nobody's.
+/// Parses the query. The first value of a name counts, as in blackbox_exporter; unknown names are ignored.
 fn query(text: &str) -> Result<Query, String> {
     let mut query = Query::default();
     let mut seen = Vec::new();
@@ -105,12 +108,12 @@ fn query(text: &str) -> Result<Query, String> {
         seen.push(name);
     }
     match query.target.trim().is_empty() {
-        true => Err("target is missing: /probe?target=cn1/websocket".to_owned()),
+        true => Err("missing parameter: target, as in /probe?target=cn1/websocket".to_owned()),
         false => Ok(query),
     }
 }
 
-/// How long the scraper waits, as Prometheus says it.
+/// Parses the scrape timeout that Prometheus sends.
 fn scrape_timeout(headers: &HeaderMap) -> Result<Option<Duration>, &'static str> {
     let Some(given) = headers.get("x-prometheus-scrape-timeout-seconds") else {
         return Ok(None);
@@ -122,11 +125,11 @@ fn scrape_timeout(headers: &HeaderMap) -> Result<Option<Duration>, &'static str>
     let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     match duration.filter(|duration| !duration.is_zero()) {
         Some(duration) => Ok(Some(duration)),
-        None => Err("X-Prometheus-Scrape-Timeout-Seconds: expected seconds above 0"),
+        None => Err("X-Prometheus-Scrape-Timeout-Seconds: expected a number above 0"),
     }
 }
 
-/// OpenMetrics for whoever prefers it to the classic text (RFC 9110 §12.5.1), classic for all others.
+/// Negotiates the format (RFC 9110 §12.5.1): OpenMetrics if `Accept` prefers it, else the classic text format.
 fn format(headers: &HeaderMap) -> ExpositionFormat {
     let (mut open, mut classic) = (0.0_f64, 0.0_f64);
     let accepted = headers
@@ -179,7 +182,7 @@ mod tests {
             ("application/openmetrics-text;version=\"1.0.0\"", true),
             ("application/openmetrics-text;version=2.0.0", false),
             ("application/openmetrics-text;q=0", false),
-            // Names of parameters may be in any case (RFC 9110 §5.6.6).
+            // Parameter names are case-insensitive (RFC 9110 §5.6.6).
             ("application/openmetrics-text;Q=0", false),
             ("application/openmetrics-text;Version=2.0.0", false),
             ("text/plain, application/openmetrics-text;q=0.5", false),

@@ -1,39 +1,39 @@
-//! Labels that every series gets: `--label site=hq`.
+//! The labels of `--label site=hq`, which every series gets.
 
 use easelect::{Error, ErrorKind, shown};
 
-/// Labels that series have of themselves, which nobody may give another meaning.
+/// Reserved names: labels of our own series, and those that Prometheus adds.
 const TAKEN: [&str; 11] = [
     "host", "instance", "job", "kind", "le", "phase", "quantile", "region", "result", "service",
     "version",
 ];
 
-/// More are a mistake: each is in every series.
+/// Maximum number of labels.
 const MOST: usize = 16;
 
-/// The longest value, in bytes.
+/// Maximum length of a value, in bytes.
 const LONGEST: usize = 128;
 
-/// Labels that every series gets, in the order in which they were given.
+/// Labels added to every series, in the order given.
 #[derive(Clone, Debug, Default)]
 pub struct Labels(Vec<(String, String)>);
 
 impl Labels {
-    /// Labels of texts such as `site=hq`.
+    /// Parses labels such as `site=hq`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`] for a name that Prometheus doesn't take or that series have already, one that
-    /// is there twice, a value of more than 128 bytes or with control characters, and more than 16 labels.
+    /// [`ErrorKind::Input`] for a name that is invalid in Prometheus, reserved or given twice, for a value of
+    /// more than 128 bytes or with control characters, and for more than 16 labels.
     pub fn new<T: AsRef<str>>(given: impl IntoIterator<Item = T>) -> Result<Self, Error> {
         let mut labels = Labels::default();
         for text in given {
             let text = text.as_ref();
             let wrong = |why: &str| {
-                let told = shown(text, 60);
+                let safe = shown(text, 60);
                 Err(Error::new(
                     ErrorKind::Input,
-                    format!("label \"{told}\": {why}"),
+                    format!("label \"{safe}\": {why}"),
                 ))
             };
             let Some((name, value)) = text.split_once('=') else {
@@ -44,11 +44,11 @@ impl Labels {
                 && name.chars().all(|c| is_letter(c) || c.is_ascii_digit());
             if !is_name || name.starts_with("__") {
                 return wrong(
-                    "a name has letters, digits and _, and doesn't begin with a digit or __",
+                    "a name consists of ASCII letters, digits and _, and doesn't start with a digit or __",
                 );
             }
             if TAKEN.contains(&name) {
-                return wrong("series have a label of this name already");
+                return wrong("this name is reserved");
             }
             if labels.0.iter().any(|(other, _)| other == name) {
                 return wrong("given twice");
@@ -64,7 +64,7 @@ impl Labels {
         Ok(labels)
     }
 
-    /// Names with values.
+    /// Returns names and values.
     #[must_use]
     pub fn pairs(&self) -> Vec<(&str, &str)> {
         self.0

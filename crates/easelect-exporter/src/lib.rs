@@ -1,15 +1,18 @@
-//! A Prometheus exporter of Easemob (环信) endpoints, by blackbox_exporter's conventions: every probe is a
-//! handshake that was verified to its end, each phase timed on its own.
+//! A Prometheus exporter for Easemob (环信) endpoints that follows blackbox_exporter's conventions.
 //!
-//! | path | answers |
+//! Each probe is a complete handshake (TCP, TLS, WebSocket or HTTP) with a verified certificate, timed phase
+//! by phase.
+//!
+//! | path | response |
 //! | --- | --- |
-//! | `/probe?target=…&module=…` | one probe of a group (`cn1/websocket`), a host of the catalogue, or a URL |
-//! | `/metrics` | what probing in the background brought, and the exporter itself |
-//! | `/-/reload` | (POST, PUT) reads the modules again; where they are wrong, those from before stay |
-//! | `/-/healthy`, `/-/ready`, `/` | what they say |
+//! | `/probe?target=…&module=…` | the result of probing a group (`cn1/websocket`), a host of the catalogue, or a URL |
+//! | `/metrics` | the results of background probing, and metrics about the exporter itself |
+//! | `/-/reload` | POST or PUT: reloads the configuration file; a wrong file changes nothing |
+//! | `/-/healthy`, `/-/ready` | status 200 |
+//! | `/` | a landing page |
 //!
-//! The program is `easelect-exporter`; its README tells about modules. Here is what it is made of, for
-//! tests and for those who embed it.
+//! The program is `easelect-exporter`; its README documents the configuration file, flags and metrics. This
+//! library half serves tests and programs that embed the exporter.
 //!
 //! # Example
 //!
@@ -28,8 +31,7 @@
 
 #![warn(clippy::unwrap_used, clippy::panic)]
 
-// In the order in which data flows: a module uses only those above it (tests/structure.rs of the
-// workspace).
+// In data-flow order: a module uses only those above it. The workspace's tests/structure.rs checks this.
 mod labels;
 
 mod network;

@@ -1,4 +1,4 @@
-//! The program; its library half is in `lib.rs`.
+//! The program `easelect-exporter`; everything it does is in the library half, `lib.rs`.
 
 use std::process::ExitCode;
 

@@ -1,22 +1,23 @@
-//! What `/metrics` answers: the names of the report `prometheus`, over the last rounds.
+//! The response of `/metrics`. Metrics that the command's report format `prometheus` has too share its names.
 
 use easelect::{Endpoint, Phase};
 use easelect_report::{Exposition, ExpositionFormat, MetricKind};
 
-use crate::answer::expiry;
+use crate::answer::{expiry, unix};
 use crate::background::{BOUNDS, Background, Watched};
 use crate::labels::Labels;
 use crate::probe::Probed;
 
-/// How the last reading of the modules went.
+/// The outcome of loading the configuration.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
+    /// Whether the last attempt succeeded.
     pub(crate) successful: bool,
-    /// When the last good one was, in seconds since 1970.
+    /// When it last succeeded, as a Unix timestamp.
     pub(crate) succeeded_at: f64,
 }
 
-/// The series of background probing, and of the exporter itself.
+/// Writes the series of background probing, and those about the exporter itself.
 pub(crate) fn metrics(
     background: &Background,
     reading: Reading,
@@ -40,33 +41,33 @@ pub(crate) fn metrics(
     };
     of_each(
         "easelect_probe_success",
-        "Whether a handshake was verified to its end in the last round.",
+        "Whether the handshake completed and was verified in the last round.",
         &|one| Some(f64::from(u8::from(one.last()?.succeeded()))),
     );
     of_each(
         "easelect_open_seconds",
-        "Median time from the first SYN to a verified answer, without the look-up, over the last 10 rounds.",
+        "Median time in seconds from the first SYN to a verified response, without the DNS lookup, over the last 10 rounds.",
         &|one| Some(one.open()?.as_secs_f64()),
     );
     of_each(
         "easelect_failed_ratio",
-        "Attempts that failed, of all of the last 10 rounds, from 0 to 1.",
+        "Fraction of the last 10 rounds that failed, from 0 to 1.",
         &Watched::failed_ratio,
     );
     of_each(
         "easelect_attempts",
-        "Attempts of the last 10 rounds.",
+        "Number of rounds that the medians and the ratio cover, at most 10.",
         &|one| Some(one.attempts() as f64),
     );
     of_each(
         "easelect_certificate_expiry_timestamp_seconds",
-        "When the first certificate that the endpoint shows ends, in seconds since 1970.",
+        "Earliest expiry among the certificates that the endpoint sent, as a Unix timestamp.",
         &|one| expiry(one.last()?.sample.as_deref()?),
     );
     text.family(
         "easelect_phase_seconds",
         Gauge,
-        "Median time of each phase, each on its own, over the last 10 rounds.",
+        "Median duration of each phase in seconds, not cumulative, over the last 10 rounds.",
     );
     for one in &all {
         for phase in Phase::ALL {
@@ -80,7 +81,7 @@ pub(crate) fn metrics(
     text.family(
         "easelect_failure_info",
         Info,
-        "In which phase and how the last round failed.",
+        "Phase and kind of the failure in the last round; absent on success.",
     );
     for one in &all {
         if let Some((phase, kind)) = one.last().and_then(|last: &Probed| last.failure) {
@@ -91,7 +92,7 @@ pub(crate) fn metrics(
     text.family(
         "easelect_probes_total",
         Counter,
-        "Rounds in which the endpoint was probed, by their result.",
+        "Background probes of the endpoint, by result.",
     );
     for one in &all {
         let failures = one.failures.values().sum::<u64>();
@@ -104,7 +105,7 @@ pub(crate) fn metrics(
     text.family(
         "easelect_failures_total",
         Counter,
-        "Failures of the endpoint by phase and kind.",
+        "Failed background probes of the endpoint, by phase and kind.",
     );
     for one in &all {
         for ((phase, kind), count) in &one.failures {
@@ -116,7 +117,7 @@ pub(crate) fn metrics(
         text.family(
             "easelect_open_duration_seconds",
             Histogram,
-            "Time from the first SYN to a verified answer, without the look-up.",
+            "Time in seconds from the first SYN to a verified response, without the DNS lookup.",
         );
         for one in &all {
             Named::new(&one.endpoint).with(&[], |labels| {
@@ -127,7 +128,7 @@ pub(crate) fn metrics(
     text.family(
         "easelect_selected_info",
         Info,
-        "The first choice of each data centre and service.",
+        "First choice of each group, if it opened in the last round.",
     );
     for endpoint in background
         .groups
@@ -139,7 +140,7 @@ pub(crate) fn metrics(
     text.family(
         "easelect_first_choice_changes_total",
         Counter,
-        "How often another endpoint became the first choice.",
+        "Changes of the group's first choice.",
     );
     for group in background.groups.values() {
         let region = group.residency.to_string();
@@ -150,23 +151,31 @@ pub(crate) fn metrics(
         text.sample(&labels, group.changes as f64);
     }
     text.family(
+        "easelect_report_timestamp_seconds",
+        Gauge,
+        "End of the last background round, as a Unix timestamp.",
+    );
+    if let Some(at) = background.last_round {
+        text.sample(&[], unix(at));
+    }
+    text.family(
         "easelect_config_last_reload_successful",
         Gauge,
-        "Whether the last reading of the modules succeeded.",
+        "Whether the configuration was last loaded successfully.",
     );
     text.sample(&[], f64::from(u8::from(reading.successful)));
     text.family(
         "easelect_config_last_reload_success_timestamp_seconds",
         Gauge,
-        "When the modules were last read with success, in seconds since 1970.",
+        "Last successful load of the configuration, as a Unix timestamp.",
     );
     text.sample(&[], reading.succeeded_at);
-    text.family("easelect_build_info", Info, "The exporter's version.");
+    text.family("easelect_build_info", Info, "Version of the exporter.");
     text.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
     text.finish()
 }
 
-/// An endpoint as labels have it.
+/// An endpoint's labels.
 struct Named {
     region: String,
     service: &'static str,

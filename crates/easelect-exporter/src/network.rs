@@ -1,4 +1,4 @@
-//! What stands below the handshakes: the real network, or a simulated one.
+//! The network below the handshakes: the real one, or a simulated one.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,32 +9,34 @@ use easelect::{
 use easelect_lab::{Lab, Scenario};
 use rustls::pki_types::CertificateDer;
 
-/// The largest scenario's file, in bytes.
+/// Maximum size of a scenario file, in bytes.
 const MAX_SCENARIO: u64 = 1024 * 1024;
 
-/// What stands below the handshakes.
+/// The network that probes use.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Network {
-    /// The operating system's.
+    /// The operating system's network.
     Real,
-    /// A simulated one: nothing is sent to anybody.
+    /// A simulated network: no packet leaves the process.
     Lab(Lab),
 }
 
 impl Network {
-    /// A simulated network by the name of a built-in scenario, or of a file.
+    /// Creates a simulated network from a built-in scenario (`beijing`, `hostile`) or a scenario file.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`] where it is neither, [`ErrorKind::Scenario`] where it is wrong.
+    /// [`ErrorKind::Input`] if `name` is neither, [`ErrorKind::Scenario`] if the file's content is wrong.
     pub fn simulated(name: &str) -> Result<Self, Error> {
         let scenario = match Scenario::built_in(name) {
             Some(scenario) => scenario,
             None => {
                 let input = |why: String| {
                     let (name, known) = (shown(name, 200), Scenario::BUILT_IN.join(", "));
-                    let why = format!("--lab {name}: no built-in scenario ({known}), and {why}");
+                    let why = format!(
+                        "--lab {name}: not a built-in scenario ({known}); as a file: {why}"
+                    );
                     Error::new(ErrorKind::Input, why)
                 };
                 let bytes = easelect_file::read(Path::new(name), MAX_SCENARIO)
@@ -46,7 +48,7 @@ impl Network {
         Ok(Network::Lab(Lab::new(scenario)?))
     }
 
-    /// TLS that trusts what this network has, and these certificates besides.
+    /// Returns a TLS client that trusts this network's roots and `extra`.
     pub(crate) fn tls(&self, extra: Vec<CertificateDer<'static>>) -> Result<TlsClient, Error> {
         match self {
             Network::Real => TlsClient::with_platform_roots_and(extra),
@@ -54,7 +56,7 @@ impl Network {
         }
     }
 
-    /// How it is reached, and by which resolver; a lab has its own name server.
+    /// Returns a dialer and a resolver for this network. The lab has DNS of its own and ignores `dns`.
     pub(crate) fn reached(
         &self,
         dns: Option<std::net::SocketAddr>,

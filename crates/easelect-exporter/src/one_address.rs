@@ -1,4 +1,4 @@
-//! One address of each name: a probe is one handshake, however many addresses there are.
+//! A resolver that returns one address per host, so that a probe is one handshake per endpoint.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,10 +8,11 @@ use easelect::futures::FutureExt;
 use easelect::futures::future::{BoxFuture, Shared};
 use easelect::{Failure, FailureKind, Families, Family, Phase, Resolve, Resolved};
 
-/// A look-up that both families wait for.
+/// A lookup that both families wait for.
 type LookUp = Shared<BoxFuture<'static, Result<Resolved, Failure>>>;
 
-/// Answers with the first address of the first family that has one. For one probe: it remembers.
+/// Returns the first address of the preferred family, or of the other if that has none. It keeps the lookups of
+/// one probe, so it must not outlive it.
 pub(crate) struct OneAddress {
     inner: Arc<dyn Resolve>,
     first: Family,
@@ -22,7 +23,7 @@ impl OneAddress {
     pub(crate) fn new(inner: Arc<dyn Resolve>, families: Families) -> Self {
         OneAddress {
             inner,
-            // As blackbox_exporter with its fallback, but IPv4 first: few of Easemob's hosts have IPv6.
+            // IPv4 before IPv6, unlike blackbox_exporter: few of Easemob's hosts have IPv6.
             first: match families {
                 Families::V6 => Family::V6,
                 _ => Family::V4,

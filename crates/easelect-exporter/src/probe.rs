@@ -1,4 +1,4 @@
-//! One probe: one handshake with each endpoint of a target, within a time-out.
+//! One probe: a handshake with each endpoint of a target, within a timeout.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,27 +14,27 @@ use crate::config::Module;
 use crate::one_address::OneAddress;
 use crate::target::Target;
 
-/// What a probe brought. One for all who asked meanwhile.
+/// The result of a probe, shared by every scrape that waited for it.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) started: Instant,
     pub(crate) took: Duration,
-    /// What it might take: where it took less, nothing was cut off.
+    /// The probe's timeout. If `took` is less, nothing was cut off.
     pub(crate) timeout: Duration,
     /// Best first.
     pub(crate) endpoints: Vec<Probed>,
-    /// What happened, line by line, for debug=true. Addresses are here and in no label.
+    /// The lines that `debug=true` shows. IP addresses appear here, and in no label.
     pub(crate) log: Vec<String>,
 }
 
-/// What it brought of one endpoint.
+/// The result for one endpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Probed {
     pub(crate) endpoint: Endpoint,
-    /// The attempt, if it came to one.
+    /// The attempt, if one was made.
     pub(crate) sample: Option<Box<Sample>>,
     pub(crate) lookups: Vec<Lookup>,
-    /// In which phase and how it failed.
+    /// Phase and kind of the failure; `None` on success.
     pub(crate) failure: Option<(Phase, FailureKind)>,
 }
 
@@ -43,7 +43,7 @@ impl Probed {
         self.failure.is_none()
     }
 
-    /// How long the look-up took that found the address; the longest that found nothing, where none did.
+    /// Duration of the lookup that found the address; if none did, of the longest.
     pub(crate) fn lookup(&self) -> Option<Duration> {
         let found = |one: &&Lookup| match (&one.outcome, &self.sample) {
             (Ok(addresses), Some(sample)) => addresses.contains(&sample.address.ip()),
@@ -55,7 +55,7 @@ impl Probed {
         took.or_else(|| all.by_ref().map(|one| one.took).max())
     }
 
-    /// How long a phase took, if it came to its end. The look-up is one: each probe has its own.
+    /// Duration of a phase, if it completed. That includes the DNS lookup, which each probe makes anew.
     pub(crate) fn phase(&self, phase: Phase) -> Option<Duration> {
         if phase == Phase::Resolve {
             let found = self.lookups.iter().any(|one| one.outcome.is_ok());
@@ -65,14 +65,14 @@ impl Probed {
     }
 }
 
-/// More lines say no more.
+/// Maximum number of lines for `debug=true`.
 const MOST_LINES: usize = 200;
 
 /// Probes a target.
 ///
 /// # Errors
 ///
-/// Where the module can't be used, which [`Config`](crate::Config) has tried before.
+/// If the module's dialer cannot be built, which [`Config`](crate::Config) has checked before.
 pub(crate) async fn probe(
     target: &Target,
     module: &Module,
@@ -112,7 +112,7 @@ pub(crate) async fn probe(
     }
     let ranked = outcome.rankings.iter().flat_map(|one| &one.endpoints);
     let ranked: Vec<Endpoint> = ranked.map(|one| one.endpoint().clone()).collect();
-    // Cut off before anything: those that were asked for, as they were asked for.
+    // Without a ranking, as when the probe was cut off early: all endpoints, in the catalogue's order.
     let all = if ranked.is_empty() {
         target.endpoints.clone()
     } else {
@@ -147,16 +147,16 @@ pub(crate) async fn probe(
     })
 }
 
-/// Why an endpoint isn't ready; nothing if it is.
+/// Returns why an endpoint is not ready; `None` if it is.
 fn failure(
     endpoint: &Endpoint,
     sample: Option<&Sample>,
     lookups: &[Lookup],
     outcome: &ProbeOutcome,
 ) -> Option<(Phase, FailureKind)> {
-    let told = |failure: &Failure| (failure.phase(), failure.kind());
+    let labels = |failure: &Failure| (failure.phase(), failure.kind());
     if let Some(sample) = sample {
-        return sample.outcome.as_ref().err().map(told);
+        return sample.outcome.as_ref().err().map(labels);
     }
     let mut unfinished = outcome
         .unfinished
@@ -168,7 +168,7 @@ fn failure(
             FailureKind::Timeout,
         ));
     }
-    // That a family has no address says less than that the other could not be looked up.
+    // A failed lookup of one family says more than the other family having no address.
     let failed = || lookups.iter().filter_map(|one| one.outcome.as_ref().err());
     let telling = failed().find(|one| one.kind() != FailureKind::NoAddress);
     let kind = match outcome.ended {
@@ -178,11 +178,11 @@ fn failure(
     Some(
         telling
             .or(failed().next())
-            .map_or((Phase::Resolve, kind), told),
+            .map_or((Phase::Resolve, kind), labels),
     )
 }
 
-/// An event as debug=true tells of it.
+/// Formats an event for `debug=true`.
 fn line(event: &ProbeEvent) -> Option<String> {
     let text = match event {
         ProbeEvent::Lookup(one) => {
@@ -192,7 +192,7 @@ fn line(event: &ProbeEvent) -> Option<String> {
                 Err(failure) => failure.to_string(),
             };
             format!(
-                "look-up of {host} ({}) in {:?}: {found}",
+                "lookup of {host} ({}) in {:?}: {found}",
                 one.family, one.took
             )
         }

@@ -1,4 +1,4 @@
-//! The program: logs, signals, exit status.
+//! The program's entry point: logs, signals, exit status.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -13,8 +13,10 @@ use crate::exporter::Exporter;
 use crate::network::Network;
 use crate::server::serve;
 
-/// Does what the process's arguments ask for. The exit status is 0 after SIGTERM or a good check, 2 if
-/// arguments or modules are wrong, 1 if nobody can listen at the address.
+/// Runs the program with the process's arguments, until SIGTERM or Ctrl-C.
+///
+/// The exit status is 0 after a shutdown, a successful `--config.check`, `--help` or `--version`; 2 if the
+/// arguments or the configuration are wrong; 1 if the exporter cannot start, as when the address is in use.
 #[must_use]
 pub fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -41,13 +43,13 @@ pub fn main() -> ExitCode {
         Err(error) => return wrong(&error.to_string()),
     };
     if options.only_check {
-        print(&mut std::io::stdout(), "The modules are good.\n");
+        print(&mut std::io::stdout(), "The configuration is valid.\n");
         return ExitCode::SUCCESS;
     }
     match on_runtime(run(options, exporter)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(%error, "the exporter can't run");
+            tracing::error!(%error, "cannot start");
             ExitCode::from(1)
         }
     }
@@ -59,12 +61,13 @@ fn wrong(why: &str) -> ExitCode {
 }
 
 fn print(to: &mut dyn std::io::Write, text: &str) {
-    // Whoever reads may be gone.
+    // The reader may have closed the pipe.
     let _ = to.write_all(text.as_bytes());
 }
 
 fn on_runtime(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
-    // One thread: a probe is a millisecond's work, and to wake another thread for it costs more, in memory too.
+    // One thread: a probe takes less than a millisecond of processor time, and waking another thread for it
+    // costs more, also in memory.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -85,7 +88,7 @@ async fn run(options: Options, exporter: Arc<Exporter>) -> Result<(), Error> {
     let watching = Arc::clone(&exporter);
     let ended = signals.ended(move || {
         let exporter = Arc::clone(&reloading);
-        // What is wrong is logged where it is found.
+        // `reload` logs its own errors.
         tokio::task::spawn_blocking(move || drop(exporter.reload()));
     });
     let serving = serve(listener, exporter, options.limits, ended);
@@ -93,7 +96,7 @@ async fn run(options: Options, exporter: Arc<Exporter>) -> Result<(), Error> {
         () = serving => {}
         () = watching.watch() => {}
     }
-    tracing::info!("ended");
+    tracing::info!("stopped");
     Ok(())
 }
 
@@ -108,7 +111,7 @@ async fn listen(addresses: &[SocketAddr]) -> Result<TcpListener, Error> {
     Err(Error::new(ErrorKind::Input, last.unwrap_or_default()))
 }
 
-/// What others may want of the process.
+/// The signals that the program handles: SIGHUP reloads, SIGTERM stops; other systems have Ctrl-C only.
 struct Signals {
     #[cfg(unix)]
     hang_up: tokio::signal::unix::Signal,
@@ -132,7 +135,7 @@ impl Signals {
         Ok(Signals {})
     }
 
-    /// Waits until the process is to end; every SIGHUP until then reloads.
+    /// Waits for SIGTERM or Ctrl-C, and calls `reload` at each SIGHUP until then.
     async fn ended(self, reload: impl Fn()) {
         #[cfg(unix)]
         {
@@ -157,7 +160,7 @@ impl Signals {
     }
 }
 
-/// Waits for Ctrl-C; for ever where it can't be listened to.
+/// Waits for Ctrl-C, or for ever where the system offers no way to listen for it.
 async fn interrupted() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending().await

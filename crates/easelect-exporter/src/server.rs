@@ -1,9 +1,9 @@
-//! Connections: a bounded number of them, none of which may be idle for long.
+//! The HTTP server: a bounded number of connections, none of which may be idle for long.
 //!
-//! One rule holds for whoever sends a head byte by byte, reads an answer byte by byte or says nothing: from
-//! one answer to the next request's last byte there is a limit of time. Where there are too many connections,
-//! the one that has been in that state for longest makes room, so that however many somebody holds open, a
-//! scrape gets through.
+//! A connection is idle from the start of a response to the end of the next request head. One timeout covers
+//! that span, so it also ends clients that send a head or read a response byte by byte. When there are too many
+//! connections, the server closes the one that has been idle longest, so that a scrape gets through however
+//! many connections a client holds open.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,18 +22,18 @@ use tokio::time::Instant;
 use crate::exporter::Exporter;
 use crate::http::router;
 
-/// What connections may do.
+/// Limits on the server's connections.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// How many there are at a time; 512 by default.
+    /// Maximum number of open connections; 512 by default.
     pub connections: usize,
-    /// From connecting to the first request's end; 10 s by default.
+    /// Time from connecting to the end of the first request; 10 s by default.
     pub first_request: Duration,
-    /// From the beginning of an answer to the next request's end; 90 s by default, above the usual scrape
+    /// Time from the start of a response to the end of the next request; 90 s by default, above the usual scrape
     /// intervals.
     pub idle: Duration,
-    /// How long what is under way may go on when the server is to end; 5 s by default.
+    /// Time that requests in progress have to complete when the server stops; 5 s by default.
     pub farewell: Duration,
 }
 
@@ -48,16 +48,17 @@ impl Default for Limits {
     }
 }
 
-/// The largest head of a request, in bytes.
+/// Maximum size of a request head, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// More header fields than any scraper sends.
+/// Maximum number of header fields, more than any scraper sends.
 const MAX_FIELDS: usize = 64;
 
-/// After an error of accepting, such as that no more files may be open.
+/// Pause after a failed accept, such as with no file descriptors left, and between looks for an idle connection.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Answers on this listener until `end` is done, then lets what is under way come to its end.
+/// Serves HTTP on `listener` until `end` completes, then waits up to [`Limits::farewell`] for requests in
+/// progress.
 pub async fn serve(
     listener: TcpListener,
     exporter: Arc<Exporter>,
@@ -79,20 +80,20 @@ pub async fn serve(
         let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::debug!(%error, "a connection was not accepted");
+                tracing::debug!(%error, "failed to accept a connection");
                 crowd.dismiss_one();
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
         };
         while connections.try_join_next().is_some() {}
-        // Only once there is somebody to make room for.
+        // Close a connection only once a new one is there.
         let room = async {
             while connections.len() >= limits.connections.max(1) {
                 crowd.dismiss_one();
                 tokio::select! {
                     _ = connections.join_next() => {}
-                    // All were answering: look again for one that is idle.
+                    // None was idle: look again.
                     () = tokio::time::sleep(PAUSE) => {}
                 }
             }
@@ -107,7 +108,7 @@ pub async fn serve(
         connections.spawn(connection(stream, router.clone(), member, ended.clone()));
     }
     drop(listener);
-    // Those that wait for it may be gone.
+    // Without connections there is no receiver.
     let _ = ending.send(true);
     let all = async { while connections.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(limits.farewell, all).await;
@@ -119,7 +120,7 @@ async fn connection(
     member: Arc<Member>,
     mut ended: watch::Receiver<bool>,
 ) {
-    // An answer is one small write.
+    // A response is one small write: don't delay it.
     let _ = stream.set_nodelay(true);
     let inner = TowerToHyperService::new(router);
     let of_service = Arc::clone(&member);
@@ -133,7 +134,7 @@ async fn connection(
         }
     });
     let mut builder = http1::Builder::new();
-    // Its time-out would end a connection that is kept for the next scrape as soon as a slow head.
+    // hyper's own timeout doesn't distinguish a slow request head from a connection kept for the next scrape.
     builder
         .header_read_timeout(None)
         .max_buf_size(MAX_HEAD)
@@ -146,7 +147,7 @@ async fn connection(
     loop {
         tokio::select! {
             biased;
-            // How it ended is the client's affair.
+            // An error here is the client's: ignore it.
             _ = serving.as_mut() => return,
             () = member.dismissed() => return,
             _ = ended.changed(), if !is_ending => {
@@ -157,7 +158,7 @@ async fn connection(
     }
 }
 
-/// The connections that are idle, in the order in which they became so.
+/// The idle connections, those idle longest first.
 #[derive(Debug, Default)]
 struct Crowd(Mutex<BTreeMap<(Instant, u64), Arc<Notify>>>);
 
@@ -166,7 +167,7 @@ impl Crowd {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the connection that has been idle for longest, if there is one.
+    /// Closes the connection that has been idle longest, if any is idle.
     fn dismiss_one(&self) {
         if let Some((_, dismissal)) = self.idle().pop_first() {
             dismissal.notify_one();
@@ -174,14 +175,14 @@ impl Crowd {
     }
 }
 
-/// A connection among the others.
+/// One connection's place in the crowd.
 #[derive(Debug)]
 struct Member {
     number: u64,
     limits: Limits,
     crowd: Arc<Crowd>,
     dismissal: Arc<Notify>,
-    /// Since when it is idle, and until when it may be; nothing while it is answered.
+    /// Since when the connection is idle, and until when it may be; `None` while a request is being processed.
     idle: watch::Sender<Option<(Instant, Instant)>>,
 }
 
@@ -211,7 +212,7 @@ impl Member {
         }
     }
 
-    /// Waits until it was idle for too long, or has to make room.
+    /// Waits until the connection has been idle for too long or has to make room.
     async fn dismissed(&self) {
         let mut idle = self.idle.subscribe();
         loop {
@@ -238,7 +239,7 @@ impl Drop for Member {
     }
 }
 
-/// While it lives, the connection's request is being answered.
+/// Marks the connection as busy until dropped.
 struct Busy(Arc<Member>);
 
 impl Busy {

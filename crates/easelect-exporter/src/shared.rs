@@ -1,4 +1,4 @@
-//! Probes that several scrapes share: one in flight of each kind, few in all, results answered again.
+//! Probes shared between scrapes: one in flight per target, a bounded number in all, and a result cache.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,23 +12,23 @@ use tokio::time::Instant;
 
 use crate::probe::Outcome;
 
-/// What is probed how: the module as it was read, by its name and the reading's number, and the target.
+/// Identifies a probe: the number of the configuration load, the module's name, the target's name.
 pub(crate) type Key = (u64, String, String);
 
 type Answer = Result<Arc<Outcome>, Arc<Error>>;
 
-/// Why there is no result.
+/// The reason for having no result.
 #[derive(Debug)]
 pub(crate) enum NoResult {
-    /// So many probes are in flight already.
+    /// The maximum number of probes is in flight.
     Busy,
-    /// Somebody else's probe of the same takes longer than this caller may wait.
+    /// A probe that another scrape started takes longer than this caller may wait.
     TooSlow,
-    /// The module can't be used.
+    /// The probe could not be set up.
     Unusable(Arc<Error>),
 }
 
-/// Far more than a catalogue has: a module that allows any URL must not fill the memory.
+/// Maximum number of cached targets: a module that allows any URL must not fill the memory.
 const MOST: usize = 4096;
 
 #[derive(Debug)]
@@ -39,15 +39,15 @@ pub(crate) struct Probes {
 
 #[derive(Default)]
 struct Slot {
-    /// The probe that is under way, and what it may take.
+    /// The probe in flight, and its timeout.
     running: Option<(Duration, WeakShared<BoxFuture<'static, Answer>>)>,
     done: Option<Arc<Outcome>>,
-    /// Until when what is done is answered again.
+    /// When `done` expires.
     until: Option<Instant>,
 }
 
 impl Slot {
-    /// The probe that is under way, if it may take at least so long.
+    /// Returns the probe in flight, if its timeout is at least `timeout`.
     fn running(&self, timeout: Duration) -> Option<Shared<BoxFuture<'static, Answer>>> {
         let (its, running) = self.running.as_ref()?;
         running.upgrade().filter(|_| *its >= timeout)
@@ -61,7 +61,7 @@ impl std::fmt::Debug for Slot {
 }
 
 impl Probes {
-    /// At most so many in flight.
+    /// Creates an empty set with a maximum number of probes in flight.
     pub(crate) fn new(in_flight: usize) -> Self {
         Probes {
             slots: Mutex::new(HashMap::new()),
@@ -73,9 +73,11 @@ impl Probes {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A result that is younger than `age`, that of the probe that is under way, or of a new one, which is
-    /// kept for so long. A probe ends when nobody waits for it any more. What a shorter `timeout` than this
-    /// one cut off is no result: it tells of the other's patience, not of the target.
+    /// Returns a result younger than `age`, joins the probe in flight, or starts one and caches its result for
+    /// `kept`.
+    ///
+    /// A probe is cancelled when every caller has gone. A result that a shorter timeout than `timeout` cut off
+    /// is not used: it says nothing about the target.
     pub(crate) async fn result(
         self: &Arc<Self>,
         key: Key,
@@ -88,7 +90,7 @@ impl Probes {
             Found::Done(outcome) => return Ok(outcome),
             Found::Running(running) => running,
         };
-        // A probe of its own ends by itself: its deadline, and a moment to tell of it.
+        // A probe ends at its own deadline; leave it a moment to deliver the result.
         let wait = timeout + Duration::from_millis(200);
         match tokio::time::timeout(wait, running).await {
             Ok(answer) => answer.map_err(NoResult::Unusable),
@@ -121,7 +123,7 @@ impl Probes {
         let permit = Arc::clone(&self.room).try_acquire_owned();
         let permit = permit.map_err(|_| NoResult::Busy)?;
         let is_running = |slot: &Slot| slot.running(Duration::ZERO).is_some();
-        // What is too old to be answered again takes no memory.
+        // Expired results must not use memory.
         let is_fresh = |slot: &Slot| slot.until.is_some_and(|until| now < until);
         slots.retain(|_, slot| is_fresh(slot) || is_running(slot));
         if slots.len() >= MOST {
@@ -133,7 +135,7 @@ impl Probes {
             if let Some(outcome) = answer.as_ref().ok().filter(|_| !kept.is_zero()) {
                 let mut slots = this.slots();
                 let slot = slots.entry(own).or_default();
-                // A more patient one may be under way.
+                // Keep a probe with a longer timeout that started meanwhile.
                 slot.running.take_if(|(its, _)| *its == timeout);
                 slot.done = Some(Arc::clone(outcome));
                 slot.until = outcome.started.checked_add(kept);
@@ -147,7 +149,7 @@ impl Probes {
         Ok(Found::Running(running))
     }
 
-    /// Forgets what readings of the modules before this one brought.
+    /// Drops the results of configurations loaded before this one.
     pub(crate) fn forget_before(&self, reading: u64) {
         self.slots().retain(|(of, _, _), _| *of >= reading);
     }

@@ -1,34 +1,34 @@
-//! What a scraper names: a URL, a host of the catalogue, or a group such as `cn1/websocket`.
+//! The parameter `target`: a group such as `cn1/websocket`, a host of the catalogue, or a URL.
 
 use easelect::{Catalog, Endpoint, Error, Residency, Service, shown};
 
 use crate::config::{self, BackgroundConfig, Config, Module};
 
-/// What is probed together.
+/// The endpoints that one probe covers.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
-    /// The same for whatever means the same.
+    /// A normalised name: equal for different spellings of one target.
     pub(crate) name: String,
     pub(crate) endpoints: Vec<Endpoint>,
-    /// The residency, of a group.
+    /// The residency if this is a group.
     pub(crate) residency: Option<Residency>,
 }
 
-/// As long as an endpoint's URL may be.
+/// The maximum length of an endpoint's URL.
 const LONGEST: usize = 2048;
 
 impl Target {
-    /// What a text names, if this module may probe it. Otherwise why not, in one line.
+    /// Finds what `text` names, if the module allows it. The error is one line.
     pub(crate) fn named(text: &str, module: &Module, catalog: &Catalog) -> Result<Self, String> {
         let text = text.trim();
         if text.is_empty() {
             return Err(
-                "no target: name a URL, a host of the catalogue, or a group such as cn1/websocket"
+                "empty target: expected a group such as cn1/websocket, a host of the catalogue, or a URL"
                     .to_owned(),
             );
         }
         if text.len() > LONGEST {
-            return Err(format!("a target has at most {LONGEST} bytes"));
+            return Err(format!("the target is longer than {LONGEST} bytes"));
         }
         if text.contains("://") || text.contains(":\\\\") {
             return url(text, module, catalog);
@@ -69,7 +69,7 @@ fn url(text: &str, module: &Module, catalog: &Catalog) -> Result<Target, String>
         Some(known) => Ok(single(known.clone())),
         None if module.any => Ok(single(given)),
         None => Err(format!(
-            "{}: neither in the catalogue nor among the urls of module {} (targets = \"any\" allows every URL)",
+            "{}: not in the catalogue, and not in urls of module {}; targets = \"any\" would allow it",
             shown(&given.to_string(), 200),
             module.name
         )),
@@ -94,7 +94,7 @@ fn host_of(text: &str, endpoints: &[Endpoint]) -> Result<Target, String> {
     let found: Vec<&Endpoint> = endpoints.iter().filter(named).collect();
     match found.as_slice() {
         [one] => Ok(single((*one).clone())),
-        [] => Err(format!("{}: no host of the catalogue", shown(text, 200))),
+        [] => Err(format!("{}: not a host of the catalogue", shown(text, 200))),
         several => {
             let names = several.iter().take(8).map(|one| {
                 let (region, service) = (one.region(), one.service());
@@ -102,7 +102,7 @@ fn host_of(text: &str, endpoints: &[Endpoint]) -> Result<Target, String> {
             });
             let names = names.collect::<Vec<_>>().join(", ");
             Err(format!(
-                "{}: several endpoints; name one: {names}",
+                "{}: the host of several endpoints; name one of {names}",
                 shown(text, 200)
             ))
         }
@@ -110,11 +110,11 @@ fn host_of(text: &str, endpoints: &[Endpoint]) -> Result<Target, String> {
 }
 
 impl Config {
-    /// The same with background probing.
+    /// Sets what is probed in the background.
     ///
     /// # Errors
     ///
-    /// Where the module is missing, a target is no group, or an endpoint is in two of them.
+    /// If the module does not exist, a target is not a group, or two targets share an endpoint.
     pub(crate) fn with_background(mut self, given: BackgroundConfig) -> Result<Self, String> {
         let module = self.module(&given.module).cloned();
         let module = module.ok_or_else(|| unknown_module(&given.module))?;
@@ -124,11 +124,11 @@ impl Config {
             if target.residency.is_none() {
                 let text = shown(text, 200);
                 return Err(format!(
-                    "{text}: in the background, expected a group such as cn1/websocket"
+                    "{text}: background targets are groups, such as cn1/websocket"
                 ));
             }
             if let Some(twice) = target.endpoints.iter().find(|one| all.contains(one)) {
-                return Err(format!("{twice}: in two targets of the background"));
+                return Err(format!("{twice}: in two background targets"));
             }
             all.extend(target.endpoints);
         }
@@ -137,7 +137,7 @@ impl Config {
     }
 }
 
-/// What is said of a module that isn't there.
+/// The error for a module that does not exist.
 pub(crate) fn unknown_module(name: &str) -> String {
     format!("unknown module \"{}\"", shown(name, 64))
 }

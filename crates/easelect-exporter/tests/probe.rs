@@ -1,4 +1,4 @@
-//! What `/probe`, `/metrics` and the other paths answer: blackbox_exporter's conventions.
+//! The responses of `/probe`, `/metrics` and the other paths.
 
 mod support;
 
@@ -85,7 +85,7 @@ async fn a_host_and_its_url_are_one_target() {
 #[tokio::test]
 async fn a_probe_is_one_handshake_an_endpoint() {
     let served = beijing().await;
-    // Two IPv4 addresses and one IPv6 address each.
+    // Each has two IPv4 addresses and one IPv6 address.
     get(served.address, GROUP).await;
     assert_eq!(served.lab.dials(), 2);
 }
@@ -153,7 +153,7 @@ async fn nothing_outside_the_catalogue_is_dialled() {
     }
 }
 
-/// Whatever goes wrong, labels are of few values, and none is an address.
+/// Whatever goes wrong, labels have few values, and none is an IP address.
 #[tokio::test]
 async fn failures_have_a_phase_and_a_kind_and_no_address() {
     let scratch = Scratch::new();
@@ -220,7 +220,7 @@ async fn without_a_network_it_says_so() {
     assert_eq!(answer.value("probe_success"), Some(0.0));
     let why = "probe_failure_info{phase=\"connect\",kind=\"unreachable\"}";
     assert_eq!(answer.value(why), Some(1.0), "{}", answer.body);
-    // A name that nobody answers for.
+    // Names whose lookup fails.
     for name in ["a1.easemob.com", "a1.easecdn.com"] {
         served
             .lab
@@ -271,7 +271,7 @@ async fn a_scrape_timeout_that_is_none_is_refused() {
         let answer = asked(served.address, "GET", GROUP, &line).await;
         assert_eq!(answer.status, 400, "{nonsense}");
     }
-    // Shorter than the offset: as it is, as blackbox_exporter has it.
+    // A timeout below the offset is used as it is, as in blackbox_exporter.
     let line = "X-Prometheus-Scrape-Timeout-Seconds: 0.4\r\n";
     assert_eq!(asked(served.address, "GET", GROUP, line).await.status, 200);
 }
@@ -313,7 +313,7 @@ async fn more_probes_than_allowed_are_refused_for_now() {
             tokio::task::yield_now().await;
         }
         let other = get(served.address, "/probe?target=im-api-v2.easecdn.com").await;
-        // Whoever waits for the same as is under way takes no place.
+        // A scrape that joins a probe in flight needs no free place.
         let same = "X-Prometheus-Scrape-Timeout-Seconds: 0.6\r\n";
         let path = "/probe?target=im-api-v2.easemob.com";
         (other, asked(served.address, "GET", path, same).await)
@@ -408,7 +408,7 @@ async fn debug_tells_what_happened_and_no_secret() {
     let answer = get(served.address, &format!("{GROUP}&debug=true")).await;
     for part in [
         "Logs for the probe:\n",
-        "look-up of im-api-v2.easemob.com (ipv4)",
+        "lookup of im-api-v2.easemob.com (ipv4)",
         " at 44.128.11.20:443, connect ",
         "\nMetrics that would have been returned:\n",
         "\nprobe_success 1\n",
@@ -466,11 +466,11 @@ async fn modules_are_read_again_and_wrong_ones_are_not_taken() {
         ("[modules.\"a b\"]\n", "modules.toml:1: a module's name"),
         (
             "[background]\ntargets = [\"im-api-v2.easemob.com\"]\n",
-            "a group such as",
+            "background targets are groups",
         ),
         (
             "[background]\ntargets = [\"cn1/rest\", \"cn1/rest\"]\n",
-            "in two targets",
+            "in two background targets",
         ),
         (
             "[background]\ntargets = [\"cn1/rest\"]\nmodule = \"x\"\n",

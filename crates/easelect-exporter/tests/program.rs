@@ -1,4 +1,4 @@
-//! The program: arguments, signals, exit status.
+//! The program: flags, signals, exit status.
 #![cfg(unix)]
 
 mod support;
@@ -41,7 +41,7 @@ impl Running {
         running
     }
 
-    /// The next line of the log that has this in it.
+    /// Returns the next line of the log that contains `part`.
     async fn line(&mut self, part: &str) -> String {
         let reading = async {
             loop {
@@ -78,7 +78,7 @@ async fn signals_reload_and_end() {
     );
     scratch.file("m.toml", "[modules.first]\nnonsense = 1\n");
     running.signal(Signal::SIGHUP);
-    let line = running.line("the modules are wrong").await;
+    let line = running.line("configuration not reloaded").await;
     assert!(line.contains("m.toml:2: "), "{line}");
     assert_eq!(
         get(running.address, "/metrics").await.value(good),
@@ -88,14 +88,14 @@ async fn signals_reload_and_end() {
     assert_eq!(get(running.address, path).await.status, 200);
     scratch.file("m.toml", "[modules.second]\n");
     running.signal(Signal::SIGHUP);
-    running.line("read again").await;
+    running.line("configuration reloaded").await;
     assert_eq!(get(running.address, path).await.status, 400);
     running.signal(Signal::SIGTERM);
-    running.line("ended").await;
+    running.line("stopped").await;
     assert_eq!(running.status().await, Some(0));
 }
 
-/// What was asked before is still answered.
+/// A request received before SIGTERM still gets its response.
 #[tokio::test]
 async fn an_answer_under_way_comes_to_its_end() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -106,7 +106,7 @@ async fn an_answer_under_way_comes_to_its_end() {
         .unwrap();
     let request = b"GET /probe?target=sgp1/websocket HTTP/1.1\r\nHost: x\r\n\r\n";
     stream.write_all(request).await.unwrap();
-    // A first sample is there, so the request was read.
+    // The probe has begun, so the request was read.
     running.line("easelect::probe").await;
     running.signal(Signal::SIGTERM);
     let mut back = String::new();
@@ -169,7 +169,7 @@ async fn a_check_tells_by_its_status() {
     );
     let wrong = scratch.file("wrong.toml", "\n\n[modules.mine]\ntimeout = 5\n");
     for (file, status, told) in [
-        (good.display().to_string(), 0, "The modules are good."),
+        (good.display().to_string(), 0, "The configuration is valid."),
         (wrong.display().to_string(), 2, "wrong.toml:4: "),
         ("/nowhere/m.toml".to_owned(), 2, "/nowhere/m.toml: "),
     ] {

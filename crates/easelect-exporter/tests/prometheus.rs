@@ -1,10 +1,10 @@
-//! What `docs/fleet` has for Prometheus, tried with Debian's: the rules in their situations, and three
-//! simulated sites → exporters → Prometheus → the dashboard's queries and an alert.
+//! Tests of `docs/fleet` with Debian's Prometheus: the rules' unit tests, and three simulated sites with
+//! exporters, a Prometheus, the dashboard's queries and an alert.
 //!
-//! `prometheus` and `promtool` are looked for on the `PATH`. Where they are missing a test says so and ends;
+//! The tests look for `prometheus` and `promtool` on the `PATH`. Where one is missing, a test says so and passes;
 //! it fails if `EASELECT_MUST_RUN` contains `prometheus`.
 #![cfg(unix)]
-// Helpers are tests too; clippy.toml's exception only knows functions with #[test].
+// clippy.toml's exception covers functions with #[test] only, not helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::cell::RefCell;
@@ -20,10 +20,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// How long the whole test with a real Prometheus may take; half of it is usual.
+/// Maximum duration of the test with a real Prometheus; it usually takes half.
 const PATIENCE: Duration = Duration::from_secs(58);
 
-/// The rules, the example of a configuration, and what Prometheus' own tool thinks of them.
+/// Prometheus' own tool accepts the rules and the example configurations, and the rules' tests pass.
 #[test]
 fn rules_hold_in_their_situations() {
     if !is_there(&["promtool"]) {
@@ -36,7 +36,7 @@ fn rules_hold_in_their_situations() {
     tool("promtool", &["test", "rules", "rules_test.yml"]);
 }
 
-/// Alertmanager's example: who hears of what, and what inhibits what.
+/// Alertmanager's example: the receivers, and which alerts inhibit which.
 #[test]
 fn alerts_reach_their_receivers() {
     // Debian's name of it.
@@ -54,7 +54,7 @@ fn alerts_reach_their_receivers() {
 
     let folder = Folder::new("alerts");
     let config = fs::read_to_string(docs().join("alertmanager.yml")).unwrap();
-    // Nobody listens at port 1.
+    // Nothing listens on port 1.
     let config = replaced(&config, "127.0.0.1:9000", "127.0.0.1:1");
     let file = folder.0.join("alertmanager.yml");
     fs::write(&file, config).unwrap();
@@ -110,8 +110,8 @@ fn alerts_reach_their_receivers() {
     );
 }
 
-/// Three sites, in two of which all endpoints of a service fail on command, while the third only loses its
-/// first choice. Intervals and windows are docs/fleet's with a second for each minute.
+/// Of three sites, two have all endpoints of a service fail, and the third only its first choice. Intervals and
+/// windows are those of docs/fleet with minutes shortened to seconds.
 #[test]
 fn a_failing_region_pages_and_the_dashboard_shows_it() {
     if !is_there(&["prometheus", "promtool"]) {
@@ -140,7 +140,7 @@ fn a_failing_region_pages_and_the_dashboard_shows_it() {
         }
     }
 
-    // As docs/fleet.md counts.
+    // docs/fleet.md has these figures.
     let told = fs::read_to_string(docs().join("../fleet.md")).unwrap();
     let count = |of: &str| prometheus.query(&format!("count({of})"))[0].value;
     let scraped = count("{job=\"easelect\",site=\"beijing\"}");
@@ -184,7 +184,7 @@ fn a_failing_region_pages_and_the_dashboard_shows_it() {
         ("cn1", "websocket")
     );
 
-    // What was pending meanwhile may be as well.
+    // Other alerts may be pending meanwhile.
     prometheus.until("rates have two samples", || {
         !prometheus
             .query("rate(easelect_failures_total[1m]) > 0")
@@ -199,7 +199,7 @@ fn a_failing_region_pages_and_the_dashboard_shows_it() {
     let one = format!("{usable}{{site=~\"beijing\",region=~\"cn1\",service=~\"rest\"}}");
     assert_eq!(prometheus.query(&one).len(), 1);
 
-    // One of both sites is gone itself: what is left is one site's failure, no page.
+    // One of the two sites goes down itself: one failing site is left, which does not page.
     let [_, _, guangzhou] = sites;
     drop(guangzhou);
     prometheus.until("the site is down, and the page ends", || {
@@ -210,7 +210,7 @@ fn a_failing_region_pages_and_the_dashboard_shows_it() {
     });
 }
 
-/// What a panel has to show while the service fails in two sites.
+/// Asserts what a panel shows while the service fails at two sites.
 fn assert_shown(panel: &str, number: usize, rows: &[Row]) {
     let is_failing = |row: &Row| {
         (row.label("region"), row.label("service")) == ("cn1", "websocket")
@@ -235,11 +235,11 @@ fn assert_shown(panel: &str, number: usize, rows: &[Row]) {
                 assert_eq!(row.value == 0.0, is_failing(row), "{row:?}");
             }
         }
-        ("Sites that are down themselves", 0) => {
+        ("Sites that are down", 0) => {
             assert_eq!(keys(&["site"]), ["beijing", "guangzhou", "shanghai"]);
             assert!(rows.iter().all(|row| row.value == 0.0), "{rows:?}");
         }
-        ("Sites from which it fails", 0) => {
+        ("Sites where a service fails", 0) => {
             let expected = [
                 ("cn1 rest".to_owned(), 0.0),
                 ("cn1 websocket".to_owned(), 2.0),
@@ -263,7 +263,7 @@ fn assert_shown(panel: &str, number: usize, rows: &[Row]) {
                 "shanghai control rest www.example.com",
             ]
         ),
-        ("Changes of the first choice in an hour", 0) => {
+        ("Changes of the first choice per hour", 0) => {
             let changes = labelled(&["region", "service"]);
             assert!(changes["cn1 websocket"] > 0.0, "{changes:?}");
             assert_eq!((changes["cn1 rest"], changes["control rest"]), (0.0, 0.0));
@@ -273,12 +273,12 @@ fn assert_shown(panel: &str, number: usize, rows: &[Row]) {
             for phase in ["resolve", "connect", "tls", "upgrade", "processing"] {
                 assert!(phases.contains_key(phase), "{phases:?}");
             }
-            // A round trip of the nearest, and no wall of it.
+            // A round trip at least, and far less than a timeout.
             assert!((0.01..5.0).contains(&phases["connect"]), "{phases:?}");
         }
         ("Time to open", 0) => {
             for row in rows {
-                // Three round trips, of 10 ms at least.
+                // Three round trips of at least 10 ms.
                 assert!((0.03..5.0).contains(&row.value), "{row:?}");
             }
             assert!(!keys(&["site", "service"]).contains(&"guangzhou rest".to_owned()));
@@ -304,8 +304,8 @@ fn assert_shown(panel: &str, number: usize, rows: &[Row]) {
             let one = BTreeMap::from([("connect refused".to_owned(), 1.0)]);
             assert_eq!(labelled(&["phase", "kind"]), one);
         }
-        ("Days until a certificate ends", 0) => {
-            // The lab's last for ten years.
+        ("Days until a certificate expires", 0) => {
+            // The lab's certificates last for ten years.
             assert!(rows.iter().all(|row| row.value > 3000.0), "{rows:?}");
             assert!(
                 keys(&["region", "service", "host"])
@@ -314,7 +314,7 @@ fn assert_shown(panel: &str, number: usize, rows: &[Row]) {
         }
         ("Handshakes", 0) => {
             assert_eq!(keys(&["site"]), ["beijing", "shanghai"]);
-            // Five a round, and a round each 10 s or a little more often at the reload.
+            // Five per round, and a round every 10 s or a little more often after the reload.
             assert!(
                 rows.iter().all(|row| (0.1..3.0).contains(&row.value)),
                 "{rows:?}"
@@ -324,8 +324,8 @@ fn assert_shown(panel: &str, number: usize, rows: &[Row]) {
     }
 }
 
-/// Every query of the dashboard with its panel's title and its number there, for all sites, regions and
-/// services.
+/// Returns every query of the dashboard for all sites, regions and services, with its panel's title and its
+/// number in the panel.
 fn dashboard() -> Vec<(String, usize, String)> {
     let text = fs::read_to_string(docs().join("dashboard.json")).unwrap();
     let dashboard: Value = serde_json::from_str(&text).unwrap();
@@ -352,17 +352,17 @@ fn dashboard() -> Vec<(String, usize, String)> {
     queries
 }
 
-/// An exporter with a simulated network of its own.
+/// An exporter with its own simulated network.
 struct Site {
     name: &'static str,
-    /// Where it listens.
+    /// The address that it listens on.
     address: String,
     modules: PathBuf,
     _process: Process,
 }
 
 impl Site {
-    /// Starts one: `easecdn.com` is nearer than `easemob.com`, 44.128.0.99 refuses.
+    /// Starts an exporter. In its network `easecdn.com` is nearer than `easemob.com`, and 44.128.0.99 refuses.
     fn start(folder: &Folder, name: &'static str) -> Site {
         let scenario = folder.0.join(format!("{name}.lab.toml"));
         let mut network = String::new();
@@ -395,7 +395,7 @@ impl Site {
         command.args([
             &format!("--label=site={name}"),
             "--web.listen-address=127.0.0.1:0",
-            // Of the second that a scrape may take; a busy machine needs the rest.
+            // Leaves the probe 0.9 s of the second that a scrape may take.
             "--timeout-offset=0.1",
         ]);
         let (process, address) = Process::listening(&mut command);
@@ -407,15 +407,15 @@ impl Site {
         }
     }
 
-    /// From now on these hosts lead to an address that refuses.
+    /// Points these hosts to an address that refuses.
     fn fail(&self, hosts: &[&str]) {
         fs::write(&self.modules, site_modules(hosts, self.name)).unwrap();
         request(&self.address, "POST", "/-/reload", "");
     }
 }
 
-/// The modules of docs/fleet, more often, and with no result answered twice. The site that is asked at
-/// each scrape does nothing by itself.
+/// The configuration of docs/fleet with a shorter interval and without a cache. Guangzhou, which is probed at each
+/// scrape, has no background probing.
 fn site_modules(failing: &[&str], name: &str) -> String {
     let text = fs::read_to_string(docs().join("exporter.toml")).unwrap();
     let mut text = replaced(&text, "interval = \"60s\"", "interval = \"10s\"");
@@ -430,11 +430,11 @@ fn site_modules(failing: &[&str], name: &str) -> String {
     format!("{text}\n[modules.default]\ncache = \"0s\"\nresolve = [{pins}]\n")
 }
 
-/// A Prometheus with docs/fleet's configuration and rules, a second for each of their minutes.
+/// A Prometheus with docs/fleet's configuration and rules, with minutes shortened to seconds.
 struct Prometheus {
     address: String,
     deadline: Instant,
-    /// What the last query brought, for whoever reads why it failed.
+    /// The last query and its result, for failure messages.
     last: RefCell<String>,
     _process: Process,
 }
@@ -449,7 +449,7 @@ impl Prometheus {
             config = replaced_once(&config, "127.0.0.1:9719", &site.address);
         }
         assert!(!config.contains(":9719"), "more exporters than sites");
-        // Whoever listens there is somebody else's.
+        // An Alertmanager on this machine is not the test's.
         let config = replaced(&config, "[\"127.0.0.1:9093\"]", "[]");
         let config = replaced(&config, "_interval: 60s", "_interval: 1s");
         let config = replaced(
@@ -476,7 +476,7 @@ impl Prometheus {
         }
     }
 
-    /// What an instant query brings; nothing while Prometheus is starting.
+    /// Returns the result of an instant query; nothing while Prometheus is starting.
     fn query(&self, query: &str) -> Vec<Row> {
         let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let answer = get(&self.address, &format!("/api/v1/query?query={encoded}"));
@@ -500,7 +500,7 @@ impl Prometheus {
         ))
     }
 
-    /// Asks until it is so.
+    /// Polls until `is_so`.
     fn until(&self, what: &str, is_so: impl Fn() -> bool) {
         while !is_so() {
             assert!(
@@ -508,13 +508,13 @@ impl Prometheus {
                 "not in time: {what}; {}",
                 self.last.borrow()
             );
-            // A pause between questions, not a guess how long it takes.
+            // The polling interval.
             thread::sleep(Duration::from_millis(200));
         }
     }
 }
 
-/// One result of a query.
+/// One sample of a query's result.
 #[derive(Debug)]
 struct Row {
     labels: BTreeMap<String, String>,
@@ -531,13 +531,13 @@ impl Row {
         }
     }
 
-    /// The value of a label; nothing if there is none, as in PromQL.
+    /// Returns the value of a label; empty if there is none, as in PromQL.
     fn label(&self, name: &str) -> &str {
         self.labels.get(name).map_or("", String::as_str)
     }
 }
 
-/// Windows, `for` and intervals of whole minutes as so many seconds.
+/// Replaces minutes in windows, `for` and `interval` by seconds.
 fn seconds_for_minutes(rules: &str) -> String {
     let scaled = |line: &str| {
         let of_time = ["for: ", "interval: "]
@@ -567,19 +567,19 @@ fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/fleet")
 }
 
-/// A program that ends when this is dropped.
+/// A running program, killed when dropped.
 struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The program may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
 impl Process {
-    /// Starts one that logs at which port of 127.0.0.1 it listens, as `address=127.0.0.1:PORT`.
+    /// Starts a program that logs the address it listens on as `address=127.0.0.1:PORT`.
     fn listening(command: &mut Command) -> (Process, String) {
         command
             .stdin(Stdio::null())
@@ -588,7 +588,7 @@ impl Process {
         let mut process = Process(command.spawn().unwrap());
         let log = BufReader::new(process.0.stderr.take().unwrap());
         let (found, address) = mpsc::channel();
-        // Reads on, so that the program never waits for a reader.
+        // Keeps reading, so that the program never blocks on a full pipe.
         thread::spawn(move || {
             let mut told = Vec::new();
             for line in log.lines().map_while(Result::ok) {
@@ -596,7 +596,7 @@ impl Process {
                     .split("address=")
                     .nth(1)
                     .and_then(|rest| rest.split_whitespace().next());
-                // Prometheus says first what it was asked for.
+                // Prometheus logs the configured address first.
                 let at = at.filter(|at| at.starts_with("127.0.0.1:") && !at.ends_with(":0"));
                 told.push(line.clone());
                 if let Some(at) = at {
@@ -611,7 +611,7 @@ impl Process {
     }
 }
 
-/// A folder that goes when this is dropped.
+/// A temporary folder, removed when dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -633,11 +633,11 @@ fn get(address: &str, path: &str) -> String {
     request(address, "GET", path, "")
 }
 
-/// The body of an answer.
+/// Sends a request and returns the response's body.
 fn request(address: &str, method: &str, path: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    // Of HTTP/1.0 for an answer in one piece.
+    // HTTP/1.0, for a response that is not chunked.
     let length = body.len();
     write!(
         stream,
@@ -657,7 +657,7 @@ fn request(address: &str, method: &str, path: &str, body: &str) -> String {
     body.to_owned()
 }
 
-/// Runs one of Prometheus' tools on files of docs/fleet.
+/// Runs one of Prometheus' tools in docs/fleet; returns its output.
 fn tool(program: &str, args: &[&str]) -> String {
     let done = Command::new(program)
         .args(args)
@@ -673,7 +673,7 @@ fn tool(program: &str, args: &[&str]) -> String {
     told
 }
 
-/// Runs one on a text; it must have nothing to say.
+/// Runs a tool with `text` as its input; it must succeed without output.
 fn pipe(program: &str, args: &[&str], text: &str) {
     let mut command = Command::new(program);
     command
@@ -704,7 +704,7 @@ fn found(program: &str) -> Option<PathBuf> {
         .find(|one| one.is_file())
 }
 
-/// Whether all of these programs can be run here.
+/// Returns whether all of these programs are on the `PATH`.
 fn is_there(programs: &[&str]) -> bool {
     let missing: BTreeSet<&str> = programs
         .iter()
@@ -720,7 +720,7 @@ fn is_there(programs: &[&str]) -> bool {
     false
 }
 
-/// Past the test harness, which keeps to itself what passing tests print.
+/// Bypasses the test harness, which captures the output of passing tests.
 fn say(missing: &str) {
     let _ = std::io::stderr().write_all(format!("not run: no {missing} found\n").as_bytes());
 }

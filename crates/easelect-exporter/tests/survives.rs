@@ -1,4 +1,4 @@
-//! What must not end the exporter, fill its memory, or keep a scrape from its answer.
+//! Clients and files that must not stop the exporter, fill its memory, or keep a scrape from its response.
 
 mod support;
 
@@ -16,11 +16,11 @@ async fn is_well(address: SocketAddr) {
     assert_eq!(answer.status, 200);
 }
 
-/// What comes back, until the server closes.
+/// Sends bytes, and returns what the server sends until it closes.
 async fn told(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let asking = async {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        // It may close before everything is sent.
+        // The server may close before everything is sent.
         let _ = stream.write_all(bytes).await;
         let _ = stream.shutdown().await;
         let mut back = Vec::new();
@@ -59,7 +59,7 @@ async fn nonsense_is_refused_and_harms_nobody() {
         assert!(refused, "{:?}: {back}", &bytes[..bytes.len().min(60)]);
         is_well(served.address).await;
     }
-    // By chance, with a seed.
+    // Random changes, seeded.
     let mut state = 7_u64;
     for _ in 0..100 {
         let mut bytes = b"GET /probe?target=cn1/websocket HTTP/1.1\r\nHost: x\r\n\r\n".to_vec();
@@ -75,7 +75,7 @@ async fn nonsense_is_refused_and_harms_nobody() {
     is_well(served.address).await;
 }
 
-/// Bodies are read by nobody: however much is announced, the answer comes.
+/// The server reads no bodies: however long one is announced to be, the response comes.
 #[tokio::test]
 async fn a_body_without_end_is_not_read() {
     let served = beijing().await;
@@ -87,7 +87,7 @@ async fn a_body_without_end_is_not_read() {
     assert_eq!(&back, b"HTTP/1.1 200 OK");
 }
 
-/// Far more connections than are taken, all kept open by their clients: scrapes get through.
+/// Scrapes get through while clients hold open far more connections than the server allows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_idle_connections_keep_nobody_out() {
     let count = 10_000.min(room_for_files());
@@ -96,7 +96,7 @@ async fn ten_thousand_idle_connections_keep_nobody_out() {
     let mut idle = Vec::with_capacity(count);
     for number in 0..count {
         let mut stream = TcpStream::connect(served.address).await.unwrap();
-        // Of three: one says nothing, one a part of a head, one reads no answer.
+        // Of three, one sends nothing, one a part of a head, and one reads no response.
         match number % 3 {
             0 => {}
             1 => drop(stream.write_all(b"GET / HTTP/1.1\r\nHost: ").await),
@@ -107,7 +107,7 @@ async fn ten_thousand_idle_connections_keep_nobody_out() {
             ),
         }
         idle.push(stream);
-        // Before the kernel's queue of 1024 is full, and its clients wait a second for their next SYN.
+        // Before the kernel's queue of 1024 is full and clients have to repeat their SYN after a second.
         if number % 500 == 499 {
             is_well(served.address).await;
         }
@@ -121,7 +121,7 @@ async fn ten_thousand_idle_connections_keep_nobody_out() {
     }
 }
 
-/// How many connections a test may hold open beside the server's.
+/// Returns how many connections a test may hold open besides the server's.
 fn room_for_files() -> usize {
     #[cfg(unix)]
     {
@@ -138,8 +138,8 @@ fn room_for_files() -> usize {
     10_000
 }
 
-/// Each kind of idling ends by the server's clock: nothing said, a head in parts, an answer not read, a
-/// connection kept.
+/// The server closes each kind of idle connection: nothing sent, a head in parts, a response not read, a
+/// connection kept open.
 #[tokio::test]
 async fn idle_connections_are_closed() {
     let mut limits = Limits::default();
@@ -151,13 +151,13 @@ async fn idle_connections_are_closed() {
         stream.write_all(said.as_bytes()).await.unwrap();
         let mut back = Vec::new();
         let reading = stream.read_to_end(&mut back);
-        // Closed or reset: either ends it.
+        // Either a close or a reset will do.
         let _ = tokio::time::timeout(PATIENCE, reading)
             .await
             .expect("it is closed");
         assert_eq!(back.starts_with(b"HTTP/1.1 200"), said.ends_with('\n'));
     }
-    // A head that comes byte by byte is no reason to wait on.
+    // A head sent byte by byte doesn't extend the timeout.
     let mut stream = TcpStream::connect(served.address).await.unwrap();
     let trickling = async {
         loop {
@@ -170,7 +170,7 @@ async fn idle_connections_are_closed() {
     tokio::time::timeout(PATIENCE, trickling)
         .await
         .expect("it is closed");
-    // Nor is an answer that is asked for without end and never read.
+    // Nor do endless requests whose responses are never read.
     let mut stream = TcpStream::connect(served.address).await.unwrap();
     let asking = async {
         while stream
@@ -185,7 +185,7 @@ async fn idle_connections_are_closed() {
     is_well(served.address).await;
 }
 
-/// A probe that is under way is nothing idle: it outlasts both limits.
+/// A connection that waits for a probe is not idle: it outlasts both limits.
 #[tokio::test]
 async fn a_probe_under_way_is_not_idle() {
     let mut limits = Limits::default();

@@ -16,10 +16,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// Longer than anything takes; whoever waits so long has failed.
+/// Longer than anything takes: a test that waits so long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A folder of its own, gone afterwards.
+/// A temporary folder, removed when dropped.
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
@@ -45,7 +45,7 @@ impl Drop for Scratch {
     }
 }
 
-/// A server that ends with this.
+/// A running exporter, stopped when dropped.
 pub(crate) struct Served {
     pub(crate) lab: Lab,
     pub(crate) address: SocketAddr,
@@ -82,7 +82,7 @@ pub(crate) async fn served_within(
     }
 }
 
-/// With these modules in a file.
+/// Starts an exporter with this configuration.
 pub(crate) async fn served_with(scratch: &Scratch, modules: &str) -> Served {
     let mut settings = Settings::default();
     settings.file = Some(scratch.file("modules.toml", modules));
@@ -104,13 +104,13 @@ impl Answer {
         })
     }
 
-    /// The value of a series.
+    /// Returns the value of a series.
     pub(crate) fn value(&self, series: &str) -> Option<f64> {
         all(&self.body).get(series).copied()
     }
 }
 
-/// Every series of a text, read strictly.
+/// Parses every series of a text, strictly.
 pub(crate) fn all(text: &str) -> BTreeMap<String, f64> {
     let mut all = BTreeMap::new();
     let mut families = Vec::new();
@@ -146,7 +146,7 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
     asked(address, "GET", path, "").await
 }
 
-/// Asks with further header lines, each with its line end.
+/// Sends a request with further header lines, each with its line end.
 pub(crate) async fn asked(address: SocketAddr, method: &str, path: &str, lines: &str) -> Answer {
     let request =
         format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{lines}\r\n");

@@ -1,5 +1,5 @@
 //! How easelect reads and replaces files. A path may lead to something other than the file that the
-//! user means: a pipe, an endless device, or a link that somebody else planted. Reading never blocks on
+//! user means: a pipe, an endless device, or a link that another user planted. Reading never blocks on
 //! a pipe and stops at a limit; writing replaces the whole file.
 //!
 //! | task | see |

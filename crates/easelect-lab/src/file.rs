@@ -63,7 +63,6 @@ type Field<T> = Option<Spanned<T>>;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HostEntry {
-    #[serde(alias = "names")]
     name: Spanned<OneOrMany<String>>,
     #[serde(default)]
     addresses: Vec<IpAddr>,

@@ -1,8 +1,6 @@
 //! How accurately the prober times phases, and how reliably it orders two endpoints 2 ms apart: on an
 //! idle machine, on a busy one, and with many attempts in flight. The server is another process on
 //! loopback that waits for a known time before its ServerHello and its answer.
-//!
-//! Criterion is not used, because the measured quantity is the prober's own measurement.
 
 #[path = "measure/mod.rs"]
 mod measure;

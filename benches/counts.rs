@@ -4,9 +4,6 @@
 //!
 //! Each workload runs in a separate process, a few times and many times. The difference is the cost of the
 //! additional runs, without the start. The server's process is not counted.
-//!
-//! Criterion measures time, and gungraun compares a bench with its own last run. Here, two workloads of the
-//! same run are compared.
 
 #[path = "measure/mod.rs"]
 mod measure;

@@ -1,8 +1,6 @@
 //! The time that easelect adds to a handshake, per phase and in processor time, compared with a bare loop of
 //! tokio, tokio-rustls and tungstenite. Both use the same server on loopback, which is another process. The
 //! bench `counts` has instructions.
-//!
-//! Criterion is not used: both sides are measured in turn, because only their ratio counts.
 
 #[path = "measure/mod.rs"]
 mod measure;

@@ -16,7 +16,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use criterion::{BatchSize, Criterion};
 use easelect::{
     Candidate, Catalog, CatalogFormat, DialOutcome, Endpoint, EndpointStats, Feedback, History,
     Phase, Region, Sample, Selector, Service, Timings, rank,
@@ -260,41 +259,6 @@ fn hundred(addresses: u8) -> Vec<EndpointStats> {
         .collect()
 }
 
-fn to_read(criterion: &mut Criterion, app: &mut App, bare: &ArcSwapOption<Endpoint>) {
-    let mut group = criterion.benchmark_group("best");
-    group.bench_function("bare_load", |bencher| bencher.iter(|| read(bare)));
-    group.bench_function("easelect", |bencher| {
-        bencher.iter(|| app.selector.best());
-    });
-    group.finish();
-
-    let mut group = criterion.benchmark_group("choose_and_observe");
-    group.bench_function("easelect", |bencher| {
-        bencher.iter(|| app.choose_and_observe());
-    });
-    let mut balanced = balanced();
-    group.bench_function("tower", |bencher| {
-        bencher.iter(|| choose_and_call(&mut balanced));
-    });
-    group.finish();
-
-    criterion.bench_function("report_rtt", |bencher| bencher.iter(|| app.observe()));
-    criterion.bench_function("ranking_read", |bencher| {
-        bencher.iter(|| app.selector.expectations())
-    });
-    for addresses in [1, 3] {
-        let stats = hundred(addresses);
-        criterion.bench_function(&format!("rank_100_endpoints_of_{addresses}"), |bencher| {
-            bencher.iter_batched(|| stats.clone(), ranked, BatchSize::SmallInput);
-        });
-    }
-    let text = history(1_000);
-    assert!(History::from_json(&text).is_ok());
-    criterion.bench_function("history_of_1000", |bencher| {
-        bencher.iter(|| History::from_json(&text));
-    });
-}
-
 fn read(bare: &ArcSwapOption<Endpoint>) -> Option<Endpoint> {
     bare.load().as_ref().map(|one| Endpoint::clone(one))
 }
@@ -337,7 +301,7 @@ fn alone<I, O>(ready: impl Fn() -> I, run: impl Fn(I) -> O) -> f64 {
     measure::median_ms((0..turns()).map(|_| once()))
 }
 
-fn to_report(app: &mut App, bare: &ArcSwapOption<Endpoint>) {
+fn report(app: &mut App, bare: &ArcSwapOption<Endpoint>) {
     let mut figures = Figures::of("hot_path");
     let selector = app.selector.clone();
     let (ours, bare) = per_call(
@@ -385,6 +349,7 @@ fn to_report(app: &mut App, bare: &ArcSwapOption<Endpoint>) {
     }
 
     let text = history(1_000);
+    assert!(History::from_json(&text).is_ok());
     let loaded = alone(|| (), |()| History::from_json(&text));
     figures.aim("history_of_1000", loaded, "ms", 5.0);
     figures.finish();
@@ -393,8 +358,5 @@ fn to_report(app: &mut App, bare: &ArcSwapOption<Endpoint>) {
 fn main() {
     let mut app = measure::runtime().block_on(App::start());
     let bare = ArcSwapOption::new(app.selector.best().map(Arc::new));
-    let mut criterion = Criterion::default().configure_from_args();
-    to_read(&mut criterion, &mut app, &bare);
-    criterion.final_summary();
-    to_report(&mut app, &bare);
+    report(&mut app, &bare);
 }

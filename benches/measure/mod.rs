@@ -1,4 +1,7 @@
-//! Tools of the benches. They measure both sides in the same run, so that the machine's noise affects both.
+//! Tools of the benches.
+//!
+//! Criterion and similar tools compare a bench with its own last run. These benches compare two sides in the
+//! same run, in turn, so that the machine's noise affects both.
 
 #![allow(dead_code, reason = "no bench uses everything")]
 
@@ -16,7 +19,7 @@ use nix::sys::time::TimeVal;
 use nix::time::{ClockId, clock_gettime};
 use tokio::runtime::Runtime;
 
-/// Whether this is a short run: `cargo bench -- --test`, as in criterion.
+/// Whether this is a short run: `cargo bench -- --test`.
 pub(crate) fn is_short() -> bool {
     std::env::args().any(|argument| argument == "--test")
 }

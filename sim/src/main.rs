@@ -2,7 +2,7 @@
 //! engine's decisions and other clients' policies for many clients in a simulated world. Layer 2 plays
 //! the real `Selector` for a part of the same clients. All policies meet the same random numbers.
 //!
-//! `options::USAGE` lists the options.
+//! `cargo run --release -p easelect-sim -- --help` lists the options.
 
 mod baselines;
 mod options;
@@ -103,6 +103,10 @@ fn fast_told(told: Told, seed: u64) -> Box<dyn policy::Policy> {
 }
 
 fn main() -> ExitCode {
+    if std::env::args().any(|argument| argument == "--help") {
+        println!("{}", options::USAGE);
+        return ExitCode::SUCCESS;
+    }
     match Options::parse(std::env::args().skip(1)).and_then(|options| play(&options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

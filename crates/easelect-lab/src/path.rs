@@ -40,7 +40,8 @@ pub struct Path {
 
 /// A change to a [`Path`] for some time.
 ///
-/// Where several running steps set the same thing, the one added last wins.
+/// What a step doesn't set is as in the path. Where several running steps set the same thing, the one
+/// added last wins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     pub(crate) at: Duration,

@@ -1,8 +1,6 @@
-//! How well phases are told, and how well two endpoints 2 ms apart are told apart, when the
-//! machine is idle, when it is busy, and with many attempts in flight. The server is a process of
-//! its own on loopback that waits for so long before its ServerHello and its answer.
-//!
-//! Not criterion: what is measured is the measurement.
+//! How accurately the prober times phases, and how reliably it orders two endpoints 2 ms apart: on an
+//! idle machine, on a busy one, and with many attempts in flight. The server is another process on
+//! loopback that waits for a known time before its ServerHello and its answer.
 
 #[path = "measure/mod.rs"]
 mod measure;
@@ -24,23 +22,23 @@ use measure::figures::Figures;
 use measure::quantile;
 use measure::remote::{self, Remote};
 
-/// What the servers wait before a ServerHello and before an answer.
+/// The servers' delays before a ServerHello and before an answer.
 const TLS: Duration = Duration::from_millis(20);
 const ANSWER: Duration = Duration::from_millis(10);
 
-/// By how much the slower of two endpoints is slower.
+/// The difference between two endpoints.
 const APART: Duration = Duration::from_millis(2);
 
-/// Started with it, the process measures, with the servers in the file that follows.
+/// Makes the bench measure the servers in the file that follows.
 const MEASURE: &str = "--measure";
 
-/// Started with it, the process keeps a core busy until it is ended.
+/// Makes the bench keep one core busy until it is killed.
 const SPIN: &str = "--spin";
 
-/// How many attempts are in flight, at most. A ranking of two has two, whatever else there is.
+/// The most attempts in flight. The ranking of two endpoints has at least two.
 const IN_FLIGHT: [usize; 4] = [1, 4, 16, 64];
 
-/// Every core is busy with something else while this lives.
+/// Keeps every core busy while it lives.
 struct Busy(Vec<Child>);
 
 impl Busy {
@@ -63,7 +61,8 @@ impl Drop for Busy {
     }
 }
 
-/// Ends by itself after a while, in case nobody ends it.
+/// Keeps a core busy if this process was started for that. Ends after 10 minutes, in case the parent
+/// failed to kill it.
 fn spin_if_asked() -> bool {
     let asked = std::env::args().any(|argument| argument == SPIN);
     let started = std::time::Instant::now();
@@ -73,7 +72,7 @@ fn spin_if_asked() -> bool {
     asked
 }
 
-/// One endpoint of each server, in a region of its own, so that none waits for another.
+/// Returns one endpoint per server. Each has its own region, so that none waits for another.
 fn endpoints(servers: &[Remote]) -> Vec<Endpoint> {
     let one = |(n, server)| {
         let region = Region::new(&format!("other{n}")).unwrap();
@@ -96,7 +95,7 @@ fn prober<'a>(servers: impl Iterator<Item = &'a Remote> + Clone) -> ProberBuilde
     Prober::builder().dialer(dialer.build().unwrap())
 }
 
-/// How far the told phases are from what the servers waited, in milliseconds, with all of them
+/// Returns the differences between the measured phases and the servers' delays, in ms, with all servers
 /// probed at once.
 async fn errors(
     servers: &[Remote],
@@ -145,9 +144,8 @@ async fn is_right(fast: &Remote, slow: &Remote, others: &[Remote], seed: u64) ->
     best.is_some_and(|best| *best.endpoint() == both[1])
 }
 
-/// Starts the servers, and measures in another process of a lower priority, which is also that of
-/// what keeps the cores busy: it is the client whose machine is busy. A server that came late would
-/// change what is to be measured.
+/// Starts the servers, and measures in another process. That process and those that keep the cores busy
+/// have a lower priority than the servers, because a late server would change the measured quantity.
 fn main() {
     if remote::serve_if_asked() || spin_if_asked() {
         return;
@@ -179,8 +177,8 @@ fn measure(crowd: &[Remote], slow: &Remote) {
     let short = measure::is_short();
     let runtime = measure::runtime();
     let mut figures = Figures::of("accuracy");
-    // What cryptography, loopback and a core that has to wake up take is no error: a bare client
-    // of the same server has it, too.
+    // Cryptography, loopback and waking up a core take time, too. That is no error of the prober: a bare
+    // client of the same server measures the same, and its medians are subtracted.
     let rounds = if short { 5 } else { 200 };
     let bare = Bare::new(crowd[0].address, [crowd[0].root.clone()], false);
     let bare = runtime.block_on(async {

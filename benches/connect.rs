@@ -1,6 +1,6 @@
-//! How long `Selector::connect` takes beside a direct handshake to the address that is truly the
-//! fastest: TCP, full TLS 1.3 and upgrade, three round trips (four with the look-up that a cold
-//! start waits for). In random worlds of the lab, in paused time: the figures repeat exactly.
+//! `Selector::connect` compared with a direct handshake to the truly fastest address: TCP, a full TLS 1.3
+//! handshake and the upgrade, plus the DNS lookup for a cold start. The worlds are random ones of the lab, in
+//! paused time, so that the figures repeat exactly.
 
 #[path = "measure/mod.rs"]
 mod measure;
@@ -20,15 +20,15 @@ use rustls::client::Resumption;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
-/// Four hosts of three addresses, at distances as in the policy simulation.
+/// Four hosts with three addresses each. Their distances are distributed as in the simulation (`sim`).
 const HOSTS: u8 = 4;
 const ADDRESSES: u8 = 3;
 
-/// Connections that a selector opens before it counts as warm, and between which the app rests.
+/// The number of connections after which a selector counts as warm, and the pause between connections.
 const LEARNING: usize = 10;
 const REST: Duration = Duration::from_secs(10 * 60);
 
-/// What a world is asked for.
+/// A kind of world and of client.
 #[derive(Clone, Copy)]
 struct Kind {
     dns: Duration,
@@ -46,7 +46,7 @@ const PLAIN: Kind = Kind {
 
 fn main() {
     let mut figures = Figures::of("connect");
-    // What fails the bench is a mean, which 50 worlds tell to half a per cent; quantiles need all.
+    // Only means have limits. 50 worlds give a mean to half a per cent; quantiles need all worlds.
     let worlds = if measure::is_short() { 50 } else { 400 };
     let dns = Duration::from_millis(20);
     let named = Kind { dns, ..PLAIN };
@@ -63,13 +63,12 @@ fn main() {
         ..named
     };
     let play = |kind: Kind, is_warm: bool| -> Vec<Opened> {
-        // A world has one cold start, and there the worlds differ more.
+        // A world has only one cold start, and cold starts vary more.
         let worlds = if is_warm { worlds } else { 10 * worlds };
         let one = |seed| in_paused_time(connections(seed, kind, is_warm));
         (0..worlds).flat_map(one).collect()
     };
-    // The goals are what the policy simulation reaches in its default world, of all connections;
-    // a quantile of the worlds drawn is too rough to fail for.
+    // The goals are the simulation's results in its default world. Quantiles are too noisy for limits.
     for (name, opened) in [
         ("cold", play(PLAIN, false)),
         ("cold_dns", play(named, false)),
@@ -115,14 +114,14 @@ fn main() {
     figures.finish();
 }
 
-/// One connection, beside the direct one of the same moment.
+/// A connection's time, and that of a direct one at the same moment, in seconds.
 struct Opened {
     took: f64,
     direct: f64,
     is_early: bool,
 }
 
-/// A quantile of all connections, in relation to that of the direct ones.
+/// Returns the ratio of a quantile to that of the direct connections.
 fn quantiles(opened: &[Opened], share: f64) -> f64 {
     let of = |time: fn(&Opened) -> f64| measure::quantile(opened.iter().map(time).collect(), share);
     of(|one| one.took) / of(|one| one.direct)
@@ -168,7 +167,7 @@ impl World {
             .expect("a good catalogue");
         let region = own();
         let mut fastest: Option<(Duration, IpAddr, String)> = None;
-        // The factors of the simulation, and its base round trip in Wi-Fi.
+        // The base round trip on Wi-Fi and its factors, as in the simulation.
         let base = 40.0 * factor(&mut random, 0.6);
         for host in 0..HOSTS {
             let name = format!("h{host}.example");
@@ -225,7 +224,7 @@ impl World {
             .expect("a good configuration")
     }
 
-    /// TCP, a full TLS handshake and an upgrade to the fastest address, without anything of ours.
+    /// Opens a connection to the fastest address without easelect, and returns the time that it took.
     async fn direct(&self) -> Duration {
         let started = Instant::now();
         let tcp = self
@@ -244,15 +243,15 @@ impl World {
     }
 }
 
-/// A log-normal factor with median 1.
+/// Draws a log-normal factor with median 1.
 fn factor(random: &mut fastrand::Rng, log_sd: f64) -> f64 {
-    // Box and Muller's normal deviate.
+    // The Box–Muller transform.
     let (u, v) = (1.0 - random.f64(), random.f64());
     let normal = (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos();
     (log_sd * normal).exp()
 }
 
-/// A selector's first connection, or those after it has learned.
+/// Returns a selector's first connection, or those after it is warm.
 async fn connections(seed: u64, kind: Kind, is_warm: bool) -> Vec<Opened> {
     let world = World::new(seed, kind);
     let selector = world.selector(seed, kind);
@@ -260,7 +259,7 @@ async fn connections(seed: u64, kind: Kind, is_warm: bool) -> Vec<Opened> {
     let mut all = Vec::new();
     for number in 0..learning + counted {
         let direct = world.direct().await;
-        // A cold start has to ask for the name, too.
+        // A cold start waits for DNS.
         let waited = if is_warm { Duration::ZERO } else { kind.dns };
         let mut opened = selector.connect().await.expect("nothing is wrong");
         let took = opened.time_to_open();
@@ -271,7 +270,7 @@ async fn connections(seed: u64, kind: Kind, is_warm: bool) -> Vec<Opened> {
                 is_early: opened.timings().early_data() == EarlyData::Accepted,
             });
         }
-        // An app reads, and with it the tickets for the next time, which come after the answer.
+        // An app reads from the connection. That also receives the session tickets, which follow the 101.
         let reading = opened.next();
         let _silence = tokio::time::timeout(Duration::from_secs(1), reading).await;
         drop(opened);

@@ -1,11 +1,9 @@
-//! What a probe and a connection cost in instructions and allocations, beside a bare loop of tokio,
-//! tokio-rustls and tungstenite against the same server: counted by valgrind, so that it repeats
-//! nearly exactly, whatever else the machine does. CI fails where a limit is passed.
+//! The cost of a probe and of a connection in instructions and allocations, compared with a bare loop of
+//! tokio, tokio-rustls and tungstenite against the same server. Valgrind counts them, so that they repeat
+//! nearly exactly whatever else the machine does. The bench fails if a limit is exceeded.
 //!
-//! Each workload runs in a process of its own, a few times and many times; the difference is what
-//! the further ones cost, without the start. The server is a process that isn't counted.
-//! Not criterion: it measures time. Not gungraun: it compares a bench with its own last run, and
-//! here two benches of one run are compared.
+//! Each workload runs in a separate process, a few times and many times. The difference is the cost of the
+//! additional runs, without the start. The server's process is not counted.
 
 #[path = "measure/mod.rs"]
 mod measure;
@@ -24,17 +22,17 @@ use measure::in_a_task;
 use measure::remote::{self, Remote};
 use rustls::pki_types::CertificateDer;
 
-/// What is counted; first argument of the child.
+/// Makes the bench run a workload. The child's first argument.
 const WORK: &str = "--work";
 
-/// As many as a platform's store has: what is done once per root shows.
+/// About as many roots as a platform's store has, so that work per root shows.
 const ROOTS: usize = 150;
 
-/// Runs of a workload: the difference is counted.
+/// The numbers of runs of a workload whose difference is counted.
 const FEW: usize = 20;
 const MANY: usize = 120;
 
-/// Calls that cost little are counted over more of them.
+/// The number of calls in a run of a cheap workload.
 const CALLS: usize = 100;
 
 #[derive(Clone, Copy)]
@@ -86,9 +84,9 @@ impl Workload {
     }
 }
 
-/// The server's root among many others.
+/// Returns the server's root as often as a store has roots.
 fn roots(remote: &Remote) -> Vec<CertificateDer<'static>> {
-    // Always the same ones: making keys would be counted.
+    // Copies: generating other roots would be counted.
     let other = |_| remote.root.clone();
     (0..ROOTS).map(other).collect()
 }
@@ -159,7 +157,7 @@ fn selector(remote: &Remote) -> Selector {
         .unwrap()
 }
 
-/// What one run of a workload costs.
+/// The cost of one run of a workload.
 #[derive(Clone, Copy, Debug)]
 struct Cost {
     instructions: f64,
@@ -167,7 +165,7 @@ struct Cost {
     bytes: f64,
 }
 
-/// Runs a workload in a process that valgrind counts.
+/// Runs a workload under valgrind.
 fn count(work: Workload, remote: &Remote) -> Cost {
     let [few, many] = [FEW, MANY].map(|times| {
         let instructions = valgrind("callgrind", work, times, remote);
@@ -203,7 +201,7 @@ fn valgrind(tool: &str, work: Workload, times: usize, remote: &Remote) -> String
     said
 }
 
-/// The number before `unit` in the line that has `label`.
+/// Returns the number before `unit` in the line with `label`.
 fn number(said: &str, label: &str, unit: &str) -> f64 {
     let line = said
         .lines()
@@ -240,7 +238,7 @@ fn main() {
     let mut figures = Figures::of("counts");
     for (name, bare, ours, allocations) in [
         ("probe", Workload::BareProbe, Workload::Probe, 1.25),
-        // Which also looks a name up, learns, and shows what it learned.
+        // A connection also looks up a name, learns, and publishes a new snapshot.
         ("open_resumed", Workload::BareOpen, Workload::Open, 1.75),
     ] {
         let (bare, ours) = (count(bare, &remote), count(ours, &remote));

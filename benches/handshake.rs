@@ -1,8 +1,6 @@
-//! What the pipeline adds to a handshake in time: phase by phase, and in processor time, beside a
-//! bare loop of tokio, tokio-rustls and tungstenite against the same server on loopback, which is
-//! a process of its own. Instructions are in `counts`.
-//!
-//! Not criterion: both sides are measured turn by turn, since only their ratio counts.
+//! The time that easelect adds to a handshake, per phase and in processor time, compared with a bare loop of
+//! tokio, tokio-rustls and tungstenite. Both use the same server on loopback, which is another process. The
+//! bench `counts` has instructions.
 
 #[path = "measure/mod.rs"]
 mod measure;
@@ -20,12 +18,12 @@ use measure::remote::{self, Remote};
 use measure::{cost, in_a_task, median_ms, quantile};
 use tokio::runtime::Runtime;
 
-/// Handshakes in one turn of a side.
+/// The number of handshakes in a turn.
 const IN_A_TURN: u32 = 50;
 
 const PHASES: [Phase; 3] = [Phase::Connect, Phase::Tls, Phase::Upgrade];
 
-/// One side: what each phase took in every handshake, and what a handshake costs, turn by turn.
+/// One side: the phases of every handshake, and each turn's processor time per handshake in µs.
 #[derive(Default)]
 struct Side {
     phases: [Vec<Duration>; 3],

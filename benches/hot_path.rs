@@ -1,6 +1,6 @@
-//! What a running app calls often, beside the least that it could cost, and beside tower's balancer
-//! (the power of two choices by peak EWMA): reading the best endpoint, what is learned from a
-//! heartbeat; ranking a hundred; and loading a history.
+//! The calls that a running app makes often: reading the best endpoint and reporting a heartbeat, compared
+//! with a bare load and with tower's balancer (power of two choices, peak EWMA). Also: ranking 100 endpoints,
+//! planning a race, and loading a history.
 
 #[path = "measure/mod.rs"]
 mod measure;
@@ -16,7 +16,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use criterion::{BatchSize, Criterion};
 use easelect::{
     Candidate, Catalog, CatalogFormat, DialOutcome, Endpoint, EndpointStats, Feedback, History,
     Phase, Region, Sample, Selector, Service, Timings, rank,
@@ -35,7 +34,7 @@ use tower::balance::p2c::Balance;
 use tower::discover::ServiceList;
 use tower::load::{CompleteOnResponse, PeakEwma};
 
-/// Four hosts of three addresses, as in the policy simulation.
+/// Four hosts with three addresses each, as in the simulation (`sim`).
 const HOSTS: u8 = 4;
 const ADDRESSES: u8 = 3;
 
@@ -60,7 +59,7 @@ fn world() -> (Lab, Catalog) {
     (Lab::new(scenario).unwrap(), catalog.unwrap())
 }
 
-/// A running app: its selector, a connection's feedback, and what it would dial itself.
+/// A running app: its selector, a connection's feedback, and a candidate that it could dial itself.
 struct App {
     selector: Selector,
     feedback: Feedback,
@@ -69,7 +68,7 @@ struct App {
 }
 
 impl App {
-    /// Has opened a few connections. In real time: a paused clock is another one to read.
+    /// Opens a few connections. In real time, because reading tokio's paused clock costs more.
     async fn start() -> Self {
         let (lab, catalog) = world();
         let selector = Selector::builder(Region::new("own").unwrap())
@@ -103,7 +102,7 @@ impl App {
     }
 }
 
-/// Round trips that differ by some 10 %, as on Wi-Fi.
+/// Round trips that vary by 10 %, as on Wi-Fi.
 struct Heartbeats {
     took: Vec<Duration>,
     next: usize,
@@ -125,7 +124,7 @@ impl Heartbeats {
     }
 }
 
-/// A service that answers at once: what is measured is choosing it and observing its answer.
+/// A service that answers at once, so that only choosing and observing are measured.
 struct AtOnce;
 
 impl tower::Service<()> for AtOnce {
@@ -144,7 +143,7 @@ impl tower::Service<()> for AtOnce {
 
 type Balanced = Balance<ServiceList<Vec<PeakEwma<AtOnce>>>, ()>;
 
-/// As many services as the selector has candidates.
+/// A balancer of as many services as the selector has candidates.
 fn balanced() -> Balanced {
     let service = |_| {
         let (rtt, decay_ns) = (Duration::from_millis(30), 1e10);
@@ -162,7 +161,7 @@ fn choose_and_call(balanced: &mut Balanced) {
     assert!(matches!(answer, Some(Ok(()))));
 }
 
-/// A history of so many candidates on a few networks.
+/// Returns a history in JSON, of `candidates` candidates on five networks.
 fn history(candidates: usize) -> String {
     let level = "{\"mean\":4.0,\"variance\":0.02,\"at_ms\":1700000000000,\"surprise\":0}";
     let health = "{\"successes\":3.0,\"failures\":0.5,\"counted_ms\":1700000000000,\
@@ -186,7 +185,7 @@ fn history(candidates: usize) -> String {
     format!("{{\"schema\":1,\"networks\":[{}]}}", networks.join(","))
 }
 
-/// A network on which every address of so many hosts was measured a few times, an hour ago.
+/// Returns a network on which all addresses were measured a few times, an hour ago.
 fn known_network(hosts: u8, addresses: u8) -> (Network, Timestamp) {
     let mut random = fastrand::Rng::with_seed(11);
     let start = Timestamp::from_millis(1_700_000_000_000);
@@ -221,7 +220,7 @@ fn known_network(hosts: u8, addresses: u8) -> (Network, Timestamp) {
     (network, start.after(Duration::from_secs(3600)))
 }
 
-/// Everything that is reckoned before the first SYN of a warm race: what is expected, and whom to dial.
+/// Does everything that precedes the first SYN of a warm race: forecasts, and the choice of dials.
 fn planned(network: &Network, now: Timestamp) -> Race {
     let (forecasts, kinship) = network.outlook(now);
     let mut race = Race::new(Width::FAST, network.syn_trust(now)).among(kinship);
@@ -237,7 +236,7 @@ fn planned(network: &Network, now: Timestamp) -> Race {
     race
 }
 
-/// A hundred endpoints of so many addresses, each with ten samples.
+/// Returns 100 endpoints with `addresses` addresses each, and ten samples per address.
 fn hundred(addresses: u8) -> Vec<EndpointStats> {
     let mut random = fastrand::Rng::with_seed(7);
     (0..100)
@@ -260,53 +259,18 @@ fn hundred(addresses: u8) -> Vec<EndpointStats> {
         .collect()
 }
 
-fn to_read(criterion: &mut Criterion, app: &mut App, bare: &ArcSwapOption<Endpoint>) {
-    let mut group = criterion.benchmark_group("best");
-    group.bench_function("bare_load", |bencher| bencher.iter(|| read(bare)));
-    group.bench_function("easelect", |bencher| {
-        bencher.iter(|| app.selector.best());
-    });
-    group.finish();
-
-    let mut group = criterion.benchmark_group("choose_and_observe");
-    group.bench_function("easelect", |bencher| {
-        bencher.iter(|| app.choose_and_observe());
-    });
-    let mut balanced = balanced();
-    group.bench_function("tower", |bencher| {
-        bencher.iter(|| choose_and_call(&mut balanced));
-    });
-    group.finish();
-
-    criterion.bench_function("report_rtt", |bencher| bencher.iter(|| app.observe()));
-    criterion.bench_function("ranking_read", |bencher| {
-        bencher.iter(|| app.selector.expectations())
-    });
-    for addresses in [1, 3] {
-        let stats = hundred(addresses);
-        criterion.bench_function(&format!("rank_100_endpoints_of_{addresses}"), |bencher| {
-            bencher.iter_batched(|| stats.clone(), ranked, BatchSize::SmallInput);
-        });
-    }
-    let text = history(1_000);
-    assert!(History::from_json(&text).is_ok());
-    criterion.bench_function("history_of_1000", |bencher| {
-        bencher.iter(|| History::from_json(&text));
-    });
-}
-
 fn read(bare: &ArcSwapOption<Endpoint>) -> Option<Endpoint> {
     bare.load().as_ref().map(|one| Endpoint::clone(one))
 }
 
-/// Calls in a turn: what is as short as this can't be timed alone.
+/// The number of calls in a turn: a single call is too short to time.
 const CALLS: u32 = 5_000;
 
 fn turns() -> usize {
     if measure::is_short() { 3 } else { 300 }
 }
 
-/// The median time per call in ns: of one side, and of the other.
+/// Returns the median time per call in ns, of one side and of the other.
 fn per_call(one: impl FnMut(), other: impl FnMut()) -> (f64, f64) {
     fn turn(mut call: impl FnMut()) -> impl FnMut() {
         move || (0..CALLS).for_each(|_| call())
@@ -319,12 +283,12 @@ fn per_call(one: impl FnMut(), other: impl FnMut()) -> (f64, f64) {
     (median(one), median(other))
 }
 
-/// The median time in ms of what is made ready before each run, and dropped after it.
-/// A ranking of Singapore 1.
+/// Ranks endpoints.
 fn ranked(stats: Vec<EndpointStats>) -> Option<easelect::Ranking> {
     rank(Region::SGP1.into(), stats)
 }
 
+/// Returns the median time of `run` in ms. Preparing its input and dropping its output don't count.
 fn alone<I, O>(ready: impl Fn() -> I, run: impl Fn(I) -> O) -> f64 {
     let once = || {
         let input = ready();
@@ -337,7 +301,7 @@ fn alone<I, O>(ready: impl Fn() -> I, run: impl Fn(I) -> O) -> f64 {
     measure::median_ms((0..turns()).map(|_| once()))
 }
 
-fn to_report(app: &mut App, bare: &ArcSwapOption<Endpoint>) {
+fn report(app: &mut App, bare: &ArcSwapOption<Endpoint>) {
     let mut figures = Figures::of("hot_path");
     let selector = app.selector.clone();
     let (ours, bare) = per_call(
@@ -385,6 +349,7 @@ fn to_report(app: &mut App, bare: &ArcSwapOption<Endpoint>) {
     }
 
     let text = history(1_000);
+    assert!(History::from_json(&text).is_ok());
     let loaded = alone(|| (), |()| History::from_json(&text));
     figures.aim("history_of_1000", loaded, "ms", 5.0);
     figures.finish();
@@ -393,8 +358,5 @@ fn to_report(app: &mut App, bare: &ArcSwapOption<Endpoint>) {
 fn main() {
     let mut app = measure::runtime().block_on(App::start());
     let bare = ArcSwapOption::new(app.selector.best().map(Arc::new));
-    let mut criterion = Criterion::default().configure_from_args();
-    to_read(&mut criterion, &mut app, &bare);
-    criterion.final_summary();
-    to_report(&mut app, &bare);
+    report(&mut app, &bare);
 }

@@ -1,7 +1,7 @@
-//! A sweep of all 44 published hosts in the lab, in paused time: how long it takes beside the
-//! least that it could, max(all work / in flight, longest chain of one address) and the re-tests
-//! of each group's top two, one at a time, and as many in all as there are regions. The least is of the samples themselves, and
-//! knows every duration in advance; the schedule doesn't.
+//! A sweep of all 44 built-in hosts in the lab, in paused time, compared with the least time that its
+//! attempts could take. That is max(all attempts / in flight, the longest chain of one address), plus the
+//! re-tests of each group's top two: one at a time per group, and one per region in all. The least time is
+//! computed from the samples. It knows all durations in advance, which the schedule doesn't.
 
 #[path = "measure/mod.rs"]
 mod measure;
@@ -19,15 +19,15 @@ use easelect_lab::{Host, Lab, Path, Scenario};
 use futures::StreamExt;
 use measure::figures::Figures;
 
-/// Rounds that every address makes by default; what a group's top two make from the last of
-/// them on is a re-test.
+/// The number of rounds for every address. From the last of them on, attempts at a group's top two count
+/// as re-tests.
 const ROUNDS: u32 = 3;
 
 fn main() {
     let mut figures = Figures::of("sweep");
     let worlds = if measure::is_short() { 10 } else { 100 };
     for in_flight in [4, 16, 64] {
-        // As `diagnose --lab` sees it; its silent addresses are waited for beside the rest.
+        // The built-in scenario: the prober waits for its silent addresses while it probes the others.
         for (name, families) in [("beijing", Families::Both), ("beijing_v4", Families::V4)] {
             let (took, ratio) = sweep(Scenario::beijing(), families, in_flight, 1);
             let name = format!("{name}/{in_flight}_in_flight");
@@ -39,7 +39,7 @@ fn main() {
             .collect();
         let name = format!("healthy/{in_flight}_in_flight");
         let median = measure::quantile(ratios.clone(), 0.5);
-        // Re-tests run side by side, so that the floor is lower than where they come one after the other.
+        // The least time assumes that regions' re-tests run concurrently, which makes it strict.
         figures.limit(&format!("{name}/p50"), median, "ratio", 1.10);
         figures.aim(
             &format!("{name}/p95"),
@@ -56,7 +56,7 @@ fn main() {
     figures.finish();
 }
 
-/// Everyone healthy, each at its own distance.
+/// A scenario in which all hosts work, each at its own distance.
 fn healthy(seed: u64) -> Scenario {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut scenario = Scenario::new(seed);
@@ -78,7 +78,7 @@ fn healthy(seed: u64) -> Scenario {
     scenario
 }
 
-/// How long it took, and that in relation to the least.
+/// Returns the time of a sweep, and its ratio to the least time.
 fn sweep(scenario: Scenario, families: Families, in_flight: usize, seed: u64) -> (Duration, f64) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -114,7 +114,7 @@ fn sweep(scenario: Scenario, families: Families, in_flight: usize, seed: u64) ->
     })
 }
 
-/// The shortest that making just these attempts could take.
+/// Returns the least time that these attempts could take.
 fn least(samples: &[Sample], outcome: &ProbeOutcome, in_flight: usize) -> Duration {
     let in_flight = u32::try_from(in_flight).expect("at most 64");
     let top_two: BTreeSet<&str> = outcome

@@ -1,5 +1,5 @@
-//! What the targets that need no private reader do with their input; `tests/corpus.rs` does the same
-//! with what is on file. A panic is a finding. Those of answers are in `src/handshake/replay.rs`.
+//! The fuzz targets that need no private reader. A panic is a finding. `tests/corpus.rs` plays the corpus
+//! with the same functions. `fuzz/README.md` says where the other targets are.
 
 use std::sync::LazyLock;
 
@@ -15,7 +15,7 @@ use easelect_report::{
     connects_table, json, table,
 };
 
-/// A user's catalogue, as TOML and as JSON.
+/// Reads a user's catalogue, as TOML and as JSON.
 pub(crate) fn catalog(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -35,7 +35,7 @@ pub(crate) fn catalog(data: &[u8]) {
     }
 }
 
-/// A certificate in DER, as a server shows it before it is verified.
+/// Reads a certificate in DER, as a server sends it before verification.
 pub(crate) fn certificate(data: &[u8]) {
     let Some(read) = Certificate::from_der(data) else {
         return;
@@ -46,7 +46,7 @@ pub(crate) fn certificate(data: &[u8]) {
     }
 }
 
-/// An endpoint's URL: read as the crate `url` reads it, and again as itself.
+/// Parses an endpoint's URL, and compares it with the result of the crate `url`.
 pub(crate) fn url(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -64,7 +64,7 @@ pub(crate) fn url(data: &[u8]) {
         assert!(one.url().bytes().all(|byte| byte.is_ascii_graphic()));
         let theirs = match url::Url::parse(text) {
             Ok(theirs) => theirs,
-            // Whether letters are behind it is not looked into here.
+            // easelect doesn't decode punycode, which may be invalid.
             Err(_) if one.host().contains("xn--") => continue,
             Err(error) => panic!("{text:?} is no URL: {error}"),
         };
@@ -73,14 +73,14 @@ pub(crate) fn url(data: &[u8]) {
             url::Host::Ipv4(v4) => v4.to_string(),
             url::Host::Ipv6(v6) => v6.to_string(),
         };
-        // Its version of the standard leaves ^ as it is.
+        // The crate implements a version of the standard that leaves ^ as it is.
         let mut path = theirs.path().replace('^', "%5E");
         if let Some(query) = theirs.query() {
             path = format!("{path}?{query}");
         }
         let port = theirs.port_or_known_default();
         assert_eq!((one.host(), Some(one.port())), (&*host, port));
-        // It lets no .. go above a drive's letter, which the standard says of files alone.
+        // The crate lets no `..` go above a drive letter. The standard has this rule for file URLs only.
         let is_drive = |segment: &str| matches!(segment.as_bytes(), [_, b':' | b'|']);
         if !path.split('/').any(is_drive) {
             assert_eq!(one.path(), path);
@@ -88,18 +88,18 @@ pub(crate) fn url(data: &[u8]) {
     }
 }
 
-/// A scenario of the lab.
+/// Reads a scenario of the lab.
 pub(crate) fn scenario(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
     match Scenario::from_toml(text, "own") {
-        Ok(scenario) => drop(Lab::new(scenario).expect("what the reader takes, a lab takes")),
+        Ok(scenario) => drop(Lab::new(scenario).expect("a lab accepts what the reader accepts")),
         Err(error) => assert_placed(&error, text),
     }
 }
 
-/// A history: read, merged, written, and what is expected from it.
+/// Reads, merges and writes a history, and computes forecasts from it.
 pub(crate) fn history(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -111,12 +111,12 @@ pub(crate) fn history(data: &[u8]) {
     let merged = history.clone().merge(History::default());
     assert_eq!(merged.clone().merge(merged.clone()), merged);
     let written = merged.to_json().expect("whatever was read can be written");
-    // Not that they are equal: serde_json may read a float of many digits as its neighbour.
-    let again = History::from_json(&written).expect("its own words");
+    // They need not be equal: serde_json may round a float with many digits to its neighbour.
+    let again = History::from_json(&written).expect("its own JSON");
     let ever = Timestamp::from_millis(u64::MAX);
     let count = |history: History| networks_of(history, ever).len();
     assert_eq!(count(again), count(merged));
-    // Long ago, now, and after all there is.
+    // Long ago, about now, and at the end of time.
     for now in [0, 1_700_000_000_000, u64::MAX].map(Timestamp::from_millis) {
         for network in networks_of(history.clone(), now) {
             for forecast in network.forecasts(now) {
@@ -127,11 +127,14 @@ pub(crate) fn history(data: &[u8]) {
     }
 }
 
-/// A history of megabytes, grown from a pattern: how often candidates are repeated in a network, as a power of two;
-/// a network, with `@` where they stand; a candidate. In both, `#` is how often it was repeated so far, and
-/// `%` that within a byte. What costs the square of it passes any limit of time.
+/// Grows a history of 2 MiB from a pattern of three lines, and reads, merges and writes it. Work that grows
+/// with the square of the file's size exceeds libFuzzer's time limit.
+///
+/// The first line is the binary logarithm of the number of candidates per network. The second is a network
+/// with `@` in place of its candidates, and the third a candidate. In both, `#` stands for the number of
+/// earlier repetitions, and `%` for that number modulo 256.
 pub(crate) fn large_history(data: &[u8]) {
-    /// A quarter of what a file may have.
+    /// A quarter of the largest file that easelect reads.
     const MOST: usize = 2 << 20;
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -150,7 +153,7 @@ pub(crate) fn large_history(data: &[u8]) {
         let (head, tail) = network.split_once('@').unwrap_or((network, ""));
         grow(&mut text, head, number);
         for n in 0..1 << power {
-            // One network may be all there is.
+            // A single network may fill the file.
             if text.len() + candidate.len() + tail.len() > MOST {
                 break;
             }
@@ -161,7 +164,7 @@ pub(crate) fn large_history(data: &[u8]) {
             repeated += 1;
         }
         grow(&mut text, tail, number);
-        // Not so many that the last is cut.
+        // Another network of this size would exceed the limit.
         if 2 * text.len() - before > MOST || text.len() == before {
             break;
         }
@@ -173,7 +176,7 @@ pub(crate) fn large_history(data: &[u8]) {
     };
     let merged = history.clone().merge(history.clone());
     let written = merged.to_json().expect("whatever was read can be written");
-    let again = History::from_json(&written).expect("its own words");
+    let again = History::from_json(&written).expect("its own JSON");
     let now = Timestamp::from_millis(1_700_000_000_000);
     networks_of(history, now);
     let kept = networks_of(again, now);
@@ -183,7 +186,7 @@ pub(crate) fn large_history(data: &[u8]) {
     }
 }
 
-/// Adds what a pattern becomes at its repetition of that number.
+/// Appends a pattern's repetition of this number.
 fn grow(text: &mut String, pattern: &str, number: usize) {
     for c in pattern.chars() {
         match c {
@@ -194,13 +197,13 @@ fn grow(text: &mut String, pattern: &str, number: usize) {
     }
 }
 
-/// The networks in a history, as a selector would take them `now`.
+/// Returns a history's networks as a selector would use them `now`.
 fn networks_of(history: History, now: Timestamp) -> Vec<Network> {
     let networks = history.into_networks(now, |_| true);
     networks.map(|one| one.network).collect()
 }
 
-/// Errors of files begin with name and line.
+/// Asserts that an error begins with the file's name and a line.
 fn assert_placed(error: &Error, text: &str) {
     let told = error.to_string();
     assert_readable(&told);
@@ -212,8 +215,8 @@ fn assert_placed(error: &Error, text: &str) {
     assert!((1..=lines).contains(&line), "line {line} of {lines}");
 }
 
-/// What strangers wrote, as tables, JSON, errors and debug output show it. The first byte says where
-/// the input is cut in two; whatever bytes they are, a peer's text has them as replacements.
+/// Shows untrusted text in tables, JSON, errors and debug output. The first byte says where the input is split
+/// in two. Invalid UTF-8 is replaced, as in a peer's text.
 pub(crate) fn shown(data: &[u8]) {
     let Some((cut, data)) = data.split_first() else {
         return;
@@ -297,7 +300,7 @@ pub(crate) fn shown(data: &[u8]) {
     }
 }
 
-/// What people are told is one line that a terminal can show.
+/// Asserts that a text has no hidden characters.
 fn assert_readable(told: &str) {
     assert_eq!(told.chars().find(|c| is_hidden(*c)), None, "{told:?}");
 }

@@ -637,7 +637,7 @@ fn a_scenario_out_of_range_is_refused() {
             Scenario::new(1).with_host(Host::new("a").with_name("A")),
             "twice",
         ),
-        (Scenario::new(1).with_syn_retransmit(&[ms(1)]), "begin at 0"),
+        (Scenario::new(1).with_syn_retransmit(&[ms(1)]), "from 0"),
     ] {
         let error = Lab::new(scenario).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Scenario);

@@ -1,20 +1,20 @@
-//! How many crates come along with easelect.
+//! The number of crates that easelect depends on.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
-/// What is linked into a program.
+/// Crates that are linked into a program.
 pub(crate) const LINKED: &str = "normal,no-proc-macro";
 
-/// That, and the derive macros, which a build needs and leaves behind.
+/// The same and the procedural macros, which only the build needs.
 pub(crate) const ALL: &str = "normal";
 
-/// With defaults; with all but REST; with nothing that can be left out.
+// Features: the defaults; all of them except REST; none.
 pub(crate) const DEFAULT: &[&str] = &[];
 pub(crate) const WITHOUT_REST: &[&str] = &["--no-default-features", "--features", "toml"];
 pub(crate) const LEAST: &[&str] = &["--no-default-features"];
 
-/// Each name and version that `cargo tree` knows on this platform, once, without our own.
+/// Counts the names and versions that `cargo tree` lists for this platform, without easelect's own.
 pub(crate) fn count(features: &[&str], edges: &str) -> usize {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--offline", "--package", "easelect"])
@@ -26,7 +26,7 @@ pub(crate) fn count(features: &[&str], edges: &str) -> usize {
         .expect("cargo runs");
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{told}");
-    // What stands behind name and version differs between mentions of one crate.
+    // Only name and version: the rest of the line differs between mentions of a crate.
     let tree = String::from_utf8(output.stdout).expect("crates have plain names");
     let named = |line: &str| line.splitn(3, ' ').take(2).map(str::to_owned).collect();
     let others = tree.lines().filter(|line| !line.starts_with("easelect"));

@@ -1,4 +1,4 @@
-//! The least that the same app could do without easelect: one fixed host, dialled directly.
+//! The same app without easelect: it connects to one fixed host.
 
 use std::sync::Arc;
 

@@ -1,5 +1,4 @@
-//! What an app writes to embed easelect. With an argument, the port of a server on this machine
-//! takes the place of the real ones.
+//! A minimal app that embeds easelect. With an argument, it connects to that port on this machine instead.
 
 use std::net::Ipv4Addr;
 
@@ -24,7 +23,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The server on this machine, by its name.
+/// Resolves `localhost` to this machine.
 fn at_home(port: u16) -> Result<Dialer, easelect::Error> {
     let pin = PinnedHost::new("localhost", port, vec![Ipv4Addr::LOCALHOST.into()]);
     Dialer::builder().pin(pin).build()

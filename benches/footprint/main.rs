@@ -1,10 +1,10 @@
-//! What embedding easelect costs: a program that does so, built as an app would build it, beside one
-//! that dials a fixed host with the same libraries and nothing else (`hello.rs`, `floor.rs`), and one that
-//! also uses REST (`rest.rs`), without which the linker leaves reqwest out.
+//! The cost of embedding easelect. `hello.rs` is a minimal app, built as apps are built; `floor.rs` connects
+//! to a fixed host with the same libraries but without easelect; `rest.rs` also uses REST, without which the
+//! linker drops reqwest.
 //!
-//! Size and number of crates have limits. Threads and the time from the program's start to its first
-//! SYN (to a server on this machine, no name to look up) are told, and so is the build itself. `-- --test`
-//! builds the one program only, on top of what the last run left.
+//! Size and number of crates have limits. The bench also reports threads, the time from a program's start to
+//! its first SYN (to this machine, without a DNS lookup), and the build time. `-- --test` builds only
+//! `hello.rs`, and reuses the last build.
 
 mod crates;
 #[path = "../measure/mod.rs"]
@@ -25,7 +25,7 @@ use measure::remote::{Remote, serve_if_asked};
 use measure::{is_short, median_ms};
 use project::{Profile, Project};
 
-/// The goals.
+// The limits.
 const MOST_BYTES: f64 = 4.45e6;
 const MOST_CRATES: f64 = 120.0;
 const MOST_CRATES_WITHOUT_REST: f64 = 75.0;
@@ -65,7 +65,7 @@ fn main() {
     figures.finish();
 }
 
-/// Only what is linked has limits here; `tests/dependencies.rs` has tighter ones for all.
+/// Only linked crates have limits here. `tests/dependencies.rs` has tighter ones for all crates.
 fn count_crates(figures: &mut Figures) {
     for (name, features, most) in [
         ("crates", DEFAULT, Some(MOST_CRATES)),
@@ -90,7 +90,7 @@ fn size(program: &Path) -> f64 {
     std::fs::metadata(program).expect("it was built").len() as f64
 }
 
-/// It opens a WebSocket on a server whose root is the only one that the platform trusts.
+/// Checks that the app opens a WebSocket to a server whose root is the only trusted one.
 fn works(hello: &Path) {
     let server = Remote::start(Duration::ZERO, Duration::ZERO);
     let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("footprint-root.pem");
@@ -107,7 +107,7 @@ fn works(hello: &Path) {
     assert!(status.success(), "the program that embeds easelect failed");
 }
 
-/// Turn by turn, so that the machine's noise meets both.
+/// Starts both programs in turn, so that the machine's noise affects both.
 fn starts(hello: &Path, floor: &Path, figures: &mut Figures) {
     let (mut ours, mut bare) = (Vec::new(), Vec::new());
     for _ in 0..STARTS {
@@ -124,7 +124,7 @@ fn starts(hello: &Path, floor: &Path, figures: &mut Figures) {
     figures.tell("start_to_syn_to_floor", ours / bare, "ratio");
 }
 
-/// A program that has just sent its first SYN; it ends with this.
+/// A program that has just connected. It is killed when this is dropped.
 struct Started {
     child: Child,
     to_syn: Duration,
@@ -148,10 +148,10 @@ impl Started {
         }
     }
 
-    /// Threads, but for the workers of the app's own runtime.
+    /// Counts the threads, without the workers of the app's runtime.
     fn threads(&mut self) -> f64 {
         let tasks = format!("/proc/{}/task", self.child.id());
-        let tasks = std::fs::read_dir(tasks).expect("Linux tells threads");
+        let tasks = std::fs::read_dir(tasks).expect("Linux lists threads");
         let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
         let names = tasks.flatten().filter_map(name);
         names.filter(|name| !name.starts_with("tokio-")).count() as f64
@@ -160,7 +160,7 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! The programs that are measured, as a project of their own in the target folder.
+//! The measured programs, as a separate workspace in the target folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ codegen-units = 1
 panic = "abort"
 "#;
 
-/// Both have the runtime that `#[tokio::main]` asks for.
+/// The runtime of all programs, for `#[tokio::main]`.
 const TOKIO: &str = r#"tokio = { version = "1", default-features = false, features = ["rt-multi-thread", "macros", "net"] }
 "#;
 
@@ -35,16 +35,16 @@ tokio-tungstenite = { version = "0.30", default-features = false, features = ["h
 rustls-platform-verifier = "0.7"
 "#;
 
-/// How a program is built.
+/// A build profile.
 #[derive(Clone, Copy)]
 pub(crate) enum Profile {
-    /// As `cargo build --release` does, stripped.
+    /// `cargo build --release`, stripped.
     Release,
-    /// For size before all else.
+    /// Optimized for size.
     Small,
 }
 
-/// A program, and what building it took.
+/// A program, and the time to build it.
 pub(crate) struct Built {
     pub(crate) program: PathBuf,
     pub(crate) wall: Duration,
@@ -56,7 +56,7 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// The versions are those of our own `Cargo.lock`: nothing is resolved anew.
+    /// Creates the workspace, with the versions of easelect's own `Cargo.lock`.
     pub(crate) fn create() -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("footprint");
         let ours = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -83,9 +83,9 @@ impl Project {
         self.folder.join("target")
     }
 
-    /// Forgets all that was built, for a cold build.
+    /// Deletes earlier builds, for a cold build.
     pub(crate) fn clean(&self) {
-        // There may be nothing.
+        // There may be none.
         let _ = fs::remove_dir_all(self.target());
     }
 
@@ -100,7 +100,7 @@ impl Project {
             .args(["--profile", profile, "--target-dir"])
             .arg(self.target())
             .current_dir(&self.folder)
-            // Those of the run under way are not the app's.
+            // The bench's own flags are not the app's.
             .env_remove("RUSTFLAGS")
             .status()
             .expect("cargo runs");
@@ -113,7 +113,7 @@ impl Project {
     }
 }
 
-/// Leaves a file alone that is right already, so that cargo finds it unchanged.
+/// Writes a file unless it has the same content, so that cargo doesn't rebuild.
 fn write(path: &Path, text: &str) {
     let folder = path.parent().expect("a file is in a folder");
     fs::create_dir_all(folder).expect("the target folder can be written");

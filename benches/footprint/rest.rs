@@ -1,4 +1,4 @@
-//! What an app writes that uses REST, too.
+//! A minimal app that also uses REST.
 
 use easelect::{Region, Selector};
 

@@ -1,4 +1,4 @@
-//! The least that a handshake costs: a loop of tokio, tokio-rustls and tungstenite, and no more.
+//! The least cost of a handshake: tokio, tokio-rustls and tungstenite in a loop, without easelect.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +13,6 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 
-/// What it opens.
 pub(crate) type WebSocket = WebSocketStream<TlsStream<TcpStream>>;
 
 /// A bare client of one server.
@@ -49,14 +48,15 @@ impl Bare {
         }
     }
 
-    /// Opens a WebSocket and says goodbye, as a probe does: what connect, TLS and upgrade took.
+    /// Opens a WebSocket and sends a Close frame, as a probe does. Returns the times of connect, TLS and
+    /// upgrade.
     pub(crate) async fn probe(&self) -> [Duration; 3] {
         let (mut websocket, took) = self.open().await;
         let _ = websocket.close(None).now_or_never();
         took
     }
 
-    /// Opens a WebSocket: what connect, TLS and upgrade took.
+    /// Opens a WebSocket. Also returns the times of connect, TLS and upgrade.
     pub(crate) async fn open(&self) -> (WebSocket, [Duration; 3]) {
         let started = Instant::now();
         let stream = TcpStream::connect(self.address).await.expect("it listens");

@@ -1,14 +1,14 @@
-//! What a bench found: printed, and kept in `bench-report.json` in the target folder.
+//! A bench's figures: printed, and kept in `bench-report.json` in the target folder.
 //!
-//! Every `cargo bench` binary replaces its own figures there and leaves the others', so that the
-//! report is whole whichever of them ran last. Less is better everywhere: what is good when large
-//! (runs whose ranking was right) is told as its opposite.
+//! Each bench replaces its own figures there and keeps those of the others, so that the report is complete
+//! whichever ran last. Less is always better: a figure that should be large, such as the share of correct
+//! rankings, is reported as its opposite.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// The report's shape; changes when a field's meaning does.
+/// The version of the report's format. It changes with the meaning of a field.
 const SCHEMA: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
@@ -18,7 +18,7 @@ struct Report {
     figures: Vec<Figure>,
 }
 
-/// One figure. `goal` is the most that `value` may be.
+/// One figure. `goal` is the highest value that meets the goal.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Figure {
     name: String,
@@ -28,7 +28,7 @@ struct Figure {
     met: Option<bool>,
 }
 
-/// The figures of one bench; its name comes before theirs.
+/// The figures of one bench. Their names begin with the bench's.
 pub(crate) struct Figures {
     bench: &'static str,
     figures: Vec<Figure>,
@@ -44,17 +44,17 @@ impl Figures {
         }
     }
 
-    /// Something to know, without a goal.
+    /// Reports a figure without a goal.
     pub(crate) fn tell(&mut self, name: &str, value: f64, unit: &str) {
         self.add(name, value, unit, None);
     }
 
-    /// Something that should be at most `goal`: a timing, which a busy machine may spoil.
+    /// Reports a figure that should be at most `goal`: a timing, which a busy machine may spoil.
     pub(crate) fn aim(&mut self, name: &str, value: f64, unit: &str, goal: f64) {
         self.add(name, value, unit, Some(goal));
     }
 
-    /// Something that repeats exactly, or nearly: above `limit` the bench fails.
+    /// Reports a figure that repeats exactly or nearly so. The bench fails if it is above `limit`.
     pub(crate) fn limit(&mut self, name: &str, value: f64, unit: &str, limit: f64) {
         self.add(name, value, unit, Some(limit));
         if value.is_nan() || value > limit {
@@ -104,14 +104,14 @@ impl Figures {
         std::fs::write(&path, text + "\n").expect("the target folder can be written");
         println!("{}: {}", self.bench, path.display());
         if !self.passed_limits.is_empty() {
-            eprintln!("passed its limit:\n{}", self.passed_limits.join("\n"));
+            eprintln!("limit exceeded:\n{}", self.passed_limits.join("\n"));
             std::process::exit(1);
         }
     }
 }
 
 fn path() -> PathBuf {
-    // Cargo's own scratch folder lies in the target folder, wherever that is.
+    // Cargo's scratch folder is in the target folder.
     let scratch = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     scratch.with_file_name("bench-report.json")
 }

@@ -1,4 +1,7 @@
-//! How benches measure: side by side in one run, so that the machine's noise meets both sides.
+//! Tools of the benches.
+//!
+//! Criterion and similar tools compare a bench with its own last run. These benches compare two sides in the
+//! same run, in turn, so that the machine's noise affects both.
 
 #![allow(dead_code, reason = "no bench uses everything")]
 
@@ -16,12 +19,12 @@ use nix::sys::time::TimeVal;
 use nix::time::{ClockId, clock_gettime};
 use tokio::runtime::Runtime;
 
-/// Whether to run everything once and briefly: `cargo bench -- --test`, as criterion has it.
+/// Whether this is a short run: `cargo bench -- --test`.
 pub(crate) fn is_short() -> bool {
     std::env::args().any(|argument| argument == "--test")
 }
 
-/// What the calling thread has used of the processor.
+/// Returns the calling thread's processor time.
 pub(crate) fn thread_cpu() -> Duration {
     #[cfg(unix)]
     return cpu(ClockId::CLOCK_THREAD_CPUTIME_ID);
@@ -29,7 +32,7 @@ pub(crate) fn thread_cpu() -> Duration {
     return Duration::ZERO; // not measured: ratios become NaN, which is left out
 }
 
-/// What the process has used of the processor, all threads.
+/// Returns the processor time of all of the process's threads.
 pub(crate) fn process_cpu() -> Duration {
     #[cfg(unix)]
     return cpu(ClockId::CLOCK_PROCESS_CPUTIME_ID);
@@ -42,12 +45,12 @@ fn cpu(clock: ClockId) -> Duration {
     Duration::from(clock_gettime(clock).expect("POSIX has these clocks"))
 }
 
-/// What the child processes that have ended used of the processor together, and the most memory
-/// that was resident in one of them, in MiB.
+/// Returns the processor time of all child processes that have ended, and the highest peak of resident
+/// memory among them, in MiB.
 pub(crate) fn children() -> (Duration, f64) {
     #[cfg(unix)]
     {
-        let used = getrusage(UsageWho::RUSAGE_CHILDREN).expect("POSIX tells usage");
+        let used = getrusage(UsageWho::RUSAGE_CHILDREN).expect("POSIX has it");
         let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
         let cpu = seconds(used.user_time()) + seconds(used.system_time());
         (Duration::from_secs_f64(cpu), used.max_rss() as f64 / 1024.0)
@@ -56,14 +59,13 @@ pub(crate) fn children() -> (Duration, f64) {
     (Duration::ZERO, f64::NAN) // as above
 }
 
-/// A runtime of one thread, as `turn_by_turn` and `thread_cpu` need it.
+/// Returns a runtime with one thread, as `turn_by_turn` and `thread_cpu` need.
 pub(crate) fn runtime() -> Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().build().expect("a runtime")
 }
 
-/// Runs it as apps do, in a task: every wake-up of what `block_on` itself waits for is a system
-/// call.
+/// Runs a future in a task, as apps do: each wake-up of a future in `block_on` itself costs a system call.
 pub(crate) fn in_a_task<T: Send + 'static>(
     runtime: &Runtime,
     work: impl Future<Output = T> + Send + 'static,
@@ -71,14 +73,14 @@ pub(crate) fn in_a_task<T: Send + 'static>(
     runtime.block_on(async { tokio::spawn(work).await.expect("it doesn't panic") })
 }
 
-/// What one round took.
+/// The cost of one round.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
     pub(crate) wall: Duration,
     pub(crate) cpu: Duration,
 }
 
-/// Both sides turn by turn, so many rounds each; `cpu` is the calling thread's.
+/// Runs both sides in turn, `rounds` times each. `cpu` is the calling thread's processor time.
 pub(crate) fn turn_by_turn(
     rounds: usize,
     mut one: impl FnMut(),
@@ -86,7 +88,7 @@ pub(crate) fn turn_by_turn(
 ) -> (Vec<Cost>, Vec<Cost>) {
     let mut costs = (Vec::with_capacity(rounds), Vec::with_capacity(rounds));
     for round in 0..rounds {
-        // Whoever is first finds the caches as the other left them: take turns in that too.
+        // Each side finds the caches as the other left them, so the order alternates, too.
         if round % 2 == 0 {
             costs.0.push(cost(&mut one));
             costs.1.push(cost(&mut other));
@@ -107,7 +109,7 @@ pub(crate) fn cost(run: &mut impl FnMut()) -> Cost {
     }
 }
 
-/// The value below which so much of all lies (0 to 1), by nearest rank; NaN of nothing.
+/// Returns a quantile (0 to 1) by the nearest rank; NaN if there are no values.
 pub(crate) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let last = values.len().saturating_sub(1);
@@ -118,7 +120,7 @@ pub(crate) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
         .unwrap_or(f64::NAN)
 }
 
-/// The median, in milliseconds.
+/// Returns the median in ms.
 pub(crate) fn median_ms(values: impl IntoIterator<Item = Duration>) -> f64 {
     let values = values.into_iter().map(|one| one.as_secs_f64() * 1e3);
     quantile(values.collect(), 0.5)

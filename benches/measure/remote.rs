@@ -1,4 +1,4 @@
-//! The loopback server in a process of its own, so that what is counted is the client's alone.
+//! The loopback server as another process, so that only the client's cost is counted.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,16 +11,16 @@ use rustls::pki_types::CertificateDer;
 
 use crate::support::{Behaviour, Server};
 
-/// Makes the process that was started with it a server.
+/// Makes the bench a server.
 const SERVE: &str = "--serve";
 
-/// ... and one that never resumes a session, so that every client makes full handshakes.
+/// Makes the server resume no sessions, so that every client makes full handshakes.
 const WITHOUT_SESSIONS: &str = "--without-sessions";
 
-/// ... and one of a crowd: so many servers, at addresses of their own.
+/// Makes the process run this many servers, each at its own address.
 const CROWD: &str = "--crowd";
 
-/// A server in a child process; it ends with this.
+/// A server in a child process, which is killed when this is dropped.
 pub(crate) struct Remote {
     pub(crate) address: SocketAddr,
     pub(crate) root: CertificateDer<'static>,
@@ -29,18 +29,18 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    /// Answers TLS and requests after these delays.
+    /// Starts a server with delays before its ServerHello and its answers.
     pub(crate) fn start(tls_delay: Duration, answer_delay: Duration) -> Self {
         Self::with(&[], tls_delay, answer_delay)
     }
 
-    /// Answers requests after this delay, and resumes no sessions.
+    /// Starts a server with a delay before its answers, which resumes no sessions.
     pub(crate) fn without_sessions(answer_delay: Duration) -> Self {
         Self::with(&[WITHOUT_SESSIONS], Duration::ZERO, answer_delay)
     }
 
-    /// So many servers at addresses of their own (of 127.0.0.0/8, which Linux has), in one process
-    /// that ends with the first of them.
+    /// Starts servers in one process, each at its own address of 127.0.0.0/8 (Linux only). The process is
+    /// killed when the first of them is dropped.
     pub(crate) fn crowd(count: usize, tls_delay: Duration, answer_delay: Duration) -> Vec<Self> {
         Self::spawn(&[CROWD, &count.to_string()], tls_delay, answer_delay, count)
     }
@@ -75,19 +75,19 @@ impl Remote {
         servers
     }
 
-    /// A server that another process has started, from its line.
+    /// Returns a server that another process has started, from its [`line`](Self::line).
     pub(crate) fn from_line(line: &str) -> Self {
         let (address, root) = line.split_once(' ').expect("an address and a root");
         let root = BASE64.decode(root.as_bytes()).expect("a certificate");
         Self::at(address.parse().expect("an address"), root.into())
     }
 
-    /// What another process needs to know of it.
+    /// Describes the server for another process.
     pub(crate) fn line(&self) -> String {
         format!("{} {}", self.address, BASE64.encode(&self.root))
     }
 
-    /// One that another process has started.
+    /// Returns a server that another process has started.
     pub(crate) fn at(address: SocketAddr, root: CertificateDer<'static>) -> Self {
         Remote {
             address,
@@ -97,7 +97,7 @@ impl Remote {
         }
     }
 
-    /// The server as an endpoint, and where it is.
+    /// Returns the server's endpoint, and its address as a pinned host.
     pub(crate) fn endpoint(&self) -> (Endpoint, PinnedHost) {
         let port = self.address.port();
         let url = format!("wss://localhost:{port}/ws");
@@ -109,7 +109,7 @@ impl Remote {
         )
     }
 
-    /// A catalogue that has the server alone in its region, `own`.
+    /// Returns a catalogue in which the server is the only endpoint of the region `own`.
     pub(crate) fn catalog(&self) -> Catalog {
         let text = format!(
             "[[region]]\nid = \"own\"\n[[endpoint]]\nregion = \"own\"\nservice = \"websocket\"\n\
@@ -125,14 +125,14 @@ impl Remote {
 impl Drop for Remote {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
-            // It may have ended by itself.
+            // It may have ended already.
             let _ = child.kill();
             let _ = child.wait();
         }
     }
 }
 
-/// Serves until its parent goes, if this process was started for that; first thing in `main`.
+/// Serves until the parent process ends, if this process was started for that. `main` calls it first.
 pub(crate) fn serve_if_asked() -> bool {
     let mut arguments = std::env::args().skip_while(|one| one != SERVE).skip(1);
     let mut delay = || {

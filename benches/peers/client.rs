@@ -1,4 +1,4 @@
-//! The bare loop and ourselves, each in a child process that measures itself.
+//! The bare loop and easelect, each in a child process that measures itself.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::Cost;
 use crate::measure::remote::Remote;
 use crate::measure::{in_a_task, median_ms, process_cpu, runtime};
 
-/// Makes the process that was started with it a client.
+/// Makes the bench a client.
 const WORK: &str = "--work";
 
 const TOGETHER: usize = 50;
@@ -59,7 +59,7 @@ impl Client {
     }
 }
 
-/// Probes and tells what it cost, if this process was started for that.
+/// Probes and prints the cost, if this process was started for that.
 pub(crate) fn run_if_asked() -> bool {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, asked, name, probes, address, root] = &arguments[..] else {
@@ -81,17 +81,17 @@ pub(crate) fn run_if_asked() -> bool {
             Client::OursWebsocket => ours(probes, Service::Websocket, &server).await,
         }
     });
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells memory");
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux has it");
     let peak = peak_mib(&status);
     println!("{} {peak} {latency}", process_cpu().as_secs_f64() * 1e3);
     true
 }
 
-/// In a process's `/proc` status.
+/// Returns the peak of resident memory from a process's `/proc` status.
 pub(crate) fn peak_mib(status: &str) -> f64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-    kib.expect("Linux tells the peak") / 1024.0
+    kib.expect("Linux has it") / 1024.0
 }
 
 async fn bare(probes: usize, together: usize, server: &Remote) -> f64 {
@@ -135,7 +135,7 @@ async fn bare(probes: usize, together: usize, server: &Remote) -> f64 {
     median_ms(taken)
 }
 
-/// As anyone would call us: every sample is read.
+/// Probes with easelect as apps do, reading every sample.
 async fn ours(probes: usize, service: Service, server: &Remote) -> f64 {
     let (websocket, pin) = server.endpoint();
     let endpoint = match service {

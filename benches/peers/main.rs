@@ -1,10 +1,10 @@
-//! What a thousand probes cost with easelect, beside a bare loop of tokio and tokio-rustls and the
-//! tools that people use: `cargo bench --bench peers`, by hand.
+//! The cost of a thousand probes with easelect, compared with a bare loop of tokio and tokio-rustls, and with
+//! common tools. CI doesn't run this bench.
 //!
-//! Every probe is a TCP connection, a full TLS handshake that is verified and an HTTP request, one after
-//! the other, to a server on this machine that waits before it answers. Each client is a process of
-//! its own: processor time, peak memory and the latency that it reports are its alone. Tools that
-//! are not installed are named. `-- --test` makes 50 probes.
+//! Every probe is a TCP connection, a full verified TLS handshake and an HTTP request, one after the other, to
+//! a server on this machine that waits before it answers. Each client is a separate process, with its own
+//! processor time, peak memory and reported latency. Tools that are not installed are listed as such.
+//! `-- --test` makes 50 probes.
 
 mod client;
 #[path = "../measure/mod.rs"]
@@ -20,20 +20,21 @@ use measure::figures::Figures;
 use measure::is_short;
 use measure::remote::{Remote, serve_if_asked};
 
-/// Before the server answers. What a client reports should be this, the handshakes and no more.
+/// The server's delay before its answer. A client should report this and the handshakes, and no more.
 const DELAY: Duration = Duration::from_millis(20);
 
-/// The bare loop and we run this often, turn by turn; the least of each counts, as noise only adds.
+/// The number of runs of the bare loop and of easelect, in turn. The least of each counts, because noise only
+/// adds.
 const TURNS: usize = 3;
 
-/// What one client needed for all its probes.
+/// A client's cost of all its probes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
     /// Processor time in ms, user and system.
     cpu: f64,
-    /// The most memory that was resident, in MiB.
+    /// The peak of resident memory in MiB.
     peak: f64,
-    /// The median of the latencies that it reports, in ms.
+    /// The median of the reported latencies in ms.
     latency: f64,
 }
 

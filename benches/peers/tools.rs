@@ -1,4 +1,4 @@
-//! Other people's tools, as they are installed here.
+//! Other tools, as installed on this machine.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,10 +13,10 @@ use crate::client::peak_mib;
 use crate::measure::remote::Remote;
 use crate::measure::{children, quantile};
 
-/// Makes the process that was started with it run a command so often, and tell what it cost.
+/// Makes the bench run a command several times and print its cost.
 const MEASURE: &str = "--measure";
 
-/// Linux has had this many clock ticks a second for user space on every platform that we know.
+/// Clock ticks in `/proc`: 100 per second on all common platforms of Linux.
 const TICKS_PER_MS: f64 = 0.1;
 
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ pub(crate) enum Tool {
     Httping,
 }
 
-/// All of them; why not, where one is missing.
+/// Runs all tools. A tool that is not installed has an error instead of a cost.
 pub(crate) fn all(probes: usize, server: &Remote) -> Vec<(Tool, Result<Cost, String>)> {
     let root = scratch("peers-root.pem");
     let armour = format!(
@@ -66,7 +66,7 @@ impl Tool {
         }
     }
 
-    /// Whether it does what we do: one probe after the other.
+    /// Whether the tool makes one probe after the other, as easelect does here.
     pub(crate) fn is_sequential(self) -> bool {
         !matches!(self, Tool::OhaTogether)
     }
@@ -100,7 +100,7 @@ impl Tool {
                 let in_flight = if self.is_sequential() { "1" } else { "50" };
                 let (cost, output) = measure(once, &[&oha[..], &[in_flight, &url]].concat())?;
                 let report: serde_json::Value = serde_json::from_str(&output)
-                    .map_err(|error| format!("its report is not understood: {error}"))?;
+                    .map_err(|error| format!("unknown report format: {error}"))?;
                 let answers: f64 = report["statusCodeDistribution"]
                     .as_object()
                     .map_or(0.0, |all| all.values().flat_map(|n| n.as_f64()).sum());
@@ -108,12 +108,12 @@ impl Tool {
                 let latency = p50.map(|seconds| seconds * 1e3);
                 match latency {
                     Some(latency) if answers == probes as f64 => Ok(Cost { latency, ..cost }),
-                    _ => Err(format!("{answers} answers of {probes}")),
+                    _ => Err(format!("{answers} answers for {probes} probes")),
                 }
             }
             Tool::Blackbox => blackbox(probes, &url, root),
             Tool::Httping => {
-                // It has no way to name a root, and says so by not verifying.
+                // httping has no option for a root, and doesn't verify certificates.
                 let command = ["httping", "-f", "-r", "-c", &count, "-g", &url];
                 let (cost, output) = measure(once, &command)?;
                 told(cost, lines(&output, "time=", 1.0), probes)
@@ -122,7 +122,7 @@ impl Tool {
     }
 }
 
-/// How to get a tool that is not there.
+/// Explains how to install a missing tool.
 fn missing(program: &str) -> String {
     let how = match program {
         "oha" => "cargo install oha",
@@ -130,10 +130,10 @@ fn missing(program: &str) -> String {
         "httping" => "Debian: httping",
         _ => "Debian: curl",
     };
-    format!("not here ({how})")
+    format!("not installed ({how})")
 }
 
-/// A number in each line, after `label`.
+/// Returns the number after `label` in each line.
 fn lines(output: &str, label: &str, scale: f64) -> Vec<f64> {
     let number = |line: &str| {
         let rest = line.split_once(label)?.1.trim_start();
@@ -149,14 +149,14 @@ fn lines(output: &str, label: &str, scale: f64) -> Vec<f64> {
 
 fn told(cost: Cost, latencies: Vec<f64>, probes: usize) -> Result<Cost, String> {
     if latencies.len() != probes {
-        return Err(format!("{} answers of {probes}", latencies.len()));
+        return Err(format!("{} answers for {probes} probes", latencies.len()));
     }
     let latency = quantile(latencies, 0.5);
     Ok(Cost { latency, ..cost })
 }
 
-/// Runs a command so often in a process that has no other children. What it printed comes back; the
-/// latency is still to be read there.
+/// Runs a command `times` times in a process that has no other children. Returns its cost, still without the
+/// latency, and its output.
 fn measure(times: &str, command: &[&str]) -> Result<(Cost, String), String> {
     let itself = std::env::current_exe().expect("a running program has a path");
     let output = Command::new(itself)
@@ -170,7 +170,7 @@ fn measure(times: &str, command: &[&str]) -> Result<(Cost, String), String> {
     }
     let last = said.lines().last().unwrap_or_default();
     let Some((cpu, peak)) = last.split_once(' ') else {
-        return Err(format!("no cost told: {said}"));
+        return Err(format!("no cost in the output: {said}"));
     };
     let cost = Cost {
         cpu: cpu.parse().expect("our own format"),
@@ -198,18 +198,18 @@ pub(crate) fn run_if_asked() -> bool {
     true
 }
 
-/// A process that ends with this.
+/// A process that is killed when this is dropped.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// It is a server itself: asked for one probe after the other.
+/// blackbox_exporter is a server: this requests one probe after the other.
 fn blackbox(probes: usize, url: &str, root: &str) -> Result<Cost, String> {
     let program = "prometheus-blackbox-exporter";
     let configuration = scratch("blackbox.yml");
@@ -233,13 +233,13 @@ fn blackbox(probes: usize, url: &str, root: &str) -> Result<Cost, String> {
     let begin = Instant::now();
     while TcpStream::connect(address).is_err() {
         if begin.elapsed() > Duration::from_secs(10) {
-            return Err("it does not listen".to_owned());
+            return Err("doesn't listen".to_owned());
         }
         std::thread::sleep(Duration::from_millis(20));
     }
     let mut latencies = Vec::new();
     for _ in 0..probes {
-        // HTTP/1.0, so that the answer is not in chunks.
+        // HTTP/1.0, so that the answer is not chunked.
         let request = format!("GET /probe?module=http&target={url} HTTP/1.0\r\n\r\n");
         let mut answer = String::new();
         TcpStream::connect(address)
@@ -247,9 +247,9 @@ fn blackbox(probes: usize, url: &str, root: &str) -> Result<Cost, String> {
                 stream.write_all(request.as_bytes())?;
                 stream.read_to_string(&mut answer)
             })
-            .map_err(|error| format!("it does not answer: {error}"))?;
+            .map_err(|error| format!("doesn't answer: {error}"))?;
         if !answer.contains("\nprobe_success 1") {
-            return Err("its probes fail".to_owned());
+            return Err("probes fail".to_owned());
         }
         latencies.extend(lines(&answer, "probe_duration_seconds ", 1e3));
     }
@@ -257,7 +257,7 @@ fn blackbox(probes: usize, url: &str, root: &str) -> Result<Cost, String> {
         let path = format!("/proc/{}/{file}", running.0.id());
         std::fs::read_to_string(path).expect("it runs")
     };
-    // After the name in brackets come the state and 10 more fields, then utime and stime: proc(5).
+    // The name in brackets is followed by the state and 10 more fields, then utime and stime (proc(5)).
     let stat = proc("stat");
     let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let ticks = fields.split_whitespace().skip(11).take(2);

@@ -1,4 +1,4 @@
-//! A user's catalogue of many endpoints: what each costs to read and to find again.
+//! A user's catalogue with many endpoints: the cost of reading and finding each.
 
 use std::fmt::Write as _;
 
@@ -22,7 +22,7 @@ pub(crate) fn per_entry(figures: &mut Figures) {
     figures.aim("catalogue_10000_to_100", ratio, "ratio", 1.3);
 }
 
-/// Microseconds of the processor for each entry.
+/// Returns the processor time per entry in µs.
 fn read(entries: usize) -> f64 {
     let mut text = "[[region]]\nid = \"own\"\n".to_owned();
     for n in 0..entries {

@@ -1,4 +1,4 @@
-//! Many candidates: whether each costs what it costs among few, and what a probe in flight weighs.
+//! Many candidates: whether the cost per candidate stays the same, and the memory of a probe in flight.
 
 mod catalog;
 #[path = "../measure/mod.rs"]

@@ -1,5 +1,5 @@
-//! What a probe in flight weighs, beside a bare tokio-rustls and tungstenite stream at the same
-//! stage: what so many of them add to the memory of a process of their own.
+//! The memory of a probe in flight, compared with a bare tokio-rustls and tungstenite stream at the same
+//! stage: how much many of them add to a separate process.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -24,13 +24,13 @@ use crate::measure::figures::Figures;
 use crate::measure::is_short;
 use crate::measure::remote::Remote;
 
-/// Makes the process that was started with it hold streams open.
+/// Makes the bench hold streams open.
 const HOLD: &str = "--hold";
 
 /// The most that one `Prober` has in flight.
 const EACH: usize = 64;
 
-/// Longer than anything here takes.
+/// Longer than the bench takes.
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 pub(crate) fn per_probe(figures: &mut Figures) {
@@ -85,7 +85,7 @@ fn compare(figures: &mut Figures, stage: &str, count: usize, bare: f64, ours: f6
     );
 }
 
-/// Whether a process may open so many connections, and the few files beside them.
+/// Whether a process may open `count` connections and a few files.
 fn has_files_for(count: usize) -> bool {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let line = limits
@@ -95,7 +95,7 @@ fn has_files_for(count: usize) -> bool {
     most.is_some_and(|most: usize| most > count + 200)
 }
 
-/// Bytes for each of `count` streams, held by a process of their own.
+/// Returns the bytes per stream, of `count` streams in a separate process.
 fn held(side: &str, place: &str, count: usize) -> f64 {
     let itself = std::env::current_exe().expect("a running program has a path");
     let output = Command::new(itself)
@@ -109,7 +109,7 @@ fn held(side: &str, place: &str, count: usize) -> f64 {
     bytes.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
 }
 
-/// Holds streams and prints what each weighs, if this process was started for that.
+/// Holds streams and prints the bytes per stream, if this process was started for that.
 pub(crate) fn hold_if_asked() -> bool {
     let arguments: Vec<String> = std::env::args().skip_while(|one| one != HOLD).collect();
     let [_, side, count, place @ ..] = &arguments[..] else {
@@ -165,14 +165,14 @@ async fn weigh(
         address,
         held: Vec::new(),
     };
-    // The first ones bring along what is there once.
+    // The first streams also allocate what all streams share.
     streams.hold(side, 2 * EACH).await;
     let before = resident();
     streams.hold(side, count).await;
     (resident() - before) / count as f64
 }
 
-/// What this process holds in memory, in bytes.
+/// Returns this process's resident memory in bytes.
 fn resident() -> f64 {
     const PAGE: f64 = 4096.0;
     let text = std::fs::read_to_string("/proc/self/statm").expect("Linux has it");
@@ -187,14 +187,14 @@ struct Streams {
     held: Vec<Held>,
 }
 
-/// Keeps streams open.
+/// Open streams.
 enum Held {
     Probes { _probing: Probing },
     Stream { _task: tokio::task::JoinSet<()> },
 }
 
 impl Streams {
-    /// Holds `count` more streams, each as far as the server lets it.
+    /// Opens `count` more streams, each up to the stage at which the server keeps silent.
     async fn hold(&mut self, side: &str, count: usize) {
         let already = self.connect.count();
         match side {
@@ -212,7 +212,7 @@ impl Streams {
                 for _ in 0..count {
                     let (connect, config) = (Arc::clone(&self.connect), Arc::clone(&config));
                     let address = self.address;
-                    // Two tasks, since one of both would have the size of the greater.
+                    // Separate tasks: a common one would have the size of the larger.
                     if side == "wire" {
                         task.spawn(async move {
                             let _stream = connect
@@ -237,7 +237,7 @@ impl Streams {
         while self.connect.count() < already + count {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        // Until nothing more is allocated: the server has let all of them come as far as it does.
+        // All streams have reached their stage when memory stops growing.
         let mut last = f64::NAN;
         while last != resident() {
             last = resident();
@@ -245,7 +245,7 @@ impl Streams {
         }
     }
 
-    /// As many addresses as are to be in flight, since each has one attempt at a time.
+    /// Returns a prober of `count` addresses: each address has one attempt in flight.
     fn prober(&self, count: usize) -> Prober {
         let port = self.address.port();
         let region = Region::new("own").expect("a good name");
@@ -280,7 +280,7 @@ async fn bare(stream: ByteStream, config: Arc<ClientConfig>) {
     drop(opened.expect("it upgrades"));
 }
 
-/// Leads every address to one server, and counts.
+/// Connects to one server whatever the address, and counts the connections.
 #[derive(Debug)]
 struct Counting {
     connect: Arc<dyn Connect>,

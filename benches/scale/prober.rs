@@ -1,4 +1,4 @@
-//! One `Prober` of many candidates: what each costs of the processor, in the lab in paused time.
+//! A `Prober` with many candidates: the processor time per candidate, in the lab in paused time.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -10,12 +10,12 @@ use futures::StreamExt;
 use crate::measure::figures::Figures;
 use crate::measure::{is_short, thread_cpu};
 
-/// How the candidates are spread.
+/// How the candidates are grouped.
 #[derive(Clone, Copy)]
 enum Shape {
-    /// All of them alternatives of each other.
+    /// All candidates are in one group.
     OneGroup,
-    /// Ten alternatives each, five services in a region.
+    /// Groups of ten candidates, one for each service of a region.
     GroupsOfTen,
 }
 
@@ -39,7 +39,7 @@ impl Shape {
     }
 }
 
-/// So many hosts of one address each, 20 to 98 ms away.
+/// A lab of hosts with one address each, 20 to 98 ms away.
 fn world(shape: Shape, candidates: usize, fault: Fault) -> (Lab, Vec<Endpoint>) {
     let mut scenario = Scenario::new(1);
     let mut endpoints = Vec::new();
@@ -66,7 +66,7 @@ fn world(shape: Shape, candidates: usize, fault: Fault) -> (Lab, Vec<Endpoint>) 
     (Lab::new(scenario).expect("a good scenario"), endpoints)
 }
 
-/// Microseconds of the processor for each candidate.
+/// Returns the processor time per candidate in µs.
 fn probe(shape: Shape, candidates: usize, fault: Fault) -> f64 {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -108,8 +108,8 @@ pub(crate) fn per_candidate(figures: &mut Figures) {
                 let name = format!("per_candidate_{candidates}_to_100/{what}/{}", shape.name());
                 match fault {
                     Fault::None => figures.aim(&name, micros / least, "ratio", 1.3),
-                    // Nothing but bookkeeping, which caches don't hold for ever; a quadratic step
-                    // would make it ten and more.
+                    // Bookkeeping alone grows as caches overflow. A quadratic step would make the ratio
+                    // ten or more.
                     _ => figures.limit(&name, micros / least, "ratio", 5.0),
                 }
             }
@@ -117,7 +117,7 @@ pub(crate) fn per_candidate(figures: &mut Figures) {
     }
 }
 
-/// The least of a few, all sizes turn by turn, since a busy machine makes everything dearer.
+/// Returns the least of a few runs per size. Sizes take turns, because a busy machine slows all of them.
 fn costs(shape: Shape, fault: Fault) -> Vec<(usize, f64)> {
     let sizes: &[usize] = match is_short() {
         true => &[100, 1_000],
@@ -126,7 +126,7 @@ fn costs(shape: Shape, fault: Fault) -> Vec<(usize, f64)> {
     let mut costs: Vec<(usize, f64)> = sizes.iter().map(|one| (*one, f64::INFINITY)).collect();
     for _ in 0..if is_short() { 1 } else { 3 } {
         for (candidates, least) in &mut costs {
-            // A short run is more easily disturbed as a whole.
+            // A disturbance affects more of a short run.
             for _ in 0..(1_000 / *candidates).clamp(1, 3) {
                 *least = least.min(probe(shape, *candidates, fault));
             }

@@ -1,4 +1,4 @@
-//! What others do, as policies; one idea a file.
+//! Other clients' policies, to compare with.
 
 mod eyeballs;
 mod latency;
@@ -10,7 +10,7 @@ pub(crate) use serial::Serial;
 
 use crate::policy::{Connecting, Happening};
 
-/// Dials, shakes hands, waits for the connection; false if it failed or took too long.
+/// Opens a connection to one candidate. Returns false if it failed or took longer than `limit_ms`.
 fn connect_one(sim: &mut Connecting, candidate: usize, limit_ms: f64) -> bool {
     sim.dial(candidate);
     let until_ms = sim.now_ms() + limit_ms;
@@ -27,7 +27,7 @@ fn connect_one(sim: &mut Connecting, candidate: usize, limit_ms: f64) -> bool {
     false
 }
 
-/// Waits until a host is resolved; false when time is over first.
+/// Waits until a host is resolved. Returns false if the time limit comes first.
 fn resolve(sim: &mut Connecting, host: usize) -> bool {
     sim.resolve(host);
     while !sim.is_resolved(host) {
@@ -45,7 +45,7 @@ mod tests {
     use crate::world::parameters::Parameters;
     use crate::world::{Client, World};
 
-    /// Racing everything with free DNS is what the oracle does.
+    /// The oracle races everything, with free DNS.
     #[test]
     fn race_all_is_the_oracle_plus_dns() {
         let world = World::new(Parameters::variant("default").unwrap(), 1);

@@ -1,17 +1,12 @@
-//! Which policy opens connections fastest, and at what cost: the engine's decisions against a
-//! simulated world, many clients, common random numbers (layer 1); then the real Selector on the
-//! same (layer 2).
+//! Compares policies of opening connections: how fast they are, and at what cost. Layer 1 plays the
+//! engine's decisions and other clients' policies for many clients in a simulated world. Layer 2 plays
+//! the real `Selector` for a part of the same clients. All policies meet the same random numbers.
 //!
-//! ```text
-//! cargo run --release -p easelect-sim -- [--small] [--world NAME] [--policy NAME]
-//!                                        [--held-out | --seed N] [--clients N] [--layer1 | --layer2]
-//!                                        [--trace FILE] [--json FILE] [--storm]
-//! ```
+//! `cargo run --release -p easelect-sim -- --help` lists the options.
 
 mod baselines;
 mod options;
 mod ours;
-mod plot;
 mod policy;
 mod random;
 mod reconnect_storm;
@@ -36,11 +31,11 @@ use serde::Serialize;
 use world::parameters::Parameters;
 use world::{Trace, World};
 
-/// How many are played unless told otherwise.
+/// The default number of clients.
 const CLIENTS: u64 = 400;
 
-/// One client in so many is played with the Selector too. TLS takes its time, but of fewer clients
-/// p99 says little: decisions that hang by a hair move it by 1 to 2 % of 40 clients.
+/// Layer 2 plays one client in this many, because TLS costs time. Fewer would say little about p99: with
+/// 40 clients, single close decisions move it by 1 to 2 %.
 const LAYER_2: u64 = 4;
 
 const ENTRIES: &[Entry] = &[
@@ -95,7 +90,7 @@ const fn ours(name: &'static str, build: fn(u64) -> Box<dyn policy::Policy>) -> 
     }
 }
 
-/// `Fast` with a file of priors: said to be of this network, and right or wrong.
+/// `Fast` with a file of priors, which may be right or wrong. Played only if `--policy` names it.
 const fn told(name: &'static str, build: fn(u64) -> Box<dyn policy::Policy>) -> Entry {
     Entry {
         is_extra: true,
@@ -108,6 +103,10 @@ fn fast_told(told: Told, seed: u64) -> Box<dyn policy::Policy> {
 }
 
 fn main() -> ExitCode {
+    if std::env::args().any(|argument| argument == "--help") {
+        println!("{}", options::USAGE);
+        return ExitCode::SUCCESS;
+    }
     match Options::parse(std::env::args().skip(1)).and_then(|options| play(&options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -147,19 +146,12 @@ fn play(options: &Options) -> Result<(), String> {
     };
     for choice in &options.worlds {
         let parameters = Parameters::variant(&choice.world)?;
-        // Leaked: the Selectors' connectors may hold it for ever.
+        // Leaked, because the Selectors' connectors may outlive this function.
         let world: &'static World =
             Box::leak(Box::new(World::new(parameters, choice.seed.number())));
         for (title, records) in layer1(options, choice, world, &entries)? {
             let table = Table::new(&title, &entries, &records);
             say(&table.text());
-            if tables.is_empty() {
-                write(
-                    &folder.join("open.svg"),
-                    &plot::distribution(&table, &records),
-                )?;
-                write(&folder.join("front.svg"), &plot::front(&table))?;
-            }
             tables.push(table);
         }
         if options.layer2 {
@@ -192,11 +184,8 @@ fn play(options: &Options) -> Result<(), String> {
     let json = serde_json::to_string_pretty(&results).map_err(|error| error.to_string())?;
     write(&folder.join("policy.json"), &json)?;
     write(&folder.join("policy.txt"), &texts)?;
-    if let Some(path) = &options.json {
-        write(path, &json)?;
-    }
     println!(
-        "\n{:.0} s; text, JSON and plots: {}",
+        "\n{:.0} s; text and JSON: {}",
         began.elapsed().as_secs_f64(),
         folder.display()
     );
@@ -207,7 +196,7 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
     std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Plays the weeks of a world's clients, or a file's traces in their place: titles and records.
+/// Plays the weeks of a world's clients, or a file's traces instead. Returns titles and records.
 fn layer1(
     options: &Options,
     choice: &Choice,
@@ -229,7 +218,7 @@ fn layer1(
     Ok(traces.iter().map(replay).collect())
 }
 
-/// What is written as JSON.
+/// The results in `policy.json`.
 #[derive(Serialize)]
 struct Results {
     tables: Vec<Table>,

@@ -4,39 +4,37 @@ use std::path::PathBuf;
 
 use crate::world::parameters::Parameters;
 
-/// What to play.
+/// The parsed command line.
 #[derive(Debug)]
 pub(crate) struct Options {
-    /// So many; of a trace, all that it has if none.
+    /// The number of clients; by default 400, and all clients of a trace.
     pub(crate) clients: Option<u64>,
-    /// Connections per client, at most.
+    /// The most connections per client.
     pub(crate) connections: usize,
     pub(crate) worlds: Vec<Choice>,
-    /// A trace to be replayed in place of the worlds' weeks.
+    /// A trace to replay instead of the worlds' weeks.
     pub(crate) trace: Option<PathBuf>,
-    /// Only policies whose name contains this.
+    /// Plays only policies whose name contains this.
     pub(crate) policy: Option<String>,
     pub(crate) small: bool,
-    /// The engine, driven by the simulation.
+    /// Whether to play layer 1: the engine's decisions and other clients' policies.
     pub(crate) layer1: bool,
-    /// The Selector beside them.
+    /// Whether to play layer 2: the Selector.
     pub(crate) layer2: bool,
-    /// The storm and adaptive sampling are left out if a part was asked for.
+    /// Whether to play the storm and the sampling, too. Options that select a part exclude them.
     pub(crate) extras: bool,
-    /// Nothing but the storm, with so many clients.
+    /// Plays only the storm, with this many clients.
     pub(crate) storm: Option<usize>,
-    /// Where the results' JSON goes as well.
-    pub(crate) json: Option<PathBuf>,
 }
 
-/// A world by name, and the seed of its numbers.
+/// A world by name, and the seed of its random numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Choice {
     pub(crate) world: String,
     pub(crate) seed: Seed,
 }
 
-/// Constants are tuned on the first, never on the second.
+/// The engine's constants are tuned on `Tuning`, never on `HeldOut`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Seed {
     Tuning,
@@ -62,7 +60,7 @@ impl Choice {
         }
     }
 
-    /// What its table is called.
+    /// The title of its table.
     pub(crate) fn title(&self) -> String {
         match self.seed {
             Seed::Tuning => self.world.clone(),
@@ -75,26 +73,27 @@ impl Choice {
 pub(crate) const USAGE: &str = "\
 cargo run --release -p easelect-sim -- [--small] [--world NAME] [--policy NAME]
                                        [--held-out | --seed N] [--clients N] [--layer1 | --layer2]
-                                       [--trace FILE] [--json FILE] [--storm]
+                                       [--trace FILE] [--storm]
 
-  --small           20 clients, 60 connections each
-  --world NAME      only this world of world.toml; all: every one, without the storm and sampling
-  --policy NAME     only policies whose name contains this
-  --held-out        on the seed that no constant was tuned on
-  --seed N          on this seed
-  --clients N       400 without it; of a trace, all
-  --layer1          only the engine's decisions and what others do
-  --layer2          only the Selector, with a quarter of the clients; left out if a policy is named
-  --trace FILE      replays measured round trips (layer 1 only), hosts as in the world named or in
-                    the default one; sim/src/world/trace.rs has the form
-  --json FILE       writes the results there as well as to target/policy/policy.json
-  --storm           only the storm of reconnecting clients: 20 000 without --clients, all ways to
-                    come back or those whose name contains --policy's";
+  --small           20 clients with 60 connections each
+  --world NAME      only this world of sim/src/world.toml, or \"all\"; without storm and sampling
+  --policy NAME     only policies whose name contains NAME, without layer 2
+  --held-out        use the seed on which no constant was tuned
+  --seed N          use this seed
+  --clients N       the number of clients: 400 by default, all clients of a trace
+  --layer1          only the engine's decisions and other clients' policies
+  --layer2          only the Selector, for a quarter of the clients
+  --trace FILE      replay measured round trips, in layer 1 only; the hosts are those of --world, or
+                    of the default world; sim/src/world/trace.rs documents the format
+  --storm           only the storm of reconnecting clients, 20 000 by default; --policy selects the
+                    schedules whose name contains NAME
+
+Tables and JSON are written to target/policy.";
 
 impl Options {
     pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut small, mut held_out, mut seed, mut clients) = (false, false, None, None);
-        let (mut world, mut policy, mut trace, mut json) = (None, None, None, None);
+        let (mut world, mut policy, mut trace) = (None, None, None);
         let (mut only_layer1, mut only_layer2, mut only_storm) = (false, false, false);
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
@@ -109,9 +108,8 @@ impl Options {
                 "--world" => world = Some(value()?),
                 "--policy" => policy = Some(value()?),
                 "--trace" => trace = Some(PathBuf::from(value()?)),
-                "--json" => json = Some(PathBuf::from(value()?)),
                 "--clients" => clients = Some(number(&value()?)?),
-                other => return Err(format!("{other:?} is not understood\n\n{USAGE}")),
+                other => return Err(format!("unknown option {other:?}\n\n{USAGE}")),
             }
         }
         let conflicts = [
@@ -119,10 +117,9 @@ impl Options {
             (only_layer1 && only_layer2, "--layer1", "--layer2"),
             (trace.is_some() && only_layer2, "--trace", "--layer2"),
             (trace.is_some() && only_storm, "--trace", "--storm"),
-            (json.is_some() && only_storm, "--json", "--storm"),
         ];
         if let Some((_, one, other)) = conflicts.into_iter().find(|(both, ..)| *both) {
-            return Err(format!("{one} and {other} exclude each other\n\n{USAGE}"));
+            return Err(format!("{one} and {other} can't be combined\n\n{USAGE}"));
         }
         let only_layer1 = only_layer1 || trace.is_some();
         let part = only_layer1 || only_layer2 || policy.is_some();
@@ -144,18 +141,17 @@ impl Options {
             policy,
             small,
             storm,
-            json,
         })
     }
 }
 
 fn number(text: &str) -> Result<u64, String> {
     let number = text.parse();
-    number.map_err(|_| format!("{text:?} is no number"))
+    number.map_err(|_| format!("{text:?}: expected a whole number"))
 }
 
-/// The worlds to play: every one unless one is named. The default one comes first, and held out
-/// unless a seed is asked for.
+/// The worlds to play: every one unless one is named. Then the default world comes first, with the
+/// held-out seed unless another is given.
 fn worlds(named: Option<&str>, seed: Seed) -> Vec<Choice> {
     let all = Parameters::variants();
     let on = |name: &String| Choice::new(name, seed);
@@ -223,7 +219,6 @@ mod tests {
             "--layer1 --layer2",
             "--trace some --layer2",
             "--trace some --storm",
-            "--json some --storm",
             "--trace",
             "--seed x",
         ];

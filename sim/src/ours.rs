@@ -1,4 +1,4 @@
-//! Our policies: the engine's decisions, driven in virtual time.
+//! Easelect's policies: the engine's decisions, driven in virtual time.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ use crate::policy::{Connecting, Failed, Happening, Policy};
 use crate::random::Random;
 use crate::world::{Address, Event};
 
-/// The widest that still pays.
+/// The widest race that still pays.
 pub(crate) const WIDE: Width = Width {
     dials: 5,
     worth: 0.009,
@@ -32,40 +32,40 @@ pub(crate) const WIDE: Width = Width {
     ..Width::FAST
 };
 
-/// When a client's week begins; before it nothing happened.
+/// The start of a client's week.
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-/// A client with our policy.
+/// A client with one of easelect's policies.
 pub(crate) struct Ours {
     width: Width,
     seed: u64,
     random: Random,
     networks: HashMap<usize, Memory>,
-    /// The world's addresses that were ever seen.
+    /// The world's addresses that the client has seen.
     addresses: HashMap<SocketAddr, Address>,
-    /// What an app is told of networks where it never was.
+    /// The file of priors for new networks.
     told: Option<Told>,
 }
 
-/// How right a file of priors is; what it says of how sure it is.
+/// A file of priors for a network: how its round trips relate to the true ones. Except for `Truth`, it
+/// claims an uncertainty of [`Told::CLAIMED`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Told {
-    /// Each host's round trip, wrong by a factor of so much, a log-sd, which it says.
+    /// Each host's true round trip times a lognormal factor of this log-sd, which the file states.
     Truth(f64),
-    /// Each host's is the next one's.
+    /// Each host's is the next host's.
     Permuted,
-    /// Another network's.
+    /// Each host's is that on another client's network.
     OfAnother,
-    /// Twice what it is.
+    /// Twice the truth.
     Doubled,
-    /// A quarter.
+    /// A quarter of the truth.
     Quartered,
-    /// All alike: what more dials alone gain.
+    /// 50 ms for all hosts: shows what the further dials alone gain.
     Alike,
 }
 
 impl Told {
-    /// What a wrong file says of itself.
     const CLAIMED: f64 = 0.2;
 
     fn prior(self, event: &Event, random: &mut Random) -> Option<Arc<Prior>> {
@@ -112,13 +112,14 @@ impl Ours {
         }
     }
 
-    /// The same with a file of priors.
+    /// Sets a file of priors.
     pub(crate) fn told(self, told: Told) -> Self {
         let told = Some(told);
         Ours { told, ..self }
     }
 
-    /// What opened on other networks, by its number here, the latest first.
+    /// Returns the addresses that opened on other networks, the latest first, by their numbers on this
+    /// one.
     fn elsewhere(&self, event: &Event) -> Vec<usize> {
         let others = self.networks.iter().filter(|(id, _)| **id != event.network);
         let others = others.map(|(_, memory)| &memory.network);
@@ -130,12 +131,12 @@ impl Ours {
     }
 }
 
-/// What a client remembers of a network, which numbers the candidates in the order of this list.
+/// A client's memory of a network. The engine numbers candidates by their place in `candidates`.
 struct Memory {
     network: Network,
     candidates: Vec<usize>,
     preferred: Option<CandidateId>,
-    /// What is dialled while names are looked up though nothing opened here.
+    /// Addresses from other networks, dialled during the lookups while nothing has opened here.
     elsewhere: Vec<usize>,
 }
 
@@ -154,7 +155,7 @@ impl Memory {
         }
     }
 
-    /// Takes in what this network's DNS doesn't give.
+    /// Adds an address that this network's DNS doesn't return.
     fn note(&mut self, event: &Event, number: usize) {
         if !self.candidates.contains(&number) {
             self.network.note(&key(event, number));
@@ -162,13 +163,13 @@ impl Memory {
         }
     }
 
-    /// What this network calls the world's candidate.
+    /// Returns the engine's number of the world's candidate.
     fn id(&self, candidate: usize) -> CandidateId {
         let found = self.candidates.iter().position(|one| *one == candidate);
         CandidateId::new(found.unwrap_or(usize::MAX))
     }
 
-    /// What is expected of everybody now; who won last is known by it.
+    /// Returns all candidates' forecasts, with the last winner marked.
     fn outlook(&self, now: Timestamp) -> (Vec<Forecast>, Kinship) {
         let winner = self.network.last_winner(&self.all());
         let (mut forecasts, kinship) = self.network.outlook(now);
@@ -185,12 +186,12 @@ impl Memory {
     }
 }
 
-/// The world's numbers as names and an address.
+/// Translates the world's numbers into names and an address.
 fn key(event: &Event, candidate: usize) -> Key {
     let one = event.candidate(candidate);
     let address = event.address(candidate);
     let last = address.candidate as u8;
-    // 0 is every network's.
+    // 0: an address that every network's DNS returns.
     let network = address.network.map_or(0, |network| network as u16 + 1);
     let [high, low] = network.to_be_bytes();
     let ip = if one.v6 {
@@ -211,7 +212,7 @@ impl Policy for Ours {
         let today = START.after(Duration::from_secs_f64(event.hour * 3600.0));
         let elsewhere = self.elsewhere(event);
         let known = self.networks.entry(event.network);
-        // Numbers of their own: all else is as without.
+        // Separate random numbers, so that a file of priors changes no others.
         let mut random = Random::new(&[self.seed, 15, event.network as u64]);
         let memory = known.or_insert_with(|| {
             let mut memory = Memory::new(event, today);
@@ -255,7 +256,8 @@ fn elapsed(sim: &Connecting) -> Duration {
     Duration::from_secs_f64(sim.now_ms() / 1_000.0)
 }
 
-/// One race, or several if everything failed; teaches the history. The access link's queue.
+/// Runs a race, and further ones if every candidate failed. Teaches the history. Returns the queueing
+/// delay of the access link in ms.
 fn run(
     width: Width,
     memory: &mut Memory,
@@ -292,13 +294,13 @@ fn run(
     }
 }
 
-/// As the selector asks again.
+/// The time after which a lookup is repeated, as by the selector.
 const DNS_AGAIN_MS: f64 = 1_000.0;
 
-/// When everything failed for certain, it is tried again after this.
+/// The pause before the next race, after every candidate failed.
 const RETRY_MS: f64 = 1_000.0;
 
-/// Carries out what a race wants.
+/// Carries out a race's actions.
 struct Driver<'d, 'e> {
     memory: &'d Memory,
     event: &'d Event<'d>,
@@ -326,9 +328,9 @@ impl<'d, 'e> Driver<'d, 'e> {
         }
     }
 
-    /// Until something opens, or the time is over; false if everything failed.
+    /// Runs until a candidate opens or the time is over. Returns false if every candidate failed.
     fn run(&mut self, race: &mut Race, began: Duration) -> bool {
-        // On a known network the remembered addresses are dialled while names are refreshed.
+        // On a known network, the remembered addresses are dialled during the lookups.
         let known = self
             .memory
             .network
@@ -430,7 +432,7 @@ mod tests {
     use crate::world::parameters::Parameters;
     use crate::world::{Client, World};
 
-    /// The same IP on two networks exactly where it is the same address.
+    /// Two networks have the same IP address only where the world has the same address.
     #[test]
     fn every_address_has_an_ip_of_its_own() {
         for world in ["default", "half-own", "own-addresses"] {

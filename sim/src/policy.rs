@@ -1,37 +1,37 @@
-//! What a policy is, and the event-driven simulator in which it opens a connection.
+//! The trait of policies, and the event-driven simulator in which they open connections.
 
 use std::fmt::Debug;
 
 use crate::world::{Answer, Event, Police};
 
-/// No policy gets longer than this to open a connection.
+/// The time limit for opening a connection.
 pub(crate) const LIMIT_MS: f64 = 30_000.0;
 
-/// A client's way to choose an endpoint, with whatever it remembers.
+/// A client's way to choose an endpoint, with its memory.
 pub(crate) trait Policy: Debug {
-    /// Opens a connection, learns, and probes in the background if it wants to.
+    /// Opens a connection and learns from it. May probe in the background.
     fn connect(&mut self, event: &Event, sim: &mut Connecting);
 
-    /// The candidate that it calls the best on that network.
+    /// Returns the preferred candidate on a network.
     fn preference(&self, _network: usize) -> Option<usize> {
         None
     }
 }
 
-/// What happened in the simulated network.
+/// An event in the simulated network.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Happening {
-    /// DNS answered for this host; the addresses are [`Event::addresses`].
+    /// DNS answered for this host. The addresses are [`Event::addresses`].
     Resolved(usize),
-    /// The candidate's TCP connection is there.
+    /// The candidate's TCP connection is established.
     Established(usize),
-    /// Its TLS handshake is done; the upgrade goes on by itself.
+    /// The candidate's TLS handshake is complete. The upgrade follows automatically.
     Secured(usize),
-    /// The connection is open.
+    /// The candidate's connection is open.
     Open(usize),
-    /// The candidate failed for certain.
+    /// The candidate failed.
     Failed(usize, Failed),
-    /// The time waited for is there.
+    /// The time to wait is over.
     Time,
 }
 
@@ -39,20 +39,20 @@ pub(crate) enum Happening {
 pub(crate) enum Failed {
     /// TCP was refused.
     Dial,
-    /// A wrong certificate, or a reset.
+    /// The certificate is wrong, or TLS was reset.
     Handshake,
 }
 
-/// What a connection cost.
+/// The costs of a connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) dials: u32,
     pub(crate) handshakes: u32,
-    /// TCP-only probes beside the connection.
+    /// TCP-only probes in the background.
     pub(crate) background: u32,
-    /// Heartbeats on connections that are kept for measuring.
+    /// Heartbeats on connections that are kept open for measuring.
     pub(crate) messages: u32,
-    /// Which candidate opened, and when.
+    /// The candidate that opened, and when in ms.
     pub(crate) opened: Option<(usize, f64)>,
 }
 
@@ -62,17 +62,17 @@ pub(crate) struct Connecting<'e> {
     event: &'e Event<'e>,
     now_ms: f64,
     pending: Vec<(f64, Happening)>,
-    /// How often each candidate was dialled.
+    /// The number of dials of each candidate.
     dialled: Vec<u64>,
     probed: Vec<u64>,
-    /// Per host: asked, answered.
+    /// Whether each host was looked up, and whether DNS answered.
     asked: Vec<bool>,
     answered: Vec<bool>,
     police: Police,
     tally: Tally,
 }
 
-/// Attempts from this number on are probes: their noise is not that of any dial.
+/// Attempts from this number on are probes. No probe shares its noise with a dial.
 pub(crate) const PROBES: u64 = 1_000;
 
 impl<'e> Connecting<'e> {
@@ -99,14 +99,14 @@ impl<'e> Connecting<'e> {
         self.tally
     }
 
-    /// Asks for a host's addresses; a second time changes nothing.
+    /// Looks up a host, once.
     pub(crate) fn resolve(&mut self, host: usize) {
         if !std::mem::replace(&mut self.asked[host], true) {
             self.after(self.event.dns_ms(host), Happening::Resolved(host));
         }
     }
 
-    /// Asks for a host's addresses, and once more if there is no answer for so long.
+    /// Looks up a host, and again after `again_ms` without an answer.
     pub(crate) fn insist(&mut self, host: usize, again_ms: f64) {
         if !std::mem::replace(&mut self.asked[host], true) {
             let again_ms = again_ms + self.event.dns_again_ms(host);
@@ -120,8 +120,8 @@ impl<'e> Connecting<'e> {
         self.answered[host]
     }
 
-    /// Opens a TCP connection; an earlier one to the same candidate is given up. A candidate may
-    /// also be the number of an address that another network's DNS gave ([`Event::number`]).
+    /// Opens a TCP connection, and cancels an earlier one to the same candidate. A candidate may also
+    /// be the number of an address from another network's DNS ([`Event::number`]).
     pub(crate) fn dial(&mut self, candidate: usize) {
         self.cancel(candidate);
         let number = count(&mut self.dialled, candidate) - 1;
@@ -149,7 +149,7 @@ impl<'e> Connecting<'e> {
         }
     }
 
-    /// Gives a candidate up: nothing more is heard of it.
+    /// Cancels a candidate's attempt.
     pub(crate) fn cancel(&mut self, candidate: usize) {
         self.pending.retain(|(_, one)| match one {
             Happening::Established(n) | Happening::Secured(n) | Happening::Open(n) => {
@@ -160,8 +160,8 @@ impl<'e> Connecting<'e> {
         });
     }
 
-    /// What happens next, but no later than `until_ms`. None when nothing can happen any more, or
-    /// the time is over.
+    /// Waits for the next event, at most until `until_ms`. Returns `None` if nothing more can happen
+    /// within the time limit.
     pub(crate) fn wait(&mut self, until_ms: f64) -> Option<Happening> {
         let next = (self.pending.iter().enumerate())
             .min_by(|(_, a), (_, b)| a.0.total_cmp(&b.0))
@@ -184,7 +184,7 @@ impl<'e> Connecting<'e> {
         Some(happening)
     }
 
-    /// A TCP-only probe beside the connection: its round trip if it answers within a second.
+    /// Probes by TCP only, in the background. Returns the round trip if it is under a second.
     pub(crate) fn probe(&mut self, candidate: usize) -> Option<f64> {
         self.tally.background += 1;
         let number = count(&mut self.probed, candidate);
@@ -194,7 +194,7 @@ impl<'e> Connecting<'e> {
         }
     }
 
-    /// A heartbeat on a connection kept open for measuring.
+    /// Sends a heartbeat on a connection kept open for measuring, and returns its round trip.
     pub(crate) fn heartbeat(&mut self, candidate: usize) -> Option<f64> {
         let number = count(&mut self.probed, candidate);
         let attempt = self.event.attempt(candidate, PROBES + number);
@@ -204,7 +204,7 @@ impl<'e> Connecting<'e> {
         }
     }
 
-    /// Counts messages of such connections that are not simulated one by one.
+    /// Counts heartbeats that are not simulated one by one.
     pub(crate) fn count_messages(&mut self, messages: u32) {
         self.tally.messages += messages;
     }
@@ -214,7 +214,7 @@ impl<'e> Connecting<'e> {
     }
 }
 
-/// Counts one more of a candidate's; how many there are now.
+/// Adds one to a candidate's count, and returns the new count.
 pub(crate) fn count(counts: &mut Vec<u64>, candidate: usize) -> u64 {
     if counts.len() <= candidate {
         counts.resize(candidate + 1, 0);
@@ -266,7 +266,7 @@ mod tests {
         assert!(sim.probe(other).is_some());
     }
 
-    /// The third SYN at once comes as late as its repetition.
+    /// The third concurrent SYN is answered as late as its retransmission.
     #[test]
     fn policed_syns_are_late() {
         let answered = |world: &World| {

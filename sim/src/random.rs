@@ -1,11 +1,11 @@
-//! Random numbers that depend only on what they are for.
+//! Random numbers that depend only on their purpose.
 //!
-//! Every number is drawn from a generator seeded by its purpose (world, client, connection,
-//! candidate, attempt), so that all policies meet the same world whatever each of them does.
+//! Every number is drawn from a generator that is seeded by world, client, connection, candidate and
+//! attempt. So all policies meet the same world, whatever they do.
 
 use std::f64::consts::TAU;
 
-/// A seed from what it is for.
+/// Returns the seed of a purpose.
 pub(crate) fn seed(parts: &[u64]) -> u64 {
     parts.iter().fold(0x9e37_79b9_7f4a_7c15, |state, part| {
         mix(state.rotate_left(23) ^ part.wrapping_mul(0xd6e8_feb8_6659_fd93))
@@ -28,7 +28,7 @@ impl Random {
         Random(fastrand::Rng::with_seed(seed(parts)))
     }
 
-    /// 0 ≤ u < 1.
+    /// Draws from 0 ≤ u < 1.
     pub(crate) fn uniform(&mut self) -> f64 {
         self.0.f64()
     }
@@ -45,7 +45,7 @@ impl Random {
         self.uniform() < probability
     }
 
-    /// A standard normal number (Box and Muller).
+    /// Draws a standard normal number, by the Box–Muller transform.
     pub(crate) fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
         radius * (TAU * self.uniform()).cos()

@@ -1,11 +1,11 @@
-//! The storm: every client loses its connection at once, and comes back.
+//! The reconnect storm: all clients lose their connections at once, and come back.
 //!
-//! Ours run the engine's own [`Race`](easelect_engine::race::Race) on four hosts behind which one
-//! cluster stands: whichever host a hedge is on, it adds to the same queue.
+//! Easelect's schedules run the engine's own [`Race`](easelect_engine::race::Race) on four hosts. One
+//! cluster serves all four, so that every hedge adds to the same queue.
 //!
-//! The servers' kernel answers SYNs at once. TLS handshakes are taken in order of arrival, so many a
-//! second, and the work is done before a server notices that a client has given up: an event loop
-//! accepts eagerly. What would wait for more than 20 s finds a full queue: its SYN is dropped.
+//! The servers' kernel answers SYNs at once. The servers do TLS handshakes in order of arrival, at a fixed
+//! rate, and also for clients that have given up: an event loop accepts eagerly. While the queue is longer
+//! than 20 s, SYNs are dropped.
 
 mod client;
 mod servers;
@@ -22,26 +22,26 @@ use crate::random::Random;
 use client::{Client, Coming, Happening, Manner, Outcome};
 use servers::{Servers, Syn};
 
-/// 50 000 TLS handshakes a second for a million clients: what a hint says that the servers can take.
+/// TLS handshakes per second and client: 50 000 for a million clients. The hint says so, too.
 const CAPACITY_PER_CLIENT: f64 = 0.05;
-/// Whoever is not back five minutes after the longest outage never will be: the servers work for
-/// clients that have left.
+/// The end of the simulation, five minutes after the longest outage. Clients that are not back by then
+/// never will be: the servers only work for attempts that were abandoned.
 const HORIZON_US: u64 = 420_000_000;
 
-/// What a storm did.
+/// The results of one storm.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Return {
     pub(crate) schedule: &'static str,
     pub(crate) servers: &'static str,
     pub(crate) clients: usize,
-    /// The fullest second, scaled to a million clients.
+    /// The most handshakes in a second, scaled to a million clients.
     pub(crate) peak_tls_per_second: f64,
-    /// From when the servers were back; none within five minutes.
+    /// Counted from the servers' return. `None` if it takes more than five minutes.
     pub(crate) half_back_seconds: Option<f64>,
     pub(crate) back_99_percent_seconds: Option<f64>,
-    /// Handshakes that reached a server until then, per client.
+    /// Handshakes that reached a server by then, per client.
     pub(crate) handshakes_per_client: f64,
-    /// Connections that were begun until then, per client.
+    /// Dials by then, per client.
     pub(crate) dials_per_client: f64,
 }
 
@@ -52,9 +52,9 @@ struct Schedule {
     delays: Delays,
 }
 
-/// How long it waits before a try.
+/// How long a client waits before a try.
 enum Delays {
-    /// Before the first, and before each further one.
+    /// Uniform between limits: before the first try, and before each further one.
     Between([f64; 2], [f64; 2]),
     Ours {
         hint: bool,
@@ -109,11 +109,11 @@ const SCHEDULES: [Schedule; 9] = [
     },
 ];
 
-/// In which state the servers come back.
+/// How the servers come back.
 struct Restart {
     name: &'static str,
     outage_us: u64,
-    /// Share of their usual capacity.
+    /// The share of their usual capacity.
     capacity: f64,
 }
 
@@ -128,7 +128,7 @@ const RESTARTS: [Restart; 3] = [
         outage_us: 120_000_000,
         capacity: 1.0,
     },
-    // Half as many as the hint says.
+    // Half of the capacity in the hint.
     Restart {
         name: "half of them",
         outage_us: 0,
@@ -136,7 +136,7 @@ const RESTARTS: [Restart; 3] = [
     },
 ];
 
-/// All schedules whose name contains this, with all restarts.
+/// Plays all schedules whose name contains `name`, with all restarts.
 pub(crate) fn all(clients: usize, name: &str) -> Vec<Return> {
     let chosen = SCHEDULES.iter().filter(|one| one.name.contains(name));
     let runs = chosen.flat_map(|one| RESTARTS.iter().map(move |restart| (one, restart)));
@@ -144,7 +144,7 @@ pub(crate) fn all(clients: usize, name: &str) -> Vec<Return> {
         .collect()
 }
 
-/// A client's number and that of its try.
+/// The numbers of a client and of its try.
 type Whose = (usize, u32);
 
 struct Storm<'s> {
@@ -178,7 +178,7 @@ impl<'s> Storm<'s> {
         storm
     }
 
-    /// Until 99 % are back.
+    /// Runs until 99 % are back.
     fn run(mut self) -> Return {
         let count = self.clients.len();
         let (mut back, mut half, mut most) = (0, None, None);
@@ -217,7 +217,7 @@ impl<'s> Storm<'s> {
         }
     }
 
-    /// The client's next try begins after its wait.
+    /// Schedules the client's next try after its wait.
     fn wait(&mut self, number: usize, now_us: u64) {
         let client = &mut self.clients[number];
         let mut random = Random::new(&[21, number as u64, client.tries.into()]);
@@ -246,7 +246,7 @@ impl<'s> Storm<'s> {
                 coming = client.begin(self.schedule.manner, now_us);
                 outcome = client.on(happening, now_us, &mut coming);
             }
-            // The servers work for whoever has given up, too.
+            // The servers also work for tries that were abandoned.
             Happening::Hello(attempt) => {
                 let done_us = self.servers.hello(now_us) - now_us;
                 let there_us = done_us + client.half_way_us(attempt);
@@ -289,7 +289,7 @@ impl<'s> Storm<'s> {
     }
 }
 
-/// The storms as text.
+/// Returns the results as text.
 pub(crate) fn text(storms: &[Return]) -> String {
     let mut text = format!(
         "\nthe storm, {} clients (peaks scaled to a million)\n{:<26} {:<12} {:>11} {:>10} {:>10} {:>11} {:>11}\n",
@@ -336,7 +336,7 @@ mod tests {
         assert!(peak("SDK, 1-2 s then 3-10 s") > 900_000.0);
     }
 
-    /// A hedge of everybody's makes the queue that it waits in; ours costs the servers nothing.
+    /// If every client hedges, the hedges lengthen the queue. `Width::after_loss` doesn't.
     #[test]
     fn hedges_do_not_add_to_a_crowd_s_queue() {
         let [ours, one, everybody] = ["ours", "one at a time", "hedged at 1.5 s"].map(|manner| {
@@ -346,7 +346,7 @@ mod tests {
         assert!(ours.0 < 1.1 * one.0, "{ours:?} {one:?}");
         assert!(ours.1 < 1.1 * one.1, "{ours:?} {one:?}");
         assert!(everybody.1 > 2.0 * one.1, "{everybody:?} {one:?}");
-        // Half of the servers that the hint told of.
+        // Half of the servers in the hint.
         let [ours, one] = ["ours, hint", "one at a time, hint"].map(|name| {
             let storm = storm(name, "half of them");
             (

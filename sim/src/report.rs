@@ -1,4 +1,4 @@
-//! Tables: what each policy reached, as text and as JSON.
+//! The tables of results, as text and as JSON.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -17,15 +17,15 @@ pub(crate) struct Row {
     pub(crate) p50_ms: f64,
     pub(crate) p95_ms: f64,
     pub(crate) p99_ms: f64,
-    /// Ratios of quantiles, to the oracle's.
+    /// Ratios of the quantiles to the oracle's.
     pub(crate) ratio_p50: f64,
     pub(crate) ratio_p95: f64,
     pub(crate) ratio_p99: f64,
-    /// Their standard errors.
+    /// The ratios' standard errors.
     pub(crate) ratio_p50_se: f64,
     pub(crate) ratio_p95_se: f64,
     pub(crate) ratio_p99_se: f64,
-    /// The same of the connections on networks where the client never was before.
+    /// The same for each client's first connection on a network.
     pub(crate) cold_ratio_p50: f64,
     pub(crate) cold_ratio_p95: f64,
     pub(crate) cold_ratio_p99: f64,
@@ -33,20 +33,20 @@ pub(crate) struct Row {
     pub(crate) cold_ratio_p95_se: f64,
     pub(crate) cold_ratio_p99_se: f64,
     pub(crate) over_5s_percent: f64,
-    /// Over 5 s where the oracle needed less than 2 s.
+    /// Connections that took over 5 s where the oracle needed less than 2 s.
     pub(crate) stuck: u64,
     pub(crate) unopened: u64,
-    /// The next four per connection.
+    // Per connection.
     pub(crate) extra_tcp: f64,
     pub(crate) extra_tls: f64,
     pub(crate) background_syn: f64,
     pub(crate) background_messages: f64,
-    /// Per 100 connections on a network seen before.
+    // Per 100 connections on a network seen before.
     pub(crate) used_changes: f64,
     pub(crate) preference_changes: f64,
 }
 
-/// A world's rows; the oracle's is the first.
+/// A world's rows. The first is the oracle's.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Table {
     pub(crate) world: String,
@@ -54,14 +54,14 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Row>,
 }
 
-/// The q-quantile of sorted numbers.
+/// Returns the q-quantile of sorted numbers.
 pub(crate) fn quantile(sorted: &[f32], q: f64) -> f64 {
     let at = sorted.get(place(q, sorted.len()));
     at.map_or(f64::NAN, |ms| f64::from(*ms))
 }
 
 impl Table {
-    /// Of the records of the oracle and of the entries' policies.
+    /// Creates a table of the records of the oracle and of the entries' policies, in this order.
     pub(crate) fn new(world: &str, entries: &[&Entry], records: &[Record]) -> Self {
         let names = (entries.iter()).map(|entry| (entry.name, entry.group));
         let names = std::iter::once(("clairvoyant oracle", Group::Oracle)).chain(names);
@@ -77,7 +77,7 @@ impl Table {
         }
     }
 
-    /// The table as text.
+    /// Returns the table as text.
     pub(crate) fn text(&self) -> String {
         let mut text = format!("\n{}: {} connections\n", self.world, self.connections);
         let _ = writeln!(
@@ -136,7 +136,7 @@ pub(crate) fn three_digits(x: f64) -> String {
     }
 }
 
-/// The same without the zero in front, to one place where it is no more than that.
+/// Formats a standard error: without the leading zero, and to one decimal from 1 on.
 fn three_decimals(x: f64) -> String {
     if x >= 0.9995 {
         format!("{x:.1}")
@@ -145,7 +145,7 @@ fn three_decimals(x: f64) -> String {
     }
 }
 
-/// What rows are compared with.
+/// The oracle's quantiles, with which rows are compared.
 #[derive(Debug)]
 pub(crate) struct Oracle {
     open: Quantiles,
@@ -161,7 +161,7 @@ impl Oracle {
     }
 }
 
-/// A row of a table.
+/// Returns a row of a table.
 pub(crate) fn row(policy: &'static str, group: Group, record: &Record, oracle: &Oracle) -> Row {
     let times = &record.open.sorted();
     let connections = times.len().max(1) as f64;
@@ -201,7 +201,7 @@ pub(crate) fn row(policy: &'static str, group: Group, record: &Record, oracle: &
     }
 }
 
-/// The folder for what is written: `policy` in cargo's target folder.
+/// Returns the folder of the results: `policy` in cargo's target folder.
 pub(crate) fn folder() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target");

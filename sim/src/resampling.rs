@@ -1,28 +1,28 @@
-//! How far a quantile may be off: clients drawn anew, with replacement. A client's connections have
-//! much in common, so they are drawn together.
+//! Standard errors of quantiles, by the bootstrap: clients are drawn again, with replacement. A client's
+//! connections are drawn together, because they are correlated.
 
 use crate::random::Random;
 
-/// What the results name.
+/// The quantiles in the results.
 pub(crate) const QUANTILES: [f64; 3] = [0.50, 0.95, 0.99];
 
 const DRAWS: usize = 200;
 
-/// The q-quantile's place among so many sorted numbers.
+/// Returns the index of the q-quantile among `count` sorted numbers.
 pub(crate) fn place(q: f64, count: usize) -> usize {
     (q * count.saturating_sub(1) as f64).round() as usize
 }
 
-/// Times, client after client.
+/// Times in order of clients.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Times {
     pub(crate) ms: Vec<f32>,
-    /// How many of them each client has.
+    /// The number of times of each client.
     counts: Vec<usize>,
 }
 
 impl Times {
-    /// Of one client.
+    /// Creates the times of one client.
     pub(crate) fn of_client(ms: Vec<f32>) -> Self {
         let counts = vec![ms.len()];
         Times { ms, counts }
@@ -40,15 +40,15 @@ impl Times {
     }
 }
 
-/// The quantiles of all clients, and of each draw of them. Times of as many clients have the same
-/// clients drawn.
+/// The quantiles of all clients, and of each draw of clients. For equal numbers of clients, the draws are
+/// the same.
 #[derive(Debug)]
 pub(crate) struct Quantiles {
     all: [f64; 3],
     drawn: Vec<[f64; 3]>,
 }
 
-/// A figure made of quantiles, and its standard error.
+/// A figure computed from quantiles, and its standard error.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Estimate {
     pub(crate) value: f64,
@@ -74,7 +74,7 @@ impl Quantiles {
         }
     }
 
-    /// A figure of each of these quantiles and the same one of others.
+    /// Computes a figure from each of these quantiles and the same one of `others`.
     pub(crate) fn with(&self, others: &Quantiles, figure: fn(f64, f64) -> f64) -> [Estimate; 3] {
         std::array::from_fn(|n| {
             let drawn = self.drawn.iter().zip(&others.drawn);
@@ -89,7 +89,7 @@ impl Quantiles {
     }
 }
 
-/// The quantiles where each client is there so often.
+/// Returns the quantiles in which each client counts `often` times.
 fn weighted(sorted: &[(f32, usize)], often: &[usize], counts: &[usize]) -> [f64; 3] {
     let total = often.iter().zip(counts).map(|(n, count)| n * count).sum();
     let places = QUANTILES.map(|q| place(q, total));
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(all, QUANTILES.map(|q| quantile(&sorted, q)));
     }
 
-    /// Connections of one client tell the same: more of them make nothing surer, more clients do.
+    /// More connections per client don't reduce the error; more clients do.
     #[test]
     fn clients_are_drawn_not_connections() {
         let error = |times: &Times| {
@@ -144,7 +144,7 @@ mod tests {
         assert!(error(&many) < 0.5 * error(&few));
     }
 
-    /// The same clients are drawn for both: what all have in common is no error.
+    /// Both sides draw the same clients, so that a constant factor has no error.
     #[test]
     fn both_have_the_same_clients() {
         let one = times(50, 20);

@@ -1,5 +1,5 @@
-//! Plays a world's weeks with every policy, on all threads, in the same order of numbers whatever
-//! their count.
+//! Plays a world's weeks with every policy, on all processors. The results don't depend on the number
+//! of threads.
 
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,11 +8,11 @@ use crate::policy::{Connecting, LIMIT_MS, Policy, Tally};
 use crate::resampling::Times;
 use crate::world::{Client, Event, Trace, World};
 
-/// A policy to be played: its name, and how a client gets one.
+/// A policy to play.
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) group: Group,
-    /// Played only where it is asked for by its name.
+    /// Played only if `--policy` names it.
     pub(crate) is_extra: bool,
     pub(crate) build: fn(seed: u64) -> Box<dyn Policy>,
 }
@@ -24,23 +24,24 @@ pub(crate) enum Group {
     Ours,
 }
 
-/// What a policy did in a world.
+/// The results of a policy in a world.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Record {
-    /// Time to open, in order of client and connection.
+    /// The times to open, in order of clients and connections.
     pub(crate) open: Times,
-    /// … on networks where the client never was before.
+    /// The times of each client's first connections on their networks.
     pub(crate) cold: Times,
-    /// Connections that did not open in time.
+    /// Connections that didn't open in time.
     pub(crate) unopened: u64,
-    /// Over 5 s where the oracle needed less than 2 s.
+    /// Connections that took over 5 s where the oracle needed less than 2 s.
     pub(crate) stuck: u64,
     pub(crate) extra_tcp: u64,
     pub(crate) extra_tls: u64,
     pub(crate) background: u64,
     pub(crate) messages: u64,
-    /// Connections after another one on the same network, and how many were to another candidate.
+    /// Connections on a regular network that had one before.
     pub(crate) repeated: u64,
+    /// Those of `repeated` that used another candidate than the one before.
     pub(crate) switches: u64,
     pub(crate) preference_changes: u64,
 }
@@ -61,7 +62,7 @@ impl Record {
     }
 }
 
-/// A client's record, with what it used last on each network.
+/// A client's record, with the candidates used and preferred last on each regular network.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     record: Record,
@@ -72,7 +73,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// What became of an event, and who is preferred on its network now.
+    /// Records the outcome of an event, and the candidate that is preferred on its network now.
     pub(crate) fn enter(&mut self, event: &Event, tally: &Tally, preferred: Option<usize>) {
         let open_ms = tally.opened.map_or(LIMIT_MS, |(_, ms)| ms);
         self.took(event, open_ms);
@@ -102,7 +103,7 @@ impl Ledger {
         }
     }
 
-    /// The client's week is over.
+    /// Ends the client's week.
     pub(crate) fn close(self) -> Record {
         Record {
             open: Times::of_client(self.open_ms),
@@ -131,7 +132,7 @@ impl Player {
     }
 }
 
-/// Plays `clients` clients with every policy; the first record is the oracle's.
+/// Plays `clients` clients with every policy. The first record is the oracle's.
 pub(crate) fn play(world: &World, clients: u64, limit: usize, entries: &[&Entry]) -> Vec<Record> {
     let weeks = weeks(clients, |number| {
         let client = Client::new(world, number);
@@ -140,7 +141,7 @@ pub(crate) fn play(world: &World, clients: u64, limit: usize, entries: &[&Entry]
     total(weeks, entries)
 }
 
-/// Plays the first clients of a trace instead.
+/// Plays the first `clients` clients of a trace.
 pub(crate) fn replay(
     world: &World,
     trace: &Trace,
@@ -159,7 +160,7 @@ pub(crate) fn replay(
     total(weeks, entries)
 }
 
-/// Every policy's record over all clients.
+/// Adds up every policy's records of all clients.
 fn total(weeks: Vec<Vec<Record>>, entries: &[&Entry]) -> Vec<Record> {
     let mut totals = vec![Record::default(); entries.len() + 1];
     for records in weeks {
@@ -170,7 +171,7 @@ fn total(weeks: Vec<Vec<Record>>, entries: &[&Entry]) -> Vec<Record> {
     totals
 }
 
-/// What `week` makes of each client, on all threads, in order of the clients.
+/// Calls `week` for each client, on all processors, and returns the results in order of clients.
 pub(crate) fn weeks<T: Send>(clients: u64, week: impl Fn(u64) -> T + Sync) -> Vec<T> {
     let next = AtomicU64::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -197,7 +198,7 @@ pub(crate) fn weeks<T: Send>(clients: u64, week: impl Fn(u64) -> T + Sync) -> Ve
     weeks.into_iter().map(|(_, week)| week).collect()
 }
 
-/// One client's week.
+/// Plays one client's week with the oracle and every policy.
 fn week<'w>(
     world: &World,
     number: u64,

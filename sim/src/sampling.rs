@@ -1,22 +1,22 @@
-//! How to find the fastest of a dozen candidates with few probes: fixed sampling against adaptive
-//! sampling, at moments of the simulated week.
+//! Compares fixed and adaptive sampling: how well each finds the fastest of a dozen candidates, and with
+//! how many probes, at moments of the simulated week.
 
 use easelect_engine::probability::normal;
 use serde::Serialize;
 
 use crate::world::{Answer, Client, Event, World};
 
-/// What a way to sample reached, on average.
+/// The mean results of a sampling rule.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Sampling {
     pub(crate) rule: &'static str,
     pub(crate) probes: f64,
-    /// The chosen one's true time over the best one's.
+    /// The true time of the chosen candidate divided by that of the best one.
     pub(crate) regret: f64,
     pub(crate) over_10_percent_worse: f64,
 }
 
-/// A way to sample: the chosen candidate, and how many probes it took.
+/// A sampling rule: returns the chosen candidate and the number of probes.
 type Rule = fn(&Event) -> (Option<usize>, usize);
 
 const RULES: [(&str, Rule); 3] = [
@@ -25,7 +25,7 @@ const RULES: [(&str, Rule); 3] = [
     ("adaptive", adaptive),
 ];
 
-/// Every rule at `moments` moments of as many clients.
+/// Plays every rule at `moments` moments, each of another client.
 pub(crate) fn all(world: &World, moments: u64) -> Vec<Sampling> {
     let mut sums = [(0usize, 0.0, 0usize); RULES.len()];
     let mut count = 0usize;
@@ -41,7 +41,7 @@ pub(crate) fn all(world: &World, moments: u64) -> Vec<Sampling> {
         count += 1;
         for ((_, rule), sum) in RULES.iter().zip(&mut sums) {
             let (chosen, probes) = rule(&event);
-            // What never opens costs a time-out; here, twice the best.
+            // A candidate that never opens costs a time-out: here, twice the best time.
             let regret = chosen.and_then(truth).map_or(2.0, |ms| ms / best);
             sum.0 += probes;
             sum.1 += regret;
@@ -68,7 +68,7 @@ fn median(sorted: &[f64]) -> f64 {
     f64::midpoint(sorted[(n - 1) / 2], sorted[n / 2])
 }
 
-/// Four probes of everything; fewest failures, then the smallest.
+/// Probes every candidate four times. Orders by failures, then by the summary of the times.
 fn fixed(event: &Event, summary: fn(&[f64]) -> f64) -> (Option<usize>, usize) {
     const EACH: u64 = 4;
     let summaries = event.usable().map(|one| {
@@ -87,7 +87,7 @@ fn fixed(event: &Event, summary: fn(&[f64]) -> f64) -> (Option<usize>, usize) {
     (best.map(|one| one.2), EACH as usize * all.len())
 }
 
-/// A whole handshake, if it comes to its end within 5 s.
+/// Returns the time of a whole handshake, if it completes within 5 s.
 fn probe(event: &Event, candidate: usize, n: u64) -> Option<f64> {
     event
         .attempt(candidate, n)
@@ -95,7 +95,7 @@ fn probe(event: &Event, candidate: usize, n: u64) -> Option<f64> {
         .filter(|ms| *ms < 5_000.0)
 }
 
-/// The flights of a whole handshake in ms: SYN, TLS, upgrade.
+/// Returns the times of a whole handshake's SYN, TLS and upgrade, in ms.
 fn flights(event: &Event, candidate: usize, n: u64) -> Option<[f64; 3]> {
     probe(event, candidate, n)?;
     let attempt = event.attempt(candidate, n);
@@ -107,22 +107,22 @@ fn flights(event: &Event, candidate: usize, n: u64) -> Option<[f64; 3]> {
     }
 }
 
-/// What is known of a candidate. A spike is in one flight of a probe, rarely in two: so the usual
-/// round trip and the usual upgrade are taken apart, not the usual sum. (With the mean of the sums,
-/// clipped upwards, 8.3 % are wrong after 18.5 probes.)
+/// The samples of a candidate. A spike hits one flight of a probe and rarely two, so the typical round
+/// trip and the typical upgrade are estimated apart. (With the mean of the sums, clipped upwards, 8.3 % of
+/// choices are wrong after 18.5 probes.)
 #[derive(Clone, Debug)]
 struct Known {
     candidate: usize,
-    /// ln of round trips, the SYN's and TLS's: two a probe.
+    /// ln of the round trips of SYN and TLS: two per probe.
     round_trips: Vec<f64>,
-    /// ln of upgrades.
+    /// ln of the upgrades.
     upgrades: Vec<f64>,
-    /// ln of the whole.
+    /// ln of the typical whole handshake.
     mean: f64,
 }
 
 impl Known {
-    /// The variance of ln of one whole handshake.
+    /// The variance of the logarithm of a whole handshake.
     const NOISE: f64 = 0.02;
 
     fn new(candidate: usize, flights: [f64; 3]) -> Self {
@@ -152,17 +152,17 @@ impl Known {
         self.mean = (2.0 * round_trip.exp() + upgrade.exp()).ln();
     }
 
-    /// The chance that it is better than another by 8 %.
+    /// Returns the probability that this candidate is at least 8 % faster than another.
     fn surely_below(&self, other: &Known) -> f64 {
         let ahead = other.mean - self.mean + (1.0_f64 - 0.08).ln();
         normal(ahead / (self.variance() + other.variance()).sqrt())
     }
 }
 
-/// The lower median, which a spike can't lift, put where the middle is expected to be: of two, the
-/// lesser is .56 standard deviations below it, of four the second .30 (normal order statistics).
+/// Returns the lower median, which a spike can't raise, corrected to the middle: the lesser of two is
+/// expected .56 standard deviations below it, the second of four .30 (normal order statistics).
 fn usual(lns: &mut [f64]) -> f64 {
-    /// Of ln of one flight: jitter's .10 to .20.
+    /// The standard deviation of ln of one flight: the jitter is .10 to .20.
     const DEVIATION: f64 = 0.15;
     lns.sort_by(f64::total_cmp);
     let below = match lns.len() {
@@ -175,8 +175,8 @@ fn usual(lns: &mut [f64]) -> f64 {
     lns[(lns.len() - 1) / 2] + below * DEVIATION
 }
 
-/// One probe each, then the first against its likeliest challenger, whichever is less sure, until
-/// the chance that another one is better by 8 % is at most 10 %.
+/// Probes each candidate once. Then probes the first or its likeliest challenger, whichever has fewer
+/// samples, until the probability that any other is 8 % faster is at most 10 %.
 fn adaptive(event: &Event) -> (Option<usize>, usize) {
     const DOUBT: f64 = 0.1;
     const MOST: usize = 48;
@@ -211,7 +211,7 @@ fn adaptive(event: &Event) -> (Option<usize>, usize) {
     }
 }
 
-/// The rules as text.
+/// Returns the results as text.
 pub(crate) fn text(rules: &[Sampling]) -> String {
     let mut text = format!(
         "\n{:<26} {:>7} {:>7} {:>18}\n",

@@ -1,19 +1,19 @@
-//! Layer 2: the real [`easelect::Selector`], with real TLS and a real WebSocket upgrade on both
-//! sides, in tokio's paused time, on the numbers that layer 1 plays the engine on.
+//! Layer 2: the real [`easelect::Selector`] in tokio's paused time, with real TLS and a real WebSocket
+//! upgrade on both sides.
 //!
-//! Same worlds, clients and events; the n-th dial of a candidate in an event meets the same as in
-//! layer 1. What differs:
+//! Worlds, clients, events and random numbers are those of layer 1: the n-th dial of a candidate in an
+//! event meets the same conditions. The differences:
 //!
-//! - Legs end on whole milliseconds, without bias ([`moments`]), and the Selector's own timers up
-//!   to one late. What is recorded has the fraction of a millisecond.
-//! - The Selector is not told which hosts are of one cluster ([`player`]).
-//! - A TLS handshake that fails does so for a wrong certificate, also where the world resets it.
-//! - Layer 1 learns from a background SYN at once, here it takes its time; an event waits for the
-//!   end of the one before.
-//! - Preferences are not compared: layer 1's are addresses, the Selector's are hosts.
+//! - Legs end on whole milliseconds, without bias ([`moments`]), and the Selector's own timers are up to
+//!   1 ms late. The recorded times have fractions of a millisecond.
+//! - The Selector doesn't know which hosts belong to one cluster ([`player`]).
+//! - A TLS handshake that fails does so because of a wrong certificate, even where the world resets it.
+//! - Layer 1 learns from a background SYN at once. Here, the SYN takes its time, and an event waits for
+//!   the end of the one before.
+//! - Preferences are not compared: in layer 1 they are addresses, in the Selector hosts.
 //!
-//! The first two hardly matter. Layer 1 played on whole milliseconds, or without clusters, reaches
-//! the same within 0.6 % (400 clients, p50, p95 and p99, default world).
+//! The first two hardly matter: layer 1 on whole milliseconds, or without clusters, deviates by at most
+//! 0.6 % (400 clients, p50, p95 and p99, default world).
 
 mod comparison;
 mod moments;
@@ -33,7 +33,7 @@ use crate::world::{Client, World};
 pub(crate) use comparison::{Comparison, text};
 use player::{Player, Shared};
 
-/// The Selector's policies, and those of layer 1 that they should equal.
+/// The Selector's policies and their equivalents in layer 1.
 const PAIRS: [(Policy, Entry); 2] = [
     (
         Policy::Thrifty,
@@ -55,8 +55,7 @@ const PAIRS: [(Policy, Entry); 2] = [
     ),
 ];
 
-/// Plays both layers. The world lives as long as the Selectors' connectors, which may outlive
-/// everything.
+/// Plays both layers. The world is `'static` because the Selectors' connectors may outlive this function.
 pub(crate) fn compare(
     world: &'static World,
     title: &str,
@@ -67,9 +66,9 @@ pub(crate) fn compare(
     let engines = run::play(world, clients, limit, &engines);
     let (oracle, engines) = engines.split_first().ok_or("no records")?;
     let pairs = PAIRS.iter().zip(engines);
-    let comparisons = pairs.map(|((policy, entry), machine)| {
+    let comparisons = pairs.map(|((policy, entry), engine)| {
         let selector = play(world, clients, limit, *policy).map_err(|error| error.to_string())?;
-        let records = [oracle, machine, &selector];
+        let records = [oracle, engine, &selector];
         Ok(Comparison::new(title, entry.name, records))
     });
     comparisons.collect()
@@ -110,7 +109,7 @@ fn week(
     })
 }
 
-/// Runs a future in a time that passes only while nothing else does.
+/// Runs a future in paused time.
 fn in_paused_time<T>(future: impl Future<Output = Outcome<T>>) -> Outcome<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -119,7 +118,7 @@ fn in_paused_time<T>(future: impl Future<Output = Outcome<T>>) -> Outcome<T> {
     runtime.block_on(future)
 }
 
-/// What it guards is valid at any time, whoever panicked.
+/// Locks a mutex, even after a panic: the guarded data are always valid.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -139,7 +138,7 @@ mod tests {
     use player::Played;
     use server::Identities;
 
-    /// A world, as it is but for what `change` makes of it.
+    /// A world of world.toml, with changes.
     fn world(name: &str, change: impl FnOnce(&mut Parameters)) -> &'static World {
         let mut parameters = Parameters::variant(name).unwrap();
         change(&mut parameters);
@@ -170,8 +169,8 @@ mod tests {
         one.tally.opened.unwrap().1
     }
 
-    /// DNS, SYN, TLS and upgrade, to the fraction; DNS only on the first network of all, since the address is
-    /// the same on each.
+    /// Opening takes exactly DNS, SYN, TLS and upgrade. DNS counts only on the first network, because all
+    /// networks have the same address.
     #[test]
     fn with_one_candidate_it_takes_what_was_sampled() {
         let world = world("clean", one_candidate);
@@ -187,7 +186,7 @@ mod tests {
         }
     }
 
-    /// Each leg of each winner is that of the attempt that it was, the rounding apart.
+    /// Each leg of a winner takes as long as layer 1's attempt, except for rounding.
     #[test]
     fn winners_take_what_was_sampled() {
         let world = world("default", |_| {});
@@ -199,7 +198,7 @@ mod tests {
             openings += 1;
             let connection = one.connection.as_ref().unwrap();
             let told = connection.time_to_open().as_secs_f64() * 1e3;
-            // A retry begins a call of its own.
+            // A retry is another call of `connect`.
             assert!(ms > 1_000.0 || (told - ms).abs() <= 0.5 + 1e-6);
             let at_it =
                 |attempt: &&easelect::Attempt| attempt.address == Some(connection.address());
@@ -238,7 +237,7 @@ mod tests {
         assert!(mean.abs() < 0.1, "{mean} ms");
     }
 
-    /// The Selector tells of every dial and handshake that the network saw.
+    /// The Selector counts every dial and handshake that the network saw.
     #[test]
     fn both_sides_count_the_same() {
         let world = world("default", |_| {});
@@ -248,11 +247,11 @@ mod tests {
                 (seen.dials, seen.handshakes, seen.background),
                 (tally.dials, tally.handshakes, tally.background)
             );
-            assert_eq!(tally.background, 0, "nobody told of anything by a file");
+            assert_eq!(tally.background, 0, "no history came from a file");
         }
     }
 
-    /// Every kind of fault ends as the world has it: for certain, or in silence.
+    /// Every kind of fault arrives as the world has it: as an error, or as silence.
     #[test]
     fn faults_arrive() {
         let fails_with = |change: fn(&mut Parameters)| {
@@ -265,7 +264,7 @@ mod tests {
             assert_eq!(one.tally.opened, None);
             one.tally
         };
-        // Silence: one dial, and one handshake if someone near answers SYNs.
+        // Silence: one dial, and one handshake if a middlebox answers SYNs.
         let silent = fails_with(|parameters| parameters.fault.black_hole = 1.0);
         assert_eq!((silent.dials, silent.handshakes), (1, 0));
         let hijacked = fails_with(|parameters| parameters.fault.hijacked = 1.0);
@@ -274,7 +273,7 @@ mod tests {
             (parameters.fault.sni_block, parameters.fault.sni_reset) = (1.0, 0.0);
         });
         assert_eq!((blocked.dials, blocked.handshakes), (1, 1));
-        // For certain: tried again after a second, for 30 s.
+        // Errors: tried again every second, for 30 s.
         let wrong = fails_with(|parameters| {
             (parameters.fault.poisoned, parameters.fault.poisoned_silent) = (1.0, 0.0);
         });
@@ -290,7 +289,7 @@ mod tests {
         assert_eq!(refused.handshakes, 0);
     }
 
-    /// With the numbers of layer 1's probes.
+    /// Such a dial meets the conditions of layer 1's probes.
     #[test]
     fn a_dial_beside_an_open_connection_is_a_probe() {
         let world = world("clean", one_candidate);
@@ -316,8 +315,8 @@ mod tests {
         }
     }
 
-    /// DNS gives a network its own addresses; one that is remembered from another network is dialled
-    /// on the path that layer 1 has to it.
+    /// DNS returns a network's own addresses. An address remembered from another network is dialled on the
+    /// same path as in layer 1.
     #[test]
     fn addresses_are_those_of_layer_1() {
         let world = world("own-addresses", |parameters| {

@@ -1,7 +1,7 @@
-//! The simulated world: clients, their networks, and what a dial would meet at each moment.
+//! The simulated world: clients, their networks, and the conditions that a dial meets at each moment.
 //!
-//! What happens depends on the seed, the client, the connection, the candidate and the number of
-//! the attempt, never on the policy: all policies meet the same numbers.
+//! All conditions depend on the seed, the client, the connection, the candidate and the number of the
+//! attempt, never on the policy.
 
 mod client;
 mod event;
@@ -16,7 +16,7 @@ pub(crate) use trace::Trace;
 
 use parameters::Parameters;
 
-/// What the numbers are for: the first part of every seed's purpose.
+/// The purposes of random numbers, a part of every seed.
 mod purpose {
     pub(super) const CLIENT: u64 = 1;
     pub(super) const NETWORK: u64 = 2;
@@ -38,39 +38,39 @@ pub(crate) struct World {
     candidates: Vec<Candidate>,
 }
 
-/// One address of one host. Its number is its place in [`World::candidates`].
+/// One address of one host. Its number is its index in [`World::candidates`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Candidate {
     pub(crate) cluster: usize,
     pub(crate) host: usize,
-    /// Which of its host's addresses.
+    /// The index among its host's addresses.
     address: usize,
     pub(crate) v6: bool,
 }
 
-/// Who an address is: the same on two networks exactly if it is the same address.
+/// The identity of an address, across networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Address {
-    /// The network whose DNS gives it, if no other one's does.
+    /// The only network whose DNS returns the address; `None` if every network's does.
     pub(crate) network: Option<usize>,
-    /// Whose place it has there.
+    /// The candidate that has this address there.
     pub(crate) candidate: usize,
 }
 
-/// Why a candidate does not open at all.
+/// Why a candidate can't be opened.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     Refuses,
     /// SYNs are dropped.
     Silent,
-    /// Someone near answers SYNs after so many ms, and then keeps silent.
+    /// A middlebox answers SYNs after this many ms, and never sends data.
     Hijacked(f64),
     WrongCertificate,
     TlsReset,
     TlsSilent,
 }
 
-/// How one leg of an attempt ends, in ms after its start.
+/// The end of one leg of an attempt, in ms after its start.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Answer {
     After(f64),
@@ -88,7 +88,7 @@ impl Answer {
     }
 }
 
-/// What an attempt meets.
+/// The conditions that an attempt meets: the end of each leg.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempt {
     pub(crate) syn: Answer,
@@ -103,7 +103,7 @@ impl Attempt {
         upgrade: Answer::Never,
     };
 
-    /// The time to open, without DNS.
+    /// Returns the time to open, without DNS.
     pub(crate) fn open_ms(&self) -> Option<f64> {
         match (self.syn, self.tls, self.upgrade) {
             (Answer::After(syn), Answer::After(tls), Answer::After(upgrade)) => {
@@ -143,8 +143,8 @@ impl World {
         self.parameters.topology.domains * self.parameters.topology.clusters
     }
 
-    /// Whether a host has other addresses on every network. The last hosts do, as these are of the
-    /// domain that may be an edge.
+    /// Whether a host has other addresses on every network. The last hosts do: they belong to the domain
+    /// that may be an edge.
     fn is_own(&self, host: usize) -> bool {
         let shared = self.hosts() as f64 * (1.0 - self.parameters.dns.own);
         host as f64 >= shared
@@ -170,7 +170,7 @@ mod tests {
         assert!(Parameters::variant("nowhere").is_err());
     }
 
-    /// The same attempt has the same outcome however often it is asked for; another one has another.
+    /// An attempt has the same outcome each time; another attempt has another.
     #[test]
     fn numbers_are_common() {
         let world = world("default");

@@ -415,7 +415,7 @@ const TEMPLATES: &[(&str, &str)] = &[
         "<path>：应为文件，实为文件夹",
     ),
     (
-        "<path>: expected a file, found a pipe or a device: save what comes from it in a file",
+        "<path>: expected a file, found a pipe or a device: save its output to a file first",
         "<path>：应为文件，实为管道或设备：请先将其内容存为文件",
     ),
     (
@@ -464,7 +464,7 @@ const TEMPLATES: &[(&str, &str)] = &[
         "第 <number> 张根证书无法使用：“<why>”",
     ),
     (
-        "the lab's certificates could not be made: <why>",
+        "can't generate the lab's certificates: <why>",
         "无法生成模拟网络的证书：“<why>”",
     ),
     // Scenarios.
@@ -477,15 +477,15 @@ const TEMPLATES: &[(&str, &str)] = &[
         "\"<name>\"：应为 \"linux-6.5\"、\"linux-6.4\" 或列表",
     ),
     (
-        "syn_retransmit: expected 1 to 64 times that begin at 0 and grow, up to 1 h",
+        "syn_retransmit: expected 1 to 64 increasing times, from 0 to at most 1 h",
         "`syn_retransmit` 应为 1 到 64 个时刻，从 0 开始递增，不超过 1 小时",
     ),
     (
-        "host \"<name>\" is there twice: expected once",
+        "host \"<name>\": expected once, found twice",
         "主机 \"<name>\" 出现了两次",
     ),
     (
-        "path <address> is there twice: expected once",
+        "path <address>: expected once, found twice",
         "地址 <address> 出现了两次",
     ),
     (
@@ -493,11 +493,11 @@ const TEMPLATES: &[(&str, &str)] = &[
         "主机 \"<name>\"：应为域名",
     ),
     (
-        "a host without name: expected at least one",
+        "a host without a name: expected at least one",
         "`[[host]]` 缺少域名：至少一个",
     ),
     (
-        "a path without address: expected at least one",
+        "a path without an address: expected at least one",
         "`[[path]]` 缺少地址：至少一个",
     ),
     (
@@ -530,7 +530,7 @@ const TEMPLATES: &[(&str, &str)] = &[
         "`ws_paths` 的 \"<path>\"：应为以 / 开头的路径",
     ),
     (
-        "<key> <value>: expected <least>..=<most>",
+        "<key> <value>: expected <least> to <most>",
         "`<key>` 为 <value>：应在 <least> 到 <most> 之间",
     ),
     (
@@ -1114,7 +1114,7 @@ mod tests {
         "the platform's certificate store can't be used (<why>): install the system's root certificates (package ca-certificates), or give roots with TlsClient::with_roots or the feature webpki-roots",
         "no root certificate was given: <why>",
         "root <number> is not a usable certificate: <why>",
-        "the lab's certificates could not be made: <why>",
+        "can't generate the lab's certificates: <why>",
     ];
 
     #[test]

@@ -123,11 +123,11 @@ fn what_is_no_file_is_refused_by_every_option() {
         for (file, wanted) in [
             (
                 &pipe,
-                "found a pipe or a device: save what comes from it in a file",
+                "found a pipe or a device: save its output to a file first",
             ),
             (
                 &zero,
-                "found a pipe or a device: save what comes from it in a file",
+                "found a pipe or a device: save its output to a file first",
             ),
             (&directory, "found a folder"),
         ] {
@@ -223,7 +223,7 @@ fn a_report_goes_to_a_pipe_that_is_read_and_waits_for_none() {
     let pipe = folder.pipe("pipe");
     let told = why("list", "--output", &pipe);
     assert!(
-        told.ends_with("pipe can't be written: nobody reads from it"),
+        told.ends_with("pipe can't be written: no process reads from it"),
         "{told}"
     );
     let listed = ran(&mut easelect("list --format json")).stdout;

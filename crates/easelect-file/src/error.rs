@@ -1,22 +1,22 @@
-//! Why a file is not read or written.
+//! Errors of reading and writing files.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why a file is not read or written. It doesn't say which.
+/// The reason why a file is not read or written. It doesn't hold the file's path.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FileError {
-    /// It is a folder.
+    /// A folder was found instead of a file.
     Folder,
-    /// It is a pipe, a device or a socket.
+    /// A pipe, a device or a socket was found instead of a file.
     Special,
-    /// It has more than so many bytes.
+    /// The file is larger than this limit, in bytes.
     TooLarge(u64),
-    /// It is a link to what is not below its own folder, or to nothing.
+    /// A link was found whose target, given here, is not below the link's own folder or doesn't exist.
     LeadsOut(PathBuf),
-    /// The system says so.
+    /// The operating system reported an error.
     Io(io::Error),
 }
 
@@ -25,7 +25,7 @@ impl fmt::Display for FileError {
         match self {
             FileError::Folder => f.write_str("expected a file, found a folder"),
             FileError::Special => f.write_str(
-                "expected a file, found a pipe or a device: save what comes from it in a file",
+                "expected a file, found a pipe or a device: save its output to a file first",
             ),
             FileError::TooLarge(most) => write!(f, "larger than {most} bytes"),
             FileError::LeadsOut(to) => write!(

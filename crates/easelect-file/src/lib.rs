@@ -1,17 +1,18 @@
-//! Files that a user names, and in whose place others may have put something else: read without
-//! waiting and up to a limit, replaced whole.
+//! How easelect reads and replaces files. A path may lead to something other than the file that the
+//! user means: a pipe, an endless device, or a link that another user planted. Reading never blocks on
+//! a pipe and stops at a limit; writing replaces the whole file.
 //!
-//! | to | see |
+//! | task | see |
 //! | --- | --- |
-//! | read a file that may be anywhere | [`read`], or [`look`] where others read it |
-//! | read and replace a file of one's own | [`Target`] |
+//! | read a file anywhere | [`read`], or [`look`] if other code reads it |
+//! | read and replace a file of easelect's or of the app's | [`Target`] |
 //! | write to a pipe or a device | [`open_special`] |
 //!
-//! Whatever is opened is looked at by its handle, so that nothing can be put in its place in between.
-//! What hangs in spite of this is the disk itself.
+//! A file's type is checked by its open handle, so that nothing can replace the file between the check
+//! and its use. A read can still hang on a file system that doesn't answer.
 //!
-//! **Not a stable interface**: it changes with every release of `easelect`, which depends on exactly
-//! its own version.
+//! **The interface is not stable**: it may change with every release of `easelect`, which depends on
+//! exactly its own version.
 
 #![warn(
     clippy::unwrap_used,
@@ -20,8 +21,8 @@
     clippy::print_stderr
 )]
 
-// In the order in which data flows: a module uses only those above it (tests/structure.rs of the
-// workspace).
+// In the order in which data flows: a module uses only those above it (the workspace's
+// tests/structure.rs checks it).
 mod error;
 
 mod opened;

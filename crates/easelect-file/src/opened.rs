@@ -1,4 +1,4 @@
-//! Opening without waiting, and looking at what was opened.
+//! Opening without blocking, and checking what was opened.
 
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, Read};
@@ -6,23 +6,24 @@ use std::path::Path;
 
 use crate::error::FileError;
 
-/// What is in a file of at most so many bytes. Links are followed: whoever names a file to be read may
-/// have it anywhere.
+/// Reads a file of at most `most` bytes. Links are followed: the file may be anywhere.
 ///
 /// # Errors
 ///
-/// [`FileError::Folder`] and [`FileError::Special`] at once, whatever it would bring or wait for;
-/// [`FileError::TooLarge`]; [`FileError::Io`].
+/// - [`FileError::Folder`] or [`FileError::Special`] if the path leads to something other than a file.
+///   Nothing is read from it, and its other side is not waited for.
+/// - [`FileError::TooLarge`] if the file has more than `most` bytes.
+/// - [`FileError::Io`] if the operating system reports an error.
 pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     let opened = Links::Followed.options().read(true).open(path);
     read_within(checked(opened, path, Links::Followed)?, most)
 }
 
-/// Whether [`read`] would read it now, for what others open by its name afterwards.
+/// Checks that [`read`] would succeed now, for a file that other code opens by its name afterwards.
 ///
 /// # Errors
 ///
-/// As [`read`].
+/// The same as for [`read`].
 pub fn look(path: &Path, most: u64) -> Result<(), FileError> {
     let opened = Links::Followed.options().read(true).open(path);
     match checked(opened, path, Links::Followed)?.metadata()?.len() <= most {
@@ -31,31 +32,34 @@ pub fn look(path: &Path, most: u64) -> Result<(), FileError> {
     }
 }
 
-/// What the system made, to be written to: a device, or what `/dev/stdout` stands for, be it a file.
-/// Writing fails with [`io::ErrorKind::WouldBlock`] where whoever reads is slow.
+/// Opens a pipe or a device for writing, or whatever `/dev/stdout` stands for, even if it is a file.
+/// Links are followed. Data is appended, so that a file keeps its content.
+///
+/// Writing doesn't block: it fails with [`io::ErrorKind::WouldBlock`] while the reader is slow.
 ///
 /// # Errors
 ///
-/// [`FileError::Io`]: that nobody reads from a pipe, instead of waiting for it.
+/// [`FileError::Io`] if the operating system reports an error, or if no process reads from the pipe.
+/// It doesn't wait for one.
 pub fn open_special(path: &Path) -> Result<File, FileError> {
     Ok(to_append(path, Links::Followed)?)
 }
 
-/// Opens for writing. Of a file that a shell opened, nothing is overwritten.
+/// Opens for appending: behind `/dev/stdout` may be a file that a shell opened, with content to keep.
 pub(crate) fn to_append(path: &Path, links: Links) -> io::Result<File> {
     let opened = links.options().append(true).open(path);
     #[cfg(unix)]
     if let Err(error) = &opened
         && error.raw_os_error() == Some(libc::ENXIO)
     {
-        let why = "nobody reads from it";
+        let why = "no process reads from it";
         return Err(io::Error::new(io::ErrorKind::NotConnected, why));
     }
     opened
 }
 
-/// What becomes of a link in the place of a file. Windows, where an administrator alone makes links, has no
-/// flag that refuses them and leaves other such files (OneDrive's) as they are.
+/// Whether a link in place of a file is followed. On Windows, it always is: no flag refuses links without
+/// affecting OneDrive's files, which are reparse points, too. Creating a link takes a privilege there.
 #[derive(Clone, Copy)]
 pub(crate) enum Links {
     Followed,
@@ -63,7 +67,7 @@ pub(crate) enum Links {
 }
 
 impl Links {
-    /// Opens what is there without waiting: a pipe for its other side, a terminal for its carrier.
+    /// Returns options that open without blocking: not on a pipe's other side, nor a terminal's carrier.
     pub(crate) fn options(self) -> OpenOptions {
         #[cfg_attr(not(unix), allow(unused_mut))]
         let mut options = File::options();
@@ -79,7 +83,8 @@ impl Links {
     }
 }
 
-/// A file, if it is one: by its handle, since what has that name may be another by now.
+/// Returns what was opened if it is a file. It is checked by its handle, since the path may lead to
+/// something else by now.
 pub(crate) fn checked(
     opened: io::Result<File>,
     path: &Path,
@@ -91,7 +96,8 @@ pub(crate) fn checked(
             None if is_windows_device(path) => Err(FileError::Special),
             None => Ok(file),
         },
-        // Why it can't even be opened: a socket, and a link that may not be followed, never can.
+        // Opening a socket always fails, and so does a link that may not be followed: name them instead
+        // of the system's error.
         Err(error) => {
             let found = match links {
                 Links::Followed => fs::metadata(path),
@@ -105,7 +111,7 @@ pub(crate) fn checked(
     }
 }
 
-/// What it is, if it is no file.
+/// Returns the error for anything but a file.
 pub(crate) fn no_file(found: FileType, path: &Path) -> Option<FileError> {
     if found.is_file() {
         return None;
@@ -119,7 +125,7 @@ pub(crate) fn no_file(found: FileType, path: &Path) -> Option<FileError> {
     })
 }
 
-/// `CON`, `COM1` and `\\.\pipe\…`, which std takes for files.
+/// Whether the path is a Windows device (`CON`, `COM1`, `\\.\pipe\…`), which std reports as a file.
 #[cfg(windows)]
 fn is_windows_device(path: &Path) -> bool {
     use std::path::{Component, Prefix};
@@ -134,8 +140,8 @@ fn is_windows_device(_: &Path) -> bool {
     false
 }
 
-/// Everything in it, up to a limit. How large it says that it is counts for nothing: it may grow, and
-/// what is in `/proc` says zero.
+/// Reads everything, up to a limit. The size in the metadata doesn't count: the file may grow, and files
+/// in `/proc` have size 0.
 pub(crate) fn read_within(file: File, most: u64) -> Result<Vec<u8>, FileError> {
     let mut bytes = Vec::new();
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;

@@ -1,4 +1,4 @@
-//! A file of one's own, which is replaced whole.
+//! A file that easelect owns: read, locked and replaced as a whole.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -9,17 +9,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::error::FileError;
 use crate::opened::{Links, checked, no_file, read_within, to_append};
 
-/// A file of one's own, or one to be: where it really is. Whoever may write into its folder can put
-/// anything there, but nothing outside is read or written through it.
+/// The location of a file to read and to replace, whether it exists or not.
+///
+/// Links are resolved once, by [`Target::of`]. Another user with write access to the folder can put
+/// anything there, but can't make easelect read or write a file outside the folder.
 #[derive(Clone, Debug)]
 pub struct Target(PathBuf);
 
 impl Target {
-    /// Where a file of that name is, or is to be: through a link, if that stays below its folder.
+    /// Locates the file of this path. A link is followed if its target is below the link's folder.
     ///
     /// # Errors
     ///
-    /// [`FileError::LeadsOut`] for a link that doesn't, or leads to nothing; [`FileError::Io`].
+    /// - [`FileError::LeadsOut`] if the path is a link to outside its folder, or to nothing.
+    /// - [`FileError::Io`] if the operating system reports an error.
     pub fn of(path: &Path) -> Result<Self, FileError> {
         match fs::symlink_metadata(path) {
             Ok(found) if found.is_symlink() => {}
@@ -41,11 +44,12 @@ impl Target {
         }
     }
 
-    /// Whether a file or nothing is there now: what else there may be is left alone.
+    /// Checks that there is a file or nothing. Opens nothing.
     ///
     /// # Errors
     ///
-    /// [`FileError::Folder`], [`FileError::Special`] and [`FileError::LeadsOut`].
+    /// [`FileError::Folder`], [`FileError::Special`] or [`FileError::LeadsOut`] if there is something
+    /// else.
     pub fn look(&self) -> Result<(), FileError> {
         let found = fs::symlink_metadata(&self.0).ok();
         found.map_or(Ok(()), |found| {
@@ -53,11 +57,11 @@ impl Target {
         })
     }
 
-    /// What is in it, if it is there and has at most so many bytes.
+    /// Reads the file, of at most `most` bytes. Returns `None` if it doesn't exist.
     ///
     /// # Errors
     ///
-    /// As [`read`](crate::read), and [`FileError::LeadsOut`] for what became a link meanwhile.
+    /// The same as for [`read`](crate::read), and [`FileError::LeadsOut`] if there is a link by now.
     pub fn read(&self, most: u64) -> Result<Option<Vec<u8>>, FileError> {
         let opened = Links::Refused.options().read(true).open(&self.0);
         match checked(opened, &self.0, Links::Refused) {
@@ -67,12 +71,13 @@ impl Target {
         }
     }
 
-    /// The empty file `NAME.lock` beside it, to be locked: made, if it isn't there. Never renamed or deleted:
-    /// others may hold, or wait for, this very file.
+    /// Opens the empty file `NAME.lock` next to this one, for locking. Creates it if it doesn't exist.
+    ///
+    /// It must never be renamed or deleted: other processes may hold or wait for a lock on it.
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read).
+    /// The same as for [`read`](Self::read), except [`FileError::TooLarge`].
     pub fn lock_file(&self) -> Result<File, FileError> {
         let path = self.beside(".lock");
         let opened = private(&mut Links::Refused.options())
@@ -82,13 +87,14 @@ impl Target {
         checked(opened, &path, Links::Refused)
     }
 
-    /// The pipe or the device that is there instead, to be written to. Writing fails with
-    /// [`io::ErrorKind::WouldBlock`] where whoever reads is slow.
+    /// Opens the pipe or device at this location for writing.
+    ///
+    /// Writing doesn't block: it fails with [`io::ErrorKind::WouldBlock`] while the reader is slow.
     ///
     /// # Errors
     ///
-    /// [`FileError::Io`]: that nobody reads from a pipe, instead of waiting for it; that there is something else
-    /// by now.
+    /// [`FileError::Io`] if the operating system reports an error, if no process reads from the pipe, or
+    /// if there is neither a pipe nor a device.
     pub fn open_special(&self) -> Result<File, FileError> {
         let file = to_append(&self.0, Links::Refused)?;
         match no_file(file.metadata()?.file_type(), &self.0) {
@@ -97,31 +103,33 @@ impl Target {
         }
     }
 
-    /// Renames it to `NAME.corrupt`, in the place of what was set aside before.
+    /// Renames the file to `NAME.corrupt`, replacing an earlier one.
     ///
     /// # Errors
     ///
-    /// Whatever the system says. It is where it was, then.
+    /// The operating system's. The file is still there then.
     pub fn set_aside(&self) -> io::Result<()> {
         fs::rename(&self.0, self.beside(".corrupt"))
     }
 
-    /// Whether it could be replaced, as far as that can be told before.
+    /// Checks that the file can probably be replaced, by creating and deleting a file next to it.
     ///
     /// # Errors
     ///
-    /// Why not.
+    /// The operating system's.
     pub fn check(&self) -> io::Result<()> {
         let (temporary, _) = self.temporary()?;
         fs::remove_file(temporary)
     }
 
-    /// Replaces what is in it, whole or not at all. It can be read and written by its owner alone, unless it
-    /// was there, of the same owner, with other permissions: those are kept.
+    /// Replaces the file's content, or creates the file. Readers see either the old content or the new.
+    ///
+    /// On Unix, a new file can be read and written by its owner only (mode 600). A replaced file of the
+    /// same owner keeps its permissions.
     ///
     /// # Errors
     ///
-    /// Whatever the system says.
+    /// The operating system's. The file is unchanged then.
     pub fn replace(&self, content: &[u8]) -> io::Result<()> {
         let (temporary, mut file) = self.temporary()?;
         let written = self.keep_permissions(&file).and_then(|()| {
@@ -141,8 +149,8 @@ impl Target {
         self.0.with_file_name(name)
     }
 
-    /// A new file beside it. One that was left over by a process of the same number, or planted, is in
-    /// nobody's way: what is there already is never opened.
+    /// Creates a temporary file next to this one, under an unused name. An existing file, left over by a
+    /// process of the same ID or planted, is never opened.
     fn temporary(&self) -> io::Result<(PathBuf, File)> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         const TRIES: u32 = 100;
@@ -162,8 +170,8 @@ impl Target {
         Err(last)
     }
 
-    /// Gives a new file the permissions of the one that it is to replace, if that is of the same owner:
-    /// another's says nothing of who may read ours.
+    /// Gives a new file the permissions of the one that it replaces, if both have the same owner: another
+    /// user's permissions must not decide who reads this file.
     #[cfg(unix)]
     fn keep_permissions(&self, new: &File) -> io::Result<()> {
         use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -173,7 +181,7 @@ impl Target {
         };
         let (made, mode) = (new.metadata()?, old.mode() & 0o777);
         if old.is_file() && old.uid() == made.uid() && mode != made.mode() & 0o777 {
-            // A file system without modes refuses; it has none to keep either.
+            // A file system without permissions refuses, and has none to keep.
             let _ = new.set_permissions(fs::Permissions::from_mode(mode));
         }
         Ok(())
@@ -185,7 +193,7 @@ impl Target {
     }
 }
 
-/// Options to write, what is made then being its owner's alone.
+/// Sets options to write; on Unix, only its owner can read and write a file created with them.
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);

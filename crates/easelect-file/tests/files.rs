@@ -1,6 +1,6 @@
-//! What may stand in the place of a file, and what becomes of it.
+//! Everything that may be found in place of a file, and how each is handled.
 
-// Helpers are tests too; clippy.toml's exception only knows functions with #[test].
+// clippy.toml's exception covers functions with #[test], not their helpers.
 #![allow(clippy::unwrap_used)]
 
 use std::fs::{self, File};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use easelect_file::{FileError, Target, look, read};
 
-/// A folder of its own for one test, gone with it.
+/// One test's own folder, deleted when dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -46,7 +46,7 @@ impl Drop for Folder {
     }
 }
 
-/// What comes of it. Whoever waits for the other side of a pipe waits for ever.
+/// Returns the result of `work`; panics if `work` blocks, as on a pipe without another side.
 fn at_once<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, result) = mpsc::channel();
     thread::spawn(move || done.send(work()));
@@ -54,7 +54,7 @@ fn at_once<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'sta
     result.unwrap_or_else(|_| panic!("{what} was waited for"))
 }
 
-/// What each way of reading says of what is there.
+/// The outcome of each way of reading.
 fn said(path: &Path) -> Vec<String> {
     let path = path.to_owned();
     let shown = path.display().to_string();
@@ -117,7 +117,7 @@ fn a_file_is_replaced_whole_or_not_at_all() {
     assert_eq!(folder.names(), ["a"]);
     let nowhere = Target::of(&folder.at("no/such/folder")).unwrap();
     assert!(nowhere.check().is_err() && nowhere.replace(b"").is_err());
-    // A folder can't be replaced by a file; what was to be in it is gone.
+    // A folder can't be replaced by a file. The temporary file is gone.
     fs::create_dir(folder.at("b")).unwrap();
     assert!(Target::of(&folder.at("b")).unwrap().replace(b"").is_err());
     assert_eq!(folder.names(), ["a", "b"]);
@@ -155,7 +155,7 @@ mod unix {
     use super::*;
 
     const SPECIAL: &str =
-        "expected a file, found a pipe or a device: save what comes from it in a file";
+        "expected a file, found a pipe or a device: save its output to a file first";
 
     impl Folder {
         fn pipe(&self, name: &str) -> PathBuf {
@@ -178,7 +178,7 @@ mod unix {
         let folder = Folder::new("special");
         let pipe = folder.pipe("pipe");
         assert_eq!(said(&pipe), [SPECIAL; 4], "nobody writes to it");
-        // Both sides are open now, and nothing comes.
+        // Both sides are open now, and no data arrives.
         let writer = File::options().read(true).write(true).open(&pipe);
         assert_eq!(said(&pipe), [SPECIAL; 4]);
         drop(writer);
@@ -236,7 +236,7 @@ mod unix {
             let told = Target::of(&link).unwrap_err();
             assert!(matches!(told, FileError::LeadsOut(_)), "{out}: {told:?}");
         }
-        // One that comes in between is not followed either.
+        // A link that appears in between is not followed either.
         let target = Target::of(&folder.at("a")).unwrap();
         fs::remove_file(folder.at("a")).unwrap();
         folder.link("a", &outside);
@@ -263,7 +263,7 @@ mod unix {
             assert_eq!(mode(&file), was, "{was:o}");
             assert_eq!(fs::read(&file).unwrap(), b"after");
         }
-        // Nobody is given more than reading and writing.
+        // The set-user-ID bit is not kept.
         let file = folder.file("odd", "before");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o4755)).unwrap();
         Target::of(&file).unwrap().replace(b"after").unwrap();
@@ -292,7 +292,7 @@ mod unix {
             let other = pipe.clone();
             let opened = at_once("a reader", move || open(&other).map(drop));
             let told = opened.unwrap_err().to_string();
-            assert_eq!(told, "nobody reads from it");
+            assert_eq!(told, "no process reads from it");
             let reading = pipe.clone();
             let reader = thread::spawn(move || {
                 let mut read = String::new();
@@ -300,7 +300,7 @@ mod unix {
                 pipe.read_to_string(&mut read).unwrap();
                 read
             });
-            // The reader waits for us, or will soon.
+            // The reader is waiting for a writer, or soon will be.
             let mut file = loop {
                 match open(&pipe) {
                     Ok(file) => break file,
@@ -311,7 +311,7 @@ mod unix {
             drop(file);
             assert_eq!(reader.join().unwrap(), "report");
         }
-        // What is no pipe any more is not appended to.
+        // A file that replaced the pipe is not appended to.
         let file = folder.file("file", "theirs");
         assert!(Target::of(&file).unwrap().open_special().is_err());
         assert_eq!(fs::read(&file).unwrap(), b"theirs");

@@ -1,4 +1,4 @@
-//! The lab's own certificates, good and bad, made when first asked for.
+//! The lab's own certificates, good and bad. Servers' certificates are generated when first needed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use data_encoding::BASE64;
 use easelect::{Error, ErrorKind};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension, DnType,
@@ -38,7 +39,7 @@ pub(crate) enum Shown {
     Revoked,
     WrongPurpose,
     EndlessChain,
-    /// A good one, but the client must show one too.
+    /// A good one, and the client must show one, too.
     AsksForClients,
 }
 
@@ -67,7 +68,8 @@ impl Shown {
 const DAY: Duration = Duration::from_secs(86_400);
 const TEN_YEARS: Duration = Duration::from_secs(3652 * 86_400);
 
-/// A scenario names fewer servers; a client that makes names up starts over.
+/// More servers than any scenario names. Beyond it, the cache starts empty again: a client may name any
+/// number of hosts.
 const MAX_CONFIGS: usize = 16_384;
 
 /// How a server speaks TLS.
@@ -77,14 +79,14 @@ pub(crate) struct Spoken {
     pub(crate) early_data: bool,
 }
 
-/// What a server takes as early data, in bytes: what OpenSSL's do by default.
+/// The most early data that a server accepts, in bytes: OpenSSL's default.
 const MAX_EARLY_DATA: u32 = 16 * 1024;
 
-/// The serial number of certificates that are revoked; others have random ones of 20 bytes.
+/// The serial number of revoked certificates. Others have random ones of 20 bytes.
 const REVOKED: u64 = 0x0bad;
 
-/// How many times an endless chain repeats one certificate: 400 bytes and more each, so that
-/// they exceed what a client may read (64 KiB) far enough.
+/// How many times an endless chain repeats one certificate of 400 bytes or more. The chain is to exceed
+/// by far the 64 KiB that easelect reads.
 const CHAIN: usize = 300;
 
 type Key = (String, Shown, Spoken);
@@ -95,14 +97,14 @@ pub(crate) struct Certificates {
     root: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
     stranger: Issuer<'static, KeyPair>,
-    /// An authority below the root that no server shows.
+    /// An authority below the root whose certificate no server sends.
     intermediate: Issuer<'static, KeyPair>,
-    /// One that has expired, with its certificate.
+    /// An expired one, with its certificate.
     expired: (CertificateDer<'static>, Issuer<'static, KeyPair>),
-    /// A root that is trusted and no public one, with its certificate.
+    /// A trusted root that doesn't count as public, with its certificate.
     installed: (CertificateDer<'static>, Issuer<'static, KeyPair>),
     revocations: CertificateRevocationListDer<'static>,
-    /// One key for every server: making keys would cost more than signing.
+    /// One key for every server: generating keys costs more than signing.
     leaf: KeyPair,
     configs: Mutex<BTreeMap<Key, Arc<ServerConfig>>>,
 }
@@ -114,7 +116,7 @@ impl fmt::Debug for Certificates {
 }
 
 fn tls(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    let message = format!("the lab's certificates could not be made: {error}");
+    let message = format!("can't generate the lab's certificates: {error}");
     Error::new(ErrorKind::Tls, message)
 }
 
@@ -152,12 +154,11 @@ impl Certificates {
         self.installed.0.clone()
     }
 
-    /// What the root has revoked.
     pub(crate) fn revocations(&self) -> CertificateRevocationListDer<'static> {
         self.revocations.clone()
     }
 
-    /// The configuration of the server called `name` (a host, or an address).
+    /// Returns the configuration of the server of `name`, a host or an address.
     pub(crate) fn config(
         &self,
         name: &str,
@@ -205,10 +206,11 @@ impl Certificates {
             chain.extend(std::iter::repeat_n(self.root(), CHAIN));
         }
         let mut config = builder.with_single_cert(chain, key).map_err(tls)?;
-        // Sessions of its own: no server resumes those of another, or of its better self.
+        // Each configuration has its own sessions: no server resumes those of another, or of itself
+        // before a fault.
         if spoken.early_data {
-            // rustls takes early data only in sessions that it keeps itself (RFC 8446 §8.1), and
-            // answers it at once only if told to.
+            // rustls accepts early data only in sessions that it stores (RFC 8446 §8.1), and answers
+            // it with its first flight only with this option.
             config.max_early_data_size = MAX_EARLY_DATA;
             config.send_half_rtt_data = true;
         } else {
@@ -251,7 +253,7 @@ impl Certificates {
             params.key_usages.push(KeyUsagePurpose::KeyCertSign);
         }
         if shown == Shown::MissingIntermediate {
-            // Public authorities say where the certificate above can be had.
+            // Public authorities say where to download the missing certificate.
             params.custom_extensions.push(issuer_elsewhere());
         }
         if shown == Shown::Revoked {
@@ -321,7 +323,8 @@ fn revocations(
     Ok(list.signed_by(issuer)?.der().clone())
 }
 
-/// Sets the validity, in whole seconds. The type of the dates is of a crate that only rcgen needs.
+/// Sets the validity, in whole seconds. The dates' type is from `time`, a crate that only rcgen needs:
+/// arithmetic on a date of rcgen's avoids the dependency.
 fn valid(params: &mut CertificateParams, from: SystemTime, to: SystemTime) {
     params.not_before = date_time_ymd(1970, 1, 1) + since_1970(from);
     params.not_after = date_time_ymd(1970, 1, 1) + since_1970(to);
@@ -331,28 +334,17 @@ fn since_1970(at: SystemTime) -> Duration {
     let since = at.duration_since(SystemTime::UNIX_EPOCH);
     Duration::from_secs(since.unwrap_or_default().as_secs())
 }
-/// The name for the server at an address, when the ClientHello has none.
+
+/// The name of the server at an address, if the ClientHello has none.
 pub(crate) fn name_of(address: IpAddr) -> String {
     address.to_canonical().to_string()
 }
 
 /// RFC 7468: base64 in lines of 64 characters.
 pub(crate) fn pem(certificate: &CertificateDer<'_>) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
     for line in certificate.chunks(48) {
-        for three in line.chunks(3) {
-            let byte = |index: usize| three.get(index).copied().map_or(0, u32::from);
-            let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-            for index in 0..4 {
-                if index <= three.len() {
-                    let digit = bits >> (18 - 6 * index) & 63;
-                    text.push(char::from(ALPHABET[digit as usize]));
-                } else {
-                    text.push('=');
-                }
-            }
-        }
+        text += &BASE64.encode(line);
         text.push('\n');
     }
     text + "-----END CERTIFICATE-----\n"

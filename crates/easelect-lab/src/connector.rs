@@ -1,4 +1,4 @@
-//! Connecting: SYNs, and the server's end when one arrives.
+//! Connecting: the client's SYNs, and the server's task when one arrives.
 
 use std::fmt;
 use std::io;
@@ -41,7 +41,7 @@ impl Connect for Connector {
     }
 }
 
-/// Logs that an attempt was given up, unless it came to an end.
+/// Logs an abandoned connect: one that is dropped before its outcome.
 struct Attempt {
     network: Arc<Network>,
     address: SocketAddr,
@@ -98,7 +98,7 @@ async fn dial(network: &Arc<Network>, address: SocketAddr) -> io::Result<Connect
                 return Err(attempt.failed(EventKind::Refused, error));
             }
             let dropped = route.setting(|s| s.drop_first_syns).unwrap_or(0) as usize;
-            // `drop_data` lets the handshake of TCP through.
+            // `drop_data` lets TCP's handshake through.
             let lost = match fault {
                 Fault::BlackHole => true,
                 Fault::DropData => false,
@@ -124,7 +124,7 @@ async fn dial(network: &Arc<Network>, address: SocketAddr) -> io::Result<Connect
             let (wire, stream) = accept(network, &route, address, number, &mut rng, carry)?;
             let done = accepted + back;
             sleep_until(done).await;
-            // SYNs that went out while the answer was under way were for nothing, but went.
+            // SYNs sent while the answer was on its way count as retransmissions, too.
             let more = network.syns.times()[index + 1..]
                 .iter()
                 .filter(|at| start + **at < done);
@@ -143,7 +143,7 @@ async fn dial(network: &Arc<Network>, address: SocketAddr) -> io::Result<Connect
     Err(attempt.failed(EventKind::TimedOut, io::ErrorKind::TimedOut))
 }
 
-/// Starts the server's side and returns the client's.
+/// Starts the server's task and returns the client's end.
 fn accept(
     network: &Arc<Network>,
     route: &Arc<Route>,
@@ -182,7 +182,7 @@ fn accept(
     Ok((wire, client))
 }
 
-/// Why a server stops, whatever it is doing.
+/// What ends a server's task, whatever it is doing.
 struct Ending {
     wire: Arc<Wire>,
     dropped: oneshot::Receiver<()>,
@@ -190,12 +190,12 @@ struct Ending {
 }
 
 impl Ending {
-    /// Waits until the client's FIN or RST arrived, or the network cuts the connection.
+    /// Waits until the client's FIN or RST has arrived, or until the lab cuts the connection.
     async fn wait(mut self) {
         let wire = Arc::clone(&self.wire);
         let dropped = self.dropped;
         let gone = async move {
-            // Nothing is ever sent: the sender's end is what is waited for.
+            // Nothing is ever sent: the receiver fails when the client's end is dropped.
             let _ = dropped.await;
             if let Some(at) = wire.client_gone() {
                 sleep_until(at).await;
@@ -213,7 +213,7 @@ impl Ending {
     }
 }
 
-/// The client's side of a connection.
+/// The client's end of a connection.
 struct Connection {
     stream: Stream,
     wire: Arc<Wire>,

@@ -1,156 +1,180 @@
-//! What can go wrong on a path or at the server behind it.
+//! What can go wrong on a path or at its server.
 
 use serde::Deserialize;
 
-/// What goes wrong at an address, from the network up to HTTP. One at a time; in TOML the name in
-/// snake case (`fault = "black_hole"`).
+/// What goes wrong at an address, from the network up to HTTP.
+///
+/// An address has one fault at a time. In TOML, a fault is its name in snake case: `"black_hole"`,
+/// `"http10"`, `"end_after101"`.
+///
+/// A fault takes effect when its moment comes, on open connections too: each request meets the fault
+/// that is in force when it arrives. Faults of a 101 affect only upgrades that would succeed without
+/// them, not those that the path's `status` or a wrong URL path refuses.
+///
+/// ```
+/// use easelect_lab::{Fault, Scenario};
+///
+/// let text = r#"
+///     [[path]]
+///     address = "44.128.0.1"
+///     fault = "garbage_after101"
+/// "#;
+/// let scenario = Scenario::from_toml(text, "garbage.toml")?;
+/// # let path = easelect_lab::Path::new("44.128.0.1".parse()?).with_fault(Fault::GarbageAfter101);
+/// # assert_eq!(scenario, Scenario::new(0).with_path(path));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Fault {
-    /// Nothing: what a step uses to lift the path's fault.
+    /// No fault. In a [`Step`](crate::Step), it lifts the path's fault.
     #[default]
     None,
 
-    /// The SYN is answered by RST: `ConnectionRefused` after one round trip.
+    // TCP
+    /// The SYN is answered by RST: connecting fails with `ConnectionRefused` after one round trip.
     Refuse,
-    /// Everything vanishes, on open connections too; SYNs and lost data are sent again until it
-    /// lifts.
+    /// Every packet is lost, on open connections too. The client sends SYNs again as its schedule says;
+    /// both sides send lost data again until the fault lifts.
     BlackHole,
-    /// No route on this machine: `NetworkUnreachable` at once.
+    /// This machine has no route: connecting fails with `NetworkUnreachable` at once.
     Unreachable,
-    /// A router says no: `HostUnreachable` after one round trip.
+    /// A router reports that the host is unreachable: connecting fails with `HostUnreachable` after one
+    /// round trip.
     HostUnreachable,
-    /// RST comes together with the SYN-ACK: `ConnectionReset` after one round trip.
+    /// RST arrives together with the SYN-ACK: connecting fails with `ConnectionReset` after one round
+    /// trip.
     ResetOnConnect,
     /// TCP connects, and RST follows the SYN-ACK.
     ResetOnAccept,
     /// TCP connects, and FIN follows the SYN-ACK.
     CloseOnAccept,
-    /// TCP connects, then nothing is delivered in either direction until it lifts.
+    /// TCP connects, but no data arrives in either direction until the fault lifts.
     DropData,
 
-    /// RST when the ClientHello arrives.
+    // TLS
+    /// The server answers the ClientHello with RST.
     ResetOnHello,
-    /// FIN when the ClientHello arrives.
+    /// The server answers the ClientHello with FIN.
     CloseAfterHello,
-    /// The ClientHello is read and never answered.
+    /// The server reads the ClientHello and never answers.
     SilentTls,
-    /// The ClientHello is answered by bytes that are no TLS record.
+    /// The server answers the ClientHello with bytes that are not a TLS record.
     GarbageTls,
-    /// The ClientHello is answered by `HTTP/1.1 400` in the clear.
+    /// The server answers the ClientHello with `HTTP/1.1 400` in plain text.
     PlainHttp,
-    /// The ClientHello is answered by a fatal `handshake_failure` alert, as by a server that has only a
-    /// key of a kind that was not offered.
+    /// The server answers the ClientHello with the fatal alert `handshake_failure`, as if its key were of
+    /// a type that the client doesn't accept.
     TlsAlert,
-    /// The ClientHello is answered by a fatal `unrecognized_name` alert: no such host here.
+    /// The server answers the ClientHello with the fatal alert `unrecognized_name`: it doesn't know the
+    /// host.
     UnrecognizedName,
-    /// The server speaks TLS 1.1 only: its ServerHello says so.
+    /// The server answers with a ServerHello of TLS 1.1.
     OldTls,
-    /// The ClientHello is answered by a fatal `insufficient_security` alert.
+    /// The server answers the ClientHello with the fatal alert `insufficient_security`.
     NoCommonParameters,
-    /// The ClientHello is answered by a TLS record that holds no ServerHello.
+    /// The server answers the ClientHello with a TLS record that holds a malformed ServerHello.
     BrokenTls,
-    /// The certificate ended three days before the lab was made.
+    /// The certificate expired three days before the lab was created.
     Expired,
-    /// The certificate begins one day after the lab was made.
+    /// The certificate becomes valid one day after the lab was created.
     NotYetValid,
     /// The certificate is for `other.invalid`.
     WrongHost,
-    /// The certificate has no subject alternative name (RFC 9525 §6.3: its common name counts for
-    /// nothing).
+    /// The certificate has no subject alternative name. Clients ignore its common name (RFC 9525 §6.3).
     NoSan,
     /// The certificate is signed by its own key.
     SelfSigned,
-    /// The certificate is an authority's own, shown as the server's.
+    /// The certificate is signed by its own key and marked as a certificate authority's.
     SelfSignedAuthority,
-    /// The certificate is signed by a root that is not [`Lab::root`](super::Lab::root).
+    /// The certificate is signed by a root other than [`Lab::root`](crate::Lab::root).
     Untrusted,
-    /// The certificate is signed by an intermediate authority that the server doesn't show.
+    /// The certificate is signed by an intermediate authority whose certificate the server doesn't send.
     MissingIntermediate,
-    /// The certificate is signed by an intermediate authority that expired yesterday, and comes with
-    /// it.
+    /// The certificate is signed by an intermediate authority whose certificate, which the server sends,
+    /// expired one day before the lab was created.
     IntermediateExpired,
-    /// The certificate is signed by [`Lab::installed_root`](super::Lab::installed_root): trusted here,
-    /// and no public one.
+    /// The certificate is signed by [`Lab::installed_root`](crate::Lab::installed_root): trusted, but not
+    /// by a public root, as behind a proxy that inspects TLS.
     Inspected,
-    /// The certificate is on [`Lab::revocations`](super::Lab::revocations).
+    /// The certificate is on the list [`Lab::revocations`](crate::Lab::revocations).
     Revoked,
     /// The certificate is for clients, not for servers.
     WrongPurpose,
-    /// The certificate comes with more than 100 KiB of others.
+    /// The server sends more than 100 KiB of further certificates with its own.
     EndlessChain,
-    /// The server insists on a client certificate. In TLS 1.3 the client learns it only when it
-    /// reads after its handshake.
+    /// The server requires a client certificate. In TLS 1.3, the client finds out only when it reads after
+    /// its handshake.
     ClientCertificateRequired,
 
-    /// close_notify and FIN right after the TLS handshake.
+    // HTTP
+    /// The server sends `close_notify` and FIN right after the TLS handshake.
     CloseAfterTls,
-    /// RST right after the TLS handshake.
+    /// The server sends RST right after the TLS handshake.
     ResetAfterTls,
-    /// Requests are read and never answered.
+    /// The server reads requests and never answers.
     SilentHttp,
-    /// A request that came as early data is answered by 425 (RFC 8470 §5.2), others are served.
+    /// The server answers requests in early data with 425 (RFC 8470 §5.2), and others as usual.
     TooEarly,
-    /// The right answer, one byte every 500 ms.
+    /// The server sends a correct answer, one byte every 500 ms.
     SlowLoris,
-    /// A request is answered by bytes that are no HTTP.
+    /// The server answers a request with bytes that are not HTTP.
     GarbageHttp,
-    /// A request is answered by 200 with a log-in page.
+    /// The server answers every request with 200 and a log-in page.
     CaptivePortal,
     /// The 101 has a wrong `Sec-WebSocket-Accept`.
     BadAccept,
-    /// The 101 has neither `Upgrade` nor `Connection`.
+    /// The 101 lacks `Upgrade` and `Connection`.
     NoUpgradeHeader,
-    /// A valid 101 with `Connection: keep-alive, Upgrade`: no fault by RFC 6455, but some clients
-    /// refuse it.
+    /// A valid 101 with `Connection: keep-alive, Upgrade`. RFC 6455 allows it, but some clients refuse it.
     KeepAliveUpgrade,
-    /// A 103 and a 100 before the answer: no fault by RFC 9110 §15.2, but some clients refuse it.
+    /// A 103 and a 100 precede the answer. RFC 9110 §15.2 allows them, but some clients refuse them.
     EarlyHints,
-    /// A valid 101 of which one header field goes on in a second line: no fault to a user agent (RFC
-    /// 9112 §5.2), but some clients refuse it.
+    /// A valid 101 in which one header field continues on a second line. RFC 9112 §5.2 lets user agents
+    /// accept it, but some clients refuse it.
     FoldedHeader,
-    /// The 101 is of HTTP/1.0, which has none.
+    /// The 101 claims HTTP/1.0, a version without that status.
     Http10,
-    /// The 101 has an extension that nobody offered.
+    /// The 101 has an extension that the client didn't offer.
     UnrequestedExtension,
-    /// The 101 has a subprotocol that nobody offered.
+    /// The 101 has a subprotocol that the client didn't offer.
     UnrequestedProtocol,
-    /// The 101 confirms no subprotocol, whichever were offered: a fault where the service needs one.
+    /// The 101 has no subprotocol, whatever the client offered. Services that need one fail.
     NoProtocol,
-    /// A 101 whose header fields never end.
+    /// The server answers a request with a 101 whose header fields never end.
     HeaderFlood,
-    /// A 200 whose body never ends.
+    /// The server answers a request with a 200 whose body never ends.
     EndlessBody,
-    /// Two text frames, `one` and `two`, travel together with the 101: no fault.
+    /// Two text frames, `one` and `two`, arrive together with the 101. RFC 6455 allows it.
     FramesAfter101,
-    /// A valid 101 with a Close frame behind it: code 1008, reason `go away`.
+    /// A valid 101 and right behind it a Close frame with code 1008 and reason `go away`.
     CloseFrameAfter101,
-    /// A valid 101 with bytes behind it that are no WebSocket frame.
+    /// A valid 101 and right behind it bytes that are not a WebSocket frame.
     GarbageAfter101,
-    /// A valid 101, then close_notify and FIN.
+    /// A valid 101, then `close_notify` and FIN.
     EndAfter101,
     /// A valid 101, then RST.
     ResetAfter101,
-    /// A valid 101, then silence: nothing is echoed and no ping is answered.
+    /// A valid 101, then silence: the server echoes no message and answers no ping.
     SilentAfter101,
 }
 
 impl Fault {
-    /// Whether nothing gets through.
+    /// Whether all data is lost.
     pub(crate) fn stalls(self) -> bool {
         matches!(self, Fault::BlackHole | Fault::DropData)
     }
 }
 
-/// The TLS version that a server insists on; in TOML `tls = "1.2"`.
+/// The only TLS version that a server speaks. In TOML: `tls = "1.2"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[non_exhaustive]
 pub enum TlsVersion {
-    /// TLS 1.2: the full handshake takes two round trips.
+    /// TLS 1.2: a full handshake takes two round trips, a resumed one takes one.
     #[serde(rename = "1.2")]
     V1_2,
-    /// TLS 1.3: one round trip.
+    /// TLS 1.3: the handshake takes one round trip.
     #[default]
     #[serde(rename = "1.3")]
     V1_3,

@@ -1,4 +1,5 @@
-//! Scenarios in TOML.
+//! Reads scenarios from TOML. The format's reference is in the documentation of
+//! [`Scenario`](crate::Scenario).
 
 use std::collections::HashSet;
 use std::fmt;
@@ -15,7 +16,7 @@ use crate::host::{Dns, Host};
 use crate::path::{Path, Settings, Step};
 use crate::syns::Syns;
 
-/// Ten times the largest scenario that makes sense.
+/// Ten times the largest scenario that makes sense, in bytes.
 const MAX_FILE: usize = 1024 * 1024;
 
 #[derive(Deserialize)]
@@ -56,13 +57,12 @@ impl<T> OneOrMany<T> {
     }
 }
 
-/// A value that may be out of range, with its place.
+/// A value that may be out of range, with its position in the file.
 type Field<T> = Option<Spanned<T>>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HostEntry {
-    #[serde(alias = "names")]
     name: Spanned<OneOrMany<String>>,
     #[serde(default)]
     addresses: Vec<IpAddr>,
@@ -76,7 +76,7 @@ struct HostEntry {
     rest_status: Field<u16>,
 }
 
-/// A path or a step: `address`, `label` and `steps` are for paths, `at` and `until` for steps.
+/// A path or a step. Only paths have `address`, `label` and `steps`; only steps have `at` and `until`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PathEntry {
@@ -145,7 +145,7 @@ fn duration(field: Field<Span>) -> Option<Duration> {
     value(field).map(|span| span.0)
 }
 
-/// Where the values of one entry stand: key and first byte, and the entry's own first byte.
+/// The positions of one entry's values, by key, and of the entry itself: offsets of first bytes.
 struct Places(Vec<(&'static str, usize)>, usize);
 
 impl Places {
@@ -154,7 +154,8 @@ impl Places {
         self.0.extend(at.map(|at| (key, at)));
     }
 
-    /// Places a complaint that begins with a key at its value, else at the entry.
+    /// Returns an error with its position: that of the value whose key the message begins with, or
+    /// else that of the entry.
     fn of(&self, why: String) -> Wrong {
         let first = why.split([' ', ':']).next().unwrap_or_default();
         let place = self.0.iter().find(|(key, _)| *key == first);
@@ -221,10 +222,10 @@ impl PathEntry {
     }
 }
 
-/// What is wrong, and at which byte.
+/// An error's offset in the file, and its message.
 type Wrong = (usize, String);
 
-/// What stands in a file.
+/// A file's content, checked.
 #[derive(Debug, Default)]
 pub(crate) struct Content {
     pub(crate) seed: u64,
@@ -237,7 +238,7 @@ pub(crate) fn read(text: &str, name: &str) -> Result<Content, Error> {
     parse(text).map_err(|(offset, why)| {
         let before = &text.as_bytes()[..offset.min(text.len())];
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        // A parser quotes what it finds in the wrong place, which may be a URL.
+        // The parser quotes what it finds in a wrong place, which may be a URL with a password.
         let why = easelect::without_secrets(&why).replace('\n', "; ");
         Error::new(ErrorKind::Scenario, format!("{name}:{line}: {why}"))
     })
@@ -279,7 +280,7 @@ fn parse(text: &str) -> Result<Content, Wrong> {
             .iter()
             .find(|name| !names.insert((*name).clone()))
         {
-            let why = format!("host {name:?} is there twice: expected once");
+            let why = format!("host {name:?}: expected once, found twice");
             return Err((start, why));
         }
         content.hosts.push(host);
@@ -290,7 +291,7 @@ fn parse(text: &str) -> Result<Content, Wrong> {
         let path = path(entry.into_inner(), start)?;
         let taken = |ip: &&IpAddr| !addresses.insert(ip.to_canonical());
         if let Some(address) = path.addresses.iter().find(taken) {
-            let why = format!("path {address} is there twice: expected once");
+            let why = format!("path {address}: expected once, found twice");
             return Err((start, why));
         }
         content.paths.push(path);
@@ -394,7 +395,7 @@ mod tests {
                 "-1",
                 "my.toml:11: invalid value: integer `-1`, expected a duration",
             ),
-            ("40ms", "61s", "my.toml:11: rtt 61s: expected 0ns..=60s"),
+            ("40ms", "61s", "my.toml:11: rtt 61s: expected 0ns to 60s"),
             (
                 "refuse",
                 "refused",
@@ -429,14 +430,14 @@ mod tests {
             assert!(error(&text).starts_with(wanted), "{}", error(&text));
         }
         let twice = format!("{GOOD}[[path]]\naddress = \"44.128.0.1\"\n");
-        assert!(error(&twice).starts_with("my.toml:18: path 44.128.0.1 is there twice"));
+        assert!(error(&twice).starts_with("my.toml:18: path 44.128.0.1: expected once"));
         let mapped = GOOD.replace(
             "address = \"44.128.0.1\"",
             "address = [\"44.128.0.1\", \"::ffff:44.128.0.1\"]",
         );
-        assert!(error(&mapped).starts_with("my.toml:9: path ::ffff:44.128.0.1 is there twice"));
+        assert!(error(&mapped).starts_with("my.toml:9: path ::ffff:44.128.0.1: expected once"));
         let host = GOOD.replace("\"A.example\"", "[\"A.example\", \"a.example\"]");
-        assert!(error(&host).starts_with("my.toml:4: host \"a.example\" is there twice"));
+        assert!(error(&host).starts_with("my.toml:4: host \"a.example\": expected once"));
         assert!(error(&" ".repeat(MAX_FILE + 1)).contains("expected at most"));
     }
 }

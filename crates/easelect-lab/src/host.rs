@@ -1,4 +1,4 @@
-//! Names, their addresses, and how they are answered.
+//! Names, their addresses, and their DNS answers.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,31 +10,33 @@ use serde::Deserialize;
 
 use crate::path::{MAX_DELAY, check_ws_paths};
 
-/// How the name server answers for a host.
+/// The outcome of a DNS query for a host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Dns {
-    /// With the host's addresses of the family asked for, if it has any.
+    /// The host's addresses of the requested family; [`NoAddress`](Self::NoAddress) if it has none.
     #[default]
     Ok,
-    /// There is no such name (NXDOMAIN).
+    /// The name doesn't exist (NXDOMAIN).
     NotFound,
-    /// The name server refuses.
+    /// The name server refuses to answer (REFUSED).
     Refused,
-    /// The name server failed (SERVFAIL).
+    /// The name server fails (SERVFAIL).
     ServerFailure,
-    /// The name server does not understand the question (FORMERR).
+    /// The name server doesn't understand the query (FORMERR).
     FormatError,
-    /// No name server was in reach.
+    /// No name server is within reach.
     Temporary,
-    /// Never: the caller's time-out decides.
+    /// No answer ever arrives: the caller's time-out decides.
     Timeout,
-    /// The name has no address of the family.
+    /// The name exists but has no address of the requested family.
     NoAddress,
 }
 
-/// One or several names, their addresses, and how they are answered.
+/// One or several names, their addresses, and their DNS answers.
+///
+/// The same as `[[host]]` in TOML, see [`Scenario`](crate::Scenario).
 ///
 /// ```
 /// use easelect_lab::{Dns, Host};
@@ -58,69 +60,72 @@ pub struct Host {
 }
 
 impl Host {
-    /// A host without addresses.
+    /// Creates a host without addresses.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Host::default().with_name(name)
     }
 
-    /// Another name with the same answers.
+    /// Adds another name with the same answers.
     #[must_use]
     pub fn with_name(mut self, name: &str) -> Self {
         self.names.push(name.to_ascii_lowercase());
         self
     }
 
-    /// Another address. The order is kept.
+    /// Adds another address. Answers list the addresses in the order in which they were added.
     #[must_use]
     pub fn with_address(mut self, address: IpAddr) -> Self {
         self.addresses.push(address);
         self
     }
 
-    /// How both families are answered.
+    /// Sets the outcome of A and AAAA queries: [`Dns::Ok`] by default.
     #[must_use]
     pub fn with_dns(mut self, dns: Dns) -> Self {
         self.dns = dns;
         self
     }
 
-    /// How AAAA is answered, if otherwise than A.
+    /// Sets the outcome of AAAA queries: that of A queries by default.
     #[must_use]
     pub fn with_dns_aaaa(mut self, dns: Dns) -> Self {
         self.dns_aaaa = Some(dns);
         self
     }
 
-    /// How long an answer takes, up to 1 h; 0 by default.
+    /// Sets the time until an answer: 0 (the default) to 1 h.
     #[must_use]
     pub fn with_dns_delay(mut self, delay: Duration) -> Self {
         self.dns_delay = delay;
         self
     }
 
-    /// How long the answer to AAAA takes, if otherwise than that to A.
+    /// Sets the time until the answer to an AAAA query, up to 1 h: that of A queries by default.
     #[must_use]
     pub fn with_dns_delay_aaaa(mut self, delay: Duration) -> Self {
         self.dns_delay_aaaa = Some(delay);
         self
     }
 
-    /// The answers' time to live; unknown by default.
+    /// Sets the answers' time to live: unknown by default.
     #[must_use]
     pub fn with_ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
         self
     }
 
-    /// The paths where WebSocket is answered by 101, unless the path to the address says.
+    /// Sets the URL paths where an upgrade succeeds, each beginning with `/`; elsewhere it gets 404. By
+    /// default, an upgrade succeeds everywhere. [`Path::with_ws_paths`](crate::Path::with_ws_paths)
+    /// takes precedence.
     #[must_use]
     pub fn with_ws_paths(mut self, paths: &[&str]) -> Self {
         self.ws_paths = Some(paths.iter().map(|&path| path.to_owned()).collect());
         self
     }
 
-    /// The status that answers a plain request, unless the path to the address says: 200 to 599.
+    /// Sets the status that answers a request without an upgrade: 200 to 599, by default 404.
+    /// [`Path::with_rest_status`](crate::Path::with_rest_status) takes precedence.
     #[must_use]
     pub fn with_rest_status(mut self, status: u16) -> Self {
         self.rest_status = Some(status);
@@ -129,7 +134,7 @@ impl Host {
 
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.names.is_empty() {
-            return Err("a host without name: expected at least one".to_owned());
+            return Err("a host without a name: expected at least one".to_owned());
         }
         for name in &self.names {
             if rustls::pki_types::DnsName::try_from(name.as_str()).is_err() {
@@ -147,7 +152,7 @@ impl Host {
             }
         }
         if let Some(status) = self.rest_status.filter(|s| !(200..=599).contains(s)) {
-            return Err(format!("rest_status {status}: expected 200..=599"));
+            return Err(format!("rest_status {status}: expected 200 to 599"));
         }
         match &self.ws_paths {
             Some(paths) => check_ws_paths(paths),
@@ -155,7 +160,7 @@ impl Host {
         }
     }
 
-    /// After how long, and what; nothing if it never answers.
+    /// Returns the delay of the answer, and the answer: `None` if there is never one.
     pub(crate) fn answer(&self, family: Family) -> (Duration, Option<Result<Resolved, Failure>>) {
         let (dns, delay) = match family {
             Family::V4 => (self.dns, self.dns_delay),
@@ -184,7 +189,7 @@ impl Host {
     }
 }
 
-/// The hosts by name.
+/// The hosts, by name.
 #[derive(Debug)]
 pub(crate) struct Names(Mutex<BTreeMap<String, Arc<Host>>>);
 
@@ -196,7 +201,7 @@ impl Names {
             let host = Arc::new(host);
             for name in &host.names {
                 if names.insert(name.clone(), Arc::clone(&host)).is_some() {
-                    return Err(format!("host {name:?} is there twice: expected once"));
+                    return Err(format!("host {name:?}: expected once, found twice"));
                 }
             }
         }
@@ -228,7 +233,7 @@ impl Names {
                 "no host {name:?} in the scenario: expected one of its names"
             ));
         };
-        // Other names of the same entry stay as they are.
+        // A copy: other names of the same host keep their answers.
         change(Arc::make_mut(host));
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The server above TLS: HTTP/1.1 and WebSocket.
+//! The servers above TLS: HTTP/1.1 and WebSocket.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -18,10 +18,10 @@ use crate::log::EventKind;
 use crate::tls::Tls;
 use crate::visit::{Visit, drain};
 
-/// What a request's head may measure, in bytes.
+/// The most bytes of a request's head.
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_FIELDS: usize = 100;
-/// What a WebSocket message may measure, in bytes.
+/// The most bytes of a WebSocket message.
 const MAX_MESSAGE: usize = 1024 * 1024;
 const LORIS: Duration = Duration::from_millis(500);
 
@@ -31,12 +31,12 @@ const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const GARBAGE: &[u8] = b"\x16\x03 this is no HTTP\x00\xff\xfe\r\n\r\n";
 const LOG_IN: &str = "<!doctype html><title>Welcome</title><p>Log in to use this network.";
 
-/// What the server reads in a request.
+/// The parts of a request that the server needs.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Request {
     method: String,
     target: String,
-    /// `Upgrade: websocket` is there.
+    /// Whether it has `Upgrade: websocket`.
     upgrade: bool,
     key: Option<String>,
     protocols: Vec<String>,
@@ -46,7 +46,7 @@ struct Request {
 }
 
 impl Request {
-    /// The request at the front of `bytes` and its length, or `None` while it is incomplete.
+    /// Returns the request at the start of `bytes` and its length, or `None` while it is incomplete.
     fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>, httparse::Error> {
         let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
         let mut head = httparse::Request::new(&mut fields);
@@ -84,7 +84,7 @@ impl Request {
     }
 }
 
-/// What the server answers.
+/// The server's answer to a request.
 enum Answer {
     /// A status, its extra header fields, and its body.
     Plain(u16, String, Cow<'static, str>),
@@ -178,7 +178,7 @@ pub(crate) async fn serve(visit: &Visit, mut stream: Tls, host: &str) -> io::Res
     }
 }
 
-/// What travels together with the 101.
+/// Returns the bytes that are sent together with the 101.
 fn behind_101(fault: Fault) -> &'static [u8] {
     match fault {
         // Two unmasked text frames (RFC 6455 §5.2).
@@ -269,7 +269,7 @@ fn plain(status: u16, fields: &str, body: &str, close: bool) -> String {
     text
 }
 
-/// The next request, its body read and forgotten; `None` when the client is done.
+/// Reads the next request and discards its body. Returns `None` when the client has closed.
 async fn next_request(stream: &mut Tls, unread: &mut Vec<u8>) -> io::Result<Option<Request>> {
     let wrong = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why);
     loop {
@@ -294,7 +294,7 @@ async fn next_request(stream: &mut Tls, unread: &mut Vec<u8>) -> io::Result<Opti
             }
             Ok(None) if unread.len() <= MAX_HEAD => {}
             refused => {
-                let answer = plain(400, "", "a request that the lab does not read\n", true);
+                let answer = plain(400, "", "not a request that the lab can read\n", true);
                 stream.write_all(answer.as_bytes()).await?;
                 stream.shutdown().await?;
                 return refused.map(|_| None);
@@ -327,7 +327,7 @@ async fn endless(stream: &mut Tls, again: &[u8]) -> io::Result<()> {
             stream.write_all(again).await?;
         }
         stream.flush().await?;
-        // Or a path without delay would leave paused time no moment to advance.
+        // Without it, paused time would never advance on a path without delay.
         sleep(Duration::from_millis(1)).await;
     }
 }
@@ -350,7 +350,7 @@ async fn echo(visit: &Visit, stream: Tls, unread: Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// The `Sec-WebSocket-Accept` that answers this key (RFC 6455 §4.2.2).
+/// Returns the `Sec-WebSocket-Accept` that answers this key (RFC 6455 §4.2.2).
 fn accept_key(key: &[u8]) -> String {
     let mut hash = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
     hash.update(key);

@@ -1,4 +1,4 @@
-//! The handle to a simulated network.
+//! The handle of a lab.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -19,7 +19,7 @@ use crate::path::{Cut, Path, Route, Settings};
 use crate::resolver::Resolver;
 use crate::scenario::Scenario;
 
-/// A simulated network. A cheap handle: clones are the same network.
+/// A simulated network. Clones are cheap and share the network.
 #[derive(Clone)]
 pub struct Lab(Arc<Network>);
 
@@ -33,32 +33,34 @@ impl fmt::Debug for Lab {
 }
 
 impl Lab {
-    /// Starts the network: the scenario's steps count from now.
+    /// Starts the network of a scenario. Its steps count from now.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Scenario`](easelect::ErrorKind::Scenario) when the scenario is out of range or
-    /// has a name or an address twice; [`ErrorKind::Tls`](easelect::ErrorKind::Tls) when its
-    /// certificates can't be made.
+    /// - [`ErrorKind::Scenario`](easelect::ErrorKind::Scenario) if a value is out of range, or if a
+    ///   name or an address occurs twice.
+    /// - [`ErrorKind::Tls`](easelect::ErrorKind::Tls) if the certificates can't be generated.
     pub fn new(scenario: Scenario) -> Result<Lab, Error> {
         Ok(Lab(Arc::new(Network::new(scenario)?)))
     }
 
-    /// The network's name server.
+    /// Returns a resolver that answers from the scenario's hosts.
     #[must_use]
     pub fn resolver(&self) -> Arc<dyn Resolve> {
         Arc::new(Resolver(Arc::clone(&self.0)))
     }
 
-    /// What connects to the network's addresses, at any port. Connecting needs a tokio runtime
-    /// with timers: the servers run there, each for as long as its connection.
+    /// Returns a connector to the scenario's addresses, at any port.
+    ///
+    /// Connecting needs a tokio runtime with timers. The server of each connection runs there as a
+    /// task, until the connection ends.
     #[must_use]
     pub fn connector(&self) -> Arc<dyn Connect> {
         Arc::new(Connector(Arc::clone(&self.0)))
     }
 
-    /// How this network is reached: its name server, its addresses, TLS that trusts its root and
-    /// refuses what is revoked. Set further what a test needs, then build it.
+    /// Returns the builder of a dialer in this network: with [`resolver`](Self::resolver),
+    /// [`connector`](Self::connector) and [`tls`](Self::tls).
     #[must_use]
     pub fn dialer(&self) -> DialerBuilder {
         let tls = self.tls([]).expect("the lab's root is a certificate");
@@ -68,36 +70,40 @@ impl Lab {
             .tls(tls)
     }
 
-    /// The root of the servers' certificates, made anew for every lab.
+    /// Returns the root certificate of the servers' certificates. Every lab has another.
     #[must_use]
     pub fn root(&self) -> CertificateDer<'static> {
         self.0.certificates.root()
     }
 
-    /// A root that [`dialer`](Self::dialer)s trust, too, and that is no public one: as a company
-    /// installs it to inspect TLS. Signs the certificates of [`Fault::Inspected`].
+    /// Returns the root certificate that signs the certificates of [`Fault::Inspected`].
+    ///
+    /// [`tls`](Self::tls) trusts it, but doesn't count it among the public roots: it stands for a root
+    /// that a company installs to inspect TLS.
     #[must_use]
     pub fn installed_root(&self) -> CertificateDer<'static> {
         self.0.certificates.installed_root()
     }
 
-    /// The root in PEM (RFC 7468).
+    /// Returns [`root`](Self::root) in PEM (RFC 7468).
     #[must_use]
     pub fn root_pem(&self) -> String {
         certificates::pem(&self.root())
     }
 
-    /// What the root has revoked: the certificates of [`Fault::Revoked`].
+    /// Returns the root's certificate revocation list. It holds the certificates of
+    /// [`Fault::Revoked`].
     #[must_use]
     pub fn revocations(&self) -> CertificateRevocationListDer<'static> {
         self.0.certificates.revocations()
     }
 
-    /// TLS that trusts the root, and `extra` ones besides, and refuses what is revoked.
+    /// Returns a TLS client that trusts [`root`](Self::root), [`installed_root`](Self::installed_root)
+    /// and the `extra` roots, and refuses certificates on [`revocations`](Self::revocations).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Tls`](easelect::ErrorKind::Tls) when an extra root is not a certificate.
+    /// [`ErrorKind::Tls`](easelect::ErrorKind::Tls) if an extra root is not a certificate.
     pub fn tls(
         &self,
         extra: impl IntoIterator<Item = CertificateDer<'static>>,
@@ -108,49 +114,51 @@ impl Lab {
             .public_roots([self.root()])
     }
 
-    /// What happened so far, the oldest first; at most the last 100,000.
+    /// Returns the events so far, the oldest first: at most the last 100,000.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
         self.0.log.events()
     }
 
-    /// Connections open on the client's side, connects pending, and look-ups pending: 0 when the
-    /// client has dropped everything, at once.
+    /// Returns the number of open connections, pending connects and pending lookups on the client's
+    /// side. It is 0 as soon as the client has dropped all of them.
     #[must_use]
     pub fn open(&self) -> usize {
         self.0.open.load(Ordering::Relaxed)
     }
 
-    /// Connections open on the servers' side. A server learns that its client is gone half a
-    /// round trip later.
+    /// Returns the number of open connections on the servers' side. A server notices half a round trip
+    /// later that its client is gone.
     #[must_use]
     pub fn serving(&self) -> usize {
         self.0.serving.load(Ordering::Relaxed)
     }
 
-    /// Connects begun so far.
+    /// Returns the number of connects started so far.
     #[must_use]
     pub fn dials(&self) -> u64 {
         self.0.dials.load(Ordering::Relaxed)
     }
 
-    /// TLS handshakes completed so far, as the servers see it.
+    /// Returns the number of TLS handshakes that servers have completed so far.
     #[must_use]
     pub fn handshakes(&self) -> u64 {
         self.0.handshakes.load(Ordering::Relaxed)
     }
 
-    /// Names looked up so far, once for each family.
+    /// Returns the number of lookups so far. Each family of a name counts as one.
     #[must_use]
     pub fn queries(&self) -> u64 {
         self.0.queries.load(Ordering::Relaxed)
     }
 
-    /// Puts a path in the place of those to its addresses, for open connections too.
+    /// Adds a path, or replaces those of its addresses, for open connections too. Earlier changes by
+    /// [`set_fault`](Self::set_fault), [`set_rtt`](Self::set_rtt) and [`set_loss`](Self::set_loss) are
+    /// lost.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Scenario`](easelect::ErrorKind::Scenario) when it is out of range.
+    /// [`ErrorKind::Scenario`](easelect::ErrorKind::Scenario) if a value is out of range.
     pub fn set_path(&self, path: Path) -> Result<(), Error> {
         path.check().map_err(Scenario::error)?;
         let path = Arc::new(path);
@@ -164,33 +172,33 @@ impl Lab {
         Ok(())
     }
 
-    /// Sets what goes wrong at an address from now on, whatever its script says;
-    /// [`Fault::None`] heals it.
+    /// Sets what goes wrong at an address from now on. It takes precedence over the path's steps;
+    /// [`Fault::None`] heals the address.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Scenario`](easelect::ErrorKind::Scenario) when the address has no path.
+    /// [`ErrorKind::Scenario`](easelect::ErrorKind::Scenario) if the address has no path.
     pub fn set_fault(&self, address: IpAddr, fault: Fault) -> Result<(), Error> {
         self.change(address, |settings| settings.fault = Some(fault))
     }
 
-    /// Sets the round-trip time to an address from now on, whatever its script says.
+    /// Sets the round-trip time to an address from now on. It takes precedence over the path's steps.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Scenario`](easelect::ErrorKind::Scenario) when the address has no path, or the
+    /// [`ErrorKind::Scenario`](easelect::ErrorKind::Scenario) if the address has no path, or if the
     /// time is above 60 s.
     pub fn set_rtt(&self, address: IpAddr, rtt: Duration) -> Result<(), Error> {
         self.change(address, |settings| settings.rtt = Some(rtt))
     }
 
-    /// Sets the probability that a flight to or from an address is lost, from now on, whatever
-    /// its script says.
+    /// Sets the probability that a flight to or from an address is lost, from now on. It takes
+    /// precedence over the path's steps.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Scenario`](easelect::ErrorKind::Scenario) when the address has no path, or the
-    /// probability is not within 0 to 1.
+    /// [`ErrorKind::Scenario`](easelect::ErrorKind::Scenario) if the address has no path, or if the
+    /// probability is not between 0 and 1.
     pub fn set_loss(&self, address: IpAddr, loss: f64) -> Result<(), Error> {
         self.change(address, |settings| settings.loss = Some(loss))
     }
@@ -204,41 +212,42 @@ impl Lab {
         route.change(change).map_err(Scenario::error)
     }
 
-    /// Puts a host in the place of those with its names.
+    /// Adds a host, or replaces those with its names.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Scenario`](easelect::ErrorKind::Scenario) when it is out of range.
+    /// [`ErrorKind::Scenario`](easelect::ErrorKind::Scenario) if a value is out of range.
     pub fn set_host(&self, host: Host) -> Result<(), Error> {
         self.0.names.set(host).map_err(Scenario::error)
     }
 
-    /// Sets how a name is answered from now on, in both families.
+    /// Sets the outcome of A and AAAA queries for a name from now on.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Scenario`](easelect::ErrorKind::Scenario) when no host has the name.
+    /// [`ErrorKind::Scenario`](easelect::ErrorKind::Scenario) if no host has the name.
     pub fn set_dns(&self, name: &str, dns: Dns) -> Result<(), Error> {
         let change = |host: &mut Host| (host.dns, host.dns_aaaa) = (dns, None);
         self.0.names.change(name, change).map_err(Scenario::error)
     }
 
-    /// Sets which addresses a name has from now on.
+    /// Sets the addresses of a name from now on.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Scenario`](easelect::ErrorKind::Scenario) when no host has the name.
+    /// [`ErrorKind::Scenario`](easelect::ErrorKind::Scenario) if no host has the name.
     pub fn set_addresses(&self, name: &str, addresses: &[IpAddr]) -> Result<(), Error> {
         let change = |host: &mut Host| host.addresses = addresses.to_vec();
         self.0.names.change(name, change).map_err(Scenario::error)
     }
 
-    /// Makes the server at an address close its open connections: FIN, without goodbye above it.
+    /// Makes the server at an address close its open connections by FIN, without a WebSocket Close
+    /// frame or TLS's `close_notify`.
     pub fn close(&self, address: IpAddr) {
         self.cut(address, Cut::Close);
     }
 
-    /// Makes the server at an address reset its open connections.
+    /// Makes the server at an address reset its open connections by RST.
     pub fn reset(&self, address: IpAddr) {
         self.cut(address, Cut::Reset);
     }

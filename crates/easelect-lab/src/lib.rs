@@ -1,20 +1,38 @@
-//! A simulated network: names, paths with delay and loss, and real TLS and WebSocket servers.
+//! A simulated network for tests: names, paths with delay, loss and faults, and real TLS and WebSocket
+//! servers.
 //!
 //! A [`Lab`] plugs in below TLS. Its [`resolver`](Lab::resolver) and [`connector`](Lab::connector)
-//! take the place of the system's; the handshakes on top are the same code as on a real network,
-//! against certificates of the lab's own [`root`](Lab::root), which nobody else trusts.
+//! replace the system's. The TLS and WebSocket handshakes on top run the same code as on a real
+//! network. The servers' certificates are signed by the lab's own [`root`](Lab::root), which is
+//! trusted by [`Lab::dialer`] and [`Lab::tls`]. [`Scenario`] describes the network and documents its
+//! TOML format; [`Fault`] lists everything that can go wrong.
 //!
-//! Everything is timed by tokio: in real time a lab is a slow network, in paused time
-//! (`#[tokio::test(start_paused = true)]`) an hour of it passes in milliseconds, and the times are
-//! exact. Without jitter and loss a TCP connect, a full or resumed TLS 1.3 handshake, and a
-//! WebSocket upgrade each take exactly one round trip; with early data that is taken, the last two
-//! take one together. Delays are whole milliseconds, as tokio's
-//! timers; what is left over is carried to the connection's next flight, so that sums stay right.
-//! In real time a round trip takes 1 or 2 ms more, which is how late tokio's timers are.
+//! # Time
 //!
-//! Randomness comes from the scenario's seed, the address, and the number of the connection to
-//! it: what happens elsewhere changes nothing. Keys and signatures are not from the seed; they
-//! differ by a few bytes from lab to lab, which only a path with a bandwidth shows.
+//! Tokio's clock times everything. In real time, a lab is a slow network. In paused time
+//! (`#[tokio::test(start_paused = true)]`), an hour passes in milliseconds, and delays are exact.
+//! Without jitter, loss and a bandwidth limit, each of these takes one round trip: a TCP connect, a
+//! TLS 1.3 handshake (full or resumed), and a WebSocket upgrade. If the server accepts early data,
+//! the TLS handshake and the upgrade take one round trip together.
+//!
+//! Delays are rounded to whole milliseconds, as tokio's timers are. The remainder is carried over to
+//! the connection's next flight, so that sums stay correct. In real time, a round trip takes 1 or 2 ms
+//! longer, because tokio's timers are late by as much.
+//!
+//! # Randomness
+//!
+//! Jitter and loss depend on the scenario's seed, the address, and the number of the connection to
+//! that address, and on nothing that happens elsewhere. Keys and signatures don't depend on the seed.
+//! Their lengths differ by a few bytes from lab to lab, which changes times only on a path with a
+//! bandwidth limit.
+//!
+//! # Servers
+//!
+//! A server listens on every port of every address that has a [`Path`]. It shows a certificate for
+//! whichever host the client names (SNI), speaks HTTP/1.1 with `keep-alive`, and confirms the
+//! WebSocket subprotocol `xmpp` where a client offers it. After an upgrade it echoes text and binary
+//! messages of up to 1 MiB. Any other request is answered by 404, unless the scenario sets another
+//! status.
 //!
 //! # Example
 //!
@@ -55,8 +73,6 @@
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-//!
-//! [`Scenario`] has the whole format, [`Fault`] everything that can go wrong.
 
 #![warn(
     clippy::unwrap_used,
@@ -65,8 +81,8 @@
     clippy::print_stderr
 )]
 
-// In the order in which data flows: a module uses only those above it (tests/structure.rs of the
-// workspace).
+// In the order in which data flows: a module uses only those above it (the workspace's
+// tests/structure.rs checks it).
 mod fault;
 
 mod log;
@@ -107,3 +123,8 @@ pub use lab::Lab;
 pub use log::{Event, EventKind};
 pub use path::{Path, Step};
 pub use scenario::Scenario;
+
+/// The README's code, compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,4 +1,4 @@
-//! What happened in the lab.
+//! The log of a lab's events.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -7,73 +7,75 @@ use std::time::Duration;
 
 use easelect::Family;
 
-/// One thing that happened in the lab.
+/// One event in a lab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event {
-    /// When, since the lab was made.
+    /// The time since the lab was created.
     pub at: Duration,
-    /// Where; `None` for a DNS query.
+    /// The server's address; `None` for a DNS query.
     pub address: Option<SocketAddr>,
-    /// Which connection to that IP address, counted from 0; `None` for a DNS query.
+    /// The number of the connection to this IP address, counted from 0. `None` for a DNS query, and for
+    /// an address without a path.
     pub connection: Option<u64>,
-    /// What.
+    /// The kind of the event.
     pub kind: EventKind,
 }
 
-/// What happened.
+/// The kind of an [`Event`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// A name was looked up.
+    /// The client looked up a name.
     Queried {
-        /// The name, in lower case.
+        /// The name, in lower case, without a final dot.
         host: String,
-        /// Which addresses of it.
+        /// The requested family of addresses.
         family: Family,
     },
-    /// The client began to connect.
+    /// The client started to connect.
     Dialled,
-    /// A SYN arrived at the server, which answered it by SYN-ACK.
+    /// The server answered a SYN with a SYN-ACK.
     Accepted,
-    /// The connection was refused, or there was no route: the client knows.
+    /// The client learnt that the connect failed: refused, reset, or without a route.
     Refused,
-    /// No SYN was answered and the client's kernel gave up.
+    /// The connect timed out: no SYN was answered.
     TimedOut,
-    /// The client gave its attempt up before it was connected.
+    /// The client abandoned the connect before its outcome.
     Abandoned,
-    /// The server's side of the TLS handshake is complete, but for the client's Finished where
-    /// early data is taken.
+    /// The server completed the TLS handshake. If it accepted early data, the client's Finished is
+    /// still to come.
     TlsDone {
-        /// The name in the ClientHello (SNI), or the address.
+        /// The name in the ClientHello (SNI), or the IP address if there was none.
         host: String,
-        /// Whether an earlier session was resumed.
+        /// Whether the handshake resumed an earlier session.
         resumed: bool,
     },
-    /// A request arrived as early data (RFC 8446 §2.3): the next event of its connection.
+    /// A request arrived as early data (RFC 8446 §2.3). The connection's next event is its
+    /// [`Requested`](Self::Requested).
     CameEarly,
     /// A request arrived.
     Requested {
-        /// The method, `GET` for an upgrade.
+        /// The method; `GET` for an upgrade.
         method: String,
-        /// Path and query.
+        /// The path and query.
         path: String,
     },
-    /// The server answered 101.
+    /// The server answered an upgrade with 101.
     Upgraded {
-        /// Path and query.
+        /// The path and query.
         path: String,
     },
     /// A text or binary message arrived.
     Message {
-        /// Its length, in bytes.
+        /// The message's length in bytes.
         length: usize,
     },
-    /// The server's side of the connection ended.
+    /// The server's end of the connection closed.
     Closed,
 }
 
-/// More than the busiest bench makes; beyond it the oldest go.
+/// More events than the busiest bench causes. Beyond it, the oldest are dropped.
 const CAPACITY: usize = 100_000;
 
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-//! What all ends of the simulated network share: names, routes, certificates, the log, counters.
+//! The state that all ends of a lab share: names, routes, certificates, the log, counters.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -15,7 +15,7 @@ use crate::path::Route;
 use crate::scenario::Scenario;
 use crate::syns::Syns;
 
-/// A network in which things happen.
+/// A running lab.
 pub(crate) struct Network {
     pub(crate) seed: u64,
     pub(crate) start: Instant,
@@ -32,7 +32,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// The network of a scenario, whose steps count from now.
+    /// Starts a scenario's network: its steps count from now.
     pub(crate) fn new(scenario: Scenario) -> Result<Self, Error> {
         scenario.syns.check().map_err(Scenario::error)?;
         let start = Instant::now();
@@ -43,7 +43,7 @@ impl Network {
             for address in &path.addresses {
                 let route = Arc::new(Route::new(start, Arc::clone(&shared)));
                 if routes.insert(address.to_canonical(), route).is_some() {
-                    let why = format!("path {address} is there twice: expected once");
+                    let why = format!("path {address}: expected once, found twice");
                     return Err(Scenario::error(why));
                 }
             }
@@ -81,7 +81,7 @@ impl Network {
         });
     }
 
-    /// The randomness of one connection.
+    /// Returns the source of one connection's randomness.
     pub(crate) fn rng(&self, address: IpAddr, number: u64) -> fastrand::Rng {
         let address = match address.to_canonical() {
             IpAddr::V4(v4) => u128::from(v4.to_bits()),
@@ -89,14 +89,14 @@ impl Network {
         };
         let mut state = self.seed;
         for word in [(address >> 64) as u64, address as u64, number] {
-            // Each word moves the state to a random place of its own.
+            // Generators whose seeds are close would draw alike: each word is hashed into the state.
             state = fastrand::Rng::with_seed(state ^ word).u64(..);
         }
         fastrand::Rng::with_seed(state)
     }
 }
 
-/// Counts something for as long as it lives.
+/// Adds one to a counter for as long as it lives.
 pub(crate) struct Counted(Arc<AtomicUsize>);
 
 impl Counted {

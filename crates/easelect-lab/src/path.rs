@@ -10,7 +10,9 @@ use tokio::time::Instant;
 
 use crate::fault::{Fault, TlsVersion};
 
-/// The way to one or several addresses, and the server there.
+/// The way to one or several addresses, and the server at each.
+///
+/// The same as `[[path]]` in TOML, see [`Scenario`](crate::Scenario).
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,11 +34,14 @@ pub struct Path {
     pub(crate) label: Option<String>,
     pub(crate) settings: Settings,
     pub(crate) steps: Vec<Step>,
-    /// What was changed at run time: above every step.
+    /// Changes at run time by [`Lab`](crate::Lab), which take precedence over steps.
     pub(crate) changes: Settings,
 }
 
-/// A change to a [`Path`] for some time. Of several at once, the later in the list wins.
+/// A change to a [`Path`] for some time.
+///
+/// What a step doesn't set is as in the path. Where several running steps set the same thing, the one
+/// added last wins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     pub(crate) at: Duration,
@@ -44,7 +49,8 @@ pub struct Step {
     pub(crate) settings: Settings,
 }
 
-/// Everything that a path, or a step of its script, may say; absent is "as below".
+/// The settings of a path or a step. In a step, `None` leaves the path's setting; in a path, it is the
+/// default.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Settings {
     pub(crate) rtt: Option<Duration>,
@@ -83,49 +89,58 @@ macro_rules! setters {
 macro_rules! all_setters {
     ($($type:ident)+) => {$(
         setters! { $type:
-            /// The round-trip time, half of it each way: up to 60 s, 0 by default. Whole
-            /// milliseconds are exact; the rest of an odd number is carried to the next flight.
+            /// Sets the round-trip time, half of it in each direction: 0 (the default) to 60 s.
+            ///
+            /// Delays are rounded down to whole milliseconds, and the remainder is carried over to the
+            /// connection's next flight.
             with_rtt, rtt: Duration, rtt => rtt;
-            /// The standard deviation of the logarithm of the factor (log-normal, median 1) on
-            /// each flight's delay: 0 to 2, 0 by default.
+            /// Sets the jitter: the standard deviation of the logarithm of a flight's delay, 0 (the
+            /// default) to 2. The delay is log-normal, with half the round-trip time as its median.
             with_jitter, jitter: f64, sd => sd;
-            /// The probability that a flight is lost, 0 to 1, 0 by default. A lost SYN costs what
-            /// the schedule says, a later flight 200 ms or three round trips, doubling.
+            /// Sets the probability that a flight is lost: 0 (the default) to 1.
+            ///
+            /// After a lost SYN or SYN-ACK, the client waits for its next SYN. Any other flight is sent
+            /// again after 200 ms or three round-trip times, whichever is longer. The wait doubles with
+            /// each further loss, up to 120 s.
             with_loss, loss: f64, probability => probability;
-            /// The capacity in each direction of each connection, in kbit/s, 1 to 10⁷; without
-            /// limit by default.
+            /// Sets the bandwidth of each direction of each connection, in kbit/s: 1 to 10⁷, unlimited
+            /// by default.
             with_bandwidth_kbps, bandwidth_kbps: u32, kbps => kbps;
-            /// How many SYNs of every connection vanish, up to 20.
+            /// Sets the number of SYNs that are lost at the start of each connect: 0 (the default) to 20.
             with_drop_first_syns, drop_first_syns: u32, count => count;
-            /// What goes wrong.
+            /// Sets what goes wrong: [`Fault::None`] by default.
             with_fault, fault: Fault, fault => fault;
-            /// How late the SYN-ACK is, as from a server whose accept queue is full: up to 1 h.
+            /// Sets the server's delay before its SYN-ACK, as with a full accept queue: 0 (the default)
+            /// to 1 h.
             with_accept_delay, accept_delay: Duration, delay => delay;
-            /// How late the answer to the ClientHello is: up to 1 h.
+            /// Sets the server's delay before its answer to the ClientHello: 0 (the default) to 1 h.
             with_tls_delay, tls_delay: Duration, delay => delay;
-            /// How late the answer to a request is: up to 1 h.
+            /// Sets the server's delay before each response: 0 (the default) to 1 h.
             with_http_delay, http_delay: Duration, delay => delay;
-            /// The only TLS version that the server speaks.
+            /// Sets the only TLS version that the server speaks: TLS 1.3 by default.
             with_tls, tls: TlsVersion, version => version;
-            /// Whether the server takes TLS 1.3 early data (RFC 8446 §2.3) and answers it with
-            /// its first flight. When it changes, the server forgets its sessions.
+            /// Sets whether the server accepts TLS 1.3 early data (RFC 8446 §2.3) and answers it with
+            /// its first flight: `false` by default. When it changes, the server forgets its sessions.
             with_early_data, early_data: bool, taken => taken;
-            /// The status that answers every request, upgrades too: 200 to 599.
+            /// Sets the status that answers every request, upgrades included: 200 to 599.
             with_status, status: u16, status => status;
-            /// The `Location` beside [`with_status`](Self::with_status).
+            /// Sets the `Location` field of answers by [`with_status`](Self::with_status): up to 2048
+            /// bytes.
             with_location, location: &str, url => url.to_owned();
-            /// The `Retry-After` beside [`with_status`](Self::with_status), in whole seconds.
+            /// Sets the `Retry-After` field of answers by [`with_status`](Self::with_status): 0 to 24 h,
+            /// truncated to whole seconds.
             with_retry_after, retry_after: Duration, delay => delay;
-            /// Further header fields beside [`with_status`](Self::with_status), each as
-            /// `Name: value`: how gateways and firewalls are known.
+            /// Sets further header fields of answers by [`with_status`](Self::with_status), each as
+            /// `Name: value`, such as those by which gateways and firewalls are recognised.
             with_fields, fields: &[&str], fields => fields.iter().map(|&field| field.to_owned()).collect();
-            /// The body beside [`with_status`](Self::with_status), up to 64 KiB; a line of JSON by
-            /// default.
+            /// Sets the body of answers by [`with_status`](Self::with_status), up to 64 KiB: a line of
+            /// JSON by default.
             with_body, body: &str, text => text.to_owned();
-            /// The status that answers a plain request: 200 to 599, 404 by default.
+            /// Sets the status that answers a request without an upgrade: 200 to 599. By default, the
+            /// host's.
             with_rest_status, rest_status: u16, status => status;
-            /// The paths where WebSocket is answered by 101, instead of any; an upgrade elsewhere
-            /// gets 404.
+            /// Sets the URL paths where an upgrade succeeds, each beginning with `/`; elsewhere it gets
+            /// 404. By default, the host's.
             with_ws_paths, ws_paths: &[&str], paths => paths.iter().map(|&path| path.to_owned()).collect();
         }
     )+};
@@ -134,7 +149,7 @@ macro_rules! all_setters {
 all_setters! { Path Step }
 
 impl Path {
-    /// The way to `address`: no delay, no loss, no fault.
+    /// Creates a path to `address` without delay, loss or fault.
     #[must_use]
     pub fn new(address: IpAddr) -> Self {
         Path {
@@ -146,41 +161,41 @@ impl Path {
         }
     }
 
-    /// Another address with the same way to it. Nothing else is shared: each has its own
-    /// connections and randomness.
+    /// Adds another address with the same settings. The addresses share nothing else: each has its
+    /// own connections and randomness.
     #[must_use]
     pub fn with_address(mut self, address: IpAddr) -> Self {
         self.addresses.push(address);
         self
     }
 
-    /// A note for readers.
+    /// Sets a note for readers.
     #[must_use]
     pub fn with_label(mut self, label: &str) -> Self {
         self.label = Some(label.to_owned());
         self
     }
 
-    /// A change for some time.
+    /// Adds a change for some time.
     #[must_use]
     pub fn with_step(mut self, step: Step) -> Self {
         self.steps.push(step);
         self
     }
 
-    /// The note given to it.
+    /// Returns the note for readers.
     #[must_use]
     pub fn label(&self) -> Option<&str> {
         self.label.as_deref()
     }
 
-    /// The addresses that it leads to.
+    /// Returns the path's addresses.
     #[must_use]
     pub fn addresses(&self) -> &[IpAddr] {
         &self.addresses
     }
 
-    /// The setting in force, `elapsed` after the lab's start.
+    /// Returns a setting as it is `elapsed` after the lab's start.
     fn setting<T>(&self, elapsed: Duration, setting: impl Fn(&Settings) -> Option<T>) -> Option<T> {
         let running =
             |step: &&Step| step.at <= elapsed && step.until.is_none_or(|until| elapsed < until);
@@ -192,7 +207,7 @@ impl Path {
 
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.addresses.is_empty() {
-            return Err("a path without address: expected at least one".to_owned());
+            return Err("a path without an address: expected at least one".to_owned());
         }
         self.settings.check()?;
         self.changes.check()?;
@@ -201,7 +216,7 @@ impl Path {
 }
 
 impl Step {
-    /// A change from `at` on, counted from the lab's start.
+    /// Creates a step that begins at `at` and never ends. `at` counts from the lab's start.
     #[must_use]
     pub fn at(at: Duration) -> Self {
         Step {
@@ -211,7 +226,7 @@ impl Step {
         }
     }
 
-    /// Ends the change at `until`, counted from the lab's start.
+    /// Sets the end of the step, later than its beginning. `until` counts from the lab's start.
     #[must_use]
     pub fn until(mut self, until: Duration) -> Self {
         self.until = Some(until);
@@ -243,7 +258,10 @@ impl Settings {
             range: std::ops::RangeInclusive<T>,
         ) -> Result<(), String> {
             match value.filter(|value| !range.contains(value)) {
-                Some(value) => Err(format!("{what} {value:?}: expected {range:?}")),
+                Some(value) => {
+                    let (least, most) = (range.start(), range.end());
+                    Err(format!("{what} {value:?}: expected {least:?} to {most:?}"))
+                }
                 None => Ok(()),
             }
         }
@@ -285,7 +303,7 @@ impl Settings {
     }
 }
 
-/// Whether it is a header field's line (RFC 9110 §5.1).
+/// Whether `line` is a header field, `Name: value` (RFC 9110 §5.1).
 fn is_field(line: &str) -> bool {
     let known = |(name, _): (&str, &str)| http::HeaderName::try_from(name).is_ok();
     line.split_once(": ").is_some_and(known) && !line.chars().any(char::is_control)
@@ -300,7 +318,7 @@ pub(crate) fn check_ws_paths(paths: &[String]) -> Result<(), String> {
     }
 }
 
-/// What one flight meets.
+/// The conditions that one flight meets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Link {
     pub(crate) rtt: Duration,
@@ -311,17 +329,17 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Whether a flight vanishes.
+    /// Whether a flight is lost.
     pub(crate) fn loses(&self, rng: &mut fastrand::Rng) -> bool {
-        // Drawn always, so that a change of path leaves the later draws as they are.
+        // Always drawn, so that a change of the path doesn't shift later draws.
         let draw = rng.f64();
         self.stalled || draw < self.loss
     }
 
-    /// How long a flight takes one way, before rounding.
+    /// Draws a flight's delay in one direction, before rounding.
     pub(crate) fn one_way(&self, rng: &mut fastrand::Rng) -> Duration {
         let half = self.rtt / 2;
-        // Box and Muller's normal deviate.
+        // The Box–Muller transform: a standard normal deviate.
         let (u, v) = (1.0 - rng.f64(), rng.f64());
         if self.jitter == 0.0 {
             return half;
@@ -331,8 +349,8 @@ impl Link {
     }
 }
 
-/// Rounds delays to the whole milliseconds of tokio's timers and carries the rest to the next, so
-/// that a connection's delays add up.
+/// Rounds delays down to the whole milliseconds of tokio's timers and carries the remainder over to the
+/// next delay, so that a connection's delays add up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Carry(Duration);
 
@@ -348,20 +366,20 @@ impl Carry {
     }
 }
 
-/// How the lab itself ends connections.
+/// How [`Lab::close`](crate::Lab::close) and [`Lab::reset`](crate::Lab::reset) end connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
     Close,
     Reset,
 }
 
-/// The path of one address, as its connections see it.
+/// The path of one address, shared by its connections.
 #[derive(Debug)]
 pub(crate) struct Route {
     start: Instant,
     path: Mutex<Arc<Path>>,
     dials: AtomicU64,
-    /// The number of cuts so far, and the last one.
+    /// The number of cuts so far, and the kind of the last.
     pub(crate) cut: watch::Sender<(u64, Cut)>,
 }
 
@@ -392,7 +410,7 @@ impl Route {
         Ok(())
     }
 
-    /// The number of a new connection.
+    /// Numbers a new connection.
     pub(crate) fn dial(&self) -> u64 {
         self.dials.fetch_add(1, Ordering::Relaxed)
     }

@@ -1,9 +1,9 @@
-//! A connection's bytes: two in-memory directions that deliver late.
+//! A connection's bytes: two in-memory directions with delay and loss.
 //!
-//! What one side writes without having heard anything new from the other is one *flight*: it is
-//! delayed, and lost, as a whole. A lost flight is sent again as TCP would, and what follows waits
-//! for it. Losses are played by the reader when their time comes, so that a path which changes in
-//! the meantime counts.
+//! Everything that one side writes before it reads anything new from the other is one *flight*. It is
+//! delayed, and lost, as a whole. A lost flight is sent again as by TCP, and later flights wait for it.
+//! The reader draws the fate of a retransmission when its time comes, so that changes of the path in the
+//! meantime take effect.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,10 +18,10 @@ use tokio::time::{Instant, Sleep};
 
 use crate::path::{Carry, Link, Route};
 
-/// What may be under way in one direction, in bytes; a writer waits beyond it.
+/// The most bytes on their way in one direction. Beyond it, the writer waits.
 const WINDOW: usize = 256 * 1024;
 
-/// RFC 6298 §2.4 says 1 s; Linux has 200 ms.
+/// Linux's minimum. RFC 6298 §2.4 says 1 s.
 const MIN_RTO: Duration = Duration::from_millis(200);
 /// Linux's TCP_RTO_MAX.
 const MAX_RTO: Duration = Duration::from_secs(120);
@@ -41,14 +41,14 @@ impl Side {
     }
 }
 
-/// What both ends share.
+/// The state that both ends share.
 pub(crate) struct Wire {
     route: Arc<Route>,
     state: Mutex<State>,
 }
 
 struct State {
-    /// By the side that writes.
+    /// Indexed by the side that writes.
     ways: [Way; 2],
     carry: Carry,
 }
@@ -57,24 +57,24 @@ struct State {
 struct Way {
     rng: fastrand::Rng,
     flights: VecDeque<Flight>,
-    /// Bytes in the flights.
+    /// The bytes in `flights`.
     queued: usize,
-    /// Reads at the far end that brought something.
+    /// The segments read at the far end.
     heard: u64,
-    /// When the last bytes were read: nothing overtakes them.
+    /// The arrival of the last segment that was read. No later segment arrives earlier.
     floor: Instant,
-    /// When the line has sent everything written so far.
+    /// When everything written so far has left, at the path's bandwidth.
     line_free: Instant,
-    /// How late the reader last woke up for something: its timer's rounding, and this machine.
+    /// How late the reader's timer last woke it.
     late: Duration,
     retransmissions: u32,
     /// FIN or RST was written.
     closed: bool,
     /// FIN or RST was read.
     ended: Option<End>,
-    /// The writer's side was dropped: from when on the other side's writes fail.
+    /// Set when the writer's end was dropped.
     gone: Option<Gone>,
-    /// Whether the coming drop of the writer's side is to be RST.
+    /// Whether dropping the writer's end sends RST instead of FIN.
     reset_on_drop: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -82,9 +82,9 @@ struct Way {
 
 #[derive(Clone, Copy)]
 struct Gone {
-    /// When the other side can know.
+    /// When FIN or RST arrives at the other side.
     at: Instant,
-    /// When the other side's writes fail: with FIN, only RST to what it wrote tells.
+    /// From when on the other side's writes fail. After FIN, that takes the RST that answers a write.
     broken: Instant,
 }
 
@@ -110,7 +110,7 @@ enum Arrival {
 
 struct Segment {
     payload: Payload,
-    /// How much later than the flight's first byte.
+    /// How much later than the flight's first byte it arrives.
     behind: Duration,
 }
 
@@ -153,7 +153,7 @@ impl Way {
         };
         self.line_free = self.line_free.max(now);
         if let Some(kbps) = link.bandwidth_kbps {
-            // A bit at 1 kbit/s takes 1 ms.
+            // At 1 kbit/s, a bit takes 1 ms.
             let nanos = length as u64 * 8 * 1_000_000 / u64::from(kbps.max(1));
             self.line_free += Duration::from_nanos(nanos);
         }
@@ -189,7 +189,8 @@ impl Way {
         }
     }
 
-    /// When there is something to do for the reader: in the past, to read; else, to look again.
+    /// Returns when the reader has something to do: data to read if that is in the past, otherwise to
+    /// call this again then.
     fn next(&mut self, route: &Route, carry: &mut Carry, now: Instant) -> Option<Instant> {
         while self.flights.front().is_some_and(|f| f.segments.is_empty()) {
             self.flights.pop_front();
@@ -219,7 +220,7 @@ impl Way {
         }
     }
 
-    /// Takes what has arrived, as much as fits.
+    /// Moves what has arrived into `buf`, as much as fits.
     fn take(&mut self, route: &Route, carry: &mut Carry, now: Instant, buf: &mut ReadBuf<'_>) {
         while buf.remaining() > 0 && self.ended.is_none() {
             let Some(at) = self.next(route, carry, now).filter(|at| *at <= now) else {
@@ -240,7 +241,7 @@ impl Way {
                     *from == bytes.len()
                 }
                 Payload::End(end) => {
-                    // What was read before it is handed over first.
+                    // The caller sees the data first, and the end at its next read.
                     if !buf.filled().is_empty() {
                         break;
                     }
@@ -261,8 +262,8 @@ impl Way {
 }
 
 impl Wire {
-    /// A new connection at `now`: the client's end, the server's, and what tells that the client
-    /// dropped its own.
+    /// Creates a connection at `now`: its state, the client's end, the server's end, and a receiver that
+    /// fails when the client's end is dropped.
     pub(crate) fn connect(
         route: Arc<Route>,
         rng: &mut fastrand::Rng,
@@ -290,12 +291,12 @@ impl Wire {
         self.lock().ways[side as usize].reset_on_drop = true;
     }
 
-    /// Segments that `side` sent again.
+    /// Returns the number of flights that `side` sent again.
     pub(crate) fn retransmissions(&self, side: Side) -> u32 {
         self.lock().ways[side as usize].retransmissions
     }
 
-    /// When the server can know that the client dropped its end.
+    /// Returns when the server can notice that the client dropped its end, if it did.
     pub(crate) fn client_gone(&self) -> Option<Instant> {
         let gone = self.lock().ways[Side::Client as usize].gone;
         gone.map(|gone| gone.at)
@@ -305,8 +306,8 @@ impl Wire {
         let now = Instant::now();
         let link = self.route.link(now);
         let heard = state.ways[side.other() as usize].heard;
-        // A simulated server is not late because its timer was: real time would add a millisecond
-        // or two to every round trip.
+        // In real time, a late timer would delay the server's answer by a millisecond or two. The
+        // answer's own delay is shortened by as much.
         let late = match side {
             Side::Server => std::mem::take(&mut state.ways[Side::Client as usize].late),
             Side::Client => Duration::ZERO,
@@ -333,7 +334,7 @@ impl Wire {
         let now = Instant::now();
         let rtt = self.route.link(now).rtt;
         let mut state = self.lock();
-        // What was on its way to it is for nobody.
+        // Nobody reads what was on its way to the dropped end.
         let incoming = &mut state.ways[side.other() as usize];
         incoming.flights.clear();
         incoming.queued = 0;
@@ -361,7 +362,7 @@ pub(crate) struct Stream {
     wire: Arc<Wire>,
     side: Side,
     timer: Option<Pin<Box<Sleep>>>,
-    /// Dropped with it.
+    /// Dropping it informs the server's task.
     _dropped: Option<oneshot::Sender<()>>,
 }
 

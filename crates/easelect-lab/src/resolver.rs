@@ -1,4 +1,4 @@
-//! The lab's name server.
+//! The lab's DNS, as a resolver.
 
 use std::fmt;
 use std::sync::Arc;

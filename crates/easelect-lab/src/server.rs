@@ -1,4 +1,4 @@
-//! The server at the far end: what it does with a connection, up to TLS.
+//! A server's task: one connection, from its acceptance to the end of the TLS handshake.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -17,11 +17,11 @@ use crate::pipe::Stream;
 use crate::tls::Tls;
 use crate::visit::{Visit, drain};
 
-/// A fatal alert (RFC 8446 §6): handshake_failure in a record of its own.
+/// A record with a fatal alert (RFC 8446 §6): handshake_failure.
 const HANDSHAKE_FAILURE: &[u8] = &[21, 3, 3, 0, 2, 2, 40];
 /// The same with unrecognized_name.
 const UNRECOGNIZED_NAME: &[u8] = &[21, 3, 3, 0, 2, 2, 112];
-/// The same with insufficient_security: no cipher suite or group in common.
+/// The same with insufficient_security.
 const INSUFFICIENT_SECURITY: &[u8] = &[21, 3, 3, 0, 2, 2, 71];
 /// A ServerHello (RFC 4346 §7.4.1.3) of TLS 1.1: version 3.2, a random, no session,
 /// TLS_RSA_WITH_AES_128_CBC_SHA, no compression.
@@ -33,9 +33,9 @@ const GARBAGE: &[u8] = b"\x00\xff\x13\x37 neither TLS nor HTTP \x00\x80\r\n\r\n"
 const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\
     Content-Length: 0\r\n\r\n";
 
-/// Serves one connection until it ends. What goes wrong with it is the client's business.
+/// Serves one connection until it ends.
 pub(crate) async fn serve(visit: Visit, stream: Stream) {
-    // An error means that the client is gone or did not speak TLS; the drop says goodbye.
+    // An error means that the client is gone or didn't speak TLS. Dropping the stream closes it.
     let _ = accept(&visit, stream).await;
 }
 

@@ -1,14 +1,14 @@
-//! When a client's kernel sends the SYNs of one connect, and when it gives up.
+//! When a client's kernel sends the SYNs of one connect, and when the connect times out.
 
 use std::time::Duration;
 
-/// When each SYN goes out, counted from the first.
+/// The times at which SYNs are sent, counted from the first.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Syns(Vec<Duration>);
 
 /// Linux's `tcp_syn_retries` = 6 with `tcp_syn_linear_timeouts` = 4 (since 6.5), in seconds.
 const LINUX_6_5: [u64; 11] = [0, 1, 2, 3, 4, 5, 7, 11, 19, 35, 67];
-/// Before: doubling from the first on (RFC 6298 §5.5).
+/// The same before 6.5: the wait doubles from the first on (RFC 6298 §5.5).
 const LINUX_6_4: [u64; 7] = [0, 1, 3, 7, 15, 31, 63];
 
 const LATEST: Duration = Duration::from_secs(3600);
@@ -18,7 +18,7 @@ impl Syns {
         Syns(times)
     }
 
-    /// As Linux does, from a version on.
+    /// Returns the times of a version of Linux, by its name in TOML.
     pub(crate) fn preset(name: &str) -> Option<Self> {
         let seconds: &[u64] = match name {
             "linux-6.5" => &LINUX_6_5,
@@ -33,7 +33,7 @@ impl Syns {
         &self.0
     }
 
-    /// When the kernel gives the connect up.
+    /// When the kernel lets the connect time out.
     pub(crate) fn give_up(&self) -> Duration {
         let mut last = self.0.iter().rev().copied();
         let (end, before) = (last.next().unwrap_or_default(), last.next());
@@ -48,7 +48,7 @@ impl Syns {
         if growing && first && last && self.0.len() <= 64 {
             return Ok(());
         }
-        Err("syn_retransmit: expected 1 to 64 times that begin at 0 and grow, up to 1 h".into())
+        Err("syn_retransmit: expected 1 to 64 increasing times, from 0 to at most 1 h".into())
     }
 }
 

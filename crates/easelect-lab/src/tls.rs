@@ -1,7 +1,7 @@
-//! TLS as a lab's server speaks it: rustls over a lab's stream.
+//! The servers' TLS: rustls over a lab's stream.
 //!
-//! Its own, because tokio-rustls hands a connection over when the handshake is complete, and a
-//! server that takes early data answers half a round trip before that (RFC 8446 §2.3).
+//! tokio-rustls returns a stream only when the handshake is complete. A server that accepts early data
+//! answers it half a round trip before that (RFC 8446 §2.3).
 
 use std::future::poll_fn;
 use std::io::{self, Read, Write};
@@ -15,18 +15,17 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::pipe::Stream;
 
-/// A connection's TLS, the server's side.
+/// The server's end of a TLS connection.
 pub(crate) struct Tls {
     io: Stream,
     session: ServerConnection,
-    /// Records that are still to be written.
+    /// Bytes of records that `io` has not accepted yet.
     unsent: Vec<u8>,
     closing: bool,
 }
 
 impl Tls {
-    /// Answers a ClientHello, and waits for the end of the handshake unless there is early data
-    /// to be read.
+    /// Answers a ClientHello, and waits for the end of the handshake unless there is early data to read.
     pub(crate) async fn accept(
         hello: Accepted,
         mut io: Stream,
@@ -47,7 +46,7 @@ impl Tls {
             unsent: Vec::new(),
             closing: false,
         };
-        // Early data may have been read with the ClientHello.
+        // The bytes read with the ClientHello may include early data.
         poll_fn(|cx| Poll::Ready(tls.process(cx))).await?;
         while tls.session.is_handshaking() && tls.session.early_data().is_none() {
             if poll_fn(|cx| tls.poll_receive(cx)).await? == 0 {
@@ -61,12 +60,12 @@ impl Tls {
         self.session.handshake_kind()
     }
 
-    /// Whether everything read so far came as early data: the client's Finished did not arrive.
+    /// Whether everything read so far came as early data: the client's Finished has not arrived.
     pub(crate) fn is_early(&self) -> bool {
         self.session.is_handshaking()
     }
 
-    /// Sends the records that rustls has made.
+    /// Sends the records that rustls has produced.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.session.wants_write() {
             self.session.write_tls(&mut self.unsent)?;
@@ -78,7 +77,7 @@ impl Tls {
         Poll::Ready(Ok(()))
     }
 
-    /// Takes bytes in and sends what they bring about; how many there were.
+    /// Reads and processes records, sends the answer, and returns the number of bytes read.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut source = Source {
             io: &mut self.io,
@@ -93,7 +92,7 @@ impl Tls {
 
     fn process(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let processed = self.session.process_new_packets();
-        // Tickets, or an alert; what can't go now goes with the next write.
+        // Tickets, or an alert. What can't be sent now is sent with the next write.
         if let Poll::Ready(sent) = self.poll_send(cx) {
             sent?;
         }
@@ -101,7 +100,7 @@ impl Tls {
     }
 }
 
-/// What rustls reads from.
+/// The stream as rustls reads it: [`WouldBlock`](io::ErrorKind::WouldBlock) while it is pending.
 struct Source<'a, 'b> {
     io: &'a mut Stream,
     cx: &'a mut Context<'b>,

@@ -1,4 +1,4 @@
-//! One connection, as its server sees it.
+//! One connection, from its server's side.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use crate::network::Network;
 use crate::path::Route;
 use crate::pipe::{Side, Wire};
 
-/// One connection, as its server sees it.
+/// One connection, from its server's side.
 #[derive(Clone)]
 pub(crate) struct Visit {
     pub(crate) network: Arc<Network>,
@@ -31,7 +31,7 @@ impl Visit {
     }
 }
 
-/// Reads until the client ends the connection, and says nothing.
+/// Reads until the client ends the connection, and never answers.
 pub(crate) async fn drain(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
     let mut buf = [0; 4096];
     while stream.read(&mut buf).await? > 0 {}

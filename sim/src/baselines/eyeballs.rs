@@ -1,14 +1,14 @@
-//! Races: RFC 8305, the same with the whole handshake as its finish line, and everything at once.
+//! Races: RFC 8305, the same decided by the whole handshake, and everything at once.
 
 use super::resolve;
 use super::serial::HOST_LIMIT_MS;
 use crate::policy::{Connecting, Happening, LIMIT_MS, Policy};
 use crate::world::Event;
 
-/// RFC 8305 §8: the recommended connection attempt delay.
+/// The recommended connection attempt delay (RFC 8305 §8).
 const ATTEMPT_DELAY_MS: f64 = 250.0;
 
-/// Dials one address after the other; the first TCP connection wins and gets the rest of the time.
+/// Dials addresses in turn, `delay_ms` apart. The first TCP connection wins and has the rest of the time.
 pub(super) fn tcp_wins(
     sim: &mut Connecting,
     addresses: &[usize],
@@ -56,7 +56,7 @@ pub(super) fn tcp_wins(
     false
 }
 
-/// IPv6 and IPv4 in turn (RFC 8305 §4).
+/// A host's addresses, IPv6 and IPv4 in turn (RFC 8305 §4).
 fn interleaved(event: &Event, host: usize) -> Vec<usize> {
     let (v6, v4): (Vec<usize>, Vec<usize>) = event
         .addresses(host)
@@ -69,7 +69,7 @@ fn interleaved(event: &Event, host: usize) -> Vec<usize> {
     order
 }
 
-/// RFC 8305 on the first host, 10 s; then on the next.
+/// RFC 8305 on one host after the other, 10 s each.
 #[derive(Debug)]
 pub(crate) struct TcpWins;
 
@@ -87,8 +87,8 @@ impl Policy for TcpWins {
     }
 }
 
-/// All hosts' addresses, host after host, 250 ms apart; the first whole handshake wins. In the
-/// manner of the third version of Happy Eyeballs.
+/// Dials all hosts' addresses, host after host, 250 ms apart. The first whole handshake wins, as in the
+/// draft of Happy Eyeballs version 3.
 #[derive(Debug)]
 pub(crate) struct OpenWins;
 
@@ -125,7 +125,7 @@ impl Policy for OpenWins {
     }
 }
 
-/// Everything at once; the first whole handshake wins.
+/// Dials everything at once. The first whole handshake wins.
 #[derive(Debug)]
 pub(crate) struct RaceAll;
 

@@ -1,4 +1,4 @@
-//! Choosing by measured latency, then connecting to that one: TCP ping, MongoDB's window,
+//! Policies that choose one candidate by measured latency: TCP ping, MongoDB's latency window, and
 //! peak-EWMA with the power of two choices.
 
 use super::{connect_one, resolve};
@@ -6,13 +6,13 @@ use crate::policy::{Connecting, Policy};
 use crate::random::Random;
 use crate::world::Event;
 
-/// What a chosen candidate gets before the next one is tried.
+/// The time limit of a chosen candidate, before the next one is tried.
 const LIMIT_MS: f64 = 10_000.0;
 
-/// Four TCP pings to every address every six hours per network; loss first, then the mean.
+/// Sends four TCP pings to every address, every six hours per network. Orders by loss, then by the mean.
 #[derive(Debug, Default)]
 pub(crate) struct TcpPing {
-    /// Per network: when, and the order that came out.
+    /// Per network: the hour of the last measurement, and its order.
     orders: Vec<(usize, f64, Vec<usize>)>,
 }
 
@@ -62,7 +62,8 @@ impl Policy for TcpPing {
     }
 }
 
-/// A heartbeat to everything every 10 s, EWMA 0.2, a random one within 15 ms of the least.
+/// Sends heartbeats to every address every 10 s, and keeps an EWMA with weight 0.2. Chooses at random
+/// among the addresses within 15 ms of the least.
 pub(crate) struct MongoWindow {
     random: Random,
     last_hour: f64,
@@ -75,7 +76,7 @@ impl std::fmt::Debug for MongoWindow {
 }
 
 impl MongoWindow {
-    /// As many as still weigh 5 % in the mean.
+    /// Enough that the oldest weighs about 5 % in the mean.
     const HEARTBEATS: usize = 14;
     const WINDOW_MS: f64 = 15.0;
 
@@ -118,7 +119,7 @@ impl Policy for MongoWindow {
             if connect_one(sim, one, LIMIT_MS) {
                 return;
             }
-            // It counts as down until its next heartbeat.
+            // The driver counts it as down until its next heartbeat.
             window.retain(|other| *other != one);
             if window.is_empty() {
                 window = means.iter().map(|(one, _)| *one).collect();
@@ -127,10 +128,10 @@ impl Policy for MongoWindow {
     }
 }
 
-/// The better of two random candidates by a mean that jumps to peaks and decays with τ = 10 s.
+/// Takes the better of two random candidates, by a mean that jumps to peaks and decays with τ = 10 s.
 pub(crate) struct PeakEwma {
     random: Random,
-    /// Per candidate: the mean, and when it was updated.
+    /// Per candidate: the mean in ms, and the hour of its last update.
     means: Vec<(f64, f64)>,
 }
 

@@ -1,4 +1,4 @@
-//! One host after the other, 10 s each: the SDKs.
+//! One host after the other, 10 s each, as Easemob's SDKs do.
 
 use super::resolve;
 use crate::baselines::eyeballs::tcp_wins;
@@ -6,22 +6,22 @@ use crate::policy::{Connecting, LIMIT_MS, Policy};
 use crate::random::Random;
 use crate::world::Event;
 
-/// The Web SDK gives an address 10 s to open (measured).
+/// The Web SDK's time limit for opening a connection (measured).
 pub(super) const HOST_LIMIT_MS: f64 = 10_000.0;
 
-/// Browsers and hyper try the other family after 300 ms.
+/// The time after which browsers and hyper try the other family.
 const FAMILY_DELAY_MS: f64 = 300.0;
 
-/// Tries hosts in order; each with the first address of either family, as a browser does.
+/// Tries hosts in order, each by the first address of either family, as browsers do.
 #[derive(Debug)]
 pub(crate) enum Serial {
-    /// Begins with the first host of the list (the Web SDK).
+    /// Starts with the first host of the list, as the Web SDK does.
     First,
-    /// Begins with a random host (the mobile SDKs).
+    /// Starts with a random host, as the mobile SDKs do.
     Random(Shuffle),
 }
 
-/// What the random choice is drawn from.
+/// The source of the random choice.
 pub(crate) struct Shuffle(Random);
 
 impl std::fmt::Debug for Shuffle {

@@ -1,4 +1,4 @@
-//! One client that lost its connection: its paths, and the try under way.
+//! One client that lost its connection: its paths, and its current try.
 
 use std::time::Duration;
 
@@ -11,36 +11,37 @@ use easelect_engine::unseen::{Belief, Place};
 
 use crate::random::Random;
 
-/// As many hosts as the world has; each has one address here, since nobody gets to a second one.
+/// The number of hosts, as in the default world. Each has one address, because no race gets to a second
+/// one.
 pub(super) const HOSTS: usize = 4;
 
-/// Of a client's way to the hosts, and how one differs from another: as in `world.toml`.
+// A client's round trip, and how those to its hosts differ: about as in `world.toml`.
 const ROUND_TRIP_MS: f64 = 50.0;
 const ROUND_TRIP_LOG_SD: f64 = 0.6;
 const HOST_LOG_SD: f64 = 0.2;
-/// Of one round trip.
+// The noise of one round trip.
 const JITTER_LOG_SD: f64 = 0.15;
 const SPIKE: f64 = 0.03;
 const SPIKE_FROM_MS: f64 = 40.0;
 const SPIKE_SHAPE: f64 = 1.5;
 const LOSS: f64 = 0.01;
-/// How far off what it remembers is.
+/// The error of the remembered round trips.
 const ERROR_LOG_SD: f64 = 0.15;
 
-/// When kernels send a SYN (RFC 6298).
+/// When kernels send SYNs (RFC 6298).
 const SYNS_US: [u64; 4] = [0, 1_000_000, 3_000_000, 7_000_000];
 
 /// How a client makes a try.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Manner {
-    /// So many handshakes at once, each to its end.
+    /// This many handshakes at once, each until it ends.
     All(usize),
-    /// The engine's race, of this width so long after the loss.
+    /// The engine's race. The function returns its width for the time since the loss.
     Race(fn(Duration) -> Width),
 }
 
 impl Manner {
-    /// How long a try may take: the SDK's attempts 10 s, the selector's races 15 s.
+    /// The time limit of a try: 10 s as in the SDK, 15 s as in the selector.
     fn deadline_us(self) -> u64 {
         match self {
             Manner::All(_) => 10_000_000,
@@ -49,33 +50,33 @@ impl Manner {
     }
 }
 
-/// What happens at a client, or on the way to it.
+/// An event at a client or at the servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Happening {
     /// A try begins.
     Begin,
-    /// The SYN of this number is at the servers.
+    /// An attempt's SYN of this number arrives at the servers.
     Syn(u8, u8),
     Refused(u8),
     Established(u8),
-    /// The ClientHello is at the servers.
+    /// The ClientHello arrives at the servers.
     Hello(u8),
     Secured(u8),
     Open(u8),
-    /// The race asked to be woken.
+    /// The race wants to be asked again.
     Wake,
     /// The try's time is over.
     Deadline,
 }
 
-/// What is to happen after so long.
+/// Future events, each with its delay in µs.
 pub(super) type Coming = Vec<(u64, Happening)>;
 
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) backoff: Backoff,
     pub(super) number: usize,
-    /// Tries so far.
+    /// The number of tries so far.
     pub(super) tries: u32,
     pub(super) back: bool,
     under_way: Option<Box<Try>>,
@@ -88,12 +89,12 @@ struct Try {
     random: Random,
     round_trips_ms: [f64; HOSTS],
     dialled_us: [u64; 8],
-    /// Which attempts go on, and which were answered by a SYN-ACK.
+    /// Whether each attempt goes on, and whether its SYN was answered.
     going_on: [bool; 8],
     established: [bool; 8],
 }
 
-/// What became of a client by what happened.
+/// The effect of an event on a client's try.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Outcome {
     GoesOn,
@@ -112,7 +113,7 @@ impl Client {
         }
     }
 
-    /// A try begins. The connection was lost at 0.
+    /// Starts a try. The connection was lost at time 0.
     pub(super) fn begin(&mut self, manner: Manner, now_us: u64) -> Coming {
         self.tries += 1;
         let mut of_client = Random::new(&[22, self.number as u64]);
@@ -147,29 +148,29 @@ impl Client {
         coming
     }
 
-    /// Whether this attempt goes on, in this try.
+    /// Whether an attempt of the current try goes on.
     pub(super) fn goes_on(&self, attempt: u8) -> bool {
         (self.under_way.as_ref()).is_some_and(|one| one.going_on[usize::from(attempt)])
     }
 
-    /// Whether its SYN has been answered.
+    /// Whether an attempt's SYN was answered.
     pub(super) fn is_established(&self, attempt: u8) -> bool {
         (self.under_way.as_ref()).is_some_and(|one| one.established[usize::from(attempt)])
     }
 
-    /// The time from the servers to the client, or back, this time.
+    /// Draws the time from the servers to the client.
     pub(super) fn half_way_us(&mut self, attempt: u8) -> u64 {
         let one = self.under_way.as_mut();
         one.map_or(0, |one| one.round_trip_us(attempt.into()) / 2)
     }
 
-    /// Whether a SYN or its answer is lost on the way.
+    /// Draws whether a SYN or its answer is lost.
     pub(super) fn is_lost(&mut self) -> bool {
         let one = self.under_way.as_mut();
         one.is_some_and(|one| one.random.chance(LOSS))
     }
 
-    /// Takes in what happened, and does what the race says.
+    /// Processes an event and carries out the race's actions.
     pub(super) fn on(&mut self, happening: Happening, now_us: u64, coming: &mut Coming) -> Outcome {
         let Some(one) = &mut self.under_way else {
             return Outcome::GoesOn;
@@ -262,7 +263,7 @@ impl Try {
     }
 }
 
-/// A host that opened before.
+/// The forecast for a host that opened before.
 fn forecast(host: usize, syn_ms: f64) -> Forecast {
     Forecast {
         place: Place {

@@ -1,21 +1,21 @@
 //! The servers of all hosts: one cluster with one queue.
 
-/// What would wait for longer finds a full queue: its SYN is dropped.
+/// The length of the queue beyond which SYNs are dropped.
 const QUEUE_US: f64 = 20e6;
 
-/// So many TLS handshakes a second, in order of arrival.
+/// A cluster that does TLS handshakes in order of arrival, at a fixed rate.
 #[derive(Debug)]
 pub(super) struct Servers {
-    /// Until then SYNs are refused.
+    /// Until then, SYNs are refused.
     back_us: u64,
     handshake_us: f64,
-    /// When what has arrived will be done.
+    /// When all handshakes that have arrived will be done.
     free_us: f64,
-    /// Handshakes that arrived in each second.
+    /// The number of handshakes that arrived in each second.
     arrived: Vec<u32>,
 }
 
-/// What becomes of a SYN.
+/// The fate of a SYN.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Syn {
     Answered,
@@ -33,7 +33,7 @@ impl Servers {
         }
     }
 
-    /// The kernel answers SYNs, however long the queue of handshakes is, until it is full.
+    /// Returns a SYN's fate. The kernel answers it as long as the queue isn't full.
     pub(super) fn syn(&self, now_us: u64) -> Syn {
         if now_us < self.back_us {
             Syn::Refused
@@ -44,7 +44,7 @@ impl Servers {
         }
     }
 
-    /// A ClientHello arrived; when it will be answered, whether or not its client is still there.
+    /// Queues a ClientHello, and returns when it will be answered.
     pub(super) fn hello(&mut self, now_us: u64) -> u64 {
         let second = (now_us / 1_000_000) as usize;
         if self.arrived.len() <= second {
@@ -55,7 +55,7 @@ impl Servers {
         self.free_us.ceil() as u64
     }
 
-    /// Handshakes that arrived in the fullest second, and in all.
+    /// Returns the most handshakes that arrived in a second, and the number of all.
     pub(super) fn arrived(&self) -> (u32, u64) {
         let most = self.arrived.iter().max().copied().unwrap_or_default();
         (most, self.arrived.iter().copied().map(u64::from).sum())

@@ -1,4 +1,4 @@
-//! What both layers reached, side by side.
+//! The results of both layers, side by side.
 
 use std::fmt::Write as _;
 
@@ -13,13 +13,13 @@ use crate::run::{Group, Record};
 pub(crate) struct Comparison {
     world: String,
     connections: usize,
-    machine: Row,
+    engine: Row,
     selector: Row,
-    /// How much longer the Selector takes than the machine.
+    /// How much longer the Selector takes than the engine.
     deviation: [Deviation; 3],
 }
 
-/// The deviation of one quantile, and its standard error if clients were drawn again.
+/// The deviation of one quantile, and its standard error by drawing clients again.
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Deviation {
     quantile: f64,
@@ -28,27 +28,27 @@ struct Deviation {
 }
 
 impl Comparison {
-    /// Of the records of the oracle, the machine and the Selector, in order of clients.
+    /// Compares records of the oracle, the engine and the Selector, each in order of clients.
     pub(super) fn new(world: &str, policy: &'static str, records: [&Record; 3]) -> Self {
-        let [oracle, machine, selector] = records;
+        let [oracle, engine, selector] = records;
         let connections = oracle.open.ms.len();
         let oracle = Oracle::new(oracle);
         let row = |record| report::row(policy, Group::Ours, record, &oracle);
         Comparison {
             world: world.to_owned(),
             connections,
-            machine: row(machine),
+            engine: row(engine),
             selector: row(selector),
-            deviation: deviation(machine, selector),
+            deviation: deviation(engine, selector),
         }
     }
 }
 
-/// In percent of the machine's quantiles. Both layers draw the same clients.
-fn deviation(machine: &Record, selector: &Record) -> [Deviation; 3] {
-    let [machine, selector] = [machine, selector].map(|one| Quantiles::new(&one.open));
-    let percents = selector.with(&machine, |selector, machine| {
-        100.0 * (selector / machine - 1.0)
+/// In percent of the engine's quantiles. Both layers draw the same clients.
+fn deviation(engine: &Record, selector: &Record) -> [Deviation; 3] {
+    let [engine, selector] = [engine, selector].map(|one| Quantiles::new(&one.open));
+    let percents = selector.with(&engine, |selector, engine| {
+        100.0 * (selector / engine - 1.0)
     });
     std::array::from_fn(|n| Deviation {
         quantile: QUANTILES[n],
@@ -57,7 +57,7 @@ fn deviation(machine: &Record, selector: &Record) -> [Deviation; 3] {
     })
 }
 
-/// A world's comparisons as text.
+/// Returns a world's comparisons as text.
 pub(crate) fn text(comparisons: &[Comparison]) -> String {
     let mut text = String::new();
     let Some(first) = comparisons.first() else {
@@ -65,7 +65,7 @@ pub(crate) fn text(comparisons: &[Comparison]) -> String {
     };
     let _ = writeln!(
         text,
-        "\n{}: {} connections in both layers, the Selector's deviation from the machine",
+        "\n{}: {} connections in both layers, the Selector's deviation from the engine",
         first.world, first.connections
     );
     let _ = writeln!(
@@ -82,7 +82,7 @@ pub(crate) fn text(comparisons: &[Comparison]) -> String {
     );
     for comparison in comparisons {
         let layers = [
-            ("machine", &comparison.machine),
+            ("engine", &comparison.engine),
             ("Selector", &comparison.selector),
         ];
         for (layer, row) in layers {

@@ -1,9 +1,9 @@
-//! Moments to the fraction of a millisecond, on timers of whole milliseconds.
+//! Times with fractions of a millisecond, on timers of whole milliseconds.
 //!
-//! tokio's timers round up. Of four legs that each begin on a whole millisecond that would make
-//! 2 ms, of a median of 110 ms. Here a leg begins at the very moment of what set it off, and ends
-//! at the nearest millisecond: what the timers show is never more than half a millisecond off,
-//! however many legs there were, and too early as often as too late.
+//! Tokio's timers round up. Over four legs that each start on a whole millisecond, that would add about
+//! 2 ms to a median of 110 ms. Here, a leg starts at the exact time of the event that caused it and ends on
+//! the nearest millisecond. So tokio's clock is off by at most half a millisecond after any number of legs,
+//! and early as often as late.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use tokio::time::Instant;
 
 use super::lock;
 
-/// The time since an event began.
+/// The time since the start of an event.
 #[derive(Debug)]
 pub(super) struct Moments {
     began: Instant,
-    /// When something happened last.
+    /// The exact time at which the last leg ended.
     last_ms: Mutex<f64>,
 }
 
@@ -28,7 +28,7 @@ impl Moments {
         }
     }
 
-    /// Now: the moment of what happened last, if that is what the timers call now.
+    /// Returns the exact time now: that of the last leg's end, if tokio's clock shows the same millisecond.
     pub(super) fn now_ms(&self) -> f64 {
         let whole_ms = self.began.elapsed().as_millis() as f64;
         let last_ms = *lock(&self.last_ms);
@@ -39,12 +39,12 @@ impl Moments {
         }
     }
 
-    /// Waits for a leg that begins now and takes so long.
+    /// Waits for a leg that starts now and takes `ms`.
     pub(super) async fn pass(&self, ms: f64) {
         self.reach(self.now_ms() + ms).await;
     }
 
-    /// Waits for a moment; not at all if it is over.
+    /// Waits until a time. Returns at once if it has passed.
     pub(super) async fn reach(&self, at_ms: f64) {
         if at_ms <= self.now_ms() {
             return;

@@ -1,4 +1,4 @@
-//! An event of the world as a network below TLS and beside DNS: the Selector's two seams.
+//! An event of the world as the Selector's resolver and connector.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,7 +13,7 @@ use super::server::{self, Identities};
 use crate::policy::{PROBES, count};
 use crate::world::{Address, Answer, Attempt, Event, Police};
 
-/// More than any flight of a handshake: nobody waits for anybody's reading.
+/// More than any flight of a handshake, so that no writer waits for a reader.
 const BUFFER: usize = 64 * 1024;
 
 /// A client's network, event after event.
@@ -23,7 +23,8 @@ pub(super) struct Network {
     scene: Mutex<Option<Arc<Scene>>>,
 }
 
-/// An event, and what the Selector made of it so far. Dials that outlive the event stay in it.
+/// An event, and what the network has seen of the Selector in it. Dials that outlive the event still
+/// belong to it.
 #[derive(Debug)]
 pub(super) struct Scene {
     pub(super) event: Event<'static>,
@@ -31,29 +32,29 @@ pub(super) struct Scene {
     seen: Mutex<Seen>,
 }
 
-/// What the network saw.
+/// What the network has seen of the Selector.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
     pub(super) dials: u32,
     pub(super) handshakes: u32,
     pub(super) background: u32,
-    /// How often each candidate was dialled and probed.
+    /// The numbers of dials and of probes of each candidate.
     dialled: Vec<u64>,
     probed: Vec<u64>,
     police: Police,
-    /// For each host that was asked for: when first, and when DNS answers.
+    /// For each host that was looked up: when first, and when DNS answers.
     answers_ms: Vec<Option<(f64, f64)>>,
-    /// Whether the connection is open: dials are probes from then on.
+    /// Whether the connection is open. From then on, dials are probes.
     open: bool,
 }
 
-/// The name of the n-th host.
+/// Returns a host's name.
 pub(super) fn name(host: usize) -> String {
     format!("h{host}.example")
 }
 
-/// An address of every network's is one for documentation (RFC 5737, RFC 3849), one of a single
-/// network's is of class E or for documentation: they lead nowhere.
+/// Returns a candidate's IP address. Those of all networks are reserved for documentation (RFC 5737, RFC
+/// 3849), those of a single network are class E or reserved for documentation: they lead nowhere.
 fn address(event: &Event, number: usize) -> IpAddr {
     let Address { network, candidate } = event.address(number);
     let last = u8::try_from(candidate).unwrap_or(u8::MAX);
@@ -69,7 +70,7 @@ fn address(event: &Event, number: usize) -> IpAddr {
     ip.into()
 }
 
-/// The number by which this address is dialled, if there is a way to it.
+/// Returns the number by which an address is dialled, if the network has its family.
 pub(super) fn candidate(event: &Event, address: IpAddr) -> Option<usize> {
     let (network, last) = match address {
         IpAddr::V4(ip) => match ip.octets() {
@@ -92,7 +93,7 @@ impl Network {
         }
     }
 
-    /// The next event begins.
+    /// Starts the next event.
     pub(super) fn begin(&self, event: Event<'static>) -> Arc<Scene> {
         let candidates = event.candidates().len();
         let seen = Seen {
@@ -116,7 +117,7 @@ impl Network {
 }
 
 impl Scene {
-    /// The connection is open.
+    /// Notes that the connection is open.
     pub(super) fn open(&self) {
         lock(&self.seen).open = true;
     }
@@ -130,8 +131,7 @@ impl Scene {
         lock(&self.seen).clone()
     }
 
-    /// What a dial that begins now meets: as a dial of layer 1, or as one of its probes. A Selector
-    /// probes once its connection is open, and only then.
+    /// Returns the conditions that a dial meets now. Once the connection is open, all dials are probes.
     fn dial(&self, candidate: usize) -> Attempt {
         let mut seen = lock(&self.seen);
         let number = if seen.open {
@@ -149,8 +149,8 @@ impl Scene {
         attempt
     }
 
-    /// Waits for DNS. Both families have the answer together. A second question, which the
-    /// Selector asks when the first stays unanswered, may be answered sooner.
+    /// Waits for DNS, which answers both families at the same time. A second query, which the Selector
+    /// sends when the first stays unanswered, may be answered sooner.
     async fn resolved(&self, host: usize) {
         let now_ms = self.moments.now_ms();
         let fresh = (now_ms, now_ms + self.event.dns_ms(host));
@@ -170,7 +170,7 @@ impl Connect for Network {
         Box::pin(async move {
             let scene = scene.ok_or(io::ErrorKind::NetworkUnreachable)?;
             let Some(candidate) = candidate(&scene.event, address.ip()) else {
-                // An address of another network's family: the device says so at once.
+                // This network lacks the address's family: the kernel reports it at once.
                 lock(&scene.seen).dials += 1;
                 return Err(io::ErrorKind::NetworkUnreachable.into());
             };

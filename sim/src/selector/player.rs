@@ -1,4 +1,4 @@
-//! A client whose week is played by a real [`Selector`].
+//! A client with a real [`Selector`].
 
 use std::error::Error;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use super::server::Identities;
 use crate::policy::{LIMIT_MS, Tally};
 use crate::world::{Event, World};
 
-/// Background SYNs are over by then; the Selector gives them 3 s.
+/// Background SYNs are over by then: the Selector's time limit for them is 3 s.
 const BACKGROUND: Duration = Duration::from_secs(4);
 
-/// Layer 1 tries again after this when everything failed for certain.
+/// The pause before another try, after every candidate failed. As in layer 1.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// What all clients of a world have in common.
+/// The parts that all clients of a world share.
 #[derive(Debug)]
 pub(super) struct Shared {
     region: Region,
@@ -27,8 +27,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// All hosts are of one region of their own. The Selector is not told of clusters: a catalogue
-    /// has them as regions, and regions are raced together only where Easemob says so.
+    /// All hosts belong to one region. Clusters can't be regions: only Easemob's China 1 and China 2 are
+    /// raced together.
     pub(super) fn new(world: &World) -> Result<Self, Box<dyn Error + Send + Sync>> {
         const REGION: &str = "simulated";
         let names: Vec<String> = (0..world.hosts()).map(name).collect();
@@ -48,18 +48,18 @@ impl Shared {
     }
 }
 
-/// A client: its Selector, and the network in which it finds itself.
+/// A client: its Selector and its network.
 #[derive(Debug)]
 pub(super) struct Player {
     selector: Selector,
     network: Arc<Network>,
-    /// When its week began.
+    /// The start of its week.
     began: Instant,
-    /// The number of the network that the Selector was told of.
+    /// The number of the network that was announced to the Selector.
     on: Option<usize>,
 }
 
-/// What became of one event.
+/// The outcome of one event.
 #[derive(Debug)]
 pub(super) struct Played {
     pub(super) scene: Arc<Scene>,
@@ -96,7 +96,7 @@ impl Player {
         })
     }
 
-    /// Opens a connection when it is time, or at once if the one before took longer than that.
+    /// Opens a connection at the event's time, or at once if that has passed.
     pub(super) async fn play(&mut self, event: Event<'static>) -> Played {
         let hour = Duration::from_millis((event.hour * 3_600e3).round() as u64);
         sleep_until(self.began + hour).await;
@@ -108,7 +108,7 @@ impl Player {
         let before = self.selector.stats();
         let scene = self.network.begin(event);
         let connection = self.connect(&scene).await;
-        // Nothing was awaited since: the Selector's background dials have yet to begin.
+        // No await lies between: the Selector's background dials have yet to start.
         scene.open();
         let open_ms = scene.moments.now_ms();
         sleep(BACKGROUND).await;
@@ -131,7 +131,7 @@ impl Player {
         }
     }
 
-    /// Until a connection is open, or its time is over.
+    /// Tries until a connection is open or the time limit has passed.
     async fn connect(&self, scene: &Scene) -> Option<Connection> {
         loop {
             if let Ok(connection) = self.selector.connect().await {

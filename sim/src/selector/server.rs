@@ -1,4 +1,4 @@
-//! The server at the far end of a dial: real TLS and a real upgrade, as late as was sampled.
+//! The server at the far end of a dial: real TLS and a real upgrade, with the sampled delays.
 
 use std::error::Error;
 use std::io;
@@ -15,18 +15,18 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::network::Scene;
 use crate::world::{Answer, Attempt};
 
-/// What servers prove who they are with.
+/// The servers' certificates.
 #[derive(Clone, Debug)]
 pub(super) struct Identities {
-    /// What clients trust.
+    /// The root that clients trust.
     pub(super) root: CertificateDer<'static>,
     right: Arc<ServerConfig>,
-    /// Somebody else's: what a TLS handshake fails on.
+    /// For another host: makes TLS handshakes fail.
     wrong: Arc<ServerConfig>,
 }
 
 impl Identities {
-    /// Of servers with these names.
+    /// Creates the certificates of servers with these names.
     pub(super) fn new(names: Vec<String>) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -52,7 +52,7 @@ impl Identities {
     }
 }
 
-/// Serves one connection as the attempt has it, until the client leaves.
+/// Serves one connection with the attempt's delays and faults, until the client leaves.
 pub(super) async fn serve(
     mut stream: DuplexStream,
     attempt: Attempt,
@@ -61,7 +61,7 @@ pub(super) async fn serve(
 ) -> io::Result<()> {
     let (tls_ms, identity) = match attempt.tls {
         Answer::After(ms) => (ms, identities.right),
-        // Whether the certificate is wrong or TLS is reset: both mean that the path is broken.
+        // A wrong certificate also stands for a reset: the Selector treats both as a broken path.
         Answer::Fails(ms) => (ms, identities.wrong),
         Answer::Never => {
             stream.read_u8().await?;
@@ -88,7 +88,7 @@ pub(super) async fn serve(
     listen(&mut stream).await
 }
 
-/// Reads a request; the WebSocket key in it.
+/// Reads a request and returns its WebSocket key.
 async fn requested_key(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -102,7 +102,7 @@ async fn requested_key(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Stri
         .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// Says nothing more until the client leaves.
+/// Reads until the client leaves.
 async fn listen(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
     tokio::io::copy(stream, &mut tokio::io::sink()).await?;
     Ok(())

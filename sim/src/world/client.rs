@@ -1,4 +1,4 @@
-//! A client's week: its networks, their paths, the addresses' outages.
+//! A client's week: its networks, their paths, and the addresses' outages.
 
 use std::f64::consts::TAU;
 
@@ -13,7 +13,7 @@ enum Ipv6 {
     Absent,
 }
 
-/// A stretch of time during which an address is down.
+/// A period during which an address is down.
 #[derive(Clone, Copy, Debug)]
 struct Outage {
     from_hour: f64,
@@ -21,11 +21,11 @@ struct Outage {
     refuses: bool,
 }
 
-/// The factors of a host's paths from an hour on.
+/// The factors of the paths to a host's addresses, from an hour on.
 #[derive(Debug)]
 struct Route {
     from_hour: f64,
-    /// ln of the factor, per address.
+    /// ln of each address's factor.
     addresses: Vec<f64>,
 }
 
@@ -35,12 +35,12 @@ struct HostPath {
     phase: f64,
     cluster: f64,
     routes: Vec<Route>,
-    /// Of its name, whatever the address.
+    /// A fault of the host's name, at every address.
     blocked: Option<Fault>,
     faults: Vec<Option<Fault>>,
 }
 
-/// A network as a client sees it.
+/// A client's network.
 #[derive(Debug)]
 struct Network {
     cellular: bool,
@@ -59,13 +59,13 @@ pub(crate) struct Client<'w> {
     number: u64,
     networks: Vec<Network>,
     outages: Vec<Vec<Outage>>,
-    /// What each host takes for TLS, and for the upgrade again.
+    /// The time that each host takes for TLS, and again for the upgrade.
     work_ms: Vec<f64>,
-    /// Hour and network of each connection.
+    /// The hour and the network of each connection.
     connections: Vec<(f64, usize)>,
 }
 
-/// Networks 0 and 1 are seen again and again: Wi-Fi and cellular.
+/// The number of networks that a client returns to: 0 is Wi-Fi, 1 cellular.
 pub(super) const REGULAR: usize = 2;
 
 impl<'w> Client<'w> {
@@ -113,7 +113,7 @@ impl<'w> Client<'w> {
         }
     }
 
-    /// Its connections, in order of time.
+    /// Returns the client's connections, in order of time.
     pub(crate) fn events(&self) -> impl Iterator<Item = Event<'w>> + '_ {
         (0..self.connections.len()).map(|index| self.event(index))
     }
@@ -132,7 +132,7 @@ impl<'w> Client<'w> {
         let dns_ms = (0..hosts)
             .map(|_| parameters.dns.answer_ms(queue_ms, &mut random))
             .collect();
-        // Numbers of its own: who never asks again meets the same world.
+        // Separate random numbers, so that a policy that never repeats a lookup meets the same world.
         let mut random = Random::new(&[random::seed(&purpose), purpose::DNS_AGAIN]);
         let dns_again_ms = (0..hosts)
             .map(|_| parameters.dns.answer_ms(queue_ms, &mut random))
@@ -348,7 +348,7 @@ mod tests {
         World::new(Parameters::variant(name).unwrap(), 1)
     }
 
-    /// The share of half days after which the first candidate's path differs by more than .3.
+    /// Returns the share of half days in which the first candidate's path changes by more than .3.
     fn steps(name: &str) -> f64 {
         let world = world(name);
         let (mut steps, mut half_days) = (0, 0);
@@ -367,7 +367,7 @@ mod tests {
         steps as f64 / half_days as f64
     }
 
-    /// ρ's standard deviation between the hosts of a network with such a round trip.
+    /// Returns ρ's standard deviation between the hosts of networks with such a round trip.
     fn rest_deviation(world: &World, rtt_ms: std::ops::Range<f64>) -> f64 {
         let (mut squares, mut freedom) = (0.0, 0);
         for number in 0..300 {

@@ -1,4 +1,4 @@
-//! A moment at which a client wants a connection, and what its attempts meet.
+//! A moment at which a client wants a connection, and the conditions of its attempts.
 
 use super::client::{Client, REGULAR};
 use super::{Address, Answer, Attempt, Candidate, Fault, World, purpose};
@@ -10,12 +10,12 @@ pub(super) struct Path {
     pub(super) rtt_ms: f64,
     pub(super) origin_rtt_ms: f64,
     pub(super) usable: bool,
-    /// What the server takes for TLS, and for the upgrade again.
+    /// The time that the server takes for TLS, and again for the upgrade.
     pub(super) work_ms: f64,
-    /// … for TLS at this moment beside that.
+    /// The further time that the server takes for TLS at this moment.
     pub(super) busy_ms: f64,
     pub(super) fault: Option<Fault>,
-    /// What of it does not come from the address.
+    /// The fault that the host has at every address.
     pub(super) server_fault: Option<Fault>,
 }
 
@@ -24,14 +24,14 @@ pub(super) struct Path {
 pub(crate) struct Event<'w> {
     pub(super) world: &'w World,
     pub(super) purpose: [u64; 4],
-    /// Since the client's week began.
+    /// Hours since the start of the client's week.
     pub(crate) hour: f64,
-    /// The network's number among the client's; 0 and 1 come again.
+    /// The number of the client's network. The client returns to 0 and 1.
     pub(crate) network: usize,
-    /// Whether the client was never on this network before.
+    /// Whether this is the client's first connection on this network.
     pub(crate) is_cold: bool,
     pub(super) cellular: bool,
-    /// Log-sd.
+    /// The log-sd of round trips.
     pub(super) jitter: f64,
     pub(super) syn_proxy_ms: Option<f64>,
     pub(super) queue_ms: f64,
@@ -39,7 +39,7 @@ pub(crate) struct Event<'w> {
     pub(super) dns_ms: Vec<f64>,
     pub(super) dns_again_ms: Vec<f64>,
     pub(super) paths: Vec<Path>,
-    /// From a trace: what the first attempt at each candidate meets, and what all others meet.
+    /// From a trace: the conditions of the first attempt at each candidate, and of all others.
     pub(super) traced: Option<Vec<[Attempt; 2]>>,
 }
 
@@ -48,12 +48,12 @@ impl Event<'_> {
         self.world.candidates()
     }
 
-    /// What is known of a candidate, or of an address that only another network's DNS gives.
+    /// Returns a candidate by its number, or by that of an address from another network's DNS.
     pub(crate) fn candidate(&self, number: usize) -> &Candidate {
         &self.candidates()[number % self.paths.len()]
     }
 
-    /// Who a candidate's address is.
+    /// Returns the identity of a candidate's address.
     pub(crate) fn address(&self, number: usize) -> Address {
         let candidate = number % self.paths.len();
         let own = self.world.is_own(self.candidates()[candidate].host);
@@ -64,8 +64,8 @@ impl Event<'_> {
         Address { network, candidate }
     }
 
-    /// By which number an address is dialled from here: a candidate's, or one beyond all candidates
-    /// if this network's DNS does not give it. None where there is no way to it.
+    /// Returns the number by which an address is dialled from here: a candidate's, or one beyond all
+    /// candidates if this network's DNS doesn't return it. `None` if this network lacks its family.
     pub(crate) fn number(&self, address: Address) -> Option<usize> {
         let Address { network, candidate } = address;
         let elsewhere = network.filter(|network| *network != self.network);
@@ -82,15 +82,14 @@ impl Event<'_> {
         self.network < REGULAR
     }
 
-    /// How far a host is on this network at this moment, without noise: the middle of its addresses' round
-    /// trips, in ms.
+    /// Returns a host's round trip in ms, without noise: the geometric mean of its addresses'.
     pub(crate) fn base_ms(&self, host: usize) -> Option<f64> {
         let paths = self.addresses(host).into_iter();
         let lns: Vec<f64> = paths.map(|one| self.paths[one].rtt_ms.ln()).collect();
         (!lns.is_empty()).then(|| (lns.iter().sum::<f64>() / lns.len() as f64).exp())
     }
 
-    /// The same on a network of another client's.
+    /// Returns the same on another client's network.
     pub(crate) fn base_ms_of_another(&self, host: usize) -> Option<f64> {
         let [.., client, _] = self.purpose;
         let other = Client::new(self.world, client + 1_000_000);
@@ -98,17 +97,17 @@ impl Event<'_> {
         event?.base_ms(host)
     }
 
-    /// When DNS answers for a host, in ms after the question.
+    /// Returns when DNS answers for a host, in ms after the query.
     pub(crate) fn dns_ms(&self, host: usize) -> f64 {
         self.dns_ms[host]
     }
 
-    /// When DNS answers a second question about the host, in ms after that.
+    /// Returns when DNS answers a second query for the host, in ms after that query.
     pub(crate) fn dns_again_ms(&self, host: usize) -> f64 {
         self.dns_again_ms[host]
     }
 
-    /// The host's addresses in the order of the system's resolver (RFC 6724: IPv6 first).
+    /// Returns the host's addresses in the order of the system's resolver (RFC 6724: IPv6 first).
     pub(crate) fn addresses(&self, host: usize) -> Vec<usize> {
         let mut addresses: Vec<usize> = (self.candidates().iter().enumerate())
             .filter(|(number, one)| one.host == host && self.paths[*number].usable)
@@ -118,12 +117,12 @@ impl Event<'_> {
         addresses
     }
 
-    /// All candidates that a client on this network has.
+    /// Returns all candidates whose family this network has.
     pub(crate) fn usable(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.paths.len()).filter(|number| self.paths[*number].usable)
     }
 
-    /// What the n-th attempt at a candidate meets during this connection.
+    /// Returns the conditions of the n-th attempt at a candidate during this connection.
     pub(crate) fn attempt(&self, candidate: usize, n: u64) -> Attempt {
         if let Some(traced) = &self.traced {
             return traced[candidate][usize::from(n > 0)];
@@ -141,7 +140,7 @@ impl Event<'_> {
         attempt.tls = attempt.tls.later(tls_ms);
         attempt.upgrade = attempt.upgrade.later(path.work_ms);
         if let Some(ms) = self.syn_proxy_ms {
-            // The middlebox's own connection has to be opened first.
+            // The middlebox first opens its own connection to the server.
             let Answer::After(tls) = attempt.tls else {
                 return attempt;
             };
@@ -166,7 +165,7 @@ impl Event<'_> {
         attempt
     }
 
-    /// A candidate's time to open without noise; none if it does not open.
+    /// Returns a candidate's time to open without noise, or `None` if it can't be opened.
     pub(crate) fn true_ms(&self, candidate: usize) -> Option<f64> {
         let path = &self.path(candidate);
         let server_ms = 2.0 * path.work_ms + path.busy_ms;
@@ -174,7 +173,7 @@ impl Event<'_> {
         opens.then_some(2.0 * path.rtt_ms + path.origin_rtt_ms + server_ms)
     }
 
-    /// The best that a clairvoyant with free DNS could do, in ms.
+    /// Returns the oracle's time to open in ms: it knows all outcomes, and DNS is free.
     pub(crate) fn oracle_ms(&self) -> Option<f64> {
         let opened = self
             .usable()
@@ -182,8 +181,8 @@ impl Event<'_> {
         opened.min_by(f64::total_cmp)
     }
 
-    /// The path to a candidate, or to an address that another network's DNS gives. That one leads to
-    /// a server that is near there: it works as well, but is farther by a factor of its own.
+    /// Returns the path to a candidate, or to an address from another network's DNS. Such an address leads
+    /// to a server near that network: it works, but is farther away by its own random factor.
     fn path(&self, number: usize) -> Path {
         let here = self.paths[number % self.paths.len()];
         if number < self.paths.len() {
@@ -202,7 +201,7 @@ impl Event<'_> {
         }
     }
 
-    /// What the server takes for this TLS handshake longer than for others.
+    /// Draws the additional time that the server takes for a slow TLS handshake.
     fn tail_ms(&self, random: &mut Random) -> f64 {
         let server = &self.world.parameters.server;
         if server.tail > 0.0 && random.chance(server.tail) {
@@ -222,7 +221,7 @@ impl Event<'_> {
         Answer::Never
     }
 
-    /// A flight after the SYN, repeated until it gets through.
+    /// Draws the time of a flight after the SYN, with its retransmissions.
     fn flight_ms(&self, rtt_ms: f64, random: &mut Random) -> f64 {
         let noise = &self.world.parameters.noise;
         let mut rto_ms = noise.rto_least_ms.max(noise.rto_round_trips * rtt_ms);
@@ -257,7 +256,7 @@ mod tests {
         World::new(Parameters::variant(name).unwrap(), 1)
     }
 
-    /// The addresses that DNS gives on a network.
+    /// The addresses that DNS returns on a network.
     fn listed(event: &Event) -> Vec<Address> {
         event.usable().map(|one| event.address(one)).collect()
     }
@@ -288,7 +287,7 @@ mod tests {
         }
     }
 
-    /// Who dials only what DNS gives meets the default world.
+    /// The addresses that DNS returns are as in the default world.
     #[test]
     fn own_addresses_are_as_good_as_shared_ones() {
         let (shared, own) = (world("default"), world("own-addresses"));
@@ -303,7 +302,7 @@ mod tests {
         }
     }
 
-    /// It opens like any other, later by 1.8 in the middle, never sooner, and the same each time.
+    /// It opens like others, but its round trip is longer, by a factor with median 1.8, the same each time.
     #[test]
     fn an_address_of_another_network_is_farther() {
         let world = world("own-addresses");
@@ -336,7 +335,7 @@ mod tests {
         assert!(silent * 10 < all, "{silent} of {all}");
     }
 
-    /// Shared by the host's addresses: what a server takes does not tell of the path.
+    /// All addresses of a host share the server's time.
     #[test]
     fn servers_take_their_time() {
         let (plain, slow) = (world("clean"), world("server-tails"));

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::random::Random;
 
-/// What every policy meets; see the comments in `world.toml`.
+/// The parameters of a world. The comments in `world.toml` explain them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Parameters {
@@ -109,7 +109,7 @@ enum Schedule {
 }
 
 impl Syn {
-    /// When the SYN is repeated, in ms after the first.
+    /// Returns when SYNs are sent again, in ms after the first.
     pub(crate) fn repeats_ms(&self) -> &[f64] {
         match self.schedule {
             Schedule::Before => &self.before,
@@ -153,7 +153,7 @@ pub(crate) struct Dns {
 }
 
 impl Fault {
-    /// Of one address on one network.
+    /// Draws the fault of one address on one network.
     pub(super) fn of_address(&self, random: &mut Random) -> Option<super::Fault> {
         let (u, syn) = (random.uniform(), random.between(self.hijacked_syn_ms));
         let hijacked = self.hijacked * self.factor;
@@ -181,7 +181,7 @@ impl Dns {
 }
 
 impl Parameters {
-    /// The variant of that name.
+    /// Reads the variant of this name.
     pub(crate) fn variant(name: &str) -> Result<Self, String> {
         let mut table: toml::Table =
             toml::from_str(include_str!("../world.toml")).map_err(|error| error.to_string())?;
@@ -192,7 +192,7 @@ impl Parameters {
             let section = table.get_mut(section).and_then(toml::Value::as_table_mut);
             let (Some(section), Some(values)) = (section, values.as_table()) else {
                 return Err(format!(
-                    "world {name:?} overrides a section that is not there"
+                    "world {name:?} overrides a section that doesn't exist"
                 ));
             };
             for (key, value) in values {
@@ -202,7 +202,7 @@ impl Parameters {
         table.try_into().map_err(|error| error.to_string())
     }
 
-    /// The names of all variants.
+    /// Returns the names of all variants.
     pub(crate) fn variants() -> Vec<String> {
         let table: toml::Table = toml::from_str(include_str!("../world.toml")).unwrap_or_default();
         let variants = table.get("variant").and_then(toml::Value::as_table);

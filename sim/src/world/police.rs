@@ -1,16 +1,16 @@
-//! A middlebox that lets only so many SYNs of a client pass at a time.
+//! A middlebox that limits how many SYNs of a client pass at once.
 
 use super::Event;
 
-/// The SYNs that one connection was let send.
+/// The times of one connection's SYNs that passed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Police {
     passed_ms: Vec<f64>,
 }
 
 impl Police {
-    /// How much later a SYN that is sent now is answered: those beyond what is let pass are lost
-    /// once. What was lost does not count against those after it, as with a token bucket.
+    /// Returns the additional delay of a SYN that is sent now. A SYN beyond the limit is lost once. Lost
+    /// SYNs don't count towards the limit, as in a token bucket.
     pub(crate) fn late_ms(&mut self, event: &Event, now_ms: f64) -> f64 {
         let syn = &event.world.parameters.syn;
         if syn.passed == 0 {

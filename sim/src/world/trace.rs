@@ -1,16 +1,16 @@
-//! Measured round trips in place of a world's weeks.
+//! Traces: measured round trips instead of a world's weeks.
 //!
 //! ```text
-//! client NAME N                  a client with N candidates, as many as the world has; those of
-//!                                one name are played together
-//! HOURS one,two one,two …        a moment; per candidate, in the world's order, two handshakes
+//! client NAME N              a client with N candidates, as many as the world has; clients of the
+//!                            same name share a table of results
+//! HOURS one,two one,two …    a moment: for each candidate, in the world's order, two handshakes
 //! ```
 //!
-//! The time is in hours and never falls. A handshake is `SYN/TLS/UPGRADE` in ms; `S` if the SYN
-//! stays silent; `T` if TLS does, whose SYN is answered after 50 ms. The first of the two is what a
-//! connection's first attempt at the candidate meets, the second what further attempts and probes
-//! meet. Which candidates are of one host is as in the world. DNS was not measured: it answers from
-//! its cache. Nothing is lost or queues but what the trace has.
+//! `HOURS` counts from the start and never decreases. A handshake is `SYN/TLS/UPGRADE` in ms, `S` if no
+//! SYN is answered, or `T` if the SYN is answered, after 50 ms, but TLS is not. A connection's first
+//! attempt at the candidate meets the first handshake; further attempts and probes meet the second. The
+//! world decides which candidates belong to one host. DNS answers from its cache. There is no loss and no
+//! queueing besides what the trace contains.
 
 use std::fs::File;
 use std::io::Read;
@@ -18,7 +18,7 @@ use std::io::Read;
 use super::event::{Event, Path};
 use super::{Answer, Attempt, Fault, World, purpose};
 
-/// The clients of one name.
+/// The traces of the clients of one name.
 #[derive(Debug)]
 pub(crate) struct Trace {
     pub(crate) name: String,
@@ -32,19 +32,18 @@ struct Moment {
     attempts: Vec<[Attempt; 2]>,
 }
 
-/// A longer file is none.
 const MOST_BYTES: u64 = 1 << 28;
-/// Each makes a table.
+/// Each name has a table.
 const MOST_NAMES: usize = 100;
-/// A longer time is none.
+/// The longest time of a leg.
 const MOST_MS: f64 = 600_000.0;
-/// A later moment is none: ten years.
+/// Ten years.
 const MOST_HOURS: f64 = 87_600.0;
-/// When a SYN is answered of which only that is known.
+/// The time after which a SYN is answered before TLS stays silent.
 const SYN_MS: f64 = 50.0;
 
 impl Trace {
-    /// Reads a file of clients with so many candidates, a trace a name.
+    /// Reads a file of clients with `candidates` candidates. Returns one trace per name.
     pub(crate) fn read(path: &std::path::Path, candidates: usize) -> Result<Vec<Self>, String> {
         let at = |error: String| format!("{}: {error}", path.display());
         let file = File::open(path).map_err(|error| at(error.to_string()))?;
@@ -52,14 +51,14 @@ impl Trace {
         let read = file.take(MOST_BYTES + 1).read_to_string(&mut text);
         read.map_err(|error| at(error.to_string()))?;
         if text.len() as u64 > MOST_BYTES {
-            return Err(at(format!("more than {MOST_BYTES} bytes")));
+            return Err(at(format!("expected at most {MOST_BYTES} bytes")));
         }
         Trace::parse(&text, candidates).map_err(at)
     }
 
     fn parse(text: &str, candidates: usize) -> Result<Vec<Self>, String> {
         let mut traces: Vec<Trace> = Vec::new();
-        // The place of the client whose moments these are.
+        // The index of the trace to which the next moments belong.
         let mut current: Option<usize> = None;
         for (number, line) in text.lines().enumerate() {
             let at = |error: String| format!("line {}: {error}", number + 1);
@@ -94,7 +93,7 @@ impl Trace {
         }
         traces.retain(|one| one.clients.iter().any(|moments| !moments.is_empty()));
         if traces.is_empty() {
-            return Err("no moment of any client".to_owned());
+            return Err("expected a client with at least one moment".to_owned());
         }
         Ok(traces)
     }
@@ -110,7 +109,7 @@ impl Trace {
         self.clients.len() as u64
     }
 
-    /// A client's connections, all on one network, in order of time.
+    /// Returns a client's connections, all on one network, in order of time.
     pub(crate) fn events<'w>(
         &self,
         world: &'w World,
@@ -178,7 +177,7 @@ impl Moment {
     }
 }
 
-/// A handshake; none if it is malformed.
+/// Parses a handshake. Returns `None` if it is malformed.
 fn attempt(text: &str) -> Option<Attempt> {
     match text {
         "S" => return Some(Attempt::SILENT),
@@ -204,7 +203,7 @@ fn attempt(text: &str) -> Option<Attempt> {
     flights.next().is_none().then_some(attempt)
 }
 
-/// What is known of a path whose first attempt met this.
+/// Returns the path that a first attempt suggests.
 fn path(first: &Attempt) -> Path {
     let (rtt_ms, origin_rtt_ms, fault) = match (first.syn, first.tls, first.upgrade) {
         (Answer::After(syn), Answer::After(tls), Answer::After(upgrade)) => {
@@ -260,8 +259,8 @@ mod tests {
     #[test]
     fn a_malformed_line_is_told_by_its_number() {
         let cases = [
-            ("", "no moment"),
-            ("client one 2\n", "no moment"),
+            ("", "at least one moment"),
+            ("client one 2\n", "at least one moment"),
             ("0 S,S S,S", "line 1: expected a client"),
             ("client one 3", "line 1: expected \"client NAME 2\""),
             ("client one", "line 1: expected \"client NAME 2\""),

@@ -419,7 +419,7 @@ fn race(outcome: &Result<Connection, ConnectError>) -> String {
 fn ending(attempt: &Attempt) -> String {
     let failure = match &attempt.outcome {
         AttemptOutcome::Won => return "won".to_owned(),
-        AttemptOutcome::Cancelled(phase) => return format!("given up in {phase}"),
+        AttemptOutcome::Cancelled(phase) => return format!("cancelled in {phase}"),
         AttemptOutcome::Failed(failure) => failure,
     };
     let mut told = format!("failed in {}: {}", failure.phase(), failure.kind());

@@ -29,6 +29,21 @@ use crate::sample::{Attempt, AttemptOutcome};
 ///
 /// It is a [`Stream`] and a [`Sink`] of messages. [`into_websocket`](Self::into_websocket) converts
 /// it into the tokio-tungstenite stream.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use easelect::{Region, Selector};
+/// use futures::{SinkExt, StreamExt};
+/// use tokio_tungstenite::tungstenite::Message;
+///
+/// let mut connection = Selector::builder(Region::CN1).build()?.connect().await?;
+/// connection.send(Message::text("hello")).await?;
+/// while let Some(message) = connection.next().await {
+///     println!("{}", message?);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Connection {
     pub(crate) websocket: WebSocket,
@@ -138,7 +153,7 @@ impl fmt::Debug for Opening {
 }
 
 impl Connection {
-    /// The endpoint.
+    /// Returns the endpoint.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.opening.endpoint
@@ -151,31 +166,32 @@ impl Connection {
         self.opening.endpoint.url_with(&self.opening.path)
     }
 
-    /// The address, or the proxy's if the connection leads through one.
+    /// Returns the address, or the proxy's if the connection leads through one.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.opening.address
     }
 
-    /// The subprotocol that the server chose, if any.
+    /// Returns the subprotocol that the server chose, if any.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.websocket.subprotocol.as_deref()
     }
 
-    /// The durations of the winning attempt's phases, including its DNS lookup.
+    /// Returns the durations of the winning attempt's phases, including its DNS lookup.
     #[must_use]
     pub fn timings(&self) -> Timings {
         self.opening.timings
     }
 
-    /// The time from the call to the open WebSocket, including DNS lookups and losing attempts.
+    /// Returns the time from the call to the open WebSocket, including DNS lookups and losing
+    /// attempts.
     #[must_use]
     pub fn time_to_open(&self) -> Duration {
         self.opening.time_to_open
     }
 
-    /// All attempts in the order of their starts, including failed DNS lookups.
+    /// Returns all attempts in the order of their starts, including failed DNS lookups.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
         &self.opening.attempts
@@ -362,19 +378,19 @@ impl ConnectError {
         self.elapsed = elapsed;
     }
 
-    /// The kind.
+    /// Returns the kind.
     #[must_use]
     pub fn kind(&self) -> ConnectErrorKind {
         self.kind
     }
 
-    /// All attempts in the order of their starts. A failed DNS lookup has no address.
+    /// Returns all attempts in the order of their starts. A failed DNS lookup has no address.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
     }
 
-    /// The time from the call to the error.
+    /// Returns the time from the call to the error.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.elapsed

@@ -140,19 +140,19 @@ impl Dialer {
         DialerBuilder::default()
     }
 
-    /// The TLS configuration.
+    /// Returns the TLS configuration.
     #[must_use]
     pub fn tls(&self) -> &TlsClient {
         &self.0.tls
     }
 
-    /// The address families in use.
+    /// Returns the address families in use.
     #[must_use]
     pub fn families(&self) -> Families {
         self.0.families
     }
 
-    /// The proxy, if any.
+    /// Returns the proxy, if any.
     #[must_use]
     pub fn proxy(&self) -> Option<&Proxy> {
         self.0.proxy.as_ref()
@@ -164,7 +164,7 @@ impl Dialer {
         self.0.is_tcp
     }
 
-    /// The time-out of one DNS lookup or one probe; see [`DialerBuilder::attempt_timeout`].
+    /// Returns the time-out of one DNS lookup or one probe; see [`DialerBuilder::attempt_timeout`].
     #[must_use]
     pub fn attempt_timeout(&self) -> Duration {
         self.0.attempt_timeout

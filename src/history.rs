@@ -77,6 +77,17 @@ const LOCK_POLL: Duration = Duration::from_millis(10);
 
 /// Keeps a [`History`] in a file.
 ///
+/// ```no_run
+/// use easelect::{FileHistory, Region, Selector};
+///
+/// # fn example() -> Result<(), easelect::Error> {
+/// let history = FileHistory::new("/var/lib/app/easelect.json");
+/// let selector = Selector::builder(Region::CN1).history(history).build()?;
+/// # drop(selector);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// **Writing.** Each write goes to a new file in the same folder, is flushed to disk and renamed over
 /// the old file, so the file is complete at all times. A write merges in whatever other writers, in
 /// this process or another, have saved in between. Writers lock an empty file `NAME.lock` next to it,

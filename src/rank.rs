@@ -89,20 +89,20 @@ pub struct Ranked {
 }
 
 impl Ranked {
-    /// The endpoint.
+    /// Returns the endpoint.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         self.stats.endpoint()
     }
 
-    /// The share of failed attempts, 0 to 1; `None` without attempts.
+    /// Returns the share of failed attempts, 0 to 1; `None` without attempts.
     #[must_use]
     pub fn failed_ratio(&self) -> Option<f64> {
         let attempts = self.stats.attempts();
         (attempts > 0).then(|| (attempts - self.stats.successes()) as f64 / attempts as f64)
     }
 
-    /// The summary of its successes.
+    /// Returns the summary of its successes.
     #[must_use]
     pub fn total(&self) -> Option<Summary> {
         self.stats.total().summary()

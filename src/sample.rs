@@ -108,13 +108,14 @@ impl Sample {
         }
     }
 
-    /// The end, relative to the start of the run.
+    /// Returns the end, relative to the start of the run.
     #[must_use]
     pub fn ended(&self) -> Duration {
         self.started.saturating_add(self.elapsed)
     }
 
-    /// The number of retransmitted segments, SYNs included; 0 if the system does not report it.
+    /// Returns the number of retransmitted segments, SYNs included; 0 if the system does not report
+    /// it.
     #[must_use]
     pub fn retransmissions(&self) -> u32 {
         let of = |tcp: Option<TcpInfo>| tcp.map_or(0, |tcp| tcp.retransmissions);
@@ -132,8 +133,9 @@ impl Sample {
         self.retransmissions() > 0 || gap.is_some_and(|count| count > 0)
     }
 
-    /// The round-trip time to the host, or through a proxy to the proxy: the kernel's measurement or,
-    /// without one, the duration of the connect. `None` if it is unknown, as after a repeated SYN.
+    /// Returns the round-trip time to the host, or through a proxy to the proxy: the kernel's
+    /// measurement or, without one, the duration of the connect. `None` if it is unknown, as after a
+    /// repeated SYN.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
         /// A SYN is repeated after 1 s (RFC 6298 §2.1), so a longer connect is no round trip.
@@ -346,7 +348,7 @@ impl Attempt {
         }
     }
 
-    /// Returns the phase in which it was cancelled or failed, or the last phase if it won.
+    /// Returns the phase in which it was cancelled or failed, or the last one completed if it won.
     #[must_use]
     pub fn phase_reached(&self) -> Phase {
         match &self.outcome {

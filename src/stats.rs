@@ -81,27 +81,27 @@ impl AddressStats {
         }
     }
 
-    /// The address.
+    /// Returns the address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The number of attempts that ended.
+    /// Returns the number of attempts that ended.
     #[must_use]
     pub fn attempts(&self) -> u64 {
         self.attempts
     }
 
-    /// The number of attempts that ended with a verified handshake.
+    /// Returns the number of attempts that ended with a verified handshake.
     #[must_use]
     pub fn successes(&self) -> u64 {
         self.successes
     }
 
-    /// Durations of the successes, from the start of connecting to the end of the handshake, without
-    /// the DNS lookup. Successes that this machine delayed, and those with lost packets
-    /// ([`Sample::had_loss`]), are included only if there are no others.
+    /// Returns the durations of the successes, from the start of connecting to the end of the
+    /// handshake, without the DNS lookup. Successes that this machine delayed, and those with lost
+    /// packets ([`Sample::had_loss`]), are included only if there are no others.
     #[must_use]
     pub fn total(&self) -> &Distribution {
         if self.total.count() > 0 {
@@ -111,7 +111,7 @@ impl AddressStats {
         }
     }
 
-    /// The number of successes with lost packets.
+    /// Returns the number of successes with lost packets.
     #[must_use]
     pub fn with_loss(&self) -> u64 {
         self.with_loss
@@ -127,20 +127,20 @@ impl AddressStats {
         (self.with_loss > 0).then(|| self.with_loss_seconds / self.with_loss as f64)
     }
 
-    /// The failures, in the order of first occurrence.
+    /// Returns the failures, in the order of first occurrence.
     #[must_use]
     pub fn failures(&self) -> &[FailureCount] {
         &self.failures
     }
 
-    /// The certificates last sent from there, accepted or rejected.
+    /// Returns the certificates last sent from there, accepted or rejected.
     #[must_use]
     pub fn chain(&self) -> Option<&Arc<CertificateChain>> {
         self.chain.as_ref()
     }
 
-    /// How the server last ended a WebSocket right after opening it, and how many successes ended
-    /// that way.
+    /// Returns how the server last ended a WebSocket right after opening it, and how many successes
+    /// ended that way.
     #[must_use]
     pub fn after_upgrade(&self) -> Option<(&AfterUpgrade, u64)> {
         self.after_upgrade
@@ -315,25 +315,25 @@ impl EndpointStats {
         self.unfinished = self.unfinished.saturating_add(attempts);
     }
 
-    /// The endpoint.
+    /// Returns the endpoint.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// The path of the last verified handshake; the endpoint's own path until there is one.
+    /// Returns the path of the last verified handshake; the endpoint's own path until there is one.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The addresses tried, in the order of the first attempts' ends.
+    /// Returns the addresses tried, in the order of the first attempts' ends.
     #[must_use]
     pub fn addresses(&self) -> &[AddressStats] {
         &self.addresses
     }
 
-    /// Durations of the successes at all addresses; see [`AddressStats::total`].
+    /// Returns the durations of the successes at all addresses; see [`AddressStats::total`].
     #[must_use]
     pub fn total(&self) -> &Distribution {
         if self.took.total.count() > 0 {
@@ -343,57 +343,57 @@ impl EndpointStats {
         }
     }
 
-    /// Durations of one phase at all addresses, including attempts that failed later. Attempts that
-    /// this machine delayed are left out.
+    /// Returns the durations of one phase at all addresses, including attempts that failed later.
+    /// Attempts that this machine delayed are left out.
     #[must_use]
     pub fn phase(&self, phase: Phase) -> &Distribution {
         &self.took.phases[phase.index()]
     }
 
-    /// The number of attempts that ended.
+    /// Returns the number of attempts that ended.
     #[must_use]
     pub fn attempts(&self) -> u64 {
         self.addresses.iter().map(|one| one.attempts).sum()
     }
 
-    /// The number of attempts that ended with a verified handshake.
+    /// Returns the number of attempts that ended with a verified handshake.
     #[must_use]
     pub fn successes(&self) -> u64 {
         self.addresses.iter().map(|one| one.successes).sum()
     }
 
-    /// The number of attempts that this machine delayed.
+    /// Returns the number of attempts that this machine delayed.
     #[must_use]
     pub fn locally_delayed(&self) -> u64 {
         self.addresses.iter().map(|one| one.locally_delayed).sum()
     }
 
-    /// The number of successes with lost packets, as far as the system reports it.
+    /// Returns the number of successes with lost packets, as far as the system reports it.
     #[must_use]
     pub fn with_loss(&self) -> u64 {
         self.addresses.iter().map(|one| one.with_loss).sum()
     }
 
-    /// The number of attempts cut off, or never started, because the run ended early.
+    /// Returns the number of attempts cut off, or never started, because the run ended early.
     #[must_use]
     pub fn unfinished(&self) -> u64 {
         self.unfinished
     }
 
-    /// The number of addresses in DNS beyond the 16 per family that are used; see
+    /// Returns the number of addresses in DNS beyond the 16 per family that are used; see
     /// [`Lookup::left_out`].
     #[must_use]
     pub fn left_out(&self) -> usize {
         self.left_out
     }
 
-    /// The last TLS version negotiated.
+    /// Returns the last TLS version negotiated.
     #[must_use]
     pub fn tls_version(&self) -> Option<&'static str> {
         self.tls_version
     }
 
-    /// The failures of DNS lookups and at all addresses, most frequent first.
+    /// Returns the failures of DNS lookups and at all addresses, most frequent first.
     ///
     /// If the host has an address in one family, its lack of one in the other
     /// ([`NoAddress`](FailureKind::NoAddress) or [`NotFound`](FailureKind::NotFound)) is left out. If

@@ -104,6 +104,8 @@ impl TlsClient {
     /// - `SSL_CERT_FILE`, or a folder in `SSL_CERT_DIR`, exceeds 16 MiB;
     /// - a folder in `SSL_CERT_DIR` has more than 10,000 entries;
     /// - on Android, the app has not initialised `rustls-platform-verifier`.
+    ///
+    /// Only Linux and similar systems read these variables.
     pub fn with_platform_roots() -> Result<Self, Error> {
         Self::with_platform_roots_and([])
     }
@@ -209,7 +211,7 @@ impl TlsClient {
         Ok(self)
     }
 
-    /// The rustls configuration, for sharing its roots with other clients. It does not hold
+    /// Returns the rustls configuration, for sharing its roots with other clients. It does not hold
     /// selectors' sessions.
     #[must_use]
     pub fn config(&self) -> &Arc<ClientConfig> {

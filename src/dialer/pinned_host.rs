@@ -64,19 +64,19 @@ impl PinnedHost {
         Err(Error::new(ErrorKind::Input, wrong))
     }
 
-    /// The host: a name in lower-case ASCII, or an IP address without brackets.
+    /// Returns the host: a name in lower-case ASCII, or an IP address without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port.
+    /// Returns the port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The addresses.
+    /// Returns the addresses.
     #[must_use]
     pub fn addresses(&self) -> &[IpAddr] {
         &self.addresses

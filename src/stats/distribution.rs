@@ -133,7 +133,7 @@ impl Distribution {
         std::mem::take(self)
     }
 
-    /// The number of durations recorded.
+    /// Returns the number of durations recorded.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count

@@ -32,9 +32,9 @@ use crate::sample::{Attempt, AttemptOutcome};
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use easelect::tokio_tungstenite::tungstenite::Message;
 /// use easelect::{Region, Selector};
 /// use futures::{SinkExt, StreamExt};
-/// use tokio_tungstenite::tungstenite::Message;
 ///
 /// let mut connection = Selector::builder(Region::CN1).build()?.connect().await?;
 /// connection.send(Message::text("hello")).await?;

@@ -1,4 +1,4 @@
-//! What `connect()` returns: the live connection, or why there is none.
+//! The results of `connect()`: a live connection, or an error.
 
 mod heartbeat;
 
@@ -25,20 +25,35 @@ use crate::handshake::{SecureStream, WebSocket};
 use crate::phase::Timings;
 use crate::sample::{Attempt, AttemptOutcome};
 
-/// A live WebSocket on the endpoint that was open first, and how it came about.
+/// A live WebSocket on the endpoint that opened first, with details of the race.
 ///
-/// It is a [`Stream`] and a [`Sink`] of messages itself; [`into_websocket`](Self::into_websocket)
-/// gives the tokio-tungstenite stream away.
+/// It is a [`Stream`] and a [`Sink`] of messages. [`into_websocket`](Self::into_websocket) converts
+/// it into the tokio-tungstenite stream.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use easelect::tokio_tungstenite::tungstenite::Message;
+/// use easelect::{Region, Selector};
+/// use futures::{SinkExt, StreamExt};
+///
+/// let mut connection = Selector::builder(Region::CN1).build()?.connect().await?;
+/// connection.send(Message::text("hello")).await?;
+/// while let Some(message) = connection.next().await {
+///     println!("{}", message?);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Connection {
     pub(crate) websocket: WebSocket,
     pub(crate) opening: Opening,
     pub(crate) feedback: Feedback,
-    /// A session's connection is watched over.
+    /// Present in a session's connections.
     pub(crate) heartbeat: Option<Box<Heartbeat>>,
 }
 
-/// Who wants to know what becomes of a connection.
+/// Observes a connection on behalf of the selector.
 pub(crate) trait ConnectionObserver: Send + Sync {
     fn round_trip(&self, took: Duration);
     fn closed(&self, reason: CloseReason, lived: Duration);
@@ -50,14 +65,14 @@ pub(crate) trait ConnectionObserver: Send + Sync {
 pub enum CloseReason {
     /// The app ended it.
     ByApp,
-    /// The server ended it, with a Close frame or without.
+    /// The server ended it, with or without a Close frame.
     ByServer,
-    /// It broke: a reset, a heartbeat unanswered.
+    /// It broke: for example a reset, or an unanswered heartbeat.
     Lost,
 }
 
 impl CloseReason {
-    /// The stable identifier: `"by_app"`, `"by_server"`, `"lost"`.
+    /// Returns the stable identifier: `"by_app"`, `"by_server"` or `"lost"`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -70,18 +85,18 @@ impl CloseReason {
 
 display_identifier!(CloseReason);
 
-/// Tells the selector what becomes of a connection, so that it learns without probing. Cheap to
-/// clone; it keeps neither the connection nor the selector alive.
+/// Reports to the selector how a connection fares, so that the selector learns without probing. Cheap
+/// to clone; it keeps neither the connection nor the selector alive.
 #[derive(Clone)]
 pub struct Feedback {
     observer: Arc<dyn ConnectionObserver>,
     opened: Instant,
-    /// A connection ends once, whoever tells.
+    /// A connection ends once, whichever clone reports it.
     told: Arc<AtomicBool>,
 }
 
 impl Feedback {
-    /// Of a connection that is open now.
+    /// For a connection that has just opened.
     pub(crate) fn new(observer: Arc<dyn ConnectionObserver>) -> Self {
         Feedback {
             observer,
@@ -90,14 +105,14 @@ impl Feedback {
         }
     }
 
-    /// A round trip that the app measured over the connection, as its heartbeat does. Cheap enough
-    /// for every heartbeat.
+    /// Reports a round trip that the app measured over the connection, for example by a heartbeat.
+    /// Cheap enough to call for every heartbeat.
     pub fn report_rtt(&self, took: Duration) {
         self.observer.round_trip(took);
     }
 
-    /// The connection ended; only the first who tells counts. One that broke within 30 s counts against
-    /// its address.
+    /// Reports the end of the connection; further calls have no effect. A connection that lasted less
+    /// than 30 s counts against its address, unless the app ended it.
     pub fn closed(&self, reason: CloseReason) {
         if self.told.swap(true, Ordering::Relaxed) {
             return;
@@ -112,7 +127,7 @@ impl fmt::Debug for Feedback {
     }
 }
 
-/// How a [`Connection`] came about.
+/// How a [`Connection`] was opened.
 #[derive(Clone)]
 pub(crate) struct Opening {
     pub(crate) endpoint: Endpoint,
@@ -123,7 +138,7 @@ pub(crate) struct Opening {
     pub(crate) attempts: Vec<Attempt>,
 }
 
-/// Without queries, as [`Endpoint`] has it.
+/// Omits queries, as [`Endpoint`] does.
 impl fmt::Debug for Opening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut told = f.debug_struct("Opening");
@@ -138,44 +153,45 @@ impl fmt::Debug for Opening {
 }
 
 impl Connection {
-    /// The endpoint that won.
+    /// Returns the endpoint.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.opening.endpoint
     }
 
-    /// The URL that was opened: the endpoint's, or with an alternate path that turned out right. Its
-    /// query may be secret: show [`Endpoint::shown_with`] instead.
+    /// Returns the URL that was opened: the endpoint's, possibly with an alternate path. Its query
+    /// may be secret; to display the URL, use [`Endpoint::shown_with`].
     #[must_use]
     pub fn url(&self) -> String {
         self.opening.endpoint.url_with(&self.opening.path)
     }
 
-    /// The address that won; the proxy's, where one led to the endpoint.
+    /// Returns the address, or the proxy's if the connection leads through one.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.opening.address
     }
 
-    /// The subprotocol that the server chose, if any.
+    /// Returns the subprotocol that the server chose, if any.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.websocket.subprotocol.as_deref()
     }
 
-    /// The winner's phases, its look-up included.
+    /// Returns the durations of the winning attempt's phases, including its DNS lookup.
     #[must_use]
     pub fn timings(&self) -> Timings {
         self.opening.timings
     }
 
-    /// From the call to the open WebSocket, look-ups and losers included.
+    /// Returns the time from the call to the open WebSocket, including DNS lookups and losing
+    /// attempts.
     #[must_use]
     pub fn time_to_open(&self) -> Duration {
         self.opening.time_to_open
     }
 
-    /// Every attempt, in the order of their starts; look-ups that failed included.
+    /// Returns all attempts in the order of their starts, including failed DNS lookups.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
         &self.opening.attempts
@@ -186,15 +202,16 @@ impl Connection {
         self.websocket.stream.get_mut().set_user_timeout(timeout);
     }
 
-    /// Tells the selector what becomes of this connection; also after
-    /// [`into_websocket`](Self::into_websocket). A [session's](crate::Session) tells it by itself.
+    /// Returns a handle to report to the selector how this connection fares, also after
+    /// [`into_websocket`](Self::into_websocket). A [session's](crate::Session) connection reports
+    /// this automatically.
     #[must_use]
     pub fn feedback(&self) -> Feedback {
         self.feedback.clone()
     }
 
-    /// The WebSocket of tokio-tungstenite, given away: to its [session](crate::Session), if it has one,
-    /// that is as good as dropped.
+    /// Converts it into the WebSocket of tokio-tungstenite. Its [session](crate::Session), if any,
+    /// then treats it as closed by the app.
     #[must_use]
     pub fn into_websocket(mut self) -> WebSocketStream<SecureStream> {
         if let Some(heartbeat) = &mut self.heartbeat {
@@ -205,7 +222,7 @@ impl Connection {
 }
 
 impl Connection {
-    /// So far the app's writing came.
+    /// Tells the heartbeat about the progress of the app's writing.
     fn written(
         &mut self,
         so_far: Poll<Result<(), tungstenite::Error>>,
@@ -219,7 +236,7 @@ impl Connection {
         so_far
     }
 
-    /// Whether it was given up, so that nothing can be sent any more.
+    /// Whether the connection is over, so that nothing more can be sent.
     fn is_given_up(&self) -> bool {
         self.heartbeat.as_ref().is_some_and(|one| one.is_over())
     }
@@ -235,8 +252,8 @@ impl Stream for Connection {
             return Pin::new(websocket).poll_next(cx);
         };
         if heartbeat.is_over() {
-            // Sends the answer to a Close frame, if it can go at once. Nothing is waited for: a server
-            // that doesn't end the connection then must not hold the app up.
+            // Sends the answer to a Close frame if that is possible at once. A server that then keeps
+            // the connection open must not hold the app up.
             let _ = Pin::new(websocket).poll_flush(cx);
             return Poll::Ready(None);
         }
@@ -292,10 +309,10 @@ impl Sink<Message> for Connection {
     }
 }
 
-/// Why no endpoint could be opened.
+/// The error of a race in which no endpoint opened.
 ///
-/// Displayed, it tells every attempt with its failure, in one line of bounded length; so it has no
-/// [`source`](StdError::source).
+/// Its `Display` text lists the attempts with their failures on a single line of limited length, so
+/// there is no [`source`](StdError::source).
 #[derive(Clone)]
 pub struct ConnectError {
     kind: ConnectErrorKind,
@@ -304,21 +321,21 @@ pub struct ConnectError {
     is_shut_out: bool,
 }
 
-/// What a [`ConnectError`] comes to.
+/// The kind of a [`ConnectError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectErrorKind {
-    /// The residency has no endpoint for this in the catalogue.
+    /// The catalogue has no endpoint of this service in the selector's residency.
     NoEndpoint,
-    /// The deadline ended it, with attempts still under way.
+    /// The deadline passed while attempts were under way.
     TimedOut,
-    /// A server that proved its identity turned the client away, the last one tried with this
-    /// status: it was reached, and the status says what to change or how long to wait.
+    /// At least one server that proved its identity refused the client; `status` is from the last one
+    /// tried. The server was reached, and the status says what to change or whether to wait.
     Refused {
-        /// The HTTP status; 401 or 403 for credentials, 429 and 503 for too much at once.
+        /// The HTTP status: for example 401 or 403 for credentials, 429 or 503 for overload.
         status: u16,
     },
-    /// Every attempt failed otherwise.
+    /// Every attempt failed in another way.
     Failed,
 }
 
@@ -341,7 +358,7 @@ impl ConnectError {
         }
     }
 
-    /// A proxy that leads to every endpoint refused its user and password.
+    /// Records that a proxy through which all endpoints are reached rejected its credentials.
     pub(crate) fn shut_out(mut self) -> Self {
         self.is_shut_out = true;
         self
@@ -356,30 +373,30 @@ impl ConnectError {
         }
     }
 
-    /// So long it took in all, with what was begun anew.
+    /// Sets the total time, including earlier races of the same call.
     pub(crate) fn took(&mut self, elapsed: Duration) {
         self.elapsed = elapsed;
     }
 
-    /// What it comes to.
+    /// Returns the kind.
     #[must_use]
     pub fn kind(&self) -> ConnectErrorKind {
         self.kind
     }
 
-    /// Every attempt, in the order of their starts; look-ups that failed have no address.
+    /// Returns all attempts in the order of their starts. A failed DNS lookup has no address.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
     }
 
-    /// How long it was tried.
+    /// Returns the time from the call to the error.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
 
-    /// Who turned the client away, the last one tried, if anybody did.
+    /// The last endpoint that refused the client, if any.
     #[cfg(feature = "rest")]
     pub(crate) fn turned_away_by(&self) -> Option<&Endpoint> {
         let turned_away = |one: &&Attempt| matches!(&one.outcome, AttemptOutcome::Failed(failure) if failure.is_refusal());
@@ -387,22 +404,21 @@ impl ConnectError {
         last.map(|one| &one.endpoint)
     }
 
-    /// The status with which a server that proved its identity refused the app's credentials, or 407 where
-    /// a proxy that leads everywhere refused its own.
+    /// The status with which a server that proved its identity refused the app's credentials; 407 if
+    /// a proxy through which all endpoints are reached rejected its own.
     pub(crate) fn refuses_credentials(&self) -> Option<u16> {
         let mut refusals = self.failures().filter(|one| one.refuses_credentials());
         let refused = refusals.find_map(Failure::status);
         refused.or(self.is_shut_out.then_some(407))
     }
 
-    /// Whether the deadline ended it, with attempts still under way.
+    /// Whether the deadline passed while attempts were under way.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.kind == ConnectErrorKind::TimedOut
     }
 
-    /// The status with which a server that proved its identity turned the client away, if that is
-    /// what it comes to.
+    /// Returns the HTTP status of a [`Refused`](ConnectErrorKind::Refused) error.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         match self.kind {
@@ -411,8 +427,8 @@ impl ConnectError {
         }
     }
 
-    /// The least delay that refusals asked for, if every server that answered did: one that is
-    /// there may be tried, whatever the others say.
+    /// Returns the shortest delay that servers requested, if every server that answered requested
+    /// one. If any did not, it may be retried at once, and the result is `None`.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         let answers = self.failures().filter(|failure| failure.is_answer());
@@ -420,7 +436,7 @@ impl ConnectError {
         asked?.into_iter().min()
     }
 
-    /// The failure of the attempt that came furthest.
+    /// Returns the failure of the attempt that got furthest.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         self.failures().max_by_key(|failure| failure.phase())
@@ -434,7 +450,7 @@ impl ConnectError {
     }
 }
 
-/// The longest that one of its texts is: a few attempts in full.
+/// The length limit of the `Display` text in characters: a few attempts in full, the middle cut.
 const LONGEST: usize = 4000;
 
 impl fmt::Debug for ConnectError {
@@ -451,10 +467,12 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = match self.kind {
             ConnectErrorKind::NoEndpoint => {
-                return f.write_str("the catalogue has no such endpoint for this data centre");
+                return f.write_str(
+                    "the catalogue has no endpoint of this service in the selector's data centre",
+                );
             }
             ConnectErrorKind::TimedOut => "deadline reached",
-            ConnectErrorKind::Refused { .. } => "turned away",
+            ConnectErrorKind::Refused { .. } => "refused by a server",
             ConnectErrorKind::Failed => "every attempt failed",
         };
         let mut told = format!(
@@ -468,7 +486,7 @@ impl fmt::Display for ConnectError {
             }
             match &attempt.outcome {
                 AttemptOutcome::Failed(failure) => write!(told, ": {failure}")?,
-                AttemptOutcome::Cancelled(phase) => write!(told, ": given up in {phase}")?,
+                AttemptOutcome::Cancelled(phase) => write!(told, ": cancelled in {phase}")?,
                 AttemptOutcome::Won => told.push_str(": open"),
             }
         }

@@ -1,4 +1,4 @@
-//! How the network is reached: names, byte streams, TLS, families, pinned hosts, the proxy.
+//! Network access: resolver, connector, TLS, address families, pinned hosts and proxy.
 
 mod pinned_host;
 
@@ -28,8 +28,11 @@ use crate::tls::TlsClient;
 use pinned_host::EVERY;
 pub use pinned_host::PinnedHost;
 
-/// How the network is reached. Built once and given to a [`Prober`](crate::Prober), a
-/// [`Selector`](crate::Selector) or both; cheap to clone.
+/// Configuration of network access: resolver, connector, TLS, address families, pinned hosts and
+/// proxy.
+///
+/// Build it once and give it to a [`Prober`](crate::Prober), a [`Selector`](crate::Selector) or both.
+/// Cheap to clone.
 ///
 /// ```no_run
 /// use easelect::{Dialer, Families, Prober, Proxy, Region, Selector};
@@ -51,7 +54,8 @@ pub struct Dialer(Arc<Settings>);
 #[derive(Clone)]
 struct Settings {
     resolver: Arc<dyn Resolve>,
-    /// Where the resolver is the platform's: which name servers it asks, as far as that can be known.
+    /// With the platform's resolver: returns the name servers that it queries, as far as they can be
+    /// known.
     #[cfg(feature = "dns")]
     name_servers: Option<fn() -> Vec<SocketAddr>>,
     connector: Arc<dyn Connect>,
@@ -66,22 +70,24 @@ struct Settings {
     attempt_timeout: Duration,
 }
 
-/// Whom to look up and to connect to for an endpoint: its own host, or the proxy that leads to it.
+/// The host to look up and connect to for an endpoint: the endpoint's own, or the proxy that leads to
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Peer<'a> {
-    /// The name or address of the host, or of the proxy.
+    /// Name or IP address of the host, or of the proxy.
     pub host: &'a str,
-    /// Its port.
+    /// Port of the host, or of the proxy.
     pub port: u16,
-    /// The proxy, where one leads to the endpoint.
+    /// The proxy, if the endpoint is reached through one.
     pub proxy: Option<&'a Proxy>,
-    /// Whether it is a published host, which can't be at addresses that no public host has.
+    /// Whether the host is a published one, which can't have an address outside the public ranges.
     pub(crate) is_public: bool,
 }
 
 impl<'a> Peer<'a> {
-    /// The peer of an endpoint where this proxy is used, if any.
+    /// Returns the peer for an endpoint: the proxy if it applies to this host and port, otherwise the
+    /// host itself.
     #[must_use]
     pub fn of(endpoint: &'a Endpoint, proxy: Option<&'a Proxy>) -> Self {
         let (host, port) = (endpoint.host(), endpoint.port());
@@ -96,7 +102,7 @@ impl<'a> Peer<'a> {
         }
     }
 
-    /// The proxy itself: the user's own, so that whatever its DNS says is believed.
+    /// The proxy as a peer. It is the user's own, so any address that DNS returns for it is accepted.
     pub(crate) fn proxy(proxy: &'a Proxy) -> Self {
         Peer {
             host: proxy.host(),
@@ -107,71 +113,72 @@ impl<'a> Peer<'a> {
     }
 }
 
-/// At most this many addresses of one host are used; a real service has fewer, and an answer of
-/// hundreds must not make a client flood anybody.
+/// The most addresses used per host and family. Real services have fewer; an answer with hundreds
+/// must not make a client flood anyone. Pinned addresses are not limited.
 pub(crate) const MAX_ADDRESSES: usize = 16;
 
-/// What a look-up brought that may be used.
+/// Usable addresses from a DNS lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) addresses: Vec<IpAddr>,
-    /// How many there were beyond [`MAX_ADDRESSES`].
+    /// The number of addresses beyond [`MAX_ADDRESSES`].
     pub(crate) left_out: usize,
 }
 
-/// What a look-up brought.
+/// Outcome and duration of a DNS lookup.
 pub(crate) struct LookedUp {
     pub(crate) outcome: Result<Found, Failure>,
-    /// How long it took; absent where nobody had to be asked.
+    /// Absent if no lookup was necessary.
     pub(crate) took: Option<Duration>,
 }
 
 impl Dialer {
-    /// The platform's resolver and roots, TCP, both families, no proxy.
+    /// Returns a builder with the defaults: the platform's resolver and roots, TCP, both address
+    /// families, no proxy.
     #[must_use]
     pub fn builder() -> DialerBuilder {
         DialerBuilder::default()
     }
 
-    /// TLS: roots and sessions.
+    /// Returns the TLS configuration.
     #[must_use]
     pub fn tls(&self) -> &TlsClient {
         &self.0.tls
     }
 
-    /// The address families that are used.
+    /// Returns the address families in use.
     #[must_use]
     pub fn families(&self) -> Families {
         self.0.families
     }
 
-    /// The proxy, if there is one.
+    /// Returns the proxy, if any.
     #[must_use]
     pub fn proxy(&self) -> Option<&Proxy> {
         self.0.proxy.as_ref()
     }
 
-    /// Whether byte streams are the operating system's own.
+    /// Whether the connector is the default one: TCP sockets.
     #[cfg(feature = "rest")]
     pub(crate) fn is_tcp(&self) -> bool {
         self.0.is_tcp
     }
 
-    /// How long one look-up or one probe may take; see [`DialerBuilder::attempt_timeout`].
+    /// Returns the time-out of one DNS lookup or one probe; see [`DialerBuilder::attempt_timeout`].
     #[must_use]
     pub fn attempt_timeout(&self) -> Duration {
         self.0.attempt_timeout
     }
 
-    /// Whom to look up and to connect to for this endpoint.
+    /// Returns the host to look up and connect to for this endpoint.
     #[must_use]
     pub fn peer<'a>(&'a self, endpoint: &'a Endpoint) -> Peer<'a> {
         Peer::of(endpoint, self.proxy())
     }
 
-    /// The addresses of a peer in one family, without repetition: an IP address as it is, a pinned
-    /// host's, or what the resolver says. A late answer is asked for once more. It takes no longer than
-    /// this, and may wait as long for its beginning; for both together as long as is said, too.
+    /// Returns a peer's distinct addresses in one family: its own IP address, a pinned host's
+    /// addresses, or the resolver's answer. A question without an answer is repeated once. `timeout`
+    /// bounds the lookup, and separately the wait for it to begin; `in_all` bounds both together.
     pub(crate) async fn look_up(
         &self,
         peer: &Peer<'_>,
@@ -191,7 +198,7 @@ impl Dialer {
         }
     }
 
-    /// What nobody has to be asked for: an IP address as it is, a pinned host's addresses.
+    /// The addresses that need no DNS: an IP address, or a pinned host's addresses.
     pub(crate) fn known(&self, peer: &Peer<'_>, family: Family) -> Option<Result<Found, Failure>> {
         let known = of_family(self.fixed(peer)?, family);
         Some(match known {
@@ -199,12 +206,12 @@ impl Dialer {
                 addresses,
                 left_out: 0,
             }),
-            Err(failure) => Err(failure.with_message("no name server was asked")),
+            Err(failure) => Err(failure.with_message("DNS was not queried")),
         })
     }
 
-    /// What the resolver says of a host in one family, however long that takes. A late answer is
-    /// asked for again after so long.
+    /// The resolver's answer for a host in one family, without a time limit. The question is repeated
+    /// after each delay in `again`.
     fn ask(
         &self,
         host: &str,
@@ -223,8 +230,9 @@ impl Dialer {
         }
     }
 
-    /// The same for a connection, which waits for it: asked again several times, and where the platform
-    /// is late, the system's name servers are asked directly, all at once.
+    /// The same for a connection, which waits for the answer. The question is repeated several times,
+    /// and if the platform's resolver is late, all of the system's name servers are queried directly
+    /// and concurrently.
     pub(crate) fn ask_at_once(
         &self,
         host: &str,
@@ -236,9 +244,9 @@ impl Dialer {
         asked
     }
 
-    /// What the system's name servers say of a host once the platform is late, if it is theirs that is
-    /// asked. Only addresses count, whoever has them first: the platform may know better that there are
-    /// none, and for how long.
+    /// Queries the system's name servers directly once the platform's resolver is late, if that
+    /// resolver is in use. Only addresses count, and the first to arrive win: the platform may know
+    /// better that there are none, and for how long.
     #[cfg(feature = "dns")]
     fn ask_name_servers(
         &self,
@@ -247,21 +255,21 @@ impl Dialer {
     ) -> impl Future<Output = Option<Resolved>> + Send + use<> {
         let (name_servers, host) = (self.0.name_servers, host.to_owned());
         async move {
-            // Those without a dot belong to search lists, and `.local` to the neighbours (RFC 6762).
+            // Names without a dot belong to search lists, and `.local` to multicast DNS (RFC 6762).
             let name = host.trim_end_matches('.');
             let in_dns = name.contains('.') && !name.to_ascii_lowercase().ends_with(".local");
             let name_servers = name_servers.filter(|_| in_dns)?;
             tokio::time::sleep(AGAIN).await;
             let servers = name_servers();
-            // The only one is being asked.
+            // A single name server is being queried already.
             let several = servers.len() > 1;
             let found = several.then(|| dns::found_by_any(servers, &host, family))?;
             Some(Resolved::new(found.await?.addresses))
         }
     }
 
-    /// Tells the resolver that the device is on another network, or slept. It may be the app's own
-    /// code: a panic there ends nothing here.
+    /// Notifies the resolver of a network change or a wake-up. The resolver may be the app's own
+    /// code; a panic in it is logged and goes no further.
     pub(crate) fn network_changed(&self) {
         let resolver = &self.0.resolver;
         if catch_unwind(AssertUnwindSafe(|| resolver.network_changed())).is_err() {
@@ -269,7 +277,7 @@ impl Dialer {
         }
     }
 
-    /// A byte stream to the address, which is a peer's.
+    /// Opens a byte stream to an address of the peer.
     pub(crate) fn connect(
         &self,
         peer: &Peer<'_>,
@@ -284,14 +292,12 @@ impl Dialer {
         })
     }
 
-    /// The same with other TLS.
     pub(crate) fn with_tls(&self, tls: TlsClient) -> Self {
         let mut settings = Settings::clone(&self.0);
         settings.tls = tls;
         Dialer(Arc::new(settings))
     }
 
-    /// The same with one more host pinned.
     pub(crate) fn with_pinned(&self, host: PinnedHost) -> Self {
         let mut settings = Settings::clone(&self.0);
         settings.pin(host);
@@ -333,18 +339,20 @@ impl fmt::Debug for Dialer {
     }
 }
 
-/// What somebody's code makes, or nothing where it panics: whoever waits for it would wait for ever.
+/// The result of an app's resolver or connector, or `None` if it panics: a panic must not leave the
+/// caller waiting forever.
 async fn caught<T>(make: impl FnOnce() -> BoxFuture<'static, T>) -> Option<T> {
     let made = catch_unwind(AssertUnwindSafe(make)).ok()?;
     AssertUnwindSafe(made).catch_unwind().await.ok()
 }
 
-/// A lost question is asked again after 5 s by glibc, just when an attempt's time is up, and after
-/// 2.5 s by musl; most answers are there within 0.2 s.
+/// When to repeat a question. glibc repeats a lost one after 5 s, exactly when an attempt times out,
+/// and musl after 2.5 s; most answers arrive within 0.2 s.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Where a connection waits: the network may have been away, and a query that was sent meanwhile is as
-/// lost as those that were sent again. Each costs the platform's resolver a thread for 10 s.
+/// When to repeat a question for a connection. If the network was down meanwhile, the repeated
+/// queries are lost too, so there are several. Each may occupy a thread of the platform's resolver
+/// for 10 s.
 const AGAIN_AND_AGAIN: [Duration; 4] = [
     AGAIN,
     Duration::from_millis(1_800),
@@ -352,7 +360,7 @@ const AGAIN_AND_AGAIN: [Duration; 4] = [
     Duration::from_millis(4_500),
 ];
 
-/// Asks, and asks again if there was no answer for so long: one of them may have been lost. That costs
+/// Asks, and asks again after each delay without an answer: a question may have been lost. This costs
 /// less than a longer time-out, and helps with any resolver.
 async fn insist<F: Future<Output = Result<Resolved, Failure>>>(
     ask: impl Fn() -> F,
@@ -380,7 +388,7 @@ async fn insist<F: Future<Output = Result<Resolved, Failure>>>(
         None
     });
     match select(first, found).await {
-        // Where the system is told to wait for a second only (resolv.conf(5)), this is silence.
+        // With a resolver time-out of 1 s (resolv.conf(5)), this failure means that no answer came.
         Either::Left((Err(failure), found))
             if failure.kind() == FailureKind::Temporary && began.elapsed() >= AGAIN =>
         {
@@ -388,12 +396,12 @@ async fn insist<F: Future<Output = Result<Resolved, Failure>>>(
         }
         Either::Left((answer, _)) => answer,
         Either::Right((Some(found), _)) => Ok(found),
-        // The first may still do better than a failure.
+        // The first question may still succeed.
         Either::Right((None, first)) => first.await,
     }
 }
 
-/// What the platform says, or what is found meanwhile.
+/// The platform's answer, or the name servers' if it arrives first.
 #[cfg(feature = "dns")]
 async fn beside(
     platform: impl Future<Output = Result<Resolved, Failure>>,
@@ -406,7 +414,7 @@ async fn beside(
     }
 }
 
-/// Of what the resolver said of a peer, the addresses that may be used.
+/// The usable addresses among those that the resolver returned for a peer.
 pub(crate) fn usable(peer: &Peer<'_>, said: Result<Resolved, Failure>) -> Result<Found, Failure> {
     let mut addresses = said?.addresses;
     if peer.is_public {
@@ -467,47 +475,54 @@ impl Default for DialerBuilder {
 }
 
 impl DialerBuilder {
-    /// Sets the DNS resolver; the platform's by default. With feature `dns`, on Linux and the like, a
-    /// connection that the default keeps waiting for a second also asks all name servers of
-    /// `/etc/resolv.conf`, if there are several.
+    /// Sets the DNS resolver. Default: the platform's.
+    ///
+    /// With the feature `dns`, on Linux and similar systems: if the default resolver keeps a
+    /// connection waiting for 1 s, the library also queries all name servers of `/etc/resolv.conf`
+    /// directly, if there are several.
     #[must_use]
     pub fn resolver(mut self, resolver: impl Resolve) -> Self {
         self.resolver = Some(Arc::new(resolver));
         self
     }
 
-    /// Sets what opens byte streams; TCP by default.
+    /// Sets the connector, which opens byte streams. Default: TCP.
     #[must_use]
     pub fn connector(mut self, connector: impl Connect) -> Self {
         self.connector = Some(Arc::new(connector));
         self
     }
 
-    /// Sets the TLS configuration; the platform's roots by default.
+    /// Sets the TLS configuration. Default: the platform's roots.
     #[must_use]
     pub fn tls(mut self, tls: TlsClient) -> Self {
         self.tls = Some(tls);
         self
     }
 
-    /// Sets the address families to use; both by default.
+    /// Sets the address families to use. Default: both.
     #[must_use]
     pub fn families(mut self, families: Families) -> Self {
         self.families = families;
         self
     }
 
-    /// Sets the proxy; none by default, whatever the environment says: give
-    /// [`Proxy::from_env`] to obey it. A selector keeps what it learns through a proxy apart from
-    /// what it learns without. A prober uses the first address of the proxy that answers.
+    /// Sets the proxy. Default: none, whatever the environment says; to follow the environment, pass
+    /// [`Proxy::from_env`].
+    ///
+    /// A selector keeps what it learns through a proxy separate from what it learns without one. A
+    /// prober uses the first of the proxy's addresses that accepts a connection.
     #[must_use]
     pub fn proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
         self.proxy = proxy.into();
         self
     }
 
-    /// Pins a host and port to addresses, bypassing DNS: without one of a family that is used, it has
-    /// [none](FailureKind::NoAddress) there. A proxy looks names up itself.
+    /// Pins a host and port to addresses, bypassing DNS. For an address family in which no address is
+    /// pinned, the host has [no address](FailureKind::NoAddress). A later pin of the same host and
+    /// port replaces an earlier one.
+    ///
+    /// A proxy looks up endpoints' names itself, so pins of hosts reached through it have no effect.
     #[must_use]
     pub fn pin(mut self, host: PinnedHost) -> Self {
         self.pinned.push(host);
@@ -515,31 +530,36 @@ impl DialerBuilder {
     }
 
     /// Sets the NAT64 prefix of a network without IPv4, as [`nat64_prefix`](crate::nat64_prefix)
-    /// finds it; none by default. IPv4 addresses that no resolver translates, those in URLs and of
-    /// pinned hosts, are then also tried through it (RFC 8305 §7.1).
+    /// finds it. Default: none.
+    ///
+    /// IPv4 addresses that no resolver translates, namely those in URLs and of pinned hosts, are then
+    /// also tried through it (RFC 8305 §7.1).
     #[must_use]
     pub fn nat64(mut self, prefix: impl Into<Option<Nat64>>) -> Self {
         self.nat64 = prefix.into();
         self
     }
 
-    /// Sets how long one look-up or one attempt of a [`Prober`](crate::Prober) may take, and a
-    /// look-up of [`Selector::candidates`](crate::Selector::candidates); 5 s by default. A
-    /// connection has a [deadline](crate::SelectorBuilder::deadline) instead.
+    /// Sets the time-out of one DNS lookup or one attempt of a [`Prober`](crate::Prober), more than 0
+    /// and at most 24 h. Default: 5 s.
+    ///
+    /// It also bounds a selector's lookups for REST requests and for
+    /// [`Selector::candidates`](crate::Selector::candidates). A connection has a
+    /// [deadline](crate::SelectorBuilder::deadline) instead.
     #[must_use]
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.attempt_timeout = timeout;
         self
     }
 
-    /// Checks the configuration.
+    /// Checks the configuration and builds the dialer.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`] for a time-out of zero or above 24 h, a pinned host that has no address
-    /// or is no host name (one that no endpoint has is fine, as a dialer may be shared), and TLS that
-    /// offers anything else than HTTP/1.1 (ALPN), which a server might choose.
-    /// [`ErrorKind::Tls`] when the platform's roots can't be used.
+    /// - [`ErrorKind::Input`] for a time-out out of range; for a pinned host without an address or
+    ///   with an invalid name (the host need not be in the catalogue); and for a TLS configuration
+    ///   that offers a protocol other than HTTP/1.1 (ALPN), which a server might choose.
+    /// - [`ErrorKind::Tls`] if no TLS configuration is set and the platform's roots can't be used.
     pub fn build(self) -> Result<Dialer, Error> {
         let input = |why: String| Err(Error::new(ErrorKind::Input, why));
         let day = Duration::from_secs(24 * 60 * 60);
@@ -553,8 +573,7 @@ impl DialerBuilder {
         };
         let alpn = &tls.config().alpn_protocols;
         if alpn.iter().any(|one| one != b"http/1.1") {
-            let why =
-                "TLS offers more than HTTP/1.1 (ALPN): leave the list empty, or http/1.1 alone";
+            let why = "TLS offers protocols besides HTTP/1.1 (ALPN): offer none, or only http/1.1";
             return input(why.to_owned());
         }
         let mut settings = Settings {
@@ -606,7 +625,7 @@ mod tests {
         }
     }
 
-    /// The name server answers so for everything.
+    /// A dialer whose resolver always returns these addresses.
     fn answering(addresses: Vec<IpAddr>) -> DialerBuilder {
         Dialer::builder()
             .resolver(Fixed(addresses))
@@ -645,7 +664,7 @@ mod tests {
         );
     }
 
-    /// One after the other, for as long as nothing is answered.
+    /// Repeats the question at each delay until there is an answer.
     #[tokio::test(start_paused = true)]
     async fn a_connections_question_is_asked_again_and_again() {
         use tokio::time::{Instant, sleep};
@@ -691,8 +710,8 @@ mod tests {
         assert_eq!(beside(platform(20), found(10)).await, Ok(answer("9.9.9.9")));
         let none = std::future::ready(None);
         assert_eq!(beside(platform(10), none).await, Ok(answer("8.8.8.8")));
-        // Nobody else is asked for what is no name of DNS, of a resolver of the app's own, and of the
-        // only name server, which is asked already.
+        // Name servers are not queried directly for names outside DNS, with the app's own resolver,
+        // or if there is only one, which is being queried already.
         let one = || vec![SocketAddr::from(([127, 0, 0, 1], 53))];
         for (host, name_servers, waits) in [
             ("router", Some(one as fn() -> Vec<SocketAddr>), false),
@@ -728,7 +747,7 @@ mod tests {
         );
         let none = found("x.example", 443, Family::V6).await.unwrap_err();
         assert_eq!(none.kind(), FailureKind::NoAddress);
-        assert_eq!(none.message(), Some("no name server was asked"));
+        assert_eq!(none.message(), Some("DNS was not queried"));
         assert_eq!(
             found("x.example", 80, Family::V4).await,
             Ok(vec![ip("8.8.8.8")])
@@ -783,9 +802,12 @@ mod tests {
             let pin = PinnedHost::new(host, 443, addresses);
             refused(answering(address()).pin(pin))
         };
-        assert!(pinned("x.example", Vec::new()).contains("no address"));
+        assert!(pinned("x.example", Vec::new()).contains("without an address"));
         for wrong in ["", "two words", "https://x.example", "x.example:443"] {
-            assert!(pinned(wrong, address()).contains("no host name"), "{wrong}");
+            assert!(
+                pinned(wrong, address()).contains("not a host name"),
+                "{wrong}"
+            );
         }
         for timeout in [Duration::ZERO, Duration::MAX] {
             let told = refused(answering(address()).attempt_timeout(timeout));

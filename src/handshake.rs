@@ -1,10 +1,10 @@
-//! The timed pipeline: connect → (proxy →) tls → upgrade, or the same with a request at its end.
+//! The timed pipeline: connect → (proxy →) tls → upgrade, or an HTTP request in place of the upgrade.
 //!
-//! Our own, because phases must be split exactly: tokio-tungstenite's helper fuses TLS with the
-//! upgrade, and reqwest can't be split at all. One reader of response heads serves both ends, so
-//! a REST probe has the same bounds as an upgrade and works without the `rest` feature.
+//! Existing clients can't time the phases separately: tokio-tungstenite's helper fuses TLS with the
+//! upgrade, and reqwest exposes no phases at all. One parser reads the response head in both cases,
+//! so a REST probe has the same limits as an upgrade and works without the `rest` feature.
 
-/// Writing goes to the field `io` as it is.
+/// Implements `AsyncWrite` by forwarding to the field `io`.
 macro_rules! write_through {
     ($wrapper:ty) => {
         impl AsyncWrite for $wrapper {
@@ -92,33 +92,32 @@ use crate::failure::{Failure, FailureKind};
 use crate::phase::{EarlyData, Phase, Timings};
 use crate::tls::{self, SeenChains, TlsSession};
 
-/// What every probe and every connection calls itself.
+/// The default `User-Agent` of probes and connections.
 const USER_AGENT: &str = concat!("easelect/", env!("CARGO_PKG_VERSION"));
 
-/// How far an attempt has come. It stays readable when the attempt is given up half-way.
+/// The progress of an attempt. It stays readable after the attempt is cancelled.
 #[derive(Clone, Debug)]
 pub(crate) struct Progress(Arc<Mutex<Reached>>);
 
-/// What a [`Progress`] tells.
+/// The state in a [`Progress`].
 #[derive(Clone, Debug)]
 pub(crate) struct Reached {
-    /// The phase under way, or the last one.
+    /// The current phase, or the last one.
     pub(crate) phase: Phase,
     pub(crate) timings: Timings,
-    /// When the attempt started.
     pub(crate) started: Option<Instant>,
-    /// Bytes came since that was asked last.
+    /// Bytes arrived since the last call of `has_heard`.
     heard: bool,
-    /// How TCP stood right after connecting.
+    /// The state of TCP right after connecting.
     pub(crate) tcp_at_connect: Option<TcpInfo>,
-    /// How TCP stood when the attempt ended.
+    /// The state of TCP when the attempt ended.
     pub(crate) tcp_at_end: Option<TcpInfo>,
     pub(crate) session: Option<TlsSession>,
-    /// The certificates that were accepted, where that is wanted.
+    /// The accepted certificates, if the handshake keeps them.
     pub(crate) chain: Option<Arc<CertificateChain>>,
     /// The server asked for a client certificate.
     certificate_wanted: bool,
-    /// The HTTP status that was answered, good or bad.
+    /// The HTTP status of the response, of success or failure.
     pub(crate) status: Option<u16>,
 }
 
@@ -146,7 +145,7 @@ impl Progress {
         self.lock().timings
     }
 
-    /// Whether bytes came since that was asked last.
+    /// Whether bytes arrived since the last call.
     pub(crate) fn has_heard(&self) -> bool {
         std::mem::take(&mut self.lock().heard)
     }
@@ -159,7 +158,6 @@ impl Progress {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The attempt starts.
     pub(crate) fn start(&self, at: Instant) {
         self.lock().started = Some(at);
     }
@@ -172,7 +170,7 @@ impl Progress {
         self.lock().timings.set_early_data(early_data);
     }
 
-    /// Keeps how TCP stands, and will stand when the attempt ends.
+    /// Records the end of connecting and the state of TCP, now and when the stream ends.
     fn connected(&self, took: Duration, io: ByteStream) -> ByteStream {
         let tcp = io.tcp_info();
         let mut reached = self.lock();
@@ -181,7 +179,7 @@ impl Progress {
         io.watched_by(Arc::clone(&self.0) as Arc<dyn Watch>)
     }
 
-    /// The failure, with what was learned before it in mind.
+    /// Adjusts a failure to what this attempt learned earlier.
     fn amend(&self, failure: Failure) -> Failure {
         match self.lock().certificate_wanted {
             true => tls::with_certificate_wanted(failure),
@@ -189,7 +187,7 @@ impl Progress {
         }
     }
 
-    /// The phase under way ended well `at`.
+    /// Records that the current phase succeeded `at` this instant.
     fn done(&self, since: Instant, at: Instant) {
         let mut reached = self.lock();
         let phase = reached.phase;
@@ -210,8 +208,8 @@ impl Watch for Mutex<Reached> {
 }
 
 impl Reached {
-    /// Whether this machine, not the network, made the connect long: the kernel's own round trip
-    /// is much shorter, and no SYN was repeated. Timers and scheduling err by up to 2 ms.
+    /// Whether this machine, not the network, delayed the connect: the kernel's round-trip time is
+    /// much shorter, and no SYN was repeated. Timers and scheduling add up to 2 ms.
     pub(crate) fn locally_delayed(&self) -> bool {
         let connect = self.timings.get(Phase::Connect);
         let (Some(tcp), Some(connect)) = (self.tcp_at_connect, connect) else {
@@ -225,13 +223,13 @@ impl Reached {
     }
 }
 
-/// A WebSocket that is open, and the subprotocol that the server chose.
+/// An open WebSocket, and the subprotocol that the server chose.
 pub(crate) struct WebSocket {
     pub(crate) stream: Box<WebSocketStream<SecureStream>>,
     pub(crate) subprotocol: Option<String>,
 }
 
-/// Without the subprotocol: one of the app's may be a token.
+/// Omits the subprotocol: the app may send a token as one.
 impl fmt::Debug for WebSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("WebSocket")
@@ -239,18 +237,18 @@ impl fmt::Debug for WebSocket {
 }
 
 impl WebSocket {
-    /// What the server does right after the upgrade, within `patience`.
+    /// Listens for what the server does right after the upgrade, for at most `patience`.
     pub(crate) async fn listen(&mut self, patience: Duration) -> Option<AfterUpgrade> {
         after_upgrade::listen(&mut self.stream, patience).await
     }
 
-    /// Ends a probe's connection politely without waiting: a Close frame if it can go at once.
+    /// Sends a Close frame if that is possible without waiting, and ends a probe's connection.
     pub(crate) fn goodbye(mut self) {
         let _ = self.stream.close(None).now_or_never();
     }
 }
 
-/// Where to: an address of an endpoint, and a path there.
+/// The target of an attempt: an endpoint at one of its addresses, and a path.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target<'a> {
     pub(crate) endpoint: &'a Endpoint,
@@ -258,18 +256,18 @@ pub(crate) struct Target<'a> {
     pub(crate) path: &'a str,
 }
 
-/// What is asked of a host once TLS came to its end.
+/// An exchange with a host after the TLS handshake.
 pub(crate) trait Exchange: Copy + Send + Sync {
-    /// What a right answer opens.
+    /// The result of success.
     type Opened: Send;
 
-    /// Whether its end proves that the service works; TLS alone doesn't.
+    /// Whether success proves that the service works; TLS alone doesn't.
     const PROVES: bool = true;
 
-    /// What the app adds to the upgrade; nothing where none is asked for.
+    /// The app's additions to the upgrade; `None` if the exchange is not an upgrade.
     fn options(&self) -> Option<&ConnectOptions>;
 
-    /// Asks, and checks the answer.
+    /// Sends the request and checks the response.
     fn run(
         self,
         secured: Secured,
@@ -278,30 +276,29 @@ pub(crate) trait Exchange: Copy + Send + Sync {
     ) -> impl Future<Output = Result<Self::Opened, Failure>> + Send;
 }
 
-/// The upgrade to WebSocket.
+/// The WebSocket upgrade.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Upgrade<'a> {
-    /// What is added to it.
     options: &'a ConnectOptions,
-    /// What is read of a refusal's body.
+    /// How much to read of a refusal's body.
     body: Body,
 }
 
 impl<'a> Upgrade<'a> {
-    /// An app's: nothing is waited for once the answer is there.
+    /// An app's upgrade: never waits for a refusal's body.
     pub(crate) fn of_an_app(options: &'a ConnectOptions) -> Self {
         let body = Body::AsItCame;
         Upgrade { options, body }
     }
 
-    /// A probe's.
+    /// A probe's upgrade.
     pub(crate) fn of_a_probe(options: &'a ConnectOptions) -> Self {
         let body = Body::Awaited;
         Upgrade { options, body }
     }
 }
 
-/// A REST probe's request.
+/// The HTTP request of a REST probe.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request;
 
@@ -322,16 +319,16 @@ impl Exchange for Upgrade<'_> {
     }
 }
 
-/// What is read of the body of an answer that was not wanted.
+/// How much to read of the body of an unwanted response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Body {
-    /// What came together with the head.
+    /// Only what arrived together with the head.
     AsItCame,
-    /// What comes within another round trip, too.
+    /// Also what arrives within one more round trip.
     Awaited,
 }
 
-/// Where the request was sent as early data, only reads the answer.
+/// Runs the upgrade. If the request went as early data, only reads the response.
 async fn upgrade(
     secured: Secured,
     target: Target<'_>,
@@ -356,7 +353,7 @@ async fn upgrade(
     progress.lock().status = Some(head.status);
     let subprotocol = match websocket_upgrade::check(&request, &head) {
         Ok(subprotocol) => subprotocol,
-        // A peer may send back what it was sent.
+        // The response may echo the app's headers or query, which may be secret.
         Err(failure) if !options.adds_nothing() => return Err(failure.with_page(head.is_page())),
         Err(failure) => {
             if body == Body::Awaited {
@@ -407,7 +404,7 @@ impl Exchange for Request {
     }
 }
 
-/// Nothing yet: the encrypted stream is handed over as it is.
+/// No exchange: returns the encrypted stream as it is.
 #[cfg(feature = "rest")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Nothing;
@@ -434,19 +431,19 @@ impl Exchange for Nothing {
     }
 }
 
-/// TLS came to its end.
+/// A completed TLS handshake.
 pub(crate) struct Secured {
     stream: SecureStream,
-    /// The request that the server took as early data.
+    /// The upgrade request, if the server accepted it as early data.
     asked: Option<websocket_upgrade::Request>,
 }
 
-/// Opens connections phase by phase.
+/// Opens connections, phase by phase.
 #[derive(Clone, Debug)]
 pub(crate) struct Handshake {
     dialer: Dialer,
     early: Option<Arc<Early>>,
-    /// Where the servers' certificates are kept; nowhere where nobody asks for them.
+    /// Keeps the servers' certificates, if anything needs them.
     chains: Option<Arc<SeenChains>>,
 }
 
@@ -459,19 +456,20 @@ impl Handshake {
         }
     }
 
-    /// The same, and the certificates that are accepted are kept.
+    /// Keeps accepted certificates.
     pub(crate) fn keeping_chains(mut self) -> Self {
         self.chains = Some(Arc::default());
         self
     }
 
-    /// The same, with early data where it may be sent.
+    /// Sends early data where allowed.
     pub(crate) fn with_early_data(mut self) -> Self {
         self.early = Some(Arc::default());
         self
     }
 
-    /// The first stage: a byte stream to the endpoint at `address`, or through the proxy there.
+    /// First stage: opens a byte stream to the endpoint at `address`, or through the proxy at
+    /// `address`.
     pub(crate) async fn dial(
         &self,
         endpoint: &Endpoint,
@@ -480,7 +478,7 @@ impl Handshake {
     ) -> Result<ByteStream, Failure> {
         let peer = self.dialer.peer(endpoint);
         progress.begin(match peer.proxy {
-            // A proxy that can't be reached is no fault of the endpoint's.
+            // An unreachable proxy is not a fault of the endpoint.
             Some(_) => Phase::Proxy,
             None => Phase::Connect,
         });
@@ -501,7 +499,7 @@ impl Handshake {
         Ok(io)
     }
 
-    /// Both stages, at a path.
+    /// Runs both stages.
     pub(crate) async fn dial_and_open<E: Exchange>(
         &self,
         target: Target<'_>,
@@ -513,7 +511,7 @@ impl Handshake {
         self.finish(secured, target, exchange, progress).await
     }
 
-    /// The first leg of the second stage: TLS; the upgrade request goes along where it may.
+    /// Second stage, first half: TLS, with the upgrade request as early data where allowed.
     pub(crate) async fn secure<E: Exchange>(
         &self,
         io: ByteStream,
@@ -553,7 +551,7 @@ impl Handshake {
             Err(failure) if sent && early_data::may_be_why(&failure) => {
                 progress.early_data(EarlyData::Rejected);
                 let secured = self.dial_and_secure_alone(target, progress).await?;
-                // It works without: early data was why.
+                // It works without early data, so early data was the cause.
                 early.refuse(target.endpoint.host());
                 Ok(secured)
             }
@@ -575,7 +573,7 @@ impl Handshake {
         Ok(Secured { stream, asked })
     }
 
-    /// Boxed, since it is rare and would triple the size of what it is part of.
+    /// Boxed: it is rare, and would triple the size of the futures that contain it.
     fn dial_and_secure_alone<'a>(
         &'a self,
         target: Target<'a>,
@@ -587,7 +585,7 @@ impl Handshake {
         })
     }
 
-    /// The second leg: the upgrade or request.
+    /// Second stage, second half: the upgrade or the request.
     pub(crate) async fn finish<E: Exchange>(
         &self,
         secured: Secured,
@@ -613,7 +611,7 @@ impl Handshake {
         }
     }
 
-    /// TLS, after `prepare` had its say.
+    /// Runs the TLS handshake, after `prepare` has set up the session.
     async fn shake_hands(
         &self,
         io: ByteStream,
@@ -656,7 +654,7 @@ async fn exchange(
         stream.write_all(request).await?;
         stream.flush().await
     };
-    // A peer that refused us may have closed already; what it said is still to be read.
+    // A peer that refuses may close before it has read everything; its response is still readable.
     let sent: io::Result<()> = sent.await;
     match response_head::read(stream, phase).await {
         Ok(head) => Ok(head),

@@ -1,5 +1,5 @@
-//! Where what was learned is kept: the seam, and a file. What a history is, and what is worth keeping,
-//! is the engine's.
+//! Storage for a selector's history: the trait, and a file. The engine defines what a history
+//! contains.
 
 use std::fmt;
 use std::fs::File;
@@ -16,35 +16,35 @@ use fs4::{FileExt, TryLockError};
 
 use crate::error::{Error, ErrorKind};
 
-/// Keeps what was learned from one run of the app to the next. It may block: it is read once, by
-/// [`SelectorBuilder::build`](crate::SelectorBuilder::build) on its caller's thread, and written by a
-/// thread of the selector's own. A failure never fails a connection; neither does a panic, which is told as
-/// a failure.
+/// Storage for a selector's history between runs of the app.
+///
+/// The methods may block. [`SelectorBuilder::build`](crate::SelectorBuilder::build) calls `check` and
+/// `load` once, on its caller's thread; a thread of the selector calls `save`. An error never fails a
+/// connection, and a panic counts as an error.
 pub trait HistoryStore: std::fmt::Debug + Send + Sync + 'static {
-    /// What was kept; `None` if nothing was yet.
+    /// Loads the history; `None` if none has been saved yet.
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from being read. The selector then starts with nothing.
+    /// Any reason why it can't be read. The selector then starts without a history.
     fn load(&self) -> Result<Option<History>, Error>;
 
-    /// Whether anything can be kept here, as far as that can be told without writing; asked once, by
-    /// [`SelectorBuilder::build`](crate::SelectorBuilder::build), which tells what is wrong by an event
-    /// and a log line. Nothing is asked by default.
+    /// Checks whether a history can be saved, as far as possible without writing one. The selector
+    /// reports an error as an event and a log record. The default implementation checks nothing.
     ///
     /// # Errors
     ///
-    /// Why not: a folder that isn't there, a disk that can't be written.
+    /// The reason, for example a missing folder or a read-only disk.
     fn check(&self) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Keeps `history`, [merged](History::merge) with what is kept already: another process may
-    /// have learned, too.
+    /// Saves `history`, [merged](History::merge) with the saved one: another process may have saved
+    /// since.
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from being written. What was kept before must survive.
+    /// Any reason why it can't be written. The history saved before must stay intact.
     fn save(&self, history: &History) -> Result<(), Error>;
 }
 
@@ -62,48 +62,63 @@ impl<S: HistoryStore + ?Sized> HistoryStore for Arc<S> {
     }
 }
 
-/// What a store does, or that it panicked: it may be the app's own code, and fails no connection.
+/// Calls a store, and turns a panic in it, possibly in the app's code, into an error.
 pub(crate) fn ask<T>(store: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     let asked = catch_unwind(AssertUnwindSafe(store));
     asked.unwrap_or_else(|_| Err(Error::new(ErrorKind::History, "the store has panicked")))
 }
 
-/// 32 networks of 256 candidates are 3 MB; a file beyond this is not a history.
+/// A full history, 32 networks with 256 candidates each, takes 3 MB.
 const MAX_FILE: u64 = 8 * 1024 * 1024;
 
-/// A write takes milliseconds. Whoever holds the lock for so long hangs, or its disk does.
+/// A write takes milliseconds. A lock held for this long means that its holder, or the disk, hangs.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_POLL: Duration = Duration::from_millis(10);
 
-/// Keeps a [`History`] in a file. Each write goes to a new file beside it, is flushed to the disk
-/// and renamed over the old one, so that at any moment there is one that is whole. What others
-/// wrote in between, in this process or another, is merged in: each write holds a lock on a file
-/// `NAME.lock` beside it, which stays there, empty. One who waits for it for more than 5 s gives
-/// up with an error. On a file system without locks, of two who write at the same moment one may
-/// lose what it learned.
+/// Keeps a [`History`] in a file.
 ///
-/// On Unix only its owner can read it, unless it was there with other permissions; those are kept.
+/// ```no_run
+/// use easelect::{FileHistory, Region, Selector};
 ///
-/// A file of a newer version is left alone, and so is what is no file (a folder, a pipe, a device). One
-/// that is damaged is set aside as `NAME.corrupt`, in the place of what was set aside before; where that
-/// fails, nothing is written. A link to another file below its folder is followed. One that leads out of
-/// the folder may have been planted there: nothing is read or written through it, and the error says
-/// so; name the file itself.
+/// # fn example() -> Result<(), easelect::Error> {
+/// let history = FileHistory::new("/var/lib/app/easelect.json");
+/// let selector = Selector::builder(Region::CN1).history(history).build()?;
+/// # drop(selector);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// **Writing.** Each write goes to a new file in the same folder, is flushed to disk and renamed over
+/// the old file, so the file is complete at all times. A write merges in whatever other writers, in
+/// this process or another, have saved in between. Writers lock an empty file `NAME.lock` next to it,
+/// which is never deleted. A writer that waits longer than 5 s for the lock fails. On a file system
+/// without locks, concurrent writers may overwrite each other's changes.
+///
+/// **Permissions.** On Unix a new file is readable and writable by its owner only. An existing file
+/// of the same owner keeps its permissions.
+///
+/// **Unusable files.** A file written by a newer version, and anything other than a file (a folder,
+/// pipe or device), is left alone: reading and writing fail. Reading a damaged file, or one larger
+/// than 8 MiB, fails; the next write first renames it to `NAME.corrupt`, replacing an earlier one,
+/// and fails if it can't.
+///
+/// **Links.** A symbolic link to a file below the same folder is followed. A link that leads out of
+/// the folder may have been planted: reading and writing through it fail. Specify the target itself
+/// instead.
 #[derive(Clone, Debug)]
 pub struct FileHistory {
     path: PathBuf,
 }
 
-/// Why nothing was read.
 enum Unread {
-    /// It may be sound, or isn't ours.
+    /// It may be intact, or isn't a history file.
     LeftAlone(Error),
-    /// It is no history.
+    /// It is not a valid history.
     Damaged(Error),
 }
 
 impl FileHistory {
-    /// A history in this file, which need not exist; its folder must.
+    /// Uses this file, which need not exist. Its folder must.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         FileHistory { path: path.into() }
@@ -124,7 +139,7 @@ impl FileHistory {
         }
     }
 
-    /// Where it is.
+    /// The file itself, behind a link if any.
     fn target(&self) -> Result<Target, Error> {
         let target = Target::of(&self.path).and_then(|target| target.look().map(|()| target));
         target.map_err(|error| self.not_usable("can't be opened", error))
@@ -157,9 +172,9 @@ impl FileHistory {
     fn open_lock(&self, target: &Target) -> Result<File, Error> {
         target.lock_file().map_err(|error| match error {
             FileError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.failed("its folder isn't there", error)
+                self.failed("its folder does not exist", error)
             }
-            FileError::Io(error) => self.failed("nothing can be written there", error),
+            FileError::Io(error) => self.failed("its folder can't be written to", error),
             other => Error::new(
                 ErrorKind::History,
                 format!("{}.lock: {other}", self.path.display()),
@@ -167,8 +182,8 @@ impl FileHistory {
         })
     }
 
-    /// Waits until nobody else writes. The lock is gone with the file that is returned; there is none
-    /// on a file system without locks.
+    /// Waits for the lock, which is released when the returned file is dropped. Returns `None` on a
+    /// file system without locks.
     fn lock(&self, target: &Target, patience: Duration) -> Result<Option<File>, Error> {
         let file = self.open_lock(target)?;
         let began = Instant::now();
@@ -180,7 +195,7 @@ impl FileHistory {
                 }
                 Err(TryLockError::WouldBlock) => {
                     let error = io::Error::from(io::ErrorKind::WouldBlock);
-                    return Err(self.failed("others hold its lock", error));
+                    return Err(self.failed("still locked by another writer", error));
                 }
                 Err(TryLockError::Error(error)) => match error.kind() {
                     io::ErrorKind::Interrupted => {}
@@ -199,8 +214,8 @@ impl FileHistory {
             Ok(None) => history.clone(),
             Err(Unread::LeftAlone(error)) => return Err(error),
             Err(Unread::Damaged(_)) => {
-                // Whatever it is, it isn't ours to destroy.
-                let why = "it is damaged and can't be set aside";
+                // It may still be of use to the user.
+                let why = "it is damaged and can't be renamed";
                 target
                     .set_aside()
                     .map_err(|error| self.failed(why, error))?;
@@ -208,7 +223,7 @@ impl FileHistory {
             }
         };
         let text = merged.to_json()?;
-        // It could not be read again.
+        // A larger file would be rejected as damaged.
         if text.len() as u64 > MAX_FILE {
             return Err(self.not_usable("", FileError::TooLarge(MAX_FILE)));
         }
@@ -238,7 +253,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder of its own for one test, gone with it.
+    /// A temporary folder for one test.
     struct Folder(PathBuf);
 
     impl Folder {
@@ -302,7 +317,7 @@ mod tests {
         let error = error.unwrap_err();
         assert!(error.is_history());
         assert!(
-            error.to_string().contains("others hold its lock"),
+            error.to_string().contains("still locked by another writer"),
             "{error}"
         );
         assert_eq!(store.load().unwrap(), Some(of_network(1)));
@@ -310,7 +325,7 @@ mod tests {
         store.save(&of_network(2)).unwrap();
         let both = store.load().unwrap().unwrap();
         assert_eq!(both, of_network(1).merge(of_network(2)));
-        // Neither file nor lock is left half-done.
+        // Only the history and its lock file remain.
         assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2);
     }
 

@@ -1,4 +1,4 @@
-//! Probing: rounds, pacing, concurrency, deadlines; results as a [`Stream`].
+//! Probing: rounds, pacing, concurrency and deadlines. Results arrive as a [`Stream`].
 
 mod attempt;
 mod ids;
@@ -33,19 +33,21 @@ use ids::{CandidateId, HostId};
 use job::Next;
 use schedule::{LookingUp, Schedule};
 
-/// How often every address is probed.
+/// The number of probes at every address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rounds {
-    /// At least `min` rounds for every address; then the top two endpoints of each group go on, up
-    /// to `max` rounds, while it is in doubt which of them is first.
+    /// `min` rounds for every address. Then the top two endpoints of each group continue, up to `max`
+    /// rounds, until it is clear which of them is first: until the probability that another endpoint
+    /// is better by 8 % or more falls to 2 %.
     Adaptive {
-        /// Rounds that every address makes.
+        /// The number of rounds for every address.
         min: u32,
-        /// Rounds that no address exceeds.
+        /// The most rounds for any address.
         max: u32,
     },
-    /// Exactly so many attempts at every address (save those given up: see [`Prober`]).
+    /// This number of attempts at every address, except for addresses that are abandoned (see
+    /// [`Prober`]).
     Exact(u32),
 }
 
@@ -55,20 +57,27 @@ impl Default for Rounds {
     }
 }
 
-/// Probes endpoints: every address of every host, each phase timed on its own.
+/// Probes endpoints: every address of every host, with each phase timed separately.
 ///
-/// - A host is looked up once a round, an address (behind a proxy: a host) has one attempt at a
-///   time, and the whole has at most [`in_flight`](ProberBuilder::in_flight) attempts, whose starts are spread with jitter.
-/// - The last round of each group's top two endpoints is made one attempt at a time per group, and no
-///   more in all than there are residencies, so that nothing of this process's own decides their order.
-/// - An address with two time-outs in one phase and no success is left alone. An address that answers no
-///   SYN need not be waited for until the time-out where others of its residency answer meanwhile: three
-///   SYNs are enough, and two at the second attempt, with four times the slowest answer, and a second at
-///   least, for the last one's. When nothing at all answered in the first round, there is no second. A
-///   proxy that wants other credentials isn't asked again.
-/// - No credentials are sent (but a proxy's, to the proxy), certificates are always verified
-///   ([revocation](crate::TlsClient#revocation) where the platform does so), sessions are not resumed:
-///   every sample is a full handshake.
+/// Every probe is a full handshake: it resumes no session, verifies the certificate (and
+/// [revocation](crate::TlsClient#revocation) where the platform does) and sends no credentials. Only
+/// a proxy gets its own credentials.
+///
+/// **Concurrency.** A server address (behind a proxy: a host) has one attempt at a time. In total
+/// there are at most [`in_flight`](ProberBuilder::in_flight) attempts, and at most 2 at acceleration
+/// nodes; their starts are spread with jitter. The last round of each group's top two endpoints runs
+/// one attempt at a time per group, and no more in total than there are residencies, so that the
+/// prober's own load does not decide their order. Attempts at addresses that seem silent don't count
+/// here.
+///
+/// **DNS.** A host is looked up once per round, except in the additional rounds of adaptive sampling.
+///
+/// **Silent addresses.** An address with two time-outs in one phase and no success gets no further
+/// attempt. If no SYN to an address is answered, but other addresses of the same residency answer
+/// meanwhile, the attempt ends before its time-out: after the third SYN, sent at 3 s (in later
+/// attempts the second, at 1 s), plus four times the slowest answer, at least 1 s. If the first round
+/// tried four or more addresses and none answered, there is no second round. A proxy that rejects its
+/// credentials is not asked again.
 ///
 /// # Example
 ///
@@ -91,21 +100,22 @@ pub struct Prober {
 }
 
 impl Prober {
-    /// A prober of the built-in catalogue with the defaults: platform resolver and roots,
-    /// adaptive rounds, 5 s per attempt, 60 s for everything, 16 in flight.
+    /// Returns a builder with the defaults: the built-in catalogue, the platform's resolver and
+    /// roots, 3 to 10 adaptive rounds, 5 s per attempt, 60 s in total, 16 attempts in flight.
     #[must_use]
     pub fn builder() -> ProberBuilder {
         ProberBuilder::default()
     }
 
-    /// Starts probing, on the current tokio runtime. Dropping the stream stops everything.
+    /// Starts probing on the current tokio runtime, which needs its time and I/O drivers enabled.
+    /// Dropping the returned stream stops everything.
     ///
     /// # Panics
     ///
     /// Outside a tokio runtime.
     #[must_use]
     pub fn run(&self) -> Probing {
-        // Room for a slow reader; attempts don't start while there is none for their result.
+        // Room for a slow reader. No attempt starts while there is no room for its result.
         let (sender, receiver) = mpsc::channel(256 + 4 * self.config.endpoints.len());
         let (stop, stopped) = oneshot::channel();
         let mut task = JoinSet::new();
@@ -118,7 +128,7 @@ impl Prober {
         }
     }
 
-    /// Runs what the schedule says, until all is done, time runs out or nobody listens.
+    /// Runs the schedule until it is complete, the time is up, or the stream is dropped.
     async fn drive(self, sender: mpsc::Sender<ProbeEvent>, mut stop: oneshot::Receiver<()>) {
         let started = Instant::now();
         let deadline = started + self.config.deadline;
@@ -143,11 +153,11 @@ impl Prober {
             &dialer,
         );
         let attempts = Arc::new(Attempts::new(dialer, started));
-        // Boxed once: a spawned future is moved ten times, and these have 3 kB.
+        // Boxed once: spawning moves a future ten times, and these take 3 kB.
         let mut running: JoinSet<Done> = JoinSet::new();
         let mut looking_up: Vec<LookingUp> = Vec::new();
         let mut next_start = started;
-        // One for the whole run: each new timer may cost a system call.
+        // One timer for the whole run: a new one may cost a system call.
         let mut timer = pin!(tokio::time::sleep_until(deadline));
         let ended = loop {
             if stopped {
@@ -167,7 +177,7 @@ impl Prober {
                 running.spawn(Box::pin(lookup) as BoxFuture<'static, Done>);
             }
             let now = Instant::now();
-            // Where nothing is in flight there is nothing to collide with; and to wake for nothing costs
+            // With nothing in flight there is nothing to collide with, and a needless wake-up costs
             // system calls.
             let paced = now < next_start && !running.is_empty() && schedule.has_more();
             let room = sender.capacity() > running.len() + 1;
@@ -198,7 +208,7 @@ impl Prober {
                     break Ended::Deadline;
                 },
                 _ = &mut stop => break Ended::Stopped,
-                // Nobody listens any more.
+                // The stream was dropped.
                 () = sender.closed() => return,
                 Some(done) = running.join_next() => {
                     let Ok(done) = done else { continue };
@@ -210,7 +220,7 @@ impl Prober {
                     }
                 }
                 () = tokio::time::sleep_until(next_start), if paced => {}
-                // The reader is behind: look again when it has caught up a little.
+                // The reader is behind: check again shortly.
                 () = tokio::time::sleep(PACE), if !paced && !room => {}
             }
         };
@@ -230,21 +240,21 @@ impl Prober {
             unfinished,
             took: started.elapsed(),
         };
-        // The reader may be gone; nothing is left to do then.
+        // The stream may be dropped already.
         let _ = sender.send(ProbeEvent::Finished(outcome)).await;
     }
 }
 
-/// Starts are spread by U(0, 2 × this): bursts of SYNs collide in access-link queues.
+/// The starts of attempts are U(0, 2 × PACE) apart: bursts of SYNs collide in access-link queues.
 const PACE: Duration = Duration::from_millis(1);
 
-/// What is done, and how it ended.
+/// A finished lookup or attempt.
 enum Done {
     Lookup(HostId, Lookup),
     Sample(CandidateId, Box<Sample>),
 }
 
-/// Takes a result in and tells the reader; whether there still is one.
+/// Processes a result and sends it to the stream. Returns false if the stream was dropped.
 async fn report(done: Done, schedule: &mut Schedule, sender: &mpsc::Sender<ProbeEvent>) -> bool {
     let event = match done {
         Done::Lookup(host, lookup) => {
@@ -260,7 +270,7 @@ async fn report(done: Done, schedule: &mut Schedule, sender: &mpsc::Sender<Probe
     if sender.send(event).await.is_err() {
         return false;
     }
-    // Only informs: a reader that is behind misses some, and results keep their room.
+    // Progress is dropped if the reader is behind, which leaves room for results.
     if sender.capacity() > sender.max_capacity() / 2 {
         let (done, planned) = schedule.progress();
         let _ = sender.try_send(ProbeEvent::Progress { done, planned });
@@ -268,7 +278,7 @@ async fn report(done: Done, schedule: &mut Schedule, sender: &mpsc::Sender<Probe
     true
 }
 
-/// Tells `tracing` of a sample.
+/// Logs a sample.
 fn log(sample: &Sample) {
     let (host, address) = (sample.endpoint.host(), sample.address);
     match &sample.outcome {
@@ -319,63 +329,65 @@ impl Default for ProberBuilder {
 }
 
 impl ProberBuilder {
-    /// What to probe; each group of region and service is ranked for itself.
+    /// Sets the endpoints to probe. Each group, that is, each service in each region, gets a ranking
+    /// of its own. Default: all endpoints of the built-in catalogue.
     #[must_use]
     pub fn endpoints(mut self, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
         self.endpoints = endpoints.into_iter().collect();
         self
     }
 
-    /// Ranks the endpoints of this residency's data centres as one: the mainland pool, for clients that
-    /// may use both. By default each data centre is ranked for itself.
+    /// Ranks the endpoints of this residency's regions together: the mainland pool, for clients that
+    /// may use both of its regions. By default every region gets a ranking of its own.
     #[must_use]
     pub fn pool(mut self, pool: Residency) -> Self {
         self.pool = Some(pool);
         self
     }
 
-    /// Sets how the network is reached; directly, with the platform's resolver and roots, by default.
+    /// Sets the dialer. Default: no proxy, the platform's resolver and roots.
     #[must_use]
     pub fn dialer(mut self, dialer: Dialer) -> Self {
         self.dialer = Some(dialer);
         self
     }
 
-    /// How often every address is probed.
+    /// Sets the number of rounds, 1 to 1,000,000. Default: adaptive, 3 to 10.
     #[must_use]
     pub fn rounds(mut self, rounds: Rounds) -> Self {
         self.rounds = rounds;
         self
     }
 
-    /// How long everything may take; 60 s by default.
+    /// Sets the deadline for the whole run, more than 0 and at most 24 h. Default: 60 s.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// How many attempts may be in flight, 1 to 64; 16 by default. More corrupts what it
-    /// measures.
+    /// Sets the most attempts in flight, 1 to 64. Default: 16. Higher values distort the
+    /// measurements.
     #[must_use]
     pub fn in_flight(mut self, limit: usize) -> Self {
         self.in_flight = limit;
         self
     }
 
-    /// The seed of the jitter; random by default.
+    /// Sets the seed of the jitter. Default: random.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Checks the configuration.
+    /// Checks the configuration and builds the prober.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`] for a limit out of range, [`ErrorKind::NoEndpoints`] for an empty
-    /// list, [`ErrorKind::Tls`] when the platform's roots can't be had.
+    /// - [`ErrorKind::Input`] for a value out of range.
+    /// - [`ErrorKind::NoEndpoints`] for an empty list of endpoints.
+    /// - [`ErrorKind::Tls`] if no dialer is set and the platform's roots can't be used.
     pub fn build(mut self) -> Result<Prober, Error> {
         let input = |why: &str| Err(Error::new(ErrorKind::Input, why));
         if self.endpoints.is_empty() {
@@ -416,42 +428,44 @@ impl fmt::Debug for ProberBuilder {
     }
 }
 
-/// What happens while probing goes on.
+/// An event of a run.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ProbeEvent {
-    /// A host was looked up in one family.
+    /// A host was looked up in one address family.
     Lookup(Lookup),
     /// An attempt ended.
     Sample(Box<Sample>),
-    /// How many attempts are done, of how many that are planned so far.
+    /// The progress of the run. Sent only while the reader keeps up.
     Progress {
-        /// Attempts that ended.
+        /// The number of attempts that ended.
         done: u64,
-        /// Attempts planned so far; adaptive sampling may plan more.
+        /// The number of attempts planned so far, including those that ended. Adaptive sampling may
+        /// plan more.
         planned: u64,
     },
-    /// Everything is done, time ran out, or it was [stopped](Probing::stop). The last event.
+    /// The run ended: complete, at its deadline, or [stopped](Probing::stop). Always the last event.
     Finished(ProbeOutcome),
 }
 
-/// What probing brought.
+/// The outcome of a run.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ProbeOutcome {
-    /// One ranking per region and service, in catalogue order.
+    /// One ranking per region (or pool) and service, in the order of the endpoints given.
     pub rankings: Vec<Ranking>,
-    /// Whether everything planned was done; if not, why.
+    /// How the run ended.
     pub ended: Ended,
-    /// What was under way or planned when it was cut off, at most 10,000 entries; nothing in a
-    /// complete run. Counts of all are in [`EndpointStats::unfinished`](crate::EndpointStats::unfinished).
+    /// The attempts and lookups that were under way or planned when the run ended early, at most
+    /// 10,000 entries; empty for a complete run.
+    /// [`EndpointStats::unfinished`](crate::EndpointStats::unfinished) counts all of them.
     pub unfinished: Vec<Unfinished>,
-    /// How long it took.
+    /// The duration of the run.
     pub took: Duration,
 }
 
 impl ProbeOutcome {
-    /// Whether everything planned was done before the deadline, and before it was stopped.
+    /// Whether everything planned was done, before the deadline and before a stop.
     #[must_use]
     pub fn complete(&self) -> bool {
         self.ended == Ended::Complete
@@ -460,20 +474,21 @@ impl ProbeOutcome {
 
 /// How a run ended.
 ///
-/// Exhaustive: whoever shows results should learn of another one from the compiler.
+/// Deliberately exhaustive: code that displays results should fail to compile when a variant is
+/// added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ended {
     /// Everything planned was done.
     Complete,
-    /// The deadline cut it off.
+    /// The deadline passed.
     Deadline,
-    /// It was [stopped](Probing::stop), or the runtime shut down around it.
+    /// It was [stopped](Probing::stop), or the runtime shut down.
     #[default]
     Stopped,
 }
 
 impl Ended {
-    /// The stable identifier: `"complete"`, `"deadline"`, `"stopped"`.
+    /// Returns the stable identifier: `"complete"`, `"deadline"` or `"stopped"`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -486,19 +501,19 @@ impl Ended {
 
 display_identifier!(Ended);
 
-/// Probing under way: a stream of [`ProbeEvent`]s. Dropping it stops everything at once.
+/// A run under way: a stream of [`ProbeEvent`]s. Dropping it stops everything at once.
 #[derive(Debug)]
 pub struct Probing {
     events: mpsc::Receiver<ProbeEvent>,
-    /// Dropped or used, it stops everything.
+    /// Stops the run when used or dropped.
     stop: Option<oneshot::Sender<()>>,
-    /// What the stream told at its end.
+    /// The outcome, once the stream has returned it.
     finished: Option<ProbeOutcome>,
     _task: JoinSet<()>,
 }
 
 impl Probing {
-    /// Waits for the end, and only for it.
+    /// Runs to completion and returns the outcome. Further events are discarded.
     pub async fn outcome(self) -> ProbeOutcome {
         let Probing {
             events,
@@ -509,17 +524,18 @@ impl Probing {
         last(events, finished).await
     }
 
-    /// Stops now; what was measured so far, with what is under way or planned as unfinished.
+    /// Stops the run and returns the outcome so far. Whatever was under way or planned is listed as
+    /// unfinished.
     pub async fn stop(mut self) -> ProbeOutcome {
         self.cut_off();
         last(self.events, self.finished).await
     }
 
-    /// Stops now, as [`stop`](Self::stop), and lets the stream tell what ended before, up to
-    /// [`ProbeEvent::Finished`].
+    /// Stops the run, like [`stop`](Self::stop), but keeps the stream: it still returns the events
+    /// before the stop, and then [`ProbeEvent::Finished`].
     pub fn cut_off(&mut self) {
         if let Some(stop) = self.stop.take() {
-            // It may have finished.
+            // The run may have ended already.
             let _ = stop.send(());
         }
     }
@@ -538,7 +554,7 @@ async fn last(
             return outcome;
         }
     }
-    // Only when the runtime is shutting down around us, or somebody's resolver or connector panicked.
+    // The task ended without a last event: the runtime is shutting down, or lacks a driver.
     ProbeOutcome::default()
 }
 

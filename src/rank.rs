@@ -1,33 +1,35 @@
-//! Which endpoint is best, and why each stands where it stands. Pure: no clock, no I/O.
+//! Ranks endpoints, and explains the rank of each. Pure: no clock, no I/O.
 //!
 //! # The expected cost
 //!
-//! What opening a connection costs on average, failures included, whichever of the host's
-//! addresses is taken:
+//! The expected cost of an endpoint is the average time to open a connection to it, failures
+//! included, over all of the host's addresses:
 //!
 //! ```text
-//! address  = (1 − π)·p50 + π·max(p50, what a failure cost + the best alternative's p50)
+//! address  = (1 − π)·p50 + π·max(p50, max(failure, 250 ms) + p50 of the best alternative)
 //! π        = (f + 0.08)/(s + f + 4)      s successes, f failures
 //! endpoint = mean over its addresses
 //! ```
 //!
-//! A failure costs what the dearest one was measured to cost (a refusal one round trip, silence
-//! all that was waited), but no less than the delay after which RFC 8305 clients try elsewhere.
-//! The dearest rather than the mean, and never less than a success, so that a further failure
-//! can't improve a cost. An address that never succeeded costs its failure, and then what the
-//! host's others cost.
+//! `failure` is the duration of the address's longest failure: one round trip for a refusal, the
+//! whole wait for silence. The 250 ms are the delay after which RFC 8305 clients try another address.
+//! The longest rather than the mean, and never less than a success, so that a further failure can't
+//! lower the cost. An address that never succeeded costs its longest failure plus the mean p50 of the
+//! host's other addresses.
 //!
 //! # Noise
 //!
-//! The median of n samples errs. Two costs are *clearly* different when their logarithms are
-//! 1.64 standard errors apart (95 %, one-sided). Two that are not, and that with 99 % certainty
-//! differ by less than 10 %, keep the order of reference (the catalogue's, or the ranking
-//! before), so that repeated measurements of equals don't reorder them.
+//! The median of n samples has an error. Two costs are *clearly* different when their logarithms are
+//! 1.64 standard errors apart (95 %, one-sided). Two costs that are not clearly different, and that
+//! with 99 % certainty differ by less than 10 %, keep the order of reference (that of the input), so
+//! that repeated measurements of equal endpoints don't reorder them.
 //!
-//! Samples of which packets were lost, or that this machine delayed, are left out of the median while
-//! there are others. How many happened to lose some is chance too, and dear: a lost SYN costs a
-//! second. So with l such samples of n, an address's variance grows by that of their share,
-//! (extra / p50)²·p(1 − p)/n with p = (l + 0.5)/(n + 1) and 200 ms as the least extra. Where all lost some, nothing is clear.
+//! Samples with lost packets, and those that this machine delayed, are left out of the median while
+//! there are others. How many samples lose packets is chance too, and expensive: a lost SYN costs a
+//! second. An address's variance therefore grows by that of its share of samples with loss. With l of
+//! n samples it grows by (extra / p50)²·p(1 − p)/n, where p = (l + 0.5)/(n + 1) and extra is the mean
+//! delay, at least 200 ms. If every sample was lossy or delayed, and at least one lossy, no
+//! difference is clear.
 
 mod reason;
 
@@ -41,21 +43,23 @@ use crate::catalog::{Endpoint, Residency, Service};
 use crate::stats::{AddressStats, Distribution, EndpointStats, Summary};
 use reason::Group;
 
-/// How usable an endpoint is.
+/// How usable an endpoint is, best first.
 ///
-/// Exhaustive: whoever shows results should learn of another one from the compiler.
+/// Deliberately exhaustive: code that displays results should fail to compile when a variant is
+/// added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tier {
-    /// A verified handshake came to its end.
+    /// At least one handshake completed, with a verified certificate and a right answer.
     Ready,
-    /// The host proved its identity and answered HTTP, but refused the upgrade, or answered 5xx.
+    /// The host proved its identity and answered HTTP, but refused the upgrade, answered it
+    /// incorrectly, or returned a 5xx status.
     Answering,
     /// Neither.
     Unreachable,
 }
 
 impl Tier {
-    /// The stable identifier: `"ready"`, `"answering"`, `"unreachable"`.
+    /// Returns the stable identifier: `"ready"`, `"answering"` or `"unreachable"`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -68,37 +72,37 @@ impl Tier {
 
 display_identifier!(Tier, Reason);
 
-/// One endpoint in its place.
+/// One endpoint in a [`Ranking`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Ranked {
-    /// Its place, from 1.
+    /// The rank, from 1.
     pub rank: usize,
     /// How usable it is.
     pub tier: Tier,
-    /// What opening a connection to it costs on average; only if it is ready.
+    /// The expected time to open a connection, failures included; present only if it is ready.
     pub expected_cost: Option<Duration>,
-    /// Why it stands here.
+    /// The reason for its rank.
     pub reason: Reason,
-    /// What was measured.
+    /// The measurements.
     pub stats: EndpointStats,
 }
 
 impl Ranked {
-    /// The endpoint.
+    /// Returns the endpoint.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         self.stats.endpoint()
     }
 
-    /// Failed attempts in relation to all, 0 to 1; absent without attempts.
+    /// Returns the share of failed attempts, 0 to 1; `None` without attempts.
     #[must_use]
     pub fn failed_ratio(&self) -> Option<f64> {
         let attempts = self.stats.attempts();
         (attempts > 0).then(|| (attempts - self.stats.successes()) as f64 / attempts as f64)
     }
 
-    /// The usual figures of its successes.
+    /// Returns the summary of its successes.
     #[must_use]
     pub fn total(&self) -> Option<Summary> {
         self.stats.total().summary()
@@ -118,23 +122,23 @@ pub struct Ranking {
 }
 
 impl Ranking {
-    /// The first, if it is ready.
+    /// Returns the first endpoint, if it is ready.
     #[must_use]
     pub fn best(&self) -> Option<&Ranked> {
         self.endpoints.first().filter(|one| one.tier == Tier::Ready)
     }
 }
 
-/// The delay after which a client turns elsewhere before any failure was measured (RFC 8305 §5).
+/// The delay after which clients try another address (RFC 8305 §5), in seconds.
 const ATTEMPT_DELAY: f64 = 0.250;
 
-/// Differences of less than 10 % are promised nothing.
+/// Smaller differences don't change the order.
 const WORTH_ORDERING: f64 = 0.10;
 
-/// The variance of a logarithm of which nothing is known: no factor below a million is clear.
+/// A variance of a logarithm so large that no factor below a million is clear.
 const NOTHING_CLEAR: f64 = 100.0;
 
-/// A cost in seconds with the variance of its logarithm.
+/// A cost in seconds, with the variance of its logarithm.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
     seconds: f64,
@@ -142,7 +146,7 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
-    /// How sure it is that `self` is smaller than `other·(1 − margin)`, 0 to 1.
+    /// The probability that `self` is smaller than `other·(1 − margin)`.
     fn surely_below(self, other: Cost, margin: f64) -> f64 {
         let ahead = (other.seconds / self.seconds).ln() + (1.0 - margin).ln();
         normal(ahead / (self.variance + other.variance).sqrt().max(1e-9))
@@ -153,7 +157,7 @@ impl Cost {
         distance >= 1.64 * (self.variance + other.variance).sqrt()
     }
 
-    /// Certainly within what isn't worth ordering.
+    /// Whether both are certainly within the margin of order.
     fn equals(self, other: Cost) -> bool {
         !self.clearly_differs(other)
             && self.surely_below(other, WORTH_ORDERING) <= 0.01
@@ -161,11 +165,13 @@ impl Cost {
     }
 }
 
-/// Ranks endpoints of one service in one residency. The order of `stats` is the order of reference.
-/// Those of another data centre, or of another service than the first, are left out: they are never
-/// compared.
+/// Ranks the endpoints of one service in one residency. The order of `stats` is the order of
+/// reference: equal endpoints keep it.
 ///
-/// `None` if nothing is left.
+/// Endpoints outside the residency, or of another service than the first one left, are dropped: they
+/// are never compared.
+///
+/// Returns `None` if no endpoint is left.
 #[must_use]
 pub fn rank(residency: Residency, mut stats: Vec<EndpointStats>) -> Option<Ranking> {
     stats.retain(|one| residency.contains(one.endpoint().region()));
@@ -202,7 +208,7 @@ pub fn rank(residency: Residency, mut stats: Vec<EndpointStats>) -> Option<Ranki
     })
 }
 
-/// Endpoints that equal the leader of their class keep the order of reference.
+/// Restores the order of reference among endpoints equal to the leader of their class.
 fn restore_reference_order(order: &mut [usize], costs: &[Option<Cost>]) {
     let mut start = 0;
     while start < order.len() {
@@ -219,8 +225,8 @@ fn restore_reference_order(order: &mut [usize], costs: &[Option<Cost>]) {
     }
 }
 
-/// A number to sort by: ready ones by cost, then answering, then unreachable ones by how far
-/// they came. The sort is stable, so equals keep the order of reference.
+/// The sort key: ready endpoints by cost, then answering ones, then unreachable ones by the phase
+/// reached. The sort is stable, so equal endpoints keep the order of reference.
 fn place(stats: &EndpointStats, cost: Option<Cost>) -> f64 {
     const BEHIND: f64 = 1e9;
     match (tier(stats), cost) {
@@ -249,10 +255,10 @@ fn tier(stats: &EndpointStats) -> Tier {
     }
 }
 
-/// The expected cost of every endpoint that is ready.
+/// The expected cost of each endpoint that is ready.
 pub(crate) fn costs(stats: &[EndpointStats]) -> Vec<Option<Cost>> {
     let medians: Vec<Option<f64>> = stats.iter().map(|one| median(one.total())).collect();
-    // The least, who has it, and the least of the others: the best alternative of each.
+    // The lowest median, its holder, and the lowest of the others: every endpoint's best alternative.
     let (mut least, mut holder, mut next) = (f64::INFINITY, 0, f64::INFINITY);
     for (index, median) in medians.iter().enumerate() {
         let median = median.unwrap_or(f64::INFINITY);
@@ -304,10 +310,10 @@ fn address_cost(address: &AddressStats, median: f64, alternative: f64) -> (f64, 
     )
 }
 
-/// What the chance of losing packets adds to the variance of the logarithm; 0 where none were lost.
+/// The variance of the logarithm due to packet loss; 0 if no packets were lost.
 fn loss_variance(address: &AddressStats, median: f64) -> f64 {
-    /// What a lost packet costs at least where none behind it tells of it: the least time after which
-    /// Linux sends again (TCP_RTO_MIN). Such a loss on the host's side isn't even seen here.
+    /// The least cost of a lost packet that no later packet reveals: the shortest retransmission
+    /// time-out of Linux (TCP_RTO_MIN). If the server's packet was lost, this side can't detect it.
     const SENT_AGAIN: f64 = 0.2;
     let Some(mean) = address.mean_with_loss() else {
         return 0.0;
@@ -316,18 +322,18 @@ fn loss_variance(address: &AddressStats, median: f64) -> f64 {
         return NOTHING_CLEAR;
     }
     let n = address.successes() as f64;
-    // Never 0 nor 1: a few samples don't show that it always happens.
+    // Never 0 or 1: a few samples can't show that it always or never happens.
     let share = (address.with_loss() as f64 + 0.5) / (n + 1.0);
     let extra = (mean - median).max(SENT_AGAIN) / median.max(1e-6);
     extra * extra * share * (1.0 - share) / n
 }
 
-/// What the dearest failure was measured to cost.
+/// The duration of the longest failure, in seconds.
 fn failure_cost(address: &AddressStats) -> Option<f64> {
     Some(address.longest_failure()?.as_secs_f64())
 }
 
-/// What the host's addresses that work cost.
+/// The mean median of the host's working addresses.
 fn siblings(stats: &EndpointStats) -> Option<f64> {
     let working = stats
         .addresses()
@@ -337,9 +343,9 @@ fn siblings(stats: &EndpointStats) -> Option<f64> {
     (count > 0).then(|| sum / f64::from(count))
 }
 
-/// The variance of the logarithm of a median. Few samples say little about their own spread, so
-/// a prior of 5 % (three flights of a quiet network's 10 % each) with the weight of two samples
-/// goes in; a median has π/2 of a mean's variance.
+/// The variance of the logarithm of a median. Few samples say little about their own spread, so it
+/// includes a prior of 5 % (three round trips of 10 % each on a quiet network) with the weight of two
+/// samples. A median has π/2 times the variance of a mean.
 fn median_variance(total: &Distribution) -> f64 {
     const PRIOR: f64 = 0.0025;
     const WEIGHT: f64 = 2.0;
@@ -353,8 +359,8 @@ fn median(total: &Distribution) -> Option<f64> {
     Some(total.median()?.as_secs_f64())
 }
 
-/// How doubtful the order of the leading two is: the chance that another endpoint is better by
-/// 8 % or more, summed over the others. What adaptive sampling drives down.
+/// How doubtful the leader is: the probability that another endpoint is better by 8 % or more, summed
+/// over the others. Adaptive sampling continues until it is low.
 pub(crate) fn doubt(stats: &[EndpointStats]) -> f64 {
     const MARGIN: f64 = 0.08;
     let costs: Vec<Cost> = costs(stats).into_iter().flatten().collect();
@@ -385,7 +391,7 @@ mod tests {
     use crate::phase::{Phase, Timings};
     use crate::sample::Sample;
 
-    /// A success: its milliseconds in all, and whether a segment was sent again.
+    /// A success of this duration in ms, with or without a retransmission.
     fn sample(host: &str, millis: f64, repeated: bool) -> Sample {
         let url = format!("wss://{host}.example.com/websocket");
         let endpoint = Endpoint::new(Region::CN1, Service::Websocket, &url);
@@ -405,7 +411,7 @@ mod tests {
         stats
     }
 
-    /// Who is first, and why each stands where it stands.
+    /// The first host, and every endpoint's reason.
     fn ranked(all: Vec<EndpointStats>) -> (String, Vec<Reason>) {
         let ranking = rank(Region::CN1.into(), all).unwrap();
         let first = ranking.endpoints[0].endpoint().host().to_owned();
@@ -434,7 +440,7 @@ mod tests {
         assert_eq!(told.1[0], Reason::Fastest);
     }
 
-    /// Where a longer way makes every phase slower alike, none is named.
+    /// Names no phase if a longer path slows down all of them alike.
     #[test]
     fn a_phase_is_named_where_most_of_the_difference_is() {
         let measured = |host: &str, phases: [u64; 3]| {
@@ -472,7 +478,7 @@ mod tests {
         assert_eq!(all.total().summary().unwrap().count, 1);
     }
 
-    /// One packet in twenty lost each way, hosts 10 % apart, as a probe of each would go.
+    /// Probes two hosts 10 % apart, with one packet in twenty lost each way.
     #[test]
     fn with_loss_each_way_hardly_anyone_is_clearly_the_fastest() {
         let probe = |random: &mut fastrand::Rng, rtt: f64| {
@@ -484,7 +490,8 @@ mod tests {
                     (millis, repeated) = (millis + wait, true);
                 }
             }
-            // The server's flight, whose gaps are seen, its last packet and the 101, which aren't.
+            // The gaps in the server's flight are detected; its last packet's loss and the 101's are
+            // not.
             if (0..3).any(|_| lost()) {
                 (millis, repeated) = (millis + rtt, true);
             }
@@ -509,7 +516,7 @@ mod tests {
                 clear += u32::from(with_loss > 0);
             }
         }
-        // Most last packets of one host lost, where that can't be seen: that happens once in a while.
+        // Undetectable losses that happen to hit one host only can mislead, rarely.
         assert!(wrong <= 2, "{wrong}");
         assert!(lossy > 480 && clear * 50 < lossy, "{clear} of {lossy}");
     }

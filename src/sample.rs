@@ -1,4 +1,4 @@
-//! What one attempt, or one look-up, brought.
+//! Results of single attempts and DNS lookups.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -16,47 +16,51 @@ use crate::phase::{Phase, Timings};
 use crate::resolve::Family;
 use crate::tls::TlsSession;
 
-/// The result of one attempt at one address of one endpoint.
+/// The result of one probe: one attempt at one address of one endpoint.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Sample {
     /// The endpoint probed.
     pub endpoint: Endpoint,
-    /// The path used: the endpoint's own, or an alternate one.
+    /// The path requested: the endpoint's own, or an alternate one.
     pub path: String,
-    /// The address probed; the proxy's, where one leads to the endpoint.
+    /// The address probed, or the proxy's address.
     pub address: SocketAddr,
-    /// The round of probing that it belongs to, from 1.
+    /// The round of probing, from 1.
     pub round: u32,
-    /// How long each phase took, as far as the attempt came.
+    /// The duration of each phase that completed, at [`path`](Self::path).
     pub timings: Timings,
-    /// When it started, since the run began.
+    /// The start, relative to the start of the run.
     pub started: Duration,
-    /// From the start of connecting to the end of the handshake, good or bad.
+    /// The time from the start of connecting to the end of the handshake, of success or failure. It
+    /// includes an earlier attempt at a wrong path.
     pub elapsed: Duration,
-    /// Nothing, if the handshake was verified to its end.
+    /// `Ok(())` if the handshake completed with a verified certificate and a right answer.
     pub outcome: Result<(), Failure>,
-    /// The HTTP status that was answered, good or bad.
+    /// The HTTP status of the response, if any arrived.
     pub status: Option<u16>,
-    /// What was negotiated, if TLS came to its end.
+    /// The TLS session, if its handshake completed.
     pub session: Option<TlsSession>,
-    /// The certificates that were shown, whether they were accepted or refused.
+    /// The certificates that the server sent, accepted or rejected.
     pub chain: Option<Arc<CertificateChain>>,
-    /// How the server ended the WebSocket as soon as it was open; the handshake succeeded nonetheless.
-    /// A prober waits a round trip for it in the first attempt at an address, and in all once it has
-    /// seen it there.
+    /// How the server ended the WebSocket right after opening it, if it did. The handshake counts as
+    /// a success nonetheless.
+    ///
+    /// A prober waits one round trip for this in the first attempt at an address, and in every
+    /// further one once it has happened there. In other attempts it notices only what has already
+    /// arrived.
     pub after_upgrade: Option<AfterUpgrade>,
-    /// How TCP stood right after connecting, where the system can tell; as the connect, up to the
-    /// proxy where there is one.
+    /// The state of TCP right after connecting, if the system reports it. Through a proxy, of the
+    /// connection to the proxy.
     pub tcp_at_connect: Option<TcpInfo>,
-    /// How it stood when the attempt ended, well or not. Absent where no connection came about.
+    /// The state of TCP when the attempt ended. Absent if TCP did not connect.
     pub tcp_at_end: Option<TcpInfo>,
-    /// This machine, not the network, made the connect long. Such a sample is counted but does
-    /// not decide a ranking.
+    /// Whether this machine, not the network, delayed the connect. The sample then counts as an
+    /// attempt, but its duration does not influence a ranking while there are other samples.
     pub locally_delayed: bool,
 }
 
-/// Without queries, as [`Endpoint`] has it.
+/// Omits queries, as [`Endpoint`] does.
 impl fmt::Debug for Sample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut told = f.debug_struct("Sample");
@@ -74,8 +78,10 @@ impl fmt::Debug for Sample {
 }
 
 impl Sample {
-    /// A sample of one's own making, for ranking what was measured elsewhere; set further fields
-    /// as they are known.
+    /// Creates a sample, for ranking measurements made elsewhere. Set further fields as they are
+    /// known.
+    ///
+    /// The path is the endpoint's own, the round is 1, and `elapsed` is the sum of `timings`.
     #[must_use]
     pub fn new(
         endpoint: Endpoint,
@@ -102,33 +108,37 @@ impl Sample {
         }
     }
 
-    /// When it ended, since the run began.
+    /// Returns the end, relative to the start of the run.
     #[must_use]
     pub fn ended(&self) -> Duration {
         self.started.saturating_add(self.elapsed)
     }
 
-    /// How often a segment was sent again, the SYN included; 0 where the system can't tell.
+    /// Returns the number of retransmitted segments, SYNs included; 0 if the system does not report
+    /// it.
     #[must_use]
     pub fn retransmissions(&self) -> u32 {
         let of = |tcp: Option<TcpInfo>| tcp.map_or(0, |tcp| tcp.retransmissions);
         of(self.tcp_at_connect).max(of(self.tcp_at_end))
     }
 
-    /// Whether packets of it were lost, as far as the system can tell: some were sent again, or came
-    /// while one before them was missing. How long it took says nothing of the host then: such a
-    /// sample is counted but does not decide a ranking.
+    /// Whether packets were lost, as far as the system reports it: a segment was retransmitted, or
+    /// arrived while an earlier one was missing.
+    ///
+    /// The duration then says little about the host. The sample counts as an attempt, but its
+    /// duration does not influence a ranking while there are other samples.
     #[must_use]
     pub fn had_loss(&self) -> bool {
         let gap = self.tcp_at_end.and_then(|tcp| tcp.out_of_order);
         self.retransmissions() > 0 || gap.is_some_and(|count| count > 0)
     }
 
-    /// The round trip up to the host or, through a proxy, to the proxy: the kernel's figure, or how
-    /// long connecting took where there is none. `None` where it is unknown, as after a repeated SYN.
+    /// Returns the round-trip time to the host, or through a proxy to the proxy: the kernel's
+    /// measurement or, without one, the duration of the connect. `None` if it is unknown, as after a
+    /// repeated SYN.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        /// Until a SYN is sent again (RFC 6298 §2.1). A longer connect says nothing of the round trip.
+        /// A SYN is repeated after 1 s (RFC 6298 §2.1), so a longer connect is no round trip.
         const SYN_REPEATED: Duration = Duration::from_secs(1);
         match self.tcp_at_connect {
             Some(tcp) => tcp.rtt,
@@ -136,10 +146,11 @@ impl Sample {
         }
     }
 
-    /// Whether it failed after connecting, by what somebody sent, sooner than an answer to what was
-    /// sent in that phase could have come from the host: by a quarter of the round trip and by a
-    /// millisecond or more. Whoever sent it is nearer, or did not wait to be asked. Never through a
-    /// proxy, where the host's round trip is unknown.
+    /// Whether it failed after connecting because of something received too early to be the host's
+    /// answer to what was sent in that phase: at least a quarter of the round trip, and at least 1
+    /// ms, too early. Its sender is then nearer than the host, or did not wait for the request.
+    ///
+    /// Always false through a proxy, where the round trip to the host is unknown.
     #[must_use]
     pub fn failed_sooner_than_round_trip(&self) -> bool {
         let Err(failure) = &self.outcome else {
@@ -160,8 +171,8 @@ impl Sample {
         by_somebody && later && direct && in_phase + margin <= round_trip
     }
 
-    /// What it means that nothing more came until the time-out, if that is how it failed and the
-    /// system can tell. Only of a connection straight to the host.
+    /// Classifies the silence of an attempt that timed out, if the system reports enough. `None` for
+    /// other outcomes and through a proxy.
     #[must_use]
     pub fn silence(&self) -> Option<Silence> {
         let failure = self.outcome.as_ref().err()?;
@@ -172,32 +183,31 @@ impl Sample {
     }
 }
 
-/// The result of looking one host up in one family.
+/// The result of one DNS lookup: one host in one address family.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Lookup {
-    /// The host name; the proxy's, where one leads to the endpoint.
+    /// The host name, or the proxy's.
     pub host: String,
-    /// The port, since a pin is for one.
+    /// The port; part of the result because pins are per port.
     pub port: u16,
-    /// The family asked for.
+    /// The address family.
     pub family: Family,
-    /// The round of probing that it belongs to, from 1.
+    /// The round of probing, from 1.
     pub round: u32,
-    /// When it started, since the run began.
+    /// The start, relative to the start of the run.
     pub started: Duration,
-    /// How long it took.
+    /// The duration.
     pub took: Duration,
-    /// The addresses, at most 16, or why there are none.
+    /// The addresses, or why there are none. At most 16 from the resolver; all those that are pinned.
     pub outcome: Result<Vec<IpAddr>, Failure>,
-    /// How many further addresses were answered, which are not used: nobody needs so many, and
-    /// no answer may make a client flood anybody.
+    /// The number of further addresses in the answer, which are not used: no service needs so many,
+    /// and an answer must not make a client flood others.
     pub left_out: usize,
 }
 
 impl Lookup {
-    /// A look-up of one's own making, of no duration and in the first round; set further fields as they
-    /// are known.
+    /// Creates a lookup in round 1 with zero duration. Set further fields as they are known.
     #[must_use]
     pub fn new(
         host: impl Into<String>,
@@ -218,31 +228,32 @@ impl Lookup {
     }
 }
 
-/// An attempt, or a look-up, that was under way when the run was cut off, or attempts that were planned
-/// and never started. It says nothing against anyone: not awaited is not failed.
+/// An attempt or DNS lookup that was under way when a run ended early, or attempts that were planned
+/// and never started. It is not a failure, and counts against nothing.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Unfinished {
     /// The endpoint.
     pub endpoint: Endpoint,
-    /// The address; the proxy's, where one leads to the endpoint. Absent where none was known yet.
+    /// The address, or the proxy's. Absent if none was known yet.
     pub address: Option<SocketAddr>,
-    /// What was being waited for; absent if it was never started.
+    /// The phase under way; absent if it never started.
     pub phase: Option<Phase>,
-    /// The family looked up, if it is a look-up.
+    /// The address family, for a DNS lookup.
     pub family: Option<Family>,
-    /// When it started, since the run began; absent if it was never started.
+    /// The start, relative to the start of the run; absent if it never started.
     pub started: Option<Duration>,
-    /// How long this phase had been waited for; zero if it was never started.
+    /// The time spent in this phase so far; zero if it never started.
     pub waited: Duration,
-    /// How long the phases before took.
+    /// The durations of the phases before.
     pub timings: Timings,
-    /// How many attempts: one that was under way, or those never started.
+    /// The number of attempts: 1 if under way, otherwise the number never started.
     pub attempts: u64,
 }
 
 impl Unfinished {
-    /// So many attempts that were never started, at no address; set further fields as they are known.
+    /// Creates an entry for attempts that never started, without an address. Set further fields as
+    /// they are known.
     #[must_use]
     pub fn new(endpoint: Endpoint, attempts: u64) -> Self {
         Unfinished {
@@ -258,27 +269,27 @@ impl Unfinished {
     }
 }
 
-/// One attempt of a connection race: when it ran, how far it came, how it ended.
+/// One attempt in a connection race.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// The endpoint dialled, or looked up.
+    /// The endpoint dialled, or whose host was looked up.
     pub endpoint: Endpoint,
-    /// The path asked for: the endpoint's own, or the alternate one that turned out right.
+    /// The path requested: the endpoint's own, or the alternate one that worked.
     pub path: String,
-    /// The address dialled, which may be a proxy's; absent where the look-up itself failed.
+    /// The address dialled, possibly a proxy's; absent if the DNS lookup failed.
     pub address: Option<SocketAddr>,
-    /// When it started, since the call to connect.
+    /// The start, relative to the call to connect.
     pub started: Duration,
-    /// When it ended, since the call to connect.
+    /// The end, relative to the call to connect.
     pub ended: Duration,
-    /// The phases that finished.
+    /// The durations of the phases that completed.
     pub timings: Timings,
-    /// How it ended.
+    /// The outcome.
     pub outcome: AttemptOutcome,
 }
 
-/// Without queries, as [`Endpoint`] has it.
+/// Omits queries, as [`Endpoint`] does.
 impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut told = f.debug_struct("Attempt");
@@ -293,21 +304,22 @@ impl fmt::Debug for Attempt {
     }
 }
 
-/// How an [`Attempt`] ended.
+/// The outcome of an [`Attempt`].
 ///
-/// Exhaustive: whoever shows results should learn of another one from the compiler.
+/// Deliberately exhaustive: code that displays results should fail to compile when a variant is
+/// added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttemptOutcome {
     /// It became the connection.
     Won,
-    /// Another one was open first, or it was given up for a better one, in this phase.
+    /// It was cancelled in this phase: another attempt opened first, or replaced it.
     Cancelled(Phase),
     /// It failed.
     Failed(Failure),
 }
 
 impl AttemptOutcome {
-    /// The stable identifier: `"won"`, `"cancelled"`, `"failed"`.
+    /// Returns the stable identifier: `"won"`, `"cancelled"` or `"failed"`.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -321,7 +333,7 @@ impl AttemptOutcome {
 display_identifier!(AttemptOutcome);
 
 impl Attempt {
-    /// An attempt of one's own making, at no address and of no duration; set further fields as they are
+    /// Creates an attempt without an address, with zero durations. Set further fields as they are
     /// known.
     #[must_use]
     pub fn new(endpoint: Endpoint, outcome: AttemptOutcome) -> Self {
@@ -336,8 +348,7 @@ impl Attempt {
         }
     }
 
-    /// How far it came: the phase that it was given up or failed in, or the last one that it
-    /// completed.
+    /// Returns the phase in which it was cancelled or failed, or the last one completed if it won.
     #[must_use]
     pub fn phase_reached(&self) -> Phase {
         match &self.outcome {
@@ -350,7 +361,7 @@ impl Attempt {
         }
     }
 
-    /// How it failed, if it did.
+    /// The kind of its failure, if it failed.
     pub(crate) fn failure_kind(&self) -> Option<FailureKind> {
         match &self.outcome {
             AttemptOutcome::Failed(failure) => Some(failure.kind()),
@@ -368,7 +379,7 @@ mod tests {
         Duration::from_millis(n)
     }
 
-    /// Connected after `connect`, ended `later` by this.
+    /// A sample that connected after `connect` ms and failed `later` ms after that.
     fn sample(connect: u64, later: u64, phase: Phase, kind: FailureKind) -> Sample {
         let url = "wss://im-api.example.com/websocket";
         let endpoint = Endpoint::new(Region::CN1, Service::Websocket, url);
@@ -394,15 +405,15 @@ mod tests {
             reset
         };
         assert!(sooner(&with(Some(ms(31)), 0)));
-        // This machine made connecting long, or the SYN was sent again.
+        // This machine delayed the connect, or the SYN was repeated.
         assert!(!sooner(&with(Some(ms(7)), 0)));
         assert!(!sooner(&with(None, 1)));
         assert!(!sooner(&sample(1031, 8, Phase::Tls, FailureKind::Reset)));
-        // On the same network all are soon.
+        // On a local network every answer is early.
         let mut near = sample(1, 0, Phase::Tls, FailureKind::Reset);
         near.tcp_at_connect = Some(TcpInfo::new(Some(Duration::from_micros(900)), 0));
         assert!(!sooner(&near));
-        // What nobody sent, or what has no round trip yet.
+        // Failures without a sender, or without a round trip yet.
         assert!(!sooner(&sample(31, 8, Phase::Tls, FailureKind::Other)));
         assert!(!sooner(&sample(31, 8, Phase::Tls, FailureKind::Timeout)));
         assert!(!sooner(&sample(31, 8, Phase::Connect, FailureKind::Reset)));

@@ -1,4 +1,4 @@
-//! What many attempts say: counts, distributions, failures; bounded in memory.
+//! Statistics of many attempts: counts, distributions and failures, in bounded memory.
 
 mod distribution;
 
@@ -17,15 +17,15 @@ use crate::handshake::AfterUpgrade;
 use crate::phase::Phase;
 use crate::sample::{Lookup, Sample};
 
-/// Failures of one phase and kind.
+/// Failures with the same phase and kind.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FailureCount {
-    /// The latest of them.
+    /// The latest one.
     pub failure: Failure,
-    /// How many.
+    /// How many occurred.
     pub count: u64,
-    /// How long the longest took: what it cost whoever waited for it.
+    /// The duration of the longest one, for which a caller had to wait.
     pub longest: Duration,
 }
 
@@ -46,7 +46,7 @@ fn count(failures: &mut Vec<FailureCount>, failure: &Failure, elapsed: Duration)
     }
 }
 
-/// What the attempts at one address of an endpoint say.
+/// Statistics of the attempts at one address of an endpoint.
 #[derive(Clone, Debug)]
 pub struct AddressStats {
     address: SocketAddr,
@@ -54,9 +54,9 @@ pub struct AddressStats {
     successes: u64,
     locally_delayed: u64,
     total: Distribution,
-    /// Of successes that this machine delayed, or of which packets were lost.
+    /// Successes that this machine delayed, or with lost packets.
     set_aside: Distribution,
-    /// Successes of which packets were lost, and the seconds that they took together.
+    /// Successes with lost packets, and their total duration in seconds.
     with_loss: u64,
     with_loss_seconds: f64,
     failures: Vec<FailureCount>,
@@ -81,26 +81,27 @@ impl AddressStats {
         }
     }
 
-    /// The address.
+    /// Returns the address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Attempts that ended.
+    /// Returns the number of attempts that ended.
     #[must_use]
     pub fn attempts(&self) -> u64 {
         self.attempts
     }
 
-    /// Attempts that ended with a verified handshake.
+    /// Returns the number of attempts that ended with a verified handshake.
     #[must_use]
     pub fn successes(&self) -> u64 {
         self.successes
     }
 
-    /// Successes from first to last byte of the handshake, without the look-up. Locally delayed
-    /// ones, and those of which packets were lost ([`Sample::had_loss`]), only if there are no others.
+    /// Returns the durations of the successes, from the start of connecting to the end of the
+    /// handshake, without the DNS lookup. Successes that this machine delayed, and those with lost
+    /// packets ([`Sample::had_loss`]), are included only if there are no others.
     #[must_use]
     pub fn total(&self) -> &Distribution {
         if self.total.count() > 0 {
@@ -110,36 +111,36 @@ impl AddressStats {
         }
     }
 
-    /// Successes of which packets were lost.
+    /// Returns the number of successes with lost packets.
     #[must_use]
     pub fn with_loss(&self) -> u64 {
         self.with_loss
     }
 
-    /// Whether any success says how long the host takes.
+    /// Whether any success was undisturbed, so that its duration describes the host.
     pub(crate) fn decides(&self) -> bool {
         self.total.count() > 0
     }
 
-    /// How long those with loss took on average, in seconds; `None` if there are none.
+    /// The mean duration of successes with lost packets, in seconds.
     pub(crate) fn mean_with_loss(&self) -> Option<f64> {
         (self.with_loss > 0).then(|| self.with_loss_seconds / self.with_loss as f64)
     }
 
-    /// What failed, in the order of first occurrence.
+    /// Returns the failures, in the order of first occurrence.
     #[must_use]
     pub fn failures(&self) -> &[FailureCount] {
         &self.failures
     }
 
-    /// The certificates last shown there, accepted or refused.
+    /// Returns the certificates last sent from there, accepted or rejected.
     #[must_use]
     pub fn chain(&self) -> Option<&Arc<CertificateChain>> {
         self.chain.as_ref()
     }
 
-    /// How the server last ended a WebSocket as soon as it was open, and how many of the successes
-    /// ended so.
+    /// Returns how the server last ended a WebSocket right after opening it, and how many successes
+    /// ended that way.
     #[must_use]
     pub fn after_upgrade(&self) -> Option<(&AfterUpgrade, u64)> {
         self.after_upgrade
@@ -147,7 +148,7 @@ impl AddressStats {
             .map(|(how, count)| (how, *count))
     }
 
-    /// The most time-outs in one phase; none where anything succeeded.
+    /// The largest number of time-outs in one phase; 0 if any attempt succeeded.
     pub(crate) fn silences(&self) -> u64 {
         let silent = |one: &&FailureCount| one.failure.kind() == FailureKind::Timeout;
         match self.successes {
@@ -166,7 +167,7 @@ impl AddressStats {
         self.attempts - self.successes
     }
 
-    /// What the dearest failure cost.
+    /// The duration of the longest failure.
     pub(crate) fn longest_failure(&self) -> Option<Duration> {
         self.failures.iter().map(|one| one.longest).max()
     }
@@ -200,29 +201,28 @@ impl AddressStats {
     }
 }
 
-/// Whether how long it took says something of the host.
+/// Whether the sample was undisturbed, so that its duration describes the host.
 fn decides(sample: &Sample) -> bool {
     !sample.locally_delayed && !sample.had_loss()
 }
 
-/// What all attempts at one endpoint say.
+/// Statistics of all attempts at one endpoint.
 #[derive(Clone)]
 pub struct EndpointStats {
     endpoint: Endpoint,
     path: String,
     addresses: Vec<AddressStats>,
-    /// Apart, as they are most of it, and a ranking moves endpoints about.
+    /// Boxed: this is most of the size, and a ranking moves endpoints around.
     took: Box<Took>,
     lookup_failures: Vec<FailureCount>,
-    /// Whether a look-up found an address, which may not be tried yet.
+    /// Whether a DNS lookup found an address, possibly not tried yet.
     resolved: bool,
     left_out: usize,
-    /// Attempts that the deadline cut off or kept from being made.
     unfinished: u64,
     tls_version: Option<&'static str>,
 }
 
-/// How long attempts at all addresses of an endpoint took.
+/// Durations at all addresses of an endpoint.
 #[derive(Clone, Debug, Default)]
 struct Took {
     total: Distribution,
@@ -230,7 +230,7 @@ struct Took {
     phases: [Distribution; Phase::ALL.len()],
 }
 
-/// Without queries, as [`Endpoint`] has it.
+/// Omits queries, as [`Endpoint`] does.
 impl fmt::Debug for EndpointStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut told = f.debug_struct("EndpointStats");
@@ -245,7 +245,7 @@ impl fmt::Debug for EndpointStats {
 }
 
 impl EndpointStats {
-    /// Nothing known yet.
+    /// Creates empty statistics for an endpoint.
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
         EndpointStats {
@@ -293,7 +293,7 @@ impl EndpointStats {
         }
     }
 
-    /// Adds one look-up of the endpoint's host.
+    /// Adds one DNS lookup of the endpoint's host.
     pub fn record_lookup(&mut self, lookup: &Lookup) {
         self.left_out = self.left_out.max(lookup.left_out);
         match &lookup.outcome {
@@ -305,35 +305,35 @@ impl EndpointStats {
         }
     }
 
-    /// Counts an attempt that the deadline cut off, or that it kept from being made.
+    /// Counts an attempt that was cut off, or never started, because the run ended early.
     pub fn record_unfinished(&mut self) {
         self.unfinished += 1;
     }
 
-    /// Counts so many.
+    /// Counts several of them.
     pub(crate) fn add_unfinished(&mut self, attempts: u64) {
         self.unfinished = self.unfinished.saturating_add(attempts);
     }
 
-    /// The endpoint.
+    /// Returns the endpoint.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// The path that was answered by a verified handshake; the endpoint's own one until then.
+    /// Returns the path of the last verified handshake; the endpoint's own path until there is one.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Its addresses, in the order of first attempts.
+    /// Returns the addresses tried, in the order of the first attempts' ends.
     #[must_use]
     pub fn addresses(&self) -> &[AddressStats] {
         &self.addresses
     }
 
-    /// Successes at all addresses; see [`AddressStats::total`].
+    /// Returns the durations of the successes at all addresses; see [`AddressStats::total`].
     #[must_use]
     pub fn total(&self) -> &Distribution {
         if self.took.total.count() > 0 {
@@ -343,59 +343,62 @@ impl EndpointStats {
         }
     }
 
-    /// One phase at all addresses, also of attempts that failed later. Locally delayed attempts
-    /// are left out.
+    /// Returns the durations of one phase at all addresses, including attempts that failed later.
+    /// Attempts that this machine delayed are left out.
     #[must_use]
     pub fn phase(&self, phase: Phase) -> &Distribution {
         &self.took.phases[phase.index()]
     }
 
-    /// Attempts that ended.
+    /// Returns the number of attempts that ended.
     #[must_use]
     pub fn attempts(&self) -> u64 {
         self.addresses.iter().map(|one| one.attempts).sum()
     }
 
-    /// Attempts that ended with a verified handshake.
+    /// Returns the number of attempts that ended with a verified handshake.
     #[must_use]
     pub fn successes(&self) -> u64 {
         self.addresses.iter().map(|one| one.successes).sum()
     }
 
-    /// Attempts that this machine delayed.
+    /// Returns the number of attempts that this machine delayed.
     #[must_use]
     pub fn locally_delayed(&self) -> u64 {
         self.addresses.iter().map(|one| one.locally_delayed).sum()
     }
 
-    /// Successes of which packets were lost, as far as the system can tell.
+    /// Returns the number of successes with lost packets, as far as the system reports it.
     #[must_use]
     pub fn with_loss(&self) -> u64 {
         self.addresses.iter().map(|one| one.with_loss).sum()
     }
 
-    /// Attempts that the deadline cut off or kept from being made.
+    /// Returns the number of attempts cut off, or never started, because the run ended early.
     #[must_use]
     pub fn unfinished(&self) -> u64 {
         self.unfinished
     }
 
-    /// Addresses of the host that were answered beyond the 16 of a family that are used; see
+    /// Returns the number of addresses in DNS beyond the 16 per family that are used; see
     /// [`Lookup::left_out`].
     #[must_use]
     pub fn left_out(&self) -> usize {
         self.left_out
     }
 
-    /// The TLS version last negotiated.
+    /// Returns the last TLS version negotiated.
     #[must_use]
     pub fn tls_version(&self) -> Option<&'static str> {
         self.tls_version
     }
 
-    /// What failed, at all addresses, most frequent first. That a host has no address of one family
-    /// is no failure where the other has one, or where nobody knows: a look-up that failed otherwise
-    /// is why there is none.
+    /// Returns the failures of DNS lookups and at all addresses, most frequent first.
+    ///
+    /// If the host has an address in one family, its lack of one in the other
+    /// ([`NoAddress`](FailureKind::NoAddress) or [`NotFound`](FailureKind::NotFound)) is left out. If
+    /// it has none at all, `NoAddress` is left out where another lookup failed for a different
+    /// reason, which then explains the lack.
     #[must_use]
     pub fn failures(&self) -> Vec<FailureCount> {
         let mut all: Vec<FailureCount> = Vec::new();

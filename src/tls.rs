@@ -1,7 +1,8 @@
-//! TLS: one client configuration, shared by every attempt, and its errors made typed.
+//! TLS: one client configuration shared by every attempt, and typed TLS failures.
 //!
-//! Certificates are always verified, revocation where the platform does so. rustls with `ring` is the one
-//! provider, named explicitly everywhere: rustls panics when it has to choose between two.
+//! Certificates are always verified; revocation is checked where the platform does so. The only
+//! crypto provider is `ring`, always named explicitly: rustls panics if two providers are compiled in
+//! and none is named.
 
 mod certificate_request;
 mod failures;
@@ -36,71 +37,85 @@ use given_certificates::GivenCertificates;
 use recording_verifier::{Judge, RecordingVerifier};
 pub(crate) use seen_chains::SeenChains;
 
-/// rustls keeps 32 servers by default; cycling through 40 hosts resumed none of them. Several
-/// tickets for each of the catalogue's 44 hosts and a user's own.
+/// rustls keeps tickets for 32 servers by default, so cycling through 40 hosts resumed no session.
+/// This is room for 64 servers with up to 8 tickets each: the catalogue has 44 hosts, and a user may
+/// add some.
 const SESSIONS: usize = 8 * 64;
 
-/// Whether the platform's verifier may ask the network: that of Linux and the like is webpki's.
+/// Whether the platform's verifier may access the network. On Linux and similar systems it is webpki,
+/// which does not.
 const PLATFORM_MAY_BLOCK: bool = cfg!(any(windows, target_vendor = "apple", target_os = "android"));
 
-/// Whom to trust, and how TLS is spoken. Cheap to clone; clones share all of it.
+/// The TLS configuration: trusted roots and session tickets. Cheap to clone; clones share the configuration.
 ///
 /// # Sessions
 ///
-/// A ticket that is shown again goes over the network in clear with TLS 1.2, and lets whoever watches know
-/// the client again with any version (RFC 8446 §C.4). So each [`Selector`](crate::Selector) keeps the
-/// tickets that it got, and shows none to anybody once the device is on another network, or slept. A
-/// selector has one residency and one proxy, so that no ticket leaves these, either: neither selectors
-/// that were given clones of this, nor a [`Prober`](crate::Prober) or a
-/// [`Dialer`](crate::Dialer::open), show one of its tickets. On the way back to a network
-/// the first handshake with each host is a full one. Early data needs a ticket, and goes nowhere else.
+/// An observer who sees the same session ticket twice recognises the client, in any TLS version (RFC
+/// 8446 §C.4). In TLS 1.2 the server also issues tickets in the clear, so even their first use is
+/// recognisable. Each [`Selector`](crate::Selector) therefore keeps its own tickets, and discards
+/// them when the device changes networks or wakes from sleep. The first handshake with each host is
+/// then a full one, also on return to a network used before.
 ///
-/// Sessions of a [configuration of your own](Self::from_config) are kept where it says, and shared by all
-/// who were given clones: disable resumption in it, or give each network one of its own, where that matters.
+/// Tickets are not shared: other selectors built from clones of this value, a
+/// [`Prober`](crate::Prober) and [`Dialer::open`](crate::Dialer::open) never use a selector's
+/// tickets. A selector has one residency and one proxy, so tickets stay within these too. Early data
+/// needs a ticket, and is restricted in the same way.
+///
+/// A [configuration of your own](Self::from_config) keeps its sessions wherever it says, and all
+/// selectors given clones of it share them. Where that matters, disable resumption in it, or use one
+/// configuration per network.
 ///
 /// # Revocation
 ///
-/// Whether a certificate was revoked is checked by the platform's verifier where it does so: on Windows,
-/// and on macOS and Android within what the system has at hand. On Linux, and with
-/// [`with_roots`](Self::with_roots) or Mozilla's, nobody is asked: only lists that are given count
-/// ([`with_roots_and_revocations`](Self::with_roots_and_revocations)).
+/// On Windows, macOS, iOS and Android the platform's verifier checks revocation, to the extent that
+/// the platform does. On Linux, and with [`with_roots`](Self::with_roots) or Mozilla's roots, only
+/// the revocation lists given to [`with_roots_and_revocations`](Self::with_roots_and_revocations)
+/// count; no server is contacted.
 #[derive(Clone)]
 pub struct TlsClient {
     config: Arc<ClientConfig>,
-    /// The same with the sessions of the network that the device is on, if they are a selector's.
+    /// For a selector: the same configuration, with the sessions of the current network.
     here: Option<Arc<Mutex<Arc<ClientConfig>>>>,
-    /// Sessions are kept where the app said.
+    /// The app supplied the configuration, which says where sessions are kept.
     is_the_apps: bool,
-    /// The verifier may wait for the network.
+    /// The verifier may block on the network.
     may_block: bool,
-    /// Tells whether a chain ends at a public root; trusts nobody by itself.
+    /// Classifies accepted chains as public or installed; never used to accept one.
     public: Option<Arc<dyn ServerCertVerifier>>,
 }
 
 impl TlsClient {
-    /// Trusts what the platform trusts: company roots included, and its own
-    /// [revocation](Self#revocation).
+    /// Trusts the platform's roots, including those that a company or user installed, and checks
+    /// [revocation](Self#revocation) as the platform does.
     ///
-    /// Each call reads the platform's certificate store (on Linux 3 ms, and 34 ms where no file is in
-    /// memory); keep and clone the result. On Linux and the like a thread of its own reads it, where the
-    /// first certificate of `SSL_CERT_FILE`, or of the system's usual bundle, is a root: the first handshake
-    /// waits for that if it has to. An app that locks itself up right after this call (`chroot`, Landlock)
-    /// should give roots of its own.
+    /// Every call reads the platform's certificate store, so keep the result and clone it. On Linux
+    /// and similar systems this takes 3 ms, or 34 ms if the files are not cached. If the first
+    /// certificate in `SSL_CERT_FILE`, or in the system's usual bundle, is a usable root, a separate
+    /// thread reads the rest, and the first handshake waits for it if necessary. An app that
+    /// restricts its own file access right after this call (`chroot`, Landlock) should supply its own
+    /// roots instead.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Tls`] where the platform has no usable roots, as in a bare container, where
-    /// `SSL_CERT_FILE` names what is no file, where it or a folder of `SSL_CERT_DIR` has more than
-    /// 16 MiB, and on Android before its verifier was initialised.
+    /// [`ErrorKind::Tls`] if:
+    ///
+    /// - the platform has no usable roots, as in a bare container;
+    /// - `SSL_CERT_FILE` names something other than a file;
+    /// - `SSL_CERT_FILE`, or a folder in `SSL_CERT_DIR`, exceeds 16 MiB;
+    /// - a folder in `SSL_CERT_DIR` has more than 10,000 entries;
+    /// - on Android, the app has not initialised `rustls-platform-verifier`.
+    ///
+    /// Only Linux and similar systems read these variables.
     pub fn with_platform_roots() -> Result<Self, Error> {
         Self::with_platform_roots_and([])
     }
 
-    /// Trusts what the platform trusts, and `extra` roots besides.
+    /// Trusts the platform's roots and the `extra` ones.
     ///
     /// # Errors
     ///
-    /// As [`with_platform_roots`](Self::with_platform_roots), and when an extra root is not a certificate.
+    /// As [`with_platform_roots`](Self::with_platform_roots), and if an extra root is not a
+    /// certificate. On Android, any extra root is an error: its verifier does not support them.
     pub fn with_platform_roots_and(
         extra: impl IntoIterator<Item = CertificateDer<'static>>,
     ) -> Result<Self, Error> {
@@ -126,19 +141,20 @@ impl TlsClient {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Tls`] when there are none, or one is not a certificate.
+    /// [`ErrorKind::Tls`] if there are none, or if one is not a certificate.
     pub fn with_roots(
         roots: impl IntoIterator<Item = CertificateDer<'static>>,
     ) -> Result<Self, Error> {
         Self::with_roots_and_revocations(roots, Vec::new())
     }
 
-    /// Trusts only `roots`, and refuses the servers that these lists revoke. Of issuers without a
-    /// list nothing is revoked.
+    /// Trusts only `roots`, and rejects server certificates that a list in `revocations` revokes.
+    /// Only the server's own certificate is checked, not its issuers. A certificate whose issuer has
+    /// no list here counts as not revoked.
     ///
     /// # Errors
     ///
-    /// As [`with_roots`](Self::with_roots), and when a list can't be read.
+    /// As [`with_roots`](Self::with_roots), and if a list can't be parsed.
     pub fn with_roots_and_revocations(
         roots: impl IntoIterator<Item = CertificateDer<'static>>,
         revocations: Vec<CertificateRevocationListDer<'static>>,
@@ -148,11 +164,11 @@ impl TlsClient {
         Self::from_store(store, given, revocations)
     }
 
-    /// Trusts Mozilla's roots as compiled in, and `extra` roots besides.
+    /// Trusts Mozilla's roots, as compiled in, and the `extra` ones.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Tls`] when an extra root is not a certificate.
+    /// [`ErrorKind::Tls`] if an extra root is not a certificate.
     #[cfg(feature = "webpki-roots")]
     pub fn with_webpki_roots_and(
         extra: impl IntoIterator<Item = CertificateDer<'static>>,
@@ -161,9 +177,11 @@ impl TlsClient {
         Self::from_store(mozilla(), given, Vec::new())
     }
 
-    /// Uses a configuration as it is: the app's own roots, client certificate or key log.
+    /// Uses a rustls configuration unchanged: the app's own roots, client certificate or key log.
     ///
-    /// Its ALPN list should be empty or hold only `http/1.1`: a WebSocket is opened over HTTP/1.1.
+    /// Its ALPN list must be empty or hold only `http/1.1`, since a WebSocket opens over HTTP/1.1;
+    /// [`DialerBuilder::build`](crate::DialerBuilder::build) checks this. Its verifier runs on the
+    /// async runtime's threads, so it must not block.
     #[must_use]
     pub fn from_config(config: ClientConfig) -> Self {
         TlsClient {
@@ -175,9 +193,9 @@ impl TlsClient {
         }
     }
 
-    /// Says which roots are public. Nothing is trusted or refused for it: an accepted chain that ends
-    /// elsewhere is told as [`Trust::Installed`]. By default those are Mozilla's with the feature
-    /// `webpki-roots`, and unknown without.
+    /// Sets which roots count as public. This does not affect what is trusted: an accepted chain that
+    /// ends at any other root is reported as [`Trust::Installed`]. By default these are Mozilla's
+    /// roots with the feature `webpki-roots`; without it, the distinction is unknown.
     ///
     /// # Errors
     ///
@@ -193,15 +211,16 @@ impl TlsClient {
         Ok(self)
     }
 
-    /// The configuration, for sharing roots with other clients. Sessions of selectors are not in it.
+    /// Returns the rustls configuration, for sharing its roots with other clients. It does not hold
+    /// selectors' sessions.
     #[must_use]
     pub fn config(&self) -> &Arc<ClientConfig> {
         &self.config
     }
 
-    /// The same trust without resumption: a probe measures full handshakes, all alike. All of a
-    /// run's certificates are judged by its first reading of the clock, so that one that is set
-    /// meanwhile makes no two verdicts.
+    /// The same trust without resumption, so that every probe is a full handshake. The clock is read
+    /// once, so that setting it during a run can't make two probes judge the same certificate
+    /// differently.
     pub(crate) fn for_probes(&self) -> Self {
         let mut config = ClientConfig::clone(&self.config);
         config.resumption = Resumption::disabled();
@@ -215,7 +234,7 @@ impl TlsClient {
         }
     }
 
-    /// The same trust with sessions of a selector's own.
+    /// The same trust, with sessions private to one selector.
     pub(crate) fn for_selector(&self) -> Self {
         let mut tls = self.clone();
         if !tls.is_the_apps {
@@ -224,14 +243,15 @@ impl TlsClient {
         tls
     }
 
-    /// The device is on another network. What is still open on the old one keeps its tickets to itself.
+    /// Discards the sessions: the device changed networks. Connections still open keep their own
+    /// tickets.
     pub(crate) fn moved_on(&self) {
         if let Some(here) = &self.here {
             *lock(here) = self.without_sessions();
         }
     }
 
-    /// What to open a connection with.
+    /// The configuration for the next connection.
     pub(crate) fn here(&self) -> Arc<ClientConfig> {
         match &self.here {
             Some(here) => Arc::clone(&lock(here)),
@@ -239,7 +259,7 @@ impl TlsClient {
         }
     }
 
-    /// A handshake, polled off the runtime's threads where the platform's verifier may block.
+    /// Runs a handshake, off the runtime's threads where the platform's verifier may block.
     #[cfg(any(windows, target_vendor = "apple", target_os = "android"))]
     pub(crate) async fn wait_for<F>(&self, handshake: F) -> F::Output
     where
@@ -251,7 +271,8 @@ impl TlsClient {
         }
     }
 
-    /// A handshake as it is: no verifier blocks here. What the other platforms do costs 60 kB.
+    /// Runs a handshake directly: no verifier blocks on these platforms, and the alternative adds 60
+    /// kB of code.
     #[cfg(not(any(windows, target_vendor = "apple", target_os = "android")))]
     pub(crate) fn wait_for<F>(&self, handshake: F) -> F {
         debug_assert!(!self.may_block);
@@ -264,7 +285,7 @@ impl TlsClient {
         Arc::new(config)
     }
 
-    /// Where a chain ends that was accepted for `host`, if it is known which roots are public.
+    /// Whether a chain accepted for `host` ends at a public root, if the public roots are known.
     fn trust(&self, shown: &[CertificateDer<'_>], host: &str) -> Option<Trust> {
         let (own, others) = shown.split_first()?;
         let name = ServerName::try_from(host).ok()?;
@@ -295,7 +316,7 @@ impl TlsClient {
     ) -> Self {
         let given = GivenCertificates(given);
         let verifier = Arc::new(RecordingVerifier { inner, given });
-        // rustls calls any verifier of one's own dangerous; both callers give full verification.
+        // rustls calls every custom verifier dangerous. This one verifies in full.
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(rustls::DEFAULT_VERSIONS)
             .expect("ring has the suites of TLS 1.2 and 1.3")
@@ -320,7 +341,8 @@ impl fmt::Debug for TlsClient {
     }
 }
 
-/// This computer's clock. rustls's own panics before 1970; there nothing is valid yet.
+/// This computer's clock. The one in rustls panics before 1970; here a certificate is then not yet
+/// valid.
 #[derive(Debug)]
 struct WallClock;
 
@@ -335,7 +357,7 @@ fn unix_time(at: SystemTime) -> UnixTime {
     UnixTime::since_unix_epoch(since.unwrap_or_default())
 }
 
-/// One reading of a clock.
+/// A clock stopped at one reading.
 #[derive(Debug)]
 struct OneReading(Option<UnixTime>);
 
@@ -345,7 +367,7 @@ impl TimeProvider for OneReading {
     }
 }
 
-/// Adds roots, each of which must be one.
+/// Adds roots. The first that is not a usable certificate is an error.
 fn add(
     store: &mut rustls::RootCertStore,
     roots: impl IntoIterator<Item = CertificateDer<'static>>,
@@ -366,7 +388,7 @@ fn verifier(
 ) -> Result<Arc<dyn ServerCertVerifier>, Error> {
     let builder =
         WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider))
-            // Only what a list says counts; what is on none may be of any authority.
+            // Not every issuer has a list.
             .with_crls(revocations)
             .only_check_end_entity_revocation()
             .allow_unknown_revocation_status();
@@ -397,17 +419,17 @@ fn mozilla_verifier() -> Option<Arc<dyn ServerCertVerifier>> {
     None
 }
 
-/// Mozilla's roots are 0.2 MB.
+/// Far above real bundles: Mozilla's roots are 0.2 MB.
 #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
-/// Variables name a bundle of roots, and folders of them, which whoever reads them waits for and reads to
-/// their end, whatever they are. That there is none is told by that reader.
+/// Refuses pipes, devices and huge files named by the environment: the code that reads the roots
+/// would wait for them, or read them to the end. A missing file is left for that code to report.
 #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
 fn look_at_bundle() -> Result<(), Error> {
     use easelect_file::FileError;
 
-    /// Of one folder. Debian has 300, each under two names.
+    /// Per folder. Debian has 300 roots, each under two names.
     const MAX_FILES: usize = 10_000;
     let told = |variable: &str, path: &Path, why: &dyn fmt::Display| {
         let why = format!("{variable}: {}: {why}", path.display());
@@ -423,7 +445,7 @@ fn look_at_bundle() -> Result<(), Error> {
     for folder in std::env::split_paths(&folders) {
         let (mut files, mut bytes) = (0, 0_u64);
         for entry in folder.read_dir().into_iter().flatten().flatten() {
-            // Of its other kinds, that reader opens none.
+            // Only regular files are read.
             let found = entry.path().metadata().ok();
             let size = found
                 .filter(fs::Metadata::is_file)
@@ -431,7 +453,7 @@ fn look_at_bundle() -> Result<(), Error> {
             bytes = bytes.saturating_add(size);
             files += 1;
             if files > MAX_FILES || bytes > MAX_FILE {
-                let why = format!("more than {MAX_FILES} files, or than {MAX_FILE} bytes");
+                let why = format!("more than {MAX_FILES} files or {MAX_FILE} bytes");
                 return told("SSL_CERT_DIR", &folder, &why);
             }
         }
@@ -439,13 +461,12 @@ fn look_at_bundle() -> Result<(), Error> {
     Ok(())
 }
 
-/// There, the platform keeps its roots itself.
+/// These platforms keep their roots outside of files named by variables.
 #[cfg(not(all(unix, not(any(target_os = "android", target_vendor = "apple")))))]
 fn look_at_bundle() -> Result<(), Error> {
     Ok(())
 }
 
-/// Whoever judges by the platform's roots.
 fn platform_roots(
     extra: Vec<CertificateDer<'static>>,
     provider: &Arc<rustls::crypto::CryptoProvider>,
@@ -474,7 +495,7 @@ fn platform_verifier(
     provider: &Arc<rustls::crypto::CryptoProvider>,
 ) -> Result<rustls_platform_verifier::Verifier, rustls::Error> {
     if extra.into_iter().next().is_some() {
-        let why = "Android's verifier takes no extra roots".to_owned();
+        let why = "Android's verifier does not support extra roots".to_owned();
         return Err(rustls::Error::General(why));
     }
     let verifier = rustls_platform_verifier::Verifier::new(Arc::clone(provider))?;
@@ -486,8 +507,8 @@ fn platform_verifier(
     Ok(verifier)
 }
 
-/// Whether a verifier says anything at all. Android's panics until the app has initialised it, and
-/// can't be asked whether it was: better here than at the first connection.
+/// Whether the verifier works at all. Android's panics until the app has initialised it, and has no
+/// way to ask; better to find out here than at the first connection.
 #[cfg(any(test, target_os = "android"))]
 fn can_verify(verifier: &dyn ServerCertVerifier) -> bool {
     let Ok(name) = rustls::pki_types::ServerName::try_from("easelect.invalid") else {
@@ -499,13 +520,13 @@ fn can_verify(verifier: &dyn ServerCertVerifier) -> bool {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(ask)).is_ok()
 }
 
-/// What is known about a TLS session once it is open.
+/// Properties of an established TLS session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsSession {
-    /// `"TLSv1.2"` or `"TLSv1.3"`.
+    /// The protocol version: `"TLSv1.2"` or `"TLSv1.3"`.
     pub version: &'static str,
-    /// Whether an earlier session was resumed, which spares certificates and signatures.
+    /// Whether the handshake resumed an earlier session, without certificates and signatures.
     pub resumed: bool,
 }
 
@@ -537,7 +558,7 @@ pub(crate) mod tests {
     use crate::failure::{Failure, FailureKind};
     use crate::phase::Phase;
 
-    /// For tests in which nobody's certificate is looked at.
+    /// For tests that verify no certificate.
     pub(crate) fn trusting_nobody() -> TlsClient {
         let config = rustls::ClientConfig::builder_with_provider(Arc::new(
             rustls::crypto::ring::default_provider(),
@@ -549,7 +570,7 @@ pub(crate) mod tests {
         TlsClient::from_config(config)
     }
 
-    /// As Android's before its initialisation.
+    /// Behaves as Android's verifier before its initialisation.
     #[derive(Debug)]
     struct Panics;
 
@@ -599,7 +620,7 @@ pub(crate) mod tests {
         assert!(can_verify(&*builder.build().unwrap()));
     }
 
-    /// What our verifier makes of a server's certificates, with these roots.
+    /// The verdict of the verifier, with these roots, on a server's certificates.
     fn judged(roots: &[&[u8]], shown: &[&[u8]], name: &str) -> Result<(), Failure> {
         let der = |bytes: &[u8]| CertificateDer::from(bytes.to_vec());
         let given: Vec<_> = roots.iter().copied().map(der).collect();
@@ -619,8 +640,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// Made with openssl: keys of `openssl req -newkey rsa:1024`, signatures of `openssl x509 -sha1`; ring
-    /// makes neither.
+    /// Made with `openssl req -newkey rsa:1024` and `openssl x509 -sha1`: ring can make neither.
     #[test]
     fn weak_keys_and_signatures_have_kinds() {
         let short_root = include_bytes!("tls/fixtures/root-rsa1024.der");
@@ -639,11 +659,11 @@ pub(crate) mod tests {
                 ChainFault::WeakSignature,
             ),
         ] {
-            // The root is shown, too, as many servers do.
+            // Many servers send the root too.
             let failure = judged(&[root], &[leaf, root], "weak.example").unwrap_err();
             assert_eq!((failure.kind(), failure.chain_fault()), (kind, Some(fault)));
         }
-        // A short key of the server's own shows when it has to sign.
+        // The length of the server's own key matters only once it signs.
         let short = CertificateDer::from(&include_bytes!("tls/fixtures/leaf-rsa1024.der")[..]);
         let error = rustls::Error::InvalidCertificate(CertificateError::BadSignature);
         let failure = tls_failure(&Refused::of_key(error, &short), Phase::Tls);
@@ -651,7 +671,7 @@ pub(crate) mod tests {
         assert_eq!(failure.certificate().unwrap().key, "RSA 1024");
     }
 
-    /// A certificate that may sign others if `authority`, for `name`, signed by its own key.
+    /// A self-signed certificate for `name`; a CA certificate if `authority`.
     fn self_signed(name: &str, authority: bool, days: (i32, i32)) -> Vec<u8> {
         let mut params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
         params.not_before = rcgen::date_time_ymd(days.0, 1, 1);
@@ -672,7 +692,7 @@ pub(crate) mod tests {
         for authority in [false, true] {
             let own = self_signed("own.example", authority, (2020, 2100));
             assert_eq!(kind(&own, &own, "own.example"), None, "{authority}");
-            // Its names and dates count all the same, and so does every byte of it.
+            // Names, dates and every byte still have to match.
             let wrong = kind(&own, &own, "other.example");
             assert!(wrong.is_some(), "{authority}");
             let other = self_signed("own.example", authority, (2020, 2100));

@@ -445,7 +445,7 @@ fn a_damaged_history_that_can_not_be_set_aside_stays() {
     for _ in 0..2 {
         let why = store.save(&good).unwrap_err().to_string();
         assert!(
-            why.contains("h.json: it is damaged and can't be set aside: "),
+            why.contains("h.json: it is damaged and can't be renamed: "),
             "{why}"
         );
         assert_eq!(fs::read_to_string(&file).unwrap(), "worth a look");

@@ -1,4 +1,4 @@
-//! Dropped at any moment, a call stops what it started: nothing stays open, nothing goes on.
+//! A call dropped at any moment stops everything it started: nothing stays open, no task continues.
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -18,8 +18,8 @@ fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// Three hosts with a WebSocket and REST each: one is silent, one refuses, one works. Their names
-/// take a while.
+/// Three hosts with a WebSocket and REST each: one silent, one refusing, one working. Their DNS
+/// answers take a while.
 fn world() -> (Lab, Selector) {
     let mut scenario = Scenario::new(1);
     let mut text = "[[region]]\nid = \"own\"\n".to_owned();
@@ -43,7 +43,7 @@ fn world() -> (Lab, Selector) {
         .seed(1)
         .build()
         .unwrap();
-    // A delay of 1.6 × clients/rate at most: 16 ms before the first reconnect.
+    // The delay is at most 1.6 × clients/rate: 16 ms before the first reconnect.
     let hint = ServerHint {
         clients: 1.0,
         rate: 100.0,
@@ -52,9 +52,9 @@ fn world() -> (Lab, Selector) {
     (lab, selector)
 }
 
-/// Nothing is open, and after the servers noticed nothing is running.
+/// Checks that nothing is open, and that no task is left once the servers have noticed.
 async fn assert_quiet(lab: &Lab, when: &str) {
-    // What was aborted in the background has its last turn.
+    // Aborted background tasks get their last poll.
     yield_now().await;
     assert_eq!(lab.open(), 0, "{when}");
     let dials = lab.dials();
@@ -64,8 +64,8 @@ async fn assert_quiet(lab: &Lab, when: &str) {
     assert_eq!(Handle::current().metrics().num_alive_tasks(), 0, "{when}");
 }
 
-/// Polls `future` `polls` times, letting the rest of the world go on in between; whether it is
-/// still pending.
+/// Polls `future` this many times, with other tasks running in between. Returns whether it is still
+/// pending.
 async fn pending_after(future: impl Future, polls: usize) -> bool {
     let mut future = pin!(future);
     for _ in 0..polls {
@@ -78,8 +78,8 @@ async fn pending_after(future: impl Future, polls: usize) -> bool {
     true
 }
 
-/// Begins `call` again and again and drops it, each time one poll later, until it comes to its
-/// end; then again together with the selector. Every wait in it is of whole milliseconds.
+/// Starts `call` repeatedly and drops it, one poll later each time, until it completes; then again
+/// together with the selector. All waits in it are whole milliseconds.
 async fn drop_at_every_poll<T>(call: impl AsyncFn(&Selector) -> T) {
     for polls in 0.. {
         let (lab, selector) = world();

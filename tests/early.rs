@@ -1,5 +1,5 @@
-//! Early data for the upgrade: what it saves, what never goes early, and how it falls back. In
-//! the simulated network in paused time; then over real sockets.
+//! Early data for the upgrade: what it saves, what it never contains, and how it falls back. In the
+//! simulated network in paused time, then over real sockets.
 
 mod support;
 
@@ -77,7 +77,7 @@ async fn echo(connection: &mut Connection, text: &str) {
     assert_eq!(answer.into_text().unwrap(), text);
 }
 
-/// How many requests came early.
+/// The number of requests received as early data.
 fn early(lab: &Lab) -> usize {
     let events = lab.events().into_iter();
     events
@@ -120,7 +120,7 @@ async fn a_warm_open_takes_two_round_trips() {
     assert_eq!((early(&lab), upgraded(&lab)), (20, 21));
 }
 
-/// Whether each handshake resumed a session, in their order.
+/// Whether each handshake resumed a session, in order.
 fn resumed(lab: &Lab) -> Vec<bool> {
     let events = lab.events().into_iter();
     let done = events.filter_map(|event| match event.kind {
@@ -130,7 +130,7 @@ fn resumed(lab: &Lab) -> Vec<bool> {
     done.collect()
 }
 
-/// A ticket tells whoever watches two networks that it is the same client (RFC 8446 §C.4).
+/// A reused ticket lets an observer of two networks recognise the client (RFC 8446 §C.4).
 #[tokio::test(start_paused = true)]
 async fn no_ticket_goes_to_another_network() {
     use EarlyData::{Accepted, NotSent};
@@ -150,7 +150,7 @@ async fn no_ticket_goes_to_another_network() {
         selector.network_changed(Some(network));
         open_twice().await;
     }
-    // The same network again is no change.
+    // Naming the same network again is not a change.
     selector.network_changed(Some("home"));
     let connection = selector.connect().await.unwrap();
     assert_eq!(connection.timings().early_data(), Accepted);
@@ -163,7 +163,7 @@ async fn selectors_show_no_ticket_of_another() {
     let dialer = lab.dialer().build().unwrap();
     let url = "wss://im.example/ws";
     let endpoint = Endpoint::new(Region::new("own").unwrap(), Service::Websocket, url).unwrap();
-    // All have clones of one `TlsClient`.
+    // All use clones of one `TlsClient`.
     for _ in 0..2 {
         let selector = own("im.example", "/ws").dialer(dialer.clone()).seed(1);
         let selector = selector.build().unwrap();
@@ -173,7 +173,7 @@ async fn selectors_show_no_ticket_of_another() {
     }
     for _ in 0..2 {
         let opened = dialer.open(&endpoint, Duration::MAX).await.unwrap();
-        // What the server knows of it comes a way later.
+        // The server's log entry follows one way later.
         tokio::time::sleep(RTT).await;
         drop(opened);
     }
@@ -264,7 +264,7 @@ async fn nothing_of_the_apps_goes_early() {
         end(&lab, connection).await;
     }
     assert_eq!(early(&lab), 0);
-    // Limits and buffers are no part of the request.
+    // Limits and buffer sizes are not part of the request.
     let config = easelect::tokio_tungstenite::tungstenite::protocol::WebSocketConfig::default();
     let options = new().websocket(config);
     let connection = selector.connect_with(&options).await.unwrap();
@@ -311,7 +311,7 @@ async fn a_server_that_forgot_the_session_costs_nothing_more() {
     echo(&mut connection, "hello").await;
     assert_eq!((lab.dials(), early(&lab), upgraded(&lab)), (2, 0, 2));
     end(&lab, connection).await;
-    // Its new sessions take none, so none is sent, until it offers it again.
+    // Its new sessions don't allow early data, so none is sent until it does again.
     let connection = selector.connect().await.unwrap();
     assert_eq!(connection.time_to_open(), 3 * RTT);
     end(&lab, connection).await;
@@ -340,7 +340,7 @@ async fn a_certificate_that_went_bad_is_refused() {
         assert_eq!(failed(&attempt.outcome).phase(), Phase::Tls);
         assert_eq!(failed(&attempt.outcome).kind(), kind);
         assert_eq!(attempt.timings.get(Phase::Tls), None);
-        // No second try, and the request is readable by nobody.
+        // There is no second attempt, and the early request can't be decrypted by anyone.
         assert_eq!((lab.dials(), early(&lab), upgraded(&lab)), (2, 0, 1));
     }
 }
@@ -376,7 +376,7 @@ async fn too_early_without_early_data_is_a_failure() {
     assert_eq!((lab.dials(), lab.open()), (3, 0));
 }
 
-/// RFC 8446 §D.3: a client has to fail such a handshake, and may try again without.
+/// RFC 8446 §D.3: a client must fail this handshake, and may retry without early data.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_went_back_to_tls_1_2_is_asked_again_without() {
     let lab = world(early_path());
@@ -468,7 +468,7 @@ async fn a_dropped_future_leaves_nothing_open() {
             let lab = world(early_path());
             let selector = warm(&lab).await;
             lab.set_fault(address(), fault).unwrap();
-            // Dropped by the time-out, with whatever it had under way.
+            // The time-out drops it, with whatever is under way.
             let _ = tokio::time::timeout(at, selector.connect()).await;
             assert_eq!(lab.open(), 0, "{fault:?} at {at:?}");
             tokio::time::sleep(2 * RTT).await;
@@ -498,7 +498,7 @@ async fn raced_servers_are_each_asked_early_and_one_stays() {
     assert!(early(&lab) >= 40, "{}", early(&lab));
 }
 
-/// On loopback, with tokio-rustls' own server: it reads early data after the handshake.
+/// On loopback, with tokio-rustls' own server, which reads early data after the handshake.
 async fn loopback(server: &Server) -> Selector {
     let port = server.address.port();
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -520,7 +520,7 @@ async fn open_and_echo(selector: &Selector) -> EarlyData {
     echo(&mut connection, "hello").await;
     let timings = connection.timings();
     assert!(timings.total() <= connection.time_to_open());
-    // The look-up too, where it was waited for.
+    // Includes the lookup, if the connection waited for it.
     let waited = usize::from(timings.get(Phase::Resolve).is_some());
     assert_eq!(timings.iter().count(), 3 + waited, "{timings:?}");
     timings.early_data()
@@ -537,7 +537,7 @@ async fn over_real_sockets_it_is_taken_or_not() {
     assert_eq!(open_and_echo(&selector).await, EarlyData::NotSent);
     assert_eq!(open_and_echo(&selector).await, EarlyData::Accepted);
     assert_eq!((server.accepted(), server.early()), (2, 1));
-    // The session is resumed, the early data skipped.
+    // The server resumes the session and skips the early data.
     server.take_no_early_data();
     assert_eq!(open_and_echo(&selector).await, EarlyData::Rejected);
     assert_eq!((server.accepted(), server.early()), (3, 1));

@@ -1,4 +1,4 @@
-//! At the edges: at a deadline, after an end, in between two steps, beside what is ours.
+//! Edge cases: at a deadline, after an end, between two steps, and next to the app's own code.
 
 mod support;
 
@@ -56,7 +56,7 @@ fn websockets(catalog: &Catalog) -> Vec<Endpoint> {
     catalog.group(&own().into(), Service::Websocket).unwrap()
 }
 
-/// A store that panics, or fails for a while; it tells of every history that it kept.
+/// A store that panics, or fails for a while, and reports every history that it saves.
 #[derive(Debug)]
 struct Store {
     panics: bool,
@@ -154,7 +154,7 @@ async fn a_run_is_stopped_while_its_proxy_is_looked_up() {
     );
 }
 
-/// As when somebody presses Ctrl-C just then.
+/// As when a user presses Ctrl-C at this moment.
 #[tokio::test(start_paused = true)]
 async fn an_outcome_that_the_stream_told_is_still_there() {
     let (lab, catalog) = world();
@@ -189,7 +189,7 @@ async fn events_end_and_stay_ended() {
     assert_eq!(events.next().await, None);
 }
 
-/// What waits for nothing needs no runtime.
+/// Calls that wait for nothing need no runtime.
 #[test]
 fn outside_of_a_runtime_nothing_panics_that_does_not_say_so() {
     let (lab, catalog) = world();
@@ -275,7 +275,7 @@ impl Resolve for KnowsNothing {
     }
 }
 
-/// Somebody connects, and so looks at the routes, while the app tells of networks.
+/// One thread connects, which checks the routes, while the app reports networks.
 #[test]
 fn what_the_app_says_of_the_network_stays() {
     let (lab, catalog) = world();
@@ -290,7 +290,7 @@ fn what_the_app_says_of_the_network_stays() {
             .build();
         let runtime = runtime.unwrap();
         while !end.load(Ordering::SeqCst) {
-            // It fails; only the look before it counts.
+            // It fails; only the check before it matters.
             let _ = runtime.block_on(other.candidates().next());
             looked.fetch_add(1, Ordering::SeqCst);
         }
@@ -299,7 +299,7 @@ fn what_the_app_says_of_the_network_stays() {
         selector.network_changed(None);
         selector.network_changed(Some("home"));
         let before = looks.load(Ordering::SeqCst);
-        // The one under way, and a whole one.
+        // The one under way, and one complete one.
         while looks.load(Ordering::SeqCst) < before + 2 && !thread.is_finished() {
             std::thread::yield_now();
         }
@@ -309,7 +309,7 @@ fn what_the_app_says_of_the_network_stays() {
     thread.join().unwrap();
 }
 
-/// Tells of what was dialled, and refuses.
+/// Reports what is dialled, and refuses.
 #[derive(Clone, Debug, Default)]
 struct Dialled(Arc<Mutex<Vec<SocketAddr>>>);
 
@@ -344,7 +344,7 @@ async fn a_pinned_ip_address_is_nowhere_else() {
     );
 }
 
-/// The app's own code, with a bug in it.
+/// An app's resolver and connector with a bug.
 #[derive(Debug)]
 struct Panics {
     at_once: bool,
@@ -369,7 +369,7 @@ impl Connect for Panics {
     }
 }
 
-/// It fails that attempt at once, and counts against nobody.
+/// The panic fails the attempt at once, and counts against no endpoint.
 #[tokio::test(start_paused = true)]
 async fn a_panic_of_the_apps_own_code_is_a_failure() {
     for at_once in [true, false] {
@@ -446,7 +446,7 @@ mod rest {
         (listener, address)
     }
 
-    /// Neither by an address in the URL nor on another port, with a proxy or without.
+    /// Neither by an address in the URL nor on another port, with or without a proxy.
     #[tokio::test]
     async fn no_rest_request_goes_anywhere_else() {
         let (lab, catalog) = world();
@@ -488,7 +488,7 @@ mod rest {
         assert_eq!((lab.dials(), server.accepted()), (0, 0));
     }
 
-    /// Over TCP and over byte streams of the app's own.
+    /// Over TCP, and over the app's own byte streams.
     #[tokio::test]
     async fn no_redirection_leads_out() {
         for status in [301, 302, 303, 307, 308] {
@@ -515,7 +515,7 @@ mod rest {
                     };
                     let rest = selector.build().unwrap().rest().unwrap();
                     let url = format!("https://localhost:{}/token", server.address.port());
-                    // The server reads up to an empty line.
+                    // The server reads until an empty line.
                     let request = rest
                         .post(&url)
                         .bearer_auth("hunter2")
@@ -533,7 +533,7 @@ mod rest {
         }
     }
 
-    /// TCP, but not the library's own.
+    /// TCP by a connector other than the library's own.
     #[derive(Debug)]
     struct OwnTcp;
 
@@ -580,7 +580,7 @@ mod rest {
         assert!(head.contains("x-own: yes\r\n"), "{head}");
     }
 
-    /// A runtime that nobody polls reads no answers for others.
+    /// A runtime that is not polled can't read answers for others.
     #[test]
     fn a_connection_of_another_runtime_is_not_used() {
         let runtime = || {

@@ -1,4 +1,4 @@
-//! Histories as large as one may be, of every shape that costs: read, used and written in time.
+//! The largest histories possible, in every expensive shape, are read, used and written in time.
 
 // Helpers are tests too; clippy.toml's exception only knows functions with #[test].
 #![allow(clippy::unwrap_used)]
@@ -10,11 +10,11 @@ use std::time::{Duration, Instant, SystemTime};
 use easelect::{Catalog, CatalogFormat, FileHistory, HistoryStore, Region, Selector};
 use easelect_lab::{Host, Lab, Path, Scenario};
 
-/// What a file may have.
+/// The largest size of a file.
 const LARGEST: usize = 8 << 20;
 
-/// What a selector begins with, connects by and keeps, unoptimised and on a busy machine. What grows with
-/// the square of a file takes minutes.
+/// The time for building a selector, connecting and saving, unoptimised and on a busy machine.
+/// Anything quadratic in the file's size takes minutes.
 const ENOUGH: Duration = Duration::from_secs(20);
 
 fn millis() -> u128 {
@@ -40,7 +40,7 @@ fn network(id: &str, candidates: &str) -> String {
     )
 }
 
-/// As many, with commas between, as fit into so many bytes.
+/// As many items, separated by commas, as fit into this many bytes.
 fn full(bytes: usize, one: impl Fn(usize) -> String) -> String {
     let mut text = one(0);
     for n in 1.. {
@@ -55,7 +55,7 @@ fn full(bytes: usize, one: impl Fn(usize) -> String) -> String {
 }
 
 fn shapes() -> Vec<(&'static str, String)> {
-    // Room for what is around.
+    // Leaves room for the rest of the file.
     let most = LARGEST - 1000;
     let long = |share: usize| "x".repeat(most / share);
     vec![
@@ -174,7 +174,7 @@ async fn a_history_as_large_as_may_be_costs_seconds_at_most() {
         selector.shutdown().await.unwrap();
         let took = began.elapsed();
         assert!(took < ENOUGH, "{shape}: {built:?}, {took:?} in all");
-        // What was written can be read again.
+        // The written file can be read again.
         assert!(FileHistory::new(&file).load().unwrap().is_some(), "{shape}");
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "{shape}");
     }

@@ -1,4 +1,4 @@
-//! The simulated network, as its users see it: exact times in paused time, and every fault.
+//! The simulated network as its users see it: exact times in paused time, and every fault.
 
 // Helpers are tests too; clippy.toml's exception only knows functions with #[test].
 #![allow(clippy::unwrap_used)]
@@ -23,7 +23,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 const HOST: &str = "im.example.com";
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-/// RFC 6455 §1.3's example.
+/// The example of RFC 6455 §1.3.
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 fn ms(ms: u64) -> Duration {
@@ -102,7 +102,7 @@ async fn ask(stream: &mut TlsStream<ByteStream>, request: &str) -> io::Result<St
     }
 }
 
-/// The answer to an upgrade on a path with this fault.
+/// The response to an upgrade over a path with this fault.
 async fn answer(path: Path) -> io::Result<String> {
     let lab = lab(path);
     let mut stream = secure(&lab).await?;
@@ -260,7 +260,7 @@ async fn a_lost_flight_costs_a_retransmission() {
     let kernel = socket.get_ref().get_ref().0.tcp_info().unwrap();
     assert_eq!(kernel.retransmissions, 1);
 
-    // Sent again after 200 and 600 ms in vain, at 1400 ms through.
+    // Repeated in vain after 200 and 600 ms, and successfully at 1400 ms.
     let start = Instant::now();
     lab.set_fault(ip(), Fault::BlackHole).unwrap();
     socket.send(Message::text("later")).await.unwrap();
@@ -350,7 +350,7 @@ async fn bad_certificates() {
         error(Fault::SelfSigned).await,
         CertificateError::UnknownIssuer | CertificateError::Other(_)
     ));
-    // TLS 1.3 tells after the client's handshake.
+    // In TLS 1.3 the alert arrives after the client's handshake.
     let error = answer(path().with_fault(Fault::ClientCertificateRequired)).await;
     let error = error.err().unwrap();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
@@ -645,7 +645,7 @@ fn a_scenario_out_of_range_is_refused() {
     }
 }
 
-/// One attempt at an endpoint, by its first IPv4 address: whether it works on some path.
+/// One attempt at an endpoint's first IPv4 address. Returns whether it succeeds on some path.
 async fn works(lab: &Lab, endpoint: &easelect::Endpoint, rest: bool) -> bool {
     let resolver = lab.resolver();
     let Ok(found) = resolver.resolve(endpoint.host(), Family::V4).await else {

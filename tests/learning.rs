@@ -585,7 +585,7 @@ async fn a_history_that_can_not_be_kept_is_told() {
         other => panic!("{other:?}"),
     };
     let why = told(events.next().now_or_never());
-    assert!(why.contains("folder isn't there"), "{why}");
+    assert!(why.contains("folder does not exist"), "{why}");
     assert!(
         selector.events().next().now_or_never().is_none(),
         "told once"

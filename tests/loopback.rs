@@ -62,7 +62,7 @@ fn only(outcome: ProbeOutcome) -> Ranked {
     endpoints.remove(0)
 }
 
-/// The delay shows in `phase`, and every other phase is much shorter than it.
+/// Checks that the delay shows in `phase`, and that every other phase is much shorter.
 fn assert_only(ranked: &Ranked, phase: Phase, expected: &[Phase]) {
     assert_eq!(ranked.tier, Tier::Ready, "{:?}", ranked.reason);
     for one in Phase::ALL {
@@ -124,7 +124,7 @@ async fn a_delay_of_the_answer_shows_there_alone() {
     server.idle().await;
 }
 
-/// Waits before it connects, and before it answers a look-up.
+/// Delays connects and DNS lookups.
 #[derive(Debug)]
 struct Slow;
 
@@ -175,7 +175,7 @@ async fn a_delay_of_the_connect_shows_there_alone_and_as_local() {
         .await;
     let ranked = only(outcome);
     if cfg!(target_os = "linux") {
-        // The kernel knows better than our clock: this machine made the connect slow.
+        // The kernel's round trip shows that this machine delayed the connect.
         assert_eq!(ranked.stats.locally_delayed(), 2);
         assert!(ranked.total().unwrap().min >= INJECTED);
         assert_eq!(ranked.stats.phase(Phase::Connect).count(), 0);
@@ -215,7 +215,7 @@ async fn rounds_are_exact_and_earlier_phases_survive_a_later_failure() {
     let ranked = probe(&server, endpoint(&server, Service::Websocket, "/ws"), 4).await;
     assert_eq!((ranked.tier, ranked.stats.attempts()), (Tier::Answering, 4));
     assert_eq!(server.accepted(), 4);
-    // What a busy machine delayed is counted, but measures nothing.
+    // Samples delayed by a busy machine count as attempts, but not as measurements.
     let measured = ranked.stats.phase(Phase::Tls).count();
     assert_eq!(measured + ranked.stats.locally_delayed(), 4);
     assert_eq!(ranked.stats.phase(Phase::Upgrade).count(), 0);
@@ -280,7 +280,7 @@ async fn a_silent_server_costs_the_time_out_and_no_more() {
         .await;
     assert!(started.elapsed() < Duration::from_secs(10), "a hang");
     let ranked = only(outcome);
-    // Two time-outs in one phase, and it is left alone.
+    // After two time-outs in one phase, the address is abandoned.
     assert_eq!(ranked.stats.attempts(), 2);
     let failure = &ranked.stats.failures()[0].failure;
     assert_eq!(
@@ -310,7 +310,7 @@ async fn dropping_the_stream_stops_everything() {
         .build()
         .unwrap()
         .run();
-    // The first event is the look-up; the attempt is then under way or about to be.
+    // The first event is the lookup; the attempt is then under way or about to start.
     probing.next().await.unwrap();
     drop(probing);
     server.idle().await;
@@ -320,7 +320,7 @@ fn selector(server: &Server, path: &str) -> SelectorBuilder {
     let catalog = Catalog::builtin()
         .with_endpoint(endpoint(server, Service::Websocket, path).with_label("own"))
         .unwrap();
-    // A private region, so that only this endpoint is in the race.
+    // In a private region, this endpoint is the only one in the race.
     let user = format!(
         "[[region]]\nid = \"own\"\n\
          [[endpoint]]\nregion = \"own\"\nservice = \"websocket\"\nurl = \"wss://localhost:{port}{path}\"\n\
@@ -400,7 +400,7 @@ async fn rest_goes_to_the_chosen_address_with_a_shared_session() {
     }
 }
 
-/// The one sample of a probe with this time-out of a server on loopback.
+/// The single sample of a probe of a server on loopback.
 async fn sample_of(address: SocketAddr, timeout: Duration) -> Sample {
     let url = format!("wss://localhost:{}/ws", address.port());
     let endpoint = Endpoint::new(Region::CN1, Service::Websocket, &url).unwrap();
@@ -422,7 +422,7 @@ async fn sample_of(address: SocketAddr, timeout: Duration) -> Sample {
     panic!("no sample");
 }
 
-/// The kernel acknowledges what a server that hangs never reads.
+/// The kernel acknowledges data that a hanging server never reads.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_server_that_hangs_has_acknowledged_what_it_was_sent() {
@@ -437,7 +437,7 @@ async fn a_server_that_hangs_has_acknowledged_what_it_was_sent() {
     assert_eq!((before.unacknowledged, after.unacknowledged), (0, 0));
     assert_eq!(sample.retransmissions(), 0);
     assert!(!sample.had_loss());
-    // Older kernels than 5.4 can't tell.
+    // Kernels before 5.4 don't report it.
     if let Some(acknowledged) = after.bytes_acknowledged {
         assert!(acknowledged > 100, "{after:?}");
         assert_eq!(
@@ -448,7 +448,7 @@ async fn a_server_that_hangs_has_acknowledged_what_it_was_sent() {
     }
 }
 
-/// What TCP knew is read when the connection is reset, too, and of a success.
+/// TCP_INFO is also read on a reset and on success.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn how_tcp_stood_is_known_however_an_attempt_ended() {
@@ -460,7 +460,7 @@ async fn how_tcp_stood_is_known_however_an_attempt_ended() {
         tokio::io::AsyncReadExt::read_exact(&mut stream, &mut hello)
             .await
             .unwrap();
-        // What isn't read makes it a reset; this makes sure.
+        // Closing with unread data causes a reset; this ensures that there is some.
         stream.set_zero_linger().unwrap();
     });
     let sample = sample_of(address, Duration::from_secs(30)).await;

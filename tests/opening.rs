@@ -1,5 +1,5 @@
-//! `Dialer::open()` in the simulated network and paused time: which address it is, and what is told
-//! where there is none.
+//! `Dialer::open()` in the simulated network and paused time: which address wins, and which failure
+//! is returned if none does.
 
 // Helpers are tests too; clippy.toml's exception only knows functions with #[test].
 #![allow(clippy::unwrap_used)]
@@ -45,7 +45,7 @@ fn dialer(lab: &Lab) -> Dialer {
     lab.dialer().build().unwrap()
 }
 
-/// How it ended, and after how long.
+/// The outcome, and the time it took.
 async fn opened(dialer: &Dialer, within: Duration) -> (Result<(), Failure>, Duration) {
     let started = Instant::now();
     let ended = dialer.open(&endpoint(), within).await;
@@ -70,12 +70,12 @@ async fn the_next_address_comes_early() {
     let lab = lab();
     let (ended, first) = opened(&dialer(&lab), ms(5000)).await;
     assert!(ended.is_ok());
-    // At once after a failure, which takes a round trip.
+    // Immediately after a failure, which takes one round trip.
     lab.set_fault(v6(), Fault::Refuse).unwrap();
     let (ended, took) = opened(&dialer(&lab), ms(5000)).await;
     assert!(ended.is_ok());
     assert_eq!(took, first + ms(40));
-    // RFC 8305's delay where there is only silence.
+    // After RFC 8305's delay if there is only silence.
     for silence in [Fault::BlackHole, Fault::SilentTls] {
         lab.set_fault(v6(), silence).unwrap();
         let (ended, took) = opened(&dialer(&lab), ms(5000)).await;
@@ -136,7 +136,7 @@ async fn time_is_bounded_in_every_phase() {
     timed_out(Phase::Connect).await;
     lab.set_fault(v4(), Fault::SilentTls).unwrap();
     timed_out(Phase::Tls).await;
-    // Who was refused in TLS is no longer under way, and came farther.
+    // The attempt rejected in TLS has ended, and got further.
     lab.set_fault(v4(), Fault::WrongHost).unwrap();
     let (ended, took) = opened(&dialer(&lab), ms(900)).await;
     assert_eq!(ended.unwrap_err().kind(), FailureKind::CertificateWrongHost);

@@ -1,5 +1,5 @@
-//! A history is a hint: whatever a file says, within ten connections the selector is as good as
-//! without it. In the simulated network and paused time.
+//! A history is only a hint: whatever a file contains, within ten connections the selector does as
+//! well as without it. In the simulated network and paused time.
 
 // Helpers are tests too; clippy.toml's exception only knows functions with #[test].
 #![allow(clippy::unwrap_used)]
@@ -20,20 +20,20 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-/// Round trips in ms of the hosts' addresses, of two each. No two of them are alike: whoever settles
-/// for another one than the first is seen.
+/// Round trips in ms of the hosts, each with two addresses. All differ, so that settling for any but
+/// the fastest shows.
 const ROUND_TRIPS: [[u64; 2]; 5] = [[300, 260], [60, 75], [40, 90], [150, 130], [200, 220]];
 
-/// So many connections may be worse for a file …
+/// The number of connections that a file may make worse.
 const TO_RECOVER: usize = 10;
-/// … and over so many after them, the mean time to open is compared …
+/// The number of connections after that whose mean time to open is compared.
 const COMPARED: usize = 20;
-/// … to that without a file, over all trials: it is at most so many times as long, …
+/// The largest ratio of that mean to the one without a file, over all trials.
 const AS_GOOD: f64 = 1.1;
-/// … and in each of them at most so many times as long as in the worst one without a file.
+/// The largest ratio in any trial to the worst trial without a file.
 const AS_GOOD_AS_THE_WORST: f64 = 1.2;
-/// While it recovers, a connection is at most so much longer than the slowest without a file: what it
-/// takes to notice that an address is silent.
+/// The most by which a connection may exceed the slowest one without a file during recovery: the time
+/// to notice that an address is silent.
 const WHILE_IT_RECOVERS: Duration = Duration::from_secs(2);
 
 fn address(host: usize, number: usize) -> IpAddr {
@@ -71,7 +71,7 @@ fn builder((lab, catalog): &(Lab, Catalog), seed: u64) -> SelectorBuilder {
         .seed(seed)
 }
 
-/// Says this, and keeps nothing.
+/// Loads this history, and saves nothing.
 #[derive(Debug)]
 struct Says(History);
 
@@ -85,7 +85,7 @@ impl HistoryStore for Says {
     }
 }
 
-/// How long each of so many connections took to open, one every `pause`.
+/// The times to open of this many connections, one every `pause`.
 async fn opened(selector: &Selector, count: usize, pause: Duration) -> Vec<Duration> {
     let mut took = Vec::new();
     for _ in 0..count {
@@ -101,7 +101,7 @@ fn mean(times: &[Duration]) -> f64 {
     times.iter().sum::<Duration>().as_secs_f64() / times.len() as f64
 }
 
-/// Now, as a history has it.
+/// The current time, in the format of a history.
 fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     u64::try_from(now.unwrap().as_millis()).unwrap()
@@ -118,7 +118,7 @@ fn health(successes: f64, failures: f64, in_a_row: u32, counted_ms: u64, until_m
     })
 }
 
-/// What a file may say of one address.
+/// A file's entry for one address.
 fn claim(
     host: &str,
     address: SocketAddr,
@@ -143,14 +143,14 @@ fn history(candidates: &[Value], used_ms: u64, syn_trust: f64) -> History {
     History::from_json(&text).unwrap()
 }
 
-/// Every address of the world, and its number among all.
+/// Every address of the world, with its index.
 fn addresses() -> impl Iterator<Item = (usize, usize, SocketAddr)> {
     let hosts = ROUND_TRIPS.iter().enumerate();
     let all = hosts.flat_map(|(host, all)| (0..all.len()).map(move |number| (host, number)));
     all.map(|(host, number)| (host, number, SocketAddr::new(address(host, number), 443)))
 }
 
-/// The slowest address is said to be the fastest and beyond doubt, all others to be hopeless.
+/// Claims that the slowest address is certainly the fastest, and all others hopeless.
 fn pinned_to_the_slowest(of_others: &(Value, Value, Value)) -> History {
     let now = now_ms();
     let claims = addresses().map(|(host, number, address)| {
@@ -164,7 +164,7 @@ fn pinned_to_the_slowest(of_others: &(Value, Value, Value)) -> History {
     history(&claims.collect::<Vec<_>>(), now, 0.2)
 }
 
-/// What was seen of selectors without a file, and with some.
+/// Results of selectors without a file, and with some.
 #[derive(Default)]
 struct Compared {
     without: Vec<Vec<Duration>>,
@@ -240,7 +240,7 @@ async fn a_file_pins_nobody_and_bars_nobody() {
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
-/// Numbers as an attacker, a broken disk or a wrong clock may have them.
+/// Numbers that an attacker, a damaged disk or a wrong clock may produce.
 fn moment() -> impl Strategy<Value = u64> {
     let now = now_ms();
     prop_oneof![
@@ -317,7 +317,7 @@ async fn any_file_is_outgrown_within_ten_connections() {
     compared.assert();
 }
 
-/// Keeps what it is given, as a file does.
+/// Saves in memory, through JSON as a file does.
 #[derive(Clone, Debug)]
 struct Keeps(Arc<Mutex<History>>);
 
@@ -333,8 +333,8 @@ impl HistoryStore for Keeps {
     }
 }
 
-/// What was distrusted too much would be forgotten for nothing: the first connection of a new run has nothing
-/// else.
+/// Distrusting a valid history would lose it for nothing: the first connection of a new run has no
+/// other information.
 #[tokio::test(start_paused = true)]
 async fn a_true_file_is_worth_having() {
     let (world, pause) = (world(), Duration::from_secs(60));
@@ -353,7 +353,7 @@ async fn a_true_file_is_worth_having() {
     assert!(with < 0.9 * without, "{with:.4} s for {without:.4} s");
 }
 
-/// An app that opens one connection, or two, and ends: whoever lied is found out all the same.
+/// Even an app that opens one or two connections per run detects a false history.
 #[tokio::test(start_paused = true)]
 async fn what_a_file_says_does_not_outlive_many_short_runs() {
     let now = now_ms();
@@ -378,7 +378,7 @@ async fn what_a_file_says_does_not_outlive_many_short_runs() {
     }
 }
 
-/// Notes what is dialled, on its way to the lab.
+/// Records dials on their way to the lab.
 #[derive(Clone, Debug)]
 struct Noted {
     inner: Arc<dyn Connect>,
@@ -386,7 +386,7 @@ struct Noted {
 }
 
 impl Noted {
-    /// What was dialled since this was asked last.
+    /// The addresses dialled since the last call.
     fn take(&self) -> Vec<IpAddr> {
         std::mem::take(&mut *self.dialled.lock().unwrap())
     }
@@ -403,7 +403,7 @@ impl Connect for Noted {
     }
 }
 
-/// Published hosts, each at an address of its own, and what is dialled.
+/// Published hosts, each at its own address, with a record of dials.
 struct Published {
     lab: Lab,
     noted: Noted,
@@ -422,7 +422,7 @@ impl Published {
         for (n, host) in hosts.iter().enumerate() {
             let host = Host::new(host).with_address(address(n, 0));
             let path = Path::new(address(n, 0)).with_rtt(Duration::from_millis(60));
-            // Where an old address still answers, faster.
+            // If an old address still answers, faster.
             let old = Path::new(address(n, 9)).with_rtt(Duration::from_millis(20));
             let host = host
                 .with_dns_delay(Duration::from_millis(100))
@@ -446,7 +446,7 @@ impl Published {
             .seed(1)
     }
 
-    /// A file that knows the first host at these addresses, and is sure of them, since `listed_ms`.
+    /// A file that is certain of these addresses of the first host, since `listed_ms`.
     fn knows(&self, addresses: &[&str], listed_ms: u64) -> History {
         let now = now_ms();
         let claims = addresses.iter().map(|ip| {
@@ -462,13 +462,13 @@ impl Published {
     }
 }
 
-/// A file has as many addresses of each host as are remembered. Nobody is there, or somebody who lets
-/// everyone wait; DNS says so, or fails in their family.
+/// A file has as many addresses of each host as fit. Nothing answers there, or something that delays
+/// every handshake; DNS returns them, or fails in their family.
 #[tokio::test(start_paused = true)]
 async fn addresses_of_a_file_hold_up_none_that_dns_gives() {
     let faults = [Fault::BlackHole, Fault::SilentTls, Fault::SilentHttp];
     let answers = [Dns::NoAddress, Dns::ServerFailure, Dns::Timeout];
-    // The second lets handshakes take long.
+    // The second one delays handshakes.
     let claims = [(0.0, 0.0, 0.2), (1.6, 6.0, 2.0)];
     for ((fault, answer), (syn, rest, trust)) in faults
         .iter()
@@ -523,7 +523,7 @@ async fn a_file_gives_no_published_host_an_address_that_dns_could_not() {
         "ff02::1",
         "2001:db8::1",
         "::ffff:0.0.0.0",
-        // Possible only where DNS says so.
+        // Possible only if DNS returns it.
         "127.0.0.1",
         "10.1.2.3",
         "192.168.1.1",
@@ -563,7 +563,7 @@ async fn what_dns_no_longer_gives_is_dialled_once() {
         let dialled = published.noted.take();
         assert!(!dialled.contains(&ip(OLD)), "{dialled:?}");
     }
-    // It comes back when DNS gives it again.
+    // It is used again when DNS returns it.
     published
         .lab
         .set_addresses(&published.hosts[0], &[ip(OLD)])
@@ -575,7 +575,7 @@ async fn what_dns_no_longer_gives_is_dialled_once() {
     assert!(published.noted.take().contains(&ip(OLD)));
 }
 
-/// A winner that needs long itself, and an answer that comes later still: it is waited for.
+/// The winner is slow, and the DNS answer arrives even later: the selector waits for it.
 #[tokio::test(start_paused = true)]
 async fn however_late_dns_is_it_is_heard() {
     let published = Published::new();
@@ -597,7 +597,7 @@ async fn however_late_dns_is_it_is_heard() {
     }
 }
 
-/// An app whose own SDK dials takes the first candidate, and no more.
+/// An app whose own SDK dials uses only the first candidate.
 #[tokio::test(start_paused = true)]
 async fn what_dns_no_longer_gives_is_handed_out_once() {
     let published = Published::new();

@@ -1,5 +1,5 @@
-//! What others measured, as a prior of networks where nothing opened yet: in the simulated network and paused
-//! time.
+//! Priors from others' measurements on networks where nothing has opened yet. In the simulated
+//! network and paused time.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use easelect::{
 use easelect_lab::{Host, Lab, Path, Scenario};
 use futures::StreamExt;
 
-/// Four hosts, h0.example the farthest; round trips in ms.
+/// Round trips in ms of four hosts; h0.example is the farthest.
 const RTTS: [u64; 4] = [160, 120, 80, 40];
 
-/// Right of "near"; "far" has them the other way round.
+/// True for "near"; "far" has them in reverse order.
 const FILE: &str = r#"{"schema": 1, "classes": {
     "near": {
         "h0.example": {"ms": 160, "sd": 0.2}, "h1.example": {"ms": 120, "sd": 0.2},
@@ -96,7 +96,7 @@ async fn the_class_is_the_present_network_s() {
     let selector = builder.clone().network_class("near").build().unwrap();
     selector.network_changed_to(Some("office"), Some("far"));
     assert_eq!(first(&selector).await, "h0.example");
-    // Whoever moves without naming one knows of none: each of 40 networks is begun with whomever.
+    // A move without a class uses no prior: each of 40 networks starts with any host.
     let mut begun_with = std::collections::BTreeSet::new();
     for n in 0..40 {
         let selector = builder
@@ -109,7 +109,7 @@ async fn the_class_is_the_present_network_s() {
         begun_with.insert(first(&selector).await);
     }
     assert_eq!(begun_with.len(), 4, "{begun_with:?}");
-    // The same network once more is no change; the class may be told later than the network.
+    // Naming the same network again is not a change. The class may follow later.
     let selector = builder.clone().network_class("near").build().unwrap();
     selector.network_changed(Some("home"));
     assert_eq!(first(&selector).await, "h3.example");
@@ -118,7 +118,7 @@ async fn the_class_is_the_present_network_s() {
     assert_eq!(first(&selector).await, "h0.example");
 }
 
-/// Three connections with a wrong file, then the best.
+/// Three connections with a wrong file, then the best host.
 #[tokio::test(start_paused = true)]
 async fn a_wrong_class_is_outweighed() {
     for seed in 0..8 {
@@ -134,7 +134,7 @@ async fn a_wrong_class_is_outweighed() {
     }
 }
 
-/// Each on its host, while names are looked up.
+/// A dial at each host while names are looked up.
 #[tokio::test(start_paused = true)]
 async fn what_opened_on_another_network_is_dialled_at_once() {
     let mut scenario = Scenario::new(1);

@@ -40,7 +40,7 @@ fn published(host: &str) -> Endpoint {
     endpoints.find(|one| one.host() == host).unwrap().clone()
 }
 
-/// All samples, and the outcome.
+/// Runs the prober; returns all samples and the outcome.
 async fn collect(prober: ProberBuilder) -> (Vec<Sample>, ProbeOutcome) {
     let mut probing = prober.build().unwrap().run();
     let mut samples = Vec::new();
@@ -65,7 +65,7 @@ fn failure(ranked: &Ranked) -> (Phase, FailureKind) {
     (failures[0].failure.phase(), failures[0].failure.kind())
 }
 
-/// Two hosts in each of the mainland's data centres, the fastest in China 2.
+/// Two hosts in each mainland region; the fastest is in China 2.
 fn mainland() -> (Scenario, Vec<Endpoint>) {
     let hosts = ["a1.example", "b1.example", "a2.example", "b2.example"];
     let scenario = (1..)
@@ -85,7 +85,7 @@ fn mainland() -> (Scenario, Vec<Endpoint>) {
     (scenario, endpoints.to_vec())
 }
 
-/// Only by name are both data centres one.
+/// The two regions are ranked as one only if the pool is requested.
 #[tokio::test(start_paused = true)]
 async fn the_mainland_pool_is_ranked_as_one_where_it_is_asked_for() {
     let (scenario, endpoints) = mainland();
@@ -108,12 +108,12 @@ async fn the_mainland_pool_is_ranked_as_one_where_it_is_asked_for() {
     assert_eq!(regions(&pooled), [("mainland".to_owned(), 4)]);
     let first = &pooled.rankings[0].endpoints[0];
     assert_eq!(first.stats.endpoint(), &endpoints[3]);
-    // Another residency's pool changes nothing for these.
+    // A pool of another residency changes nothing here.
     let other = prober(&lab).endpoints(endpoints).pool(Region::SGP1.into());
     assert_eq!(regions(&collect(other).await.1), regions(&apart));
 }
 
-/// What an interrupted run has measured is ranked; what was under way is unfinished.
+/// A stopped run ranks what it measured, and lists what was under way as unfinished.
 #[tokio::test(start_paused = true)]
 async fn a_stopped_run_tells_what_it_has() {
     let (scenario, endpoints) = mainland();
@@ -158,7 +158,7 @@ async fn four_everyday_faults_rank_last_with_their_reasons() {
         .with_path(Path::new(ip(5)).with_rtt(ms(20)))
         .with_host(Host::new("im-api-wechat-41.easecdn.com").with_address(ip(6)))
         .with_path(good(6))
-        // A hijacked name: what answers is near, and can't prove who it is.
+        // A hijacked name: the answering server is near, and can't prove its identity.
         .with_host(Host::new("msync-api-71.easemob.com").with_address(ip(7)))
         .with_path(
             Path::new(ip(7))
@@ -256,7 +256,7 @@ async fn an_inferred_path_gives_way_to_the_one_that_works() {
             .iter()
             .all(|sample| sample.timings.total() == ms(60))
     );
-    // One refusal teaches it; later rounds ask for the right path at once.
+    // One refusal is enough: later rounds use the right path at once.
     let asked = lab.events().into_iter().filter(
         |event| matches!(&event.kind, EventKind::Requested { path, .. } if path == "/websocket"),
     );
@@ -346,7 +346,7 @@ async fn no_name_at_all_is_said_within_ten_seconds() {
     }
 }
 
-/// A name server some of whose answers get lost: these, counted from 0 in each family. There is no
+/// A resolver that loses the answers with these numbers, counted from 0 in each family. There is no
 /// AAAA record.
 #[derive(Debug)]
 struct Losing {
@@ -376,7 +376,7 @@ impl Resolve for Losing {
     }
 }
 
-/// One datagram costs time, not the host.
+/// A lost datagram costs time, but does not make the host fail.
 #[tokio::test(start_paused = true)]
 async fn a_lost_look_up_is_made_once_more_and_silence_is_told_as_silence() {
     let (a, aaaa) = (Family::V4, Family::V6);
@@ -386,9 +386,9 @@ async fn a_lost_look_up_is_made_once_more_and_silence_is_told_as_silence() {
         (vec![(a, 0), (aaaa, 0)], timeout, None, 2),
         (vec![(aaaa, 0), (aaaa, 1)], timeout, None, 2),
         (vec![(a, 0)], FailureKind::Temporary, None, 2),
-        // Not that the name has no address, which is known of AAAA alone.
+        // Not the missing address: that is known for AAAA only.
         (vec![(a, 0), (a, 1)], timeout, Some(timeout), 2),
-        // What a name server says stands.
+        // An answer from a name server is final.
         (vec![(a, 0), (a, 1)], failed, Some(failed), 2),
     ] {
         let host = Host::new("im.example").with_address(ip(1));
@@ -418,7 +418,7 @@ async fn a_lost_look_up_is_made_once_more_and_silence_is_told_as_silence() {
     }
 }
 
-/// Everyone healthy, each at its own distance.
+/// All hosts are healthy, at different distances.
 fn healthy(seed: u64) -> (Scenario, Vec<Endpoint>) {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut scenario = Scenario::new(seed);
@@ -440,8 +440,8 @@ fn healthy(seed: u64) -> (Scenario, Vec<Endpoint>) {
     (scenario, endpoints)
 }
 
-/// How long a sweep took, in relation to max(work / in flight, longest chain of one address) and the same
-/// of the re-tests.
+/// The duration of a sweep divided by its bound: max(work / in flight, longest chain at one address),
+/// plus the same for the last round of the top two.
 async fn sweep(seed: u64, in_flight: usize) -> f64 {
     let (scenario, endpoints) = healthy(seed);
     let lab = Lab::new(scenario).unwrap();
@@ -460,7 +460,7 @@ async fn sweep(seed: u64, in_flight: usize) -> f64 {
         .map(|one| one.endpoint().host().to_owned())
         .collect();
     let retest = |one: &&Sample| one.round == 3 && top_two.contains(one.endpoint.host());
-    // The first attempt at an address listens for a round trip after the upgrade.
+    // The first attempt at an address listens for one round trip after the upgrade.
     let occupied = |one: &Sample| match one.timings.get(Phase::Upgrade) {
         Some(round_trip) if one.round == 1 => one.elapsed + round_trip,
         _ => one.elapsed,
@@ -486,8 +486,8 @@ async fn sweep(seed: u64, in_flight: usize) -> f64 {
 /// As many re-tests are made side by side.
 const REGIONS: usize = 6;
 
-/// The bound knows every duration in advance; the schedule doesn't. Over ten worlds and 1 to 64 in
-/// flight the ratio was 1.00 to 1.08 but for two worlds at 16, 1.11 and 1.15, in which the work
+/// The bound knows every duration in advance; the schedule does not. Over ten worlds and 1 to 64 in
+/// flight the ratio was 1.00 to 1.08, except for two worlds at 16 (1.11 and 1.15), where the work
 /// just fills the slots for as long as the longest chain takes.
 #[tokio::test(start_paused = true)]
 async fn a_healthy_sweep_takes_hardly_longer_than_it_must() {
@@ -511,7 +511,7 @@ async fn china_1_alone_takes_less_than_three_seconds() {
     let cn1 = endpoints
         .into_iter()
         .filter(|one| *one.region() == Region::CN1);
-    // Without its black-holed IPv6 address, which alone takes longer.
+    // Without its black-holed IPv6 address, which takes longer.
     let prober = prober(&lab).endpoints(cn1).dialer(
         lab.dialer()
             .families(easelect::Families::V4)
@@ -522,7 +522,7 @@ async fn china_1_alone_takes_less_than_three_seconds() {
     assert!(outcome.took < Duration::from_secs(3), "{:?}", outcome.took);
 }
 
-/// Counts what is open, in all and at each address.
+/// Counts open streams, in total and per address.
 #[derive(Debug, Default)]
 struct Counts {
     open: BTreeMap<SocketAddr, usize>,
@@ -534,7 +534,7 @@ struct Counts {
 #[derive(Debug)]
 struct Counting(Arc<dyn Connect>, Arc<Mutex<Counts>>);
 
-/// One attempt's stream, and its place in the counts; the place is held while connecting, too.
+/// An attempt's stream and its place in the counts, which it holds while connecting, too.
 struct Counted(Option<ByteStream>, SocketAddr, Arc<Mutex<Counts>>);
 
 impl Connect for Counting {
@@ -632,7 +632,7 @@ async fn limits_hold_and_round_one_covers_everything_first() {
             44,
             "an address was dialled twice before all were once"
         );
-        // The last round of the top two, here of all, is alone in its region.
+        // The last round of the top two, which are all endpoints here, runs alone in its region.
         let last = &counts.order[88..];
         assert_eq!(last.iter().collect::<BTreeSet<_>>().len(), 44);
     }
@@ -698,7 +698,7 @@ async fn a_reader_that_sleeps_loses_nothing_and_delays_no_measurement() {
     assert_eq!(count, 800);
 }
 
-/// Two endpoints whose round-trip times differ by `ratio`, on a jittery network.
+/// Ranks two endpoints whose round-trip times differ by `ratio`, on a jittery network.
 async fn race_of_two(seed: u64, ratio: f64, jitter: f64) -> bool {
     let near = 20.0 + (seed % 17) as f64 * 4.0;
     let far = near * ratio;
@@ -742,7 +742,7 @@ async fn a_difference_of_ten_per_cent_is_ordered_rightly_in_99_of_100() {
     );
 }
 
-/// Silent addresses are waited for beside the re-tests, and not to the time-out.
+/// The schedule waits for silent addresses during the re-tests, and not until their time-out.
 #[tokio::test(start_paused = true)]
 async fn everything_with_everyday_faults_takes_eight_seconds() {
     let lab = Lab::new(Scenario::beijing()).unwrap();
@@ -751,7 +751,7 @@ async fn everything_with_everyday_faults_takes_eight_seconds() {
     assert!(outcome.took <= Duration::from_secs(8), "{:?}", outcome.took);
 }
 
-/// How long an attempt waits for an answer to its SYNs is a matter of what else answers in its residency.
+/// The wait for an answer to SYNs depends on the other answers in the residency.
 #[tokio::test(start_paused = true)]
 async fn silence_is_long_enough_by_what_answers_near_it() {
     let mut scenario = Scenario::new(1);
@@ -759,11 +759,12 @@ async fn silence_is_long_enough_by_what_answers_near_it() {
     for (n, region, rtt) in [
         (1, Region::SGP1, None),
         (2, Region::SGP1, Some(ms(30))),
-        // Nothing of a residency answers: nobody knows how far away it is.
+        // Nothing in the residency answers, so its distance is unknown.
         (3, Region::DE2, None),
         (4, Region::DE2, None),
         (5, Region::US1, None),
-        // What is far away has a retransmission and four answers, here more than the time-out.
+        // A distant host gets a retransmission plus four times its answer, here more than the
+        // time-out.
         (6, Region::US1, Some(ms(1100))),
     ] {
         let name = format!("host{n}.example");
@@ -793,7 +794,7 @@ async fn silence_is_long_enough_by_what_answers_near_it() {
     assert_eq!(waited(5), [ms(5000), ms(5000)]);
 }
 
-/// Whether an endpoint that is far away and lossy is found to be there, among others that are `near`, and a
+/// Whether a distant, lossy endpoint is found to be ready, next to others at distance `near` and a
 /// silent one.
 async fn far_and_lossy(seed: u64, near: Duration, syns: &str) -> bool {
     let scenario = Scenario::from_toml(&format!("seed = {seed}\nsyn_retransmit = {syns:?}"), "far");

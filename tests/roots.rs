@@ -105,7 +105,7 @@ fn a_bundle_that_is_no_file_is_told_at_once() {
         (
             "SSL_CERT_DIR",
             of_many.as_path(),
-            "more than 10000 files, or than 16777216 bytes",
+            "more than 10000 files or 16777216 bytes",
         ),
     ] {
         let mut child = Command::new(std::env::current_exe().unwrap())

@@ -1,5 +1,5 @@
-//! Whole stories in the simulated network, one per file in `tests/scenarios`: what the network is
-//! like, what the client does, what becomes of it. The README there has the format.
+//! Whole stories in the simulated network, one per file in `tests/scenarios`: the network, what the
+//! client does, and what happens. The README there describes the format.
 
 use std::fmt::{self, Write};
 use std::fs;
@@ -26,7 +26,7 @@ const STORY: &str = "\n# What happens\n";
 /// The region whose endpoints are the file's hosts, unless it names another.
 const OWN: &str = "own";
 
-/// Set, it has the expectations written anew instead of compared.
+/// If set, the test writes the expectations instead of comparing them.
 const BLESS: &str = "EASELECT_BLESS";
 
 #[test]
@@ -60,7 +60,7 @@ fn every_scenario_goes_as_its_file_says() {
     );
 }
 
-/// A file: two parts of TOML, and the story as it must come out.
+/// A file: two parts in TOML, and the expected story.
 struct Parts<'a> {
     network: &'a str,
     client: &'a str,
@@ -80,7 +80,7 @@ struct Client {
     steps: Vec<Step>,
 }
 
-/// What changes in the name server while the client is at work; paths have steps of their own.
+/// Changes in DNS during the story. Paths have steps of their own.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Change {
@@ -93,32 +93,32 @@ struct Change {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Step {
-    /// Not before this time; at once by default.
+    /// The earliest time; at once by default.
     at: Option<Span>,
     r#do: Do,
 }
 
-/// What the client does.
+/// A step of the client.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Do {
     Connect,
     Reconnect,
-    /// Asks for the plan, as an app whose SDK dials.
+    /// Gets the plan for an app whose SDK dials.
     Candidates,
-    /// Tells what became of one of them, counted from 0, after so long.
+    /// Reports the outcome of one of them, counted from 0, after this time.
     Report {
         candidate: usize,
         took: Span,
         opened: bool,
     },
-    /// Tells how the last connection ended.
+    /// Reports how the last connection ended.
     Closed(How),
-    /// Tells a heartbeat's round trip on the last connection.
+    /// Reports a heartbeat's round trip on the last connection.
     RoundTrip(Span),
     Network(String),
     Policy(Manner),
-    /// Nothing: for what goes on by itself.
+    /// Does nothing, so that background work can proceed.
     Wait,
 }
 
@@ -172,7 +172,7 @@ impl TryFrom<String> for Span {
     }
 }
 
-/// What is needed of the first part beside the network itself.
+/// The fields needed from the first part, besides the network itself.
 #[derive(Deserialize)]
 struct Names {
     host: Vec<Name>,
@@ -196,7 +196,7 @@ impl<'a> Parts<'a> {
         parts.unwrap_or_else(|| panic!("{name}: expected {CLIENT:?} and {STORY:?}"))
     }
 
-    /// Lets it happen; the story as the file has to have it.
+    /// Plays the story, and returns it in the format of the file.
     fn play(&self, name: &str) -> String {
         let client = toml::from_str(self.client);
         let client: Client = client.unwrap_or_else(|error| panic!("{name}, the client: {error}"));
@@ -213,7 +213,7 @@ impl<'a> Parts<'a> {
                 play.step(step).await;
             }
             let (lab, story) = play.end();
-            // What runs in the background notices.
+            // Background tasks notice the end.
             tokio::task::yield_now().await;
             assert_eq!(lab.open(), 0, "{name}: left open");
             story
@@ -221,7 +221,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// A scenario that goes on.
+/// A scenario in progress.
 struct Play {
     lab: Lab,
     start: Instant,
@@ -278,7 +278,7 @@ impl Play {
         }
     }
 
-    /// Does it, and tells what became of it.
+    /// Takes a step, and returns what happened.
     async fn step(&mut self, step: &Step) {
         if let Some(at) = step.at {
             sleep_until(self.start + at.0).await;
@@ -354,9 +354,9 @@ impl Play {
         self.tell_events().await;
     }
 
-    /// What the selector told of itself since.
+    /// The selector's events since the last call.
     async fn tell_events(&mut self) {
-        // The task that listens has a turn.
+        // The listening task gets a poll.
         tokio::task::yield_now().await;
         for (at, event) in self.events.lock().unwrap().drain(..) {
             if let Some(told) = told(&event) {
@@ -370,7 +370,7 @@ impl Play {
     }
 }
 
-/// The built-in endpoints, and the file's hosts as a region of their own.
+/// The built-in endpoints, with the file's hosts as an additional region.
 fn catalog(names: &Names) -> Catalog {
     let mut text = format!("[[region]]\nid = {OWN:?}\n");
     for host in &names.host {
@@ -388,7 +388,7 @@ fn place(endpoint: &Endpoint, address: SocketAddr) -> String {
     format!("{} {}", endpoint.host(), address.ip())
 }
 
-/// What a race came to, and its attempts: from when to when in ms, where, how each ended.
+/// The outcome of a race, and its attempts: start and end in ms, where, and how each ended.
 fn race(outcome: &Result<Connection, ConnectError>) -> String {
     let (mut told, attempts) = match outcome {
         Ok(connection) => {
@@ -419,7 +419,7 @@ fn race(outcome: &Result<Connection, ConnectError>) -> String {
 fn ending(attempt: &Attempt) -> String {
     let failure = match &attempt.outcome {
         AttemptOutcome::Won => return "won".to_owned(),
-        AttemptOutcome::Cancelled(phase) => return format!("given up in {phase}"),
+        AttemptOutcome::Cancelled(phase) => return format!("cancelled in {phase}"),
         AttemptOutcome::Failed(failure) => failure,
     };
     let mut told = format!("failed in {}: {}", failure.phase(), failure.kind());
@@ -456,7 +456,7 @@ fn told(event: &SelectorEvent) -> Option<String> {
             }
         }
         SelectorEvent::NetworkChanged { id } => format!("network changed to {id}"),
-        // What the client did tells of them.
+        // The client's own steps already show them.
         SelectorEvent::Opened { .. }
         | SelectorEvent::Failed { .. }
         | SelectorEvent::Closed { .. }
@@ -465,7 +465,7 @@ fn told(event: &SelectorEvent) -> Option<String> {
     })
 }
 
-/// Whole milliseconds, as tokio's timers have them.
+/// Rounds to whole milliseconds, as tokio's timers do.
 #[derive(Clone, Copy)]
 struct Ms(Duration);
 

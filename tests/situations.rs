@@ -1,7 +1,7 @@
-//! Situations that people report, end to end in the simulated network: what is measured, what the report
-//! concludes, whom it names, whom it doesn't, and whether a script may go on.
+//! Situations that users report, end to end in the simulated network: what is measured, what the
+//! report concludes, whom it names, and which exit status follows.
 //!
-//! Numbers are those under which the situations are kept; those that a lab can't play are tested elsewhere.
+//! The numbers identify the situations. Those that the lab can't reproduce are tested elsewhere.
 //!
 //! | # | situation | test |
 //! | --- | --- | --- |
@@ -54,19 +54,19 @@ fn v6(n: usize) -> IpAddr {
     IpAddr::from([0x2600, 0x1f00, 0, 0, 0, 0, 0, u16::try_from(n).unwrap()])
 }
 
-/// The hosts of one data centre, those of WebSocket first: of each service one per domain.
+/// The hosts of one region, those of WebSocket first; of each service one per domain.
 fn published() -> Vec<Endpoint> {
     let of = |service| Catalog::builtin().group(&Region::SGP1.into(), service);
     let all = [Service::Websocket, Service::Rest].map(|service| of(service).unwrap());
     all.concat()
 }
 
-/// The places of the endpoints of each service, and of all.
+/// The indices of each service's endpoints, and of all.
 const WEBSOCKETS: [usize; 2] = [0, 1];
 const RESTS: [usize; 2] = [2, 3];
 const EVERY: [usize; 4] = [0, 1, 2, 3];
 
-/// The network of these endpoints, each 40 ms away; the paths at `places` are changed.
+/// A network of these endpoints, each 40 ms away, with the paths at `places` changed.
 fn world(endpoints: &[Endpoint], places: &[usize], change: impl Fn(Path) -> Path) -> Lab {
     let scenario = (0..)
         .zip(endpoints)
@@ -91,7 +91,7 @@ fn prober(lab: &Lab, endpoints: &[Endpoint]) -> ProberBuilder {
         .seed(1)
 }
 
-/// What the command would report, as of a real network.
+/// The report that the command would produce on a real network.
 async fn report(prober: ProberBuilder) -> Report {
     let started = SystemTime::now();
     let mut probing = prober.build().unwrap().run();
@@ -119,13 +119,13 @@ async fn of(lab: &Lab, endpoints: &[Endpoint]) -> Report {
     report(prober(lab, endpoints)).await
 }
 
-/// The four published hosts, those at `places` changed.
+/// The four published hosts, with those at `places` changed.
 async fn with(places: &[usize], change: impl Fn(Path) -> Path) -> Report {
     let endpoints = published();
     of(&world(&endpoints, places, change), &endpoints).await
 }
 
-/// Findings that say somebody stands in the hosts' place, or that this computer is wrong.
+/// Findings of interception, or of a fault of this computer.
 const ACCUSATIONS: [&str; 9] = [
     "captive_portal_suspected",
     "interception_suspected",
@@ -144,16 +144,16 @@ const EASEMOB: [&str; 2] = ["Easemob support", "环信技术支持"];
 const DEVELOPER: [&str; 2] = ["the app's developer", "应用开发者"];
 const NOBODY: [&str; 2] = ["not known", "本次测量无法判断"];
 
-/// What a report should say.
+/// The expected report.
 struct Told<'a> {
     fault: Fault,
-    /// The sentence that says who can act, in both languages.
+    /// The verdict's sentence on who can act, in both languages.
     actor: [&'static str; 2],
     /// The finding that leads to the verdict.
     cause: &'a str,
-    /// What its text must hold, in English and Chinese.
+    /// What its text must contain, in English and Chinese.
     says: &'a [[&'a str; 2]],
-    /// The exit status: whether a script may go on.
+    /// The exit status.
     passes: bool,
 }
 
@@ -188,7 +188,7 @@ fn expect(report: &Report, told: &Told<'_>) {
     assert_eq!(report.passes(), told.passes);
 }
 
-/// What fails at the first endpoint, and its tier.
+/// The failure at the first endpoint, and its tier.
 fn first(report: &Report) -> (Failure, Tier) {
     let row = &report.groups()[0].endpoints[0].ranked;
     (row.stats.failures()[0].failure.clone(), row.tier)
@@ -339,7 +339,7 @@ async fn a_service_in_trouble_is_no_wrong_path() {
     }
 }
 
-/// The beginnings of pages as these products serve them.
+/// The beginnings of pages that these products serve.
 const ALIYUN: &str = "<!doctypehtml><html lang=\"zh-cn\"><meta charset=\"utf-8\"><meta name=\"data-spm\" \
     content=\"a3c0e\"><title>405</title><div><img src=\"https://errors.aliyun.com/images/TB1TpamHpXXXXaJXXXX.png\">";
 const CLOUDFLARE: &str =
@@ -428,8 +428,8 @@ async fn a_wrong_path_is_no_firewall() {
     }
 }
 
-/// What a WebSocket server answers to a request that reaches it without its Upgrade field: the path is right,
-/// the gateway is not.
+/// A WebSocket server's answer to a request whose Upgrade field was removed: the path is right, the
+/// gateway is at fault.
 #[tokio::test(start_paused = true)]
 async fn an_upgrade_that_a_gateway_drops_is_no_wrong_path() {
     for (status, fields, body) in [
@@ -477,7 +477,7 @@ async fn an_upgrade_that_a_gateway_drops_is_no_wrong_path() {
     }
 }
 
-/// Cloudflare puts its CF-RAY on every answer, the service's own as well.
+/// Cloudflare adds CF-RAY to every response, the service's own included.
 #[tokio::test(start_paused = true)]
 async fn what_a_service_behind_a_firewall_says_is_not_the_firewalls() {
     let html = "Content-Type: text/html";
@@ -534,7 +534,7 @@ async fn closed_at_once_is_told_with_its_code() {
     );
 }
 
-/// Without a Close frame (1006 to an app) there is no code to tell, and it may be something in between.
+/// Without a Close frame (1006 to an app) there is no code to show, and the cause may be a middlebox.
 #[tokio::test(start_paused = true)]
 async fn an_end_without_a_close_frame_has_no_code() {
     for wrong in [Wrong::ResetAfter101, Wrong::EndAfter101] {
@@ -632,7 +632,7 @@ async fn an_inspection_that_strips_upgrades_is_named() {
             },
         );
     }
-    // One that lets everything pass is told, and no fault.
+    // An interceptor that lets everything pass is mentioned, but not a fault.
     let report = with(&EVERY, |path| path.with_fault(Wrong::Inspected)).await;
     assert_eq!(report.verdict().fault(), Fault::AllWell);
     assert!(
@@ -732,7 +732,7 @@ async fn a_slow_name_server_is_told_though_everything_works() {
 
 #[tokio::test(start_paused = true)]
 async fn portals_and_hijackers_by_what_they_show() {
-    // Plain HTTP on port 443, as portals answer that redirect everything.
+    // Plain HTTP on port 443, as portals send that redirect everything.
     for (wrong, cause, says) in [
         (
             Wrong::PlainHttp,
@@ -765,7 +765,7 @@ async fn portals_and_hijackers_by_what_they_show() {
         };
         expect(&report, &told);
     }
-    // By DNS: every name leads to one machine.
+    // By DNS: every name leads to the same machine.
     let endpoints = published();
     let lab = world(&endpoints, &[0], |path| path.with_fault(Wrong::WrongHost));
     for one in &endpoints {
@@ -774,7 +774,7 @@ async fn portals_and_hijackers_by_what_they_show() {
     let report = of(&lab, &endpoints).await;
     assert_eq!(report.verdict().fault(), Fault::Network);
     assert_eq!(report.verdict().who_acts(Lang::En), NETWORK[0]);
-    // One name alone: the others prove that the network is well.
+    // A single name: the others prove that the network works.
     let report = with(&[0], |path| path.with_fault(Wrong::WrongHost)).await;
     expect(
         &report,
@@ -822,7 +822,7 @@ async fn a_service_that_hangs_behind_its_hosts() {
                 passes: false,
             },
         );
-        // None of them works: there is no other to use.
+        // None works, so there is no alternative.
         let hint = report.verdict().cause().unwrap().hint(Lang::En);
         assert!(hint.contains("no other endpoint works"), "{hint}");
     }
@@ -862,13 +862,13 @@ async fn certificates_that_are_the_hosts_own_fault() {
             },
         );
         let hint = report.verdict().cause().unwrap().hint(Lang::En);
-        // One without names proves nothing.
+        // A certificate without names proves nothing.
         let trusted = wrong != Wrong::NoSan;
         assert_eq!(hint.contains("Easemob support"), trusted, "{hint}");
     }
 }
 
-/// Hosts of both families; the IPv6 ones have this fault.
+/// Hosts with addresses of both families; the IPv6 ones have this fault.
 async fn of_both_families(wrong: Wrong, families: Families) -> Report {
     let endpoints = published();
     let lab = world(&endpoints, &[], |path| path);

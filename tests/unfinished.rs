@@ -1,4 +1,4 @@
-//! Not awaited is not failed: what a run that is cut off was waiting for, and what it never started.
+//! A run that ends early lists what was under way or never started as unfinished, not as failed.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -19,7 +19,7 @@ fn ip(n: u8) -> IpAddr {
     IpAddr::from([44, 128, 0, n])
 }
 
-/// Two hosts, 40 ms away: the second has this fault.
+/// Two hosts, 40 ms away; the second has this fault.
 fn world(fault: Fault) -> (Lab, Vec<Endpoint>) {
     let hosts = ["a.example", "b.example"];
     let scenario = (1..)
@@ -47,7 +47,7 @@ fn prober(lab: &Lab, endpoints: Vec<Endpoint>) -> ProberBuilder {
         .seed(1)
 }
 
-/// Of the second host: where, in which phase, how many.
+/// The unfinished entries of the second host.
 fn of_second(outcome: &ProbeOutcome) -> Vec<&Unfinished> {
     let all = outcome.unfinished.iter();
     all.filter(|one| one.endpoint.host() == "b.example")
@@ -100,7 +100,7 @@ async fn whoever_stops_a_run_is_no_deadline_and_the_stream_tells_the_rest() {
             break;
         }
     }
-    // Ends meanwhile, unread.
+    // Ends in the meantime, with its event unread.
     tokio::time::sleep(ms(300)).await;
     probing.cut_off();
     let mut after = 0;
@@ -158,7 +158,7 @@ async fn look_ups_under_way_are_told_of() {
     }
 }
 
-/// Every result tells when it happened.
+/// Every result has its start time.
 #[tokio::test(start_paused = true)]
 async fn samples_and_look_ups_tell_when_they_started() {
     let (lab, endpoints) = world(Fault::None);
@@ -169,7 +169,7 @@ async fn samples_and_look_ups_tell_when_they_started() {
         let now = began.elapsed();
         match event {
             ProbeEvent::Sample(sample) => {
-                // The first attempt at an address listens for a round trip before it is told.
+                // The first attempt at an address listens for one round trip before it is reported.
                 let listened = if sample.round == 1 { ms(40) } else { ms(0) };
                 let told = (sample.ended() + listened, sample.elapsed);
                 assert_eq!(told, (now, ms(120)));

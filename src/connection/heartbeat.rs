@@ -1,14 +1,15 @@
-//! Whether a connection still lives: pings, and what else tells.
+//! Detects dead connections, by pings and by what else arrives.
 //!
-//! TCP alone takes minutes to notice that the other side is gone; without anything to send, for ever.
-//! So there is a ping (RFC 6455 §5.5.2) after every interval without a byte. When neither an answer nor
-//! any other byte comes in time, the connection is given up. It all happens where the app reads the
-//! connection: nothing runs beside it.
+//! TCP alone takes minutes to notice that the peer is gone and, with nothing to send, never notices.
+//! So a ping (RFC 6455 §5.5.2) goes out after every interval without a byte. If neither an answer nor
+//! any other byte arrives in time, the connection is abandoned. All of this runs while the app reads
+//! from the connection; there is no background task.
 //!
-//! - A large message is no silence: every byte counts, not only whole messages.
-//! - A ping may wait behind megabytes that the app sends: as long as the other side acknowledges them, it
-//!   has more time. Where only the transport is known to take them, that is [`MOST_EXTENSIONS`] times.
-//! - A server that doesn't answer pings at all (RFC 6455 §5.5.3 wants it to) would be given up again and
+//! - Every byte counts, not only whole messages, so a large message is not silence.
+//! - A ping may wait behind megabytes that the app sends. It gets more time as long as the peer
+//!   acknowledges them; if only acceptance by the transport is known, at most [`MOST_EXTENSIONS`]
+//!   times.
+//! - A server that never answers pings, in violation of RFC 6455 §5.5.3, would be abandoned again and
 //!   again: see [`Silence::NeverAnswered`].
 
 use std::fmt;
@@ -29,58 +30,58 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use super::{CloseReason, Feedback};
 use crate::handshake::SecureStream;
 
-/// A dead line's buffer takes what is sent for a while, too.
+/// Even on a dead connection, the send buffer accepts data for a while.
 const MOST_EXTENSIONS: u32 = 6;
 
-/// How often to ping, and how long to wait.
+/// The interval and time-out of pings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
-    /// A ping after so long without a byte; none where the server doesn't answer them.
+    /// Send a ping after this long without a byte. `None`: the server does not answer pings.
     pub(crate) interval: Option<Duration>,
-    /// Given up when no byte comes for so long after it.
+    /// Abandon the connection if no byte arrives for this long after a ping.
     pub(crate) timeout: Duration,
 }
 
-/// The pace while the app is in the foreground, and while it rests.
+/// The paces while the app is in the foreground, and while it rests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paces {
     pub(crate) usual: Pace,
     pub(crate) resting: Pace,
 }
 
-/// How a connection ended, as it saw itself.
+/// How a connection ended, as seen by its heartbeat.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// A Close frame came, or the end of the stream without one.
+    /// A Close frame arrived, or the end of the stream without one.
     Closed(Option<CloseFrame>),
     /// The stream broke.
     Broken(String),
-    /// Nothing came in time.
+    /// Nothing arrived in time.
     Silent(Silence),
-    /// The device went to another network, and nothing came from the other side since.
+    /// The device changed networks, and nothing has arrived from the peer since.
     NetworkGone,
     /// The app closed or dropped it.
     ByApp,
 }
 
-/// How a connection ended, and whether it was still on the network that the device is on.
+/// How a connection ended, and whether it belonged to the current network.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) end: End,
-    /// The device moved while it was open, and something came from the other side since.
+    /// False if the device changed networks and nothing has arrived from the peer since.
     pub(crate) stayed: bool,
 }
 
-/// Who is silent.
+/// The kind of silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Silence {
-    /// It may have answered.
+    /// The peer may answer pings.
     Suddenly,
-    /// It went on talking after several pings without answering any.
+    /// The peer kept sending after several pings, and answered none.
     NeverAnswered,
 }
 
-/// Watches over one connection.
+/// Watches one connection.
 pub(crate) struct Heartbeat {
     feedback: Feedback,
     paces: Paces,
@@ -89,45 +90,46 @@ pub(crate) struct Heartbeat {
     moved: BoxFuture<'static, watch::Receiver<u64>>,
     hurried: BoxFuture<'static, watch::Receiver<u64>>,
     grace: Duration,
-    /// Told how it ended; dropped with the connection.
+    /// Receives the end; `None` after that.
     end: Option<oneshot::Sender<Ended>>,
-    /// Bytes read when that was last looked at, and when they had changed.
+    /// The bytes read at the last poll, and when that count last changed.
     bytes: u64,
     heard: Instant,
     ping: Option<Ping>,
     number: u64,
     answered: bool,
-    /// A message of the server's own came after the last ping.
+    /// The server sent a message of its own after the last ping.
     talked: bool,
-    /// Pings after which the server talked, and didn't answer them.
+    /// Pings that the server left unanswered while it sent messages.
     ignored: u32,
-    /// The app said goodbye.
+    /// The app started to close the connection.
     closing: bool,
-    /// What the app was told when it wrote.
+    /// The error that the app got when it wrote.
     failed: Option<String>,
-    /// The device moved, and nothing came since.
+    /// The device changed networks, and nothing has arrived since.
     moved_on: bool,
     flushing: bool,
     writer: Option<Waker>,
     timer: Pin<Box<Sleep>>,
 }
 
-/// A ping that nothing came after yet.
+/// A ping since which nothing has arrived.
 struct Ping {
     sent: Instant,
     until: Instant,
-    /// So much of what was sent had got on.
+    /// The number of sent bytes that had made progress at the time.
     got_on: u64,
     extensions: u32,
-    /// It was sent because the network changed.
+    /// It was sent because the device changed networks.
     after_move: bool,
-    /// There was no room for it yet.
+    /// The send buffer has had no room for it yet.
     unsent: bool,
 }
 
 impl Heartbeat {
-    /// Over a connection that is open now. `moves` changes when the device goes to another network: then
-    /// it may be silent for no longer than `grace`. `hurries` changes when the app wants to know.
+    /// For a connection that has just opened. `moves` changes when the device changes networks; the
+    /// connection may then be silent for at most `grace`. `hurries` changes when the app asks for a
+    /// check.
     pub(crate) fn new(
         feedback: Feedback,
         paces: Paces,
@@ -164,12 +166,13 @@ impl Heartbeat {
         (heartbeat, ended)
     }
 
-    /// Whether it saw the end.
+    /// Whether the connection has ended.
     pub(crate) fn is_over(&self) -> bool {
         self.end.is_none()
     }
 
-    /// The app writes, and waits to go on: who reads must not take its wake-up away.
+    /// Remembers the waker of a writer that waits, so that polling the reader does not replace its
+    /// wake-up.
     pub(crate) fn writer_waits(&mut self, cx: &Context<'_>) {
         self.writer = Some(cx.waker().clone());
     }
@@ -181,7 +184,7 @@ impl Heartbeat {
         }
     }
 
-    /// A message, an error or the end came; whether that is the app's to see.
+    /// Handles a message, an error or the end. Returns whether the app gets to see it.
     pub(crate) fn came(&mut self, item: Option<&Result<Message, tungstenite::Error>>) -> bool {
         if let Some(Ok(_)) = item {
             self.heard = Instant::now();
@@ -213,7 +216,7 @@ impl Heartbeat {
                 self.ended(End::Closed(None));
                 true
             }
-            // Without a word of farewell (RFC 8446 §6.1), as from a server that was stopped.
+            // End of the stream without close_notify (RFC 8446 §6.1), as from a killed server.
             Some(Err(tungstenite::Error::Io(error)))
                 if error.kind() == io::ErrorKind::UnexpectedEof =>
             {
@@ -227,7 +230,7 @@ impl Heartbeat {
         }
     }
 
-    /// Nothing came just now. Ready when the connection is to be given up.
+    /// Called when nothing has arrived. Ready when the connection must be abandoned.
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -237,7 +240,7 @@ impl Heartbeat {
         let bytes = websocket.get_ref().bytes_read();
         if bytes != self.bytes {
             (self.bytes, self.heard, self.moved_on) = (bytes, now, false);
-            // A part of its answer, it may be: that one counts.
+            // These bytes may be part of the answer, so they extend the time.
             let timeout = self.pace().timeout;
             if let Some(ping) = &mut self.ping {
                 ping.until = ping.until.max(now + timeout);
@@ -250,7 +253,7 @@ impl Heartbeat {
         while let Poll::Ready(moves) = self.moved.poll_unpin(cx) {
             self.moved = changed(moves);
             self.moved_on = true;
-            // One that answers no pings can't be asked.
+            // A server that does not answer pings can't be checked.
             if self.pace().interval.is_some() {
                 self.send_ping(cx, websocket, self.grace, true);
             }
@@ -300,15 +303,15 @@ impl Heartbeat {
         }
     }
 
-    /// Whether what was sent gets on, so that the ping may still be on its way behind it; its time is
-    /// then longer.
+    /// Extends the time of a ping that may still be queued behind other data, if that data makes
+    /// progress.
     fn extended(&mut self, websocket: &WebSocketStream<SecureStream>) -> bool {
         let (got_on, acknowledged) = websocket.get_ref().bytes_got_on();
         let timeout = self.pace().timeout;
         let Some(ping) = &mut self.ping else {
             return false;
         };
-        // The ping itself gets on where the kernel lives and the server hangs.
+        // Acknowledging the ping alone shows only that the kernel is alive, not the server.
         let more = got_on.saturating_sub(ping.got_on) > PING_BYTES;
         let may = acknowledged || ping.extensions < MOST_EXTENSIONS;
         let extended = more && may && !ping.after_move;
@@ -320,7 +323,7 @@ impl Heartbeat {
         extended
     }
 
-    /// Wakes who reads, and who writes: a socket tells one only when there is room again.
+    /// A waker for both the reader and the writer: a socket wakes only one task when there is room.
     fn waker(&self, cx: &Context<'_>) -> Waker {
         match &self.writer {
             Some(writer) if !writer.will_wake(cx.waker()) => Waker::from(Arc::new(Both {
@@ -345,7 +348,7 @@ impl Heartbeat {
         if let Some(writer) = self.writer.take() {
             writer.wake();
         }
-        let why = format!("nothing came for {silent_for:.0?}, though a ping was sent");
+        let why = format!("no data received for {silent_for:.0?}");
         io::Error::new(io::ErrorKind::TimedOut, why).into()
     }
 
@@ -358,7 +361,7 @@ impl Heartbeat {
     ) {
         let now = Instant::now();
         let before = self.ping.as_ref().map(|ping| ping.until);
-        // Moves again and again are no reason to wait longer.
+        // Repeated network changes must not prolong the wait.
         let until = before.map_or(now + patience, |before| before.min(now + patience));
         if std::mem::take(&mut self.talked) && self.number > 0 && !self.answered {
             self.ignored += 1;
@@ -374,7 +377,7 @@ impl Heartbeat {
         self.put_ping(cx, websocket);
     }
 
-    /// Sends the ping, if there is room for it.
+    /// Sends the ping if there is room for it.
     fn put_ping(&mut self, cx: &Context<'_>, websocket: &mut WebSocketStream<SecureStream>) {
         let mut sink = Pin::new(websocket);
         let both = self.waker(cx);
@@ -386,7 +389,7 @@ impl Heartbeat {
             return;
         }
         let number = self.number + 1;
-        // What is broken shows where it is read.
+        // A broken connection shows when it is read.
         let sent = sink
             .as_mut()
             .start_send(Message::Ping(number.to_be_bytes().to_vec().into()));
@@ -398,7 +401,7 @@ impl Heartbeat {
         }
     }
 
-    /// The app said goodbye: the other side has its time for an answer.
+    /// The app started to close the connection: gives the peer time to answer.
     pub(crate) fn closing(&mut self) {
         if std::mem::replace(&mut self.closing, true) {
             return;
@@ -414,12 +417,12 @@ impl Heartbeat {
         });
     }
 
-    /// The app could not write.
+    /// The app failed to write.
     pub(crate) fn failed(&mut self, error: &tungstenite::Error) {
         self.failed.get_or_insert_with(|| error.to_string());
     }
 
-    /// The app has the connection to itself, and tells its end.
+    /// The app took the WebSocket over, and reports its end itself.
     pub(crate) fn let_go(&mut self) {
         self.tell(End::ByApp);
     }
@@ -428,7 +431,7 @@ impl Heartbeat {
         if self.end.is_none() {
             return;
         }
-        // Whatever comes after the app's goodbye.
+        // After the app started to close, whatever follows is the app's doing.
         let end = if self.closing { End::ByApp } else { end };
         self.feedback.closed(match &end {
             End::Closed(_) => CloseReason::ByServer,
@@ -441,7 +444,7 @@ impl Heartbeat {
 
     fn tell(&mut self, end: End) {
         if let Some(tell) = self.end.take() {
-            // A move that nobody has seen yet was not survived.
+            // A network change not seen by `poll` yet counts as not survived.
             let moves = (&mut self.moved).now_or_never();
             let stayed = !self.moved_on && moves.is_none();
             // The session may be gone.
@@ -463,7 +466,7 @@ impl Drop for Heartbeat {
     }
 }
 
-/// Two who wait for the same.
+/// Wakes both the reader and the writer.
 struct Both {
     reader: Waker,
     writer: Waker,
@@ -476,16 +479,16 @@ impl Wake for Both {
     }
 }
 
-/// A ping with its header and mask in a TLS record: 6 + 8 + 22 bytes; rounded up.
+/// The bytes of a ping with header and mask in a TLS record: 6 + 8 + 22, rounded up.
 const PING_BYTES: u64 = 64;
 
-/// So many pings that a talking server didn't answer are no chance.
+/// This many unanswered pings, while the server sends messages, are not chance.
 const IGNORED: u32 = 2;
 
-/// A longer one was not the line's: the app was suspended, or read late.
+/// A longer round trip measures the app, which was suspended or read late, not the network.
 const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(3);
 
-/// Completes when it changes, never where it can't any more.
+/// Completes when the value changes; never after its sender is gone.
 fn changed<T: Send + Sync + 'static>(
     mut watched: watch::Receiver<T>,
 ) -> BoxFuture<'static, watch::Receiver<T>> {

@@ -1,4 +1,4 @@
-//! Where a host is to be found instead of asking DNS.
+//! Hosts pinned to addresses, bypassing DNS.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
@@ -8,12 +8,21 @@ use rustls::pki_types::ServerName;
 use crate::catalog::{host_of, port_of};
 use crate::error::{Error, ErrorKind, shortened};
 
-/// Stands for every host.
+/// Matches every host.
 pub(super) const EVERY: &str = "*";
 
-/// A host and port with the addresses to use instead of DNS, as curl's `--resolve HOST:PORT:ADDR[,ADDR]…`.
+/// A host and port with fixed addresses that replace a DNS lookup, like curl's `--resolve
+/// HOST:PORT:ADDR[,ADDR]…`.
 ///
-/// The host `*` stands for every host on that port; one that is pinned by its own name comes first.
+/// The host `*` matches every host on that port; a host pinned by its own name takes precedence.
+///
+/// ```
+/// use easelect::PinnedHost;
+///
+/// let pinned: PinnedHost = "im.example.com:443:192.0.2.1,[2001:db8::1]".parse()?;
+/// assert_eq!(pinned.addresses().len(), 2);
+/// # Ok::<(), easelect::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PinnedHost {
     host: String,
@@ -22,9 +31,11 @@ pub struct PinnedHost {
 }
 
 impl PinnedHost {
-    /// `host`:`port` is to be found at `addresses`, and nowhere else. The host is read as
-    /// [that of a URL](crate::Endpoint::new), so that both are the same however they are written; an
-    /// IPv6 address with or without brackets.
+    /// Pins `host`:`port` to `addresses`.
+    ///
+    /// The host is normalised as [in a URL](crate::Endpoint::new), so that different spellings match.
+    /// An IPv6 address may have brackets. [`DialerBuilder::build`](crate::DialerBuilder::build)
+    /// rejects an invalid host and an empty list.
     #[must_use]
     pub fn new(host: &str, port: u16, addresses: Vec<IpAddr>) -> Self {
         let v6 = || Some(host.parse::<Ipv6Addr>().ok()?.to_string());
@@ -36,36 +47,36 @@ impl PinnedHost {
         }
     }
 
-    /// Whether this is where `host`:`port` is to be found; `host` in lower case.
+    /// Whether this pin applies to `host`:`port`. `host` must be in lower case.
     #[must_use]
     pub fn covers(&self, host: &str, port: u16) -> bool {
         self.port == port && (self.host == host || self.host == EVERY)
     }
 
-    /// Refuses one that can't be meant.
+    /// Rejects an invalid host and an empty list.
     pub(super) fn check(&self) -> Result<(), Error> {
         let PinnedHost { host, port, .. } = self;
         let wrong = match ServerName::try_from(host.as_str()) {
-            Err(_) if host != EVERY => format!("{host:?} is pinned, and is no host name"),
-            _ if self.addresses.is_empty() => format!("{host}:{port} is pinned to no address"),
+            Err(_) if host != EVERY => format!("{host:?} can't be pinned: not a host name"),
+            _ if self.addresses.is_empty() => format!("{host}:{port} is pinned without an address"),
             _ => return Ok(()),
         };
         Err(Error::new(ErrorKind::Input, wrong))
     }
 
-    /// The host: a name in lower case and ASCII, or an IP address without brackets.
+    /// Returns the host: a name in lower-case ASCII, or an IP address without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port.
+    /// Returns the port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Where it is to be found.
+    /// Returns the addresses.
     #[must_use]
     pub fn addresses(&self) -> &[IpAddr] {
         &self.addresses
@@ -75,15 +86,19 @@ impl PinnedHost {
 impl FromStr for PinnedHost {
     type Err = Error;
 
-    /// Reads `[+]HOST:PORT:ADDR[,ADDR]…`, as curl does. `HOST` may be `*`.
+    /// Parses `[+]HOST:PORT:ADDR[,ADDR]…`, as curl does. `HOST` may be `*`; a leading `+` is ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Input`] if the text has another form.
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = || {
             let why = format!("\"{}\": expected HOST:PORT:ADDR[,ADDR]…", shortened(text));
             Error::new(ErrorKind::Input, why)
         };
-        // With a + curl forgets it after a while: no run here lasts so long.
+        // curl's + lets the entry expire; a pin here never does.
         let text = text.strip_prefix('+').unwrap_or(text);
-        // An IPv6 literal as HOST stands in brackets, as does one as ADDR (curl takes both).
+        // An IPv6 address is in brackets as HOST, and may be as ADDR, as in curl.
         let (host, rest) = match text.strip_prefix('[') {
             Some(rest) => rest.split_once("]:").ok_or_else(wrong)?,
             None => text.split_once(':').ok_or_else(wrong)?,

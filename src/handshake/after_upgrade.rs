@@ -1,7 +1,8 @@
 //! What a server does right after the upgrade.
 //!
-//! A gateway may say 101 before it knows whether anything behind it answers; a server may upgrade
-//! everyone and send some away. Whoever only looks at the 101 takes both for ready.
+//! A gateway may send the 101 before it knows whether a backend answers, and a server may upgrade
+//! every client and dismiss some afterwards. A probe that looked only at the 101 would report both as
+//! ready.
 
 use std::fmt;
 use std::io;
@@ -14,29 +15,29 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-/// How a server ended a WebSocket as soon as it was open.
+/// How a server ended a WebSocket right after opening it.
 ///
-/// All text is as the peer wrote it: [escape](crate::shown) it before showing it.
+/// All text is as the peer sent it: [escape](crate::shown) it before displaying it.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AfterUpgrade {
-    /// It sent a Close frame (RFC 6455 §5.5.1).
+    /// The server sent a Close frame (RFC 6455 §5.5.1).
     Close {
-        /// The status code (RFC 6455 §7.4), if there was one.
+        /// The status code, if any (RFC 6455 §7.4).
         code: Option<u16>,
-        /// The reason, of at most 123 bytes.
+        /// The reason, at most 123 bytes; may be empty.
         reason: String,
     },
-    /// It ended the connection without a Close frame.
+    /// The server closed the connection without a Close frame.
     Ended,
-    /// It reset the connection.
+    /// The server reset the connection.
     Reset,
-    /// It sent what is no WebSocket frame; what is wrong with it.
+    /// The server sent something other than a WebSocket frame; the text describes the error.
     Garbage(String),
 }
 
 impl AfterUpgrade {
-    /// The stable identifier: `"close"`, `"ended"`, `"reset"`, `"garbage"`.
+    /// Returns the stable identifier: `"close"`, `"ended"`, `"reset"` or `"garbage"`.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -61,14 +62,14 @@ impl fmt::Debug for AfterUpgrade {
     }
 }
 
-/// Waits for the first thing that the server says, no longer than `patience`; nothing where it says
-/// nothing or something proper.
+/// Waits up to `patience` for the first message. `None` if the server sends nothing, or a proper
+/// message.
 pub(super) async fn listen<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut WebSocketStream<S>,
     patience: Duration,
 ) -> Option<AfterUpgrade> {
     let said = match patience.is_zero() {
-        // A timer waits a millisecond at least, and a core that slept is slow at the next attempt.
+        // A timer takes at least a millisecond, and waking an idle core slows down the next attempt.
         true => stream.next().now_or_never()?,
         false => tokio::time::timeout(patience, stream.next()).await.ok()?,
     };
@@ -89,7 +90,7 @@ pub(super) async fn listen<S: AsyncRead + AsyncWrite + Unpin>(
             Error::ConnectionClosed
             | Error::AlreadyClosed
             | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => AfterUpgrade::Ended,
-            // A long first message is no fault.
+            // A long first message is not a fault.
             Error::Capacity(_) => return None,
             Error::Io(error) => match error.kind() {
                 io::ErrorKind::UnexpectedEof => AfterUpgrade::Ended,

@@ -1,4 +1,4 @@
-//! How much a peer may send before it is ready.
+//! Limits how much a peer may send before it is ready.
 
 use std::io;
 use std::pin::Pin;
@@ -10,9 +10,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::response_head::MAX_BYTES;
 use crate::connect::{ByteStream, TcpInfo, Transport};
 
-/// A stream that ends in an error when the peer sends more than [`MAX_BYTES`], TLS included,
-/// until it is [`lifted`](Self::lift). TLS and HTTP have bounds of their own; this one holds for
-/// their sum. Within a proxy's own TLS it is there twice: for the host's bytes, and for all.
+/// A stream that fails once the peer sends more than [`MAX_BYTES`], TLS included, until the limit is
+/// [lifted](Self::lift). TLS and HTTP have limits of their own; this one holds for their sum. Inside
+/// a proxy's own TLS there are two: one for the host's bytes, one for all bytes.
 #[derive(Debug)]
 pub(super) struct ByteLimit {
     io: ByteStream,
@@ -31,18 +31,18 @@ impl ByteLimit {
         }
     }
 
-    /// The peer is ready: it may send whatever it likes.
+    /// Lifts the limit: the peer is ready.
     pub(super) fn lift(&mut self) {
         self.left = None;
         self.io.settle();
     }
 
-    /// How many bytes came so far.
+    /// The number of bytes read so far.
     pub(super) fn bytes_read(&self) -> u64 {
         self.read
     }
 
-    /// How many bytes the transport took so far.
+    /// The number of bytes that the transport accepted so far.
     pub(super) fn bytes_written(&self) -> u64 {
         self.written
     }

@@ -1,9 +1,9 @@
-//! TLS 1.3 early data (RFC 8446 §2.3, §4.2.10) for the upgrade: when it may be sent, and to whom
-//! no more.
+//! TLS 1.3 early data (RFC 8446 §2.3, §4.2.10) for the upgrade: when it may be sent, and to which
+//! hosts it is no longer sent.
 //!
-//! The request is handed to rustls before the handshake begins, so that it leaves with the
-//! ClientHello; the handshake is then awaited as ever. So every error of TLS shows where it
-//! always does, and what arrives behind the server's Finished waits in the stream.
+//! The request is given to rustls before the handshake begins, so it leaves with the ClientHello. The
+//! handshake is then awaited as without early data: TLS errors surface in the same place, and data
+//! that follows the server's Finished waits in the stream.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -18,23 +18,24 @@ use crate::phase::Phase;
 /// RFC 8470 §5.2.
 const TOO_EARLY: u16 = 425;
 
-/// Early data, for an app that asked for it.
+/// The state of early data, for an app that enabled it.
 #[derive(Debug, Default)]
 pub(super) struct Early {
-    /// Hosts that can't cope with it.
+    /// Hosts that don't support it.
     refused: Mutex<BTreeSet<String>>,
 }
 
 impl Early {
-    /// Whether `target` may be asked by early data. Early data can be replayed (RFC 8446 §8), so
-    /// nothing of the app's goes into it: what a replay opens belongs to nobody.
+    /// Whether the upgrade request for `target` may go as early data. Early data can be replayed (RFC
+    /// 8446 §8), so nothing from the app goes into it: a connection that a replay opens then belongs
+    /// to no user.
     pub(super) fn may_ask(&self, target: Target<'_>, options: &ConnectOptions) -> bool {
         options.adds_nothing()
             && !target.path.contains('?')
             && !self.refused().contains(target.endpoint.host())
     }
 
-    /// Never again, as long as this lives.
+    /// Stops early data to this host for the lifetime of this value.
     pub(super) fn refuse(&self, host: &str) {
         self.refused().insert(host.to_owned());
     }
@@ -44,15 +45,15 @@ impl Early {
     }
 }
 
-/// The same trust and the same sessions, with early data.
+/// The same configuration with early data enabled.
 pub(super) fn with_early_data(config: &ClientConfig) -> Arc<ClientConfig> {
     let mut config = config.clone();
     config.enable_early_data = true;
     Arc::new(config)
 }
 
-/// Puts the whole of `request` behind the ClientHello, if the session that is being resumed
-/// allows so much (RFC 8446 §4.6.1); else nothing.
+/// Writes the whole request as early data, if the resumed session allows that much (RFC 8446 §4.6.1).
+/// Returns whether it did.
 pub(super) fn put(session: &mut ClientConnection, request: &[u8]) -> bool {
     session
         .early_data()
@@ -60,8 +61,8 @@ pub(super) fn put(session: &mut ClientConnection, request: &[u8]) -> bool {
         .is_some_and(|mut early| early.write_all(request).is_ok())
 }
 
-/// Whether a handshake may have failed because of early data: a server that went back to TLS 1.2
-/// (RFC 8446 §D.3), or one, or a box on the way, that can't bear it.
+/// Whether early data may have made the handshake fail: the server went back to TLS 1.2 (RFC 8446
+/// §D.3), or the server or a middlebox does not support early data.
 pub(super) fn may_be_why(failure: &Failure) -> bool {
     use FailureKind as Kind;
     failure.phase() == Phase::Tls
@@ -72,7 +73,7 @@ pub(super) fn may_be_why(failure: &Failure) -> bool {
             ))
 }
 
-/// Whether the server wants the request again, but not as early data.
+/// Whether the server asks for the request again, outside early data.
 pub(super) fn is_too_early(failure: &Failure) -> bool {
     failure.phase() == Phase::Upgrade && failure.status() == Some(TOO_EARLY)
 }

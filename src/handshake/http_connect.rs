@@ -1,15 +1,15 @@
-//! The way through an HTTP proxy: `CONNECT` (RFC 9110 §9.3.6).
+//! Tunnels through an HTTP proxy with `CONNECT` (RFC 9110 §9.3.6).
 
 use data_encoding::BASE64;
 
-use super::proxy_stream::{broken, failure, send};
+use super::proxy_stream::{broken, closed, failure, send};
 use super::{USER_AGENT, response_head};
 use crate::connect::ByteStream;
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 use crate::proxy::{Proxy, authority};
 
-/// Asks by `CONNECT`; what the proxy sent behind its answer is from the host already.
+/// Sends `CONNECT`. Returns the bytes after the proxy's response, which already come from the host.
 pub(super) async fn connect(
     io: &mut ByteStream,
     proxy: &Proxy,
@@ -27,7 +27,8 @@ pub(super) async fn connect(
     let sent = send(io, request.as_bytes()).await;
     let head = match (response_head::read(io, Phase::Proxy).await, sent) {
         (Ok(head), _) => head,
-        // Whoever refuses may close before it has read all; what it said came first.
+        // A proxy that refuses may close before it has read everything; its response takes
+        // precedence.
         (Err(ended), Err(error)) if ended.kind() == FailureKind::Closed => {
             return Err(broken(&error));
         }
@@ -45,16 +46,16 @@ pub(super) async fn connect(
     })
 }
 
-/// Instead of a whole head.
+/// The failure if no complete response head arrived.
 fn answerless(ended: Failure) -> Failure {
     match ended.kind() {
         FailureKind::NotHttp => {
             failure(FailureKind::NotAProxy).with_message("the answer is not HTTP")
         }
         FailureKind::TooLarge => {
-            failure(FailureKind::NotAProxy).with_message("the answer has no end")
+            failure(FailureKind::NotAProxy).with_message("the answer is too long")
         }
-        FailureKind::Closed => failure(FailureKind::Other).with_message("closed by the proxy"),
+        FailureKind::Closed => closed(),
         FailureKind::Timeout => ended,
         _ => match ended.message() {
             Some(message) => failure(FailureKind::Other).with_message(message),

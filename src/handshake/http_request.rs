@@ -1,4 +1,4 @@
-//! A REST endpoint's probe: `GET /`, no credentials, no body.
+//! The request of a REST probe: a `GET` of the endpoint's path, without credentials or body.
 
 use super::USER_AGENT;
 use super::response_head::Head;
@@ -16,13 +16,14 @@ pub(super) fn request(endpoint: &Endpoint) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Any answer below 500 over verified TLS means that the service is there: the API has no health
-/// path, and its root answers 404. A 101 answers what was not asked (RFC 9110 §15.2.2).
+/// Checks the response. Over verified TLS, any status from 200 to 499 means that the service is
+/// there: the API has no health path, and its root answers 404. A 101 is an error, since the request
+/// has no `Upgrade` (RFC 9110 §15.2.2).
 pub(super) fn check(head: &Head) -> Result<(), Failure> {
     let failure = |kind| Failure::new(Phase::Processing, kind).with_status(head.status);
     match head.status {
         200..500 => Ok(()),
         500.. => Err(failure(FailureKind::ServerError).with_retry_after(head.retry_after())),
-        _ => Err(failure(FailureKind::Other).with_message("no upgrade was asked for")),
+        _ => Err(failure(FailureKind::Other).with_message("no upgrade was requested")),
     }
 }

@@ -1,4 +1,4 @@
-//! `Dialer::open()`: TLS to an endpoint, at whichever of its addresses answers first.
+//! `Dialer::open()`: TLS to an endpoint, at the first of its addresses to complete a handshake.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -14,32 +14,32 @@ use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 use crate::resolve::interleave;
 
-/// RFC 8305 §5, §8: the Connection Attempt Delay, 250 ms where nothing is known.
+/// The Connection Attempt Delay of RFC 8305 (§5, §8): 250 ms without measurements.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 impl Dialer {
-    /// Opens an encrypted byte stream to an endpoint, as every probe and connection is opened:
-    /// resolver, pins, families, proxy and roots are this dialer's. Nothing is sent on it, and no session
-    /// resumed.
+    /// Opens an encrypted byte stream to an endpoint, with this dialer's resolver, pins, address
+    /// families, proxy and roots. Sends nothing on it, and resumes no session.
     ///
-    /// Addresses are tried as RFC 8305 has it: each 250 ms after the one before, or as soon as that
-    /// failed; the first whose certificate is verified is it.
+    /// Addresses are tried as in RFC 8305: the next one starts 250 ms after the previous one, or as
+    /// soon as an attempt fails. The first verified TLS handshake wins.
     ///
     /// # Errors
     ///
-    /// Where none is open `within` this time: the failure of the address that came farthest, or of the
-    /// look-up; what is still under way then fails with [`FailureKind::Timeout`] in its phase.
+    /// If no handshake completes `within` this time, returns the failure of the attempt that got
+    /// furthest, or of the DNS lookup. Attempts still running at the deadline count as
+    /// [`FailureKind::Timeout`] in their current phase.
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime with its timer and I/O enabled.
+    /// Outside a tokio runtime with its time and I/O drivers enabled.
     pub async fn open(
         &self,
         endpoint: &Endpoint,
         within: Duration,
     ) -> Result<SecureStream, Failure> {
         let started = Instant::now();
-        // A century is as good as for ever, and can be added.
+        // A century, which can be added to an `Instant`, unlike `Duration::MAX`.
         let deadline = started + within.min(Duration::from_secs(100 * 365 * 24 * 60 * 60));
         let handshake = Handshake::new(self.with_tls(self.tls().for_probes()));
         let peer = self.peer(endpoint);
@@ -49,7 +49,7 @@ impl Dialer {
             .collect();
         let mut waiting: Vec<IpAddr> = Vec::new();
         let mut attempts = FuturesUnordered::new();
-        // Of each attempt, until it failed.
+        // Each attempt's progress; `None` once it has failed.
         let mut under_way: Vec<Option<Progress>> = Vec::new();
         let mut failed: Option<Failure> = None;
         let mut next = started;
@@ -87,7 +87,7 @@ impl Dialer {
                 }
             }
         }
-        // A host has a family, or its look-up failed.
+        // There is at least one family, and each yields addresses or a failure.
         Err(failed.unwrap_or_else(|| Failure::new(Phase::Resolve, FailureKind::NoAddress)))
     }
 }
@@ -109,8 +109,8 @@ async fn attempt(
     Ok(stream)
 }
 
-/// Keeps the one that says most: of the farthest phase, and of a name without an address in one family
-/// the other one's.
+/// Keeps the more informative failure: of the later phase, and for a DNS lookup any failure but a
+/// missing address of one family.
 fn keep_farthest(kept: &mut Option<Failure>, failure: Failure) {
     let rank = |one: &Failure| (one.phase(), one.kind() != FailureKind::NoAddress);
     if kept.as_ref().is_none_or(|kept| rank(kept) < rank(&failure)) {

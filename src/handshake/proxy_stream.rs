@@ -1,4 +1,4 @@
-//! What every kind of proxy has in common: bytes sent, and what the end of them means.
+//! Shared by all kinds of proxies: sending, and the failures of a broken connection.
 
 use std::io;
 use std::pin::Pin;
@@ -16,19 +16,24 @@ pub(super) async fn send(io: &mut ByteStream, bytes: &[u8]) -> io::Result<()> {
     io.flush().await
 }
 
-/// The failure that a connection to the proxy means that ended in the middle of it all.
+/// The failure for a connection to the proxy that broke before the tunnel was open.
 pub(super) fn broken(error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::UnexpectedEof {
-        return failure(FailureKind::Other).with_message("closed by the proxy");
+        return closed();
     }
     failure(FailureKind::Other).with_message(error)
+}
+
+/// The failure for a proxy that closed the connection before the tunnel was open.
+pub(super) fn closed() -> Failure {
+    failure(FailureKind::Other).with_message("closed by the proxy")
 }
 
 pub(super) const fn failure(kind: FailureKind) -> Failure {
     Failure::new(Phase::Proxy, kind)
 }
 
-/// A stream of which some bytes were read ahead.
+/// A stream that returns bytes read ahead before the rest.
 pub(super) struct Ahead {
     rest: Vec<u8>,
     io: ByteStream,

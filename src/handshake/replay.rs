@@ -1,5 +1,5 @@
-//! What a peer may answer, played from memory to the readers of real connections: what the fuzz
-//! targets do with their input, and the tests with what is on file. A panic is a finding.
+//! Replays a peer's answer from memory to the code that reads real connections: for the fuzz targets,
+//! and for tests with the answers on file. A panic is a finding.
 
 use std::io;
 use std::pin::Pin;
@@ -18,14 +18,14 @@ use crate::failure::Failure;
 use crate::phase::Phase;
 use crate::proxy::{Protocol, Proxy};
 
-/// The example of RFC 6455 §1.3, so that an answer on file can be the right one.
+/// The key of the example in RFC 6455 §1.3, so that a file can hold the matching answer.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
-/// Below this a head is read however it arrives; above, it depends on the pieces when it is
-/// found to be too long.
+/// Below this length the result doesn't depend on how the answer is split. Above, the split decides
+/// when a head is found to be too long.
 const WHOLE: usize = 16 * 1024;
 
-/// An answer to the WebSocket upgrade, and to a REST probe.
+/// Replays an answer to the WebSocket upgrade and to a REST probe.
 pub(crate) fn upgrade(data: &[u8]) {
     let url = "wss://im.example/";
     let endpoint = Endpoint::new(Region::CN1, Service::Legacy, url).expect("an endpoint");
@@ -45,7 +45,7 @@ pub(crate) fn upgrade(data: &[u8]) {
     }
 }
 
-/// A proxy's answers: to `CONNECT`, and SOCKS5 with and without user and password.
+/// Replays a proxy's answers: to `CONNECT`, and in SOCKS5 with and without credentials.
 pub(crate) fn proxy(data: &[u8]) {
     for url in ["http://h:1", "socks5://h:1", "socks5://user:secret@h:1"] {
         let proxy: Proxy = url.parse().expect("a proxy");
@@ -56,8 +56,8 @@ pub(crate) fn proxy(data: &[u8]) {
     }
 }
 
-/// What an upgrade to `endpoint` makes of an answer that arrives in pieces of this size: the
-/// subprotocol, and the bytes that are the WebSocket's.
+/// The result of an upgrade whose answer arrives in pieces of this size: the subprotocol, and the
+/// bytes that belong to the WebSocket.
 fn upgraded(
     endpoint: &Endpoint,
     options: &ConnectOptions,
@@ -72,7 +72,7 @@ fn upgraded(
     Ok((subprotocol, head.rest))
 }
 
-/// What a REST probe makes of it: the status.
+/// The result of a REST probe: the status.
 fn answered(answer: &[u8], piece: usize) -> Result<u16, Failure> {
     let mut peer = Peer::new(answer, piece);
     let head = at_once(response_head::read(&mut peer, Phase::Processing))?;
@@ -80,7 +80,7 @@ fn answered(answer: &[u8], piece: usize) -> Result<u16, Failure> {
     Ok(head.status)
 }
 
-/// What the way through `proxy` makes of it: the bytes that are the host's.
+/// The result of tunnelling through `proxy`: the bytes that come from the host.
 fn tunnelled(proxy: &Proxy, answer: &[u8], piece: usize) -> Result<Vec<u8>, Failure> {
     const HOST: (&str, u16) = ("im.example", 443);
     let mut io = ByteStream::opaque(Peer::new(answer, piece));
@@ -98,7 +98,7 @@ fn tunnelled(proxy: &Proxy, answer: &[u8], piece: usize) -> Result<Vec<u8>, Fail
     Ok(rest)
 }
 
-/// The result, which must not depend on the pieces in which the answer arrives.
+/// Returns the result, after checking that it does not depend on how the answer is split.
 fn same_in_pieces<T: PartialEq + std::fmt::Debug>(
     data: &[u8],
     read: impl Fn(usize) -> Result<T, Failure>,
@@ -112,7 +112,7 @@ fn same_in_pieces<T: PartialEq + std::fmt::Debug>(
         .ok()
 }
 
-/// What people are told is one line that a terminal can show.
+/// Checks that a failure displays as one line of printable characters.
 fn assert_readable(told: &str) {
     let odd = |c: &char| c.is_control() || "\u{2028}\u{2029}\u{202e}\u{2066}".contains(*c);
     assert_eq!(told.chars().find(odd), None, "{told:?}");
@@ -122,7 +122,7 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("memory never waits")
 }
 
-/// Takes whatever is sent, and says its answer piece by piece.
+/// A peer that accepts everything and sends its answer piece by piece.
 struct Peer {
     answer: Vec<u8>,
     said: usize,
@@ -183,7 +183,7 @@ mod tests {
         for entry in fs::read_dir(folder.join(target)).unwrap() {
             let file = entry.unwrap().path();
             let data = fs::read(&file).unwrap();
-            // A panic in there names no file.
+            // A panic inside does not name the file.
             let played_well = catch_unwind(|| play(&data)).is_ok();
             assert!(played_well, "{}", file.display());
             played += 1;

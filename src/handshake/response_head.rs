@@ -1,8 +1,8 @@
-//! Reading the head of an HTTP/1.1 response, within bounds.
+//! Reads the head of an HTTP/1.1 response, within limits.
 //!
-//! One reader for the WebSocket upgrade, for REST requests and for a proxy's answer. `httparse` underneath, and around
-//! it what the peers of this crate lack: interim responses (RFC 9110 §15.2) are skipped, bytes
-//! are counted, and the moment of the first byte is kept.
+//! One reader serves the WebSocket upgrade, REST probes and a proxy's response. Around `httparse` it
+//! skips interim responses (RFC 9110 §15.2), limits the number of bytes and records when the first
+//! byte arrived.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,33 +13,34 @@ use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 use crate::tls;
 
-/// The most that is read from a peer before it is ready, interim responses included.
+/// The most bytes read from a peer before it is ready, interim responses included.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
 
-/// Up to here every read is parsed, so that what is no HTTP is told at once; beyond, only what has
-/// doubled since or has an empty line in it: a peer may send byte by byte.
+/// Up to this length the buffer is parsed after every read, so that anything other than HTTP fails at
+/// once. Beyond, it is parsed when its length has doubled or an empty line arrived: parsing after
+/// every byte would be quadratic.
 const PARSED_ALWAYS: usize = 1024;
 
-/// More header fields than any real server sends.
+/// More than any real server sends.
 const MAX_FIELDS: usize = 100;
 
-/// The final response's head, and what came behind it.
+/// The final response's head, and the bytes after it.
 #[derive(Debug)]
 pub(crate) struct Head {
-    /// 1 of HTTP/1.1, 0 of HTTP/1.0.
+    /// 1 for HTTP/1.1, 0 for HTTP/1.0.
     pub(crate) minor_version: u8,
     pub(crate) status: u16,
-    /// The reason phrase, as the peer wrote it.
+    /// The reason phrase, as sent by the peer.
     pub(crate) reason: String,
     pub(crate) fields: Vec<(String, Vec<u8>)>,
-    /// When the first byte of anything arrived.
+    /// When the first byte arrived, of an interim response or this one.
     pub(crate) first_byte: Instant,
-    /// Bytes read beyond the head: a body, or WebSocket frames. None may be lost.
+    /// Bytes read beyond the head: a body, or WebSocket frames.
     pub(crate) rest: Vec<u8>,
 }
 
 impl Head {
-    /// The values of a field, in order, whatever the case of `name`.
+    /// The values of a field, in order. `name` is case-insensitive.
     pub(crate) fn values(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
         self.fields
             .iter()
@@ -56,7 +57,7 @@ impl Head {
     }
 }
 
-/// Fields that tell a server, a cache, a filter or a gateway by its name.
+/// Header fields that identify a server, cache, filter or gateway.
 const TELLING: [&str; 10] = [
     "server",
     "via",
@@ -70,14 +71,14 @@ const TELLING: [&str; 10] = [
     "content-type",
 ];
 
-/// The most of one of them, in characters.
+/// The most characters kept of one field.
 const LONGEST_FIELD: usize = 200;
 
-/// The most of a body that is kept, in bytes.
+/// The most bytes kept of a body.
 const LONGEST_BODY: usize = 1024;
 
 impl Head {
-    /// The failure, with what tells who answered so.
+    /// Adds to a failure what identifies the sender of the response, and the beginning of its body.
     pub(crate) fn describe(&self, failure: Failure) -> Failure {
         let told = TELLING.iter().flat_map(|name| {
             self.values(name).map(|value| {
@@ -89,12 +90,12 @@ impl Head {
         failure.with_answer(told.take(TELLING.len()).collect(), self.body())
     }
 
-    /// `Retry-After` (RFC 9110 §10.2.3) in seconds, or as a date by the clock of whoever answered.
+    /// The delay in `Retry-After` (RFC 9110 §10.2.3).
     pub(super) fn retry_after(&self) -> Option<Duration> {
         delay_asked(self.text("retry-after")?, self.text("date"))
     }
 
-    /// Whether a page for people comes with it (RFC 2854).
+    /// Whether the body is an HTML page (RFC 2854).
     pub(super) fn is_page(&self) -> bool {
         let told = self.text("content-type").unwrap_or_default();
         let type_ = told.split(';').next().unwrap_or_default().trim();
@@ -103,7 +104,7 @@ impl Head {
             .any(|page| type_.eq_ignore_ascii_case(page))
     }
 
-    /// Reads on until there is as much of the body as is kept, no longer than `patience`.
+    /// Reads the body up to the length kept, for at most `patience`.
     pub(crate) async fn await_body(
         &mut self,
         stream: &mut (impl AsyncRead + Unpin),
@@ -114,7 +115,7 @@ impl Head {
             .and_then(|text| text.parse().ok());
         let wanted = length.unwrap_or(LONGEST_BODY).min(LONGEST_BODY);
         let wanted = match self.is_chunked() {
-            // With room for the lengths of the chunks.
+            // Leaves room for chunk headers.
             true => 2 * LONGEST_BODY,
             false => wanted,
         };
@@ -126,7 +127,7 @@ impl Head {
                 && matches!(stream.read_buf(&mut self.rest).await, Ok(1..))
             {}
         };
-        // What came until then is kept.
+        // On a time-out, what arrived so far is kept.
         let _ = tokio::time::timeout(patience, read).await;
     }
 
@@ -135,7 +136,7 @@ impl Head {
         coding.eq_ignore_ascii_case("chunked")
     }
 
-    /// Whether a body would be readable.
+    /// Whether the body is text.
     fn may_have_text(&self) -> bool {
         let kind = self.text("content-type").unwrap_or("text/plain");
         let is_text = kind.starts_with("text/") || kind.contains("json") || kind.contains("xml");
@@ -152,7 +153,7 @@ impl Head {
         if body.is_empty() || !self.may_have_text() {
             return None;
         }
-        // What is cut inside a character is left out, what is no UTF-8 shown as such.
+        // Drops a character cut off at the end; other invalid UTF-8 is replaced.
         let whole = match std::str::from_utf8(body) {
             Err(error) if error.error_len().is_none() => &body[..error.valid_up_to()],
             _ => body,
@@ -161,7 +162,7 @@ impl Head {
     }
 }
 
-/// The bytes that chunks carry (RFC 9112 §7.1), as far as they are there and well formed.
+/// The content of chunks (RFC 9112 §7.1), as far as they arrived and are well formed.
 fn unchunked(mut bytes: &[u8]) -> Vec<u8> {
     let mut whole = Vec::new();
     while let Ok(httparse::Status::Complete((start, size))) = httparse::parse_chunk_size(bytes) {
@@ -209,7 +210,7 @@ pub(crate) async fn read(
             .await
             .map_err(|error| tls::failure_of(&error, phase))?;
         if read == 0 {
-            // What came last may not have been looked at: it may be wrong, rather than cut.
+            // The last bytes may be unparsed, and may be invalid rather than truncated.
             parse(&buffer, phase)?;
             return Err(Failure::new(phase, FailureKind::Closed));
         }
@@ -218,15 +219,14 @@ pub(crate) async fn read(
     }
 }
 
-/// Whether there is an empty line.
 fn ends(bytes: &[u8]) -> bool {
     let empty = |line: &[u8]| line.starts_with(b"\n\n") || line.starts_with(b"\n\r\n");
     (0..bytes.len()).any(|at| empty(&bytes[at..]))
 }
 
-/// One response head at the beginning of `bytes`, with its length; `None` if it isn't complete. What
-/// a user agent is to put up with is read: blanks before a colon (RFC 9112 §5.1), folded lines
-/// (§5.2).
+/// Parses one response head at the beginning of `bytes`; returns it with its length, or `None` if it
+/// is incomplete. As user agents must, accepts whitespace before a colon (RFC 9112 §5.1) and folded
+/// lines (§5.2).
 fn parse(bytes: &[u8], phase: Phase) -> Result<Option<(usize, Head)>, Failure> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut fields);
@@ -261,7 +261,7 @@ fn parse(bytes: &[u8], phase: Phase) -> Result<Option<(usize, Head)>, Failure> {
     Ok(Some((consumed, head)))
 }
 
-/// A value with each line end of a folded one replaced by spaces (RFC 9112 §5.2).
+/// Replaces the line breaks of a folded value with spaces (RFC 9112 §5.2).
 fn unfolded(value: &[u8]) -> Vec<u8> {
     let space = |byte: &u8| match byte {
         b'\r' | b'\n' => b' ',
@@ -270,7 +270,8 @@ fn unfolded(value: &[u8]) -> Vec<u8> {
     value.iter().map(space).collect()
 }
 
-/// What a `Retry-After` says: seconds, or a date by the clock of whoever answered, whose own `Date` it is.
+/// Parses `Retry-After`: a number of seconds, or a date, which is relative to the response's own
+/// `Date` (without one, to this computer's clock).
 pub(crate) fn delay_asked(retry_after: &str, date: Option<&str>) -> Option<Duration> {
     if let Ok(seconds) = retry_after.parse() {
         return Some(Duration::from_secs(seconds));
@@ -302,7 +303,7 @@ mod tests {
         assert_eq!(head.rest, b"\x81\x02hi");
     }
 
-    /// What is kept of a body that comes behind the head, in these pieces 10 ms apart.
+    /// The body kept, if it arrives after the head in these pieces, 10 ms apart.
     async fn body_of(fields: &str, pieces: &[&[u8]], patience: Duration) -> Option<String> {
         use tokio::io::AsyncWriteExt;
 
@@ -340,7 +341,7 @@ mod tests {
         assert_eq!(started.elapsed(), Duration::from_millis(20));
         let soon = Duration::from_millis(15);
         assert_eq!(told(html, soon).await.as_deref(), Some("<html>go "));
-        // What is no text is neither waited for nor kept.
+        // Anything other than text is neither awaited nor kept.
         let started = Instant::now();
         assert_eq!(told("Content-Type: image/png\r\n", patient).await, None);
         assert_eq!(started.elapsed(), Duration::ZERO);
@@ -385,7 +386,7 @@ mod tests {
         }
     }
 
-    /// As long as everything before readiness may be, however it is cut.
+    /// A head almost as long as the limit, in one piece and byte by byte.
     #[tokio::test]
     async fn a_long_head_is_read() {
         let mut answer = b"HTTP/1.1 403 No\r\nSet-Cookie: ".to_vec();

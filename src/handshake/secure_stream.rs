@@ -1,4 +1,4 @@
-//! The encrypted byte stream that is handed over.
+//! The encrypted byte stream handed to the app.
 
 use std::fmt;
 use std::io;
@@ -12,26 +12,27 @@ use tokio_rustls::client::TlsStream;
 use super::byte_limit::ByteLimit;
 use crate::connect::TcpInfo;
 
-/// The encrypted byte stream under a WebSocket that was handed over, or one that a
-/// [`Dialer`](crate::Dialer::open) opened.
-// Boxed: futures that hold it and hand it on have room for it several times over, 7 kB in a probe.
+/// The encrypted byte stream under a WebSocket, or one opened by
+/// [`Dialer::open`](crate::Dialer::open).
+// Boxed: futures that hold or return it reserve its size several times, 7 kB in a probe.
 pub struct SecureStream(pub(super) Box<TlsStream<ByteLimit>>);
 
 impl SecureStream {
-    /// What the transport itself counts and measures of this connection, as it is now, if it can
-    /// tell; through a proxy, of the way to the proxy.
+    /// Returns the transport's current counters and measurements of this connection, if it provides
+    /// any. Through a proxy, they describe the connection to the proxy.
     #[must_use]
     pub fn tcp_info(&self) -> Option<TcpInfo> {
         self.0.get_ref().0.tcp_info()
     }
 
-    /// How many bytes came so far, TLS included: a large message shows itself long before its end.
+    /// The number of bytes received so far, TLS included: shows the arrival of a large message long
+    /// before its end.
     pub(crate) fn bytes_read(&self) -> u64 {
         self.0.get_ref().0.bytes_read()
     }
 
-    /// How many bytes of those sent are known to have got on: acknowledged by the other side, or, where
-    /// that can't be told, taken by the transport; whether it is the former.
+    /// The number of sent bytes known to have made progress, and whether that means acknowledged: by
+    /// the peer if the transport reports it, otherwise only accepted by the transport.
     pub(crate) fn bytes_got_on(&self) -> (u64, bool) {
         let acknowledged = self.tcp_info().and_then(|tcp| tcp.bytes_acknowledged);
         match acknowledged {

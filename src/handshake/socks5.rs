@@ -1,6 +1,6 @@
-//! The client's side of SOCKS5 (RFC 1928), with user and password where wanted (RFC 1929).
+//! The client side of SOCKS5 (RFC 1928), with user name and password if required (RFC 1929).
 //!
-//! Every message has its length in it, so nothing behind the last one is read.
+//! Every message has a known length, so nothing after the last one is read.
 
 use std::net::IpAddr;
 
@@ -12,19 +12,19 @@ use crate::failure::{Failure, FailureKind};
 use crate::proxy::Credentials;
 
 const VERSION: u8 = 5;
-/// RFC 1928 §3: no authentication, user and password, none acceptable.
+/// RFC 1928 §3: no authentication; user name and password; no acceptable method.
 const OPEN: u8 = 0;
 const PASSWORD: u8 = 2;
 const NONE: u8 = 0xff;
-/// RFC 1929 §2: the version of the negotiation.
+/// RFC 1929 §2: the version of the subnegotiation.
 const NEGOTIATION: u8 = 1;
-/// RFC 1928 §4: the command, and the types of addresses (§5).
+/// RFC 1928 §4 and §5: the command, and the address types.
 const CONNECT: u8 = 1;
 const V4: u8 = 1;
 const NAME: u8 = 3;
 const V6: u8 = 4;
 
-/// Has the proxy connect to the host.
+/// Asks the proxy to connect to the host.
 pub(super) async fn connect(
     io: &mut ByteStream,
     credentials: Option<&Credentials>,
@@ -53,12 +53,12 @@ pub(super) async fn connect(
     if version != VERSION {
         return Err(no_socks5());
     }
-    // Some close right behind the reply that says no.
+    // Some proxies close right after a reply that refuses.
     if reply != 0 {
         return Err(failure(FailureKind::Rejected).with_message(words(reply)));
     }
     let [_, kind] = hear(io).await?;
-    // The address that it is bound to tells nothing here, but must be read.
+    // The bound address is of no use, but must be read.
     match kind {
         V4 => hear::<6>(io).await.map(drop),
         V6 => hear::<18>(io).await.map(drop),
@@ -93,24 +93,27 @@ async fn authenticate(
             counted(&mut request, &one.user)?;
             counted(&mut request, &one.password)?;
             say(io, &request).await?;
-            // Not every proxy sends the version that it should.
+            // Some proxies send a wrong version.
             match hear(io).await? {
                 [_, 0] => Ok(()),
                 _ => Err(failure(FailureKind::AuthRequired)
-                    .with_message("user and password are not accepted")),
+                    .with_message("user name or password rejected")),
             }
         }
         (PASSWORD, None) | (NONE, _) => {
-            Err(failure(FailureKind::AuthRequired).with_message("no method in common"))
+            Err(failure(FailureKind::AuthRequired)
+                .with_message("no authentication method in common"))
         }
         _ => Err(no_socks5()),
     }
 }
 
-/// A length and so many bytes.
+/// Appends the length of a text, and the text.
 fn counted(request: &mut Vec<u8>, text: &str) -> Result<(), Failure> {
-    let length = u8::try_from(text.len())
-        .map_err(|_| failure(FailureKind::Other).with_message("longer than 255 bytes"))?;
+    let length = u8::try_from(text.len()).map_err(|_| {
+        failure(FailureKind::Other)
+            .with_message("host name, user name or password longer than 255 bytes")
+    })?;
     request.push(length);
     request.extend(text.as_bytes());
     Ok(())
@@ -132,7 +135,7 @@ fn no_socks5() -> Failure {
     failure(FailureKind::NotAProxy).with_message("the answer is not SOCKS5")
 }
 
-/// The replies of RFC 1928 §6.
+/// Describes a reply (RFC 1928 §6).
 fn words(reply: u8) -> String {
     let known = match reply {
         1 => "general failure",

@@ -1,9 +1,8 @@
-//! The way through a proxy: `CONNECT`, with or without TLS around it, or SOCKS5.
+//! Tunnels through a proxy: `CONNECT`, with or without TLS to the proxy, or SOCKS5.
 //!
-//! The host's name goes to the proxy, which looks it up. What comes back is bounded as every
-//! other answer is, and the proxy's words are kept as data.
+//! The proxy gets the host's name and looks it up. Its answers are subject to the same limits as any
+//! other, and its texts are treated as data.
 
-use std::io;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
@@ -11,7 +10,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::byte_limit::ByteLimit;
-use super::proxy_stream::{Ahead, broken, failure};
+use super::proxy_stream::{Ahead, closed, failure};
 use super::{http_connect, socks5};
 use crate::connect::{ByteStream, TcpInfo, Transport};
 use crate::failure::{Failure, FailureKind};
@@ -19,7 +18,8 @@ use crate::phase::Phase;
 use crate::proxy::{Protocol, Proxy};
 use crate::tls::{self, TlsClient};
 
-/// Has the proxy at the other end of `io` connect to the host; what comes back reaches that.
+/// Asks the proxy at the other end of `io` to connect to the host, and returns the stream to the
+/// host.
 pub(super) async fn open(
     mut io: ByteStream,
     proxy: &Proxy,
@@ -44,11 +44,11 @@ pub(super) async fn open(
     Ok(ByteStream::of_transport(Ahead::new(rest, io)))
 }
 
-/// What failing to connect means where it is the proxy that was connected to.
+/// The failure for a proxy that could not be connected to.
 pub(super) fn unreachable(connecting: Failure) -> Failure {
     let kind = match connecting.kind() {
         kind @ (FailureKind::Refused | FailureKind::Timeout) => kind,
-        // This computer is why, whoever was to be connected to.
+        // The cause is this computer, whatever the destination.
         kind if connecting.is_local() => kind,
         _ => FailureKind::Other,
     };
@@ -58,8 +58,8 @@ pub(super) fn unreachable(connecting: Failure) -> Failure {
     }
 }
 
-/// TLS with the proxy itself, verified as every other. The host's own goes inside of it, and is counted
-/// with it: what the proxy adds reaches nobody above.
+/// TLS to the proxy itself, verified like any other. The host's own TLS runs inside it and under its
+/// byte limit, so that the proxy can't send more than the limit either.
 async fn secure(io: ByteStream, proxy: &Proxy, tls: &TlsClient) -> Result<ByteStream, Failure> {
     let name = ServerName::try_from(proxy.host().to_owned())
         .map_err(|error| failure(FailureKind::Other).with_message(error))?;
@@ -74,9 +74,9 @@ async fn secure(io: ByteStream, proxy: &Proxy, tls: &TlsClient) -> Result<ByteSt
                     failure(FailureKind::NotAProxy).with_message("the answer is not TLS")
                 }
                 FailureKind::TooLarge => {
-                    failure(FailureKind::NotAProxy).with_message("the answer has no end")
+                    failure(FailureKind::NotAProxy).with_message("the answer is too long")
                 }
-                FailureKind::Closed => broken(&io::ErrorKind::UnexpectedEof.into()),
+                FailureKind::Closed => closed(),
                 _ => failure(FailureKind::Other).with_message(why),
             })
         }
@@ -107,7 +107,8 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// A proxy that answers with `answer`, and ends; what it was sent, and what came of it.
+    /// Tunnels through a proxy that sends `answer` and closes; returns what it received, and the
+    /// result.
     pub(crate) async fn asked(
         url: &str,
         host: &str,
@@ -143,7 +144,7 @@ pub(super) mod tests {
         );
         assert!(sent.ends_with("\r\n\r\n") && !sent.contains("Proxy-Authorization"));
         let (mut io, mut rest) = (opened.unwrap(), Vec::new());
-        // In pieces that don't fit.
+        // Reads into a buffer smaller than what was read ahead.
         let mut piece = [0; 2];
         loop {
             match io.read(&mut piece).await.unwrap() {
@@ -178,7 +179,7 @@ pub(super) mod tests {
         for status in [101, 302, 403, 404, 502] {
             let answer = format!("HTTP/1.1 {status} no \x1b[2J\t\u{e4}\r\n\r\n");
             let failure = refused(&answer.into_bytes()).await;
-            // httparse takes no control characters, other than a tab, in a reason.
+            // httparse accepts no control character but a tab in a reason.
             assert_eq!(failure.kind(), Kind::NotAProxy);
             let answer = format!("HTTP/1.1 {status} not\there\r\n\r\n");
             let failure = refused(&answer.into_bytes()).await;

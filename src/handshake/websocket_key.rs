@@ -1,6 +1,6 @@
-//! The key of an upgrade request, and what a WebSocket server makes of it (RFC 6455 §4).
+//! The key of an upgrade request, and the server's answer to it (RFC 6455 §4).
 //!
-//! tungstenite has both, but with a SHA-1 of six crates; ring's is here anyway.
+//! tungstenite has both, but its SHA-1 brings six crates; ring is a dependency anyway.
 
 use data_encoding::BASE64;
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
@@ -8,15 +8,15 @@ use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 /// RFC 6455 §1.3.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// A `Sec-WebSocket-Key`. It tells answers to different requests apart and is no secret (§1.3), so
-/// that any random number will do.
+/// Generates a `Sec-WebSocket-Key`. It matches an answer to its request and is not a secret (§1.3),
+/// so any random number will do.
 pub(super) fn generate() -> String {
     let mut nonce = [0; 16];
     fastrand::fill(&mut nonce);
     BASE64.encode(&nonce)
 }
 
-/// The `Sec-WebSocket-Accept` that answers this key (§4.2.2).
+/// The `Sec-WebSocket-Accept` for a key (§4.2.2).
 pub(crate) fn accept(key: &[u8]) -> String {
     let mut hash = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
     hash.update(key);

@@ -1,4 +1,4 @@
-//! Which path an endpoint turned out to have, where the built-in one is only inferred.
+//! Finds an endpoint's WebSocket path if the built-in one is only inferred.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,15 +7,15 @@ use crate::catalog::Endpoint;
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 
-/// Whether the answer means that the host is right and the path may not be.
+/// Whether a failure suggests that the host is right but the path may be wrong.
 fn wrong_path(failure: &Failure) -> bool {
     failure.phase() == Phase::Upgrade
         && failure.kind() == FailureKind::Rejected
-        // Not 401, 403, 407, 429 or 451, which are about who asks; not 5xx, which is the service's.
+        // 401, 403, 407, 429 and 451 concern the client, and 5xx the service.
         && matches!(failure.status(), Some(400 | 404 | 405 | 410 | 426))
 }
 
-/// Which path of an endpoint was answered by a 101, where the built-in one is only inferred.
+/// The paths learned. `None` marks an endpoint whose alternate paths were all wrong.
 #[derive(Debug, Default)]
 pub(crate) struct Paths(Mutex<BTreeMap<Endpoint, Option<String>>>);
 
@@ -27,13 +27,14 @@ impl Paths {
         learned.unwrap_or(endpoint.path()).to_owned()
     }
 
-    /// Tries the endpoint's alternate paths, once, if this failure says that the path is wrong; the
-    /// one that works, with what the attempt there brought. `attempt` makes one at the same address.
+    /// Tries the endpoint's alternate paths if `failure` suggests a wrong path and the right one is
+    /// not known yet; `attempt` makes one attempt at the same address. Returns the path that worked,
+    /// with the result of its attempt.
     ///
     /// # Errors
     ///
-    /// The failure, if it says nothing of the path or no alternate works; an alternate's that refused
-    /// the app's credentials, which are then shown to no further one.
+    /// `failure`, if it says nothing about the path or no alternate path works. If an alternate path
+    /// refuses the app's credentials, that refusal; no further path gets to see them.
     pub(crate) async fn retry<'e, T, F: Future<Output = Result<T, Failure>>>(
         &self,
         endpoint: &'e Endpoint,
@@ -50,19 +51,19 @@ impl Paths {
                     self.set(endpoint, Some(path.clone()));
                     return Ok((path.clone(), opened));
                 }
-                // Whom it doesn't want here it shall not be shown elsewhere.
+                // Refused credentials are not shown to further paths.
                 Err(failure) if failure.refuses_credentials() => return Err(failure),
                 Err(failure) => failures.push(failure),
             }
         }
-        // Of anything else than their paths the alternates failed only this time.
+        // Failures for any other reason may be temporary.
         if failures.iter().all(wrong_path) {
             self.set(endpoint, None);
         }
         Err(failure)
     }
 
-    /// Whether the alternates are still worth a try.
+    /// Whether the alternate paths are still worth trying.
     fn may_try_alternates(&self, endpoint: &Endpoint, failure: &Failure) -> bool {
         let paths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         wrong_path(failure)
@@ -72,7 +73,7 @@ impl Paths {
 
     fn set(&self, endpoint: &Endpoint, path: Option<String>) {
         let mut paths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // What was learned isn't forgotten because another address answers otherwise.
+        // A path that worked once is kept, even if another address answers differently.
         let known = paths.entry(endpoint.clone()).or_default();
         if known.is_none() {
             *known = path;
@@ -98,7 +99,7 @@ mod tests {
             let never = |path: &str| -> std::future::Ready<Result<(), _>> { panic!("{path}") };
             let told = paths.retry(&endpoint, answer(status), never).await;
             assert_eq!(told.unwrap_err().status(), Some(status));
-            // The alternate one is right, and refuses the app.
+            // The alternate path is right, and refuses the credentials.
             let refuses = |_: &str| std::future::ready(Err::<(), _>(answer(status)));
             let told = paths.retry(&endpoint, answer(404), refuses).await;
             assert_eq!(told.unwrap_err().status(), Some(status));

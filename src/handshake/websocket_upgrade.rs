@@ -1,8 +1,8 @@
-//! The opening handshake of RFC 6455 §4, client side.
+//! The client side of the WebSocket opening handshake (RFC 6455 §4).
 //!
-//! Stricter than needed nowhere, tolerant where the RFC is: `Connection` is a list, names are
-//! compared without case, interim responses may come first. tokio-tungstenite's own handshake
-//! rejects `Connection: keep-alive, Upgrade` and ends on a 103.
+//! Accepts whatever the RFC allows: `Connection` is a list, names are case-insensitive, interim
+//! responses may come first. tokio-tungstenite's own handshake rejects `Connection: keep-alive,
+//! Upgrade` and fails on a 103.
 
 use std::fmt;
 
@@ -17,11 +17,10 @@ use crate::error::{Error, ErrorKind};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 
-/// The most that a probe takes in of a message that comes behind the 101, in bytes: a Close frame has
-/// 125.
+/// The most bytes that a probe accepts of a message after the 101. A Close frame has at most 125.
 const MAX_SAID: usize = 16 * 1024;
 
-/// What an app adds to its own connections. Probes never send any of it.
+/// An app's additions to its connections' upgrade requests. Probes send none of them.
 ///
 /// ```
 /// use easelect::ConnectOptions;
@@ -34,7 +33,7 @@ const MAX_SAID: usize = 16 * 1024;
 /// # Ok::<(), easelect::Error>(())
 /// ```
 ///
-/// `Debug` tells names, never values: any of them may be a secret.
+/// `Debug` output contains header names but no values, since any value may be a secret.
 #[derive(Clone, Default)]
 pub struct ConnectOptions {
     headers: HeaderMap,
@@ -43,7 +42,7 @@ pub struct ConnectOptions {
     websocket: Option<WebSocketConfig>,
 }
 
-/// What the handshake itself sets; an app's copy would break it (RFC 6455 §4.1).
+/// Headers that the handshake sets; an app's own would break it (RFC 6455 §4.1).
 const RESERVED: [HeaderName; 9] = [
     header::HOST,
     header::CONNECTION,
@@ -57,18 +56,18 @@ const RESERVED: [HeaderName; 9] = [
 ];
 
 impl ConnectOptions {
-    /// Nothing added.
+    /// Returns options that add nothing.
     #[must_use]
     pub fn new() -> Self {
         ConnectOptions::default()
     }
 
-    /// Adds a header to the upgrade request.
+    /// Adds a header to the upgrade request. Headers with the same name accumulate.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`] for a name or value that HTTP doesn't allow, and for the headers of
-    /// the handshake itself.
+    /// [`ErrorKind::Input`] for a name or value that HTTP does not allow, and for a header that the
+    /// handshake itself sets, such as `Host` or `Sec-WebSocket-Protocol`.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, Error> {
         let name: HeaderName = name
             .parse()
@@ -81,27 +80,28 @@ impl ConnectOptions {
             let why = format!("the value of {name} can't be sent: expected visible ASCII");
             Error::new(ErrorKind::Input, why)
         })?;
-        // As http and hyper know it: no index of it is kept, and `Debug` leaves it out.
+        // Marks it as sensitive for `http` and its users: `Debug` omits it.
         value.set_sensitive(true);
         self.headers.append(name, value);
         Ok(self)
     }
 
-    /// Sets the `Origin` header, as browsers send it.
+    /// Sets the `Origin` header, as browsers do.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`] for a value that HTTP doesn't allow.
+    /// [`ErrorKind::Input`] for a value that HTTP does not allow.
     pub fn origin(mut self, origin: &str) -> Result<Self, Error> {
         self.headers.remove(header::ORIGIN);
         self.header("origin", origin)
     }
 
-    /// Offers a subprotocol, after those offered before. An endpoint's own one comes first.
+    /// Offers a subprotocol, after any offered before. An endpoint's own subprotocol always comes
+    /// first.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`] when it is not a token.
+    /// [`ErrorKind::Input`] if it is not a token (RFC 6455 §4.1).
     pub fn subprotocol(mut self, subprotocol: &str) -> Result<Self, Error> {
         if !is_token(subprotocol) {
             let why = "not a subprotocol: expected a token (RFC 6455 §4.1)";
@@ -111,16 +111,16 @@ impl ConnectOptions {
         Ok(self)
     }
 
-    /// Appends a query, without the `?`, to the endpoint's path and to what was appended before,
-    /// after a `&` where there is a query already.
+    /// Appends a query, without the leading `?`, to the endpoint's path. If there is a query already,
+    /// joins them with `&`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`] for characters that a query can't have (RFC 3986 §3.4).
+    /// [`ErrorKind::Input`] for characters that a query can't contain (RFC 3986 §3.4).
     pub fn query(mut self, query: &str) -> Result<Self, Error> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&b);
         if !query.bytes().all(allowed) || query.starts_with('?') {
-            let why = "not a query: expected characters of RFC 3986 §3.4, others as %XX";
+            let why = "not a query: expected characters of RFC 3986 §3.4, and %XX for others";
             return Err(Error::new(ErrorKind::Input, why));
         }
         match &mut self.query {
@@ -134,19 +134,19 @@ impl ConnectOptions {
         Ok(self)
     }
 
-    /// Limits and buffers of the WebSocket handed over.
+    /// Sets the limits and buffer sizes of the WebSocket.
     #[must_use]
     pub fn websocket(mut self, config: WebSocketConfig) -> Self {
         self.websocket = Some(config);
         self
     }
 
-    /// Whether the request is the same for every app.
+    /// Whether the request contains nothing from the app.
     pub(super) fn adds_nothing(&self) -> bool {
         self.headers.is_empty() && self.subprotocols.is_empty() && self.query.is_none()
     }
 
-    /// What a probe adds: nothing. Of what the server then says, little is taken in.
+    /// The options of a probe: no additions, and tight limits on what the server may send.
     pub(crate) fn of_a_probe() -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(4096)
@@ -162,7 +162,7 @@ impl ConnectOptions {
 
 impl fmt::Debug for ConnectOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Tokens travel as subprotocols and in queries, too.
+        // Subprotocols and queries may be tokens, too.
         f.debug_struct("ConnectOptions")
             .field("headers", &self.headers.keys())
             .field("subprotocols", &self.subprotocols.len())
@@ -172,21 +172,21 @@ impl fmt::Debug for ConnectOptions {
     }
 }
 
-/// A request, and what a right answer to it looks like.
+/// A request, and what a correct response to it contains.
 pub(super) struct Request {
     pub(super) bytes: Vec<u8>,
     accept: String,
     offered: Vec<String>,
-    /// The subprotocol without which the service can't be used.
+    /// The subprotocol that the service requires.
     needed: Option<String>,
 }
 
-/// The upgrade request to `endpoint` at `path`.
+/// Builds the upgrade request to `endpoint` at `path`.
 pub(super) fn request(endpoint: &Endpoint, path: &str, options: &ConnectOptions) -> Request {
     request_with(&websocket_key::generate(), endpoint, path, options)
 }
 
-/// The same with this `Sec-WebSocket-Key`.
+/// The same with a given `Sec-WebSocket-Key`.
 pub(super) fn request_with(
     key: &str,
     endpoint: &Endpoint,
@@ -246,11 +246,11 @@ pub(super) fn request_with(
     }
 }
 
-/// Checks the response as RFC 6455 §4.1 asks; the subprotocol chosen, if any.
+/// Checks the response (RFC 6455 §4.1); returns the subprotocol chosen, if any.
 pub(super) fn check(request: &Request, head: &Head) -> Result<Option<String>, Failure> {
     let failure = |kind| Failure::new(Phase::Upgrade, kind).with_status(head.status);
     match head.status {
-        // HTTP/1.0 knows no upgrade (RFC 9110 §7.8); RFC 6455 §4.1 wants 1.1.
+        // HTTP/1.0 has no upgrade (RFC 9110 §7.8), and RFC 6455 §4.1 requires 1.1.
         101 if head.minor_version == 0 => return Err(failure(FailureKind::HttpVersion)),
         101 => {}
         300..400 => {
@@ -291,7 +291,7 @@ pub(super) fn check(request: &Request, head: &Head) -> Result<Option<String>, Fa
     };
     match &request.needed {
         Some(needed) if chosen.as_ref() != Some(needed) => {
-            // Another one was the app's own, and may be a token.
+            // Any other is the app's own, and may be a token.
             let came = chosen.map_or("none", |_| "another");
             let why = format!("wanted {needed}, got {came}");
             Err(failure(FailureKind::SubprotocolMissing).with_message(why))
@@ -362,7 +362,7 @@ mod tests {
             ("Connection", "keep-alive, Upgrade"),
             ("Sec-WebSocket-Accept", accept.as_str()),
         ];
-        // A legacy endpoint needs its subprotocol, others don't.
+        // A legacy endpoint requires its subprotocol; others don't.
         let without = check(&request, &answer(101, &good)).unwrap_err();
         assert_eq!(without.kind(), FailureKind::SubprotocolMissing);
         assert_eq!(without.message(), Some("wanted xmpp, got none"));
@@ -399,7 +399,7 @@ mod tests {
             (busy.status(), busy.retry_after()),
             (Some(429), Some(Duration::from_secs(7)))
         );
-        // As a date, by the server's clock, whatever ours says.
+        // A date is relative to the server's clock.
         let date = ("Date", "Fri, 31 Dec 1999 23:59:50 GMT");
         let asked = |until| {
             let later = answer(503, &[date, ("Retry-After", until)]);

@@ -1,4 +1,4 @@
-//! One look-up, one attempt: under its time-out, with the paths that were learned.
+//! Runs single lookups and attempts, with their time-outs, on the paths learned.
 
 use std::pin::pin;
 use std::sync::OnceLock;
@@ -15,7 +15,7 @@ use crate::handshake::{
 use crate::phase::Phase;
 use crate::sample::{Lookup, Sample};
 
-/// What all attempts and look-ups of a run share.
+/// The state shared by all attempts and lookups of a run.
 #[derive(Debug)]
 pub(super) struct Attempts {
     /// When the run began.
@@ -23,12 +23,12 @@ pub(super) struct Attempts {
     dialer: Dialer,
     handshake: Handshake,
     paths: Paths,
-    /// What the proxy said when it wanted other credentials: it isn't asked again with these, since
-    /// some lock an account after a few wrong passwords.
+    /// The proxy's failure after it rejected its credentials. It is not asked again: some proxies
+    /// lock an account after a few wrong passwords.
     locked_out: OnceLock<Failure>,
 }
 
-/// A handshake that came to its end, and what the server did then.
+/// A completed handshake, and what the server did next.
 struct Opened {
     at: Instant,
     after_upgrade: Option<AfterUpgrade>,
@@ -44,7 +44,6 @@ impl Opened {
 }
 
 impl Attempts {
-    /// Attempts that resume no session.
     pub(super) fn new(dialer: Dialer, began: Instant) -> Self {
         let dialer = dialer.with_tls(dialer.tls().for_probes());
         Attempts {
@@ -56,10 +55,9 @@ impl Attempts {
         }
     }
 
-    /// Makes a look-up.
     pub(super) async fn look_up(&self, job: LookupJob) -> Lookup {
         let (peer, timeout) = (job.peer(), self.dialer.attempt_timeout());
-        // The run's own deadline bounds what it waits for its beginning, besides.
+        // The wait for its start is bounded by the run's own deadline.
         let looked_up = (self.dialer).look_up(&peer, job.family, timeout, Duration::MAX);
         let looked_up = looked_up.await;
         let took = looked_up.took.unwrap_or_default();
@@ -77,7 +75,7 @@ impl Attempts {
         }
     }
 
-    /// Makes an attempt; once more on another path, if the failure says that this one is wrong.
+    /// Makes an attempt, and tries alternate paths if the failure suggests a wrong path.
     pub(super) async fn probe(&self, job: Job) -> Sample {
         let started = Instant::now();
         let deadline = started + self.dialer.attempt_timeout();
@@ -125,7 +123,7 @@ impl Attempts {
         }
     }
 
-    /// Connects, and opens what the service is about, on one path.
+    /// Makes one attempt on one path.
     async fn attempt(
         &self,
         job: &Job,
@@ -151,7 +149,7 @@ impl Attempts {
                 let mut websocket = handshake.dial_and_open(target, upgrade, progress).await?;
                 let mut opened = Opened::now();
                 let patience = match job.listens {
-                    // Took one round trip: how long the next thing that it says may take.
+                    // The upgrade took one round trip; the next message may take as long.
                     true => progress.timings().get(Phase::Upgrade).unwrap_or_default(),
                     false => Duration::ZERO,
                 };
@@ -184,7 +182,7 @@ impl Attempts {
         if let Err(failure) = &ended
             && failure.kind() == FailureKind::AuthRequired
         {
-            // The first one's words are kept.
+            // The first failure is kept.
             let _ = self.locked_out.set(failure.clone());
         }
         ended

@@ -1,14 +1,12 @@
-//! Numbers that can't be taken for each other, and lists that only the right ones index.
+//! Typed indices, and vectors that only the matching type can index.
 
 use std::marker::PhantomData;
 use std::ops::{Index, IndexMut};
 
-/// A place in a list of one kind of thing.
+/// An index into an [`IdVec`].
 pub(super) trait Id: Copy {
-    /// The one at this place of the list.
     fn new(index: usize) -> Self;
 
-    /// Its place in the list.
     fn index(self) -> usize;
 }
 
@@ -37,17 +35,17 @@ ids! {
     EndpointId;
     /// A candidate: one address of one endpoint, in the order in which they were found.
     CandidateId;
-    /// What is looked up: an endpoint's host, or the proxy of many.
+    /// A host to look up: an endpoint's, or the proxy of many.
     HostId;
-    /// What has one attempt at a time: an IP address, behind a proxy a host.
+    /// A server, which gets one attempt at a time: an IP address, or behind a proxy a host.
     ServerId;
     /// Endpoints that are ranked together: those of one residency and service.
     GroupId;
-    /// A residency: a data centre, or the mainland pool.
+    /// A residency: one region, or the mainland pool.
     ResidencyId;
 }
 
-/// A `Vec` that is indexed by one kind of id, and hands it out.
+/// A `Vec` indexed by one type of id.
 #[derive(Debug)]
 pub(super) struct IdVec<I, T> {
     items: Vec<T>,
@@ -55,44 +53,40 @@ pub(super) struct IdVec<I, T> {
 }
 
 impl<I: Id, T> IdVec<I, T> {
-    /// Adds an item; its id.
+    /// Adds an item, and returns its id.
     pub(super) fn push(&mut self, item: T) -> I {
         let id = self.next_id();
         self.items.push(item);
         id
     }
 
-    /// The id that the next item will get.
+    /// The id of the next item.
     pub(super) fn next_id(&self) -> I {
         I::new(self.items.len())
     }
 
-    /// How many items there are.
     pub(super) fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// All ids so far; borrows nothing, so that what they stand for can be changed meanwhile.
+    /// All ids so far. Borrows nothing, so that items can be changed during iteration.
     pub(super) fn ids(&self) -> impl Iterator<Item = I> + use<I, T> {
         (0..self.items.len()).map(I::new)
     }
 
-    /// The first item that is so.
+    /// The first item that matches.
     pub(super) fn find(&self, is_so: impl FnMut(&T) -> bool) -> Option<I> {
         self.items.iter().position(is_so).map(I::new)
     }
 
-    /// All items, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.items.iter()
     }
 
-    /// All items, in order, to change.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.items.iter_mut()
     }

@@ -1,4 +1,4 @@
-//! What the schedule hands to the driver.
+//! The work that the schedule hands to the driver.
 
 use std::net::SocketAddr;
 
@@ -12,24 +12,25 @@ use crate::resolve::Family;
 /// One attempt to make.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
-    /// Tells the schedule which candidate it was.
+    /// Identifies the candidate to the schedule.
     pub(super) candidate: CandidateId,
     pub(super) endpoint: Endpoint,
     pub(super) address: SocketAddr,
     pub(super) round: u32,
-    /// Whether to wait a round trip for what the server says right behind the upgrade: at first, and
-    /// where it did so before. To wait each time would make a run a third longer.
+    /// Whether to wait one round trip for what the server sends right after the upgrade: at the first
+    /// attempt, and wherever it ended a connection that way before. Waiting every time would make a
+    /// run a third longer.
     pub(super) listens: bool,
-    /// Tells the schedule how far the attempt has come.
+    /// Shows the schedule the progress of the attempt.
     pub(super) progress: Progress,
-    /// When to give up where no SYN is answered before the time-out, and no proxy is on the way.
+    /// When to abandon an unanswered SYN before the time-out; `None` through a proxy.
     pub(super) silence: Option<Silence>,
 }
 
-/// One look-up to make.
+/// One lookup to make.
 #[derive(Clone, Debug)]
 pub(super) struct LookupJob {
-    /// Tells the schedule which host it was.
+    /// Identifies the host to the schedule.
     pub(super) host_id: HostId,
     pub(super) host: String,
     pub(super) port: u16,
@@ -39,7 +40,6 @@ pub(super) struct LookupJob {
 }
 
 impl LookupJob {
-    /// Whom to look up.
     pub(super) fn peer(&self) -> Peer<'_> {
         Peer {
             host: &self.host,
@@ -50,12 +50,12 @@ impl LookupJob {
     }
 }
 
-/// What to do now.
+/// The next step.
 #[derive(Debug)]
 pub(super) enum Next {
     /// Start this attempt.
     Start(Job),
-    /// Nothing can start until something under way ends, or is silent for long.
+    /// Nothing can start until an attempt or lookup ends, or has been silent for long enough.
     Wait,
     /// Everything is done.
     Done,

@@ -1,4 +1,4 @@
-//! The hosts to look up, once a round each.
+//! The hosts to look up, and the lookups due.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,7 +7,7 @@ use super::job::LookupJob;
 use crate::dialer::Peer;
 use crate::resolve::Families;
 
-/// What is looked up: an endpoint's host, or the proxy of many.
+/// A host to look up: an endpoint's, or the proxy of many.
 #[derive(Debug)]
 struct Host {
     name: String,
@@ -15,33 +15,32 @@ struct Host {
     is_public: bool,
     is_proxy: bool,
     endpoints: Vec<EndpointId>,
-    /// Rounds of look-ups that were asked for.
+    /// The number of rounds of lookups requested.
     asked: u32,
-    /// Look-ups, one a family, that have not ended.
+    /// The number of lookups, one per family, that have not ended.
     pending: usize,
 }
 
 impl Host {
-    /// Whether the first answers are still to come.
+    /// Whether its first round of answers is incomplete.
     fn is_unknown(&self) -> bool {
         self.asked == 1 && self.pending > 0
     }
 }
 
-/// The hosts, and the look-ups that are due.
+/// The hosts, and the lookups due.
 #[derive(Debug)]
 pub(super) struct Lookups {
     families: Families,
     hosts: IdVec<HostId, Host>,
-    /// By name and port, whether public, and whether a proxy.
+    /// By name, port, whether public, and whether a proxy.
     by_name: BTreeMap<(String, u16, bool, bool), HostId>,
     due: VecDeque<LookupJob>,
-    /// Endpoints of hosts that are unknown.
+    /// The number of endpoints of unknown hosts.
     unknown: usize,
 }
 
 impl Lookups {
-    /// No hosts yet, to be looked up in these families.
     pub(super) fn new(families: Families) -> Self {
         Lookups {
             families,
@@ -52,7 +51,7 @@ impl Lookups {
         }
     }
 
-    /// Adds an endpoint of the host; the id of the host.
+    /// Adds an endpoint to its host, and returns the host's id.
     pub(super) fn add(&mut self, peer: Peer<'_>, endpoint: EndpointId) -> HostId {
         let key = (
             peer.host.to_owned(),
@@ -75,14 +74,14 @@ impl Lookups {
         host
     }
 
-    /// Asks for the first round of every host.
+    /// Makes the first round of every host due.
     pub(super) fn ask_all(&mut self) {
         for host in self.hosts.ids() {
             self.ask(host);
         }
     }
 
-    /// Asks for the round after this one, unless that was done.
+    /// Makes the round after this one due, unless it was already.
     pub(super) fn ask_after(&mut self, host: HostId, round: u32) {
         if self.hosts[host].asked <= round {
             self.ask(host);
@@ -106,41 +105,40 @@ impl Lookups {
         }
     }
 
-    /// The next look-up to make, all of them at once: the resolver limits itself.
+    /// The next lookup. All of them may run at once: the resolver limits itself.
     pub(super) fn next(&mut self) -> Option<LookupJob> {
         self.due.pop_front()
     }
 
-    /// A look-up ended: whose it was, and whether of a proxy.
+    /// Records the end of a lookup; returns the host's endpoints, and whether it is a proxy.
     pub(super) fn answered(&mut self, host: HostId) -> (Vec<EndpointId>, bool) {
         self.change(host, |one| one.pending -= 1);
         let one = &self.hosts[host];
         (one.endpoints.clone(), one.is_proxy)
     }
 
-    /// Endpoints of hosts whose first answers are still to come.
+    /// The number of endpoints whose hosts' first round of answers is incomplete.
     pub(super) fn unknown(&self) -> usize {
         self.unknown
     }
 
-    /// The same, one by one.
+    /// Those endpoints.
     pub(super) fn unknown_endpoints(&self) -> impl Iterator<Item = EndpointId> {
         let unknown = self.hosts.iter().filter(|host| host.is_unknown());
         unknown.flat_map(|host| host.endpoints.iter().copied())
     }
 
-    /// The hosts whose first answers are still to come.
+    /// The hosts whose first round of answers is incomplete.
     pub(super) fn unknown_hosts(&self) -> impl Iterator<Item = HostId> {
         let all = self.hosts.ids();
         all.filter(|host| self.hosts[*host].is_unknown())
     }
 
-    /// The endpoints of a host.
     pub(super) fn endpoints_of(&self, host: HostId) -> &[EndpointId] {
         &self.hosts[host].endpoints
     }
 
-    /// Changes a host, and keeps the count of unknown endpoints right.
+    /// Changes a host, and updates the count of unknown endpoints.
     fn change(&mut self, host: HostId, change: impl FnOnce(&mut Host)) {
         let one = &mut self.hosts[host];
         let counted = |one: &Host| {

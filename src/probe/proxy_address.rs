@@ -1,7 +1,7 @@
-//! The proxy's address, where it has several.
+//! Chooses the proxy's address, if it has several.
 //!
-//! `localhost` is often two, of which one answers. Were each probed for itself, half of the
-//! attempts at every endpoint would fail, and none because of the endpoint.
+//! `localhost` often has two, only one of which answers. If both were probed, half of the attempts at
+//! every endpoint would fail for a reason unrelated to the endpoint.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use crate::connect::Transport;
 use crate::dialer::{Dialer, Peer, PinnedHost};
 use crate::failure::Failure;
 
-/// The dialer with the proxy pinned to the first of its addresses that answers. Where none does, or
-/// there is but one, everything stays as it is: the attempts will tell.
+/// Pins the proxy to the first of its addresses that accepts a connection. If there is only one
+/// address, or none accepts, returns the dialer unchanged: the attempts will show the failure.
 pub(super) async fn settle(dialer: Dialer, timeout: Duration) -> Dialer {
     let Some(proxy) = dialer.proxy() else {
         return dialer;

@@ -1,10 +1,10 @@
-//! Which address is next, of those that wait: ordered sets, so that one among ten thousand costs
-//! what one among a hundred does.
+//! Chooses the next of the waiting candidates. Ordered sets keep this as cheap with ten thousand as
+//! with a hundred.
 //!
-//! A server has one attempt at a time, so it offers one candidate: that with the fewest attempts.
-//! First attempts come before all others; otherwise the server with the longest way to go does,
-//! that is, with the most left to do at all its candidates. The order in which the candidates were
-//! found decides among equals.
+//! A server has one attempt at a time, so it offers one candidate: the one with the fewest attempts.
+//! First attempts come before all others. Among the others, the server with the most remaining work
+//! at all its candidates comes first. Ties are broken by the order in which the candidates were
+//! found.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,29 +12,29 @@ use std::time::Duration;
 
 use super::ids::{CandidateId, IdVec, ResidencyId, ServerId};
 
-/// A candidate that waits for its next attempt.
+/// A candidate waiting for its next attempt.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waiting {
     pub(super) candidate: CandidateId,
     pub(super) residency: ResidencyId,
     pub(super) accelerated: bool,
-    /// Attempts made.
+    /// The number of attempts made.
     pub(super) started: u32,
-    /// Attempts to make.
+    /// The number of attempts left.
     pub(super) left: u32,
 }
 
-/// Where one attempt is made at a time, and who waits for it.
+/// A server, and the candidates waiting for it.
 #[derive(Debug, Default)]
 struct Server {
     is_busy: bool,
-    /// How long the last attempt there took.
+    /// The duration of the last attempt there.
     last: Duration,
-    /// By attempts made and candidate.
+    /// Keyed by attempts made and candidate.
     waiting: BTreeMap<(u32, CandidateId), Waiting>,
-    /// Attempts to make, of all that wait.
+    /// The number of attempts left at all waiting candidates.
     left: u64,
-    /// Whose attempt may be next here; none while one is under way.
+    /// The candidate that may be next here; `None` during an attempt.
     offer: Option<Offer>,
 }
 
@@ -46,26 +46,26 @@ struct Offer {
     kind: Kind,
 }
 
-/// What an offer is compared by.
+/// What determines the order of offers.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
-    /// A first attempt, by how far away its residency is.
+    /// A first attempt, ordered by the distance of its residency.
     First { residency: ResidencyId },
-    /// Any other, by how long the server still has to go.
+    /// Any other attempt, ordered by the server's remaining work.
     Later { way: Duration },
 }
 
-/// What free servers offer.
+/// The offers of free servers.
 #[derive(Debug, Default)]
 struct Offers {
-    /// First attempts, by residency: there are few, and how far away one is may change at any time.
+    /// First attempts by residency. There are few residencies, and their distances change at any
+    /// time.
     first: BTreeMap<ResidencyId, BTreeSet<CandidateId>>,
-    /// Others, by the way to go: the last is next.
+    /// Other attempts by remaining work; the last is next.
     later: BTreeSet<(Duration, Reverse<CandidateId>)>,
 }
 
 impl Offers {
-    /// Adds an offer.
     fn insert(&mut self, offer: Offer) {
         match offer.kind {
             Kind::First { residency } => {
@@ -78,7 +78,6 @@ impl Offers {
         }
     }
 
-    /// Takes an offer back.
     fn remove(&mut self, offer: Offer) {
         match offer.kind {
             Kind::First { residency } => {
@@ -94,7 +93,7 @@ impl Offers {
         }
     }
 
-    /// The next, with what to compare it by.
+    /// The next candidate, with its sort key.
     fn best(
         &self,
         expected: impl Fn(ResidencyId) -> Duration,
@@ -111,7 +110,7 @@ impl Offers {
     }
 }
 
-/// The candidates that wait, and the servers that they wait for.
+/// The waiting candidates, and the servers they wait for.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     servers: IdVec<ServerId, Server>,
@@ -120,7 +119,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Adds a server; its id.
+    /// Adds a server, and returns its id.
     pub(super) fn add_server(&mut self) -> ServerId {
         self.servers.push(Server::default())
     }
@@ -130,7 +129,7 @@ impl Queue {
         self.servers[server].is_busy
     }
 
-    /// Nobody waits any more.
+    /// Removes all waiting candidates.
     pub(super) fn clear(&mut self) {
         (self.plain, self.accelerated) = Default::default();
         for server in self.servers.iter_mut() {
@@ -139,7 +138,7 @@ impl Queue {
         }
     }
 
-    /// A candidate waits for its server.
+    /// Adds a waiting candidate.
     pub(super) fn wait(&mut self, server: ServerId, one: Waiting) {
         let waits_at = &mut self.servers[server];
         waits_at.left += u64::from(one.left);
@@ -147,7 +146,8 @@ impl Queue {
         self.update(server);
     }
 
-    /// An attempt starts, at a candidate that has made so many and may have waited.
+    /// Records the start of an attempt at a candidate, which has made `started` attempts and may be
+    /// waiting.
     pub(super) fn start(&mut self, server: ServerId, candidate: CandidateId, started: u32) {
         let one = &mut self.servers[server];
         one.is_busy = true;
@@ -157,16 +157,16 @@ impl Queue {
         self.update(server);
     }
 
-    /// It ended.
+    /// Records the end of an attempt.
     pub(super) fn end(&mut self, server: ServerId, took: Duration) {
         let one = &mut self.servers[server];
         (one.is_busy, one.last) = (false, took);
         self.update(server);
     }
 
-    /// The candidate of the next attempt. `expected` tells how long one in a residency will take,
-    /// `again` whether any but first attempts may be made, `accelerated` whether one at an
-    /// acceleration node may.
+    /// The candidate of the next attempt. `expected` returns how long an attempt in a residency will
+    /// take; `again` allows attempts other than first ones, and `accelerated` those at acceleration
+    /// nodes.
     pub(super) fn next(
         &self,
         expected: impl Fn(ResidencyId) -> Duration,
@@ -181,7 +181,7 @@ impl Queue {
         Some(candidate)
     }
 
-    /// Brings what a server offers up to date.
+    /// Updates a server's offer.
     fn update(&mut self, server: ServerId) {
         let one = &mut self.servers[server];
         let next = one.waiting.values().next().filter(|_| !one.is_busy);
@@ -206,7 +206,7 @@ impl Queue {
         }
     }
 
-    /// The offers that one is among: acceleration nodes have a limit of their own.
+    /// The set that an offer belongs to: acceleration nodes have a limit of their own.
     fn offers(&mut self, offer: Offer) -> &mut Offers {
         match offer.accelerated {
             true => &mut self.accelerated,
@@ -244,7 +244,7 @@ mod tests {
         }
     }
 
-    /// Every candidate at a server of its own, of the same number.
+    /// One server per candidate, with the same number.
     fn queue(candidates: &[usize]) -> Queue {
         let mut queue = Queue::default();
         for server in 0..=candidates.iter().copied().max().unwrap_or_default() {
@@ -262,7 +262,7 @@ mod tests {
         queue.next(expected, true, false).map(Id::index)
     }
 
-    /// With acceleration nodes, all equally far away.
+    /// Includes acceleration nodes; all are equally far away.
     fn next_accelerated(queue: &Queue, again: bool) -> Option<usize> {
         queue.next(|_| MS, again, true).map(Id::index)
     }

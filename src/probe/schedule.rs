@@ -1,14 +1,15 @@
-//! What to probe next: rounds, fairness, the top two apart. Pure: no clock, no I/O.
+//! Decides what to probe next: rounds, fairness, and the top two separately. Pure: no clock, no I/O.
 //!
-//! 1. *Rounds*: every address, all rounds but the last, as many in flight as allowed. Round one
-//!    covers every endpoint first; later, the address with the longest way to go starts first,
-//!    so that the whole takes about max(work / in flight, longest chain of one address).
-//! 2. *Rest*: the last round of all but each group's top two endpoints.
-//! 3. *Top two*: the last round of these, and with adaptive sampling further ones while their order
-//!    is in doubt, one attempt at a time per group, and as many in all as there are residencies:
-//!    concurrency would corrupt just what decides.
+//! 1. *Rounds*: all rounds but the last at every address, with as many attempts in flight as allowed.
+//!    The first round covers every endpoint first; afterwards, the server with the most remaining
+//!    work starts first, so that the whole takes about max(work / in flight, longest chain at one
+//!    server).
+//! 2. *Rest*: the last round of all endpoints but each group's top two.
+//! 3. *Top two*: the last round of the top two and, with adaptive sampling, further ones while their
+//!    order is in doubt. One attempt at a time per group, and as many in total as there are
+//!    residencies: more concurrency would distort exactly the measurements that decide.
 //!
-//! What is silent for long (see `silence`) holds none of this up.
+//! An attempt that has been silent for long (see `silence`) delays none of this.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -32,20 +33,21 @@ use crate::resolve::{Family, interleave};
 use crate::sample::{Lookup, Sample, Unfinished};
 use crate::stats::{AddressStats, EndpointStats};
 
-/// An acceleration node has 1 Mbps by default; a handshake is about 5 kB, 40 ms of it.
+/// The most attempts at once at acceleration nodes. A node has 1 Mbps by default, of which a
+/// handshake of about 5 kB takes 40 ms.
 const MAX_ACCELERATION: usize = 2;
 
-/// Nothing at all answered in round one, on at least this many addresses: the network is dead,
-/// and a second round would only double the wait.
+/// If the first round tried this many addresses and none answered, the network is down, and a second
+/// round would only double the wait.
 const DEAD_NETWORK: usize = 4;
 
-/// The chance of a wrong first choice (by 8 % or more) at which adaptive sampling stops.
+/// The probability of a wrong first choice (by 8 % or more) at which adaptive sampling stops.
 const DOUBT: f64 = 0.02;
 
-/// How many entries of what is unfinished are told; counts go on.
+/// The most entries in the list of unfinished attempts; their counts are complete.
 const MAX_UNFINISHED: usize = 10_000;
 
-/// A look-up under way.
+/// A lookup under way.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LookingUp {
     pub(super) host: HostId,
@@ -53,7 +55,7 @@ pub(super) struct LookingUp {
     pub(super) started: Instant,
 }
 
-/// What is being done, in this order.
+/// The stages of a run, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Rounds,
@@ -61,7 +63,7 @@ enum Stage {
     TopTwo,
 }
 
-/// An endpoint under way.
+/// The state of an endpoint.
 #[derive(Debug)]
 struct EndpointState {
     stats: EndpointStats,
@@ -75,38 +77,37 @@ struct EndpointState {
 struct Candidate {
     endpoint: EndpointId,
     address: SocketAddr,
-    /// The address is the proxy's, not the endpoint's own.
+    /// Whether the address is the proxy's.
     through_proxy: bool,
     server: ServerId,
-    /// Attempts made, with the one in flight.
+    /// The number of attempts made, including one in flight.
     started: u32,
-    /// How far the attempt in flight, or the last one, has come.
+    /// The progress of the attempt in flight, or of the last one.
     progress: Progress,
-    /// When the attempt in flight, or the last one, was handed out.
+    /// The start of the attempt in flight, or of the last one.
     since: Duration,
-    /// When the first attempt began, where that met with silence.
+    /// The start of the first attempt, if it met only silence.
     silent_since: Option<Duration>,
 }
 
-/// Endpoints that are ranked together.
+/// Endpoints ranked together.
 #[derive(Debug)]
 struct Group {
     residency: ResidencyId,
     endpoints: Vec<EndpointId>,
 }
 
-/// A data centre, or the mainland pool, under way.
+/// The state of a residency.
 #[derive(Debug)]
 struct ResidencyState {
     residency: Residency,
-    /// What answered there.
     answers: Answers,
-    /// The longest attempt so far, as far as is known of those in flight.
+    /// The longest attempt so far, including what is known of those in flight.
     longest: Duration,
 }
 
-/// What to probe next. Everything that is asked at every start is counted, not searched: there
-/// may be ten thousand addresses.
+/// The schedule. Whatever is needed at every start is counted rather than searched for: there may be
+/// ten thousand addresses.
 #[derive(Debug)]
 pub(super) struct Schedule {
     rounds: Rounds,
@@ -114,7 +115,7 @@ pub(super) struct Schedule {
     endpoints: IdVec<EndpointId, EndpointState>,
     lookups: Lookups,
     candidates: IdVec<CandidateId, Candidate>,
-    /// By address, and behind a proxy by name: names are all that tells servers apart there.
+    /// Keyed by address, and behind a proxy also by name, which is the only distinction there.
     servers: BTreeMap<(IpAddr, Option<String>), ServerId>,
     groups: IdVec<GroupId, Group>,
     residencies: IdVec<ResidencyId, ResidencyState>,
@@ -123,20 +124,20 @@ pub(super) struct Schedule {
     queue: Queue,
     /// Candidates with an attempt in flight.
     in_flight: BTreeSet<CandidateId>,
-    /// How many of those are at an acceleration node.
+    /// The number of those at acceleration nodes.
     accelerated: usize,
-    /// Candidates without any attempt yet.
+    /// The number of candidates without an attempt.
     untried: usize,
-    /// Attempts left in the rounds that every address makes.
+    /// The number of attempts left in the rounds for every address.
     left: u64,
-    /// Attempts that ended.
+    /// The number of attempts that ended.
     done: u64,
-    /// Whether anything answered, a proxy itself aside.
+    /// Whether anything has answered, other than a proxy itself.
     answered: bool,
 }
 
 impl Schedule {
-    /// Nothing is looked up yet, every endpoint's host is due.
+    /// Creates a schedule in which every host's first lookup is due.
     pub(super) fn new(
         endpoints: Vec<Endpoint>,
         pool: Option<&Residency>,
@@ -196,12 +197,11 @@ impl Schedule {
         }
     }
 
-    /// The next look-up to make.
     pub(super) fn next_lookup(&mut self) -> Option<LookupJob> {
         self.lookups.next()
     }
 
-    /// A look-up of this host ended.
+    /// Records the result of a lookup.
     pub(super) fn on_lookup(&mut self, host: HostId, lookup: &Lookup) {
         let (endpoints, through_proxy) = self.lookups.answered(host);
         let found: &[IpAddr] = lookup.outcome.as_deref().unwrap_or_default();
@@ -213,7 +213,7 @@ impl Schedule {
         }
     }
 
-    /// Adds a candidate, unless it is known.
+    /// Adds a candidate unless it is known.
     fn add_candidate(&mut self, endpoint: EndpointId, address: SocketAddr, through_proxy: bool) {
         let of = &mut self.endpoints[endpoint];
         let mut known = of.candidates.iter();
@@ -242,7 +242,7 @@ impl Schedule {
         self.wait(id);
     }
 
-    /// Lets a candidate wait for its next attempt in the stage under way, if it has one to make.
+    /// Queues a candidate's next attempt, if it has one to make in the current stage.
     fn wait(&mut self, id: CandidateId) {
         let one = &self.candidates[id];
         let left = self.target(one.endpoint).saturating_sub(one.started);
@@ -259,7 +259,6 @@ impl Schedule {
         self.queue.wait(one.server, waiting);
     }
 
-    /// Begins a stage.
     fn enter(&mut self, stage: Stage) {
         self.stage = stage;
         self.queue.clear();
@@ -268,14 +267,14 @@ impl Schedule {
         }
     }
 
-    /// The attempt at this candidate ended.
+    /// Records the result of an attempt.
     pub(super) fn on_sample(&mut self, id: CandidateId, sample: &Sample) {
         let one = &self.candidates[id];
         let (endpoint, server, residency) = (one.endpoint, one.server, self.residency_of(one));
         self.in_flight.remove(&id);
         self.accelerated -= usize::from(self.is_accelerated(one));
         self.done += 1;
-        // That a proxy itself is there says nothing about the network behind it.
+        // A proxy that accepts connections says nothing about the network behind it.
         let answers = match one.through_proxy {
             true => Phase::Proxy,
             false => Phase::Connect,
@@ -303,18 +302,18 @@ impl Schedule {
         }
     }
 
-    /// Whether attempts are made one at a time per residency, with nothing to spread.
+    /// Whether attempts run one at a time, so that their starts need not be spread.
     pub(super) fn is_serial(&self) -> bool {
         self.stage == Stage::TopTwo
     }
 
-    /// Whether an attempt of the stage under way could start now.
+    /// Whether an attempt of the current stage could start now.
     pub(super) fn has_more(&mut self) -> bool {
         self.in_flight.len() < self.in_flight_limit && self.next_concurrent().is_some()
     }
 
-    /// What to do `now`, by the run's time. Call again after every start, whenever something ended, and
-    /// when it is time to [look again](Self::look_again).
+    /// The next step at `now`, relative to the start of the run. Call this again after every start,
+    /// whenever something ends, and at the time of [`look_again`](Self::look_again).
     pub(super) fn next(&mut self, now: Duration) -> Next {
         if self.in_flight.len() >= self.in_flight_limit {
             return Next::Wait;
@@ -347,19 +346,19 @@ impl Schedule {
         }
     }
 
-    /// Whether anything is under way that the next stage should wait for.
+    /// Whether the next stage must wait for something.
     fn is_busy(&self, now: Duration) -> bool {
         let may_go_on = match self.stage {
-            // Who is among the top two is known only then.
+            // The top two are not known before.
             Stage::Rounds => 1,
-            // So many may be in flight beside an attempt at the top two.
+            // Up to this many may stay in flight next to the top two.
             Stage::Rest | Stage::TopTwo => self.residencies.len(),
         };
         self.awaited(now).count() >= may_go_on || self.lookups.unknown() > 0
     }
 
-    /// Those in flight that are waited for. One that was silent for long, at this attempt or the one
-    /// before, is no load, and most likely stays so.
+    /// The candidates in flight that the schedule waits for. An address that was silent for long, in
+    /// this attempt or the previous one, causes no load and most likely stays silent.
     fn awaited(&self, now: Duration) -> impl Iterator<Item = &Candidate> {
         let in_flight = self.in_flight.iter().map(|id| &self.candidates[*id]);
         in_flight.filter(move |one| {
@@ -368,7 +367,7 @@ impl Schedule {
         })
     }
 
-    /// When an attempt in flight that nothing answers will have been silent for long.
+    /// When an unanswered attempt in flight will count as silent for long.
     fn presumed_silent_at(&self, candidate: &Candidate) -> Option<Duration> {
         let silence = self.silence(candidate)?;
         let is_unanswered = candidate.progress.phase() == Phase::Connect;
@@ -376,7 +375,8 @@ impl Schedule {
         presumed.map(|lasts| candidate.since + lasts)
     }
 
-    /// When something in flight will have been silent for so long that it no longer holds anything up.
+    /// When the next attempt in flight will have been silent for so long that the schedule stops
+    /// waiting for it.
     pub(super) fn look_again(&self, now: Duration) -> Option<Duration> {
         let awaited = self
             .awaited(now)
@@ -384,13 +384,12 @@ impl Schedule {
         awaited.min()
     }
 
-    /// What an attempt at a candidate is to make of silence: nothing where a proxy is what answers.
+    /// How long an attempt may be silent; `None` through a proxy, which is then what answers.
     fn silence(&self, candidate: &Candidate) -> Option<Silence> {
         let answers = &self.residencies[self.residency_of(candidate)].answers;
         (!candidate.through_proxy).then(|| Silence::new(answers.clone(), candidate.silent_since))
     }
 
-    /// Starts the next attempt at a candidate.
     fn start(&mut self, id: CandidateId, now: Duration) -> Job {
         let one = &self.candidates[id];
         let (endpoint, address, silence) = (one.endpoint, one.address, self.silence(one));
@@ -404,7 +403,7 @@ impl Schedule {
         one.since = now;
         one.progress = Progress::new();
         let (round, progress) = (one.started, one.progress.clone());
-        // The next round's look-up runs beside this round's attempts, so that it delays none.
+        // The next round's lookup runs during this round's attempts, so it delays none.
         if round < self.base() {
             self.lookups.ask_after(self.endpoints[endpoint].host, round);
         }
@@ -419,7 +418,7 @@ impl Schedule {
         }
     }
 
-    /// Rounds that every address makes.
+    /// The number of rounds for every address.
     fn base(&self) -> u32 {
         match self.rounds {
             Rounds::Adaptive { min, .. } => min,
@@ -427,32 +426,33 @@ impl Schedule {
         }
     }
 
-    /// How many rounds an endpoint's addresses make in the stage under way.
+    /// The round up to which an endpoint's addresses are probed in the current stage.
     fn target(&self, endpoint: EndpointId) -> u32 {
         match self.stage {
-            // A single round leaves no top two for later.
+            // A single round is not split.
             Stage::Rounds => self.base().saturating_sub(1).max(1),
             Stage::Rest if self.top_two.is_chosen(endpoint) => 0,
             Stage::Rest | Stage::TopTwo => self.base(),
         }
     }
 
-    /// The next attempt of those that may be made side by side.
+    /// The next attempt among those that may run concurrently.
     fn next_concurrent(&mut self) -> Option<CandidateId> {
         for id in &self.in_flight {
             let candidate = &self.candidates[*id];
             let residency = self.residency_of(candidate);
             self.residencies[residency].saw(at_least(&candidate.progress.timings()));
         }
-        // Until something answers, a dead network is not asked twice.
+        // Second attempts wait until something answers, or the first ones have all ended on a network
+        // that is not known to be down.
         let again = self.answered || (!self.is_dead() && self.in_flight.is_empty());
         let may_accelerate = self.accelerated < MAX_ACCELERATION;
         let expected = |residency: ResidencyId| self.residencies[residency].expected();
         self.queue.next(expected, again, may_accelerate)
     }
 
-    /// The next attempt at one of a group's top two. A group that has none to make now is not asked
-    /// again until its attempt ends.
+    /// The next attempt at a group's top two. A group with none to start is not asked again until an
+    /// attempt of its own ends.
     fn next_serial(&mut self, now: Duration) -> Option<CandidateId> {
         let awaited = self.awaited(now);
         let busy: Vec<GroupId> = awaited
@@ -474,7 +474,7 @@ impl Schedule {
             }
             while let Some(id) = self.top_two.front(group) {
                 let candidate = &self.candidates[id];
-                // Who is silent holds nobody up, and is tried again beside the others.
+                // A silent candidate delays no other, and is retried concurrently.
                 let silent = self.in_flight.contains(&id) || self.is_silent(candidate);
                 let free = !silent && self.is_free(candidate);
                 if !silent && !free {
@@ -492,15 +492,15 @@ impl Schedule {
         None
     }
 
-    /// The next attempt of those that had to wait for a silent one: beside the top two where it most likely
-    /// only confirms a silence, after them otherwise.
+    /// The next attempt among those postponed because of silence: during the top two's stage if it
+    /// most likely only confirms the silence, otherwise afterwards.
     fn next_late(&mut self) -> Option<CandidateId> {
         let next = self.next_concurrent()?;
         let may_start = self.top_two.queued() == 0 || self.is_silent(&self.candidates[next]);
         may_start.then_some(next)
     }
 
-    /// The two best endpoints of a group, so far.
+    /// The two best endpoints of a group so far, of those that are ready.
     fn top_two_of(&self, group: GroupId) -> Vec<EndpointId> {
         let Some(ranking) = self.ranked(group) else {
             return Vec::new();
@@ -518,7 +518,7 @@ impl Schedule {
             .collect()
     }
 
-    /// Leaves the last round of each group's top two for their own stage; a single round is not
+    /// Reserves the last round of each group's top two for their own stage; a single round is not
     /// split.
     fn choose_top_two(&mut self) {
         if self.base() < 2 {
@@ -530,7 +530,7 @@ impl Schedule {
         }
     }
 
-    /// Queues the last round that was left for each group's top two.
+    /// Queues the last round reserved for each group's top two.
     fn queue_last_round(&mut self) {
         for group in self.groups.ids() {
             let endpoints = self.groups[group].endpoints.iter().copied();
@@ -555,7 +555,7 @@ impl Schedule {
             .queue_round(group, round, by_endpoint, round_trip);
     }
 
-    /// Queues a further round of a group's top two, while it is in doubt which of them is first.
+    /// Queues another round of a group's top two while their order is in doubt.
     fn extend_if_in_doubt(&mut self, group: GroupId) {
         let Rounds::Adaptive { max, .. } = self.rounds else {
             return;
@@ -568,48 +568,45 @@ impl Schedule {
         self.queue_round(group, round + 1, &endpoints);
     }
 
-    /// Whether its next attempt may start.
     fn is_free(&self, candidate: &Candidate) -> bool {
         !self.queue.is_busy(candidate.server)
             && (!self.is_accelerated(candidate) || self.accelerated < MAX_ACCELERATION)
     }
 
-    /// Whether it is at an acceleration node.
     fn is_accelerated(&self, candidate: &Candidate) -> bool {
         let endpoint = self.endpoints[candidate.endpoint].stats.endpoint();
         endpoint.variant() == Variant::Acceleration
     }
 
-    /// The residency that it is ranked in.
     fn residency_of(&self, candidate: &Candidate) -> ResidencyId {
         self.groups[self.endpoints[candidate.endpoint].group].residency
     }
 
-    /// Two time-outs in one phase and no success: nothing more is to be learned there.
+    /// Two time-outs in one phase and no success: further attempts would tell nothing new.
     fn is_hopeless(&self, candidate: &Candidate) -> bool {
         self.silences(candidate) >= 2
     }
 
-    /// Whether a server there has ended a WebSocket as soon as it was open.
+    /// Whether a server there has ended a WebSocket right after opening it.
     fn was_ended(&self, id: CandidateId) -> bool {
         let one = &self.candidates[id];
         let mut known = self.endpoints[one.endpoint].stats.addresses().iter();
         known.any(|known| known.address() == one.address && known.after_upgrade().is_some())
     }
 
-    /// Nothing but time-outs so far.
+    /// Whether an attempt timed out, and none succeeded.
     fn is_silent(&self, candidate: &Candidate) -> bool {
         self.silences(candidate) > 0
     }
 
-    /// The most time-outs in one phase at an address without any success.
+    /// The largest number of time-outs in one phase, if no attempt succeeded.
     fn silences(&self, candidate: &Candidate) -> u64 {
         let stats = self.endpoints[candidate.endpoint].stats.addresses();
         let known = stats.iter().find(|one| one.address() == candidate.address);
         known.map_or(0, AddressStats::silences)
     }
 
-    /// Whether the network is dead: see `DEAD_NETWORK`.
+    /// Whether the network is down; see `DEAD_NETWORK`.
     fn is_dead(&self) -> bool {
         self.stage == Stage::Rounds
             && !self.answered
@@ -617,13 +614,12 @@ impl Schedule {
             && self.untried == 0
     }
 
-    /// The ranking of a group, so far.
     fn ranked(&self, group: GroupId) -> Option<Ranking> {
         let residency = &self.residencies[self.groups[group].residency].residency;
         rank::rank(residency.clone(), self.stats_of(group))
     }
 
-    /// What is known of a group's endpoints, in catalogue order.
+    /// A group's statistics, in the order in which the endpoints were given.
     fn stats_of(&self, group: GroupId) -> Vec<EndpointStats> {
         let endpoints = self.groups[group].endpoints.iter();
         endpoints
@@ -631,7 +627,7 @@ impl Schedule {
             .collect()
     }
 
-    /// Attempts that ended, and attempts planned so far.
+    /// The number of attempts that ended, and of those planned so far.
     pub(super) fn progress(&self) -> (u64, u64) {
         let to_come = match self.stage {
             Stage::TopTwo => self.top_two.queued() as u64,
@@ -640,8 +636,8 @@ impl Schedule {
         (self.done, self.done + self.in_flight.len() as u64 + to_come)
     }
 
-    /// The run that `began` then is cut off `now`, with these look-ups under way: what is under way or
-    /// was planned for certain counts as unfinished. Nothing where nothing was.
+    /// Ends the run early: counts whatever is under way, or certainly planned, as unfinished, and
+    /// lists it.
     pub(super) fn cut_off(
         &mut self,
         began: Instant,
@@ -672,7 +668,7 @@ impl Schedule {
                         timings: reached.timings,
                         ..with(1)
                     }),
-                    // Handed out, and not begun.
+                    // Handed out but not started.
                     None => left += 1,
                 }
             }
@@ -680,7 +676,7 @@ impl Schedule {
                 all.push(with(left));
             }
         }
-        // Not looked up even once: nothing is known about it.
+        // No lookup of the host has completed yet.
         for id in self.lookups.unknown_endpoints() {
             let of = &mut self.endpoints[id];
             of.stats.add_unfinished(1);
@@ -707,7 +703,7 @@ impl Schedule {
         all
     }
 
-    /// One ranking per group, in catalogue order.
+    /// One ranking per group, in the order in which the endpoints were given.
     pub(super) fn rankings(&self) -> Vec<Ranking> {
         self.groups
             .ids()
@@ -717,7 +713,6 @@ impl Schedule {
 }
 
 impl ResidencyState {
-    /// One without any endpoint yet.
     fn new(residency: Residency) -> Self {
         ResidencyState {
             residency,
@@ -726,13 +721,13 @@ impl ResidencyState {
         }
     }
 
-    /// An attempt there takes, or took, so long.
+    /// Records that an attempt there took, or takes, at least this long.
     fn saw(&mut self, took: Duration) {
         self.longest = self.longest.max(took);
     }
 
-    /// How long an attempt will take at an address that was never tried: as the longest of the
-    /// residency so far; where no SYN was answered yet, long, so that what is far away begins early.
+    /// How long an attempt at an untried address will probably take: as long as the residency's
+    /// longest so far. Before any answer this is long, so that distant residencies start early.
     fn expected(&self) -> Duration {
         const UNKNOWN: Duration = Duration::from_secs(60);
         match self.longest {
@@ -742,9 +737,9 @@ impl ResidencyState {
     }
 }
 
-/// How long an attempt takes that has come so far.
+/// The least duration of an attempt that has come this far.
 fn at_least(timings: &Timings) -> Duration {
-    /// Connect, TLS 1.3 and upgrade take a round trip each.
+    /// One each for connect, TLS 1.3 and the upgrade.
     const ROUND_TRIPS: u32 = 3;
     timings.dial().unwrap_or_default() * ROUND_TRIPS
 }

@@ -1,4 +1,4 @@
-//! The attempts at each group's two best endpoints, which are made one at a time.
+//! The attempts at each group's two best endpoints, made one at a time.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -7,45 +7,45 @@ use std::time::Duration;
 
 use super::ids::{CandidateId, EndpointId, GroupId};
 
-/// The top two of every group, and the attempts at them that are queued.
+/// The top two of every group, and the attempts queued for them.
 #[derive(Debug, Default)]
 pub(super) struct TopTwo {
-    /// The endpoints whose last round was left for this stage.
+    /// The endpoints whose last round is reserved for this stage.
     chosen: BTreeSet<EndpointId>,
-    /// What each group does now; empty until the stage begins.
+    /// Each group's current round; empty until the stage begins.
     rounds: BTreeMap<GroupId, Round>,
-    /// Groups that may have an attempt to start: the others need not be asked at every start.
+    /// Groups that may have an attempt to start; only these are asked.
     runnable: BTreeSet<Turn>,
-    /// Attempts in the queues of all groups.
+    /// The number of attempts queued in all groups.
     queued: usize,
 }
 
-/// Whose turn it is: the group with the longest way to go comes first.
+/// A group's turn. The group with the most remaining work comes first.
 pub(super) type Turn = (Reverse<Duration>, GroupId);
 
 /// A round of one group's top two.
 #[derive(Debug, Default)]
 struct Round {
     number: u32,
-    /// The round trips that it takes.
+    /// The expected duration: one round trip per attempt.
     way: Duration,
     queue: VecDeque<CandidateId>,
 }
 
 impl TopTwo {
-    /// Leaves the last round of these endpoints for this stage.
+    /// Reserves the last round of these endpoints for this stage.
     pub(super) fn choose(&mut self, endpoints: impl IntoIterator<Item = EndpointId>) {
         self.chosen.extend(endpoints);
     }
 
-    /// Whether the endpoint's last round was left for this stage.
+    /// Whether the endpoint's last round is reserved for this stage.
     pub(super) fn is_chosen(&self, endpoint: EndpointId) -> bool {
         self.chosen.contains(&endpoint)
     }
 
-    /// Queues a group's next round: one attempt at each of these candidates, listed by endpoint.
-    /// The endpoints take turns, so that whatever changes with time changes both. A round trip there
-    /// takes about so long.
+    /// Queues a group's next round: one attempt at each of these candidates, listed by endpoint. The
+    /// endpoints alternate, so that changes over time affect both. `round_trip` is the approximate
+    /// round-trip time.
     pub(super) fn queue_round(
         &mut self,
         group: GroupId,
@@ -68,17 +68,17 @@ impl TopTwo {
         self.runnable.insert((Reverse(round.way), group));
     }
 
-    /// The round that a group is in.
+    /// A group's current round.
     pub(super) fn round(&self, group: GroupId) -> u32 {
         self.rounds.get(&group).map_or(0, |round| round.number)
     }
 
-    /// The candidate whose turn it is in a group.
+    /// The next candidate of a group.
     pub(super) fn front(&self, group: GroupId) -> Option<CandidateId> {
         self.rounds.get(&group)?.queue.front().copied()
     }
 
-    /// Takes the candidate whose turn it is off the group's queue.
+    /// Removes the next candidate from a group's queue.
     pub(super) fn pop(&mut self, group: GroupId) {
         let popped = self
             .rounds
@@ -87,24 +87,24 @@ impl TopTwo {
         self.queued -= usize::from(popped.is_some());
     }
 
-    /// How many attempts are queued, in all groups.
+    /// The number of attempts queued in all groups.
     pub(super) fn queued(&self) -> usize {
         self.queued
     }
 
-    /// The first, of those after this one, that may have an attempt to start.
+    /// The first turn after this one that may have an attempt to start.
     pub(super) fn runnable_after(&self, turn: Option<Turn>) -> Option<Turn> {
         let after = turn.map_or(Bound::Unbounded, Bound::Excluded);
         let mut turns = self.runnable.range((after, Bound::Unbounded));
         turns.next().copied()
     }
 
-    /// The group has no attempt to start before one of its own ends.
+    /// Records that the group has no attempt to start before one of its own ends.
     pub(super) fn suspend(&mut self, group: GroupId) {
         self.runnable.remove(&self.turn(group));
     }
 
-    /// An attempt of this group ended.
+    /// Records that an attempt of this group ended.
     pub(super) fn resume(&mut self, group: GroupId) {
         self.runnable.insert(self.turn(group));
     }

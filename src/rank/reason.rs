@@ -1,4 +1,4 @@
-//! Why an endpoint stands where it stands.
+//! The reasons for an endpoint's rank.
 
 use std::time::Duration;
 
@@ -7,41 +7,43 @@ use crate::failure::Failure;
 use crate::phase::Phase;
 use crate::stats::EndpointStats;
 
-/// Why an endpoint stands where it stands.
+/// The reason for an endpoint's rank.
 ///
-/// Exhaustive: whoever shows results should learn of another one from the compiler.
+/// Deliberately exhaustive: code that displays results should fail to compile when a variant is
+/// added.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reason {
-    /// First, clearly ahead of the next.
+    /// First, and clearly ahead of the next.
     Fastest,
     /// First, but not clearly ahead of the next.
     FastestWithinNoise,
-    /// The only one of its group that is ready.
+    /// The only ready endpoint of its group.
     OnlyReady,
-    /// Ready, with no clear difference to the one before.
+    /// Ready, and not clearly different from the one before.
     NoClearDifference,
-    /// Ready, and slower than the first by this much.
+    /// Ready, and slower than the first.
     Slower {
-        /// The difference of the expected costs.
+        /// The difference in expected cost.
         by: Duration,
-        /// The phase that makes more than half of the difference of the medians, if one does.
+        /// The phase that accounts for more than half of the slowdown, by the sum of the phases'
+        /// medians; `None` if no single phase does.
         phase: Option<Phase>,
     },
-    /// Ready, but what its failures cost puts it behind.
+    /// Ready, but mostly its failures put it behind the first.
     FailsMore {
-        /// Failed attempts in relation to all, 0 to 1.
+        /// The share of failed attempts, 0 to 1.
         failed_ratio: f64,
     },
-    /// Answers, but not as the service should.
+    /// The host proves its identity, but its answer is not that of the service.
     Answers(Failure),
-    /// Can't be reached or verified.
+    /// It can't be reached or verified.
     Fails(Failure),
-    /// Time ran out before it was tried.
+    /// It was not tried: the run ended first.
     NotProbed,
 }
 
 impl Reason {
-    /// The stable identifier used in JSON.
+    /// Returns the stable identifier, as used in JSON.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -58,7 +60,7 @@ impl Reason {
     }
 }
 
-/// A group in its order, with what every reason refers to.
+/// A ranked group, with what the reasons refer to.
 pub(super) struct Group<'a> {
     stats: &'a [EndpointStats],
     costs: &'a [Option<Cost>],
@@ -101,7 +103,7 @@ impl<'a> Group<'a> {
         self.order.get(index).and_then(|one| self.costs[*one])
     }
 
-    /// Of the one in this place, from 0.
+    /// The reason for the endpoint at this index.
     pub(super) fn reason(&self, index: usize) -> Reason {
         let one = &self.stats[self.order[index]];
         let (Some(cost), Some(first)) = (self.cost_at(index), &self.first) else {
@@ -143,7 +145,7 @@ impl<'a> Group<'a> {
 }
 
 impl First {
-    /// The phase that makes most of the difference; none, where several share it.
+    /// The phase that accounts for more than half of the difference, if any does.
     fn slower_phase(&self, one: &EndpointStats) -> Option<Phase> {
         let slower = |phase: Phase| {
             let by = median(one.phase(phase))? - self.phases[phase.index()]?;

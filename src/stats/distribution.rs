@@ -1,31 +1,35 @@
-//! Durations of one kind, bounded in memory however many there are.
+//! A distribution of durations, in bounded memory.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Up to this many durations are kept as they are; beyond, a histogram takes over.
+/// Up to this many durations are kept exactly; beyond, in a histogram.
 const EXACT: usize = 100;
 
-/// A histogram's range: 1 µs to 60 s, the longest deadline that makes sense for one attempt.
+/// The range of a histogram: 1 µs to 60 s, the longest sensible time-out of one attempt.
 const LOWEST: u64 = 1;
 const HIGHEST: u64 = 60_000_000;
 
-/// Durations of one kind: a few as they are, many as a histogram of two digits (1 %, 10 kB).
+/// A distribution of durations.
+///
+/// Up to 100 durations are kept exactly, more as a histogram with two significant digits: 1 %
+/// resolution, 10 kB. The count, minimum, maximum, mean and standard deviation are always exact, to
+/// the microsecond. The median and quantiles treat anything above 60 s as 60 s.
 #[derive(Clone, Debug, Default)]
 pub struct Distribution {
-    /// In order of size.
+    /// Sorted.
     exact: Vec<u32>,
     many: Option<Box<Histogram<u32>>>,
     count: u64,
     micros: Moments,
-    /// Of the logarithms.
+    /// Moments of the logarithms.
     logs: Moments,
     min: u64,
     max: u64,
 }
 
-/// Mean and spread, one value at a time (Welford).
+/// Mean and variance, updated one value at a time (Welford).
 #[derive(Clone, Copy, Debug, Default)]
 struct Moments {
     mean: f64,
@@ -34,14 +38,14 @@ struct Moments {
 }
 
 impl Moments {
-    /// Adds a value, the `count`-th.
+    /// Adds the `count`-th value.
     fn add(&mut self, value: f64, count: u64) {
         let delta = value - self.mean;
         self.mean += delta / count as f64;
         self.squares += delta * (value - self.mean);
     }
 
-    /// Adds another's values (Chan, Golub and LeVeque, 1979).
+    /// Adds the values of another (Chan, Golub and LeVeque, 1979).
     fn merge(&mut self, count: u64, other: &Moments, others: u64) {
         let (n, m) = (count as f64, others as f64);
         let delta = other.mean - self.mean;
@@ -49,7 +53,7 @@ impl Moments {
         self.squares += other.squares + delta * delta * n * m / (n + m);
     }
 
-    /// The sample variance; zero below two.
+    /// The sample variance; 0 for fewer than two values.
     fn variance(&self, count: u64) -> f64 {
         match count {
             0 | 1 => 0.0,
@@ -59,7 +63,7 @@ impl Moments {
 }
 
 impl Distribution {
-    /// Adds a duration. Beyond 60 s it counts as 60 s in percentiles.
+    /// Adds a duration.
     pub fn record(&mut self, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.count += 1;
@@ -84,14 +88,13 @@ impl Distribution {
         }
     }
 
-    /// The histogram, from now on.
+    /// Switches to a histogram, and returns it.
     fn as_many(&mut self) -> &mut Histogram<u32> {
         let exact = std::mem::take(&mut self.exact);
         self.many.get_or_insert_with(|| Box::new(histogram(&exact)))
     }
 
-    /// Adds all that another holds, as if it had been recorded here: of several addresses, clients
-    /// or windows of time.
+    /// Adds all durations of another distribution, for example of another address, client or period.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -124,19 +127,19 @@ impl Distribution {
         }
     }
 
-    /// Takes what was recorded so far, and begins a new window with nothing in it.
+    /// Returns the distribution recorded so far, and leaves an empty one.
     #[must_use]
     pub fn take(&mut self) -> Distribution {
         std::mem::take(self)
     }
 
-    /// How many durations were recorded.
+    /// Returns the number of durations recorded.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// The usual figures, or `None` if nothing was recorded.
+    /// Returns the summary, or `None` if nothing was recorded.
     #[must_use]
     pub fn summary(&self) -> Option<Summary> {
         if self.count == 0 {
@@ -154,12 +157,13 @@ impl Distribution {
         })
     }
 
-    /// The median; of an even number the mean of the middle two. `None` if nothing was recorded.
+    /// Returns the median (of an even number, the mean of the middle two), or `None` if nothing was
+    /// recorded.
     #[must_use]
     pub fn median(&self) -> Option<Duration> {
         let micros = match &self.many {
             Some(many) => {
-                // One half and a little more: the sample after the middle.
+                // A little more than one half: the value after the middle.
                 let above = 0.5 + 0.5 / self.count as f64;
                 let middle = many.value_at_quantile(0.5);
                 let next = many.value_at_quantile(above);
@@ -182,18 +186,20 @@ impl Distribution {
         Some(self.within(micros))
     }
 
-    /// What a bucket's edge, or more than a histogram holds, can be at most.
+    /// Limits a bucket's edge to what was recorded, and to what a histogram can hold.
     fn within(&self, micros: u64) -> Duration {
         let highest = self.max.min(HIGHEST);
         Duration::from_micros(micros.clamp(self.min.min(highest), highest))
     }
 
-    /// The shortest duration that at least the share `q` of all is not longer than, 0 ≤ `q` ≤ 1
-    /// (the nearest rank). `None` where fewer than 1 / (1 − `q`) were recorded, which is too few to
-    /// have such a tail: 10 for 0.9, 100 for 0.99; and for a `q` out of range.
+    /// Returns the `q`-quantile by the nearest-rank method: the shortest recorded duration such that
+    /// at least a share `q` of all durations are no longer. 0 is the minimum, 1 the maximum.
+    ///
+    /// `None` if nothing was recorded, for a `q` outside 0 to 1, and, for `q` below 1, with fewer
+    /// than 1 / (1 − `q`) durations, too few to show such a tail: 10 for 0.9, 100 for 0.99.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<Duration> {
-        // 1 - 0.9 is a little less than 0.1.
+        // In floating point, 1 - 0.9 is slightly less than 0.1.
         let has_tail = self.count as f64 * (1.0 - q) > 1.0 - 1e-6;
         if !(0.0..=1.0).contains(&q) || self.count == 0 || !(has_tail || q == 1.0) {
             return None;
@@ -206,7 +212,7 @@ impl Distribution {
         Some(self.within(micros))
     }
 
-    /// In µs; not of an empty one.
+    /// In µs; panics on an empty distribution.
     fn rank(&self, q: f64) -> u64 {
         match &self.many {
             Some(many) => many.value_at_quantile(q),
@@ -217,13 +223,13 @@ impl Distribution {
         }
     }
 
-    /// The sample variance of the logarithm, for comparing ratios; `None` below two.
+    /// The sample variance of the logarithms, for comparing ratios; `None` for fewer than two values.
     pub(crate) fn log_variance(&self) -> Option<f64> {
         (self.count >= 2).then(|| self.logs.variance(self.count))
     }
 }
 
-/// Of two digits: 1 %, 10 kB.
+/// Two significant digits: 1 % resolution, 10 kB.
 fn histogram(micros: &[u32]) -> Histogram<u32> {
     let mut histogram = Histogram::new_with_bounds(LOWEST, HIGHEST, 2)
         .expect("the bounds are constant and two digits are in range");
@@ -233,25 +239,25 @@ fn histogram(micros: &[u32]) -> Histogram<u32> {
     histogram
 }
 
-/// The usual figures of a [`Distribution`].
+/// The summary of a [`Distribution`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
-    /// How many durations.
+    /// The number of durations.
     pub count: u64,
-    /// The shortest.
+    /// The shortest duration.
     pub min: Duration,
     /// The arithmetic mean.
     pub mean: Duration,
-    /// The sample standard deviation; zero for one duration.
+    /// The sample standard deviation; zero for a single duration.
     pub stddev: Duration,
     /// The median.
     pub p50: Duration,
-    /// Nine in ten are at most this; absent below 10 durations, where it would say nothing.
+    /// The 90th percentile; absent with fewer than 10 durations, too few to show a tail.
     pub p90: Option<Duration>,
-    /// 99 in 100 are at most this; absent below 100 durations.
+    /// The 99th percentile; absent with fewer than 100 durations.
     pub p99: Option<Duration>,
-    /// The longest.
+    /// The longest duration.
     pub max: Duration,
 }
 
@@ -326,7 +332,7 @@ mod tests {
         assert_eq!(Distribution::default().quantile(0.5), None);
     }
 
-    /// However it is divided, few or many: the whole says what one distribution of all says.
+    /// A merged distribution has the same summary as one that recorded everything.
     #[test]
     fn what_is_merged_is_as_if_recorded_here() {
         let whole: Vec<u64> = (0..1000).map(|n| n * n % 997).collect();
@@ -365,7 +371,7 @@ mod tests {
         let summary = many.summary().unwrap();
         assert_eq!(summary.p50, summary.max);
         assert_eq!(summary.p99, Some(summary.max));
-        // Beyond a minute it counts as one, few or many.
+        // More than 60 s counts as 60 s, in both forms.
         for count in [10, 200] {
             let long = of(std::iter::repeat_n(120_000, count));
             assert_eq!(long.quantile(0.9), Some(Duration::from_secs(60)));

@@ -1,9 +1,10 @@
-//! Whether a server asked for a client certificate.
+//! Detects whether a server asked for a client certificate.
 //!
-//! Its refusal may come as an alert that says less (RFC 8446 has one, TLS 1.2 none of its own), and
-//! as late as the first read after the handshake. rustls tells of the request only by asking its
-//! configuration for a certificate, which all connections share. It does so while the connection is
-//! polled, on that thread, so the question is noticed there.
+//! The server's refusal may be an alert that does not say so (RFC 8446 has a specific one, TLS 1.2
+//! has none), and may arrive only with the first read after the handshake. rustls reveals the request
+//! only by asking the configuration for a certificate, and all connections share the configuration.
+//! It asks while the connection is polled, on the polling thread, so a thread-local flag set around
+//! each poll attributes the request to its connection.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -18,7 +19,7 @@ thread_local! {
     static ASKED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Has no certificate for anyone, and notices who asks.
+/// Supplies no certificate, and records that one was requested.
 #[derive(Debug)]
 pub(super) struct NoCertificate;
 
@@ -33,7 +34,7 @@ impl ResolvesClientCert for NoCertificate {
     }
 }
 
-/// The handshake's result, and whether the server asked for a certificate in it.
+/// Runs a handshake; returns its result and whether the server requested a certificate.
 pub(crate) async fn noticing<T>(handshake: impl Future<Output = T>) -> (T, bool) {
     let mut handshake = pin!(handshake);
     let mut asked = false;
@@ -57,7 +58,7 @@ mod tests {
             NoCertificate.resolve(&[], &[]).is_none()
         };
         assert_eq!(noticing(asks).await, (true, true));
-        // Whatever another connection was asked before on this thread.
+        // A request to another connection on this thread doesn't count.
         let quiet = async { tokio::task::yield_now().await };
         assert_eq!(noticing(quiet).await, ((), false));
     }

@@ -1,4 +1,4 @@
-//! What errors of TLS and refused certificates mean.
+//! Failures for TLS errors and rejected certificates.
 
 use std::io;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use crate::certificate::{ChainFault, MAX_NAME, MAX_NAMES};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 
-/// The failure that an error on a TLS stream means. `phase` is where it showed; what TLS itself
-/// complains about belongs to [`Phase::Tls`] whenever it shows: in TLS 1.3 the server's alert
-/// about a missing client certificate arrives with the first read after the handshake.
+/// The failure for an error on a TLS stream. `phase` is where the error surfaced, but an error of TLS
+/// itself always belongs to [`Phase::Tls`]: in TLS 1.3, the alert about a missing client certificate
+/// arrives with the first read after the handshake.
 pub(crate) fn failure_of(error: &io::Error, phase: Phase) -> Failure {
     let tls = error
         .get_ref()
@@ -27,11 +27,11 @@ pub(crate) fn failure_of(error: &io::Error, phase: Phase) -> Failure {
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe => FailureKind::Reset,
         io::ErrorKind::TimedOut => FailureKind::Timeout,
-        // No kernel says so of a socket: the meter on what a peer may send does.
+        // Set by `ByteLimit`; no kernel reports it for a socket.
         io::ErrorKind::FileTooLarge => FailureKind::TooLarge,
         _ => FailureKind::Other,
     };
-    // After the handshake a reset and a close mean the same: the peer ended the connection.
+    // After the handshake, a reset and a close both mean that the peer ended the connection.
     let kind = match (phase, kind) {
         (Phase::Upgrade | Phase::Processing, FailureKind::Reset) => FailureKind::Closed,
         _ => kind,
@@ -71,7 +71,7 @@ pub(super) fn tls_failure(error: &rustls::Error, phase: Phase) -> Failure {
     Failure::new(Phase::Tls, kind).with_message(error)
 }
 
-/// What a peer's alert says (RFC 8446 §6.2), where no client certificate was asked for.
+/// The failure for a peer's alert (RFC 8446 §6.2), if it requested no client certificate.
 fn alert_failure(alert: AlertDescription) -> Failure {
     let kind = match alert {
         AlertDescription::ProtocolVersion => FailureKind::ProtocolVersion,
@@ -84,8 +84,8 @@ fn alert_failure(alert: AlertDescription) -> Failure {
     Failure::new(Phase::Tls, kind).with_alert(alert.into())
 }
 
-/// The failure as it is where the peer has asked for a client certificate: what servers say then
-/// who want one. RFC 8446 has an alert of its own for it, older ones send what is nearest.
+/// Reinterprets a failure after the peer requested a client certificate. RFC 8446 has a specific
+/// alert for a missing one; older servers send whichever alert is nearest.
 pub(crate) fn with_certificate_wanted(failure: Failure) -> Failure {
     let nearest = [
         AlertDescription::HandshakeFailure,
@@ -104,7 +104,7 @@ pub(crate) fn with_certificate_wanted(failure: Failure) -> Failure {
     }
 }
 
-/// Why certificates were refused, with what they say of themselves where that is known.
+/// The failure for rejected certificates, with their contents if known.
 fn certificate_failure(error: &CertificateError) -> Failure {
     let Some(refused) = Refused::within(error) else {
         return refusal(error);
@@ -153,7 +153,7 @@ fn certificate_failure(error: &CertificateError) -> Failure {
     }
 }
 
-/// The failure that a verifier's refusal means by itself.
+/// The failure for a verifier's error alone, without the certificates.
 fn refusal(error: &CertificateError) -> Failure {
     use CertificateError as Bad;
     let failure = |kind| Failure::new(Phase::Tls, kind).with_message(error);
@@ -177,14 +177,13 @@ fn refusal(error: &CertificateError) -> Failure {
         }
         Bad::Revoked => failure(FailureKind::CertificateRevoked),
         Bad::UnknownIssuer | Bad::BadSignature => failure(FailureKind::CertificateUntrusted),
-        // A self-signed certificate that claims to be an authority, shown by a server: what an
-        // intercepting box with a home-made certificate looks like.
+        // A server that shows a self-signed CA certificate: typical of an intercepting middlebox.
         Bad::Other(other) if is_authority(other) => failure(FailureKind::CertificateUntrusted),
         _ => failure(FailureKind::CertificateOther),
     }
 }
 
-/// rustls gives names as they look in its own debug output.
+/// rustls formats names in its own debug notation: `DnsName("…")`.
 fn plain_name(presented: &str) -> String {
     let dns = presented.strip_prefix("DnsName(\"");
     let bare = dns.and_then(|rest| rest.strip_suffix("\")"));

@@ -1,9 +1,10 @@
-//! Servers whose own certificate is the one that was given as trusted.
+//! Accepts a server certificate that is itself one of the trusted certificates.
 //!
-//! Trust is a path to a root, and webpki never takes an authority's certificate for a server's. Yet
-//! who makes a certificate for one server with `openssl req -x509` gets one that is both, and curl with
-//! OpenSSL accepts it as its own root (X509_V_FLAG_PARTIAL_CHAIN). So does this: byte for byte the
-//! given one, under its names, within its dates, and its key must sign the handshake as ever.
+//! webpki requires a path to a root, and never accepts a CA certificate as a server's. But `openssl
+//! req -x509` makes a certificate for one server that is both, and curl with OpenSSL accepts it as
+//! its own root (X509_V_FLAG_PARTIAL_CHAIN). This module does the same: the certificate must equal
+//! the given one byte for byte, match the host name and be within its dates, and its key must sign
+//! the handshake.
 
 use rustls::client::danger::ServerCertVerified;
 use rustls::client::verify_server_name;
@@ -13,12 +14,12 @@ use rustls::server::ParsedCertificate;
 use super::system_time;
 use crate::certificate::Certificate;
 
-/// The certificates that were given as trusted.
 #[derive(Debug)]
 pub(super) struct GivenCertificates(pub(super) Vec<CertificateDer<'static>>);
 
 impl GivenCertificates {
-    /// Whether a server shows exactly one of them, which is for it and in force.
+    /// Accepts `shown` if it equals a given certificate, is for this host, is in force and has no
+    /// weak key.
     pub(super) fn verify(
         &self,
         shown: &CertificateDer<'_>,

@@ -1,7 +1,7 @@
-//! The system's roots, read on a thread of its own while the first SYN is under way.
+//! Reads the system's roots on a separate thread while the first SYN is under way.
 //!
-//! There are hundreds of files. Whether there are roots at all one file says, so that a system without is
-//! told when a client is built.
+//! There are hundreds of files. One file is enough to know that there are any roots, so a system
+//! without roots is still reported when the client is built.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -16,7 +16,7 @@ use rustls_platform_verifier::Verifier;
 
 use super::{MAX_FILE, platform_verifier};
 
-/// Bundles in folders that are read whole, on Debian, Alpine, Arch and the like, and on Fedora and RHEL.
+/// Bundles in the system's certificate folders: Debian, Alpine and Arch; Fedora and RHEL.
 const BUNDLES: [&str; 2] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -24,7 +24,7 @@ const BUNDLES: [&str; 2] = [
 
 type Read = Result<Verifier, Error>;
 
-/// The platform's verifier, whose roots are being read.
+/// The platform's verifier, with its roots still loading.
 #[derive(Debug)]
 pub(super) struct LateRoots {
     read: LazyLock<Read, Box<dyn FnOnce() -> Read + Send>>,
@@ -32,8 +32,8 @@ pub(super) struct LateRoots {
 }
 
 impl LateRoots {
-    /// Begins to read, where it is certain that there is a root: in the file that the variable
-    /// `SSL_CERT_FILE` names, or in a usual one where it and `SSL_CERT_DIR` are unset.
+    /// Starts reading if at least one root certainly exists: in the file that `SSL_CERT_FILE` names,
+    /// or in a usual bundle if neither it nor `SSL_CERT_DIR` is set.
     pub(super) fn begin(
         file: Option<OsString>,
         folders: Option<OsString>,
@@ -60,19 +60,19 @@ impl LateRoots {
         })
     }
 
-    /// The verifier; waits for the last files.
+    /// The verifier; blocks until all files are read.
     pub(super) fn get(&self) -> Result<&Verifier, Error> {
         self.read.as_ref().map_err(Clone::clone)
     }
 
-    /// The verifier's schemes, which are told before it is there.
+    /// The verifier's schemes, available before it is.
     pub(super) fn schemes(&self) -> Vec<SignatureScheme> {
         let algorithms = self.provider.signature_verification_algorithms;
         algorithms.supported_schemes()
     }
 }
 
-/// Whether the first certificate of this file is a root.
+/// Whether the first certificate in this file is a usable root.
 fn has_root(bundle: &Path) -> bool {
     let read = easelect_file::read(bundle, MAX_FILE).ok();
     let first = read.and_then(|bytes| CertificateDer::from_pem_slice(&bytes).ok());
@@ -90,7 +90,7 @@ mod tests {
     fn the_same_is_offered_and_refused_as_if_all_were_read_before() {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let Some(late) = LateRoots::begin(None, None, &provider) else {
-            return; // Without a bundle everything is read at once.
+            return; // Without a bundle, all roots are read up front.
         };
         let schemes = late.schemes();
         let early = platform_verifier([], &provider).unwrap();

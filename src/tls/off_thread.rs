@@ -1,8 +1,9 @@
-//! Handshakes whose verifier may block: polled on threads that may be blocked.
+//! Runs handshakes whose verifier may block, on threads that may be blocked.
 //!
-//! rustls calls a verifier while a handshake is polled, and waits for it. Windows, macOS and Android may
-//! ask the network for a revocation or an intermediate certificate meanwhile. Only the polling leaves the
-//! runtime's threads: between two of them the handshake holds none, and whoever drops it is done.
+//! rustls calls a verifier while a handshake is polled, and waits for it. On Windows, macOS and
+//! Android the verifier may meanwhile fetch revocation data or an intermediate certificate. Each poll
+//! runs on a blocking thread; between polls the handshake occupies none, and dropping the future
+//! cancels it.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
-/// Whether it may be polled again.
+/// Notified when the handshake can be polled again.
 #[derive(Default)]
 struct Woken(Notify);
 
@@ -21,7 +22,7 @@ impl Wake for Woken {
     }
 }
 
-/// What a handshake comes to.
+/// Runs a handshake to its result.
 pub(super) async fn off_thread<F>(handshake: F) -> F::Output
 where
     F: Future<Output: Send + 'static> + Send + 'static,
@@ -39,7 +40,7 @@ where
             Ok((Poll::Pending, handshake)) => handshake,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
-                // The runtime ends, and everything with it.
+                // The runtime is shutting down.
                 Err(_) => std::future::pending().await,
             },
         };
@@ -56,7 +57,7 @@ mod tests {
 
     use super::*;
 
-    /// This runtime has one thread, which goes on while a handshake is held up in its second polling.
+    /// The runtime has one thread, which stays responsive while the handshake's second poll blocks.
     #[tokio::test]
     async fn what_blocks_holds_up_no_one() {
         let (answers, answer) = channel();

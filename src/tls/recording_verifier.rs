@@ -1,8 +1,8 @@
-//! A verifier that keeps what a refused certificate says of itself.
+//! A verifier that keeps the contents of rejected certificates.
 //!
-//! rustls shows a peer's certificates when they were accepted, and forgets them when they were
-//! not, which is when they are wanted. The facts travel inside the error, so that attempts side
-//! by side can't mix theirs up.
+//! rustls exposes a peer's certificates after accepting them, and discards them after rejecting them,
+//! which is when a user needs them. They travel inside the error, so that concurrent attempts can't
+//! mix theirs up.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -21,11 +21,11 @@ use super::late_roots::LateRoots;
 use super::unix_time;
 use crate::certificate::CertificateChain;
 
-/// Who judges certificates.
+/// The inner verifier.
 #[derive(Debug)]
 pub(super) enum Judge {
     Ready(Arc<dyn ServerCertVerifier>),
-    /// The platform's, whose roots are being read.
+    /// The platform's, with its roots still loading.
     #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
     Late(LateRoots),
 }
@@ -39,7 +39,8 @@ impl Judge {
         }
     }
 
-    /// The same where that can be told without its roots, which a ClientHello doesn't wait for.
+    /// The verifier, if it is available without waiting: building a ClientHello must not wait for the
+    /// roots.
     fn at_once(&self) -> Option<&dyn ServerCertVerifier> {
         match self {
             Judge::Ready(verifier) => Some(&**verifier),
@@ -49,19 +50,20 @@ impl Judge {
     }
 }
 
-/// Verifies as `inner` does.
+/// Verifies as `inner` does, then accepts certificates that are themselves trusted (see
+/// `GivenCertificates`).
 #[derive(Debug)]
 pub(super) struct RecordingVerifier {
     pub(super) inner: Judge,
     pub(super) given: GivenCertificates,
 }
 
-/// Why a server's certificates were refused, and what they say of themselves.
+/// The rejected certificates and the reason.
 #[derive(Debug)]
 pub(super) struct Refused {
     pub(super) why: CertificateError,
     pub(super) chain: Arc<CertificateChain>,
-    /// When they were judged.
+    /// When the verifier judged them.
     pub(super) at: UnixTime,
 }
 
@@ -74,7 +76,7 @@ impl fmt::Display for Refused {
 impl StdError for Refused {}
 
 impl Refused {
-    /// The refusal within an error of rustls's.
+    /// Finds the rejection inside a rustls error.
     pub(super) fn within(error: &CertificateError) -> Option<&Self> {
         match error {
             CertificateError::Other(OtherError(other)) => other.downcast_ref(),
@@ -82,7 +84,7 @@ impl Refused {
         }
     }
 
-    /// An error of rustls's that tells what was refused as well.
+    /// Wraps the reason and the certificates in a rustls error.
     fn of<'a>(
         why: CertificateError,
         shown: impl Iterator<Item = &'a CertificateDer<'a>>,
@@ -98,7 +100,7 @@ impl Refused {
         }
     }
 
-    /// The same, where the certificate's key could not confirm the handshake.
+    /// The same for a signature that the certificate's key failed to verify.
     pub(super) fn of_key(error: rustls::Error, cert: &CertificateDer<'_>) -> rustls::Error {
         match error {
             rustls::Error::InvalidCertificate(why) => {
@@ -109,7 +111,7 @@ impl Refused {
     }
 }
 
-/// Whether the refusal is that no path leads to a root.
+/// Whether the certificates were rejected for lack of a path to a root.
 fn lacks_path(why: &CertificateError) -> bool {
     match why {
         CertificateError::UnknownIssuer => true,
@@ -118,8 +120,8 @@ fn lacks_path(why: &CertificateError) -> bool {
     }
 }
 
-/// Whether the refusal is that the server's certificate is an authority's, which only the library
-/// below rustls has a name for.
+/// Whether the server's certificate was rejected for being a CA certificate. rustls has no variant
+/// for this webpki error.
 pub(super) fn is_authority(other: &OtherError) -> bool {
     other.to_string().contains("CaUsedAsEndEntity")
 }

@@ -1,5 +1,5 @@
-//! Chains of certificates that were read. A server shows the same one every time, and to read it
-//! costs 2 % of a probe.
+//! A cache of parsed certificate chains. A server shows the same chain every time, and parsing it is
+//! 2 % of the cost of a probe.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,18 +9,16 @@ use rustls::pki_types::CertificateDer;
 use super::TlsClient;
 use crate::certificate::CertificateChain;
 
-/// More than the servers of a few hundred hosts have; at 8 kB each.
+/// Enough for a few hundred hosts; a chain takes 8 kB.
 const MAX_CHAINS: usize = 256;
 
-/// A chain as it was shown.
 type Shown = Vec<CertificateDer<'static>>;
 
-/// The chains seen so far.
 #[derive(Debug, Default)]
 pub(crate) struct SeenChains(Mutex<HashMap<Shown, Option<Arc<CertificateChain>>>>);
 
 impl SeenChains {
-    /// What a chain says that was accepted for `host`, where that can be told.
+    /// Parses a chain accepted for `host`; `None` if it can't be parsed.
     pub(crate) fn read(
         &self,
         shown: &[CertificateDer<'static>],

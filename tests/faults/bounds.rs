@@ -1,4 +1,4 @@
-//! Bounds that hold whatever a peer does.
+//! Limits that hold whatever a peer does.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,7 +11,7 @@ use super::trial::{
     self, Counting, MAX_BYTES, ms, no_task_is_left, path, probe, prober, websocket, with,
 };
 
-/// Whatever it is that never ends, it ends with the attempt's time-out, whichever that is.
+/// Any endless behaviour ends with the attempt's time-out, whatever its value.
 #[tokio::test(start_paused = true)]
 async fn no_attempt_outlives_its_time_out() {
     let endpoint = websocket();
@@ -36,7 +36,7 @@ async fn no_attempt_outlives_its_time_out() {
     }
 }
 
-/// Neither does everything together outlive the deadline.
+/// The run as a whole ends with its deadline.
 #[tokio::test(start_paused = true)]
 async fn the_deadline_ends_everything_at_once() {
     let endpoint = websocket();
@@ -52,7 +52,7 @@ async fn the_deadline_ends_everything_at_once() {
     }
 }
 
-/// TLS alone may take nearly 64 KiB, and a response's head as much; both together may not.
+/// TLS alone may take almost 64 KiB, and so may a response head; both together may not.
 #[tokio::test(start_paused = true)]
 async fn what_a_peer_may_send_is_counted_over_all_phases() {
     let endpoint = websocket();
@@ -71,7 +71,7 @@ async fn what_a_peer_may_send_is_counted_over_all_phases() {
     }
 }
 
-/// A peer that is ready may send what it likes.
+/// A ready peer may send any amount.
 #[tokio::test(start_paused = true)]
 async fn what_comes_after_the_101_is_not_counted() {
     use futures::{SinkExt, StreamExt};

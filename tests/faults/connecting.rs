@@ -81,11 +81,11 @@ async fn an_accept_after_two_seconds_shows_in_its_phase_alone() {
     assert_eq!(timings.get(Phase::Tls), Some(ms(RTT)));
 }
 
-/// What an attempt on loopback may take. A hang would go on for ever.
+/// The longest that an attempt on loopback may take; a hang would take forever.
 const TIME_OUT: Duration = Duration::from_millis(500);
 const GENEROUS: Duration = Duration::from_secs(20);
 
-/// One attempt at a port of this machine, whose server is never a TLS one.
+/// One attempt at a local port, whose server never speaks TLS.
 async fn attempt(port: u16) -> Ended {
     let url = format!("wss://localhost:{port}/ws");
     let endpoint = Endpoint::new(Region::SGP1, Service::Websocket, &url).unwrap();
@@ -135,7 +135,7 @@ async fn a_kernel_refuses() {
     expect(&ended, (Phase::Connect, Kind::Refused), &[]);
 }
 
-/// Which phase it hits is a race between the kernel's two messages; that it is a reset is not.
+/// The phase is a race between two messages of the kernel; the kind is always a reset.
 #[tokio::test]
 async fn a_server_resets_on_accept() {
     let (listener, port) = listener().await;
@@ -167,15 +167,15 @@ async fn a_server_closes_on_accept() {
     let (listener, port) = listener().await;
     let server = async {
         let (mut stream, _) = listener.accept().await.unwrap();
-        // What was sent is read first: a close over unread bytes is a reset.
+        // Reads what was sent first: closing with unread data causes a reset.
         let _ = stream.read(&mut [0; 4096]).await.unwrap();
     };
     let (ended, ()) = tokio::join!(attempt(port), server);
     expect(&ended, (Phase::Tls, Kind::Closed), &[Phase::Connect]);
 }
 
-/// The kernel accepts by itself: a server that is two seconds late, or never comes, is silent in
-/// TLS.
+/// The kernel accepts connections automatically, so a server that is two seconds late, or never
+/// accepts, is silent in TLS.
 #[tokio::test]
 async fn a_server_that_never_accepts_is_silent_in_tls() {
     let (_listener, port) = listener().await;

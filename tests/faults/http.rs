@@ -1,4 +1,4 @@
-//! Faults of the upgrade and of HTTP, and what only looks like one.
+//! Faults of the upgrade and of HTTP, and behaviour that only looks like a fault.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::trial::{self, RTT, Row, TIMEOUT, ip, ms, path, rest, websocket, with}
 const BEFORE: &[Phase] = &[Phase::Connect, Phase::Tls];
 const ALL: &[Phase] = &[Phase::Connect, Phase::Tls, Phase::Upgrade];
 
-/// The host proves its identity, and answers otherwise than it should.
+/// The host proves its identity, but does not answer as it should.
 fn answers(name: &'static str, path: Path, kind: Kind) -> Row {
     Row {
         name,
@@ -25,7 +25,7 @@ fn answers(name: &'static str, path: Path, kind: Kind) -> Row {
     }
 }
 
-/// It does not come to an HTTP answer.
+/// No HTTP response arrives.
 fn fails(name: &'static str, fault: Fault, kind: Kind) -> Row {
     Row {
         tier: Tier::Unreachable,
@@ -33,7 +33,7 @@ fn fails(name: &'static str, fault: Fault, kind: Kind) -> Row {
     }
 }
 
-/// No fault by the RFCs.
+/// Not a fault according to the RFCs.
 fn fine(name: &'static str, fault: Fault) -> Row {
     Row {
         name,
@@ -109,7 +109,7 @@ fn rows() -> Vec<Row> {
         status("503", 503),
         answers("an endless body", with(Fault::EndlessBody), Kind::Rejected),
         Row {
-            // 64 KiB take their time.
+            // 64 KiB take some time.
             took: ms(3 * RTT + 3),
             ..fails("a header flood", Fault::HeaderFlood, Kind::TooLarge)
         },
@@ -153,7 +153,7 @@ async fn faults_of_a_request() {
         kept: &[Phase::Connect, Phase::Tls, Phase::Processing],
         ..fine(name, Fault::None)
     };
-    // The answer's first byte was there in time, whatever it then said.
+    // The first byte arrived in time, whatever followed.
     let answered: &[Phase] = &[Phase::Connect, Phase::Tls, Phase::Processing];
     for row in [
         Row {
@@ -170,7 +170,7 @@ async fn faults_of_a_request() {
         fine("an endless body", with(Fault::EndlessBody)),
         fails("no HTTP", Fault::GarbageHttp, Kind::NotHttp),
         Row {
-            // 64 KiB take their time.
+            // 64 KiB take some time.
             took: ms(3 * RTT + 3),
             ..fails("a header flood", Fault::HeaderFlood, Kind::TooLarge)
         },
@@ -241,7 +241,7 @@ async fn frames_that_come_with_the_101_are_not_lost() {
     }
 }
 
-/// The handshake can't know; the app's heartbeat does. Nothing hangs but its own reading.
+/// The handshake can't detect it; the app's heartbeat can. Only the app's own read hangs.
 #[tokio::test(start_paused = true)]
 async fn silence_after_the_101_is_an_open_connection() {
     let lab = trial::lab(&websocket(), with(Fault::SilentAfter101));
@@ -252,7 +252,7 @@ async fn silence_after_the_101_is_an_open_connection() {
     assert_eq!(lab.open(), 0);
 }
 
-/// How a server ends a WebSocket right behind its 101 is a fact of the sample, and of the address.
+/// A sample and its address's statistics record how a server ended a WebSocket right after its 101.
 #[tokio::test(start_paused = true)]
 async fn what_comes_behind_the_101_is_told() {
     for (fault, told) in [
@@ -294,12 +294,12 @@ async fn a_probe_listens_for_one_round_trip() {
     let ended = trial::probe(trial::prober(&lab, &websocket())).await;
     let sample = &ended.samples[0];
     assert_eq!(sample.elapsed, ms(3 * RTT));
-    // A look-up, the handshake, and the round trip of listening.
+    // The lookup, the handshake, and the round trip of listening.
     let listened = started.elapsed() - ended.lookups[0].took - sample.elapsed;
     assert!((ms(RTT)..ms(RTT + 5)).contains(&listened), "{listened:?}");
 }
 
-/// Nobody waits for what may come when a connection is handed over.
+/// A connection is handed over without waiting for what may follow.
 #[tokio::test(start_paused = true)]
 async fn connect_waits_for_nothing_behind_the_101() {
     let lab = trial::lab(&websocket(), with(Fault::CloseFrameAfter101));

@@ -1,7 +1,7 @@
-//! Every fault that a network, a name server or a peer can have: what it is called, in which phase,
-//! what was measured before it, which tier it leads to, how long it may take, and that nothing is
-//! left open. On the simulated network, where times are exact, and on loopback sockets, where only
-//! a kernel can show it.
+//! Every fault that a network, a name server or a peer can have: its kind and phase, what was
+//! measured before it, the tier it leads to, how long it may take, and that nothing is left open. On
+//! the simulated network, where times are exact, and on loopback sockets for what only a kernel can
+//! show.
 
 // Helpers are tests too; clippy.toml's exception only knows functions with #[test].
 #![allow(clippy::unwrap_used, clippy::panic)]

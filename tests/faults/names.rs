@@ -1,4 +1,4 @@
-//! Faults of name servers on the wire: a scripted one on loopback, asked by `DnsResolver`.
+//! Faults of name servers on the wire: a scripted server on loopback, queried by `DnsResolver`.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use super::trial::{self, Ended};
 
-/// How the server answers over UDP; over TCP always in full, unless it has no TCP.
+/// How the server answers over UDP. Over TCP it always answers in full, unless it has no TCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Script {
     Good,
@@ -25,27 +25,27 @@ enum Script {
     NoData,
     Silent,
     Garbage,
-    /// With an answer to a question that nobody asked.
+    /// With an answer to another question.
     WrongId,
-    /// First so, then as it should: what a clumsy forger does.
+    /// First like that, then correctly, as after a clumsy forger.
     WrongIdThenGood,
     /// With the truncation bit and no record (RFC 7766 §5).
     Truncated,
-    /// The same, and there is no TCP.
+    /// The same, without TCP.
     TruncatedWithoutTcp,
 }
 
-/// What every name leads to: nothing listens there on the port that is probed.
+/// The address of every name, where nothing listens on the port probed.
 const ADDRESS: [u8; 4] = [127, 0, 0, 1];
 
-/// A name server, as long as it lives.
+/// A name server, which stops when dropped.
 struct NameServer {
     address: SocketAddr,
     over_tcp: Arc<AtomicUsize>,
     _tasks: JoinSet<()>,
 }
 
-/// One port for both, whichever is free.
+/// One free port for both.
 async fn sockets() -> (UdpSocket, TcpListener) {
     loop {
         let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -77,7 +77,7 @@ impl NameServer {
                 loop {
                     let (mut stream, _) = tcp.accept().await.unwrap();
                     counted.fetch_add(1, Ordering::SeqCst);
-                    // Two bytes of length before each message (RFC 1035 §4.2.2).
+                    // A two-byte length precedes each message (RFC 1035 §4.2.2).
                     let length = stream.read_u16().await.unwrap();
                     let mut query = vec![0; usize::from(length)];
                     stream.read_exact(&mut query).await.unwrap();
@@ -136,15 +136,15 @@ fn answer(query: &[u8], code: u8, flags: u8, with_record: bool) -> Vec<u8> {
     answer
 }
 
-/// What a look-up of a silent server may take here.
+/// The time that a lookup at a silent server may take here.
 const TIME_OUT: Duration = Duration::from_millis(500);
-/// An answer that can't be read may be followed by one that can.
+/// An unreadable answer may be followed by a readable one.
 const LONG: Duration = Duration::from_secs(10);
 const GENEROUS: Duration = Duration::from_secs(20);
 
 async fn ask(script: Script, time_out: Duration) -> (NameServer, Ended) {
     let server = NameServer::start(script).await;
-    // A port that was just free, so that what is found refuses.
+    // A port that was just free, so that connecting is refused.
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = free.local_addr().unwrap().port();
     drop(free);
@@ -214,7 +214,7 @@ async fn what_is_found_is_the_right_answer() {
     }
 }
 
-/// What is left is said to have no address, or to be out of reach; never is it taken for found.
+/// The remaining addresses count as missing or unreachable, never as found.
 #[tokio::test]
 async fn a_truncated_answer_without_tcp_is_no_answer() {
     let (server, ended) = ask(Script::TruncatedWithoutTcp, LONG).await;

@@ -1,4 +1,4 @@
-//! Faults of name look-ups, on the simulated network.
+//! Faults of DNS lookups, on the simulated network.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -30,7 +30,7 @@ fn lab(host: Host, paths: impl IntoIterator<Item = Path>) -> Lab {
     Lab::new(paths.into_iter().fold(scenario, Scenario::with_path)).unwrap()
 }
 
-/// How a family's look-up ended, and when.
+/// The outcome of one family's lookup, and when it ended.
 fn lookup(ended: &Ended, family: Family) -> (Option<Kind>, Duration) {
     let mut lookups = ended.lookups.iter();
     let one = lookups.find(|one| one.family == family).unwrap();
@@ -65,7 +65,7 @@ async fn faults_of_a_name() {
     }
 }
 
-/// What may be wrong with one answer while the other serves: the selector's time to open.
+/// The selector's time to open, with a fault in one answer while the other works.
 async fn time_to_open(lab: &Lab) -> Duration {
     let own = format!(
         "[[region]]\nid = \"own\"\n[[endpoint]]\nregion = \"own\"\nservice = \"websocket\"\n\
@@ -82,9 +82,9 @@ async fn time_to_open(lab: &Lab) -> Duration {
         .unwrap();
     let connection = selector.connect().await.unwrap();
     let took = connection.time_to_open();
-    // What DNS is asked is waited for until the selector ends.
+    // Queries continue until the selector ends.
     drop((connection, selector));
-    // The task that asks has a turn, to end.
+    // The querying task gets its last poll.
     tokio::task::yield_now().await;
     assert_eq!(lab.open(), 0);
     took
@@ -134,7 +134,7 @@ async fn a_dead_first_address_leaves_the_second() {
     };
     let dead = of(ip()).outcome.clone().unwrap_err();
     assert_eq!((dead.phase(), dead.kind()), (Phase::Connect, Kind::Timeout));
-    // The second answers meanwhile: three SYNs are enough.
+    // The second one answers meanwhile, so three SYNs are enough.
     assert_eq!(of(ip()).elapsed, Duration::from_secs(4));
     assert!(of(good).outcome.is_ok());
     assert!(time_to_open(&lab).await < ms(500));
@@ -168,13 +168,13 @@ async fn an_impossible_address_is_never_dialled() {
         assert_eq!(kind, (Some(Kind::BogusAddress), ms(10)), "{bogus}");
         assert_eq!((ended.ranked.tier, lab.dials()), (Tier::Unreachable, 0));
     }
-    // Beside a good one it is left out.
+    // It is left out next to a good address.
     let both = host().with_address([0, 0, 0, 0].into()).with_address(ip());
     let ended = probed(&lab(both, [path()])).await;
     assert_eq!((ended.ranked.tier, ended.samples.len()), (Tier::Ready, 1));
 }
 
-/// A local proxy or VPN may answer there for the host; whoever it is must prove to be the host.
+/// A local proxy or VPN may answer there for the host, and still has to prove the host's identity.
 #[tokio::test(start_paused = true)]
 async fn a_local_address_must_prove_to_be_the_host() {
     for local in ["127.0.0.1", "10.0.0.7", "192.168.1.1", "198.18.0.5", "::1"] {

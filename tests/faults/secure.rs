@@ -1,4 +1,4 @@
-//! Faults of TLS: silence, what is no TLS, and certificates of every bad kind.
+//! Faults of TLS: silence, peers that don't speak TLS, and every kind of bad certificate.
 
 use std::sync::Arc;
 
@@ -95,8 +95,8 @@ fn rows() -> Vec<Row> {
                 Kind::TooLarge,
             )
         },
-        // In TLS 1.3 the client's handshake is over before the server can complain (RFC 8446
-        // §4.4.2.4): the alert comes with the first read, and is of TLS all the same.
+        // In TLS 1.3 the client's handshake ends before the server can reject it (RFC 8446 §4.4.2.4):
+        // the alert arrives with the first read, and still belongs to TLS.
         Row {
             kept: &[Phase::Connect, Phase::Tls],
             took: ms(3 * RTT),
@@ -106,7 +106,7 @@ fn rows() -> Vec<Row> {
                 Kind::ClientCertificateRequired,
             )
         },
-        // In TLS 1.2 it comes within the handshake.
+        // In TLS 1.2 it arrives during the handshake.
         Row {
             path: with(Fault::ClientCertificateRequired).with_tls(TlsVersion::V1_2),
             took: ms(3 * RTT),
@@ -189,7 +189,7 @@ async fn a_revocation_list_in_an_injected_configuration_counts() {
     assert_eq!(kind_with(vec![lab.revocations()]).await, revoked);
 }
 
-/// Whatever is wrong with a certificate, what it says of itself is kept; so it is where all is well.
+/// The certificate's contents are kept whatever is wrong with it, and on success, too.
 #[tokio::test(start_paused = true)]
 async fn the_facts_of_a_certificate_are_kept() {
     let endpoint = websocket();
@@ -234,7 +234,7 @@ async fn the_facts_of_a_certificate_are_kept() {
     }
 }
 
-/// Which certificate of the chain is at fault, and how.
+/// Which certificate of the chain is at fault, and why.
 #[tokio::test(start_paused = true)]
 async fn the_certificate_at_fault_is_told() {
     let endpoint = websocket();
@@ -256,7 +256,7 @@ async fn the_certificate_at_fault_is_told() {
     }
 }
 
-/// The date is that of the certificate at fault, not the server's own.
+/// The date is that of the certificate at fault, not of the server's own.
 #[tokio::test(start_paused = true)]
 async fn an_expired_intermediate_is_told_by_its_own_date() {
     let endpoint = websocket();
@@ -274,7 +274,7 @@ async fn an_expired_intermediate_is_told_by_its_own_date() {
     assert_eq!(chain.first_to_expire(), (1, intermediate));
 }
 
-/// A root that was installed on this computer is trusted, and no public one.
+/// A root installed on this computer is trusted, but not public.
 #[tokio::test(start_paused = true)]
 async fn where_a_chain_ends_is_told() {
     let endpoint = websocket();

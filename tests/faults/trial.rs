@@ -1,4 +1,4 @@
-//! One attempt at one endpoint, and everything that is held about it.
+//! One attempt at one endpoint, and the checks made on it.
 
 use std::future::Future;
 use std::io;
@@ -18,13 +18,13 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What one attempt has by default.
+/// The default time-out of an attempt.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The round trip of every path here.
 pub(crate) const RTT: u64 = 40;
 
-/// The most that is read from a peer before it is ready.
+/// The most bytes read from a peer before it is ready.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
 
 pub(crate) fn ms(ms: u64) -> Duration {
@@ -43,7 +43,7 @@ pub(crate) fn with(fault: Fault) -> Path {
     path().with_fault(fault)
 }
 
-/// A published endpoint whose path is documented: there is no alternate to try.
+/// A published endpoint with a documented path, so without alternate paths.
 pub(crate) fn published(wanted: impl Fn(Service) -> bool) -> Endpoint {
     let catalog = Catalog::builtin();
     let sure = |one: &&Endpoint| wanted(one.service()) && one.alternate_paths().is_empty();
@@ -58,7 +58,7 @@ pub(crate) fn rest() -> Endpoint {
     published(|service| service == Service::Rest)
 }
 
-/// A network in which the endpoint has one address, and this path leads there.
+/// A network in which this path leads to the endpoint's only address.
 pub(crate) fn lab(endpoint: &Endpoint, path: Path) -> Lab {
     let host = Host::new(endpoint.host()).with_address(ip());
     Lab::new(Scenario::new(1).with_host(host).with_path(path)).unwrap()
@@ -72,7 +72,7 @@ pub(crate) fn prober(lab: &Lab, endpoint: &Endpoint) -> ProberBuilder {
         .seed(1)
 }
 
-/// What a probe brought.
+/// The result of a probe.
 pub(crate) struct Ended {
     pub(crate) lookups: Vec<Lookup>,
     pub(crate) samples: Vec<Sample>,
@@ -102,7 +102,7 @@ pub(crate) async fn probe(prober: ProberBuilder) -> Ended {
     panic!("the stream ended without an outcome");
 }
 
-/// Waits until no task but the test's own is left.
+/// Waits until only the test's own task is left.
 pub(crate) async fn no_task_is_left(what: &str) {
     let alive = || {
         tokio::runtime::Handle::current()
@@ -117,7 +117,7 @@ pub(crate) async fn no_task_is_left(what: &str) {
     settled(gone, what).await;
 }
 
-/// What is under way may take a few polls more, but no time-out.
+/// Tasks under way may need a few more polls, but no time-out.
 async fn settled(gone: impl Future<Output = ()>, what: &str) {
     let gone = std::pin::pin!(gone);
     let turns = async {
@@ -131,21 +131,21 @@ async fn settled(gone: impl Future<Output = ()>, what: &str) {
     assert!(settled, "{what}: a task is left");
 }
 
-/// A fault and what must become of one attempt at it.
+/// A fault, and the expected outcome of one attempt.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) path: Path,
-    /// `None`: no fault for a client that follows the RFCs.
+    /// `None`: not a fault for a client that follows the RFCs.
     pub(crate) failure: Option<(Phase, FailureKind)>,
-    /// The phases that were measured all the same.
+    /// The phases measured before it.
     pub(crate) kept: &'static [Phase],
     pub(crate) tier: Tier,
-    /// From the SYN to the end; the delays are exact.
+    /// From the SYN to the end. The delays are exact.
     pub(crate) took: Duration,
 }
 
 impl Row {
-    /// Probes once and holds everything to the row.
+    /// Probes once, and compares the result with the row.
     pub(crate) async fn check(&self, endpoint: &Endpoint) -> Sample {
         let name = self.name;
         let lab = lab(endpoint, self.path.clone());
@@ -170,7 +170,7 @@ impl Row {
         assert!(read <= MAX_BYTES, "{name}: {read} bytes were read");
         assert_eq!(open.load(Ordering::SeqCst), 0, "{name}: a stream is open");
         assert_eq!(lab.open(), 0, "{name}: a socket or a look-up is open");
-        // Servers learn half a round trip later that their client is gone.
+        // Servers learn half a round trip later that the client is gone.
         tokio::time::sleep(ms(RTT)).await;
         assert_eq!(lab.serving(), 0, "{name}: a server waits");
         no_task_is_left(name).await;
@@ -178,7 +178,7 @@ impl Row {
     }
 }
 
-/// Counts the bytes that are read, and the streams that are open.
+/// Counts bytes read and open streams.
 #[derive(Debug)]
 pub(crate) struct Counting {
     inner: Arc<dyn Connect>,

@@ -1,5 +1,5 @@
-//! One client: it connects, stays for a while, and connects again; and everything that it does is
-//! watched.
+//! A simulated client that connects, stays connected for a while and connects again; everything it
+//! does is checked.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,22 +21,24 @@ use tokio::time::Instant;
 
 use super::outages::Outages;
 
-/// The deadline of connecting that a selector has by default.
+/// A selector's default deadline.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// How long a connection is kept, on average.
+/// The mean duration of a connection.
 const STAY: Duration = Duration::from_secs(3 * 3600);
 
-/// In one call: every address that is answered or remembered, and as many again by other paths.
+/// The most attempts of one call: every address answered or remembered, and as many again on other
+/// paths.
 const MAX_ATTEMPTS: usize = 32;
 
-/// The open connection, a race of at most five with its spares, and a SYN in the background.
+/// The most open sockets: the connection, a race of at most eight with its spares, and a background
+/// SYN.
 const MAX_OPEN: usize = 12;
 
-/// What is remembered: 256 addresses of 500 bytes, and as much for what they are compared with.
+/// The most memory: 256 addresses of 500 bytes, and as much again for comparing them.
 const MAX_HISTORY: usize = 256 * 1024;
 
-/// What became of a client, or of all.
+/// Statistics of one client, or of all.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) opened: u64,
@@ -154,7 +156,7 @@ impl Client {
                     tally.attempts = tally.attempts.max(error.attempts().len());
                     let late = asked.elapsed() > DEADLINE + Duration::from_millis(1);
                     assert!(!late, "{}: {:?}", self.name, asked.elapsed());
-                    // It may have given up before, with everything refused.
+                    // The call may fail earlier if everything was refused.
                     tokio::time::sleep_until(asked + DEADLINE).await;
                     let reachable = self.outages.reachable(&self.regions, asked);
                     assert!(
@@ -180,7 +182,7 @@ impl Client {
         tally
     }
 
-    /// A connection is to one of the host's own addresses, inside the residency.
+    /// Checks that the connection leads to one of the host's own addresses, inside the residency.
     fn check(&self, connection: &Connection) {
         let (endpoint, address) = (connection.endpoint(), connection.address());
         let own = self.outages.belongs(endpoint.host(), address.ip());
@@ -190,7 +192,7 @@ impl Client {
     }
 }
 
-/// A resolver or connector that is watched.
+/// A resolver or connector whose calls are checked.
 #[derive(Debug)]
 struct Watched<T: ?Sized>(Arc<T>, Arc<Watch>);
 
@@ -241,7 +243,7 @@ impl HistoryStore for Watch {
     }
 }
 
-/// A stream, or an attempt at one, that is counted as long as it lives.
+/// A stream or a connect, counted while it lives.
 struct Counted(Option<ByteStream>, Arc<Watch>);
 
 impl Counted {

@@ -1,14 +1,14 @@
 //! Days of bad weather: hundreds of clients, each with a real `Selector`, on a simulated network in
-//! which hosts fail, flap, lose packets, are hijacked and lose their names, in paused time. What
-//! must hold is checked at every step:
+//! paused time. Hosts fail, flap, lose packets, are hijacked and lose their names. At every step the
+//! test checks that:
 //!
-//! - a connection is made whenever at least one eligible endpoint stays reachable for the connect
+//! - a client connects whenever at least one eligible endpoint stays reachable for the connect
 //!   deadline;
-//! - never to an address that is not the host's own;
-//! - nothing outside the residency is asked for, dialled or connected to;
-//! - attempts, open sockets and what is remembered stay bounded, and nothing is left at the end.
+//! - a connection always leads to the host's own address;
+//! - no host outside the residency is looked up, dialled or connected to;
+//! - the number of attempts, open sockets and memory stay bounded, and nothing is left at the end.
 //!
-//! The seed of each world is printed. Alone, and with more of everything:
+//! The test prints the seed of each world. To run a single world, or more clients and days:
 //!
 //! ```text
 //! EASELECT_WEATHER_SEED=7 cargo test --test weather
@@ -28,9 +28,9 @@ use tokio::task::JoinSet;
 use client::{Client, Tally};
 use outages::Outages;
 
-/// Worlds that are played by default; each has its own weather.
+/// The number of worlds by default; each has its own weather.
 const WORLDS: u64 = 4;
-/// Clients in each.
+/// The number of clients in each world.
 const CLIENTS: u64 = 60;
 const DAYS: u64 = 2;
 
@@ -47,7 +47,7 @@ fn whatever_the_weather() {
         Some(seed) => vec![seed],
         None => (1..=WORLDS).collect(),
     };
-    // A world is one thread's; the machine has a few.
+    // Each world runs on one thread.
     std::thread::scope(|scope| {
         for seed in seeds {
             scope.spawn(move || {
@@ -84,7 +84,7 @@ fn world(seed: u64, clients: u64, days: u64) -> Tally {
         }
         weather.shutdown().await;
         tally.storms = outages.storms();
-        // Everybody has gone home.
+        // All clients have ended.
         assert_eq!(outages.lab.open(), 0, "seed {seed}: a socket is open");
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert_eq!(outages.lab.serving(), 0, "seed {seed}: a server waits");

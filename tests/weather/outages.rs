@@ -1,4 +1,4 @@
-//! The weather: what is wrong with which host at any moment, and since when nothing is.
+//! The weather: the faults of each host at any moment, and how long it has been without any.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -11,12 +11,12 @@ use easelect_lab::{Dns, Fault, Host, Lab, Path, Scenario};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-/// Between two troubles of one host, on average.
+/// The mean time between two troubles of one host.
 const CALM: Duration = Duration::from_secs(45 * 60);
-/// Between two storms over a whole data centre.
+/// The mean time between two storms over a whole region.
 const STORMS: Duration = Duration::from_secs(3600);
 
-/// What an address may do while it is out.
+/// The faults of an address during an outage.
 const OUTAGES: [Fault; 14] = [
     Fault::BlackHole,
     Fault::DropData,
@@ -34,7 +34,7 @@ const OUTAGES: [Fault; 14] = [
     Fault::BadAccept,
 ];
 
-/// What a hijacker does with those who come.
+/// What a hijacker does with its victims.
 const IMPOSTORS: [Fault; 6] = [
     Fault::SelfSigned,
     Fault::Untrusted,
@@ -52,7 +52,7 @@ const NAMELESS: [Dns; 5] = [
     Dns::Timeout,
 ];
 
-/// A host of the catalogue, and since when it is as it should be.
+/// A host of the catalogue, and since when it has been healthy.
 struct Place {
     name: String,
     region: Region,
@@ -61,11 +61,11 @@ struct Place {
 }
 
 struct State {
-    /// Something is being done to it.
+    /// Trouble is under way.
     troubled: bool,
-    /// Since when its name leads to its addresses.
+    /// Since when its name has led to its addresses.
     named: Option<Instant>,
-    /// Since when each of them works.
+    /// Since when each address has worked.
     works: Vec<Option<Instant>>,
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct Outages {
     storms: AtomicU64,
 }
 
-/// Exponentially distributed, at least 100 ms.
+/// An exponentially distributed time, at least 100 ms.
 fn wait(random: &mut fastrand::Rng, mean: Duration) -> Duration {
     let long = -random.f64().max(1e-9).ln();
     mean.mul_f64(long).max(Duration::from_millis(100))
@@ -131,7 +131,7 @@ impl Outages {
         }
     }
 
-    /// What was reachable of these regions all the time since then, by its name and without loss.
+    /// The endpoints of these regions that have been reachable since then, by name and without loss.
     pub(crate) fn reachable(&self, regions: &BTreeSet<Region>, since: Instant) -> Vec<String> {
         let held = |at: &Option<Instant>| at.is_some_and(|at| at <= since);
         let mut reachable = Vec::new();
@@ -148,13 +148,13 @@ impl Outages {
         reachable
     }
 
-    /// Whether an address is the host's own.
+    /// Whether an address belongs to the host.
     pub(crate) fn belongs(&self, host: &str, ip: IpAddr) -> bool {
         let mut places = self.places.iter();
         places.any(|one| one.name == host && one.addresses.contains(&ip))
     }
 
-    /// The region that a host, or an address, is of.
+    /// The region of a host or an address.
     pub(crate) fn region_of_host(&self, host: &str) -> Option<&Region> {
         let place = self.places.iter().find(|one| one.name == host);
         place.map(|one| &one.region)
@@ -173,7 +173,7 @@ impl Outages {
         self.storms.load(Ordering::Relaxed)
     }
 
-    /// Lets it begin; dropped, it ends.
+    /// Starts the weather; dropping the result ends it.
     pub(crate) fn start(self: &Arc<Self>) -> JoinSet<()> {
         let mut weather = JoinSet::new();
         for number in 0..self.places.len() {
@@ -190,7 +190,7 @@ impl Outages {
         fastrand::Rng::with_seed(seeds.u64(..))
     }
 
-    /// One host's own troubles, one at a time.
+    /// The troubles of one host, one at a time.
     async fn trouble(&self, number: usize) {
         let mut random = self.random(number as u64);
         let place = &self.places[number];
@@ -211,13 +211,13 @@ impl Outages {
         }
     }
 
-    /// Whether a place is free for trouble; it is taken then.
+    /// Reserves a host for trouble, if none is under way.
     fn take(&self, place: &Place) -> bool {
         let mut state = place.state.lock().unwrap();
         !std::mem::replace(&mut state.troubled, true)
     }
 
-    /// A whole data centre is out, or all but one host of it, for seconds to minutes.
+    /// A whole region fails, or all but one of its hosts, for seconds to minutes.
     async fn storm(&self) {
         let mut random = self.random(1 << 20);
         loop {
@@ -281,7 +281,7 @@ impl Outages {
         }
     }
 
-    /// The name leads elsewhere, each time to other addresses.
+    /// The name leads to foreign addresses, different ones each time.
     async fn hijack(&self, place: &Place, random: &mut fastrand::Rng) {
         let wrong = IpAddr::from([99, random.u8(..), random.u8(..), random.u8(1..)]);
         let fault = IMPOSTORS[random.usize(..IMPOSTORS.len())];

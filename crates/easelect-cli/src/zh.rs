@@ -345,7 +345,7 @@ const TEMPLATES: &[(&str, &str)] = &[
         "\"<text>\"：应为 HOST:PORT:ADDR[,ADDR]…",
     ),
     (
-        "\"<host>\" is pinned, and is no host name",
+        "\"<host>\" can't be pinned: not a host name",
         "\"<host>\" 不是域名，不能指定地址",
     ),
     ("variable <name>: not UTF-8", "环境变量 `<name>` 不是 UTF-8"),
@@ -394,20 +394,20 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("<path>: can't be read: <WHY>", "无法读取 <path>：<WHY>"),
     ("<path>: can't be written: <WHY>", "无法写入 <path>：<WHY>"),
     (
-        "<path>: its folder isn't there: <WHY>",
+        "<path>: its folder does not exist: <WHY>",
         "无法写入 <path>：它所在的文件夹不存在",
     ),
     (
-        "<path>: nothing can be written there: <WHY>",
+        "<path>: its folder can't be written to: <WHY>",
         "无法写入 <path> 所在的文件夹：<WHY>",
     ),
     (
-        "<path>: others hold its lock: <WHY>",
+        "<path>: still locked by another writer: <WHY>",
         "<path> 一直被其他程序占用",
     ),
     ("<path>: can't be locked: <WHY>", "无法锁定 <path>：<WHY>"),
     (
-        "<path>: it is damaged and can't be set aside: <WHY>",
+        "<path>: it is damaged and can't be renamed: <WHY>",
         "<path> 已损坏，且无法改名保留：<WHY>",
     ),
     (
@@ -427,7 +427,7 @@ const TEMPLATES: &[(&str, &str)] = &[
         "<path> 超过 <number> 字节",
     ),
     (
-        "<path>: more than <number> files, or than <number2> bytes",
+        "<path>: more than <number> files or <number2> bytes",
         "<path> 中的文件超过 <number> 个或 <number2> 字节",
     ),
     (
@@ -1106,10 +1106,10 @@ mod tests {
         "variable <name>: not UTF-8",
         "variable <name>: not a proxy URL: <WHY>",
         "<path>: can't be read: <WHY>",
-        "<path>: others hold its lock: <WHY>",
+        "<path>: still locked by another writer: <WHY>",
         "<path>: can't be locked: <WHY>",
-        "<path>: it is damaged and can't be set aside: <WHY>",
-        "<path>: more than <number> files, or than <number2> bytes",
+        "<path>: it is damaged and can't be renamed: <WHY>",
+        "<path>: more than <number> files or <number2> bytes",
         "no thread writes the history: none could be had",
         "the platform's certificate store can't be used (<why>): install the system's root certificates (package ca-certificates), or give roots with TlsClient::with_roots or the feature webpki-roots",
         "no root certificate was given: <why>",

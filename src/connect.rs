@@ -283,52 +283,7 @@ impl Transport for TcpStream {
 
 /// Classifies an error of connecting.
 pub(crate) fn failure_of(error: &io::Error) -> Failure {
-    let kind = match error.kind() {
-        io::ErrorKind::ConnectionRefused => FailureKind::Refused,
-        io::ErrorKind::TimedOut => FailureKind::Timeout,
-        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => FailureKind::Reset,
-        io::ErrorKind::HostUnreachable
-        | io::ErrorKind::NetworkUnreachable
-        | io::ErrorKind::NetworkDown
-        | io::ErrorKind::AddrNotAvailable => FailureKind::Unreachable,
-        io::ErrorKind::PermissionDenied => FailureKind::Permission,
-        io::ErrorKind::OutOfMemory => FailureKind::OutOfResources,
-        _ if kernel::lacks_way(error) => FailureKind::Unreachable,
-        _ if kernel::lacks_resources(error) => FailureKind::OutOfResources,
-        _ => FailureKind::Other,
-    };
-    Failure::new(Phase::Connect, kind).with_message(error)
-}
-
-#[cfg(target_os = "linux")]
-mod kernel {
-    use std::io;
-
-    /// No IPv6 on this computer, or a blackhole route.
-    pub(super) fn lacks_way(error: &io::Error) -> bool {
-        matches!(
-            error.raw_os_error(),
-            Some(libc::EAFNOSUPPORT | libc::EINVAL)
-        )
-    }
-
-    pub(super) fn lacks_resources(error: &io::Error) -> bool {
-        matches!(
-            error.raw_os_error(),
-            Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS)
-        )
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-mod kernel {
-    pub(super) fn lacks_way(_: &std::io::Error) -> bool {
-        false
-    }
-
-    pub(super) fn lacks_resources(_: &std::io::Error) -> bool {
-        false
-    }
+    Failure::new(Phase::Connect, FailureKind::of_io(error)).with_message(error)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The reason why an attempt failed: a phase, a kind, and details.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -133,6 +134,40 @@ kinds! {
 }
 
 display_identifier!(FailureKind);
+
+impl FailureKind {
+    /// The kind of an operating system's error about a socket.
+    pub(crate) fn of_io(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => FailureKind::Refused,
+            io::ErrorKind::TimedOut => FailureKind::Timeout,
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => FailureKind::Reset,
+            io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::AddrNotAvailable => FailureKind::Unreachable,
+            io::ErrorKind::PermissionDenied => FailureKind::Permission,
+            io::ErrorKind::OutOfMemory => FailureKind::OutOfResources,
+            _ => of_errno(error).unwrap_or(FailureKind::Other),
+        }
+    }
+}
+
+/// The kind of an error that the standard library doesn't name.
+#[cfg(target_os = "linux")]
+fn of_errno(error: &io::Error) -> Option<FailureKind> {
+    match error.raw_os_error()? {
+        // No IPv6 on this computer, or a blackhole route.
+        libc::EAFNOSUPPORT | libc::EINVAL => Some(FailureKind::Unreachable),
+        libc::EMFILE | libc::ENFILE | libc::ENOBUFS => Some(FailureKind::OutOfResources),
+        _ => None,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn of_errno(_: &io::Error) -> Option<FailureKind> {
+    None
+}
 
 impl Serialize for FailureKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -266,33 +266,10 @@ fn random_id() -> Result<u16, Failure> {
 
 fn failure_of(error: &io::Error) -> Failure {
     let kind = match error.kind() {
-        io::ErrorKind::ConnectionRefused => FailureKind::Refused,
-        io::ErrorKind::TimedOut => FailureKind::Timeout,
-        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => FailureKind::Reset,
         io::ErrorKind::UnexpectedEof => FailureKind::Closed,
-        io::ErrorKind::HostUnreachable
-        | io::ErrorKind::NetworkUnreachable
-        | io::ErrorKind::NetworkDown
-        | io::ErrorKind::AddrNotAvailable
         // From a link-local address without its interface.
-        | io::ErrorKind::InvalidInput => FailureKind::Unreachable,
-        io::ErrorKind::PermissionDenied => FailureKind::Permission,
-        io::ErrorKind::OutOfMemory => FailureKind::OutOfResources,
-        _ if lacks_resources(error) => FailureKind::OutOfResources,
-        _ => FailureKind::Other,
+        io::ErrorKind::InvalidInput => FailureKind::Unreachable,
+        _ => FailureKind::of_io(error),
     };
     Failure::new(Phase::Resolve, kind).with_message(error)
-}
-
-#[cfg(target_os = "linux")]
-fn lacks_resources(error: &io::Error) -> bool {
-    let number = error.raw_os_error();
-    [libc::EMFILE, libc::ENFILE, libc::ENOBUFS]
-        .into_iter()
-        .any(|one| number == Some(one))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn lacks_resources(_: &io::Error) -> bool {
-    false
 }

@@ -88,29 +88,11 @@ impl Error {
         &*self.inner
     }
 
-    /// Whether the configuration would race endpoints of several data centres.
-    #[must_use]
-    pub fn is_residency(&self) -> bool {
-        self.kind == ErrorKind::Residency
-    }
-
-    /// Whether the catalogue has no endpoints for the requested region and service.
-    #[must_use]
-    pub fn is_no_endpoints(&self) -> bool {
-        self.kind == ErrorKind::NoEndpoints
-    }
-
     /// Whether a history can't be read or written, or is from a newer version. Connecting works without
     /// one.
     #[must_use]
     pub fn is_history(&self) -> bool {
         matches!(self.kind, ErrorKind::History | ErrorKind::NewerHistory)
-    }
-
-    /// Whether TLS could not be set up.
-    #[must_use]
-    pub fn is_tls(&self) -> bool {
-        self.kind == ErrorKind::Tls
     }
 
     /// Whether a file or value supplied by the caller is invalid.

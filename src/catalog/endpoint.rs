@@ -420,8 +420,7 @@ impl Endpoint {
 
     /// Whether both endpoints have the same region, service, host and port. A catalogue keeps only one of
     /// such endpoints, whatever their paths.
-    #[must_use]
-    pub fn shares_place_with(&self, other: &Endpoint) -> bool {
+    pub(super) fn shares_place_with(&self, other: &Endpoint) -> bool {
         let place = |one: &Endpoint| (one.service(), one.port());
         (place(self), self.region(), self.host()) == (place(other), other.region(), other.host())
     }

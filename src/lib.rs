@@ -1,13 +1,13 @@
 //! Connects an Easemob (环信) instant-messaging client to the fastest endpoint that really works.
 //!
 //! Easemob publishes several hosts for each service in each of its data centres, and an app is usually
-//! configured with one of them. A [`Selector`] races them for each connection instead, hands over the
-//! connection that completes first, and learns from every attempt. A [`Prober`] measures every
-//! endpoint phase by phase and ranks them. Both report why an endpoint failed or was slower.
+//! configured with one of them. A [`Selector`] instead races them for each connection within one data
+//! centre, returns the connection that completes first, and learns from every attempt. A [`Prober`]
+//! measures every endpoint phase by phase and ranks them. Both report why an endpoint failed or was slower.
 //!
 //! An endpoint counts as ready only after a complete handshake: TLS with a certificate that verifies
-//! for its host, then the right answer to a WebSocket upgrade or HTTP request. A TCP connect alone
-//! proves nothing.
+//! for its host, then the right answer to a WebSocket upgrade or HTTP request. A TCP connect alone is not
+//! enough, since a transparent proxy or a hijacked address can answer it.
 //!
 //! This crate is not made by Easemob.
 //!
@@ -46,7 +46,8 @@
 //! # }
 //! ```
 //!
-//! The asynchronous API needs a tokio runtime with I/O and time enabled. [`blocking`] brings its own.
+//! Asynchronous functions need a tokio runtime with I/O and time enabled, and panic outside of one.
+//! [`blocking`] brings its own runtime.
 //!
 //! # Guarantees
 //!
@@ -68,21 +69,21 @@
 //! The library prints nothing. It emits spans and events to [`tracing`]. A span `connect` (level info,
 //! target `easelect::connect`, fields `residency` and `endpoints`) surrounds every race.
 //!
-//! | target | event | level | fields |
-//! | --- | --- | --- | --- |
-//! | `easelect::connect` | `dialling` | debug | `host`, `address` |
-//! | | `attempt failed` | debug | `host`, `address`, `phase`, `kind` |
-//! | | `look-up failed` | debug | `host`, `family`, `kind` |
-//! | | `open` | info | `url`, `address`, `time_to_open_ms`, `attempts` |
-//! | | `no endpoint could be opened` | warn | `attempts`, `elapsed_ms`, `timed_out` |
-//! | | `reconnecting` | debug | `delay_ms` |
-//! | | `woke from sleep` | debug | `slept` |
-//! | | `the resolver panicked` | warn | none |
-//! | | `the system's DNS servers can't be read` (feature `dns`) | warn | `error` |
-//! | `easelect::history` | `nothing remembered` | warn | `error` |
-//! | | `nothing will be kept` | warn | `error` |
-//! | | `history not kept` | warn | `error` |
-//! | `easelect::probe` | `sample` | debug | `host`, `address`, `round`, and `total_ms` or `phase` and `kind` |
+//! | target | event | level | when | fields |
+//! | --- | --- | --- | --- | --- |
+//! | `easelect::connect` | `dialling` | debug | a TCP connect starts | `host`, `address` |
+//! | | `attempt failed` | debug | an attempt of a race fails | `host`, `address`, `phase`, `kind` |
+//! | | `look-up failed` | debug | a DNS lookup of a race fails | `host`, `family`, `kind` |
+//! | | `open` | info | a race is won | `url`, `address`, `time_to_open_ms`, `attempts` |
+//! | | `no endpoint could be opened` | warn | a race is lost | `attempts`, `elapsed_ms`, `timed_out` |
+//! | | `reconnecting` | debug | a back-off delay starts | `delay_ms` |
+//! | | `woke from sleep` | debug | the device slept | `slept` |
+//! | | `the resolver panicked` | warn | [`Resolve::network_changed`] panics | none |
+//! | | `the system's DNS servers can't be read` | warn | the network changed, with `DnsResolver::system` | `error` |
+//! | `easelect::history` | `nothing remembered` | warn | [`HistoryStore::load`] fails | `error` |
+//! | | `nothing will be kept` | warn | [`HistoryStore::check`] fails, or no thread can be started | `error` |
+//! | | `history not kept` | warn | [`HistoryStore::save`] fails | `error` |
+//! | `easelect::probe` | `sample` | debug | a probe ends | `host`, `address`, `round`, and `total_ms` or `phase` and `kind` |
 //!
 //! Fields hold hosts, addresses, URLs and the text of local errors. Headers are never logged, and a query is
 //! logged as `?…`.

@@ -90,7 +90,7 @@ impl LocalNetwork {
     }
 }
 
-/// The network's identifier; `None` without a route to the internet.
+/// The network's identifier; `None` without a route to the Internet.
 pub(crate) fn current() -> Option<String> {
     LocalNetwork::now().id
 }

@@ -31,6 +31,11 @@ macro_rules! named {
         impl FromStr for $type {
             type Err = Error;
 
+            /// Parses an identifier.
+            ///
+            /// # Errors
+            ///
+            /// [`ErrorKind::Catalog`] if it is unknown. The message lists the known ones.
             fn from_str(text: &str) -> Result<Self, Error> {
                 Self::ALL
                     .iter()

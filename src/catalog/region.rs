@@ -69,6 +69,7 @@ display_identifier!(Region, Locality);
 impl FromStr for Region {
     type Err = Error;
 
+    /// Same as [`Region::new`].
     fn from_str(id: &str) -> Result<Self, Error> {
         Region::new(id)
     }

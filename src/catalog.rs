@@ -1,9 +1,8 @@
-//! Which endpoints there are: Easemob's published ones and the user's own.
+//! The known endpoints: Easemob's published ones and the user's own.
 //!
-//! Ports and paths are not published; each URL carries how well it is known
-//! ([`Confidence`]), and every one can be overridden. China VIP and the global acceleration nodes
-//! have no public hosts: Easemob's account manager hands them out, and a user's catalogue brings
-//! them in.
+//! Easemob's page lists hosts without ports or paths. Each URL therefore has a [`Confidence`], and each
+//! can be overridden. China VIP and the global acceleration nodes have no public hosts: an Easemob account
+//! manager supplies them, and a user's catalogue adds them.
 
 mod builtin;
 mod endpoint;
@@ -20,7 +19,7 @@ pub(crate) use url::{host_of, port_of};
 
 use crate::error::{Error, ErrorKind, shortened};
 
-/// The endpoints and data centres to choose from.
+/// A set of data centres and endpoints.
 ///
 /// ```
 /// use easelect::{Catalog, Region, Residency, Service};
@@ -44,7 +43,7 @@ impl Default for Catalog {
 }
 
 impl Catalog {
-    /// Easemob's seven data centres and the 44 hosts that it publishes for them.
+    /// Returns Easemob's seven data centres and the 44 hosts that it publishes for them.
     #[must_use]
     pub fn builtin() -> Self {
         Catalog {
@@ -53,23 +52,23 @@ impl Catalog {
         }
     }
 
-    /// The data centres, in the order of Easemob's page, then the user's own.
+    /// Returns the data centres: Easemob's in the order of its page, then the user's own.
     #[must_use]
     pub fn regions(&self) -> &[RegionInfo] {
         &self.regions
     }
 
-    /// What is known about one data centre, or `None` if this catalogue doesn't have it.
+    /// Returns the details of a data centre, or `None` if it is not in this catalogue.
     #[must_use]
     pub fn region(&self, region: &Region) -> Option<&RegionInfo> {
         self.regions.iter().find(|info| info.region() == region)
     }
 
-    /// The data centre with this identifier.
+    /// Finds the data centre with this identifier.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Catalog`], with the known identifiers, when there is none.
+    /// [`ErrorKind::Catalog`] if there is none. The message lists the known identifiers.
     pub fn find_region(&self, id: &str) -> Result<Region, Error> {
         self.regions
             .iter()
@@ -81,8 +80,8 @@ impl Catalog {
                 Error::new(
                     ErrorKind::Catalog,
                     format!(
-                        "unknown region \"{}\": expected one of {} (or one that a catalogue file \
-                         declares with [[region]])",
+                        "unknown region \"{}\": expected one of {} (or a region declared in a \
+                         catalogue file with [[region]])",
                         shortened(id),
                         known.join(", ")
                     ),
@@ -90,18 +89,19 @@ impl Catalog {
             })
     }
 
-    /// Every endpoint.
+    /// Returns all endpoints.
     #[must_use]
     pub fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
     }
 
-    /// The endpoints of one service that may be raced against each other.
+    /// Returns the endpoints of one service that may be raced against each other.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoEndpoints`] when there are none; the message says whether none is published
-    /// (Alipay overseas, say) or how the hosts are to be had (China VIP).
+    /// - [`ErrorKind::NoEndpoints`] if there are none. The message says whether Easemob publishes none, as
+    ///   for Alipay overseas, or explains how to obtain the hosts, as for China VIP.
+    /// - [`ErrorKind::Catalog`] if the data centre is not in this catalogue.
     pub fn group(&self, residency: &Residency, service: Service) -> Result<Vec<Endpoint>, Error> {
         let group: Vec<Endpoint> = self
             .endpoints
@@ -121,18 +121,18 @@ impl Catalog {
         let message = if infos.len() < regions.len() {
             match self.find_region(regions[0].as_str()) {
                 Err(unknown) => return unknown,
-                Ok(_) => format!("{residency} is only partly in the catalogue"),
+                Ok(_) => format!("only some regions of {residency} are in the catalogue"),
             }
         } else if infos.iter().all(|info| info.has_public_hosts()) {
             format!(
-                "{service} in {residency}: none published; supply one in a catalogue file, or \
-                 with Catalog::with_endpoint"
+                "Easemob publishes no {service} endpoint in {residency}; if you have one, add it in a \
+                 catalogue file or with Catalog::with_endpoint"
             )
         } else {
             format!(
                 "{residency} has no public hosts: ask your Easemob account manager (商务经理) for \
-                 them, then supply them in a catalogue file ([[endpoint]] with region = \
-                 \"{residency}\", service = \"{service}\", url = \"…\"), or with \
+                 them, then add them in a catalogue file ([[endpoint]] with region = \
+                 \"{residency}\", service = \"{service}\", url = \"…\") or with \
                  Catalog::with_endpoint"
             )
         };
@@ -143,7 +143,7 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Catalog`] when the catalogue doesn't have its region.
+    /// [`ErrorKind::Catalog`] if the endpoint's region is not in this catalogue.
     pub fn with_endpoint(mut self, endpoint: Endpoint) -> Result<Self, Error> {
         self.find_region(endpoint.region().as_str())?;
         let mut all = self.endpoints.iter_mut();
@@ -189,7 +189,7 @@ mod tests {
         let alipay = catalog
             .group(&Region::SGP1.into(), Service::Alipay)
             .unwrap_err();
-        assert!(alipay.to_string().contains("none published"));
+        assert!(alipay.to_string().contains("publishes no alipay"));
         let vip = catalog
             .group(&Region::CN_VIP.into(), Service::Websocket)
             .unwrap_err();

@@ -1,4 +1,4 @@
-//! What certificates say of themselves. Nothing here is verified: that is the verifier's part.
+//! The contents of certificates. Nothing is verified here; that is the TLS verifier's job.
 
 mod chain;
 
@@ -15,43 +15,43 @@ use x509_cert::spki::SubjectPublicKeyInfo;
 
 pub use chain::{CertificateChain, ChainFault, Trust};
 
-/// More names than a certificate of one service has; the rest is not kept.
+/// Names beyond this are dropped. A certificate for one service has fewer.
 pub(crate) const MAX_NAMES: usize = 64;
 
-/// Longer than any real issuer's name, and than any host's (RFC 1035 §2.3.4), in characters.
+/// Longest name kept, in characters: more than a host name (RFC 1035 §2.3.4) or a real issuer has.
 pub(crate) const MAX_NAME: usize = 256;
 
-/// RSA keys shorter than this are not accepted, by us or by any browser (CA/Browser Forum, Baseline
-/// Requirements §6.1.5), in bits.
+/// Shortest accepted RSA key, in bits, here and in browsers (CA/Browser Forum Baseline Requirements
+/// §6.1.5).
 const LEAST_RSA: usize = 2048;
 
-/// What a certificate says of itself, whether it was accepted or refused.
+/// The contents of a certificate, whether it was accepted or refused.
 ///
-/// All text is as the peer wrote it: [escape](crate::shown) it before showing it.
+/// All text is as the peer sent it: [escape](crate::shown) it before you show it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Certificate {
-    /// Whose it is, as RFC 4514 writes names: `CN=im-api-v2.easemob.com`. Empty where only
-    /// [`names`](Self::names) tell.
+    /// Subject as an RFC 4514 string: `CN=im-api-v2.easemob.com`. May be empty, since hosts are named in
+    /// [`names`](Self::names).
     pub subject: String,
-    /// Who signed it, in the same form: `CN=R11,O=Let's Encrypt,C=US`.
+    /// Issuer as an RFC 4514 string: `CN=R11,O=Let's Encrypt,C=US`.
     pub issuer: String,
-    /// When its validity begins.
+    /// Start of the validity period.
     pub not_before: SystemTime,
-    /// When it expires or expired.
+    /// End of the validity period.
     pub not_after: SystemTime,
-    /// The DNS names and IP addresses that it is for (RFC 5280 §4.2.1.6), at most 64.
+    /// DNS names and IP addresses that the certificate is for (RFC 5280 §4.2.1.6), at most 64.
     pub names: Vec<String>,
-    /// Its public key: `RSA 2048`, `ECDSA P-256`, `Ed25519`; an object identifier where none of these.
+    /// Public key: `RSA 2048`, `ECDSA P-256`, `Ed25519`, or the object identifier of another algorithm.
     pub key: String,
-    /// How its issuer signed it: `SHA256-RSA`, `SHA384-ECDSA`; an object identifier where unknown.
+    /// Signature algorithm: `SHA256-RSA`, `SHA384-ECDSA`, …, or the object identifier of another one.
     pub signature: String,
-    /// Whether it may sign others (RFC 5280 §4.2.1.9).
+    /// Whether the certificate may sign others (RFC 5280 §4.2.1.9).
     pub is_authority: bool,
-    /// Whether it tells where its issuer's certificate can be had (RFC 5280 §4.2.2.1): what public
-    /// authorities write and home-made ones leave out.
+    /// Whether the certificate says where to fetch its issuer's certificate (RFC 5280 §4.2.2.1). Public
+    /// authorities include this; private ones usually don't.
     pub tells_issuer: bool,
-    /// Whether its key is shorter than is accepted.
+    /// Whether the key is an RSA key shorter than 2048 bits.
     pub has_weak_key: bool,
 }
 
@@ -71,7 +71,7 @@ impl fmt::Debug for Certificate {
 }
 
 impl Certificate {
-    /// Reads a certificate in DER; `None` if it is none, or breaks RFC 5280.
+    /// Parses a certificate in DER. Returns `None` if it is not a valid one (RFC 5280).
     #[must_use]
     pub fn from_der(der: &[u8]) -> Option<Self> {
         let certificate = x509_cert::Certificate::from_der(der).ok()?;
@@ -101,19 +101,19 @@ impl Certificate {
         })
     }
 
-    /// Whether it is within its validity at this moment.
+    /// Whether `now` is within the validity period.
     #[must_use]
     pub fn is_valid_at(&self, now: SystemTime) -> bool {
         (self.not_before..=self.not_after).contains(&now)
     }
 
-    /// Whether it names itself as its issuer, as roots and self-signed certificates do.
+    /// Whether issuer and subject are the same, as in roots and self-signed certificates.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
         self.issuer == self.subject
     }
 
-    /// Whether it was signed with a hash function that is broken (MD5, SHA-1).
+    /// Whether the signature uses a broken hash function (MD5 or SHA-1).
     #[must_use]
     pub fn has_weak_signature(&self) -> bool {
         ["MD5-", "SHA1-"]
@@ -129,7 +129,6 @@ fn shortened(name: &x509_cert::name::Name) -> String {
     name.to_string().chars().take(MAX_NAME).collect()
 }
 
-/// A public key by its kind.
 enum Key {
     Rsa { bits: usize },
     Ec { curve: ObjectIdentifier },
@@ -177,7 +176,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// The length of an RSA key's modulus (RFC 8017 §A.1.1); 0 where it can't be read.
+/// The length of an RSA key's modulus in bits (RFC 8017 §A.1.1); 0 if it can't be read.
 fn rsa_bits(key: &[u8]) -> usize {
     let modulus = |reader: &mut SliceReader<'_>| -> Result<usize, x509_cert::der::Error> {
         reader.sequence(|fields| {
@@ -195,7 +194,7 @@ fn rsa_bits(key: &[u8]) -> usize {
         .unwrap_or(0)
 }
 
-/// An algorithm of signing by its usual name (RFC 4055, RFC 5758, RFC 8410).
+/// The usual name of a signature algorithm (RFC 4055, RFC 5758, RFC 8410).
 fn signature(algorithm: ObjectIdentifier) -> String {
     let oid = algorithm.to_string();
     match oid.as_str() {
@@ -215,7 +214,7 @@ fn signature(algorithm: ObjectIdentifier) -> String {
     .to_owned()
 }
 
-/// A name that a server can have.
+/// A DNS name or IP address; other kinds of names can't identify a server.
 fn name(name: &GeneralName) -> Option<String> {
     match name {
         GeneralName::DnsName(name) => Some(name.as_str().chars().take(MAX_NAME).collect()),

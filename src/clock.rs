@@ -1,19 +1,18 @@
-//! Moments that are kept or compared over days: a wall clock that never runs backwards.
+//! A wall clock that never runs backwards, for moments that are stored or compared over days.
 //!
-//! Durations are measured with [`tokio::time::Instant`]; this is for what is remembered. The wall
-//! clock is read once, and moves on with the monotonic one, so that somebody setting the clock
-//! changes nothing, and paused time moves it too.
+//! The wall clock is read once and then advances with the monotonic [`tokio::time::Instant`]. So setting
+//! the system's clock has no effect, and tokio's paused time works in tests.
 
 use std::time::Duration;
 
 use easelect_engine::timestamp::Timestamp;
 use tokio::time::Instant;
 
-/// The wall clock running ahead of the monotonic one by more than this means that the machine
-/// slept: NTP steps are far smaller, and a suspension that matters to a network is longer.
+/// If the wall clock gains more than this on the monotonic clock, the machine slept. NTP steps are far
+/// smaller, and a sleep that affects the network is longer.
 const SLEPT: Duration = Duration::from_secs(30);
 
-/// Reads [`Timestamp`]s.
+/// A source of [`Timestamp`]s.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     anchor: Timestamp,
@@ -21,7 +20,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// A clock that begins at this wall-clock time.
+    /// A clock that shows `anchor` now.
     pub(crate) fn starting_at(anchor: Timestamp) -> Self {
         Clock {
             anchor,
@@ -33,15 +32,15 @@ impl Clock {
         self.anchor.after(self.at.elapsed())
     }
 
-    /// Whether it can be right: a device without a battery for its clock begins in 1970.
+    /// Whether the time is plausible: a device without a clock battery starts in 1970.
     pub(crate) fn is_sane(&self) -> bool {
         /// 2026-01-01, before the first release.
         const RELEASED: Timestamp = Timestamp::from_millis(1_767_225_600_000);
         self.now() >= RELEASED
     }
 
-    /// How long the machine slept since the clock was set, if it did; the clock then goes on from
-    /// the wall clock's reading.
+    /// Returns how long the machine slept since the clock was set, if it did, and then continues from
+    /// `wall`.
     pub(crate) fn wake(&mut self, wall: Timestamp) -> Option<Duration> {
         let ahead = wall.since(self.now());
         if ahead <= SLEPT {
@@ -62,7 +61,7 @@ mod tests {
         let mut clock = Clock::starting_at(start);
         tokio::time::sleep(Duration::from_secs(3600)).await;
         assert_eq!(clock.now().since(start), Duration::from_secs(3600));
-        // A wall clock behind, or slightly ahead, is somebody setting it.
+        // A wall clock that is behind, or slightly ahead, was set by hand or by NTP.
         assert_eq!(clock.wake(start), None);
         assert_eq!(clock.wake(clock.now().after(Duration::from_secs(20))), None);
         let wall = clock.now().after(Duration::from_secs(600));

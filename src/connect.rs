@@ -1,7 +1,7 @@
-//! Byte streams below TLS: TCP, and what the kernel knows about it.
+//! Byte streams below TLS: TCP, and the kernel's data about it.
 //!
-//! [`Connect`] is a seam: tests, benches and embedders (a tunnel, a simulated network) put their
-//! own streams under the same TLS and WebSocket code.
+//! Through [`Connect`], an app, a test or a bench puts its own streams (a tunnel, a simulated network)
+//! under the same TLS and WebSocket code.
 
 mod tcp_info;
 
@@ -22,41 +22,41 @@ pub use tcp_info::{Silence, TcpInfo};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 
-/// Anything that tokio reads and writes, as a byte stream to a peer.
+/// Any stream that tokio can read and write.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
 
-/// An [`Io`] whose transport can be asked, and told how to end.
+/// An [`Io`] that reports on its transport and controls how the connection ends.
 pub trait Transport: Io {
-    /// What the transport itself counts and measures, as it is now, if it can tell.
+    /// Returns the transport's current counters and measurements, if available.
     fn tcp_info(&self) -> Option<TcpInfo>;
 
-    /// Makes the coming drop reset the connection instead of closing it in order, so that a loser
-    /// of a race leaves nothing behind on either side.
+    /// Makes a later drop reset the connection instead of closing it in order, so that an attempt that
+    /// lost a race leaves no state on either side.
     fn reset_on_drop(&mut self);
 
-    /// Ends the connection once what was sent is unacknowledged for so long (RFC 5482; on Linux
-    /// `TCP_USER_TIMEOUT`), if the transport can.
+    /// Closes the connection if sent data stays unacknowledged for this long (RFC 5482; on Linux
+    /// `TCP_USER_TIMEOUT`). The default does nothing.
     fn set_user_timeout(&mut self, timeout: Duration) {
         let _ = timeout;
     }
 
-    /// The attempt succeeded: what was bounded or watched until then is so no longer. It does nothing
-    /// by default; what wraps a [`ByteStream`] passes it on.
+    /// Reports that the attempt succeeded, so that limits and monitoring for attempts end. The default does
+    /// nothing; a type that wraps a [`ByteStream`] must forward the call.
     fn settle(&mut self) {}
 }
 
-/// Is told how an attempt goes on, and how TCP stood when it ended, whichever way.
+/// An observer of an attempt.
 pub(crate) trait Watch: Send + Sync {
-    /// Bytes came.
+    /// Bytes arrived.
     fn heard(&self);
 
-    /// So it stood.
+    /// The attempt ended, in whatever way, with this state of TCP.
     fn ended(&self, tcp: TcpInfo);
 }
 
-/// A byte stream to a peer, of any kind.
+/// A byte stream to a peer.
 pub struct ByteStream {
     kind: Kind,
     watch: Option<Arc<dyn Watch>>,
@@ -68,7 +68,7 @@ enum Kind {
 }
 
 impl ByteStream {
-    /// Of bytes alone: nothing is known of what carries them.
+    /// Wraps a stream about whose transport nothing is known.
     #[must_use]
     pub fn opaque(io: impl Io) -> Self {
         ByteStream {
@@ -77,7 +77,7 @@ impl ByteStream {
         }
     }
 
-    /// Of a transport that can be asked.
+    /// Wraps a stream that implements [`Transport`].
     #[must_use]
     pub fn of_transport(io: impl Transport) -> Self {
         ByteStream {
@@ -86,15 +86,15 @@ impl ByteStream {
         }
     }
 
-    /// Tells `watch` when bytes come, until the stream is dropped, or [settled](Transport::settle), and how
-    /// TCP stands then. An attempt
-    /// that fails, or is given up, takes its stream along: nobody can ask it later.
+    /// Reports to `watch` when bytes arrive, until the stream is dropped or [settled](Transport::settle), and
+    /// the state of TCP at that moment. It can't be read later, since an attempt that fails or is cancelled
+    /// drops its stream.
     pub(crate) fn watched_by(mut self, watch: Arc<dyn Watch>) -> Self {
         self.watch = Some(watch);
         self
     }
 
-    /// Tells how TCP stands, and nothing any more.
+    /// Reports the state of TCP, and ends the observation.
     fn tell(&mut self) {
         if let Some(watch) = self.watch.take()
             && let Some(tcp) = self.tcp_info()
@@ -144,7 +144,7 @@ impl fmt::Debug for ByteStream {
     }
 }
 
-/// Calls a method of whichever stream it is.
+/// Calls a method of the inner stream.
 macro_rules! each {
     ($stream:expr, $method:ident($($argument:expr),*)) => {
         match &mut $stream.kind {
@@ -204,15 +204,18 @@ impl AsyncWrite for ByteStream {
     }
 }
 
-/// Opens byte streams to addresses. TLS is put on top by the caller.
+/// Opens byte streams to addresses. The caller adds TLS.
 pub trait Connect: fmt::Debug + Send + Sync + 'static {
-    /// Connects to `address`, which is one of `host`'s; a tunnel may have its far end look the name
-    /// up instead. Through a proxy, both are the proxy's. Dropping the future gives the attempt up at
-    /// once; there is no time-out of its own.
+    /// Connects to `address`, which is one of `host`'s. With a [`Proxy`](crate::Proxy), both are the
+    /// proxy's.
+    ///
+    /// An implementation that tunnels may ignore the address and let the far end look up the host. It needs
+    /// no time-out; dropping the future must cancel the attempt at once.
     ///
     /// # Errors
     ///
-    /// What the operating system says, or would say.
+    /// The operating system's error, or a corresponding one. Its [`kind`](io::Error::kind) decides the
+    /// [`FailureKind`](crate::FailureKind).
     fn connect(
         &self,
         host: &str,
@@ -230,17 +233,17 @@ impl<C: Connect + ?Sized> Connect for Arc<C> {
     }
 }
 
-/// TCP through the operating system, with `TCP_NODELAY`.
+/// The operating system's TCP, with `TCP_NODELAY`.
 ///
-/// Without `TCP_NODELAY` the first request after a TLS 1.3 handshake waits for the
-/// acknowledgement of the client's Finished: one round trip more (42.8 ms instead of 32.5 ms
-/// measured on a path of 10.4 ms).
+/// Without `TCP_NODELAY`, the first request after a TLS 1.3 handshake would wait for the acknowledgement
+/// of the client's Finished, which costs one round trip: 42.8 ms instead of 32.5 ms, measured on a path
+/// with 10.4 ms.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct TcpConnect;
 
 impl TcpConnect {
-    /// TCP through the operating system.
+    /// Creates the connector.
     #[must_use]
     pub const fn new() -> Self {
         TcpConnect
@@ -263,69 +266,24 @@ impl Transport for TcpStream {
     }
 
     fn reset_on_drop(&mut self) {
-        // A failure only means an orderly close.
+        // If it fails, the connection is closed in order.
         let _ = self.set_zero_linger();
     }
 
     #[cfg(target_os = "linux")]
     fn set_user_timeout(&mut self, timeout: Duration) {
-        // The kernel reads it as an int.
+        // The kernel expects an int.
         let ms = i32::try_from(timeout.as_millis())
             .unwrap_or(i32::MAX)
             .unsigned_abs();
-        // A failure only means that a dead peer is noticed later.
+        // If it fails, a dead peer is noticed later.
         let _ = nix::sys::socket::setsockopt(self, nix::sys::socket::sockopt::TcpUserTimeout, &ms);
     }
 }
 
-/// The failure that an error of connecting means.
+/// Classifies an error of connecting.
 pub(crate) fn failure_of(error: &io::Error) -> Failure {
-    let kind = match error.kind() {
-        io::ErrorKind::ConnectionRefused => FailureKind::Refused,
-        io::ErrorKind::TimedOut => FailureKind::Timeout,
-        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => FailureKind::Reset,
-        io::ErrorKind::HostUnreachable
-        | io::ErrorKind::NetworkUnreachable
-        | io::ErrorKind::NetworkDown
-        | io::ErrorKind::AddrNotAvailable => FailureKind::Unreachable,
-        io::ErrorKind::PermissionDenied => FailureKind::Permission,
-        io::ErrorKind::OutOfMemory => FailureKind::OutOfResources,
-        _ if kernel::lacks_way(error) => FailureKind::Unreachable,
-        _ if kernel::lacks_resources(error) => FailureKind::OutOfResources,
-        _ => FailureKind::Other,
-    };
-    Failure::new(Phase::Connect, kind).with_message(error)
-}
-
-#[cfg(target_os = "linux")]
-mod kernel {
-    use std::io;
-
-    /// A machine without IPv6 at all, or a route that is a black hole.
-    pub(super) fn lacks_way(error: &io::Error) -> bool {
-        matches!(
-            error.raw_os_error(),
-            Some(libc::EAFNOSUPPORT | libc::EINVAL)
-        )
-    }
-
-    pub(super) fn lacks_resources(error: &io::Error) -> bool {
-        matches!(
-            error.raw_os_error(),
-            Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS)
-        )
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-mod kernel {
-    pub(super) fn lacks_way(_: &std::io::Error) -> bool {
-        false
-    }
-
-    pub(super) fn lacks_resources(_: &std::io::Error) -> bool {
-        false
-    }
+    Failure::new(Phase::Connect, FailureKind::of_io(error)).with_message(error)
 }
 
 #[cfg(test)]
@@ -396,7 +354,6 @@ mod tests {
         );
     }
 
-    /// Keeps what it was told.
     #[derive(Default)]
     struct Kept(Mutex<Vec<TcpInfo>>);
 
@@ -439,7 +396,7 @@ mod tests {
             let [tcp] = told[..] else {
                 panic!("told {} times", told.len())
             };
-            // Older kernels than 5.4 don't count.
+            // Kernels before 5.4 don't report these.
             assert!(
                 tcp.bytes_acknowledged.is_none_or(|bytes| bytes == 5),
                 "{tcp:?}"

@@ -1,4 +1,4 @@
-//! The library's error for what is wrong before any packet is sent: configuration and input.
+//! The error for wrong configuration and input, found before any packet is sent.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,47 +7,50 @@ use easelect_engine::history::HistoryError;
 use easelect_engine::priors::PriorsError;
 use easelect_engine::shown::{line, shown, without_secrets};
 
-/// Something is wrong with the configuration or the input; the message says what to do. It is one
-/// line, without control characters and of bounded length, whatever stood in the input.
+/// An error in the configuration or the input. The message says what is wrong and what is expected.
 ///
-/// Why a *connection* failed is told by [`ConnectError`](crate::ConnectError) and
-/// [`Failure`](crate::Failure).
+/// The message is a single line of bounded length without control characters, whatever the input
+/// contains.
+///
+/// Failed *connections* are reported by [`ConnectError`](crate::ConnectError) and
+/// [`Failure`](crate::Failure) instead.
 pub struct Error {
     kind: ErrorKind,
     message: String,
-    /// What the message was made of.
+    /// The error that `message` was made from, or its cause.
     inner: Box<dyn StdError + Send + Sync>,
 }
 
-/// What an [`Error`] is about.
+/// The subject of an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Endpoints of several data centres were asked to be raced against each other.
+    /// The configuration would race endpoints of several data centres against each other.
     Residency,
-    /// The region and service asked for have no hosts in the catalogue.
+    /// The catalogue has no hosts for the requested region and service.
     NoEndpoints,
-    /// A catalogue file or entry is wrong.
+    /// A catalogue file, region or endpoint is invalid.
     Catalog,
-    /// A lab scenario is wrong.
+    /// A lab scenario is invalid.
     Scenario,
     /// A history can't be read or written.
     History,
     /// A history was written by a newer version of this crate.
     NewerHistory,
-    /// TLS could not be set up: no roots, or a root that is not a certificate.
+    /// TLS could not be set up: no root certificates, or one that can't be read.
     Tls,
-    /// A header, subprotocol, name or limit that can't be used.
+    /// Another argument is invalid: a header, subprotocol, proxy URL, limit, ….
     Input,
-    /// The system has no thread for [`blocking`](crate::blocking), or nothing for it to wait with.
+    /// The operating system refused the thread or the runtime that [`blocking`](crate::blocking) needs.
     Runtime,
 }
 
 impl Error {
-    /// An error of a message, or of any error, for those who implement a trait such as
-    /// [`HistoryStore`](crate::HistoryStore). As with [`std::io::Error::new`], it is displayed as
-    /// that error is, and has that error's source. Line ends, control characters and more than
-    /// 1000 characters are not shown.
+    /// Creates an error from a message or from another error, for implementing a trait such as
+    /// [`HistoryStore`](crate::HistoryStore).
+    ///
+    /// As with [`std::io::Error::new`], the new error displays as `error` does and has the same source.
+    /// The message is escaped and shortened to about 1000 characters.
     pub fn new(kind: ErrorKind, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let inner = error.into();
         Error {
@@ -57,13 +60,13 @@ impl Error {
         }
     }
 
-    /// What the error is about.
+    /// Returns the subject of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// The same with what caused it, which the message says, too.
+    /// An error whose `message` already includes its `cause`.
     pub(crate) fn caused(
         kind: ErrorKind,
         message: &str,
@@ -76,38 +79,23 @@ impl Error {
         }
     }
 
-    /// What it was made of, or what caused it, to be downcast: a [`std::io::Error`] of a
-    /// [`FileHistory`](crate::FileHistory).
+    /// Returns the error that this one was made from, or its cause, for downcasting.
+    ///
+    /// For a [`FileHistory`](crate::FileHistory) that can't be read or written, this is a
+    /// [`std::io::Error`].
     #[must_use]
     pub fn get_ref(&self) -> &(dyn StdError + Send + Sync + 'static) {
         &*self.inner
     }
 
-    /// Endpoints of several data centres were asked to be raced against each other.
-    #[must_use]
-    pub fn is_residency(&self) -> bool {
-        self.kind == ErrorKind::Residency
-    }
-
-    /// The catalogue has no endpoints for what was asked.
-    #[must_use]
-    pub fn is_no_endpoints(&self) -> bool {
-        self.kind == ErrorKind::NoEndpoints
-    }
-
-    /// A history can't be read or written, or is of a newer version. Connecting works without.
+    /// Whether a history can't be read or written, or is from a newer version. Connecting works without
+    /// one.
     #[must_use]
     pub fn is_history(&self) -> bool {
         matches!(self.kind, ErrorKind::History | ErrorKind::NewerHistory)
     }
 
-    /// TLS could not be set up.
-    #[must_use]
-    pub fn is_tls(&self) -> bool {
-        self.kind == ErrorKind::Tls
-    }
-
-    /// A file or a value that was given is wrong.
+    /// Whether a file or value supplied by the caller is invalid.
     #[must_use]
     pub fn is_input(&self) -> bool {
         matches!(
@@ -133,15 +121,15 @@ impl From<HistoryError> for Error {
     }
 }
 
-/// Place, complaint and expectation fit several times; what is quoted between them may not.
+/// The longest message, in characters. Text quoted from the input is what makes a message long.
 const LONGEST: usize = 1000;
 
-/// Messages quote files and arguments, which may hold anything.
+/// Escapes and shortens a message: it may quote files and arguments, which can hold anything.
 pub(crate) fn presentable(message: &str) -> String {
     line(message, LONGEST)
 }
 
-/// What a message shows of input that may be enormous, or a URL with secrets in the wrong place.
+/// Quoted input for a message: at most 80 characters, without the secrets of a URL.
 pub(crate) fn shortened(text: &str) -> String {
     shown(&without_secrets(text), 80)
 }

@@ -1,6 +1,7 @@
-//! Why an attempt failed: a phase and a kind, one list for the whole crate.
+//! The reason why an attempt failed: a phase, a kind, and details.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,9 +13,9 @@ use crate::phase::Phase;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $id:literal, $text:literal;)+) => {
-        /// What went wrong within a [`Phase`].
+        /// What went wrong in a [`Phase`].
         ///
-        /// The identifiers are stable: they appear in JSON, metrics and logs.
+        /// The [identifiers](Self::as_str) are stable: they appear in JSON, metrics and logs.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum FailureKind {
@@ -22,16 +23,16 @@ macro_rules! kinds {
         }
 
         impl FailureKind {
-            /// Every kind, in the order of the phases in which they first occur.
+            /// Every kind, in the order of the phases in which each can first occur.
             pub const ALL: &'static [FailureKind] = &[$(FailureKind::$name),+];
 
-            /// The stable identifier, for example `"certificate_expired"`.
+            /// The stable identifier, such as `"certificate_expired"`.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(FailureKind::$name => $id),+ }
             }
 
-            /// A few English words for logs and [`Display`](fmt::Display).
+            /// A short English description for [`Display`](fmt::Display).
             const fn words(self) -> &'static str {
                 match self { $(FailureKind::$name => $text),+ }
             }
@@ -42,96 +43,131 @@ macro_rules! kinds {
 kinds! {
     /// The phase did not finish in time.
     Timeout = "timeout", "timed out";
-    /// The name does not exist (NXDOMAIN).
-    NotFound = "not_found", "no such name";
-    /// The name exists but has no address of the families asked for.
-    NoAddress = "no_address", "the name has no address";
-    /// The peer, or the DNS server, said no: RST to a SYN, REFUSED, a closed port.
+    /// The host name does not exist (NXDOMAIN).
+    NotFound = "not_found", "no such host name";
+    /// The host name exists but has no address of the requested family.
+    NoAddress = "no_address", "the host name has no address";
+    /// The peer or the DNS server refused: RST to a SYN, REFUSED, a closed port.
     Refused = "refused", "refused";
     /// The DNS server failed (SERVFAIL).
-    ServerFailure = "server_failure", "the name server failed";
-    /// The look-up failed in a way that may pass, such as no name server in reach.
-    Temporary = "temporary", "the name could not be looked up for now";
-    /// What the name server sent can't be read as an answer to the question.
-    Malformed = "malformed", "the name server's answer can't be read";
-    /// DNS answered with addresses that no public host can have (RFC 6890).
-    BogusAddress = "bogus_address", "the name server answered with an impossible address";
-    /// The proxy wants a user and a password, or others than those given (407, or RFC 1929).
-    AuthRequired = "auth_required", "the proxy wants a user and a password";
-    /// What answered does not speak the proxy's protocol.
-    NotAProxy = "not_a_proxy", "what answered is no such proxy";
+    ServerFailure = "server_failure", "the DNS server failed";
+    /// The DNS lookup failed for a reason that may pass, such as an unreachable DNS server.
+    Temporary = "temporary", "temporary DNS failure";
+    /// The DNS server's message can't be parsed, or answers another question.
+    Malformed = "malformed", "the DNS server's answer can't be read";
+    /// DNS returned only addresses that no public host can have (RFC 6890).
+    BogusAddress = "bogus_address", "the DNS server returned an impossible address";
+    /// The proxy requires a user name and password, or rejected those given (407, or RFC 1929).
+    AuthRequired = "auth_required", "the proxy requires a valid user name and password";
+    /// The server at the proxy's address does not speak the proxy protocol.
+    NotAProxy = "not_a_proxy", "the server is not a proxy of this type";
     /// The connection was reset.
     Reset = "reset", "connection reset";
-    /// No route to the address (no IPv6, no network).
+    /// There is no route to the address (no IPv6, no network).
     Unreachable = "unreachable", "no route to the address";
-    /// The operating system forbids it (firewall, sandbox).
-    Permission = "permission", "not permitted by this system";
-    /// This system has no more open files, ports or memory for it (EMFILE, ENFILE, ENOBUFS, ENOMEM), or no
-    /// thread for a look-up.
-    OutOfResources = "out_of_resources", "this system has no more resources for it";
+    /// The operating system forbids the connection (firewall, sandbox).
+    Permission = "permission", "not permitted by the operating system";
+    /// This computer is out of file descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM), or has no
+    /// free thread for a DNS lookup.
+    OutOfResources = "out_of_resources", "this computer is out of resources";
     /// The app's own [`Resolve`](crate::Resolve) or [`Connect`](crate::Connect) panicked.
-    Panicked = "panicked", "the app's own resolver or connector panicked";
-    /// The peer closed the connection in the middle of the phase.
+    Panicked = "panicked", "the app's resolver or connector panicked";
+    /// The peer closed the connection before the phase finished.
     Closed = "closed", "closed by the peer";
-    /// What answered on this port does not speak TLS.
+    /// The server on this port does not speak TLS.
     NotTls = "not_tls", "the peer does not speak TLS";
-    /// The peer sent a TLS message that is malformed or out of order.
+    /// The peer sent a malformed or unexpected TLS message.
     InvalidMessage = "invalid_message", "invalid TLS message";
     /// The peer ended the handshake with a fatal TLS alert.
     Alert = "alert", "TLS alert from the peer";
     /// The peer offers only TLS versions before 1.2.
     ProtocolVersion = "protocol_version", "no common TLS version";
-    /// No version, cipher suite, key exchange group or kind of signature in common, as the peer says
-    /// (alerts 40 and 71, RFC 8446 §6.2) or as its answer shows.
+    /// Client and peer have no cipher suite, key exchange group or signature scheme in common, as the
+    /// peer reports (alerts 40 and 71, RFC 8446 §6.2) or as its answer shows.
     NoCommonParameters = "no_common_parameters", "no common TLS parameters";
-    /// The certificate is past its validity.
+    /// The certificate has expired, or this computer's clock is fast.
     CertificateExpired = "certificate_expired", "certificate expired";
-    /// The certificate's validity has not begun (or this machine's clock is slow).
+    /// The certificate is not valid yet, or this computer's clock is slow.
     CertificateNotYetValid = "certificate_not_yet_valid", "certificate not yet valid";
-    /// The certificate is for other names.
+    /// The certificate is for other hosts.
     CertificateWrongHost = "certificate_wrong_host", "certificate is for another host";
-    /// No chain to a trusted root.
+    /// The certificate chain does not lead to a trusted root.
     CertificateUntrusted = "certificate_untrusted", "certificate is not trusted";
     /// The certificate was revoked.
     CertificateRevoked = "certificate_revoked", "certificate revoked";
-    /// A key in the chain is shorter than is accepted (RSA below 2048 bits).
-    CertificateWeakKey = "certificate_weak_key", "certificate with a key that is too short";
-    /// A signature in the chain is made with MD5 or SHA-1.
+    /// The chain contains an RSA key shorter than 2048 bits.
+    CertificateWeakKey = "certificate_weak_key", "certificate key is too short";
+    /// The chain contains a signature made with MD5 or SHA-1.
     CertificateWeakSignature = "certificate_weak_signature",
-        "certificate with a signature of a broken kind";
-    /// Another fault of the certificate.
-    CertificateOther = "certificate_other", "bad certificate";
-    /// The peer insists on a client certificate.
-    ClientCertificateRequired = "client_certificate_required", "the peer wants a client certificate";
-    /// More bytes than the limit before the phase was done.
-    TooLarge = "too_large", "the peer sent too much";
-    /// An HTTP status other than the one wanted; in [`Phase::Proxy`] also a SOCKS5 reply.
+        "certificate signature uses a broken hash function";
+    /// The certificate is invalid for another reason.
+    CertificateOther = "certificate_other", "invalid certificate";
+    /// The peer requires a client certificate.
+    ClientCertificateRequired =
+        "client_certificate_required", "the peer requires a client certificate";
+    /// The peer sent more bytes than allowed before the phase finished.
+    TooLarge = "too_large", "the peer sent too much data";
+    /// The server answered an unwanted HTTP status; in [`Phase::Proxy`] also a SOCKS5 error reply.
     Rejected = "rejected", "rejected";
-    /// A redirection instead of an upgrade; never followed.
+    /// The server answered with a redirect. Probes and connections never follow redirects.
     Redirected = "redirected", "redirected";
     /// The answer is not HTTP/1.x.
     NotHttp = "not_http", "the answer is not HTTP";
     /// `Sec-WebSocket-Accept` is missing or wrong (RFC 6455 §4.1).
     BadAccept = "bad_accept", "wrong Sec-WebSocket-Accept";
-    /// An HTTP answer with a header field that HTTP doesn't allow: an odd name, a NUL (RFC 9110 §5).
-    InvalidHeader = "invalid_header", "a header field that HTTP doesn't allow";
-    /// A 101 of HTTP/1.0, which knows no upgrade (RFC 9110 §7.8).
-    HttpVersion = "http_version", "101 of HTTP/1.0";
-    /// A 101 without a proper `Upgrade` or `Connection` header (RFC 6455 §4.1).
-    BadHeaders = "bad_headers", "101 without the upgrade headers";
+    /// The HTTP answer contains a header field that HTTP doesn't allow (RFC 9110 §5).
+    InvalidHeader = "invalid_header", "invalid header field";
+    /// The server answered 101 with HTTP/1.0, which has no upgrade (RFC 9110 §7.8).
+    HttpVersion = "http_version", "101 with HTTP/1.0";
+    /// The server answered 101 without proper `Upgrade` and `Connection` headers (RFC 6455 §4.1).
+    BadHeaders = "bad_headers", "101 without valid upgrade headers";
     /// The server chose an extension or subprotocol that was not offered (RFC 6455 §4.1).
     UnrequestedExtensionOrProtocol = "unrequested_extension_or_protocol",
         "the server chose an extension or subprotocol that was not offered";
-    /// The server didn't confirm the subprotocol that the service needs (RFC 6455 §4.1, RFC 7395
+    /// The server did not confirm the subprotocol that the service requires (RFC 6455 §4.1, RFC 7395
     /// §3.1).
-    SubprotocolMissing = "subprotocol_missing", "the subprotocol was not confirmed";
-    /// A 5xx status.
+    SubprotocolMissing = "subprotocol_missing", "the required subprotocol was not confirmed";
+    /// The server answered with a 5xx status.
     ServerError = "server_error", "server error";
-    /// None of the above; the message tells.
+    /// Any other failure; see [`Failure::message`].
     Other = "other", "failed";
 }
 
 display_identifier!(FailureKind);
+
+impl FailureKind {
+    /// The kind of an operating system's error about a socket.
+    pub(crate) fn of_io(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => FailureKind::Refused,
+            io::ErrorKind::TimedOut => FailureKind::Timeout,
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => FailureKind::Reset,
+            io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::AddrNotAvailable => FailureKind::Unreachable,
+            io::ErrorKind::PermissionDenied => FailureKind::Permission,
+            io::ErrorKind::OutOfMemory => FailureKind::OutOfResources,
+            _ => of_errno(error).unwrap_or(FailureKind::Other),
+        }
+    }
+}
+
+/// The kind of an error that the standard library doesn't name.
+#[cfg(target_os = "linux")]
+fn of_errno(error: &io::Error) -> Option<FailureKind> {
+    match error.raw_os_error()? {
+        // No IPv6 on this computer, or a blackhole route.
+        libc::EAFNOSUPPORT | libc::EINVAL => Some(FailureKind::Unreachable),
+        libc::EMFILE | libc::ENFILE | libc::ENOBUFS => Some(FailureKind::OutOfResources),
+        _ => None,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn of_errno(_: &io::Error) -> Option<FailureKind> {
+    None
+}
 
 impl Serialize for FailureKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -139,11 +175,11 @@ impl Serialize for FailureKind {
     }
 }
 
-/// Why one attempt, or one look-up, failed.
+/// The reason why an attempt or a DNS lookup failed.
 ///
-/// Carries what was learned on the way: an HTTP status, a certificate's dates and names, the
-/// lower layer's own message. Text that came from the peer is kept as data and escaped by
-/// [`Display`](fmt::Display).
+/// A failure has a [phase](Self::phase) and a [kind](Self::kind), and carries what was learned: an HTTP
+/// status, the certificates, the lower layer's message. Methods return a peer's text as it was sent;
+/// [`Display`](fmt::Display) and `Debug` escape it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Failure {
     phase: Phase,
@@ -151,7 +187,7 @@ pub struct Failure {
     facts: Option<Box<Facts>>,
 }
 
-/// Boxed, so that a `Result<_, Failure>` stays small: most failures have none.
+/// Boxed so that a `Result<_, Failure>` stays small.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Facts {
     message: Option<String>,
@@ -170,7 +206,7 @@ struct Facts {
 }
 
 impl Failure {
-    /// A failure of `kind` in `phase`.
+    /// Creates a failure of `kind` in `phase`.
     #[must_use]
     pub const fn new(phase: Phase, kind: FailureKind) -> Self {
         Failure {
@@ -180,60 +216,66 @@ impl Failure {
         }
     }
 
-    /// The phase that did not finish.
+    /// Returns the phase that failed.
     #[must_use]
     pub const fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// What went wrong in it.
+    /// Returns the kind of failure.
     #[must_use]
     pub const fn kind(&self) -> FailureKind {
         self.kind
     }
 
-    /// The lower layer's own words, in English, if it had any.
+    /// Returns the lower layer's message, if any.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.facts.as_ref()?.message.as_deref()
     }
 
-    /// The HTTP status that was answered, if the failure is an HTTP answer.
+    /// Returns the HTTP status, if the failure is an HTTP answer.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.facts.as_ref()?.status
     }
 
-    /// Where a redirection points, as the peer wrote it, without user and query, in which what was
-    /// asked may come back: `https://login.example/?…`. [Escape](crate::shown) it before showing it.
+    /// Returns the target of a redirect, as the peer wrote it but without user and query, which may
+    /// echo secrets of the request: `https://login.example/?…`. [Escape](crate::shown) it before you
+    /// show it.
     #[must_use]
     pub fn location(&self) -> Option<&str> {
         self.facts.as_ref()?.location.as_deref()
     }
 
-    /// The delay that a refusal asked for (RFC 9110 §10.2.3, the form in seconds).
+    /// Returns the delay that the server requested with `Retry-After` (RFC 9110 §10.2.3), given in seconds
+    /// or as a date.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.facts.as_ref()?.retry_after
     }
 
-    /// What tells who gave an HTTP answer that was not wanted: the fields `server`, `via`, `cf-ray`
-    /// and the like, by lower-case name, as the peer wrote them, each of at most 200 characters.
-    /// Absent where the request held something of the app's, which the peer might send back.
+    /// Returns header fields that identify who sent an unwanted HTTP answer: `server`, `via`, `cf-ray`
+    /// and the like, by lower-case name.
+    ///
+    /// Values are as the peer wrote them, at most 200 characters each. Empty if the request contained
+    /// headers, a query or subprotocols of the app, which the peer might echo.
     #[must_use]
     pub fn answered_by(&self) -> &[(String, String)] {
         self.facts.as_ref().map_or(&[], |facts| &facts.answered_by)
     }
 
-    /// The beginning of that answer's body if it is text: at most 1 KiB, as far as it came together
-    /// with the head, as the peer wrote it.
+    /// Returns the beginning of that answer's body if it is text: at most 1 KiB, as the peer wrote it.
+    ///
+    /// A connection keeps only what arrived together with the head. A probe waits up to one more round
+    /// trip for the rest.
     #[must_use]
     pub fn body(&self) -> Option<&str> {
         self.facts.as_ref()?.body.as_deref()
     }
 
-    /// When the certificate that is at fault expires or expired: the server's own, or another one of
-    /// its chain.
+    /// Returns when the certificate at fault expires or expired: the server's own, or another one of its
+    /// chain.
     #[must_use]
     pub fn not_after(&self) -> Option<SystemTime> {
         let facts = self.facts.as_ref()?;
@@ -242,7 +284,7 @@ impl Failure {
             .or_else(|| Some(self.certificate()?.not_after))
     }
 
-    /// When the validity of the certificate that is at fault begins.
+    /// Returns when the validity of the certificate at fault begins.
     #[must_use]
     pub fn not_before(&self) -> Option<SystemTime> {
         let facts = self.facts.as_ref()?;
@@ -251,39 +293,39 @@ impl Failure {
             .or_else(|| Some(self.certificate()?.not_before))
     }
 
-    /// The names that a certificate for another host presented, as the peer wrote them.
+    /// Returns the names in a certificate for another host, as the peer wrote them.
     #[must_use]
     pub fn names(&self) -> &[String] {
         self.facts.as_ref().map_or(&[], |facts| &facts.names)
     }
 
-    /// What the server's own certificate says of itself, if it was refused.
+    /// Returns the server's own certificate, if the certificates were refused.
     #[must_use]
     pub fn certificate(&self) -> Option<&Certificate> {
         Some(self.chain()?.own())
     }
 
-    /// The certificates that were refused. Absent where the TLS configuration is the app's own
+    /// Returns the refused certificates. `None` if the TLS configuration is the app's own
     /// ([`TlsClient::from_config`](crate::TlsClient::from_config)).
     #[must_use]
     pub fn chain(&self) -> Option<&Arc<CertificateChain>> {
         self.facts.as_ref()?.chain.as_ref()
     }
 
-    /// What about them made the verifier refuse them, as far as they tell.
+    /// Returns why the certificates were refused, as far as the certificates show it.
     #[must_use]
     pub fn chain_fault(&self) -> Option<ChainFault> {
         self.facts.as_ref()?.chain_fault
     }
 
-    /// The number of the TLS alert that the peer sent (RFC 8446 §6).
+    /// Returns the number of the TLS alert that the peer sent (RFC 8446 §6).
     #[must_use]
     pub fn alert(&self) -> Option<u8> {
         self.facts.as_ref()?.alert
     }
 
-    /// Whether the peer proved its identity and spoke HTTP, only not the answer that was wanted:
-    /// the *answering* tier.
+    /// Whether the peer proved its identity and answered in HTTP, but not with the expected answer: the
+    /// *answering* tier.
     #[must_use]
     pub fn is_answer(&self) -> bool {
         matches!(
@@ -302,8 +344,8 @@ impl Failure {
         )
     }
 
-    /// Whether this computer is why, and nobody else was even asked: no route, not permitted, no
-    /// resources left, a panic of the app's own code. It says nothing of the peer.
+    /// Whether the cause is this computer or its network: no route, not permitted, out of resources, or a
+    /// panic in the app's own code. Such a failure says nothing about the peer.
     #[must_use]
     pub fn is_local(&self) -> bool {
         matches!(
@@ -315,7 +357,7 @@ impl Failure {
         )
     }
 
-    /// Whether the peer proved its identity and said no, in proper HTTP.
+    /// Whether the peer proved its identity and refused with a well-formed HTTP answer.
     pub(crate) fn is_refusal(&self) -> bool {
         self.is_answer()
             && matches!(
@@ -324,20 +366,20 @@ impl Failure {
             )
     }
 
-    /// Whether the peer proved its identity and turned this app away by its credentials: an expired
-    /// token, say (RFC 9110 §15.5.2 and §15.5.4).
+    /// Whether the peer proved its identity and rejected the app's credentials, such as an expired token
+    /// (RFC 9110 §15.5.2 and §15.5.4).
     pub(crate) fn refuses_credentials(&self) -> bool {
         self.phase == Phase::Upgrade
             && self.kind == FailureKind::Rejected
             && match self.status() {
                 Some(401) => true,
-                // A gateway's page is no word of the service's.
+                // A 403 with an HTML page comes from a gateway, not from the service.
                 Some(403) => !self.facts.as_ref().is_some_and(|facts| facts.is_page),
                 _ => false,
             }
     }
 
-    /// Says that a page came with it, for people to read.
+    /// Records whether the answer carries an HTML page.
     #[must_use]
     pub(crate) fn with_page(mut self, is_page: bool) -> Self {
         if is_page {
@@ -350,35 +392,36 @@ impl Failure {
         self.facts.get_or_insert_default()
     }
 
-    /// Adds the lower layer's own words.
+    /// Sets the lower layer's message.
     #[must_use]
     pub fn with_message(mut self, message: impl fmt::Display) -> Self {
         self.facts_mut().message = Some(message.to_string());
         self
     }
 
-    /// Adds the HTTP status that was answered.
+    /// Sets the HTTP status.
     #[must_use]
     pub fn with_status(mut self, status: u16) -> Self {
         self.facts_mut().status = Some(status);
         self
     }
 
-    /// Adds where a redirection points, as the peer wrote it; of that user and query are left out.
+    /// Sets the target of a redirect. User and query are removed.
     #[must_use]
     pub fn with_location(mut self, location: Option<String>) -> Self {
         self.facts_mut().location = location.map(|to| without_secrets(&to).into_owned());
         self
     }
 
-    /// Adds the delay that the peer asked for.
+    /// Sets the delay that the server requested.
     #[must_use]
     pub fn with_retry_after(mut self, delay: Option<Duration>) -> Self {
         self.facts_mut().retry_after = delay;
         self
     }
 
-    /// Adds what tells who gave the answer: fields by lower-case name, and the beginning of its body.
+    /// Sets the header fields that identify the sender of the answer, by lower-case name, and the beginning
+    /// of the body.
     #[must_use]
     pub fn with_answer(mut self, fields: Vec<(String, String)>, body: Option<String>) -> Self {
         let facts = self.facts_mut();
@@ -386,48 +429,48 @@ impl Failure {
         self
     }
 
-    /// Adds when the certificate expires or expired, where no whole certificate is known.
+    /// Sets when the certificate expires or expired; needed only without a [chain](Self::with_chain).
     #[must_use]
     pub fn with_not_after(mut self, at: SystemTime) -> Self {
         self.facts_mut().not_after = Some(at);
         self
     }
 
-    /// Adds when the certificate's validity begins, where no whole certificate is known.
+    /// Sets when the certificate's validity begins; needed only without a [chain](Self::with_chain).
     #[must_use]
     pub fn with_not_before(mut self, at: SystemTime) -> Self {
         self.facts_mut().not_before = Some(at);
         self
     }
 
-    /// Adds the certificates that were refused.
+    /// Sets the refused certificates.
     #[must_use]
     pub fn with_chain(mut self, chain: Arc<CertificateChain>) -> Self {
         self.facts_mut().chain = Some(chain);
         self
     }
 
-    /// Adds what about them made the verifier refuse them.
+    /// Sets why the certificates were refused.
     #[must_use]
     pub fn with_chain_fault(mut self, fault: ChainFault) -> Self {
         self.facts_mut().chain_fault = Some(fault);
         self
     }
 
-    /// Adds the number of the alert that the peer sent.
+    /// Sets the number of the TLS alert that the peer sent.
     #[must_use]
     pub fn with_alert(mut self, number: u8) -> Self {
         self.facts_mut().alert = Some(number);
         self
     }
 
-    /// The same facts, found to be of another kind.
+    /// Changes the kind and keeps the details.
     pub(crate) fn with_kind(mut self, kind: FailureKind) -> Self {
         self.kind = kind;
         self
     }
 
-    /// Adds the names that a certificate for another host presented.
+    /// Sets the names in a certificate for another host.
     #[must_use]
     pub fn with_names(mut self, names: Vec<String>) -> Self {
         self.facts_mut().names = names;
@@ -435,7 +478,7 @@ impl Failure {
     }
 }
 
-/// The most that is shown of one text of a peer's, in characters.
+/// The longest text from a peer that is shown, in characters.
 const LONGEST: usize = 300;
 
 impl fmt::Debug for Failure {

@@ -1,4 +1,4 @@
-//! What has a stable identifier is displayed as it.
+//! `Display` for types with a stable identifier.
 
 macro_rules! display_identifier {
     ($($type:ty),+) => {$(

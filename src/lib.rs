@@ -1,78 +1,101 @@
-//! easelect gets an Easemob (环信) instant-messaging client onto the fastest endpoint that really
-//! works for it.
+//! Connects an Easemob (环信) instant-messaging client to the fastest endpoint that really works.
 //!
-//! Easemob publishes several hosts for each of its data centres and services and has developers
-//! paste one into their configuration. This crate measures them all from where the client is,
-//! ranks them by verified handshakes, opens the connection on the fastest, and says why the others
-//! are not.
+//! Easemob publishes several hosts for each service in each of its data centres, and an app is usually
+//! configured with one of them. A [`Selector`] instead races them for each connection within one data
+//! centre, returns the connection that completes first, and learns from every attempt. A [`Prober`]
+//! measures every endpoint phase by phase and ranks them. Both report why an endpoint failed or was slower.
+//!
+//! An endpoint counts as ready only after a complete handshake: TLS with a certificate that verifies
+//! for its host, then the right answer to a WebSocket upgrade or HTTP request. A TCP connect alone is not
+//! enough, since a transparent proxy or a hijacked address can answer it.
+//!
+//! This crate is not made by Easemob.
 //!
 //! # Which type for which job
 //!
-//! | you want to | use |
+//! | job | use |
 //! | --- | --- |
-//! | connect a client to the fastest endpoint | [`Selector::connect`] |
-//! | stay connected | [`Selector::session`], or [`Selector::reconnector`] and a loop of your own |
-//! | call REST on the fastest host | `Selector::rest`, or `Selector::base_url` with a client of your own |
-//! | keep your own SDK's dialling, in a better order | [`Selector::candidates`], [`Selector::report`] |
-//! | connect, stay connected or call REST without async | [`blocking`] |
-//! | know why a connection failed or was slow | [`ConnectError`], [`Connection::timings`], [`Selector::explain`] |
-//! | tell a first connection which hosts are likely near | [`Priors`], [`Selector::network_changed_to`] |
-//! | keep what was learned for the next start | [`FileHistory`], or a [`HistoryStore`] of your own |
-//! | measure every endpoint, phase by phase | [`Prober`], a stream of [`ProbeEvent`]s |
-//! | put what was measured in order | [`rank`], [`Ranking`] |
-//! | go through a proxy, pin addresses, use other roots or another resolver | [`Dialer`], given to `Selector` and `Prober` alike |
-//! | know or add endpoints | [`Catalog`] |
-//! | say which of them may be raced together | a [`Region`], or [`Residency::mainland_pool`] |
+//! | Connect to the fastest endpoint | [`Selector::connect`] |
+//! | Stay connected | [`Selector::session`], or [`Selector::reconnector`] with a loop of your own |
+//! | Call the REST API on the fastest host | `Selector::rest`, or `Selector::base_url` with your own HTTP client |
+//! | Let another SDK dial, in a better order | [`Selector::candidates`] and [`Selector::report`] |
+//! | Do any of these without async | [`blocking`] |
+//! | Find out why a connection failed or was slow | [`ConnectError`], [`Connection::timings`], [`Selector::explain`] |
+//! | Keep what the selector learned across runs | [`FileHistory`], or your own [`HistoryStore`] |
+//! | Give a first connection typical round-trip times | [`Priors`], with [`SelectorBuilder::priors`] |
+//! | Measure every endpoint, phase by phase | [`Prober`], a stream of [`ProbeEvent`]s |
+//! | Rank the measured endpoints | [`rank`] and [`Ranking`] |
+//! | Use a proxy, other roots, another resolver, or pinned addresses | [`Dialer`], for `Selector` and `Prober` alike |
+//! | Open a verified TLS stream to an endpoint | [`Dialer::open`] |
+//! | List or add endpoints | [`Catalog`] |
+//! | Choose the data centre | [`Region`], or [`Residency::mainland_pool`] |
 //!
 //! # Example
 //!
 //! ```no_run
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use easelect::{Region, Selector};
 //!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! // Build one selector and keep it: it learns from every connection.
 //! let selector = Selector::builder(Region::CN1).build()?;
 //! let connection = selector.connect().await?;
 //! println!("{} in {:?}", connection.url(), connection.time_to_open());
-//! let websocket = connection.into_websocket(); // tokio-tungstenite's, live
+//! let websocket = connection.into_websocket(); // tokio-tungstenite's, already open
 //! # drop(websocket);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # What is never done
+//! Asynchronous functions need a tokio runtime with I/O and time enabled, and panic outside of one.
+//! [`blocking`] brings its own runtime.
 //!
-//! Endpoints of different data centres are not raced against each other; hosts that Easemob
-//! doesn't publish are not guessed; no certificate goes unverified ([`TlsClient`] says where revocation is
-//! part of that); probes send no credentials, headers or queries of the app's. A proxy's user and
-//! password go to that proxy only.
+//! # Guarantees
+//!
+//! - **One data centre.** Endpoints of different data centres are never raced against each other. The one
+//!   exception, the pool of China 1 and China 2, must be requested by name ([`Residency`]).
+//! - **No guessed hosts.** The catalogue holds hosts that Easemob publishes and those that the app adds.
+//! - **Verified certificates.** No option turns verification off. [`TlsClient`] says where revocation is
+//!   checked. An app that supplies its own [`rustls::ClientConfig`] answers for the verifier in it.
+//! - **No secrets in probes.** A probe sends none of the app's headers, subprotocols or query
+//!   ([`ConnectOptions`]). The query in an endpoint's own URL is sent to that endpoint only. A proxy's
+//!   user name and password go to that proxy only.
+//! - **Nothing left behind.** Dropping a future or a stream cancels what it started. Only a lookup inside
+//!   the system's resolver can't be cancelled; it ends on its own thread. After a race, unfinished lookups
+//!   may complete in the background, and by default one TCP connect may check a remembered address
+//!   ([`RefreshBudget`]). Both end with the selector.
 //!
 //! # Logging
 //!
-//! A span `connect` (`residency`, `endpoints`) is around every race. Events go to [`tracing`].
+//! The library prints nothing. It emits spans and events to [`tracing`]. A span `connect` (level info,
+//! target `easelect::connect`, fields `residency` and `endpoints`) surrounds every race.
 //!
-//! | target | event | level | fields |
-//! | --- | --- | --- | --- |
-//! | `easelect::connect` | `dialling` | debug | `host`, `address` |
-//! | | `attempt failed` | debug | `host`, `address`, `phase`, `kind` |
-//! | | `look-up failed` | debug | `host`, `family`, `kind` |
-//! | | `open` | info | `url`, `address`, `time_to_open_ms`, `attempts` |
-//! | | `no endpoint could be opened` | warn | `attempts`, `elapsed_ms`, `timed_out` |
-//! | | `reconnecting` | debug | `delay_ms` |
-//! | | `woke from sleep` | debug | `slept` |
-//! | | `the resolver panicked` | warn | |
-//! | `easelect::history` | `nothing remembered`, `nothing will be kept`, `history not kept` | warn | `error` |
-//! | `easelect::probe` | `sample` | debug | `host`, `address`, `round`, and `total_ms` or `phase`, `kind` |
+//! | target | event | level | when | fields |
+//! | --- | --- | --- | --- | --- |
+//! | `easelect::connect` | `dialling` | debug | a TCP connect starts | `host`, `address` |
+//! | | `attempt failed` | debug | an attempt of a race fails | `host`, `address`, `phase`, `kind` |
+//! | | `look-up failed` | debug | a DNS lookup of a race fails | `host`, `family`, `kind` |
+//! | | `open` | info | a race is won | `url`, `address`, `time_to_open_ms`, `attempts` |
+//! | | `no endpoint could be opened` | warn | a race is lost | `attempts`, `elapsed_ms`, `timed_out` |
+//! | | `reconnecting` | debug | a back-off delay starts | `delay_ms` |
+//! | | `woke from sleep` | debug | the device slept | `slept` |
+//! | | `the resolver panicked` | warn | [`Resolve::network_changed`] panics | none |
+//! | | `the system's DNS servers can't be read` | warn | the network changed, with `DnsResolver::system` | `error` |
+//! | `easelect::history` | `nothing remembered` | warn | [`HistoryStore::load`] fails | `error` |
+//! | | `nothing will be kept` | warn | [`HistoryStore::check`] fails, or no thread can be started | `error` |
+//! | | `history not kept` | warn | [`HistoryStore::save`] fails | `error` |
+//! | `easelect::probe` | `sample` | debug | a probe ends | `host`, `address`, `round`, and `total_ms` or `phase` and `kind` |
 //!
-//! They hold hosts, addresses and paths, never headers or queries. Nothing is printed by itself.
+//! Fields hold hosts, addresses, URLs and the text of local errors. Headers are never logged, and a query is
+//! logged as `?…`.
 //!
 //! # Features
 //!
-//! | feature | default | brings |
+//! | feature | default | adds |
 //! | --- | --- | --- |
-//! | `rest` | yes | [`Selector`]'s `rest` and `base_url`, with reqwest |
-//! | `toml` | yes | catalogue files in TOML; those in JSON need no feature |
-//! | `dns` | no | `DnsResolver`: asks name servers itself; exact failure kinds, times to live, forged answers |
-//! | `webpki-roots` | no | Mozilla's roots compiled in |
+//! | `rest` | yes | `Selector::rest` and `Selector::base_url`, with reqwest |
+//! | `toml` | yes | catalogue files in TOML; JSON needs no feature |
+//! | `dns` | no | `DnsResolver`, which queries DNS servers directly: exact failure kinds, TTLs, forged answers |
+//! | `webpki-roots` | no | Mozilla's root certificates, compiled in |
 
 #![warn(
     clippy::unwrap_used,
@@ -84,7 +107,7 @@
 #[macro_use]
 mod identifier;
 
-// In the order in which data flows: a module uses only those above it (tests/structure.rs).
+// In data-flow order: a module uses only those above it (tests/structure.rs).
 mod phase;
 
 mod certificate;
@@ -127,15 +150,15 @@ mod selector;
 
 pub mod blocking;
 
-/// Futures of the traits [`Resolve`] and [`Connect`], and streams of events.
+/// Re-exported for implementing [`Resolve`] and [`Connect`], and for consuming streams of events.
 pub use futures;
-/// The HTTP client whose answer [`RestResponse::into_inner`] gives.
+/// Re-exported because [`RestResponse::into_inner`] returns its response type.
 #[cfg(feature = "rest")]
 pub use reqwest;
-/// Configuration and certificates of a [`TlsClient`].
+/// Re-exported for the configuration and certificates of a [`TlsClient`].
 pub use rustls;
-/// The WebSocket crate whose types leave through [`Connection`]. Without its own handshake
-/// (`client_async`), unless the app switches on that crate's feature `handshake`.
+/// Re-exported because a [`Connection`] is made of its types. Its own opening handshake (`client_async`)
+/// is missing unless the app enables that crate's feature `handshake`.
 pub use tokio_tungstenite;
 
 pub use catalog::{
@@ -178,21 +201,21 @@ pub use selector::{Rest, RestError, RestErrorKind, RestOptions, RestRequest, Res
 pub use stats::{AddressStats, Distribution, EndpointStats, FailureCount, Summary};
 pub use tls::{TlsClient, TlsSession};
 
-/// Where the targets of `fuzz/` reach the readers of what peers write. Only cargo-fuzz builds it.
+/// Parsers of untrusted bytes, exposed to the targets in `fuzz/`. Only cargo-fuzz builds this.
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing {
-    /// Reads an answer to an upgrade, and to a REST probe. A panic is a finding.
+    /// Reads an answer to a WebSocket upgrade and to a REST probe.
     pub fn upgrade(answer: &[u8]) {
         crate::handshake::replay::upgrade(answer);
     }
 
-    /// Reads a proxy's answer. A panic is a finding.
+    /// Reads a proxy's answer.
     pub fn proxy(answer: &[u8]) {
         crate::handshake::replay::proxy(answer);
     }
 
-    /// Reads a name server's answer. A panic is a finding.
+    /// Reads a name server's answer.
     #[cfg(feature = "dns")]
     pub fn dns(answer: &[u8]) {
         crate::resolve::dns::replay(answer);

@@ -1,55 +1,56 @@
-//! Which network the device is on, as far as its routes tell: for apps that don't.
+//! Identifies the network that the device is on from its routes, for apps that don't name it.
 //!
-//! It begins with the address that packets to the internet would carry: a UDP socket that is connected
-//! to a public address sends nothing, and is told that address by the kernel, after policy rules, split
-//! default routes (0.0.0.0/1 and 128.0.0.0/1, with which VPNs leave the default route alone) and all.
+//! It starts from the source address of packets to the Internet. The kernel reports it for a UDP socket
+//! connected to a remote address, without sending a packet. That respects policy routing and split
+//! default routes (0.0.0.0/1 and 128.0.0.0/1), with which VPNs leave the default route alone.
 //!
-//! - *Linux*: the interface with that address; the gateway of its default route, whole or split, and
-//!   16 bits of a hash of its hardware address; what kind of interface it is. Without a gateway, as on a
-//!   tunnel, the prefix of the address instead. IPv6 counts where it goes another way than IPv4, as with
-//!   a VPN for one of them. An address that DHCP gives anew on the same network changes nothing.
-//! - *Elsewhere*, and where routes can't be read (Android since 10): the prefix of the address, IPv4's
-//!   if there is any.
+//! - *Linux*: the identifier is made of the gateway of the (whole or split) default route of the interface
+//!   with that address, of 16 bits of a hash of the IPv4 gateway's hardware address, and of the name and
+//!   kind of the interface. Without a gateway, as on a tunnel, it is made of the prefix of the address. IPv6
+//!   is included if it uses another interface than IPv4, as with a VPN for one of them. A new address from
+//!   DHCP on the same network changes nothing.
+//! - *Other systems*, and Linux where routes can't be read (Android since 10): the prefix of the address,
+//!   IPv4's if there is one.
 //!
-//! These share an identifier:
+//! Different networks can have the same identifier:
 //!
-//! - of two homes with a gateway 192.168.1.1 over the same Wi-Fi interface, one pair in 65,536; and the
-//!   second one until its gateway has answered, where the device was never seen without a network in
-//!   between;
-//! - networks with the same gateway behind a virtual router, whose hardware address is the same everywhere
-//!   (RFC 9568 §7.3);
-//! - with IPv6 alone, networks whose gateway is called fe80::1 over the same interface;
-//! - two tunnels that give addresses of one /24;
-//! - elsewhere than on Linux, two networks of one /24 (one /32 of IPv6), and with and without a VPN for
-//!   IPv6 alone.
+//! - two homes with the gateway 192.168.1.1 on the same Wi-Fi interface, in one of 65,536 cases; also until
+//!   the second gateway has answered ARP, if the device was never seen offline in between;
+//! - networks with the same gateway address behind a virtual router, whose hardware address is the same
+//!   everywhere (RFC 9568 §7.3);
+//! - with IPv6 only, networks whose gateway is fe80::1 on the same interface;
+//! - two tunnels that assign addresses in the same /24;
+//! - on other systems than Linux, two networks in the same /24 (for IPv6, /32), and the same network with
+//!   and without a VPN for IPv6 only.
 //!
-//! An app that knows better says so. What was learned on another network with the same identifier is
-//! outgrown, as whatever a history says that isn't true. Only a hash leaves this module: more of a
-//! hardware address would tell where the device was.
+//! An app that knows better can name the network itself. Wrong expectations from another network with the
+//! same identifier are corrected by new measurements. Only a hash leaves this module, since a hardware
+//! address would reveal where the device was.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-/// The network that this device is on at one moment, as far as its routes tell.
+/// The network that the device is on, as seen from its routes at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LocalNetwork {
-    /// What a selector calls it in the history where the app doesn't say. The same whenever the device
-    /// is on this network; a hash, of which nothing can be read. Absent without a route to the internet.
+    /// Identifier under which a selector stores the network in its history unless the app names the
+    /// network. It is a hash that stays the same while the device is on this network and when it
+    /// returns. `None` without a route to the Internet.
     pub id: Option<String>,
-    /// The address that IPv4 packets to the internet would carry, if there is a route.
+    /// Source address of IPv4 packets to the Internet, if there is a route.
     pub source_v4: Option<Ipv4Addr>,
-    /// The same of IPv6.
+    /// Source address of IPv6 packets to the Internet, if there is a route.
     pub source_v6: Option<Ipv6Addr>,
-    /// What leads to the internet: `"wifi"`, `"ethernet"`, `"ppp"` or `"tunnel"`, as a VPN is one. Known on
-    /// Linux, of these kinds.
+    /// Kind of the interface that leads to the Internet: `"wifi"`, `"ethernet"`, `"ppp"` or `"tunnel"`
+    /// (such as a VPN). `None` for other kinds and on other systems than Linux and Android.
     pub interface: Option<&'static str>,
 }
 
 impl LocalNetwork {
-    /// The network now. Nothing is sent.
+    /// Returns the current network. Sends nothing.
     #[must_use]
     pub fn now() -> Self {
-        // For documentation (RFC 5737, RFC 3849), as nobody's as an address can be.
+        // Addresses for documentation (RFC 5737, RFC 3849), which belong to no host.
         let v4 = source(
             Ipv4Addr::UNSPECIFIED.into(),
             Ipv4Addr::new(192, 0, 2, 1).into(),
@@ -78,8 +79,8 @@ impl LocalNetwork {
         }
     }
 
-    /// Whether packets go another way, or under another address, than they did `before`. Another
-    /// address within the same IPv6 network (RFC 8981) is none.
+    /// Whether the network or the device's address changed since `before`. A new address in the same IPv6
+    /// /64 (RFC 8981) doesn't count.
     #[must_use]
     pub fn differs_from(&self, before: &LocalNetwork) -> bool {
         let network = |one: &LocalNetwork| one.source_v6.map(|v6| u128::from(v6) >> 64);
@@ -89,25 +90,27 @@ impl LocalNetwork {
     }
 }
 
-/// The network's identifier; `None` without a route to the internet.
+/// The network's identifier; `None` without a route to the Internet.
 pub(crate) fn current() -> Option<String> {
     LocalNetwork::now().id
 }
 
-/// FNV-1a: the same in every version of this crate, as the history needs it.
+/// FNV-1a. It must not change between versions, since histories contain its results.
 fn hash(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
-/// A router as `/proc/net/route` has it, its interface, and 16 bits of a hash of its hardware address.
+/// A router's address as in `/proc/net/route`, its interface, and 16 bits of a hash of its hardware address.
 #[cfg(any(test, target_os = "linux", target_os = "android"))]
 type Router = (String, String, u16);
 
-/// A router with 16 bits of a hash of its hardware address in `/proc/net/arp`, if that is known: enough to
-/// tell one 192.168.1.1 from another, too few to find where it stands. While one falls silent, the kernel
-/// forgets its hardware address: the last one counts until another is known, or there is no way to it.
+/// Identifies a router by its address and, if `/proc/net/arp` has its hardware address, 16 bits of a hash of
+/// that: enough to distinguish one 192.168.1.1 from another, too few to locate it.
+///
+/// The kernel forgets the hardware address of a router that falls silent. The `last` one is then used until
+/// another is known or the route is gone.
 #[cfg(any(test, target_os = "linux", target_os = "android"))]
 fn router(gateway: &str, interface: &str, neighbours: &str, last: &mut Option<Router>) -> String {
     let address = u32::from_str_radix(gateway, 16).ok();
@@ -117,7 +120,7 @@ fn router(gateway: &str, interface: &str, neighbours: &str, last: &mut Option<Ro
         let [ip, _, flags, hardware, _, device] = columns[..] else {
             return None;
         };
-        // ATF_COM: it has answered.
+        // ATF_COM: the entry is complete, the router has answered.
         let known = u32::from_str_radix(flags.strip_prefix("0x")?, 16).ok()? & 2 != 0;
         let it = ip.parse().ok() == address && device == interface;
         (known && it).then(|| hash(hardware.as_bytes()) as u16)
@@ -132,14 +135,14 @@ fn router(gateway: &str, interface: &str, neighbours: &str, last: &mut Option<Ro
     }
 }
 
-/// The address that packets to `target` would carry.
+/// The source address of packets to `target`.
 fn source(any: IpAddr, target: IpAddr) -> Option<IpAddr> {
     let socket = UdpSocket::bind(SocketAddr::new(any, 0)).ok()?;
     socket.connect(SocketAddr::new(target, 9)).ok()?;
     Some(socket.local_addr().ok()?.ip())
 }
 
-/// /24, and /32 of IPv6, since carriers give another /64 with every attachment.
+/// The /24 of an IPv4 address, or the /32 of an IPv6 address: carriers assign a new /64 at each attachment.
 fn prefix(address: IpAddr) -> String {
     match address {
         IpAddr::V4(v4) => {
@@ -153,31 +156,28 @@ fn prefix(address: IpAddr) -> String {
     }
 }
 
-/// What is seen of the ways to the internet.
+/// The routes to the Internet in both families.
 struct Seen {
     v4: Option<Way>,
     v6: Option<Way>,
 }
 
-/// The way that packets of one family take.
+/// The route of packets in one family.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Way {
-    /// The address that they carry.
     source: IpAddr,
-    /// The interface, if it is known.
     interface: Option<String>,
-    /// What kind of interface it is; empty where unknown.
+    /// The kind of interface; empty if unknown.
     kind: String,
-    /// The router, if there is one and it is known.
     gateway: Option<String>,
 }
 
 impl Seen {
-    /// What stays the same while the device is on this network, and is another on another.
+    /// The text whose hash is the identifier.
     fn identity(&self) -> Option<String> {
         let first = self.v4.as_ref().or(self.v6.as_ref())?;
         let identity = first.identity();
-        // Beside IPv4 on the same interface, IPv6 comes and goes.
+        // On the interface of IPv4, IPv6 comes and goes: ignore it there.
         let apart = self.v6.as_ref().filter(|v6| {
             let known = v6.interface.is_some() && first.interface.is_some();
             known && v6.interface != first.interface
@@ -192,9 +192,9 @@ impl Seen {
 impl Way {
     fn identity(&self) -> String {
         match (&self.gateway, &self.interface) {
-            // A gateway of the same address over another interface is another.
+            // The same gateway address on another interface is another network.
             (Some(gateway), Some(interface)) => format!("{gateway} {} {interface}", self.kind),
-            // Tunnels are numbered anew whenever they come up.
+            // Without the interface's name: tunnels get another number whenever they come up.
             _ => format!("{} {}", prefix(self.source), self.kind)
                 .trim_end()
                 .to_owned(),
@@ -202,18 +202,18 @@ impl Way {
     }
 }
 
-/// A route to everywhere, or to a half of everywhere.
+/// A route to all addresses, or to one half of them.
 #[cfg(any(test, target_os = "linux", target_os = "android"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Route {
     interface: String,
-    /// Absent where the interface leads there by itself.
+    /// `None` on a point-to-point interface.
     gateway: Option<String>,
     metric: u32,
     part: Part,
 }
 
-/// Which addresses a route is for.
+/// The destination of a route.
 #[cfg(any(test, target_os = "linux", target_os = "android"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
@@ -222,11 +222,11 @@ enum Part {
     UpperHalf,
 }
 
-/// `RTF_REJECT`: nothing goes that way.
+/// `RTF_REJECT`: a route that rejects packets.
 #[cfg(any(test, target_os = "linux", target_os = "android"))]
 const REJECT: u32 = 0x200;
 
-/// The routes in `/proc/net/route`.
+/// Parses `/proc/net/route`.
 #[cfg(any(test, target_os = "linux", target_os = "android"))]
 fn routes_v4(table: &str) -> Vec<Route> {
     let route = |line: &str| {
@@ -245,7 +245,7 @@ fn routes_v4(table: &str) -> Vec<Route> {
         else {
             return None;
         };
-        // In the order of bytes that the machine has: little-endian wherever this matters.
+        // The file has native byte order. All relevant machines are little-endian.
         let part = match (destination, mask) {
             ("00000000", "00000000") => Part::All,
             ("00000000", "00000080") => Part::LowerHalf,
@@ -262,7 +262,7 @@ fn routes_v4(table: &str) -> Vec<Route> {
     table.lines().skip(1).filter_map(route).collect()
 }
 
-/// The routes in `/proc/net/ipv6_route`.
+/// Parses `/proc/net/ipv6_route`.
 #[cfg(any(test, target_os = "linux", target_os = "android"))]
 fn routes_v6(table: &str) -> Vec<Route> {
     let is_zero = |digits: &str| digits.bytes().all(|digit| digit == b'0');
@@ -300,8 +300,8 @@ fn routes_v6(table: &str) -> Vec<Route> {
     table.lines().filter_map(route).collect()
 }
 
-/// The route that packets take, over `interface` if it is known: both halves before the whole, then
-/// the least metric.
+/// The route that packets take, on `interface` if it is known: two halves win over a whole default route,
+/// then the lowest metric wins.
 #[cfg(any(test, target_os = "linux", target_os = "android"))]
 fn route_taken(mut routes: Vec<Route>, interface: Option<&str>) -> Option<Route> {
     if let Some(interface) = interface {
@@ -325,7 +325,7 @@ mod system {
 
     use super::{Route, Router, Seen, Way, route_taken, router, routes_v4, routes_v6};
 
-    /// The router that packets went by when it was last looked.
+    /// The router at the last look.
     static LAST: Mutex<Option<Router>> = Mutex::new(None);
 
     pub(super) fn seen(v4: Option<IpAddr>, v6: Option<IpAddr>) -> Seen {
@@ -359,7 +359,7 @@ mod system {
         }
     }
 
-    /// 32,000 routes; whoever has more is a router.
+    /// In bytes: about 32,000 routes, more than any client has.
     const MAX_TABLE: u64 = 4 * 1024 * 1024;
 
     fn read(path: &str) -> Option<String> {
@@ -367,7 +367,7 @@ mod system {
         String::from_utf8(bytes).ok()
     }
 
-    /// Wireless, or its `ARPHRD_*`: 1 is Ethernet, 512 PPP, 65534 a tunnel.
+    /// `wireless`, or the number of its `ARPHRD_*`: 1 is Ethernet, 512 PPP, 65534 a tunnel.
     fn kind(interface: &str) -> String {
         let class = format!("/sys/class/net/{interface}");
         if Path::new(&class).join("wireless").exists() {
@@ -424,11 +424,11 @@ mod tests {
     const LAN: &str = "eth0\t0000A8C0\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0\n";
     const ETH0: &str = "eth0\t00000000\t0100A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n";
     const WLAN0: &str = "wlan0\t00000000\t0100A8C0\t0003\t0\t0\t600\t00000000\t0\t0\t0\n";
-    /// As a VPN adds them.
+    /// Routes that a VPN adds.
     const HALVES: &str = "tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000080\t0\t0\t0\n\
                           tun0\t00000080\t00000000\t0001\t0\t0\t0\t00000080\t0\t0\t0\n";
 
-    /// The way over `interface` of this kind, of packets with that source.
+    /// The route on an interface of this kind, for packets with this source.
     fn way(table: &str, interface: Option<&str>, kind: &str, source: &str) -> Way {
         let source: IpAddr = source.parse().unwrap();
         let routes = match source {
@@ -465,19 +465,19 @@ mod tests {
         let home = [LAN, ETH0].concat();
         let at_home = way(&home, Some("eth0"), "1", "192.168.0.7");
         let plain = identity(Some(&at_home), None);
-        // Split default routes: the default route is still there.
+        // Split default routes; the default route still exists.
         let split = [LAN, ETH0, HALVES].concat();
         let over_vpn = way(&split, Some("tun0"), "65534", "10.8.0.6");
         assert_ne!(identity(Some(&over_vpn), None), plain);
-        // The same where the interface is not known by the address.
+        // The same if the interface can't be found by its address.
         let by_route = way(&split, None, "65534", "10.8.0.6");
         assert_eq!(by_route.interface.as_deref(), Some("tun0"));
         assert_ne!(identity(Some(&by_route), None), plain);
-        // A rule and a table of its own: this one shows no trace of it.
+        // Policy routing with a separate table: the main table doesn't show it.
         let by_rule = way(&home, Some("wg0"), "65534", "10.9.0.2");
         let by_rule = identity(Some(&by_rule), None);
         assert_ne!(by_rule, plain);
-        // Another VPN is another network again; the same one comes up under another name.
+        // Another VPN is another network, but the same VPN may come up with another interface name.
         assert_ne!(by_rule, identity(Some(&over_vpn), None));
         let renamed = split.replace("tun0", "tun1");
         let renamed = way(&renamed, Some("tun1"), "65534", "10.8.0.9");
@@ -533,14 +533,14 @@ mod tests {
         let (at_home, in_cafe) = (at(&(other.clone() + &home)), at(&cafe));
         assert_ne!(at_home, in_cafe);
         assert_eq!(at_home, at(&home));
-        // 16 bits, and none of it as it stands.
+        // Only 16 bits of a hash are added.
         assert_eq!(at_home.len(), gateway.len() + 5, "{at_home}");
-        // Of whom nothing is known: not asked yet, on another interface, no table.
+        // Hardware address unknown: no answer yet, on another interface, no table.
         let silent = line("192.168.0.1", "0x0", "00:00:00:00:00:00", "wlan0");
         let elsewhere = line("192.168.0.1", "0x2", "0a:00:27:00:00:01", "eth0");
         for unknown in [silent.as_str(), &elsewhere, &other, "", "x", "0x2"] {
             assert_eq!(at(unknown), gateway, "{unknown}");
-            // One that fell silent is still the same, until another answers.
+            // A router that fell silent is still the same until another answers.
             let mut last = None;
             assert_eq!(seen(&home, &mut last), at_home);
             assert_eq!(seen(unknown, &mut last), at_home);
@@ -556,7 +556,7 @@ mod tests {
         let before = way(&table, Some("eth0"), "1", "192.168.0.7");
         let after = way(&table, Some("eth0"), "1", "192.168.0.131");
         assert_eq!(identity(Some(&before), None), identity(Some(&after), None));
-        // Elsewhere only the address is known.
+        // On other systems, only the address is known.
         let bare = |source: &str| Way {
             source: source.parse().unwrap(),
             interface: None,

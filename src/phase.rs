@@ -1,33 +1,33 @@
-//! The phases of opening a connection, and how long each took.
+//! The phases of opening a connection and their durations.
 
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-/// One step of opening a connection, in the order in which they happen.
+/// A step of opening a connection. Variants are in the order in which the steps happen.
 ///
-/// The names are those of blackbox_exporter's `phase` label, plus `upgrade` for the opening
-/// handshake of RFC 6455 §4 and `proxy` for what a proxy is asked first. A phase is a duration of its
-/// own, never cumulative.
+/// The names are the values of blackbox_exporter's `phase` label, plus `upgrade` for the opening
+/// handshake of RFC 6455 §4 and `proxy` for the request to a proxy. Each phase is timed separately;
+/// the durations are not cumulative.
 ///
-/// Exhaustive: whoever shows results should learn of another one from the compiler.
+/// The enum is exhaustive, so that code that shows results fails to compile when a phase is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
-    /// The host name is looked up; through a proxy, the proxy's.
+    /// DNS lookup of the endpoint's host, or of the proxy's host when a proxy is used.
     Resolve,
-    /// TCP connects: SYN out to SYN-ACK in. Through a proxy, to the proxy.
+    /// TCP connect: SYN sent to SYN-ACK received. With a proxy, this is the connect to the proxy.
     Connect,
-    /// The proxy opens the way to the host: request out to its answer checked (CONNECT, RFC 9110
-    /// §9.3.6, or SOCKS5, RFC 1928). Only with a [`Proxy`](crate::Proxy).
+    /// Tunnel through the proxy: request sent to answer checked (`CONNECT`, RFC 9110 §9.3.6, or
+    /// SOCKS5, RFC 1928). Present only with a [`Proxy`](crate::Proxy).
     ///
-    /// A proxy that can't even be connected to fails in this phase, too, so that nobody takes it
-    /// for the endpoint.
+    /// A failure to connect to the proxy itself is also reported in this phase, so that it is not
+    /// mistaken for a failure of the endpoint.
     Proxy,
-    /// TLS handshakes (RFC 8446): ClientHello out to the server's Finished verified.
+    /// TLS handshake (RFC 8446): ClientHello sent to the server's Finished verified.
     Tls,
-    /// WebSocket opens (RFC 6455 §4): request out to the response's head checked.
+    /// WebSocket opening handshake (RFC 6455 §4): request sent to response head checked.
     Upgrade,
-    /// An HTTP request is answered: request out to the first byte in.
+    /// HTTP request: request sent to first byte of the response received.
     Processing,
 }
 
@@ -66,19 +66,19 @@ impl Serialize for Phase {
     }
 }
 
-/// What became of an upgrade request sent as TLS 1.3 early data (RFC 8446 §2.3).
+/// The outcome of sending the upgrade request as TLS 1.3 early data (RFC 8446 §2.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EarlyData {
-    /// None was sent.
+    /// No early data was sent.
     #[default]
     NotSent,
-    /// It was sent, and the attempt ended before the server said whether it takes it.
+    /// The attempt ended before the server accepted or rejected the early data.
     Unanswered,
-    /// The server took it: the answer may come one round trip earlier.
+    /// The server accepted the early data, which can save one round trip.
     Accepted,
-    /// The server did not take it: the request was sent again after the handshake, or, where the
-    /// server ended the connection over it or answered 425 (RFC 8470 §5.2), on a new one.
+    /// The server rejected the early data. The request was sent again after the handshake, or on a new
+    /// connection if the server closed this one because of it or answered 425 (RFC 8470 §5.2).
     Rejected,
 }
 
@@ -97,14 +97,13 @@ impl EarlyData {
 
 display_identifier!(Phase, EarlyData);
 
-/// How long each phase of one attempt took.
+/// The duration of each phase of one attempt.
 ///
-/// A phase that did not happen, or did not finish, is absent; it is never reported as zero.
+/// A phase that did not happen or did not finish is absent; it is never reported as zero.
 ///
-/// With [early data](EarlyData) the upgrade request travels with the ClientHello. The phases still
-/// don't overlap: [`Phase::Tls`] lasts until the server's Finished is verified, as ever, and
-/// [`Phase::Upgrade`] is what is left from then on, which is next to nothing where the answer came
-/// right behind.
+/// Phases never overlap, even with [early data](EarlyData), where the upgrade request travels with the
+/// ClientHello: [`Phase::Tls`] lasts until the server's Finished is verified, and [`Phase::Upgrade`] is
+/// the remaining time, which is close to zero if the answer follows directly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timings {
     phases: [Option<Duration>; Phase::ALL.len()],
@@ -112,7 +111,7 @@ pub struct Timings {
 }
 
 impl Timings {
-    /// The duration of one phase, or `None` if it did not finish.
+    /// Returns the duration of a phase, or `None` if it did not finish.
     #[must_use]
     pub fn get(&self, phase: Phase) -> Option<Duration> {
         self.phases[phase.index()]
@@ -123,7 +122,7 @@ impl Timings {
         self.phases[phase.index()] = Some(took);
     }
 
-    /// Whether the upgrade request went as early data, and whether the server took it.
+    /// Whether the upgrade request was sent as early data, and whether the server accepted it.
     #[must_use]
     pub fn early_data(&self) -> EarlyData {
         self.early_data
@@ -133,8 +132,9 @@ impl Timings {
         self.early_data = early_data;
     }
 
-    /// The sum of the phases that finished, without [`Phase::Resolve`]: one look-up serves many
-    /// attempts, so a ranking must not charge it to each.
+    /// Returns the sum of the finished phases except [`Phase::Resolve`].
+    ///
+    /// One lookup serves many attempts, so it does not count towards each of them.
     #[must_use]
     pub fn total(&self) -> Duration {
         self.iter()
@@ -143,13 +143,13 @@ impl Timings {
             .sum()
     }
 
-    /// How long it took until bytes could be exchanged with the host: connect, and the proxy's part.
+    /// The time until bytes could be exchanged with the host: connect plus, if any, the proxy.
     pub(crate) fn dial(&self) -> Option<Duration> {
         let proxy = self.get(Phase::Proxy).unwrap_or_default();
         Some(self.get(Phase::Connect)? + proxy)
     }
 
-    /// The phases that finished, in order.
+    /// Iterates over the finished phases in order.
     pub fn iter(&self) -> impl Iterator<Item = (Phase, Duration)> + '_ {
         Phase::ALL
             .into_iter()

@@ -1,7 +1,7 @@
-//! The proxy to go through, if any: its URL, the environment's variables, what goes past it.
+//! The proxy setting: its URL, the environment variables, and the hosts that bypass it.
 //!
-//! Only names are handed to it, and it looks them up: behind a company's proxy this network's own
-//! name servers often know no name of the Internet. How it is spoken to is in
+//! The proxy is given host names and looks them up itself: behind a company's proxy, the local DNS
+//! servers often can't resolve names of the Internet. The protocols are in
 //! [`handshake`](crate::handshake).
 
 mod no_proxy;
@@ -17,17 +17,17 @@ use crate::catalog::{host_of, port_of};
 use crate::error::{Error, ErrorKind};
 use no_proxy::NoProxy;
 
-/// A proxy that leads to the endpoints: HTTP `CONNECT` (RFC 9110 §9.3.6) or SOCKS5 (RFC 1928),
-/// with or without a user and a password. Cheap to clone.
+/// A proxy for reaching the endpoints: HTTP `CONNECT` (RFC 9110 §9.3.6) or SOCKS5 (RFC 1928), with or
+/// without user name and password. Cheap to clone.
 ///
-/// It looks the endpoints' names up; a [`PinnedHost`](crate::PinnedHost) of an endpoint that it leads to has no
-/// effect. [`Phase::Connect`](crate::Phase::Connect) and the addresses reported are then the
-/// proxy's, and [`Phase::Proxy`](crate::Phase::Proxy) is what it takes to open the way. TLS is
-/// still with the endpoint itself: the proxy sees its host and port, and nothing inside.
+/// The proxy looks up the endpoints' names, so a [`PinnedHost`](crate::PinnedHost) of an endpoint that is
+/// reached through it has no effect. [`Phase::Connect`](crate::Phase::Connect) and the reported addresses
+/// are the proxy's, and [`Phase::Proxy`](crate::Phase::Proxy) is the time to open the tunnel. TLS is
+/// established with the endpoint itself: the proxy sees the endpoint's host and port, but no content.
 ///
-/// User and password go to the proxy only (Basic, RFC 7617; RFC 1929), unencrypted unless its URL
-/// is `https://`. `Debug` and `Display` leave them out. Such a proxy's certificate is
-/// verified by the same [`TlsClient`](crate::TlsClient) as the endpoints'.
+/// User name and password are sent only to the proxy (Basic, RFC 7617, or RFC 1929). They are unencrypted
+/// unless the proxy's URL is `https://`; such a proxy's certificate is verified by the same
+/// [`TlsClient`](crate::TlsClient) as the endpoints'. `Debug` and `Display` omit them.
 ///
 /// # Example
 ///
@@ -55,48 +55,48 @@ struct Inner {
     variable: Option<&'static str>,
 }
 
-/// What a proxy speaks.
+/// The proxy protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http,
-    /// HTTP inside TLS.
+    /// HTTP over TLS.
     Https,
     Socks5,
 }
 
-/// Without `Debug`, so that they can't get into a log.
+/// Has no `Debug`, so that credentials can't get into a log.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Credentials {
     pub(crate) user: String,
     pub(crate) password: String,
 }
 
-/// As curl: the lower case first, the special before the general one, and never `HTTP_PROXY`,
-/// which is for `http://` only (and which a CGI client can set).
+/// curl's order. `HTTP_PROXY` is not used: it applies to `http://` only, and a CGI client can set it.
 const VARIABLES: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 const BYPASS: [&str; 2] = ["no_proxy", "NO_PROXY"];
 
-/// curl's default for `http://` and SOCKS, whose own it is (RFC 1928 §3).
+/// curl's default port for `http://`, and the port of SOCKS (RFC 1928 §3).
 const PORT: u16 = 1080;
 const TLS_PORT: u16 = 443;
 
-/// Far above any real one.
+/// In bytes; far longer than any real one.
 const MAX_URL: usize = 2048;
 
-/// RFC 1929 §2 has one byte for each length.
+/// In bytes. RFC 1929 §2 has one byte for the length of each.
 const MAX_CREDENTIAL: usize = 255;
 
 impl Proxy {
-    /// The proxy that the environment asks for, by curl's rules: the first of `https_proxy`,
-    /// `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY` that is not empty, past which go the hosts in
-    /// `no_proxy`, or else `NO_PROXY` (see [`bypassing`](Self::bypassing)). `HTTP_PROXY` is for
-    /// unencrypted requests, of which there are none here.
+    /// Returns the proxy set in the environment, by curl's rules; `None` if there is none.
     ///
-    /// The library reads the environment only when this is called.
+    /// The proxy is the first of `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY` that is not
+    /// empty. Hosts in `no_proxy`, or if that is empty in `NO_PROXY`, [bypass](Self::bypassing) it.
+    /// `HTTP_PROXY` is not used: it is for unencrypted requests, which this crate never makes.
+    ///
+    /// The library uses a proxy from the environment only if the app calls this function.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`] when the variable is no proxy's URL. It is never quoted.
+    /// [`ErrorKind::Input`] if the variable is not a valid proxy URL. The message does not quote it.
     pub fn from_env() -> Result<Option<Self>, Error> {
         Self::from_variables(|name| std::env::var_os(name))
     }
@@ -109,50 +109,54 @@ impl Proxy {
         let Some((variable, value)) = VARIABLES.iter().find_map(set) else {
             return Ok(None);
         };
-        let wrong = |why| Error::new(ErrorKind::Input, format!("variable {variable}: {why}"));
+        let wrong = |why| {
+            let why = format!("environment variable {variable}: {why}");
+            Error::new(ErrorKind::Input, why)
+        };
         let url = value.map_err(|_| wrong("not UTF-8".to_owned()))?;
         let proxy: Proxy = url
             .parse()
             .map_err(|error: Error| wrong(error.to_string()))?;
-        let past = BYPASS.iter().find_map(set);
-        let past = past.map_or(String::new(), |(_, list)| {
+        let bypass = BYPASS.iter().find_map(set);
+        let bypass = bypass.map_or(String::new(), |(_, list)| {
             list.unwrap_or_else(|list| list.to_string_lossy().into_owned())
         });
-        let mut proxy = proxy.bypassing(&past);
+        let mut proxy = proxy.bypassing(&bypass);
         Arc::make_mut(&mut proxy.0).variable = Some(variable);
         Ok(Some(proxy))
     }
 
-    /// Sets which hosts go past the proxy, in the form of `NO_PROXY`: entries between commas or
-    /// spaces, each a domain (with all below it, with or without a dot before it), an IP address,
-    /// a network such as `10.0.0.0/8`, or `*` for everything; all but the last two with `:PORT`,
-    /// if one is meant. Addresses are compared with hosts that are addresses; no name is looked
-    /// up for it.
+    /// Sets the hosts that bypass the proxy, in the format of `NO_PROXY`.
+    ///
+    /// Entries are separated by commas or spaces. Each is a domain (which includes all its subdomains, with
+    /// or without a leading dot), an IP address, a network such as `10.0.0.0/8`, or `*` for all hosts. An
+    /// entry may end in `:PORT` to match one port only. Addresses and networks match only hosts that are IP
+    /// addresses: no name is looked up.
     #[must_use]
     pub fn bypassing(mut self, list: &str) -> Self {
         Arc::make_mut(&mut self.0).bypass = NoProxy::new(list);
         self
     }
 
-    /// Whether it leads to this host and port, or those go past it.
+    /// Whether this host and port are reached through the proxy. `false` if they bypass it.
     #[must_use]
     pub fn covers(&self, host: &str, port: u16) -> bool {
         !self.0.bypass.contains(host, port)
     }
 
-    /// Its own host: a DNS name, or an IP address without brackets.
+    /// Returns the proxy's host: a DNS name, or an IP address without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.0.host
     }
 
-    /// Its own port.
+    /// Returns the proxy's port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.0.port
     }
 
-    /// The environment's variable that it is from; `None` if from none.
+    /// Returns the environment variable that set the proxy, if any.
     #[must_use]
     pub fn variable(&self) -> Option<&'static str> {
         self.0.variable
@@ -162,7 +166,7 @@ impl Proxy {
         self.0.protocol
     }
 
-    /// Whether user and password were given for it.
+    /// Whether the proxy has a user name and password.
     #[must_use]
     pub fn has_credentials(&self) -> bool {
         self.credentials().is_some()
@@ -172,7 +176,7 @@ impl Proxy {
         self.0.credentials.as_ref()
     }
 
-    /// The same proxy for a [`reqwest::Client`] of the app's own, user and password included.
+    /// Returns the same proxy for a [`reqwest::Client`] of the app's own, with user name and password.
     #[cfg(feature = "rest")]
     #[must_use]
     pub fn for_reqwest(&self) -> reqwest::Proxy {
@@ -184,7 +188,7 @@ impl Proxy {
         })
     }
 
-    /// With user and password. SOCKS5 as reqwest calls the kind that is handed names.
+    /// The URL with user name and password. In reqwest, the `h` of `socks5h` lets the proxy look up names.
     #[cfg(feature = "rest")]
     pub(crate) fn secret_url(&self) -> String {
         use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -209,14 +213,17 @@ impl Proxy {
 impl FromStr for Proxy {
     type Err = Error;
 
-    /// Reads `http://[USER:PASSWORD@]HOST[:PORT]`, `https://…` (TLS with the proxy itself),
-    /// `socks5://…` or `socks5h://…`: the latter two mean the same here, names are looked up by the
-    /// proxy. Without a scheme it is `http`; the port is 1080 by default, 443 for `https`: both as
-    /// with curl. Special characters in user and password stand as `%XX`.
+    /// Parses `http://[USER:PASSWORD@]HOST[:PORT]`, `https://…` (TLS to the proxy itself), `socks5://…` or
+    /// `socks5h://…`.
+    ///
+    /// `socks5` and `socks5h` mean the same: the proxy looks up names. As with curl, the default scheme is
+    /// `http` and the default port is 1080, or 443 for `https`. Special characters in user name and
+    /// password must be written as `%XX`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`]; the message quotes nothing, since anything may be the password.
+    /// [`ErrorKind::Input`] if the URL is invalid. The message does not quote it, since any part may be
+    /// the password.
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = |why: &str| {
             let why = format!("not a proxy URL: {why}");
@@ -272,23 +279,27 @@ fn credentials(user: &str, protocol: Protocol) -> Result<Option<Credentials>, &'
     let (user, password) = user.split_once(':').unwrap_or((user, ""));
     let decoded = |text| {
         let text = percent_decode_str(text).decode_utf8();
-        let text = text.map_err(|_| "user and password are no UTF-8")?;
+        let text = text.map_err(|_| "user name and password must be UTF-8")?;
         if text.len() > MAX_CREDENTIAL || text.chars().any(char::is_control) {
-            return Err("user and password: expected at most 255 bytes, no control characters");
+            return Err(
+                "user name and password: expected at most 255 bytes each, without control characters",
+            );
         }
         Ok(text.into_owned())
     };
     let (user, password) = (decoded(user)?, decoded(password)?);
     match (user.is_empty(), password.is_empty()) {
         (true, true) => Ok(None),
-        (true, false) => Err("a password without a user"),
+        (true, false) => Err("a password needs a user name"),
         // RFC 7617 §2.
-        _ if protocol != Protocol::Socks5 && user.contains(':') => Err("a user can't have a colon"),
+        _ if protocol != Protocol::Socks5 && user.contains(':') => {
+            Err("a user name can't contain a colon")
+        }
         _ => Ok(Some(Credentials { user, password })),
     }
 }
 
-/// Host and port as a URL and `CONNECT` have them: brackets for IPv6, the port always.
+/// Host and port for a URL or `CONNECT`: brackets for IPv6, and always the port.
 pub(crate) fn authority(host: &str, port: u16) -> String {
     if host.contains(':') {
         format!("[{host}]:{port}")
@@ -297,7 +308,7 @@ pub(crate) fn authority(host: &str, port: u16) -> String {
     }
 }
 
-/// The URL, without user and password.
+/// The URL without user name and password.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match self.0.protocol {

@@ -1,7 +1,7 @@
-//! Names to addresses, one family at a time.
+//! DNS lookups, one address family at a time.
 //!
-//! [`Resolve`] is a seam: an embedder brings HTTPDNS or DoH, tests a script. The default asks the
-//! platform, because VPNs, split DNS and local proxies live there.
+//! An app can replace the resolver through [`Resolve`], for example by HTTPDNS or DoH; tests use a scripted
+//! one. The default is the platform's, which knows about VPNs, split DNS and local proxies.
 
 #[cfg(feature = "dns")]
 pub(crate) mod dns;
@@ -34,7 +34,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// The family of an address.
+    /// Returns the family of an address.
     #[must_use]
     pub const fn of(address: IpAddr) -> Self {
         match address {
@@ -55,10 +55,10 @@ impl Family {
 
 display_identifier!(Family);
 
-/// Which families to use.
+/// The address families to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Families {
-    /// Both; whatever the network lacks fails quickly.
+    /// Both families. An attempt in a family that the network lacks fails at once.
     #[default]
     Both,
     /// Only IPv4.
@@ -68,7 +68,7 @@ pub enum Families {
 }
 
 impl Families {
-    /// The families, IPv6 first as RFC 8305 §3 has its queries.
+    /// Returns the families in the order of lookups: IPv6 first (RFC 8305 §3).
     #[must_use]
     pub const fn list(self) -> &'static [Family] {
         match self {
@@ -79,19 +79,19 @@ impl Families {
     }
 }
 
-/// What a look-up answered.
+/// The result of a DNS lookup.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Resolved {
-    /// The addresses, in the order in which they were answered; not empty.
+    /// Addresses in the order of the answer; not empty.
     pub addresses: Vec<IpAddr>,
-    /// How long they may be kept, if the resolver knows: a [`Selector`](crate::Selector) keeps them
-    /// so long, at least 1 s and at most 10 min. Without it they are asked for every time.
+    /// Time to live of the addresses, if the resolver knows it. A [`Selector`](crate::Selector) caches
+    /// them for that long, but at least 1 s and at most 10 min. Without a TTL it doesn't cache them.
     pub ttl: Option<Duration>,
 }
 
 impl Resolved {
-    /// Addresses without a time to live.
+    /// Creates a result without a TTL.
     #[must_use]
     pub fn new(addresses: Vec<IpAddr>) -> Self {
         Resolved {
@@ -100,7 +100,7 @@ impl Resolved {
         }
     }
 
-    /// Says how long they may be kept.
+    /// Sets the TTL.
     #[must_use]
     pub fn with_ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
@@ -108,19 +108,23 @@ impl Resolved {
     }
 }
 
-/// Looks names up.
+/// A DNS resolver.
 pub trait Resolve: fmt::Debug + Send + Sync + 'static {
-    /// The addresses of `host` in one family. The caller sets the time-out and drops the future.
+    /// Looks up the addresses of `host` in one family.
+    ///
+    /// The implementation needs no time-out: the caller drops the future when its own expires.
     ///
     /// # Errors
     ///
-    /// A [`Failure`] in [`Phase::Resolve`](crate::Phase::Resolve); no address is
-    /// [`FailureKind::NoAddress`](crate::FailureKind::NoAddress).
+    /// A [`Failure`] in [`Phase::Resolve`](crate::Phase::Resolve). If the host has no address in this
+    /// family, its kind is [`FailureKind::NoAddress`](crate::FailureKind::NoAddress).
     fn resolve(&self, host: &str, family: Family) -> BoxFuture<'static, Result<Resolved, Failure>>;
 
-    /// The device is on another network, or slept: the moment to forget answers and to read again
-    /// which name servers there are. A [`Selector`](crate::Selector) tells it before the next
-    /// connection, and waits for its return. It does nothing by default.
+    /// Reports that the device moved to another network or slept, so that cached answers and the list of
+    /// name servers may be out of date.
+    ///
+    /// A [`Selector`](crate::Selector) calls this when it learns of the change, at the latest before the
+    /// next connection, and waits for it to return. The default does nothing.
     fn network_changed(&self) {}
 }
 
@@ -134,8 +138,8 @@ impl<R: Resolve + ?Sized> Resolve for Arc<R> {
     }
 }
 
-/// Addresses that no host on the public Internet can have and that nothing can be reached at:
-/// unspecified, multicast, broadcast, documentation (RFC 6890, RFC 3849, RFC 9637).
+/// Whether no public host can have the address and nothing can be reached at it: unspecified, multicast,
+/// broadcast, documentation (RFC 6890, RFC 3849, RFC 9637).
 pub(crate) fn is_bogus(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_bogus_v4(v4),
@@ -150,7 +154,8 @@ pub(crate) fn is_bogus(address: IpAddr) -> bool {
     }
 }
 
-/// Addresses that only a translator of the network they are used on makes one of (RFC 6052 §2.1, RFC 8215).
+/// Whether the address is a NAT64 translation that works only on the network that made it (RFC 6052 §2.1,
+/// RFC 8215).
 pub(crate) fn is_translated(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(_) => false,
@@ -162,12 +167,14 @@ pub(crate) fn is_translated(address: IpAddr) -> bool {
 }
 
 fn is_bogus_v4(v4: Ipv4Addr) -> bool {
-    // 0.0.0.0/8 is "this network": Linux would connect to itself.
+    // 0.0.0.0/8 means "this network"; Linux connects to itself at 0.0.0.0.
     v4.octets()[0] == 0 || v4.is_multicast() || v4.is_broadcast() || v4.is_documentation()
 }
 
-/// Addresses that stand for this machine, a private network, or a local proxy's made-up answer
-/// (198.18.0.0/15, RFC 2544): possible for a public host only where something answers for it.
+/// Whether the address is loopback, link-local, private, carrier-grade NAT (100.64.0.0/10, RFC 6598), or
+/// in 198.18.0.0/15 (RFC 2544), from which local proxies take made-up addresses.
+///
+/// If a public host resolves to such an address, a local program or gateway stands in for it.
 #[must_use]
 pub fn is_local(address: IpAddr) -> bool {
     fn local_v4(v4: Ipv4Addr) -> bool {
@@ -187,8 +194,8 @@ pub fn is_local(address: IpAddr) -> bool {
     }
 }
 
-/// Orders addresses as RFC 8305 §4 does: families alternate, beginning with IPv6, the order
-/// within a family kept.
+/// Orders addresses by RFC 8305 §4: families alternate, beginning with IPv6; the order within a family
+/// stays.
 pub(crate) fn interleave(addresses: &[IpAddr]) -> Vec<IpAddr> {
     let (mut v6, mut v4): (Vec<IpAddr>, Vec<IpAddr>) =
         addresses.iter().copied().partition(IpAddr::is_ipv6);

@@ -1,4 +1,4 @@
-//! Files that are wrong in every way there is: one line with place and expectation, soon.
+//! Invalid files of every kind: the error is one line with the place and the expected value, without delay.
 
 // Helpers are tests too; clippy.toml's exception only knows functions with #[test].
 #![allow(clippy::unwrap_used)]
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use easelect::{Catalog, CatalogFormat, Error, ErrorKind, FileHistory, History, HistoryStore};
 use easelect_lab::Scenario;
 
-/// Who reads a file, and what a good one is.
+/// A reader of files, with a valid example.
 struct Reader {
     kind: ErrorKind,
     read: fn(&str) -> Result<(), Error>,
@@ -52,12 +52,12 @@ const HISTORY: Reader = Reader {
 };
 
 impl Reader {
-    /// The complaint, which is as every one must be.
+    /// The error message, after checks that apply to every message.
     fn why(&self, text: &str) -> String {
         let started = Instant::now();
         let shown: String = text.chars().take(200).collect();
         let error = (self.read)(text).expect_err(&shown);
-        // Unoptimised, on a busy machine; quadratic work takes minutes.
+        // A limit for an unoptimised build on a busy machine. Quadratic work would take minutes.
         assert!(started.elapsed() < Duration::from_secs(30), "{shown:?}");
         assert_eq!(error.kind(), self.kind);
         let why = error.to_string();
@@ -79,7 +79,7 @@ fn wrong_files_are_told_by_place_and_expectation() {
     let binary: String = (0..=255_u8).map(char::from).collect();
     let long = format!("[[endpoint]]\nregion = \"{}\"\n", "x".repeat(900_000));
     for (reader, text, wanted) in [
-        (&TOML, "", "own:1: nothing in it: expected [[endpoint]]"),
+        (&TOML, "", "own:1: no entries: expected [[endpoint]]"),
         (
             &TOML,
             "endpoint = 1",
@@ -109,8 +109,8 @@ fn wrong_files_are_told_by_place_and_expectation() {
         (&TOML, &binary, "own:1: "),
         (&TOML, &long, "own:1: missing field `service`"),
         (&JSON, "", "own:1: EOF while parsing"),
-        (&JSON, "{}", "own:1: nothing in it: expected"),
-        (&JSON, "[]", "own:1: nothing in it: expected"),
+        (&JSON, "{}", "own:1: no entries: expected"),
+        (&JSON, "[]", "own:1: no entries: expected"),
         (
             &JSON,
             "{\"endpoint\": {}}",
@@ -132,7 +132,7 @@ fn wrong_files_are_told_by_place_and_expectation() {
             "own:2: unknown field `nonsense`, expected `region` or `endpoint`",
         ),
         (&JSON, &binary, "own:1: expected value"),
-        (&JSON, "\u{feff}{}", "own:1: nothing in it"),
+        (&JSON, "\u{feff}{}", "own:1: no entries"),
         (
             &SCENARIO,
             "seed = \"7\"",
@@ -196,7 +196,7 @@ fn a_file_cut_anywhere_is_taken_or_told() {
                 Err(_) => drop(reader.why(cut)),
             }
         }
-        // TOML can end behind any value, JSON can't.
+        // A TOML file can end after any value, a JSON file can't.
         let json = reader.good.starts_with('{');
         assert_eq!(taken == 0, json, "{}", reader.good);
     }
@@ -222,7 +222,7 @@ fn deep_nesting_is_told() {
 
 #[test]
 fn huge_files_are_told_soon() {
-    // Larger than any, and as many entries as fit into the largest that is read.
+    // A file beyond the limit, and the largest one allowed, with as many entries as fit.
     let huge = " ".repeat(10 << 20);
     for reader in [&TOML, &JSON, &SCENARIO] {
         assert!(reader.why(&huge).contains("expected at most 1048576"));
@@ -322,12 +322,12 @@ fn a_wrong_history_is_told_by_its_file_and_set_aside() {
             fs::read(scratch.0.join("a\nb.json.corrupt")).unwrap(),
             content
         );
-        // Nothing half-written is left behind: the history, what was set aside, and the lock.
+        // Only the history, the damaged one that was set aside, and the lock are left: no partial file.
         assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 3);
     }
 }
 
-/// What becomes of a history; a pipe's other side would be waited for for ever.
+/// Runs `work`, and fails if it blocks, as opening a pipe might.
 #[cfg(unix)]
 fn soon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, result) = std::sync::mpsc::channel();
@@ -336,7 +336,7 @@ fn soon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     result.expect("it is waited for")
 }
 
-/// What loading, checking and saving say; all of them the same, at once.
+/// The message of loading, checking and saving, which must be the same and come at once.
 #[cfg(unix)]
 fn refused(file: &std::path::Path) -> String {
     let store = FileHistory::new(file);
@@ -390,10 +390,10 @@ fn a_history_that_is_no_file_is_left_alone() {
         );
     }
     assert_eq!(fs::read(at("theirs")).unwrap(), b"theirs");
-    // Nothing was made, set aside or put in a place.
+    // No file was created, set aside or replaced.
     assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 7);
     assert_eq!(fs::read_dir(at("ours")).unwrap().count(), 1);
-    // Its lock is such a file, too.
+    // The same for the lock file.
     for (name, lock) in [("a", None), ("b", Some("theirs")), ("c", Some("/dev/zero"))] {
         let beside = format!("{name}.lock");
         match lock {
@@ -425,7 +425,7 @@ fn a_history_is_its_owners_alone_and_keeps_its_permissions() {
     FileHistory::new(&file).save(&good).unwrap();
     assert_eq!(mode(), 0o600);
     fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
-    // A link below its folder stays one, and what it leads to is written.
+    // A link to a file in its own folder stays a link, and its target is written.
     symlink("h.json", &link).unwrap();
     FileHistory::new(&link).save(&good).unwrap();
     assert_eq!(mode(), 0o640);
@@ -451,7 +451,7 @@ fn a_damaged_history_that_can_not_be_set_aside_stays() {
         assert_eq!(fs::read_to_string(&file).unwrap(), "worth a look");
     }
     fs::remove_dir_all(scratch.0.join("h.json.corrupt")).unwrap();
-    // What was set aside before makes room.
+    // A file that was set aside before is replaced.
     for content in ["worth a look", "worth another"] {
         fs::write(&file, content).unwrap();
         store.save(&good).unwrap();

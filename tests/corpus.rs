@@ -1,6 +1,6 @@
-//! What the fuzz targets (`fuzz/README.md`) keep on file, played again by the same functions. Those of
-//! answers are played in `src/handshake/replay.rs` and `src/resolve/dns/message.rs`, those of the command's
-//! files in its `src/replay.rs`.
+//! Replays the corpus of the fuzz targets (`fuzz/README.md`) with the same functions. The corpora for
+//! answers are replayed in `src/handshake/replay.rs` and `src/resolve/dns/message.rs`, those for the
+//! command's files in its `src/replay.rs`.
 
 #[path = "../fuzz/targets.rs"]
 mod targets;
@@ -14,7 +14,7 @@ fn replay(target: &str, play: fn(&[u8])) {
     for entry in fs::read_dir(folder.join(target)).unwrap() {
         let file = entry.unwrap().path();
         let data = fs::read(&file).unwrap();
-        // A panic in there names no file.
+        // A panic in the function itself wouldn't name the file.
         let played_well = std::panic::catch_unwind(|| play(&data)).is_ok();
         assert!(played_well, "{}", file.display());
         played += 1;
@@ -57,7 +57,7 @@ fn large_histories() {
     replay("history_large", targets::large_history);
 }
 
-/// A target without a test would never be played again.
+/// The corpus of a target without a test would never be replayed.
 #[test]
 fn every_target_is_played() {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");

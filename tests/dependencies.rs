@@ -1,8 +1,8 @@
-//! What may come in from outside: where from, under which licence, how often, and one TLS only.
+//! Checks the dependencies: their sources, licences, duplicates, and that there is one TLS implementation.
 //!
-//! `Cargo.lock` has the crates of every feature and platform, and `fuzz` has one of its own. Licences
-//! stand in the crates themselves, of which a build brings only its own: those of other platforms are
-//! looked at by `cargo deny`, which `.ci/run` runs, by the same list.
+//! `Cargo.lock` lists the crates of every feature and platform; `fuzz` has its own. A licence can only be
+//! read from a downloaded crate. Those of other platforms are checked by `cargo deny`, which `.ci/run` runs
+//! with the same list.
 
 #[cfg(target_os = "linux")]
 #[path = "../benches/footprint/crates.rs"]
@@ -51,7 +51,7 @@ const MEMBERS: [&str; 8] = [
     "easelect-sim",
 ];
 
-/// What `cargo tree` says of a member: the crates linked into it, by name.
+/// The names of the crates linked into a member, from `cargo tree`.
 fn linked_into(member: &str) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--offline", "--package", member])
@@ -66,7 +66,7 @@ fn linked_into(member: &str) -> Vec<String> {
     tree.lines().filter_map(name).collect()
 }
 
-/// The walls: who is linked into whom.
+/// The allowed dependencies between members.
 #[test]
 fn arrows_point_one_way() {
     let own = |member: &str| {
@@ -93,7 +93,7 @@ fn arrows_point_one_way() {
     assert_eq!(own("easelect-cli"), of_the_programs);
     assert_eq!(own("easelect-exporter"), of_the_programs);
     assert_eq!(own("easelect-sim"), library);
-    // Decisions have no clock, no socket and no task.
+    // The engine has no clock, socket or task.
     let engine = linked_into("easelect-engine");
     assert!(engine.iter().any(|one| one == "serde_json"));
     for one in ["tokio", "rustls", "reqwest", "ring", "futures", "fastrand"] {
@@ -137,7 +137,7 @@ fn there_is_one_tls() {
     assert_eq!(banned, OTHERS);
 }
 
-/// What `cargo deny` goes by.
+/// The configuration of `cargo deny`.
 #[derive(Deserialize)]
 struct Deny {
     licenses: Licenses,
@@ -165,7 +165,7 @@ fn deny() -> Deny {
     toml::from_str(&read("deny.toml")).unwrap()
 }
 
-/// Of these there are two, and why.
+/// Crates that occur in two versions, with the reason.
 const TWICE: [(&str, &str); 5] = [
     (
         "core-foundation",
@@ -198,14 +198,14 @@ fn every_crate_is_there_once() {
             assert!(needed, "{name} needs no exception any more");
         }
     }
-    // A lock file has crates that nothing asks for; `cargo deny` sees those that something does.
+    // The lock file may contain unused crates; `cargo deny` sees only used ones.
     for one in deny().bans.skip {
         assert!(is_twice(&one.name), "{}", one.name);
     }
 }
 
-/// Crates that come along, linked and with macros. The goals are 120 with defaults and 75 without
-/// REST; these are a few above what it is, so that it is noticed what a version or feature brings.
+/// Limits for the number of crates, including macros. The goals are 120 with default features and 75
+/// without REST. The limits are slightly above the current counts, so that additions are noticed.
 #[cfg(target_os = "linux")]
 const MOST_CRATES: [(&[&str], usize, usize); 3] = [
     (crates::DEFAULT, 114, 129),
@@ -226,7 +226,7 @@ fn there_are_few() {
     }
 }
 
-/// Permissive ones, which ask for no more than to be named.
+/// Permissive licences, which require attribution only.
 const LICENCES: [&str; 10] = [
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
@@ -240,7 +240,7 @@ const LICENCES: [&str; 10] = [
     "Zlib",
 ];
 
-/// Whether an SPDX expression leaves a choice among [`LICENCES`]. Older crates write `/` for `OR`.
+/// Whether an SPDX expression allows one of [`LICENCES`]. Older crates write `/` for `OR`.
 fn is_allowed(expression: &str) -> bool {
     let plain = expression.replace(['(', ')'], "").replace('/', " OR ");
     plain

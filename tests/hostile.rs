@@ -1,5 +1,5 @@
-//! `diagnose --lab hostile`: everything that a network can cause is on one page, with what it is
-//! called and what can be done about it, in both languages.
+//! `diagnose --lab hostile` shows every failure that a network can cause on one page, with its name and a
+//! remedy, in both languages.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -9,7 +9,7 @@ use easelect_lab::{Lab, Scenario};
 use easelect_report::{Context, Fault, Lang, Model, Report, Style, json, table};
 use serde_json::Value;
 
-/// Whether a network, a name server or a peer can cause it. There is no proxy in a lab.
+/// Whether a network, a DNS server or a peer can cause this kind. The lab has no proxy.
 fn is_caused(phase: Phase, kind: Kind) -> bool {
     match phase {
         Phase::Resolve => matches!(
@@ -139,10 +139,10 @@ async fn its_verdict_and_its_exit_status() {
     let endpoints = || report.groups().iter().flat_map(|group| &group.endpoints);
     let of = |tier| endpoints().filter(|row| row.ranked.tier == tier).count();
     assert_eq!((of(Tier::Ready), endpoints().count()), (3, 44));
-    // Eight hosts prove who they are and answer, only otherwise than they should.
+    // Eight hosts prove their identity but give a wrong answer.
     assert_eq!(of(Tier::Answering), 8);
-    // Status 1: not every group has an endpoint that is ready.
+    // Exit status 1: a group has no ready endpoint.
     assert!(!report.every_group_ready() && !report.passes());
-    // Names that lead elsewhere come before hosts with faults of their own.
+    // Hijacked names come before hosts that are faulty themselves.
     assert_eq!(report.verdict().fault(), Fault::Network);
 }

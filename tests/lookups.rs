@@ -1,4 +1,4 @@
-//! How often a selector asks the resolver, in the simulated network and paused time.
+//! How often a selector queries the resolver, in the simulated network and paused time.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,7 +35,7 @@ fn host(n: u8) -> Host {
     host.with_address(ip(n)).with_dns_delay(ms(20))
 }
 
-/// Two hosts, whose answers live so long.
+/// Two hosts whose DNS answers have this TTL.
 fn world(ttl: Option<Duration>) -> Lab {
     let mut scenario = Scenario::new(1);
     for n in 0..2 {
@@ -76,7 +76,7 @@ fn asking(lab: &Lab, resolver: impl Resolve) -> Selector {
     builder(lab).dialer(dialer).build().unwrap()
 }
 
-/// Opens one, a moment after the last.
+/// Opens a connection, a moment after the last one.
 async fn connect(selector: &Selector) {
     selector.connect().await.unwrap();
     sleep(ms(100)).await;
@@ -130,7 +130,7 @@ async fn rest_and_websocket_of_a_host_share_its_answers() {
 async fn a_kept_answer_took_no_time() {
     let lab = world(Some(MINUTE));
     let selector = builder(&lab).build().unwrap();
-    // Nothing is remembered of either: both refuse.
+    // The selector knows nothing about either host: both refuse.
     for n in 0..2 {
         lab.set_fault(ip(n), Fault::Refuse).unwrap();
     }
@@ -157,7 +157,7 @@ async fn an_answer_in_use_is_asked_for_before_it_ends() {
         connect(&selector).await;
     }
     assert_eq!(lab.queries(), 8, "in the last, once");
-    // The new one lives a minute from then on.
+    // The new answer is valid for a minute.
     sleep(s(30)).await;
     connect(&selector).await;
     assert_eq!(lab.queries(), 8);
@@ -206,7 +206,7 @@ async fn what_is_asked_ahead_of_time_ends_with_the_selector() {
     }
 }
 
-/// Counts, and forwards.
+/// Counts queries and forwards them.
 #[derive(Debug)]
 struct Counting {
     lab: Arc<dyn Resolve>,
@@ -243,7 +243,7 @@ async fn on_another_network_all_is_asked_anew() {
     }
 }
 
-/// What the old network's name server says after the move is not kept for the new one.
+/// A late answer from the old network's name server is not used on the new network.
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_was_under_way_during_a_move_is_not_kept() {
     let lab = world(Some(MINUTE));
@@ -254,7 +254,7 @@ async fn an_answer_that_was_under_way_during_a_move_is_not_kept() {
     };
     let (connection, ()) = tokio::join!(selector.connect(), moves);
     connection.unwrap();
-    // The race began anew there.
+    // The race started again there.
     assert_eq!(lab.queries(), 8);
     connect(&selector).await;
     assert_eq!(lab.queries(), 8, "those are kept");
@@ -271,7 +271,7 @@ async fn pinned_hosts_and_addresses_ask_nobody() {
     assert_eq!(lab.queries(), 0);
 }
 
-/// Never answers the first queries; how many there were in all.
+/// Never answers the first queries; counts all.
 #[derive(Debug)]
 struct Silent {
     lab: Arc<dyn Resolve>,
@@ -301,7 +301,7 @@ async fn a_caller_that_gave_up_holds_up_nobody() {
     assert_eq!(connection.time_to_open(), ms(20 + 120));
 }
 
-/// A query that was repeated in vain is no reason to wait for it, either.
+/// A new connection doesn't wait for a query that was repeated without an answer.
 #[tokio::test(start_paused = true)]
 async fn a_query_that_is_late_for_one_is_asked_anew_for_another() {
     let lab = world(Some(MINUTE));
@@ -336,7 +336,7 @@ fn runtime() -> tokio::runtime::Runtime {
     builder.enable_all().start_paused(true).build().unwrap()
 }
 
-/// Asked on a runtime that nobody drives any more, and on one that is gone.
+/// Queries started on a runtime that is no longer driven, and on one that is gone.
 #[test]
 fn another_runtime_is_not_waited_for() {
     for gone in [false, true] {
@@ -348,7 +348,7 @@ fn another_runtime_is_not_waited_for() {
         let selector = builder(&lab).build().unwrap();
         let mut begun = selector.connect().boxed();
         let pending = first.block_on(async {
-            // The queries are spawned, and asked.
+            // The queries are spawned and sent.
             let pending = (&mut begun).now_or_never().is_none();
             tokio::task::yield_now().await;
             pending
@@ -362,7 +362,7 @@ fn another_runtime_is_not_waited_for() {
     }
 }
 
-/// What an app can be told of a family without addresses is kept with those of the other.
+/// That a family has no addresses is cached together with the addresses of the other family.
 #[tokio::test(start_paused = true)]
 async fn that_there_is_none_in_one_family_is_not_kept_alone() {
     let lab = world(Some(MINUTE));

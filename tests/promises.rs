@@ -1,5 +1,5 @@
-//! `SECURITY.md` names the tests that hold its promises; they must be there. And what no test of
-//! behaviour can show: that something is nowhere in the source.
+//! Checks that the tests named in `SECURITY.md` exist, and what a test of behaviour can't show: that
+//! something is nowhere in the source.
 
 mod sources;
 
@@ -11,12 +11,12 @@ use sources::{CRATES, Module, code, modules, workspace};
 use syn::Visibility;
 use syn::visit::{self, Visit};
 
-/// What stands between single backticks.
+/// The texts between single backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// The tests in a file, by name.
+/// The names of the tests in a file.
 #[derive(Default)]
 struct Tests(Vec<String>);
 
@@ -32,7 +32,7 @@ impl<'ast> Visit<'ast> for Tests {
     }
 
     fn visit_item_macro(&mut self, one: &'ast syn::ItemMacro) {
-        // Properties: `fn name(` among a macro's arguments.
+        // Property tests: `fn name(` among a macro's arguments.
         let tokens: Vec<TokenTree> = one.mac.tokens.clone().into_iter().collect();
         let names = tokens.windows(2).filter_map(|pair| match pair {
             [TokenTree::Ident(word), TokenTree::Ident(name)] if word == "fn" => {
@@ -63,7 +63,7 @@ fn every_test_that_is_named_exists() {
     assert!(named >= 100, "only {named} tests were found on the page");
 }
 
-/// A promise without a test, or whose test was never seen to fail, is none.
+/// Every promise needs a test, and a mutation that made the test fail.
 #[test]
 fn every_promise_has_a_test_that_was_seen_to_fail() {
     let page = fs::read_to_string(workspace().join("SECURITY.md")).unwrap();
@@ -97,7 +97,7 @@ fn every_promise_has_a_test_that_was_seen_to_fail() {
     assert!(promised >= 70, "only {promised} promises were found");
 }
 
-/// Methods and functions that a user can call.
+/// The public functions and methods.
 #[derive(Default)]
 struct Public {
     functions: Vec<String>,
@@ -142,7 +142,7 @@ fn texts_among(tokens: TokenStream, texts: &mut Vec<String>) {
     }
 }
 
-/// The options that a text may be about, such as `--no-proxy`.
+/// The command-line options named in a text, such as `--no-proxy`.
 fn options(text: &str) -> impl Iterator<Item = String> {
     text.split("--").skip(1).map(|rest| {
         let name = rest
@@ -170,19 +170,20 @@ fn nothing_switches_certificate_checks_off() {
             .map(|(file, _)| *file)
             .collect()
     };
-    // The one place where a verifier is handed to rustls: the platform's, or WebPKI's.
+    // The only place where a verifier (the platform's or WebPKI's) is given to rustls.
     let tls = Path::new("src/tls.rs");
     assert_eq!(with(".dangerous()"), [tls]);
     assert_eq!(with("with_custom_certificate_verifier"), [tls]);
     let (_, code) = coded.iter().find(|(file, _)| *file == tls).unwrap();
     assert_eq!(code.matches(".dangerous()").count(), 1);
     assert_eq!(code.matches("Self::verified_by(").count(), 2);
-    // What keeps a refused certificate's facts judges nothing itself.
+    // The verifier that records refused certificates decides nothing itself.
     assert_eq!(
         with("ServerCertVerifierfor"),
         [Path::new("src/tls/recording_verifier.rs")]
     );
-    // One place takes a certificate without a path to a root: the one that was given itself.
+    // One place accepts a certificate without a path to a root: a certificate that was itself given as
+    // trusted.
     let given = Path::new("src/tls/given_certificates.rs");
     assert_eq!(with("ServerCertVerified::assertion"), [given]);
     let (_, code) = coded.iter().find(|(file, _)| *file == given).unwrap();
@@ -197,7 +198,7 @@ fn nothing_switches_certificate_checks_off() {
     ] {
         assert!(with(never).is_empty(), "{never}");
     }
-    // Were there a method or an option for it, it would have to be called so.
+    // A method or option that switches checks off would need such a name.
     let mut public = Public::default();
     for module in &all {
         module.items.iter().for_each(|item| public.visit_item(item));
@@ -221,8 +222,8 @@ fn nothing_switches_certificate_checks_off() {
     }
 }
 
-/// Whoever opens a file elsewhere waits for pipes, reads devices without end and follows planted links; and a
-/// program that is run by a bare name is whatever somebody put into a folder of `PATH`.
+/// Files are opened by `easelect-file` only, which doesn't block on pipes, read devices or follow planted
+/// links. Programs are not run by bare name, since any folder in `PATH` might contain another one.
 #[test]
 fn files_are_opened_and_programs_run_in_one_place() {
     let all: Vec<Module> = CRATES.into_iter().flat_map(modules).collect();
@@ -263,7 +264,7 @@ fn files_are_opened_and_programs_run_in_one_place() {
     }
 }
 
-/// What follows `key:` in each line that has it, without the dash of a list.
+/// The text after `key:` in each line that has it, also in lists.
 fn values<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
     text.lines().filter_map(move |line| {
         let line = line.trim_start().trim_start_matches("- ");
@@ -271,7 +272,7 @@ fn values<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
     })
 }
 
-/// Whether an action is named by a whole commit, with its version for people beside it.
+/// Whether an action is pinned to a full commit, with its version as a comment.
 fn is_pinned(uses: &str) -> bool {
     let Some((action, version)) = uses.split_once(" # v") else {
         return false;
@@ -304,7 +305,7 @@ fn workflows_run_what_was_read_and_may_only_read() {
         for uses in values(&text, "uses") {
             assert!(is_pinned(uses), "{file}: {uses}");
         }
-        // Said once, for all jobs, and no job asks for more.
+        // Permissions are set once for all jobs, and no job requests more.
         assert_eq!(text.matches("permissions").count(), 1, "{file}");
         assert!(
             text.contains("\npermissions:\n  contents: read\n\n"),

@@ -1,4 +1,4 @@
-//! What holds for any input.
+//! Properties that hold for any input.
 
 #[path = "../fuzz/targets.rs"]
 #[allow(dead_code, reason = "the other targets'")]
@@ -13,7 +13,7 @@ use easelect::{
 };
 use proptest::prelude::*;
 
-/// One attempt: how long it took in ms, or what failed.
+/// An attempt: its duration in ms, or its failure.
 #[derive(Clone, Debug)]
 enum Outcome {
     Ready(u64),
@@ -66,7 +66,7 @@ fn all(group: &[Vec<Outcome>]) -> Vec<EndpointStats> {
         .collect()
 }
 
-/// The expected cost of the first of the group.
+/// The expected cost of the first endpoint of the group.
 fn cost(group: &[EndpointStats]) -> Option<Duration> {
     let ranking = rank(Region::CN1.into(), group.to_vec())?;
     let mut endpoints = ranking.endpoints.iter();
@@ -76,7 +76,7 @@ fn cost(group: &[EndpointStats]) -> Option<Duration> {
 }
 
 proptest! {
-    // No file of past failures: a failing case is printed, and becomes a test of its own.
+    // No file of past failures: a failing case is printed, to become a separate test.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
@@ -102,7 +102,7 @@ proptest! {
         let mut outcomes = group.clone();
         let before = cost(&all(&outcomes));
         let failure = [Outcome::Refused, Outcome::Rejected, Outcome::TimedOut][failure].clone();
-        // Attempts take turns at two addresses: both get the failure.
+        // Attempts alternate between two addresses, so both get the failure.
         outcomes[0].push(failure.clone());
         outcomes[0].push(failure);
         let after = cost(&all(&outcomes));
@@ -158,7 +158,7 @@ proptest! {
         let _ = text.parse::<PinnedHost>();
     }
 
-    /// And as they are printed.
+    /// Compares with the crate `url`; the normalised form must also be read back unchanged.
     #[test]
     fn urls_are_read_as_the_standard_does(
         url in "[ \t]?(wss|https|WSS)(://|:\\\\\\\\)[a-z0-9.x中é。Ａ%-]{1,12}(:[0-9+]{0,5})?([/\\\\?#][\\PC./%]{0,20})?"
@@ -193,7 +193,7 @@ proptest! {
 
 #[test]
 fn every_letter_of_a_host_is_read_as_the_standard_does() {
-    // Beyond it none is taken.
+    // All letters beyond this range are rejected.
     for letter in '\0'..'\u{11000}' {
         for (before, after) in [("", ""), ("e", "か"), ("가", "-a")] {
             targets::url(format!("https://{before}{letter}{after}.example/").as_bytes());

@@ -1,4 +1,4 @@
-//! Through real proxies on loopback: what works, and how it fails.
+//! Connections through real proxies on loopback, and their failures.
 
 mod support;
 
@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 
 const BASIC: &str = "Basic bWU6c2VjcmV0";
 
-/// Each way through, and the URL that fits it.
+/// The proxy protocols and their URLs.
 fn ways() -> [(Manner, &'static str); 4] {
     [
         (Manner::Http(None), "http://"),
@@ -40,7 +40,7 @@ fn proxy(front: &str, address: SocketAddr) -> Proxy {
     format!("{front}{address}").parse().unwrap()
 }
 
-/// This network's name server knows nobody.
+/// A local resolver that knows no name.
 #[derive(Debug)]
 struct Nobody;
 
@@ -50,7 +50,7 @@ impl Resolve for Nobody {
     }
 }
 
-/// Trusts the server, and finds no name by itself.
+/// Trusts the server's certificate and can't resolve any name.
 fn dialer(server: &Server, proxy: Proxy) -> DialerBuilder {
     direct(server).proxy(proxy)
 }
@@ -73,7 +73,7 @@ fn probing(server: &Server, dialer: DialerBuilder) -> ProberBuilder {
         .rounds(Rounds::Exact(1))
 }
 
-/// Every attempt, in the order of their ends. Statistics leave out what a busy machine delayed.
+/// Every attempt, in the order of their ends. Statistics would leave out those that a busy machine delayed.
 async fn samples(prober: ProberBuilder) -> Vec<Sample> {
     let events = prober.build().unwrap().run();
     let samples = events.filter_map(async |event| match event {
@@ -154,7 +154,7 @@ async fn every_phase_is_measured_through_every_kind_of_proxy() {
             );
             assert_eq!(sample.address, relay.address);
         }
-        // The name, as it is: nobody here could have looked it up.
+        // The proxy got the name itself: it can't have been looked up here.
         let name = format!("localhost:{}", server.address.port());
         assert_eq!(relay.asked(), [name.clone(), name]);
         server.idle().await;
@@ -241,7 +241,7 @@ async fn what_is_learned_through_a_proxy_is_kept_apart() {
     assert!(via("http://").best().is_some());
     assert_eq!(via("socks5://").best(), None);
     assert_eq!(ours(direct(&server)).best(), None);
-    // Another user of the same proxy is no other way.
+    // Another user name at the same proxy makes no difference.
     assert!(via("http://me:secret@").best().is_some());
 }
 
@@ -265,7 +265,7 @@ async fn rest_goes_through_the_same_proxy() {
     }
 }
 
-/// Both have clones of one `TlsClient`: the ticket of the one would tell the other's server who it is.
+/// Both have clones of one `TlsClient`. A ticket shared between them would let a server link the two.
 #[tokio::test]
 async fn no_ticket_goes_another_way() {
     use easelect::EarlyData::{Accepted, NotSent};
@@ -312,7 +312,7 @@ async fn a_proxy_may_have_tls_of_its_own() {
     let good = sample(probing(&server, pinned().tls(both))).await;
     assert_eq!(good.outcome, Ok(()));
     assert_eq!(relay.asked().len(), 1);
-    // Its certificate is verified as every other, and what is wrong with it is the proxy's fault.
+    // The proxy's certificate is verified like any other, and its faults are failures of the proxy.
     let untrusted = sample(probing(&server, pinned())).await;
     assert_eq!(failure(&untrusted), (Phase::Proxy, FailureKind::Other));
     let told = untrusted.outcome.unwrap_err().to_string();
@@ -329,7 +329,7 @@ async fn a_proxy_may_have_tls_of_its_own() {
     assert_eq!(failure(&plain), (Phase::Proxy, FailureKind::NotAProxy));
 }
 
-/// TLS reads what follows its handshake by itself: nothing of it is an answer, and all of it counts.
+/// TLS messages after the handshake are no answer, but count towards the limit of bytes.
 #[tokio::test]
 async fn the_bytes_of_a_proxys_own_tls_count() {
     let server = Server::start(Behaviour::default()).await;
@@ -355,7 +355,7 @@ async fn the_bytes_of_a_proxys_own_tls_count() {
         (Phase::Proxy, FailureKind::NotAProxy)
     );
     relay.idle().await;
-    // Once all is open, it may send whatever it likes.
+    // Once the connection is open, there is no limit.
     let (_relay, connected) = tried(2).await;
     let mut connection = connected.unwrap();
     let long = "x".repeat(1024 * 1024);
@@ -364,7 +364,7 @@ async fn the_bytes_of_a_proxys_own_tls_count() {
     assert!(answer.into_text().unwrap().as_str() == long);
 }
 
-/// The one failure, with the phases before it.
+/// The only failure, with the phases before it.
 async fn failed(server: &Server, front: &str, relay: &Relay) -> Failure {
     let started = Instant::now();
     let dialer = dialer(server, proxy(front, relay.address));
@@ -485,7 +485,7 @@ async fn a_wrong_password_is_not_tried_again() {
     }
 }
 
-/// Whoever tries a wrong password again and again is locked out.
+/// Repeated attempts with a wrong password could lock the account.
 #[tokio::test]
 async fn a_connection_tries_a_wrong_password_no_more_than_it_dials_at_once() {
     let server = Server::start(Behaviour::default()).await;
@@ -507,7 +507,7 @@ async fn a_connection_tries_a_wrong_password_no_more_than_it_dials_at_once() {
     let error = selector.connect().await.unwrap_err();
     assert!((1..=4).contains(&relay.accepted()), "{}", relay.accepted());
     assert!(!error.is_timeout(), "{error}");
-    // A session asks for no more until the app has done something about it.
+    // A session makes no further attempt until the app reacts.
     let mut session = selector.session(SessionOptions::default());
     loop {
         match session.next().await.unwrap() {
@@ -607,7 +607,7 @@ async fn of_a_proxys_addresses_one_that_answers_is_used() {
     let pinned = dialer(&server, both.clone()).pin(pin);
     let sample = sample(probing(&server, pinned)).await;
     assert_eq!((sample.outcome, sample.address), (Ok(()), relay.address));
-    // A name that leads nowhere fails as every other does.
+    // A name without an address fails like any other.
     let outcome = prober(&server, both).build().unwrap().run().outcome().await;
     let failures = outcome.rankings[0].endpoints[0].stats.failures();
     assert_eq!(failures[0].failure.phase(), Phase::Resolve);

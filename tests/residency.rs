@@ -1,5 +1,5 @@
-//! Nothing leaves its data centre: whatever a user's catalogue has, whatever a history says, only
-//! endpoints of the residency's regions are looked up, dialled, preferred or handed out.
+//! Nothing leaves its data centre: whatever a user's catalogue or a history contains, only endpoints of
+//! the residency's regions are looked up, dialled, preferred or returned.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
@@ -16,20 +16,20 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};
 
-/// Where a user's endpoints may be: the pool, another built-in region, two of the user's own.
+/// The regions of a user's endpoints: the pool, another built-in region, two of the user's own.
 const REGIONS: [&str; 5] = ["cn1", "cn2", "sgp1", "own1", "own2"];
 
-/// What a history may name beside them.
+/// An unknown region that a history may name.
 const NO_REGION: &str = "nowhere";
 
 const OWN_HOSTS: [&str; 4] = ["h0.example", "h1.example", "h2.example", "h3.example"];
 
 const NETWORKS: [&str; 2] = ["home", "office"];
 
-/// A user's endpoint: numbers of its region and host, its service and port.
+/// A user's endpoint: indices of its region and host, its service and port.
 type Own = (usize, usize, Service, u16);
 
-/// One candidate of a history.
+/// A candidate in a history.
 #[derive(Clone, Debug)]
 struct Remembered {
     network: usize,
@@ -42,26 +42,26 @@ struct Remembered {
     age_hours: u64,
 }
 
-/// What the app does.
+/// An action of the app.
 #[derive(Clone, Copy, Debug)]
 enum Deed {
     Connect,
     Candidates,
     BaseUrl,
-    /// Reports success with what selectors of other regions would have it dial.
+    /// Reports success with candidates from selectors of other regions.
     ReportForeign,
     Move,
     Wait,
 }
 
-/// The whole of a case.
+/// A generated case.
 #[derive(Clone, Debug)]
 struct Case {
-    /// Beyond the regions: the pool.
+    /// An index into the regions; one beyond them is the pool.
     residency: usize,
     own: Vec<Own>,
     remembered: Vec<Remembered>,
-    /// Where a byte of the history is changed, and into what.
+    /// A byte of the history to change: its position and new value.
     tampered: Option<(usize, char)>,
     faults: Vec<u8>,
     deeds: Vec<Deed>,
@@ -134,7 +134,7 @@ impl Case {
         }
     }
 
-    /// The rule, said once more.
+    /// The rule, implemented independently.
     fn is_eligible(&self, region: &str) -> bool {
         match REGIONS.get(self.residency) {
             Some(id) => region == *id,
@@ -191,7 +191,7 @@ impl Case {
                 "candidates": of(number) })
         };
         let text = json!({ "schema": 1, "networks": [network(0), network(1)] }).to_string();
-        // Only what was tampered with may be refused.
+        // Only a history that was tampered with may be refused.
         History::from_json(&text).unwrap();
         let mut text: Vec<char> = text.chars().collect();
         if let Some((at, into)) = self.tampered {
@@ -221,7 +221,7 @@ impl Remembered {
     }
 }
 
-/// The hosts of all regions, and some that are a user's only.
+/// The hosts of all regions and some of the user's own.
 static HOSTS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let catalog = Catalog::builtin();
     let mut hosts = OWN_HOSTS.map(str::to_owned).to_vec();
@@ -229,17 +229,17 @@ static HOSTS: LazyLock<Vec<String>> = LazyLock::new(|| {
     hosts
 });
 
-/// Each host has the address of its number; beyond them are some that no name leads to.
+/// The address of the host with this index. Further addresses belong to no host.
 fn address(number: usize) -> IpAddr {
     IpAddr::from([44, 128, 0, u8::try_from(number).unwrap()])
 }
 
-/// A history that is there from the start, and forgets.
+/// A store with a fixed history that discards what is saved.
 #[derive(Debug)]
 struct Kept(String);
 
 impl Kept {
-    /// Region, host and address of its candidates, as it stands.
+    /// Region, host and address of the candidates.
     fn candidates(&self) -> Vec<(String, String, SocketAddr)> {
         let all: Value = serde_json::from_str(&self.0).unwrap_or_default();
         let networks = all["networks"].as_array().into_iter().flatten();
@@ -268,7 +268,7 @@ impl HistoryStore for Kept {
     }
 }
 
-/// Everything that the residency allows, found without the selector.
+/// Everything that the residency allows, computed without the selector.
 struct Allowed {
     endpoints: Vec<Endpoint>,
     dials: HashSet<SocketAddr>,
@@ -298,7 +298,7 @@ impl Allowed {
         self.endpoints.contains(endpoint)
     }
 
-    /// Whether REST at this URL is eligible: in this region if it has any.
+    /// Whether REST at this URL is allowed: in this region if the region has any.
     fn has_rest(&self, url: &str, open_in: Option<&Region>) -> bool {
         let rest = || {
             let is_rest = |one: &&Endpoint| one.service() == Service::Rest;
@@ -363,7 +363,7 @@ async fn play(case: &Case) -> Result<(), TestCaseError> {
             prop_assert!(allowed.dials.contains(&one.address), "{one:?}");
         }
     }
-    // What runs in the background, too.
+    // Let background work finish.
     tokio::time::sleep(Duration::from_secs(10)).await;
     for event in lab.events() {
         match event.kind {
@@ -381,7 +381,7 @@ async fn play(case: &Case) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Reports success with what selectors of other regions would have the app dial.
+/// Reports success with candidates from selectors of other regions.
 async fn report_foreign(case: &Case, selector: &Selector) {
     let numbered = HOSTS.iter().enumerate();
     let host = |(n, name): (usize, &String)| Host::new(name).with_address(address(n));
@@ -402,7 +402,7 @@ async fn report_foreign(case: &Case, selector: &Selector) {
 }
 
 proptest! {
-    // No file of past failures: a failing case is printed, and becomes a test of its own.
+    // No file of past failures: a failing case is printed, to become a separate test.
     #![proptest_config(ProptestConfig {
         cases: 64,
         failure_persistence: None,

@@ -1,5 +1,5 @@
-//! A machine without root certificates: told when a selector is built, with the remedy, and not
-//! as a failure of every connection.
+//! On a machine without root certificates, building a selector fails with a remedy, rather than every
+//! connection.
 
 #![cfg(all(unix, not(any(target_vendor = "apple", target_os = "android"))))]
 
@@ -7,10 +7,10 @@ use std::process::Command;
 
 use easelect::{Dialer, ErrorKind, Prober, Region, Selector, TlsClient};
 
-/// Where the variables point in the child; a test that another test runs.
+/// The value of `SSL_CERT_FILE` and `SSL_CERT_DIR` in the child process.
 const NOWHERE: &str = "/nonexistent/easelect";
 
-/// Runs one of the ignored tests below in a process of its own, since variables are a process's.
+/// Runs one of the ignored tests below in a child process, since it needs its own environment variables.
 fn passes_without_roots(test: &str) {
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--ignored"])
@@ -45,7 +45,7 @@ fn without_roots() {
     }
 }
 
-/// Roots of the app's own need no system's.
+/// With the app's own roots, the system's are not needed.
 #[test]
 fn own_roots_do_without() {
     passes_without_roots("with_roots_of_its_own");
@@ -66,11 +66,11 @@ fn with_roots_of_its_own() {
             .build()
             .is_ok()
     );
-    // An extra root alone is enough, too: it is the user's word.
+    // An extra root alone is enough, too, since the user supplied it.
     assert!(TlsClient::with_platform_roots_and([root]).is_ok());
 }
 
-/// A pipe would be waited for, and a device read for ever, by every program that is built so.
+/// Reading a pipe could block, and reading a device might never end.
 #[test]
 fn a_bundle_that_is_no_file_is_told_at_once() {
     use std::io::Read;

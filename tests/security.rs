@@ -1,4 +1,4 @@
-//! What `SECURITY.md` promises where several modules must hold it together: what is sent and told.
+//! The promises in `SECURITY.md` that several modules keep together, about what is sent and shown.
 
 // Helpers are tests too; clippy.toml's exception only knows functions with #[test].
 #![allow(clippy::unwrap_used)]
@@ -26,12 +26,12 @@ use futures::{FutureExt, StreamExt};
 use relay::{Manner, Relay};
 use support::{Behaviour, Server};
 
-/// In every secret of these tests.
+/// Part of every secret in these tests.
 const SECRET: &str = "hunter2";
 /// `me:pw-hunter2`, RFC 7617.
 const BASIC: &str = "Basic bWU6cHctaHVudGVyMg==";
 
-/// Everything that is logged in this process, at every level.
+/// Everything logged in this process, at all levels.
 fn log() -> &'static Mutex<Vec<u8>> {
     static LOG: OnceLock<Mutex<Vec<u8>>> = OnceLock::new();
     struct Writer(&'static Mutex<Vec<u8>>);
@@ -100,7 +100,7 @@ async fn probe(server: &Server, service: Service, proxy: Option<Proxy>) -> Probe
     prober.run().outcome().await
 }
 
-/// Keeps the last history that it is given.
+/// Keeps the last saved history.
 #[derive(Debug, Default)]
 struct Kept(Mutex<Option<History>>);
 
@@ -175,7 +175,7 @@ async fn secrets_go_where_they_are_for_and_nowhere_else() {
     assert_debug("a connection", &connection);
     assert_debug("a websocket", &connection.into_websocket());
 
-    // One that refuses, and says what it was sent.
+    // A server that refuses and echoes the request.
     let answer = "HTTP/1.1 403 No\r\nX-You-Sent: Bearer hunter2\r\nContent-Length: 0\r\n\r\n";
     let refusing = Server::start(Behaviour {
         answer: Some(answer.to_owned()),
@@ -190,7 +190,7 @@ async fn secrets_go_where_they_are_for_and_nowhere_else() {
         &format!("{error} {error:?} {error:#?}"),
     );
 
-    // What follows a connection with secrets has none of them.
+    // Probes after a connection with secrets contain none of them.
     let before = server.heads().len();
     let through = Some(proxy.clone());
     let probed = probe(&server, Service::Websocket, through.clone()).await;
@@ -219,11 +219,11 @@ async fn secrets_go_where_they_are_for_and_nowhere_else() {
     }
 }
 
-/// The subprotocol is chosen, so that it is known to the connection.
+/// The server chooses the subprotocol, so the connection knows it.
 const CHOSEN: &str = "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                       Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: hunter2\r\n\r\n";
 
-/// A catalogue's URL may have a token in its query. It is sent, and told nobody.
+/// The query of a catalogue's URL may contain a token. It is sent to the endpoint and shown nowhere.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_s_own_query_is_in_no_text() {
     log();
@@ -264,7 +264,7 @@ async fn an_endpoint_s_own_query_is_in_no_text() {
     let sent = server.heads().concat();
     assert!(sent.contains("GET /ws?key=hunter2 "), "{sent}");
 
-    // Threads see the same.
+    // The same with the blocking API.
     let blocking = tokio::task::spawn_blocking({
         let builder = own();
         move || {
@@ -281,7 +281,7 @@ async fn an_endpoint_s_own_query_is_in_no_text() {
     });
     assert_eq!(blocking.await.unwrap(), None);
 
-    // The report, in every format, with and without a handshake.
+    // Reports in every format, with and without a successful handshake.
     let records = [ConnectRecord::opened(
         connection.url(),
         connection.address(),
@@ -346,7 +346,7 @@ async fn an_endpoint_s_own_query_is_in_no_text() {
         }
     }
 
-    // What a request is redirected to, and what it was itself.
+    // The URL of a request, and the one it is redirected to.
     let selector = selecting(&refusing, "/ws?key=hunter2", None)
         .rest(RestOptions::new())
         .build()
@@ -368,7 +368,7 @@ async fn an_endpoint_s_own_query_is_in_no_text() {
     }
 }
 
-/// A subprotocol may be a token: chosen by the server, it is no text either.
+/// A subprotocol may be a token. It must not be shown even if the server chose it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subprotocol_of_the_app_s_is_in_no_text() {
     log();
@@ -405,13 +405,13 @@ async fn probe_of(endpoint: &Endpoint, server: &Server) -> ProbeOutcome {
     prober_of(endpoint, server).run().outcome().await
 }
 
-/// Whether a terminal, a log file or a reader could be deceived by it; `tests/shown.rs` compares that
-/// with Unicode's lists.
+/// Whether a character could deceive a terminal, a log file or a reader. `tests/shown.rs` compares this with
+/// Unicode's tables.
 fn is_raw(c: char) -> bool {
     c != '\n' && is_hidden(c)
 }
 
-/// Every text that is made of what a peer did.
+/// Every text made from a peer's behaviour.
 fn assert_escaped(outcome: ProbeOutcome) {
     let now = SystemTime::now();
     let mut shown: Vec<String> = Vec::new();
@@ -436,8 +436,8 @@ fn assert_escaped(outcome: ProbeOutcome) {
     }
 }
 
-/// Colours, a cleared screen, a window's title, a return, letters that run backwards, a tag, a width
-/// of zero, a filler.
+/// Colours, a cleared screen, a window title, a carriage return, reversed text, a tag, a zero-width
+/// character, a filler.
 const EVIL: &str =
     "EVIL\u{9b}2J\u{202e}\u{2066}\u{2028}\u{85}\u{200b}\u{e0041}\u{3164}\u{2800}\t<b>&\"";
 
@@ -576,7 +576,7 @@ fn what_a_file_says_is_escaped() {
             assert!(text.contains("own.example"));
             assert_eq!(text.chars().find(|c| is_raw(*c)), None, "{text}");
         }
-        // Escaped as JSON has it: whoever reads it gets what stood there.
+        // JSON's own escapes: a parser gets the original text.
         let read: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert!(read.to_string().contains("\u{202e}"), "{json}");
     }

@@ -1,5 +1,5 @@
-//! What strangers wrote, in every format: nothing in it is hidden, and none of it is endless. Unicode's
-//! own lists say what could be.
+//! Untrusted text, in every format, is escaped and bounded. Unicode's own tables say which characters must
+//! be escaped.
 
 // Helpers are tests too; clippy.toml's exception only knows functions with #[test].
 #![allow(clippy::unwrap_used)]
@@ -32,13 +32,14 @@ fn listed(name: &str) -> BTreeSet<char> {
         HirKind::Class(Class::Unicode(class)) => (class.iter())
             .flat_map(|range| range.start()..=range.end())
             .collect(),
-        // One character alone.
+        // A single character.
         HirKind::Literal(one) => std::str::from_utf8(&one.0).unwrap().chars().collect(),
         other => panic!("{name}: {other:?}"),
     }
 }
 
-/// What draws nothing, moves something, or is nobody's. Surrogates (Cs) are no characters here.
+/// Characters that draw nothing, change the layout, or are unassigned or private. Surrogates (Cs) are not
+/// characters in Rust.
 const HIDDEN: [&str; 13] = [
     "Default_Ignorable_Code_Point",
     "Bidi_Control",
@@ -55,8 +56,8 @@ const HIDDEN: [&str; 13] = [
     "Zs",
 ];
 
-/// Blank by their looks, though letters or symbols by their category: fillers of Hangul, Braille's
-/// pattern without a dot, a note without a head, Egyptian blanks.
+/// Letters and symbols that look blank: Hangul fillers, the Braille pattern without dots, the musical
+/// null notehead, Egyptian blanks.
 const BLANK: [char; 8] = [
     '\u{115f}',
     '\u{1160}',
@@ -104,7 +105,7 @@ fn what_is_hidden_is_what_unicode_says() {
 
 const CN1: Region = Region::CN1;
 
-/// A certificate that says this of itself.
+/// A certificate that contains this text.
 fn chain(text: &str) -> Arc<CertificateChain> {
     let mut params = rcgen::CertificateParams::new(vec!["x.example".to_owned()]).unwrap();
     params.distinguished_name = rcgen::DistinguishedName::new();
@@ -114,7 +115,7 @@ fn chain(text: &str) -> Arc<CertificateChain> {
     Arc::new(CertificateChain::from_der([&**made.unwrap().der()]).unwrap())
 }
 
-/// What may go wrong, with this in every text.
+/// Failures that contain this text wherever possible.
 fn failures(text: &str) -> Vec<Failure> {
     let with = |phase, kind| {
         let answered = vec![("server".to_owned(), text.to_owned()); 3];
@@ -137,7 +138,7 @@ fn failures(text: &str) -> Vec<Failure> {
     ]
 }
 
-/// A user's catalogue with this in every text, as far as a catalogue may be long.
+/// A user's catalogue that contains this text wherever possible, within its limits.
 fn catalog(text: &str) -> Catalog {
     let text: String = text.chars().take(20_000).collect();
     let own = serde_json::json!({
@@ -151,7 +152,7 @@ fn catalog(text: &str) -> Catalog {
     catalog.unwrap()
 }
 
-/// Tables and JSON, of everything that has one, and debug output.
+/// Everything as tables, JSON and debug output.
 fn formats(text: &str) -> Vec<(&'static str, String)> {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_760_000_000);
     let catalog = catalog(text);
@@ -236,7 +237,7 @@ fn formats(text: &str) -> Vec<(&'static str, String)> {
 
 #[test]
 fn every_format_escapes_all_that_is_hidden() {
-    // Of private use a few stand for all, which are told apart by nothing.
+    // A few private-use characters stand for all, since nothing distinguishes them.
     let private = listed("Co").into_iter().skip(3);
     let all = &hidden() - &private.collect();
     assert!(all.len() > 6000, "{}", all.len());
@@ -264,7 +265,7 @@ fn every_format_escapes_all_that_is_hidden() {
     }
 }
 
-/// Every string in a document, keys left out.
+/// Every string in a document except keys.
 fn strings(document: &serde_json::Value) -> Vec<&str> {
     match document {
         serde_json::Value::String(one) => vec![one],
@@ -274,7 +275,7 @@ fn strings(document: &serde_json::Value) -> Vec<&str> {
     }
 }
 
-/// Both forms of an error, and of what it comes from.
+/// `Display` and `Debug` of an error and its sources.
 fn told(error: &(dyn std::error::Error + 'static)) -> String {
     let mut told = format!("{error}{error:?}");
     let mut source = error.source();
@@ -292,8 +293,7 @@ fn refused<T: Debug>(
     (what, told(&got.expect_err(what)))
 }
 
-/// The errors of everything that reads a text, with this as the text. Those of connections and requests
-/// are below.
+/// The errors of everything that parses text, for this text. Errors of connections and requests are below.
 fn errors(text: &str) -> Vec<(&'static str, String)> {
     let quoted = serde_json::to_string(text).unwrap();
     let with =
@@ -373,7 +373,7 @@ impl Resolve for Failing {
     }
 }
 
-/// What comes of connecting, and of a request, where every look-up fails so.
+/// The errors of a connection and of a request if every lookup fails like this.
 async fn refusals(failure: Failure) -> Vec<(&'static str, String)> {
     let tls = TlsClient::with_roots([rcgen::KeyPair::generate()
         .map(|key| {
@@ -396,8 +396,8 @@ async fn refusals(failure: Failure) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// In no error more than this, in characters, both its forms together: at most 1000 of what was written
-/// in each, of which an escape makes ten.
+/// Limit for `Display` and `Debug` of an error together, in characters: each quotes at most 1000
+/// characters, and an escape takes ten.
 const BOUND: usize = 30_000;
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The order of the modules in each crate, data flowing one way; the compiler holds that of the crates.
+//! Checks the order of the modules in each crate: data flows one way. The compiler checks that of the crates.
 
 mod sources;
 
@@ -11,7 +11,7 @@ use sources::{CRATES, Module, modules, workspace};
 use syn::visit::{self, Visit};
 use syn::{Item, UseTree};
 
-/// The modules that the crate's root declares, in that order.
+/// The modules declared in the crate's root, in order.
 fn order(root: &Module) -> Vec<String> {
     let declared = root.items.iter().filter_map(|item| match item {
         Item::Mod(one) if one.content.is_none() => Some(one.ident.to_string()),
@@ -20,15 +20,15 @@ fn order(root: &Module) -> Vec<String> {
     declared.collect()
 }
 
-/// Collects which of the root's modules a module names.
+/// Collects the root's modules that a module refers to.
 struct Named {
-    /// How many modules it is below the root.
+    /// The module's depth below the root.
     depth: usize,
     found: Vec<String>,
 }
 
 impl Named {
-    /// A path by its segments: does it lead to the root, and to what there?
+    /// Records the root's module that a path, given by its segments, refers to.
     fn path(&mut self, segments: &[String]) {
         let first = segments.first().map(String::as_str);
         let ups = segments.iter().take_while(|one| *one == "super").count();
@@ -61,7 +61,7 @@ impl Named {
             match one {
                 TokenTree::Group(group) => self.tokens(group.stream()),
                 TokenTree::Ident(ident) if ident == "crate" => {
-                    // Behind two colons.
+                    // After the two colons.
                     if let Some(TokenTree::Ident(name)) = all.get(place + 3) {
                         self.found.push(name.to_string());
                     }
@@ -97,7 +97,7 @@ impl<'ast> Visit<'ast> for Named {
     }
 }
 
-/// Not the report's: its findings and their words still know each other.
+/// The report is left out: its findings and their texts still refer to each other.
 const ORDERED: [&str; 6] = [
     ".",
     "crates/easelect-engine",
@@ -127,7 +127,7 @@ fn a_module_uses_only_those_above_it() {
                 match order.iter().position(|one| *one == used) {
                     Some(other) if other <= place => {}
                     Some(_) => wrong.push(format!("{file} uses {used}, which is below it")),
-                    // What the root re-exports would hide which module it is from.
+                    // A path through a re-export of the root would hide the module.
                     None => wrong.push(format!("{file}: {used} is no module of the root")),
                 }
             }
@@ -136,7 +136,7 @@ fn a_module_uses_only_those_above_it() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A section of CONTRIBUTING.md per folder of sources, a row per file, none missing and none gone.
+/// CONTRIBUTING.md has a section per source folder and exactly one row per file.
 #[test]
 fn the_map_names_every_file() {
     const FOLDERS: [&str; 8] = [
@@ -166,7 +166,7 @@ fn the_map_names_every_file() {
     }
 }
 
-/// The modules' files below a folder, without those of the root.
+/// The module files below a folder, without the root's.
 fn files(folder: &Path, prefix: &str, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -181,10 +181,10 @@ fn files(folder: &Path, prefix: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Tests of what is private stand at the end of its file, others in the crate's folder `tests`.
+/// Unit tests of private items are at the end of their file, all others in the crate's folder `tests`.
 #[test]
 fn no_file_is_only_for_tests() {
-    /// What fuzz targets do with an answer, and tests with those on file.
+    /// Functions shared by fuzz targets and the tests that replay their corpora.
     const EXCEPTION: &str = "replay";
     for folder in CRATES {
         for module in modules(folder) {

@@ -1,14 +1,14 @@
-//! Easemob's published hosts: its page on data centres, all 44 of them.
+//! The 44 hosts on Easemob's page about data centres.
 //!
-//! Hosts are from that page; ports and paths are the best known ones (the page has none), each
-//! with its confidence. None of these URLs was measured on the real service.
+//! The page has no ports or paths. Those here are the best known ones, each with its confidence. None of
+//! these URLs was tried on the real service.
 
 use std::borrow::Cow;
 
 use super::endpoint::{Confidence, Endpoint, Service};
 use super::region::{Locality, Region, RegionInfo};
 
-/// One row: the host under both domains, and how sure its URL is under each.
+/// The host's name below both domains, with the confidence in the URL below each.
 struct Row(Region, Service, &'static str, [Confidence; 2]);
 
 const D: Confidence = Confidence::Documented;
@@ -41,10 +41,10 @@ const ROWS: [Row; 22] = [
     Row(Region::CN2, Alipay, "im-api-alipay-31", [D, I]),
 ];
 
-/// The path of each service; the second one is worth a try where the first is only inferred.
+/// The path of each service, and an alternate to try where the first is only inferred.
 const fn paths(service: Service) -> (&'static str, Option<&'static str>) {
     match service {
-        // SDKs of today speak raw WebSocket on /websocket; those up to 4.8 spoke SockJS under /ws.
+        // Current SDKs use WebSocket at /websocket; SDKs up to 4.8 used SockJS below /ws.
         Service::Websocket => ("/websocket", Some("/ws/websocket")),
         Service::Legacy => ("/ws/", None),
         Service::Rest | Service::Files | Service::Provisioning => ("/", None),

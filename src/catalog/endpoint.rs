@@ -1,4 +1,4 @@
-//! One endpoint: a URL of one service in one data centre.
+//! Endpoints: a URL of one service in one data centre.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, shortened};
 macro_rules! named {
     ($type:ident, $what:literal, $($variant:ident = $id:literal),+) => {
         impl $type {
-            /// Every one, in the catalogue's order.
+            /// All variants, in the catalogue's order.
             pub const ALL: &'static [$type] = &[$($type::$variant),+];
 
             /// The identifier used in files, JSON and on the command line.
@@ -31,6 +31,11 @@ macro_rules! named {
         impl FromStr for $type {
             type Err = Error;
 
+            /// Parses an identifier.
+            ///
+            /// # Errors
+            ///
+            /// [`ErrorKind::Catalog`] if it is unknown. The message lists the known ones.
             fn from_str(text: &str) -> Result<Self, Error> {
                 Self::ALL
                     .iter()
@@ -52,24 +57,26 @@ macro_rules! named {
     };
 }
 
-/// What an endpoint is for.
+/// The service that an endpoint provides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Service {
-    /// Web and desktop clients: socket 3.0 at home, simply WebSocket overseas.
+    /// WebSocket for web and desktop clients. Easemob calls it socket 3.0 in mainland China, WebSocket
+    /// overseas.
     Websocket,
-    /// Old web clients: socket 2.0, XMPP over WebSocket (subprotocol `xmpp`, RFC 7395).
+    /// Socket 2.0 for old web clients: XMPP over WebSocket (subprotocol `xmpp`, RFC 7395).
     Legacy,
-    /// The RESTful API.
+    /// The REST API.
     Rest,
-    /// WeChat mini-programs.
+    /// WebSocket for WeChat mini-programs.
     Wechat,
-    /// Alipay mini-programs.
+    /// WebSocket for Alipay mini-programs.
     Alipay,
-    /// Attachments: where the SDKs upload and download files (HTTPS). None is built in.
+    /// Upload and download of attachments (HTTPS). The built-in catalogue has no such endpoint.
     Files,
-    /// The list of servers that the official SDKs ask for before they connect (HTTPS). None is built in.
+    /// The server list that the official SDKs fetch before they connect (HTTPS). The built-in catalogue
+    /// has no such endpoint.
     Provisioning,
 }
 
@@ -86,36 +93,36 @@ named!(
 );
 
 impl Service {
-    /// Whether the service is opened by a WebSocket handshake; the others answer HTTPS requests.
+    /// Whether the service uses WebSocket. The others answer HTTPS requests.
     #[must_use]
     pub const fn is_websocket(self) -> bool {
         !matches!(self, Service::Rest | Service::Files | Service::Provisioning)
     }
 
-    /// Whether it is meant for a mini-program, inside which the network may behave otherwise
-    /// than on the machine that measures.
+    /// Whether the service is for mini-programs. Inside one, the network may behave differently from the
+    /// computer that measures.
     #[must_use]
     pub const fn is_mini_program(self) -> bool {
         matches!(self, Service::Wechat | Service::Alipay)
     }
 
-    /// The scheme of its URLs: `"wss"` or `"https"`.
+    /// The URL scheme: `"wss"` or `"https"`.
     pub(super) const fn scheme(self) -> &'static str {
         if self.is_websocket() { "wss" } else { "https" }
     }
 }
 
-/// Which of a service's alternatives a host is.
+/// The domain or kind of host among a service's alternatives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Variant {
-    /// Under `easemob.com`.
+    /// A host below `easemob.com`.
     Easemob,
-    /// Under `easecdn.com`.
+    /// A host below `easecdn.com`.
     Easecdn,
-    /// A global acceleration node, handed out by Easemob's account manager. Its default bandwidth
-    /// is 1 Mbps, so at most 2 attempts are in flight to one.
+    /// A global acceleration node, supplied by an Easemob account manager. Since such a node has 1 Mbps by
+    /// default, a prober makes at most 2 attempts at acceleration nodes at once.
     Acceleration,
     /// Any other host, from a user's catalogue.
     Custom,
@@ -130,17 +137,17 @@ named!(
     Custom = "custom"
 );
 
-/// How well a URL is known. The hosts are all documented; ports and paths are often not.
+/// How well a URL is known. All built-in hosts are documented, but many ports and paths are not.
 ///
-/// Exhaustive: a URL is somebody's word or a conclusion.
+/// The enum is exhaustive: no further source of a URL is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
-    /// Easemob's documentation or its own SDK has this URL.
+    /// Easemob's documentation or its own SDK contains this URL.
     Documented,
-    /// The host is documented; port or path are concluded from its siblings.
+    /// The host is documented; port and path are inferred from other hosts.
     Inferred,
-    /// The user supplied it.
+    /// The user supplied the URL.
     User,
 }
 
@@ -152,7 +159,10 @@ named!(
     User = "user"
 );
 
-/// A URL of one service in one data centre, and what is known about it. Cheap to clone.
+/// A URL of one service in one data centre, with what is known about it. Cheap to clone.
+///
+/// Two endpoints are equal if region, service and URL are. A label, variant or confidence makes no
+/// difference.
 ///
 /// ```
 /// use easelect::{Endpoint, Region, Service};
@@ -161,9 +171,6 @@ named!(
 /// assert_eq!((mine.host(), mine.port()), ("im.example.com", 443));
 /// # Ok::<(), easelect::Error>(())
 /// ```
-///
-/// Two are the same if they are the same URL for the same purpose (region and service): what is known
-/// about it besides, such as a label, makes no other endpoint of it.
 #[derive(Clone)]
 pub struct Endpoint(Arc<Inner>);
 
@@ -182,25 +189,24 @@ struct Inner {
     label: Option<String>,
 }
 
-/// RFC 1035 §2.3.4 bounds a name, browsers bound a URL; this is far above both.
+/// Longest URL, in bytes. Far longer than any real endpoint's.
 const MAX_URL: usize = 2048;
 
 impl Endpoint {
-    /// An endpoint supplied by the user: `wss://…` (or `https://…` for what is no WebSocket).
+    /// Creates an endpoint from a URL: `wss://…` for a WebSocket service, `https://…` for the others.
     ///
-    /// The URL is read as browsers do (<https://url.spec.whatwg.org>): blanks around it are dropped, a
-    /// backslash is a slash, dot segments are resolved, `0x7f.1` is 127.0.0.1, `例子.中国` is
-    /// `xn--fsqu00a.xn--fiqs8s`. Of letters beyond ASCII those of Chinese, Japanese, Korean and Latin-1
-    /// are read in hosts; a host with others is to be given in its ASCII form.
+    /// The URL is parsed as browsers do (<https://url.spec.whatwg.org>): surrounding blanks are dropped, a
+    /// backslash counts as a slash, dot segments are resolved, `0x7f.1` is 127.0.0.1, and `例子.中国` is
+    /// `xn--fsqu00a.xn--fiqs8s`. A host may contain Chinese, Japanese, Korean and Latin-1 letters; one with
+    /// other letters beyond ASCII must be given in its `xn--` form.
     ///
-    /// The variant follows from the host: `easemob.com`, `easecdn.com`, or custom. The legacy
-    /// service gets its subprotocol `xmpp`.
+    /// The variant is derived from the host: `easemob.com`, `easecdn.com`, or custom. The legacy service
+    /// gets the subprotocol `xmpp`. The confidence is [`Confidence::User`].
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Catalog`] when the URL has no host, a scheme that doesn't fit the service,
-    /// user information, a fragment, a port that is empty or none, or is longer than 2048 bytes,
-    /// as given or encoded.
+    /// [`ErrorKind::Catalog`] if the URL has no valid host, a scheme that doesn't fit the service, user
+    /// information, a fragment or an invalid port, or if it is longer than 2048 bytes, as given or encoded.
     pub fn new(region: Region, service: Service, url: &str) -> Result<Self, Error> {
         let wrong = |why: String| {
             Error::new(
@@ -247,94 +253,97 @@ impl Endpoint {
             label: None,
         };
         inner.url = inner.url_with(&inner.path);
-        // What is encoded is longer, and must be read again.
+        // Encoding makes a URL longer, and the result must be accepted by this function again.
         if inner.url.len() > MAX_URL {
             return Err(enormous());
         }
         Ok(Endpoint(Arc::new(inner)))
     }
 
-    /// The data centre it belongs to.
+    /// Returns the data centre that the endpoint belongs to.
     #[must_use]
     pub fn region(&self) -> &Region {
         &self.0.region
     }
 
-    /// What it is for.
+    /// Returns the service.
     #[must_use]
     pub fn service(&self) -> Service {
         self.0.service
     }
 
-    /// Which of the service's alternatives it is.
+    /// Returns the variant.
     #[must_use]
     pub fn variant(&self) -> Variant {
         self.0.variant
     }
 
-    /// The URL, normalised: lower-case ASCII host, no default port, an encoded path. Its query may be
-    /// secret: show what [`Display`](fmt::Display) gives.
+    /// Returns the normalised URL: lower-case ASCII host, no default port, encoded path.
+    ///
+    /// The query may be secret. To show the URL, use [`Display`](fmt::Display), which hides it.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.0.url
     }
 
-    /// The URL with another path, as when an alternate path turned out to be the right one.
+    /// Returns the URL with another path, such as an alternate path that turned out to work.
     #[must_use]
     pub fn url_with(&self, path: &str) -> String {
         self.0.url_with(path)
     }
 
-    /// The URL with this path as it may be shown: a query, which may hold a token, as `?…`. Displayed,
-    /// and in debug output, the endpoint is shown so with its own path.
+    /// Returns the URL with another path, safe to show: a query, which may contain a token, becomes `?…`.
+    ///
+    /// `Display` and `Debug` show the endpoint's own URL in the same way.
     #[must_use]
     pub fn shown_with(&self, path: &str) -> String {
         without_secrets(&self.url_with(path)).into_owned()
     }
 
-    /// The host: a DNS name, or an IP address without brackets.
+    /// Returns the host: a DNS name, or an IP address without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.0.host
     }
 
-    /// The TCP port.
+    /// Returns the TCP port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.0.port
     }
 
-    /// The path with its query, beginning with `/`.
+    /// Returns the path and query, beginning with `/`.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.0.path
     }
 
-    /// Paths worth a try, once, where this one is only inferred and is answered by 400, 404, 405, 410 or 426.
+    /// Returns the paths to try if the server rejects this endpoint's inferred path with 400, 404, 405,
+    /// 410 or 426.
     #[must_use]
     pub fn alternate_paths(&self) -> &[String] {
         &self.0.alternates
     }
 
-    /// The WebSocket subprotocol that the service needs, if any.
+    /// Returns the WebSocket subprotocol that the service requires, if any.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.0.subprotocol.as_deref()
     }
 
-    /// How well the URL is known.
+    /// Returns how well the URL is known.
     #[must_use]
     pub fn confidence(&self) -> Confidence {
         self.0.confidence
     }
 
-    /// The user's own name for it, if any.
+    /// Returns the user's own name for the endpoint, if any.
     #[must_use]
     pub fn label(&self) -> Option<&str> {
         self.0.label.as_deref()
     }
 
-    /// The value of the `Host` header: the port only where it isn't 443, brackets for IPv6.
+    /// Returns the value of the `Host` header: brackets for IPv6, and the port unless it is 443.
     #[must_use]
     pub fn authority(&self) -> String {
         self.0.authority()
@@ -347,31 +356,31 @@ impl Endpoint {
         self
     }
 
-    /// Sets the user's own name for it.
+    /// Sets the user's own name for the endpoint.
     #[must_use]
     pub fn with_label(mut self, label: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.0).label = Some(label.into());
         self
     }
 
-    /// Sets the WebSocket subprotocol that the service needs.
+    /// Sets the WebSocket subprotocol that the service requires.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Catalog`] when it is not an HTTP token (RFC 6455 §4.1, item 10), or the
-    /// service is no WebSocket.
+    /// [`ErrorKind::Catalog`] if it is not an HTTP token (RFC 6455 §4.1, item 10), or if the service does
+    /// not use WebSocket.
     pub fn with_subprotocol(mut self, subprotocol: &str) -> Result<Self, Error> {
         if !self.service().is_websocket() {
             return Err(Error::new(
                 ErrorKind::Catalog,
-                "an endpoint that is no WebSocket has no subprotocol",
+                "only a WebSocket endpoint can have a subprotocol",
             ));
         }
         if !is_token(subprotocol) {
             return Err(Error::new(
                 ErrorKind::Catalog,
                 format!(
-                    "\"{}\" is no subprotocol: expected a token",
+                    "\"{}\" is not a subprotocol: expected a token (no spaces)",
                     shortened(subprotocol)
                 ),
             ));
@@ -380,7 +389,7 @@ impl Endpoint {
         Ok(self)
     }
 
-    /// Sets how well the URL is known: [`Confidence::User`] unless said otherwise.
+    /// Sets how well the URL is known. The default is [`Confidence::User`].
     #[must_use]
     pub fn with_confidence(mut self, confidence: Confidence) -> Self {
         Arc::make_mut(&mut self.0).confidence = confidence;
@@ -410,15 +419,13 @@ impl Inner {
 }
 
 impl Endpoint {
-    /// What makes it this endpoint and no other.
     fn identity(&self) -> (&Region, Service, &str) {
         (self.region(), self.service(), self.url())
     }
 
-    /// Whether it stands at the same host and port for the same purpose, perhaps at another path: one
-    /// of them in a catalogue is enough.
-    #[must_use]
-    pub fn shares_place_with(&self, other: &Endpoint) -> bool {
+    /// Whether both endpoints have the same region, service, host and port. A catalogue keeps only one of
+    /// such endpoints, whatever their paths.
+    pub(super) fn shares_place_with(&self, other: &Endpoint) -> bool {
         let place = |one: &Endpoint| (one.service(), one.port());
         (place(self), self.region(), self.host()) == (place(other), other.region(), other.host())
     }
@@ -462,7 +469,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// RFC 9110 §5.6.2.
+/// Whether `text` is a token (RFC 9110 §5.6.2).
 pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty()
         && text

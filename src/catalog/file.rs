@@ -1,4 +1,4 @@
-//! Users' catalogues: serde types, and files in TOML or JSON read with the line of what is wrong.
+//! Users' catalogues in TOML or JSON. Errors name file and line.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -14,7 +14,7 @@ use super::endpoint::{Endpoint, Service, Variant};
 use super::region::{Locality, Region, RegionInfo};
 use crate::error::{Error, ErrorKind};
 
-/// What a user adds to the built-in catalogue, or overrides in it.
+/// A user's additions to the built-in catalogue, and replacements in it.
 ///
 /// # Example: a file
 ///
@@ -43,27 +43,28 @@ use crate::error::{Error, ErrorKind};
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct UserCatalog {
-    /// Data centres that the built-in catalogue doesn't have.
+    /// Data centres to add.
     #[serde(default, rename = "region")]
     pub regions: Vec<RegionEntry>,
-    /// Endpoints to add, or to put in the place of a built-in one on the same host.
+    /// Endpoints to add. Each replaces an existing one with the same region, service, host and port.
     #[serde(default, rename = "endpoint")]
     pub endpoints: Vec<EndpointEntry>,
 }
 
-/// A data centre in a [`UserCatalog`]: a private deployment, or one newer than this crate.
+/// A data centre in a [`UserCatalog`]: a private deployment, or one that is newer than this crate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RegionEntry {
-    /// The identifier; see [`Region::new`].
+    /// Identifier; see [`Region::new`].
     pub id: String,
-    /// The English name; the identifier if absent.
+    /// English name. Default: the identifier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name_en: Option<String>,
-    /// The Chinese name; the English one if absent.
+    /// Chinese name. Default: the English name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name_zh: Option<String>,
-    /// Which rule its data is under. Whatever it is, the region is raced alone.
+    /// Location, which decides the rules for migrating data. Default: private. The region is never raced
+    /// against another, whatever its location.
     #[serde(default = "private")]
     pub locality: Locality,
 }
@@ -76,19 +77,20 @@ fn private() -> Locality {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointEntry {
-    /// The identifier of its region: built in, or declared in the same catalogue.
+    /// Identifier of a region that is built in or declared in the same catalogue.
     pub region: String,
-    /// What it is for.
+    /// Service that the endpoint provides.
     pub service: Service,
-    /// `wss://…`, or `https://…` for REST.
+    /// URL: `wss://…`, or `https://…` for a service that doesn't use WebSocket.
     pub url: String,
-    /// Which alternative it is; concluded from the host if absent.
+    /// Variant. Default: derived from the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<Variant>,
-    /// The WebSocket subprotocol that it needs.
+    /// WebSocket subprotocol that the service requires. Default: `xmpp` for the legacy service, otherwise
+    /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subprotocol: Option<String>,
-    /// The user's own name for it.
+    /// The user's own name for the endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
 }
@@ -106,11 +108,11 @@ impl fmt::Debug for EndpointEntry {
     }
 }
 
-/// How a catalogue file is written.
+/// The format of a catalogue file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CatalogFormat {
-    /// TOML 1; with the feature `toml`, which is on by default.
+    /// TOML 1. Needs the feature `toml`, which is on by default.
     #[cfg(feature = "toml")]
     Toml,
     /// JSON (RFC 8259).
@@ -118,7 +120,7 @@ pub enum CatalogFormat {
 }
 
 impl CatalogFormat {
-    /// The format by a file's extension, `.toml` (with the feature `toml`) or `.json`.
+    /// Returns the format for a file's extension: `.toml` (with the feature `toml`) or `.json`.
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
@@ -130,10 +132,10 @@ impl CatalogFormat {
     }
 }
 
-/// More than 10 000 endpoints: a file beyond this is not a catalogue.
+/// Longest file, in bytes: room for over 10 000 endpoints.
 const MAX_FILE: usize = 1024 * 1024;
 
-/// Each is compared with the regions before it, so that many short ones take long as well.
+/// Most entries. Each is compared with the regions before it, so many short ones would take long.
 const MAX_ENTRIES: usize = 16_384;
 
 impl Catalog {
@@ -141,7 +143,7 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Catalog`], naming the entry, when one is wrong or stands there twice.
+    /// [`ErrorKind::Catalog`] if an entry is invalid or a duplicate. The message names the entry.
     pub fn with_user(self, user: UserCatalog) -> Result<Self, Error> {
         let place = |what: &str, index: usize| format!("{what} {}", index + 1);
         self.with_placed(
@@ -151,23 +153,24 @@ impl Catalog {
         )
     }
 
-    /// Adds the regions and endpoints of a catalogue file; `name` is what errors call it.
+    /// Adds the regions and endpoints of a catalogue file. Error messages refer to the file as `name`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Catalog`] with file, line and what was expected: bad syntax, an unknown key,
-    /// region or service, a URL that can't be an endpoint, a duplicate, an empty or enormous file.
+    /// [`ErrorKind::Catalog`] with file, line and the expected value, for invalid syntax, an unknown key,
+    /// region or service, an invalid URL, a duplicate, an empty file, or one with more than 1 MiB or 16 384
+    /// entries.
     pub fn with_file(self, text: &str, format: CatalogFormat, name: &str) -> Result<Self, Error> {
-        // Windows' editors write one.
+        // Some Windows editors write a byte order mark.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let wrong = |line: usize, why: &dyn fmt::Display| {
-            // A parser quotes what it finds in the wrong place, which may be a URL.
+            // Parsers quote unexpected text, which may be a URL with secrets.
             let why = without_secrets(&why.to_string()).replace('\n', "; ");
             Error::new(ErrorKind::Catalog, format!("{name}:{line}: {why}"))
         };
         if text.len() > MAX_FILE {
             let size = format!(
-                "{} bytes are no catalogue: expected at most {MAX_FILE}",
+                "the file has {} bytes: expected at most {MAX_FILE}",
                 text.len()
             );
             return Err(wrong(1, &size));
@@ -188,7 +191,7 @@ impl Catalog {
         if regions.is_empty() && endpoints.is_empty() {
             return Err(wrong(
                 1,
-                &"nothing in it: expected [[endpoint]] with region, service and url, or [[region]]",
+                &"no entries: expected [[endpoint]] with region, service and url, or [[region]]",
             ));
         }
         if let Some(offset) = (regions.iter().map(|one| one.0))
@@ -203,7 +206,7 @@ impl Catalog {
         })
     }
 
-    /// `place` says, for errors, where an entry stands: what it is, and the number that it has.
+    /// `place` returns an entry's location for error messages, from its type and its number.
     fn with_placed(
         mut self,
         regions: impl Iterator<Item = (usize, RegionEntry)>,
@@ -217,13 +220,13 @@ impl Catalog {
         for (at, entry) in regions {
             let info = region_info(entry).map_err(|error| placed("region", at, error))?;
             if self.region(info.region()).is_some() {
-                let twice = format!("region \"{}\" is already there", info.region());
+                let twice = format!("region \"{}\" already exists", info.region());
                 return Err(placed("region", at, Error::new(ErrorKind::Catalog, twice)));
             }
             self.regions.push(info);
         }
         let key = |one: &Endpoint| (one.region().clone(), one.service(), one.authority());
-        // What an entry may take the place of, found without a search.
+        // Existing endpoints by key, so that each entry finds the one it replaces without a search.
         let standing = self.endpoints.iter().enumerate();
         let standing: HashMap<_, _> = standing.map(|(index, one)| (key(one), index)).collect();
         let mut seen = HashSet::new();
@@ -234,7 +237,7 @@ impl Catalog {
             let place_of = standing.get(&key);
             if !seen.insert(key) {
                 let twice = format!(
-                    "duplicate: {} of {} in {} stands above already",
+                    "duplicate: {} for {} in {} is already in this catalogue",
                     endpoint.authority(),
                     endpoint.service(),
                     endpoint.region()
@@ -320,7 +323,7 @@ fn from_json(text: &str) -> Read {
         endpoint: Vec<&'a RawValue>,
     }
 
-    /// serde_json tells line and column; the callers want an offset.
+    /// Turns serde_json's line and column into an offset.
     fn located(text: &str, error: &serde_json::Error) -> (usize, String) {
         let before: usize = text
             .split_inclusive('\n')
@@ -462,7 +465,7 @@ mod tests {
         );
         assert!(json_error("{").starts_with("own.json:1: "));
         assert!(json_error("[]").starts_with("own.json:1: "));
-        assert!(json_error("{}").contains("nothing in it"));
+        assert!(json_error("{}").contains("no entries"));
     }
 
     #[test]
@@ -476,6 +479,6 @@ mod tests {
         let info = catalog.region(&own).unwrap();
         assert_eq!((info.name_en(), info.name_zh()), ("own", "自建"));
         assert_eq!(info.locality(), Locality::Private);
-        assert!(toml_error("[[region]]\nid = \"cn1\"\n").contains("already there"));
+        assert!(toml_error("[[region]]\nid = \"cn1\"\n").contains("already exists"));
     }
 }

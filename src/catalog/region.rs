@@ -1,4 +1,4 @@
-//! Data centres, and which of them may be raced together.
+//! Data centres, and the rule which of them may be raced together.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, shortened};
 
-/// A data centre, by its identifier: `cn1`, `sgp1`, … or one from a user's catalogue.
+/// The identifier of a data centre: `cn1`, `sgp1`, …, or one from a user's catalogue.
 ///
-/// An app lives in one data centre; its console page 即时通讯 > 服务概览 shows which. easelect
-/// can't derive it from an App Key.
+/// An app belongs to one data centre. Easemob's console shows which, on the page 即时通讯 > 服务概览. The
+/// App Key does not contain it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Region(Cow<'static, str>);
@@ -21,7 +21,7 @@ impl Region {
     pub const CN1: Region = Region(Cow::Borrowed("cn1"));
     /// China 2 (国内 2 区).
     pub const CN2: Region = Region(Cow::Borrowed("cn2"));
-    /// China VIP (国内 VIP 区): no public hosts, Easemob's account manager hands them out.
+    /// China VIP (国内 VIP 区). Its hosts are not public; an Easemob account manager supplies them.
     pub const CN_VIP: Region = Region(Cow::Borrowed("cn-vip"));
     /// Singapore 1 (新加坡 1 区).
     pub const SGP1: Region = Region(Cow::Borrowed("sgp1"));
@@ -32,11 +32,12 @@ impl Region {
     /// Germany 2 (德国 2 区).
     pub const DE2: Region = Region(Cow::Borrowed("de2"));
 
-    /// A region by identifier: 1 to 32 of `a-z`, `0-9`, `-`, beginning with a letter.
+    /// Creates a region from an identifier: 1 to 32 characters of `a-z`, `0-9` and `-`, beginning with a
+    /// letter.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Catalog`] for anything else, and for `mainland` and `all`, which name sets.
+    /// [`ErrorKind::Catalog`] for any other text, and for `mainland` and `all`, which name sets of regions.
     pub fn new(id: &str) -> Result<Self, Error> {
         let fits = id.len() <= 32
             && id.starts_with(|c: char| c.is_ascii_lowercase())
@@ -47,8 +48,8 @@ impl Region {
             return Err(Error::new(
                 ErrorKind::Catalog,
                 format!(
-                    "\"{id}\" can't be a region identifier: expected 1 to 32 of a-z, 0-9 and '-', \
-                     beginning with a letter, other than \"mainland\" and \"all\"",
+                    "\"{id}\" can't be a region identifier: expected 1 to 32 characters of a-z, 0-9 \
+                     and '-', beginning with a letter, other than \"mainland\" and \"all\"",
                     id = shortened(id)
                 ),
             ));
@@ -56,7 +57,7 @@ impl Region {
         Ok(Region(Cow::Owned(id.to_owned())))
     }
 
-    /// The identifier.
+    /// Returns the identifier.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -68,24 +69,25 @@ display_identifier!(Region, Locality);
 impl FromStr for Region {
     type Err = Error;
 
+    /// Same as [`Region::new`].
     fn from_str(id: &str) -> Result<Self, Error> {
         Region::new(id)
     }
 }
 
-/// Where a data centre stands, which decides what its data may do.
+/// The location of a data centre, which decides whether an app's data there can be migrated.
 ///
-/// Exhaustive: there is no fourth place.
+/// The enum is exhaustive: no further location is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Locality {
-    /// On the Chinese mainland; fits apps nearly all of whose users are there. An app can be
-    /// migrated from here to an overseas data centre, once, with Easemob's guide.
+    /// Mainland China, for apps whose users are almost all there. An app can be migrated to an overseas
+    /// data centre with [Easemob's guide](Reference::Migration).
     Domestic,
-    /// Abroad; fits apps nearly all of whose users are abroad. Under overseas privacy rules the
-    /// data can never move to another data centre.
+    /// Outside mainland China, for apps whose users are almost all there. Because of overseas privacy
+    /// rules, data there cannot be migrated to another data centre.
     Overseas,
-    /// A deployment of one's own.
+    /// A private deployment.
     Private,
 }
 
@@ -101,7 +103,7 @@ impl Locality {
     }
 }
 
-/// What is known about a [`Region`].
+/// The details of a [`Region`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegionInfo {
     pub(super) region: Region,
@@ -114,63 +116,65 @@ pub struct RegionInfo {
 }
 
 impl RegionInfo {
-    /// The region described.
+    /// Returns the region.
     #[must_use]
     pub fn region(&self) -> &Region {
         &self.region
     }
 
-    /// Its English name, for example `China 1`.
+    /// Returns the English name, such as `China 1`.
     #[must_use]
     pub fn name_en(&self) -> &str {
         &self.name_en
     }
 
-    /// Its Chinese name as Easemob's page has it, for example `国内 1 区`.
+    /// Returns the Chinese name, such as `国内 1 区`.
     #[must_use]
     pub fn name_zh(&self) -> &str {
         &self.name_zh
     }
 
-    /// Where it stands, which decides what its data may do and whom it fits.
+    /// Returns the location, which decides whether data can be migrated.
     #[must_use]
     pub fn locality(&self) -> Locality {
         self.locality
     }
 
-    /// Which editions of Easemob's service live there, in English; empty for a user's region.
+    /// Returns which editions of Easemob's service use this data centre, in English. Empty for a user's
+    /// region.
     #[must_use]
     pub fn editions_en(&self) -> &str {
         &self.editions_en
     }
 
-    /// Which editions of Easemob's service live there, in Chinese; empty for a user's region.
+    /// Returns which editions of Easemob's service use this data centre, in Chinese. Empty for a user's
+    /// region.
     #[must_use]
     pub fn editions_zh(&self) -> &str {
         &self.editions_zh
     }
 
-    /// Whether its hosts are published. Those of China VIP are not: supply them in a catalogue.
+    /// Whether the hosts are published. Those of China VIP are not; add them with a catalogue.
     #[must_use]
     pub fn has_public_hosts(&self) -> bool {
         self.public_hosts
     }
 }
 
-/// Where Easemob documents its data centres, migration and prices.
+/// A page of Easemob's about data centres, migration or prices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reference {
-    /// The console page that shows an app's data centre.
+    /// Console page that shows an app's data centre.
     Console,
-    /// The guide for migrating an app from a domestic to an overseas data centre.
+    /// Guide for migrating an app from a domestic to an overseas data centre.
     Migration,
-    /// The price page, with the acceleration nodes.
+    /// Prices, including those of acceleration nodes.
     Pricing,
 }
 
 impl Reference {
-    /// The address, or for [`Reference::Console`] the path through the console's menu.
+    /// Returns the URL; for [`Reference::Console`] followed by the path through the console's menu.
     #[must_use]
     pub const fn location(self) -> &'static str {
         match self {
@@ -183,9 +187,9 @@ impl Reference {
 
 /// The data centres whose endpoints may be raced against each other: one, or the mainland pool.
 ///
-/// Overseas data may not move to another data centre, and an app's data lives in one, so any
-/// other mix can't be expressed. The pool exists because Easemob documents China 1 and China 2
-/// as interchangeable for its mobile SDKs, which pick one of them at random.
+/// An app's data is in one data centre and, overseas, cannot be migrated, so no other combination can be
+/// expressed. The pool exists because Easemob documents China 1 and China 2 as interchangeable for its
+/// mobile SDKs, which pick one of them at random.
 ///
 /// ```
 /// use easelect::{Region, Residency};
@@ -206,18 +210,18 @@ enum Scope {
 }
 
 impl Residency {
-    /// China 1 and China 2 together, for clients that behave like Easemob's mobile SDKs.
+    /// Returns the pool of China 1 and China 2, for clients that connect like Easemob's mobile SDKs.
     #[must_use]
     pub const fn mainland_pool() -> Self {
         Residency(Scope::MainlandPool)
     }
 
-    /// The residency that a list of regions asks for: exactly one region.
+    /// Creates a residency from a list that contains exactly one region, perhaps repeated.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Residency`] for none or several, also for China 1 with China 2: the pool is
-    /// asked for by name, with [`mainland_pool`](Self::mainland_pool).
+    /// [`ErrorKind::Residency`] for no region or several, including China 1 with China 2: use
+    /// [`mainland_pool`](Self::mainland_pool) for these.
     pub fn from_regions(regions: impl IntoIterator<Item = Region>) -> Result<Self, Error> {
         let mut regions: Vec<Region> = regions.into_iter().collect();
         regions.sort();
@@ -225,23 +229,23 @@ impl Residency {
         match regions.as_slice() {
             [] => Err(Error::new(
                 ErrorKind::Residency,
-                "no region was given: name the data centre that the app lives in",
+                "no region given: name the data centre that the app belongs to",
             )),
             [region] => Ok(Residency::from(region.clone())),
             several => {
                 let names: Vec<&str> = several.iter().map(Region::as_str).collect();
                 let pool = [Region::CN1, Region::CN2];
                 let hint = if several == pool {
-                    "; China 1 and China 2 are interchangeable for mobile-style clients only, \
-                     and as the pool named `mainland`"
+                    "; only for clients that connect like Easemob's mobile SDKs, China 1 and \
+                     China 2 are interchangeable: choose `mainland`"
                 } else {
                     ""
                 };
                 Err(Error::new(
                     ErrorKind::Residency,
                     format!(
-                        "{} can't be raced together: an app's data lives in one data centre and \
-                         may not move to another (data residency); choose one{hint}",
+                        "{} can't be raced against each other: an app's data is in one data centre \
+                         only; choose one{hint}",
                         names.join(", ")
                     ),
                 ))
@@ -258,7 +262,7 @@ impl Residency {
         }
     }
 
-    /// The regions in it, in catalogue order.
+    /// Returns the regions, in catalogue order.
     #[must_use]
     pub fn regions(&self) -> Vec<Region> {
         match &self.0 {
@@ -291,7 +295,7 @@ mod tests {
     fn only_one_region_or_the_named_pool() {
         let mixed = Residency::from_regions([Region::CN1, Region::SGP1]).unwrap_err();
         assert_eq!(mixed.kind(), ErrorKind::Residency);
-        assert!(mixed.to_string().contains("may not move"));
+        assert!(mixed.to_string().contains("one data centre"));
         let unnamed_pool = Residency::from_regions([Region::CN2, Region::CN1]).unwrap_err();
         assert!(unnamed_pool.to_string().contains("`mainland`"));
         assert!(Residency::from_regions([]).is_err());

@@ -1,26 +1,26 @@
-//! A URL as browsers read it (the URL Standard, <https://url.spec.whatwg.org>, 2026): host, port, path.
+//! Parses host, port and path of a URL as browsers do (the URL Standard,
+//! <https://url.spec.whatwg.org>, 2026).
 //!
-//! Our own: the crate `url` brings 27 crates with it for the tables of Unicode, where five are left
-//! below the limit without REST. Letters that need no table (Han, kana, Hangul, Latin-1) are read;
-//! whoever has others gives the host in its ASCII form. `tests/properties.rs` compares both.
+//! The crate `url` would add 27 crates for its Unicode tables, far beyond the budget without REST (see
+//! tests/dependencies.rs). This parser supports the letters that need no table (Han, kana, Hangul,
+//! Latin-1); a host with others must be given in its ASCII form. `tests/properties.rs` compares the two.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use rustls::pki_types::DnsName;
 
-/// What of a URL reaches a server. Nothing in it needs encoding: all is printable ASCII.
+/// The parts of a URL that reach a server, all in printable ASCII.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Parts {
     /// A DNS name in lower case, or an IP address without brackets in its canonical form.
     pub(crate) host: String,
-    /// The port, if one is given.
     pub(crate) port: Option<u16>,
-    /// The path with its query, beginning with `/`.
+    /// Path and query, beginning with `/`.
     pub(crate) path: String,
 }
 
-/// The scheme in lower case, and what follows its colon; `None` if there is no scheme.
+/// The scheme in lower case and the text after its colon; `None` if there is no scheme.
 pub(crate) fn scheme_of(url: &str) -> Option<(String, &str)> {
     let (scheme, rest) = url.split_once(':')?;
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -30,21 +30,21 @@ pub(crate) fn scheme_of(url: &str) -> Option<(String, &str)> {
     is_scheme.then(|| (scheme.to_ascii_lowercase(), rest))
 }
 
-/// Without what browsers drop unseen: blanks around, tabs and line ends anywhere.
+/// Removes what browsers ignore: surrounding blanks, and tabs and line ends anywhere.
 pub(crate) fn trimmed(url: &str) -> String {
     let url = url.trim_matches(|c: char| c <= ' ');
     url.replace(['\t', '\n', '\r'], "")
 }
 
-/// Takes apart what follows the colon of an encrypted scheme; or says what is wrong.
+/// Parses what follows the colon of `wss:` or `https:`.
 ///
-/// Stricter than a browser where that would guess: two slashes, no user, no empty port, no port 0,
-/// nothing behind a `#`.
+/// Stricter than a browser: it requires two slashes and rejects a user, an empty port, port 0 and a
+/// fragment.
 pub(crate) fn parts(rest: &str) -> Result<Parts, &'static str> {
     const SLASHES: [char; 2] = ['/', '\\'];
     let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
     if !fragment.is_empty() {
-        return Err("a fragment never reaches a server; drop it");
+        return Err("a fragment is never sent to a server: remove it");
     }
     let authority = rest.strip_prefix(SLASHES);
     let authority = authority.and_then(|rest| rest.strip_prefix(SLASHES));
@@ -52,14 +52,14 @@ pub(crate) fn parts(rest: &str) -> Result<Parts, &'static str> {
     let end = rest.find(['/', '\\', '?']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(end);
     if authority.contains('@') {
-        return Err("credentials are never sent; drop user:password@");
+        return Err("user:password@ is never sent to an endpoint: remove it");
     }
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority, None),
     };
     if host.is_empty() || host == "[]" {
-        return Err("no host");
+        return Err("the host is missing");
     }
     let is_wrong = || "the port is not a number from 1 to 65535";
     Ok(Parts {
@@ -76,7 +76,7 @@ pub(crate) fn host_of(written: &str) -> Option<String> {
     host_in(written).ok()
 }
 
-/// A port: digits and nothing else, from 1 to 65535.
+/// A port from 1 to 65535, written in digits only.
 pub(crate) fn port_of(written: &str) -> Option<u16> {
     let port = written.parse().ok().filter(|port| *port != 0);
     port.filter(|_| is_digits(written))
@@ -95,11 +95,11 @@ fn host_in(written: &str) -> Result<String, &'static str> {
         .decode_utf8()
         .map_err(|_| NEITHER)?;
     let host = to_ascii(&decoded)?;
-    // The dot of the root is for the resolver; certificates and SNI have none (RFC 6066 §3).
+    // A trailing dot means something to resolvers only; certificates and SNI have none (RFC 6066 §3).
     let host = host.strip_suffix('.').unwrap_or(&host);
     let last = host.rsplit('.').next().unwrap_or_default();
     if is_digits(last) || v4_number(last).is_some() {
-        let v4 = v4(host).ok_or("the host looks like an IPv4 address and is none")?;
+        let v4 = v4(host).ok_or("the host looks like an IPv4 address but is not a valid one")?;
         return Ok(v4.to_string());
     }
     let is_name = !host.ends_with('.') && DnsName::try_from(host).is_ok();
@@ -110,7 +110,7 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// One to four numbers, the last of which fills what the others leave.
+/// One to four numbers; the last one fills all remaining bytes.
 fn v4(host: &str) -> Option<Ipv4Addr> {
     let numbers: Option<Vec<u64>> = host.split('.').map(v4_number).collect();
     let numbers = numbers?;
@@ -124,7 +124,7 @@ fn v4(host: &str) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::from(all))
 }
 
-/// Decimal, octal after `0`, hexadecimal after `0x` (which alone is 0).
+/// A decimal number, octal after `0`, hexadecimal after `0x`. `0x` alone is 0.
 fn v4_number(text: &str) -> Option<u64> {
     let (digits, radix) = match text.strip_prefix("0x") {
         Some(digits) => (digits, 16),
@@ -135,12 +135,12 @@ fn v4_number(text: &str) -> Option<u64> {
         return (radix == 16).then_some(0);
     }
     let all_digits = digits.chars().all(|c| c.is_digit(radix));
-    // A number too large for 64 bits is none in an address either; it still looks like one.
+    // A number beyond 64 bits is invalid in an address, but it is a number nevertheless.
     all_digits.then(|| u64::from_str_radix(digits, radix).unwrap_or(u64::MAX))
 }
 
-/// A host's ASCII form in lower case: Punycode where it has other letters (UTS #46, as far as that
-/// goes without its tables).
+/// The ASCII form of a host in lower case, with Punycode for other letters (UTS #46, as far as it can be
+/// done without tables).
 fn to_ascii(host: &str) -> Result<String, &'static str> {
     if host.is_ascii() {
         return Ok(host.to_ascii_lowercase());
@@ -148,7 +148,7 @@ fn to_ascii(host: &str) -> Result<String, &'static str> {
     let mut mapped = String::with_capacity(host.len());
     for c in host.chars() {
         match c {
-            // Never seen where a name is copied from a page: a soft hyphen, a break that isn't one.
+            // Invisible characters in copied names: a soft hyphen, zero-width characters.
             '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}' => {}
             // Ideographic full stops.
             '\u{3002}' | '\u{ff61}' => mapped.push('.'),
@@ -159,14 +159,14 @@ fn to_ascii(host: &str) -> Result<String, &'static str> {
             }
             'À'..='Ö' | 'Ø'..='Þ' => mapped.extend(c.to_lowercase()),
             c if c.is_ascii() || stands_for_itself(c) => mapped.push(c.to_ascii_lowercase()),
-            _ => return Err("the host has letters that are not read here: give its form xn--…"),
+            _ => return Err("the host contains unsupported letters: use its xn--… form"),
         }
     }
     let labels: Result<Vec<String>, &str> = mapped.split('.').map(label_to_ascii).collect();
     Ok(labels?.join("."))
 }
 
-/// Whether UTS #46 takes it as it is, whatever stands beside it.
+/// Whether UTS #46 accepts the character unchanged in any context.
 fn stands_for_itself(c: char) -> bool {
     matches!(
         c,
@@ -186,12 +186,12 @@ fn label_to_ascii(label: &str) -> Result<String, &'static str> {
         return Ok(label.to_owned());
     }
     if label.starts_with("xn--") {
-        return Err("the host has letters behind xn-- that can't stand there");
+        return Err("the host contains a letter that is not allowed after xn--");
     }
     Ok(format!("xn--{}", punycode(label)))
 }
 
-/// RFC 3492 §6.3. A label is a few dozen letters (a URL is bounded), so that nothing overflows.
+/// RFC 3492 §6.3. Nothing can overflow, since a label is part of a URL of bounded length.
 fn punycode(label: &str) -> String {
     const BASE: u32 = 36;
     const DIGITS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
@@ -245,8 +245,7 @@ fn adapted(delta: u32, points: u32, is_first: bool) -> u32 {
     k + 36 * delta / (delta + 38)
 }
 
-/// What a path may not have as it is (§1.3, the path percent-encode set); in queries `?`, `^`, `` ` ``
-/// and braces may stand, `'` may not.
+/// The path percent-encode set (URL Standard §1.3).
 const IN_PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -258,6 +257,7 @@ const IN_PATH: &AsciiSet = &CONTROLS
     .add(b'`')
     .add(b'{')
     .add(b'}');
+/// The query percent-encode set of `wss` and `https` (URL Standard §1.3).
 const IN_QUERY: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -266,7 +266,7 @@ const IN_QUERY: &AsciiSet = &CONTROLS
     .add(b'>')
     .add(b'\'');
 
-/// The path with its query: dot segments resolved, backslashes turned, encoded where need be.
+/// Normalises path and query: resolves dot segments, turns backslashes into slashes, and encodes.
 fn path_in(written: &str) -> String {
     let (path, query) = match written.split_once('?') {
         Some((path, query)) => (path, Some(query)),
@@ -301,7 +301,7 @@ fn path_in(written: &str) -> String {
     encoded
 }
 
-/// 1 for a segment that means this folder, 2 for the one above, 0 for any other.
+/// 1 for `.`, 2 for `..`, 0 for any other segment.
 fn dots(segment: &str) -> usize {
     if segment.len() > 6 {
         return 0;
@@ -323,7 +323,7 @@ mod tests {
         Ok(format!("{host}{port} {path}"))
     }
 
-    /// From the URL Standard's own tests, as far as they are about what is taken here.
+    /// Cases from the URL Standard's own tests that concern `https` and `wss` URLs.
     #[test]
     fn urls_are_read_as_browsers_do() {
         for (written, expected) in [
@@ -365,7 +365,7 @@ mod tests {
             ("//他们为什么不说中文", "xn--ihqwcrb4cv8a8dqg056pqjye /"),
             ("//3年B組金八先生", "xn--3b-ww4c5e180e575a65lsy2b /"),
             ("//안녕", "xn--o70b819a /"),
-            // IPv4 as every browser, and hardly anybody, writes it.
+            // IPv4 in the unusual notations that browsers accept.
             ("//127.0.0.1./", "127.0.0.1 /"),
             ("//0x7f.1", "127.0.0.1 /"),
             ("//0X7F.0.0.0X1", "127.0.0.1 /"),

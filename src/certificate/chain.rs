@@ -1,21 +1,21 @@
-//! The certificates that a server showed, and which of them is at fault.
+//! The certificates that a server sent, and the one that caused a refusal.
 
 use std::time::SystemTime;
 
 use super::Certificate;
 
-/// More than any path to a root has; the rest is not kept.
+/// Certificates beyond this are dropped. A real path to a root is shorter.
 const MAX_CERTIFICATES: usize = 10;
 
-/// Where a path of certificates that was accepted ends.
+/// The kind of root that an accepted certificate chain leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Trust {
-    /// At a public root: one of Mozilla's, or of those that
-    /// [`TlsClient::public_roots`](crate::TlsClient::public_roots) names.
+    /// A public root: one of Mozilla's, or one set with
+    /// [`TlsClient::public_roots`](crate::TlsClient::public_roots).
     Public,
-    /// At a root that is trusted here and is no public one: a company's, an inspecting
-    /// program's, or one that the app or the user gave.
+    /// A root that is trusted on this computer but is not public: a company's, that of a program that
+    /// decrypts HTTPS traffic, or one that the app or the user supplied.
     Installed,
 }
 
@@ -30,38 +30,38 @@ impl Trust {
     }
 }
 
-/// What about a server's certificates made the verifier refuse them, as far as they tell.
+/// The reason why a server's certificates were refused, as far as the certificates show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChainFault {
     /// The server's own certificate has expired.
     LeafExpired,
-    /// An authority's between the server's and the root has expired.
+    /// An intermediate certificate has expired.
     IntermediateExpired,
-    /// The root that was sent along has expired.
+    /// The root certificate that the server sent has expired.
     RootExpired,
-    /// One of them is not valid yet.
+    /// A certificate in the chain is not valid yet.
     NotYetValid,
-    /// The server's own certificate is signed by its own key.
+    /// The server's own certificate is self-signed.
     SelfSigned,
-    /// The server's own certificate is one that may sign others.
+    /// The server uses a CA certificate, which may sign others, as its own.
     AuthorityAsServer,
-    /// The server sent its own certificate alone, and whoever signed it has a public authority's
-    /// manners: most likely the intermediate is not sent.
+    /// The server sent only its own certificate, apparently issued by a public authority: the
+    /// intermediate certificate is probably missing.
     IntermediateMissing,
-    /// The authority at the end is not trusted.
+    /// The chain ends at an authority that is not trusted.
     UnknownRoot,
-    /// The server's own certificate has no subject alternative name (RFC 9525 §6.3: its common name
-    /// counts for nothing).
+    /// The server's own certificate has no subject alternative name. Its common name is ignored
+    /// (RFC 9525 §6.3).
     NoNames,
-    /// A key is shorter than is accepted.
+    /// A key in the chain is too short.
     WeakKey,
-    /// A signature is made with a broken hash function.
+    /// A signature in the chain uses a broken hash function.
     WeakSignature,
 }
 
 impl ChainFault {
-    /// The stable identifier, for example `"intermediate_expired"`.
+    /// The stable identifier, such as `"intermediate_expired"`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -82,7 +82,7 @@ impl ChainFault {
 
 display_identifier!(Trust, ChainFault);
 
-/// The certificates that a server showed, its own first.
+/// The certificates that a server sent, its own first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CertificateChain {
     certificates: Vec<Certificate>,
@@ -90,8 +90,9 @@ pub struct CertificateChain {
 }
 
 impl CertificateChain {
-    /// Reads certificates in DER, the server's own first, at most ten; `None` if that one can't be
-    /// read. Of the others, those that can't be read are left out.
+    /// Parses certificates in DER, the server's own first. Returns `None` if that one can't be parsed.
+    ///
+    /// Other certificates that can't be parsed are left out, as is everything after the tenth.
     #[must_use]
     pub fn from_der<'a>(shown: impl IntoIterator<Item = &'a [u8]>) -> Option<Self> {
         let mut shown = shown.into_iter().take(MAX_CERTIFICATES);
@@ -103,49 +104,51 @@ impl CertificateChain {
         })
     }
 
-    /// Says where it ends.
+    /// Sets the kind of root that the chain leads to.
     #[must_use]
     pub fn with_trust(mut self, trust: Option<Trust>) -> Self {
         self.trust = trust;
         self
     }
 
-    /// The server's own certificate.
+    /// Returns the server's own certificate.
     #[must_use]
     pub fn own(&self) -> &Certificate {
         &self.certificates[0]
     }
 
-    /// All of them, in the order in which they were sent, the server's own first.
+    /// Returns all certificates in the order in which the server sent them, its own first.
     #[must_use]
     pub fn certificates(&self) -> &[Certificate] {
         &self.certificates
     }
 
-    /// Where it ends. Absent where it was refused, and where it isn't known which roots are public
-    /// (without the feature `webpki-roots`).
+    /// Returns the kind of root that the chain leads to.
+    ///
+    /// `None` if the chain was refused, or if the public roots are unknown: that needs the feature
+    /// `webpki-roots` or [`TlsClient::public_roots`](crate::TlsClient::public_roots).
     #[must_use]
     pub fn trust(&self) -> Option<Trust> {
         self.trust
     }
 
-    /// The first that is out of date at this moment.
+    /// Returns the first certificate that is expired or not yet valid at `now`.
     #[must_use]
     pub fn out_of_date(&self, now: SystemTime) -> Option<&Certificate> {
         self.certificates.iter().find(|one| !one.is_valid_at(now))
     }
 
-    /// The first of them to expire, with its place.
+    /// Returns the certificate that expires first, with its index. A root sent along is ignored.
     #[must_use]
     pub fn first_to_expire(&self) -> (usize, &Certificate) {
         let all = self.certificates.iter().enumerate();
-        // A root is trusted for being installed, whatever its dates (RFC 5280 §6.1.1).
+        // An installed root is trusted regardless of its dates (RFC 5280 §6.1.1).
         let counted = all.filter(|(place, one)| *place == 0 || !one.is_self_issued());
         let first = counted.min_by_key(|(_, one)| one.not_after);
         first.unwrap_or((0, self.own()))
     }
 
-    /// Why one that is out of date was refused at this moment.
+    /// The fault of the first certificate that is not valid at `now`.
     pub(crate) fn date_fault(&self, now: SystemTime) -> Option<ChainFault> {
         let (place, one) = self
             .certificates
@@ -160,7 +163,7 @@ impl CertificateChain {
         })
     }
 
-    /// Why there is no path to a root at this moment.
+    /// The most likely reason why there is no path to a trusted root at `now`.
     pub(crate) fn path_fault(&self, now: SystemTime) -> ChainFault {
         let own = self.own();
         let last = self.certificates.last().unwrap_or(own);
@@ -168,13 +171,13 @@ impl CertificateChain {
             1 if own.is_authority => ChainFault::AuthorityAsServer,
             1 if own.is_self_issued() => ChainFault::SelfSigned,
             1 if own.tells_issuer => ChainFault::IntermediateMissing,
-            // What the platform has thrown out since.
+            // The platform has probably removed this root since it expired.
             2.. if last.is_self_issued() && now > last.not_after => ChainFault::RootExpired,
             _ => ChainFault::UnknownRoot,
         }
     }
 
-    /// What of it is too weak, if anything is. A root's own signature is looked at by nobody.
+    /// A weak key or signature in the chain. The signature of a root is never checked.
     pub(crate) fn weakness(&self) -> Option<ChainFault> {
         let signed = |one: &&Certificate| !one.is_self_issued();
         if self.certificates.iter().any(|one| one.has_weak_key) {

@@ -1,32 +1,32 @@
-//! What TCP knows of a connection (`TCP_INFO` on Linux), and what a silence means by it.
+//! The kernel's data about a TCP connection (`TCP_INFO` on Linux), and what a peer's silence means.
 
 use std::time::Duration;
 
-/// What the transport itself counted and measured of one connection, at one moment.
+/// Counters and measurements of a connection, taken by the transport itself.
 ///
-/// Linux tells all of it since 5.4, and the first three fields before. Counts begin with the
+/// Linux reports all fields since 5.4, and the first three before that. Counters start with the
 /// connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TcpInfo {
-    /// The smoothed round-trip time. Right after connecting it is that of SYN and SYN-ACK, taken by
-    /// the kernel: free of this process's own delays. A repeated SYN may leave it unknown (RFC 6298
-    /// §3, Karn's rule).
+    /// Smoothed round-trip time. Right after connecting it is the time from SYN to SYN-ACK, measured by
+    /// the kernel and thus without this process's own delays. After a retransmitted SYN it may be unknown
+    /// (RFC 6298 §3, Karn's algorithm).
     pub rtt: Option<Duration>,
-    /// Segments sent again, SYNs among them.
+    /// Number of retransmitted segments, including SYNs.
     pub retransmissions: u32,
-    /// Segments sent that the peer has not acknowledged.
+    /// Number of sent segments that the peer has not acknowledged.
     pub unacknowledged: u32,
-    /// Bytes that the peer acknowledged, the SYN not counted.
+    /// Number of bytes that the peer has acknowledged, without the SYN.
     pub bytes_acknowledged: Option<u64>,
-    /// Bytes that came in order.
+    /// Number of bytes received in order.
     pub bytes_received: Option<u64>,
-    /// Segments that came while one before them was missing.
+    /// Number of segments received out of order, that is while an earlier one was missing.
     pub out_of_order: Option<u32>,
 }
 
 impl TcpInfo {
-    /// With these two known, as right after connecting; set further fields as they are known.
+    /// Creates a value with these two fields; set others as they are known.
     #[must_use]
     pub fn new(rtt: Option<Duration>, retransmissions: u32) -> Self {
         TcpInfo {
@@ -36,16 +36,17 @@ impl TcpInfo {
         }
     }
 
-    /// What it means that nothing more came, for a connection straight to the host that was at
-    /// `connected` right after connecting. `None` where it was waited too briefly to tell, or where
-    /// this system can't.
+    /// Explains why nothing more arrived on a direct connection (without a proxy) whose state right after
+    /// connecting was `connected`.
+    ///
+    /// `None` if it is too early to say, or if this system doesn't report enough.
     #[must_use]
     pub fn silence(&self, connected: &TcpInfo) -> Option<Silence> {
         if self.bytes_received == Some(0) && self.out_of_order.is_some_and(|count| count > 0) {
             return Some(Silence::LargePacketsLost);
         }
         if self.unacknowledged > 0 {
-            // The first retransmission comes after 200 ms or more: until then all may be well.
+            // The first retransmission follows after 200 ms or more; until then all may be well.
             let repeated = self.retransmissions > connected.retransmissions;
             return repeated.then_some(Silence::Unacknowledged);
         }
@@ -54,18 +55,19 @@ impl TcpInfo {
     }
 }
 
-/// What the silence of a host that accepted a connection means.
+/// The reason why a host that accepted a connection is silent.
 ///
-/// Exhaustive: whoever shows results should learn of another one from the compiler.
+/// The enum is exhaustive, so that code that shows results fails to compile when a reason is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Silence {
-    /// What was sent last was sent again and never acknowledged, though the connection was accepted:
-    /// something drops just these packets, as filters do with a ClientHello that names a host.
+    /// The last data was retransmitted and never acknowledged, although the connection was accepted.
+    /// Something on the path drops these packets, for example a filter that matches the host name in the
+    /// ClientHello.
     Unacknowledged,
-    /// The answer's small last packet came and its large first ones did not: large packets are lost
-    /// on the way, as behind a tunnel whose size nobody is told (RFC 2923 §2.1).
+    /// Later, small packets of the answer arrived, but not the large ones before them. Large packets are
+    /// lost on the path, for example at a tunnel with a smaller MTU that is not reported (RFC 2923 §2.1).
     LargePacketsLost,
-    /// All that was sent is acknowledged, and nothing came: the host, or who stands in for it, hangs.
+    /// All sent data is acknowledged, but no answer arrived: the host, or something in its place, hangs.
     Silent,
 }
 
@@ -88,19 +90,19 @@ pub(super) mod kernel {
     use std::sync::OnceLock;
     use std::time::Duration;
 
-    // The macro calls the other one by its bare name.
+    // `sockopt_impl!` uses `getsockopt_impl!` without a path.
     use nix::{getsockopt_impl, sockopt_impl};
     use tokio::net::TcpStream;
 
     use super::TcpInfo;
 
-    /// The prefix of `struct tcp_info` (linux/tcp.h) up to `tcpi_total_retrans`, in 32-bit words:
-    /// in every kernel since 2.6.
+    /// The beginning of `struct tcp_info` (linux/tcp.h) up to `tcpi_total_retrans`, in 32-bit words. Every
+    /// kernel since 2.6 has it.
     type Prefix = [u32; 26];
-    /// As long as Linux 5.4 has it, up to `tcpi_snd_wnd`. Later kernels have more behind it.
+    /// The struct as of Linux 5.4, up to `tcpi_snd_wnd`. Later kernels append fields.
     type Long = [u32; 58];
 
-    // The getter wants as many bytes as it asked for, and an older kernel returns fewer.
+    // nix fails if the kernel returns fewer bytes than requested, hence two sizes.
     sockopt_impl!(
         TcpInfoPrefix,
         GetOnly,
@@ -123,7 +125,6 @@ pub(super) mod kernel {
     const BYTES_RECEIVED: usize = 32;
     const RCV_OOOPACK: usize = 56;
 
-    /// Of this connection, now.
     pub(in crate::connect) fn tcp_info(stream: &TcpStream) -> Option<TcpInfo> {
         use nix::sys::socket::getsockopt;
 
@@ -135,7 +136,7 @@ pub(super) mod kernel {
 
     fn read(words: &[u32]) -> TcpInfo {
         let rtt = words[RTT];
-        // Of 64 bits, in the machine's order.
+        // A 64-bit field in native byte order.
         let wide = |at: usize| {
             let (first, second) = (*words.get(at)?, *words.get(at + 1)?);
             let mut bytes = [0; 8];
@@ -153,7 +154,7 @@ pub(super) mod kernel {
         }
     }
 
-    /// Whether this kernel has it as long as [`Long`].
+    /// Whether this kernel returns a [`Long`] struct.
     fn has_long() -> bool {
         static HAS_LONG: OnceLock<bool> = OnceLock::new();
         *HAS_LONG.get_or_init(|| {
@@ -162,7 +163,7 @@ pub(super) mod kernel {
         })
     }
 
-    /// Whether the kernel of this release has it as long as [`Long`]: 5.4 or later.
+    /// Whether a kernel of this release returns a [`Long`] struct: 5.4 or later.
     fn is_long(release: &str) -> bool {
         let mut numbers = release.split(|c: char| !c.is_ascii_digit());
         let mut next = || numbers.next()?.parse::<u32>().ok();
@@ -178,7 +179,7 @@ pub(super) mod kernel {
             for release in ["5.4.0-1-amd64", "5.15.0", "6.8.0-45-generic", "10.0", "5.4"] {
                 assert!(is_long(release), "{release}");
             }
-            // gVisor and the first WSL call themselves 4.4.0.
+            // gVisor and WSL 1 report 4.4.0.
             for release in ["4.4.0", "4.19.0-gvisor", "5.3.18", "2.6.32", "5", "", "x.y"] {
                 assert!(!is_long(release), "{release}");
             }
@@ -232,19 +233,19 @@ mod tests {
     fn silences_are_told_apart() {
         let connected = info(0, 0, 0, 0, 0);
         let told = |now: TcpInfo| now.silence(&connected);
-        // The ClientHello was sent five times in 5 s, and never acknowledged.
+        // The ClientHello was sent five times in 5 s and never acknowledged.
         assert_eq!(told(info(4, 1, 0, 0, 0)), Some(Silence::Unacknowledged));
-        // ... and has only just been sent.
+        // The ClientHello has only just been sent.
         assert_eq!(told(info(0, 1, 0, 0, 0)), None);
-        // ServerHello and certificate are missing, what follows them came.
+        // ServerHello and certificate are missing, but later packets arrived.
         assert_eq!(told(info(0, 0, 517, 0, 1)), Some(Silence::LargePacketsLost));
-        // The same where the acknowledgement of a repeated ClientHello is on its way.
+        // The same while the acknowledgement of a retransmitted ClientHello is on its way.
         assert_eq!(told(info(1, 1, 0, 0, 1)), Some(Silence::LargePacketsLost));
-        // Acknowledged, and nothing came.
+        // Acknowledged, but no answer.
         assert_eq!(told(info(0, 0, 517, 0, 0)), Some(Silence::Silent));
-        // The first part of the answer came: what is missing is not known to be large.
+        // The first part of the answer arrived, so the missing packets needn't be large.
         assert_eq!(told(info(0, 0, 517, 1400, 1)), Some(Silence::Silent));
-        // A request that nobody acknowledges, after all went well.
+        // A request that is not acknowledged, after a good handshake.
         assert_eq!(
             told(info(3, 1, 517, 4000, 0)),
             Some(Silence::Unacknowledged)
@@ -261,7 +262,7 @@ mod tests {
         assert_eq!(later, Some(Silence::Unacknowledged));
     }
 
-    /// Without the counts of Linux 5.4 only what is unacknowledged can be told.
+    /// Without the counters of Linux 5.4, only unacknowledged data can be recognised.
     #[test]
     fn what_is_unknown_is_not_guessed() {
         let connected = TcpInfo::new(None, 0);

@@ -1,17 +1,16 @@
-//! Which hosts go past a proxy: the list of `NO_PROXY`.
+//! The hosts that bypass a proxy: the list in `NO_PROXY`.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// The entries of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct NoProxy(Vec<Entry>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
     hosts: Hosts,
-    /// Only this port, where one is given.
+    /// Matches this port only, if set.
     port: Option<u16>,
 }
 
@@ -19,7 +18,7 @@ struct Entry {
 enum Hosts {
     All,
     Network(IpNet),
-    /// It and all below it; without a dot at the front.
+    /// A domain and its subdomains, without a leading dot.
     Domain(String),
 }
 
@@ -44,7 +43,7 @@ impl NoProxy {
 }
 
 impl Entry {
-    /// `None` for an empty one.
+    /// `None` for an empty entry.
     fn new(text: &str) -> Option<Self> {
         if let Some(hosts) = whole(text) {
             return Some(Entry { hosts, port: None });
@@ -66,7 +65,7 @@ impl Entry {
     }
 }
 
-/// What is no domain.
+/// An entry that is not a domain: everything, an address or a network.
 fn whole(text: &str) -> Option<Hosts> {
     if text == "*" {
         return Some(Hosts::All);
@@ -116,10 +115,10 @@ mod tests {
         ] {
             let bypass = NoProxy::new(list);
             for host in past.split_whitespace() {
-                assert!(bypass.contains(host, 443), "{host} goes past by {list:?}");
+                assert!(bypass.contains(host, 443), "{list:?}: {host} bypasses");
             }
             for host in through.split_whitespace() {
-                assert!(!bypass.contains(host, 443), "{host} not by {list:?}");
+                assert!(!bypass.contains(host, 443), "{list:?}: {host} does not");
             }
         }
     }

@@ -1,7 +1,8 @@
-//! Asking name servers ourselves: exact failure kinds, times to live, and what each of them says.
+//! Direct queries to name servers: exact failure kinds, TTLs, and each server's own answer.
 //!
-//! Messages are hickory's, the exchange is ours: that server is asked and nothing else, for any name
-//! (hickory's resolver has a cache, a hosts file and names of its own that it never asks for).
+//! Messages are encoded and parsed by hickory, but the exchange is our own: it queries exactly the given
+//! server, for any name. hickory's resolver has a cache, reads the hosts file, and answers some special
+//! names itself.
 
 mod exchange;
 mod message;
@@ -26,75 +27,78 @@ use message::Question;
 #[cfg(fuzzing)]
 pub(crate) use message::replay;
 
-/// A resolver that asks name servers itself and so can tell NXDOMAIN, SERVFAIL, REFUSED and
-/// silence apart, and knows times to live.
+/// A resolver that queries DNS servers directly.
 ///
-/// It asks over UDP with EDNS (RFC 6891), again after 1 s, 3 s and 7 s, then without EDNS, and over
-/// TCP where an answer is truncated; it gives up after 15 s. Every name is asked for as it is, also
-/// `localhost` and names with underscores. There is no cache, no hosts file and no search list.
+/// It distinguishes NXDOMAIN, SERVFAIL, REFUSED and silence, and reports TTLs. It looks up every name as
+/// given, including `localhost` and names with underscores, and uses no cache, hosts file or search list.
 ///
-/// | what came of it | kind |
+/// It sends a first query over UDP with EDNS (RFC 6891) and repeats it without EDNS after 1 s, 3 s and
+/// 7 s. It gives up after 15 s. If an answer is truncated, it asks again over TCP, for at most another
+/// 15 s.
+///
+/// | result | kind |
 /// | --- | --- |
-/// | silence | [`Timeout`](FailureKind::Timeout) |
-/// | no such name (NXDOMAIN) | [`NotFound`](FailureKind::NotFound) |
-/// | a name without an address of the family | [`NoAddress`](FailureKind::NoAddress) |
+/// | no answer | [`Timeout`](FailureKind::Timeout) |
+/// | NXDOMAIN | [`NotFound`](FailureKind::NotFound) |
+/// | the name has no address in this family | [`NoAddress`](FailureKind::NoAddress) |
 /// | SERVFAIL | [`ServerFailure`](FailureKind::ServerFailure) |
-/// | REFUSED, no recursion, or a closed port | [`Refused`](FailureKind::Refused) |
-/// | an answer that can't be read, or to another question | [`Malformed`](FailureKind::Malformed) |
+/// | REFUSED, a referral to other servers, or a closed port | [`Refused`](FailureKind::Refused) |
+/// | only unreadable answers, or answers to another question | [`Malformed`](FailureKind::Malformed) |
 /// | no route to the server | [`Unreachable`](FailureKind::Unreachable) |
 ///
-/// It doesn't see what lives in the platform's resolver only (a VPN's split DNS, mDNS), so it is a
-/// second opinion rather than a replacement of [`SystemResolver`](super::SystemResolver).
+/// It doesn't see names that only the platform's resolver knows (a VPN's split DNS, mDNS). Use it for a
+/// second opinion rather than as a replacement for [`SystemResolver`](super::SystemResolver).
 #[derive(Clone)]
 pub struct DnsResolver(Arc<Servers>);
 
-/// Whom to ask.
 struct Servers {
     addresses: ArcSwap<Vec<SocketAddr>>,
-    /// They are those of the system, which another network may change.
+    /// Whether these are the system's, which may change with the network.
     of_system: bool,
 }
 
-/// What one name server answered to one question.
+/// A DNS server's answer to one question.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DnsAnswer {
     /// The addresses, or why there are none.
     pub outcome: Result<Resolved, Failure>,
-    /// From the first query to the answer.
+    /// Time from the first query to the answer.
     pub took: Duration,
-    /// Whether it came over TCP, since that was asked for or the one over UDP was truncated.
+    /// Whether the answer came over TCP, because the caller asked for it or the UDP answer was truncated.
     pub over_tcp: bool,
-    /// Another answer to the same query, with other addresses or of another kind. A name server
-    /// answers a query once: one of the two is forged.
+    /// A second answer to the same query with other addresses or of another kind. A server answers a
+    /// query once, so one of the two answers is forged.
     pub second: Option<Result<Resolved, Failure>>,
 }
 
 impl DnsResolver {
-    /// Asks the name servers that this system is configured with, all at once: the first that has
-    /// addresses, or knows that there are none, is believed. They are read again when a
-    /// [`Selector`](crate::Selector) finds the device on another network.
+    /// Creates a resolver that queries all DNS servers in the system's configuration at once.
+    ///
+    /// The first answer with addresses, or that there are none, is returned. The configuration is read
+    /// again when a [`Selector`](crate::Selector) notices that the device moved to another network or
+    /// slept.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`] when that configuration can't be read.
+    /// [`ErrorKind::Input`] if the configuration can't be read or names no server.
     pub fn system() -> Result<Self, Error> {
         let servers = read_system().map_err(|error| {
             let why = format!(
-                "the system's name servers can't be read ({error}): name one with DnsResolver::at"
+                "the system's DNS servers can't be read ({error}): give one with DnsResolver::at"
             );
             Error::new(ErrorKind::Input, why)
         })?;
         Ok(DnsResolver::of(servers, true))
     }
 
-    /// Asks this name server only.
+    /// Creates a resolver that queries only this DNS server.
     #[must_use]
     pub fn at(server: SocketAddr) -> Self {
         DnsResolver::of(vec![server], false)
     }
 
-    /// The name servers that are asked, in the order in which they are configured.
+    /// Returns the DNS servers that are queried, in the order of the configuration.
     #[must_use]
     pub fn servers(&self) -> Vec<SocketAddr> {
         Vec::clone(&self.0.addresses.load())
@@ -107,10 +111,11 @@ impl DnsResolver {
         }))
     }
 
-    /// Asks one name server over UDP, and over TCP if the answer is truncated; listens on for
-    /// `listen` after the first answer, since a forged answer is followed by the right one.
+    /// Queries one DNS server over UDP, and over TCP if the answer is truncated.
     ///
-    /// It takes as long as it takes, at most 15 s and `listen`: drop it to stop it.
+    /// After the first answer over UDP it keeps listening for `listen`, since the real answer often
+    /// follows a forged one. The call takes at most 15 s plus `listen`, or 30 s with TCP. Drop the future
+    /// to cancel it.
     pub async fn ask(
         server: SocketAddr,
         host: &str,
@@ -123,8 +128,8 @@ impl DnsResolver {
         }
     }
 
-    /// Asks one name server over TCP, which may get through where UDP doesn't, and whose answers
-    /// are hard to forge. At most 15 s: drop it to stop it.
+    /// Queries one DNS server over TCP, whose answers are hard to forge and which may get through where UDP
+    /// is blocked. The call takes at most 15 s. Drop the future to cancel it.
     pub async fn ask_over_tcp(server: SocketAddr, host: &str, family: Family) -> DnsAnswer {
         match Question::new(host, family) {
             Ok(question) => exchange::over_tcp(server, &question).await.into(),
@@ -158,16 +163,16 @@ impl From<Exchange> for DnsAnswer {
 impl FromStr for DnsResolver {
     type Err = Error;
 
-    /// The name server at `223.5.5.5`, `223.5.5.5:5353`, `2400:3200::1`, `[2400:3200::1]:53`, or
-    /// `fe80::1%eth0`, where the address is of one interface only (RFC 4007 §11).
+    /// Parses the address of a DNS server: `223.5.5.5`, `223.5.5.5:5353`, `2400:3200::1`,
+    /// `[2400:3200::1]:53`, or `fe80::1%eth0` with the interface of a link-local address (RFC 4007 §11).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`] for anything else, port 0, and an interface that this system doesn't have.
+    /// [`ErrorKind::Input`] for any other text, for port 0, and for an interface that doesn't exist.
     fn from_str(text: &str) -> Result<Self, Error> {
         system_servers::parse(text).map(Self::at).ok_or_else(|| {
             let why = format!(
-                "name server {text:?}: expected an IP address, with a port or without (1.2.3.4:53)"
+                "DNS server {text:?}: expected an IP address, optionally with a port (1.2.3.4:53)"
             );
             Error::new(ErrorKind::Input, why)
         })
@@ -194,7 +199,7 @@ impl Resolve for DnsResolver {
             while let Some(exchange) = answers.next().await {
                 match exchange.outcome {
                     Err(failure) if !knows(&failure) => {
-                        // Silence says less than any words.
+                        // Any other failure says more than a time-out.
                         let silent = |one: &Failure| one.kind() == FailureKind::Timeout;
                         if failed.as_ref().is_none_or(silent) {
                             failed = Some(failure);
@@ -203,7 +208,7 @@ impl Resolve for DnsResolver {
                     outcome => return outcome,
                 }
             }
-            Err(failed.expect("there is a name server, or nothing is built"))
+            Err(failed.expect("a resolver has at least one server"))
         })
     }
 
@@ -213,29 +218,29 @@ impl Resolve for DnsResolver {
         }
         match read_system() {
             Ok(servers) => self.0.addresses.store(Arc::new(servers)),
-            // As before: the new ones may be there by the next change, and none would be asked.
+            // Keep the old servers rather than none.
             Err(error) => tracing::warn!(
                 target: "easelect::connect",
                 error,
-                "the system's name servers can't be read"
+                "the system's DNS servers can't be read"
             ),
         }
     }
 }
 
-/// Whom the platform's resolver asks, one after the other, where that is known.
+/// The name servers that the platform's resolver queries in turn, if known.
 #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
 pub(crate) fn asked_by_platform() -> Vec<SocketAddr> {
     system_servers::read().unwrap_or_default()
 }
 
-/// It has ways of its own, one for each interface or name.
+/// Unknown: these platforms choose name servers per interface or name.
 #[cfg(not(all(unix, not(any(target_os = "android", target_vendor = "apple")))))]
 pub(crate) fn asked_by_platform() -> Vec<SocketAddr> {
     Vec::new()
 }
 
-/// The first addresses that any of them has, asked all at once.
+/// The first addresses that any of the servers returns. All are queried at once.
 pub(crate) async fn found_by_any(
     servers: Vec<SocketAddr>,
     host: &str,
@@ -253,7 +258,7 @@ pub(crate) async fn found_by_any(
     None
 }
 
-/// The system's name servers, one at least.
+/// The system's name servers, at least one.
 fn read_system() -> Result<Vec<SocketAddr>, String> {
     let servers = system_servers::read()?;
     match servers.as_slice() {
@@ -262,7 +267,7 @@ fn read_system() -> Result<Vec<SocketAddr>, String> {
     }
 }
 
-/// Whether a name server said of the name that it has no address, as another would.
+/// Whether the answer is that the name has no address. Other servers would say the same.
 fn knows(failure: &Failure) -> bool {
     matches!(
         failure.kind(),
@@ -286,10 +291,10 @@ mod tests {
     const OTHER: [u8; 4] = [203, 0, 114, 8];
     const LONG: Duration = Duration::from_secs(60);
 
-    /// What is answered to a query.
+    /// Makes an answer to a query.
     type Answers = fn(&[u8]) -> Vec<u8>;
 
-    /// A name server on loopback, as long as it lives.
+    /// A name server on loopback, until it is dropped.
     struct NameServer {
         address: SocketAddr,
         /// The queries that came over UDP.
@@ -298,7 +303,7 @@ mod tests {
     }
 
     impl NameServer {
-        /// Sends these answers to a query over UDP. The closure is told how many there were before.
+        /// Sends these answers to a query over UDP. The closure gets the number of earlier queries.
         async fn new(answers: impl Fn(usize, &[u8]) -> Vec<Vec<u8>> + Send + 'static) -> Self {
             let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
             let address = socket.local_addr().unwrap();
@@ -324,7 +329,7 @@ mod tests {
             }
         }
 
-        /// Answers over TCP as well, where the port is free there too.
+        /// Answers over TCP as well; `None` if the same port isn't free for TCP.
         async fn with_tcp(
             mut self,
             answers: impl Fn(&[u8]) -> Vec<u8> + Send + 'static,
@@ -387,7 +392,6 @@ mod tests {
         assert_eq!(found.ttl, Some(Duration::from_secs(60)));
     }
 
-    /// The first is silent, the next knows nothing, or something else.
     #[tokio::test]
     async fn any_name_server_that_has_addresses_is_enough() {
         let silent = NameServer::new(|_, _| Vec::new()).await;
@@ -405,7 +409,7 @@ mod tests {
         assert_eq!(ask(&[&fails, &knows_none]).await, None);
     }
 
-    /// Not even names that RFC 6761 has something to say of, or the hosts file, and not from memory.
+    /// Special names (RFC 6761), names in the hosts file and repeated names are queried, too.
     #[tokio::test]
     async fn every_name_is_asked_for_every_time() {
         let server = NameServer::new(|_, query| vec![found(query, ADDRESS)]).await;
@@ -455,7 +459,7 @@ mod tests {
             assert_eq!(resolved(&server).await, is(ADDRESS), "code {code}");
             assert_eq!(server.had_edns(), [true, false], "code {code}");
         }
-        // It is silent, as where a firewall drops what it doesn't know.
+        // No answer to EDNS, as behind a firewall that drops what it doesn't know.
         let answers = |_, query: &[u8]| match query[11] {
             0 => vec![found(query, ADDRESS)],
             _ => Vec::new(),
@@ -463,7 +467,7 @@ mod tests {
         let server = NameServer::new(answers).await;
         assert_eq!(resolved(&server).await, is(ADDRESS));
         assert_eq!(server.had_edns(), [true, false]);
-        // It refuses, whatever it is asked.
+        // Refuses every query.
         let server = NameServer::new(|_, query| vec![header_only(query, 5)]).await;
         assert_eq!(resolved(&server).await, Err(FailureKind::Refused));
         assert_eq!(server.had_edns(), [true, false]);
@@ -550,7 +554,7 @@ mod tests {
         assert_eq!(none, Some(Err(FailureKind::NotFound)));
     }
 
-    /// The answer to a query that was sent again is no second answer.
+    /// The answer to a repeated query doesn't count as a second answer.
     #[tokio::test]
     async fn a_lost_query_is_sent_again() {
         let answers = |before, query: &[u8]| match before {

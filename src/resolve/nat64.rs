@@ -1,20 +1,20 @@
-//! The prefix of a network that reaches IPv4 hosts through IPv6 (NAT64).
+//! NAT64: the IPv6 prefix through which a network without IPv4 reaches IPv4 hosts.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Family, Resolve, is_bogus, is_local};
 
-/// How a network without IPv4 writes IPv4 addresses, so that its translator (NAT64, RFC 6146) leads
-/// there: behind a prefix of IPv6 (RFC 6052 §2.2).
+/// The IPv6 prefix of a network's NAT64 translator (RFC 6146), behind which it reaches IPv4 addresses
+/// (RFC 6052 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nat64 {
     prefix: Ipv6Addr,
     length: u8,
 }
 
-/// Where the four octets stand behind a prefix of this many bits: octet 8 (bits 64 to 71) is left
-/// out (RFC 6052 §2.2).
+/// The positions of the four IPv4 octets behind a prefix of this many bits. Octet 8 (bits 64 to 71) is
+/// skipped (RFC 6052 §2.2).
 const LAYOUTS: [(u8, [usize; 4]); 6] = [
     (96, [12, 13, 14, 15]),
     (64, [9, 10, 11, 12]),
@@ -24,19 +24,20 @@ const LAYOUTS: [(u8, [usize; 4]); 6] = [
     (32, [4, 5, 6, 7]),
 ];
 
-/// The octet that is zero (RFC 6052 §2.2). Not everybody's prefix of 96 bits has it so; it works.
+/// The octet that must be zero (RFC 6052 §2.2). Some networks' 96-bit prefixes break this rule and work.
 const U: usize = 8;
 
-/// What every resolver that makes up IPv6 addresses makes one of, and what it has as IPv4
-/// (RFC 7050 §8).
+/// The name with which NAT64 is detected, and its IPv4 addresses (RFC 7050 §8).
 const NAME: &str = "ipv4only.arpa";
 const WELL_KNOWN: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 0, 170), Ipv4Addr::new(192, 0, 0, 171)];
 
-/// The NAT64 prefix of the network, as its resolver tells it (RFC 7050): the AAAA records of
-/// `ipv4only.arpa`, a name that has none. `None` on a network without NAT64, or where the look-up
-/// fails. The caller sets the time-out and drops the future.
+/// Finds the network's NAT64 prefix with a DNS lookup (RFC 7050).
 ///
-/// The answer is as trustworthy as any of this resolver's: certificates decide who is reached.
+/// It looks up the IPv6 addresses of `ipv4only.arpa`, which has none unless a DNS64 resolver synthesises
+/// them. Returns `None` on a network without NAT64, or if the lookup fails. There is no time-out: the
+/// caller sets one and drops the future.
+///
+/// A wrong answer can misdirect connections, but the endpoint's certificate is still verified.
 pub async fn nat64_prefix(resolver: &dyn Resolve) -> Option<Nat64> {
     let found = resolver.resolve(NAME, Family::V6).await.ok()?;
     found.addresses.into_iter().find_map(|one| match one {
@@ -46,8 +47,8 @@ pub async fn nat64_prefix(resolver: &dyn Resolve) -> Option<Nat64> {
 }
 
 impl Nat64 {
-    /// The prefix whose translation of a well-known address this is. An address in which one stands
-    /// in two places says nothing (RFC 7050 §3).
+    /// The prefix of a translated well-known address. `None` if the address contains a well-known one in
+    /// two places (RFC 7050 §3).
     fn of_well_known(address: Ipv6Addr) -> Option<Self> {
         let octets = address.octets();
         let holds = |(length, at): &&(u8, [usize; 4])| {
@@ -64,10 +65,12 @@ impl Nat64 {
         )
     }
 
-    /// The prefix of so many bits, where an app learns it in another way than [`nat64_prefix`]'s, as
-    /// from a router (RFC 8781). `None` unless the length is 32, 40, 48, 56, 64 or 96, all behind the
-    /// prefix is zero (RFC 6052 §2.2), and it isn't `::/96` or `::ffff:0:0/96`, behind which IPv4
-    /// addresses are themselves in another notation (RFC 4291 §2.5.5).
+    /// Creates a prefix that the app learned in another way than with [`nat64_prefix`], for example from
+    /// a router advertisement (RFC 8781). `length` is in bits.
+    ///
+    /// Returns `None` unless the length is 32, 40, 48, 56, 64 or 96 and all bits behind the prefix are zero
+    /// (RFC 6052 §2.2). `::/96` and `::ffff:0:0/96` are rejected, too: they are just another notation for
+    /// IPv4 addresses (RFC 4291 §2.5.5).
     #[must_use]
     pub fn new(prefix: Ipv6Addr, length: u8) -> Option<Self> {
         let is_length = LAYOUTS.iter().any(|(one, _)| *one == length);
@@ -76,20 +79,20 @@ impl Nat64 {
         (is_prefix && !is_notation).then_some(Nat64 { prefix, length })
     }
 
-    /// The prefix, with zeros behind it.
+    /// Returns the prefix, followed by zeros.
     #[must_use]
     pub const fn prefix(self) -> Ipv6Addr {
         self.prefix
     }
 
-    /// How many bits of it count: 32, 40, 48, 56, 64 or 96.
+    /// Returns the length of the prefix in bits: 32, 40, 48, 56, 64 or 96.
     #[must_use]
     pub const fn length(self) -> u8 {
         self.length
     }
 
-    /// The IPv6 address that leads to an IPv4 one. Absent for addresses that are no public host's,
-    /// to which no translator leads (RFC 6052 §3.1).
+    /// Returns the IPv6 address that leads to an IPv4 address. `None` if that isn't a public address, to
+    /// which a translator doesn't lead (RFC 6052 §3.1).
     #[must_use]
     pub fn embed(self, address: Ipv4Addr) -> Option<Ipv6Addr> {
         if is_local(address.into()) || is_bogus(address.into()) {
@@ -104,13 +107,13 @@ impl Nat64 {
     }
 }
 
-/// The bits of a prefix of this length.
+/// The mask of a prefix of this length.
 fn mask(length: u8) -> u128 {
     u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0)
 }
 
 impl fmt::Display for Nat64 {
-    /// As prefixes are written: `64:ff9b::/96`.
+    /// Formats the prefix as `64:ff9b::/96`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.prefix, self.length)
     }
@@ -139,7 +142,7 @@ mod tests {
         ("2001:db8:122:344::", 96, "2001:db8:122:344::c000:221"),
     ];
 
-    /// An example with another IPv4 address in its place.
+    /// An example with its IPv4 address replaced.
     fn translated(length: u8, example: &str, address: Ipv4Addr) -> Ipv6Addr {
         let (_, at) = LAYOUTS.iter().find(|one| one.0 == length).unwrap();
         let mut octets = v6(example).octets();

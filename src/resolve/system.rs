@@ -1,4 +1,4 @@
-//! getaddrinfo on a few threads of our own.
+//! The platform's resolver, getaddrinfo, on dedicated threads.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,24 +14,24 @@ use super::{Family, Resolve, Resolved, beginning};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 
-/// The platform's resolver: hosts file, VPN, split DNS and local proxies included.
+/// The platform's resolver (getaddrinfo), which includes the hosts file, VPNs, split DNS and local
+/// proxies.
 ///
-/// getaddrinfo blocks, for as long as 5 s per silent server with glibc, and can't be cancelled.
-/// So it runs on detached threads of this resolver's own: a stuck look-up holds up neither the
-/// asynchronous runtime nor its shutdown. At most 8 look-ups younger than 0.2 s are under way at once;
-/// those that take longer hold up no others, until there are 128 threads. The threads start when needed
-/// and end after 10 s without work.
+/// getaddrinfo blocks, with glibc for 5 s per silent DNS server, and can't be cancelled. It therefore
+/// runs on detached threads that belong to this resolver, so that a stuck lookup delays neither the async
+/// runtime nor its shutdown. Threads start when needed, at most 128, and end after 10 s without work.
 ///
-/// What a look-up waits for a thread is counted neither as its time nor for its time-out. Where it waits
-/// for longer than its time-out, it fails with [`FailureKind::OutOfResources`]: that is this computer's
-/// trouble, not the host's.
+/// At most 8 lookups run at once, not counting those that have taken 0.2 s or longer. The time that a
+/// lookup waits for its turn counts neither as its duration nor towards its time-out. If it waits for
+/// longer than its time-out, it fails with [`FailureKind::OutOfResources`].
 ///
-/// It can't tell SERVFAIL from silence; feature `dns` can.
+/// On many platforms getaddrinfo doesn't distinguish SERVFAIL from a silent server. `DnsResolver` does
+/// (feature `dns`).
 #[derive(Clone)]
 pub struct SystemResolver(Arc<Pool>);
 
 impl SystemResolver {
-    /// A resolver with threads of its own.
+    /// Creates a resolver with its own threads.
     #[must_use]
     pub fn new() -> Self {
         SystemResolver::asking(getaddrinfo, SLOW)
@@ -74,23 +74,24 @@ impl Resolve for SystemResolver {
             beginning(begun).await;
             answered.await.unwrap_or_else(|_| {
                 let failure = Failure::new(Phase::Resolve, FailureKind::Other);
-                Err(failure.with_message("the look-up thread ended"))
+                Err(failure.with_message("the thread of the DNS lookup ended"))
             })
         })
     }
 }
 
-/// So many look-ups at a time, so that no name server gets hundreds at once.
+/// Lookups that start at once, so that a DNS server doesn't get hundreds of queries together.
 const AT_ONCE: usize = 8;
 
-/// Most answers are there sooner. A look-up that takes longer waits for somebody, and costs a thread
-/// only: others need not wait for it.
+/// Most answers arrive sooner. A slower lookup only occupies a thread, and no longer counts towards
+/// [`AT_ONCE`].
 const SLOW: Duration = Duration::from_millis(200);
 
-/// Fifty silent names in two families, and as many healthy look-ups as may be under way besides. A thread
-/// that waits has some 20 kB.
+/// Enough for fifty silent names in two families, with some left for others. A waiting thread takes about
+/// 20 kB.
 const MAX_THREADS: usize = 128;
 
+/// A thread ends after this time without work.
 const IDLE: Duration = Duration::from_secs(10);
 
 struct Job {
@@ -100,7 +101,7 @@ struct Job {
     answer: oneshot::Sender<Result<Resolved, Failure>>,
 }
 
-/// What blocks.
+/// The blocking lookup; another one in tests.
 type LookUp = fn(&str, Family) -> Result<Resolved, Failure>;
 
 struct Pool {
@@ -113,17 +114,17 @@ struct Pool {
 #[derive(Default)]
 struct State {
     jobs: VecDeque<Job>,
-    /// When each of the look-ups that are under way began.
+    /// The start of each lookup that is running.
     under_way: Vec<Instant>,
     threads: usize,
-    /// Threads that wait, for work or for its turn.
+    /// Threads that wait, either for work or for its turn.
     idle: usize,
 }
 
 impl State {
-    /// The next look-up, or how long to wait for one.
+    /// The next lookup, or how long to wait for one.
     fn next(&mut self, slow: Duration) -> Result<Job, Duration> {
-        // Nobody waits for these any more: the time-out passed, or the caller is gone.
+        // The caller has dropped the future, usually after its time-out.
         self.jobs.retain(|job| !job.answer.is_canceled());
         let ages = self.under_way.iter().map(Instant::elapsed);
         let young: Vec<Duration> = ages.filter(|age| *age < slow).collect();
@@ -150,8 +151,7 @@ impl Pool {
         })
     }
 
-    /// Sees to it that a thread waits for its turn, as long as there is work. It fails where there are
-    /// none at all.
+    /// Wakes or starts a thread. Fails only if there is no thread at all.
     fn call(self: &Arc<Self>, state: &mut State) -> std::io::Result<()> {
         if state.idle > 0 {
             self.work.notify_one();
@@ -188,7 +188,7 @@ impl Pool {
                     let began = Instant::now();
                     state.under_way.push(began);
                     if !state.jobs.is_empty() {
-                        // There is this thread, at least.
+                        // Can't fail: this thread exists.
                         let _ = self.call(&mut state);
                     }
                     return Some((job, began));
@@ -223,7 +223,7 @@ fn getaddrinfo(host: &str, family: Family) -> Result<Resolved, Failure> {
             LookupErrorKind::NoData | LookupErrorKind::Family => FailureKind::NoAddress,
             LookupErrorKind::Again => FailureKind::Temporary,
             LookupErrorKind::Fail => FailureKind::ServerFailure,
-            // EAI_ADDRFAMILY of glibc: the host has addresses, but none of this family.
+            // glibc's EAI_ADDRFAMILY: the host has addresses, but none of this family.
             _ if cfg!(target_os = "linux") && error.error_num() == -9 => FailureKind::NoAddress,
             _ => FailureKind::Other,
         };
@@ -264,7 +264,7 @@ mod tests {
         assert!(resolver.0.lock().threads <= MAX_THREADS);
     }
 
-    /// As getaddrinfo before a name server that never answers, for names that begin so.
+    /// Never returns for names that begin with `silent`, as getaddrinfo with a server that never answers.
     fn stuck(host: &str, family: Family) -> Result<Resolved, Failure> {
         while host.starts_with("silent") {
             std::thread::park();
@@ -294,7 +294,7 @@ mod tests {
             assert!(all.iter().all(Result::is_err), "every one ends in time");
         });
         drop(runtime);
-        // For ever if the runtime waited for a thread; a busy machine has all the time it wants.
+        // Would never end if the runtime waited for a thread. The limit allows for a busy machine.
         assert!(started.elapsed() < Duration::from_secs(60));
         assert!(resolver.0.lock().threads <= MAX_THREADS);
     }
@@ -317,9 +317,9 @@ mod tests {
         });
         let (began, said) = answered.await.expect("it starves");
         assert_eq!(said.unwrap().addresses.len(), 1);
-        // It waited until the others were slow. Whoever times it knows.
+        // It began only when the others had become slow, and reports when.
         assert!(began - asked >= slow * (100 / AT_ONCE as u32 - 1));
-        // However many there are: no more threads than that, and what waits for one says so.
+        // There are never more threads, and a lookup that waits for one in vain reports that.
         all.extend((100..2 * MAX_THREADS).map(silent));
         while resolver.0.lock().threads < MAX_THREADS {
             tokio::task::yield_now().await;
@@ -335,7 +335,7 @@ mod tests {
         assert_eq!(resolver.0.lock().threads, MAX_THREADS);
     }
 
-    /// Everything through it: 50 names of which nothing is heard, and one more.
+    /// The whole prober with 50 silent names and one that works.
     #[tokio::test]
     async fn a_host_among_silent_ones_is_probed() {
         let endpoint = |name: String| {

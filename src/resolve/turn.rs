@@ -1,7 +1,8 @@
-//! When a look-up began: what it waits for before that is this computer's doing, no name server's.
+//! Times DNS lookups from when they begin, not from when they were requested.
 //!
-//! A resolver may make only so many at once. Whoever times a look-up has to know of that, whatever is
-//! wrapped around the resolver; so it is told on the thread that polls, while it polls.
+//! A resolver may limit how many lookups run at once. The code that times a lookup must know when it really
+//! began, even if other resolvers are wrapped around the one that waits. So a lookup reports its state
+//! through a thread-local variable while it is polled.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -16,7 +17,7 @@ use super::Resolved;
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 
-/// What a look-up that is polled tells of itself.
+/// The state that a lookup reports while it is polled.
 #[derive(Clone, Copy)]
 enum Told {
     Waits,
@@ -27,7 +28,7 @@ thread_local! {
     static TOLD: Cell<Option<Told>> = const { Cell::new(None) };
 }
 
-/// Waits until a look-up begins, and tells whoever times it.
+/// Waits until a lookup begins, and reports that to the code that times it.
 pub(crate) async fn beginning(begins: impl Future<Output = Result<Instant, Canceled>>) {
     let mut begins = pin!(begins);
     poll_fn(|cx| {
@@ -42,7 +43,7 @@ pub(crate) async fn beginning(begins: impl Future<Output = Result<Instant, Cance
     .await;
 }
 
-/// Waits until a look-up has begun: when that was, and its end if that has come, too.
+/// Waits until a lookup has begun. Returns when that was, and its result if it has already ended.
 pub(crate) async fn begun<F: Future + ?Sized>(
     mut look_up: Pin<&mut F>,
 ) -> (Instant, Option<F::Output>) {
@@ -62,8 +63,8 @@ pub(crate) async fn begun<F: Future + ?Sized>(
     .await
 }
 
-/// Waits for a look-up: so long for its beginning, as long again for its end, but no longer than
-/// `in_all`. With how long it took from its beginning.
+/// Runs a lookup with a time-out of `patience` until it begins, and again until it ends, but of `in_all` for
+/// both. Returns the result and the time from its beginning.
 pub(crate) async fn timed(
     look_up: impl Future<Output = Result<Resolved, Failure>>,
     patience: Duration,
@@ -73,7 +74,7 @@ pub(crate) async fn timed(
     let mut look_up = pin!(look_up);
     let Ok((began, ended)) = timeout(patience.min(in_all), begun(look_up.as_mut())).await else {
         let failure = Failure::new(Phase::Resolve, FailureKind::OutOfResources);
-        let why = "as many look-ups as may be are under way, and none of them ends";
+        let why = "too many DNS lookups are unanswered";
         return (Err(failure.with_message(why)), Duration::ZERO);
     };
     let left = patience.min(in_all.saturating_sub(began - asked));
@@ -95,7 +96,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// A look-up that waits so long, and then takes so long.
+    /// A lookup that waits for its turn, then takes some time.
     async fn told(waits: Duration, takes: Duration) -> Result<Resolved, Failure> {
         let (begins, begun) = oneshot::channel();
         let begin = async {

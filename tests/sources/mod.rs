@@ -1,5 +1,4 @@
-//! The sources of the workspace as the compiler reads them, module by module, without what only
-//! tests and fuzzing build.
+//! The workspace's sources, module by module, without code for tests and fuzzing.
 
 #![allow(dead_code, reason = "no test uses everything")]
 
@@ -11,19 +10,19 @@ use syn::punctuated::Punctuated;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, Item, Meta, Token};
 
-/// A module in a file of its own.
+/// A module in a separate file.
 pub(crate) struct Module {
-    /// The file, from the workspace's root.
+    /// The path of the file, relative to the workspace's root.
     pub(crate) file: PathBuf,
-    /// Its name from the crate's root on; empty for `lib.rs`.
+    /// The module path below the crate's root; empty for `lib.rs`.
     pub(crate) path: Vec<String>,
-    /// What is shipped of it.
+    /// The items that are shipped.
     pub(crate) items: Vec<Item>,
-    /// Files that only tests or fuzzing have.
+    /// The modules that only tests or fuzzing build.
     pub(crate) set_aside: Vec<String>,
 }
 
-/// The folders of the crates that are shipped.
+/// The folders of the shipped crates.
 pub(crate) const CRATES: [&str; 7] = [
     ".",
     "crates/easelect-engine",
@@ -38,7 +37,7 @@ pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The modules of a crate's library, each before those below it, in the order of their declaration.
+/// The modules of a crate's library in the order of declaration, each before its submodules.
 pub(crate) fn modules(folder: &str) -> Vec<Module> {
     let mut modules = Vec::new();
     let src = Path::new(folder).join("src");
@@ -71,7 +70,7 @@ fn read(file: PathBuf, path: Vec<String>, below: &Path, modules: &mut Vec<Module
     }
 }
 
-/// Leaves out what only tests or fuzzing build, and all attributes, documentation among them.
+/// Removes items for tests or fuzzing, and all attributes including documentation.
 #[derive(Default)]
 struct Shipped {
     set_aside: Vec<String>,
@@ -148,7 +147,7 @@ fn is_shipped(attributes: &[Attribute]) -> bool {
         .all(|predicate| holds(&predicate) != Some(false))
 }
 
-/// Whether a predicate holds in what is shipped; `None` where that depends on platform or features.
+/// Whether a `cfg` predicate holds in shipped code; `None` if that depends on platform or features.
 fn holds(predicate: &Meta) -> Option<bool> {
     let inner = |list: &syn::MetaList| -> Vec<Option<bool>> {
         let parser = Punctuated::<Meta, Token![,]>::parse_terminated;
@@ -183,7 +182,7 @@ fn holds(predicate: &Meta) -> Option<bool> {
     }
 }
 
-/// The code of some items in one line without blanks.
+/// The code of items in one line without blanks.
 pub(crate) fn code(items: &[Item]) -> String {
     let tokens: String = (items.iter())
         .map(|item| item.to_token_stream().to_string())

@@ -359,7 +359,10 @@ mod tests {
         let Err(Usage(why)) = ask(&these("cn1,sgp1"), Some(&one)) else {
             panic!("two regions");
         };
-        assert!(why.of(easelect_report::Lang::En).contains("residency"));
+        assert!(
+            why.of(easelect_report::Lang::En)
+                .contains("one data centre")
+        );
         assert!(ask(&Regions::All, Some(&one)).is_err());
         assert!(ask(&these("cn1"), None).is_err());
         assert!(ask(&these("cn1"), Some(&[Service::Rest])).is_err());

@@ -232,15 +232,15 @@ const KINDS: &[(Io, &str)] = &[
 const TEMPLATES: &[(&str, &str)] = &[
     // Regions, services, catalogues.
     (
-        "unknown region \"<id>\": expected one of <known> (or one that a catalogue file declares with [[region]])",
+        "unknown region \"<id>\": expected one of <known> (or a region declared in a catalogue file with [[region]])",
         "未知的数据中心 \"<id>\"：应为 <known> 之一，或目录文件中用 `[[region]]` 声明的数据中心",
     ),
     (
-        "\"<id>\" can't be a region identifier: expected 1 to 32 of a-z, 0-9 and '-', beginning with a letter, other than \"mainland\" and \"all\"",
+        "\"<id>\" can't be a region identifier: expected 1 to 32 characters of a-z, 0-9 and '-', beginning with a letter, other than \"mainland\" and \"all\"",
         "\"<id>\" 不能作为数据中心的标识：应为 1 到 32 个 a-z、0-9 或 - 的字符，以字母开头，且不是 mainland 或 all",
     ),
     (
-        "region \"<id>\" is already there",
+        "region \"<id>\" already exists",
         "数据中心 \"<id>\" 已经存在",
     ),
     (
@@ -248,31 +248,31 @@ const TEMPLATES: &[(&str, &str)] = &[
         "未知的服务 \"<id>\"：应为 <known> 之一",
     ),
     (
-        "no region was given: name the data centre that the app lives in",
+        "no region given: name the data centre that the app belongs to",
         "缺少数据中心：请指定应用所在的数据中心",
     ),
     (
-        "<regions> can't be raced together: an app's data lives in one data centre and may not move to another (data residency); choose one; China 1 and China 2 are interchangeable for mobile-style clients only, and as the pool named `mainland`",
-        "<regions> 不能一起竞速：应用数据只在一个数据中心，不可迁移（迁移限制）；请选择一个。连接方式与移动端 SDK 相同的客户端可以把国内 1 区与 2 区作为一个池：--region mainland",
+        "<regions> can't be raced against each other: an app's data is in one data centre only; choose one; only for clients that connect like Easemob's mobile SDKs, China 1 and China 2 are interchangeable: choose `mainland`",
+        "<regions> 不能一起竞速：应用的数据只在其中一个数据中心，请选择一个。只有连接方式与移动端 SDK 相同的客户端，才可以把国内 1 区与 2 区作为一个池：--region mainland",
     ),
     (
-        "<regions> can't be raced together: an app's data lives in one data centre and may not move to another (data residency); choose one",
-        "<regions> 不能一起竞速：应用数据只在一个数据中心，不可迁移（迁移限制）；请选择一个",
+        "<regions> can't be raced against each other: an app's data is in one data centre only; choose one",
+        "<regions> 不能一起竞速：应用的数据只在其中一个数据中心，请选择一个",
     ),
     (
-        "<service> in <region>: none published; supply one in a catalogue file, or with Catalog::with_endpoint",
+        "Easemob publishes no <service> endpoint in <region>; if you have one, add it in a catalogue file or with Catalog::with_endpoint",
         "<region> 没有公布 <service> 地址；如果环信提供了地址，请写入目录文件（--catalog）",
     ),
     (
-        "<region> has no public hosts: ask your Easemob account manager (商务经理) for them, then supply them in a catalogue file ([[endpoint]] with region = \"<again>\", service = \"<service>\", url = \"…\"), or with Catalog::with_endpoint",
+        "<region> has no public hosts: ask your Easemob account manager (商务经理) for them, then add them in a catalogue file ([[endpoint]] with region = \"<again>\", service = \"<service>\", url = \"…\") or with Catalog::with_endpoint",
         "<region> 没有公开地址：请咨询你的商务经理，然后写入目录文件（--catalog）：`[[endpoint]]`，`region = \"<region>\"`，`service = \"<service>\"`，`url = \"…\"`",
     ),
     (
-        "<number> bytes are no catalogue: expected at most <number2>",
-        "<number> 字节不是目录文件：最多 <number2> 字节",
+        "the file has <number> bytes: expected at most <number2>",
+        "文件有 <number> 字节：最多 <number2> 字节",
     ),
     (
-        "nothing in it: expected [[endpoint]] with region, service and url, or [[region]]",
+        "no entries: expected [[endpoint]] with region, service and url, or [[region]]",
         "没有内容：应有 `[[endpoint]]`（含 `region`、`service`、`url`）或 `[[region]]`",
     ),
     (
@@ -280,15 +280,15 @@ const TEMPLATES: &[(&str, &str)] = &[
         "条目过多：最多 <number> 条",
     ),
     (
-        "duplicate: <host> of <service> in <region> stands above already",
+        "duplicate: <host> for <service> in <region> is already in this catalogue",
         "重复：前面已有 <region> 的 <service> 地址 <host>",
     ),
     (
-        "an endpoint that is no WebSocket has no subprotocol",
+        "only a WebSocket endpoint can have a subprotocol",
         "只有 WebSocket 接入地址可以有 `subprotocol`",
     ),
     (
-        "\"<text>\" is no subprotocol: expected a token",
+        "\"<text>\" is not a subprotocol: expected a token (no spaces)",
         "\"<text>\" 不能作为 `subprotocol`：只能含字母、数字和 !#$%&'*+-.^_|~ 等符号，不能有空格",
     ),
     // URLs.
@@ -310,15 +310,15 @@ const TEMPLATES: &[(&str, &str)] = &[
         "应为 https://HOST[:PORT]/PATH",
     ),
     (
-        "a fragment never reaches a server; drop it",
+        "a fragment is never sent to a server: remove it",
         "# 之后的部分不会发给服务器，请删去",
     ),
     ("expected // before the host", "主机前应有 //"),
     (
-        "credentials are never sent; drop user:password@",
+        "user:password@ is never sent to an endpoint: remove it",
         "用户名和密码不会发送，请删去 `user:password@`",
     ),
-    ("no host", "缺少主机"),
+    ("the host is missing", "缺少主机"),
     (
         "the port is not a number from 1 to 65535",
         "端口应为 1 到 65535 的整数",
@@ -328,15 +328,15 @@ const TEMPLATES: &[(&str, &str)] = &[
         "主机既不是域名，也不是 IP 地址",
     ),
     (
-        "the host looks like an IPv4 address and is none",
+        "the host looks like an IPv4 address but is not a valid one",
         "主机像 IPv4 地址，但并不是",
     ),
     (
-        "the host has letters that are not read here: give its form xn--…",
+        "the host contains unsupported letters: use its xn--… form",
         "主机含有无法识别的字符：请写成 xn-- 开头的形式",
     ),
     (
-        "the host has letters behind xn-- that can't stand there",
+        "the host contains a letter that is not allowed after xn--",
         "主机的 xn-- 之后有不允许的字符",
     ),
     // Pinned hosts, proxies, name servers.
@@ -348,9 +348,12 @@ const TEMPLATES: &[(&str, &str)] = &[
         "\"<host>\" can't be pinned: not a host name",
         "\"<host>\" 不是域名，不能指定地址",
     ),
-    ("variable <name>: not UTF-8", "环境变量 `<name>` 不是 UTF-8"),
     (
-        "variable <name>: not a proxy URL: <WHY>",
+        "environment variable <name>: not UTF-8",
+        "环境变量 `<name>` 不是 UTF-8",
+    ),
+    (
+        "environment variable <name>: not a proxy URL: <WHY>",
         "环境变量 `<name>`：代理的 URL 有误：<WHY>",
     ),
     ("not a proxy URL: <WHY>", "代理的 URL 有误：<WHY>"),
@@ -366,13 +369,16 @@ const TEMPLATES: &[(&str, &str)] = &[
         "expected SCHEME://[USER:PASSWORD@]HOST[:PORT]",
         "应为 http://[USER:PASSWORD@]HOST[:PORT]，也可用 https:// 或 socks5://",
     ),
-    ("user and password are no UTF-8", "用户名或密码不是 UTF-8"),
     (
-        "user and password: expected at most <number> bytes, no control characters",
+        "user name and password must be UTF-8",
+        "用户名或密码不是 UTF-8",
+    ),
+    (
+        "user name and password: expected at most <number> bytes each, without control characters",
         "用户名和密码各不超过 <number> 字节，不能含控制字符",
     ),
-    ("a password without a user", "有密码但没有用户名"),
-    ("a user can't have a colon", "用户名不能含冒号"),
+    ("a password needs a user name", "有密码但没有用户名"),
+    ("a user name can't contain a colon", "用户名不能含冒号"),
     // Thresholds, languages, formats.
     (
         "\"<text>\" is no threshold: <WHY>; expected FIGURE=DURATION, as in p50=300ms, with FIGURE one of <known>",
@@ -1103,8 +1109,8 @@ mod tests {
     /// What a test can't bring about: it takes another environment, another process, a system without
     /// threads or roots.
     const ELSEWHERE: [&str; 12] = [
-        "variable <name>: not UTF-8",
-        "variable <name>: not a proxy URL: <WHY>",
+        "environment variable <name>: not UTF-8",
+        "environment variable <name>: not a proxy URL: <WHY>",
         "<path>: can't be read: <WHY>",
         "<path>: still locked by another writer: <WHY>",
         "<path>: can't be locked: <WHY>",
@@ -1180,7 +1186,7 @@ mod tests {
                 "own.toml:3: 类型不符：实为字符串 \"a, expected u16\"，应为字符串",
             ),
             (
-                "\"x:3: y\" can't be an endpoint: no host",
+                "\"x:3: y\" can't be an endpoint: the host is missing",
                 "\"x:3: y\" 不能作为接入地址：缺少主机",
             ),
             (

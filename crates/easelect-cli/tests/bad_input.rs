@@ -240,7 +240,7 @@ fn a_proxy_of_the_environment_that_is_none_is_told() {
     for (locale, wanted) in [
         (
             "en_US.UTF-8",
-            "easelect: variable https_proxy: not a proxy URL: unknown scheme: expected ",
+            "easelect: environment variable https_proxy: not a proxy URL: unknown scheme: expected ",
         ),
         (
             "zh_CN.UTF-8",
@@ -391,11 +391,7 @@ fn files_are_told_by_name_and_line() {
     let binary: Vec<u8> = (0..=255).collect();
     let huge = vec![b' '; 10 << 20];
     for (name, content, wanted) in [
-        (
-            "a.toml",
-            &b""[..],
-            ":1: nothing in it: expected [[endpoint]]",
-        ),
+        ("a.toml", &b""[..], ":1: no entries: expected [[endpoint]]"),
         ("a.toml", &binary, ":2: not UTF-8 at byte 128"),
         ("a.toml", &huge, " is larger than 2 MiB"),
         (

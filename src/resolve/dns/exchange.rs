@@ -1,4 +1,4 @@
-//! One question to one name server: over UDP, again where it is lost, and over TCP.
+//! One question to one name server, over UDP with repeats, and over TCP.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,8 +14,8 @@ use super::message::{self, Question, Said, malformed};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 
-/// How long each query is waited for before the next one is sent: one datagram more or less costs
-/// nobody anything, and a caller waits 5 s by default. Together 15 s.
+/// Wait after each query before the next one; 15 s in total. The first repeats come early because a
+/// datagram is cheap and a caller's time-out is 5 s by default.
 const WAITS: [Duration; 4] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
@@ -23,32 +23,32 @@ const WAITS: [Duration; 4] = [
     Duration::from_secs(8),
 ];
 
-/// The same for TCP, which sends again by itself.
+/// Time-out over TCP, which retransmits lost packets itself.
 const TCP_LIMIT: Duration = Duration::from_secs(15);
 
-/// How much longer is listened after an answer that can't be read: it may be somebody else's.
+/// How much longer to listen after an unreadable answer, which may be forged.
 const AFTER_UNREADABLE: Duration = Duration::from_millis(500);
 
-/// More than any server sends in a datagram: 1232 bytes are asked for.
+/// More than a server sends in a datagram: queries ask for at most 1232 bytes.
 const MAX_DATAGRAM: usize = 4096;
 
-/// What a message is that has the ID of no query.
+/// The message has the ID of no query.
 const ANOTHER: &str = "an answer to another query";
 
-/// What one exchange brought.
+/// The result of one exchange.
 #[derive(Clone, Debug)]
 pub(super) struct Exchange {
     pub(super) outcome: Result<Resolved, Failure>,
-    /// From the first query to the answer.
+    /// Time from the first query to the answer.
     pub(super) took: Duration,
-    /// Whether it was over TCP in the end.
+    /// Whether the answer came over TCP.
     pub(super) over_tcp: bool,
-    /// Another answer to the very same query, which says something else.
+    /// A second, different answer to the same query.
     pub(super) second: Option<Result<Resolved, Failure>>,
 }
 
-/// Asks over UDP, and over TCP where the answer is truncated. Listens on for `listen` after the
-/// first answer.
+/// Asks over UDP, and over TCP if the answer is truncated. Keeps listening for `listen` after the first
+/// answer over UDP.
 pub(super) async fn over_udp(
     server: SocketAddr,
     question: &Question,
@@ -92,17 +92,17 @@ pub(super) async fn over_tcp(server: SocketAddr, question: &Question) -> Exchang
 }
 
 enum Heard {
-    /// What was answered, to the query of this ID.
+    /// The answer, and the ID of its query.
     Answer(Result<Resolved, Failure>, u16),
     Truncated,
 }
 
-/// A socket for one question: its port is a new one that the system picks (RFC 5452 §9.2), and it is
-/// connected, so that what others send doesn't reach it and a closed port is told.
+/// A socket for one question. It has a fresh port picked by the system (RFC 5452 §9.2), and is connected:
+/// datagrams from other addresses don't reach it, and a closed port is reported.
 struct Udp {
     socket: UdpSocket,
     buffer: Vec<u8>,
-    /// IDs of the queries sent, and whether each had EDNS.
+    /// The IDs of the queries sent, and whether each had EDNS.
     sent: Vec<(u16, bool)>,
 }
 
@@ -121,8 +121,8 @@ impl Udp {
         })
     }
 
-    /// Asks until there is an answer. The first query has EDNS; whoever drops such queries hears the
-    /// second.
+    /// Repeats the query until there is an answer. Only the first has EDNS, in case something on the way
+    /// drops such queries.
     async fn ask(&mut self, question: &Question) -> Result<Heard, Failure> {
         let mut edns = true;
         for wait in WAITS {
@@ -141,7 +141,7 @@ impl Udp {
                     Said::AskPlainly(failure) if !had_edns => {
                         return Ok(Heard::Answer(Err(failure), id));
                     }
-                    // The query without EDNS is on its way already.
+                    // A query without EDNS was already sent.
                     Said::AskPlainly(_) if !edns => {}
                     Said::AskPlainly(_) => break,
                     Said::Unreadable(failure) => {
@@ -158,7 +158,7 @@ impl Udp {
         Err(Failure::new(Phase::Resolve, FailureKind::Timeout))
     }
 
-    /// Listens for another answer to the query of this ID, one that differs from the first.
+    /// Listens for a second answer to the query with this ID that differs from the first.
     async fn other(
         &mut self,
         question: &Question,
@@ -177,7 +177,7 @@ impl Udp {
         None
     }
 
-    /// Sends a query with an ID of its own, so that a second answer to it can't be one to another.
+    /// Sends a query with a new ID, so that answers to repeated queries can be distinguished.
     async fn send(&mut self, question: &Question, edns: bool) -> Result<(), Failure> {
         let id = random_id()?;
         let query = question.query(id, edns)?;
@@ -186,7 +186,7 @@ impl Udp {
         sent.map(|_| ()).map_err(|error| failure_of(&error))
     }
 
-    /// The next message, and the query whose ID it has: that ID, and whether it had EDNS.
+    /// The next message, with the ID of its query and whether that query had EDNS.
     async fn receive(
         &mut self,
         until: Instant,
@@ -202,8 +202,7 @@ impl Udp {
     }
 }
 
-/// Whether two answers to one query can't both be the server's: not of the same kind, or not of the
-/// same addresses.
+/// Whether two answers to one query differ in kind or addresses, so that one of them is forged.
 fn differ(one: &Result<Resolved, Failure>, other: &Result<Resolved, Failure>) -> bool {
     let sorted = |found: &Resolved| {
         let mut addresses = found.addresses.clone();
@@ -232,7 +231,7 @@ async fn tcp(server: SocketAddr, question: &Question) -> Result<Resolved, Failur
     }
 }
 
-/// One query and its answer, each behind its length (RFC 1035 §4.2.2).
+/// One query and its answer, each preceded by its length (RFC 1035 §4.2.2).
 async fn tcp_once(server: SocketAddr, question: &Question, edns: bool) -> Result<Said, Failure> {
     let id = random_id()?;
     let query = question.query(id, edns)?;
@@ -255,45 +254,22 @@ async fn tcp_once(server: SocketAddr, question: &Question, edns: bool) -> Result
     }
 }
 
-/// Not to be guessed (RFC 5452 §9.2).
+/// An unpredictable ID (RFC 5452 §9.2).
 fn random_id() -> Result<u16, Failure> {
     let mut id = [0; 2];
     SystemRandom::new().fill(&mut id).map_err(|_| {
         let failure = Failure::new(Phase::Resolve, FailureKind::Other);
-        failure.with_message("this system has no random numbers")
+        failure.with_message("no random numbers from the operating system")
     })?;
     Ok(u16::from_be_bytes(id))
 }
 
 fn failure_of(error: &io::Error) -> Failure {
     let kind = match error.kind() {
-        io::ErrorKind::ConnectionRefused => FailureKind::Refused,
-        io::ErrorKind::TimedOut => FailureKind::Timeout,
-        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => FailureKind::Reset,
         io::ErrorKind::UnexpectedEof => FailureKind::Closed,
-        io::ErrorKind::HostUnreachable
-        | io::ErrorKind::NetworkUnreachable
-        | io::ErrorKind::NetworkDown
-        | io::ErrorKind::AddrNotAvailable
-        // A link-local address without its interface.
-        | io::ErrorKind::InvalidInput => FailureKind::Unreachable,
-        io::ErrorKind::PermissionDenied => FailureKind::Permission,
-        io::ErrorKind::OutOfMemory => FailureKind::OutOfResources,
-        _ if lacks_resources(error) => FailureKind::OutOfResources,
-        _ => FailureKind::Other,
+        // From a link-local address without its interface.
+        io::ErrorKind::InvalidInput => FailureKind::Unreachable,
+        _ => FailureKind::of_io(error),
     };
     Failure::new(Phase::Resolve, kind).with_message(error)
-}
-
-#[cfg(target_os = "linux")]
-fn lacks_resources(error: &io::Error) -> bool {
-    let number = error.raw_os_error();
-    [libc::EMFILE, libc::ENFILE, libc::ENOBUFS]
-        .into_iter()
-        .any(|one| number == Some(one))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn lacks_resources(_: &io::Error) -> bool {
-    false
 }

@@ -1,4 +1,4 @@
-//! DNS messages: a question as a query, and what an answer to it says. Pure.
+//! DNS messages: builds queries and interprets answers.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,45 +11,44 @@ use super::super::{Family, Resolved};
 use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 
-/// What fits through any path without fragments (DNS flag day 2020, RFC 9715 §3).
+/// A size that fits any path without fragmentation (DNS flag day 2020, RFC 9715 §3).
 const MAX_PAYLOAD: u16 = 1232;
 
-/// CNAMEs in a row that are followed: resolvers stop at 8 to 16 themselves.
+/// Longest chain of CNAMEs followed. Resolvers stop at 8 to 16.
 const MAX_ALIASES: usize = 16;
 
-/// The addresses of one name in one family.
+/// The question for the addresses of one name in one family.
 #[derive(Clone, Debug)]
 pub(super) struct Question {
     name: Name,
     record: RecordType,
 }
 
-/// What a message from the name server says.
+/// The meaning of a message from the name server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Said {
     /// The addresses, or why there are none.
     Answer(Result<Resolved, Failure>),
-    /// The answer has no room in a datagram (RFC 1035 §4.2.1).
+    /// The answer doesn't fit into a datagram (RFC 1035 §4.2.1).
     Truncated,
-    /// The server may not understand EDNS: to be asked without (RFC 6891 §7). This failure stands
-    /// if it was.
+    /// The server may not understand EDNS; ask again without (RFC 6891 §7). If the query had none, this
+    /// failure is the answer.
     AskPlainly(Failure),
-    /// No answer to this question.
+    /// The message is not an answer to this question.
     Unreadable(Failure),
 }
 
 impl Question {
-    /// Asks for `host` exactly, whatever a search list has, whatever RFC 6761 makes of it.
+    /// Asks for exactly `host`, without a search list and without special names (RFC 6761).
     ///
     /// # Errors
     ///
-    /// [`FailureKind::Other`] for what is no name: labels of 1 to 63 bytes, 255 in all
-    /// (RFC 1035 §3.1).
+    /// [`FailureKind::Other`] unless the name has labels of 1 to 63 bytes, 255 in total (RFC 1035 §3.1).
     pub(super) fn new(host: &str, family: Family) -> Result<Self, Failure> {
         let labels = host.strip_suffix('.').unwrap_or(host).split('.');
         let name = Name::from_labels(labels.map(str::as_bytes)).map_err(|error| {
             let failure = Failure::new(Phase::Resolve, FailureKind::Other);
-            failure.with_message(format_args!("no host name: {error}"))
+            failure.with_message(format_args!("not a host name: {error}"))
         })?;
         let record = match family {
             Family::V4 => RecordType::A,
@@ -58,11 +57,11 @@ impl Question {
         Ok(Question { name, record })
     }
 
-    /// The query to send.
+    /// Encodes the query.
     ///
     /// # Errors
     ///
-    /// [`FailureKind::Other`] if it can't be written, which no name of [`new`](Self::new) leads to.
+    /// [`FailureKind::Other`] if it can't be encoded, which can't happen for a name from [`new`](Self::new).
     pub(super) fn query(&self, id: u16, edns: bool) -> Result<Vec<u8>, Failure> {
         let mut message = Message::new(id, MessageType::Query, OpCode::Query);
         message.metadata.recursion_desired = true;
@@ -79,7 +78,7 @@ impl Question {
         message.to_vec().map_err(other)
     }
 
-    /// What a message says that came with the query's ID.
+    /// Interprets a message with the query's ID.
     pub(super) fn read(&self, message: &[u8]) -> Said {
         self.try_read(message)
             .unwrap_or_else(|why| Said::Unreadable(malformed(&why)))
@@ -89,7 +88,7 @@ impl Question {
         let mut decoder = BinDecoder::new(message);
         let header = Header::read(&mut decoder).map_err(|error| error.to_string())?;
         if header.message_type != MessageType::Response || header.op_code != OpCode::Query {
-            return Err("no answer to a query".to_owned());
+            return Err("not an answer to a query".to_owned());
         }
         let questions = Message::read_queries(&mut decoder, header.counts.queries.into())
             .map_err(|error| format!("its question: {error}"))?;
@@ -110,7 +109,7 @@ impl Question {
         };
         let (answers, ..) = records(header.counts.answers, false)
             .map_err(|error| format!("its answers: {error}"))?;
-        // What follows is worth a look, not a failure.
+        // The other sections are optional: errors in them are ignored.
         let authorities = records(header.counts.authorities, false);
         let edns = match &authorities {
             Ok(_) => records(header.counts.additionals, true).ok(),
@@ -129,7 +128,7 @@ impl Question {
                 None if authorities.as_ref().is_ok_and(refers) => {
                     let refused = Failure::new(Phase::Resolve, FailureKind::Refused);
                     Said::Answer(Err(
-                        refused.with_message("this name server names others to ask")
+                        refused.with_message("the DNS server only refers to other servers")
                     ))
                 }
                 None => Said::Answer(Err(Failure::new(Phase::Resolve, FailureKind::NoAddress))),
@@ -144,13 +143,13 @@ impl Question {
     }
 
     fn is(&self, question: &Query) -> bool {
-        // Names are equal whatever their case (RFC 4343).
+        // hickory compares names without case (RFC 4343).
         question.name == self.name
             && question.query_type == self.record
             && question.query_class == DNSClass::IN
     }
 
-    /// The addresses of the name, or of what it is an alias of, wherever they stand in the answer.
+    /// The addresses of the name, or of the name it is an alias of, anywhere in the answer.
     fn addresses(&self, answers: &[Record]) -> Option<Resolved> {
         let mut name = &self.name;
         let mut ttl = u32::MAX;
@@ -176,13 +175,13 @@ impl Question {
     }
 }
 
-/// The ID of a message, if it has one.
+/// The ID of a message; `None` if the message is too short.
 pub(super) fn id(message: &[u8]) -> Option<u16> {
     let (id, _) = message.split_first_chunk()?;
     Some(u16::from_be_bytes(*id))
 }
 
-/// What came can't be read as an answer.
+/// The failure for a message that can't be read as an answer.
 pub(super) fn malformed(why: &str) -> Failure {
     Failure::new(Phase::Resolve, FailureKind::Malformed).with_message(why)
 }
@@ -197,8 +196,8 @@ fn failure_of(code: ResponseCode) -> Failure {
     Failure::new(Phase::Resolve, kind).with_message(code)
 }
 
-/// What a name server may answer, read as [`Question::read`] does: what the fuzz target does with its
-/// input, and a test with what is on file. A panic is a finding.
+/// Interprets any bytes as an answer and checks invariants, for the fuzz target and for the test that
+/// replays its corpus.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn replay(answer: &[u8]) {
     for family in [Family::V4, Family::V6] {
@@ -209,8 +208,8 @@ pub(crate) fn replay(answer: &[u8]) {
             Said::Answer(Ok(found)) => {
                 assert!(!found.addresses.is_empty());
                 assert!(found.addresses.iter().all(|ip| Family::of(*ip) == family));
-                // An address takes 16 bytes of an answer at least (RFC 1035 §4.1.3).
-                assert!(found.addresses.len() <= answer.len() / 14, "made up");
+                // A record with an address has at least 16 bytes (RFC 1035 §4.1.3).
+                assert!(found.addresses.len() <= answer.len() / 16, "made up");
                 assert!(found.ttl.is_some());
             }
             Said::Truncated => {}
@@ -231,8 +230,8 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// The query's question, and behind it what `rest` adds: flags, counts of answers, authorities
-    /// and additional records, and these themselves.
+    /// An answer that repeats the query's question, with these counts of answers, authorities and
+    /// additional records, followed by `rest`.
     pub(in super::super) fn answer(
         query: &[u8],
         flags: [u8; 2],
@@ -254,7 +253,7 @@ pub(super) mod tests {
         &query[12..12 + name + 5]
     }
 
-    /// An A record of the name at this place of the message.
+    /// An A record for the name at this offset in the message.
     pub(in super::super) fn a_record(name_at: u8, ttl: u8, ip: [u8; 4]) -> Vec<u8> {
         let mut record = vec![0xc0, name_at, 0, 1, 0, 1, 0, 0, 0, ttl, 0, 4];
         record.extend(ip);
@@ -327,7 +326,7 @@ pub(super) mod tests {
             let found = found.with_ttl(Duration::from_secs(30));
             assert_eq!(said, Said::Answer(Ok(found)));
         }
-        // An alias of nothing, of itself, and an address of somebody else.
+        // A dangling alias, an alias of itself, and the address of another name.
         let itself = [0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 30, 0, 2, 0xc0, 12];
         for (count, records) in [
             (1, alias),
@@ -352,7 +351,7 @@ pub(super) mod tests {
             let said = question.read(&answer(&query, [0x81, 0x80 | code], [0; 3], &[]));
             assert_eq!(kind(said), expected, "code {code}");
         }
-        // A referral by a server that doesn't look names up for others, and one by a server that does.
+        // A referral from a server without recursion, and from one with it.
         let elsewhere = [0xc0, 15, 0, 2, 0, 1, 0, 0, 0, 30, 0, 2, 0xc0, 12];
         for (flags, expected) in [(0, FailureKind::Refused), (0x80, FailureKind::NoAddress)] {
             let said = question.read(&answer(&query, [0x81, flags], [0, 1, 0], &elsewhere));
@@ -363,7 +362,7 @@ pub(super) mod tests {
     #[test]
     fn a_server_that_knows_no_edns_is_asked_plainly() {
         let (question, query) = asked();
-        // With nothing but a header, as old servers and home routers have it.
+        // A bare header, as from old servers and home routers.
         for code in [1, 2, 4, 5] {
             let header = [
                 query[0],
@@ -427,7 +426,7 @@ pub(super) mod tests {
                 other => panic!("{other:?}"),
             }
         }
-        // The case of a name is nobody's matter; what follows the answers neither.
+        // The case of the name doesn't matter, nor does anything after the answers.
         let mut upper = whole.clone();
         upper[13..15].make_ascii_uppercase();
         assert!(matches!(question.read(&upper), Said::Answer(Ok(_))));

@@ -1,12 +1,12 @@
-//! Which name servers this system is configured with.
+//! The name servers in this system's configuration.
 
 use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
 
-/// RFC 1035 §4.2.
+/// The port of DNS (RFC 1035 §4.2).
 pub(super) const PORT: u16 = 53;
 
-/// A name server as people and files write it: `223.5.5.5`, `223.5.5.5:5353`, `2400:3200::1`,
-/// `[2400:3200::1]:53`, and with an interface `fe80::1%eth0` (RFC 4007 §11).
+/// Parses the address of a name server: `223.5.5.5`, `223.5.5.5:5353`, `2400:3200::1`,
+/// `[2400:3200::1]:53`, or with an interface `fe80::1%eth0` (RFC 4007 §11).
 pub(super) fn parse(text: &str) -> Option<SocketAddr> {
     let bracketed = text
         .strip_prefix('[')
@@ -29,7 +29,7 @@ pub(super) fn parse(text: &str) -> Option<SocketAddr> {
             if interface.is_empty() || interface.contains(char::is_whitespace) {
                 return None;
             }
-            // getaddrinfo knows the interfaces' names; it asks nobody about an address.
+            // getaddrinfo knows the interfaces' names. It sends no query for an address.
             let mut scoped = (host, port).to_socket_addrs().ok()?;
             scoped.find(SocketAddr::is_ipv6)
         }
@@ -46,9 +46,9 @@ pub(super) fn read() -> Result<Vec<SocketAddr>, String> {
 fn read_from(path: &std::path::Path) -> Result<Vec<SocketAddr>, String> {
     use easelect_file::FileError;
 
-    /// One of a few lines is usual.
+    /// In bytes; a real file has a few lines.
     const MAX_FILE: u64 = 1024 * 1024;
-    // Not through hickory, which drops the interface of a scoped address.
+    // hickory's parser drops the interface of a scoped address.
     match easelect_file::read(path, MAX_FILE) {
         Ok(text) => Ok(of_resolv_conf(&String::from_utf8_lossy(&text))),
         Err(FileError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -58,15 +58,14 @@ fn read_from(path: &std::path::Path) -> Result<Vec<SocketAddr>, String> {
     }
 }
 
-/// As resolv.conf(5) has it: the first three `nameserver` lines count; without any, it is this
-/// machine.
+/// The first three `nameserver` lines count. Without any, the server is this machine (resolv.conf(5)).
 #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
 fn of_resolv_conf(text: &str) -> Vec<SocketAddr> {
     const MAXNS: usize = 3;
     let servers = text.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
         let address = (words.next() == Some("nameserver")).then(|| words.next())??;
-        // An address without a port, which this file doesn't know.
+        // This file has no ports.
         let bare = address.split('%').next()?;
         let _: std::net::IpAddr = bare.parse().ok()?;
         parse(address)
@@ -78,12 +77,12 @@ fn of_resolv_conf(text: &str) -> Vec<SocketAddr> {
     servers
 }
 
-/// The name servers of the system's settings.
+/// The name servers in the system's settings.
 #[cfg(any(windows, target_os = "android", target_vendor = "apple"))]
 pub(super) fn read() -> Result<Vec<SocketAddr>, String> {
-    // On Android it panics where no Java machine was made known (ndk-context).
+    // On Android it panics unless the app has initialised ndk-context.
     let config = std::panic::catch_unwind(hickory_resolver::system_conf::read_system_conf);
-    let config = config.map_err(|_| "this process doesn't know its system".to_owned())?;
+    let config = config.map_err(|_| "the system's settings are not accessible".to_owned())?;
     let (config, _) = config.map_err(|error| error.to_string())?;
     let mut servers: Vec<SocketAddr> = Vec::new();
     for one in config.name_servers() {
@@ -130,7 +129,7 @@ mod tests {
         }
     }
 
-    /// The loopback interface is the first everywhere, and scopes may be numbers.
+    /// The loopback interface has index 1 everywhere, and a scope may be a number.
     #[test]
     #[cfg(unix)]
     fn a_link_local_server_has_an_interface() {
@@ -163,7 +162,8 @@ mod tests {
         );
         assert_eq!(servers("options ndots:1\n"), ["127.0.0.1:53"]);
     }
-    /// A pipe would be waited for, and a device read for ever.
+
+    /// Reading a pipe could block, and reading a device might never end.
     #[test]
     #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
     fn what_is_no_file_is_told() {

@@ -10,7 +10,7 @@ use crate::connection::ConnectError;
 use crate::selector::{self, Loss, Refusal, SessionControl};
 
 /// A [`Session`](crate::Session) as an iterator over its states, which never ends by itself. Dropping
-/// it ends the session; a connection that it handed over stays open, without monitoring.
+/// it stops the reconnecting; a connection that it handed over stays open.
 ///
 /// The session works towards the next state in the background, and continues when that state is taken.
 /// Read each connection to its end, then ask for the next state.

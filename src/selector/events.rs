@@ -54,7 +54,7 @@ pub enum SelectorEvent {
         endpoint: Endpoint,
         /// Its address.
         address: SocketAddr,
-        /// How it ended.
+        /// How it ended. [`CloseReason::ByApp`] also covers connections left behind on another network.
         reason: CloseReason,
         /// How long it was open.
         lived: Duration,

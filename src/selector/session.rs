@@ -94,7 +94,7 @@ impl SessionOptions {
         self
     }
 
-    /// Sets how long no byte may arrive before the session sends a ping. The default is 30 s. Values
+    /// Sets the time without a received byte after which a ping is sent. The default is 30 s. Values
     /// below 1 s count as 1 s, and values above 24 h as 24 h.
     ///
     /// A ping and its pong take about 250 bytes including TLS, TCP and IP. At 30 s that is 700 kB a day
@@ -261,8 +261,8 @@ pub enum Refusal {
 /// Keeps a connection open, as a stream of [states](SessionState) that never ends by itself.
 ///
 /// The session opens a connection, detects with pings when it is dead, and opens it again after a
-/// delay. The delays are those of [`Reconnector`]. Dropping the session ends it; a connection that it
-/// handed over stays open, without monitoring.
+/// delay. The delays are those of [`Reconnector`]. Dropping the session stops the reconnecting. A
+/// connection that it handed over stays open, and still sends pings while the app reads it.
 ///
 /// A session works only while the app polls it or reads its connection: read each connection to its
 /// end, then poll the session for the next state.

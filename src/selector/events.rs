@@ -21,9 +21,9 @@ use crate::stats::{Distribution, Summary};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SelectorEvent {
-    /// A race succeeded: a connection of the app opened, or REST has an endpoint to use.
+    /// A race succeeded: a connection of the app opened, or REST has an endpoint or connection to use.
     Opened {
-        /// The endpoint. Its [service](Endpoint::service) tells a WebSocket from REST.
+        /// The endpoint. Its [service](Endpoint::service) distinguishes a WebSocket from REST.
         endpoint: Endpoint,
         /// Its address.
         address: SocketAddr,
@@ -112,8 +112,7 @@ pub enum SelectorEvent {
         endpoint: Endpoint,
         /// Its address.
         address: SocketAddr,
-        /// The TCP round trip; `None` if the address refused the connection or did not answer within 3
-        /// s.
+        /// The TCP round trip; `None` if the address refused the connection or was silent for 3 s.
         round_trip: Option<Duration>,
     },
     /// The device moved to another network.
@@ -140,7 +139,7 @@ pub struct SelectorStats {
     /// Connections that the server ended or that were lost; see [`SelectorEvent::Closed`].
     pub lost: u64,
     /// Addresses dialled in races, including the winners and REST's races. Not counted are races
-    /// restarted by a change of network, and connections that REST requests open.
+    /// restarted by a change of network, and connections that REST requests open with reqwest.
     pub dials: u64,
     /// TLS handshakes started in the same races.
     pub handshakes: u64,

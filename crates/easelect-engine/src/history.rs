@@ -320,9 +320,9 @@ impl Network {
         }
     }
 
-    /// Learns from a race or a probe, and returns the changes of breakers. `jitter` is uniform, 0 ≤ u <
-    /// 1. The failure of an [address](Observation::at_address) counts for all candidates at that
-    /// address that were not observed themselves.
+    /// Learns from a race or a probe, and returns the changes of breakers. The failure of an
+    /// [address](Observation::at_address) counts for all candidates at that address that were not
+    /// observed themselves. `jitter` is uniform, 0 ≤ u < 1.
     pub fn learn(
         &mut self,
         observations: &[(CandidateId, Observation)],
@@ -384,8 +384,8 @@ impl Network {
         transitions
     }
 
-    /// Learns from one observation of a candidate. Returns the change of its breaker, and the variance added to x
-    /// before the update because its route changed.
+    /// Learns from one observation of a candidate. Returns the change of its breaker, and the variance
+    /// added to x before the update because its route changed.
     #[inline]
     fn take(
         &mut self,

@@ -101,9 +101,9 @@ impl Width {
     /// never more than two.
     ///
     /// - SYNs: kernels answer them however busy TLS is, and they cost three packets. 3 expected round
-    ///   trips are three standard deviations for a path not heard of for hours. After 300 ms fewer than
-    ///   one in twenty second SYNs are unnecessary. A third is sent only to replace one that was silent
-    ///   for 3 s.
+    ///   trips are three standard deviations for a path not heard of for hours. With at least 300 ms,
+    ///   fewer than one connection in twenty sends an unnecessary second SYN. A third is sent only to
+    ///   replace one that was silent for 3 s.
     /// - Handshakes: three standard deviations, and at least 1.5 s, so that the three round trips of
     ///   another host fit into 2 s. 1 s gains nothing measurable.
     pub const RECONNECT: Width = Width {

@@ -111,7 +111,8 @@ struct Inner {
 /// The policy can be changed at run time with [`Selector::set_policy`]. It does not apply when a
 /// [`Session`] or a [`Reconnector`] reconnects after a loss: with thousands of clients reconnecting at
 /// once, extra attempts would overload the servers. Such a race makes one attempt, and a second one
-/// only when the first is late.
+/// only when the first is late. After a change of network the policy applies, since no other clients
+/// reconnect at that moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Policy {

@@ -1,7 +1,10 @@
-//! Which Easemob (环信) endpoint is fastest from here, and why the others are not.
+//! Measures which Easemob (环信) endpoint is fastest from this computer, and explains why the others
+//! are not. This is the command `easelect` of `crates/easelect-cli`, without its subcommands.
 //!
-//! `cargo run --example diagnose -- --help` tells everything; `--lab` works offline. It is the
-//! command `easelect` of `crates/easelect-cli`, which installs it.
+//! ```text
+//! cargo run --example diagnose -- --help     # the options
+//! cargo run --example diagnose -- --lab      # offline, in a simulated network
+//! ```
 
 use std::process::ExitCode;
 

@@ -1,14 +1,14 @@
-//! The connection logic of a client that stays online, with the library's own session.
+//! The connection logic of a client that stays online, built on `easelect::Session`.
 //!
 //! ```text
 //! cargo run --example embed -- sgp1          # the real endpoints of Singapore 1, until Ctrl-C
 //! cargo run --example embed -- mainland      # China 1 and China 2 as one pool
-//! cargo run --example embed -- --lab         # a simulated network; offline, ends by itself
+//! cargo run --example embed -- --lab         # a simulated network; works offline and ends after two connections
 //! ```
 //!
-//! It logs nobody in: what the real endpoints answer to a client that never does is up to them. In the
-//! simulated network the servers echo what it says, and reset the connection once, so that the
-//! reconnect can be seen.
+//! The example sends no login. How long a real endpoint keeps such a connection is up to the server. In
+//! the simulated network the servers echo messages, and the example resets the first connection to show
+//! how the session reconnects.
 
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ use easelect::{Catalog, Connection, Region, Residency, Selector, SessionOptions,
 use easelect_lab::{Lab, Scenario};
 use futures::{SinkExt, StreamExt};
 
-/// Stays online until the server refuses the app, or the app has enough.
+/// Stays online until the server refuses the app, or after two connections in the lab.
 async fn stay_online(selector: &Selector, lab: Option<&Lab>) {
     let mut session = selector.session(SessionOptions::new());
     let mut connections = 0;
@@ -37,7 +37,7 @@ async fn stay_online(selector: &Selector, lab: Option<&Lab>) {
             SessionState::Lost(loss) => {
                 println!("lost after {:.0?}: {:?}", loss.lived, loss.reason)
             }
-            // Its text has every attempt: host, address, phase and kind of failure.
+            // The error lists every attempt: host, address, and the phase and kind of its failure.
             SessionState::Waiting {
                 error: Some(error), ..
             } => println!("not connected: {error}"),
@@ -47,7 +47,7 @@ async fn stay_online(selector: &Selector, lab: Option<&Lab>) {
     }
 }
 
-/// Reads a connection to its end: that is what answers pings, and notices its death.
+/// Reads a connection to its end. Reading answers pings and detects a dead connection.
 async fn listen(mut connection: Connection) {
     while let Some(Ok(message)) = connection.next().await {
         if message.is_text() || message.is_binary() {
@@ -56,7 +56,7 @@ async fn listen(mut connection: Connection) {
     }
 }
 
-/// Talks to an echo server, which resets the connection where that is to be seen.
+/// Exchanges messages with an echo server, then resets or closes the connection.
 async fn talk(mut connection: Connection, lab: &Lab, reset: bool) {
     for n in 1..=3 {
         if connection
@@ -99,7 +99,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         "mainland" => Residency::mainland_pool(),
         name => Catalog::builtin().find_region(name)?.into(),
     };
-    // One selector for the life of the app: what it learns shortens the next connect.
+    // One selector for the lifetime of the app: what it learns makes the next connection faster.
     let mut builder = Selector::builder(residency);
     if let Some(lab) = &lab {
         builder = builder.dialer(lab.dialer().build()?);

@@ -1,16 +1,16 @@
-//! Without async: the same selector for apps that have no runtime of their own, such as games and C++
-//! apps behind FFI, and small tools.
+//! The selector without async, for apps that have no async runtime, such as games, C++ apps behind FFI,
+//! and small tools.
 //!
-//! [`build_blocking`](SelectorBuilder::build_blocking) makes a [`Selector`] with a thread of its own,
-//! `easelect-blocking`, which does all the work. It ends when the last handle is dropped: the selector
-//! and its clones, and every connection, session, REST handle, answer and iterator that came of it.
-//! Dropping one waits for nothing, wherever that is.
+//! [`build_blocking`](SelectorBuilder::build_blocking) builds a [`Selector`] and starts a thread,
+//! `easelect-blocking`, which runs the asynchronous selector. The thread ends when the last handle is
+//! dropped: every clone of the selector, and every connection, session, reconnector, REST client,
+//! response and iterator made from it. Dropping a handle never blocks.
 //!
-//! What has to wait blocks the calling thread. Everything else is asked of the asynchronous twins, to
-//! which [`Selector`], `Rest` and `RestResponse` dereference: `best()`, `explain()`, `stats()`,
+//! Calls that wait block the calling thread. For everything else [`Selector`], `Rest` and
+//! `RestResponse` dereference to their asynchronous counterparts: `best()`, `explain()`, `stats()`,
 //! `report()`, `set_policy()`, `network_changed()` and so on.
 //!
-//! Nothing here must be called from async code: it works there, but blocks the executor.
+//! Don't call this module from async code: it works there, but blocks the executor.
 //!
 //! # Example
 //!
@@ -38,9 +38,9 @@
 //!
 //! # Panics
 //!
-//! What blocks panics on the thread `easelect-blocking` itself, where it would wait for itself: in an
-//! app's own resolver or connector, or in [`SessionOptions::connect_by`]. When one of those panics, the
-//! call that waits for it does.
+//! A blocking call panics on the thread `easelect-blocking`, where it would deadlock: in the app's own
+//! resolver or connector, or in the function of [`SessionOptions::connect_by`]. If one of these panics,
+//! the call that waits for it panics, too.
 
 mod connection;
 mod inbox;
@@ -70,12 +70,12 @@ use inbox::Inbox;
 use worker::Worker;
 
 impl SelectorBuilder {
-    /// Checks the configuration, and starts a thread, for a selector that needs no async code.
+    /// Checks the configuration and starts the thread of a blocking selector.
     ///
     /// # Errors
     ///
-    /// As [`build`](Self::build); [`ErrorKind::Runtime`](crate::ErrorKind::Runtime) when the system has
-    /// no thread, or nothing to wait with.
+    /// Those of [`build`](Self::build), and [`ErrorKind::Runtime`](crate::ErrorKind::Runtime) if the
+    /// system can't start the thread or its runtime.
     pub fn build_blocking(self) -> Result<Selector, Error> {
         Ok(Selector {
             selector: self.build()?,
@@ -84,7 +84,9 @@ impl SelectorBuilder {
     }
 }
 
-/// A [`Selector`](crate::Selector) whose calls block. It dereferences to that for what doesn't wait.
+/// A [`Selector`](crate::Selector) whose calls block. It dereferences to that type for methods that
+/// don't wait.
+///
 /// Cheap to clone; clones share what was learned, and the thread.
 #[derive(Clone, Debug)]
 pub struct Selector {
@@ -93,16 +95,18 @@ pub struct Selector {
 }
 
 impl Selector {
-    /// Opens a WebSocket, as [`connect`](crate::Selector::connect) does.
+    /// Opens a WebSocket on the fastest endpoint, as [`Selector::connect`](crate::Selector::connect)
+    /// does.
     ///
     /// # Errors
     ///
-    /// [`ConnectError`], with every attempt, when none could be opened before the deadline.
+    /// [`ConnectError`], which lists every attempt, if no endpoint opened before the
+    /// [deadline](SelectorBuilder::deadline).
     pub fn connect(&self) -> Result<Connection, ConnectError> {
         self.connect_with(&ConnectOptions::new())
     }
 
-    /// Opens a WebSocket with headers, query, subprotocols and limits of the app's own.
+    /// Opens a WebSocket with the app's own headers, query, subprotocols and limits.
     ///
     /// # Errors
     ///
@@ -113,12 +117,13 @@ impl Selector {
         Ok(Connection::new(&self.worker, self.worker.wait(opened)?))
     }
 
-    /// Keeps a connection open, as [`session`](crate::Selector::session) does.
+    /// Returns a [`Session`], which keeps one connection open, as
+    /// [`Selector::session`](crate::Selector::session) does.
     pub fn session(&self, options: SessionOptions) -> Session {
         Session::new(&self.worker, self.selector.session(options))
     }
 
-    /// Opens a connection again and again, for apps that watch over it themselves.
+    /// Returns a [`Reconnector`], for apps that monitor their connections themselves.
     #[must_use]
     pub fn reconnector(&self) -> Reconnector {
         Reconnector {
@@ -127,12 +132,13 @@ impl Selector {
         }
     }
 
-    /// The addresses to try, for apps whose own SDK dials, as [`candidates`](crate::Selector::candidates)
-    /// has them: each comes as soon as it may be tried.
+    /// Returns the addresses to dial, best first, for apps whose own SDK opens the connections, as
+    /// [`Selector::candidates`](crate::Selector::candidates) does. Each call of `next` blocks until an
+    /// address may be dialled.
     ///
     /// # Errors
     ///
-    /// One [`ConnectError`] in place of candidates, when no name could be resolved.
+    /// The iterator yields a single [`ConnectError`], and no candidate, if no name could be resolved.
     pub fn candidates(
         &self,
     ) -> impl Iterator<Item = Result<Candidate, ConnectError>> + Send + use<> {
@@ -145,25 +151,26 @@ impl Selector {
         })
     }
 
-    /// What changes from now on, as [`events`](crate::Selector::events) tells it.
+    /// Returns an iterator over what happens from now on, as
+    /// [`Selector::events`](crate::Selector::events) does.
     #[must_use]
     pub fn events(&self) -> Events {
         let events = self.selector.events();
         Events(Inbox::new(&self.worker, 1, |feed| feed.with(events)))
     }
 
-    /// Writes what was learned and is not written yet, and waits until that is done.
+    /// Writes everything learned since the last write, and waits until it is written.
     ///
     /// # Errors
     ///
-    /// What the store says; it is tried again with the next write.
+    /// The error of the store. The next write includes the data again.
     pub fn flush(&self) -> Result<(), Error> {
         let selector = self.selector.clone();
         self.worker.wait(async move { selector.flush().await })
     }
 
-    /// Stops what goes on in the background for good, and [flushes](Self::flush). Connecting still
-    /// works.
+    /// Stops background probes and DNS refreshes permanently, then [flushes](Self::flush). Connecting
+    /// still works.
     ///
     /// # Errors
     ///
@@ -177,21 +184,23 @@ impl Selector {
 /// REST (feature `rest`).
 #[cfg(feature = "rest")]
 impl Selector {
-    /// Makes REST requests, on the best endpoint of the residency, and to nothing else.
+    /// Returns a client for REST requests, which go to the best REST endpoint of the residency and
+    /// nowhere else.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoEndpoints`](crate::ErrorKind::NoEndpoints) when the residency has no REST hosts.
+    /// Those of [`Selector::rest`](crate::Selector::rest).
     pub fn rest(&self) -> Result<Rest, Error> {
         Ok(Rest::new(&self.worker, self.selector.rest()?))
     }
 
-    /// The base URL of the REST endpoint to use now, as [`base_url`](crate::Selector::base_url) has it.
+    /// Returns the base URL of the REST endpoint to use now, as
+    /// [`Selector::base_url`](crate::Selector::base_url) does.
     ///
     /// # Errors
     ///
-    /// [`ConnectError`] when none answers before the [deadline](SelectorBuilder::deadline), or the
-    /// residency has none.
+    /// [`ConnectError`] if no endpoint answers before the [deadline](SelectorBuilder::deadline), or if
+    /// the catalogue has no REST endpoint for the residency.
     pub fn base_url(&self) -> Result<String, ConnectError> {
         let selector = self.selector.clone();
         self.worker.wait(async move { selector.base_url().await })
@@ -214,8 +223,8 @@ pub struct Reconnector {
 }
 
 impl Reconnector {
-    /// Waits as long as it should be, then connects. One call is one try; call again when it fails, or
-    /// when the connection is lost.
+    /// Waits for the backoff, then makes one attempt to connect. Call it again when the attempt fails
+    /// or the connection is lost.
     ///
     /// # Errors
     ///
@@ -227,13 +236,16 @@ impl Reconnector {
     }
 }
 
-/// What changes in a selector, until it is gone. A reader that is more than 64 events behind is told
-/// how many it [missed](SelectorEvent::Missed).
+/// An iterator over the events of a selector. It ends when the selector is dropped.
+///
+/// A listener that falls more than 64 events behind receives [`SelectorEvent::Missed`] with the number
+/// of events that it missed.
 #[derive(Debug)]
 pub struct Events(Inbox<SelectorEvent>);
 
 impl Events {
-    /// The next one, if it comes within this time; with none, if it is there. `None` at the end.
+    /// Waits for the next event for at most `timeout`; zero doesn't wait. Returns [`Poll::Pending`] if
+    /// none came, and `None` at the end.
     pub fn next_timeout(&mut self, timeout: Duration) -> Poll<Option<SelectorEvent>> {
         self.0.take_within(timeout)
     }

@@ -1,5 +1,5 @@
-//! The blocking front, in real time: in the simulated network, whose servers run on the selector's own
-//! thread, and on loopback.
+//! The blocking API in real time, in the simulated network (whose servers run on the selector's thread)
+//! and on loopback.
 
 mod support;
 
@@ -37,7 +37,7 @@ service = "rest"
 url = "https://h.example/"
 "#;
 
-/// Longer than anything takes here.
+/// A timeout longer than anything takes here.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn lab() -> Lab {
@@ -65,7 +65,7 @@ fn selector(lab: &Lab) -> Selector {
     built(ENDPOINTS, lab.dialer())
 }
 
-/// Tells the end of every thread on which it connects.
+/// A connector that reports the end of every thread on which it connects.
 #[derive(Debug)]
 struct Watched {
     connector: Arc<dyn Connect>,
@@ -90,12 +90,12 @@ struct End(mpsc::Sender<String>);
 impl Drop for End {
     fn drop(&mut self) {
         let name = thread::current().name().unwrap_or_default().to_owned();
-        // The test may be over.
+        // Fails if the test is over.
         let _ = self.0.send(name);
     }
 }
 
-/// A selector, and what tells the end of its thread.
+/// A selector, and a receiver of the end of its thread.
 fn watched(lab: &Lab) -> (Selector, mpsc::Receiver<String>) {
     let (ends, ended) = mpsc::channel();
     let (connector, ends) = (lab.connector(), Mutex::new(ends));
@@ -114,7 +114,7 @@ fn assert_echoes(connection: &Connection, text: &str) {
     assert_eq!(connection.read().unwrap(), Some(text.into()));
 }
 
-/// The lab's server says goodbye in WebSocket, not in TLS.
+/// The lab's server sends a Close frame, but no TLS close_notify.
 #[track_caller]
 fn assert_ends_with_close(connection: &Connection) {
     assert!(connection.read().unwrap().unwrap().is_close());
@@ -141,7 +141,7 @@ fn a_connection_is_opened_read_written_and_closed() {
         events.next(),
         Some(SelectorEvent::Opened { .. } | SelectorEvent::PreferenceChanged { .. })
     ));
-    // What doesn't wait is the asynchronous one's.
+    // Methods that don't wait are those of the asynchronous selector.
     assert_eq!(selector.best().as_ref(), Some(connection.endpoint()));
     assert_eq!(selector.stats().opened, 1);
 
@@ -238,7 +238,7 @@ fn a_session_connects_again() {
     let Some(SessionState::Open(connection)) = session.next() else {
         panic!("it is open");
     };
-    // The control reaches it, whoever waits for what.
+    // The control works while another call waits.
     session.control().rest();
     drop(connection);
     let state = session.next();
@@ -299,7 +299,7 @@ fn rest_is_asked_and_answered() {
     selector.rest_failed("https://h.example/users");
 }
 
-/// It blocks the executor, but it works.
+/// Works in async code, although it blocks the executor.
 #[tokio::test]
 async fn inside_async_code_nothing_panics() {
     let lab = lab();
@@ -330,7 +330,7 @@ fn a_connection_outlives_its_selector_and_the_last_handle_ends_the_thread() {
     assert_eq!(lab.open(), 0);
 }
 
-/// The session's task owns the last handle: it is dropped on the thread.
+/// The session's task owns the last handle, which is dropped on the thread.
 #[test]
 fn the_last_handle_is_dropped_on_the_thread_itself() {
     let lab = lab();
@@ -349,7 +349,7 @@ fn the_last_handle_is_dropped_on_the_thread_itself() {
     assert_ends(&ended);
 }
 
-/// Rather than wait for itself.
+/// Panics instead of deadlocking.
 #[test]
 fn a_call_on_the_thread_itself_panics_where_the_app_waits() {
     let lab = lab();
@@ -364,15 +364,15 @@ fn a_call_on_the_thread_itself_panics_where_the_app_waits() {
     session.next().unwrap();
     let panic = catch_unwind(AssertUnwindSafe(|| session.next())).unwrap_err();
     let said = panic.downcast::<String>().unwrap();
-    assert!(said.contains("would wait for itself"), "{said}");
+    assert!(said.contains("would deadlock"), "{said}");
     assert!(session.next().is_none());
-    // The thread goes on.
+    // The thread survives.
     assert_echoes(&selector.connect().unwrap(), "hello");
     drop((session, selector));
     assert_ends(&ended);
 }
 
-/// A server that pings, and tells when it is answered.
+/// A server that pings and reports the pong.
 async fn pinging_server() -> (SocketAddr, TlsClient, mpsc::Receiver<Message>) {
     let (config, root) = support::server_config();
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;

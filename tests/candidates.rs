@@ -1,4 +1,4 @@
-//! Apps whose own SDK dials: when they are handed what, and what they can teach.
+//! Candidates for apps whose own SDK dials: when each is yielded, and what reports teach.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn host(n: u8) -> Host {
     Host::new(&format!("h{n}.example")).with_address(ip(n))
 }
 
-/// Hosts h0.example … in a region of their own.
+/// Hosts h0.example … in their own region.
 fn world(hosts: impl IntoIterator<Item = Host>) -> (Lab, Selector) {
     let (mut scenario, mut text) = (Scenario::new(1), "[[region]]\nid = \"own\"\n".to_owned());
     for (n, host) in hosts.into_iter().enumerate() {
@@ -49,7 +49,7 @@ fn world(hosts: impl IntoIterator<Item = Host>) -> (Lab, Selector) {
     (lab, selector)
 }
 
-/// When each came, and the last number of its address; when the stream ended.
+/// When each candidate came, with the last byte of its address, and when the stream ended.
 async fn arrivals(selector: &Selector) -> (Vec<(Duration, u8)>, Duration) {
     let (started, mut arrivals) = (Instant::now(), Vec::new());
     let mut candidates = selector.candidates();
@@ -92,7 +92,7 @@ async fn what_opened_before_comes_before_its_name_is_answered() {
     let (lab, selector) = world([slow(0), slow(1)]);
     lab.set_rtt(ip(1), ms(60)).unwrap();
     selector.connect().await.unwrap();
-    // The other was dialled only: it never opened.
+    // The other one was only dialled; it never opened.
     let (arrivals, ended) = arrivals(&selector).await;
     assert_eq!(arrivals, [(ms(0), 0), (ms(300), 1)]);
     assert_eq!(ended, ms(300));
@@ -139,7 +139,7 @@ async fn who_failed_before_comes_after_those_whose_names_come_soon() {
     }
 }
 
-/// The start of each waits for that of the one before it: whoever obeys starts at these moments.
+/// The start times of an app that respects each delay.
 #[tokio::test(start_paused = true)]
 async fn delays_count_from_the_start_before() {
     let (_lab, selector) = world((0..4).map(host));
@@ -148,7 +148,7 @@ async fn delays_count_from_the_start_before() {
     selector.connect().await.unwrap();
     let warm = all(&selector).await;
     assert_eq!(warm[0].delay, ms(0));
-    // As long as the one before may take: three round trips, and what they vary by.
+    // As long as the previous one may take: three round trips and their variation.
     for pair in warm.windows(2) {
         assert!((ms(120)..ms(500)).contains(&pair[1].delay), "{pair:?}");
     }
@@ -178,11 +178,11 @@ async fn who_was_silent_while_another_opened_is_slower_than_thought() {
     let candidates = all(&selector).await;
     let (won, lost) = (&candidates[1], &candidates[0]);
     let before = expected(&selector, lost);
-    // None has opened: it may be the network.
+    // None has opened, so the network may be the reason.
     selector.report(lost, DialOutcome::GivenUp, ms(900));
     assert_eq!(expected(&selector, lost), before);
     selector.report(won, DialOutcome::Opened, ms(120));
-    // Given up before it was expected: it is none the worse.
+    // Cancelled before it was due, so it is not penalised.
     let before = expected(&selector, lost);
     selector.report(lost, DialOutcome::GivenUp, ms(60));
     assert_eq!(expected(&selector, lost), before);

@@ -1,5 +1,5 @@
-//! Racing in the simulated network, in paused time: which attempt starts when, who wins, what is
-//! left behind.
+//! Races in the simulated network, in paused time: which attempt starts when, which one wins, and what
+//! remains afterwards.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -62,7 +62,7 @@ fn path(n: u8, rtt: u64) -> Path {
     Path::new(ip(n)).with_rtt(ms(rtt))
 }
 
-/// Which host an attempt was at.
+/// The host of an attempt.
 fn host(attempt: &Attempt) -> &str {
     attempt.endpoint.host()
 }
@@ -71,8 +71,8 @@ fn starts(attempts: &[Attempt]) -> Vec<Duration> {
     attempts.iter().map(|one| one.started).collect()
 }
 
-/// Four are dialled at once, a fifth when they are late; whoever is established first gets the
-/// handshake. A fault costs what it takes to notice it, no more, and never wins.
+/// Four addresses are dialled at once, a fifth when they are late. The one established first gets the
+/// handshake. A fault costs only the time until it is noticed, and never wins.
 #[tokio::test(start_paused = true)]
 async fn a_cold_start_opens_on_the_first_that_is_established_and_sound() {
     let faults = [
@@ -111,7 +111,7 @@ async fn a_cold_start_opens_on_the_first_that_is_established_and_sound() {
         let late = |one: &&Attempt| one.started >= ms(110);
         assert_eq!(starts(&attempts[..4]), [ms(0); 4], "{what}");
         assert!(attempts[4..].iter().all(|one| late(&one)), "{what}");
-        // Established first, among those that the handshake of the faulted one did not hold up.
+        // Established first, apart from those delayed by the handshake of the faulty one.
         let established = |one: &Attempt| one.started + ms(rtts[number(one)]);
         let sound = attempts.iter().filter(|one| number(one) != faulted);
         let first = sound.min_by_key(|one| established(one)).unwrap();
@@ -124,10 +124,11 @@ async fn a_cold_start_opens_on_the_first_that_is_established_and_sound() {
         match held_up {
             None => assert_eq!(took, opened, "{what}"),
             Some(trap) => {
-                // TLS is late after 1.5 of what the SYN took, the upgrade after 1.8.
+                // TLS is late after 1.5 SYN round trips, the upgrade after 1.8.
                 let noticed = established(trap) + ms(33 * rtts[faulted] / 10 + 90);
                 let bound = opened.max(noticed + 3 * ms(rtts[number(first)]));
-                // Then the spare with the least to go gets it, even if established later.
+                // Then the spare with the shortest rest gets the handshake, even if it was established
+                // later.
                 let sound = attempts.iter().filter(|one| number(one) != faulted);
                 let least = sound.map(|one| established(one) + 2 * ms(rtts[number(one)]));
                 let least = least.min().unwrap();
@@ -184,7 +185,8 @@ async fn five_silent_ones_do_not_keep_the_sixth_waiting() {
     let lab = Lab::new(scenario).unwrap();
     let connection = selector(&lab, 1, 1).connect().await.unwrap();
     assert_eq!(connection.address().ip(), ip(9));
-    // Four at once; then one each time all are late, after 2.2 × 50 ms (nothing is known).
+    // Four at once; then one each time all are late, after 2.2 × 50 ms (the expectation when nothing is
+    // known).
     let plan = [0, 0, 0, 0, 111, 222].map(ms);
     assert_eq!(starts(connection.attempts()), plan);
     assert_eq!(connection.time_to_open(), ms(222 + 60));
@@ -253,7 +255,7 @@ async fn a_late_family_does_not_hold_the_other_back() {
     assert_eq!(connection.timings().get(Phase::Resolve), Some(ms(10)));
 }
 
-/// Both families of both hosts are answered at once, and IPv6 leads nowhere.
+/// Both families of both hosts are answered at once, and IPv6 doesn't work.
 #[tokio::test(start_paused = true)]
 async fn a_broken_family_is_not_dialled_on_every_host() {
     for seed in 0..8 {
@@ -267,7 +269,7 @@ async fn a_broken_family_is_not_dialled_on_every_host() {
                 .with_path(Path::new(v6).with_fault(Fault::BlackHole));
         }
         let lab = Lab::new(scenario).unwrap();
-        // It begins with two dials.
+        // The race begins with two dials.
         let selector = selector(&lab, 2, seed);
         selector.set_policy(easelect::Policy::Thrifty);
         let connection = selector.connect().await.unwrap();
@@ -277,7 +279,7 @@ async fn a_broken_family_is_not_dialled_on_every_host() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_question_is_asked_again() {
-    /// Never answers the first question about a host and family.
+    /// Never answers the first query for a host and family.
     #[derive(Debug)]
     struct Loses(Arc<dyn Resolve>, Mutex<HashSet<(String, Family)>>);
     impl Resolve for Loses {
@@ -303,7 +305,7 @@ async fn a_lost_question_is_asked_again() {
     assert_eq!(connection.time_to_open(), ms(1000 + 120));
 }
 
-/// Whatever is asked before that moment is lost.
+/// Queries before that moment are lost.
 #[derive(Debug)]
 struct Away(Arc<dyn Resolve>, Mutex<tokio::time::Instant>);
 
@@ -320,14 +322,14 @@ impl Resolve for Away {
     }
 }
 
-/// Everything is silent for a while, and then all is well: known or not, and whatever the kernel's
-/// schedule is, that is noticed within half a second ...
+/// The network is silent for a while, then works. Known or not, and whatever the kernel's
+/// retransmissions, the race notices within half a second ...
 #[tokio::test(start_paused = true)]
 async fn a_network_that_comes_back_is_noticed_at_once() {
     let kernels: [&[u64]; 2] = [&[0, 1, 2, 3, 4, 5, 7, 11], &[0, 1, 3, 7, 15]];
     let outages = |kernel| [1_700, 2_500, 3_700, 6_000].map(|away| (kernel, away));
     for (kernel, away) in kernels.into_iter().flat_map(outages) {
-        // What nobody knows is asked again until 4.5 s.
+        // On an unknown network dials are repeated until 4.5 s.
         for known in [true, false]
             .into_iter()
             .filter(|known| *known || away < 4_500)
@@ -364,7 +366,7 @@ async fn a_network_that_comes_back_is_noticed_at_once() {
             let connection = connection.unwrap();
             let took = connection.time_to_open();
             let what = format!("{kernel:?}, {away} ms, known: {known}: {took:?}");
-            // ... or within a quarter of the silence; then come three round trips.
+            // ... or within a quarter of the silence; three round trips follow.
             assert!(took <= ms(away + 500.max(away / 4) + 100), "{what}");
             let dialled = connection.attempts().iter();
             let times = dialled.filter(|one| one.address.is_some());
@@ -373,7 +375,7 @@ async fn a_network_that_comes_back_is_noticed_at_once() {
     }
 }
 
-/// How many attempts got as far as TLS.
+/// How many attempts reached TLS.
 fn handshakes(attempts: &[Attempt]) -> usize {
     let begun = |one: &&Attempt| match &one.outcome {
         AttemptOutcome::Won => true,
@@ -383,8 +385,8 @@ fn handshakes(attempts: &[Attempt]) -> usize {
     attempts.iter().filter(begun).count()
 }
 
-/// 20 kbit/s: each handshake takes a second from all others. SYN-ACKs that queue behind each other tell
-/// of it; where they don't, it takes one hedge, and no more, until bytes arrive.
+/// At 20 kbit/s each handshake delays all others by a second. Queued SYN-ACKs reveal the slow link.
+/// Without them the race starts one hedge, and no more until bytes arrive.
 #[tokio::test(start_paused = true)]
 async fn on_a_slow_link_hedges_do_not_take_what_the_first_needs() {
     for (apart, most) in [(30, 1), (0, 2)] {
@@ -417,8 +419,8 @@ async fn a_remembered_address_is_dialled_before_dns_has_answered() {
         None,
         "nobody waited for it"
     );
-    // The host has moved: TLS can't be fooled, and the new address is found. What DNS was asked before
-    // is answered first.
+    // The host has moved: TLS rejects the old address, and DNS gives the new one. The query that is
+    // under way is answered first.
     tokio::time::sleep(ms(300)).await;
     lab.set_fault(ip(0), Fault::WrongHost).unwrap();
     lab.set_path(path(1, 40)).unwrap();
@@ -430,7 +432,7 @@ async fn a_remembered_address_is_dialled_before_dns_has_answered() {
     );
 }
 
-/// A company's own DNS may give private addresses for public names; a local proxy's are made up.
+/// A company's own DNS may return private addresses for public names; a local proxy invents them.
 #[tokio::test(start_paused = true)]
 async fn a_private_address_is_remembered_once_it_opened() {
     let private: IpAddr = "10.9.8.7".parse().unwrap();
@@ -475,7 +477,7 @@ async fn a_late_handshake_is_hedged_on_a_spare() {
     for _ in 0..6 {
         selector.connect().await.unwrap();
     }
-    // The best goes silent after TCP: the spare is established, and takes over once it is late.
+    // The best goes silent after TCP. The spare is established and takes over once the best is late.
     lab.set_fault(ip(0), Fault::SilentTls).unwrap();
     let connection = selector.connect().await.unwrap();
     assert_eq!(connection.endpoint().host(), "h1.example");
@@ -535,8 +537,8 @@ async fn one_at_a_time_gives_an_overloaded_server_ten_seconds() {
     assert_eq!(connection.time_to_open(), Duration::from_secs(8) + ms(120));
 }
 
-/// A connection that was open for a minute and is lost now, of a client in a small crowd, whose wait is
-/// 2 ms at most; and where it was.
+/// A client in a small crowd, which waits for at most 2 ms, whose connection was open for a minute and
+/// is lost now; and the address of that connection.
 async fn lost(selector: &Selector) -> (Reconnector, std::net::IpAddr) {
     let hint = easelect::ServerHint {
         clients: 1.0,
@@ -565,7 +567,7 @@ async fn reconnecting_past_a_silent_host_takes_no_second() {
         let took = connection.time_to_open();
         assert!(took < ms(1_000), "seed {seed}: {took:?}");
         assert_ne!(connection.address().ip(), best);
-        // One at a time until then.
+        // Until then, one at a time.
         let starts = starts(connection.attempts());
         assert_eq!(starts[0], ms(0));
         assert!(starts[1] >= ms(300), "seed {seed}: {starts:?}");
@@ -584,7 +586,7 @@ async fn reconnecting_past_a_host_that_is_silent_in_tls_takes_no_two_seconds() {
             let connection = reconnected(&mut reconnector).await;
             let took = connection.time_to_open();
             assert!(took < ms(2_000), "seed {seed}, {fault:?}: {took:?}");
-            // One hedge, and not before the first is late beyond doubt.
+            // One hedge, and only when the first is clearly late.
             let starts = starts(connection.attempts());
             assert_eq!(starts.len(), 2, "seed {seed}, {fault:?}: {starts:?}");
             assert!(starts[1] >= ms(1_500), "seed {seed}: {starts:?}");
@@ -592,7 +594,7 @@ async fn reconnecting_past_a_host_that_is_silent_in_tls_takes_no_two_seconds() {
     }
 }
 
-/// Slow is not dead: it is hedged, goes on, and wins.
+/// A slow candidate is not dead: it is hedged, continues, and wins.
 #[tokio::test(start_paused = true)]
 async fn reconnecting_reaches_a_slow_host_and_never_abandons_its_handshake() {
     let slow = path(0, 600).with_tls_delay(ms(1_900));
@@ -608,7 +610,7 @@ async fn reconnecting_reaches_a_slow_host_and_never_abandons_its_handshake() {
     assert_eq!(attempts.len(), 2, "{attempts:#?}");
 }
 
-/// Late in a crowd's queue: a hedge would make the queue longer. 3 s after the loss it waits for 9 s.
+/// In a crowd's queue a hedge would make the queue longer. 3 s after the loss it waits for 9 s.
 #[tokio::test(start_paused = true)]
 async fn whoever_waited_for_a_crowd_leaves_a_late_handshake_alone() {
     let busy = |n| path(n, 40).with_tls_delay(Duration::from_secs(8));
@@ -673,7 +675,7 @@ async fn an_app_that_dials_itself_gets_the_same_plan_and_learning() {
     assert_eq!(again.endpoint, candidates[1].endpoint);
 }
 
-/// That a name has no A record is no answer to what its AAAA records are.
+/// A name without A records may have AAAA records.
 #[tokio::test(start_paused = true)]
 async fn an_app_that_dials_itself_is_told_of_silence_before_an_empty_family() {
     let lab = world([path(0, 40)]);

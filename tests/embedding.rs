@@ -1,4 +1,4 @@
-//! The shapes of app in docs/embedding.md: the page has these files to the letter, and they work.
+//! The examples of docs/embedding.md: the page has the text of these files, and they work.
 
 #![cfg(feature = "rest")]
 #![allow(unreachable_pub, reason = "as an app has them")]
@@ -38,7 +38,7 @@ use tokio::time::sleep;
 const A: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(44, 0, 0, 1));
 const B: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(44, 0, 0, 2));
 
-/// Set, it has the page written anew from the files.
+/// If set, the page is rewritten from the files.
 const BLESS: &str = "EASELECT_BLESS";
 
 #[test]

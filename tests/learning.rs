@@ -1,4 +1,4 @@
-//! What a selector learns, keeps and tells, in the simulated network and paused time.
+//! What a selector learns, stores and reports, in the simulated network and paused time.
 
 use std::fs;
 use std::net::IpAddr;
@@ -23,7 +23,7 @@ fn ip(n: u8) -> IpAddr {
     IpAddr::from([44, 128, 0, n])
 }
 
-/// Hosts h0.example … in a region of their own, one address each.
+/// Hosts h0.example … in their own region, with one address each.
 fn world(rtts: &[u64]) -> (Lab, Catalog) {
     let mut scenario = Scenario::new(1);
     let mut text = "[[region]]\nid = \"own\"\n".to_owned();
@@ -52,12 +52,12 @@ fn builder(lab: &Lab, catalog: &Catalog) -> SelectorBuilder {
         .seed(1)
 }
 
-/// Everything to try, in order.
+/// All candidates, in order.
 async fn candidates(selector: &Selector) -> Vec<Candidate> {
     selector.candidates().try_collect().await.unwrap()
 }
 
-/// A folder of its own for one test, gone with it.
+/// A temporary folder for one test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -104,9 +104,9 @@ async fn what_was_learned_survives_a_restart() {
     drop(first);
     let second = builder(&lab, &catalog).history(store).build().unwrap();
     assert_eq!(second.best().unwrap().host(), "h1.example");
-    // Warm at once: the remembered address, before DNS has answered.
+    // Warm at once: the remembered address is dialled before DNS has answered.
     assert_eq!(second.connect().await.unwrap().time_to_open(), ms(120));
-    // Nothing half-written is left behind.
+    // No partial file remains.
     second.shutdown().await.unwrap();
     assert_eq!(folder.names(), ["history.json", "history.json.lock"]);
 }
@@ -266,13 +266,13 @@ async fn what_a_race_showed_is_not_learned_of_the_network_moved_to() {
     };
     let (connection, ()) = tokio::join!(selector.connect(), moves);
     connection.unwrap();
-    // It began anew there.
+    // The race restarted there.
     assert!(selector.best().is_some());
     selector.network_changed(Some("home"));
     assert_eq!((selector.best(), selector.expectations().len()), (None, 0));
 }
 
-/// What was measured meanwhile may be of either network, or of none.
+/// Measurements during a move may belong to either network, or to neither.
 #[tokio::test(start_paused = true)]
 async fn who_went_and_came_back_has_moved() {
     let (lab, catalog) = world(&[40, 60]);
@@ -285,7 +285,7 @@ async fn who_went_and_came_back_has_moved() {
         selector.network_changed(Some("office"));
         selector.network_changed(Some("home"));
     };
-    // Both refuse before the move, and neither after it.
+    // Both refuse before the move, neither after it.
     for n in 0..2 {
         lab.set_fault(ip(n), Fault::Refuse).unwrap();
     }
@@ -324,14 +324,14 @@ async fn breakers_are_told_and_a_failing_favourite_is_left() {
     assert!(
         matches!(events.next().await, Some(SelectorEvent::BreakerOpened { address, .. }) if address.ip() == ip(0))
     );
-    // While the breaker is open, it isn't even dialled.
+    // While the breaker is open, it isn't dialled.
     let dials = lab.dials();
     let again = selector.connect().await.unwrap();
     assert_eq!(again.attempts().len(), 1);
     assert_eq!(lab.dials() - dials, 1);
 }
 
-/// An expired token, say: every host refuses it, and none is worse for it.
+/// For example an expired token: every host refuses it, and none is penalised.
 #[tokio::test(start_paused = true)]
 async fn who_refuses_the_apps_credentials_is_no_worse_for_it() {
     for status in [401, 403] {
@@ -367,7 +367,7 @@ async fn who_refuses_the_apps_credentials_is_no_worse_for_it() {
         }
         assert_eq!(selector.best(), best, "{status}");
         for (one, was) in chances().iter().zip(&before) {
-            // What failed before fades meanwhile.
+            // Earlier failures fade meanwhile.
             assert!(
                 one.0 == was.0 && one.1 <= was.1 + 1e-3 && !one.2,
                 "{one:?} {was:?}"
@@ -383,7 +383,7 @@ async fn reconnecting_waits_at_random_and_a_new_network_does_not() {
     for seed in 0..20 {
         let selector = builder(&lab, &catalog).seed(seed).build().unwrap();
         let mut reconnector = selector.reconnector();
-        // How long it takes until it is open again, after it was open for a minute.
+        // The time until the connection is open again, after it was open for a minute.
         let mut reopened = async || {
             tokio::time::sleep(Duration::from_secs(60)).await;
             let started = Instant::now();
@@ -411,7 +411,7 @@ async fn reconnecting_waits_at_random_and_a_new_network_does_not() {
     assert!((ms(3_000)..ms(7_000)).contains(&mean), "{mean:?}");
 }
 
-/// The usual order on a phone: the connection is lost, then the system tells of the new network.
+/// The usual order on a phone: the connection is lost, then the system reports the new network.
 #[tokio::test(start_paused = true)]
 async fn a_new_network_ends_the_wait_for_the_old_server() {
     let (lab, catalog) = world(&[40]);
@@ -433,8 +433,7 @@ async fn a_new_network_ends_the_wait_for_the_old_server() {
     assert!(started.elapsed() < ms(300), "{:?}", started.elapsed());
 }
 
-/// Failures that were over long ago don't make anybody wait, and a server that accepts and closes is
-/// not asked again at once.
+/// Old failures cause no wait, and a server that accepts and closes is not contacted again at once.
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_lived_for_a_minute_ends_the_back_off() {
     let (lab, catalog) = world(&[40]);
@@ -466,7 +465,7 @@ async fn a_connection_that_lived_for_a_minute_ends_the_back_off() {
     assert!((ms(20_000)..ms(40_000)).contains(&sooner), "{sooner:?}");
 }
 
-/// What the device learns is shared, what a connection waits is its own: 20 of them, each refused once.
+/// What is learned is shared, but each connection has its own backoff: 20 of them, each refused once.
 #[tokio::test(start_paused = true)]
 async fn each_connection_has_a_back_off_of_its_own() {
     let (lab, catalog) = world(&[40]);
@@ -490,14 +489,14 @@ async fn each_connection_has_a_back_off_of_its_own() {
     for took in reopened(&mut reconnectors).await {
         assert!(took < ms(4_200), "{took:?}");
     }
-    // A move is everyone's.
+    // A move ends all waits.
     selector.network_changed(Some("office"));
     for took in reopened(&mut reconnectors).await {
         assert!(took < ms(300), "{took:?}");
     }
 }
 
-/// The same network again is no other one, and a move during a race begins it anew.
+/// Reporting the same network again changes nothing, and a move during a race restarts it.
 #[tokio::test(start_paused = true)]
 async fn a_race_follows_the_device_to_another_network() {
     let (lab, catalog) = world(&[40, 60]);
@@ -527,7 +526,7 @@ async fn a_race_follows_the_device_to_another_network() {
         connection.time_to_open()
     );
     assert!(started.elapsed() < ms(800));
-    // A network that comes and goes doesn't keep anybody waiting for ever.
+    // A network that keeps changing doesn't extend a call for ever.
     for n in 0..2 {
         lab.set_fault(ip(n), Fault::BlackHole).unwrap();
     }
@@ -550,7 +549,7 @@ async fn a_race_follows_the_device_to_another_network() {
     );
 }
 
-/// Nobody's fault but the device's own: when it is over, everything is as before.
+/// Trouble of the device itself leaves no trace: when it is over, everything is as before.
 #[tokio::test(start_paused = true)]
 async fn a_device_without_a_network_bars_nobody() {
     let (lab, catalog) = world(&[40, 60, 80]);
@@ -571,7 +570,7 @@ async fn a_device_without_a_network_bars_nobody() {
     assert_eq!(selector.expectations().iter().filter(open).count(), 0);
 }
 
-/// Nothing fails for it, and it is told: at the beginning to the first who listens, later to all.
+/// Connections don't fail because of it. It is reported: at build to the first listener, later to all.
 #[tokio::test(start_paused = true)]
 async fn a_history_that_can_not_be_kept_is_told() {
     let folder = Folder::new("not-kept");
@@ -604,12 +603,12 @@ async fn a_history_that_can_not_be_kept_is_told() {
             .any(|one| matches!(one, SelectorEvent::HistoryNotKept { .. })),
         "{seen:?}"
     );
-    // It is there now: nothing was lost.
+    // The folder exists now: nothing was lost.
     fs::create_dir(missing.parent().unwrap()).unwrap();
     selector.shutdown().await.unwrap();
     let kept = FileHistory::new(&missing).load().unwrap().unwrap();
     assert!(kept.to_json().unwrap().contains("h0.example"));
-    // One that can't be read is told as such.
+    // A history that can't be read is reported.
     fs::write(&missing, "no history").unwrap();
     let store = FileHistory::new(&missing);
     let selector = builder(&lab, &catalog).history(store).build().unwrap();
@@ -620,7 +619,7 @@ async fn a_history_that_can_not_be_kept_is_told() {
     );
 }
 
-/// What a heartbeat taught is kept although no further connection is opened.
+/// What a heartbeat taught is stored even if no further connection opens.
 #[tokio::test(start_paused = true)]
 async fn what_feedback_taught_is_kept() {
     let folder = Folder::new("feedback");
@@ -647,7 +646,7 @@ async fn a_live_connection_teaches_without_probes() {
         connection = selector.connect().await.unwrap();
     }
     assert_eq!(connection.endpoint().host(), "h0.example");
-    // The path gets slower under the connection: its heartbeat tells.
+    // The path becomes slower during the connection, as its heartbeat shows.
     lab.set_rtt(ip(0), ms(400)).unwrap();
     let feedback = connection.feedback();
     for _ in 0..20 {
@@ -655,7 +654,7 @@ async fn a_live_connection_teaches_without_probes() {
     }
     selector.connect().await.unwrap();
     assert_eq!(selector.best().unwrap().host(), "h1.example");
-    // One that breaks at once counts as a failure.
+    // A connection that breaks at once counts as a failure.
     let connection = selector.connect().await.unwrap();
     let broken = connection.endpoint().clone();
     connection.feedback().closed(CloseReason::Lost);
@@ -663,8 +662,7 @@ async fn a_live_connection_teaches_without_probes() {
     assert_ne!(*next.endpoint(), broken);
 }
 
-/// Nothing has to be asked or opened for that: the preference, its event and the ranking follow
-/// heartbeats by themselves.
+/// The preference, its event and the ranking follow heartbeats automatically, without another call.
 #[tokio::test(start_paused = true)]
 async fn heartbeats_alone_change_who_is_best() {
     let (lab, catalog) = world(&[40, 60]);
@@ -672,7 +670,7 @@ async fn heartbeats_alone_change_who_is_best() {
         .refresh(RefreshBudget::NONE)
         .build()
         .unwrap();
-    // Both are known to work.
+    // Both have opened.
     for candidate in candidates(&selector).await {
         selector.report(&candidate, DialOutcome::Opened, ms(200));
     }
@@ -705,7 +703,7 @@ async fn background_traffic_keeps_to_its_budget() {
     for (budget, most) in [(0, 0), (2, 2), (3, 3)] {
         let folder = Folder::new("budget");
         let store = Arc::new(FileHistory::new(folder.file()));
-        // Only what a file tells is checked.
+        // Only addresses known from a stored history are checked.
         for told in [false, true] {
             let selector = builder(&lab, &catalog)
                 .history(Arc::clone(&store))
@@ -770,7 +768,7 @@ async fn counts_add_up() {
     assert_eq!(stats.time_to_open.unwrap().count, 10);
 }
 
-/// A store of the app's own, which panics in one place.
+/// A custom store that panics in one method.
 #[derive(Debug)]
 struct Panicking(&'static str);
 
@@ -803,7 +801,7 @@ async fn a_store_that_panics_is_told_and_fails_nothing() {
         let selector = builder(&lab, &catalog).history(store).build().unwrap();
         let mut events = selector.events();
         selector.connect().await.unwrap();
-        // Twice: whoever panicked is asked again.
+        // Twice: a store that panicked is called again.
         for _ in 0..2 {
             let flushed = selector.shutdown().await.map_err(|error| error.to_string());
             let wanted = match place {
@@ -820,7 +818,7 @@ async fn a_store_that_panics_is_told_and_fails_nothing() {
                 _ => {}
             }
         }
-        // What was learned may be kept once more before it is asked for.
+        // The history may be written once more before the flush.
         if place == "save" && told.len() == 3 {
             told.pop();
         }

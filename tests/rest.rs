@@ -69,7 +69,7 @@ async fn rest_follows_the_data_centre_of_the_open_websocket() {
     let connection = selector.connect().await.unwrap();
     assert_eq!(connection.endpoint().host(), "ws.two.example");
     assert_eq!(selector.base_url().await.unwrap(), "https://two.example");
-    // Then the answer is known, though the other one is faster.
+    // The winner is reused although another one is now faster.
     let dials = lab.dials();
     for _ in 0..3 {
         assert_eq!(selector.base_url().await.unwrap(), "https://two.example");
@@ -86,7 +86,7 @@ async fn failures_that_the_app_reports_count() {
     let (lab, selector) = pool([40, 40, 20, 60]);
     let first = selector.base_url().await.unwrap();
     assert_eq!(first, "https://one.example");
-    // The answer is known: nobody is asked again.
+    // The winner is known, so there is no race.
     let dials = lab.dials();
     selector.rest_failed("https://elsewhere.example/users");
     assert_eq!(selector.base_url().await.unwrap(), first);
@@ -94,14 +94,14 @@ async fn failures_that_the_app_reports_count() {
     selector.rest_failed(&format!("{first}/users"));
     assert_eq!(selector.base_url().await.unwrap(), "https://two.example");
     assert!(lab.dials() > dials);
-    // It is tried last for a while, and first again later.
+    // It is tried last for a while, later first again.
     assert_eq!(selector.base_url().await.unwrap(), "https://two.example");
     tokio::time::sleep(Duration::from_secs(3 * 3600)).await;
     let later = selector.base_url().await.unwrap();
     assert_eq!(later, first);
 }
 
-/// REST and WebSocket of a user's own servers, which are one host each.
+/// REST and WebSocket of a user's own servers, on one host each.
 fn shared_hosts(rtts: [u64; 2]) -> (Lab, Selector) {
     let (mut text, mut scenario) = ("[[region]]\nid = \"own\"\n".to_owned(), Scenario::new(1));
     for (n, rtt) in [(0, rtts[0]), (1, rtts[1])] {
@@ -120,7 +120,7 @@ fn shared_hosts(rtts: [u64; 2]) -> (Lab, Selector) {
     (lab, selector)
 }
 
-/// What REST's requests come to is the business of REST.
+/// Outcomes of REST requests don't affect the WebSocket.
 #[tokio::test(start_paused = true)]
 async fn rest_that_fails_closes_no_websocket() {
     let (lab, selector) = shared_hosts([20, 60]);
@@ -148,7 +148,7 @@ async fn rest_that_fails_closes_no_websocket() {
     assert_eq!(of_websocket.count(), 0, "{told:?}");
 }
 
-/// What an address does before TLS it does to everyone.
+/// A failure of an address before TLS concerns every service.
 #[tokio::test(start_paused = true)]
 async fn an_address_that_refuses_refuses_both_services() {
     let (lab, selector) = shared_hosts([20, 60]);
@@ -208,7 +208,7 @@ async fn another_network_asks_again() {
     assert_eq!(selector.base_url().await.unwrap(), "https://two.example");
 }
 
-/// 20 callers, and nobody answers: all of them fail when the first one's time is up.
+/// 20 callers share a race that fails: all fail when the time of the first one is up.
 #[tokio::test(start_paused = true)]
 async fn whoever_asks_shares_the_failure_too() {
     let (lab, selector) = pool([40, 40, 20, 60]);
@@ -225,7 +225,7 @@ async fn whoever_asks_shares_the_failure_too() {
     assert!(dials <= 16, "{dials}");
 }
 
-/// One who began and waits no more, but isn't dropped either.
+/// A caller that started the race and is neither polled nor dropped.
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_is_not_polled_holds_up_nobody() {
     let (_lab, selector) = pool([40, 40, 20, 60]);
@@ -251,7 +251,7 @@ fn a_caller_on_another_runtime_holds_up_nobody() {
     };
     let (here, elsewhere, gone) = (runtime(), runtime(), runtime());
     let (_lab, selector) = pool([40, 40, 20, 60]);
-    // Begun there, where nothing goes on any more; and in one that ended.
+    // Started on a runtime that is no longer polled, and on one that ended.
     let mut begun = Box::pin(selector.base_url());
     assert!(
         elsewhere
@@ -285,7 +285,7 @@ fn requests(lab: &Lab, address: u8) -> Vec<(String, String)> {
     requested.collect()
 }
 
-/// A path that has this status from now on.
+/// A path that returns this status from now on.
 fn answering(address: u8, status: u16) -> Path {
     Path::new(ip(address))
         .with_rtt(Duration::from_millis(20))
@@ -314,7 +314,7 @@ async fn a_request_that_can_be_repeated_is_once_elsewhere() {
         assert_eq!(answer.status(), expected, "{method}");
         assert_eq!(requests(&lab, 2).len(), 1, "{method}");
         assert_eq!(requests(&lab, 3).len(), usize::from(repeated), "{method}");
-        // The next one doesn't begin there.
+        // The next request doesn't go there first.
         let answer = rest.post("/users").send().await.unwrap();
         assert_eq!(answer.endpoint().host(), "two.example", "{method}");
     }
@@ -329,7 +329,7 @@ async fn what_was_never_sent_may_be_sent_elsewhere_whatever_it_is() {
     let answer = rest.post("/messages").body("hello").send().await.unwrap();
     assert_eq!(answer.endpoint().host(), "two.example");
     assert_eq!((requests(&lab, 2).len(), requests(&lab, 3).len()), (0, 1));
-    // One that may have arrived is not.
+    // A request that may have arrived is not repeated.
     lab.set_fault(ip(3), Fault::SilentHttp).unwrap();
     lab.set_fault(ip(2), Fault::None).unwrap();
     let lost = rest
@@ -369,7 +369,7 @@ async fn who_asks_to_be_left_alone_is() {
         assert_eq!(answer.endpoint().host(), "two.example");
     }
     assert_eq!(requests(&lab, 2).len(), 1);
-    // Where both do, the app is told, and nobody is asked twice.
+    // If both do, the app gets the response, and neither is asked twice.
     lab.set_path(busy(3)).unwrap();
     let answer = rest.get("/c").send().await.unwrap();
     assert_eq!(answer.status(), 503);
@@ -377,7 +377,7 @@ async fn who_asks_to_be_left_alone_is() {
     assert_eq!((requests(&lab, 2).len(), requests(&lab, 3).len()), (1, 22));
 }
 
-/// 429 is about the app, 500 about what was asked.
+/// 429 concerns the app, 500 the request.
 #[tokio::test(start_paused = true)]
 async fn what_says_nothing_of_the_endpoint_is_given_back() {
     for status in [400, 401, 403, 404, 429, 500, 501] {
@@ -410,7 +410,7 @@ async fn redirections_inside_are_followed_as_browsers_do() {
         assert_eq!(request.send().await.unwrap().status(), 404);
         let moved = (then.to_owned(), "/moved".to_owned());
         assert_eq!(requests(&lab, 3), [moved], "{status}");
-        // For ever is too often.
+        // An endless redirect fails.
         lab.set_path(answering(3, 308).with_location("/again"))
             .unwrap();
         let lost = rest.get("/users").send().await.unwrap_err();
@@ -456,8 +456,7 @@ async fn bodies_and_patience_are_bounded() {
     assert!(began.elapsed() < Duration::from_secs(700));
 }
 
-/// What was known of the old network isn't used on the new one, and what fails on the way over
-/// teaches nothing there.
+/// Knowledge of the old network isn't used on the new one, and failures during the move teach nothing.
 #[tokio::test(start_paused = true)]
 async fn a_request_under_way_during_a_move_teaches_nothing() {
     let (lab, selector) = pool([40, 40, 20, 60]);
@@ -506,7 +505,7 @@ async fn rest_alone_can_be_built_and_what_lacks_it_is_told_at_once() {
     let without = builder(&websocket).build().unwrap();
     assert_eq!(without.rest().unwrap_err().kind(), ErrorKind::NoEndpoints);
     assert!(builder(&websocket).service(Service::Rest).build().is_err());
-    // Over streams of the app's own only where that is asked for: never past them.
+    // A custom connector is used only if enabled, and never bypassed.
     let refused = builder(&rest)
         .service(Service::Rest)
         .rest(RestOptions::new());
@@ -540,7 +539,7 @@ async fn requests_are_told_and_counted() {
     assert_eq!(told.iter().filter(requested).count(), 3);
 }
 
-/// Who answers at a forged address has no certificate for the name.
+/// A server at a forged address has no certificate for the name.
 #[tokio::test(start_paused = true)]
 async fn dns_that_points_elsewhere_gets_no_request() {
     let (lab, selector) = pool([40, 40, 20, 60]);
@@ -560,7 +559,7 @@ async fn dns_that_points_elsewhere_gets_no_request() {
     assert_eq!(requests(&lab, 100), []);
 }
 
-/// Whoever redirected has seen the request: it may have been done.
+/// The server that redirected has seen the request and may have acted on it.
 #[tokio::test(start_paused = true)]
 async fn what_was_redirected_was_sent() {
     let (lab, selector) = pool([40, 40, 20, 60]);
@@ -576,7 +575,7 @@ async fn what_was_redirected_was_sent() {
     assert_eq!(requests(&lab, 2).len(), 1);
 }
 
-/// The answer is who won, not who used to.
+/// The latest winner counts, not the former one.
 #[tokio::test(start_paused = true)]
 async fn who_won_the_last_race_is_the_answer() {
     for fault in [Fault::BlackHole, Fault::SilentTls, Fault::SilentHttp] {
@@ -592,7 +591,7 @@ async fn who_won_the_last_race_is_the_answer() {
     }
 }
 
-/// Every status is an answer, though nobody has a better one; and no one is raced meanwhile.
+/// Every status is a response, even if all endpoints return 503, and there is no race meanwhile.
 #[tokio::test(start_paused = true)]
 async fn an_overload_of_all_is_the_app_s_to_see() {
     let (lab, selector) = pool([40, 40, 20, 60]);
@@ -609,7 +608,7 @@ async fn an_overload_of_all_is_the_app_s_to_see() {
     }
 }
 
-/// Ten at once are one trouble, and what was asked for is kept.
+/// Ten failures at once count as one, and `Retry-After` is respected.
 #[tokio::test(start_paused = true)]
 async fn a_burst_of_refusals_is_no_ban_for_a_day() {
     let (lab, selector) = pool([40, 40, 20, 60]);
@@ -632,7 +631,7 @@ async fn a_burst_of_refusals_is_no_ban_for_a_day() {
     assert_eq!(selector.base_url().await.unwrap(), "https://one.example");
 }
 
-/// TLS proves nothing of the service: who asked to be left alone stays so.
+/// A TLS handshake says nothing about the service: an endpoint that sent `Retry-After` stays avoided.
 #[tokio::test(start_paused = true)]
 async fn a_connection_alone_is_no_recovery() {
     let (lab, selector) = pool([40, 40, 20, 60]);

@@ -1,4 +1,4 @@
-//! Sessions: connections that stay, in the simulated network and paused time.
+//! Sessions, in the simulated network and paused time.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ fn world() -> (Lab, Selector) {
     (lab, selector)
 }
 
-/// The next connection, and what was told before it.
+/// The next connection, and the states before it.
 async fn opened(session: &mut Session) -> (Connection, Vec<String>) {
     let mut told = Vec::new();
     loop {
@@ -79,7 +79,7 @@ async fn lost(session: &mut Session) -> LossReason {
     }
 }
 
-/// Everything until the end; how many messages came.
+/// Reads to the end and returns the number of messages.
 async fn read(connection: &mut Connection) -> usize {
     let mut messages = 0;
     while let Some(message) = connection.next().await {
@@ -105,7 +105,7 @@ async fn a_connection_that_broke_is_opened_again() {
     assert!(matches!(reason, LossReason::Broken { .. }), "{reason:?}");
     let (mut connection, told) = opened(&mut session).await;
     assert_eq!(told, ["Waiting", "Connecting"]);
-    // In order, too, and by the app.
+    // Also when the server closes in order, and when the app drops the connection.
     sleep(60 * S).await;
     lab.close(connection.address().ip());
     read(&mut connection).await;
@@ -125,13 +125,13 @@ async fn a_connection_that_broke_is_opened_again() {
     assert_eq!(count(|one| matches!(one, SelectorEvent::Waiting { .. })), 2);
 }
 
-/// TCP alone would take minutes.
+/// TCP alone would notice after minutes.
 #[tokio::test(start_paused = true)]
 async fn a_dead_connection_is_noticed_and_a_live_one_left_alone() {
     let (lab, selector) = world();
     let mut session = selector.session(SessionOptions::new());
     let (mut connection, _) = opened(&mut session).await;
-    // An hour without a message of the app's.
+    // An hour without a message.
     assert!(timeout(3600 * S, connection.next()).await.is_err());
     assert!(session.next().now_or_never().is_none());
     lab.set_fault(connection.address().ip(), Fault::BlackHole)
@@ -149,7 +149,7 @@ async fn a_dead_connection_is_noticed_and_a_live_one_left_alone() {
     assert_eq!(connection.endpoint().host(), "h1.example");
 }
 
-/// A middlebox that lets the 101 through and nothing after it: noticed every time.
+/// A middlebox that passes the 101 and nothing after it is noticed every time.
 #[tokio::test(start_paused = true)]
 async fn silence_from_the_beginning_is_silence() {
     let (lab, selector) = world();
@@ -165,7 +165,7 @@ async fn silence_from_the_beginning_is_silence() {
     }
 }
 
-/// It accepts and closes: not in a loop.
+/// A server that accepts and closes causes no tight loop.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_accepts_and_closes_is_not_asked_again_and_again() {
     let (lab, selector) = world();
@@ -183,7 +183,7 @@ async fn a_server_that_accepts_and_closes_is_not_asked_again_and_again() {
         lost(&mut session).await;
         connections += 1;
     }
-    // Uniform in 0 to 60 s in the end: some 20 in ten minutes, and a few at first.
+    // In the end uniform in 0 to 60 s: about 20 in ten minutes, and a few more at first.
     assert!((10..60).contains(&connections), "{connections}");
 }
 
@@ -228,7 +228,7 @@ async fn a_refusal_pauses_until_the_app_resumes_or_the_network_changes() {
                 _ => {}
             }
         }
-        // A gateway's page is no refusal of the app's.
+        // A gateway's page is not a refusal of the app.
         for n in 0..2 {
             let page = path(n)
                 .with_status(403)
@@ -268,7 +268,8 @@ async fn a_close_of_1008_is_a_refusal_and_of_the_service_s_own_codes_what_the_ap
     assert!(timeout(3600 * S, session.next()).await.is_err());
 }
 
-/// The old network is gone: no need to wait for a ping's time-out. Where the connection survives, it stays.
+/// When the old network is gone, the session doesn't wait for the ping timeout. A connection that
+/// survives the move stays.
 #[tokio::test(start_paused = true)]
 async fn a_connection_whose_network_is_gone_ends_soon() {
     let (lab, selector) = world();
@@ -322,7 +323,7 @@ async fn an_app_in_a_hurry_waits_no_longer_than_it_must() {
     tokio::join!(failed(), hurries);
     let took = began.elapsed();
     assert!((S..2 * S).contains(&took), "{took:?}");
-    // A server's wish comes first.
+    // `Retry-After` comes first.
     for n in 0..2 {
         let busy = path(n).with_fault(Fault::None).with_status(503);
         lab.set_path(busy.with_retry_after(120 * S)).unwrap();
@@ -346,7 +347,7 @@ async fn a_session_at_rest_pings_rarely_and_stays_closed() {
     let control = session.control();
     let (mut connection, _) = opened(&mut session).await;
     control.rest();
-    // The session sees to the pace.
+    // The session limits the pace.
     let at_rest = async |session: &mut Session, connection: &mut Connection| {
         let began = Instant::now();
         tokio::select! {
@@ -373,7 +374,7 @@ async fn a_session_at_rest_pings_rarely_and_stays_closed() {
     opened(&mut session).await;
 }
 
-/// Told between two polls of the session, too.
+/// Also between two polls of the session.
 #[tokio::test(start_paused = true)]
 async fn a_wish_counts_from_the_state_on_that_it_answers() {
     let (lab, selector) = world();
@@ -385,7 +386,7 @@ async fn a_wish_counts_from_the_state_on_that_it_answers() {
     let mut session = selector.session(SessionOptions::new());
     let control = session.control();
     let (mut connection, _) = opened(&mut session).await;
-    // Nobody is in a hurry for what comes later.
+    // A past hurry doesn't affect later waits.
     control.hurry();
     sleep(60 * S).await;
     lab.reset(connection.address().ip());
@@ -399,7 +400,7 @@ async fn a_wish_counts_from_the_state_on_that_it_answers() {
     let began = Instant::now();
     opened(&mut session).await;
     assert!(began.elapsed() < 2 * S, "{:?}", began.elapsed());
-    // At rest, without a poll of the session's.
+    // Resting takes effect without a poll of the session.
     let mut session = selector.session(SessionOptions::new());
     let (mut connection, _) = opened(&mut session).await;
     session.control().rest();
@@ -409,7 +410,7 @@ async fn a_wish_counts_from_the_state_on_that_it_answers() {
     let began = Instant::now();
     read(&mut connection).await;
     assert!(began.elapsed() > 200 * S, "{:?}", began.elapsed());
-    // Refused, and resumed before it is asked again.
+    // Refused, and resumed before the next poll.
     for n in 0..2 {
         lab.set_path(path(n).with_fault(Fault::None).with_status(401))
             .unwrap();
@@ -428,7 +429,7 @@ async fn a_wish_counts_from_the_state_on_that_it_answers() {
     ));
 }
 
-/// The other half of a connection that was split fills the line; the ping must not put it to sleep.
+/// The writing half of a split connection fills the line; the ping must not take its wake-up.
 #[tokio::test(start_paused = true)]
 async fn a_writer_of_its_own_is_woken() {
     let (lab, selector) = world();
@@ -455,7 +456,7 @@ async fn a_writer_of_its_own_is_woken() {
     drop(writes.await.unwrap());
 }
 
-/// One large message on a slow line: its bytes are signs of life.
+/// The bytes of a large message on a slow line are signs of life.
 #[tokio::test(start_paused = true)]
 async fn a_large_message_is_no_silence() {
     let (lab, selector) = world();
@@ -467,7 +468,7 @@ async fn a_large_message_is_no_silence() {
         .ping_timeout(40 * S);
     let mut session = selector.session(options);
     let (mut connection, _) = opened(&mut session).await;
-    // 128 s each way.
+    // 128 s in each direction.
     let large = Message::binary(vec![7; 1024 * 1024]);
     connection.send(large).await.unwrap();
     let echo = timeout(600 * S, connection.next())
@@ -494,7 +495,7 @@ async fn many_sessions_share_what_is_learned_and_nothing_else() {
         lab.events().iter().filter(|event| upgraded(event)).count()
     };
     assert_eq!(pings(&lab), 20);
-    // One of them refused stops none of the others.
+    // A refusal of one session doesn't stop the others.
     drop(connections.pop());
     let last = sessions.last_mut().unwrap();
     assert_eq!(lost(last).await, LossReason::Dropped);
@@ -503,7 +504,7 @@ async fn many_sessions_share_what_is_learned_and_nothing_else() {
     }
 }
 
-/// A login is an answered message, and a dead line no server that answers no pings.
+/// A server that answers a login but then goes silent is a dead connection, not a server without pongs.
 #[tokio::test(start_paused = true)]
 async fn losses_one_after_another_are_all_noticed() {
     let (lab, selector) = world();
@@ -521,7 +522,7 @@ async fn losses_one_after_another_are_all_noticed() {
     }
 }
 
-/// A change that the connection survived says nothing of its loss a day later.
+/// A move that the connection survived doesn't affect its loss a day later.
 #[tokio::test(start_paused = true)]
 async fn a_move_that_was_survived_ends_no_back_off() {
     let (lab, selector) = world();
@@ -540,7 +541,7 @@ async fn a_move_that_was_survived_ends_no_back_off() {
     assert_eq!(told, ["Lost", "Waiting", "Connecting"]);
 }
 
-/// However much in a hurry: no Retry-After is passed over, and attempts stay a second apart.
+/// Even in a hurry `Retry-After` is respected, and attempts stay a second apart.
 #[tokio::test(start_paused = true)]
 async fn a_hurry_out_of_rest_hammers_nobody() {
     for (fault, status, most) in [(Fault::EndAfter101, None, 61), (Fault::None, Some(503), 2)] {
@@ -583,7 +584,7 @@ async fn a_hurry_out_of_rest_hammers_nobody() {
     }
 }
 
-/// A logout is not the server's fault, whoever's Close frame is the last.
+/// A logout doesn't count against the server, whichever side sends the last Close frame.
 #[tokio::test(start_paused = true)]
 async fn what_the_app_closes_is_nobody_s_fault() {
     let (_lab, selector) = world();
@@ -600,7 +601,7 @@ async fn what_the_app_closes_is_nobody_s_fault() {
     assert_eq!(selector.stats().lost, 0);
 }
 
-/// What refused the app is told, whatever the others did.
+/// A refusal is reported whatever the other attempts did.
 #[tokio::test(start_paused = true)]
 async fn a_refusal_by_one_is_a_refusal() {
     for other in [
@@ -622,7 +623,7 @@ async fn a_refusal_by_one_is_a_refusal() {
     }
 }
 
-/// At rest nothing is opened, whatever came before.
+/// A resting session opens nothing, whatever its previous state.
 #[tokio::test(start_paused = true)]
 async fn rest_ends_waiting_and_refusals_too() {
     let (lab, selector) = world();
@@ -644,7 +645,7 @@ async fn rest_ends_waiting_and_refusals_too() {
     assert_eq!(lab.dials(), dials);
 }
 
-/// What the app sends may fail before anything is read: that is a loss, too.
+/// A failed send counts as a loss even before the app reads.
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_can_not_be_written_was_lost() {
     let (lab, selector) = world();
@@ -659,7 +660,7 @@ async fn a_connection_that_can_not_be_written_was_lost() {
     assert_eq!(selector.stats().lost, 1);
 }
 
-/// The app comes to the foreground over a connection that died meanwhile.
+/// The app comes to the foreground with a connection that died meanwhile.
 #[tokio::test(start_paused = true)]
 async fn a_hurry_asks_an_open_connection_whether_it_lives() {
     let (lab, selector) = world();

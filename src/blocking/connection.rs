@@ -1,4 +1,4 @@
-//! A connection that a task on the thread reads and writes.
+//! Connections that a task on the thread reads and writes.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -17,22 +17,22 @@ use crate::connection::{self, Feedback, Opening};
 use crate::phase::Timings;
 use crate::sample::Attempt;
 
-/// Messages that are read ahead of the app. In a flood on loopback one takes 2.9 µs with 1 ahead,
-/// 0.64 µs with 16, 0.50 µs with 64, and hardly less, 0.44 µs, with 256.
+/// Messages read ahead of the app. In a flood on loopback a message takes 2.9 µs with 1 ahead, 0.64 µs
+/// with 16, 0.50 µs with 64 and 0.44 µs with 256.
 const AHEAD: usize = 64;
 
-/// A live WebSocket, read and written from any thread: one may read while others write.
+/// An open WebSocket that any thread can read or write. One thread may read while others write.
 ///
-/// The thread `easelect-blocking` reads ahead, so that pings are answered, and those of a
-/// [session](super::Session) sent, while the app does something else. When 64 messages wait to be read
-/// it reads on only when the app does; nothing is lost, but the server may take a client that reads
-/// nothing for long for a dead one. What one message may measure is for
-/// [`ConnectOptions::websocket`](crate::ConnectOptions::websocket) to say.
+/// The thread `easelect-blocking` reads ahead. So pings are answered, and those of a
+/// [session](super::Session) sent, while the app does something else. It stops reading while 64
+/// messages wait for the app. No message is lost, but a server may take a client that reads nothing for
+/// long for dead. [`ConnectOptions::websocket`](crate::ConnectOptions::websocket) sets how large a
+/// message may be.
 ///
-/// Dropping it ends it without a goodbye: [`close`](Self::close) says it.
+/// Dropping the connection ends it without a Close frame. [`close`](Self::close) sends one.
 pub struct Connection {
     incoming: Inbox<Result<Message, tungstenite::Error>>,
-    /// As many as threads wait for theirs.
+    /// Unbounded, because it holds at most one order per waiting thread.
     orders: UnboundedSender<Order>,
     worker: Worker,
     opening: Box<Opening>,
@@ -40,7 +40,7 @@ pub struct Connection {
     feedback: Feedback,
 }
 
-/// Without the subprotocol: one of the app's may be a token.
+/// Without the subprotocol, which may be a token.
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut told = f.debug_struct("Connection");
@@ -48,7 +48,7 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// What is to be done, and who waits for it.
+/// A task, and the channel of the thread that waits for it.
 type Order = (Task, mpsc::Sender<Result<(), tungstenite::Error>>);
 
 enum Task {
@@ -61,7 +61,7 @@ impl Connection {
         let (opening, feedback) = (Box::new(connection.opening.clone()), connection.feedback());
         let subprotocol = connection.subprotocol().map(str::to_owned);
         let (orders, mut ordered) = unbounded_channel::<Order>();
-        // One task for both: where reading and writing wait for the same socket, either wakes both.
+        // One task for both, because either may wake the other while they wait for the same socket.
         let incoming = Inbox::new(worker, AHEAD, |feed| async move {
             let (mut sink, stream) = connection.split();
             let write = async {
@@ -70,11 +70,12 @@ impl Connection {
                         Task::Send(message) => sink.send(message).await,
                         Task::Close => sink.close().await,
                     };
-                    // Whoever waits is there.
+                    // The receiver is waiting.
                     let _ = done.send(ended);
                 }
             };
-            // Whoever is asked first is left to chance: a flood of one must not hold the other up.
+            // `select!` polls in random order, so that a flood in one direction doesn't starve the
+            // other.
             tokio::select! {
                 () = feed.with(stream) => {}
                 () = write => {}
@@ -90,19 +91,19 @@ impl Connection {
         }
     }
 
-    /// Sends a message, and waits until the system has it: for as long as the server takes nothing, as
-    /// one may whose answers are not read.
+    /// Sends a message and waits until the system has accepted it. This may block for as long as the
+    /// server doesn't read.
     ///
     /// # Errors
     ///
-    /// What the system, TLS or the protocol says;
-    /// [`AlreadyClosed`](tungstenite::Error::AlreadyClosed) when the connection ended before.
+    /// The error of the operating system, TLS or WebSocket;
+    /// [`AlreadyClosed`](tungstenite::Error::AlreadyClosed) if the connection had ended.
     pub fn send(&self, message: Message) -> Result<(), tungstenite::Error> {
         self.order(Task::Send(message))
     }
 
-    /// Says goodbye, with a Close frame. What the server still sends, its own Close frame at last, is
-    /// there to be read.
+    /// Sends a Close frame. What the server still sends, including its own Close frame, can be read
+    /// afterwards.
     ///
     /// # Errors
     ///
@@ -111,18 +112,17 @@ impl Connection {
         self.order(Task::Close)
     }
 
-    /// Waits for a message; `None` at the end. One thread reads at a time, a second one waits until it
-    /// is its turn.
+    /// Waits for a message; returns `None` at the end. Threads that read concurrently take turns.
     ///
     /// # Errors
     ///
-    /// What the system, TLS or the protocol says, once: nothing comes after it.
+    /// The error of the operating system, TLS or WebSocket. It is returned once; after it comes `None`.
     pub fn read(&self) -> Result<Option<Message>, tungstenite::Error> {
         self.incoming.take().transpose()
     }
 
-    /// The same, for at most this time; [`Poll::Pending`] when nothing came. With a time of zero it
-    /// doesn't wait.
+    /// Waits for a message for at most `timeout`; zero doesn't wait. Returns [`Poll::Pending`] if none
+    /// came.
     ///
     /// # Errors
     ///
@@ -137,7 +137,7 @@ impl Connection {
     /// use easelect::blocking::Connection;
     /// use easelect::tokio_tungstenite::tungstenite;
     ///
-    /// /// What came since the last frame; whether there may be more.
+    /// /// Handles what arrived since the last frame. Returns whether more may come.
     /// fn poll(connection: &Connection) -> Result<bool, tungstenite::Error> {
     ///     loop {
     ///         match connection.read_timeout(Duration::ZERO)? {
@@ -167,52 +167,53 @@ impl Connection {
     }
 }
 
-/// How it came about.
+/// How the connection was opened.
 impl Connection {
-    /// The endpoint that won.
+    /// Returns the endpoint that the connection was opened on.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.opening.endpoint
     }
 
-    /// The URL that was opened: the endpoint's, or with an alternate path that turned out right.
+    /// Returns the URL that was opened: the endpoint's, or one with an alternate path. Its query may be
+    /// secret; use [`Endpoint::shown_with`] to show it.
     #[must_use]
     pub fn url(&self) -> String {
         self.opening.endpoint.url_with(&self.opening.path)
     }
 
-    /// The address that won; the proxy's, where one led to the endpoint.
+    /// Returns the address that the connection was opened to; the proxy's, if one led to the endpoint.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.opening.address
     }
 
-    /// The subprotocol that the server chose, if any.
+    /// Returns the subprotocol that the server selected, if any.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()
     }
 
-    /// The winner's phases, its look-up included.
+    /// Returns the duration of each phase of the winning attempt, including its DNS lookup.
     #[must_use]
     pub fn timings(&self) -> Timings {
         self.opening.timings
     }
 
-    /// From the call to the open WebSocket, look-ups and losers included.
+    /// Returns the time from the call to the open WebSocket, including DNS and failed attempts.
     #[must_use]
     pub fn time_to_open(&self) -> Duration {
         self.opening.time_to_open
     }
 
-    /// Every attempt, in the order of their starts; look-ups that failed included.
+    /// Returns all attempts in the order of their start, including failed DNS lookups.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
         &self.opening.attempts
     }
 
-    /// Tells the selector what becomes of this connection. A [session's](super::Session) tells it by
-    /// itself.
+    /// Returns a handle that reports to the selector how this connection fares. A
+    /// [session](super::Session) reports its connections itself.
     #[must_use]
     pub fn feedback(&self) -> Feedback {
         self.feedback.clone()

@@ -1,4 +1,4 @@
-//! What a task on the thread brings to whoever takes it, a few items ahead.
+//! Items that a task on the thread produces, a few ahead of the consumer.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::pin;
@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 
 use super::worker::Worker;
 
-/// Items in their order. Its task ends when it is dropped.
+/// The consumer's side. Dropping it aborts the task.
 #[derive(Debug)]
 pub(super) struct Inbox<T> {
     items: Mutex<mpsc::Receiver<thread::Result<T>>>,
@@ -30,8 +30,8 @@ pub(super) struct Feed<T> {
 }
 
 impl<T> Feed<T> {
-    /// Brings what the stream gives, until its end. While there is no room, the stream is not polled:
-    /// nothing of it is lost.
+    /// Forwards the stream until its end. While there is no room, the stream is not polled, so nothing
+    /// is lost.
     pub(super) async fn with(self, stream: impl Stream<Item = T>) {
         let mut stream = pin!(AssertUnwindSafe(stream).catch_unwind());
         while let Ok(room) = self.room.acquire().await {
@@ -39,14 +39,14 @@ impl<T> Feed<T> {
             let Some(item) = stream.next().await else {
                 return;
             };
-            // The task is aborted when nobody takes it.
+            // Fails only if the consumer is gone; the task is then aborted.
             let _ = self.items.send(item);
         }
     }
 }
 
 impl<T> Inbox<T> {
-    /// Starts a task that brings so many items ahead of who takes them.
+    /// Starts a task that produces up to `ahead` items ahead of the consumer.
     pub(super) fn new<F>(worker: &Worker, ahead: usize, task: impl FnOnce(Feed<T>) -> F) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -70,7 +70,7 @@ impl<T> Inbox<T> {
         self.took(|items| items.recv().ok())
     }
 
-    /// The next item, or `None` at the end, if that comes in time.
+    /// Waits for the next item, or `None` at the end, for at most this time.
     pub(super) fn take_within(&self, timeout: Duration) -> Poll<Option<T>> {
         let mut late = false;
         let item = self.took(|items| {
@@ -118,7 +118,7 @@ mod tests {
         let items = stream::iter(0..).inspect(move |_| _ = count.fetch_add(1, Ordering::SeqCst));
         let inbox = Inbox::new(&worker, 4, |feed| feed.with(items));
         for taken in 0..10 {
-            // Who was asked to run before has run then.
+            // Tasks that were ready before have run after this.
             worker.wait(tokio::task::yield_now());
             assert_eq!(brought.load(Ordering::SeqCst), taken + 4);
             assert_eq!(inbox.take(), Some(taken));

@@ -1,4 +1,4 @@
-//! REST requests that block.
+//! Blocking REST requests.
 
 use std::ops::Deref;
 
@@ -8,8 +8,8 @@ use tokio_tungstenite::tungstenite::Bytes;
 use super::worker::Worker;
 use crate::selector::{self, RestError, RestRequest};
 
-/// A [`Rest`](crate::Rest) that sends requests from here. It dereferences to that, which makes them.
-/// Cheap to clone.
+/// A [`Rest`](crate::Rest) client whose `send` blocks. It dereferences to that type, which creates the
+/// requests. Cheap to clone.
 ///
 /// # Example
 ///
@@ -36,11 +36,11 @@ impl Rest {
         Rest { rest, worker }
     }
 
-    /// Sends a request, and waits for the head of the answer.
+    /// Sends a request and waits for the head of the response.
     ///
     /// # Errors
     ///
-    /// [`RestError`] where there was no answer. Every status is an answer.
+    /// Those of [`RestRequest::send`].
     pub fn send(&self, request: RestRequest) -> Result<RestResponse, RestError> {
         Ok(RestResponse {
             answer: self.worker.wait(request.send())?,
@@ -57,7 +57,7 @@ impl Deref for Rest {
     }
 }
 
-/// The head of an answer, with its body still to be read. It dereferences to the asynchronous
+/// The head of a response to a REST request. It dereferences to the asynchronous
 /// [`RestResponse`](crate::RestResponse) for status, headers and endpoint.
 #[derive(Debug)]
 pub struct RestResponse {
@@ -70,16 +70,16 @@ impl RestResponse {
     ///
     /// # Errors
     ///
-    /// As [`bytes`](crate::RestResponse::bytes) of the asynchronous one.
+    /// Those of [`RestResponse::bytes`](crate::RestResponse::bytes).
     pub fn bytes(self) -> Result<Bytes, RestError> {
         self.worker.wait(self.answer.bytes())
     }
 
-    /// Reads the body, as text.
+    /// Reads the body as text.
     ///
     /// # Errors
     ///
-    /// As [`text`](crate::RestResponse::text) of the asynchronous one.
+    /// Those of [`RestResponse::text`](crate::RestResponse::text).
     pub fn text(self) -> Result<String, RestError> {
         self.worker.wait(self.answer.text())
     }
@@ -88,7 +88,7 @@ impl RestResponse {
     ///
     /// # Errors
     ///
-    /// As [`json`](crate::RestResponse::json) of the asynchronous one.
+    /// Those of [`RestResponse::json`](crate::RestResponse::json).
     pub fn json<T: DeserializeOwned + Send + 'static>(self) -> Result<T, RestError> {
         self.worker.wait(self.answer.json())
     }

@@ -1,4 +1,4 @@
-//! A connection that stays, state by state.
+//! Blocking sessions.
 
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -9,11 +9,11 @@ use super::worker::Worker;
 use crate::connection::ConnectError;
 use crate::selector::{self, Loss, Refusal, SessionControl};
 
-/// A [`Session`](crate::Session) as an iterator over its states, which never ends by itself. Dropping it
-/// ends it; a connection that was handed over stays open, unwatched by it.
+/// A [`Session`](crate::Session) as an iterator over its states, which never ends by itself. Dropping
+/// it stops the reconnecting; a connection that it handed over stays open.
 ///
-/// It works towards the next state while the app does something else, and no further until that is
-/// taken: ask for it when the connection has ended.
+/// The session works towards the next state in the background, and continues when that state is taken.
+/// Read each connection to its end, then ask for the next state.
 #[derive(Debug)]
 #[must_use = "a session goes no further than its next state"]
 pub struct Session {
@@ -22,29 +22,30 @@ pub struct Session {
     control: SessionControl,
 }
 
-/// Where a [`Session`] stands.
+/// The state of a [`Session`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SessionState {
     /// A connection is being opened.
     Connecting,
-    /// It is open. Read it until it ends. When it was lost, or dropped, the session goes on.
+    /// The connection is open. Read it until it ends. The session continues when the connection was
+    /// lost or dropped.
     Open(Connection),
-    /// It was lost.
+    /// The connection was lost.
     Lost(Loss),
-    /// The next attempt waits.
+    /// The session waits before the next attempt.
     Waiting {
-        /// Until then, or until the device is on another network, or the app is in a
-        /// [hurry](SessionControl::hurry).
+        /// When the next attempt starts. It starts earlier if the device moves to another network or
+        /// the app calls [`hurry`](SessionControl::hurry).
         until: Instant,
-        /// Why the attempt before failed; `None` after a connection that was open.
+        /// Why the previous attempt failed; `None` after a connection that was open.
         error: Option<ConnectError>,
     },
-    /// The server refuses this app: nothing is tried until the app [resumes](SessionControl::resume), or
-    /// the device is on another network.
+    /// The server refuses this app. The session does nothing until the app calls
+    /// [`resume`](SessionControl::resume) or the device moves to another network.
     Refused(Refusal),
-    /// The session [rests](SessionControl::rest) without a connection, until the app is in a
-    /// [hurry](SessionControl::hurry).
+    /// The session [rests](SessionControl::rest) without a connection, until the app calls
+    /// [`hurry`](SessionControl::hurry).
     Resting,
 }
 
@@ -57,13 +58,14 @@ impl Session {
         }
     }
 
-    /// The next state, if it comes within this time; with none, if it is there.
+    /// Waits for the next state for at most `timeout`; zero doesn't wait. Returns [`Poll::Pending`] if
+    /// none came.
     pub fn next_timeout(&mut self, timeout: Duration) -> Poll<Option<SessionState>> {
         let state = self.states.take_within(timeout);
         state.map(|state| state.map(|state| self.handed_over(state)))
     }
 
-    /// What tells the session what the app wants, from anywhere.
+    /// Returns a handle that controls this session.
     #[must_use]
     pub fn control(&self) -> SessionControl {
         self.control.clone()

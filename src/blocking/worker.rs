@@ -1,4 +1,4 @@
-//! The thread that does the work, on a runtime of its own.
+//! The thread with the runtime that blocking calls use.
 
 use std::convert::Infallible;
 use std::io;
@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind};
 
 const NAME: &str = "easelect-blocking";
 
-/// Keeps the thread alive: it ends when the last clone is dropped, which waits for nothing.
+/// Keeps the thread alive. It ends when the last clone is dropped, which doesn't block.
 #[derive(Clone, Debug)]
 pub(super) struct Worker(Arc<Running>);
 
@@ -24,7 +24,7 @@ pub(super) struct Worker(Arc<Running>);
 struct Running {
     runtime: Handle,
     thread: ThreadId,
-    /// The thread waits for its drop.
+    /// The thread ends when this is dropped.
     _alive: oneshot::Sender<Infallible>,
 }
 
@@ -32,18 +32,18 @@ impl Worker {
     /// Starts the thread.
     pub(super) fn start() -> Result<Self, Error> {
         let failed = |error: io::Error| {
-            let message = format!("no thread for blocking calls: {error}");
+            let message = format!("the thread for blocking calls could not be started: {error}");
             Error::caused(ErrorKind::Runtime, &message, error)
         };
         let (alive, ended) = oneshot::channel();
         let (tell, told) = mpsc::channel();
-        // Built there: one that is of no use is not to be dropped in a caller's async code.
+        // Built on the thread, because a runtime must not be dropped in a caller's async code.
         let run = move || match Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => {
-                // Whoever starts it waits for this.
+                // `start` is waiting for this.
                 let _ = tell.send(Ok(runtime.handle().clone()));
                 let _ = runtime.block_on(ended);
-                // Blocking tasks of an app's own resolver must not hold it up.
+                // Doesn't wait for blocking tasks of an app's own resolver.
                 runtime.shutdown_background();
             }
             Err(error) => _ = tell.send(Err(error)),
@@ -60,12 +60,13 @@ impl Worker {
         })))
     }
 
-    /// Starts a task on the thread. It must not own a worker: that would keep the thread for ever.
+    /// Spawns a task on the thread. The task must not own a worker, which would keep the thread alive
+    /// for ever.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
         self.0.runtime.spawn(task).abort_handle()
     }
 
-    /// Runs this on the thread, and waits for what comes of it. A panic there is one here.
+    /// Runs a future on the thread and waits for its result. Its panic is resumed here.
     pub(super) fn wait<T: Send + 'static>(
         &self,
         future: impl Future<Output = T> + Send + 'static,
@@ -74,7 +75,7 @@ impl Worker {
         let (done, outcome) = mpsc::channel();
         let future = AssertUnwindSafe(future.in_current_span()).catch_unwind();
         self.spawn(async move {
-            // Whoever waits is there.
+            // The receiver is waiting.
             let _ = done.send(future.await);
         });
         let outcome = outcome
@@ -83,12 +84,12 @@ impl Worker {
         outcome.unwrap_or_else(|panic| panic::resume_unwind(panic))
     }
 
-    /// A call that blocks is not made on the thread itself.
+    /// Panics on the thread itself, where a blocking call would deadlock.
     pub(super) fn assert_elsewhere(&self) {
         let here = thread::current().id();
         assert_ne!(
             here, self.0.thread,
-            "a blocking call on {NAME} would wait for itself"
+            "a blocking call on the thread {NAME} would deadlock"
         );
     }
 }

@@ -1,8 +1,8 @@
-//! What the resolver says: kept as long as it lives, asked for once by all who ask at one time.
+//! DNS answers: cached for their time to live, and queried once for concurrent callers.
 //!
-//! A query is driven by a task of its own, so that a caller that isn't polled holds up nobody; it ends
-//! with the last who waits for it. Callers on several runtimes share answers, but no query: one of the
-//! runtimes may stand still.
+//! A task of its own drives each query, so a caller that is not polled doesn't delay the others. The
+//! task is aborted when its last caller is dropped. Callers on different runtimes share answers but not
+//! queries, because one of the runtimes may not be polled.
 
 use std::fmt;
 use std::pin::pin;
@@ -24,48 +24,49 @@ use crate::dialer::{Dialer, Found, LookedUp, usable};
 use crate::failure::{Failure, FailureKind};
 use crate::resolve::{Family, Resolved, beginning, begun, is_bogus, timed};
 
-/// However short an answer's life: what is asked within a second is asked at one time.
+/// The shortest time to live: questions within a second share an answer.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 
-/// However long: an address that was given up, or a forged one, must not be dialled for hours.
+/// The longest time to live: an abandoned or forged address must not be dialled for hours.
 const LONGEST_LIFE: Duration = Duration::from_secs(600);
 
-/// A query this old was asked three times in vain (`insist` in the dialer): who comes now asks anew.
+/// A query this old has been sent three times without an answer (`insist` in the dialer). New callers
+/// start another one.
 const LATE: Duration = Duration::from_secs(2);
 
-/// More than a residency and its proxy have; the longest unheard goes.
+/// More hosts than a residency and its proxy have. Beyond it, the oldest entry is dropped.
 const MAX_HOSTS: usize = 64;
 
-/// What the resolver said.
+/// The resolver's answer.
 type Said = Result<Resolved, Failure>;
 
-/// Who is asked for, and on which runtime.
+/// Host, family, and the runtime that drives the query.
 type Question = (String, Family, runtime::Id);
 
-/// A query under way, as each of those who wait for it has it.
+/// A query under way, as its callers share it.
 #[derive(Clone)]
 struct Query {
     begins: Begins,
     ends: Shared<OwnTask<Said>>,
 }
 
-/// Tells when a query begins.
+/// Resolves when the query begins, to that moment.
 type Begins = Shared<oneshot::Receiver<Instant>>;
 
-/// The answers of a selector; what is asked for ahead of time ends with them.
+/// The DNS answers of a selector. Queries ahead of time end with it.
 pub(super) struct Answers {
     book: Arc<Mutex<Book>>,
     look_ups: LookUps,
 }
 
-/// Looks names up by way of a selector's answers, or by itself once the selector is gone.
+/// Looks up names through a selector's answers, or directly once the selector is gone.
 #[derive(Clone)]
 pub(super) struct LookUps {
     dialer: Dialer,
     book: Weak<Mutex<Book>>,
 }
 
-/// How an answer is come by.
+/// Where an answer comes from.
 enum Begun {
     Kept(Said),
     UnderWay(Query),
@@ -85,8 +86,8 @@ impl Answers {
         &self.look_ups
     }
 
-    /// The device is on another network, or slept: whatever was said before no longer holds, nor what
-    /// is still under way. It calls the app's resolver, so that no lock may be held.
+    /// Discards all answers and queries after a move or sleep. It calls the app's resolver, so the
+    /// caller must not hold a lock.
     pub(super) fn moved_on(&self) {
         self.look_ups.dialer.network_changed();
         let mut book = lock(&self.book);
@@ -97,8 +98,7 @@ impl Answers {
         }
     }
 
-    /// Has a query that is under way answered though nobody waits for it any more, and `take` told what
-    /// it brought.
+    /// Keeps a query under way alive until it is answered, and passes the answer to `take`.
     pub(super) fn follow(
         &self,
         endpoint: &Endpoint,
@@ -111,7 +111,7 @@ impl Answers {
             (host, family, Handle::current().id())
         };
         let mut book = lock(&self.book);
-        // However late it is.
+        // Even if it is too late for other callers.
         let mut queries = book.under_way.iter();
         let Some(query) =
             queries.find_map(|(asked, one)| (*asked == question).then(|| one.query())?)
@@ -126,7 +126,7 @@ impl Answers {
         });
     }
 
-    /// Nothing is asked for ahead of time any more.
+    /// Stops queries ahead of time.
     pub(super) fn stop(&self) {
         lock(&self.book).ahead = None;
     }
@@ -171,8 +171,8 @@ impl LookUps {
                     return said;
                 }
             }
-            // Nobody to share it with: the selector is gone, or the runtime that asked. Boxed, since that
-            // is rare and larger than all the rest.
+            // There is no shared query: the selector is gone, or the runtime that drove it. Boxed,
+            // because this is rare and its future is large.
             self.dialer.ask_at_once(peer.host, family).boxed().await
         };
         let (said, took) = timed(said, timeout, in_all).await;
@@ -182,7 +182,7 @@ impl LookUps {
         }
     }
 
-    /// The answer, or the query that will have it; nothing once the selector is gone.
+    /// The answer or the query for it; `None` once the selector is gone.
     fn begin(&self, host: &str, family: Family) -> Option<Begun> {
         let book = self.book.upgrade()?;
         let mut book = lock(&book);
@@ -229,15 +229,15 @@ impl LookUps {
     }
 }
 
-/// What was said, and what is being asked.
+/// The cached answers and the queries under way.
 struct Book {
     kept: Vec<(String, Host)>,
-    /// A query that isn't here any more was asked on another network, or was late: its answer counts
-    /// for those who wait for it only.
+    /// A query missing here was made on another network, or was late. Its answer serves only its
+    /// callers.
     under_way: Vec<(Question, UnderWay)>,
-    /// How many queries were made, which is the number of the last one.
+    /// The number of the last query.
     asked: u64,
-    /// Wait for the answers that are asked for ahead of time. `None` once that was stopped for good.
+    /// Tasks that wait for queries ahead of time. `None` after `stop`.
     ahead: Option<JoinSet<()>>,
 }
 
@@ -248,7 +248,7 @@ struct UnderWay {
 }
 
 impl UnderWay {
-    /// It was not asked twice in vain: it has not begun, or not long ago.
+    /// Whether new callers may join it: it has not begun, or began recently.
     fn is_fresh(&self) -> bool {
         match self.begins.clone().now_or_never() {
             Some(Ok(began)) => began.elapsed() < LATE,
@@ -274,7 +274,7 @@ impl Default for Book {
 }
 
 impl Book {
-    /// What is known, and whether to ask anew because it soon isn't: that is said once.
+    /// The cached answer, and whether to refresh it because it soon expires, which is reported once.
     fn kept(&mut self, host: &str, family: Family) -> Option<(Said, bool)> {
         let mut hosts = self.kept.iter_mut();
         let (_, host) = hosts.find(|(name, _)| name == host)?;
@@ -288,7 +288,7 @@ impl Book {
     }
 
     fn begun(&mut self, question: Question, number: u64, query: &Query) {
-        // Those that everybody gave up, too.
+        // Queries without callers are dropped, too.
         (self.under_way).retain(|(asked, one)| *asked != question && one.query().is_some());
         if let Some(ends) = query.ends.downgrade() {
             let begins = query.begins.clone();
@@ -310,7 +310,7 @@ impl Book {
         }
     }
 
-    /// Keeps what may be kept: addresses with a time to live, and that there are none.
+    /// Caches an answer: addresses with a time to live, or that there are none.
     fn keep(&mut self, host: &str, family: Family, said: &Said) {
         let life = match said {
             Ok(resolved) if resolved.addresses.iter().all(|ip| is_bogus(*ip)) => return,
@@ -338,7 +338,7 @@ impl Book {
         self.kept.push((host.to_owned(), new));
     }
 
-    /// Has something done that nobody waits for.
+    /// Spawns work that no caller waits for.
     fn ahead(&mut self, work: impl Future<Output = ()> + Send + 'static) {
         let Some(ahead) = &mut self.ahead else { return };
         while ahead.try_join_next().is_some() {}
@@ -346,21 +346,21 @@ impl Book {
     }
 }
 
-/// What was said of one host.
+/// The answers about one host.
 #[derive(Default)]
 struct Host(Vec<(Family, Kept)>);
 
 struct Kept {
     said: Said,
     since: Instant,
-    /// Absent where there are no addresses.
+    /// The time to live; `None` if there are no addresses.
     life: Option<Duration>,
-    /// It was asked for anew, ahead of its end.
+    /// It was refreshed ahead of its expiry.
     asked_anew: bool,
 }
 
 impl Kept {
-    /// It has addresses, which still hold.
+    /// Whether it has addresses that have not expired.
     fn has_addresses(&self, now: Instant) -> bool {
         self.life.is_some_and(|life| now < self.since + life)
     }
@@ -376,8 +376,8 @@ impl Host {
         Some((one.said.clone(), ends_soon))
     }
 
-    /// How long what was said holds from its beginning to its end, if that isn't over. That a family
-    /// has no addresses holds as long as those of the other, and with them only.
+    /// The lifetime of an answer, unless it is over. “No addresses” in one family lasts as long as the
+    /// addresses of the other, and only with them.
     fn life(&self, family: Family, now: Instant) -> Option<Duration> {
         let one = self.of(family)?;
         let others = self.0.iter().map(|(_, other)| other);
@@ -388,7 +388,7 @@ impl Host {
 
     fn keep(&mut self, family: Family, one: Kept) {
         let before = self.of(family);
-        // Addresses that are gone sooner than was said: to the end of what was said.
+        // “No addresses” doesn't replace addresses before they expire.
         let holds = before.is_some_and(|before| before.has_addresses(one.since));
         if one.life.is_some() || !holds {
             self.0.retain(|(known, _)| *known != family);
@@ -401,7 +401,7 @@ impl Host {
         families.find_map(|(known, one)| (*known == family).then_some(one))
     }
 
-    /// When it was last heard of.
+    /// When the latest answer came.
     fn latest(&self) -> Option<Instant> {
         self.0.iter().map(|(_, one)| one.since).max()
     }
@@ -424,7 +424,7 @@ mod tests {
         Err(Failure::new(Phase::Resolve, kind))
     }
 
-    /// How long it is there after it was said at this moment.
+    /// How long an answer that was cached now stays.
     async fn life(book: &mut Book, family: Family) -> Duration {
         let since = Instant::now();
         while book.kept("h", family).is_some() {
@@ -475,7 +475,7 @@ mod tests {
         let mut book = Book::default();
         book.keep("h", Family::V6, &none);
         assert_eq!(life(&mut book, Family::V6).await, Duration::ZERO);
-        // That there are none any more doesn't end what was promised.
+        // “No addresses” doesn't shorten the time to live of addresses.
         book.keep("h", Family::V6, &addresses(Some(minute)));
         book.keep("h", Family::V6, &none);
         assert_eq!(life(&mut book, Family::V6).await, minute);

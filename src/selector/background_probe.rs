@@ -1,7 +1,7 @@
-//! A little background measuring: a SYN here and there, so that what a file claims is checked.
+//! TCP connects in the background, which check what a stored history claims.
 //!
-//! No timers that probe for ever: only after a connection was opened, only a few, only of addresses that
-//! nobody asked since the file was read.
+//! There is no periodic timer. Probes start only after a connection opened, by default one per
+//! connection, and only to addresses that were not contacted since the history was read.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -14,21 +14,27 @@ use super::memory::Candidate;
 use crate::connect::Transport;
 use crate::handshake::{Handshake, Progress};
 
-/// How much background traffic is allowed.
+/// How many TCP connects the selector may make in the background.
+///
+/// The selector makes them only after it opened a connection, and only to addresses about which nothing
+/// but a stored [history](super::SelectorBuilder::history) is known. Once every such address is
+/// checked, there is no background probing. [`Policy::Conservative`](crate::Policy::Conservative) makes
+/// none, whatever the budget, and neither does a reconnect after a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RefreshBudget {
-    /// TCP connects (three packets, then a reset) after one opened connection, at most.
+    /// The most TCP connects after each opened connection. One is a TCP handshake of three packets and
+    /// a reset.
     pub dials_per_connection: usize,
 }
 
 impl RefreshBudget {
-    /// No background traffic at all.
+    /// No TCP connects in the background.
     pub const NONE: RefreshBudget = RefreshBudget {
         dials_per_connection: 0,
     };
 
-    /// At most so many TCP connects after one opened connection.
+    /// Allows this many TCP connects after each opened connection.
     #[must_use]
     pub const fn dials(per_connection: usize) -> Self {
         RefreshBudget {
@@ -38,20 +44,20 @@ impl RefreshBudget {
 }
 
 impl Default for RefreshBudget {
-    /// One: what a file claims is checked within a few connections.
+    /// One TCP connect after each opened connection.
     fn default() -> Self {
         RefreshBudget::dials(1)
     }
 }
 
-/// A SYN unanswered for so long says what it has to say.
+/// A SYN that is unanswered for this long counts as silence.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The dials under way in the background; they end with the selector.
+/// The background dials under way; they end with the selector.
 #[derive(Debug)]
 pub(super) struct BackgroundProbes {
     budget: RefreshBudget,
-    /// `None` once they were stopped for good.
+    /// `None` after [`stop`](Self::stop).
     tasks: Mutex<Option<JoinSet<()>>>,
 }
 
@@ -63,13 +69,13 @@ impl BackgroundProbes {
         }
     }
 
-    /// Whether any may be made in a race this wide, and how many where.
+    /// The budget after a race of this width; `None` if no probe is allowed.
     pub(super) fn budget(&self, width: Width) -> Option<usize> {
         let dials = self.budget.dials_per_connection;
         (dials > 0 && width.checks > 0).then_some(dials)
     }
 
-    /// Measures these addresses; `learn` takes what each brought.
+    /// Dials these addresses and passes each SYN's round trip, or `None`, to `learn`.
     pub(super) fn measure(
         &self,
         handshake: &Handshake,
@@ -88,13 +94,13 @@ impl BackgroundProbes {
         }
     }
 
-    /// Ends those under way, and makes none any more.
+    /// Cancels the dials under way and makes no more.
     pub(super) fn stop(&self) {
         *lock(&self.tasks) = None;
     }
 }
 
-/// The SYN's round trip; three packets, then a reset.
+/// The round trip of one SYN. The connection is then reset.
 async fn ask(handshake: &Handshake, (endpoint, address): &Candidate) -> Option<Duration> {
     let progress = Progress::new();
     let dial = handshake.dial(endpoint, *address, &progress);

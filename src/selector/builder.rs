@@ -1,4 +1,4 @@
-//! Configuring a [`Selector`].
+//! Configuration of a [`Selector`].
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -25,7 +25,10 @@ use crate::error::{Error, ErrorKind};
 use crate::handshake::Handshake;
 use crate::history::{HistoryStore, ask};
 
-/// Configures a [`Selector`].
+/// Configures a [`Selector`]; created by [`Selector::builder`].
+///
+/// Every setting has a default, so `Selector::builder(region).build()` is a complete configuration. An
+/// app that keeps what it learned across restarts adds [`history`](Self::history).
 #[derive(Clone)]
 pub struct SelectorBuilder {
     residency: Residency,
@@ -66,71 +69,80 @@ impl SelectorBuilder {
         }
     }
 
-    /// The service to connect to; [`Service::Websocket`] by default. With [`Service::Rest`] the selector
-    /// is for REST alone: there is nothing to connect to.
+    /// Sets the service to connect to. The default is [`Service::Websocket`].
+    ///
+    /// With [`Service::Rest`] the selector makes REST requests only; every call to connect fails with
+    /// [`ConnectErrorKind::NoEndpoint`](crate::ConnectErrorKind::NoEndpoint).
     #[must_use]
     pub fn service(mut self, service: Service) -> Self {
         self.service = service;
         self
     }
 
-    /// The endpoints to choose from; the built-in ones by default.
+    /// Sets the catalogue of endpoints to choose from. The default is the built-in one.
     #[must_use]
     pub fn catalog(mut self, catalog: Catalog) -> Self {
         self.catalog = catalog;
         self
     }
 
-    /// Sets how the network is reached; directly, with the platform's resolver and roots, by default.
+    /// Sets how the network is reached: resolver, connector, TLS, proxy and timeouts. By default the
+    /// selector connects directly, with the platform's resolver and root certificates.
     #[must_use]
     pub fn dialer(mut self, dialer: Dialer) -> Self {
         self.dialer = Some(dialer);
         self
     }
 
-    /// How much to spend on being fast; [`Policy::Fast`] by default.
+    /// Sets how much extra traffic to spend on connecting faster. The default is [`Policy::Fast`].
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// Where what is learned is kept from one run to the next; nowhere by default. Read once, by
-    /// [`build`](Self::build); written by a thread of the selector's own, every few seconds at most.
-    /// What is wrong with it fails nothing: it is told by [`Selector::events`], what was wrong at the
-    /// beginning to the first who listens.
+    /// Sets where the selector stores what it learned, for the next run of the app. By default it is
+    /// not stored.
+    ///
+    /// [`build`](Self::build) reads the store once, on the caller's thread. A thread of the selector
+    /// writes to it, at most once every 5 s and on [`flush`](Selector::flush). Errors of the store
+    /// never fail a connection. They are reported by [`Selector::events`]; errors during `build` go to
+    /// the first listener.
     #[must_use]
     pub fn history(mut self, store: impl HistoryStore) -> Self {
         self.history = Some(Arc::new(store));
         self
     }
 
-    /// How much background traffic is allowed; one TCP connect after each opened connection by
-    /// default.
+    /// Sets how many TCP connects the selector may make in the background after it opened a connection.
+    /// The default is one. See [`RefreshBudget`].
     #[must_use]
     pub fn refresh(mut self, budget: RefreshBudget) -> Self {
         self.refresh = budget;
         self
     }
 
-    /// Sends the upgrade request as TLS 1.3 early data (0-RTT, RFC 8446 §2.3) to a server that
-    /// was connected to before in this process and offers it: two round trips instead of three
-    /// from the SYN to the open WebSocket. Off by default.
+    /// Sends the upgrade request as TLS 1.3 early data (0-RTT, RFC 8446 §2.3). Off by default.
     ///
-    /// Off by default because early data has weaker guarantees (RFC 8446 §8 and §E.5):
-    /// somebody who records it can send it again, and the server may then open WebSockets that
-    /// nobody uses; and of several servers raced, all may open one. So nothing of the app's is
-    /// ever sent this way: a connection with headers, a query or a subprotocol of its
-    /// [`ConnectOptions`](crate::ConnectOptions), or to an endpoint whose URL has a query, waits
-    /// for the handshake. So do probes and REST. It takes a session whose certificate was verified
-    /// when it was made; as always when a session is resumed, only who holds its keys can read. It is
-    /// a session of this selector's own and of the network that the device is on, as
-    /// [`TlsClient`](crate::TlsClient) has it.
+    /// The server must offer it, and the selector must have connected to it before in this process, on
+    /// the same network. Opening a WebSocket then takes two round trips instead of three, counted from
+    /// the SYN.
     ///
-    /// Nothing else changes. A server that doesn't take it gets the request after the handshake,
-    /// at no cost. One that answers 425 (RFC 8470 §5.2) or can't bear it is asked again without,
-    /// once, on a new connection, and from then on never by early data.
-    /// [`Timings::early_data`](crate::Timings::early_data) tells whether the server took it.
+    /// Early data has weaker guarantees than other TLS data (RFC 8446 §8 and §E.5). An attacker who
+    /// records it can send it again, and the server may then open WebSockets that no client uses. If a
+    /// race contacts several servers, each of them may open one. Therefore the app's own data is never
+    /// sent as early data. The request waits for the handshake if the app's
+    /// [`ConnectOptions`](crate::ConnectOptions) add headers, a query or a subprotocol, or if the
+    /// endpoint's URL has a query. Probes and REST requests never use early data.
+    ///
+    /// Early data is encrypted with the keys of a TLS session that is resumed. The server's certificate
+    /// was verified when that session was made. The session belongs to this selector, and to the
+    /// network that the device is on; see [`TlsClient`](crate::TlsClient).
+    ///
+    /// A server that ignores early data gets the request after the handshake, at no cost. A server that
+    /// answers 425 (RFC 8470 §5.2), or whose handshake fails because of early data, is asked once more
+    /// without it, on a new connection. The selector then sends it no early data again.
+    /// [`Timings::early_data`](crate::Timings::early_data) shows whether the server accepted it.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -151,8 +163,11 @@ impl SelectorBuilder {
         self
     }
 
-    /// Says that REST is used, and how. Without this it can be used all the same where the catalogue has
-    /// it; with it, [`build`](Self::build) fails where it hasn't.
+    /// Configures REST requests and makes [`build`](Self::build) fail if the catalogue has no REST
+    /// endpoint for the residency.
+    ///
+    /// Without this call REST works with the default options wherever the catalogue has such an
+    /// endpoint.
     #[cfg(feature = "rest")]
     #[must_use]
     pub fn rest(mut self, options: RestOptions) -> Self {
@@ -160,21 +175,25 @@ impl SelectorBuilder {
         self
     }
 
-    /// The network that the device is on; derived from its routes by default. See
-    /// [`Selector::network_changed`].
+    /// Sets the identifier of the network that the device is on. By default the selector derives it
+    /// from the routes. See [`Selector::network_changed`].
     #[must_use]
     pub fn network(mut self, id: impl Into<String>) -> Self {
         self.network = Some(id.into());
         self
     }
 
-    /// How far the hosts are from a class of networks, as others measured, for networks on which nothing
-    /// opened yet; none by default. Only where the app [names](Self::network_class) a class that they have:
-    /// nothing is guessed, since a prior of the wrong class is worse than none. A first connection then
-    /// begins with the hosts that are said to be near, with up to six SYNs instead of four, and with
-    /// addresses that answered on other networks. The first that opens ends that: from then on, what was
-    /// measured here counts. Nothing of it is kept in the [history](Self::history), and nothing said of hosts
-    /// to which a proxy leads. A newer file needs another selector.
+    /// Sets what other devices measured: the round trip to each host, by class of network. None by
+    /// default.
+    ///
+    /// Priors help on networks where nothing has opened yet. They are used only if the app names a
+    /// [class](Self::network_class) that they contain; the selector does not guess one, because priors
+    /// of the wrong class are worse than none. The first connection then dials the nearest hosts first,
+    /// with up to six SYNs instead of four under [`Policy::Fast`].
+    ///
+    /// From the first connection that opens on a network, only measurements made there count. Priors
+    /// are not stored in the [history](Self::history), and do not apply to hosts that are reached
+    /// through a proxy. They can't be replaced in a running selector.
     ///
     /// ```
     /// use easelect::{Priors, Region, Selector};
@@ -187,7 +206,7 @@ impl SelectorBuilder {
     ///     .priors(Priors::from_json(file)?)
     ///     .network_class("cn/mobile")
     ///     .build()?;
-    /// selector.network_changed_to(Some("home Wi-Fi"), Some("cn/wifi")); // no such class: none is used
+    /// selector.network_changed_to(Some("home Wi-Fi"), Some("cn/wifi")); // the file has no such class
     /// # Ok::<(), easelect::Error>(())
     /// ```
     #[must_use]
@@ -196,8 +215,10 @@ impl SelectorBuilder {
         self
     }
 
-    /// The class of the network that the device is on, as [`priors`](Self::priors) call it; none by default.
-    /// It is forgotten when the device moves to another network; see
+    /// Sets the class of the network that the device is on, as the [`priors`](Self::priors) name it.
+    /// None by default.
+    ///
+    /// The class applies until the device moves to another network. See
     /// [`Selector::network_changed_to`].
     #[must_use]
     pub fn network_class(mut self, class: impl Into<String>) -> Self {
@@ -205,29 +226,34 @@ impl SelectorBuilder {
         self
     }
 
-    /// How long one call to connect may take in all; 15 s by default. It begins anew when the device
-    /// moves to another network meanwhile, up to twice as long in all.
+    /// Sets how long one call to connect may take. The default is 15 s; `build` accepts more than 0 and
+    /// at most 24 h.
+    ///
+    /// If the device moves to another network during the call, the deadline starts again. The call
+    /// never takes twice as long.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// The seed of every random choice; random by default.
+    /// Sets the seed of the selector's random choices, for reproducible tests. The default is random.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Checks the configuration.
+    /// Checks the configuration and builds the selector. Sends nothing.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoEndpoints`] when the residency has no hosts for the service, or for REST where that
-    /// is [asked for](Self::rest): the message explains how to obtain them. [`ErrorKind::Input`] for a
-    /// deadline of zero or above 24 h, and for REST over a connector of the app's own unless it is
-    /// [asked for](crate::RestOptions::through_connector). [`ErrorKind::Tls`] when the platform's roots can't be used.
+    /// - [`ErrorKind::NoEndpoints`] if the catalogue has no endpoint of the residency for the service,
+    ///   or for REST after [`rest`](Self::rest). The message explains how to obtain one.
+    /// - [`ErrorKind::Input`] if the deadline is zero or longer than 24 h, or if [`rest`](Self::rest)
+    ///   was called with a custom connector but without
+    ///   [`through_connector`](crate::RestOptions::through_connector).
+    /// - [`ErrorKind::Tls`] if the platform's root certificates can't be used.
     pub fn build(self) -> Result<Selector, Error> {
         if self.deadline.is_zero() || self.deadline > Duration::from_secs(24 * 60 * 60) {
             let why = "deadline: expected more than 0 and at most 24 h";
@@ -263,7 +289,7 @@ impl SelectorBuilder {
         let mut memory = Memory::new(clock, key, self.seed.rotate_left(32), dialer.clone(), all);
         let events = Arc::new(Events::new());
         if let Some(store) = &self.history {
-            // Connecting must not depend on a file: what is wrong with it is told, no more.
+            // Connecting must not depend on a file: its errors are only reported.
             let not_kept = |error: Error| {
                 tracing::warn!(target: "easelect::history", %error, "nothing will be kept");
                 let why = error.to_string();
@@ -275,7 +301,7 @@ impl SelectorBuilder {
             match ask(|| store.load()) {
                 Ok(Some(history)) => memory = memory.with_history(history),
                 Ok(None) => {}
-                // What was learned is lost, no more.
+                // The selector starts without history.
                 Err(error) => {
                     tracing::warn!(target: "easelect::history", %error, "nothing remembered");
                     let why = error.to_string();
@@ -289,7 +315,7 @@ impl SelectorBuilder {
             false => Vec::new(),
         };
         let websocket = ServiceView::new(connectable);
-        // Nobody listens yet.
+        // No listener can exist yet.
         let _ = websocket.reconsider(&mut memory);
         let memory = Arc::new(Mutex::new(memory));
         let kept = Arc::clone(&memory);

@@ -1,5 +1,5 @@
-//! For apps whose own SDK dials: the addresses to try, as they become known, and learning how each
-//! attempt ended.
+//! For apps whose own SDK dials: the addresses to try, as they become known, and what their dials
+//! teach.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -27,67 +27,72 @@ use crate::phase::Phase;
 use crate::resolve::Family;
 use crate::sample::{Attempt, AttemptOutcome};
 
-/// One at a time; when nothing is known, on every host before any host's second address.
+/// One at a time. If nothing is known, every host is tried once before any host's second address.
 const IN_TURN: Width = Width {
     cold_dials: usize::MAX,
     foretold_dials: usize::MAX,
     ..Width::ONE
 };
 
-/// When nothing is known, the second start comes early: the first host may be the slow or dead one
-/// of two. Then RFC 8305 §8: a connection attempt delay must not be below 100 ms when it is fixed.
+/// The second start comes early if nothing is known: the first host may be the slow or dead one of two.
+/// After that, RFC 8305 §8 applies: a fixed connection attempt delay must not be below 100 ms.
 const SECOND_START: Duration = Duration::from_millis(20);
 const ATTEMPT_DELAY: Duration = Duration::from_millis(100);
 
-/// RFC 8305 §8: nor above 2 s.
+/// RFC 8305 §8: the longest connection attempt delay.
 const LONGEST_DELAY: Duration = Duration::from_secs(2);
 
-/// RFC 8305 §3: the resolution delay, here before a second address of a host, or one that is
-/// doubtful, is handed out although names are still looked up.
+/// RFC 8305 §3: the resolution delay. Here it delays a host's second address, and a doubtful address,
+/// while names are still being looked up.
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 
-/// A shorter time was not measured, and in a longer one the app was suspended: a kernel's SYNs end
-/// after some two minutes.
+/// Times that are believed. A shorter one was not measured. During a longer one the app was suspended:
+/// a kernel gives up on a SYN after about two minutes.
 const CREDIBLE: RangeInclusive<Duration> = Duration::from_micros(100)..=Duration::from_secs(120);
 
-/// One address of one endpoint, for apps whose own SDK dials.
+/// An address of an endpoint that an app may dial with its own SDK.
+///
+/// [`Selector::candidates`](crate::Selector::candidates) yields candidates. Connect to
+/// [`address`](Self::address), and use the [`endpoint`](Self::endpoint)'s host name for TLS (SNI and
+/// certificate verification) and its URL for the WebSocket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Candidate {
-    /// The endpoint: its URL, host and subprotocol.
+    /// The endpoint, with its URL, host and subprotocol.
     pub endpoint: Endpoint,
-    /// Where to dial it: with a proxy, the proxy.
+    /// The address to dial; the proxy's, if one leads to the endpoint.
     pub address: SocketAddr,
-    /// How long to wait after the start of the candidate before it until this one is started, too,
-    /// unless one that was started has succeeded. When all that were started have failed, it means
-    /// nothing: start this one at once.
+    /// How long after the start of the previous candidate to start this one, as long as none has
+    /// succeeded. If all started candidates have failed, start this one immediately.
     pub delay: Duration,
     epoch: Epoch,
-    /// How many had opened when it was handed out.
+    /// How many WebSockets had opened when its stream began.
     opened_before: u64,
 }
 
-/// What became of a [`Candidate`] that the app dialled itself.
+/// How the app's own dial of a [`Candidate`] ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DialOutcome {
-    /// Its WebSocket is open.
+    /// The WebSocket is open.
     Opened,
-    /// It failed.
+    /// The dial failed.
     Failed(Failure),
-    /// It was silent until another had opened, or until the app stopped waiting. Nothing is learned
-    /// where none has opened since the candidate's stream began: that says more of the network.
+    /// The app cancelled the dial because another candidate had opened, or because it stopped waiting.
+    ///
+    /// If no candidate has opened since the stream began, the selector ignores this report: the network
+    /// is then the likelier cause of the silence.
     GivenUp,
 }
 
 impl Candidate {
-    /// Whether it was handed out in this epoch.
+    /// Whether it was yielded in this epoch.
     pub(super) fn is_of(&self, epoch: Epoch) -> bool {
         self.epoch == epoch
     }
 
-    /// What a dial of the app's own showed, which took so long to its open WebSocket or its end; if
-    /// it says anything.
+    /// What the app's dial shows, if anything. `elapsed` is the time to the open WebSocket, or to the
+    /// end of the dial.
     pub(super) fn observation(
         &self,
         memory: &Memory,
@@ -107,7 +112,7 @@ impl Candidate {
                 ..Observation::of_failure(severity(failure))
             }),
             DialOutcome::GivenUp => {
-                // As in a race: where nobody opened, silence says more of the network.
+                // As in a race, silence counts only if another candidate opened.
                 let overtaken = memory.opened() > self.opened_before;
                 let expected = memory.expect(&(self.endpoint.clone(), self.address), None);
                 let late = elapsed > patience(&expected);
@@ -121,7 +126,7 @@ impl Candidate {
     }
 }
 
-/// The addresses to try, from the first poll on.
+/// The stream of candidates. It begins at the first poll.
 pub(super) fn candidates(
     selector: Arc<Inner>,
 ) -> impl Stream<Item = Result<Candidate, ConnectError>> + Send + Unpin + use<> {
@@ -135,23 +140,23 @@ pub(super) fn candidates(
     begun.map(turns).flatten_stream().fuse().boxed()
 }
 
-/// The order in which a race one wide would try them if each failed, as they become known.
+/// Yields candidates in the order in which a race of width one would try them if each one failed.
 struct Turns {
     selector: Arc<Inner>,
     endpoints: Vec<Endpoint>,
     look_ups: FuturesUnordered<BoxFuture<'static, (usize, Family, LookedUp)>>,
-    /// Why an endpoint has no address so far, and since when that is known.
+    /// Why an endpoint has no address so far, and when that became known.
     failed: Vec<Option<(Failure, Duration)>>,
     race: Race,
     last_winner: Option<memory::Candidate>,
-    /// By the number of its attempt.
+    /// By attempt.
     known: Vec<Known>,
-    /// The forecasts of those handed out, in that order.
+    /// The forecasts of the yielded candidates, in order.
     handed_out: Vec<Forecast>,
     epoch: Epoch,
     opened_before: u64,
     started: Instant,
-    /// When the first became known.
+    /// When the first address became known.
     first: Option<Instant>,
 }
 
@@ -161,8 +166,8 @@ struct Known {
     handed_out: bool,
 }
 
-/// An app that takes the first and goes learns what DNS says, too: what it has given up might be
-/// remembered for ever.
+/// Even if the app drops the stream early, the DNS answers still under way are taken in. Otherwise an
+/// address that the service has abandoned might be remembered for ever.
 impl Drop for Turns {
     fn drop(&mut self) {
         let Inner { racer, learner, .. } = &*self.selector;
@@ -179,7 +184,7 @@ impl Drop for Turns {
 }
 
 impl Turns {
-    /// Begins to look all names up. What opened here before is known already.
+    /// Starts all DNS lookups. Addresses that opened on this network before are candidates already.
     fn begin(selector: Arc<Inner>) -> Self {
         selector.look_at_network();
         let endpoints = selector.racer.shuffled(selector.websocket.eligible());
@@ -209,7 +214,7 @@ impl Turns {
         turns
     }
 
-    /// Asks for every name in every family.
+    /// Starts a DNS lookup of every name in every family.
     fn look_up(&mut self) {
         let racer = &self.selector.racer;
         let (families, timeout) = (racer.dialer().families(), racer.dialer().attempt_timeout());
@@ -224,10 +229,10 @@ impl Turns {
         }
     }
 
-    /// The next one to try; or why there is none at all.
+    /// The next candidate, or why there is none.
     async fn next(&mut self) -> Option<Result<Candidate, ConnectError>> {
         loop {
-            // What is answered at one time is weighed together.
+            // Answers that arrive together are weighed together.
             while let Some(Some(answer)) = self.look_ups.next().now_or_never() {
                 self.answered(answer);
             }
@@ -251,7 +256,7 @@ impl Turns {
         }
     }
 
-    /// Takes an answer in.
+    /// Adds the addresses of a DNS answer.
     fn answered(&mut self, (number, family, looked_up): (usize, Family, LookedUp)) {
         let endpoint = &self.endpoints[number];
         let said = &looked_up.outcome;
@@ -270,7 +275,7 @@ impl Turns {
                     self.race.given(attempt);
                 }
             }
-            // That there is none in one family says nothing of the other.
+            // A missing address in one family doesn't hide another failure in the other.
             Err(failure) => match &self.failed[number] {
                 Some(_) if failure.kind() == FailureKind::NoAddress => {}
                 _ => self.failed[number] = Some((failure, self.started.elapsed())),
@@ -296,7 +301,8 @@ impl Turns {
         attempt
     }
 
-    /// Until when to wait for better ones than those that are known, if that is still worth it.
+    /// Until when to wait for better candidates than the known ones; `None` if there is no reason to
+    /// wait.
     fn held_until(&self) -> Option<Instant> {
         let until = self.first? + RESOLUTION_DELAY;
         let over = self.look_ups.is_empty() || Instant::now() >= until;
@@ -304,7 +310,8 @@ impl Turns {
         (!over && !waiting.any(|one| self.is_good(one))).then_some(until)
     }
 
-    /// It opened before, or is a host's first; and nothing bars it.
+    /// Whether it may be yielded without waiting: it opened before, or is its host's first, and is
+    /// neither a last resort nor in a break.
     fn is_good(&self, one: &Known) -> bool {
         let host = one.entry.forecast.place.host;
         let tried = |other: &Known| other.handed_out && other.entry.forecast.place.host == host;
@@ -314,7 +321,7 @@ impl Turns {
             && (one.entry.forecast.verified || !familiar)
     }
 
-    /// Hands out whom the race would try next.
+    /// Yields the candidate that the race would try next.
     fn turn(&mut self) -> Option<Candidate> {
         let Action::Dial(attempt) = self.race.next(self.started.elapsed()) else {
             return None;
@@ -334,7 +341,7 @@ impl Turns {
         })
     }
 
-    /// How long the next one waits for the last that was handed out.
+    /// The delay of the next candidate after the last yielded one.
     fn delay(&self) -> Duration {
         let cold = !self.known.iter().any(|one| one.entry.forecast.verified);
         match self.handed_out.as_slice() {
@@ -345,7 +352,7 @@ impl Turns {
         }
     }
 
-    /// Why there was none at all.
+    /// Why there was no candidate, if that is so and not yet reported.
     fn error(&mut self) -> Option<ConnectError> {
         if !self.handed_out.is_empty() {
             return None;
@@ -360,7 +367,7 @@ impl Turns {
                 Some(attempt)
             })
             .collect();
-        // It is told once.
+        // The failures were taken, so this is returned once.
         let elapsed = self.started.elapsed();
         (!attempts.is_empty()).then(|| ConnectError::new(attempts, elapsed, false))
     }
@@ -373,7 +380,7 @@ async fn sleep_until(moment: Option<Instant>) {
     }
 }
 
-/// How long it may take from its start to an open WebSocket, one time in twenty longer.
+/// The time to an open WebSocket that is exceeded once in twenty times, within the bounds of RFC 8305.
 fn patience(forecast: &Forecast) -> Duration {
     const Z: f64 = 1.64;
     let variance = forecast.syn.variance + forecast.rest.variance + NOISE;

@@ -1,4 +1,4 @@
-//! What a selector tells of itself: events as they happen, counts when asked.
+//! Events of a selector, and the counts made from them.
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
@@ -16,139 +16,145 @@ use crate::phase::Phase;
 use crate::sample::{Attempt, AttemptOutcome};
 use crate::stats::{Distribution, Summary};
 
-/// Something happened in a [`Selector`](crate::Selector).
+/// Something that happened in a [`Selector`](crate::Selector); see
+/// [`Selector::events`](crate::Selector::events).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SelectorEvent {
-    /// A race ended with an open endpoint: a connection of the app's, or what REST will use.
+    /// A race succeeded: a connection of the app opened, or REST has an endpoint or connection to use.
     Opened {
-        /// The endpoint; its [service](Endpoint::service) says which it is.
+        /// The endpoint. Its [service](Endpoint::service) distinguishes a WebSocket from REST.
         endpoint: Endpoint,
         /// Its address.
         address: SocketAddr,
-        /// From the call to the open endpoint, look-ups and losers included.
+        /// The time from the call to the open endpoint, including DNS and failed attempts.
         time_to_open: Duration,
-        /// Addresses dialled, the winner included.
+        /// Addresses dialled, including the winner.
         dials: u64,
-        /// TLS handshakes begun, the winner's included.
+        /// TLS handshakes started, including the winner's.
         handshakes: u64,
     },
-    /// A race ended with nothing open.
+    /// A race failed: no endpoint opened.
     Failed {
-        /// For which service.
+        /// The service.
         service: Service,
-        /// Why.
+        /// Why it failed.
         why: ConnectErrorKind,
-        /// How long it was tried.
+        /// How long the race took.
         elapsed: Duration,
         /// Addresses dialled.
         dials: u64,
-        /// TLS handshakes begun.
+        /// TLS handshakes started.
         handshakes: u64,
     },
-    /// A connection ended, as far as was told: by its session, or by [`Feedback`](crate::Feedback).
+    /// A connection ended. Reported for connections of sessions, and for others through
+    /// [`Feedback`](crate::Feedback).
     Closed {
         /// The endpoint.
         endpoint: Endpoint,
         /// Its address.
         address: SocketAddr,
-        /// Who ended it.
+        /// How it ended. [`CloseReason::ByApp`] also covers connections left behind on another network.
         reason: CloseReason,
         /// How long it was open.
         lived: Duration,
     },
-    /// A connection that was lost, or couldn't be opened, is waited for before the next try.
+    /// A session or reconnector waits before its next attempt.
     Waiting {
-        /// So long.
+        /// How long it waits.
         delay: Duration,
     },
-    /// A REST request was answered, or was not.
+    /// A REST request was sent and answered, or failed.
     Requested {
-        /// By this endpoint.
+        /// The endpoint that the request was for.
         endpoint: Endpoint,
-        /// With this status; `None` for no answer.
+        /// The HTTP status; `None` if there was no response.
         status: Option<u16>,
-        /// From the request to the head of the answer, or to the failure.
+        /// The time from the request to the head of the response, or to the failure.
         took: Duration,
     },
-    /// What was kept could not be read: nothing is remembered from earlier runs.
+    /// The stored history could not be read. The selector starts without it.
     HistoryNotRead {
-        /// What the store says.
+        /// The error of the store.
         why: String,
     },
-    /// What was learned can't be kept, or could not. It is tried again with the next write.
+    /// The history can't be written, or a write failed. The next write includes the data again.
     HistoryNotKept {
-        /// What the store says.
+        /// The error of the store.
         why: String,
     },
-    /// Another endpoint is preferred on this network.
+    /// The preferred endpoint changed on this network.
     PreferenceChanged {
-        /// The one before; `None` for the first.
+        /// The previous one; `None` for the first.
         from: Option<Endpoint>,
-        /// The one from now on.
+        /// The new one.
         to: Endpoint,
     },
-    /// An address failed, and is tried last for a while.
+    /// An address failed and is tried last for a while; see
+    /// [`Standing::BreakerOpen`](crate::Standing::BreakerOpen).
     BreakerOpened {
         /// The endpoint.
         endpoint: Endpoint,
         /// Its address.
         address: SocketAddr,
     },
-    /// An address that had failed works again.
+    /// An address that had failed works again, or its failure is no longer believed because only the
+    /// stored history tells of it.
     BreakerClosed {
         /// The endpoint.
         endpoint: Endpoint,
         /// Its address.
         address: SocketAddr,
     },
-    /// An address was measured in the background.
+    /// An address was measured in the background; see [`RefreshBudget`](crate::RefreshBudget).
     Refreshed {
         /// The endpoint.
         endpoint: Endpoint,
         /// Its address.
         address: SocketAddr,
-        /// Its TCP round trip; `None` if it refused or did not answer within 3 s.
+        /// The TCP round trip; `None` if the address refused the connection or was silent for 3 s.
         round_trip: Option<Duration>,
     },
-    /// The device is on another network.
+    /// The device moved to another network.
     NetworkChanged {
         /// The network's identifier.
         id: String,
     },
-    /// This listener was more than 64 events behind.
+    /// This listener fell more than 64 events behind.
     Missed {
-        /// How many events it missed; the next one is the oldest that is still there.
+        /// The number of missed events. The next event is the oldest one still available.
         count: u64,
     },
 }
 
-/// What a [`Selector`](crate::Selector) did so far: its [events](SelectorEvent), counted.
+/// Counts of what a [`Selector`](crate::Selector) has done since it was built; see
+/// [`Selector::stats`](crate::Selector::stats).
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SelectorStats {
-    /// Connections opened; what REST's races open is not counted here.
+    /// WebSocket connections opened.
     pub opened: u64,
-    /// Calls that ended without a connection.
+    /// Calls to connect that ended without a connection.
     pub failed: u64,
-    /// Connections that ended otherwise than by the app, as far as was told.
+    /// Connections that the server ended or that were lost; see [`SelectorEvent::Closed`].
     pub lost: u64,
-    /// Addresses dialled in races, winners and REST's races included: neither what a move cut off nor
-    /// what REST requests open.
+    /// Addresses dialled in races, including the winners and REST's races. Not counted are races
+    /// restarted by a change of network, and connections that REST requests open with reqwest.
     pub dials: u64,
-    /// TLS handshakes begun, winners and REST's races included.
+    /// TLS handshakes started in the same races.
     pub handshakes: u64,
     /// TCP connects made in the background.
     pub background_dials: u64,
-    /// How often a connection was opened on another endpoint or address than the one before.
+    /// How often a connection opened on another endpoint or address than the previous one.
     pub switches: u64,
-    /// How long connections took to open; `None` before the first.
+    /// The time that connections took to open; `None` before the first.
     pub time_to_open: Option<Summary>,
-    /// REST requests, second tries included, other than those that found no endpoint to ask.
+    /// REST requests, including retries on another endpoint. Requests for which no endpoint was
+    /// available are not counted.
     pub requests: u64,
-    /// REST requests that were not answered, or by 502, 503 or 504.
+    /// REST requests without a response, or with 502, 503 or 504.
     pub requests_failed: u64,
-    /// How long REST requests took to the head of their answer; `None` before the first.
+    /// The time that REST requests took to the head of the response; `None` before the first.
     pub time_to_answer: Option<Summary>,
 }
 
@@ -173,7 +179,7 @@ impl Counts {
             } => {
                 stats.dials += dials;
                 stats.handshakes += handshakes;
-                // What REST's races open is no connection of the app's, but costs as much.
+                // REST's races cost the same, but open no connection of the app.
                 if endpoint.service().is_websocket() {
                     stats.opened += 1;
                     self.time_to_open.record(*time_to_open);
@@ -217,13 +223,14 @@ impl Counts {
     }
 }
 
-/// Whether a server that answers so is no use now, whatever it was asked (RFC 9110 §15.6.3 to §15.6.5):
-/// a gateway without its backend, or an overload. What 500 means only the app knows.
+/// Whether a status means that the server is of no use at the moment, whatever the request (RFC 9110
+/// §15.6.3 to §15.6.5): a gateway without its backend, or an overload. What 500 means, only the app
+/// knows.
 pub(super) fn is_gateway_trouble(status: u16) -> bool {
     matches!(status, 502..=504)
 }
 
-/// What a race came to.
+/// The event of a finished race.
 pub(super) fn of_race(service: Service, outcome: Result<&Opening, &ConnectError>) -> SelectorEvent {
     let attempts = match outcome {
         Ok(opening) => &*opening.attempts,
@@ -258,16 +265,16 @@ fn began_tls(attempt: &Attempt) -> bool {
     }
 }
 
-/// Tells whoever listens, and counts.
+/// Sends events to listeners, and counts them.
 #[derive(Debug)]
 pub(super) struct Events {
     sender: broadcast::Sender<SelectorEvent>,
     counts: Mutex<Counts>,
-    /// What happened while the selector was built, for the first who listens.
+    /// Events from before the selector was built, for the first listener.
     first: Mutex<Vec<SelectorEvent>>,
 }
 
-/// Events kept for a listener that is behind.
+/// The number of events kept for a slow listener.
 const KEPT: usize = 64;
 
 impl Events {
@@ -281,11 +288,11 @@ impl Events {
 
     pub(super) fn send(&self, event: SelectorEvent) {
         lock(&self.counts).take_in(&event);
-        // Nobody may be listening.
+        // Fails if there is no listener.
         let _ = self.sender.send(event);
     }
 
-    /// Keeps this for the first who listens.
+    /// Keeps an event for the first listener.
     pub(super) fn keep(&self, event: SelectorEvent) {
         lock(&self.first).push(event);
     }
@@ -294,7 +301,7 @@ impl Events {
         lock(&self.counts).stats()
     }
 
-    /// What is told from now on.
+    /// The events from now on.
     pub(super) fn listen(&self) -> impl Stream<Item = SelectorEvent> + Send + Unpin + use<> {
         let receiver = self.sender.subscribe();
         let first = futures::stream::iter(std::mem::take(&mut *lock(&self.first)));
@@ -306,7 +313,7 @@ impl Events {
             };
             Some((event, receiver))
         });
-        // Whoever selects among streams asks again after the end.
+        // Fused, because `select!` loops may poll it after its end.
         Box::pin(first.chain(events).fuse())
     }
 }

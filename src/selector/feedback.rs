@@ -1,4 +1,4 @@
-//! What becomes of a connection after it was handed over.
+//! What the selector learns from a connection after it was handed over.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -11,21 +11,21 @@ use super::events::SelectorEvent;
 use super::memory::{Candidate, Epoch, Memory};
 use crate::connection::{CloseReason, ConnectionObserver};
 
-/// A connection that ends sooner than this by itself was no good: mobile NATs and idle time-outs
+/// A connection that ends by itself within this time counts as a failure. Mobile NATs and idle timeouts
 /// take minutes.
 const SHORT_LIVED: Duration = Duration::from_secs(30);
 
-/// Learns from one connection; it doesn't keep the selector alive.
+/// Learns from one connection, without keeping the selector alive.
 pub(super) struct FeedbackLearner {
     selector: Weak<Inner>,
     candidate: Candidate,
     epoch: Epoch,
-    /// What a round trip takes says nothing of how long a SYN does: that ends at the proxy.
+    /// A proxy ends TCP, so a round trip through it says nothing about a SYN's.
     through_proxy: bool,
 }
 
 impl FeedbackLearner {
-    /// Of a connection to this candidate, opened in this epoch.
+    /// A learner for a connection to this candidate, opened in this epoch.
     pub(super) fn new(inner: &Arc<Inner>, candidate: Candidate, epoch: Epoch) -> Self {
         let peer = inner.racer.dialer().peer(&candidate.0);
         FeedbackLearner {
@@ -40,7 +40,7 @@ impl FeedbackLearner {
         let Some(inner) = self.selector.upgrade() else {
             return;
         };
-        // The device may have moved since: what is measured now is of another network.
+        // If the device moved since, the measurement belongs to another network.
         let here = |memory: &Memory| memory.epoch() == self.epoch && says_something(memory);
         (inner.learner).learn_one(&inner.websocket, &self.candidate, observation, here);
     }
@@ -52,7 +52,7 @@ impl ConnectionObserver for FeedbackLearner {
             syn: Some(Measured::Took(took.as_secs_f64() * 1e3)),
             ..Observation::default()
         };
-        // The same where something else on the way answers SYNs.
+        // Nor does it where a middlebox answers SYNs.
         self.learn(observation, |memory| {
             !self.through_proxy && memory.trusts_syns()
         });

@@ -1,4 +1,4 @@
-//! Writes the history now and then, from a thread of its own: a disk may block for seconds.
+//! Writes the history from a thread of its own, because a disk may block for seconds.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -14,7 +14,7 @@ use super::memory::Memory;
 use crate::error::{Error, ErrorKind};
 use crate::history::{HistoryStore, ask};
 
-/// At most one write in so long: flash wears, and batteries drain.
+/// The shortest time between writes, except for flushes: flash wears out and batteries drain.
 const INTERVAL: Duration = Duration::from_secs(5);
 
 enum Message {
@@ -22,17 +22,17 @@ enum Message {
     Flush(oneshot::Sender<Result<(), Error>>),
 }
 
-/// Asks the thread to write, which ends, after a last write, when this is dropped.
+/// A handle to the writing thread. Dropping it ends the thread after a last write.
 #[derive(Debug)]
 pub(super) struct HistoryWriter {
     sender: mpsc::Sender<Message>,
-    /// It was asked and hasn't begun: whatever is learned meanwhile will be written.
+    /// A write was requested and has not begun. It will include what is learned meanwhile.
     asked: Arc<AtomicBool>,
 }
 
 impl HistoryWriter {
-    /// A writer of this memory in this store. When no thread can be had, that only costs what was
-    /// learned, and whoever [flushes](Self::flush) is told.
+    /// Starts a thread that writes this memory to this store. If the thread can't be started, nothing
+    /// is stored, and [`flush`](Self::flush) fails.
     pub(super) fn start(
         store: Arc<dyn HistoryStore>,
         memory: Arc<Mutex<Memory>>,
@@ -54,21 +54,20 @@ impl HistoryWriter {
         HistoryWriter { sender, asked }
     }
 
-    /// Writes what is known, soon.
+    /// Requests a write.
     pub(super) fn keep(&self) {
         if !self.asked.swap(true, Ordering::SeqCst) {
-            // The thread lives as long as this does, if there is one.
+            // The thread, if there is one, lives as long as this.
             let _ = self.sender.send(Message::Keep);
         }
     }
 
-    /// Writes what is not written yet, and waits until that is done.
+    /// Writes now, if there is anything to write, and waits for it.
     pub(super) async fn flush(&self) -> Result<(), Error> {
         let (done, flushed) = oneshot::channel();
         let _ = self.sender.send(Message::Flush(done));
-        // Only a thread that ended or never began drops the other side, and one that began doesn't end
-        // while this is there.
-        let why = "no thread writes the history: none could be had";
+        // The thread lives as long as this, so only one that never started drops the other side.
+        let why = "the thread that writes the history could not be started";
         (flushed.await).unwrap_or_else(|_| Err(Error::new(ErrorKind::History, why)))
     }
 }
@@ -80,7 +79,7 @@ fn serve(
     receiver: &mpsc::Receiver<Message>,
 ) {
     let mut pending = false;
-    // A write that failed is tried again when it is asked for, not by itself.
+    // A failed write is repeated with the next request, not automatically.
     let mut failed = false;
     let mut written: Option<Instant> = None;
     loop {
@@ -105,7 +104,7 @@ fn serve(
                 (true, Vec::new(), true)
             }
         };
-        // One write serves all who wait for one.
+        // One write serves all waiting flushes.
         while write && let Ok(message) = receiver.try_recv() {
             match message {
                 Message::Keep => pending = true,
@@ -124,7 +123,7 @@ fn serve(
                 events.send(SelectorEvent::HistoryNotKept { why });
             }
         }
-        // An error can't be copied, only told again.
+        // Errors can't be cloned, so they are rebuilt for each flush.
         let again = saved.as_ref().err();
         let again = again.map(|error| (error.kind(), error.to_string()));
         let first = waiting.pop();

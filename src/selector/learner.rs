@@ -1,4 +1,4 @@
-//! What learns: takes in what attempts showed, tells who listens, has it kept.
+//! Takes in observations, sends the events they cause, and has the history written.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -35,17 +35,17 @@ impl Learner {
         }
     }
 
-    /// What is remembered, for a moment.
+    /// Locks the memory.
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
         lock(&self.memory)
     }
 
-    /// What the history calls the network that the device is on.
+    /// The key of the current network in the history.
     pub(super) fn network_key(&self) -> String {
         self.memory().network_id().to_owned()
     }
 
-    /// Which stay on which network it is: what was begun in another one teaches nothing here.
+    /// The current epoch. Work that began in another epoch teaches nothing.
     pub(super) fn epoch(&self) -> Epoch {
         self.memory().epoch()
     }
@@ -54,7 +54,7 @@ impl Learner {
         &self.events
     }
 
-    /// Takes in what DNS says of an endpoint, asked in this epoch.
+    /// Returns a function that takes in a DNS answer to a question asked in this epoch.
     pub(super) fn lister(
         &self,
         family: Family,
@@ -64,15 +64,16 @@ impl Learner {
         move |endpoint, said| lock(&memory).list(endpoint, family, &said, epoch)
     }
 
-    /// Learns what was shown of these candidates.
+    /// Learns from observations of several candidates.
     pub(super) fn learn(&self, observations: Vec<(Candidate, Observation)>) {
         let changes = self.memory().learn(observations);
         self.tell(changes);
     }
 
-    /// Learns what was shown of one candidate, unless the memory says meanwhile that it means nothing.
-    /// Everybody is asked anew only if that may change who is preferred: heartbeats come often, and
-    /// hardly ever do. What they change of the ranking is shown to whoever reads it next.
+    /// Learns from an observation of one candidate, if `says_something` holds.
+    ///
+    /// The preference is recomputed only if the observation may change it: heartbeats are frequent and
+    /// hardly ever do. The ranking is marked as outdated, and recomputed when it is next read.
     pub(super) fn learn_one(
         &self,
         view: &ServiceView,
@@ -93,8 +94,8 @@ impl Learner {
         }
     }
 
-    /// A background probe of a candidate, begun in this epoch, brought this: the SYN's round trip, of
-    /// which `queue_ms` are the access link's.
+    /// Learns from a background probe that began in this epoch. `queue_ms`, the access link's share of
+    /// the round trip, is subtracted.
     pub(super) fn probed(
         &self,
         candidate: Candidate,
@@ -118,7 +119,7 @@ impl Learner {
         });
     }
 
-    /// Who is preferred may have changed with what was learned.
+    /// Updates the preferred endpoint of a service.
     pub(super) fn reconsider(&self, view: &ServiceView) {
         let mut memory = self.memory();
         let change = view.reconsider(&mut memory);
@@ -126,18 +127,18 @@ impl Learner {
         self.tell(change);
     }
 
-    /// Has what was learned kept.
+    /// Requests a write of the history.
     pub(super) fn keep(&self) {
         let Some(writer) = &self.writer else { return };
-        // Held until the writer is asked: a `flush()` meanwhile would find nothing to keep, and the
-        // writer nothing to write.
+        // The lock is held until the writer is asked. Otherwise a concurrent `flush()` would find
+        // nothing to write and return early.
         let mut memory = self.memory();
         if memory.take_unkept() {
             writer.keep();
         }
     }
 
-    /// Has what was learned kept, and waits until it is.
+    /// Requests a write of the history and waits for it.
     pub(super) async fn flush(&self) -> Result<(), Error> {
         self.keep();
         match &self.writer {

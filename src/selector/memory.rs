@@ -1,4 +1,4 @@
-//! What the selector remembers, on which network, and what it makes of what it is shown.
+//! What the selector remembers per network, and what it expects from that.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -24,44 +24,44 @@ use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 use crate::resolve::{Family, is_bogus};
 
-/// Addresses that DNS gave so long ago are no longer dialled unasked: it still has them, or not.
+/// Addresses that DNS returned this long ago are not dialled before DNS returns them again.
 const STALE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// More networks than a person's device meets in a month; the longest unused go.
+/// More networks than a device visits in a month. Beyond it, the one unused for longest is dropped.
 const MAX_NETWORKS: usize = 32;
 
 /// An endpoint at one of its addresses.
 pub(super) type Candidate = (Endpoint, SocketAddr);
 
-/// Everything remembered, network by network.
+/// Everything remembered, by network.
 #[derive(Debug)]
 pub(super) struct Memory {
     clock: Clock,
     networks: BTreeMap<String, Known>,
     current: String,
     priors: Priors,
-    /// What they say of the current network's class.
+    /// The priors for the current network's class.
     prior: Option<Arc<Prior>>,
     epoch: Epoch,
-    /// How many WebSockets opened so far, on whatever network.
+    /// WebSockets opened so far, on all networks.
     opened: u64,
     random: fastrand::Rng,
-    /// Tells at which port an endpoint is dialled: its own or the proxy's.
+    /// Knows the port at which an endpoint is dialled: its own or the proxy's.
     dialer: Dialer,
-    /// Those of every service that is used.
+    /// The endpoints of every service in use.
     endpoints: Vec<Endpoint>,
-    /// Something was learned that nobody was asked to keep.
+    /// Something was learned that no write has been requested for.
     unkept: bool,
-    /// DNS gives some no longer who may be preferred.
+    /// DNS no longer returns a candidate that may be preferred.
     unlisted: bool,
 }
 
-/// A stay on one network, to the next move or sleep. What was measured in another says nothing now,
-/// even on the same network: it may have been on the way between the two.
+/// A stay on one network, until the next move or sleep. A measurement that began in an earlier epoch is
+/// discarded, even on the same network, because the path may have changed in between.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Epoch(u64);
 
-/// One network: what is known of candidates, and who is preferred.
+/// One network: what is known of its candidates, and which ones are preferred.
 #[derive(Clone, Debug, Default)]
 struct Known {
     network: Network,
@@ -69,25 +69,25 @@ struct Known {
     used: Timestamp,
 }
 
-/// What is known of the addresses of a service's endpoints.
+/// The state of a service's candidates.
 #[derive(Default)]
 pub(super) struct Reconsidered {
     pub(super) preferred: Option<Candidate>,
     /// In no order.
     pub(super) expected: Vec<(Candidate, Forecast)>,
     pub(super) change: Option<Change>,
-    /// When, if nothing is learned meanwhile, the next breaker closes.
+    /// When the next breaker closes, if nothing is learned meanwhile.
     pub(super) next_close: Option<Duration>,
 }
 
-/// What one observation did.
+/// The effect of one observation.
 pub(super) struct Learned {
     pub(super) changes: Vec<Change>,
-    /// Whether another may be preferred now.
+    /// Whether the preference may change.
     pub(super) decisive: bool,
 }
 
-/// What changed, for events.
+/// A change to report as an event.
 #[derive(Clone, Debug)]
 pub(super) enum Change {
     Preference {
@@ -97,9 +97,10 @@ pub(super) enum Change {
     Breaker(Candidate, Transition),
 }
 
-/// How much a failure says. What only an operator can mend, or an interfering network does on
-/// purpose, says most; what the device's own network, a proxy or the app's credentials (401 and 403
-/// from who proved its identity) cause says nothing of the candidate.
+/// How much a failure says about the candidate. A TLS failure says most: either only the operator can
+/// correct it, or the network interferes on purpose. A failure of the device's own network, of a proxy,
+/// or of the app's credentials (401 and 403 from a server that proved its identity) says nothing about
+/// the candidate.
 pub(super) fn severity(failure: &Failure) -> Severity {
     let passing = matches!(failure.kind(), FailureKind::Timeout | FailureKind::Closed);
     let own =
@@ -132,7 +133,7 @@ fn find(network: &Network, (endpoint, address): &Candidate) -> Option<CandidateI
     )
 }
 
-/// Whether the candidate of this key is one of the endpoint's, which is dialled at this port.
+/// Whether this key belongs to an address of the endpoint, which is dialled at this port.
 fn is(endpoint: &Endpoint, port: u16, key: &Key) -> bool {
     endpoint.host() == key.host
         && endpoint.service().as_str() == key.service
@@ -164,7 +165,7 @@ impl Memory {
         }
     }
 
-    /// With what was kept from an earlier run, as far as that is believed.
+    /// With the history of earlier runs, as far as it is believed.
     pub(super) fn with_history(mut self, history: History) -> Self {
         let is_possible = |key: &Key| self.is_possible(key);
         let kept: Vec<_> = history
@@ -181,16 +182,16 @@ impl Memory {
         self
     }
 
-    /// With what others measured of the network's class.
+    /// With priors, and the class of the current network.
     pub(super) fn with_priors(mut self, priors: Priors, class: Option<&str>) -> Self {
         self.priors = priors;
         self.set_class(class);
         self
     }
 
-    /// The current network is of this class, or of none that is known.
+    /// Sets the class of the current network.
     pub(super) fn set_class(&mut self, class: Option<&str>) {
-        // Through a proxy, SYNs tell how far that is.
+        // Through a proxy, a SYN measures the way to the proxy.
         let is_direct = |one: &Endpoint| self.dialer.peer(one).proxy.is_none();
         let is_ours = |host: &str| {
             let mut endpoints = self.endpoints.iter();
@@ -203,21 +204,22 @@ impl Memory {
         }
     }
 
-    /// Whether that may be the address of that host; of those that no endpoint of today has, whatever
-    /// is said may be.
+    /// Whether a stored address can be the host's. Addresses of hosts that are not in use are not
+    /// checked.
     fn is_possible(&self, key: &Key) -> bool {
         let mut endpoints = self.endpoints.iter();
         let endpoint = endpoints.find(|one| self.is(one, key));
         endpoint.is_none_or(|one| !self.dialer.peer(one).is_public || !is_bogus(key.address.ip()))
     }
 
-    /// Whether there is something to keep that nobody was asked to; not while the clock can't be
-    /// right, or what was kept would look like the future's. Who asks has it kept.
+    /// Whether there is something to write that no write has been requested for; the caller then
+    /// requests it. Never while the clock is obviously wrong, because the data would look like the
+    /// future's.
     pub(super) fn take_unkept(&mut self) -> bool {
         self.clock.is_sane() && std::mem::take(&mut self.unkept)
     }
 
-    /// What there is to keep.
+    /// The history to write.
     pub(super) fn history(&self) -> History {
         History::of(self.networks.iter().map(|(id, known)| KnownNetwork {
             id: id.clone(),
@@ -234,12 +236,12 @@ impl Memory {
         self.epoch
     }
 
-    /// How many WebSockets opened so far.
+    /// The number of WebSockets opened so far.
     pub(super) fn opened(&self) -> u64 {
         self.opened
     }
 
-    /// Moves to another network, of a class that nobody named yet.
+    /// Moves to another network, whose class is unknown.
     pub(super) fn enter(&mut self, id: String) {
         self.set_class(None);
         if let Some(left) = self.networks.get_mut(&self.current) {
@@ -249,7 +251,7 @@ impl Memory {
         self.epoch.0 += 1;
     }
 
-    /// How long the machine slept since it was last asked, if it did.
+    /// How long the machine slept since the last call, if it did.
     pub(super) fn wake(&mut self, wall: Timestamp) -> Option<Duration> {
         let slept = self.clock.wake(wall)?;
         self.epoch.0 += 1;
@@ -281,27 +283,27 @@ impl Memory {
         known
     }
 
-    /// The current network before anything is known of it.
+    /// The current network before anything is known about it.
     fn unknown(&self) -> Network {
         let mut network = Network::default();
         network.expect(self.prior.clone());
         network
     }
 
-    /// What the current network's SYNs say about its handshakes.
+    /// How far SYNs on the current network predict its handshakes.
     pub(super) fn syn_trust(&self) -> SynTrust {
         self.known().map_or_else(SynTrust::default, |known| {
             known.network.syn_trust(self.clock.now())
         })
     }
 
-    /// Whether the current network's SYNs say anything about its paths.
+    /// Whether SYNs on the current network say anything about its paths.
     pub(super) fn trusts_syns(&self) -> bool {
         self.known().is_none_or(|known| known.network.trusts_syns())
     }
 
-    /// DNS says this of an endpoint now, in one family, asked in this epoch: it has these addresses,
-    /// and no others. Most failures say nothing of it.
+    /// Takes in DNS's answer about an endpoint in one family: these addresses and no others. A failure
+    /// other than “no address” changes nothing, and neither does an answer from another epoch.
     pub(super) fn list(
         &mut self,
         endpoint: &Endpoint,
@@ -335,7 +337,7 @@ impl Memory {
         self.unlisted |= unlisted;
     }
 
-    /// What is expected of a candidate in a race that this one of its rivals won last.
+    /// The forecast of a candidate in a race whose last winner is given.
     pub(super) fn expect(
         &self,
         candidate: &Candidate,
@@ -357,7 +359,7 @@ impl Memory {
         }
     }
 
-    /// What is expected of every candidate of this network, by its number, and how they vary together.
+    /// The forecasts of all candidates of the current network, by id, and how they vary together.
     pub(super) fn outlook(&self) -> (Vec<Forecast>, Kinship) {
         let known = self
             .known()
@@ -365,19 +367,19 @@ impl Memory {
         known.unwrap_or_default()
     }
 
-    /// What this network calls a candidate.
+    /// The id of a candidate on the current network.
     pub(super) fn id(&self, candidate: &Candidate) -> Option<CandidateId> {
         find(&self.known()?.network, candidate)
     }
 
-    /// The addresses of an endpoint that are known.
+    /// The known addresses of an endpoint.
     #[cfg(feature = "rest")]
     pub(super) fn addresses(&self, endpoint: &Endpoint) -> Vec<Candidate> {
         let known = self.candidates(slice::from_ref(endpoint));
         known.into_iter().map(|(_, candidate)| candidate).collect()
     }
 
-    /// Whether every address of the endpoint that is known failed lately.
+    /// Whether the breaker of every known address of the endpoint is open.
     #[cfg(feature = "rest")]
     pub(super) fn is_broken(&self, endpoint: &Endpoint) -> bool {
         let known = self.addresses(endpoint);
@@ -385,7 +387,7 @@ impl Memory {
         !known.is_empty() && known.iter().all(broken)
     }
 
-    /// Whom of these to ask: the one whose best address costs least; of what is unknown, the first.
+    /// The endpoint whose best address is cheapest; the first one, if nothing is known.
     #[cfg(feature = "rest")]
     pub(super) fn best_of(&self, endpoints: Vec<Endpoint>) -> Option<Endpoint> {
         let cost = |one: &Endpoint| {
@@ -402,7 +404,7 @@ impl Memory {
         least.map(|(_, endpoint)| endpoint)
     }
 
-    /// Who of these endpoints' addresses opened last.
+    /// The address of these endpoints that opened last.
     pub(super) fn last_winner(&self, endpoints: &[Endpoint]) -> Option<Candidate> {
         let network = &self.known()?.network;
         let candidates = self.candidates(endpoints);
@@ -412,13 +414,13 @@ impl Memory {
         candidates.into_iter().find_map(of)
     }
 
-    /// The addresses of these endpoints that are known on this network.
+    /// The known addresses of these endpoints on the current network.
     fn candidates(&self, endpoints: &[Endpoint]) -> Vec<(CandidateId, Candidate)> {
         let known = self.listed(endpoints).into_iter();
         known.map(|(id, candidate, _)| (id, candidate)).collect()
     }
 
-    /// The same, and when DNS last gave each.
+    /// The same, with the time when DNS last returned each.
     fn listed(&self, endpoints: &[Endpoint]) -> Vec<(CandidateId, Candidate, Timestamp)> {
         let known = self.known().map(|known| known.network.candidates());
         let known = known.into_iter().flatten();
@@ -430,8 +432,7 @@ impl Memory {
             .collect()
     }
 
-    /// The addresses of an endpoint that are worth dialling before DNS has answered: those that it gave
-    /// last.
+    /// The addresses of an endpoint to dial before DNS has answered: those that it returned last.
     pub(super) fn remembered(&self, endpoint: &Endpoint) -> Vec<SocketAddr> {
         let now = self.clock.now();
         let mut known = self.listed(slice::from_ref(endpoint));
@@ -444,8 +445,9 @@ impl Memory {
         known.into_iter().map(|(_, (_, at), _)| at).collect()
     }
 
-    /// What opened on other networks, unless this one's DNS gives others; the latest first, with the number
-    /// of its endpoint. Through a proxy, its addresses are not the host's.
+    /// Addresses that opened on other networks, the latest first, with the index of the endpoint. Left
+    /// out are hosts whose addresses this network's DNS has returned, and networks behind a proxy,
+    /// where an address may be the proxy's.
     pub(super) fn proven_elsewhere(&self, endpoints: &[Endpoint]) -> Vec<(usize, Candidate)> {
         let others = self.networks.iter().filter(|(id, known)| {
             **id != self.current
@@ -472,13 +474,13 @@ impl Memory {
         proven.filter_map(of_endpoint).collect()
     }
 
-    /// Takes in a candidate that this network's DNS doesn't give, as far as is known.
+    /// Adds a candidate that this network's DNS has not returned.
     pub(super) fn note(&mut self, candidate: &Candidate) {
         let now = self.clock.now();
         self.known_mut(now).network.note(&key(candidate));
     }
 
-    /// Whether more than one candidate may be another than when it was last asked.
+    /// Whether more than the observed candidate may have changed since the last call.
     pub(super) fn take_unsettled(&mut self) -> bool {
         let believes = self
             .known()
@@ -486,7 +488,8 @@ impl Memory {
         std::mem::take(&mut self.unlisted) || believes
     }
 
-    /// Whether it opened here, and not only a file says that DNS gives its address.
+    /// Whether the candidate opened on this network, and more than a stored history says that DNS
+    /// returned its address.
     pub(super) fn is_proven(&self, candidate: &Candidate) -> bool {
         let network = self.known().map(|known| &known.network);
         network.is_some_and(|network| {
@@ -495,7 +498,7 @@ impl Memory {
         })
     }
 
-    /// Learns what was shown of these candidates.
+    /// Learns from observations of several candidates.
     pub(super) fn learn(&mut self, observations: Vec<(Candidate, Observation)>) -> Vec<Change> {
         let (now, jitter) = (self.clock.now(), self.random.f64());
         self.unkept = true;
@@ -513,8 +516,8 @@ impl Memory {
         self.breakers(transitions)
     }
 
-    /// Learns what was shown of one candidate. Where it was seen before, as with a heartbeat, that
-    /// asks nobody else and allocates nothing.
+    /// Learns from an observation of one candidate. For a known one, such as with a heartbeat, this
+    /// doesn't affect other candidates and doesn't allocate.
     pub(super) fn learn_one(&mut self, candidate: &Candidate, observation: Observation) -> Learned {
         let (now, jitter) = (self.clock.now(), self.random.f64());
         self.unkept = true;
@@ -528,7 +531,8 @@ impl Memory {
         let transitions = network.hear(id, &observation, now, jitter);
         let lead = known.preferred.get_mut(&candidate.0.service());
         let decisive = match (lead, network.forecast(id, now)) {
-            // What no race would begin with is nobody's preference, and somebody's again afterwards.
+            // A candidate with an open breaker is never preferred, so a change of a breaker may change
+            // the preference.
             _ if !transitions.is_empty() => true,
             (Some((_, lead)), Some(forecast)) => lead.may_end(id, &forecast, now),
             _ => true,
@@ -544,7 +548,7 @@ impl Memory {
         self.opened += u64::from(opened);
     }
 
-    /// Whose breakers these are; of those that no endpoint of today has, nothing is told.
+    /// The events for these breakers; none for hosts that are not in use.
     fn breakers(&self, transitions: Vec<(CandidateId, Transition)>) -> Vec<Change> {
         let named = |(id, transition)| {
             let network = &self.known()?.network;
@@ -557,12 +561,12 @@ impl Memory {
         transitions.into_iter().filter_map(named).collect()
     }
 
-    /// Whether the candidate of this key is one of the endpoint's.
+    /// Whether this key belongs to an address of the endpoint.
     fn is(&self, endpoint: &Endpoint, key: &Key) -> bool {
         is(endpoint, self.dialer.peer(endpoint).port, key)
     }
 
-    /// Whom of these, and at most so many, to probe in the background.
+    /// Selects candidates to probe in the background, at most `most`.
     pub(super) fn to_check(&self, candidates: Vec<Candidate>, most: usize) -> Vec<Candidate> {
         let now = self.clock.now();
         let Some(known) = self.known() else {
@@ -577,7 +581,7 @@ impl Memory {
         found.into_iter().filter_map(chosen).collect()
     }
 
-    /// Reconsiders who is preferred among the endpoints' known candidates, with hysteresis.
+    /// Updates the preferred candidate of these endpoints, with hysteresis.
     pub(super) fn reconsider(&mut self, endpoints: &[Endpoint]) -> Reconsidered {
         let now = self.clock.now();
         let candidates = self.candidates(endpoints);
@@ -591,7 +595,7 @@ impl Memory {
             .preferred
             .get(&service)
             .map(|(candidate, _)| candidate.clone());
-        // One that isn't eligible any more gives way to whoever is.
+        // A preferred candidate that is no longer eligible is replaced.
         let current = from.as_ref().and_then(|one| find(&known.network, one));
         let current = current.filter(|id| among.contains(id));
         let lead = known.network.lead(&forecasts, &among, current, now);
@@ -603,14 +607,14 @@ impl Memory {
         });
         let eligible = |one: &Candidate| endpoints.contains(&one.0);
         let preferred = to.clone().or_else(|| from.clone().filter(eligible));
-        // What no race would begin with is nobody's preference. It comes back when its breaker closes.
+        // A candidate with an open breaker is not preferred. It may be again when its breaker closes.
         let is_broken = |one: &Candidate| {
             let id = find(&known.network, one);
             id.is_some_and(|id| forecasts[id.index()].breaker_open)
         };
         let preferred = preferred.filter(|one| !is_broken(one));
         let next_close = known.network.next_close(&among, now);
-        // Another address of the same endpoint is no news to whoever asks which endpoint to use.
+        // A new address of the same endpoint is not reported: the event is about endpoints.
         let news = to.filter(|to| from.as_ref().is_none_or(|from| from.0 != to.0));
         let expected =
             |(id, candidate): (CandidateId, Candidate)| (candidate, forecasts[id.index()]);

@@ -1,4 +1,4 @@
-//! Which network the device is on.
+//! Tracks which network the device is on.
 
 use std::sync::Mutex;
 
@@ -6,26 +6,26 @@ use super::lock;
 use crate::network_id;
 use crate::proxy::Proxy;
 
-/// An identifier longer than this is no name for a network.
+/// Longer identifiers are cut, in characters.
 const MAX_NETWORK_ID: usize = 128;
 
-/// Where there is no route to the internet.
+/// The identifier without a route to the internet.
 const NOWHERE: &str = "default";
 
-/// What stands before a proxy in a network's key.
+/// Separates the identifier from the proxy in a network's key.
 const VIA: &str = " via ";
 
-/// Tells networks apart: by what the app said, or else by the routes.
+/// Identifies networks by what the app says, or else by the routes.
 #[derive(Debug)]
 pub(super) struct NetworkWatch {
-    /// What a network's key in the history ends with: through a proxy everything takes another time.
+    /// The suffix of a network's key in the history: every time is different through a proxy.
     via: String,
-    /// The app said which network it is.
+    /// Whether the app named the network.
     told: Mutex<bool>,
 }
 
 impl NetworkWatch {
-    /// A watch, and the key of the network that the device is on.
+    /// A watch, and the key of the current network.
     pub(super) fn new(told: Option<&str>, proxy: Option<&Proxy>) -> (Self, String) {
         let watch = NetworkWatch {
             via: proxy.map_or(String::new(), |proxy| format!("{VIA}{proxy}")),
@@ -35,8 +35,8 @@ impl NetworkWatch {
         (watch, key)
     }
 
-    /// The app says which network it is, or that the routes tell: `enter` is given its identifier, if it
-    /// has another key than this. The same network again is no change.
+    /// Takes the name that the app gives, or `None` for the routes. If the network's key differs from
+    /// `key`, calls `enter` with its identifier.
     pub(super) fn tell(
         &self,
         told: Option<&str>,
@@ -51,8 +51,9 @@ impl NetworkWatch {
         }
     }
 
-    /// `enter` is given the network's identifier, if the routes tell and it has another key than
-    /// this. What the app says meanwhile comes after, and stays.
+    /// Checks the routes, unless the app named the network. If the network's key differs from `key`,
+    /// calls `enter` with its identifier. The lock is held meanwhile, so that a name that the app gives
+    /// takes effect afterwards.
     pub(super) fn look(&self, key: impl FnOnce() -> String, enter: impl FnOnce(String)) {
         let is_told = lock(&self.told);
         if *is_told {
@@ -64,18 +65,18 @@ impl NetworkWatch {
         }
     }
 
-    /// Whether the network that the history calls so is used through a proxy.
+    /// Whether a key belongs to a network used through a proxy.
     pub(super) fn is_proxied(key: &str) -> bool {
         key.contains(VIA)
     }
 
-    /// What the history calls a network.
+    /// The key of a network in the history.
     pub(super) fn key(&self, id: &str) -> String {
         let id: String = id.chars().take(MAX_NETWORK_ID).collect();
         id + &self.via
     }
 
-    /// The identifier of the network that the history calls so.
+    /// The identifier in a key.
     pub(super) fn id_of(&self, key: &str) -> String {
         key.strip_suffix(&self.via).unwrap_or(key).to_owned()
     }

@@ -1,12 +1,12 @@
-//! A task that ends with whoever waits for it.
+//! A task that is aborted when its handle is dropped.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::task::JoinHandle;
 
-/// Waits for a task, and ends it when dropped. What it comes to is nothing where its runtime ended
-/// first; its panic goes on here.
+/// A task handle that aborts the task when dropped. It yields `None` if the runtime ended first, and
+/// resumes the task's panic.
 pub(super) struct OwnTask<T>(pub(super) JoinHandle<T>);
 
 impl<T> Future for OwnTask<T> {

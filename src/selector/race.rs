@@ -1,6 +1,6 @@
-//! One race run for real: look-ups, dials and handshakes driven by the engine's [`Race`].
+//! Runs the engine's [`Race`] with real DNS lookups, dials and handshakes.
 //!
-//! Everything but look-ups runs inside the one future: dropping it drops every socket.
+//! Everything except DNS lookups runs inside one future: dropping it drops every socket.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -29,10 +29,11 @@ use crate::phase::{EarlyData, Phase};
 use crate::resolve::{Family, is_bogus, is_local, is_translated};
 use crate::sample::{Attempt, AttemptOutcome};
 
-/// More than a race dials at once where nothing opened yet, so that it has a choice and some spares.
+/// More than a race dials at once on a network where nothing opened yet, so that it has a choice and
+/// spares.
 const MOST_ELSEWHERE: usize = 16;
 
-/// What runs races: how endpoints are reached, and which of their paths turned out right.
+/// Runs races: knows how endpoints are reached and which of their paths is right.
 #[derive(Debug)]
 pub(super) struct Racer {
     dialer: Dialer,
@@ -43,14 +44,14 @@ pub(super) struct Racer {
     random: Mutex<fastrand::Rng>,
 }
 
-/// How a race ended, and what it showed.
+/// The outcome of a race, and what it showed.
 pub(super) struct Ended<T> {
     pub(super) outcome: Result<(T, Opening), ConnectError>,
     pub(super) observations: Vec<(Candidate, Observation)>,
-    /// Who may be probed in the background: everyone who was known, dialled or not, except where
-    /// only a local proxy answers, whose times say nothing.
+    /// Candidates that may be probed in the background: all known ones, dialled or not, except those
+    /// that only a local proxy answers, whose times say nothing.
     pub(super) probeable: Vec<Candidate>,
-    /// By how much the access link delays all alike.
+    /// The delay that the access link adds to all candidates alike.
     pub(super) queue_ms: f64,
 }
 
@@ -74,7 +75,7 @@ impl Racer {
         &self.answers
     }
 
-    /// How long a race may take.
+    /// The deadline of a race.
     pub(super) fn deadline(&self) -> Duration {
         self.deadline
     }
@@ -83,25 +84,25 @@ impl Racer {
         &self.handshake
     }
 
-    /// A uniform number, 0 ≤ u < 1.
+    /// A uniform random number, 0 ≤ u < 1.
     pub(super) fn random(&self) -> f64 {
         lock(&self.random).f64()
     }
 
-    /// In random order, so that a million clients that know nothing don't all begin with the same
-    /// host; what is known decides in the race.
+    /// Shuffles endpoints, so that many clients that know nothing don't all start with the same host.
+    /// What is known decides in the race.
     pub(super) fn shuffled(&self, mut endpoints: Vec<Endpoint>) -> Vec<Endpoint> {
         lock(&self.random).shuffle(&mut endpoints);
         endpoints
     }
 
-    /// Where only a proxy or a hijacker on the way can answer.
+    /// Whether only a proxy or a hijacker on the path can answer at this address.
     pub(super) fn is_last_resort(&self, (endpoint, address): &Candidate) -> bool {
         self.dialer.peer(endpoint).is_public && is_local(address.ip())
     }
 
-    /// What DNS gave before is dialled while the name is looked up again: TLS proves who answers, so
-    /// an address that is out of date can do no harm. With the number of its endpoint.
+    /// Addresses that DNS returned before, with the index of the endpoint. They are dialled while the
+    /// name is looked up again. An outdated address does no harm, because TLS proves who answers.
     pub(super) fn remembered(
         &self,
         endpoints: &[Endpoint],
@@ -109,19 +110,19 @@ impl Racer {
     ) -> Vec<(usize, Candidate)> {
         let mut remembered = Vec::new();
         for (number, endpoint) in endpoints.iter().enumerate() {
-            // A password must not go to where a proxy once was.
+            // A proxy's password must not go to an outdated address.
             let peer = self.dialer.peer(endpoint);
             if peer.proxy.is_some() {
                 continue;
             }
             for address in memory.remembered(endpoint) {
                 let family = Family::of(address.ip());
-                // Nobody has to be asked where it is.
+                // Its address is known without DNS.
                 if self.dialer.known(&peer, family).is_some() {
                     continue;
                 }
-                // What a local proxy makes up may be another address the next time; one that a
-                // company's own DNS gives has opened before.
+                // A local proxy may make up another address the next time. A local address from a
+                // company's own DNS has opened before.
                 let candidate = (endpoint.clone(), address);
                 let made_up = self.is_last_resort(&candidate) && !memory.is_proven(&candidate);
                 if self.dialer.families().list().contains(&family) && !made_up {
@@ -132,8 +133,8 @@ impl Racer {
         remembered
     }
 
-    /// What opened on other networks, to be dialled while names are looked up where nothing opened yet;
-    /// only what is the same everywhere. With the number of its endpoint.
+    /// Public addresses that opened on other networks, with the index of the endpoint. They are dialled
+    /// during DNS lookups on networks where nothing opened yet.
     fn proven_elsewhere(&self, endpoints: &[Endpoint], memory: &Memory) -> Vec<(usize, Candidate)> {
         let proven = memory.proven_elsewhere(endpoints).into_iter();
         let possible = proven.filter(|(_, (endpoint, address))| {
@@ -149,7 +150,8 @@ impl Racer {
         possible.take(MOST_ELSEWHERE).collect()
     }
 
-    /// How a candidate enters a race, until DNS gives it, against rivals of which this one won last.
+    /// The engine's candidate, as remembered, until DNS returns its address. `last_winner` is the rival
+    /// that won last.
     pub(super) fn entry(
         &self,
         candidate: &Candidate,
@@ -165,7 +167,7 @@ impl Racer {
         }
     }
 
-    /// Runs a race to its end, or to the deadline.
+    /// Runs a race to its end or to the deadline.
     pub(super) async fn run<E: Exchange>(
         &self,
         endpoints: &[Endpoint],
@@ -174,23 +176,23 @@ impl Racer {
         learner: &Learner,
     ) -> Ended<E::Opened> {
         let mut driver = Driver::new(self, endpoints, exchange, width, learner);
-        // What DNS has said already comes first: who is no longer given is not remembered.
+        // Cached DNS answers come first, so that addresses that are no longer returned are not dialled.
         driver.look_up();
         let _ = driver.catch_up();
         driver.remember();
         let deadline = driver.started + self.deadline;
-        // One for the whole race: each new timer may cost a system call.
+        // One timer for the whole race: each new one may cost a system call.
         let mut timer = pin!(tokio::time::sleep_until(deadline));
         let outcome = loop {
-            // What happened together is taken in together: the first of two families that are
-            // answered at once must not be dialled on every host.
+            // Events that happened together are handled together: if two families are answered at once,
+            // the race must not dial only the first on every host.
             if let Some((attempt, winner)) = driver.catch_up() {
                 break Ok(driver.won(attempt, winner));
             }
             if driver.is_shut_out {
                 break Err(driver.lost(false).shut_out());
             }
-            // Whatever else ended just then.
+            // The deadline counts even if other events are due.
             if Instant::now() >= deadline {
                 break Err(driver.lost(true));
             }
@@ -226,30 +228,30 @@ enum Event<T> {
     Secured(AttemptId, String, Box<Secured>),
     Opened(AttemptId, Winner<T>),
     Failed(AttemptId, Failure),
-    /// An attempt that the race had given up.
+    /// A cancelled attempt.
     GivenUp,
 }
 
-/// What won: the path that was right, and what was opened there.
+/// The winner: the right path, and what opened there.
 struct Winner<T> {
     path: String,
     opened: T,
 }
 
-/// A candidate's attempt.
+/// The attempt of one candidate.
 struct Running {
     endpoint: usize,
     address: SocketAddr,
-    /// How long its name took; absent where nobody had to be asked.
+    /// How long the DNS lookup took; `None` if there was none.
     resolve: Option<Duration>,
     progress: Progress,
     started: Option<Instant>,
     ended: Option<Instant>,
     failure: Option<Failure>,
     abort: Option<AbortHandle>,
-    /// Dialled, and waiting for its handshake.
+    /// The TCP connection, while it waits for the handshake.
     io: Option<ByteStream>,
-    /// Its TLS handshake is under way.
+    /// Whether its TLS handshake is under way.
     is_shaking: bool,
 }
 
@@ -262,16 +264,16 @@ struct Driver<'a, E: Exchange> {
     race: Race,
     epoch: Epoch,
     last_winner: Option<Candidate>,
-    /// What was expected of everybody when the race began.
+    /// The forecasts at the start of the race.
     outlook: Vec<Forecast>,
     running: Vec<Running>,
     events: FuturesUnordered<BoxFuture<'a, Event<E::Opened>>>,
-    /// Endpoints, by number, and families whose addresses are being asked for.
+    /// DNS lookups under way: the index of the endpoint, and the family.
     lookups: Vec<(usize, Family)>,
     failed_lookups: Vec<Attempt>,
     started: Instant,
-    /// A proxy that leads to every endpoint refused its user and password. Tried again and again, a wrong
-    /// password locks its user out of more than this.
+    /// A proxy that leads to every endpoint refused its user and password. Retrying a wrong password
+    /// may lock the user's account.
     is_shut_out: bool,
 }
 
@@ -306,7 +308,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
         }
     }
 
-    /// How long it has been going on.
+    /// The time since the race began.
     fn now(&self) -> Duration {
         self.started.elapsed()
     }
@@ -315,13 +317,13 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
         &self.endpoints[one.endpoint]
     }
 
-    /// Adds what is dialled while its name is looked up.
+    /// Adds the candidates that are dialled while their names are looked up.
     fn remember(&mut self) {
         let mut memory = self.learner.memory();
         let mut remembered = self.racer.remembered(self.endpoints, &memory);
         if self.last_winner.is_none() && memory.epoch() == self.epoch {
             let elsewhere = self.racer.proven_elsewhere(self.endpoints, &memory);
-            // Of hosts that nobody knows here, one would be taken for another.
+            // Unknown hosts would all get the same id.
             elsewhere.iter().for_each(|(_, one)| memory.note(one));
             remembered.extend(elsewhere);
         }
@@ -331,7 +333,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
         }
     }
 
-    /// Asks for every name in every family.
+    /// Starts a DNS lookup of every name in every family.
     fn look_up(&mut self) {
         let racer = self.racer;
         for (index, endpoint) in self.endpoints.iter().enumerate() {
@@ -350,7 +352,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
         }
     }
 
-    /// Adds a candidate, whose name may have taken so long to look up.
+    /// Adds a candidate. `resolve` is how long its DNS lookup took, if there was one.
     fn add(
         &mut self,
         endpoint: usize,
@@ -389,7 +391,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
         attempt
     }
 
-    /// Takes in everything that has happened by now; the winner, if there is one.
+    /// Handles all events that are due. Returns the winner, if there is one.
     fn catch_up(&mut self) -> Option<(AttemptId, Winner<E::Opened>)> {
         while let Some(Some(event)) = self.events.next().now_or_never() {
             let winner = self.on(event);
@@ -400,7 +402,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
         None
     }
 
-    /// Does what the race says until it says to wait or to give up.
+    /// Executes the race's actions until it says to wait or to give up.
     fn act(&mut self) -> Action {
         self.tell_progress();
         loop {
@@ -413,8 +415,8 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
         }
     }
 
-    /// Tells of the bytes that handshakes brought. It is enough to do so when the race is asked: nobody is
-    /// woken for them, and no clock is read.
+    /// Reports handshakes that received bytes. This is done only before the race is asked, so that
+    /// bytes cause no wake-ups and no clock reads.
     fn tell_progress(&mut self) {
         for (index, one) in self.running.iter().enumerate() {
             if one.is_shaking && one.progress.has_heard() {
@@ -424,7 +426,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
         }
     }
 
-    /// Dials, perhaps not for the first time: then it is one attempt nevertheless.
+    /// Dials a candidate. A repeated dial belongs to the same attempt.
     fn dial(&mut self, attempt: AttemptId) {
         let one = &mut self.running[attempt.index()];
         one.started.get_or_insert_with(Instant::now);
@@ -468,8 +470,8 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
         });
     }
 
-    /// Asks at the path; at an alternate one, once, on the same address, where the answer says that
-    /// this one is wrong.
+    /// Sends the upgrade request. If the answer says that the path is wrong, retries once with the
+    /// alternate path at the same address.
     fn ask(&mut self, attempt: AttemptId, path: String, secured: Box<Secured>) {
         let one = &self.running[attempt.index()];
         let endpoint = self.endpoint_of(one);
@@ -495,7 +497,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
                 };
                 handshake.dial_and_open(target, exchange, &progress)
             };
-            // Boxed, since it is rare and larger than all the rest.
+            // Boxed, because this is rare and its future is large.
             let retried = racer.paths.retry(endpoint, failure, again).boxed();
             match retried.await {
                 Ok((path, opened)) => Event::Opened(attempt, Winner { path, opened }),
@@ -520,7 +522,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
         let one = &mut self.running[attempt.index()];
         one.ended = Some(Instant::now());
         one.is_shaking = false;
-        // An established one that carried no byte is reset: nothing lingers on either side.
+        // A connection that carried no byte is reset, so that nothing lingers on either side.
         if let Some(mut io) = one.io.take() {
             io.reset_on_drop();
         }
@@ -529,7 +531,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
         }
     }
 
-    /// Takes an event in; the winner, if this was its finish.
+    /// Handles an event. Returns the winner, if this event is the finish.
     fn on(&mut self, event: Event<E::Opened>) -> Option<(AttemptId, Winner<E::Opened>)> {
         match event {
             Event::Lookup {
@@ -544,7 +546,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
                 self.race.established(attempt, dial.unwrap_or_default());
             }
             Event::Secured(attempt, path, secured) => {
-                // What it brought counts for what comes.
+                // The bytes it received count for the deadline of the upgrade.
                 self.tell_progress();
                 self.running[attempt.index()].is_shaking = false;
                 self.race.secured(attempt, self.now());
@@ -567,7 +569,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
                 let is_refused = failure.kind() == FailureKind::AuthRequired;
                 one.failure = Some(failure);
                 let by_proxy = |one| self.racer.dialer.peer(one).proxy.is_some();
-                // Whoever got through shows that it isn't the password.
+                // If another attempt got through the proxy, the password is not the reason.
                 let is_through = |one: &Running| {
                     let tunnel = one.progress.timings().get(Phase::Proxy);
                     tunnel.is_some() && one.failure.is_none()
@@ -652,9 +654,9 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
         error
     }
 
-    /// What the race showed. An established spare that carried no byte is reset: nothing lingers
-    /// on either side. What DNS is being asked is waited for in the background: an address that won
-    /// before it answered might be remembered for ever.
+    /// Ends the race and collects what it showed. Spare connections are reset. DNS lookups under way
+    /// continue in the background; otherwise an address that won before DNS answered might be
+    /// remembered for ever.
     fn end(mut self, outcome: Result<(E::Opened, Opening), ConnectError>) -> Ended<E::Opened> {
         for (endpoint, family) in std::mem::take(&mut self.lookups) {
             let take = self.learner.lister(family, self.epoch);
@@ -707,14 +709,14 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
             Some(attempt)
         });
         let mut attempts: Vec<Attempt> = made.collect();
-        // That a host has no address of one family is no failure where the other has some.
+        // No address in one family is not a failure if the host has addresses in the other.
         let elsewhere = |lookup: &&Attempt| {
             let missing = lookup.failure_kind() == Some(FailureKind::NoAddress);
             let has_some = |one: &Running| *self.endpoint_of(one) == lookup.endpoint;
             missing && self.running.iter().any(has_some)
         };
         for lookup in self.failed_lookups.iter().filter(|one| !elsewhere(one)) {
-            // Both families mostly fail for the same reason: that is said once.
+            // Both families mostly fail for the same reason, which is listed once.
             let same = |one: &Attempt| {
                 one.address.is_none()
                     && one.endpoint == lookup.endpoint

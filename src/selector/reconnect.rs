@@ -1,6 +1,6 @@
-//! When to connect again after the connection was lost, as one of a million that lost theirs together.
+//! Reconnecting with backoff, as one of up to a million clients that lost their connections together.
 //!
-//! What the device learned is shared; what a connection waits is its own.
+//! What was learned belongs to the selector; each `Reconnector` has its own backoff.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,24 +15,29 @@ use super::events::SelectorEvent;
 use crate::connection::{ConnectError, Connection};
 use crate::handshake::ConnectOptions;
 
-/// A connection that lived for so long shows that the server keeps its clients. One that accepts and
-/// closes must not be asked again at once.
+/// A connection that lasted this long resets the backoff. A server that accepts and closes must not be
+/// contacted again at once.
 const KEPT: Duration = Duration::from_secs(60);
 
-/// Nobody asks sooner again, however much in a hurry.
+/// The shortest pause between attempts, even after a hurry or a move.
 const LEAST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Opens one connection again and again, and waits in between as one of many who lost theirs together.
-/// [`Selector::session`] does all of it by itself; this is for apps that serve their connections in a
-/// way of their own.
+/// Opens a connection again and again, with a randomised delay in between.
 ///
-/// The first call of [`connect`](Self::connect) waits for nothing. After that the delay is uniform in
-/// 0 to 10 s (or as a [`ServerHint`](crate::ServerHint) or `Retry-After` says) when the connection
-/// before was open for a minute; else in 0 to min(60 s, 2 s·2^k) for the k-th time in a row that it
-/// could not be opened, or not kept. On another network, or after sleep, there is none: then it was the
-/// network that was lost, not the server.
+/// [`Selector::session`] uses it and also monitors the connection. Use a `Reconnector` directly if the
+/// app monitors its connections itself, and use one for each long-lived connection: each has its own
+/// backoff.
 ///
-/// Each has a back-off of its own: have one for every connection that is meant to last.
+/// The first call of [`connect`](Self::connect) does not wait. Each further call waits for a random
+/// time, uniform between zero and
+///
+/// - 10 s, if the previous connection was open for at least a minute,
+/// - min(60 s, 2 s·2^k) otherwise, at the k-th failure in a row. A connection that was open for less
+///   than a minute counts as a failure.
+///
+/// A [`ServerHint`](crate::ServerHint) replaces the 10 s and is a lower bound for the other window. A
+/// server's `Retry-After`, up to one hour, is added. After the device moved to another network, or
+/// slept, the next call does not wait, except that it starts at least 1 s after a failed attempt.
 ///
 /// # Example
 ///
@@ -56,17 +61,18 @@ pub struct Reconnector {
     selector: Selector,
     moves: watch::Receiver<u64>,
     backoff: Backoff,
-    /// Nothing was tried yet, or the device moved since.
+    /// The next attempt starts at once: it is the first, or the device moved.
     at_once: bool,
-    /// When the last connection was opened, if it isn't counted yet how it went.
+    /// When the last connection was opened; `None` once its lifetime has been counted.
     opened: Option<Instant>,
     /// When the last attempt began.
     began: Option<Instant>,
     /// When the last attempt failed.
     failed: Option<Instant>,
-    /// When the connection was lost, as far as is known: when reconnecting began.
+    /// When the connection was lost or, if that is unknown, when reconnecting began.
     lost: Option<Instant>,
-    /// It fell silent: heartbeats notice that at a time of their own each, so that no crowd comes back.
+    /// The connection fell silent. Each client notices that at another time, so no crowd reconnects at
+    /// once.
     fell_silent: bool,
 }
 
@@ -90,8 +96,10 @@ impl Reconnector {
         self.fell_silent = true;
     }
 
-    /// Waits as long as it should be, then connects. One call is one try; call again when it fails, or
-    /// when the connection is lost. Dropping the future gives it up, and uses nothing up.
+    /// Waits for the backoff, then makes one attempt to connect.
+    ///
+    /// Call it again when the attempt fails or the connection is lost. If the future is dropped, the
+    /// attempt does not count.
     ///
     /// # Errors
     ///
@@ -107,15 +115,15 @@ impl Reconnector {
         self.try_once(options).await
     }
 
-    /// When to try next; nothing where that is at once.
+    /// When to try next; `None` for at once.
     pub(super) fn due(&mut self) -> Option<Instant> {
-        // Before the wait, since on another network there is none.
+        // First, because after a move there is no wait.
         self.selector.0.look_at_network();
         if let Some(opened) = self.opened {
             self.ended(opened.elapsed());
         }
         if self.at_once || self.has_moved() {
-            // A network that comes and goes is no reason to hammer.
+            // Even if the network keeps changing, attempts stay apart.
             let soonest = self.failed.map(|failed| failed + LEAST_PAUSE);
             return soonest.filter(|soonest| *soonest > Instant::now());
         }
@@ -134,7 +142,7 @@ impl Reconnector {
         Some(now + delay)
     }
 
-    /// The connection lived for so long.
+    /// Counts how long the connection lived.
     pub(super) fn ended(&mut self, lived: Duration) {
         if self.opened.take().is_some() {
             match lived >= KEPT {
@@ -144,12 +152,13 @@ impl Reconnector {
         }
     }
 
-    /// The connection outlived the device's moves: they are no reason to come back at once.
+    /// The connection survived the device's moves, so they don't start the next attempt at once.
     pub(super) fn outlived_moves(&mut self) {
         self.moves.mark_unchanged();
     }
 
-    /// Waits until then, or until the device moves: then it is not the server that was lost.
+    /// Waits until then, or until the device moves: the connection is then lost for another reason than
+    /// the server.
     pub(super) async fn wait(&mut self, until: Instant) {
         tokio::select! {
             biased;
@@ -160,12 +169,12 @@ impl Reconnector {
 
     /// Waits until the device moves.
     pub(super) async fn moved(&mut self) {
-        // It lives as long as its selector does.
+        // The sender lives as long as the selector.
         let _ = self.moves.changed().await;
         self.start_afresh();
     }
 
-    /// The soonest that an app in a hurry may try: no server's wish is passed over.
+    /// The earliest moment for an attempt after a hurry: `Retry-After` still applies.
     pub(super) fn soonest(&self) -> Instant {
         let pause = self.began.map(|began| began + LEAST_PAUSE);
         let asked = self
@@ -174,7 +183,7 @@ impl Reconnector {
         pause.max(asked).unwrap_or_else(Instant::now)
     }
 
-    /// Waits until the app may try again at its wish.
+    /// Waits until [`soonest`](Self::soonest).
     pub(super) async fn pause(&mut self) {
         let soonest = self.soonest();
         self.wait(soonest).await;
@@ -189,13 +198,14 @@ impl Reconnector {
         self.began = Some(Instant::now());
         self.opened = None;
         let width = match (self.at_once, self.lost) {
-            // Nobody else comes just now.
+            // No other clients reconnect at this moment.
             (true, _) | (false, None) => self.selector.policy().width(),
             (false, Some(_)) if self.fell_silent => Width::after_loss(Duration::ZERO),
             (false, Some(lost)) => Width::after_loss(lost.elapsed()),
         };
         let opened = self.selector.open(options, width).await;
-        // One move is one attempt at once. A race that met another one began anew.
+        // Each move allows one immediate attempt. A race during which the device moved has restarted
+        // already.
         self.has_moved();
         self.at_once = false;
         match &opened {

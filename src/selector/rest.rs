@@ -1,8 +1,8 @@
-//! REST: which variant to call, and requests that stay inside the residency.
+//! REST: which endpoint to call, and requests that stay inside the residency.
 //!
-//! An HTTP client can't be moved between hosts (SNI and Host stay those of the URL), so the variant
-//! is chosen per request, and the address within the host when a connection is opened. Every URL
-//! passes one gate ([`within`]) right before it is sent, those that a redirection names included.
+//! A connected HTTP client can't be moved to another host, because SNI and `Host` are those of the URL.
+//! So the endpoint is chosen per request, and the address when a connection is opened. Every URL,
+//! including the target of a redirect, is checked by [`within`] right before it is requested.
 
 mod error;
 mod request;
@@ -37,13 +37,13 @@ use crate::error::{Error, ErrorKind};
 use crate::handshake::Request;
 use transport::{SendOverStreams, Transport};
 
-/// How long a winner stays the answer: one that died must not do so for ever.
+/// How long the winner of a race is reused.
 const FRESH: Duration = Duration::from_secs(600);
 
-/// Longer is as good as for ever, and a century can't be added to every clock.
+/// Longer values are cut to this, because adding a century overflows some clocks.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-/// How REST requests are made; see [`SelectorBuilder::rest`](super::SelectorBuilder::rest).
+/// Options for REST requests; see [`SelectorBuilder::rest`](super::SelectorBuilder::rest).
 #[derive(Clone, Debug)]
 pub struct RestOptions {
     timeout: Duration,
@@ -64,43 +64,46 @@ impl Default for RestOptions {
 }
 
 impl RestOptions {
-    /// 30 s, no headers, bodies of at most 16 MiB.
+    /// The defaults: a timeout of 30 s, no extra headers, and response bodies of at most 16 MiB.
     #[must_use]
     pub fn new() -> Self {
         RestOptions::default()
     }
 
-    /// Sets how long a request may take, from [`RestRequest::send`] to the end of the answer's body;
-    /// 30 s by default. More than 24 h are 24 h.
+    /// Sets how long a request may take, from [`RestRequest::send`] to the end of the response body.
+    /// The default is 30 s; values above 24 h count as 24 h.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Adds a header that every request has, unless it has one of that name itself.
+    /// Adds a header to every request that doesn't set a header of the same name itself.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`] for a name or value that HTTP doesn't allow, and for those that the request
-    /// sets itself: `Host`, `Content-Length`, `Transfer-Encoding` and what is for the next hop alone.
+    /// [`ErrorKind::Input`] if HTTP doesn't allow the name or value, or if the header is reserved:
+    /// `Host`, `Content-Length`, `Transfer-Encoding`, `Connection`, `Upgrade`, `TE`, `Expect` and
+    /// `Proxy-Authorization`.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, Error> {
         let (name, value) = header_of(name, value)?;
         self.headers.append(name, value);
         Ok(self)
     }
 
-    /// Sends requests over the dialer's own [connector](crate::DialerBuilder::connector), each on a
-    /// connection of its own: in the simulated network, or through a tunnel of the app's. Without this
-    /// a selector with such a connector makes no REST requests, since reqwest can't be given byte
-    /// streams. It changes nothing where the connector is TCP.
+    /// Sends requests over the dialer's custom [connector](crate::DialerBuilder::connector), for
+    /// example in the simulated network or through a tunnel of the app. Each request uses a connection
+    /// of its own.
+    ///
+    /// Without this option, a selector with a custom connector makes no REST requests, because reqwest
+    /// can't use other byte streams. It has no effect if the connector is TCP.
     #[must_use]
     pub fn through_connector(mut self) -> Self {
         self.own_streams = Some(transport::send_over_own_streams);
         self
     }
 
-    /// Sets how many bytes of an answer's body are read at most; 16 MiB by default.
+    /// Sets the maximum size of a response body in bytes. The default is 16 MiB.
     #[must_use]
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
@@ -109,18 +112,19 @@ impl RestOptions {
 }
 
 impl RestOptions {
-    /// Whether requests can be sent this way.
+    /// Checks that requests can be sent with this dialer.
     pub(super) fn check(&self, dialer: &Dialer) -> Result<(), Error> {
         if dialer.is_tcp() || self.own_streams.is_some() {
             return Ok(());
         }
-        let why = "REST requests don't go through a connector of the app's own by themselves: ask for \
-                   it with RestOptions::through_connector()";
+        let why = "REST requests don't use a custom connector by default: enable it with \
+                   RestOptions::through_connector()";
         Err(Error::new(ErrorKind::Input, why))
     }
 }
 
-/// What says where a request goes and where it ends (RFC 9112 §6), or is for the next hop alone.
+/// Headers that say where a request goes and where it ends (RFC 9112 §6), or that are for the next hop
+/// only.
 const RESERVED: [HeaderName; 8] = [
     header::HOST,
     header::CONTENT_LENGTH,
@@ -132,7 +136,7 @@ const RESERVED: [HeaderName; 8] = [
     header::PROXY_AUTHORIZATION,
 ];
 
-/// A header as it can be sent.
+/// A header, checked.
 fn header_of(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
     let input = |why: String| Error::new(ErrorKind::Input, why);
     let name: HeaderName = name
@@ -140,7 +144,7 @@ fn header_of(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error
         .map_err(|_| input("not a header name: expected a token".to_owned()))?;
     if RESERVED.contains(&name) {
         return Err(input(format!(
-            "the header {name} is set as the request needs it"
+            "the header {name} is reserved and can't be set"
         )));
     }
     let mut value = HeaderValue::from_str(value).map_err(|_| {
@@ -148,24 +152,30 @@ fn header_of(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error
             "the value of {name} can't be sent: expected visible ASCII"
         ))
     })?;
-    // Most are tokens: `Debug` leaves them out.
+    // Most values are tokens: `Debug` then hides them.
     value.set_sensitive(true);
     Ok((name, value))
 }
 
-/// Makes REST requests to the best endpoint of the residency, over `https`, and to nothing else. Cheap
-/// to clone.
+/// Sends REST requests to the best endpoint of the residency, over `https` only. Cheap to clone.
 ///
-/// What is not one of the residency's REST endpoints is refused before anything is sent: other hosts
-/// and ports, `http`, IP addresses, URLs with user or password. Redirections are followed within the
-/// residency, at most 5.
+/// # Where requests go
 ///
-/// Each request goes to the endpoint that is best now: the first one races them (a `GET`, no credentials),
-/// and so does the first after 10 minutes, after a failure and on another network. A request that failed
-/// is tried once more on another endpoint, if that can do no harm: it was not sent, or its method is
-/// idempotent (RFC 9110 §9.2.2). 502, 503 and 504 count as failures. One that asks to be left alone
-/// (`Retry-After`) is left alone for at least that long while there is another; 429 is the app's own, and given
-/// back as it is.
+/// A request is refused before anything is sent if its URL is not below a REST endpoint of the
+/// residency. That excludes other hosts and ports, `http`, IP addresses, and URLs with a user or
+/// password. Redirects are followed within the residency, at most 5.
+///
+/// The first request races the endpoints with a `GET` without credentials. Later requests go to the
+/// winner. A new race takes place after 10 minutes, after a failure, and on another network.
+///
+/// # Failures and retries
+///
+/// A failed request is sent once more to another endpoint if that is safe: it was not sent, or its
+/// method is idempotent (RFC 9110 §9.2.2). The responses 502, 503 and 504 count as failures. A request
+/// to a complete URL, and one that was sent and timed out, is not repeated.
+///
+/// An endpoint that answers 502, 503 or 504 with `Retry-After` is avoided for that long, as long as
+/// there is another one. A 429 concerns the app and is returned as it is.
 ///
 /// # Example
 ///
@@ -204,39 +214,40 @@ impl Rest {
         Ok(Rest { selector })
     }
 
-    /// A request with any method to a path below the endpoint, `/my-org/my-app/users` say, with its
-    /// query if it has one; or to a whole URL, which must be one of the residency's REST endpoints'.
+    /// Returns a request with any method. `path` is a path below the endpoint, such as
+    /// `/my-org/my-app/users`, with its query if there is one; or a complete URL, which must be below a
+    /// REST endpoint of the residency.
     pub fn request(&self, method: Method, path: &str) -> RestRequest {
         RestRequest::new(self.selector.clone(), method, path)
     }
 
-    /// A `GET`; see [`request`](Self::request).
+    /// Returns a `GET` request; see [`request`](Self::request).
     pub fn get(&self, path: &str) -> RestRequest {
         self.request(Method::GET, path)
     }
 
-    /// A `POST`; see [`request`](Self::request).
+    /// Returns a `POST` request; see [`request`](Self::request).
     pub fn post(&self, path: &str) -> RestRequest {
         self.request(Method::POST, path)
     }
 
-    /// A `PUT`; see [`request`](Self::request).
+    /// Returns a `PUT` request; see [`request`](Self::request).
     pub fn put(&self, path: &str) -> RestRequest {
         self.request(Method::PUT, path)
     }
 
-    /// A `DELETE`; see [`request`](Self::request).
+    /// Returns a `DELETE` request; see [`request`](Self::request).
     pub fn delete(&self, path: &str) -> RestRequest {
         self.request(Method::DELETE, path)
     }
 }
 
-/// The REST endpoints of a selector, and how they are called.
+/// The REST endpoints of a selector, and the state of calling them.
 pub(super) struct RestState {
     pub(super) view: ServiceView,
     options: RestOptions,
     race: SharedTask<Result<Endpoint, ConnectError>>,
-    /// Who asked to be left alone, until when.
+    /// Endpoints that sent `Retry-After`, and until when to avoid them.
     left_alone: Mutex<BTreeMap<Endpoint, Instant>>,
     transport: Transport,
 }
@@ -252,15 +263,15 @@ impl RestState {
         }
     }
 
-    /// The endpoint to use, if that is known: who won the last race, as long as nothing speaks against it.
+    /// The endpoint to use, if known: the winner of the last race, unless its breakers are open.
     fn known(&self, memory: &Memory) -> Option<Endpoint> {
         let winner = self.view.winner_within(FRESH)?;
         (!memory.is_broken(&winner)).then_some(winner)
     }
 
-    /// The endpoint asks to be left alone for so long.
+    /// Avoids the endpoint for the time that it asked for.
     fn leave_alone(&self, endpoint: &Endpoint, asked: Duration) {
-        // Later than any clock can tell is never.
+        // An overflow counts as no request to wait.
         let until = Instant::now().checked_add(asked.min(LONGEST));
         let mut left_alone = lock(&self.left_alone);
         left_alone.extend(until.map(|until| (endpoint.clone(), until)));
@@ -271,7 +282,7 @@ impl RestState {
         until.is_some_and(|until| Instant::now() < until)
     }
 
-    /// The device is on another network: what was open is of the old one.
+    /// Forgets the winner and the open connections after a move.
     pub(super) fn moved_on(&self) {
         self.view.forget_winner();
         self.transport.forget_connections();
@@ -279,7 +290,7 @@ impl RestState {
 }
 
 impl Selector {
-    /// The REST endpoint to use now: the known one, or the winner of a race that all who ask meanwhile
+    /// The REST endpoint to use now: the known one, or the winner of a race, which concurrent callers
     /// share.
     pub(super) async fn rest_endpoint(&self) -> Result<Endpoint, ConnectError> {
         let Some(rest) = &self.0.rest else {
@@ -296,10 +307,10 @@ impl Selector {
         rest.race.join(race).await
     }
 
-    /// A request to the endpoint failed, or was answered so that it is no use now.
+    /// Learns that a request to the endpoint failed, or that its answer shows that it is of no use now.
     fn rest_endpoint_failed(&self, endpoint: &Endpoint, severity: Severity) {
         let Some(rest) = &self.0.rest else { return };
-        // Which of its addresses it was nobody tells.
+        // The address is unknown here, so the failure counts for all of them.
         let known = self.0.learner.memory().addresses(endpoint);
         let observation = Observation::of_failure(severity);
         let observations = known.into_iter().map(|candidate| (candidate, observation));
@@ -309,7 +320,7 @@ impl Selector {
         }
     }
 
-    /// A request was answered by the endpoint, at this address.
+    /// Learns that the endpoint answered a request at this address.
     fn rest_endpoint_answered(&self, endpoint: &Endpoint, address: SocketAddr) {
         let Some(rest) = &self.0.rest else { return };
         let observation = Observation {
@@ -320,7 +331,7 @@ impl Selector {
         learner.learn_one(&rest.view, &candidate, observation, |_| true);
     }
 
-    /// The app tells that a request to this URL failed.
+    /// Handles the app's report that a request to this URL failed.
     pub(super) fn rest_url_failed(&self, url: &str) {
         let Some(rest) = &self.0.rest else { return };
         let parsed = Url::parse(url).ok();

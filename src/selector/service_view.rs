@@ -1,4 +1,4 @@
-//! The endpoints of one service, and what is shown of them: read without a lock.
+//! The endpoints of one service and the published view of them, which is read without a lock.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,17 +15,17 @@ use crate::catalog::{Endpoint, Region};
 
 pub(super) struct ServiceView {
     endpoints: Vec<Endpoint>,
-    /// The data centre that alone is used now.
+    /// The only data centre used now, if restricted.
     within: ArcSwapOption<Region>,
     preferred: ArcSwapOption<Endpoint>,
     explanation: ArcSwap<Explanation>,
-    /// Something was learned that the explanation doesn't show.
+    /// Something was learned that the explanation doesn't show yet.
     outdated: AtomicBool,
-    /// From when on what is shown is no longer so, though nothing was learned: a breaker closes.
+    /// When the view becomes outdated although nothing was learned: a breaker closes.
     shown_until: ArcSwapOption<Instant>,
-    /// Whether there is such a moment. It is asked at every `best()`, and mostly there is none.
+    /// Whether `shown_until` is set. Every `best()` checks this, and it is mostly false.
     ends: AtomicBool,
-    /// Who won the last race, and when.
+    /// The winner of the last race, and when it won.
     won: Mutex<Option<(Endpoint, Instant)>>,
 }
 
@@ -61,7 +61,7 @@ impl ServiceView {
         eligible
     }
 
-    /// Who is preferred; a lock-free read.
+    /// The preferred endpoint; a lock-free read.
     pub(super) fn preferred(&self) -> Option<Endpoint> {
         let preferred = self.preferred.load();
         preferred.as_ref().map(|endpoint| Endpoint::clone(endpoint))
@@ -71,7 +71,7 @@ impl ServiceView {
         self.explanation.load()
     }
 
-    /// Something was learned that isn't shown yet.
+    /// Marks the explanation as outdated.
     pub(super) fn outdate(&self) {
         self.outdated.store(true, Ordering::Relaxed);
     }
@@ -80,7 +80,7 @@ impl ServiceView {
         self.outdated.load(Ordering::Relaxed) || self.is_over()
     }
 
-    /// Whether a breaker closed since. The clock is read only while one is open.
+    /// Whether a breaker closed since the last update. Reads the clock only while one is open.
     pub(super) fn is_over(&self) -> bool {
         if !self.ends.load(Ordering::Acquire) {
             return false;
@@ -91,7 +91,7 @@ impl ServiceView {
             .is_some_and(|until| Instant::now() >= **until)
     }
 
-    /// Shows what the memory says now; who is preferred may have changed.
+    /// Publishes what the memory says now. Returns a change of the preference.
     pub(super) fn reconsider(&self, memory: &mut Memory) -> Option<Change> {
         self.outdated.store(false, Ordering::Relaxed);
         let mut known = memory.reconsider(&self.eligible());
@@ -110,31 +110,32 @@ impl ServiceView {
         change
     }
 
-    /// A race was won by this endpoint now.
+    /// Records that this endpoint won a race now.
     pub(super) fn won(&self, winner: &Endpoint) {
         *lock(&self.won) = Some((winner.clone(), Instant::now()));
     }
 }
 
-/// REST's answer lasts, and follows the WebSocket into its data centre.
+/// REST reuses the winner of a race, and follows the WebSocket to its data centre.
 #[cfg(feature = "rest")]
 impl ServiceView {
     pub(super) fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
     }
 
-    /// Uses only the endpoints of this data centre from now on, if it has any; whether that is news.
+    /// Uses only the endpoints of this data centre from now on, if it has any. Returns whether that
+    /// changed.
     pub(super) fn restrict_to(&self, region: &Region) -> bool {
         let before = self.within.swap(Some(Arc::new(region.clone())));
         before.as_deref() != Some(region)
     }
 
-    /// Whoever won is no longer the answer.
+    /// Forgets the winner of the last race.
     pub(super) fn forget_winner(&self) {
         *lock(&self.won) = None;
     }
 
-    /// Who won a race within this time, and may still be used.
+    /// The winner of a race within this time, if it is eligible.
     pub(super) fn winner_within(&self, time: Duration) -> Option<Endpoint> {
         let won = lock(&self.won).clone();
         let (winner, at) = won?;

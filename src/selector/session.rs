@@ -1,4 +1,4 @@
-//! A connection that stays: opened, watched over, opened again.
+//! Sessions: connections that are monitored and reopened.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -19,14 +19,31 @@ use crate::connection::{ConnectError, Connection, End, Ended, Heartbeat, Pace, P
 use crate::error::presentable;
 use crate::handshake::ConnectOptions;
 
-/// RFC 6455 §7.4.1: the other side violates a policy, which no new attempt mends.
+/// RFC 6455 §7.4.1: this side violates the server's policy. Reconnecting doesn't help.
 const POLICY_VIOLATION: u16 = 1008;
 
-/// So many connections in a row on which a server talked and answered no ping are enough: it never
-/// does.
+/// After this many connections in a row on which the server sent messages but no pong, one connection
+/// goes without pings.
 const UNANSWERED: u32 = 2;
 
-/// How a [`Session`] connects, and watches over its connections.
+/// How a [`Session`] connects and monitors its connections.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use easelect::{ConnectOptions, SessionOptions};
+///
+/// # fn example(token: &'static str) -> Result<(), easelect::Error> {
+/// let headers = ConnectOptions::new().header("authorization", token)?;
+/// let options = SessionOptions::new()
+///     .connect(headers)
+///     .ping_interval(Duration::from_secs(60))
+///     .refuses(|code| code == 4401);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct SessionOptions {
     connect: Arc<dyn Fn() -> ConnectOptions + Send + Sync>,
@@ -51,21 +68,23 @@ impl Default for SessionOptions {
 }
 
 impl SessionOptions {
-    /// The defaults of each.
+    /// The defaults: no headers, query or subprotocols; pings after 30 s without a byte (4 min while
+    /// resting); 15 s for an answer; 3 s after a change of network.
     #[must_use]
     pub fn new() -> Self {
         SessionOptions::default()
     }
 
-    /// Sets headers, query, subprotocols and limits, as [`Selector::connect_with`] has them; nothing by
-    /// default.
+    /// Sets headers, query, subprotocols and limits, as for [`Selector::connect_with`]. The default is
+    /// [`ConnectOptions::new`].
     #[must_use]
     pub fn connect(self, options: ConnectOptions) -> Self {
         self.connect_by(move || options.clone())
     }
 
-    /// The same, asked for anew before each attempt: where a token may have been renewed meanwhile. It
-    /// must not block, and its panic is the session's end.
+    /// Sets a function that returns the options for each attempt, for example with a renewed token.
+    ///
+    /// The function must not block. If it panics, polling the session panics.
     #[must_use]
     pub fn connect_by(
         mut self,
@@ -75,45 +94,50 @@ impl SessionOptions {
         self
     }
 
-    /// Sets after how long without a byte a ping is sent; 30 s by default, at least 1 s.
+    /// Sets the time without a received byte after which a ping is sent. The default is 30 s. Values
+    /// below 1 s count as 1 s, and values above 24 h as 24 h.
     ///
-    /// A ping and its pong are some 250 bytes with TLS, TCP and IP, 700 kB a day at 30 s on a connection
-    /// without messages. On a mobile network each wakes the radio for some 10 s. NATs of mobile networks
-    /// forget a silent connection after 4 minutes and more: see
-    /// [`resting_ping_interval`](Self::resting_ping_interval).
+    /// A ping and its pong take about 250 bytes including TLS, TCP and IP. At 30 s that is 700 kB a day
+    /// on a connection without messages. On a mobile network each ping also keeps the radio awake for
+    /// about 10 s. NATs of mobile networks typically drop an idle connection after 4 minutes or more;
+    /// see [`resting_ping_interval`](Self::resting_ping_interval).
     #[must_use]
     pub fn ping_interval(mut self, interval: Duration) -> Self {
         self.ping_interval = interval;
         self
     }
 
-    /// Sets the same for while the session [rests](SessionControl::rest); 4 min by default.
+    /// Sets the ping interval for while the session [rests](SessionControl::rest). The default is 4
+    /// min; the limits are those of [`ping_interval`](Self::ping_interval).
     #[must_use]
     pub fn resting_ping_interval(mut self, interval: Duration) -> Self {
         self.resting_ping_interval = interval;
         self
     }
 
-    /// Sets how long no byte may come after a ping until the connection counts as lost; 15 s by default,
-    /// at least 1 s. What the app itself sends, and the other side acknowledges, gives it more time. On
-    /// Linux, `TCP_USER_TIMEOUT` is set to twice this and the interval together, for when the app
-    /// doesn't read.
+    /// Sets how long the session waits for any byte after a ping before the connection counts as lost.
+    /// The default is 15 s. Values below 1 s count as 1 s, and values above 24 h as 24 h.
+    ///
+    /// While the app is sending and the other side acknowledges data, the session waits longer. On
+    /// Linux, `TCP_USER_TIMEOUT` is set to twice the sum of `ping_interval` and `ping_timeout`, for
+    /// apps that stop reading.
     #[must_use]
     pub fn ping_timeout(mut self, timeout: Duration) -> Self {
         self.ping_timeout = timeout;
         self
     }
 
-    /// Sets how long a connection may take to show that it still works once the device is on another
-    /// network; 3 s by default, at least 1 s.
+    /// Sets how long a connection has to prove that it still works after the device moved to another
+    /// network. The default is 3 s. Values below 1 s count as 1 s, and values above 24 h as 24 h.
     #[must_use]
     pub fn network_grace(mut self, grace: Duration) -> Self {
         self.network_grace = grace;
         self
     }
 
-    /// Says which codes of a Close frame (4000 to 4999 are the service's own, RFC 6455 §7.4.2) mean that
-    /// the server refuses this app, so that trying again is of no use; none by default. 1008 always does.
+    /// Sets which codes of a Close frame mean that the server refuses this app, so that reconnecting is
+    /// useless. By default only 1008 does, and it always does. The codes 4000 to 4999 are the service's
+    /// own (RFC 6455 §7.4.2).
     #[must_use]
     pub fn refuses(mut self, refuses: impl Fn(u16) -> bool + Send + Sync + 'static) -> Self {
         self.refuses = Arc::new(refuses);
@@ -133,7 +157,7 @@ impl SessionOptions {
     }
 }
 
-/// Longer is as good as for ever, and a century can't be added to every clock.
+/// Longer values are cut to this, because adding a century overflows some clocks.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 impl fmt::Debug for SessionOptions {
@@ -147,44 +171,44 @@ impl fmt::Debug for SessionOptions {
     }
 }
 
-/// Where a [`Session`] stands.
+/// The state of a [`Session`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SessionState {
     /// A connection is being opened.
     Connecting,
-    /// It is open. Read it until it ends: that is what answers pings and notices its death. When it was
-    /// lost, or dropped, the session goes on.
+    /// The connection is open. Read it until it ends: reading is what sends and answers pings and
+    /// detects a dead connection. The session continues when the connection was lost or dropped.
     Open(Connection),
-    /// It was lost.
+    /// The connection was lost.
     Lost(Loss),
-    /// The next attempt waits.
+    /// The session waits before the next attempt.
     Waiting {
-        /// Until then, or until the device is on another network, or the app is in a
-        /// [hurry](SessionControl::hurry).
+        /// When the next attempt starts. It starts earlier if the device moves to another network or
+        /// the app calls [`hurry`](SessionControl::hurry).
         until: Instant,
-        /// Why the attempt before failed; `None` after a connection that was open.
+        /// Why the previous attempt failed; `None` after a connection that was open.
         error: Option<ConnectError>,
     },
-    /// The server refuses this app: nothing is tried until the app [resumes](SessionControl::resume), or
-    /// the device is on another network.
+    /// The server refuses this app. The session does nothing until the app calls
+    /// [`resume`](SessionControl::resume) or the device moves to another network.
     Refused(Refusal),
-    /// The session [rests](SessionControl::rest) without a connection, until the app is in a
-    /// [hurry](SessionControl::hurry).
+    /// The session [rests](SessionControl::rest) without a connection, until the app calls
+    /// [`hurry`](SessionControl::hurry).
     Resting,
 }
 
-/// A connection that was lost.
+/// How a connection was lost.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Loss {
-    /// Where it was.
+    /// The endpoint it was connected to.
     pub endpoint: Endpoint,
-    /// At which address.
+    /// The address it was connected to; the proxy's, if one led there.
     pub address: SocketAddr,
     /// How long it was open.
     pub lived: Duration,
-    /// Why.
+    /// Why it was lost.
     pub reason: LossReason,
 }
 
@@ -192,52 +216,56 @@ pub struct Loss {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LossReason {
-    /// The server closed it.
+    /// The server closed the connection.
     Closed {
-        /// The code of its Close frame; `None` where there was none.
+        /// The code of the Close frame; `None` if there was none, or no code in it.
         code: Option<u16>,
-        /// The reason that it gave, as far as it can be shown; mostly empty.
+        /// The server's reason, escaped and shortened for display. Often empty.
         reason: String,
     },
-    /// The stream broke.
+    /// The connection broke.
     Broken {
-        /// What the system, TLS or the protocol says.
+        /// The error of the operating system, TLS or WebSocket.
         why: String,
     },
-    /// Nothing came any more, not even to a ping.
+    /// Nothing arrived any more, not even after a ping.
     Silent,
-    /// The device went to another network, and nothing came since.
+    /// The device moved to another network, and nothing arrived since.
     NetworkGone,
-    /// The app closed or dropped it.
+    /// The app closed or dropped the connection.
     Dropped,
 }
 
-/// How a server refused this app.
+/// How a server or proxy refused this app.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// By 401 or 403 to the upgrade; or by a proxy, of any kind, that refuses its user and password: 407.
-    /// Those are another [`Dialer`](crate::Dialer)'s to change.
+    /// The upgrade was answered with 401 or 403; or a proxy that leads to every endpoint refused its
+    /// user and password. The latter is reported as 407, whatever the kind of proxy. Correcting them
+    /// takes a new [`Dialer`](crate::Dialer).
     Status {
-        /// Which.
+        /// The HTTP status: 401, 403 or 407.
         status: u16,
-        /// Every attempt.
+        /// The error with every attempt.
         error: ConnectError,
     },
-    /// By the Close frame of an open connection.
+    /// The server closed an open connection.
     Close {
-        /// Its code: 1008, or one that the app [says](SessionOptions::refuses).
+        /// The code of the Close frame: 1008, or one that [`SessionOptions::refuses`] matches.
         code: u16,
-        /// The reason that it gave, as far as it can be shown; mostly empty.
+        /// The server's reason, escaped and shortened for display. Often empty.
         reason: String,
     },
 }
 
-/// A connection that stays, as a stream of [states](SessionState), which never ends by itself: lost, it
-/// is opened again with a back-off of its own, as [`Reconnector`] has it; its death is noticed by pings.
-/// Dropping the session ends it; a connection that was handed over stays open, unwatched by it.
+/// Keeps a connection open, as a stream of [states](SessionState) that never ends by itself.
 ///
-/// It does nothing unless it is polled: ask for the next state when the connection has ended.
+/// The session opens a connection, detects with pings when it is dead, and opens it again after a
+/// delay. The delays are those of [`Reconnector`]. Dropping the session stops the reconnecting. A
+/// connection that it handed over stays open, and still sends pings while the app reads it.
+///
+/// A session works only while the app polls it or reads its connection: read each connection to its
+/// end, then poll the session for the next state.
 ///
 /// # Example
 ///
@@ -266,36 +294,41 @@ pub struct Session {
     control: SessionControl,
 }
 
-/// Tells a [`Session`] what the app wants. Cheap to clone; it keeps no session alive.
+/// Controls a [`Session`] from elsewhere in the app. Cheap to clone; it does not keep the session
+/// alive.
 #[derive(Clone, Debug)]
 pub struct SessionControl(Arc<Wishes>);
 
-/// What the app wants.
+/// The app's requests to its session.
 #[derive(Debug, Default)]
 struct Wishes {
     resting: watch::Sender<bool>,
-    /// How often it was in a hurry.
+    /// Counts calls of `hurry`.
     hurries: watch::Sender<u64>,
-    /// How often it resumed.
+    /// Counts calls of `resume`.
     resumes: watch::Sender<u64>,
 }
 
 impl SessionControl {
-    /// The app came to the foreground, say: ends resting and waiting, and has an open connection show that
-    /// it lives, within the [time-out](SessionOptions::ping_timeout) of a ping. No server's `Retry-After` is passed
-    /// over, and attempts stay a second apart.
+    /// Asks for a connection soon, for example when the app comes to the foreground.
+    ///
+    /// Ends [resting](Self::rest) and waiting. An open connection must prove within
+    /// [`ping_timeout`](SessionOptions::ping_timeout) that it is alive. A server's `Retry-After` is
+    /// still respected, and attempts stay at least one second apart.
     pub fn hurry(&self) {
         self.0.resting.send_replace(false);
         self.0.hurries.send_modify(|hurries| *hurries += 1);
     }
 
-    /// The app went to the background, say: pings become [rare](SessionOptions::resting_ping_interval),
-    /// and a connection that is lost is not opened again until the app is in a [hurry](Self::hurry).
+    /// Saves battery, for example while the app is in the background.
+    ///
+    /// Pings become [rare](SessionOptions::resting_ping_interval), and a lost connection is not opened
+    /// again until [`hurry`](Self::hurry).
     pub fn rest(&self) {
         self.0.resting.send_replace(true);
     }
 
-    /// Tries again after a [refusal](SessionState::Refused), with a new token, say.
+    /// Connects again after a [refusal](SessionState::Refused), for example with a new token.
     pub fn resume(&self) {
         self.0.resumes.send_modify(|resumes| *resumes += 1);
     }
@@ -324,7 +357,7 @@ impl Session {
         }
     }
 
-    /// What tells the session what the app wants, from anywhere.
+    /// Returns a handle that controls this session.
     #[must_use]
     pub fn control(&self) -> SessionControl {
         self.control.clone()
@@ -345,7 +378,7 @@ impl fmt::Debug for Session {
     }
 }
 
-/// A session under way.
+/// The state machine of a session.
 struct Course {
     selector: Selector,
     reconnector: Reconnector,
@@ -353,26 +386,26 @@ struct Course {
     resting: watch::Receiver<bool>,
     hurries: watch::Receiver<u64>,
     resumes: watch::Receiver<u64>,
-    /// Connections in a row on which no ping was answered.
+    /// Connections in a row on which the server sent messages but answered no ping.
     unanswered: u32,
     step: Step,
 }
 
-/// What comes next.
+/// The next step.
 enum Step {
     Begin,
     Connect,
     Watch(Watched),
-    /// See when to try again, after this.
+    /// Determine when to try again, after this error.
     Schedule(Option<ConnectError>),
     Wait(Instant),
-    /// Nothing until the app resumes, or the device moves.
+    /// Wait until the app resumes or the device moves.
     Pause,
-    /// Nothing until the app is in a hurry.
+    /// Wait until the app hurries.
     Rest,
 }
 
-/// A connection that was handed over.
+/// A connection that the app has.
 struct Watched {
     ended: oneshot::Receiver<Ended>,
     endpoint: Endpoint,
@@ -381,19 +414,19 @@ struct Watched {
 }
 
 impl Course {
-    /// Goes on to the next state.
+    /// Runs to the next state.
     async fn next(&mut self) -> SessionState {
         loop {
-            // Taken only once it is done: whoever drops this future goes on from here.
+            // The step changes only when it is done, so that this future can be dropped and run again.
             match &mut self.step {
                 Step::Begin => {
-                    // Who is in a hurry from now on wants the next try soon, should this one fail.
+                    // A hurry from now on applies to the wait after this attempt.
                     self.hurries.mark_unchanged();
                     self.step = Step::Connect;
                     return SessionState::Connecting;
                 }
                 Step::Connect => {
-                    // A token that is renewed from now on is another one than these have.
+                    // A resume from now on is about a token newer than these options.
                     self.resumes.mark_unchanged();
                     let options = (self.options.connect)();
                     let opened = self.reconnector.try_once(&options).await;
@@ -464,7 +497,7 @@ impl Course {
         }
     }
 
-    /// Begins, unless the session rests.
+    /// Starts connecting, unless the session rests.
     fn begin(&mut self) -> Option<SessionState> {
         let resting = *self.resting.borrow();
         self.step = if resting { Step::Rest } else { Step::Begin };
@@ -507,7 +540,7 @@ impl Course {
         self.hurries.mark_unchanged();
         self.unanswered = match &end {
             Some(End::Silent(Silence::NeverAnswered)) => self.unanswered + 1,
-            // The one after it was not pinged, and the next is again.
+            // This connection had no pings; the next one has.
             _ if self.unanswered >= UNANSWERED => UNANSWERED - 1,
             _ => 0,
         };
@@ -545,7 +578,7 @@ impl Course {
     }
 }
 
-/// Waits for a wish of the app's. The session itself keeps the control, so that one can always come.
+/// Waits for a request of the app. The session keeps a `SessionControl`, so the channel stays open.
 async fn wish<T>(wished: &mut watch::Receiver<T>) {
     if wished.changed().await.is_err() {
         std::future::pending().await

@@ -1,4 +1,4 @@
-//! Work that everybody who wants it at the same moment shares.
+//! Work that concurrent callers share.
 
 use std::sync::Mutex;
 
@@ -9,11 +9,12 @@ use tokio::runtime::{self, Handle};
 use super::lock;
 use super::own_task::OwnTask;
 
-/// What is under way, if anything is. A task does it: who waits for it and is dropped, or not polled,
-/// holds up nobody, and the last who is dropped ends it.
+/// The work under way, if any. A task does it, so a caller that is dropped or not polled doesn't delay
+/// the others. The task is aborted when the last caller is dropped.
 pub(super) struct SharedTask<T: Clone>(Mutex<Option<UnderWay<T>>>);
 
-/// By the runtime that drives it: one that nobody polls must not hold up the others.
+/// With the runtime that drives it: callers on another runtime start their own, because this one may
+/// not be polled.
 type UnderWay<T> = (runtime::Id, WeakShared<OwnTask<T>>);
 
 impl<T: Clone + Send + Sync + 'static> SharedTask<T> {
@@ -21,14 +22,14 @@ impl<T: Clone + Send + Sync + 'static> SharedTask<T> {
         SharedTask(Mutex::new(None))
     }
 
-    /// What the work under way comes to, or this work, where none is.
+    /// Joins the work under way, or starts it.
     pub(super) async fn join<F>(&self, work: impl Fn() -> F) -> T
     where
         F: Future<Output = T> + Send + 'static,
     {
         match self.joined(&work).await {
             Some(outcome) => outcome,
-            // The runtime ended: nobody shares it then.
+            // The runtime ended, so the work is done here.
             None => work().await,
         }
     }

@@ -1,5 +1,5 @@
-//! A real server on loopback: TCP, TLS with a CA of its own, HTTP and WebSocket, with delays and
-//! faults at each phase.
+//! A real server on loopback: TCP, TLS with its own CA, HTTP and WebSocket, with delays and faults in
+//! each phase.
 
 #![allow(dead_code, reason = "no test uses everything")]
 
@@ -20,24 +20,24 @@ use tokio_rustls::TlsAcceptor;
 /// How a [`Server`] behaves.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Behaviour {
-    /// Before the ServerHello.
+    /// The delay before the ServerHello.
     pub(crate) tls_delay: Duration,
-    /// Between request and answer.
+    /// The delay between request and response.
     pub(crate) answer_delay: Duration,
-    /// The delays are met to a few microseconds, at the price of a busy core.
+    /// Whether delays are exact to a few microseconds, which keeps a core busy.
     pub(crate) exact_delays: bool,
-    /// What is answered instead of an upgrade, or to a GET; `{accept}` in it is the right answer to
-    /// the WebSocket's key.
+    /// The response instead of an upgrade, or to a GET. `{accept}` in it becomes the correct answer to
+    /// the WebSocket key.
     pub(crate) answer: Option<String>,
-    /// The only path that is upgraded; every path if absent.
+    /// The only path that is upgraded; `None` for every path.
     pub(crate) path: Option<&'static str>,
-    /// Speaks nothing at all after accepting.
+    /// Whether it stays silent after accepting.
     pub(crate) silent: bool,
-    /// Takes TLS 1.3 early data.
+    /// Whether it accepts TLS 1.3 early data.
     pub(crate) early_data: bool,
-    /// Resumes no session, and offers none.
+    /// Whether it neither resumes nor offers TLS sessions.
     pub(crate) no_sessions: bool,
-    /// Where it listens, if not at 127.0.0.1; Linux has all of 127.0.0.0/8.
+    /// The address that it listens on, if not 127.0.0.1. Linux has all of 127.0.0.0/8.
     pub(crate) at: Option<Ipv4Addr>,
     /// The name in its certificate, if not `localhost`.
     pub(crate) name: Option<&'static str>,
@@ -48,7 +48,7 @@ impl Behaviour {
         if !self.exact_delays {
             return tokio::time::sleep(delay).await;
         }
-        // The runtime's timers go off up to 1 ms late, and a core has to wake up.
+        // The runtime's timers fire up to 1 ms late, and a core has to wake up.
         let until = Instant::now() + delay;
         if let Some(most) = delay.checked_sub(Duration::from_millis(2)) {
             tokio::time::sleep(most).await;
@@ -59,10 +59,10 @@ impl Behaviour {
     }
 }
 
-/// What a TLS server takes as early data, in bytes.
+/// The most bytes of early data.
 const MAX_EARLY_DATA: u32 = 16 * 1024;
 
-/// A server, as long as it lives.
+/// A server, which runs until it is dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) root: CertificateDer<'static>,
@@ -84,7 +84,7 @@ impl Server {
             config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
         }
-        // Clones share the sessions.
+        // Clones share TLS sessions.
         let strict = TlsAcceptor::from(Arc::new(config.clone()));
         if behaviour.early_data {
             config.max_early_data_size = MAX_EARLY_DATA;
@@ -126,27 +126,27 @@ impl Server {
         }
     }
 
-    /// The heads of all requests so far.
+    /// Returns the heads of all requests so far.
     pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
 
-    /// Requests that came as early data so far.
+    /// Returns the number of requests that came as early data so far.
     pub(crate) fn early(&self) -> usize {
         self.early.load(Ordering::SeqCst)
     }
 
-    /// Early data is refused from now on, though sessions promised otherwise.
+    /// Refuses early data from now on, although sessions offered it.
     pub(crate) fn take_no_early_data(&self) {
         self.takes_none.store(true, Ordering::SeqCst);
     }
 
-    /// Connections that the server has accepted so far.
+    /// Returns the number of connections accepted so far.
     pub(crate) fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
 
-    /// Waits until no connection is open any more.
+    /// Waits until no connection is open.
     pub(crate) async fn idle(&self) {
         let gone = async {
             while self.open.load(Ordering::SeqCst) > 0 {
@@ -190,7 +190,7 @@ fn config_for(name: &str) -> (ServerConfig, CertificateDer<'static>) {
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-    // Called like its issuer, it would be taken for self-signed by OpenSSL.
+    // With the name of its issuer, OpenSSL would take it for self-signed.
     params.distinguished_name.push(DnType::CommonName, name);
     let leaf = params.signed_by(&key, &issuer).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -10,28 +10,28 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Barrier;
 use tokio_rustls::TlsAcceptor;
 
-/// What a [`Relay`] does with whoever connects.
+/// What a [`Relay`] does with a client.
 #[derive(Clone)]
 pub(crate) enum Manner {
-    /// `CONNECT`, for whoever has this value of `Proxy-Authorization`.
+    /// `CONNECT`, for clients with this value of `Proxy-Authorization`.
     Http(Option<&'static str>),
-    /// The same inside TLS, with the support server's kind of certificate.
+    /// The same inside TLS, with a certificate as the support server has it.
     Https(Option<&'static str>, TlsAcceptor),
-    /// SOCKS5, for whoever has this user and password.
+    /// SOCKS5, for clients with this user and password.
     Socks5(Option<(&'static str, &'static str)>),
-    /// Answers everything with these bytes, and leaves the connection open.
+    /// Sends these bytes and leaves the connection open.
     Says(Vec<u8>),
-    /// Answers with these bytes, and closes.
+    /// Sends these bytes and closes.
     Ends(Vec<u8>),
-    /// Says this again and again.
+    /// Sends these bytes again and again.
     Endless(&'static [u8]),
-    /// Never says anything.
+    /// Sends nothing.
     Silent,
-    /// Refuses, but only once so many are connected.
+    /// Refuses, but only once this many clients are connected.
     Together(usize),
 }
 
-/// A proxy, as long as it lives. Wherever it is asked to, it connects to the one server.
+/// A proxy, which runs until it is dropped. It connects every request to the same server.
 pub(crate) struct Relay {
     pub(crate) address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
@@ -75,7 +75,7 @@ impl Relay {
         }
     }
 
-    /// The hosts and ports asked for so far.
+    /// Returns the requested hosts and ports so far.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
@@ -84,7 +84,7 @@ impl Relay {
         self.accepted.load(Ordering::SeqCst)
     }
 
-    /// Waits until no connection is open any more.
+    /// Waits until no connection is open.
     pub(crate) async fn idle(&self) {
         let gone = async {
             while self.open.load(Ordering::SeqCst) > 0 {
@@ -174,14 +174,14 @@ async fn forward(
     Ok(())
 }
 
-/// Until the client goes.
+/// Runs until the client disconnects.
 async fn drain(mut client: TcpStream) -> std::io::Result<()> {
     let mut sink = [0; 1024];
     while client.read(&mut sink).await? > 0 {}
     Ok(())
 }
 
-/// What was asked for, if it may be.
+/// The requested target, if allowed.
 async fn http(
     client: &mut (impl AsyncRead + AsyncWrite + Unpin),
     who: Option<&str>,
@@ -231,14 +231,14 @@ async fn socks5(
             return Ok(None);
         }
     }
-    // Names only: that is what is expected to come.
+    // Names only, as expected from the library.
     let host = counted(client, &[5, 1, 0, 3]).await?;
     let port = client.read_u16().await?;
     client.write_all(&[5, 0, 0, 1, 127, 0, 0, 1, 0, 80]).await?;
     Ok(Some(format!("{}:{port}", String::from_utf8(host).unwrap())))
 }
 
-/// What stands behind `front` and its own length.
+/// The bytes after `front` and a length byte.
 async fn counted(client: &mut TcpStream, front: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut read = vec![0; front.len()];
     client.read_exact(&mut read).await?;

@@ -453,7 +453,7 @@ const TEMPLATES: &[(&str, &str)] = &[
         "第 <number> 字节不是 UTF-8",
     ),
     (
-        "no thread writes the history: none could be had",
+        "the thread that writes the history could not be started",
         "系统无法创建写历史文件的线程",
     ),
     // Certificates.
@@ -1116,7 +1116,7 @@ mod tests {
         "<path>: can't be locked: <WHY>",
         "<path>: it is damaged and can't be renamed: <WHY>",
         "<path>: more than <number> files or <number2> bytes",
-        "no thread writes the history: none could be had",
+        "the thread that writes the history could not be started",
         "the platform's certificate store can't be used (<why>): install the system's root certificates (package ca-certificates), or give roots with TlsClient::with_roots or the feature webpki-roots",
         "no root certificate was given: <why>",
         "root <number> is not a usable certificate: <why>",

@@ -1,4 +1,4 @@
-//! When to connect again after the other side closed: full jitter from the first delay on. Pure:
+//! When to reconnect after the server closed the connection: full jitter from the first delay on. Pure:
 //! randomness comes in.
 //!
 //! ```text
@@ -6,38 +6,40 @@
 //! then     U(0, max(W, min(cap, 2 s·2^k)))      k attempts before this one failed
 //! ```
 //!
-//! Without a hint W₀ = 10 s, cap = 60 s and W = 0. A hint {clients, rate} says how many will come
-//! back together and how many handshakes a second the servers can take: W₀ = W =
-//! 1.6·clients/rate, so that they leave room for other load. What a refusal's Retry-After asked for
-//! comes before either.
+//! The cap is 60 s. Without a hint W₀ = 10 s and W = 0. A hint {clients, rate} says how many clients
+//! reconnect together and how many handshakes per second the servers can take. Then W₀ = W =
+//! 1.6·clients/rate, at most one hour, which leaves room for other load. A server's `Retry-After` comes
+//! before either.
 //!
-//! A change of the client's own network is no reason to wait: nobody else changed with it.
+//! A change of the client's own network needs no delay, because no other client changed with it.
 
 use std::time::Duration;
 
-/// W₀ without a hint: a million clients spread over 10 s are 100 000 a second.
+/// W₀ without a hint: it spreads a million clients to 100 000 per second.
 const FIRST: Duration = Duration::from_secs(10);
-/// The longest window that grows by failures.
+/// The longest window that grows with failures.
 const CAP: Duration = Duration::from_secs(60);
-/// What doubles with every failure.
+/// The window that doubles with every failure.
 const BASE: Duration = Duration::from_secs(2);
 
-/// A factor on a hint's window, for other load, and clients that do not spread.
+/// A factor on a hint's window, for other load and for clients that don't spread.
 const HEADROOM: f64 = 1.6;
 
-/// No hint makes clients wait longer than this: a typing error must not take a service down.
+/// The longest window of a hint, and the longest `Retry-After`: a typing error must not take a service
+/// down.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// What a server, or the app's operator, knows about how many reconnect at once.
+/// How many clients reconnect at once, as the server or the app's operator knows. See
+/// `Selector::set_server_hint`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ServerHint {
     /// How many clients may reconnect together.
     pub clients: f64,
-    /// How many of them per second the servers can take.
+    /// How many handshakes per second the servers can take.
     pub rate: f64,
 }
 
-/// How far a client has backed off.
+/// The backoff state of one connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Backoff {
     failures: u32,
@@ -46,8 +48,8 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The delay before the next attempt, so long after the one before failed. `u` is a uniform
-    /// number, 0 ≤ u < 1.
+    /// Returns the delay before the next attempt. `since` is the time since the previous attempt
+    /// failed; `u` is a uniform number, 0 ≤ u < 1.
     #[must_use]
     pub fn delay(&self, u: f64, since: Duration) -> Duration {
         let spread = self.hint.and_then(|hint| {
@@ -65,19 +67,19 @@ impl Backoff {
         self.retry_after.saturating_sub(since) + window.mul_f64(u.clamp(0.0, 1.0))
     }
 
-    /// How long a server asked to be left alone, from the failure on.
+    /// Returns how long a server asked clients to wait, from the failure on.
     #[must_use]
     pub fn retry_after(&self) -> Duration {
         self.retry_after
     }
 
-    /// The attempt failed, and perhaps a server said how long to stay away.
+    /// Records a failed attempt, with the server's `Retry-After` if there was one.
     pub fn failed(&mut self, retry_after: Option<Duration>) {
         self.failures = self.failures.saturating_add(1);
         self.retry_after = retry_after.unwrap_or_default().min(LONGEST);
     }
 
-    /// The attempt succeeded, or the network changed.
+    /// Records a success or a change of network: everything but the hint is forgotten.
     pub fn reset(&mut self) {
         *self = Backoff {
             hint: self.hint,
@@ -85,7 +87,7 @@ impl Backoff {
         };
     }
 
-    /// How many come back together, and how many a second can be served.
+    /// Sets the hint.
     pub fn set_hint(&mut self, hint: Option<ServerHint>) {
         self.hint = hint;
     }
@@ -101,7 +103,7 @@ mod tests {
         backoff
     }
 
-    /// The windows of this many attempts, all of which fail.
+    /// The windows in seconds of this many attempts, all of which fail.
     fn windows(mut backoff: Backoff, attempts: usize) -> Vec<u64> {
         let window = |_| {
             let window = backoff.delay(1.0, Duration::ZERO).as_secs();
@@ -155,7 +157,7 @@ mod tests {
         let mut told = Backoff::default();
         told.failed(Some(Duration::MAX));
         assert_eq!(told.retry_after(), LONGEST);
-        // Nobody can be served: as late as allowed.
+        // With a rate of zero the window is the longest.
         assert_eq!(window(1.0, 0.0), LONGEST);
     }
 }

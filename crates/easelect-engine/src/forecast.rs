@@ -1,4 +1,4 @@
-//! What a candidate is expected to cost.
+//! The expected cost of opening a candidate.
 //!
 //! ```text
 //! x        ln of the SYN round trip in ms
@@ -8,54 +8,53 @@
 
 use crate::unseen::{Belief, Place};
 
-/// R of a network of which little is known: the variance of ln of one measured flight around the path's
-/// present state, between the jitter of Wi-Fi and of cellular. It also scales what further dials are worth:
-/// more noise dials more.
+/// R of a little known network: the variance of ln of one measured flight around the path's present
+/// state, between the jitter of Wi-Fi and of cellular. More noise also makes further dials worth more.
 pub const NOISE: f64 = 0.025;
 
-/// A factor: a candidate that never opened on this network may be a hijacked address.
+/// A factor for candidates that never opened on this network: the address may be hijacked.
 const UNVERIFIED: f64 = 1.15;
 
-/// A factor: of equals rather the one that was used last, whose session can be resumed. It saves
-/// dials.
+/// A factor for the last winner: among equals it is preferred, because its TLS session can be resumed.
+/// This also saves dials.
 const LAST_WINNER: f64 = 0.94;
 
-/// What a failure costs, in ms: the silence until a spare is tried. The value hardly matters.
+/// The cost of a failure in ms: the silence until a spare is tried. Results hardly depend on it.
 const FAILURE_MS: f64 = 100.0;
 
-/// What is expected of a candidate at a moment.
+/// The forecast for a candidate at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Forecast {
-    /// Its cluster, host and family.
+    /// Its host and family.
     pub place: Place,
-    /// x.
+    /// x: ln of the SYN round trip in ms.
     pub syn: Belief,
-    /// ρ.
+    /// ρ: ln of (TLS + upgrade)/SYN round trip.
     pub rest: Belief,
-    /// π.
+    /// π: the probability that the next attempt fails.
     pub failure_chance: f64,
-    /// It opened on this network before.
+    /// Whether it has opened on this network.
     pub verified: bool,
-    /// It was the last to open on this network.
+    /// Whether it was the last to open on this network.
     pub last_winner: bool,
-    /// Its breaker is open: it is tried last.
+    /// Whether its breaker is open: it is then tried last.
     pub breaker_open: bool,
-    /// x is what a file or a prior told, and was not measured since.
+    /// Whether x comes from a stored history or a prior and was not measured since.
     pub hearsay: bool,
-    /// A prior tells what to expect on its network.
+    /// Whether there is a prior for its network.
     pub foretold: bool,
-    /// R̂, what R is on this network.
+    /// R̂: the estimate of R for this network.
     pub noise: f64,
 }
 
-/// What the SYNs of a network say about its handshakes.
+/// How far the SYNs of a network predict its handshakes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SynTrust {
-    /// TLS flights take so many times a SYN's round trip; 1 on an honest path.
+    /// The duration of a TLS flight in SYN round trips; 1 on an honest path.
     pub stretch: f64,
-    /// False behind a middlebox that answers SYNs itself: they say nothing about the path.
+    /// False behind a middlebox that answers SYNs itself, where they say nothing about the path.
     pub trusted: bool,
-    /// So many SYNs at once get through; [`usize::MAX`] where nobody drops any.
+    /// How many SYNs at once get through; [`usize::MAX`] where none are dropped.
     pub at_once: usize,
 }
 
@@ -71,25 +70,25 @@ impl Default for SynTrust {
 }
 
 impl Forecast {
-    /// The expected SYN round trip.
+    /// Returns the expected SYN round trip in ms.
     #[inline]
     pub fn syn_ms(&self) -> f64 {
         self.syn.mean.exp()
     }
 
-    /// The expected time of TLS and upgrade together.
+    /// Returns the expected time of TLS and upgrade together, in ms.
     #[inline]
     pub fn rest_ms(&self) -> f64 {
         (self.syn.mean + self.rest.mean).exp()
     }
 
-    /// E.
+    /// Returns E, the expected cost in ms.
     #[inline]
     pub fn cost_ms(&self) -> f64 {
         self.priced(self.syn_ms() + self.rest_ms())
     }
 
-    /// A time with what its failing and its being unknown cost.
+    /// Returns a time in ms with the cost of failures and of being unverified added.
     #[inline]
     pub fn priced(&self, ms: f64) -> f64 {
         let unverified = if self.verified { 1.0 } else { UNVERIFIED };
@@ -97,7 +96,7 @@ impl Forecast {
         ms * (1.0 + self.failure_chance) * unverified * loyal + FAILURE_MS * self.failure_chance
     }
 
-    /// The forecast once the SYN was answered, after so many ms without queueing.
+    /// Returns the forecast updated with the SYN round trip `syn_ms`, which excludes queueing.
     pub fn answered(&self, syn_ms: f64) -> Forecast {
         let gain = self.syn.variance / (self.syn.variance + self.noise);
         Forecast {
@@ -153,7 +152,7 @@ mod tests {
 
     #[test]
     fn an_answer_counts_as_much_as_it_is_sure() {
-        // Variance and noise alike: half way, in logarithms.
+        // Variance and noise are equal, so the mean moves half way, in logarithms.
         let one = forecast(0, 50.0).answered(200.0);
         assert!((one.syn_ms() - 100.0).abs() < 1e-6);
         assert!((one.syn.variance - 0.0125).abs() < 1e-9);

@@ -1,5 +1,5 @@
-//! How often a candidate fails, and how long it is left alone after it did. Pure: time and
-//! randomness come in.
+//! How often a candidate fails, and how long its circuit breaker keeps it last after that. Pure: time
+//! and randomness come in.
 //!
 //! ```text
 //! π        = (f + 0.08)/(s + f + 4)      s successes, f failures, both halved every hour
@@ -14,53 +14,54 @@ use serde::{Deserialize, Serialize};
 use crate::probability::failure_probability;
 use crate::timestamp::Timestamp;
 
-/// Outages last some 20 minutes (median): after an hour, half of what was known says nothing.
+/// The half-life of counts. Outages last about 20 minutes (median), so after an hour half of what was
+/// known says nothing.
 const HALF_LIFE: Duration = Duration::from_secs(3600);
 
-/// Half an outage's median length.
+/// The longest first break after a timeout or refusal: half of the median outage.
 const SOFT_BASE: Duration = Duration::from_secs(600);
 
-/// A wrong certificate or a middlebox's reset does not go away by itself soon.
+/// The longest first break after a wrong certificate or a reset inside TLS, which last longer.
 const HARD_BASE: Duration = Duration::from_secs(3600);
 
-/// A blocked address is tried again once a day.
+/// The longest break: a blocked address is tried again at least once a day.
 const CAP: Duration = Duration::from_secs(24 * 3600);
 
-/// After so long without a failure the next one is the first again.
+/// After this long without a failure, the next one starts a new streak.
 const FORGIVEN: Duration = Duration::from_secs(6 * 3600);
 
-/// What a file says of successes and failures counts as no more than so many of each …
+/// Successes and failures from a stored history count as at most this many of each …
 const TOLD_COUNT: f64 = 4.0;
-/// … and as no more than so many failures in a row: the next one then means a break of up to 40
+/// … and as at most this many failures in a row. The next failure then means a break of up to 40
 /// minutes.
 const TOLD_IN_A_ROW: u32 = 2;
 
-/// How much a failure says.
+/// How much a failure says about a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// It was silent for longer than expected, and was not waited for: it may only be slow.
-    /// The second one in a row counts as soft.
+    /// It was silent for longer than expected, and another one won: it may only be slow. The second
+    /// doubt in a row counts as soft.
     Doubt,
-    /// It refused, or was silent where others answered.
+    /// It refused, or was silent while others answered.
     Soft,
-    /// It answered, but not as itself: a wrong certificate, a reset inside TLS.
+    /// It answered, but did not prove its identity: a wrong certificate, a reset inside TLS.
     Hard,
-    /// Not its fault, as far as can be told: the device has no route, a proxy is in trouble. It
-    /// makes the next attempt less likely to succeed, but bars nothing.
+    /// Probably not its fault: the device has no route, or a proxy is in trouble. It raises the failure
+    /// probability, but doesn't open the breaker.
     Elsewhere,
-    /// It works, and refused this client's credentials: any other candidate would. Nothing is
-    /// learned of it. In a race that another won it counts as soft.
+    /// It works, but refused the client's credentials, as any other candidate would. Nothing is learned
+    /// from it, except in a race that another one won, where it counts as soft.
     Credentials,
-    /// It asked to be left alone for so long (RFC 9110 §10.2.3, Retry-After).
+    /// It asked clients to wait for this long (`Retry-After`, RFC 9110 §10.2.3).
     Busy(Duration),
 }
 
-/// What became of a breaker.
+/// A change of a breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transition {
     /// It opened: the candidate is tried last for a while.
     Opened,
-    /// It closed, after a success.
+    /// It closed, after a success or because it came from a stored history that is no longer believed.
     Closed,
 }
 
@@ -69,15 +70,15 @@ pub enum Transition {
 pub struct Health {
     successes: f64,
     failures: f64,
-    /// When both were up to date.
+    /// When both were last decayed.
     counted_ms: Timestamp,
     in_a_row: u32,
-    /// The beginning of time if the breaker is closed.
+    /// The epoch if the breaker is closed.
     breaker_open_until_ms: Timestamp,
 }
 
 impl Health {
-    /// It opened; the breaker closes.
+    /// Records a success, which closes the breaker.
     pub fn succeeded(&mut self, now: Timestamp) -> Option<Transition> {
         self.decay(now);
         self.successes += 1.0;
@@ -86,7 +87,8 @@ impl Health {
         (before > Timestamp::default()).then_some(Transition::Closed)
     }
 
-    /// It failed. `jitter` is a uniform number, 0 ≤ u < 1: clients must not come back together.
+    /// Records a failure. `jitter` is a uniform number, 0 ≤ u < 1, so that clients don't return
+    /// together.
     pub fn failed(
         &mut self,
         severity: Severity,
@@ -96,19 +98,19 @@ impl Health {
         if severity == Severity::Credentials {
             return None;
         }
-        // Long after its break was over, the streak is another one.
+        // The streak ends some hours after the break.
         let latest = self.breaker_open_until_ms.max(self.counted_ms);
         if now.since(latest) >= FORGIVEN {
             self.in_a_row = 0;
         }
         self.decay(now);
         self.failures += 1.0;
-        // While the breaker is open, further failures are of the same trouble: everything at once,
-        // or a client that tries and tries.
+        // While the breaker is open, further failures are the same trouble: everything failing at once,
+        // or a client that keeps trying.
         let counts = match severity {
             Severity::Elsewhere | Severity::Credentials => false,
             Severity::Busy(asked) if self.is_breaker_open(now) => {
-                // What was asked for is kept, and many who were told so at once are one trouble.
+                // The server's wish is respected, but many such answers at once count as one failure.
                 let until = now.after(asked.min(CAP));
                 self.breaker_open_until_ms = self.breaker_open_until_ms.max(until);
                 false
@@ -138,7 +140,7 @@ impl Health {
         (!was_open).then_some(Transition::Opened)
     }
 
-    /// π: the chance that the next connection to it fails.
+    /// Returns π, the probability that the next connection fails.
     #[must_use]
     #[inline]
     pub fn failure_chance(&self, now: Timestamp) -> f64 {
@@ -146,26 +148,26 @@ impl Health {
         failure_probability(kept * self.successes, kept * self.failures)
     }
 
-    /// Whether its breaker is open: it is then tried last.
+    /// Whether the breaker is open. The candidate is then tried last.
     #[must_use]
     #[inline]
     pub fn is_breaker_open(&self, now: Timestamp) -> bool {
         now < self.breaker_open_until_ms
     }
 
-    /// How long its breaker stays open, if it is.
+    /// How long the breaker stays open; `None` if it is closed.
     pub(crate) fn breaker_open_for(&self, now: Timestamp) -> Option<Duration> {
         let left = self.breaker_open_until_ms.since(now);
         (!left.is_zero()).then_some(left)
     }
 
-    /// When a success or a failure was last counted.
+    /// When a success or failure was last counted.
     pub(crate) fn counted(&self) -> Timestamp {
         self.counted_ms
     }
 
-    /// As far as a file that is read `now` is believed, `settled` being when something happened that it
-    /// says happened then: no break ends later than one that begins now.
+    /// This state from a stored history that is read `now`, as far as it is believed. `settled`
+    /// corrects moments in the future. No break lasts longer than one that begins now can.
     pub(crate) fn told(self, now: Timestamp, settled: impl Fn(Timestamp) -> Timestamp) -> Self {
         let count = |n: f64| {
             if n.is_nan() {

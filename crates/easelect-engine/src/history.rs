@@ -1,9 +1,8 @@
-//! What is remembered of the candidates (host × address) of one network, and what it predicts.
-//! Pure: time and randomness come in.
+//! What is remembered of the candidates of one network, and what that predicts. Pure: time and
+//! randomness come in.
 //!
-//! Two Kalman filters follow a candidate, one x = ln SYN round trip (ms) and one
-//! ρ = ln((TLS + upgrade)/SYN round trip). They are apart because a SYN is cheap to send and tells
-//! x afresh, while ρ hardly changes.
+//! Two Kalman filters follow each candidate: x = ln SYN round trip (ms), and ρ = ln((TLS + upgrade)/SYN
+//! round trip). They are separate because a SYN is cheap and measures x afresh, while ρ hardly changes.
 //!
 //! ```text
 //! predict  x: together with its relatives (joint.rs); ρ: P⁻ = min(0.30, P + 0.004·hours)
@@ -13,9 +12,9 @@
 //! noise    ln R̂ += 0.1·(min(z², 9) − 1.3), 0.01 ≤ R̂ ≤ 0.2, by what SYNs of known candidates show
 //! ```
 //!
-//! Upward surprises are clipped harder: one spike must not ruin a good candidate. A measurement
-//! that was given up (at least so long) only counts where it is above the mean. A heartbeat updates its
-//! candidate alone; the next race tells the relatives.
+//! Upward surprises are clipped harder, so that one spike doesn't ruin a good candidate. A measurement
+//! that was cancelled (“at least this long”) counts only if it is above the mean. A heartbeat updates
+//! its own candidate only; related candidates follow with the next race.
 
 mod candidate;
 mod elsewhere;
@@ -47,79 +46,79 @@ use filter::{LEAST_MS, Moment};
 use joint::{Joint, UNKNOWN};
 use policing::Policing;
 
-/// By how much a surprise changes ln R̂ …
+/// How much a surprise changes ln R̂ …
 const NOISE_GAIN: f64 = 0.1;
-/// … z² counting as no more than this, …
+/// … with z² limited to this …
 const NOISE_CLIP: f64 = 9.0;
-/// … and this being what it is on average where R̂ is right: more than 1, since spikes are no noise.
+/// … and this as its average when R̂ is right: more than 1, since spikes are not noise.
 const NOISE_SQUARE: f64 = 1.3;
-/// Bounds of R̂: of a wire, and of a network on which a SYN's round trip varies by half.
+/// Bounds of R̂: a wire, and a network on which SYN round trips vary by half.
 const NOISES: (f64, f64) = (0.01, 0.2);
 
-/// ĝ is ln of what TLS takes in SYN round trips; it moves by this share of a surprise.
+/// ĝ is ln of (TLS / SYN round trip). It moves by this share of a surprise.
 const TLS_TO_SYN_GAIN: f64 = 0.2;
-/// A surprise, a logarithm, counts as no more than this: a factor of 1.8.
+/// The limit of a surprise, a logarithm: a factor of 1.8.
 const TLS_TO_SYN_CLIP: f64 = 0.6;
-/// ĝ on an honest path: TLS costs more than a SYN, CPU and 4 kB.
+/// ĝ on an honest path: TLS takes CPU and 4 kB more than a SYN.
 const TLS_TO_SYN_HONEST: f64 = 0.2;
-/// ĝ beyond which SYNs are answered by somebody else …
+/// ĝ beyond which a middlebox answers the SYNs …
 const TLS_TO_SYN_LIMIT: f64 = 0.6;
-/// … once so many handshakes say so.
+/// … once this many handshakes were measured.
 const TLS_TO_SYN_COUNT: u32 = 5;
 
-/// What a file told, and was not measured since, counts for so many connections: who lies is found out by
-/// then, and who is right is known for himself.
+/// For how many connections a stored value counts that was not measured again. By then a forged one is
+/// discovered, and the real values have been measured.
 const TOLD_COUNTS: u32 = 3;
 
-/// More candidates of one network than any catalogue brings in a month; the oldest go.
+/// More candidates than any catalogue yields in a month. Beyond it, the oldest one is dropped.
 const MAX_CANDIDATES: usize = 256;
 
-/// Which candidate: an address of a host in a data centre, and what is asked of it. What one service
-/// takes and how often it fails says nothing of another one on the same host.
+/// What identifies a candidate: an address of a host in a data centre, and the service. How fast one
+/// service is, and how often it fails, says nothing about another one on the same host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
-    /// The data centre's identifier: hosts of one are more alike.
+    /// The identifier of the data centre.
     pub region: String,
-    /// The host's name.
+    /// The name of the host.
     pub host: String,
-    /// Its address and port.
+    /// The address and port.
     pub address: SocketAddr,
-    /// The service's identifier.
+    /// The identifier of the service.
     pub service: String,
 }
 
 impl Key {
-    /// A host's name has at most 253 characters (RFC 1035 §2.3.4), an identifier of ours 32.
+    /// A host name has at most 253 characters (RFC 1035 §2.3.4), an identifier 32.
     fn is_short(&self) -> bool {
         let names = [&self.region, &self.host, &self.service];
         names.iter().all(|name| name.len() <= 255)
     }
 }
 
-/// What is remembered of one network. Candidates keep what they are called until more
-/// than 256 are known.
+/// What is remembered of one network. Ids of candidates are stable until more than 256 are known.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Network {
     candidates: Vec<Candidate>,
-    /// ĝ, and from how many handshakes.
+    /// ĝ, and the number of handshakes it is based on.
     syn_trust: (f64, u32),
-    /// The number last learned of.
+    /// The candidate last learned about.
     recent: CandidateId,
-    /// What is no later than this is from a file; the beginning of time if nothing is.
+    /// When a stored history was read. Anything not later than this is from it; the epoch if nothing
+    /// is.
     read: Timestamp,
-    /// How many connections opened since.
+    /// How many connections opened since then.
     opened: u32,
     /// How many SYNs at once get through.
     policing: Policing,
-    /// ln of R̂ over R.
+    /// ln(R̂/R).
     ln_noise: f64,
-    /// x of all but those of whom only a file tells.
+    /// x of all candidates, except those known only from a stored history.
     joint: Joint,
-    /// What others say is to be expected here, until something opens.
+    /// The prior, until something opens here.
     prior: Option<Arc<Prior>>,
 }
 
-/// How x of a network's candidates vary together at a moment.
+/// How x of a network's candidates vary together at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Kinship(Joint);
 
@@ -131,8 +130,8 @@ impl Kinship {
 }
 
 impl Network {
-    /// What to expect here until something opens, as others say; or that nobody says anything. It takes the
-    /// place of what was said before. Where something opened, it is known better.
+    /// Sets the prior, or removes it. It applies until something opens on this network, and is ignored
+    /// if something already has.
     pub fn expect(&mut self, prior: Option<Arc<Prior>>) {
         let is_known = self.candidates.iter().any(|one| one.opened().is_some());
         let prior = prior.filter(|_| !is_known);
@@ -142,21 +141,22 @@ impl Network {
         }
     }
 
-    /// Adds a candidate that DNS gives now, or notes that it still does; what it is called from now on.
+    /// Adds a candidate that DNS returns now, or notes that it still does. Returns its id.
     pub fn list(&mut self, key: &Key, now: Timestamp) -> CandidateId {
         if let Some(id) = self.find_key(key) {
             self.candidates[id.index()].list(now);
             return id;
         }
         let new = Candidate::new(key.clone(), self.place(key), now);
-        // Whom a file left out nobody dialled because of what it said of the others.
+        // A candidate missing in the stored history may have been avoided because of false claims about
+        // the others.
         self.put(match self.believes_a_file() {
             true => new.unchecked(),
             false => new,
         })
     }
 
-    /// Adds a candidate that DNS doesn't give here, as far as is known; what it is called from now on.
+    /// Adds a candidate that DNS has not returned here. Returns its id.
     pub fn note(&mut self, key: &Key) -> CandidateId {
         self.find_key(key).unwrap_or_else(|| {
             let place = self.place(key);
@@ -164,7 +164,7 @@ impl Network {
         })
     }
 
-    /// Notes that DNS still gives one.
+    /// Notes that DNS still returns a candidate.
     #[inline]
     pub fn list_again(&mut self, id: CandidateId, now: Timestamp) {
         if let Some(one) = self.candidates.get_mut(id.index()) {
@@ -172,9 +172,9 @@ impl Network {
         }
     }
 
-    /// Notes that DNS now gives others than these, which it gave before: nobody dials them unasked any
-    /// more, and they are nobody's preference. What was learned of them stays, since they may come back.
-    /// Whether there are any.
+    /// Notes that DNS no longer returns these candidates. They are no longer dialled before DNS
+    /// answers, nor preferred. What was learned about them stays, since they may come back. Returns
+    /// whether there are any.
     #[inline]
     pub fn unlist(&mut self, gone: impl Fn(&Key) -> bool, now: Timestamp) -> bool {
         let mut any = false;
@@ -187,19 +187,20 @@ impl Network {
         any
     }
 
-    /// Whether DNS gives others than this one here.
+    /// Whether DNS here returns other addresses than this one.
     #[must_use]
     pub fn is_unlisted(&self, id: CandidateId) -> bool {
         self.get(id).is_some_and(Candidate::is_unlisted)
     }
 
-    /// Whether what a file told still counts: the next connection may change what is known of all.
+    /// Whether stored values still count. The next connection may then change what is known of all
+    /// candidates.
     #[must_use]
     pub fn believes_a_file(&self) -> bool {
         self.read > Timestamp::default()
     }
 
-    /// A candidate by its data centre, host, address and service, if it is known.
+    /// Returns the id of a known candidate.
     #[must_use]
     #[inline]
     pub fn find(
@@ -209,7 +210,7 @@ impl Network {
         address: SocketAddr,
         service: &str,
     ) -> Option<CandidateId> {
-        // The address first: it hardly ever is another's.
+        // The address first, because it is almost always unique.
         let is = |one: &Candidate| {
             let key = one.key();
             key.address == address
@@ -217,7 +218,7 @@ impl Network {
                 && key.service == service
                 && key.region == region
         };
-        // Heartbeats ask for one again and again.
+        // Heartbeats look up the same candidate again and again.
         if self.get(self.recent).is_some_and(is) {
             return Some(self.recent);
         }
@@ -228,35 +229,34 @@ impl Network {
         self.find(&key.region, &key.host, key.address, &key.service)
     }
 
-    /// Which candidate that is.
+    /// Returns the key of a candidate.
     #[must_use]
     pub fn key(&self, id: CandidateId) -> Option<&Key> {
         Some(self.get(id)?.key())
     }
 
-    /// The candidates that are known, in their order, and when DNS last gave each, unless it gave
-    /// others since.
+    /// Returns the known candidates by id, with the time when DNS last returned each, unless it has
+    /// returned others since.
     pub fn candidates(&self) -> impl Iterator<Item = (CandidateId, &Key, Option<Timestamp>)> {
         let numbered = self.candidates.iter().enumerate();
         numbered.map(|(index, one)| (CandidateId::new(index), one.key(), one.listed()))
     }
 
-    /// Whether only a file says that DNS gives it.
+    /// Whether only a stored history says that DNS returns it.
     #[must_use]
     pub fn is_hearsay(&self, id: CandidateId) -> bool {
         let listed = self.get(id).and_then(Candidate::listed);
         listed.is_some_and(|listed| listed <= self.read)
     }
 
-    /// Who opened last among these.
+    /// Returns the candidate among these that opened last.
     #[must_use]
     pub fn last_winner(&self, among: &[CandidateId]) -> Option<CandidateId> {
         let opened = |id: &CandidateId| Some((self.get(*id)?.opened()?, *id));
         among.iter().filter_map(opened).max().map(|won| won.1)
     }
 
-    /// What a race has to know: what is expected of every candidate, in their order, and how they vary
-    /// together.
+    /// Returns the forecasts of all candidates by id, and how they vary together.
     #[must_use]
     pub fn outlook(&self, now: Timestamp) -> (Vec<Forecast>, Kinship) {
         let joint = self.joint_at(now);
@@ -268,14 +268,14 @@ impl Network {
         (numbered.map(forecast).collect(), Kinship(joint))
     }
 
-    /// What is expected of every candidate, in their order.
+    /// Returns the forecasts of all candidates by id.
     #[must_use]
     pub fn forecasts(&self, now: Timestamp) -> Vec<Forecast> {
         let ids = (0..self.candidates.len()).map(CandidateId::new);
         ids.filter_map(|id| self.forecast(id, now)).collect()
     }
 
-    /// What is expected of one candidate.
+    /// Returns the forecast of one candidate.
     #[must_use]
     #[inline]
     pub fn forecast(&self, id: CandidateId, now: Timestamp) -> Option<Forecast> {
@@ -284,7 +284,7 @@ impl Network {
         Some(one.forecast(syn, self.rest(one, now), self.moment(now)))
     }
 
-    /// What would be expected of a candidate that isn't known, from its relatives.
+    /// Returns the forecast of an unknown candidate, from related ones.
     #[must_use]
     pub fn forecast_unknown(&self, key: &Key, now: Timestamp) -> Forecast {
         let new = Candidate::new(key.clone(), self.place(key), now);
@@ -308,7 +308,7 @@ impl Network {
         count < TLS_TO_SYN_COUNT || ln_stretch <= TLS_TO_SYN_LIMIT
     }
 
-    /// What this network's SYNs say about its handshakes, and about further SYNs.
+    /// Returns how far this network's SYNs predict its handshakes, and how many get through at once.
     #[must_use]
     #[inline]
     pub fn syn_trust(&self, now: Timestamp) -> SynTrust {
@@ -320,9 +320,9 @@ impl Network {
         }
     }
 
-    /// Learns what a race or a probe showed; what became of whose breaker. `jitter` is uniform,
-    /// 0 ≤ u < 1. An [address's own failure](Observation::at_address) counts for everyone there of whom
-    /// nothing else was shown.
+    /// Learns from a race or a probe, and returns the changes of breakers. The failure of an
+    /// [address](Observation::at_address) counts for all candidates at that address that were not
+    /// observed themselves. `jitter` is uniform, 0 ≤ u < 1.
     pub fn learn(
         &mut self,
         observations: &[(CandidateId, Observation)],
@@ -334,7 +334,7 @@ impl Network {
         for (id, observation) in observations {
             let Some(one) = self.get(*id) else { continue };
             let syn = self.syn_in(&joint, *id, one, now);
-            // What a file told counts, too: where it lied, more is dialled until this is known for itself.
+            // Stored values count, too: where they are false, more is dialled until they are replaced.
             let is_known = one.answered().is_some();
             self.policing.learn(observation, now);
             let moment = self.moment(now);
@@ -348,7 +348,7 @@ impl Network {
                 joint.take(*id, known);
             }
         }
-        // What is known of each now, for heartbeats and for a file.
+        // Copy what is known now to each candidate, for heartbeats and for storing.
         let moment = self.moment(now);
         for (index, one) in self.candidates.iter_mut().enumerate() {
             let id = CandidateId::new(index);
@@ -364,8 +364,8 @@ impl Network {
         transitions
     }
 
-    /// Learns what a heartbeat or the app showed of one candidate, and tells nobody else before the next
-    /// race; what became of whose breaker. `jitter` is uniform, 0 ≤ u < 1.
+    /// Learns from a heartbeat or the app about one candidate; related ones follow with the next race.
+    /// Returns the changes of breakers. `jitter` is uniform, 0 ≤ u < 1.
     #[inline]
     pub fn hear(
         &mut self,
@@ -384,8 +384,8 @@ impl Network {
         transitions
     }
 
-    /// Learns from one observation of a candidate. Returns the change of its breaker, and the variance added to x
-    /// before the update because its route changed.
+    /// Learns from one observation of a candidate. Returns the change of its breaker, and the variance
+    /// added to x before the update because its route changed.
     #[inline]
     fn take(
         &mut self,
@@ -403,7 +403,7 @@ impl Network {
         if let (Some(tls_ms), Some(Measured::Took(syn_ms))) = (observation.tls_ms, observation.syn)
         {
             let (ln_stretch, count) = self.syn_trust;
-            // 0/0 would stay for ever.
+            // 0/0 would be NaN for ever.
             let stretch = tls_ms.max(LEAST_MS) / syn_ms.max(LEAST_MS);
             let surprise = stretch.ln() - ln_stretch;
             let surprise = surprise.clamp(-TLS_TO_SYN_CLIP, TLS_TO_SYN_CLIP);
@@ -415,7 +415,7 @@ impl Network {
         learned
     }
 
-    /// What follows for others from what was shown.
+    /// Applies what the observations mean for other candidates.
     #[inline]
     fn spread(
         &mut self,
@@ -428,14 +428,14 @@ impl Network {
         if self.read > Timestamp::default() && observations.iter().any(|one| self.counts(one)) {
             self.outgrow_told(now, transitions);
         }
-        // From now on all that is expected here was measured here, whatever a prior said.
+        // From the first opening, only measurements made here count.
         if self.prior.is_some() && observations.iter().any(|(_, one)| one.opened) {
             self.expect(None);
             self.joint = self.joint_at(now);
         }
     }
 
-    /// R̂ follows by how much SYNs of candidates that answered before surprise.
+    /// Updates R̂ by how much the SYN of a candidate that answered before surprises.
     fn learn_noise(&mut self, is_known: bool, expected: Belief, shown: Option<Measured>) {
         let (true, Some(Measured::Took(ms))) = (is_known, shown) else {
             return;
@@ -463,7 +463,7 @@ impl Network {
         }
     }
 
-    /// x of all candidates together, with whatever was learned of single ones meanwhile.
+    /// x of all candidates together, with what was learned about single ones meanwhile.
     fn joint_at(&self, now: Timestamp) -> Joint {
         let mut joint = self.joint.clone();
         joint.predict(now);
@@ -482,7 +482,8 @@ impl Network {
         joint
     }
 
-    /// x of a candidate: its own where that is news or a file's, else as among all.
+    /// x of a candidate: its own if that is newer or from a stored history, otherwise from the joint
+    /// state.
     #[inline]
     fn syn_in(&self, joint: &Joint, id: CandidateId, one: &Candidate, now: Timestamp) -> Belief {
         match one.syn(now) {
@@ -491,8 +492,8 @@ impl Network {
         }
     }
 
-    /// ρ of a candidate: its own, or what the other addresses of its host say. What a file tells of one
-    /// says nothing of others.
+    /// ρ of a candidate: its own, or from the other addresses of its host. A stored value says nothing
+    /// about others.
     #[inline]
     fn rest(&self, one: &Candidate, now: Timestamp) -> Belief {
         one.rest(now).unwrap_or_else(|| {
@@ -503,13 +504,13 @@ impl Network {
         })
     }
 
-    /// Nobody is on this network any more: what is known of each alone is enough to begin with when
-    /// somebody comes back.
+    /// Forgets the joint state when the device leaves the network. What is known of each candidate is
+    /// enough for a return.
     pub fn leave(&mut self) {
         self.joint = self.unmeasured();
     }
 
-    /// x of all before anything was measured.
+    /// The joint state before any measurement.
     fn unmeasured(&self) -> Joint {
         let Some(prior) = &self.prior else {
             return Joint::default();
@@ -523,21 +524,21 @@ impl Network {
         joint
     }
 
-    /// By how much a host differs from the network, as far as a prior tells.
+    /// How far a host differs from its network, according to the prior.
     fn foretold(&self, key: &Key) -> Option<Belief> {
         self.prior.as_ref()?.host(&key.host, UNKNOWN)
     }
 
-    /// Whether it opened anew. An answer over a connection that stands says nothing of the others;
-    /// where nothing else is asked for, that has to do.
+    /// Whether an observation counts as a new connection. An answer over an existing connection says
+    /// nothing about other candidates; it counts only if the network knows no other service.
     fn counts(&self, (_, one): &(CandidateId, Observation)) -> bool {
         let is_new = one.syn.is_some() || one.whole.is_some();
         let alike = |pair: &[Candidate]| pair[0].key().service == pair[1].key().service;
         one.opened && (is_new || self.candidates.windows(2).all(alike))
     }
 
-    /// Another connection opened. After a few, what a file told and nobody measured since is forgotten:
-    /// whatever it said, from then on this network is as known as without it.
+    /// Counts a connection. After a few, stored values that were not measured again are forgotten, so
+    /// that from then on the network is known as well as without them.
     fn outgrow_told(&mut self, now: Timestamp, transitions: &mut Vec<(CandidateId, Transition)>) {
         self.opened = self.opened.saturating_add(1);
         if self.opened < TOLD_COUNTS {
@@ -552,7 +553,7 @@ impl Network {
         }
     }
 
-    /// An address that failed failed everyone there of whom nothing else was shown.
+    /// Applies the failure of an address to all candidates there that were not observed themselves.
     fn share(
         &mut self,
         observations: &[(CandidateId, Observation)],
@@ -579,7 +580,7 @@ impl Network {
         }
     }
 
-    /// Who of these is preferred: [`lead`](Self::lead) where only that matters.
+    /// Returns the preferred candidate: the holder of [`lead`](Self::lead).
     #[must_use]
     pub fn prefer(
         &self,
@@ -591,7 +592,8 @@ impl Network {
         Some(lead.holder())
     }
 
-    /// Who of these is preferred, after who was, given what is expected of every candidate.
+    /// Returns which of these is preferred, given the current preference and the forecasts of all
+    /// candidates.
     #[must_use]
     pub fn lead(
         &self,
@@ -607,22 +609,22 @@ impl Network {
         Lead::among(forecasts, among, current, heard, now)
     }
 
-    /// When, if nothing is learned meanwhile, the next breaker of these closes.
+    /// Returns how long until the next breaker of these closes, if nothing is learned meanwhile.
     #[must_use]
     pub fn next_close(&self, among: &[CandidateId], now: Timestamp) -> Option<Duration> {
         let open_for = |id: &CandidateId| self.get(*id)?.breaker_open_for(now);
         among.iter().filter_map(open_for).min()
     }
 
-    /// Whom of these to probe in the background, TCP only, after a connection opened: at most so many of
-    /// whom only a file tells.
+    /// Returns the candidates to probe in the background, TCP only, after a connection opened: the
+    /// cheapest ones that are known only from a stored history, at most `most`.
     #[must_use]
     pub fn to_check(&self, among: &[CandidateId], most: usize, now: Timestamp) -> Vec<CandidateId> {
         let known = among
             .iter()
             .filter_map(|id| Some((*id, self.get(*id)?, self.forecast(*id, now)?)));
         let known: Vec<(CandidateId, &Candidate, Forecast)> = known.collect();
-        // While half of the breakers are open, something else is wrong.
+        // If more than half of the breakers are open, something else is wrong.
         if 2 * known.iter().filter(|one| one.2.breaker_open).count() > known.len() {
             return Vec::new();
         }
@@ -637,12 +639,12 @@ impl Network {
         told.into_iter().map(|(_, id)| id).collect()
     }
 
-    /// What is kept of it, for [`restored`](Self::restored).
+    /// The parts that are stored, for [`restored`](Self::restored).
     fn into_parts(self) -> ((f64, u32), Vec<Candidate>) {
         (self.syn_trust, self.candidates)
     }
 
-    /// What a file that is read now tells of a network: candidates in any order, and what was known of
+    /// A network from a stored history that is read now: candidates in any order, and what was known of
     /// its SYNs.
     fn restored(
         syn_trust: (f64, u32),
@@ -674,7 +676,7 @@ impl Network {
         self.candidates.get(id.index())
     }
 
-    /// Takes in one that is not there; the oldest makes room for it.
+    /// Adds a new candidate; the oldest one makes room for it.
     fn put(&mut self, candidate: Candidate) -> CandidateId {
         if self.candidates.len() < MAX_CANDIDATES {
             if let Some(expected) = self.foretold(candidate.key()) {
@@ -687,12 +689,12 @@ impl Network {
         let oldest = ages.min_by_key(|(_, heard)| *heard);
         let index = oldest.map_or(0, |(index, _)| index);
         self.candidates[index] = candidate;
-        // It is another candidate that is called so now.
+        // The id now belongs to another candidate.
         self.joint = self.unmeasured();
         CandidateId::new(index)
     }
 
-    /// A number for the candidate's host: that of its relatives, else a new one.
+    /// The place of a candidate: its host's id, which may be new, and its family.
     fn place(&self, key: &Key) -> Place {
         let relatives =
             |one: &&Candidate| one.key().region == key.region && one.key().host == key.host;

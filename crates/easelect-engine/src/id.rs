@@ -1,4 +1,4 @@
-//! Numbers that can't be taken for each other.
+//! Indices as distinct types, so that one can't be used for another.
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident;)+) => {$(
@@ -7,14 +7,14 @@ macro_rules! ids {
         pub struct $name(usize);
 
         impl $name {
-            /// The one at this place of a list.
+            /// The id with this index.
             #[must_use]
             #[inline]
             pub const fn new(index: usize) -> Self {
                 $name(index)
             }
 
-            /// Its place in a list.
+            /// Returns its index.
             #[must_use]
             #[inline]
             pub const fn index(self) -> usize {
@@ -25,9 +25,11 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A candidate of a [`Network`](crate::history::Network), in the order in which they became known.
+    /// A candidate of a [`Network`](crate::history::Network), numbered in the order in which candidates
+    /// became known.
     CandidateId;
-    /// An attempt of a [`Race`](crate::race::Race), in the order in which its candidates were added.
+    /// An attempt of a [`Race`](crate::race::Race), numbered in the order in which candidates were
+    /// added.
     AttemptId;
     /// A host.
     HostId;

@@ -1,26 +1,28 @@
-//! Every decision of `easelect`, without clock or socket: `now` comes in, actions come out.
+//! The decisions of `easelect`, as pure state machines without clock or socket: the current time comes
+//! in, actions come out.
 //!
-//! | to know | see |
+//! | decision | module |
 //! | --- | --- |
 //! | what to expect of a candidate that was never seen | [`unseen`] |
-//! | what others measured of hosts, from which kind of network | [`priors`] |
-//! | what a candidate is expected to cost, what it is worth to ask | [`forecast`] |
-//! | how often it fails, and how long it is left alone then | [`health`] |
-//! | what an attempt taught | [`observation`] |
-//! | what is remembered of a network's candidates, who is preferred | [`history`] |
-//! | whom to dial, when to start TLS, when to hedge | [`race`] |
-//! | when to come back after a connection ended | [`backoff`] |
-//! | how what others wrote may be shown | [`shown`] |
+//! | what other devices measured, by class of network | [`priors`] |
+//! | what opening a candidate is expected to cost | [`forecast`] |
+//! | how often a candidate fails, and how long its circuit breaker stays open | [`health`] |
+//! | what an attempt showed | [`observation`] |
+//! | what is remembered of a network's candidates, and which one is preferred | [`history`] |
+//! | which candidate to dial, when to start TLS, when to hedge | [`race`] |
+//! | when to reconnect | [`backoff`] |
+//! | how to show text written by others | [`shown`] |
 //!
-//! A *candidate* is one address of one host. Times are [`Duration`](std::time::Duration)s since a
-//! beginning of the caller's, or [`Timestamp`](timestamp::Timestamp)s; randomness comes in as a
-//! number from 0 to 1. So the same calls give the same answers, and a simulation can play years.
+//! A *candidate* is one address of one endpoint. Times are [`Duration`](std::time::Duration)s since a
+//! start that the caller chooses, or [`Timestamp`](timestamp::Timestamp)s. Random numbers are
+//! parameters. So the same calls always give the same answers, and a simulation can play years in
+//! seconds.
 //!
-//! How the modules decide together, and what other values of their constants did in the simulation:
-//! `docs/selection.md` in the repository.
+//! `docs/selection.md` in the repository describes how the modules work together, and what other values
+//! of their constants did in the simulation.
 //!
-//! **Not a stable interface**: it changes with every release of `easelect`, which depends on exactly
-//! its own version. What apps need, `easelect` re-exports.
+//! **The interface is not stable.** It changes with every release of `easelect`, which depends on
+//! exactly its own version. `easelect` re-exports what apps need.
 
 #![warn(
     clippy::unwrap_used,

@@ -1,18 +1,18 @@
-//! What a connection, a probe or the app showed of a candidate: what [`race`](crate::race) hands
-//! to [`history`](crate::history).
+//! Observations: what a connection, a probe or the app showed about a candidate. [`race`](crate::race)
+//! produces them for [`history`](crate::history).
 
 use crate::health::Severity;
 
-/// A measured time in ms, without the access link's queue.
+/// A measured time in ms, without the queue of the access link.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Measured {
-    /// It took so long.
+    /// It took this long.
     Took(f64),
-    /// Given up after so long: it would have taken longer.
+    /// It was cancelled after this long, so it takes longer.
     AtLeast(f64),
 }
 
-/// What was shown of a candidate.
+/// What was observed about a candidate.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Observation {
     /// The SYN's round trip.
@@ -21,23 +21,23 @@ pub struct Observation {
     pub rest: Option<Measured>,
     /// TLS alone.
     pub tls_ms: Option<f64>,
-    /// All of it, where nothing else is known: from an app that dials itself.
+    /// SYN, TLS and upgrade together, if only that is known: from an app that dials itself.
     pub whole: Option<Measured>,
-    /// Its handshake was verified to the end.
+    /// Whether the handshake was verified to the end.
     pub opened: bool,
-    /// That it failed, and how much that says.
+    /// How much its failure says, if it failed.
     pub failure: Option<Severity>,
-    /// Of a SYN, how many others were sent just before it in the same race; none if there was no SYN, or the race
-    /// was over before it could be late.
+    /// How many other SYNs were sent just before its own in the same race. `None` without a SYN, or if
+    /// the race ended before the SYN could be late.
     pub syns_before: Option<usize>,
-    /// That its address failed, which refused the SYN or left it unanswered: so it would have done
-    /// whatever was asked, and of whichever host.
+    /// Whether the address itself failed, by refusing the SYN or not answering it. That applies to
+    /// every service and host at the address.
     pub at_address: bool,
 }
 
 impl Observation {
-    /// Of a background probe, TCP only: the SYN's round trip without queueing, or silence, which
-    /// proves little.
+    /// The observation of a TCP-only background probe: the SYN round trip without queueing, or silence,
+    /// which proves little.
     #[must_use]
     pub fn of_probe(syn_ms: Option<f64>) -> Self {
         Observation {
@@ -48,8 +48,8 @@ impl Observation {
         }
     }
 
-    /// As it would have been without early data, which saved a round trip: whether the next
-    /// connection can use it is another question.
+    /// The observation as it would have been without early data, which saved a round trip. The next
+    /// connection may not be able to use it.
     #[must_use]
     pub fn with_a_round_trip_more(mut self) -> Self {
         if let (Some(Measured::Took(syn_ms)), Some(Measured::Took(rest_ms))) = (self.syn, self.rest)
@@ -59,7 +59,7 @@ impl Observation {
         self
     }
 
-    /// Of a failure of which nothing else is known.
+    /// The observation of a failure about which nothing else is known.
     #[must_use]
     pub fn of_failure(severity: Severity) -> Self {
         Observation {

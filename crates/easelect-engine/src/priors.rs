@@ -1,9 +1,9 @@
-//! What others measured, as a prior: how far the hosts are from a class of networks, such as a
-//! country's carrier, for networks on which nothing was measured yet.
+//! Priors: how far the hosts are from a class of networks, such as a country's carrier, as other
+//! devices measured.
 //!
-//! Whoever knows nothing dials hosts in any order. A fleet's figures say who is likely the nearest; they
-//! may be old, of another network or wrong, so that they count until the first connection opens, and never
-//! where something was measured.
+//! Without any knowledge hosts are dialled in any order. Measurements of other devices say which host
+//! is probably the nearest. They may be outdated, from another kind of network, or wrong. So they count
+//! only on networks where nothing has opened yet, and never against a measurement made there.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,22 +16,22 @@ use crate::unseen::Belief;
 /// The version of the format.
 const SCHEMA: u32 = 1;
 
-/// 1000 classes of 100 hosts. In bytes.
+/// The largest file, in bytes; 1000 classes of 100 hosts fit.
 const MAX_TEXT: usize = 8 * 1024 * 1024;
 
-/// A longer name is no network's class, in bytes; no host's has more than 253 (RFC 1035 §2.3.4).
+/// The longest name of a class or host, in bytes. A host name has at most 253 (RFC 1035 §2.3.4).
 const MAX_NAME: usize = 255;
 
-/// A wire's round trip, and one that nobody waits for, in ms.
+/// Accepted round trips in ms.
 const TIMES_MS: (f64, f64) = (0.1, 60_000.0);
-/// Nobody is surer than not at all wrong, or less sure than by a factor of 20.
+/// Accepted standard deviations; 3 is a factor of 20.
 const DEVIATIONS: (f64, f64) = (0.0, 3.0);
 
-/// Variance added to what a file says: it is older than what it was made from, and may be wrong. Between 0.02
-/// and 0.2 nothing changes in the simulation.
+/// Variance added to that of the file, which is outdated and may be wrong. Any value from 0.02 to 0.2
+/// gives the same results in the simulation.
 const DOUBT: f64 = 0.1;
 
-/// x of a network of which nothing is known, and by how much networks and their hosts differ.
+/// The expected x of an unknown network, and the variances of networks and their hosts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Unknown {
     pub(crate) mean: f64,
@@ -39,13 +39,17 @@ pub(crate) struct Unknown {
     pub(crate) host: f64,
 }
 
-/// How long the SYN's round trip to each host takes on average, by class of network: what an app's makers
-/// know from their other users, or from measuring.
+/// Typical TCP round trips to each host, by class of network, as other devices measured.
 ///
-/// The JSON has a version, and for each class the hosts with the median of their round trips in
-/// milliseconds, and the standard deviation of its logarithm over the networks of that class (0.2: 20 %
-/// either way). A class is called what the app likes. Hosts that the app doesn't use are ignored, and it
-/// may lack some that it does.
+/// An app's developers can compute them from their other users' connections: the phase `connect` of
+/// `Timings`.
+///
+/// # Format
+///
+/// The JSON has a schema version and, for each class, the hosts. `ms` is the median round trip in
+/// milliseconds. `sd` is the standard deviation of its natural logarithm over the networks of that
+/// class; 0.2 means ±20 %. The app chooses the names of the classes. Hosts that the app doesn't use are
+/// ignored, and hosts may be missing.
 ///
 /// ```
 /// use easelect_engine::priors::Priors;
@@ -71,12 +75,13 @@ pub struct Priors {
     classes: BTreeMap<String, BTreeMap<String, Belief>>,
 }
 
-/// Why something is no [`Priors`]; one line that says which entry is wrong, and what is expected of it.
+/// Why a text can't be read as [`Priors`]: one line that names the wrong entry and what is expected
+/// there.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PriorsError(String);
 
 impl PriorsError {
-    /// What is cut is quoted, in the middle.
+    /// A long message is cut in the middle, where it quotes input.
     fn new(why: &str) -> Self {
         PriorsError(line(&format!("priors: {why}"), 300))
     }
@@ -117,13 +122,13 @@ struct Entry {
 }
 
 impl Priors {
-    /// Reads JSON of at most 8 MiB.
+    /// Reads priors from JSON of at most 8 MiB.
     ///
     /// # Errors
     ///
-    /// For what is no JSON of this form, with its line and column; for another version; for a time outside
-    /// of 0.1 to 60 000 ms, a standard deviation outside of 0 to 3 and a name of more than 255 bytes, with
-    /// the class and the host.
+    /// [`PriorsError`] for JSON of another form, with line and column; for another schema version; and,
+    /// with class and host, for a time outside 0.1 to 60 000 ms, a standard deviation outside 0 to 3,
+    /// or a name longer than 255 bytes.
     pub fn from_json(text: &str) -> Result<Self, PriorsError> {
         if text.len() > MAX_TEXT {
             let why = format!("{} bytes: expected at most {MAX_TEXT}", text.len());
@@ -149,13 +154,13 @@ impl Priors {
         Ok(Priors { classes })
     }
 
-    /// The classes of networks of which it tells.
+    /// Returns the names of the classes.
     pub fn classes(&self) -> impl Iterator<Item = &str> {
         self.classes.keys().map(String::as_str)
     }
 
-    /// What to expect of those hosts of a network of this class that count; `None` where it tells nothing
-    /// of any.
+    /// Returns the prior for a class, with the hosts for which `counts` returns true; `None` if there
+    /// is no such host.
     #[must_use]
     pub fn of(&self, class: &str, counts: impl Fn(&str) -> bool) -> Option<Prior> {
         let hosts = self.classes.get(class)?.iter();
@@ -173,7 +178,7 @@ impl fmt::Debug for Priors {
     }
 }
 
-/// A class, or a host of one.
+/// Checks the length of a class or host name.
 fn check_name(place: &str, name: &str) -> Result<(), PriorsError> {
     if name.len() <= MAX_NAME {
         return Ok(());
@@ -202,7 +207,7 @@ impl Entry {
     }
 }
 
-/// What to expect of the hosts of one network before anything was measured there.
+/// The prior for one network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prior {
     /// x, by host.
@@ -210,8 +215,8 @@ pub struct Prior {
 }
 
 impl Prior {
-    /// x of the network, which its hosts share. How fast the access link is, is the network's own: what hosts
-    /// are said to take together says of it no more than as many measurements would.
+    /// x of the network, which its hosts share. Most of it is the speed of the access link, so the
+    /// file's hosts say no more about it than as many measurements would.
     pub(crate) fn network(&self, unknown: Unknown) -> Belief {
         let evidence = self.hosts.values().map(|one| {
             let precision = 1.0 / (unknown.host + one.variance + DOUBT);
@@ -226,7 +231,7 @@ impl Prior {
         }
     }
 
-    /// By how much x of a host differs from its network's, if anything is said of it.
+    /// How far x of a host differs from its network's; `None` if the prior lacks the host.
     pub(crate) fn host(&self, host: &str, unknown: Unknown) -> Option<Belief> {
         let told = self.hosts.get(host)?;
         let variance = told.variance + DOUBT;

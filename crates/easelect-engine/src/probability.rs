@@ -1,19 +1,19 @@
-//! What a race, a preference and a ranking reckon with alike.
+//! Probabilities that races, preferences and rankings share.
 
-/// π, the chance that the next attempt fails, after so many successes and failures:
+/// Returns π, the probability that the next attempt fails after this many successes and failures:
 ///
 /// ```text
 /// π = (f + 0.08)/(s + f + 4)
 /// ```
 ///
-/// Nothing known is 2 %; one failure and nothing else, 22 %.
+/// Without any attempt it is 2 %, after one failure alone 22 %.
 #[must_use]
 #[inline]
 pub fn failure_probability(successes: f64, failures: f64) -> f64 {
     (failures + 0.08) / (successes + failures + 4.0)
 }
 
-/// The standard normal distribution function, to 1e-7 (Abramowitz & Stegun 26.2.17).
+/// Returns the standard normal distribution function, to 1e-7 (Abramowitz & Stegun 26.2.17).
 #[must_use]
 #[inline]
 pub fn normal(z: f64) -> f64 {
@@ -26,7 +26,7 @@ pub fn normal(z: f64) -> f64 {
     if z < 0.0 { tail } else { 1.0 - tail }
 }
 
-/// The standard normal density.
+/// Returns the standard normal density.
 #[must_use]
 #[inline]
 pub fn density(z: f64) -> f64 {

@@ -1,31 +1,32 @@
-//! Which attempt to start when: a pure state machine. `now` comes in, actions come out.
+//! Which attempt to start when, as a pure state machine: the current time comes in, actions come out.
 //!
-//! An attempt has two stages: *dial* (TCP, three packets) and *handshake* (TLS and upgrade, 4 kB
-//! and CPU on both sides). Dials are cheap and the best predictor of this very moment, so the few
-//! candidates that could be best are dialled at once, and the handshake is started on the one
-//! whose updated prediction is best. The finish line is a whole handshake, never TCP alone.
+//! An attempt has two stages: the *dial* (TCP, three packets) and the *handshake* (TLS and upgrade, 4
+//! kB and CPU on both sides). Dials are cheap, and the best predictor of this very moment. So the few
+//! candidates that could be best are dialled at once, and the handshake starts on the one whose updated
+//! prediction is best. The race is won by a complete handshake, never by TCP alone.
 //!
-//! - **Warm** (something opened on this network before): the best, and one after the other whoever
-//!   improves most on the cheapest of those chosen, as long as that exceeds `worth`, up to `dials`; one of the
-//!   others is on another host.
-//! - **Cold**: `cold_dials` at once, alternating hosts and families (RFC 8305 §4, extended to
-//!   hosts), as their names are resolved. With a prior of how near they are `foretold_dials`, the nearest
-//!   first: each host once, as the prior may be wrong, then further addresses of the nearest.
-//! - **Common mode**: what all answers are late by, b̂ = max(0, min(s − 1.08·e^x)) over two or more
-//!   answers, is the access link's queue: it is taken out of every measurement.
-//! - **Handshake** on the least predicted rest among the established, at once: waiting for one in
-//!   flight that is expected to be faster gains nothing.
-//! - **Pre-emption**: beside one handshake in its time, another is started on an established connection
-//!   that is expected to open before it: that of a SYN which was late and turned out fast.
-//! - **Hedge**: a handshake that is later than its deadline goes on, and another is started on an
-//!   established spare, on another host if there is one; without a spare, another is dialled.
+//! - **Warm** (something opened on this network before): dial the best candidate. Then add the
+//!   candidate that improves most on the cheapest of those chosen, while that improvement exceeds
+//!   `worth` and there are fewer than `dials`. One of them is on another host.
+//! - **Cold**: dial `cold_dials` at once as names are resolved, alternating hosts and families (RFC
+//!   8305 §4, extended to hosts). With a prior, dial `foretold_dials`, the nearest hosts first: each
+//!   host once, as the prior may be wrong, then further addresses of the nearest.
+//! - **Common mode**: the delay common to two or more answers, b̂ = max(0, min(s − 1.08·e^x)), is the
+//!   queue of the access link. It is subtracted from every measurement.
+//! - **Handshake**: start at once on the established candidate with the shortest predicted rest.
+//!   Waiting for a faster one in flight gains nothing.
+//! - **Pre-emption**: beside a handshake that is not late, start another one on an established
+//!   connection that is expected to open before it, such as one whose SYN was late but fast.
+//! - **Hedge**: a handshake that misses its deadline continues, and another one starts on an
+//!   established spare, on another host if there is one. Without a spare, another candidate is dialled.
 //!   Deadlines are what bounds the slowest connections.
-//! - A handshake whose bytes arrive goes on well. Once two are late alike, no third is started for long:
-//!   that takes from a slow link what the two need.
-//! - **Silence**: while nobody answers at all, dials are made anew, one at a time.
-//! - A definite failure starts the next at once, unless another is under way and in time.
+//! - **Slow links**: arriving bytes extend the deadline of a handshake. Once two handshakes are late
+//!   alike, the third is postponed, because it would take bandwidth that they need.
+//! - **Silence**: while no address answers at all, dials are repeated, one at a time.
+//! - **Failure**: a definite failure starts the next attempt at once, unless another one is under way
+//!   and not late.
 //!
-//! Times are `Duration`s since the race began; inside, f64 milliseconds.
+//! Times are `Duration`s since the race began; internally they are `f64` milliseconds.
 
 mod attempt;
 mod cheapest;
@@ -42,19 +43,19 @@ use attempt::{Attempt, State};
 use cheapest::Cheapest;
 pub use width::Width;
 
-/// Who takes part, and under which conditions.
+/// A candidate in a race.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate {
-    /// What is expected of it.
+    /// Its forecast.
     pub forecast: Forecast,
-    /// What its network calls it, if it is known there: by it others are known as its relatives.
+    /// Its id on the network, if it is known there. Related candidates are found by it.
     pub id: Option<CandidateId>,
-    /// Starts after all others: an address at which only a proxy or a hijacker can answer.
+    /// Whether it starts after all others: an address at which only a proxy or a hijacker can answer.
     pub last_resort: bool,
-    /// An acceleration node: little bandwidth, so few at a time.
+    /// Whether it is an acceleration node, which has little bandwidth: only two are in flight at once.
     pub accelerated: bool,
-    /// DNS gave its address some time, and is asked again: it comes after those that are
-    /// [given](Race::given) now, once something is late.
+    /// Whether DNS returned its address in the past and is being asked again. If something is late, it
+    /// comes after those that DNS has [returned](Race::given) now.
     pub remembered: bool,
 }
 
@@ -70,76 +71,77 @@ impl From<Forecast> for Candidate {
     }
 }
 
-/// What the driver is to do.
+/// What the driver must do next.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Action {
-    /// Open a TCP connection for this one.
+    /// Open a TCP connection.
     Dial(AttemptId),
-    /// Go on with TLS and the upgrade on its TCP connection.
+    /// Start TLS and the upgrade on its TCP connection.
     Handshake(AttemptId),
-    /// Give this one up.
+    /// Cancel the attempt.
     Cancel(AttemptId),
-    /// Nothing until then, unless something happens.
+    /// Do nothing until then, unless something happens.
     WaitUntil(Duration),
-    /// Nothing until something happens.
+    /// Do nothing until something happens.
     Wait,
-    /// Nothing is under way, and nothing is left to try.
+    /// Stop: nothing is under way, and nothing is left to try.
     GiveUp,
 }
 
-/// RFC 8305 §3: the resolution delay in ms, here before one host is dialled twice in a cold race.
+/// RFC 8305 §3: the resolution delay in ms. Here it delays a second dial to the same host in a cold
+/// race.
 const RESOLUTION_DELAY_MS: f64 = 50.0;
 
-/// At most so many in flight: an acceleration node has 1 Mbps by default, 40 ms for one handshake of
-/// 5 kB.
+/// The most acceleration nodes in flight: one has 1 Mbps by default, so a handshake of 5 kB takes 40
+/// ms.
 const MAX_ACCELERATED: usize = 2;
 
-/// A factor on the expected SYN round trip: an answer is late by the queue only beyond what jitter
-/// explains.
+/// A factor on the expected SYN round trip: only what exceeds it counts as queueing rather than jitter.
 const JITTER_ALLOWANCE: f64 = 1.08;
 
-/// The variance of x up to which an answer tells of a queue: what is expected of the unseen
-/// is too vague to tell a slow network from one.
+/// The variance of x up to which an answer counts as evidence of a queue. Forecasts for unseen
+/// candidates are too vague.
 const KNOWN_VARIANCE: f64 = 0.35;
 
-/// SYNs within so many ms count as sent at once, by whoever drops those beyond a few.
+/// SYNs within this many ms count as sent at once, for middleboxes that drop those beyond a few.
 const AT_ONCE_MS: f64 = 100.0;
 
-/// ms added to every deadline of a handshake, for timers and scheduling on a busy phone: less starts
-/// handshakes for nothing.
+/// ms added to every handshake deadline, for timers and scheduling on a busy phone. Less starts
+/// unnecessary handshakes.
 const SLACK_MS: f64 = 8.0;
 
-/// What a second handshake must be expected to gain on the one that runs, as a share of what that has
-/// left: where something opened before, and where nothing did, so that forecasts are vague.
+/// A second handshake must be expected to take less than this share of what the running one has left:
+/// on warm networks, and on cold ones, where forecasts are vague.
 const PREEMPTION: (f64, f64) = (1.0, 0.9);
 
-/// ms. Links that are slow have long round trips. Where it is shorter, hosts at different distances are
-/// likelier, and four times what a flight is given would not be enough on a link of 20 kbit/s.
+/// The SYN round trip in ms from which a link may be slow. Below it, hosts at different distances are
+/// the likelier reason, and four times the deadline would not be enough for a link of 20 kbit/s.
 const SLOW_SYN_MS: f64 = 240.0;
 
-/// ms. On a link of 20 kbit/s three SYNs and their answers take 90 ms, whatever the way beyond it takes.
+/// The SYN round trip in ms from which a third handshake is postponed. On a link of 20 kbit/s three
+/// SYNs and their answers take 90 ms, whatever the path beyond it takes.
 const UNHURRIED_SYN_MS: f64 = 100.0;
 
-/// ms between two SYNs whose answers queue on a slow link. What DNS gives on it comes apart as well, 50 ms at
-/// 20 kbit/s.
+/// The most ms between two SYNs whose answers queue on a slow link. DNS answers on it also come apart,
+/// 50 ms at 20 kbit/s.
 const SYNS_TOGETHER_MS: f64 = 60.0;
 
-/// A ClientHello, some acknowledgements, and the first packet of the server's flight, 2.2 kB, in SYN-ACKs of
-/// 74 bytes, and a fifth more.
+/// The time of a ClientHello, some acknowledgements and the first packet of the server's flight, 2.2
+/// kB, in SYN-ACKs of 74 bytes, plus a fifth.
 const SYNS_IN_A_FIRST_PACKET: f64 = 36.0;
 
-/// TLS and upgrade are two round trips; where they take so many and more, a flight takes longer than a
-/// SYN's: the link is slow.
+/// TLS and upgrade are two round trips. If they take more than this many, one flight takes longer than
+/// a SYN's: the link is slow.
 const FLIGHTS_IN_A_REST: f64 = 3.0;
 
-/// A silent network is asked anew after a quarter of the time that it was silent until the last time, if
-/// that is longer than the pause: ten times in the first 9 s, five more in a minute.
+/// The pause before the next repeated dial, as a share of the silence so far, if that is longer than
+/// the fixed pause: ten repeats in the first 9 s, five more in a minute.
 const REDIAL_GROWTH: f64 = 0.25;
 
-/// ms. Where one that opened before is as far as this, nobody is dialled anew.
+/// ms. If a verified candidate under way is farther than this, dials are not repeated.
 const FAR_SYN_MS: f64 = 500.0;
 
-/// The race of one connection.
+/// The race for one connection.
 #[derive(Debug)]
 pub struct Race {
     width: Width,
@@ -147,23 +149,23 @@ pub struct Race {
     kinship: Kinship,
     attempts: Vec<Attempt>,
     more_to_come: bool,
-    /// What is dialled at once in a warm race, in reverse order.
+    /// The dials at the start of a warm race, in reverse order.
     plan: Option<Vec<AttemptId>>,
-    /// How many were weighed for the dials made at once; those after them came late.
+    /// How many candidates were considered for the plan; later ones arrived late.
     considered: usize,
     first_added_ms: f64,
     started: usize,
-    /// How many gave way to others.
+    /// How many attempts were replaced.
     replaced: usize,
     last: Option<AttemptId>,
     first_dialled_ms: f64,
-    /// Given up to be dialled anew at once.
+    /// Cancelled, to be dialled again at once.
     again: Option<AttemptId>,
 }
 
 impl Race {
-    /// A race whose candidates are added as they become known: those with remembered addresses
-    /// before the first [`Race::next`], others when their names are resolved.
+    /// Returns a race without candidates. Add those with remembered addresses before the first
+    /// [`Race::next`], the others when their names are resolved.
     #[must_use]
     pub fn new(width: Width, syn_trust: SynTrust) -> Self {
         Race {
@@ -183,13 +185,13 @@ impl Race {
         }
     }
 
-    /// The same among candidates that vary together like this.
+    /// Sets how the candidates vary together.
     #[must_use]
     pub fn among(self, kinship: Kinship) -> Self {
         Race { kinship, ..self }
     }
 
-    /// Adds a candidate; what its attempt is called from now on.
+    /// Adds a candidate and returns the id of its attempt.
     pub fn add(&mut self, candidate: impl Into<Candidate>, now: Duration) -> AttemptId {
         if self.attempts.is_empty() {
             self.first_added_ms = ms(now);
@@ -198,30 +200,31 @@ impl Race {
         AttemptId::new(self.attempts.len() - 1)
     }
 
-    /// DNS gives its address now.
+    /// Notes that DNS has returned the address of this candidate now.
     pub fn given(&mut self, attempt: AttemptId) {
         if let Some(one) = self.attempts.get_mut(attempt.index()) {
             one.give();
         }
     }
 
-    /// All names are looked up: no further candidate will come.
+    /// Notes that all names are looked up, so no further candidate will be added.
     pub fn no_more(&mut self) {
         self.more_to_come = false;
     }
 
-    /// The attempt's TCP connection is there; its SYN's round trip.
+    /// Notes that the attempt's TCP connection is established, with its SYN's round trip.
     pub fn established(&mut self, attempt: AttemptId, round_trip: Duration) {
         if let Some(one) = self.attempts.get_mut(attempt.index()) {
             one.established(ms(round_trip));
         }
     }
 
-    /// Bytes of the attempt's TLS handshake came at `now`: it gets its time anew, within bounds. It is
-    /// enough to tell of the last ones, before [`Race::secured`] and [`Race::next`].
+    /// Notes that bytes of the attempt's TLS handshake arrived at `now`, which extends its deadline
+    /// within bounds. Only the latest bytes need to be reported, before [`Race::secured`] and
+    /// [`Race::next`].
     pub fn progressed(&mut self, attempt: AttemptId, now: Duration) {
         let most_ms = self.most_progress_ms();
-        // Another that used up all that bytes give it shows that they promise nothing here.
+        // If another handshake used up its extensions, bytes promise nothing here.
         let is_spent = |(id, one): (AttemptId, &Attempt)| {
             let began_ms = one.handshake_began_ms().filter(|_| id != attempt);
             began_ms.is_some_and(|began_ms| began_ms + most_ms <= ms(now))
@@ -234,7 +237,7 @@ impl Race {
         }
     }
 
-    /// The attempt's TLS handshake is done; the upgrade is under way.
+    /// Notes that the attempt's TLS handshake completed and the upgrade is under way.
     pub fn secured(&mut self, attempt: AttemptId, now: Duration) {
         let queue_ms = self.queue_ms();
         let (syn_trust, least_ms) = (self.syn_trust, self.width.flight_least_ms);
@@ -244,7 +247,7 @@ impl Race {
                 let updated = one.updated(queue_ms, syn_trust);
                 let leg_ms = updated.syn_ms().max(updated.rest_ms() - updated.syn_ms());
                 let margin = (self.width.z * (updated.syn.variance + updated.noise).sqrt()).exp();
-                // What was slow in TLS is so still.
+                // A link that was slow during TLS still is.
                 let flight_ms = (leg_ms * margin + queue_ms + SLACK_MS).max(one.pace_ms());
                 ms(now) + flight_ms.clamp(least_ms, longest_ms)
             });
@@ -252,21 +255,21 @@ impl Race {
         }
     }
 
-    /// The attempt is open: the race is over.
+    /// Notes that the attempt is open, which ends the race.
     pub fn opened(&mut self, attempt: AttemptId, now: Duration) {
         if let Some(one) = self.attempts.get_mut(attempt.index()) {
             one.opened(ms(now));
         }
     }
 
-    /// The attempt failed for certain, in either stage.
+    /// Notes that the attempt definitely failed, in either stage.
     pub fn failed(&mut self, attempt: AttemptId, severity: Severity) {
         if let Some(one) = self.attempts.get_mut(attempt.index()) {
             one.failed(severity);
         }
     }
 
-    /// What to do at `now`. Call until it says to wait.
+    /// Returns what to do at `now`. Call it until it returns an action to wait or to give up.
     pub fn next(&mut self, now: Duration) -> Action {
         let now_ms = ms(now);
         let queue_ms = self.queue_ms();
@@ -316,7 +319,7 @@ impl Race {
     fn dial(&mut self, attempt: AttemptId, now_ms: f64, queue_ms: f64) -> Action {
         let one = &self.attempts[attempt.index()];
         let patience_ms = self.width.syn_patience * (one.forecast().syn_ms() + queue_ms);
-        // What was silent again and again is expected to take for ever: the others can't wait.
+        // A candidate that was silent repeatedly has a huge forecast, which must not delay the others.
         let longest_ms = ms(self.width.dial_patience);
         let deadline_ms = now_ms + patience_ms.clamp(self.width.syn_least_ms, longest_ms);
         let since_ms = now_ms - AT_ONCE_MS;
@@ -326,7 +329,7 @@ impl Race {
         Action::Dial(attempt)
     }
 
-    /// What the race showed, when it ends at `now`.
+    /// Returns what the race showed, if it ends at `now`.
     pub fn observations(&self, now: Duration) -> Vec<(AttemptId, Observation)> {
         let (now_ms, queue_ms) = (ms(now), self.queue_ms());
         let won = self.attempts.iter().any(|one| one.state() == State::Open);
@@ -336,10 +339,10 @@ impl Race {
             .collect()
     }
 
-    /// The access link's queue, b̂, as far as two answers show it.
+    /// Returns b̂, the queue of the access link in ms, if at least two answers show one; otherwise 0.
     pub fn queue_ms(&self) -> f64 {
         let late = self.attempts.iter().filter_map(|one| {
-            // Against a time that a file made up, everything may be late.
+            // Compared with a forged forecast, every answer may seem late.
             let known = one.forecast().syn.variance <= KNOWN_VARIANCE && !one.forecast().hearsay;
             let syn_ms = one.syn_ms().filter(|_| known)?;
             Some(syn_ms - JITTER_ALLOWANCE * one.forecast().syn_ms())
@@ -355,7 +358,7 @@ impl Race {
         numbered.map(|(index, one)| (AttemptId::new(index), one))
     }
 
-    /// What a handshake is given for its bytes: a server may trickle them for ever.
+    /// The longest time that bytes can extend a handshake to: a server may trickle them for ever.
     fn most_progress_ms(&self) -> f64 {
         2.0 * ms(self.width.handshake_patience)
     }
@@ -364,7 +367,7 @@ impl Race {
         self.attempts.iter().filter(|one| one.is_flying()).count()
     }
 
-    /// Whose handshake to start now; else `wake_ms` is when that may change.
+    /// The attempt whose handshake to start now; otherwise lowers `wake_ms` to when that may change.
     fn next_handshake(&self, now_ms: f64, queue_ms: f64, wake_ms: &mut f64) -> Option<AttemptId> {
         let running = |one: &&Attempt| one.state() == State::Handshaking;
         let on_time = (self.attempts.iter().filter(running))
@@ -395,8 +398,8 @@ impl Race {
         Some(attempt)
     }
 
-    /// Whose handshake is expected to be over before the only one under way, of which no byte came yet: on
-    /// a slow link a second one takes from the first.
+    /// The attempt whose handshake is expected to finish before the only one under way. None once that
+    /// one has received bytes: on a slow link a second one takes bandwidth from it.
     fn faster(&self, now_ms: f64, queue_ms: f64) -> Option<AttemptId> {
         if self.width.handshakes < 2 {
             return None;
@@ -424,14 +427,15 @@ impl Race {
         (rest_ms < margin * left_ms).then_some(attempt)
     }
 
-    /// Until when what is late is rather so for a slow link, from which a hedge takes what it needs.
+    /// Until when a slow link is the likelier reason for lateness, so that a hedge would take bandwidth
+    /// that is needed.
     fn slow_until_ms(&self) -> Option<f64> {
         let running = self.attempts.iter();
         let mut running = running.filter(|one| one.state() == State::Handshaking);
         let unhurried = |one: &&Attempt| one.syn_ms() >= Some(UNHURRIED_SYN_MS);
         match (running.next()?, running.next(), running.next()) {
             (only, None, _) => self.first_bytes_ms(only),
-            // Two are late alike: rather that than that both servers are silent.
+            // Two are late alike: a slow link is likelier than two silent servers.
             (one, Some(other), None) if [one, other].iter().all(unhurried) => {
                 let most_ms = self.most_progress_ms();
                 let until_ms = |one: &Attempt| one.late_alike_until_ms(most_ms);
@@ -441,8 +445,8 @@ impl Race {
         }
     }
 
-    /// When the first bytes of the only handshake on an unknown network may come, as far as SYN-ACKs tell:
-    /// where those of SYNs that went together came apart, a slow link may be why.
+    /// When the first bytes of the only handshake on an unknown network may arrive, judging by
+    /// SYN-ACKs: if SYNs were sent together and the answers came apart, the link may be slow.
     fn first_bytes_ms(&self, only: &Attempt) -> Option<f64> {
         let syn_ms = only.syn_ms().filter(|ms| *ms >= SLOW_SYN_MS)?;
         if only.forecast().verified {
@@ -460,7 +464,7 @@ impl Race {
         only.first_bytes_ms(syn_ms + SYNS_IN_A_FIRST_PACKET * gap_ms)
     }
 
-    /// How long the first flight of a handshake may take before it is hedged.
+    /// The time that the first flight of a handshake may take before it is hedged.
     fn flight_ms(&self, attempt: AttemptId, queue_ms: f64) -> f64 {
         let updated = self.attempts[attempt.index()].updated(queue_ms, self.syn_trust);
         let margin = |variance: f64| (self.width.z * variance.sqrt()).exp();
@@ -469,7 +473,7 @@ impl Race {
             let leg_ms = self.syn_trust.stretch * updated.syn_ms();
             leg_ms.max(updated.rest_ms() / FLIGHTS_IN_A_REST) * margin + queue_ms
         } else {
-            // The whole rest, from what handshakes took before.
+            // All of TLS and upgrade, judging by earlier handshakes.
             let variance = updated.syn.variance + updated.rest.variance + 2.0 * updated.noise;
             updated.rest_ms() * margin(variance) + 2.0 * queue_ms
         };
@@ -477,7 +481,7 @@ impl Race {
         (flight_ms + SLACK_MS).clamp(self.width.flight_least_ms, longest_ms)
     }
 
-    /// Whom to dial now; else `wake_ms` is when that may change.
+    /// The candidate to dial now; otherwise lowers `wake_ms` to when that may change.
     fn next_dial(&mut self, now_ms: f64, wake_ms: &mut f64) -> Option<AttemptId> {
         if self.plan.is_none() && self.started == 0 {
             self.plan = self.warm_plan();
@@ -499,7 +503,8 @@ impl Race {
                 return None;
             }
         }
-        // What goes on well: a handshake (which wakes in `next_handshake`), or a dial in its time.
+        // Nothing more is dialled while a handshake (whose deadline `next_handshake` watches) or a dial
+        // is not late.
         let shaking = |one: &Attempt| match one.state() {
             State::Established | State::Open => true,
             State::Handshaking => one.deadline_ms() > now_ms,
@@ -522,10 +527,11 @@ impl Race {
         self.next_best()
     }
 
-    /// Whom to dial anew now: while several are silent and nobody answered anything, rather the network
-    /// is away than all of them are dead, and kernels send SYNs again after ever longer times. Who has
-    /// been silent longest, so that whoever is reachable again is asked soon. One that began in the first
-    /// half of that time always stays, so that a slow network works, too.
+    /// The attempt to dial again now. If several are silent and none was answered, the network is more
+    /// likely away than all of them dead, and kernels repeat SYNs at ever longer intervals. The one
+    /// silent for longest is repeated, so that an address that becomes reachable again is soon
+    /// contacted. One that began in the first half of that time always stays, so that a slow network
+    /// works, too.
     fn next_redial(&self, now_ms: f64, wake_ms: &mut f64) -> Option<AttemptId> {
         let pause_ms = ms(self.width.redial?);
         let (mut oldest, mut second_ms, mut last_ms) = (None, f64::INFINITY, 0.0_f64);
@@ -552,7 +558,7 @@ impl Race {
             }
         }
         let (attempt, oldest_ms) = oldest.filter(|_| second_ms.is_finite())?;
-        // Where round trips are known to be long, silence is no news.
+        // Silence is normal if round trips are known to be long.
         let is_far =
             |one: &Attempt| one.forecast().verified && one.forecast().syn_ms() > FAR_SYN_MS;
         if self
@@ -574,8 +580,8 @@ impl Race {
         None
     }
 
-    /// Who has been silent longest, and from when on it may be replaced. Patience doubles with
-    /// every round of replacements, or a network slower than it could never be used.
+    /// The attempt that has been silent longest, and when it may be replaced. Patience doubles with
+    /// every round of replacements; otherwise a network slower than it could never be used.
     fn laggard(&self) -> Option<(AttemptId, f64)> {
         let rounds = (self.replaced / Width::FAST.in_flight).min(8) as i32;
         let patience_ms = |patience| ms(patience) * 2.0_f64.powi(rounds);
@@ -592,7 +598,7 @@ impl Race {
             .min_by(|a, b| a.1.total_cmp(&b.1))
     }
 
-    /// What to dial at once if something opened on this network before, the best last.
+    /// The dials at the start of a race on a network where something opened before, the best last.
     fn warm_plan(&self) -> Option<Vec<AttemptId>> {
         let (first, best) = self.best_verified()?;
         let mut chosen = vec![first];
@@ -612,7 +618,7 @@ impl Race {
             let worth =
                 rivals.map(|(attempt, one)| (cheapest.worth(attempt, one.forecast()), attempt));
             let worth = worth.filter(|(worth, _)| *worth > self.width.worth);
-            // One on another host: otherwise a host's failure takes all of them.
+            // One on another host, because a host may fail as a whole.
             let elsewhere =
                 |attempt: AttemptId| self.attempts[attempt.index()].host() != best.host();
             let key = |one: &(f64, AttemptId)| (last && same_host && elsewhere(one.1), one.0);
@@ -629,13 +635,13 @@ impl Race {
         Some(chosen)
     }
 
-    /// The cheapest of one.
+    /// The cheapest of one candidate.
     fn cheapest_of(&self, best: &Attempt) -> Cheapest {
         let shared = self.attempts.iter().map(|one| self.shared(best, one));
         Cheapest::of(best.forecast(), shared.collect())
     }
 
-    /// The covariance of x of two.
+    /// The covariance of x of two candidates.
     fn shared(&self, a: &Attempt, b: &Attempt) -> f64 {
         match (a.id(), b.id()) {
             (Some(a), Some(b)) => self.kinship.between(a, b),
@@ -643,10 +649,10 @@ impl Race {
         }
     }
 
-    /// One that DNS brought after that, and that would have belonged to it.
+    /// A candidate that DNS returned after the plan was made and that would have been in it.
     fn late_arrival(&mut self) -> Option<AttemptId> {
         let (_, best) = self.best_verified()?;
-        // What DNS doesn't give again takes nobody's place.
+        // An address that DNS has not returned again doesn't count.
         let given = |one: &&Attempt| !one.is_waiting() && !one.is_remembered();
         let room = self.attempts.iter().filter(given).count() < self.most_at_once();
         let cheapest = self.cheapest_of(best);
@@ -662,9 +668,9 @@ impl Race {
         late
     }
 
-    /// Of a cold race: on a host that was not dialled yet if possible, then of another family than
-    /// the last one, then the cheapest. With a prior the cheapest host first, and beyond the usual number
-    /// the cheapest address: the prior may be wrong. If it is still worth waiting for others, until when.
+    /// The next dial of a cold race, and until when to wait for better candidates first. Hosts that
+    /// were not dialled come first, then another family than the last dial's, then the cheapest. With a
+    /// prior the cheapest host comes first and, beyond `cold_dials`, the cheapest address.
     fn cold_choice(&self, now_ms: f64) -> Option<(AttemptId, Option<f64>)> {
         let dials_on = |host| {
             let there = |one: &&Attempt| one.host() == host;
@@ -674,7 +680,8 @@ impl Race {
         let last = self.last.and_then(|last| self.attempts.get(last.index()));
         let (is_foretold, is_spread) = (self.is_foretold(), self.started < self.width.cold_dials);
         let most = self.cold_dials().min(self.syn_trust.at_once);
-        // What DNS doesn't give here takes not all places: there is one more for what it does.
+        // Addresses that DNS has not returned here don't take all places: there is one more for one
+        // that it does.
         let given = |one: &&Attempt| !one.is_waiting() && !one.is_remembered();
         let is_over = self.started > most || (most == 1 && self.started == 1);
         if is_over || self.attempts.iter().filter(given).count() >= most {
@@ -686,7 +693,7 @@ impl Race {
             let place = one.forecast().place;
             let same_family = last.is_some_and(|last| last.forecast().place.v6 == place.v6);
             let dials = dials_on(place.host);
-            // Addresses of a host are alike to a millisecond, unless one was measured.
+            // Forecasts of a host's addresses are equal to a millisecond, unless one was measured.
             match is_foretold {
                 true => {
                     let again = usize::from(is_spread && dials > 0);
@@ -703,8 +710,8 @@ impl Race {
         let (attempt, one) = self
             .cheapest_waiting(key)
             .filter(|(_, one)| !is_left(one))?;
-        // What only a proxy or a hijacker can answer, and what a breaker bars, is left for when nothing
-        // better is under way: near as it may be, it must not take the handshake from the others.
+        // Last resorts, and candidates with an open breaker, wait until nothing better is under way:
+        // they may be near, but must not take the handshake from the others.
         let better = |other: &Attempt| other.class() < one.class() && other.is_flying();
         if self.attempts.iter().any(better) {
             return None;
@@ -716,12 +723,12 @@ impl Race {
         Some((attempt, waits.then_some(delay_over_ms)))
     }
 
-    /// Whether a prior tells what to expect.
+    /// Whether there is a prior.
     fn is_foretold(&self) -> bool {
         self.attempts.iter().any(|one| one.forecast().foretold)
     }
 
-    /// Dials at once where nothing opened yet.
+    /// The dials at once on a network where nothing opened yet.
     fn cold_dials(&self) -> usize {
         match self.is_foretold() {
             true => self.width.foretold_dials,
@@ -729,8 +736,8 @@ impl Race {
         }
     }
 
-    /// The one to dial when nothing under way is hopeful: breaker_open ones last, what DNS doesn't give
-    /// now after what it does, hosts that are silent or failed after others, then the cheapest.
+    /// The candidate to dial when everything under way is late: those with an open breaker last,
+    /// remembered addresses after returned ones, hosts that were tried after others, then the cheapest.
     fn next_best(&self) -> Option<AttemptId> {
         let tried = |host| {
             let there = |one: &&Attempt| one.host() == host;
@@ -740,8 +747,8 @@ impl Race {
         self.cheapest_waiting(key).map(|(attempt, _)| attempt)
     }
 
-    /// Answers of a middlebox decide nothing: then one spare is enough. Where SYNs beyond a few are
-    /// dropped, that many.
+    /// The most dials at once. Behind a middlebox that answers SYNs one spare is enough. If SYNs beyond
+    /// a few are dropped, no more than those.
     fn most_at_once(&self) -> usize {
         let most = if self.syn_trust.trusted {
             usize::MAX
@@ -760,12 +767,12 @@ impl Race {
             })
     }
 
-    /// Whether it may be dialled beside the best at all.
+    /// Whether it may be dialled beside the best.
     fn may_join(&self, one: &Attempt, best: &Attempt) -> bool {
         !one.forecast().breaker_open && one.is_last_resort() <= best.is_last_resort()
     }
 
-    /// Of those that wait and may be dialled, the one with the least key, then the least cost.
+    /// The waiting candidate with the least key, then the least cost.
     fn cheapest_waiting<K: Ord>(
         &self,
         key: impl Fn(&Attempt) -> K,
@@ -784,7 +791,7 @@ fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }
 
-/// The next whole microsecond after it: a timer must not fire a rounding error too early.
+/// Rounded up to the next microsecond, so that a timer doesn't fire early.
 fn from_ms(ms: f64) -> Duration {
     Duration::from_micros((ms.max(0.0) * 1_000.0) as u64 + 1)
 }

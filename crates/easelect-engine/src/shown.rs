@@ -1,13 +1,14 @@
-//! What others wrote, as people may see it: of bounded length, nothing hidden in it, no secret.
+//! Text written by others, made safe to show: bounded in length, with hidden characters escaped, and
+//! without secrets.
 //!
-//! Every format goes through here: errors, `Debug`, tables, JSON, lists, the command's complaints.
+//! All output uses this module: errors, `Debug`, tables, JSON, lists and the command's messages.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-/// Whether a character must not be shown as it is: it draws nothing or a blank, moves the cursor, turns
-/// the direction of writing, joins what stands before it, or is nobody's (unassigned, private use).
-/// ASCII's space is shown.
+/// Whether a character must be escaped before it is shown: it is invisible, moves the cursor, changes
+/// the writing direction, combines with the character before it, or is unassigned or for private use.
+/// The ASCII space is not hidden.
 ///
 /// ```
 /// use easelect_engine::shown::is_hidden;
@@ -19,17 +20,18 @@ use std::fmt::{self, Write};
 pub fn is_hidden(c: char) -> bool {
     match c {
         '"' | '\'' | '\\' => false,
-        // Letters and symbols by their category, blanks by their looks: Hangul's fillers, the empty
-        // pattern of Braille, a note without a head, Egyptian blanks.
+        // Letters and symbols by category, but blank in appearance: Hangul fillers, the empty Braille
+        // pattern, a musical note without a head, Egyptian blanks.
         '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' | '\u{13441}'
         | '\u{13442}' | '\u{1d159}' => true,
-        // The standard library escapes what is not printable and what joins (Grapheme_Extend).
+        // The standard library escapes characters that are not printable or that combine
+        // (Grapheme_Extend).
         _ => c.escape_debug().len() > 1,
     }
 }
 
-/// Text as it may be shown: at most `longest` of its characters, what is [hidden](is_hidden) among them
-/// as `\u{…}`, `\n`, `\r`, `\t` or `\0`. Quotes and backslashes stay as they are.
+/// Returns `text` for display: at most `longest` of its characters, with [hidden](is_hidden) ones
+/// escaped as `\u{…}`, `\n`, `\r`, `\t` or `\0`. Quotes and backslashes are not escaped.
 ///
 /// ```
 /// use easelect_engine::shown::shown;
@@ -50,8 +52,8 @@ pub fn shown(text: &str, longest: usize) -> String {
     shown
 }
 
-/// One line of at most `longest` of the message's characters and a few more: the place is at its
-/// beginning, what was expected at its end, what was quoted between them is cut.
+/// Returns a message as one line of about `longest` characters. A longer one is cut in the middle,
+/// where messages quote input: the place is at the beginning, and what was expected at the end.
 #[must_use]
 pub fn line(message: &str, longest: usize) -> String {
     let cut = message.chars().count().saturating_sub(longest);
@@ -72,18 +74,18 @@ fn push(shown: &mut String, c: char) {
         shown.push(c);
         return;
     }
-    // Of some that it takes for visible the standard library makes no escape.
+    // The standard library has no escape for those that it takes for visible.
     match c.escape_debug() {
         escape if escape.len() > 1 => shown.extend(escape),
         _ => shown.extend(c.escape_unicode()),
     }
 }
 
-/// What a URL here may begin with.
+/// The schemes that URLs may have here.
 const SCHEMES: [&str; 6] = ["wss", "https", "ws", "http", "socks5", "socks5h"];
 
-/// A URL, or what was meant as one, without what may be secret in it: user and password, query and
-/// fragment. What is wrong is shown rather less of than more.
+/// Returns a URL, or a text meant as one, without its secrets: user and password, query and fragment.
+/// If the text is malformed, it shows less rather than more.
 ///
 /// ```
 /// use easelect_engine::shown::without_secrets;
@@ -94,7 +96,7 @@ const SCHEMES: [&str; 6] = ["wss", "https", "ws", "http", "socks5", "socks5h"];
 /// ```
 #[must_use]
 pub fn without_secrets(url: &str) -> Cow<'_, str> {
-    // In the name of a file # is a character as any.
+    // In a file name `#` is an ordinary character.
     let is_url = url.contains("://") || url.contains('@');
     let ends = |c: char| c == '?' || (is_url && c == '#');
     let (bare, rest) = url.split_at(url.find(ends).unwrap_or(url.len()));
@@ -114,7 +116,7 @@ pub fn without_secrets(url: &str) -> Cow<'_, str> {
             _ => Cow::Owned(cut(bare, rest)),
         };
     }
-    // Whatever stands before an @ may be a password, which may hold anything; a user may be a token.
+    // Anything before an `@` may be a password with arbitrary characters; a user may be a token.
     let scheme = bare.split_once(':').map_or("", |(scheme, _)| scheme);
     let scheme = match SCHEMES.iter().any(|one| scheme.eq_ignore_ascii_case(one)) {
         true => format!("{scheme}://"),
@@ -126,8 +128,8 @@ pub fn without_secrets(url: &str) -> Cow<'_, str> {
     })
 }
 
-/// Debug output with nothing hidden in it, and of bounded length: strings in it are escaped by the
-/// standard library, which lets some pass.
+/// Wraps a value whose `Debug` output is shown: hidden characters are escaped, as the standard library
+/// lets some pass, and the length is limited to 4000 characters.
 #[derive(Clone, Copy)]
 pub struct Escaped<T>(pub T);
 
@@ -143,7 +145,7 @@ impl<T: fmt::Debug> fmt::Debug for Escaped<T> {
     }
 }
 
-/// The most of one value's debug output, in characters.
+/// The longest `Debug` output, in characters.
 const LONGEST: usize = 4000;
 
 struct Escaping<'a, 'b> {
@@ -157,7 +159,7 @@ impl fmt::Write for Escaping<'_, '_> {
             self.left -= 1;
             match c {
                 _ if self.left == 0 => self.f.write_char('…')?,
-                // Line ends are the layout's own.
+                // Line breaks belong to the layout.
                 c if c != '\n' && is_hidden(c) => write!(self.f, "{}", c.escape_unicode())?,
                 c => self.f.write_char(c)?,
             }

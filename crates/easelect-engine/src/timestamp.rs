@@ -1,10 +1,10 @@
-//! Moments that are kept or compared over days.
+//! Moments that are stored, or compared over days.
 
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-/// A moment in wall-clock time, to the millisecond.
+/// A moment in wall-clock time, in milliseconds.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -12,28 +12,28 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// Milliseconds since 1970-01-01T00:00:00Z.
+    /// The moment this many milliseconds after 1970-01-01T00:00:00Z.
     #[must_use]
     #[inline]
     pub const fn from_millis(millis: u64) -> Self {
         Timestamp(millis)
     }
 
-    /// Milliseconds since 1970-01-01T00:00:00Z.
+    /// Returns the milliseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     #[inline]
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// How long after `earlier` this is; zero if it is before.
+    /// Returns the time since `earlier`; zero if this moment is before it.
     #[must_use]
     #[inline]
     pub const fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// The moment so much later.
+    /// Returns the moment `delay` later.
     #[must_use]
     #[inline]
     pub fn after(self, delay: Duration) -> Self {

@@ -1,38 +1,37 @@
-//! What to expect of a candidate whose handshake was never seen, from what is known of its relatives.
+//! What to expect of a candidate whose handshake was never seen, from the other addresses of its host.
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::HostId;
 
-/// Where a candidate belongs.
+/// The host and family of a candidate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     /// Its host.
     pub host: HostId,
-    /// IPv6: its paths differ more.
+    /// Whether the address is IPv6.
     pub v6: bool,
 }
 
-/// A Gaussian belief.
+/// A Gaussian belief about a logarithm.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Belief {
-    /// The expected value, of a logarithm here.
+    /// The expected value.
     pub mean: f64,
     /// Its variance.
     pub variance: f64,
 }
 
-/// ρ of a host never seen, a logarithm: two round trips are ln 2 = 0.69; behind an edge that terminates
-/// TLS nearer, more.
+/// ρ of a host never seen. Two round trips are ln 2 = 0.69; behind an edge server that ends TLS nearby
+/// it is more.
 const HOST: Belief = Belief {
     mean: 0.80,
     variance: 0.05,
 };
-/// By how much the addresses of a host differ in ρ, a variance.
+/// The variance of ρ among the addresses of a host.
 const ADDRESS: f64 = 0.015;
 
-/// ρ of an address that was never seen, of this host, where these are known. Hosts tell nothing of each
-/// other.
+/// ρ of an unseen address of this host, given the known ones. Other hosts say nothing about it.
 pub(crate) fn expect_rest(host: HostId, known: impl Iterator<Item = (Place, Belief)>) -> Belief {
     let evidence = |mean: f64, variance: f64| (1.0 / variance, mean / variance);
     let of_host = known.filter(|(place, _)| place.host == host);

@@ -1,4 +1,4 @@
-//! The filters by hand, the preference, the trust, the background probes.
+//! The history: filters calculated by hand, the preference, trust in SYNs, background probes.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -25,12 +25,12 @@ fn key(host: usize, last: u8) -> Key {
     }
 }
 
-/// The candidate of this number.
+/// The candidate with this index.
 fn no(number: usize) -> CandidateId {
     CandidateId::new(number)
 }
 
-/// One address on each of so many hosts.
+/// One address on each of this many hosts.
 fn network(hosts: usize) -> Network {
     let mut network = Network::default();
     for host in 0..hosts {
@@ -39,7 +39,7 @@ fn network(hosts: usize) -> Network {
     network
 }
 
-/// Who is preferred among all, after the one before.
+/// The preferred candidate among all, given the previous one.
 fn prefer(network: &Network, current: Option<usize>) -> Option<usize> {
     let all: Vec<CandidateId> = network.candidates().map(|(id, ..)| id).collect();
     let preferred = network.prefer(&all, current.map(no), START);
@@ -75,7 +75,7 @@ fn the_first_measurement_by_hand() {
     assert!((one.rest.mean - (0.80 + gain * (2.0_f64.ln() - 0.80))).abs() < 1e-4);
     assert!(one.verified);
     assert_eq!(network.last_winner(&[no(0)]), Some(no(0)));
-    // What is of its host and of itself fades in 36 hours, what is of the network in 100 days.
+    // The host's and the address's part fade in 36 hours, the network's in 100 days.
     let later = network.forecasts(at(36))[0];
     let kept = (-1.0_f64).exp();
 
@@ -89,8 +89,8 @@ fn the_first_measurement_by_hand() {
     assert!((forgotten.variance - 0.64).abs() < 1e-3, "{forgotten:?}");
 }
 
-/// A SYN tells of the host's other address, and less of other hosts: the covariances are .59, and .36 or,
-/// at the same address, .41.
+/// A SYN says something about the host's other address, and less about other hosts: the covariances are
+/// .59 and .36, or .41 at the same address.
 #[test]
 fn relatives_learn_from_each_other() {
     let mut network = network(2);
@@ -108,7 +108,7 @@ fn relatives_learn_from_each_other() {
     assert!((sibling.syn.variance - (0.64 - 0.59 * 0.59 / 0.665)).abs() < 1e-5);
 }
 
-/// Two that were measured together move together; a heartbeat tells the others with the next race.
+/// Two candidates measured together move together. A heartbeat reaches the others with the next race.
 #[test]
 fn a_heartbeat_is_told_to_relatives_by_the_next_race() {
     let mut network = network(1);
@@ -132,7 +132,7 @@ fn a_heartbeat_is_told_to_relatives_by_the_next_race() {
     assert!(network.forecast(no(0), START).unwrap().syn.mean > 90.0_f64.ln());
 }
 
-/// By how much SYNs of a known candidate vary: a wire, and a network on which they vary by half.
+/// How much SYNs of a known candidate vary: a wire, and a network on which they vary by half.
 #[test]
 fn noise_follows_what_is_seen() {
     let mut random = fastrand::Rng::with_seed(3);
@@ -149,7 +149,7 @@ fn noise_follows_what_is_seen() {
     }
 }
 
-/// Only what is the same for most of the networks that know a host is worth a SYN on another one.
+/// Only an address that most networks knowing its host list is worth a SYN on another network.
 #[test]
 fn what_is_the_same_everywhere_is_proven_elsewhere() {
     let of = |addresses: &[u8], opens: u8, hour: u64| {
@@ -235,7 +235,7 @@ fn the_preference_follows_slowly() {
     assert_eq!(prefer(&network, Some(0)), Some(1));
 }
 
-/// Whatever a heartbeat shows: either nobody else is preferred for it, or it says to ask everybody.
+/// Whatever a heartbeat shows, either the preference stays or it asks to compare all candidates.
 #[test]
 fn what_may_not_end_a_lead_does_not() {
     let mut random = fastrand::Rng::with_seed(5);
@@ -296,7 +296,7 @@ fn one_forecast_is_as_among_all() {
     assert!(network.forecast(no(3), at(2)).is_none());
 }
 
-/// 120 against 180 ms: a third less, but of the one that is not used any more nothing is sure.
+/// 120 against 180 ms: a third less, but nothing is certain about the one that is no longer used.
 #[test]
 fn the_preference_leaves_what_is_not_heard_of_any_more() {
     let mut network = network(2);
@@ -322,8 +322,8 @@ fn the_preference_leaves_what_fails() {
     assert_eq!(prefer(&network, Some(0)), Some(1));
 }
 
-/// Five handshakes whose TLS takes ten times the SYN: ĝ = .6·(1 − .8^…) is bounded per step;
-/// the network is not trusted once it passes .6.
+/// Five handshakes whose TLS takes ten times the SYN: ĝ = .6·(1 − .8^…), bounded per step; the network
+/// is not trusted once it exceeds .6.
 #[test]
 fn a_middlebox_that_answers_syns_is_noticed() {
     let mut network = network(1);
@@ -344,7 +344,7 @@ fn probed(candidate: usize, syn_ms: f64) -> (CandidateId, Observation) {
     (no(candidate), Observation::of_probe(Some(syn_ms)))
 }
 
-/// What a file told is checked, the cheapest first; what was measured is not asked again.
+/// Stored candidates are checked, the cheapest first; a measured one is not checked again.
 #[test]
 fn what_only_a_file_tells_is_checked() {
     let mut network = network(3);
@@ -390,7 +390,7 @@ fn what_an_app_dials_itself_is_learned_from_the_whole() {
     assert!((whole_ms - 300.0).abs() < 15.0, "{whole_ms}");
 }
 
-/// As an app tells of a dial that it did not wait for.
+/// An app's report of a dial that it cancelled.
 #[test]
 fn silence_for_less_than_expected_says_nothing_of_the_whole() {
     let mut network = network(1);
@@ -464,7 +464,7 @@ fn memory_is_bounded_and_forgets_the_oldest() {
     assert!(kept.into_iter().eq((68..100).map(at)));
 }
 
-/// A file from a clock that was years ahead, or from somebody who wants it to count for ever.
+/// A file from a clock that was years ahead, or forged to count for ever.
 #[test]
 fn what_claims_to_be_of_the_future_counts_as_a_week_old() {
     const YEAR: u64 = 365 * 24;
@@ -488,14 +488,14 @@ fn what_claims_to_be_of_the_future_counts_as_a_week_old() {
     let merged = of("ahead", 12 * YEAR).merge(of("home", 2 * WEEK));
     assert_eq!(known(merged), [ahead(at(WEEK)), home]);
     assert_eq!(known(of("ahead", 12 * YEAR)), [ahead(at(WEEK))]);
-    // Minutes are another writer, or another clock.
+    // Minutes may be another writer or clock.
     assert_eq!(known(of("ahead", 2 * WEEK + 1)), [ahead(now)]);
-    // What is known for sure is never replaced by it.
+    // It never replaces what is certain.
     let own = of("home", 2 * WEEK);
     assert_eq!(of("home", 12 * YEAR).merge(own.clone()), own);
 }
 
-/// What is new is kept though others, as old as each other, are more than have room.
+/// New entries are kept even if more old ones, all of the same age, exist than there is room for.
 #[test]
 fn the_newest_is_kept_whatever_it_is_called() {
     let of = |id: String, hours: u64| KnownNetwork {
@@ -514,7 +514,7 @@ fn the_newest_is_kept_whatever_it_is_called() {
     assert!(ids.contains(&"z".to_owned()), "{ids:?}");
 }
 
-/// An app that logs in over REST first keeps what it knows of its WebSockets.
+/// An app that first logs in over REST keeps what is known of its WebSockets.
 #[test]
 fn answers_over_a_connection_that_stands_outgrow_no_file() {
     let rest = Key {
@@ -563,7 +563,7 @@ fn relatives_share_a_place() {
     assert_eq!([0, 1, 2, 3].map(place), [0, 0, 1, 2]);
 }
 
-/// What is expected of one that isn't known is what would be expected once it is listed.
+/// The forecast of an unknown candidate equals that after listing it.
 #[test]
 fn asking_for_one_that_is_not_known_lists_nothing() {
     let mut network = network(2);
@@ -579,7 +579,7 @@ fn asking_for_one_that_is_not_known_lists_nothing() {
     }
 }
 
-/// Who only failed since it was last heard of is newer, too.
+/// A failure alone makes an entry newer, too.
 #[test]
 fn a_failure_survives_a_merge_with_what_was_known_before() {
     let of = |network: &Network| {
@@ -602,7 +602,7 @@ fn a_failure_survives_a_merge_with_what_was_known_before() {
     }
 }
 
-/// What an address does to SYNs it does to everyone there, and to each once.
+/// A failure of an address counts for all candidates there, and once for each.
 #[test]
 fn an_address_that_is_silent_is_so_for_all_who_share_it() {
     let mut network = Network::default();
@@ -621,13 +621,13 @@ fn an_address_that_is_silent_is_so_for_all_who_share_it() {
         let forecasts = network.forecasts(START);
         forecasts.iter().map(|one| one.breaker_open).collect()
     };
-    // Two of them in one race are one doubt.
+    // Two of them in one race count as one doubt.
     network.learn(&[(no(0), silent), (no(1), silent)], START, 0.5);
     assert_eq!(broken(&network), [false; 4]);
     let told = network.learn(&[(no(1), silent)], START, 0.5);
     assert_eq!(broken(&network), [true, true, true, false]);
     assert_eq!(told.len(), 3);
-    // What is no fault of the address stays with the service.
+    // A failure that is not the address's stays with the service.
     let mut network = network.clone();
     network.learn(
         &[(no(3), Observation::of_failure(Severity::Hard))],
@@ -637,7 +637,7 @@ fn an_address_that_is_silent_is_so_for_all_who_share_it() {
     assert_eq!(broken(&network), [true, true, true, true]);
 }
 
-/// 8 MB of one network's name, again and again, took minutes at every start.
+/// 8 MB with the same network name again and again once took minutes at every start.
 #[test]
 fn a_network_that_is_named_again_and_again_costs_no_more_than_its_candidates() {
     let mut network = network(1);
@@ -650,7 +650,7 @@ fn a_network_that_is_named_again_and_again_costs_no_more_than_its_candidates() {
     let again = |n: usize| History::of((0..n).map(|_| one()));
     let merged = again(20_000).merge(again(20_000));
     assert_eq!(merged, again(1).merge(again(1)));
-    // With candidates of its own each time, too.
+    // The same with different candidates each time.
     let own = |n: usize| {
         let mut network = Network::default();
         let last = u8::try_from(n % 250).unwrap();
@@ -664,7 +664,7 @@ fn a_network_that_is_named_again_and_again_costs_no_more_than_its_candidates() {
     assert_eq!(candidates.collect::<Vec<_>>(), [256]);
 }
 
-/// The SYN of each race that was sent after so many others is answered, or silent.
+/// The SYN of each race that was sent after this many others is answered, or silent.
 fn raced(network: &mut Network, minutes: u64, answers: &[bool]) {
     let shown = answers.iter().enumerate().map(|(place, answered)| {
         let syn = match answered {
@@ -691,19 +691,19 @@ fn who_drops_further_syns_gets_no_more_at_once_for_a_while() {
         raced(&mut policed, minutes, &[true, true, false, false]);
     }
     assert_eq!(at_once(&policed), 2);
-    // It is tried again some races later.
+    // The limit is tested again some races later.
     let again = (2..40).find(|minutes| {
         raced(&mut policed, *minutes, &[true, true]);
         at_once(&policed) == usize::MAX
     });
     assert!(again.is_some_and(|minutes| minutes > 3), "{again:?}");
-    // One address is silent, and later ones answer.
+    // One address is silent, later ones answer.
     let mut honest = network(4);
     for minutes in 0..9 {
         raced(&mut honest, minutes, &[true, false, true, true]);
     }
     assert_eq!(at_once(&honest), usize::MAX);
-    // Everything is silent.
+    // All are silent.
     let mut lossy = network(4);
     for minutes in 0..9 {
         raced(&mut lossy, minutes, &[false, false, false, false]);

@@ -1,4 +1,4 @@
-//! What others measured: files of it, and what it changes on a network where nothing opened yet.
+//! Priors: files of them, and their effect on a network where nothing opened yet.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ fn key(host: usize, last: u8) -> Key {
     }
 }
 
-/// What is said of the hosts in order, in ms; sd .2.
+/// A prior for the hosts in order, in ms; sd .2.
 fn prior(told: &[f64]) -> Option<Arc<Prior>> {
     let hosts = told.iter().enumerate();
     let hosts = hosts.map(|(host, ms)| format!(r#""h{host}.example": {{"ms": {ms}, "sd": 0.2}}"#));
@@ -42,7 +42,7 @@ fn prior(told: &[f64]) -> Option<Arc<Prior>> {
         .map(Arc::new)
 }
 
-/// Two addresses on each of so many hosts.
+/// Two addresses on each of this many hosts.
 fn network(hosts: usize, prior: Option<Arc<Prior>>) -> Network {
     let mut network = Network::default();
     network.expect(prior);
@@ -76,8 +76,8 @@ fn answered(candidate: usize, syn_ms: f64) -> (CandidateId, Observation) {
     )
 }
 
-/// x of a network is N(ln 50, .36), a host's differs from it by N(0, .23), an address from that by N(0, .05);
-/// what is said is off by N(0, .2² + .1).
+/// x of a network is N(ln 50, .36), a host differs from it by N(0, .23), an address from that by N(0,
+/// .05). A prior is off by N(0, .2² + .1).
 #[test]
 fn what_is_said_by_hand() {
     let network = network(2, prior(&[20.0]));
@@ -89,11 +89,11 @@ fn what_is_said_by_hand() {
     let close = |one: f64, other: f64| assert!((one - other).abs() < 1e-9, "{one} {other}");
     close(near.syn.mean, mean + gain * (told - mean));
     close(near.syn.variance, of_network + gain * 0.14 + 0.05);
-    // Of another host it says how fast the network is.
+    // For another host it says how fast the network is.
     close(other.syn.mean, mean);
     close(other.syn.variance, of_network + 0.23 + 0.05);
     assert!(near.foretold && near.hearsay && other.foretold);
-    // The same of an address that is not known yet, and in a race.
+    // The same for an address that is not known yet, and in a race.
     let unknown = network.forecast_unknown(&key(0, 9), START);
     close(unknown.syn.mean, near.syn.mean);
     close(network.outlook(START).0[1].syn.mean, near.syn.mean);
@@ -107,7 +107,7 @@ fn without_a_prior_nothing_changes() {
     assert_eq!(plain, told);
 }
 
-/// It is part of what is expected before anything is measured, and no measurement.
+/// A prior is part of the expectation before any measurement, and is no measurement itself.
 #[test]
 fn leaving_and_coming_back_count_it_once() {
     let mut network = network(3, prior(&[30.0, 60.0, 90.0]));
@@ -121,13 +121,13 @@ fn leaving_and_coming_back_count_it_once() {
         network.learn(&[], at(0), 0.0);
     }
     assert!((syns(&network, at(0))[0] - measured).abs() < 1e-6);
-    // Time alone doesn't fade it, either.
+    // It doesn't fade with time.
     let later = network.forecast_unknown(&key(2, 7), at(60 * 24 * 30));
     assert!((later.syn_ms() - before[4]).abs() < 5.0, "{later:?}");
 }
 
-/// As if nobody had said anything, to 5 %: who was measured is known by that, and of the others what it said is
-/// forgotten with the first that opens.
+/// As without the prior, within 5 %: measured hosts are known by that, and the rest of the prior is
+/// forgotten with the first opening.
 #[test]
 fn a_wrong_file_is_outweighed_after_three_connections() {
     for wrong in [
@@ -144,7 +144,7 @@ fn a_wrong_file_is_outweighed_after_three_connections() {
             }
             let foretold = told.forecasts(now).iter().any(|one| one.foretold);
             assert!(!foretold, "from the first that opens on");
-            // Its relatives know at once.
+            // Related candidates follow at once.
             let (plain, told) = (syns(&plain, now)[1], syns(&told, now)[1]);
             assert!((told / plain).ln().abs() < 0.3, "{wrong:?}: {plain} {told}");
         }
@@ -255,7 +255,7 @@ fn hosts_that_do_not_count_are_ignored() {
     assert_eq!(priors.of("C", |_| true), None);
 }
 
-/// JSON of nearly the right form.
+/// JSON of almost the right form.
 fn json() -> impl Strategy<Value = String> {
     let number = prop_oneof![
         any::<f64>().prop_map(|one| one.to_string()),
@@ -280,7 +280,7 @@ fn json() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// What is read is used without NaN; what isn't is told in one line.
+    /// Accepted text never leads to NaN; rejected text has an error of one line.
     #[test]
     fn any_text_is_read_or_refused(text in prop_oneof![any::<String>(), json()]) {
         match Priors::from_json(&text) {

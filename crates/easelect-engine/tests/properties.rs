@@ -1,4 +1,4 @@
-//! What holds for any observations and any course of a race.
+//! Properties that hold for any observations and any course of a race.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -17,10 +17,10 @@ use proptest::test_runner::TestCaseError;
 
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-/// Of rounding.
+/// Tolerance for rounding.
 const SLACK: f64 = 1.0 + 1e-9;
 
-/// More than a candidate never seen has: 0.73, an IPv6 address on an unknown network.
+/// More than the variance of an unseen candidate: 0.73, for an IPv6 address on an unknown network.
 const MOST_VARIANCE: f64 = 0.75;
 
 const CANDIDATES: usize = 6;
@@ -77,7 +77,7 @@ fn observation() -> impl Strategy<Value = (CandidateId, Observation)> {
     )
 }
 
-/// What was learned of whom, after so many minutes; the jitter of its breakers.
+/// An observation of a candidate, after this many minutes, and the jitter of its breaker.
 type Past = ((CandidateId, Observation), u64, f64);
 
 fn past() -> impl Strategy<Value = Vec<Past>> {
@@ -99,7 +99,7 @@ fn key(number: usize) -> Key {
     }
 }
 
-/// A network with such a past, and the present.
+/// A network with this past, and the present time.
 fn network(past: &[Past]) -> (Network, Timestamp) {
     let (mut network, mut now) = (Network::default(), START);
     for number in 0..CANDIDATES {
@@ -112,7 +112,7 @@ fn network(past: &[Past]) -> (Network, Timestamp) {
     (network, now)
 }
 
-/// What the candidate costs once that is learned of it.
+/// The cost of the candidate after this observation.
 fn cost_after(network: &Network, number: usize, observation: Observation, now: Timestamp) -> f64 {
     let mut network = network.clone();
     network.learn(&[(CandidateId::new(number), observation)], now, 0.5);
@@ -124,7 +124,7 @@ fn took(ms: f64) -> Option<Measured> {
 }
 
 proptest! {
-    // No file of past failures: a failing case is printed, and becomes a test of its own.
+    // Without a file of past failures: a failing case is printed and becomes a test.
     #![proptest_config(ProptestConfig {
         cases: 128,
         failure_persistence: None,
@@ -149,7 +149,8 @@ proptest! {
         prop_assert!(stretch.is_finite() && stretch >= 1.0, "{stretch}");
     }
 
-    /// Handshakes that take as long as SYNs are no middlebox's, whatever was measured before.
+    /// Handshakes that take as long as SYNs don't look like a middlebox's, whatever was measured
+    /// before.
     #[test]
     fn an_honest_network_is_trusted_again(past in past()) {
         let (mut network, now) = network(&past);
@@ -160,8 +161,7 @@ proptest! {
         prop_assert!(network.trusts_syns());
     }
 
-    /// Of two answers the faster one leaves the lower cost, and one faster than expected leaves
-    /// none higher than before.
+    /// The faster of two answers leaves the lower cost, and one faster than expected never raises it.
     #[test]
     fn a_faster_sample_never_worsens_a_cost(
         past in past(),
@@ -211,7 +211,7 @@ proptest! {
     }
 }
 
-/// What becomes of one stage of an attempt, after so many µs.
+/// The outcome of one stage of an attempt, after this many µs.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
     Done(u64),
@@ -219,7 +219,7 @@ enum Fate {
     Silent,
 }
 
-/// A candidate: who, when it becomes known, and what becomes of dial, TLS and upgrade.
+/// A candidate: which one, when it becomes known, and the outcomes of dial, TLS and upgrade.
 #[derive(Clone, Debug)]
 struct Runner {
     entry: Candidate,
@@ -284,7 +284,7 @@ fn entry() -> impl Strategy<Value = Candidate> {
     })
 }
 
-/// Runners of whom any may succeed, or, if they are `doomed`, of whom each fails in some stage.
+/// Runners that may succeed or, if `doomed`, all fail in some stage.
 fn runners(doomed: bool) -> impl Strategy<Value = Vec<Runner>> {
     let known = prop_oneof![2 => Just(0u64), 1 => 0u64..500_000];
     let fates = if doomed {
@@ -327,7 +327,7 @@ fn syn_trust() -> impl Strategy<Value = SynTrust> {
     })
 }
 
-/// Where an attempt is: how many stages of the three are done.
+/// The state of an attempt: how many of the three stages are done.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Stage {
     Waiting,
@@ -336,33 +336,33 @@ enum Stage {
     Over,
 }
 
-/// How a race ended.
+/// The end of a race.
 #[derive(Debug, PartialEq)]
 enum End {
     Open,
     GivenUp,
-    /// Nothing more happens, and the race waits: the caller's deadline ends it.
+    /// Nothing more happens while the race waits: the caller's deadline ends it.
     Stuck,
 }
 
-/// The driver of a race: does what it says, and lets happen what the runners' fates are.
+/// The driver of a race: executes its actions, and applies the runners' fates.
 struct Course<'a> {
     race: Race,
     width: Width,
     runners: &'a [Runner],
-    /// Runner by the race's number.
+    /// The runner of each attempt.
     known: Vec<usize>,
     stages: Vec<Stage>,
-    /// What will happen: when, to whom.
+    /// Future events: when, and to which runner.
     coming: BTreeSet<(u64, AttemptId)>,
     now_us: u64,
-    /// Who was silent and given up just now, perhaps to be dialled anew.
+    /// The silent attempt cancelled just now, perhaps to be dialled again.
     silent: Option<AttemptId>,
-    /// Who answered anything.
+    /// Attempts that received any answer.
     answered: bool,
 }
 
-/// No app waits for so long.
+/// Longer than any app waits.
 const LONGEST_US: u64 = 300_000_000;
 
 impl Course<'_> {
@@ -423,7 +423,7 @@ impl Course<'_> {
         Duration::from_micros(self.now_us)
     }
 
-    /// Lets everything happen that is due; whether one opened.
+    /// Applies all events that are due. Returns whether one opened.
     fn happen(&mut self) -> bool {
         while let Some((at_us, number)) = self.coming.first().copied()
             && at_us <= self.now_us
@@ -467,7 +467,7 @@ impl Course<'_> {
         }
     }
 
-    /// Does what the race says until it waits; every action must be legal.
+    /// Executes actions until the race waits. Every action must be legal.
     fn act(&mut self) -> Result<Action, TestCaseError> {
         for _ in 0..=3 * self.runners.len() {
             let action = self.race.next(self.now());
@@ -475,7 +475,7 @@ impl Course<'_> {
             let silent = self.silent.take();
             match action {
                 Action::Dial(number) => {
-                    // Anew only while nobody answers.
+                    // Dials are repeated only while nothing answers.
                     let anew = silent == Some(number) && !self.answered;
                     prop_assert!(anew || of(number) == Stage::Waiting);
                     self.begin(number, 0);
@@ -521,7 +521,7 @@ proptest! {
         match end {
             End::Open => {}
             End::GivenUp => prop_assert!(stages.iter().all(|stage| *stage == Stage::Over)),
-            // Nodes make no room for each other; everybody else had a try.
+            // Acceleration nodes don't replace each other; every other candidate was tried.
             End::Stuck => {
                 let nodes = runners.iter().filter(|one| one.entry.accelerated).count();
                 prop_assert!(waiting <= nodes.saturating_sub(2), "{waiting} never dialled");

@@ -1,5 +1,5 @@
-//! The race, step by step. All candidates expect 50 ms for the SYN and 100 ms for the rest unless
-//! said otherwise.
+//! The race, step by step. Unless stated otherwise, all candidates expect 50 ms for the SYN and 100 ms
+//! for the rest.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use easelect_engine::observation::Measured;
 use easelect_engine::race::{Action, Candidate, Race, Width};
 use easelect_engine::unseen::{Belief, Place};
 
-/// What a deadline allows for timers and scheduling.
+/// The part of a deadline for timers and scheduling.
 const SLACK_MS: f64 = 8.0;
 
 const WIDTH: Width = Width {
@@ -29,7 +29,7 @@ fn at(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// The attempt of this number.
+/// The attempt with this index.
 fn no(number: usize) -> AttemptId {
     AttemptId::new(number)
 }
@@ -38,7 +38,7 @@ fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }
 
-/// A verified candidate of that SYN round trip, with twice that for the rest.
+/// A verified candidate with this SYN round trip, and twice that for the rest.
 fn forecast(host: usize, syn_ms: f64) -> Forecast {
     Forecast {
         place: Place {
@@ -63,7 +63,7 @@ fn forecast(host: usize, syn_ms: f64) -> Forecast {
     }
 }
 
-/// A race among candidates that are all known at once.
+/// A race whose candidates are all known at once.
 fn race(forecasts: &[Forecast]) -> Race {
     let entries: Vec<Candidate> = forecasts.iter().map(|one| Candidate::from(*one)).collect();
     among(WIDTH, &entries)
@@ -78,7 +78,7 @@ fn among(width: Width, entries: &[Candidate]) -> Race {
     race
 }
 
-/// What it wants at a moment, and until when it then waits.
+/// The actions at a moment, and until when the race then waits.
 fn actions(race: &mut Race, now: Duration) -> (Vec<Action>, Option<f64>) {
     let mut actions = Vec::new();
     loop {
@@ -137,8 +137,8 @@ fn a_silent_dial_is_followed_by_another_host() {
     assert_eq!(until, Some(701.0));
 }
 
-/// x after 50 ms where 50 ms were expected stays; its variance .025 is halved. The deadline is
-/// 50·e^(1.4·√(.0125 + .025)) + slack after the handshake began.
+/// 50 ms where 50 ms were expected leave x unchanged and halve its variance of .025. The deadline is
+/// 50·e^(1.4·√(.0125 + .025)) + slack after the start of the handshake.
 #[test]
 fn a_late_handshake_is_hedged_on_an_established_spare_on_another_host() {
     let mut race = race(&[forecast(0, 50.0), forecast(0, 51.0), forecast(1, 53.0)]);
@@ -217,7 +217,7 @@ fn a_candidate_with_an_open_breaker_is_the_last_resort() {
     assert_eq!(actions(&mut race, at(2)).0, [Dial(no(0))]);
 }
 
-/// Cold, three would be dialled at once: near as it is, it must not take the handshake from them.
+/// Cold, three would be dialled at once. A near but doubtful one must not take the handshake from them.
 #[test]
 fn a_candidate_with_an_open_breaker_is_the_last_resort_of_a_cold_race_too() {
     let breaker_open = |one: Forecast| Forecast {
@@ -228,7 +228,7 @@ fn a_candidate_with_an_open_breaker_is_the_last_resort_of_a_cold_race_too() {
     assert_eq!(actions(&mut race, at(0)), (vec![Dial(no(1))], Some(100.0)));
     // 2 × 50 ms of silence.
     assert_eq!(actions(&mut race, at(101)).0, [Dial(no(0))]);
-    // If all are breaker_open they are dialled as others are.
+    // If all breakers are open, they are dialled like others.
     let mut race = self::race(&[
         breaker_open(unseen(0, false)),
         breaker_open(unseen(1, false)),
@@ -304,8 +304,7 @@ fn a_trap_that_answers_syns_is_a_failure_and_a_slow_one_a_doubt() {
     );
 }
 
-/// Nothing ever answers: what has been silent longest makes room; then it is dialled anew, ever more
-/// rarely.
+/// Nothing ever answers: the one silent longest makes room; then dials are repeated, ever more rarely.
 #[test]
 fn a_dead_network_is_bounded() {
     let many: Vec<Forecast> = (0..20).map(|host| forecast(host, 50.0)).collect();
@@ -345,7 +344,7 @@ fn silence_in_a_race_that_nobody_won_teaches_nothing() {
     );
 }
 
-/// Forty that never answer: eight give way after 1 s, eight more after 2 s, after 4 s, after 8 s.
+/// Forty that never answer: eight are replaced after 1 s, eight more after 2 s, 4 s and 8 s.
 #[test]
 fn patience_grows_so_that_slow_networks_work() {
     let many: Vec<Forecast> = (0..40).map(|host| forecast(host, 50.0)).collect();
@@ -370,8 +369,8 @@ fn unseen(host: usize, v6: bool) -> Forecast {
     one
 }
 
-/// Each host once, the nearest first, then further addresses of the nearest: whatever the prior says, several
-/// hosts are asked.
+/// Each host once, the nearest first, then further addresses of the nearest. So several hosts are tried
+/// whatever the prior says.
 #[test]
 fn with_a_prior_the_nearest_come_first() {
     let told = |host, syn_ms| {
@@ -384,7 +383,7 @@ fn with_a_prior_the_nearest_come_first() {
     race.no_more();
     let order = [2, 4, 0, 3, 1].map(|number| Dial(no(number)));
     assert_eq!(actions(&mut race, at(0)).0, order);
-    // What DNS has brought so far: a host's second address waits for the others.
+    // DNS has returned these so far: a host's second address waits for the others.
     let mut race = Race::new(WIDTH, SynTrust::default());
     race.add(told(0, 90.0), at(0));
     race.add(told(0, 90.0), at(0));
@@ -407,12 +406,12 @@ fn where_only_a_proxy_can_answer_is_dialled_after_all_others() {
     // 2 × 50 ms of silence.
     assert_eq!(until, Some(100.0));
     assert_eq!(actions(&mut race, at(101)).0, [Dial(no(0))]);
-    // If it is all there is, it gets the time in which another name may be resolved.
+    // If it is the only one, it waits as long as another name may take to resolve.
     let mut race = Race::new(WIDTH, SynTrust::default());
     race.add(local, at(10));
     assert_eq!(actions(&mut race, at(10)), (vec![], Some(60.0)));
     assert_eq!(actions(&mut race, at(61)).0, [Dial(no(0))]);
-    // What opened there before is as good as any.
+    // One that opened before is as good as any.
     let verified = |host| Candidate {
         last_resort: true,
         ..forecast(host, 50.0).into()
@@ -421,8 +420,8 @@ fn where_only_a_proxy_can_answer_is_dialled_after_all_others() {
     assert_eq!(actions(&mut race, at(0)).0, [Dial(no(0)), Dial(no(1))]);
 }
 
-/// Whatever is remembered, the first that DNS gives is dialled when the dials are late, and gets the
-/// next handshake when one is late.
+/// Whatever is remembered, the first address that DNS returns is dialled when the dials are late, and
+/// gets the next handshake when one is late.
 #[test]
 fn what_dns_gives_comes_before_what_is_remembered() {
     let remembered = |host| Candidate {
@@ -499,13 +498,13 @@ fn reconnecting_dials_a_second_after_silence_and_a_third_only_in_its_place() {
         actions(&mut race, at(301)),
         (vec![Dial(no(1))], Some(601.0))
     );
-    // Two SYNs are under way: the third waits until the first is given up.
+    // Two SYNs are under way: the third waits until the first is cancelled.
     assert_eq!(actions(&mut race, at(602)), (vec![], Some(3_000.0)));
     assert_eq!(
         actions(&mut race, at(3_001)).0,
         [Cancel(no(0)), Dial(no(2))]
     );
-    // The second one answers after all, and no other is dialled.
+    // The second one answers, and no other is dialled.
     race.established(no(1), at(2_800));
     assert_eq!(actions(&mut race, at(3_101)).0, [Handshake(no(1))]);
     assert_eq!(actions(&mut race, at(3_400)).0, []);
@@ -534,7 +533,7 @@ fn reconnecting_hedges_a_late_handshake_once_on_another_host_and_abandons_neithe
     assert_eq!(actions(&mut race, at(1_551)).0, [Dial(no(1))]);
     race.established(no(1), at(50));
     assert_eq!(actions(&mut race, at(1_601)).0, [Handshake(no(1))]);
-    // Both late: two handshakes are under way, and no third begins until the first is 10 s old.
+    // Both are late: two handshakes are under way, and no third starts until the first is 10 s old.
     assert_eq!(actions(&mut race, at(3_200)), (vec![], Some(10_050.0)));
     race.secured(no(0), at(9_000));
     race.opened(no(0), at(9_050));
@@ -551,13 +550,13 @@ fn the_longer_the_loss_the_later_the_hedge() {
         let expected = (vec![Handshake(no(0))], Some(50.0 + deadline));
         assert_eq!(actions(&mut race, at(50)), expected, "{since_loss}");
     }
-    // As late as ever: then it is replaced, too.
+    // Still late: then it is replaced, too.
     for since_loss in [Duration::from_secs(10), Duration::MAX] {
         assert_eq!(Width::after_loss(since_loss).flight_least_ms, 10_000.0);
     }
 }
 
-/// After outages a candidate may be expected to take half a minute; the others don't wait for that.
+/// After outages a candidate may be expected to take half a minute. The others must not wait for it.
 #[test]
 fn no_expectation_keeps_the_others_waiting_for_long() {
     let mut race = race(&[forecast(0, 30_000.0), forecast(1, 90_000.0)]);
@@ -594,7 +593,7 @@ fn unknown_numbers_are_ignored() {
     assert_eq!(actions(&mut race, at(1)).0, [Dial(no(0))]);
 }
 
-/// When each dial is made among so many that never answer.
+/// When each dial is made among this many that never answer.
 fn dials_in_silence(width: Width, candidates: usize, until: Duration) -> Vec<(AttemptId, f64)> {
     let many: Vec<Candidate> = (0..candidates)
         .map(|host| unseen(host, false).into())
@@ -613,8 +612,8 @@ fn dials_in_silence(width: Width, candidates: usize, until: Duration) -> Vec<(At
     dials
 }
 
-/// The network is away: one after the other is dialled anew, so that its return is noticed soon; one of
-/// the first half of the time always stays.
+/// The network is away: dials are repeated one after the other, so that its return is noticed soon. One
+/// from the first half of the time always stays.
 #[test]
 fn what_is_silent_is_dialled_anew_while_nobody_answers() {
     let dials = dials_in_silence(WIDTH, 4, at(10_000));
@@ -628,18 +627,18 @@ fn what_is_silent_is_dialled_anew_while_nobody_answers() {
     let pauses = times[4..].windows(2).map(|pair| pair[1] - pair[0]);
     assert!(pauses.clone().all(|ms| ms >= 400.0), "{times:?}");
     assert_eq!(times.len(), 4 + 10, "{times:?}");
-    // The kernel repeats the SYN of the only one there is.
+    // With a single candidate the kernel repeats the SYN.
     assert_eq!(dials_in_silence(WIDTH, 1, at(10_000)).len(), 1);
     for two in dials_in_silence(WIDTH, 2, at(60_000))[2..].windows(2) {
         assert!(two[1].1 >= 2.0 * two[0].1 - 2.0, "{two:?}");
     }
-    // A crowd sends no more than it did.
+    // A crowd sends no more SYNs.
     for width in [Width::ONE, Width::RECONNECT] {
         assert_eq!(dials_in_silence(width, 4, at(14_000)).len(), 4);
     }
 }
 
-/// Whatever answered, even with a refusal, shows that the network is there.
+/// Any answer, even a refusal, shows that the network works.
 #[test]
 fn nothing_is_dialled_anew_once_somebody_answered() {
     for refused in [true, false] {
@@ -673,7 +672,7 @@ fn a_handshake_whose_bytes_arrive_is_not_late() {
     let hedged = at(until.unwrap() as u64 + 1);
     let (began, until) = actions(&mut race, hedged);
     assert_eq!(began, [Handshake(no(1))]);
-    // Late alike, no third is started for three times more of what a flight is given.
+    // If both are late alike, no third starts for three times the deadline of a flight.
     let (began, _) = actions(&mut race, at(until.unwrap() as u64 + 1));
     assert_eq!(began, []);
     race.progressed(no(0), at(1_260));
@@ -682,12 +681,12 @@ fn a_handshake_whose_bytes_arrive_is_not_late() {
     race.progressed(no(0), at(1_960));
     race.secured(no(0), at(1_960));
     assert_eq!(actions(&mut race, at(1_960)), (vec![], Some(2_960.0)));
-    // Without any bytes the third would come after all.
+    // Without any bytes the third starts after all.
     let third = 260.0 + 1.0 + 4.0 * flight_ms;
     assert!((1_300.0..2_000.0).contains(&third), "{third}");
 }
 
-/// Its bytes come for ever: 4 s, and no more.
+/// Bytes arriving for ever extend a handshake to 4 s.
 #[test]
 fn a_tarpit_is_hedged_in_the_end() {
     let mut race = race(&[forecast(0, 50.0), forecast(1, 52.0)]);
@@ -703,7 +702,7 @@ fn a_tarpit_is_hedged_in_the_end() {
     assert_eq!(actions(&mut race, at(4_053)).0, [Handshake(no(1))]);
 }
 
-/// Where large packets vanish, the ServerHello comes and nothing else: one flight is lost by it.
+/// Where large packets are lost, only the ServerHello arrives: that costs one flight.
 #[test]
 fn bytes_that_came_once_count_once() {
     let mut race = race(&[forecast(0, 50.0), forecast(1, 52.0)]);
@@ -719,7 +718,7 @@ fn bytes_that_came_once_count_once() {
     assert_eq!(actions(&mut race, late).0, [Handshake(no(1))]);
 }
 
-/// Where a device has no IPv6, it says so itself, at once.
+/// A device without IPv6 reports the failure itself, at once.
 #[test]
 fn that_there_is_no_route_is_no_answer() {
     let mut race = race(&[unseen(0, true), unseen(1, false), unseen(2, false)]);
@@ -732,8 +731,8 @@ fn that_there_is_no_route_is_no_answer() {
     );
 }
 
-/// SYN-ACKs that queue behind each other tell of a slow link, and put the first hedge off; those of SYNs
-/// that went later don't, nor those of a network that is known.
+/// SYN-ACKs that queue reveal a slow link and postpone the first hedge. Those of SYNs sent later don't,
+/// nor those on a known network.
 #[test]
 fn syn_acks_far_apart_put_the_first_hedge_off() {
     let first_hedge = |forecasts: [Forecast; 3], answers: [u64; 3]| {
@@ -755,13 +754,13 @@ fn syn_acks_far_apart_put_the_first_hedge_off() {
     });
     let known = [260.0, 265.0, 270.0].map(|syn_ms| forecast(syn_ms as usize, syn_ms));
     assert!(first_hedge(unknown, [260, 261, 262]) < 400);
-    // 260 ms and 36 times 30 ms, or four times what a flight is given if that is less.
+    // 260 ms plus 36 times 30 ms, or four times the deadline of a flight if that is less.
     assert!((1_300..=1_341).contains(&first_hedge(unknown, [260, 290, 320])));
     assert!(first_hedge(unknown, [200, 230, 260]) < 400);
     assert!(first_hedge(known, [260, 290, 320]) < 420);
 }
 
-/// One that trickles bytes shows that they promise nothing: the next that does so is late as usual.
+/// A handshake that trickles bytes shows that bytes promise nothing: the next one is late as usual.
 #[test]
 fn bytes_give_time_to_one_only() {
     let mut race = race(&[forecast(0, 50.0), forecast(1, 50.0), forecast(2, 50.0)]);
@@ -786,7 +785,7 @@ fn bytes_give_time_to_one_only() {
     assert!(begun[2] < begun[1] + 200, "{begun:?}");
 }
 
-/// What was remembered from elsewhere leaves a place for what DNS gives here.
+/// Addresses remembered from other networks leave a place for one that DNS returns here.
 #[test]
 fn what_is_remembered_leaves_a_place_for_what_dns_gives() {
     let unverified = |host| Forecast {
@@ -813,7 +812,7 @@ fn what_is_remembered_leaves_a_place_for_what_dns_gives() {
     assert_eq!(actions(&mut race, at(20)).0, [Dial(no(3))]);
 }
 
-/// Over a satellite, silence for a few seconds is no news.
+/// Over a satellite, silence for a few seconds is normal.
 #[test]
 fn where_round_trips_are_known_to_be_long_nobody_is_dialled_anew() {
     let redials = |syn_ms: f64| {

@@ -1,4 +1,4 @@
-//! Why a REST request has no answer.
+//! Errors of REST requests.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,40 +8,41 @@ use easelect_engine::health::Severity;
 use crate::connection::ConnectError;
 use crate::error::presentable;
 
-/// Why a REST request has no answer, or one that can't be used. Any status that a server answered is
-/// an answer.
+/// Why a REST request has no usable response. A response with any HTTP status is not an error.
 ///
-/// Displayed, it says what happened and whether the request was sent, in one line of bounded length,
-/// without path, query, headers or body; so it has no [`source`](StdError::source).
+/// Displayed, it says what happened and whether the request was sent, in one line of bounded length. It
+/// contains no path, query, headers or body, so it has no [`source`](StdError::source).
 #[derive(Clone, Debug)]
 pub struct RestError {
     kind: RestErrorKind,
     message: String,
     was_sent: bool,
     connect: Option<ConnectError>,
-    /// What it says of the endpoint; nothing where that was told already, or is none of its fault.
+    /// What it says about the endpoint; `None` if that was learned already or the endpoint is not at
+    /// fault.
     severity: Option<Severity>,
 }
 
-/// What a [`RestError`] comes to.
+/// The kind of a [`RestError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RestErrorKind {
-    /// The URL is none of the residency's REST endpoints, or not `https`.
+    /// The URL is not below a REST endpoint of the residency, or is not `https`. Nothing was sent.
     Outside,
-    /// A header or body can't be sent.
+    /// The app's method, headers or body can't be sent.
     Request,
     /// No REST endpoint could be reached.
     Unreachable,
-    /// The connection ended before the answer did.
+    /// The connection ended before the response did.
     Interrupted,
-    /// There was no answer, or no whole one, in time.
+    /// The response was missing or incomplete at the timeout.
     TimedOut,
-    /// The answer redirects out of the residency, to `http`, or too often. It was not followed.
+    /// The response redirects out of the residency, to `http`, or too often. The redirect was not
+    /// followed.
     Redirected,
-    /// The body is larger than the [limit](super::RestOptions::body_limit).
+    /// The response body is larger than the [limit](super::RestOptions::body_limit).
     TooLarge,
-    /// The body is not what was asked for: text, or JSON of that form.
+    /// The response body is not UTF-8, or not JSON of the expected type.
     Malformed,
 }
 
@@ -56,7 +57,7 @@ impl RestError {
         }
     }
 
-    /// Of a connection that could not be opened.
+    /// The error for a connection that could not be opened.
     pub(super) fn unreachable(error: ConnectError) -> Self {
         let kind = match error.is_timeout() {
             true => RestErrorKind::TimedOut,
@@ -68,13 +69,13 @@ impl RestError {
         }
     }
 
-    /// The request, or a part of it, went out.
+    /// Marks the request as sent, at least in part.
     pub(super) fn sent(mut self) -> Self {
         self.was_sent = true;
         self
     }
 
-    /// It says this of the endpoint.
+    /// Sets what the error says about the endpoint.
     pub(super) fn of_endpoint(mut self, severity: Severity) -> Self {
         self.severity = Some(severity);
         self
@@ -88,20 +89,20 @@ impl RestError {
         &self.message
     }
 
-    /// What it comes to.
+    /// Returns the kind of error.
     #[must_use]
     pub fn kind(&self) -> RestErrorKind {
         self.kind
     }
 
-    /// Every attempt to reach an endpoint, where none could be.
+    /// Returns the error with every attempt to connect, if no endpoint could be reached.
     #[must_use]
     pub fn connect_error(&self) -> Option<&ConnectError> {
         self.connect.as_ref()
     }
 
-    /// Whether the request may have reached a server, which may have acted on it. If not, it is safe
-    /// to send it again, whatever it asks for.
+    /// Whether the request may have reached a server, which may have acted on it. If not, it is safe to
+    /// send it again, whatever its method.
     #[must_use]
     pub fn was_sent(&self) -> bool {
         self.was_sent

@@ -1,4 +1,4 @@
-//! One request: where it goes, and where it goes when that fails.
+//! One REST request: where it goes, and where it is retried.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,15 +18,15 @@ use crate::error::Error;
 use crate::selector::Selector;
 use crate::selector::events::{SelectorEvent, is_gateway_trouble};
 
-/// Fetch gives up after 20; REST that redirects at all is rare.
+/// Browsers allow 20 (Fetch); REST services hardly redirect at all.
 const MAX_REDIRECTS: usize = 5;
 
-/// A REST request that is not sent yet; made by [`Rest::request`](super::Rest::request).
+/// A REST request that is not sent yet; created by [`Rest::request`](super::Rest::request).
 #[must_use = "a request does nothing until it is sent"]
 pub struct RestRequest {
     selector: Selector,
     method: Method,
-    /// Where to; what was wrong with it is told when it is sent.
+    /// The target. An error in it is reported by `send`.
     address: Result<Address, RestError>,
     headers: Result<HeaderMap, RestError>,
     body: Option<Bytes>,
@@ -45,7 +45,8 @@ impl RestRequest {
         }
     }
 
-    /// Sets a header. One that HTTP doesn't allow, and `Host`, is told by [`send`](Self::send).
+    /// Sets a header. [`send`](Self::send) reports a header that HTTP doesn't allow or that is
+    /// [reserved](super::RestOptions::header).
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let of_input = |error: Error| RestError::new(RestErrorKind::Request, error);
         if let Ok(headers) = &mut self.headers {
@@ -68,8 +69,8 @@ impl RestRequest {
         self
     }
 
-    /// Sets the body to this as JSON, and `Content-Type` to match. What can't be written as JSON is told
-    /// by [`send`](Self::send).
+    /// Sets the body to `body` as JSON, and `Content-Type` accordingly. [`send`](Self::send) reports a
+    /// value that can't be written as JSON.
     pub fn json(mut self, body: &impl serde::Serialize) -> Self {
         match serde_json::to_vec(body) {
             Ok(json) => self
@@ -82,21 +83,23 @@ impl RestRequest {
         }
     }
 
-    /// Sets how long this one may take, instead of the [options'](super::RestOptions::timeout).
+    /// Sets the timeout of this request instead of [that of the options](super::RestOptions::timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Sends it, and waits for the head of the answer. Dropping the future gives it up.
+    /// Sends the request and waits for the head of the response. Dropping the future cancels the
+    /// request.
     ///
     /// # Errors
     ///
-    /// [`RestError`] where there was no answer. Every status is an answer.
+    /// [`RestError`] if there is no response, or a redirect that is not followed. Any other status is a
+    /// response.
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime with its timer and I/O enabled.
+    /// Panics outside a tokio runtime with its timer and I/O enabled.
     pub async fn send(self) -> Result<RestResponse, RestError> {
         let selector = &self.selector;
         let Some(rest) = &selector.0.rest else {
@@ -106,7 +109,7 @@ impl RestRequest {
         let patience = self.timeout.unwrap_or(rest.options.timeout).min(LONGEST);
         let deadline = Instant::now() + patience;
         if self.method == Method::CONNECT {
-            let why = "CONNECT is for proxies";
+            let why = "the method CONNECT is not supported";
             return Err(RestError::new(RestErrorKind::Request, why));
         }
         let mut headers = self.headers?;
@@ -133,7 +136,7 @@ impl RestRequest {
 }
 
 impl fmt::Debug for RestRequest {
-    /// Without headers, query and body.
+    /// Without headers, path, query and body: they may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let request = &mut f.debug_struct("RestRequest");
         request
@@ -142,7 +145,7 @@ impl fmt::Debug for RestRequest {
     }
 }
 
-/// What is asked for, wherever that is.
+/// A request without its target.
 #[derive(Clone)]
 pub(super) struct Asked {
     pub(super) method: Method,
@@ -151,12 +154,13 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Whether asking twice does what asking once does (RFC 9110 §9.2.2).
+    /// Whether sending it twice has the same effect as sending it once (RFC 9110 §9.2.2).
     fn is_idempotent(&self) -> bool {
         self.method.is_idempotent()
     }
 
-    /// After such a redirection: `GET` where browsers make it one (RFC 9110 §15.4).
+    /// Adapts the request to a redirect: it becomes a `GET` where browsers make it one (RFC 9110
+    /// §15.4).
     fn redirected(&mut self, status: StatusCode) {
         let was_post = self.method == Method::POST;
         let becomes_get = match status {
@@ -203,7 +207,8 @@ impl Sending<'_> {
             return ended;
         };
         let again = self.follow(self.address.at(&second)?).await;
-        // A refusal by both is the first one's; whether anything was sent is both's.
+        // A response of the first endpoint is better than an error of the second. If either was sent,
+        // the request may have been acted on.
         match (again, ended) {
             (Ok(answer), _) => Ok(answer),
             (Err(_), Ok(answer)) => Ok(answer),
@@ -212,8 +217,8 @@ impl Sending<'_> {
         }
     }
 
-    /// The endpoint to ask first. Where all of them only answer that they are no use now, or ask to be
-    /// left alone, the app gets such an answer itself: the best of them is asked, and none raced.
+    /// The endpoint to ask first. If all of them asked clients to wait, or turned the race away, the
+    /// best one is asked nevertheless, so that the app gets its response.
     async fn choose(&self) -> Result<Endpoint, RestError> {
         let eligible = self.rest.view.eligible();
         if eligible.iter().all(|one| self.rest.is_left_alone(one))
@@ -222,7 +227,7 @@ impl Sending<'_> {
             return Ok(best);
         }
         let chosen = timeout_at(self.deadline, self.selector.rest_endpoint()).await;
-        let chosen = chosen.map_err(|_| self.late("no REST endpoint is open yet"))?;
+        let chosen = chosen.map_err(|_| self.late("no REST endpoint opened"))?;
         match chosen {
             Ok(endpoint) => Ok(endpoint),
             Err(error) => match error.turned_away_by() {
@@ -232,7 +237,7 @@ impl Sending<'_> {
         }
     }
 
-    /// Whether another endpoint may be asked, after this.
+    /// Whether another endpoint may be asked after this outcome.
     fn may_try_again(&self, ended: &Result<RestResponse, RestError>) -> bool {
         if matches!(self.address, Address::Url(_)) || Instant::now() >= self.deadline {
             return false;
@@ -249,7 +254,7 @@ impl Sending<'_> {
         }
     }
 
-    /// The best other endpoint that is not to be left alone.
+    /// The best other endpoint that is not to be avoided.
     fn another(&self, first: &Endpoint) -> Option<Endpoint> {
         let mut others = self.rest.view.eligible();
         others.retain(|one| one != first && !self.rest.is_left_alone(one));
@@ -257,11 +262,11 @@ impl Sending<'_> {
         self.selector.0.learner.memory().best_of(others)
     }
 
-    /// One request, and whereto its answer redirects.
+    /// Sends a request and follows redirects.
     async fn follow(&self, mut url: Url) -> Result<RestResponse, RestError> {
         let mut asked = self.asked.clone();
         for hop in 0..=MAX_REDIRECTS {
-            // Whoever redirected has seen the request.
+            // The server that redirected has seen the request.
             let seen = |error: RestError| if hop > 0 { error.sent() } else { error };
             let answer = self.ask(&url, &asked).await.map_err(seen)?;
             let Some(location) = redirection(&answer) else {
@@ -274,18 +279,18 @@ impl Sending<'_> {
         Err(RestError::new(RestErrorKind::Redirected, why).sent())
     }
 
-    /// Where a redirection leads, which must be inside.
+    /// The target of a redirect, which must be inside the residency.
     fn inside(&self, from: &Url, location: &HeaderValue) -> Result<Url, RestError> {
         let refused = |why: String| RestError::new(RestErrorKind::Redirected, why).sent();
         let location = location.to_str().ok();
         let to = location.and_then(|location| from.join(location).ok());
-        let to = to.ok_or_else(|| refused("redirected to what is no URL".to_owned()))?;
+        let to = to.ok_or_else(|| refused("redirected to an invalid URL".to_owned()))?;
         let inside = endpoint_of(&to, self.rest.view.endpoints());
         inside.map_err(|outside| refused(format!("redirected: {}", outside.message())))?;
         Ok(to)
     }
 
-    /// One request to one URL.
+    /// Sends one request to one URL.
     async fn ask(&self, url: &Url, asked: &Asked) -> Result<RestResponse, RestError> {
         let selector = self.selector;
         let endpoint = endpoint_of(url, self.rest.view.endpoints())?.clone();
@@ -293,7 +298,7 @@ impl Sending<'_> {
         let sent = (self.rest.transport).send(selector, &endpoint, url, asked);
         let ended = match timeout_at(self.deadline, sent).await {
             Ok(ended) => ended,
-            Err(_) => Err(self.late("no answer").sent().of_endpoint(Severity::Soft)),
+            Err(_) => Err(self.late("no response").sent().of_endpoint(Severity::Soft)),
         };
         let took = began.elapsed();
         let status = ended.as_ref().ok().map(|answer| answer.status().as_u16());
@@ -306,12 +311,12 @@ impl Sending<'_> {
                 Some(asked.map_or(Severity::Soft, Severity::Busy))
             }
             Ok(_) => None,
-            // The app may have been impatient.
+            // The app's timeout may have been too short.
             Err(error) => error
                 .severity()
                 .filter(|_| error.kind() != RestErrorKind::TimedOut || took >= IMPATIENT),
         };
-        // The device may have moved since: what failed was of another network.
+        // If the device moved since, the failure belongs to another network.
         if selector.0.learner.epoch() == epoch {
             match (severity, &ended) {
                 (Some(severity), _) => {
@@ -336,17 +341,14 @@ impl Sending<'_> {
     }
 
     fn late(&self, why: &str) -> RestError {
-        RestError::new(
-            RestErrorKind::TimedOut,
-            format!("{why} before the time-out"),
-        )
+        RestError::new(RestErrorKind::TimedOut, format!("{why} before the timeout"))
     }
 }
 
-/// What answers later than this is no use, whatever the app's patience.
+/// A timeout longer than this counts against the endpoint.
 const IMPATIENT: Duration = Duration::from_secs(5);
 
-/// Where the answer redirects to, if it does.
+/// The target of a redirect, if the response is one.
 fn redirection(answer: &RestResponse) -> Option<&HeaderValue> {
     matches!(answer.status(), 301 | 302 | 303 | 307 | 308)
         .then(|| answer.headers().get(LOCATION))

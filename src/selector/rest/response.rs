@@ -1,4 +1,4 @@
-//! An answer, and its body up to a limit.
+//! Responses to REST requests.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use super::{RestError, RestErrorKind};
 use crate::catalog::Endpoint;
 use crate::handshake::delay_asked;
 
-/// The head of an answer to a REST request, whatever its status, with its body still to be read.
+/// The head of a response to a REST request. Read the body with [`bytes`](Self::bytes),
+/// [`text`](Self::text) or [`json`](Self::json).
 pub struct RestResponse {
     answer: reqwest::Response,
     endpoint: Endpoint,
@@ -36,7 +37,7 @@ impl RestResponse {
         }
     }
 
-    /// The HTTP status, 100 to 999.
+    /// Returns the HTTP status, from 100 to 999.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status_code().as_u16()
@@ -46,46 +47,48 @@ impl RestResponse {
         self.answer.status()
     }
 
-    /// Whether the status is one of 200 to 299.
+    /// Whether the status is from 200 to 299.
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.status_code().is_success()
     }
 
-    /// The header fields.
+    /// Returns the headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         self.answer.headers()
     }
 
-    /// How long the server asks to be left alone (RFC 9110 §10.2.3, `Retry-After`), if it does.
+    /// Returns how long the server asks clients to wait before the next request (`Retry-After`, RFC
+    /// 9110 §10.2.3), if it does.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         retry_after(self.headers())
     }
 
-    /// The endpoint that answered.
+    /// Returns the endpoint that answered.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// The body.
+    /// Reads the body.
     ///
     /// # Errors
     ///
-    /// [`RestErrorKind::TooLarge`] beyond the limit, [`RestErrorKind::TimedOut`] and
-    /// [`RestErrorKind::Interrupted`] where it doesn't end.
+    /// - [`RestErrorKind::TooLarge`] if the body exceeds the [limit](super::RestOptions::body_limit).
+    /// - [`RestErrorKind::TimedOut`] if it is incomplete at the timeout of the request.
+    /// - [`RestErrorKind::Interrupted`] if the connection ends before the body does.
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime with its timer enabled.
+    /// Panics outside a tokio runtime with its timer enabled.
     pub async fn bytes(mut self) -> Result<Bytes, RestError> {
         let mut body = Vec::new();
         loop {
             let chunk = timeout_at(self.deadline, self.answer.chunk()).await;
             let late = |_| {
-                let why = "the body did not end before the time-out";
+                let why = "the body was incomplete at the timeout";
                 RestError::new(RestErrorKind::TimedOut, why).sent()
             };
             let broken = |error| RestError::new(RestErrorKind::Interrupted, told(&error)).sent();
@@ -100,46 +103,46 @@ impl RestResponse {
         }
     }
 
-    /// The body, as text.
+    /// Reads the body as text.
     ///
     /// # Errors
     ///
-    /// As [`bytes`](Self::bytes); [`RestErrorKind::Malformed`] where it isn't UTF-8.
+    /// Those of [`bytes`](Self::bytes), and [`RestErrorKind::Malformed`] if the body is not UTF-8.
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime with its timer enabled.
+    /// Panics outside a tokio runtime with its timer enabled.
     pub async fn text(self) -> Result<String, RestError> {
         let body = Vec::from(self.bytes().await?);
         let malformed = |_| {
-            let why = "the body is not text in UTF-8";
+            let why = "the body is not UTF-8 text";
             RestError::new(RestErrorKind::Malformed, why).sent()
         };
         String::from_utf8(body).map_err(malformed)
     }
 
-    /// The body, read as JSON.
+    /// Reads the body as JSON.
     ///
     /// # Errors
     ///
-    /// As [`bytes`](Self::bytes); [`RestErrorKind::Malformed`] where it is no JSON of that form.
+    /// Those of [`bytes`](Self::bytes), and [`RestErrorKind::Malformed`] if the body is not JSON of
+    /// type `T`.
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime with its timer enabled.
+    /// Panics outside a tokio runtime with its timer enabled.
     pub async fn json<T: serde::de::DeserializeOwned>(self) -> Result<T, RestError> {
         let body = self.bytes().await?;
-        // Its text may repeat the body's, which is the app's.
+        // serde_json's message may quote the body, which is the app's data.
         let malformed = |error: serde_json::Error| {
             let (line, column) = (error.line(), error.column());
-            let why =
-                format!("the body is no JSON of the form expected (line {line}, column {column})");
+            let why = format!("the body is not the expected JSON (line {line}, column {column})");
             RestError::new(RestErrorKind::Malformed, why).sent()
         };
         serde_json::from_slice(&body).map_err(malformed)
     }
 
-    /// reqwest's own answer, given away: without limit and time-out.
+    /// Returns reqwest's response. Its body has neither a size limit nor a timeout.
     #[must_use]
     pub fn into_inner(self) -> reqwest::Response {
         self.answer
@@ -155,7 +158,7 @@ impl fmt::Debug for RestResponse {
     }
 }
 
-/// How long these fields ask to be left alone.
+/// The delay asked for by these headers.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: HeaderName| headers.get(name)?.to_str().ok();
     delay_asked(text(RETRY_AFTER)?, text(DATE))

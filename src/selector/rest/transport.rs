@@ -1,5 +1,5 @@
-//! How requests travel: reqwest, steered to the best address and through the dialer's proxy; or, where
-//! the app brings its own byte streams, HTTP/1.1 over the connection that a race opened.
+//! Sends REST requests: with reqwest, directed to the best address and through the dialer's proxy; or,
+//! over a custom connector, as HTTP/1.1 on a connection that a race opened.
 
 use std::error::Error as StdError;
 use std::io;
@@ -31,20 +31,19 @@ use crate::resolve::Family;
 use crate::selector::events::is_gateway_trouble;
 use crate::selector::{Inner, Selector, lock, memory};
 
-/// A dead first address must not hold a request up for the minutes that TCP would try; reqwest
-/// divides this among the addresses.
+/// TCP would try a dead address for minutes. reqwest divides this time among the addresses.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// RFC 8305 §3.
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 
-/// Reused connections, of the network that the device is on.
+/// Reused connections on the current network.
 ///
-/// They belong to the runtime that opened them: on another one, others are opened.
+/// They belong to the runtime that opened them. Requests on another runtime open new ones.
 pub(super) struct Transport(Mutex<Option<(runtime::Id, Arc<dyn Client>)>>);
 
-/// reqwest's client. Behind a trait, so that an app that makes no request doesn't link it only to be
-/// able to drop it.
+/// reqwest's client, behind a trait so that an app that makes no request doesn't link reqwest just to
+/// drop it.
 trait Client: Send + Sync {
     fn execute(&self, request: reqwest::Request) -> BoxFuture<'static, reqwest::Result<Response>>;
 }
@@ -60,13 +59,13 @@ impl Transport {
         Transport(Mutex::new(None))
     }
 
-    /// Opens new connections from now on: those that are open are of another network, or may be dead.
+    /// Stops reusing the open connections, which belong to another network or may be dead.
     pub(super) fn forget_connections(&self) {
         *lock(&self.0) = None;
     }
 
-    /// Sends a request to a URL of this endpoint, and waits for the head of the answer. The caller has
-    /// checked the URL, and ends it in time.
+    /// Sends a request to a URL of this endpoint and waits for the head of the response. The caller has
+    /// checked the URL and enforces the timeout.
     pub(super) async fn send(
         &self,
         selector: &Selector,
@@ -135,7 +134,7 @@ fn build(selector: &Selector) -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
         .no_proxy()
         .proxy(way)
-        // Redirections pass the same gate as every URL: the caller follows them.
+        // The caller follows redirects, because their targets must be checked like every URL.
         .redirect(Policy::none())
         .https_only(true)
         .tls_backend_preconfigured(config)
@@ -144,8 +143,8 @@ fn build(selector: &Selector) -> reqwest::Result<reqwest::Client> {
         .build()
 }
 
-/// Sends a request to a URL of this endpoint over byte streams of the app's own. A pointer, so that only
-/// apps that ask for it link it.
+/// Sends a request to a URL of this endpoint over a custom connector. A function pointer, so that only
+/// apps that use it link it.
 pub(super) type SendOverStreams = for<'a> fn(
     &'a Selector,
     &'a Endpoint,
@@ -162,7 +161,7 @@ pub(super) fn send_over_own_streams<'a>(
     Box::pin(send_over_a_stream(selector, endpoint, url, asked))
 }
 
-/// Sends it on a connection of its own, which a race among the endpoint's addresses opened.
+/// Sends it on a connection of its own, opened by a race among the endpoint's addresses.
 async fn send_over_a_stream(
     selector: &Selector,
     endpoint: &Endpoint,
@@ -188,7 +187,7 @@ async fn send_over_a_stream(
     let shaken =
         http1::handshake::<_, Full<tokio_tungstenite::tungstenite::Bytes>>(TokioIo::new(stream));
     let (mut sender, connection) = shaken.await.map_err(failed)?;
-    // Ends with the body, or when the answer is dropped.
+    // Ends with the body, or when the response is dropped.
     tokio::spawn(connection);
     let refused = |error: http::Error| RestError::new(RestErrorKind::Request, error);
     let target = match url.query() {
@@ -215,8 +214,8 @@ async fn send_over_a_stream(
     Ok(Response::from(answer.map(Body::wrap)))
 }
 
-/// What it says of the endpoint that no connection came about: as in a race, what the device's own
-/// network or a proxy is in trouble with is no fault of it.
+/// What a failure to connect says about the endpoint. As in a race, trouble with the device's own
+/// network or a proxy is not its fault.
 fn severity(error: &reqwest::Error, through_proxy: bool) -> Severity {
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -224,7 +223,7 @@ fn severity(error: &reqwest::Error, through_proxy: bool) -> Severity {
         if let Some(failure) = error.downcast_ref::<Failure>() {
             return memory::severity(failure);
         }
-        // A wrapper's, whose cause comes next, is of no kind.
+        // Skips wrappers, whose cause comes next.
         let Some(error) = error.downcast_ref::<io::Error>() else {
             continue;
         };
@@ -241,7 +240,7 @@ fn severity(error: &reqwest::Error, through_proxy: bool) -> Severity {
     }
 }
 
-/// What an error says, with its causes, and without the URL, whose path and query are the app's.
+/// The message of an error with its causes, without the URL, whose path and query are the app's data.
 pub(super) fn told(error: &(dyn StdError + 'static)) -> String {
     let mut text = match error.downcast_ref::<reqwest::Error>() {
         // "error sending request for url (…)"
@@ -260,8 +259,8 @@ pub(super) fn told(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
-/// Answers reqwest's look-ups with the best address first: of a host of ours, or of the proxy. It
-/// keeps no selector alive.
+/// Answers reqwest's DNS lookups, of an endpoint's host or the proxy, with the best address first. It
+/// does not keep the selector alive.
 struct Steer {
     selector: Weak<Inner>,
     dialer: Dialer,
@@ -283,7 +282,7 @@ impl reqwest::dns::Resolve for Steer {
             for family in dialer.families().list() {
                 let of = |ip: &&IpAddr| Family::of(**ip) == *family;
                 let addresses: Vec<IpAddr> = addresses.iter().filter(of).copied().collect();
-                // The other family was not waited for, perhaps.
+                // An empty list means that the other family was not awaited.
                 if !addresses.is_empty() {
                     let found = Found {
                         addresses,
@@ -300,7 +299,7 @@ impl reqwest::dns::Resolve for Steer {
                     Duration::from_secs_f64(forecast.cost_ms() / 1e3),
                 )
             });
-            // The port is the URL's, or the proxy's: one host may have several.
+            // reqwest uses the port of the URL or of the proxy.
             let addresses = addresses.into_iter().map(|ip| SocketAddr::new(ip, 0));
             Ok(Box::new(addresses.collect::<Vec<_>>().into_iter()) as Addrs)
         })
@@ -315,7 +314,7 @@ async fn addresses(inner: &Inner, endpoint: &Endpoint) -> Result<Vec<IpAddr>, Fa
     let mut asked: FuturesUnordered<_> = asked.collect();
     let (mut found, mut failed) = (Vec::new(), None);
     loop {
-        // RFC 8305 §3: with addresses of one family, those of the other are not waited for.
+        // RFC 8305 §3: once one family is answered, the other gets only a short delay.
         let looked_up = match found.is_empty() {
             true => asked.next().await,
             false => match tokio::time::timeout(RESOLUTION_DELAY, asked.next()).await {
@@ -326,7 +325,7 @@ async fn addresses(inner: &Inner, endpoint: &Endpoint) -> Result<Vec<IpAddr>, Fa
         let Some(looked_up) = looked_up else { break };
         match looked_up.outcome {
             Ok(answer) => found.extend(answer.addresses),
-            // That there is none in one family says nothing of the other.
+            // A missing address in one family doesn't hide another failure in the other.
             Err(failure) if failed.is_some() && failure.kind() == FailureKind::NoAddress => {}
             Err(failure) => failed = Some(failure),
         }

@@ -1,34 +1,34 @@
-//! Which URLs are a residency's own: what is not never leaves the device.
+//! Which URLs belong to a residency. Requests to any other URL never leave the device.
 
 use reqwest::Url;
 
 use super::{RestError, RestErrorKind};
 use crate::catalog::Endpoint;
 
-/// The endpoint that a URL is below: `https`, the endpoint's own host and port as parsed, its path or
-/// one below it, and no user or password.
+/// The endpoint that a URL belongs to. The URL must be `https`, have the endpoint's host and port as
+/// parsed, and a path at or below the endpoint's, and neither user nor password.
 ///
 /// # Errors
 ///
-/// [`RestErrorKind::Outside`], which says what is wrong, and repeats nothing but the host.
+/// [`RestErrorKind::Outside`], which says what is wrong and repeats only the host and port.
 pub(super) fn endpoint_of<'a>(
     url: &Url,
     endpoints: &'a [Endpoint],
 ) -> Result<&'a Endpoint, RestError> {
     let outside = |why: String| RestError::new(RestErrorKind::Outside, why);
     if url.scheme() != "https" {
-        let why = format!("{} URL: REST is called over https alone", url.scheme());
+        let why = format!("{} URL: expected https", url.scheme());
         return Err(outside(why));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(outside("a URL with user or password".to_owned()));
+        return Err(outside("the URL has a user or password".to_owned()));
     }
     let host = url.host_str().unwrap_or_default();
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let port = url.port_or_known_default().unwrap_or_default();
     let there = |one: &&Endpoint| (one.host(), one.port()) == (host, port);
     if !endpoints.iter().any(|one| there(&one)) {
-        let why = format!("{host}:{port} is no REST endpoint of this residency");
+        let why = format!("{host}:{port} is not a REST endpoint of this residency");
         return Err(outside(why));
     }
     let below = endpoints
@@ -36,10 +36,14 @@ pub(super) fn endpoint_of<'a>(
         .filter(there)
         .filter(|one| is_below(url.path(), path(one)));
     let nearest = below.max_by_key(|one| path(one).len());
-    nearest.ok_or_else(|| outside(format!("not below the path of the endpoint at {host}")))
+    nearest.ok_or_else(|| {
+        outside(format!(
+            "the path is not below that of the endpoint at {host}"
+        ))
+    })
 }
 
-/// The URL to which an API path is appended: the endpoint's, without a slash at its end.
+/// The URL to which an API path is appended: the endpoint's, without a trailing slash.
 pub(super) fn base(endpoint: &Endpoint) -> String {
     endpoint.url_with(path(endpoint))
 }
@@ -54,24 +58,24 @@ fn is_below(path: &str, base: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// What a request is made to.
+/// The target of a request.
 #[derive(Clone, Debug)]
 pub(super) enum Address {
-    /// A path below whichever endpoint is best.
+    /// A path below the best endpoint.
     Path(String),
-    /// A whole URL: the app chose the endpoint.
+    /// A complete URL: the app chose the endpoint.
     Url(Url),
 }
 
 impl Address {
-    /// Of what the app gave: a URL where a scheme and `//` begin it, else a path.
+    /// Parses the app's text: a URL if it begins with a scheme and `://`, otherwise a path.
     pub(super) fn of(text: &str) -> Result<Self, RestError> {
         let scheme = text.split_once("://").map(|(scheme, _)| scheme);
         let is_scheme = |scheme: &str| scheme.chars().all(|c| c.is_ascii_alphanumeric());
         if scheme.is_some_and(is_scheme) {
             return Ok(Address::Url(parse(text)?));
         }
-        // Never glued to a host's name.
+        // A path must never be appended to the host name.
         let slash = if text.starts_with(['/', '?']) {
             ""
         } else {
@@ -91,7 +95,7 @@ impl Address {
 
 fn parse(text: &str) -> Result<Url, RestError> {
     let parsed = Url::parse(text);
-    parsed.map_err(|error| RestError::new(RestErrorKind::Outside, format!("no URL: {error}")))
+    parsed.map_err(|error| RestError::new(RestErrorKind::Outside, format!("invalid URL: {error}")))
 }
 
 #[cfg(test)]
@@ -109,7 +113,7 @@ mod tests {
         urls.map(endpoint).to_vec()
     }
 
-    /// Whose a URL is, by its path.
+    /// The endpoint that a URL belongs to.
     fn of(text: &str) -> Result<String, RestError> {
         let url = parse(text)?;
         let endpoints = endpoints();
@@ -189,7 +193,7 @@ mod tests {
             let whose = endpoint_of(&url, &endpoints);
             assert!(whose.is_ok(), "{path:?}: {url}: {whose:?}");
         }
-        // As far as one may go up, and no further.
+        // `..` must not leave the endpoint's path.
         for path in ["/../../etc", "/..\\admin", "/%2E%2E/x"] {
             let url = Address::of(path).unwrap().at(&endpoints[0]).unwrap();
             assert!(endpoint_of(&url, &endpoints).is_err(), "{path}: {url}");

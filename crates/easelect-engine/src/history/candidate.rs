@@ -12,13 +12,13 @@ use crate::observation::{Measured, Observation};
 use crate::timestamp::Timestamp;
 use crate::unseen::{Belief, Place};
 
-/// Q of x, variance per hour, from a heartbeat on until the next race, which knows better: what routes and
-/// the time of day change.
+/// Q of x, variance per hour, between a heartbeat and the next race: the change of routes and time of
+/// day.
 const SYN_DRIFT: f64 = 0.007;
-/// Q of ρ, variance per hour. A smaller one lets the preference change more often.
+/// Q of ρ, variance per hour. A smaller value makes the preference change more often.
 const REST_DRIFT: f64 = 0.004;
 
-/// A candidate with what was learned of it.
+/// A candidate with what was learned about it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Candidate {
     #[serde(flatten)]
@@ -28,25 +28,25 @@ pub(super) struct Candidate {
     syn: Option<Filter>,
     rest: Option<Filter>,
     health: Health,
-    /// When DNS last gave its address.
+    /// When DNS last returned its address.
     listed_ms: Timestamp,
-    /// When DNS last gave others instead.
+    /// When DNS last returned others instead.
     #[serde(default)]
     unlisted_ms: Timestamp,
     /// When its SYN was last answered.
     seen_ms: Option<Timestamp>,
-    /// When it last opened; only then it is verified.
+    /// When it last opened. It is verified only if it did.
     opened_ms: Option<Timestamp>,
-    /// A file told of it or of others, and nothing was observed of it since.
+    /// A history was read, and the candidate was not observed since.
     #[serde(skip)]
     unchecked: bool,
-    /// Something was learned of x that its relatives don't know yet.
+    /// x was updated, and related candidates were not yet.
     #[serde(skip)]
     news: bool,
 }
 
 impl Candidate {
-    /// One that DNS gives now for the first time.
+    /// A candidate that DNS returns now for the first time.
     pub(super) fn new(key: Key, place: Place, now: Timestamp) -> Self {
         Candidate {
             key,
@@ -63,13 +63,13 @@ impl Candidate {
         }
     }
 
-    /// The same, to be asked in the background.
+    /// The same, to be probed in the background.
     pub(super) fn unchecked(self) -> Self {
         let unchecked = true;
         Candidate { unchecked, ..self }
     }
 
-    /// This one, from a file, among its relatives.
+    /// This candidate from a stored history, at its place among the others.
     pub(super) fn restored(self, place: Place) -> Self {
         let unchecked = true;
         Candidate {
@@ -89,23 +89,23 @@ impl Candidate {
         self.place
     }
 
-    /// DNS still gives it.
+    /// Notes that DNS still returns it.
     pub(super) fn list(&mut self, now: Timestamp) {
         self.listed_ms = now;
         self.unlisted_ms = Timestamp::default();
     }
 
-    /// DNS gives others instead.
+    /// Notes that DNS returns others instead.
     pub(super) fn unlist(&mut self, now: Timestamp) {
         self.unlisted_ms = now;
     }
 
-    /// When DNS last gave its address, unless it gave others since.
+    /// When DNS last returned its address, unless it has returned others since.
     pub(super) fn listed(&self) -> Option<Timestamp> {
         (self.listed_ms > self.unlisted_ms).then_some(self.listed_ms)
     }
 
-    /// Whether DNS gives others instead.
+    /// Whether DNS returns others instead.
     pub(super) fn is_unlisted(&self) -> bool {
         self.unlisted_ms > Timestamp::default() && self.listed().is_none()
     }
@@ -120,46 +120,46 @@ impl Candidate {
         self.opened_ms
     }
 
-    /// Whether all that is known of it is what a file told.
+    /// Whether it was not observed since a history was read.
     pub(super) fn is_unchecked(&self) -> bool {
         self.unchecked
     }
 
-    /// When it was last heard of: given by DNS, answering, or opened.
+    /// When it was last returned by DNS, answered, or opened.
     pub(super) fn heard(&self) -> Timestamp {
         let answered = self.seen_ms.max(self.opened_ms).unwrap_or_default();
         self.listed_ms.max(answered)
     }
 
-    /// When anything was last learned of it, its failures included.
+    /// When anything was last learned about it, including failures.
     pub(super) fn learned(&self) -> Timestamp {
         let asked = self.listed_ms.max(self.unlisted_ms);
         self.heard().max(self.health.counted()).max(asked)
     }
 
-    /// x, if it was seen.
+    /// x, if it was measured.
     #[inline]
     pub(super) fn syn(&self, now: Timestamp) -> Option<Belief> {
         Some(self.syn?.predict(SYN_DRIFT, now))
     }
 
-    /// Whether only a file tells of x.
+    /// Whether x is only from a stored history.
     pub(super) fn is_told(&self, read: Timestamp) -> bool {
         self.syn.is_some_and(|one| one.is_told(read))
     }
 
-    /// Whether only a file tells of ρ.
+    /// Whether ρ is only from a stored history.
     pub(super) fn is_rest_told(&self, read: Timestamp) -> bool {
         self.rest.is_some_and(|one| one.is_told(read))
     }
 
-    /// Whether something was learned of x that its relatives don't know yet.
+    /// Whether x was updated and related candidates were not yet.
     #[inline]
     pub(super) fn has_news(&self) -> bool {
         self.news
     }
 
-    /// x is this, as its relatives say, too.
+    /// Sets x to what the joint state says.
     pub(super) fn settle_syn(&mut self, known: Belief, moment: Moment) {
         self.news = false;
         if let Some(syn) = &mut self.syn {
@@ -167,13 +167,13 @@ impl Candidate {
         }
     }
 
-    /// ρ, if it was seen.
+    /// ρ, if it was measured.
     #[inline]
     pub(super) fn rest(&self, now: Timestamp) -> Option<Belief> {
         Some(self.rest?.predict(REST_DRIFT, now))
     }
 
-    /// The forecast, from x and ρ: its own, or its relatives' where it has none.
+    /// The forecast, given x and ρ: its own, or those of related candidates.
     #[inline]
     pub(super) fn forecast(&self, syn: Belief, rest: Belief, moment: Moment) -> Forecast {
         let Moment {
@@ -197,9 +197,8 @@ impl Candidate {
         }
     }
 
-    /// Takes an observation in. `x` and `ρ` are the forecasts before it; returns whether the breaker
-    /// opened or closed, and by how much the variance of x was raised first. `jitter` is uniform,
-    /// 0 ≤ u < 1.
+    /// Learns from an observation. `syn` and `rest` are x and ρ before it. Returns the change of the
+    /// breaker, and the variance added to x before the update. `jitter` is uniform, 0 ≤ u < 1.
     #[inline]
     pub(super) fn learn(
         &mut self,
@@ -222,7 +221,7 @@ impl Candidate {
             }
         }
         if let Some(whole) = observation.whole {
-            // Of it, 1 in 1 + e^ρ is the SYN's.
+            // The SYN's share is 1/(1 + e^ρ).
             let round_trips = 1.0 + rest.mean.exp();
             raised += Filter::observe(&mut self.syn, syn, whole, round_trips, SYN_DRIFT, moment);
         }
@@ -237,12 +236,12 @@ impl Candidate {
         (transition, raised)
     }
 
-    /// How long its breaker stays open, if it is.
+    /// How long its breaker stays open; `None` if it is closed.
     pub(super) fn breaker_open_for(&self, now: Timestamp) -> Option<Duration> {
         self.health.breaker_open_for(now)
     }
 
-    /// Its address failed somebody else.
+    /// Its address failed for another candidate.
     pub(super) fn fail(
         &mut self,
         severity: Severity,
@@ -252,8 +251,8 @@ impl Candidate {
         self.health.failed(severity, now, jitter)
     }
 
-    /// As far as a file that is read `now` is believed, `settled` being when something happened that it
-    /// says happened then.
+    /// This candidate from a stored history that is read `now`, as far as it is believed. `settled`
+    /// corrects moments in the future.
     pub(super) fn told(self, now: Timestamp, settled: impl Fn(Timestamp) -> Timestamp) -> Self {
         let filter = |one: Option<Filter>| one?.told(&settled);
         Candidate {
@@ -268,13 +267,14 @@ impl Candidate {
         }
     }
 
-    /// Another connection opened since a file was read: what it told counts for a few, over all runs.
+    /// Counts another connection since the history was read: stored values count for a few, over all
+    /// runs.
     pub(super) fn outgrow(&mut self, read: Timestamp) {
         self.syn = self.syn.and_then(|one| one.outgrown(read));
         self.rest = self.rest.and_then(|one| one.outgrown(read));
     }
 
-    /// Forgets what is from a file that was read then.
+    /// Forgets what is from a history that was read then.
     pub(super) fn forget_told(&mut self, read: Timestamp, now: Timestamp) -> Option<Transition> {
         let own = |one: &Option<Timestamp>| one.filter(|at| *at > read);
         (self.seen_ms, self.opened_ms) = (own(&self.seen_ms), own(&self.opened_ms));

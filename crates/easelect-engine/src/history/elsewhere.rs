@@ -1,22 +1,24 @@
-//! What other networks taught of addresses, for one of which nothing is known.
+//! Addresses that opened on other networks, for a network of which nothing is known.
 
 use std::collections::BTreeMap;
 
 use super::{Key, Network};
 use crate::timestamp::Timestamp;
 
-/// The addresses of a host in one family, as networks list them.
+/// The addresses of a host in one family, by how many networks list them.
 #[derive(Default)]
 struct Listed<'a> {
-    /// How many networks list any.
+    /// Networks that list any address.
     networks: usize,
-    /// How many list each, and when it last opened on any.
+    /// Each address, with the number of networks that list it and when it last opened on any.
     addresses: Vec<(&'a Key, usize, Option<Timestamp>)>,
 }
 
-/// Whom to dial on a network of which nothing is known while its DNS is asked: the candidates that opened on
-/// these, the latest first. Where DNS gives each network addresses of its own, the nearest, a remembered
-/// one is a detour: only what most of the networks list that know the host is taken.
+/// Returns the candidates to dial on an unknown network while its DNS is being asked: those that opened
+/// on these networks, the latest first.
+///
+/// Some services' DNS returns the nearest address to each network. A remembered address would then be a
+/// detour. So an address is returned only if more than half of the networks that know its host list it.
 pub fn proven_elsewhere<'a>(networks: impl Iterator<Item = &'a Network>) -> Vec<&'a Key> {
     let mut hosts: BTreeMap<(&str, &str, &str, bool), Listed> = BTreeMap::new();
     for network in networks {

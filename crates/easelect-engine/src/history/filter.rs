@@ -1,4 +1,4 @@
-//! One Kalman filter on the logarithm of a time, and how it learns.
+//! A Kalman filter on the logarithm of a time.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,47 +8,48 @@ use crate::observation::Measured;
 use crate::timestamp::Timestamp;
 use crate::unseen::Belief;
 
-/// The variance of a logarithm grows up to this: however long ago it was, a measurement says something.
+/// The limit to which the variance grows with time: even an old measurement says something.
 const VARIANCE_CAP: f64 = 0.30;
 
-/// Surprises are clipped to these, in standard deviations: upwards harder, since one spike must not
-/// ruin a good candidate.
+/// Limits of a surprise in standard deviations: tighter upwards, so that one spike doesn't ruin a good
+/// candidate.
 const CLIP: (f64, f64) = (-2.5, 1.2);
-/// Two surprises in a row beyond so many standard deviations, of one sign, are a step of the route …
+/// Two surprises in a row beyond this many standard deviations, of the same sign, mean a change of
+/// route …
 const STEP_Z: f64 = 2.0;
-/// … and add this to the variance, so that the second one counts.
+/// … which adds this variance, so that the second one counts.
 const STEP_VARIANCE: f64 = 0.15;
 
-/// What a file says of a mean is believed no more than so, a variance, …
+/// The least variance of a stored value …
 const TOLD_VARIANCE: f64 = 0.01;
-/// … and not at all where the first measurement is beyond so many standard deviations: upwards more,
-/// since a spike is no lie.
+/// … which is dropped if the first measurement differs by more than this many standard deviations: more
+/// upwards, since a spike doesn't prove it false.
 const TOLD_Z: (f64, f64) = (-2.5, 4.0);
 
-/// A shorter time is a local answer; its logarithm would run away.
+/// Shorter times are local answers, whose logarithm would diverge.
 pub(super) const LEAST_MS: f64 = 0.1;
 
-/// When something is learned.
+/// The circumstances of an observation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
     pub(super) now: Timestamp,
-    /// What is no later than this is from a file.
+    /// Anything not later than this is from a stored history.
     pub(super) read: Timestamp,
     /// R.
     pub(super) noise: f64,
-    /// What is expected of the unmeasured is a prior's.
+    /// Whether forecasts of unmeasured candidates come from a prior.
     pub(super) foretold: bool,
 }
 
-/// A local level, and when it was measured last.
+/// A local level, and when it was last measured.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Filter {
     #[serde(flatten)]
     belief: Belief,
     at_ms: Timestamp,
-    /// The last surprise's sign, if it was a big one.
+    /// The sign of the last surprise, if it was large.
     surprise: i8,
-    /// For how many connections it counted because a file told it, in this run and earlier ones.
+    /// For how many connections it has counted as a stored value, in this run and earlier ones.
     #[serde(default, skip_serializing_if = "is_none")]
     told: u32,
 }
@@ -77,7 +78,7 @@ impl Filter {
         }
     }
 
-    /// What is known of it together with its relatives, unless all of it is from a file.
+    /// Sets it to what the joint state says, unless it is from a stored history.
     pub(super) fn settle(&mut self, known: Belief, Moment { now, read, .. }: Moment) {
         if !self.is_told(read) {
             self.belief = known;
@@ -85,9 +86,9 @@ impl Filter {
         }
     }
 
-    /// Updates a filter with a time, in units of `unit_ms`; begins one from what is expected of the
-    /// unseen, and anew where a file told something else than what is measured. By how much its variance
-    /// was raised first, because the route is another one.
+    /// Updates a filter with a time, in units of `unit_ms`. A filter that doesn't exist starts from
+    /// `unseen`. A stored value that the measurement contradicts is replaced. Returns the variance
+    /// added first because of a change of route.
     pub(super) fn observe(
         filter: &mut Option<Filter>,
         unseen: Belief,
@@ -110,7 +111,7 @@ impl Filter {
         if censored && ln <= unseen.mean {
             return 0.0;
         }
-        // What a file told of it, or of its relatives.
+        // A stored value, its own or of related candidates.
         let is_told = read > Timestamp::default() && filter.is_none_or(|one| one.is_told(read));
         if is_told || (foretold && filter.is_none() && !censored) {
             let told = filter.map_or(unseen, |one| one.predict(drift, now));
@@ -120,7 +121,7 @@ impl Filter {
                 mean: ln,
                 variance: NOISE,
             };
-            // A prior is nobody's measurement: what would be clipped against it shows that it is wrong.
+            // A prior is no measurement: a surprise that would be clipped shows that it is wrong.
             let (least, most) = if is_told { TOLD_Z } else { CLIP };
             match (least..=most).contains(&z) {
                 true if censored => return 0.0,
@@ -136,13 +137,13 @@ impl Filter {
             .update(ln, drift, now, noise)
     }
 
-    /// Whether all of it is from a file that was read then.
+    /// Whether it is from a history that was read then.
     pub(super) fn is_told(&self, read: Timestamp) -> bool {
         self.at_ms <= read
     }
 
-    /// As far as a file is believed, `settled` being when something happened that it says happened then;
-    /// nothing, if its numbers make no sense.
+    /// This filter from a stored history, as far as it is believed; `None` if its numbers make no
+    /// sense. `settled` corrects moments in the future.
     pub(super) fn told(self, settled: impl Fn(Timestamp) -> Timestamp) -> Option<Filter> {
         let Belief { mean, variance } = self.belief;
         let is_sound = mean.is_finite() && mean.abs() < 20.0 && variance >= 0.0;
@@ -157,7 +158,8 @@ impl Filter {
         })
     }
 
-    /// This one after another connection; nothing once it was told for as many as that counts.
+    /// This filter after another connection; `None` once a stored value has counted for as many as it
+    /// may.
     pub(super) fn outgrown(self, read: Timestamp) -> Option<Filter> {
         if !self.is_told(read) {
             return Some(self);

@@ -1,17 +1,18 @@
-//! x of a network's candidates together: what one of them shows says something of the others.
+//! The joint distribution of x of a network's candidates: what one shows says something about the
+//! others.
 //!
 //! ```text
 //! x  =  network + host + address (+ IPv6)
 //! ```
 //!
-//! Each part is an Ornstein-Uhlenbeck process: unseen, it fades back to its mean, and its variance grows
-//! back to what is expected of one never seen. Candidates that share parts are alike in them, so that
-//! one SYN tells of a host's other addresses, and of everybody when the access link is slow. All
-//! parts have one covariance matrix (Kalman's filter in its usual form); a network of 12 candidates has
-//! 18 of them.
+//! Each part is an Ornstein-Uhlenbeck process: without measurements its mean fades to zero and its
+//! variance grows to that of an unseen one. Candidates that share parts are alike in them. So one SYN
+//! tells something about a host's other addresses, and about all candidates if the access link is slow.
+//! All parts have one covariance matrix (a standard Kalman filter). A network of 12 candidates has
+//! about 18 parts.
 //!
-//! A prior from outside changes what is expected of the network and of its hosts unseen, and nothing else: so
-//! it counts once, whenever parts come in, and without it all is as it was.
+//! A prior changes only the expectation of the network and its hosts while unseen. So it counts once,
+//! in whatever order parts are added.
 
 use std::net::SocketAddr;
 
@@ -20,46 +21,46 @@ use crate::priors::Unknown;
 use crate::timestamp::Timestamp;
 use crate::unseen::{Belief, Place};
 
-/// x of a network never seen: 50 ms.
+/// x of an unseen network: 50 ms.
 const MEAN: f64 = 3.912_023_005_428_146;
 
-/// How much one kind of part differs, a variance of ln ms, and after how many hours unseen it is
-/// e times nearer to its mean.
+/// The variance of one kind of part, in ln ms, and the hours after which an unmeasured one has faded by
+/// a factor of e.
 #[derive(Clone, Copy, Debug)]
 struct Spread {
     variance: f64,
     life_hours: f64,
 }
 
-/// Networks differ by a factor of 1.8, and hardly change.
+/// Networks differ by a factor of 1.8 and hardly change.
 const NETWORK: Spread = Spread {
     variance: 0.36,
     life_hours: 2_400.0,
 };
-/// Hosts by a factor of 1.6: where they stand, and what routes, loads and the time of day add.
+/// Hosts differ by a factor of 1.6, by location, routes, load and time of day.
 const HOST: Spread = Spread {
     variance: 0.23,
     life_hours: 36.0,
 };
-/// Addresses of one host by 25 %.
+/// Addresses of one host differ by 25 %.
 const ADDRESS: Spread = Spread {
     variance: 0.05,
     life_hours: 36.0,
 };
-/// IPv6 from IPv4 by 22 %, for all hosts alike.
+/// IPv6 differs from IPv4 by 22 %, for all hosts alike.
 const V6: Spread = Spread {
     variance: 0.04,
     life_hours: 270.0,
 };
 
-/// What a prior is about.
+/// The expectations that a prior replaces.
 pub(super) const UNKNOWN: Unknown = Unknown {
     mean: MEAN,
     network: NETWORK.variance,
     host: HOST.variance,
 };
 
-/// More candidates than this are not taken in together: 160 of as many hosts are 400 kB.
+/// The most candidates in the joint state: 160 of as many hosts take 400 kB.
 const MOST_MEMBERS: usize = 160;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,13 +81,13 @@ impl Part {
         }
     }
 
-    /// What it keeps of its mean after so many hours.
+    /// The share of its mean that remains after this many hours.
     fn kept(self, hours: f64) -> f64 {
         (-hours / self.spread().life_hours).exp()
     }
 }
 
-/// The parts of one candidate's x, by their places.
+/// The indices of the parts of one candidate's x.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Member {
     places: [usize; 4],
@@ -103,19 +104,19 @@ impl Member {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Joint {
     parts: Vec<Part>,
-    /// By how much each differs from what is expected of it unseen.
+    /// How far each differs from its expectation while unseen.
     means: Vec<f64>,
-    /// Row by row, each up to its diagonal.
+    /// The lower triangle, row by row.
     covariances: Vec<f64>,
     /// By candidate.
     members: Vec<Option<Member>>,
     at: Timestamp,
-    /// What a prior expects of parts unseen.
+    /// What a prior expects of unseen parts.
     foretold: Vec<(Part, Belief)>,
 }
 
 impl Joint {
-    /// Of nothing measured, on a network of which this is expected.
+    /// The state before any measurement, on a network with this expectation.
     pub(super) fn of_network(expected: Belief) -> Self {
         let network = Belief {
             mean: expected.mean - MEAN,
@@ -127,7 +128,8 @@ impl Joint {
         }
     }
 
-    /// By so much a host differs from its network, as far as a prior tells; before it is taken in.
+    /// Sets how far a host differs from its network according to a prior; to be called before the host
+    /// is added.
     pub(super) fn foretell(&mut self, host: HostId, expected: Belief) {
         let part = Part::Host(host);
         if self.foretold.iter().all(|(one, _)| *one != part) {
@@ -135,7 +137,7 @@ impl Joint {
         }
     }
 
-    /// What is expected of a part unseen.
+    /// The expectation of an unseen part.
     fn unseen(&self, part: Part) -> Belief {
         let foretold = self.foretold.iter().find(|(one, _)| *one == part);
         foretold.map_or(
@@ -147,12 +149,12 @@ impl Joint {
         )
     }
 
-    /// The variance that a part gains while it keeps so much of its mean.
+    /// The variance that a part gains while this share of its mean remains.
     fn grown(&self, part: Part, kept: f64) -> f64 {
         (1.0 - kept * kept) * self.unseen(part).variance
     }
 
-    /// Takes a candidate in. Returns false if it was there already, or if there is no room for it.
+    /// Adds a candidate. Returns false if it is there already or there is no room.
     pub(super) fn admit(&mut self, id: CandidateId, place: Place, address: SocketAddr) -> bool {
         let count = self.members.iter().flatten().count();
         if self.member(id).is_some() || count >= MOST_MEMBERS {
@@ -170,7 +172,7 @@ impl Joint {
         true
     }
 
-    /// The place of a part, which is new if it isn't there.
+    /// The index of a part, which is added if missing.
     fn place(&mut self, part: Part) -> usize {
         if let Some(place) = self.find(part) {
             return place;
@@ -192,13 +194,13 @@ impl Joint {
         self.members.get(id.index())?.as_ref()
     }
 
-    /// Whether a candidate was taken in.
+    /// Whether a candidate was added.
     #[inline]
     pub(super) fn knows(&self, id: CandidateId) -> bool {
         self.member(id).is_some()
     }
 
-    /// Lets time pass.
+    /// Advances to `now`.
     pub(super) fn predict(&mut self, now: Timestamp) {
         let hours = self.hours(now);
         if hours <= 0.0 {
@@ -222,7 +224,8 @@ impl Joint {
         now.since(self.at).as_secs_f64() / 3600.0
     }
 
-    /// x of a candidate at a moment; of one that was not taken in, what its relatives say.
+    /// x of a candidate at a moment. For one that was not added, from the parts that it shares with
+    /// others.
     pub(super) fn belief(
         &self,
         id: CandidateId,
@@ -251,7 +254,7 @@ impl Joint {
         self.sum(&places[..known], rest, now)
     }
 
-    /// The sum of these parts at a moment, and of others that are not known.
+    /// The sum of these parts at a moment, plus `unknown`.
     fn sum(&self, places: &[usize], unknown: Belief, now: Timestamp) -> Belief {
         let hours = self.hours(now);
         let kept = |place: usize| self.parts[place].kept(hours);
@@ -276,7 +279,7 @@ impl Joint {
         self.covariances[row * (row + 1) / 2 + column]
     }
 
-    /// How x of two candidates vary together; not at all where one of them is not taken in.
+    /// The covariance of x of two candidates; 0 if one of them was not added.
     pub(super) fn between(&self, a: CandidateId, b: CandidateId) -> f64 {
         let (Some(a), Some(b)) = (self.member(a), self.member(b)) else {
             return 0.0;
@@ -288,7 +291,7 @@ impl Joint {
         pairs.map(|(a, b)| self.covariance(a, b)).sum()
     }
 
-    /// Its route is another one: by so much less is known of it, and of its host.
+    /// Adds variance to a candidate and its host, because its route changed.
     pub(super) fn loosen(&mut self, id: CandidateId, variance: f64) {
         let Some(member) = self.member(id).copied() else {
             return;
@@ -300,7 +303,7 @@ impl Joint {
         }
     }
 
-    /// It is known no better than so, a variance: what was learned of it alone surprised.
+    /// Raises its variance to at least this, because what was learned about it alone was surprising.
     pub(super) fn doubt(&mut self, id: CandidateId, variance: f64) {
         let Some(member) = self.member(id) else {
             return;
@@ -309,8 +312,7 @@ impl Joint {
         self.loosen(id, (1.01 * variance - known).max(0.0));
     }
 
-    /// Takes in what is known of one candidate alone. It becomes that; its relatives move as far as they are
-    /// near.
+    /// Sets the state of one candidate to what is known of it alone; related candidates follow.
     pub(super) fn take(&mut self, id: CandidateId, known: Belief) {
         let Some(member) = self.member(id).copied() else {
             return;
@@ -320,7 +322,7 @@ impl Joint {
         if gained <= 1e-9 {
             return;
         }
-        // As if it had been measured with a variance that makes it what it is known to be.
+        // As if it had been measured with the variance that leads to `known`.
         let (mean, variance) = (known.mean - before.mean, before.variance * before.variance);
         let with = |place: usize| -> f64 {
             let shared = member.places().iter();
@@ -339,16 +341,16 @@ impl Joint {
     }
 }
 
-/// Of no part.
+/// No part.
 const NOTHING: Belief = Belief {
     mean: 0.0,
     variance: 0.0,
 };
 
-/// Less is nobody's: rounding must not make a variance negative.
+/// The least variance: rounding must not make it negative.
 const LEAST_VARIANCE: f64 = 1e-4;
 
-/// What x of a candidate consists of; how many parts these are.
+/// The parts of a candidate's x, and their number.
 fn parts_of(place: Place, address: SocketAddr) -> ([Part; 4], usize) {
     let parts = [
         Part::Network,

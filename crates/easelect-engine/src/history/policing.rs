@@ -5,23 +5,23 @@ use std::time::Duration;
 use crate::observation::{Measured, Observation};
 use crate::timestamp::Timestamp;
 
-/// SYNs sent after so many others are told apart; those after more count as the last.
+/// SYNs are distinguished by how many were sent just before, up to this; more count as the last.
 const PLACES: usize = 4;
 
-/// What a race keeps of the counts that keep it from sending more: a few silences are doubted again some
-/// races later, many ten.
+/// The share of the counts that a race keeps while they limit its SYNs. After a few silences the limit
+/// is tested again some races later, after many ten races later.
 const KEPT_BY_A_RACE: f64 = 0.95;
-/// Time in which counts halve: what was measured then may be over.
+/// The half-life of the counts, since the limit may have ended.
 const HALF_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
-/// More are not remembered, so that a change is noticed.
+/// The most SYNs remembered, so that a change is noticed.
 const MOST: f64 = 8.0;
 
-/// So many more of the SYNs sent after others stay silent than of the first ones, a share …
+/// How much higher the share of silent SYNs must be than among first ones …
 const EXCESS: f64 = 0.5;
-/// … among at least so many.
+/// … among at least this many.
 const LEAST: f64 = 1.5;
 
-/// How many SYNs were answered in time and how many not, by how many were sent just before.
+/// Counts of answered and silent SYNs, by how many were sent just before.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Policing {
     answered: [f64; PLACES],
@@ -57,7 +57,7 @@ impl Policing {
         0.5_f64.powf(now.since(self.at).as_secs_f64() / HALF_LIFE.as_secs_f64())
     }
 
-    /// So many SYNs at once get through; [`usize::MAX`] where nobody drops any.
+    /// How many SYNs at once get through; [`usize::MAX`] if none are dropped.
     pub(super) fn at_once(&self, now: Timestamp) -> usize {
         let kept = self.kept(now);
         let share = |place: usize| {
@@ -66,7 +66,7 @@ impl Policing {
         };
         let counts = |place: usize| kept * (self.answered[place] + self.silent[place]) >= LEAST;
         let is_silent = |place: usize| share(place) > share(0) + EXCESS;
-        // Where later ones get through, an address was silent, and nobody drops any.
+        // If later ones get through, only an address was silent.
         let policed = (1..PLACES).find(|place| {
             counts(*place) && (*place..PLACES).all(|later| !counts(later) || is_silent(later))
         });

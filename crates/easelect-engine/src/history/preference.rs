@@ -1,4 +1,4 @@
-//! Who is shown as the best of a network: it changes only for a good reason.
+//! The preferred candidate of a network, which changes only for a good reason.
 
 use std::time::Duration;
 
@@ -7,22 +7,22 @@ use crate::id::CandidateId;
 use crate::probability::normal;
 use crate::timestamp::Timestamp;
 
-/// The preferred candidate is replaced by one that is better by this, in logarithms (about 8 %) …
+/// The preferred candidate is replaced by one that is cheaper by this, a logarithm (about 8 %) …
 const SWITCH_MARGIN: f64 = 0.08;
-/// … with this probability: less certainty makes it change more often.
+/// … with this probability. Less certainty makes it change more often.
 const SWITCH_CERTAINTY: f64 = 0.95;
-/// Or when the chance that it fails is above this.
+/// Or if its failure probability is above this and another one is cheaper.
 const SWITCH_FAILURES: f64 = 0.3;
 
-/// Or when it was not heard of for so long, in which a cheaper one opened: sooner, it changes more
-/// often.
+/// Or if it was not heard from for this long and a cheaper one opened meanwhile. A shorter time makes
+/// it change more often.
 const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
 
-/// Time alone changes who is preferred, too (breakers close, failures fade), but slowly.
+/// Time alone also changes the preference (breakers close, failures fade), but slowly.
 const RECONSIDERED: Duration = Duration::from_secs(3600);
 
-/// Who was preferred when everybody was asked, and who came next: enough to tell whether a
-/// measurement may change that.
+/// The preferred candidate when all were last compared, and its closest rival: enough to see whether a
+/// measurement may change the preference.
 #[derive(Clone, Copy, Debug)]
 pub struct Lead {
     id: CandidateId,
@@ -31,7 +31,7 @@ pub struct Lead {
     at: Timestamp,
 }
 
-/// What counts of a forecast here.
+/// The part of a forecast that matters here.
 #[derive(Clone, Copy, Debug)]
 struct Score {
     cost_ms: f64,
@@ -42,7 +42,7 @@ struct Score {
 }
 
 impl Lead {
-    /// Who of these is preferred, after who was. `heard` says of a candidate when it last answered
+    /// The preferred candidate, given the previous one. `heard` returns when a candidate last answered
     /// or opened, and when it last opened.
     pub(super) fn among(
         forecasts: &[Forecast],
@@ -56,8 +56,8 @@ impl Lead {
         let mut usable: Vec<(CandidateId, Score)> =
             scores.filter(|(_, score)| score.is_usable()).collect();
         usable.sort_by(|(_, a), (_, b)| a.cost_ms.total_cmp(&b.cost_ms));
-        // Whether the one opened after the other was last heard of, a day ago or more. No certainty
-        // ever comes about one that isn't heard of because the other is used.
+        // Whether one opened since the other was last heard from, at least a day ago. There is never
+        // certainty about a candidate that is not heard from because another one is used.
         let outlives = |candidate, holder| {
             let (Some((_, opened)), Some((seen, _))) = (heard(candidate), heard(holder)) else {
                 return false;
@@ -85,13 +85,13 @@ impl Lead {
         })
     }
 
-    /// Who is preferred.
+    /// Returns the preferred candidate.
     #[inline]
     pub fn holder(&self) -> CandidateId {
         self.id
     }
 
-    /// Takes in what is expected of one candidate now; whether everybody should be asked again.
+    /// Updates the forecast of one candidate. Returns whether all should be compared again.
     #[inline]
     pub fn may_end(&mut self, id: CandidateId, forecast: &Forecast, now: Timestamp) -> bool {
         let score = Score::of(forecast);
@@ -99,7 +99,8 @@ impl Lead {
             self.holder = score;
         } else if score.is_usable() && self.rival.is_none_or(|rival| score.cost_ms < rival.cost_ms)
         {
-            // A rival that became dearer stays as it was: asking once too often does no harm.
+            // A rival that became more expensive keeps its old score: one comparison too many does no
+            // harm.
             self.rival = Some(score);
         }
         self.rival.is_some_and(|rival| rival.overtakes(self.holder))
@@ -124,13 +125,13 @@ impl Score {
         self.verified && !self.breaker_open
     }
 
-    /// By how much it is cheaper, beyond what is worth a change.
+    /// How much cheaper it is, beyond the margin.
     #[inline]
     fn ahead_of(&self, other: Score) -> f64 {
         (other.cost_ms / self.cost_ms).ln() - SWITCH_MARGIN
     }
 
-    /// Whether this one, which is usable, should be preferred to who was until now.
+    /// Whether this usable candidate should replace the preferred one.
     #[inline]
     fn overtakes(&self, holder: Score) -> bool {
         if holder.is_usable() && holder.cost_ms < self.cost_ms {

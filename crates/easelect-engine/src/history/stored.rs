@@ -1,4 +1,4 @@
-//! What was learned, as it is kept: per network and candidate, newest wins.
+//! The stored form of what was learned, by network and candidate. The newest entry wins.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,25 +11,27 @@ use super::{Key, MAX_CANDIDATES, Network, TLS_TO_SYN_COUNT};
 use crate::shown::line;
 use crate::timestamp::Timestamp;
 
-/// The version of the format. A file of a newer one is neither read nor overwritten.
+/// The version of the format. A newer one is neither read nor overwritten.
 const SCHEMA: u32 = 1;
 
-/// Two clocks may differ by so much, or one writer be so late.
+/// The most that clocks of two writers may differ.
 const SLACK: Duration = Duration::from_secs(3600);
-/// What claims to be later than that is taken to be so old: a clock was wrong, or somebody lies.
+/// Entries later than that count as this old: a clock was wrong, or the file is forged.
 const SETTLED: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Routes change within days; a month later nothing is worth more than a fresh SYN.
+/// Older entries are dropped. Routes change within days, so after a month a fresh SYN is worth more.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// More than a person's device meets in a month.
+/// More networks than a device visits in a month.
 const MAX_NETWORKS: usize = 32;
 
-/// A longer name is no network's: 128 characters and a proxy's URL. In bytes.
+/// The longest network id in bytes: 128 characters and a proxy's URL fit.
 const MAX_ID: usize = 1024;
 
-/// What a selector learned, as an app keeps it from one run to the next. Hosts and addresses, times and counts;
-/// nothing of the app's.
+/// What a selector learned, in the form in which an app stores it between runs.
+///
+/// It contains names of networks, hosts and addresses, times and counts. It contains no data of the
+/// app.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
     schema: u32,
@@ -50,7 +52,7 @@ struct StoredNetwork {
 pub struct KnownNetwork {
     /// Its identifier.
     pub id: String,
-    /// When it was used last.
+    /// When it was last used.
     pub used: Timestamp,
     /// What was learned there.
     pub network: Network,
@@ -59,16 +61,16 @@ pub struct KnownNetwork {
 /// Why a [`History`] can't be read or written.
 #[non_exhaustive]
 pub enum HistoryError {
-    /// It is no history.
+    /// The text is not a history.
     Malformed(serde_json::Error),
-    /// It was written by a newer version of this crate: neither to be read nor overwritten.
+    /// A newer version of this crate wrote it. It must be neither read nor overwritten.
     Newer {
         /// The version of its format.
         found: u32,
         /// The newest version that this crate knows.
         known: u32,
     },
-    /// A number in it can't be written as JSON.
+    /// A number in the history can't be written as JSON.
     Unwritable(serde_json::Error),
 }
 
@@ -92,7 +94,7 @@ impl fmt::Display for HistoryError {
     }
 }
 
-/// serde_json quotes what stands in the file.
+/// Shortened, because serde_json quotes the file.
 fn told(error: &serde_json::Error) -> String {
     line(&error.to_string(), 300)
 }
@@ -100,7 +102,7 @@ fn told(error: &serde_json::Error) -> String {
 impl std::error::Error for HistoryError {}
 
 impl History {
-    /// What was learned of these networks.
+    /// Returns the history of these networks.
     pub fn of(networks: impl IntoIterator<Item = KnownNetwork>) -> Self {
         let networks = networks.into_iter().map(|one| {
             let ((syn_trust, syn_trust_samples), candidates) = one.network.into_parts();
@@ -118,10 +120,13 @@ impl History {
         }
     }
 
-    /// The networks in it, as far as they are believed `now`: a file may hold anything. Nothing in it
-    /// happened later, no count or variance says more than a few measurements do, no break ends later than
-    /// one that begins now. What is no later than `now` counts for three connections on its network,
-    /// and after them where it was measured again. Candidates that are not possible are left out.
+    /// Returns its networks, as far as they are believed `now`, since a stored history may be wrong or
+    /// forged.
+    ///
+    /// No entry counts as later than `now`, no count or variance says more than a few measurements
+    /// would, and no break ends later than one that begins now. Values that were not measured again
+    /// count for three connections on their network. Candidates for which `is_possible` returns false
+    /// are left out.
     pub fn into_networks(
         self,
         now: Timestamp,
@@ -145,7 +150,7 @@ impl History {
         })
     }
 
-    /// As far as it is believed at this moment.
+    /// With moments in the future corrected, and values limited.
     fn settled(mut self, now: Timestamp) -> Self {
         let settled = |claimed: Timestamp| match claimed.since(now) {
             Duration::ZERO => claimed,
@@ -164,12 +169,12 @@ impl History {
         self.networks.iter().map(|one| one.used_ms).max()
     }
 
-    /// Reads JSON.
+    /// Reads a history from JSON.
     ///
     /// # Errors
     ///
-    /// [`HistoryError::Newer`] for a version newer than this crate's, [`HistoryError::Malformed`]
-    /// for anything else that is no history.
+    /// [`HistoryError::Newer`] for a newer format, and [`HistoryError::Malformed`] for any other text
+    /// that is not a history.
     pub fn from_json(text: &str) -> Result<Self, HistoryError> {
         #[derive(Deserialize)]
         struct Version {
@@ -185,18 +190,18 @@ impl History {
         serde_json::from_str(text).map_err(HistoryError::Malformed)
     }
 
-    /// As JSON, for [`from_json`](Self::from_json).
+    /// Returns the history as JSON, for [`from_json`](Self::from_json).
     ///
     /// # Errors
     ///
-    /// [`HistoryError::Unwritable`], should a number not be representable.
+    /// [`HistoryError::Unwritable`] if JSON can't represent a number.
     pub fn to_json(&self) -> Result<String, HistoryError> {
         serde_json::to_string(self).map_err(HistoryError::Unwritable)
     }
 
-    /// Adds what `other` knows: of each candidate the newer, of each network the one used later.
-    /// What is a month older than the newest of `other`, which is what is known now, is dropped; what is
-    /// more than an hour newer counts as a week old.
+    /// Merges `other`, the current state, into this history. The newer entry of each candidate and the
+    /// later use of each network win. Entries more than 30 days older than the newest of `other` are
+    /// dropped. Entries of this history more than an hour newer than it count as a week old.
     #[must_use]
     pub fn merge(self, other: History) -> Self {
         let now = other.newest().or(self.newest()).unwrap_or_default();
@@ -208,10 +213,10 @@ impl History {
     }
 }
 
-/// One entry for each network and candidate, the newest; of those that are worth keeping at this moment,
-/// the newest, up to a limit.
+/// One entry for each network and candidate, the newest. Old entries, and the oldest beyond a limit,
+/// are dropped.
 fn join(networks: impl IntoIterator<Item = StoredNetwork>, now: Timestamp) -> Vec<StoredNetwork> {
-    // Candidates stay sorted all along: a file may name one network a hundred thousand times.
+    // Candidates are kept sorted, because a file may name one network a hundred thousand times.
     let mut known: BTreeMap<String, (StoredNetwork, BTreeMap<Key, Candidate>)> = BTreeMap::new();
     for mut one in networks.into_iter().filter(|one| one.id.len() <= MAX_ID) {
         let found = std::mem::take(&mut one.candidates);
@@ -247,10 +252,11 @@ fn join(networks: impl IntoIterator<Item = StoredNetwork>, now: Timestamp) -> Ve
     networks
 }
 
-/// Keeps at most so many, the newest.
+/// Keeps at most `most`, the newest.
 fn keep_newest<T>(all: &mut Vec<T>, most: usize, at: impl Fn(&T) -> Timestamp) {
     if all.len() > most {
-        // Numbers are sorted elsewhere, too: sorting what has them would add to every app.
+        // Sorts plain numbers, which other code does, too: another sort function would add to the size
+        // of every app.
         let mut times: Vec<u64> = all.iter().map(|one| at(one).as_millis()).collect();
         times.sort_unstable();
         let oldest = Timestamp::from_millis(times[times.len() - most]);

@@ -1,4 +1,4 @@
-//! One candidate's attempt in a race: how far it is, what it is now expected to take, what it showed.
+//! One attempt in a race: its state, what it is expected to take, and what it showed.
 
 use super::Candidate;
 use crate::forecast::{Forecast, SynTrust};
@@ -6,11 +6,11 @@ use crate::health::Severity;
 use crate::id::{CandidateId, HostId};
 use crate::observation::{Measured, Observation};
 
-/// After so many expected round trips, and so many standard deviations, a SYN is taken to be lost: jitter and
-/// spikes hardly explain it.
+/// A SYN silent for this many expected round trips, and this many standard deviations, is taken to be
+/// lost. Jitter and spikes hardly explain it.
 const LONG: (f64, f64) = (1.8, 1.0);
-/// How many times what a flight is given its first bytes may take where the link is slow: at 20 kbit/s the
-/// first packet of a server's flight comes after 3.7 round trips of the SYN.
+/// How many times the deadline of a flight its first bytes may take on a slow link. At 20 kbit/s the
+/// first packet of a server's flight comes after 3.7 SYN round trips.
 const SLOW_LINK: f64 = 4.0;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,21 +28,21 @@ pub(super) struct Attempt {
     candidate: Candidate,
     state: State,
     dialled_ms: f64,
-    /// How many were dialled just before.
+    /// How many others were dialled just before.
     dialled_before: usize,
     syn_ms: Option<f64>,
     handshake_ms: Option<f64>,
-    /// What the first flight of the handshake was given.
+    /// The time allowed for the first flight of the handshake.
     flight_ms: f64,
-    /// When it was heard of last: its bytes, or that TLS is done; before, when it began.
+    /// When bytes of the handshake last arrived or TLS completed; initially, when it began.
     heard_ms: f64,
-    /// The longest that its bytes were waited for.
+    /// The longest wait for its bytes.
     pace_ms: f64,
     tls_ms: Option<f64>,
     rest_ms: Option<f64>,
     /// When the dial or the flight under way is late.
     deadline_ms: f64,
-    /// When it was given up.
+    /// When it was cancelled.
     cancelled_ms: Option<f64>,
     failure: Option<Severity>,
 }
@@ -67,27 +67,27 @@ impl Attempt {
         }
     }
 
-    /// DNS gives its address now.
+    /// DNS has returned its address now.
     pub(super) fn give(&mut self) {
         self.candidate.remembered = false;
     }
 
-    /// DNS gave its address some time, and hasn't yet done so again.
+    /// Whether DNS returned its address in the past but not yet again.
     pub(super) fn is_remembered(&self) -> bool {
         self.candidate.remembered
     }
 
-    /// Starts after all others.
+    /// Whether it starts after all others.
     pub(super) fn is_last_resort(&self) -> bool {
         self.candidate.last_resort
     }
 
-    /// An acceleration node.
+    /// Whether it is an acceleration node.
     pub(super) fn is_accelerated(&self) -> bool {
         self.candidate.accelerated
     }
 
-    /// By which the doubtful are left to the end: last resorts, then those whose breaker is open.
+    /// Sort key that puts doubtful candidates last: last resorts, then those whose breaker is open.
     pub(super) fn class(&self) -> (bool, bool) {
         (
             self.candidate.last_resort,
@@ -95,12 +95,12 @@ impl Attempt {
         )
     }
 
-    /// What was expected before the race.
+    /// The forecast before the race.
     pub(super) fn forecast(&self) -> &Forecast {
         &self.candidate.forecast
     }
 
-    /// What its network calls it.
+    /// Its id on the network.
     pub(super) fn id(&self) -> Option<CandidateId> {
         self.candidate.id
     }
@@ -117,7 +117,7 @@ impl Attempt {
         self.state == State::Waiting
     }
 
-    /// In flight: it was started, and neither failed nor was given up.
+    /// Whether it is in flight: started, and neither failed nor cancelled.
     pub(super) fn is_flying(&self) -> bool {
         use State::{Dialling, Established, Handshaking};
         matches!(self.state, Dialling | Established | Handshaking)
@@ -133,23 +133,23 @@ impl Attempt {
         self.deadline_ms
     }
 
-    /// When its SYN went, and when it was answered.
+    /// When its SYN was sent and when it was answered.
     pub(super) fn went_and_came_ms(&self) -> Option<(f64, f64)> {
         Some((self.dialled_ms, self.dialled_ms + self.syn_ms?))
     }
 
-    /// When its first bytes come at the latest, if they take so long; not much later than expected.
+    /// When its first bytes arrive if they take `take_ms`, within a multiple of the deadline.
     pub(super) fn first_bytes_ms(&self, take_ms: f64) -> Option<f64> {
         Some(self.handshake_ms? + take_ms.min(SLOW_LINK * self.flight_ms))
     }
 
-    /// Somebody out there answered in some way: it was established, or refused.
+    /// Whether the address answered in any way: the connection was established, or refused.
     pub(super) fn is_answered(&self) -> bool {
         let refused = |one: Severity| one != Severity::Elsewhere;
         self.syn_ms.is_some() || self.failure.is_some_and(refused)
     }
 
-    /// Since when a dial or a handshake is under way.
+    /// When the dial or handshake under way began.
     pub(super) fn under_way_since_ms(&self) -> Option<f64> {
         match self.state {
             State::Dialling => Some(self.dialled_ms),
@@ -158,19 +158,19 @@ impl Attempt {
         }
     }
 
-    /// When its handshake began that is under way.
+    /// When the handshake under way began.
     pub(super) fn handshake_began_ms(&self) -> Option<f64> {
         self.handshake_ms
             .filter(|_| self.state == State::Handshaking)
     }
 
-    /// Whether bytes of its handshake came.
+    /// Whether bytes of its handshake arrived.
     pub(super) fn is_heard(&self) -> bool {
         self.handshake_ms
             .is_some_and(|began_ms| self.heard_ms > began_ms)
     }
 
-    /// Whether it was dialled so lately.
+    /// Whether it was dialled at or after this time.
     pub(super) fn was_dialled_since(&self, since_ms: f64) -> bool {
         !self.is_waiting() && self.dialled_ms >= since_ms
     }
@@ -195,8 +195,8 @@ impl Attempt {
         self.deadline_ms = deadline_ms;
     }
 
-    /// Bytes of its TLS handshake came. The next ones get the time that its flight was given, or that
-    /// these took; all together `most_ms`.
+    /// Bytes of its TLS handshake arrived. The next ones get the time allowed for a flight or the
+    /// longest wait so far, whichever is longer; all together at most `most_ms`.
     pub(super) fn progressed(&mut self, now_ms: f64, most_ms: f64) {
         let Some(began_ms) = self.handshake_ms.filter(|_| self.tls_ms.is_none()) else {
             return;
@@ -210,19 +210,19 @@ impl Attempt {
         self.deadline_ms = self.deadline_ms.max(anew_ms.min(began_ms + most_ms));
     }
 
-    /// The longest that bytes of its handshake were waited for.
+    /// The longest wait for bytes of its handshake.
     pub(super) fn pace_ms(&self) -> f64 {
         self.pace_ms
     }
 
-    /// Until when no third handshake is started beside it and another, which was late when it began.
+    /// Until when no third handshake is started beside this one and another late one.
     pub(super) fn late_alike_until_ms(&self, most_ms: f64) -> f64 {
         let began_ms = self.handshake_ms.unwrap_or_default();
         let until_ms = self.heard_ms + (SLOW_LINK - 1.0) * self.flight_ms;
         until_ms.min(began_ms + most_ms)
     }
 
-    /// TLS is done; the upgrade has a deadline of its own, unless nothing is known of the path.
+    /// TLS completed. The upgrade has its own deadline, unless nothing is known of the path.
     pub(super) fn secured(&mut self, now_ms: f64, deadline_ms: Option<f64>) {
         self.tls_ms = self.handshake_ms.map(|began_ms| now_ms - began_ms);
         self.heard_ms = now_ms;
@@ -244,7 +244,7 @@ impl Attempt {
         self.cancelled_ms = Some(now_ms);
     }
 
-    /// Its forecast, with the SYN's answer where there is one and it says something.
+    /// Its forecast, updated with the SYN's round trip if there is one and SYNs are trusted.
     pub(super) fn updated(&self, queue_ms: f64, syn_trust: SynTrust) -> Forecast {
         match self.syn_ms {
             Some(syn_ms) if syn_trust.trusted => self.forecast().answered(syn_ms - queue_ms),
@@ -252,13 +252,13 @@ impl Attempt {
         }
     }
 
-    /// What TLS and upgrade are expected to cost from their start on.
+    /// The expected cost of TLS and upgrade.
     pub(super) fn priced_rest_ms(&self, queue_ms: f64, syn_trust: SynTrust) -> f64 {
         let rest_ms = self.updated(queue_ms, syn_trust).rest_ms() + 2.0 * queue_ms;
         self.forecast().priced(rest_ms)
     }
 
-    /// Whether a SYN that was silent for so long was rather lost than late. A file's word is none.
+    /// Whether a SYN silent for this long was lost rather than late. Never, if the forecast is hearsay.
     fn is_long_ms(&self, silent_ms: f64) -> bool {
         let Forecast { syn, noise, .. } = self.forecast();
         let late = LONG.0.max((LONG.1 * (syn.variance + noise).sqrt()).exp());
@@ -272,8 +272,8 @@ impl Attempt {
         let failed = self.failure.is_some();
         let silent_ms = until_ms - self.dialled_ms - queue_ms;
         let silent_for_long = won && !failed && self.is_long_ms(silent_ms);
-        // Where nobody opened, silence says more of the network than of the candidate, and the
-        // deadline's length would be taken for a round trip's.
+        // If no candidate opened, silence says more about the network than about this one, and the
+        // deadline would be taken for a round trip.
         let silence = |ms| won.then_some(Measured::AtLeast(ms));
         let syn = match (self.syn_ms, failed) {
             (Some(syn_ms), _) => Some(Measured::Took((syn_ms - queue_ms).max(0.1))),
@@ -289,7 +289,7 @@ impl Attempt {
             State::Dialling | State::Over | State::Handshaking => late && won,
             State::Waiting | State::Established | State::Open => false,
         };
-        // A verified one may only be slow; one that never opened here is rather a trap.
+        // A verified candidate may only be slow. One that never opened here is more likely a trap.
         let silent = match (
             overtaken,
             self.syn_ms.is_some() && !self.forecast().verified,
@@ -305,7 +305,7 @@ impl Attempt {
             whole: None,
             opened: self.state == State::Open,
             syns_before: (self.syn_ms.is_some() || silent_for_long).then_some(self.dialled_before),
-            // Where another took the same credentials, they are not why.
+            // If another candidate accepted the same credentials, they are not the reason.
             failure: match self.failure {
                 Some(Severity::Credentials) if won => Some(Severity::Soft),
                 failure => failure.or(silent),

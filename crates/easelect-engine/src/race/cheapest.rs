@@ -1,25 +1,24 @@
-//! What it is worth to dial one more: by how much it is expected to lower the least cost of those
-//! chosen, as a logarithm.
+//! What dialling one more candidate is worth: the expected reduction of ln of the least cost among
+//! those chosen.
 //!
-//! A SYN's answer tells how the path is at this moment, so that of several that are dialled the one
-//! which is cheapest now can be used. The minimum of two Gaussians has the moments that Clark gives (The
-//! Greatest of a Finite Set of Random Variables, Operations Research 9, 1961), and is taken for a
-//! Gaussian again. Against 128 draws from the joint distribution that chooses as well, in a hundredth of the
-//! time.
+//! The answer to a SYN shows the state of the path at this moment, so the cheapest of several dialled
+//! candidates can be used. The minimum of two Gaussians has the moments given by Clark (The Greatest of
+//! a Finite Set of Random Variables, Operations Research 9, 1961), and is treated as a Gaussian again.
+//! That chooses as well as 128 draws from the joint distribution, in a hundredth of the time.
 
 use crate::forecast::Forecast;
 use crate::id::AttemptId;
 use crate::probability::{density, normal};
 
-/// Of a flight's noise R̂, what remains in the cost of all three flights.
+/// The share of one flight's noise R̂ that remains in the cost of all three flights.
 const OF_NOISE: f64 = 0.48;
 
-/// ln of the cost of the cheapest of those chosen.
+/// ln of the cost of the cheapest chosen candidate, as a Gaussian.
 #[derive(Debug)]
 pub(super) struct Cheapest {
     mean: f64,
     variance: f64,
-    /// Its covariance with each attempt's.
+    /// Its covariance with each attempt's cost.
     shared: Vec<f64>,
 }
 
@@ -28,7 +27,7 @@ fn variance(one: &Forecast) -> f64 {
 }
 
 impl Cheapest {
-    /// Of one alone, which varies with each attempt like this.
+    /// For one candidate, with its covariances with each attempt.
     pub(super) fn of(one: &Forecast, shared: Vec<f64>) -> Self {
         Cheapest {
             mean: one.cost_ms().ln(),
@@ -37,14 +36,14 @@ impl Cheapest {
         }
     }
 
-    /// By how much one more is expected to lower it.
+    /// By how much one more candidate is expected to lower it.
     pub(super) fn worth(&self, attempt: AttemptId, one: &Forecast) -> f64 {
         let (deviation, ahead) = self.against(attempt, one);
         deviation * (density(ahead) + ahead * normal(ahead))
     }
 
-    /// The standard deviation of the difference, and by how many of them this one is expected to be
-    /// cheaper.
+    /// The standard deviation of the difference, and by how many of them this candidate is expected to
+    /// be cheaper.
     fn against(&self, attempt: AttemptId, one: &Forecast) -> (f64, f64) {
         let shared = self.shared[attempt.index()];
         let deviation = (self.variance + variance(one) - 2.0 * shared)
@@ -53,7 +52,7 @@ impl Cheapest {
         (deviation, (self.mean - one.cost_ms().ln()) / deviation)
     }
 
-    /// One more is chosen, which varies with each attempt like this.
+    /// Adds a candidate, with its covariances with each attempt.
     pub(super) fn join(&mut self, attempt: AttemptId, one: &Forecast, with: impl Fn(usize) -> f64) {
         let (deviation, ahead) = self.against(attempt, one);
         let (own, chance) = (one.cost_ms().ln(), normal(ahead));

@@ -1,52 +1,52 @@
-//! How wide to race, and how long to wait for whom: the price of being fast.
+//! How wide to race and how long to wait: what being fast may cost.
 
 use std::time::Duration;
 
-/// By how many seconds a crowd's queue of handshakes may grow in a second. Up to this, hedges cost the
-/// servers next to nothing in the storm of `sim`; with none of it they double their load.
+/// By how many seconds a crowd's queue of handshakes grows per second. With this value hedges add next
+/// to no load in the simulated restart (`sim`); with zero they double it.
 const QUEUE_GROWTH: f64 = 3.0;
 
-/// How wide to race.
+/// The parameters of a race: how many attempts, and how long to wait.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Width {
-    /// At most so many dials at once when something opened on this network before.
+    /// The most dials at once on a network where something opened before.
     pub dials: usize,
-    /// θ: the least by which another dial must be expected to improve ln of the cost.
+    /// θ: the least expected improvement of ln of the cost for which another dial is made.
     pub worth: f64,
-    /// Dials at once when nothing did.
+    /// The dials at once on a network where nothing opened yet.
     pub cold_dials: usize,
-    /// The same where a prior tells which hosts are near: those beyond `cold_dials` go to further addresses
-    /// of the nearest.
+    /// The same with a prior. Those beyond `cold_dials` go to further addresses of the nearest hosts.
     pub foretold_dials: usize,
-    /// Attempts in flight at most; beyond it the one that has been silent longest is replaced.
-    /// More in flight only takes bandwidth from those under way.
+    /// The most attempts in flight. Beyond it the attempt that has been silent longest is replaced.
+    /// More would only take bandwidth from those under way.
     pub in_flight: usize,
-    /// No SYN-ACK after so many expected round trips: the next is dialled …
+    /// After this many expected round trips without a SYN-ACK the next candidate is dialled …
     pub syn_patience: f64,
     /// … but not before, in ms.
     pub syn_least_ms: f64,
-    /// The deadline of a flight of the handshake: so many standard deviations above its mean …
+    /// The deadline of a flight of the handshake: this many standard deviations above its mean …
     pub z: f64,
     /// … but not before, in ms.
     pub flight_least_ms: f64,
-    /// A dial that was silent for so long may be replaced. Linux repeats an unanswered SYN after
-    /// 1 s: by then it was lost, or the path is dead.
+    /// A dial that is silent for this long may be replaced. Linux repeats an unanswered SYN after 1 s:
+    /// by then it was lost, or the path is dead.
     pub dial_patience: Duration,
-    /// A handshake that began so long ago may be replaced: it has two round trips to go where a
-    /// dial has one.
+    /// A handshake that began this long ago may be replaced. It takes two round trips where a dial
+    /// takes one.
     pub handshake_patience: Duration,
-    /// Handshakes at once while all goes well: a second one where it is expected to be over before the
-    /// first.
+    /// Handshakes at once while none is late. A second one starts if it is expected to finish before
+    /// the first.
     pub handshakes: usize,
-    /// TCP-only probes after a connection opened, of addresses of which only a file tells.
+    /// TCP-only probes of addresses known only from a stored history, after a connection opened. Zero
+    /// means none; otherwise the caller's own budget counts.
     pub checks: usize,
-    /// While several dials are silent and nobody answered at all, one of them is made anew so often:
-    /// kernels repeat SYNs after ever longer times. `None`: never, since a crowd must not send more.
+    /// How often one of several silent dials is repeated while no address has answered: kernels repeat
+    /// SYNs at ever longer intervals. `None` for never, because a crowd must not send more.
     pub redial: Option<Duration>,
 }
 
 impl Width {
-    /// The default: more dials cost more than they gain.
+    /// The default.
     pub const FAST: Width = Width {
         dials: 6,
         worth: 0.02,
@@ -64,7 +64,7 @@ impl Width {
         redial: Some(Duration::from_millis(400)),
     };
 
-    /// Three quarters of the extra dials of [`FAST`](Self::FAST), a little slower.
+    /// About three quarters of the extra dials of [`FAST`](Self::FAST), slightly slower.
     pub const THRIFTY: Width = Width {
         dials: 4,
         worth: 0.0315,
@@ -76,8 +76,8 @@ impl Width {
         ..Width::FAST
     };
 
-    /// One at a time, the next only after a failure or silence, and no probes. A handshake gets 10 s:
-    /// an overloaded server answers late, and works for nobody when its client has left.
+    /// One attempt at a time, the next only after a failure or silence, and no probes. A handshake gets
+    /// 10 s: an overloaded server answers late, and its work is wasted if the client has left.
     pub const ONE: Width = Width {
         dials: 1,
         worth: f64::INFINITY,
@@ -95,15 +95,17 @@ impl Width {
         redial: None,
     };
 
-    /// One at a time as long as that goes well, for clients that reconnect all together: a second SYN
-    /// when the first is late, a second handshake when the first is late and the crowd is not why (see
-    /// [`after_loss`](Self::after_loss)). The late one goes on; never more than two of a kind.
+    /// For clients that reconnect together: one attempt at a time while it goes well. A second SYN is
+    /// sent when the first is late. A second handshake starts when the first is late and the crowd is
+    /// not the reason (see [`after_loss`](Self::after_loss)). The late attempt continues, and there are
+    /// never more than two.
     ///
-    /// - SYNs: kernels answer them however busy TLS is, and they are three packets. 3 expected round
-    ///   trips are three standard deviations of what was not heard of for hours; 300 ms begin less than
-    ///   one in twenty for nothing. A third is sent only in the place of one that was silent for 3 s.
-    /// - Handshakes: three standard deviations, but 1.5 s: another host's three round trips still fit
-    ///   into 2 s. 1 s gains nothing that shows.
+    /// - SYNs: kernels answer them however busy TLS is, and they cost three packets. 3 expected round
+    ///   trips are three standard deviations for a path not heard of for hours. With at least 300 ms,
+    ///   fewer than one connection in twenty sends an unnecessary second SYN. A third is sent only to
+    ///   replace one that was silent for 3 s.
+    /// - Handshakes: three standard deviations, and at least 1.5 s, so that the three round trips of
+    ///   another host fit into 2 s. 1 s gains nothing measurable.
     pub const RECONNECT: Width = Width {
         in_flight: 2,
         syn_patience: 3.0,
@@ -113,12 +115,13 @@ impl Width {
         ..Width::ONE
     };
 
-    /// [`RECONNECT`](Self::RECONNECT) so long after the connection was lost.
+    /// Returns [`RECONNECT`](Self::RECONNECT), adapted to the time since the connection was lost.
     ///
-    /// A crowd that all came at once has made a queue, and a hedge would double it. But a queue began
-    /// when the connection was lost, and grows by 3 s in a second if four times as many come as the
-    /// servers can take: a handshake that is silent for longer than three times that is not waiting
-    /// in one. So clients that come early hedge early, those that come late as good as never.
+    /// If a crowd reconnects at once, its handshakes queue, and a hedge would double the queue. The
+    /// queue began when the connection was lost. It grows by 3 s per second if four times as many
+    /// clients come as the servers can take. So a handshake that is silent for longer than three times
+    /// `since` is not waiting in a queue. Clients that come early therefore hedge early, and those that
+    /// come late hardly ever.
     #[must_use]
     pub fn after_loss(since: Duration) -> Width {
         let usual = Width::RECONNECT;

@@ -1,4 +1,4 @@
-//! `easelect advise`: configuration to paste, per official SDK.
+//! `easelect advise`: prints configuration to paste for each official SDK.
 
 use easelect_report::{Format, Sdk};
 
@@ -31,7 +31,7 @@ pub(crate) fn advise(options: &Options) -> Result<Status, Usage> {
     Ok(Status::Usable)
 }
 
-/// An SDK by its identifier, or its name.
+/// Returns the SDK with this identifier or name.
 pub(crate) fn sdk(name: &str) -> Result<Sdk, Usage> {
     name.parse().map_err(|_| {
         let known: Vec<&str> = Sdk::ALL.iter().map(|one| one.as_str()).collect();

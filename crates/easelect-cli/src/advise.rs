@@ -20,7 +20,11 @@ pub(crate) fn advise(options: &Options) -> Result<Status, Usage> {
             .collect::<Result<_, _>>()?,
         None => Sdk::ALL.to_vec(),
     };
-    let measured = options.report.as_deref().map(input::report).transpose()?;
+    let measured = options
+        .reports
+        .first()
+        .map(|file| input::report(file))
+        .transpose()?;
     let output = Output::open(options.output.as_deref())?;
     let (measured, lang) = (measured.as_ref(), options.lang);
     let text = match args::format(options, options.output.as_deref()) {

@@ -86,9 +86,7 @@ pub(crate) struct Options {
     pub(crate) app_key: Option<AppKey>,
     /// `None` means all.
     pub(crate) sdks: Option<Vec<String>>,
-    /// The report of `advise` and `explain`.
-    pub(crate) report: Option<PathBuf>,
-    /// The reports by which `server-json` sorts.
+    /// At most one, except with `server-json`.
     pub(crate) reports: Vec<PathBuf>,
     /// The file or URL of the list that `server-json` sorts.
     pub(crate) from: Option<String>,
@@ -127,7 +125,6 @@ impl Options {
             newer: false,
             app_key: None,
             sdks: None,
-            report: None,
             reports: Vec::new(),
             from: None,
             history: None,
@@ -267,7 +264,6 @@ fn read_all(mut options: Options, given: &ArgMatches) -> Result<Options, Usage> 
         ("catalog", &mut o.catalog),
         ("history", &mut o.history),
         ("output", &mut o.output),
-        ("report", &mut o.report),
     ] {
         *place = path(given, id)?;
     }

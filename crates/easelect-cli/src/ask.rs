@@ -7,7 +7,7 @@ use easelect::{Catalog, Residency, Service};
 use easelect_report::Lang;
 
 use crate::args::{Options, Regions, plain};
-use crate::targets::{find_region, is_measured};
+use crate::targets::{find_region, has_any};
 use crate::words::{Say, say};
 
 /// The longest line that is read as an answer.
@@ -37,7 +37,7 @@ fn asked(
     let known: Vec<_> = catalog
         .regions()
         .iter()
-        .filter(|info| is_measured(catalog, info))
+        .filter(|info| has_any(catalog, info.region()))
         .collect();
     let names = known.iter().map(|info| match lang {
         Lang::Zh => info.name_zh().to_owned(),

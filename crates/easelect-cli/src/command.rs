@@ -88,6 +88,27 @@ const SERVICE: Item = option(
     ],
     Kind::Plain,
 );
+/// For commands that need exactly one.
+const ONE_REGION: Item = option(
+    "region",
+    ["REGION", "数据中心"],
+    [
+        "data centre: cn1, cn2, sgp1, sgp2, us1, de2, one of your own, or\nmainland (China 1 and China 2 as one pool, \
+         for clients that connect as\nthe mobile SDKs do)",
+        "cn1、cn2、sgp1、sgp2、us1、de2、自己的数据中心或 mainland（国内 1 区与\n2 区作为一个池，用于连接方式与\
+         移动端 SDK 相同的客户端）；\n也可用中文名，如 国内1区",
+    ],
+    Kind::Plain,
+);
+const ONE_SERVICE: Item = option(
+    "service",
+    ["SERVICE", "服务"],
+    [
+        "service: websocket, legacy, wechat or alipay",
+        "服务：websocket、legacy、wechat 或 alipay",
+    ],
+    Kind::Plain,
+);
 const CATALOG: Item = option(
     "catalog",
     FILE,
@@ -440,8 +461,8 @@ const ENTRIES: &[Entry] = &[
             (
                 ["What to connect to", "连接目标"],
                 &[
-                    REGION,
-                    SERVICE,
+                    ONE_REGION,
+                    ONE_SERVICE,
                     CATALOG,
                     option(
                         "deadline",
@@ -484,7 +505,7 @@ const ENTRIES: &[Entry] = &[
             (
                 OPTIONS,
                 &[
-                    REGION,
+                    ONE_REGION,
                     option(
                         "sdk",
                         LIST,
@@ -694,8 +715,8 @@ const ENTRIES: &[Entry] = &[
 ];
 
 const ABOUT: [&str; 2] = [
-    "easelect: shows which Easemob (环信) endpoint is fastest from this computer, and what is wrong with the others",
-    "easelect：从本机测量环信（Easemob）接入地址，找出最快的，并说明其他地址的问题",
+    "easelect: finds the fastest Easemob (环信) endpoint from this computer, and what is wrong with the others",
+    "easelect：从本机测量环信（Easemob）接入地址，找出最快的，并指出其他地址的问题",
 ];
 
 const STATUS: [&str; 2] = [
@@ -709,7 +730,7 @@ const STATUS_OF_DIAGNOSE: [&str; 2] = [
      4 同 0，但超过阈值（--fail-above）。",
 ];
 const STATUS_OF_CONNECT: [&str; 2] = [
-    "Exit status: 0 every connection was opened; 1 a connection failed; 2 error in usage, input or output; 3 interrupted.",
+    "Exit status: 0 every connection was opened; 1 a connection failed; 2 error in usage, input or output;\n3 interrupted.",
     "退出码：0 全部连接成功；1 有连接失败；2 用法、输入或输出有误；3 已中断。",
 ];
 const STATUS_OF_EXPLAIN: [&str; 2] = [
@@ -717,7 +738,7 @@ const STATUS_OF_EXPLAIN: [&str; 2] = [
     "退出码：0 错误码已知；2 用法、输入或输出有误；3 错误码未知。",
 ];
 const STATUS_OF_COMPARE: [&str; 2] = [
-    "Exit status: 0 compared, changed or not; 2 error in usage, input or output; 3 the reports have nothing in common.",
+    "Exit status: 0 compared, changed or not; 2 error in usage, input or output; 3 the reports have nothing\nin common.",
     "退出码：0 已比较，无论有无变化；2 用法、输入或输出有误；3 两份报告没有可比较的内容。",
 ];
 const STATUS_OF_SERVER_JSON: [&str; 2] = [

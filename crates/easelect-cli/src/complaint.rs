@@ -19,7 +19,6 @@ pub(crate) fn complaint(error: &clap::Error) -> Say {
         _ => name.replace(['<', '>', '[', ']'], ""),
     };
     let name = context(ContextKind::InvalidArg).map(bare);
-    let quoted = |name: &str| shown(name);
     match (error.kind(), name) {
         (ErrorKind::UnknownArgument, Some(name)) if name.starts_with('-') => {
             let bare = name.trim_start_matches('-');
@@ -29,7 +28,7 @@ pub(crate) fn complaint(error: &clap::Error) -> Say {
                     format!("未知选项 {name}：{bare} 是命令。见 --help"),
                 );
             }
-            let name = quoted(&name);
+            let name = shown(&name);
             match context(ContextKind::SuggestedArg) {
                 Some(like) => say(
                     format!("unknown option {name}: did you mean {like}? See --help"),
@@ -42,7 +41,7 @@ pub(crate) fn complaint(error: &clap::Error) -> Say {
             }
         }
         (ErrorKind::UnknownArgument, Some(name)) => {
-            let name = quoted(&name);
+            let name = shown(&name);
             say(
                 format!("unexpected argument {name}: see --help"),
                 format!("多余的参数 {name}：见 --help"),
@@ -50,7 +49,7 @@ pub(crate) fn complaint(error: &clap::Error) -> Say {
         }
         (ErrorKind::InvalidSubcommand, _) => {
             let name = context(ContextKind::InvalidSubcommand).unwrap_or_default();
-            let name = quoted(&name);
+            let name = shown(&name);
             match context(ContextKind::SuggestedSubcommand) {
                 Some(like) => say(
                     format!("unknown command {name}: did you mean {like}? See --help"),

@@ -24,7 +24,11 @@ pub(crate) fn explain(options: &Options, code: &str) -> Result<Status, Usage> {
             .into());
         }
     };
-    let report = options.report.as_deref().map(input::report).transpose()?;
+    let report = options
+        .reports
+        .first()
+        .map(|file| input::report(file))
+        .transpose()?;
     let output = Output::open(options.output.as_deref())?;
     let now = SystemTime::now();
     let told = easelect_report::explain(code, sdk, report.as_ref(), now, options.lang);

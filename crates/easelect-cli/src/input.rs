@@ -9,7 +9,7 @@ use easelect_report::{Lang, Model};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::words::{Say, Usage, say};
+use crate::words::{self, Say, Usage, say};
 use crate::zh;
 
 /// The largest catalogue, scenario or certificate file.
@@ -19,14 +19,10 @@ const MAX_FILE: u64 = 2 * 1024 * 1024;
 const MAX_REPORT: u64 = 64 * 1024 * 1024;
 
 /// A list of servers is a few kilobytes.
-const MAX_LIST: u64 = 1024 * 1024;
+pub(crate) const MAX_LIST: usize = 1024 * 1024;
 
 /// The byte order mark of UTF-8.
 const BOM: &[u8] = "\u{feff}".as_bytes();
-
-fn name_of(path: &Path) -> String {
-    crate::words::file(path)
-}
 
 fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Usage> {
     easelect_file::read(path, most).map_err(|error| why(path, error))
@@ -34,7 +30,7 @@ fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Usage> {
 
 /// Returns why a file can't be used.
 pub(crate) fn why(path: &Path, error: FileError) -> Usage {
-    let name = name_of(path);
+    let name = words::file(path);
     let why = match error {
         FileError::Folder => say(
             format!("{name}: expected a file, found a folder"),
@@ -52,7 +48,7 @@ pub(crate) fn why(path: &Path, error: FileError) -> Usage {
             )
         }
         FileError::LeadsOut(to) => {
-            let to = name_of(&to);
+            let to = words::file(&to);
             say(
                 format!(
                     "{name}: expected a file, found a link that leads out of its folder, to {to}: \
@@ -80,7 +76,7 @@ fn text_of(path: &Path, most: u64) -> Result<String, Usage> {
     let bytes = bytes(path, most)?;
     // Editors on Windows write byte order marks.
     if matches!(bytes.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
-        let name = name_of(path);
+        let name = words::file(path);
         return Err(say(
             format!("{name} is UTF-16: save it as UTF-8"),
             format!("{name} 是 UTF-16 编码：请另存为 UTF-8"),
@@ -89,7 +85,7 @@ fn text_of(path: &Path, most: u64) -> Result<String, Usage> {
     }
     let bytes = bytes.strip_prefix(BOM).unwrap_or(&bytes).to_vec();
     String::from_utf8(bytes).map_err(|error| {
-        let name = name_of(path);
+        let name = words::file(path);
         let at = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes()[..at]
             .iter()
@@ -109,25 +105,25 @@ pub(crate) fn catalog(path: Option<&Path>) -> Result<Catalog, Usage> {
         return Ok(Catalog::builtin());
     };
     let Some(format) = CatalogFormat::of(path) else {
-        let name = name_of(path);
+        let name = words::file(path);
         return Err(say(
             format!("{name}: expected a file name that ends with .toml or .json"),
             format!("{name}：文件名应以 .toml 或 .json 结尾"),
         )
         .into());
     };
-    Ok(Catalog::builtin().with_file(&text(path)?, format, &name_of(path))?)
+    Ok(Catalog::builtin().with_file(&text(path)?, format, &words::file(path))?)
 }
 
 /// Reads a list of servers, of 1 MiB at most.
 pub(crate) fn server_list(path: &Path) -> Result<Vec<u8>, Usage> {
-    bytes(path, MAX_LIST)
+    bytes(path, MAX_LIST as u64)
 }
 
 /// Reads a saved report.
 pub(crate) fn report(path: &Path) -> Result<Model, Usage> {
     Model::from_text(&text_of(path, MAX_REPORT)?).map_err(|error| {
-        let name = name_of(path);
+        let name = words::file(path);
         say(
             format!("{name}: {}", error.text(Lang::En)),
             format!("{name}：{}", error.text(Lang::Zh)),
@@ -139,7 +135,7 @@ pub(crate) fn report(path: &Path) -> Result<Model, Usage> {
 /// Reads the certificates in a PEM file.
 pub(crate) fn certificates(path: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Usage> {
     match path {
-        Some(path) => certificates_in(&bytes(path, MAX_FILE)?, &name_of(path)),
+        Some(path) => certificates_in(&bytes(path, MAX_FILE)?, &words::file(path)),
         None => Ok(Vec::new()),
     }
 }
@@ -201,7 +197,7 @@ fn as_openssl_reads(pem: &[u8]) -> Vec<u8> {
 /// Returns the store of a history file, which may not exist yet. Its content may be damaged, but a path at which it
 /// could never be saved is an error at once.
 pub(crate) fn history(path: &Path) -> Result<FileHistory, Usage> {
-    let name = name_of(path);
+    let name = words::file(path);
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
@@ -220,7 +216,7 @@ pub(crate) fn history(path: &Path) -> Result<FileHistory, Usage> {
 
 /// Returns a scenario file's text and name.
 pub(crate) fn scenario(path: &Path) -> Result<(String, String), Usage> {
-    Ok((text(path)?, name_of(path)))
+    Ok((text(path)?, words::file(path)))
 }
 
 #[cfg(test)]

@@ -13,10 +13,9 @@ use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
 use tokio::time::{Instant, timeout_at};
 
+use crate::input::MAX_LIST;
 use crate::words::{Say, Usage, say};
 
-/// A list is a few kilobytes.
-const MAX_LIST: usize = 1024 * 1024;
 /// A head is below 1 kB; proxies add to it.
 const MAX_HEAD: usize = 64 * 1024;
 

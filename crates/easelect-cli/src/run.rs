@@ -102,7 +102,7 @@ pub(crate) fn roots(network: &Network) -> Option<usize> {
 
 /// Whether there is a route to IPv4 addresses. Nothing is sent: connecting a datagram socket only chooses a route.
 fn has_ipv4() -> bool {
-    // Any public address would do; this one stands for IPv4 itself (RFC 7050 §2.2).
+    // Any public address would do; this one is of ipv4only.arpa (RFC 7050 §2.2).
     const ANY: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 0, 170), 53);
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
     socket.is_ok_and(|socket| socket.connect(ANY).is_ok())
@@ -229,8 +229,8 @@ pub(crate) fn warn(warning: &Say, options: &Options) {
     let _ = writeln!(std::io::stderr(), "{}", line(warning.of(options.lang)));
 }
 
-/// Returns a warning for each pin of which no endpoint is measured (most likely a host or port was mistyped), and for
-/// each without an address of the only family in use.
+/// Returns a warning for each pin that no endpoint uses (most likely a host or port was mistyped), and for each without
+/// an address of the only family in use.
 fn pin_warnings(endpoints: &[Endpoint], options: &Options) -> Vec<Say> {
     let told = |pin: &PinnedHost| {
         let (host, port) = (shown(pin.host()), pin.port());
@@ -360,7 +360,7 @@ pub(crate) async fn probe(
     Ok(second)
 }
 
-/// By how much attempts one at a time get a longer time-out.
+/// The factor by which the time-out grows for attempts one at a time.
 const PATIENT: u32 = 4;
 
 /// Whether the link was too slow for attempts at all hosts at once.

@@ -35,7 +35,7 @@ impl Targets {
             ..Targets::default()
         };
         let is_wanted = |region: &Region| match (regions, catalog.region(region)) {
-            (Regions::All | Regions::Unsaid, Some(info)) => is_measured(catalog, info),
+            (Regions::All | Regions::Unsaid, Some(info)) => has_any(catalog, info.region()),
             (Regions::Mainland, _) => Residency::mainland_pool().contains(region),
             (Regions::These(these), Some(info)) => these.iter().any(|one| is_called(info, one)),
             (_, None) => false,
@@ -165,18 +165,14 @@ fn is_called(info: &RegionInfo, name: &str) -> bool {
     names.iter().any(|one| plain(one) == name)
 }
 
-/// Whether a data centre has any endpoint to measure.
-pub(crate) fn is_measured(catalog: &Catalog, info: &RegionInfo) -> bool {
-    has_any(catalog, info.region())
-}
-
 /// Returns the data centre with this identifier or name.
 pub(crate) fn find_region(catalog: &Catalog, name: &str) -> Option<Region> {
     let mut all = catalog.regions().iter();
     Some(all.find(|info| is_called(info, name))?.region().clone())
 }
 
-fn has_any(catalog: &Catalog, region: &Region) -> bool {
+/// Whether a data centre has any endpoint.
+pub(crate) fn has_any(catalog: &Catalog, region: &Region) -> bool {
     catalog.endpoints().iter().any(|one| one.region() == region)
 }
 

@@ -557,7 +557,7 @@ const TEMPLATES: &[(&str, &str)] = &[
         "unknown variant `<name>`, expected one of <known>",
         "未知取值 `<name>`：应为 <known> 之一",
     ),
-    // Their ends are cut off where a URL with a secret stands in them.
+    // Without the end, which is cut off with a secret in a URL.
     ("unknown field `<name>", "未知字段 `<name>"),
     ("unknown variant `<name>", "未知取值 `<name>"),
     ("missing field `<name>`", "缺少字段 `<name>`"),

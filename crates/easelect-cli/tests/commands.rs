@@ -556,7 +556,7 @@ fn a_list_that_is_none_is_refused() {
         ),
         (
             &["--from", "https://me:hunter2@h/x.json?hunter2#hunter2"],
-            "--from https://h/x.json: what follows #",
+            "--from https://h/x.json: the part after #",
         ),
         (
             &["--from", &html, "--app-key", "a#b"],

@@ -121,7 +121,7 @@ const CATALOG: Item = option(
 const NEWER: Item = switch(
     "newer",
     [
-        "includes hosts that only newer pages of Easemob's, or its SDKs, name,\nas groups of their own",
+        "includes hosts that only newer pages and SDKs of Easemob name, as\ngroups of their own",
         "同时包括只有环信较新页面或 SDK 才列出的主机，单独成组",
     ],
 );
@@ -212,8 +212,8 @@ const NETWORK: Section = (
             "lab",
             ["SCENARIO", "场景"],
             [
-                "replaces the network by a simulated one, also offline: a built-in\nscenario (beijing, the \
-                 default, or hostile, with every kind of fault)\nor a file",
+                "replaces the network with a simulated one, which works offline: a\nbuilt-in scenario (beijing by \
+                 default, or hostile, with every kind of\nfault) or a file",
                 "用模拟网络代替真实网络，可离线运行：内置场景（默认 beijing；\nhostile 含各种故障）或场景文件",
             ],
             Kind::Optional("beijing"),
@@ -449,7 +449,7 @@ const ENTRIES: &[Entry] = &[
     Entry {
         name: "connect",
         about: [
-            "opens connections as an app with the library does",
+            "opens connections as an app that embeds the library does",
             "像使用本库的应用那样建立连接",
         ],
         usage: [

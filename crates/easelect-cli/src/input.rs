@@ -5,7 +5,7 @@ use std::path::Path;
 
 use easelect::{Catalog, CatalogFormat, FileHistory};
 use easelect_file::{FileError, Target};
-use easelect_report::{Lang, Model};
+use easelect_report::{Lang, Model, ReadError};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -124,11 +124,12 @@ pub(crate) fn server_list(path: &Path) -> Result<Vec<u8>, Usage> {
 pub(crate) fn report(path: &Path) -> Result<Model, Usage> {
     Model::from_text(&text_of(path, MAX_REPORT)?).map_err(|error| {
         let name = words::file(path);
-        say(
-            format!("{name}: {}", error.text(Lang::En)),
-            format!("{name}：{}", error.text(Lang::Zh)),
-        )
-        .into()
+        let [en, mut zh] = [Lang::En, Lang::Zh].map(|lang| error.text(lang));
+        // The parser's reason is in English.
+        if let ReadError::NotJson { why, .. } | ReadError::NotAReport { why } = &error {
+            zh = zh.replace(why, &zh::parser(why));
+        }
+        say(format!("{name}: {en}"), format!("{name}：{zh}")).into()
     })
 }
 

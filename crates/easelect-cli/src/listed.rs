@@ -32,9 +32,10 @@ pub(crate) fn no_list(body: &[u8]) -> Option<Say> {
         ));
     }
     let no_json = serde_json::from_slice::<Value>(body).err()?;
+    let no_json = no_json.to_string();
     Some(say(
         format!("the answer is not JSON: {no_json}"),
-        format!("应答不是 JSON：{}", zh::json(&no_json)),
+        format!("应答不是 JSON：{}", zh::parser(&no_json)),
     ))
 }
 

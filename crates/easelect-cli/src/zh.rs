@@ -50,10 +50,9 @@ pub(crate) fn io(error: &io::Error) -> String {
     }
 }
 
-/// Translates an error of the JSON parser.
-pub(crate) fn json(error: &serde_json::Error) -> String {
-    let message = error.to_string();
-    translated(&message, 0).unwrap_or_else(|| quoted(&message))
+/// Translates the message of a parser.
+pub(crate) fn parser(message: &str) -> String {
+    translated(message, 0).unwrap_or_else(|| quoted(message))
 }
 
 /// Quotes a message without a translation, so that it can be searched for.
@@ -380,7 +379,7 @@ const TEMPLATES: &[(&str, &str)] = &[
         "\"<text>\" is no threshold: <WHY>; expected FIGURE=DURATION, as in p50=300ms, with FIGURE one of <known>",
         "\"<text>\" 不是阈值：<WHY>；应写成“指标=时间”，例如 p50=300ms，指标为 <known> 之一",
     ),
-    ("no `=`", "缺少 `=`"),
+    ("no `<name>`", "缺少 `<name>`"),
     ("unknown figure", "未知的指标"),
     ("not a duration above zero", "时间应大于零，并带单位"),
     (
@@ -625,6 +624,10 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("invalid number", "数字无效"),
     ("number out of range", "数字超出范围"),
     (
+        "the figure <value> is out of range",
+        "数值 <value> 超出范围",
+    ),
+    (
         "control character (\\u0000-\\u001F) found while parsing a string",
         "字符串中有控制字符",
     ),
@@ -793,7 +796,7 @@ mod tests {
         Proxy, Region, Residency, Service,
     };
     use easelect_lab::Scenario;
-    use easelect_report::{Format, Lang, Threshold};
+    use easelect_report::{Format, Lang, Model, ReadError, Threshold};
 
     use super::*;
     use english::english_words;
@@ -1068,13 +1071,26 @@ mod tests {
         all.into_iter().map(Option::unwrap).collect()
     }
 
+    /// Errors of files that are no reports.
+    fn of_reports() -> Vec<Error> {
+        let of = |text| match Model::from_text(text) {
+            Err(ReadError::NotJson { why, .. } | ReadError::NotAReport { why }) => {
+                Error::new(ErrorKind::Input, why)
+            }
+            read => panic!("{text}: {read:?}"),
+        };
+        let figure = "{\"schema\": 1, \"x\": 1e300}";
+        ["x", "{}", "{\"schema\": 1}", figure].map(of).into()
+    }
+
     /// All of these errors, each message once.
     fn all() -> Vec<Error> {
         let mut seen = BTreeSet::new();
         let all = (of_damaged_files().into_iter())
             .chain(of_wrong_files())
             .chain(of_arguments())
-            .chain(of_histories());
+            .chain(of_histories())
+            .chain(of_reports());
         all.filter(|error| seen.insert(why(&error.to_string()).to_owned()))
             .collect()
     }

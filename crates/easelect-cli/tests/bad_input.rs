@@ -430,6 +430,16 @@ fn files_are_told_by_name_and_line() {
         let why = why(&["--lab".into(), file]);
         assert!(why.contains(&format!("s.toml{wanted}")), "{wanted}\n{why}");
     }
+    for content in [
+        "x",
+        "{}",
+        "{\"schema\": 1}",
+        "{\"schema\": 1, \"x\": 1e300}",
+    ] {
+        let file = scratch.file("report.json", content);
+        let why = why(&["compare".into(), file.clone(), file]);
+        assert!(why.contains("report.json: "), "{why}");
+    }
     let folder = scratch.0.clone().into_os_string();
     let told = why(&["--cacert".into(), folder, "--lab".into()]);
     assert!(

@@ -172,7 +172,9 @@ fn status(report: &Report, ended: Ended) -> Status {
     let cut_off = ended != Ended::Complete;
     let untried = |group: &easelect_report::Group| {
         let mut rows = group.endpoints.iter();
-        group.best().is_none() && rows.any(|row| row.ranked.reason == Reason::NotProbed)
+        !group.second_source
+            && group.best().is_none()
+            && rows.any(|row| row.ranked.reason == Reason::NotProbed)
     };
     if ended == Ended::Stopped || report.verdict().fault() == Fault::NotMeasured {
         return Status::Inconclusive;

@@ -348,6 +348,39 @@ fn newer_hosts_stand_apart() {
 }
 
 #[test]
+fn newer_hosts_that_were_not_tried_leave_the_exit_status_alone() {
+    let scratch = Scratch::new("newer");
+    let scenario = scratch.path("slow.toml");
+    let host = |name: &str, delay: &str| {
+        format!(
+            "[[host]]\nname = [\"{name}\"]\naddresses = [\"44.128.0.1\"]\ndns_delay = \"{delay}\"\n"
+        )
+    };
+    let hosts = [
+        ("a1.easemob.com", "5ms"),
+        ("a1.easecdn.com", "5ms"),
+        ("a1-v2.easemob.com", "5m"),
+        ("rs.easemob.com", "5m"),
+    ];
+    let hosts: String = hosts.map(|(name, delay)| host(name, delay)).concat();
+    let path = "[[path]]\naddress = \"44.128.0.1\"\nrtt = 5\n";
+    fs::write(&scenario, hosts + path).unwrap();
+    let line = ["--region", "cn1", "--service", "rest", "--newer"];
+    let pace = [
+        "--rounds",
+        "1",
+        "--deadline",
+        "2s",
+        "--lab",
+        &scenario,
+        "--format",
+        "json",
+    ];
+    let report: Value = serde_json::from_str(&told(&[&line[..], &pace].concat(), 0)).unwrap();
+    assert_eq!(report["complete"], false);
+}
+
+#[test]
 fn an_app_key_brings_the_app_s_own_list() {
     let json = told(&["--lab", "--app-key", "1100#chat", "--format", "json"], 0);
     let report: Value = serde_json::from_str(&json).unwrap();

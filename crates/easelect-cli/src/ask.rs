@@ -120,11 +120,11 @@ fn clients() -> Vec<(Say, Vec<Service>)> {
             vec![Service::Alipay, Service::Rest],
         ),
         (
-            say("old Web client (socket 2.0)", "老版本 Web 端（socket 2.0）"),
+            say("Old Web client (socket 2.0)", "老版本 Web 端（socket 2.0）"),
             vec![Service::Legacy, Service::Rest],
         ),
         (
-            say("server (RESTful API)", "服务端（RESTful API）"),
+            say("Server (RESTful API)", "服务端（RESTful API）"),
             vec![Service::Rest],
         ),
     ]

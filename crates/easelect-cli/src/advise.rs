@@ -1,4 +1,4 @@
-//! `easelect advise`: configuration to paste, per official SDK.
+//! `easelect advise`: prints configuration to paste for each official SDK.
 
 use easelect_report::{Format, Sdk};
 
@@ -20,7 +20,11 @@ pub(crate) fn advise(options: &Options) -> Result<Status, Usage> {
             .collect::<Result<_, _>>()?,
         None => Sdk::ALL.to_vec(),
     };
-    let measured = options.report.as_deref().map(input::report).transpose()?;
+    let measured = options
+        .reports
+        .first()
+        .map(|file| input::report(file))
+        .transpose()?;
     let output = Output::open(options.output.as_deref())?;
     let (measured, lang) = (measured.as_ref(), options.lang);
     let text = match args::format(options, options.output.as_deref()) {
@@ -31,7 +35,7 @@ pub(crate) fn advise(options: &Options) -> Result<Status, Usage> {
     Ok(Status::Usable)
 }
 
-/// An SDK by its identifier, or its name.
+/// Returns the SDK with this identifier or name.
 pub(crate) fn sdk(name: &str) -> Result<Sdk, Usage> {
     name.parse().map_err(|_| {
         let known: Vec<&str> = Sdk::ALL.iter().map(|one| one.as_str()).collect();

@@ -1,4 +1,4 @@
-//! An App Key, which names a customer: it is in no debug output, and a wrong one is never quoted.
+//! An App Key. It names a customer, so it is in no debug output, and errors never quote it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ impl AppKey {
     }
 }
 
-/// It names a customer.
+/// Without the key.
 impl fmt::Debug for AppKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AppKey(…)")
@@ -34,10 +34,10 @@ impl FromStr for AppKey {
             Some((org, app)) if is_part(org) && is_part(app) => {
                 Ok(AppKey(text.trim().to_owned()))
             }
-            // It is not quoted: a token may have been pasted.
+            // Not quoted: a token may have been pasted instead.
             _ => Err(say(
-                "--app-key: expected ORG#APP, as the console shows it (quote it: a shell may take # for a comment)",
-                "--app-key：应为控制台显示的 ORG#APP（请加引号，否则 # 可能被 shell 当作注释）",
+                "--app-key: expected ORG#APP, as Easemob's console shows it (in quotes: a shell may take # for a comment)",
+                "--app-key：应为环信控制台显示的 ORG#APP（请加引号，否则 shell 可能将 # 视为注释）",
             )
             .into()),
         }

@@ -1,4 +1,4 @@
-//! The command line, read.
+//! Parses the command line.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -16,10 +16,10 @@ use crate::complaint::complaint;
 use crate::name_servers::name_server;
 use crate::words::{Usage, say, shown};
 
-/// What is to be done.
+/// The command to run.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
-    /// The help, or the version.
+    /// Prints this text: the help, or the version.
     Tell(String),
     List,
     Diagnose,
@@ -29,76 +29,70 @@ pub(crate) enum Command {
     Compare([PathBuf; 2]),
     Page,
     ServerJson,
-    /// For this shell, or the manual page.
+    /// For a shell of this name; `man` is the manual page.
     Completions(String),
 }
 
-/// Which regions were asked for.
+/// The value of `--region`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Regions {
-    /// Nothing was said: all, unless somebody can be asked.
+    /// Not given: all, unless the user can be asked.
     Unsaid,
     All,
     Mainland,
     These(Vec<String>),
 }
 
-/// Which proxy to go through.
+/// The proxy to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Through {
-    /// The one that the environment names, if any.
+    /// The environment's, if it names one.
     Environment,
     Nothing,
     This(Proxy),
 }
 
-/// Everything that was asked for.
+/// The command and its options.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) command: Command,
     pub(crate) regions: Regions,
-    /// `None` is all.
+    /// `None` means all.
     pub(crate) services: Option<Vec<Service>>,
     pub(crate) rounds: Option<u32>,
     pub(crate) timeout: Duration,
     pub(crate) deadline: Duration,
     pub(crate) in_flight: usize,
     pub(crate) current: Vec<String>,
-    /// As typed and checked; [`Pin`] itself doesn't tell what is in it.
     pub(crate) resolve: Vec<PinnedHost>,
     pub(crate) cacert: Option<PathBuf>,
     pub(crate) catalog: Option<PathBuf>,
     pub(crate) families: Families,
-    /// The name server to ask instead of the platform's resolver.
+    /// The DNS server to ask instead of the platform's resolver.
     pub(crate) dns: Option<SocketAddr>,
     pub(crate) proxy: Through,
     pub(crate) lab: Option<String>,
     pub(crate) thresholds: Vec<Threshold>,
     pub(crate) lang: Lang,
-    /// `None` where neither an option nor the output's name tells.
+    /// `None` without `--format`: the output's name decides.
     pub(crate) format: Option<Format>,
     pub(crate) output: Option<PathBuf>,
-    /// Every figure, not only the first screen.
     pub(crate) details: bool,
-    /// Files keep what is private.
+    /// Whether files and pipes keep private details.
     pub(crate) full: bool,
     pub(crate) ascii: bool,
     pub(crate) note: Option<String>,
-    /// Hosts that only newer pages name, too.
     pub(crate) newer: bool,
-    /// `ORG#APP`.
     pub(crate) app_key: Option<AppKey>,
-    /// `None` is all.
+    /// `None` means all.
     pub(crate) sdks: Option<Vec<String>>,
-    /// A report made before.
-    pub(crate) report: Option<PathBuf>,
-    /// The reports that `server-json` orders by.
+    /// At most one, except with `server-json`.
     pub(crate) reports: Vec<PathBuf>,
-    /// The file or URL of the list that `server-json` takes.
+    /// The file or URL of the list that `server-json` sorts.
     pub(crate) from: Option<String>,
-    /// Where `connect` keeps what it learns.
+    /// The history file of `connect`.
     pub(crate) history: Option<PathBuf>,
-    /// The network's name in the history.
+    /// The current network's name in the history.
     pub(crate) network: Option<String>,
 }
 
@@ -131,7 +125,6 @@ impl Options {
             newer: false,
             app_key: None,
             sdks: None,
-            report: None,
             reports: Vec::new(),
             from: None,
             history: None,
@@ -140,7 +133,7 @@ impl Options {
     }
 }
 
-/// The language of everything, also of errors in options before `--lang`.
+/// Returns the language of all output, also of errors in options before `--lang`.
 pub(crate) fn lang(args: &[OsString], locale: Option<&str>) -> Lang {
     let mut args = args.iter().filter_map(|arg| arg.to_str());
     while let Some(arg) = args.next() {
@@ -156,14 +149,14 @@ pub(crate) fn lang(args: &[OsString], locale: Option<&str>) -> Lang {
     locale.map(Lang::of_locale).unwrap_or_default()
 }
 
-/// Reads the arguments, without the program's name, as this program has them.
+/// Parses the arguments, which begin after the program's name, by the definition of `program`.
 pub(crate) fn parse(
     args: Vec<OsString>,
     lang: Lang,
     program: &clap::Command,
 ) -> Result<Options, Usage> {
     let mut options = Options::new(lang);
-    // `easelect help connect`, as many programs have it.
+    // Many programs have `help connect`.
     let mut args = args;
     if args.first().is_some_and(|first| first == "help") {
         args.remove(0);
@@ -175,7 +168,7 @@ pub(crate) fn parse(
         Err(asked) if !asked.use_stderr() => {
             let told = asked.render().to_string();
             options.command = Command::Tell(match lang {
-                // clap ends each heading with its own colon.
+                // clap ends each heading with an ASCII colon.
                 Lang::Zh => told.replace(":\n", "：\n"),
                 _ => told,
             });
@@ -193,7 +186,7 @@ pub(crate) fn parse(
     };
     if let Some(stray) = stray(&matches) {
         return Err(say(
-            format!("{stray} stands before {name}: write the options behind the command"),
+            format!("{stray} is before {name}: write options after the command"),
             format!("{stray} 写在了 {name} 之前：请把选项写在命令之后"),
         )
         .into());
@@ -219,7 +212,7 @@ pub(crate) fn parse(
     read_all(options, given)
 }
 
-/// An option of the program's own in front of a command; the language may stand anywhere.
+/// Returns an option that is before the command. `--lang` may be anywhere.
 fn stray(matches: &ArgMatches) -> Option<String> {
     let given = |id: &&str| {
         matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine) && *id != "lang"
@@ -228,7 +221,7 @@ fn stray(matches: &ArgMatches) -> Option<String> {
     Some(long(first))
 }
 
-/// An option by its identifier, as it is written.
+/// Returns the option with this identifier as it is written.
 fn long(id: &str) -> String {
     match id {
         "ipv4" => "-4".to_owned(),
@@ -238,11 +231,11 @@ fn long(id: &str) -> String {
     }
 }
 
-/// The options that this command has.
+/// Reads the options that this command has.
 fn read_all(mut options: Options, given: &ArgMatches) -> Result<Options, Usage> {
     let o = &mut options;
     if let Some(lang) = text(given, "lang")? {
-        // Read before, so that errors of earlier options speak it too.
+        // `lang` has found it already; this checks the value.
         o.lang = lang_of(&lang)?;
     }
     if let Some(list) = text(given, "region")? {
@@ -271,7 +264,6 @@ fn read_all(mut options: Options, given: &ArgMatches) -> Result<Options, Usage> 
         ("catalog", &mut o.catalog),
         ("history", &mut o.history),
         ("output", &mut o.output),
-        ("report", &mut o.report),
     ] {
         *place = path(given, id)?;
     }
@@ -320,7 +312,7 @@ fn flag(given: &ArgMatches, id: &str) -> bool {
     one.ok().flatten().copied().unwrap_or_default()
 }
 
-/// An option's value; nothing where this command doesn't have it.
+/// Returns an option's value; `None` if the command doesn't have the option.
 fn raw(given: &ArgMatches, id: &str) -> Option<OsString> {
     given.try_get_one::<OsString>(id).ok().flatten().cloned()
 }
@@ -335,13 +327,13 @@ fn texts(given: &ArgMatches, id: &str) -> Result<Vec<String>, Usage> {
     all.map(|value| unicode(id, value)).collect()
 }
 
-/// A text that can't be empty.
+/// Returns a value that may not be empty.
 fn filled(given: &ArgMatches, id: &str) -> Result<Option<String>, Usage> {
     let value = text(given, id)?;
     if value.as_deref() == Some("") {
         let name = long(id);
         return Err(say(
-            format!("{name}: an empty value"),
+            format!("{name}: the value is empty"),
             format!("{name} 的值为空"),
         )
         .into());
@@ -360,26 +352,26 @@ fn unicode(id: &str, value: OsString) -> Result<String, Usage> {
     })
 }
 
-/// A value that the library reads.
+/// Parses a value of one of the library's types.
 fn read<T: FromStr<Err = easelect::Error>>(name: &str, text: &str) -> Result<T, Usage> {
     text.parse()
         .map_err(|error| Usage::from(error).in_option(name))
 }
 
-/// A language, or a locale that asks for it.
+/// Parses a language, or a locale such as `zh_CN.UTF-8`.
 fn lang_of(text: &str) -> Result<Lang, Usage> {
     let locale = text.split(['_', '-', '.']).next().unwrap_or_default();
     read("--lang", &locale.to_ascii_lowercase()).or_else(|_| read("--lang", text))
 }
 
-/// Adds a pin, or takes one back, as curl does.
+/// Adds a pin, or removes one (`-HOST:PORT`), as curl does.
 fn pinned(pins: &mut Vec<PinnedHost>, text: &str) -> Result<(), Usage> {
     match text
         .strip_prefix('-')
         .and_then(|gone| gone.rsplit_once(':'))
     {
         Some((host, port)) => {
-            // Read as the one that is taken back.
+            // Normalises the host as in the pin to be removed.
             let gone = PinnedHost::new(host, 0, Vec::new());
             pins.retain(|one| (one.host(), one.port().to_string().as_str()) != (gone.host(), port));
         }
@@ -401,9 +393,9 @@ fn paths(given: &ArgMatches, id: &str) -> Result<Vec<PathBuf>, Usage> {
 fn file(id: &str, path: OsString) -> Result<PathBuf, Usage> {
     let path = PathBuf::from(path);
     if path.as_os_str().is_empty() {
-        return Err(Usage::from(say("an empty file name", "文件名为空")).in_option(&long(id)));
+        return Err(Usage::from(say("the file name is empty", "文件名为空")).in_option(&long(id)));
     }
-    // It is not quoted: a password may be in it.
+    // Not quoted: it may have a password in it.
     if is_url(&path.to_string_lossy()) {
         let why = say("expected a file, not a URL", "应为文件，而不是 URL");
         return Err(Usage::from(why).in_option(&long(id)));
@@ -411,16 +403,16 @@ fn file(id: &str, path: OsString) -> Result<PathBuf, Usage> {
     Ok(path)
 }
 
-/// Whether what stands for a file is a URL, or was meant as one: without a scheme, or with a slash too few.
+/// Whether a file's name is a URL, or was meant as one: without a scheme, or with a slash too few.
 pub(crate) fn is_url(text: &str) -> bool {
-    // A scheme is missing, a user is not.
+    // A user without a scheme.
     if text.starts_with("//") && text.contains('@') {
         return true;
     }
     let Some((before, after)) = text.split_once(':') else {
         return false;
     };
-    // Behind a drive's letter is a slash.
+    // `C:\…` is a path: a drive's letter is no scheme.
     let (is_path, slashed) = (before.contains(['/', '\\']), after.starts_with(['/', '\\']));
     let is_scheme = before.len() > 1 && slashed && !is_path;
     text.contains("://") || is_scheme || (!is_path && !slashed && after.contains('@'))
@@ -465,7 +457,7 @@ fn duration(name: &str, text: &str) -> Result<Duration, Usage> {
     }
 }
 
-/// A name as people write it, without what doesn't tell two apart: case and blanks.
+/// Returns a name without case and blanks, by which names are compared.
 pub(crate) fn plain(name: &str) -> String {
     let letters = name.chars().filter(|c| !c.is_whitespace());
     letters.flat_map(char::to_lowercase).collect()
@@ -484,7 +476,7 @@ fn regions(text: &str) -> Result<Regions, Usage> {
     for one in text.split([',', '，', '、']) {
         if one_of(one).is_some() {
             return Err(say(
-                format!("--region: {one} can't be combined with others"),
+                format!("--region: {one} can't be combined with other data centres"),
                 format!("--region：{one} 不能与其他数据中心并列"),
             )
             .into());
@@ -510,7 +502,7 @@ fn services(text: &str) -> Result<Option<Vec<Service>>, Usage> {
             "微信" | "微信小程序" => Service::Wechat,
             "支付宝" | "支付宝小程序" => Service::Alipay,
             "文件" | "文件服务" => Service::Files,
-            // As it was written, where it is wrong.
+            // An error quotes it as it was written.
             id => id.parse().or_else(|_| read("--service", one))?,
         };
         if !these.contains(&service) {
@@ -538,15 +530,14 @@ fn format_of(text: &str, command: &Command) -> Result<Format, Usage> {
     })
 }
 
-/// How the report is written: as asked for, or by the name of the file.
+/// Returns the format: that of `--format`, or else the one of the file's extension, or else a table.
 pub(crate) fn format(options: &Options, file: Option<&Path>) -> Format {
     let by_name = file.and_then(Format::of);
     options.format.or(by_name).unwrap_or(Format::Table)
 }
 
-/// Refuses a file whose name asks for a form that no report has.
+/// Refuses a file whose extension is that of no format.
 fn check_name(options: &Options) -> Result<(), Usage> {
-    /// What text is called.
     const TEXT: [&str; 3] = ["txt", "log", "text"];
     let measures = matches!(options.command, Command::Diagnose);
     let file = options
@@ -558,7 +549,7 @@ fn check_name(options: &Options) -> Result<(), Usage> {
         return Ok(());
     };
     let known = file.and_then(Format::of).is_some() || TEXT.contains(&&*ending);
-    // A device, or a name with a dot in it that is none.
+    // What follows the dot of a device or another name may be no extension.
     let is_word = ending.len() <= 5 && ending.chars().all(|c| c.is_ascii_alphabetic());
     if known || !is_word {
         return Ok(());
@@ -566,10 +557,10 @@ fn check_name(options: &Options) -> Result<(), Usage> {
     let ending = shown(&ending);
     Err(say(
         format!(
-            "--output: no report ends in {ending}: expected .html, .json, .md, .csv, .prom or .txt, or say what it is with --format"
+            "--output: unknown extension {ending}: expected .html, .json, .md, .csv, .prom or .txt; or choose the format with --format"
         ),
         format!(
-            "--output：没有以 {ending} 结尾的报告：应为 .html、.json、.md、.csv、.prom 或 .txt，或用 --format 指定格式"
+            "--output：未知的扩展名 {ending}：应为 .html、.json、.md、.csv、.prom 或 .txt；或用 --format 指定格式"
         ),
     )
     .into())
@@ -590,7 +581,7 @@ fn threshold(options: &mut Options, text: &str) -> Result<(), Usage> {
     Ok(())
 }
 
-/// Options that contradict each other, or that would silently do nothing.
+/// Refuses options that contradict each other, or that would silently do nothing.
 fn check_conflicts(given: &ArgMatches, options: &Options) -> Result<(), Usage> {
     let is_given = |name: &str| {
         let id = match name {
@@ -613,17 +604,17 @@ fn check_conflicts(given: &ArgMatches, options: &Options) -> Result<(), Usage> {
         "--full",
         "--newer",
     ];
-    // The reports tell.
+    // Reports replace the measurement.
     let by_report: &[&str] = match options.command {
         Command::ServerJson => &["--region", "--catalog", "--rounds", "--in-flight"],
         _ => &[],
     };
     for (one, others) in [
         ("-4", ["-6"].as_slice()),
-        // The proxy looks the names up.
+        // The proxy resolves the names.
         ("--proxy", &["--no-proxy", "--lab", "--resolve"]),
         ("--no-proxy", &["--lab"]),
-        // A lab has its own.
+        // A lab has a resolver of its own.
         ("--dns", &["--lab"]),
         (
             "--list",
@@ -660,7 +651,7 @@ fn check_conflicts(given: &ArgMatches, options: &Options) -> Result<(), Usage> {
     ] {
         if is_given && !connects {
             return Err(say(
-                format!("{name} needs --connect: measuring learns nothing"),
+                format!("{name} needs --connect: a measurement keeps no history"),
                 format!("{name} 需要与 --connect 同用：测量不记录历史"),
             )
             .into());

@@ -1,5 +1,5 @@
-//! What a person at a terminal is asked: the app's data centre and kind of client, so that another data
-//! centre's trouble is not theirs. Both can be skipped.
+//! Asks the user at a terminal for the app's data centre and kind of client, so that faults of other data centres don't
+//! show up in the report. Both questions can be skipped.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -7,13 +7,13 @@ use easelect::{Catalog, Residency, Service};
 use easelect_report::Lang;
 
 use crate::args::{Options, Regions, plain};
-use crate::targets::{find_region, is_measured};
+use crate::targets::{find_region, has_any};
 use crate::words::{Say, say};
 
-/// A line longer than this is no answer.
+/// The longest line that is read as an answer.
 const LONGEST: u64 = 4096;
 
-/// Fills in what the options don't say, where somebody is there to answer.
+/// Asks for what the options leave open, if standard input and standard error are a terminal.
 pub(crate) fn fill_in(options: &mut Options, catalog: &Catalog) {
     let is_there = io::stdin().is_terminal() && io::stderr().is_terminal();
     let is_open = options.regions == Regions::Unsaid && options.app_key.is_none();
@@ -26,7 +26,7 @@ pub(crate) fn fill_in(options: &mut Options, catalog: &Catalog) {
     options.services = services;
 }
 
-/// Both questions.
+/// Asks both questions.
 fn asked(
     options: &Options,
     catalog: &Catalog,
@@ -37,7 +37,7 @@ fn asked(
     let known: Vec<_> = catalog
         .regions()
         .iter()
-        .filter(|info| is_measured(catalog, info))
+        .filter(|info| has_any(catalog, info.region()))
         .collect();
     let names = known.iter().map(|info| match lang {
         Lang::Zh => info.name_zh().to_owned(),
@@ -48,7 +48,7 @@ fn asked(
         "应用在哪个数据中心？（见 console.easemob.com：即时通讯 > 服务概览）",
     );
     let all = say(
-        "Enter: not known, measure all",
+        "Enter: I don't know, measure all",
         "直接回车：不清楚，全部测量",
     );
     let choose = |answer: &str| {
@@ -75,7 +75,7 @@ fn asked(
         .filter(|(_, services)| services.first().is_some_and(has))
         .map(|(name, services)| (name, services.into_iter().filter(has).collect()))
         .collect();
-    let question = say("What kind of client?", "客户端是哪一种？");
+    let question = say("What kind of client?", "客户端是什么类型？");
     let all = say("Enter: all services", "直接回车：全部服务");
     let names: Vec<String> = clients
         .iter()
@@ -96,7 +96,7 @@ fn asked(
     )
 }
 
-/// Kinds of clients, and the services that each uses.
+/// Returns the kinds of clients, and the services that each uses.
 fn clients() -> Vec<(Say, Vec<Service>)> {
     vec![
         (
@@ -108,7 +108,7 @@ fn clients() -> Vec<(Say, Vec<Service>)> {
                 "Android, iOS, HarmonyOS, Flutter, …",
                 "Android、iOS、HarmonyOS、Flutter 等",
             ),
-            // A fixed WebSocket server of theirs is one for mini-programs, says Easemob's example.
+            // Easemob's example gives them a WebSocket server for mini-programs.
             vec![Service::Websocket, Service::Wechat, Service::Rest],
         ),
         (
@@ -120,17 +120,17 @@ fn clients() -> Vec<(Say, Vec<Service>)> {
             vec![Service::Alipay, Service::Rest],
         ),
         (
-            say("old Web client (socket 2.0)", "老版本 Web 端（socket 2.0）"),
+            say("Old Web client (socket 2.0)", "老版本 Web 端（socket 2.0）"),
             vec![Service::Legacy, Service::Rest],
         ),
         (
-            say("server (RESTful API)", "服务端（RESTful API）"),
+            say("Server (RESTful API)", "服务端（RESTful API）"),
             vec![Service::Rest],
         ),
     ]
 }
 
-/// Asks until the answer is understood; nothing where it is empty, or nobody answers any longer.
+/// Asks until the answer is understood. Returns `None` if it is empty, or if input ends.
 fn ask<T>(
     question: &Say,
     names: &[String],
@@ -140,7 +140,7 @@ fn ask<T>(
     screen: &mut impl Write,
     choose: impl Fn(&str) -> Option<T>,
 ) -> Option<T> {
-    /// Whoever misunderstands as often is better asked nothing.
+    /// After so many answers that aren't understood, the question counts as skipped.
     const TIMES: usize = 5;
     let mut told = format!("{}\n", question.of(lang));
     for (number, name) in (1..).zip(names) {
@@ -163,8 +163,8 @@ fn ask<T>(
         }
         let count = names.len();
         let again = say(
-            format!("Expected a number from 1 to {count}, or Enter.\n"),
-            format!("请输入 1 到 {count} 的数字，或直接回车。\n"),
+            format!("Enter a number from 1 to {count}, or press Enter to skip.\n"),
+            format!("请输入 1 到 {count} 的数字，或直接回车跳过。\n"),
         );
         screen.write_all(again.of(lang).as_bytes()).ok()?;
     }

@@ -1,15 +1,15 @@
-//! What can be said on the command line: one definition, in the reader's language, from which arguments are
-//! parsed and help, completions and the manual page are made.
+//! The definition of the command line, in the reader's language. Parsing, help, completions and the manual page all
+//! come from it.
 
 use clap::builder::{OsStringValueParser, StyledStr};
 use clap::{Arg, ArgAction};
 use easelect_report::Lang;
 
-/// An option, or an argument without a name where `name` begins with a capital letter.
+/// An option; or, if `name` begins with a capital letter, a positional argument.
 struct Item {
     name: &'static str,
     short: Option<char>,
-    /// The value's placeholder; none for a switch.
+    /// The value's placeholder; `None` for a switch.
     value: Option<[&'static str; 2]>,
     help: [&'static str; 2],
     kind: Kind,
@@ -20,9 +20,9 @@ enum Kind {
     Plain,
     /// May be repeated.
     Many,
-    /// Can do without its value: it is this, then.
+    /// The value may be left out, and is then this one.
     Optional(&'static str),
-    /// Must be there.
+    /// Required.
     Needed,
 }
 
@@ -74,7 +74,7 @@ const REGION: Item = option(
     [
         "data centres: cn1,cn2,sgp1,sgp2,us1,de2, one of your own, mainland\n(China 1 and China 2 as one \
          pool, for clients that connect as the\nmobile SDKs do), or all",
-        "数据中心：cn1,cn2,sgp1,sgp2,us1,de2、自己的数据中心、mainland\n（国内 1 区与 2 区合为一池，用于连接方式与\
+        "数据中心：cn1,cn2,sgp1,sgp2,us1,de2、自己的数据中心、mainland\n（国内 1 区与 2 区作为一个池，用于连接方式与\
          移动端 SDK 相同的\n客户端）或 all；也可用中文名，如 国内1区",
     ],
     Kind::Plain,
@@ -88,25 +88,46 @@ const SERVICE: Item = option(
     ],
     Kind::Plain,
 );
+/// For commands that need exactly one.
+const ONE_REGION: Item = option(
+    "region",
+    ["REGION", "数据中心"],
+    [
+        "data centre: cn1, cn2, sgp1, sgp2, us1, de2, one of your own, or\nmainland (China 1 and China 2 as one pool, \
+         for clients that connect as\nthe mobile SDKs do)",
+        "cn1、cn2、sgp1、sgp2、us1、de2、自己的数据中心或 mainland（国内 1 区与\n2 区作为一个池，用于连接方式与\
+         移动端 SDK 相同的客户端）；\n也可用中文名，如 国内1区",
+    ],
+    Kind::Plain,
+);
+const ONE_SERVICE: Item = option(
+    "service",
+    ["SERVICE", "服务"],
+    [
+        "service: websocket, legacy, wechat or alipay",
+        "服务：websocket、legacy、wechat 或 alipay",
+    ],
+    Kind::Plain,
+);
 const CATALOG: Item = option(
     "catalog",
     FILE,
     [
-        "your own endpoints, .toml or .json",
-        "自己的接入地址目录，.toml 或 .json",
+        "adds your own endpoints from this .toml or .json file",
+        "目录文件（.toml 或 .json），补充自己的接入地址",
     ],
     Kind::Plain,
 );
 const NEWER: Item = switch(
     "newer",
     [
-        "also the hosts that only newer pages of Easemob's name, as groups\nof their own",
-        "同时包括只有环信较新页面才列出的地址，单独成组",
+        "includes hosts that only newer pages and SDKs of Easemob name, as\ngroups of their own",
+        "同时包括只有环信较新页面或 SDK 才列出的主机，单独成组",
     ],
 );
 
 const WHAT: Section = (
-    ["What to measure", "测什么"],
+    ["What to measure", "测量什么"],
     &[
         REGION,
         SERVICE,
@@ -115,7 +136,7 @@ const WHAT: Section = (
             ["URL", "URL"],
             [
                 "what the app has configured: a wss:// or https:// endpoint, or the\nhttps:// URL of a \
-                 server.json; measured, marked, compared.\nMay be repeated",
+                 server.json. It is measured, marked and compared. May\nbe repeated",
                 "应用当前的配置：wss:// 或 https:// 地址，或 server.json 的\nhttps:// 地址；一并测量、标出并\
                  比较。可重复",
             ],
@@ -125,8 +146,8 @@ const WHAT: Section = (
             "app-key",
             ["ORG#APP", "ORG#APP"],
             [
-                "asks Easemob's list service which hosts this app has, as the\nofficial SDKs do, and \
-                 measures that service and those hosts. The\nApp Key is sent there, and nowhere else",
+                "asks Easemob's list service which hosts this app uses, as the official\nSDKs do, and measures \
+                 the service and these hosts. The App Key is sent\nto that service only",
                 "向环信的服务器列表服务查询该应用的地址（与官方 SDK 相同），\n并测量该服务和这些地址。App Key \
                  只发给该服务",
             ],
@@ -138,14 +159,14 @@ const WHAT: Section = (
 );
 
 const NETWORK: Section = (
-    ["How the network is reached", "如何访问网络"],
+    ["Network", "网络"],
     &[
         option(
             "resolve",
-            ["PIN", "指定"],
+            ["PIN", "映射"],
             [
-                "HOST:PORT:ADDR[,ADDR…] pins a host (* for all) to addresses, as in\ncurl. May be repeated",
-                "HOST:PORT:ADDR[,ADDR…]：指定主机（* 为全部）的地址，同 curl。可重复",
+                "HOST:PORT:ADDR[,ADDR…] pins a host (* for all) to addresses, as curl\ndoes. May be repeated",
+                "HOST:PORT:ADDR[,ADDR…]：指定主机（* 为全部）的 IP 地址，同 curl。可重复",
             ],
             Kind::Many,
         ),
@@ -154,7 +175,7 @@ const NETWORK: Section = (
             FILE,
             [
                 "trusts these PEM certificates as well",
-                "额外信任的 PEM 证书",
+                "额外信任该文件中的 PEM 证书",
             ],
             Kind::Plain,
         ),
@@ -162,7 +183,7 @@ const NETWORK: Section = (
             "dns",
             ["ADDR", "地址"],
             [
-                "asks this name server (IP, IP:PORT or fe80::1%eth0), nothing else",
+                "asks only this DNS server (IP, IP:PORT or fe80::1%eth0)",
                 "只询问该 DNS 服务器（IP、IP:PORT 或 fe80::1%eth0）",
             ],
             Kind::Plain,
@@ -171,10 +192,9 @@ const NETWORK: Section = (
             "proxy",
             ["URL", "URL"],
             [
-                "goes through this proxy: http://, https:// or socks5://, with\nUSER:PASSWORD@ where it \
-                 wants them. By default the environment's:\nHTTPS_PROXY, ALL_PROXY; what NO_PROXY names \
-                 bypasses the proxy",
-                "经此代理：http://、https:// 或 socks5://，需要认证时加\nUSER:PASSWORD@。默认按环境变量 \
+                "uses this proxy: http://, https:// or socks5://, with USER:PASSWORD@ if\nit requires them. \
+                 Default: HTTPS_PROXY or ALL_PROXY of the environment.\nHosts in NO_PROXY bypass the proxy",
+                "使用该代理：http://、https:// 或 socks5://，需要认证时加\nUSER:PASSWORD@。默认按环境变量 \
                  HTTPS_PROXY、ALL_PROXY；\nNO_PROXY 中的主机不经代理",
             ],
             Kind::Plain,
@@ -182,19 +202,19 @@ const NETWORK: Section = (
         switch(
             "no-proxy",
             [
-                "no proxy, whatever the environment says",
-                "不经代理，无论环境变量如何",
+                "uses no proxy, whatever the environment says",
+                "不用代理，忽略环境变量",
             ],
         ),
-        short("ipv4", '4', ["only IPv4", "只用 IPv4"]),
-        short("ipv6", '6', ["only IPv6", "只用 IPv6"]),
+        short("ipv4", '4', ["uses IPv4 only", "只用 IPv4"]),
+        short("ipv6", '6', ["uses IPv6 only", "只用 IPv6"]),
         option(
             "lab",
             ["SCENARIO", "场景"],
             [
-                "a simulated network instead of the real one: a built-in name\n(beijing, if none is given, \
-                 or hostile, in which everything goes\nwrong) or a file. Works offline",
-                "用模拟网络代替真实网络：内置名称（不写为 beijing；hostile 含\n各种故障）或文件。可离线运行",
+                "replaces the network with a simulated one, which works offline: a\nbuilt-in scenario (beijing by \
+                 default, or hostile, with every kind of\nfault) or a file",
+                "用模拟网络代替真实网络，可离线运行：内置场景（默认 beijing；\nhostile 含各种故障）或场景文件",
             ],
             Kind::Optional("beijing"),
         ),
@@ -202,34 +222,40 @@ const NETWORK: Section = (
 );
 
 const PACE: Section = (
-    ["How to measure", "怎么测"],
+    ["How to measure", "测量方式"],
     &[
         option(
             "rounds",
             ["N", "N"],
             [
-                "attempts at every address, 1 to 100000 (default: as many as needed)",
-                "每个地址的尝试次数，1 到 100000（默认按需）",
+                "attempts per address, 1 to 100000 (default: as many as needed)",
+                "每个 IP 地址的尝试次数，1 到 100000（默认按需）",
             ],
             Kind::Plain,
         ),
         option(
             "timeout",
             TIME,
-            ["for one attempt (default: 5s)", "单次尝试的超时（默认 5s）"],
+            [
+                "limit of one attempt (default: 5s)",
+                "单次尝试的超时（默认 5s）",
+            ],
             Kind::Plain,
         ),
         option(
             "deadline",
             TIME,
-            ["for everything (default: 60s)", "总时限（默认 60s）"],
+            [
+                "limit of the whole measurement (default: 60s)",
+                "总时限（默认 60s）",
+            ],
             Kind::Plain,
         ),
         option(
             "in-flight",
             ["N", "N"],
             [
-                "attempts at a time, 1 to 64 (default: 16)",
+                "attempts at once, 1 to 64 (default: 16)",
                 "同时进行的尝试数，1 到 64（默认 16）",
             ],
             Kind::Plain,
@@ -245,7 +271,7 @@ const REPORT: Section = (
         switch(
             "details",
             [
-                "every figure, not only the first screen",
+                "prints everything, not only the first screen",
                 "显示全部细节，不只首屏",
             ],
         ),
@@ -254,8 +280,8 @@ const REPORT: Section = (
             FORMAT,
             [
                 "table, summary, json, html, markdown, csv or prometheus (default:\nby the extension of \
-                 --output, or table)",
-                "table、summary、json、html、markdown、csv 或 prometheus（默认\n按 --output 的扩展名，否则 \
+                 --output, otherwise table)",
+                "table、summary、json、html、markdown、csv 或 prometheus（默认\n按 --output 的扩展名，否则为 \
                  table）",
             ],
             Kind::Plain,
@@ -264,25 +290,25 @@ const REPORT: Section = (
             "output",
             FILE,
             [
-                "writes the report there, whole or not at all; into a folder (FOLDER/)\nas \
-                 easelect-DATE-TIME-REGION.html",
-                "将报告写入该文件，写完才替换原文件；若为文件夹（以 / 结尾），\n文件名为 easelect-日期-时间-数据中心.html",
+                "saves the report in this file, which is replaced only when the report is\ncomplete; in a folder \
+                 (FOLDER/) as easelect-DATE-TIME-REGION.html",
+                "将报告保存到该文件，写完才替换原文件；若为文件夹（以 / 结尾），\n文件名为 easelect-日期-时间-数据中心.html",
             ],
             Kind::Plain,
         ),
         switch(
             "full",
             [
-                "keeps local addresses, user names, proxies, network identifiers\nand the App Key in \
-                 files, which hide them otherwise",
-                "文件中保留本地地址、用户名、代理、网络标识和 App Key（默认隐藏）",
+                "keeps local addresses, user names, proxies, network identifiers and\nthe App Key in files and \
+                 pipes, where they are hidden by default",
+                "文件和管道中保留本地地址、用户名、代理、网络标识和 App Key\n（默认隐藏）",
             ],
         ),
         option(
             "note",
             ["TEXT", "文字"],
             [
-                "for whoever reads the report: customer, city, carrier",
+                "a note for the reader of the report: customer, city, carrier",
                 "写给报告读者的备注：客户、城市、运营商",
             ],
             Kind::Plain,
@@ -291,15 +317,15 @@ const REPORT: Section = (
             "fail-above",
             ["LIMIT", "阈值"],
             [
-                "exit status 4 if an endpoint is above, as in p50=300ms; also mean,\np90, p99, max, \
-                 expected_cost. May be repeated",
-                "有地址超过时退出码为 4，例如 p50=300ms；也可用 mean、p90、\np99、max、expected_cost。可重复",
+                "ends with status 4 if a ready endpoint is above this limit, such as\np50=300ms; also mean, p90, \
+                 p99, max, expected_cost. May be repeated",
+                "有可用地址超过该阈值时，退出码为 4，例如 p50=300ms；也可用\nmean、p90、p99、max、expected_cost。可重复",
             ],
             Kind::Many,
         ),
         switch(
             "ascii",
-            ["draws with ASCII characters alone", "只用 ASCII 字符绘图"],
+            ["draws with ASCII characters only", "只用 ASCII 字符绘图"],
         ),
     ],
 );
@@ -311,32 +337,29 @@ const TEXT_OUTPUT: Section = (
             "format",
             FORMAT,
             [
-                "table or json (default: table)",
-                "table 或 json（默认 table）",
+                "table or json (default: by the extension of --output, otherwise table)",
+                "table 或 json（默认按 --output 的扩展名，否则为 table）",
             ],
             Kind::Plain,
         ),
-        option(
-            "output",
-            FILE,
-            [
-                "writes there, whole or not at all",
-                "写入该文件，写完才替换原文件",
-            ],
-            Kind::Plain,
-        ),
+        option("output", FILE, SAVED, Kind::Plain),
     ],
 );
 
+const SAVED: [&str; 2] = [
+    "saves it in this file, which is replaced only when it is complete",
+    "保存到该文件，写完才替换原文件",
+];
+
 const MEMORY: Section = (
-    ["What is remembered", "历史"],
+    ["History", "历史"],
     &[
         option(
             "history",
             FILE,
             [
-                "begins with what is in it, and keeps there what is learned",
-                "从该文件的内容开始，并把学到的写入其中",
+                "starts with what this file has from earlier runs, and saves what is\nlearned",
+                "沿用该文件中以往学到的内容，并写入新学到的内容",
             ],
             Kind::Plain,
         ),
@@ -344,8 +367,8 @@ const MEMORY: Section = (
             "network",
             ["ID", "名称"],
             [
-                "the network's name in the history (default: told by the routes)",
-                "历史中本网络的名称（默认按路由判断）",
+                "the current network's name in the history (default: detected)",
+                "当前网络在历史中的名称（默认自动识别）",
             ],
             Kind::Plain,
         ),
@@ -356,8 +379,8 @@ const COUNT: Item = option(
     "COUNT",
     ["COUNT", "次数"],
     [
-        "how many connections, one after the other (default: 1)",
-        "依次打开多少个连接（默认 1）",
+        "number of connections, opened one after the other (default: 1)",
+        "依次建立的连接数（默认 1）",
     ],
     Kind::Plain,
 );
@@ -366,43 +389,43 @@ const WITH_REPORT: Item = option(
     "report",
     FILE,
     [
-        "a report made before, .json or .html",
-        "之前的报告，.json 或 .html",
+        "a saved report, .json or .html",
+        "已保存的报告，.json 或 .html",
     ],
     Kind::Plain,
 );
 
-/// The options of the example that became commands here.
+/// Options of the example that are commands of the program.
 const EXAMPLE: Section = (
-    ["Instead of measuring", "不测量"],
+    ["Instead of measuring", "其他操作"],
     &[
         switch(
             "list",
             [
-                "prints the catalogue; nothing is sent",
-                "列出目录；不发送任何数据",
+                "lists data centres and endpoints; sends nothing",
+                "列出数据中心和接入地址，不发送任何数据",
             ],
         ),
         option(
             "connect",
             ["N", "N"],
             [
-                "opens N connections (default: 1) as an app would, in one region\n(or mainland) and one \
+                "opens N connections (default: 1) as an app does; needs one data centre\n(or mainland) and one \
                  service",
-                "像应用那样打开 N 个连接（默认 1），需指定一个数据中心（或\nmainland）和一个服务",
+                "像应用那样建立 N 个连接（默认 1），需指定一个数据中心（或\nmainland）和一个服务",
             ],
             Kind::Optional("1"),
         ),
     ],
 );
 
-/// What a command is called, what it does, how it is used, and its options.
+/// A command.
 struct Entry {
     name: &'static str,
     about: [&'static str; 2],
     usage: [&'static str; 2],
     sections: &'static [Section],
-    /// What its exit statuses mean.
+    /// The meaning of its exit statuses.
     status: [&'static str; 2],
 }
 
@@ -413,8 +436,8 @@ const ENTRIES: &[Entry] = &[
     Entry {
         name: "diagnose",
         about: [
-            "measures the endpoints from here, says what is wrong and who can act",
-            "从本机测量接入地址，给出问题所在和处理人",
+            "measures the endpoints, and says what is wrong and who can act",
+            "测量接入地址，指出问题所在和处理人",
         ],
         usage: [
             "easelect [diagnose] [OPTION]…",
@@ -426,8 +449,8 @@ const ENTRIES: &[Entry] = &[
     Entry {
         name: "connect",
         about: [
-            "opens connections as an app would, through the selector",
-            "像应用那样通过选择器打开连接",
+            "opens connections as an app that embeds the library does",
+            "像使用本库的应用那样建立连接",
         ],
         usage: [
             "easelect connect --region REGION --service SERVICE [OPTION]… [COUNT]",
@@ -436,16 +459,16 @@ const ENTRIES: &[Entry] = &[
         sections: &[
             (ARGUMENTS, &[COUNT]),
             (
-                ["What to connect to", "连接什么"],
+                ["What to connect to", "连接目标"],
                 &[
-                    REGION,
-                    SERVICE,
+                    ONE_REGION,
+                    ONE_SERVICE,
                     CATALOG,
                     option(
                         "deadline",
                         TIME,
                         [
-                            "for one connection (default: 60s)",
+                            "limit of one connection (default: 60s)",
                             "单个连接的时限（默认 60s）",
                         ],
                         Kind::Plain,
@@ -461,8 +484,8 @@ const ENTRIES: &[Entry] = &[
     Entry {
         name: "list",
         about: [
-            "prints data centres and endpoints; nothing is sent",
-            "列出数据中心和接入地址；不发送任何数据",
+            "lists data centres and endpoints; sends nothing",
+            "列出数据中心和接入地址，不发送任何数据",
         ],
         usage: ["easelect list [OPTION]…", "easelect list [选项]…"],
         sections: &[(OPTIONS, &[REGION, SERVICE, CATALOG, NEWER]), TEXT_OUTPUT],
@@ -471,8 +494,8 @@ const ENTRIES: &[Entry] = &[
     Entry {
         name: "advise",
         about: [
-            "configuration to paste, for each official SDK",
-            "各官方 SDK 可直接粘贴的配置",
+            "prints configuration to paste for each official SDK",
+            "给出各官方 SDK 可直接粘贴的配置",
         ],
         usage: [
             "easelect advise --region REGION [OPTION]…",
@@ -482,7 +505,7 @@ const ENTRIES: &[Entry] = &[
             (
                 OPTIONS,
                 &[
-                    REGION,
+                    ONE_REGION,
                     option(
                         "sdk",
                         LIST,
@@ -505,8 +528,8 @@ const ENTRIES: &[Entry] = &[
     Entry {
         name: "explain",
         about: [
-            "what an error code of an official SDK means",
-            "官方 SDK 的错误码是什么意思",
+            "explains an error code of an official SDK",
+            "解释官方 SDK 的错误码",
         ],
         usage: [
             "easelect explain CODE [--sdk SDK] [--report FILE]",
@@ -518,7 +541,7 @@ const ENTRIES: &[Entry] = &[
                 &[option(
                     "CODE",
                     ["CODE", "错误码"],
-                    ["the code, as the SDK gives it", "SDK 给出的错误码"],
+                    ["the code as the SDK reports it", "SDK 给出的错误码"],
                     Kind::Needed,
                 )],
             ),
@@ -545,7 +568,7 @@ const ENTRIES: &[Entry] = &[
     },
     Entry {
         name: "compare",
-        about: ["what changed between two reports", "两份报告之间有什么变化"],
+        about: ["shows what changed between two reports", "比较两份报告"],
         usage: [
             "easelect compare A B [OPTION]…",
             "easelect compare 第一份报告 第二份报告 [选项]…",
@@ -558,8 +581,8 @@ const ENTRIES: &[Entry] = &[
                         "A",
                         ["A", "第一份报告"],
                         [
-                            "the report before, .json or .html",
-                            "之前的报告，.json 或 .html",
+                            "the earlier report, .json or .html",
+                            "较早的报告，.json 或 .html",
                         ],
                         Kind::Needed,
                     ),
@@ -567,8 +590,8 @@ const ENTRIES: &[Entry] = &[
                         "B",
                         ["B", "第二份报告"],
                         [
-                            "the report after, .json or .html",
-                            "之后的报告，.json 或 .html",
+                            "the later report, .json or .html",
+                            "较晚的报告，.json 或 .html",
                         ],
                         Kind::Needed,
                     ),
@@ -581,8 +604,8 @@ const ENTRIES: &[Entry] = &[
     Entry {
         name: "page",
         about: [
-            "makes a web page that measures from the phone or browser in trouble",
-            "生成网页，在出问题的手机或浏览器上测量",
+            "makes a web page that measures from a user's phone or browser",
+            "生成测速网页，在用户的手机或浏览器中测量",
         ],
         usage: [
             "easelect page [OPTION]… --output FILE",
@@ -592,15 +615,7 @@ const ENTRIES: &[Entry] = &[
             (OPTIONS, &[REGION, SERVICE, CATALOG, NEWER]),
             (
                 ["Output", "输出"],
-                &[option(
-                    "output",
-                    FILE,
-                    [
-                        "writes there, whole or not at all",
-                        "写入该文件，写完才替换原文件",
-                    ],
-                    Kind::Plain,
-                )],
+                &[option("output", FILE, SAVED, Kind::Plain)],
             ),
         ],
         status: STATUS,
@@ -608,8 +623,8 @@ const ENTRIES: &[Entry] = &[
     Entry {
         name: "server-json",
         about: [
-            "an app's own server.json for the official SDKs, the best hosts first",
-            "供官方 SDK 使用的 server.json：应用自己的列表，最佳地址在前",
+            "sorts an app's server.json for the official SDKs, the best hosts first",
+            "按测量结果排列应用的 server.json，供官方 SDK 使用",
         ],
         usage: [
             "easelect server-json (--app-key ORG#APP | --from FILE|URL) [OPTION]…",
@@ -617,15 +632,15 @@ const ENTRIES: &[Entry] = &[
         ],
         sections: &[
             (
-                ["Which list", "哪个列表"],
+                ["The list", "列表"],
                 &[
                     option(
                         "app-key",
                         ["ORG#APP", "ORG#APP"],
                         [
-                            "the list that Easemob's list service has of this app. The App Key is\nsent there, \
-                             and nowhere else",
-                            "环信服务器列表服务中该应用的列表。App Key 只发给该服务",
+                            "fetches this app's list from Easemob's list service. The App Key is\nsent to that \
+                             service only",
+                            "从环信的服务器列表服务获取该应用的列表。App Key 只发给该服务",
                         ],
                         Kind::Plain,
                     ),
@@ -633,8 +648,8 @@ const ENTRIES: &[Entry] = &[
                         "from",
                         ["FILE|URL", "文件|URL"],
                         [
-                            "the list in this file, or at this https:// URL",
-                            "该文件中或该 https:// 地址上的列表",
+                            "reads the list from this file or https:// URL",
+                            "从该文件或 https:// 地址读取列表",
                         ],
                         Kind::Plain,
                     ),
@@ -643,14 +658,14 @@ const ENTRIES: &[Entry] = &[
                 ],
             ),
             (
-                ["In which order", "按什么排序"],
+                ["The order", "排序依据"],
                 &[option(
                     "report",
                     FILE,
                     [
-                        "a report made before, .json or .html, instead of measuring now; of\nseveral places, \
-                         one each. May be repeated",
-                        "之前的报告，.json 或 .html，代替现在测量；多地时每地一份。\n可重复",
+                        "sorts by a saved report, .json or .html, instead of measuring now. May\nbe repeated, \
+                         with one report for each place",
+                        "按已保存的报告（.json 或 .html）排序，不再测量。可重复，\n多地时每地一份",
                     ],
                     Kind::Many,
                 )],
@@ -663,9 +678,9 @@ const ENTRIES: &[Entry] = &[
                     "output",
                     FILE,
                     [
-                        "writes the list there, whole or not at all (default: standard\noutput); what was \
-                         done is told beside it",
-                        "将列表写入该文件，写完才替换原文件（默认标准输出）；\n另外说明做了什么",
+                        "saves the list in this file, which is replaced only when the list is\ncomplete. By default \
+                         the list goes to standard output, and the summary\nto standard error",
+                        "将列表保存到该文件，写完才替换原文件。默认将列表写到标准输出，\n说明写到标准错误",
                     ],
                     Kind::Plain,
                 )],
@@ -676,8 +691,8 @@ const ENTRIES: &[Entry] = &[
     Entry {
         name: "completions",
         about: [
-            "completions for a shell, or the manual page",
-            "命令行补全脚本，或手册页",
+            "prints completions for a shell, or the manual page",
+            "输出命令行补全脚本或手册页",
         ],
         usage: [
             "easelect completions bash|zsh|fish|powershell|elvish|man",
@@ -700,39 +715,39 @@ const ENTRIES: &[Entry] = &[
 ];
 
 const ABOUT: [&str; 2] = [
-    "easelect: which Easemob (环信) endpoint is fastest from here, and why the others are not",
-    "easelect：从本机看哪个环信（Easemob）接入地址最快，其他的为什么不行",
+    "easelect: finds the fastest Easemob (环信) endpoint from this computer, and what is wrong with the others",
+    "easelect：从本机测量环信（Easemob）接入地址，找出最快的，并指出其他地址的问题",
 ];
 
 const STATUS: [&str; 2] = [
-    "Exit status: 0 done; 2 wrong usage or input.",
-    "退出码：0 完成；2 用法或输入有误。",
+    "Exit status: 0 done; 2 error in usage, input or output.",
+    "退出码：0 完成；2 用法、输入或输出有误。",
 ];
 const STATUS_OF_DIAGNOSE: [&str; 2] = [
-    "Exit status: 0 every group has a usable endpoint; 1 not so; 2 wrong usage or input; 3 inconclusive\n(time ran out) or \
-     interrupted; 4 usable, but above a limit (--fail-above).",
-    "退出码：0 每组都有可用的接入地址；1 并非如此；2 用法或输入有误；3 没有结论（时限已到）\n或被中断；4 可用，但超过阈值\
-     （--fail-above）。",
+    "Exit status: 0 every group (one service in one data centre) has a usable endpoint; 1 a group has none;\n2 error in \
+     usage, input or output; 3 inconclusive or interrupted; 4 as 0, but above a limit (--fail-above).",
+    "退出码：0 每组（一个数据中心的一项服务）都有可用的接入地址；1 有的组没有；\n2 用法、输入或输出有误；3 没有结论或已中断；\
+     4 同 0，但超过阈值（--fail-above）。",
 ];
 const STATUS_OF_CONNECT: [&str; 2] = [
-    "Exit status: 0 every connection was opened; 1 one was not; 2 wrong usage or input; 3 interrupted.",
-    "退出码：0 全部连接成功；1 有连接失败；2 用法或输入有误；3 被中断。",
+    "Exit status: 0 every connection was opened; 1 a connection failed; 2 error in usage, input or output;\n3 interrupted.",
+    "退出码：0 全部连接成功；1 有连接失败；2 用法、输入或输出有误；3 已中断。",
 ];
 const STATUS_OF_EXPLAIN: [&str; 2] = [
-    "Exit status: 0 the code is known; 2 wrong usage or input; 3 it is not known.",
-    "退出码：0 错误码已知；2 用法或输入有误；3 错误码未知。",
+    "Exit status: 0 the code is known; 2 error in usage, input or output; 3 the code is unknown.",
+    "退出码：0 错误码已知；2 用法、输入或输出有误；3 错误码未知。",
 ];
 const STATUS_OF_COMPARE: [&str; 2] = [
-    "Exit status: 0 compared, changed or not; 2 wrong usage or input; 3 the two have nothing in common.",
-    "退出码：0 已比较，无论有无变化；2 用法或输入有误；3 两份报告没有可比较的内容。",
+    "Exit status: 0 compared, changed or not; 2 error in usage, input or output; 3 the reports have nothing\nin common.",
+    "退出码：0 已比较，无论有无变化；2 用法、输入或输出有误；3 两份报告没有可比较的内容。",
 ];
 const STATUS_OF_SERVER_JSON: [&str; 2] = [
-    "Exit status: 0 the list is written; 1 no host was reached, or none of one section; 2 wrong list or\nusage; 3 nothing was \
-     measured, or interrupted.",
-    "退出码：0 已写入列表；1 没有连通任何主机，或某一部分的主机均未连通；2 列表或用法有误；\n3 没有测量到结果，或被中断。",
+    "Exit status: 0 the list was written; 1 no host was reached, or none of one section; 2 error in usage, input\nor \
+     output; 3 nothing was measured, or interrupted.",
+    "退出码：0 已写入列表；1 没有连通任何主机，或某一部分的主机均未连通；\n2 用法、输入或输出有误；3 没有测量到结果，或已中断。",
 ];
 
-/// The program: `diagnose` without its name, and every command.
+/// The program: its commands, and the options of `diagnose`, which needs no name.
 pub(crate) fn program(lang: Lang) -> clap::Command {
     let told = |texts: [&'static str; 2]| told(texts, lang);
     let diagnose = &ENTRIES[0];
@@ -758,8 +773,8 @@ pub(crate) fn program(lang: Lang) -> clap::Command {
         lang,
     )
     .subcommand_help_heading(told([
-        "Commands (diagnose if none is given)",
-        "命令（不写为 diagnose）",
+        "Commands (default: diagnose)",
+        "命令（默认 diagnose）",
     ]))
     .disable_help_subcommand(true)
     .version(env!("CARGO_PKG_VERSION"))
@@ -768,7 +783,7 @@ pub(crate) fn program(lang: Lang) -> clap::Command {
     .subcommands(commands)
 }
 
-/// What the program is for, as the manual page has it behind its name.
+/// The program's summary, without its name: the manual page adds that.
 pub(crate) fn about(lang: Lang) -> &'static str {
     let about = told(ABOUT, lang);
     about
@@ -776,7 +791,7 @@ pub(crate) fn about(lang: Lang) -> &'static str {
         .trim_start_matches([':', '：', ' '])
 }
 
-/// What the exit statuses of `diagnose` mean, without the word for it.
+/// The exit statuses of `diagnose`, without the heading.
 pub(crate) fn status_of_diagnose(lang: Lang) -> &'static str {
     let status = told(STATUS_OF_DIAGNOSE, lang);
     status
@@ -784,7 +799,7 @@ pub(crate) fn status_of_diagnose(lang: Lang) -> &'static str {
         .map_or(status, |(_, rest)| rest.trim_start())
 }
 
-/// `examples/diagnose`: no commands, two of them as options.
+/// `examples/diagnose`: no commands; `list` and `connect` are options.
 pub(crate) fn example(lang: Lang) -> clap::Command {
     let told = |texts: [&'static str; 2]| told(texts, lang);
     let usage = ["diagnose [OPTION]…", "diagnose [选项]…"];
@@ -808,7 +823,7 @@ fn told(texts: [&'static str; 2], lang: Lang) -> &'static str {
     }
 }
 
-/// What every command has: its frame, without one of clap's own words.
+/// Sets what all commands have in common, so that no text of clap's own is left.
 fn framed(
     command: clap::Command,
     about: &'static str,
@@ -822,7 +837,7 @@ fn framed(
     };
     let mut about = about.to_owned();
     if lang != Lang::Zh {
-        // A sentence of its own above the usage.
+        // Above the usage it is a sentence.
         about[..1].make_ascii_uppercase();
         about = about.replacen("Easelect:", "easelect:", 1);
     }
@@ -835,25 +850,25 @@ fn framed(
         .disable_version_flag(true)
         .disable_colored_help(true)
         .args_override_self(false)
-        // Lines are broken by hand: no rule for Chinese is in clap.
+        // Lines are broken by hand: clap has no rules for Chinese.
         .term_width(0)
 }
 
 fn common(lang: Lang) -> Vec<Arg> {
     const ALWAYS: Section = (
-        ["Always", "通用"],
+        ["General", "通用"],
         &[
             option(
                 "lang",
                 ["zh|en", "zh|en"],
                 [
-                    "the language (default: the locale's)",
+                    "language (default: the locale's)",
                     "语言（默认按系统区域设置）",
                 ],
                 Kind::Plain,
             ),
-            short("help", 'h', ["this text", "本帮助"]),
-            short("version", 'V', ["the version", "版本"]),
+            short("help", 'h', ["prints this help", "显示本帮助"]),
+            short("version", 'V', ["prints the version", "显示版本"]),
         ],
     );
     arguments(&[ALWAYS], lang)
@@ -895,7 +910,7 @@ fn argument(one: &Item, heading: &'static str, lang: Lang) -> Arg {
                 });
             match one.kind {
                 Kind::Optional(value) => arg.num_args(0..=1).default_missing_value(value),
-                // What begins with a hyphen is told to be no value by whoever reads it.
+                // The reader of the value complains of one that begins with a hyphen, and names the option.
                 _ if is_named => arg.allow_hyphen_values(true),
                 _ => arg.allow_negative_numbers(true),
             }
@@ -904,7 +919,7 @@ fn argument(one: &Item, heading: &'static str, lang: Lang) -> Arg {
     arg.required(one.kind == Kind::Needed)
 }
 
-/// Whether a command is called so.
+/// Whether a command has this name.
 pub(crate) fn is_command(name: &str) -> bool {
     ENTRIES.iter().any(|entry| entry.name == name)
 }

@@ -1,4 +1,4 @@
-//! `easelect compare`: what changed between two reports.
+//! `easelect compare`: shows what changed between two reports.
 
 use std::path::PathBuf;
 

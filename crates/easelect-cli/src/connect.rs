@@ -1,4 +1,4 @@
-//! `easelect connect`: connections opened as an app would.
+//! `easelect connect`: opens connections as an app does.
 
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ use crate::status::Status;
 use crate::words::{Usage, say};
 use crate::{input, targets, zh};
 
-/// Opens so many, one after the other.
+/// Opens so many connections, one after the other, and reports them.
 pub(crate) fn connect(options: &Options, count: u32) -> Result<Status, Usage> {
     let catalog = input::catalog(options.catalog.as_deref())?;
     let (residency, service): (Residency, Service) =
@@ -37,14 +37,14 @@ pub(crate) fn connect(options: &Options, count: u32) -> Result<Status, Usage> {
     })
 }
 
-/// What came of opening connections.
+/// The result of opening connections.
 struct Connected {
     records: Vec<ConnectRecord>,
-    /// Somebody has ended it.
+    /// Whether a signal ended it.
     interrupted: bool,
 }
 
-/// Opens `count` connections one after the other, as an app would.
+/// Opens `count` connections, one after the other.
 async fn open_all(
     network: &Network,
     catalog: &Catalog,
@@ -62,10 +62,9 @@ async fn open_all(
     if let Some(file) = &options.history {
         let store = input::history(file)?;
         if let Err(error) = store.load() {
-            // What was learned is lost, no more.
             let warning = say(
-                format!("warning: {error}; beginning with nothing"),
-                format!("警告：{}；从头开始", zh::chinese(&error)),
+                format!("warning: {error}; starting with an empty history"),
+                format!("警告：{}；本次从空的历史开始", zh::chinese(&error)),
             );
             warn(&warning, options);
         }
@@ -122,7 +121,7 @@ async fn open_all(
     bar.finish_and_clear();
     if let Err(error) = selector.shutdown().await {
         let warning = say(
-            format!("warning: what was learned is not kept: {error}"),
+            format!("warning: what this run learned could not be saved: {error}"),
             format!("警告：本次学到的内容未能保存：{}", zh::chinese(&error)),
         );
         warn(&warning, options);

@@ -1,4 +1,4 @@
-//! What the app has configured: an endpoint, or a `server.json` that lists some.
+//! What the app uses now: the endpoints of `--current`, and the lists of `--current` and `--app-key`.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +14,7 @@ use crate::run::Network;
 use crate::targets::Targets;
 use crate::words::{Usage, say, shown};
 
-/// Asks Easemob's list service for the hosts of the app with this key, and adds them to the targets.
+/// Asks Easemob's list service for the hosts of the app of `--app-key`, and adds them to the targets.
 pub(crate) async fn add_app(
     targets: &mut Targets,
     catalog: &Catalog,
@@ -26,13 +26,13 @@ pub(crate) async fn add_app(
     };
     let list = list_of(key)?;
     let got = list.get(&network.dialer, patience(options)).await;
-    // Behind TLS the request is under way, whatever becomes of it.
+    // Once TLS is up the request has been sent, whatever becomes of it.
     if !matches!(&got, Err(Lost::Failed(failure)) if failure.phase() <= Phase::Tls) {
         let to = list.endpoint().host().to_owned();
         targets.notes.push(Note::AppKeySent { to });
     }
     let got = got.map_err(|lost| why_lost(lost, options));
-    // The app's SDK needs the service: what fails there counts.
+    // The app's SDK needs the list service, so its failures count.
     let is_shared = |region: &Region| matches!(newer::place(region), Place::Shared);
     targets.second_source.retain(|region| !is_shared(region));
     let Some(listed) = understood(&list, got, false, targets, options) else {
@@ -51,14 +51,14 @@ pub(crate) async fn add_app(
     Ok(())
 }
 
-/// Where Easemob's list service has the list of the app with this key.
+/// Returns the URL at which Easemob's list service has the list of the app with this key.
 pub(crate) fn list_of(key: &AppKey) -> Result<ListUrl, Usage> {
     let key = key.as_str().replace('#', "%23");
     let url = format!("{LIST_SERVICE}easemob/server.json?app_key={key}");
     ListUrl::parse("--app-key", &url)
 }
 
-/// The data centres whose hosts are among these, the most frequent first.
+/// Returns the data centres to which these URLs belong, the most frequent first.
 pub(crate) fn data_centres(urls: &[String], catalog: &Catalog) -> Vec<Region> {
     let mut counts: Vec<(Region, usize)> = Vec::new();
     for url in urls {
@@ -95,7 +95,8 @@ pub(crate) async fn add_all(
 ) -> Result<(), Usage> {
     for url in &options.current {
         if !list::is_list(url) {
-            let endpoint = endpoint(targets, catalog, options, url)?;
+            let endpoint = endpoint(targets, catalog, options, url)
+                .map_err(|why| why.in_option("--current"))?;
             targets.add_in_use(catalog, endpoint);
             continue;
         }
@@ -109,7 +110,7 @@ pub(crate) async fn add_all(
     Ok(())
 }
 
-/// What a list names; where it can't be had, that is noted.
+/// Reads a list. If there is none, or none of its endpoints can be used, adds a note to the targets.
 fn understood(
     list: &ListUrl,
     got: Result<Vec<u8>, String>,
@@ -131,7 +132,7 @@ fn understood(
     };
     if got.as_ref().is_ok_and(|listed| listed.urls.is_empty()) {
         let none = say(
-            "it lists no encrypted endpoint that can be used",
+            "the list has no encrypted endpoint that can be used",
             "其中没有可用的加密接入地址",
         );
         failed(none.of(lang).to_owned());
@@ -139,7 +140,7 @@ fn understood(
     got.map_err(failed).ok()
 }
 
-/// Adds what a list names, and notes what it names in vain.
+/// Adds the endpoints of a list, and a note on those that can't be used.
 fn add_listed(
     targets: &mut Targets,
     catalog: &Catalog,
@@ -161,7 +162,7 @@ fn add_listed(
     }
 }
 
-/// Where the lists are: nothing is measured there, but a host may be pinned.
+/// Returns where the lists of `--current` are. Nothing is measured there, but a pin may be for such a host.
 pub(crate) fn lists(options: &Options) -> Vec<Endpoint> {
     let lists = options.current.iter().filter(|url| list::is_list(url));
     lists
@@ -169,7 +170,7 @@ pub(crate) fn lists(options: &Options) -> Vec<Endpoint> {
         .collect()
 }
 
-/// Whether what is probed is a deployment of the user's own, and nothing else.
+/// Whether only a deployment of the user's own is measured.
 pub(crate) fn is_own(targets: &Targets) -> bool {
     match targets.regions.as_slice() {
         [region] => Catalog::builtin().region(region).is_none(),
@@ -177,7 +178,8 @@ pub(crate) fn is_own(targets: &Targets) -> bool {
     }
 }
 
-/// The endpoint that a URL is: region and service from the catalogue, if that has its host.
+/// Returns the endpoint at a URL. Region and service are the catalogue's if it has the host; otherwise they follow from
+/// the options.
 pub(crate) fn endpoint(
     targets: &Targets,
     catalog: &Catalog,
@@ -189,9 +191,8 @@ pub(crate) fn endpoint(
     } else {
         Service::Websocket
     };
-    // Only to take the URL apart; the region comes below.
-    let parsed = Endpoint::new(Region::CN1, by_scheme, url)
-        .map_err(|error| Usage::from(error).in_option("--current"))?;
+    // Only to take the URL apart: the region follows.
+    let parsed = Endpoint::new(Region::CN1, by_scheme, url)?;
     let of_host = catalog.endpoints().iter().find(|one| {
         matches!(newer::place(one.region()), Place::Itself)
             && (one.host(), one.port()) == (parsed.host(), parsed.port())
@@ -206,10 +207,8 @@ pub(crate) fn endpoint(
     let [region] = targets.regions.as_slice() else {
         let url = shown(parsed.url());
         return Err(say(
-            format!(
-                "--current {url}: the host is in no catalogue; say its data centre with --region"
-            ),
-            format!("--current {url}：目录中没有该主机，请用 --region 指定它所在的数据中心"),
+            format!("{url}: the host is not in the catalogue; name its data centre with --region"),
+            format!("{url}：目录中没有该主机，请用 --region 指定它所在的数据中心"),
         )
         .into());
     };
@@ -220,7 +219,7 @@ pub(crate) fn endpoint(
     Ok(Endpoint::new(region.clone(), service, url)?)
 }
 
-/// Gets the list in the time of one attempt, or says why not.
+/// Gets a list within the time of one attempt, or returns the reason for a person.
 pub(crate) async fn fetch(
     list: &ListUrl,
     options: &Options,
@@ -230,12 +229,12 @@ pub(crate) async fn fetch(
     got.map_err(|lost| why_lost(lost, options))
 }
 
-/// How long a list is waited for.
+/// How long to wait for a list.
 fn patience(options: &Options) -> Duration {
     options.timeout.min(options.deadline)
 }
 
-/// Why there is no list, for a person.
+/// Returns the reason that there is no list, for a person.
 fn why_lost(lost: Lost, options: &Options) -> String {
     match lost {
         Lost::Told(why) => why.of(options.lang).to_owned(),
@@ -257,7 +256,7 @@ mod tests {
     use tokio::net::TcpListener;
     use tokio::task::JoinHandle;
 
-    /// A server on loopback that is `list.example`, answers one request so, and keeps its head.
+    /// A server on loopback that is `list.example` and answers one request. It returns the request's head.
     async fn server(answer: Vec<u8>) -> (SocketAddr, CertificateDer<'static>, JoinHandle<String>) {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec!["list.example".to_owned()]).unwrap();
@@ -282,7 +281,7 @@ mod tests {
             while !head.ends_with(b"\r\n\r\n") {
                 head.push(stream.read_u8().await.unwrap());
             }
-            // Whoever has seen enough closes before all is written.
+            // A client that has seen enough closes before all is written.
             let _ = stream.write_all(&answer).await;
             let _ = stream.shutdown().await;
             String::from_utf8(head).unwrap()
@@ -290,7 +289,7 @@ mod tests {
         (address, certificate, asked)
     }
 
-    /// What `--current` with a list makes of this answer, and the request's head.
+    /// Returns what `--current` with a list makes of this answer, and the request's head.
     async fn listed(lang: Lang, answer: impl Into<Vec<u8>>) -> (Targets, String) {
         let (address, certificate, asked) = server(answer.into()).await;
         let port = address.port();
@@ -368,7 +367,7 @@ mod tests {
             (
                 Lang::En,
                 answer("200 OK", b"{}"),
-                "it lists no encrypted endpoint",
+                "the list has no encrypted endpoint",
             ),
             (
                 Lang::En,
@@ -417,7 +416,7 @@ mod tests {
                 [
                     "rest, host 1: ip \"0.0.0.0\": no host can have this address",
                     "rest, host 2: domain \"localhost/admin?…\": expected a host name or an address",
-                    "--current \"https://nobody-knows.example/\": the host is in no catalogue",
+                    "\"https://nobody-knows.example/\": the host is not in the catalogue",
                 ],
             ),
             (
@@ -425,7 +424,7 @@ mod tests {
                 [
                     "rest 第 1 项：ip \"0.0.0.0\"：主机不会使用这个地址",
                     "rest 第 2 项：domain \"localhost/admin?…\"：应为域名或地址",
-                    "--current \"https://nobody-knows.example/\"：目录中没有该主机",
+                    "\"https://nobody-knows.example/\"：目录中没有该主机",
                 ],
             ),
         ] {
@@ -443,12 +442,12 @@ mod tests {
         }
     }
 
-    /// What a run with these options asks of whom: the addresses of each request's path.
+    /// Runs with these options, and returns each request: the server's address and the path.
     async fn requests(line: &str) -> (Targets, Vec<(SocketAddr, String)>) {
         requests_where(line, easelect_lab::Fault::None).await
     }
 
-    /// The same where the list service has this fault.
+    /// The same with this fault of the list service.
     async fn requests_where(
         line: &str,
         fault: easelect_lab::Fault,
@@ -486,13 +485,13 @@ mod tests {
         };
         assert_eq!(to.to_string(), "44.128.30.10:443");
         assert_eq!(path, "/easemob/server.json?app_key=1100%23chat");
-        // The data centre is known by it, and what it has besides is added.
+        // The data centre follows from it, and hosts that the catalogue lacks are added.
         assert_eq!(targets.regions, [Region::CN1]);
         let has = |host: &str| targets.listed.iter().any(|one| one.host() == host);
         assert!(has("im-api-v2.easecdn.com") && has("a1-v2.easemob.com"));
         let sent = |note: &Note| matches!(note, Note::AppKeySent { to } if to == "rs.easemob.com");
         assert!(targets.notes.iter().any(sent), "{:?}", targets.notes);
-        // Nobody got it where the service can't be reached, or is somebody else.
+        // The App Key isn't sent if the service can't be reached or can't prove its identity.
         for fault in [easelect_lab::Fault::Refuse, easelect_lab::Fault::Expired] {
             let line = "--app-key 1100#chat --rounds 1";
             let (targets, asked) = requests_where(line, fault).await;

@@ -1,4 +1,4 @@
-//! `easelect diagnose`: what is measured and reported, and the exit status that follows.
+//! `easelect diagnose`: measures, reports, and derives the exit status.
 
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
@@ -14,7 +14,7 @@ use crate::targets::Targets;
 use crate::words::{self, Usage};
 use crate::{ask, current, input, newer, system};
 
-/// Measures, reports, and says how it stands, and in which file the report is.
+/// Measures and reports. Returns the exit status, and the file in which the report was saved.
 pub(crate) fn diagnose(mut options: Options) -> Result<(Status, Option<PathBuf>), Usage> {
     let catalog = newer::added(input::catalog(options.catalog.as_deref())?, &options)?;
     ask::fill_in(&mut options, &catalog);
@@ -31,7 +31,7 @@ pub(crate) fn diagnose(mut options: Options) -> Result<(Status, Option<PathBuf>)
     {
         output::make_folder(folder)?;
     }
-    // Tried before anything is sent.
+    // Opened before anything is sent.
     let planned = named(&targets);
     let output = Output::open(planned.as_deref())?;
     let (started_at, began) = (SystemTime::now(), Instant::now());
@@ -51,7 +51,7 @@ pub(crate) fn diagnose(mut options: Options) -> Result<(Status, Option<PathBuf>)
         let probed = run::probe(&network, &targets, &catalog, options).await?;
         let at_end = network.local();
         let direct_lookups = match probed.outcome.ended {
-            // Whoever interrupted it has seen enough.
+            // A user who interrupts wants it to end.
             Ended::Stopped => Vec::new(),
             Ended::Complete | Ended::Deadline => {
                 network.direct_lookups(&probed.outcome, options).await
@@ -64,7 +64,7 @@ pub(crate) fn diagnose(mut options: Options) -> Result<(Status, Option<PathBuf>)
         evidence,
         again,
     } = probed;
-    // Read once: somebody may set the clock meanwhile, and every age is told by the same.
+    // Not read from the clock, which may have been set meanwhile.
     let finished_at = started_at.checked_add(began.elapsed());
     let mut context = Context::new(catalog, started_at, finished_at.unwrap_or(started_at));
     context.environment = environment(options, &network);
@@ -86,7 +86,7 @@ pub(crate) fn diagnose(mut options: Options) -> Result<(Status, Option<PathBuf>)
     context.second_source = targets.second_source.clone();
     let file = named(&targets);
     let output = match file == planned {
-        // Whoever reads from a pipe sees its end when it is closed.
+        // Opened once: the reader of a pipe takes a close for the end.
         true => output,
         false => Output::open(file.as_deref())?,
     };
@@ -96,7 +96,7 @@ pub(crate) fn diagnose(mut options: Options) -> Result<(Status, Option<PathBuf>)
     Ok((status(&report, outcome.ended), file.filter(|_| saved)))
 }
 
-/// Writes the report where it was asked for, and its first screen where somebody looks.
+/// Writes the report to the output; if that is a file, prints the first screen, too.
 fn write(
     report: &Report,
     options: &Options,
@@ -147,7 +147,7 @@ fn write(
     screen.write(&text)
 }
 
-/// The file that is meant by a folder: `easelect-20261126-1004-cn1.html` in it.
+/// Returns the output's file; in a folder, a new one such as `easelect-20261126-1004-cn1.html`.
 fn file_in(output: &Path, options: &Options, targets: &Targets) -> PathBuf {
     if !output::is_folder(output) {
         return output.to_owned();
@@ -167,12 +167,14 @@ fn file_in(output: &Path, options: &Options, targets: &Targets) -> PathBuf {
     output.join(name)
 }
 
-/// How it stands, for scripts.
+/// Returns the exit status.
 fn status(report: &Report, ended: Ended) -> Status {
     let cut_off = ended != Ended::Complete;
     let untried = |group: &easelect_report::Group| {
         let mut rows = group.endpoints.iter();
-        group.best().is_none() && rows.any(|row| row.ranked.reason == Reason::NotProbed)
+        !group.second_source
+            && group.best().is_none()
+            && rows.any(|row| row.ranked.reason == Reason::NotProbed)
     };
     if ended == Ended::Stopped || report.verdict().fault() == Fault::NotMeasured {
         return Status::Inconclusive;
@@ -187,7 +189,7 @@ fn status(report: &Report, ended: Ended) -> Status {
     }
 }
 
-/// The machine and the settings, for whoever reads the report elsewhere.
+/// Returns the machine and the settings, for a reader elsewhere.
 fn environment(options: &Options, network: &Network) -> Environment {
     const PROXIES: [&str; 6] = [
         "HTTP_PROXY",

@@ -1,10 +1,9 @@
-//! On Windows, started by a double-click: nobody would read the console before it closes, so a report is
-//! written, opened, and the console stays until Enter is pressed.
+//! A double-click on Windows: the console would close before it can be read, so the report is saved and opened, and the
+//! console stays until Enter is pressed.
 //!
-//! Nothing of Windows tells it without unsafe code, which this workspace forbids. A shell leaves traces in the
-//! environment, a double-click doesn't: `PROMPT` is cmd's, `WT_SESSION` Windows Terminal's; PowerShell puts the
-//! user's own modules into `PSModulePath`. Who is taken for a double-click in vain gets a report and is asked for
-//! Enter.
+//! No safe Windows function detects a double-click, and this workspace forbids unsafe code. But shells leave traces in the
+//! environment: `PROMPT` is cmd's, `WT_SESSION` Windows Terminal's, and PowerShell adds the user's own modules to
+//! `PSModulePath`. A start that is mistaken for a double-click only gets a report and the request to press Enter.
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -16,7 +15,7 @@ use crate::words::say;
 
 type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// Whether this process was started so.
+/// Whether a double-click started this process.
 pub(crate) fn is_one(args: &[OsString]) -> bool {
     let on_screen = io::stdin().is_terminal() && io::stdout().is_terminal();
     cfg!(windows)
@@ -35,7 +34,7 @@ fn is_without_shell(environment: Environment<'_>) -> bool {
     !is_set("PROMPT") && !is_set("WT_SESSION") && !is_set("SHELL") && !powershell
 }
 
-/// Where the report is put: the desktop, if there is one, where it is found again.
+/// Returns the folder of the report: the desktop, or without one the user's folder.
 pub(crate) fn folder() -> PathBuf {
     folder_in(&|name| std::env::var_os(name))
 }
@@ -54,7 +53,7 @@ fn folder_in(environment: Environment<'_>) -> PathBuf {
         .unwrap_or(home)
 }
 
-/// Keeps the console until somebody has read it.
+/// Keeps the console open until Enter is pressed.
 pub(crate) fn wait(lang: Lang) {
     let told = say(
         "\nPress Enter to close this window.",

@@ -1,4 +1,4 @@
-//! `easelect explain`: what an error code of an official SDK means.
+//! `easelect explain`: explains an error code of an official SDK.
 
 use std::time::SystemTime;
 
@@ -11,20 +11,24 @@ use crate::output::Output;
 use crate::status::Status;
 use crate::words::{Usage, say};
 
-/// Explains one code, beside a report if there is one.
+/// Explains one code, with a report's view of the network if there is one.
 pub(crate) fn explain(options: &Options, code: &str) -> Result<Status, Usage> {
     let sdk = match options.sdks.as_deref() {
         None => None,
         Some([one]) => Some(sdk(one)?),
         Some(_) => {
             return Err(say(
-                "--sdk: expected one SDK, or none for all",
-                "--sdk：应为一个 SDK；不写则为全部",
+                "--sdk: expected one SDK (without --sdk, all are searched)",
+                "--sdk：只能指定一个 SDK（不写则查找全部）",
             )
             .into());
         }
     };
-    let report = options.report.as_deref().map(input::report).transpose()?;
+    let report = options
+        .reports
+        .first()
+        .map(|file| input::report(file))
+        .transpose()?;
     let output = Output::open(options.output.as_deref())?;
     let now = SystemTime::now();
     let told = easelect_report::explain(code, sdk, report.as_ref(), now, options.lang);

@@ -1,39 +1,36 @@
-//! Files that are read: catalogue, certificates, scenario. Bounded, and wrong ones are named.
+//! Reads files (catalogues, certificates, scenarios, reports, lists) within bounds. Errors name the file and, if it has
+//! lines, the line.
 
 use std::path::Path;
 
 use easelect::{Catalog, CatalogFormat, FileHistory};
 use easelect_file::{FileError, Target};
-use easelect_report::{Lang, Model};
+use easelect_report::{Lang, Model, ReadError};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::words::{Say, Usage, say};
+use crate::words::{self, Say, Usage, say};
 use crate::zh;
 
-/// Larger files are none of those that are read here.
+/// The largest catalogue, scenario or certificate file.
 const MAX_FILE: u64 = 2 * 1024 * 1024;
 
-/// A report over everything is below 1 MB as a page; a user's own catalogue may be larger.
+/// A report on all built-in endpoints is below 1 MB as HTML; a user's own catalogue may be larger.
 const MAX_REPORT: u64 = 64 * 1024 * 1024;
 
 /// A list of servers is a few kilobytes.
-const MAX_LIST: u64 = 1024 * 1024;
+pub(crate) const MAX_LIST: usize = 1024 * 1024;
 
 /// The byte order mark of UTF-8.
 const BOM: &[u8] = "\u{feff}".as_bytes();
-
-fn name_of(path: &Path) -> String {
-    crate::words::file(path)
-}
 
 fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Usage> {
     easelect_file::read(path, most).map_err(|error| why(path, error))
 }
 
-/// Why a file can't be used.
+/// Returns why a file can't be used.
 pub(crate) fn why(path: &Path, error: FileError) -> Usage {
-    let name = name_of(path);
+    let name = words::file(path);
     let why = match error {
         FileError::Folder => say(
             format!("{name}: expected a file, found a folder"),
@@ -51,7 +48,7 @@ pub(crate) fn why(path: &Path, error: FileError) -> Usage {
             )
         }
         FileError::LeadsOut(to) => {
-            let to = name_of(&to);
+            let to = words::file(&to);
             say(
                 format!(
                     "{name}: expected a file, found a link that leads out of its folder, to {to}: \
@@ -77,9 +74,9 @@ fn text(path: &Path) -> Result<String, Usage> {
 
 fn text_of(path: &Path, most: u64) -> Result<String, Usage> {
     let bytes = bytes(path, most)?;
-    // The byte order marks that Windows' editors write.
+    // Editors on Windows write byte order marks.
     if matches!(bytes.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
-        let name = name_of(path);
+        let name = words::file(path);
         return Err(say(
             format!("{name} is UTF-16: save it as UTF-8"),
             format!("{name} 是 UTF-16 编码：请另存为 UTF-8"),
@@ -88,7 +85,7 @@ fn text_of(path: &Path, most: u64) -> Result<String, Usage> {
     }
     let bytes = bytes.strip_prefix(BOM).unwrap_or(&bytes).to_vec();
     String::from_utf8(bytes).map_err(|error| {
-        let name = name_of(path);
+        let name = words::file(path);
         let at = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes()[..at]
             .iter()
@@ -102,48 +99,49 @@ fn text_of(path: &Path, most: u64) -> Result<String, Usage> {
     })
 }
 
-/// The built-in catalogue with the user's own.
+/// Returns the built-in catalogue, with the user's file if there is one.
 pub(crate) fn catalog(path: Option<&Path>) -> Result<Catalog, Usage> {
     let Some(path) = path else {
         return Ok(Catalog::builtin());
     };
     let Some(format) = CatalogFormat::of(path) else {
-        let name = name_of(path);
+        let name = words::file(path);
         return Err(say(
             format!("{name}: expected a file name that ends with .toml or .json"),
             format!("{name}：文件名应以 .toml 或 .json 结尾"),
         )
         .into());
     };
-    Ok(Catalog::builtin().with_file(&text(path)?, format, &name_of(path))?)
+    Ok(Catalog::builtin().with_file(&text(path)?, format, &words::file(path))?)
 }
 
-/// A list of servers: its bytes, up to the size from which on it is none.
+/// Reads a list of servers, of 1 MiB at most.
 pub(crate) fn server_list(path: &Path) -> Result<Vec<u8>, Usage> {
-    bytes(path, MAX_LIST)
+    bytes(path, MAX_LIST as u64)
 }
 
-/// A report made before.
+/// Reads a saved report.
 pub(crate) fn report(path: &Path) -> Result<Model, Usage> {
     Model::from_text(&text_of(path, MAX_REPORT)?).map_err(|error| {
-        let name = name_of(path);
-        say(
-            format!("{name}: {}", error.text(Lang::En)),
-            format!("{name}：{}", error.text(Lang::Zh)),
-        )
-        .into()
+        let name = words::file(path);
+        let [en, mut zh] = [Lang::En, Lang::Zh].map(|lang| error.text(lang));
+        // The parser's reason is in English.
+        if let ReadError::NotJson { why, .. } | ReadError::NotAReport { why } = &error {
+            zh = zh.replace(why, &zh::parser(why));
+        }
+        say(format!("{name}: {en}"), format!("{name}：{zh}")).into()
     })
 }
 
-/// The certificates in a PEM file.
+/// Reads the certificates in a PEM file.
 pub(crate) fn certificates(path: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Usage> {
     match path {
-        Some(path) => certificates_in(&bytes(path, MAX_FILE)?, &name_of(path)),
+        Some(path) => certificates_in(&bytes(path, MAX_FILE)?, &words::file(path)),
         None => Ok(Vec::new()),
     }
 }
 
-/// Whether others can read it without waiting, and to an end.
+/// Whether it can be read without blocking, and has an end.
 pub(crate) fn is_read(bundle: &Path) -> bool {
     matches!(
         easelect_file::look(bundle, 8 * MAX_FILE),
@@ -151,7 +149,7 @@ pub(crate) fn is_read(bundle: &Path) -> bool {
     )
 }
 
-/// The certificates in a bundle that is called so.
+/// Reads the certificates in a bundle; `name` is for errors.
 pub(crate) fn certificates_in(
     pem: &[u8],
     name: &str,
@@ -167,8 +165,8 @@ pub(crate) fn certificates_in(
         certificates.push(usable.ok_or_else(|| {
             say(
                 format!(
-                    "{name}: certificate {number} can't be used: expected an X.509 certificate in \
-                     PEM, whole from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
+                    "{name}: certificate {number} can't be used: expected a complete X.509 certificate in \
+                     PEM, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
                 ),
                 format!(
                     "{name}：第 {number} 张证书无法使用：应为完整的 PEM 格式 X.509 证书，\
@@ -187,9 +185,8 @@ pub(crate) fn certificates_in(
     Ok(certificates)
 }
 
-/// A bundle as it is found, made such that each mark stands on a line of its own: byte order marks
-/// where files were joined, line breaks missing there, the old name of a certificate (RFC 7468
-/// §5.3).
+/// Prepares a bundle as OpenSSL would read it, with each mark on a line of its own: without byte order marks and with
+/// line breaks where files were joined, and without the old name of a certificate (RFC 7468 §5.3).
 fn as_openssl_reads(pem: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(pem);
     text.replace('\u{feff}', "")
@@ -198,17 +195,17 @@ fn as_openssl_reads(pem: &[u8]) -> Vec<u8> {
         .into_bytes()
 }
 
-/// Where a history is kept: a file, or one to be in a folder that is there. What is in it may be
-/// damaged; that it could never be kept is told before anything is learned.
+/// Returns the store of a history file, which may not exist yet. Its content may be damaged, but a path at which it
+/// could never be saved is an error at once.
 pub(crate) fn history(path: &Path) -> Result<FileHistory, Usage> {
-    let name = name_of(path);
+    let name = words::file(path);
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     if !folder.is_none_or(Path::is_dir) {
         let why = say(
             format!("{name}: no such folder"),
-            format!("{name}：没有这个文件夹"),
+            format!("{name}：文件夹不存在"),
         );
         return Err(Usage::from(why).in_option("--history"));
     }
@@ -218,9 +215,9 @@ pub(crate) fn history(path: &Path) -> Result<FileHistory, Usage> {
     }
 }
 
-/// The text of a scenario file.
+/// Returns a scenario file's text and name.
 pub(crate) fn scenario(path: &Path) -> Result<(String, String), Usage> {
-    Ok((text(path)?, name_of(path)))
+    Ok((text(path)?, words::file(path)))
 }
 
 #[cfg(test)]
@@ -290,7 +287,7 @@ mod tests {
             std::fs::write(&scratch, &good[..end]).unwrap();
             assert!(certificates(Some(&scratch)).is_err(), "cut at {end}");
         }
-        // As they are found: joined without a line break, with marks of files, under the old name.
+        // As bundles are found: joined without a line break, with byte order marks, under the old name.
         let old = good.replace(" CERTIFICATE", " X509 CERTIFICATE");
         for (bundle, count) in [
             (good.clone(), 1),

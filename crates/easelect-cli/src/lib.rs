@@ -1,8 +1,8 @@
-//! The command `easelect`: which Easemob (环信) endpoint is fastest from here, and why the others are
-//! not. `easelect --help` tells everything; `--lab` works offline.
+//! The command `easelect`: shows which Easemob (环信) endpoint is fastest from this computer, and what is wrong with the
+//! others. `easelect --help` lists all commands and options; `--lab` works offline.
 //!
-//! What is measured is the library's (`easelect`), what is concluded and printed the report's
-//! (`easelect-report`). Here are arguments, files, progress and the exit status.
+//! The library `easelect` measures, and `easelect-report` draws the conclusions and prints them. This crate has the
+//! arguments, files, progress and the exit status.
 
 #![warn(clippy::unwrap_used, clippy::panic)]
 
@@ -78,30 +78,31 @@ use status::Status;
 use targets::Targets;
 use words::{Usage, say};
 
-/// Where the targets of `fuzz/` reach the readers of what others write. Only cargo-fuzz builds it.
+/// Entry points of the fuzz targets in `fuzz/`. Only cargo-fuzz builds it.
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing {
-    /// Reads a `server.json`. A panic is a finding.
+    /// Reads a `server.json`, and panics if something is wrong with the result.
     pub fn list(data: &[u8]) {
         crate::replay::list(data);
     }
 
-    /// Reads certificates in PEM. A panic is a finding.
+    /// Reads certificates in PEM, and panics if something is wrong with the result.
     pub fn pem(data: &[u8]) {
         crate::replay::pem(data);
     }
 }
 
-/// Does what the process's arguments ask for. The exit status is 0 if every group has a usable endpoint, 1 if
-/// one has none, 2 if arguments or files are wrong, 3 if the measurement doesn't tell or was interrupted, 4 if
-/// a limit is passed.
+/// Runs the command with the process's arguments, and returns its exit status.
+///
+/// It is 0 if every group has a usable endpoint, 1 if one has none, 2 after an error in usage, input or output, 3 if the
+/// result is inconclusive or the run was interrupted, and 4 if a limit of `--fail-above` was exceeded.
 #[must_use]
 pub fn main() -> ExitCode {
     run_as(command::program)
 }
 
-/// The same as `examples/diagnose` has it: without commands; two of them are options there.
+/// Runs the command as `examples/diagnose` has it: without commands, but with the options `--list` and `--connect`.
 #[must_use]
 pub fn diagnose_main() -> ExitCode {
     run_as(command::example)
@@ -112,7 +113,7 @@ fn run_as(program: fn(Lang) -> clap::Command) -> ExitCode {
     ExitCode::from(status(args, program) as u8)
 }
 
-/// Does what the arguments ask for.
+/// Runs the command with these arguments.
 fn status(args: Vec<OsString>, program: fn(Lang) -> clap::Command) -> Status {
     let lang = args::lang(&args, sys_locale::get_locale().as_deref());
     let complained = |Usage(why): Usage| {
@@ -152,7 +153,7 @@ fn obey(options: Options) -> Result<Status, Usage> {
     }
 }
 
-/// Writes a text where it was asked for.
+/// Writes a text to the output.
 fn print(options: &Options, text: &str) -> Result<Status, Usage> {
     Output::open(options.output.as_deref())?.write(text)?;
     Ok(Status::Usable)
@@ -172,7 +173,7 @@ fn list(options: &Options) -> Result<Status, Usage> {
     Ok(Status::Usable)
 }
 
-/// Completions for a shell, or the manual page.
+/// Prints completions for a shell, or the manual page.
 fn completions(options: &Options, shell: &str) -> Result<Status, Usage> {
     let mut program = command::program(options.lang);
     let mut bytes = Vec::new();
@@ -192,7 +193,7 @@ fn completions(options: &Options, shell: &str) -> Result<Status, Usage> {
     print(options, &String::from_utf8_lossy(&bytes))
 }
 
-/// The manual page: one for all commands, each in a section of its own.
+/// Writes the manual page, with a section for each command.
 fn manual(program: clap::Command, lang: Lang, page: &mut Vec<u8>) -> io::Result<()> {
     let commands: Vec<clap::Command> = program.get_subcommands().cloned().collect();
     let (about, status) = (command::about(lang), command::status_of_diagnose(lang));

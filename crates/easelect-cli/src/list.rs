@@ -1,4 +1,4 @@
-//! A `server.json`: getting it by one request over a connection of the dialer's.
+//! Gets a `server.json` by one request over a connection of the dialer's.
 
 use std::time::Duration;
 
@@ -13,20 +13,19 @@ use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
 use tokio::time::{Instant, timeout_at};
 
+use crate::input::MAX_LIST;
 use crate::words::{Say, Usage, say};
 
-/// A list of endpoints is a few kilobytes.
-const MAX_LIST: usize = 1024 * 1024;
 /// A head is below 1 kB; proxies add to it.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// Where a list is.
+/// The URL of a list.
 #[derive(Debug)]
 pub(crate) struct ListUrl {
     endpoint: Endpoint,
     /// `USER:PASSWORD`, decoded.
     credentials: Option<Vec<u8>>,
-    /// Without what is secret.
+    /// The URL without secrets.
     shown: String,
 }
 
@@ -37,7 +36,7 @@ pub(crate) enum Lost {
     Told(Say),
 }
 
-/// Whether a URL is of a list rather than of an endpoint.
+/// Whether a URL is that of a list rather than of an endpoint.
 pub(crate) fn is_list(url: &str) -> bool {
     is_https(url) && without_query(url).trim_end().ends_with(".json")
 }
@@ -52,15 +51,16 @@ fn without_query(url: &str) -> &str {
 }
 
 impl ListUrl {
-    /// Reads what was given to an option. What follows the path is in no message: an App Key may stand in the
-    /// query, a password before the host.
+    /// Parses an option's value. Errors quote neither user and password nor the query, which may have an App Key in it.
     pub(crate) fn parse(option: &str, url: &str) -> Result<Self, Usage> {
         let (bare, credentials) = without_credentials(url.trim());
-        // A password that ends the URL too early, with a ? or a # in it, hides no longer.
+        // Again: a password with a ? or # in it ends the URL too early and would show.
         let shown = without_query(&without_secrets(&bare)).to_owned();
         if url.contains('#') {
             let why = say(
-                format!("{option} {shown}: what follows # never reaches a server: write # as %23"),
+                format!(
+                    "{option} {shown}: the part after # is never sent to a server: write # as %23"
+                ),
                 format!("{option} {shown}：# 之后的部分不会发给服务器，请把 # 写成 %23"),
             );
             return Err(why.into());
@@ -80,17 +80,17 @@ impl ListUrl {
         })
     }
 
-    /// The URL as it may be shown.
+    /// Returns the URL as it may be shown.
     pub(crate) fn shown(&self) -> &str {
         &self.shown
     }
 
-    /// The host and port that it is got from.
+    /// Returns the endpoint from which it is fetched.
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// Gets the list's bytes; at most so long.
+    /// Fetches the list within this time.
     pub(crate) async fn get(&self, dialer: &Dialer, within: Duration) -> Result<Vec<u8>, Lost> {
         let deadline = Instant::now() + within;
         let stream = dialer.open(&self.endpoint, within).await;
@@ -101,7 +101,7 @@ impl ListUrl {
                 .handshake(TokioIo::new(stream))
                 .await
                 .map_err(|error| broken(&error))?;
-            // Whatever ends the connection ends the exchange as well.
+            // The end of the connection ends the exchange as well, so this never has to end.
             let carried = async {
                 let _ = connection.await;
                 std::future::pending().await
@@ -136,7 +136,7 @@ impl ListUrl {
     }
 }
 
-/// The URL without user and password, and these, decoded, if there are any.
+/// Returns the URL without user and password, and these, decoded, if it has them.
 fn without_credentials(url: &str) -> (String, Option<Vec<u8>>) {
     let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
     let authority = rest.trim_start_matches(['/', '\\']);
@@ -157,11 +157,11 @@ fn without_credentials(url: &str) -> (String, Option<Vec<u8>>) {
     }
 }
 
-/// The body of a good answer.
+/// Returns the body of a successful answer.
 async fn body(answer: Response<Incoming>) -> Result<Vec<u8>, Lost> {
     let status = answer.status();
     if status.is_redirection() {
-        // It isn't followed: an app's SDK would ask for the URL that it has.
+        // Not followed: an app's SDK asks for the URL that it has.
         let location = answer.headers().get(LOCATION);
         let to = location.and_then(|to| Some(to.to_str().ok()?.to_owned()));
         let redirected = failure(FailureKind::Redirected).with_status(status.as_u16());
@@ -176,7 +176,10 @@ async fn body(answer: Response<Incoming>) -> Result<Vec<u8>, Lost> {
         let frame = frame.map_err(|error| broken(&error))?;
         bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
         if bytes.len() > MAX_LIST {
-            return Err(Lost::Told(say("larger than 1 MiB", "应答超过 1 MiB")));
+            return Err(Lost::Told(say(
+                "the answer is larger than 1 MiB",
+                "应答超过 1 MiB",
+            )));
         }
     }
     Ok(bytes)
@@ -186,7 +189,7 @@ fn failure(kind: FailureKind) -> Failure {
     Failure::new(Phase::Processing, kind)
 }
 
-/// What an error of the exchange means.
+/// Returns the failure that an error of the exchange means.
 fn broken(error: &hyper::Error) -> Lost {
     let mut last: &dyn std::error::Error = error;
     while let Some(source) = last.source() {
@@ -205,9 +208,9 @@ fn broken(error: &hyper::Error) -> Lost {
         _ if error.is_incomplete_message() || error.is_closed() || error.is_canceled() => {
             FailureKind::Closed
         }
-        // hyper tells it by its words alone.
+        // hyper has no other mark for it than these words.
         _ if error.is_parse() && error.to_string().ends_with("too large") => FailureKind::TooLarge,
-        // Also in the midst of a body.
+        // Also within a body.
         Some(std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData) => {
             FailureKind::NotHttp
         }
@@ -277,7 +280,7 @@ mod tests {
         }
     }
 
-    /// What a request to a host of the lab brings within 5 s.
+    /// Returns what a request to a host of the lab yields within 5 s.
     async fn got(fault: Fault) -> Result<Vec<u8>, (Phase, FailureKind)> {
         let address = IpAddr::from([44, 128, 0, 1]);
         let host = Host::new("list.example").with_address(address);

@@ -1,4 +1,4 @@
-//! What a `server.json` lists: data of whoever answered, of which public hosts are taken and nothing else.
+//! Reads a `server.json`. Its content is the answering server's, so only public hosts are taken from it.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ use crate::zh;
 /// More than any list of one app has.
 pub(crate) const MAX_HOSTS: usize = 32;
 
-/// Why what came is no list.
+/// Returns why an answer is no list, if so.
 pub(crate) fn no_list(body: &[u8]) -> Option<Say> {
     let body = unmarked(body).trim_ascii();
     if body.is_empty() {
@@ -21,39 +21,40 @@ pub(crate) fn no_list(body: &[u8]) -> Option<Say> {
     }
     if body.starts_with(&[0x1f, 0x8b]) {
         return Some(say(
-            "the answer is compressed (gzip), which was not asked for",
+            "the answer is compressed (gzip), although no compression was requested",
             "应答是未请求的压缩数据（gzip）",
         ));
     }
     if body.starts_with(b"<") {
         return Some(say(
-            "the answer is a page (HTML) instead of a list: the URL is wrong, or something on the way answers",
+            "the answer is a page (HTML) instead of a list: the URL is wrong, or a device on the way answered",
             "应答是网页（HTML）而不是列表：URL 有误，或应答来自中间设备",
         ));
     }
     let no_json = serde_json::from_slice::<Value>(body).err()?;
+    let no_json = no_json.to_string();
     Some(say(
         format!("the answer is not JSON: {no_json}"),
-        format!("应答不是 JSON：{}", zh::json(&no_json)),
+        format!("应答不是 JSON：{}", zh::parser(&no_json)),
     ))
 }
 
-/// Without a byte order mark.
+/// Returns the text without a byte order mark.
 fn unmarked(body: &[u8]) -> &[u8] {
     body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
 }
 
-/// What a list names.
+/// The content of a list.
 #[derive(Debug, Default)]
 pub(crate) struct Listed {
     /// The URLs of its encrypted endpoints.
     pub(crate) urls: Vec<String>,
-    /// What of it is not used, by its place, and why.
+    /// The entries that are not used, and why.
     pub(crate) left_out: Vec<Say>,
 }
 
-/// The endpoints that a `server.json` lists, as the official SDKs read it. `is_own` is one of the user's
-/// own deployment, in which private names and addresses are right.
+/// Reads the endpoints of a `server.json` as the official SDKs do. `is_own` means a list of the user's own deployment,
+/// in which private names and addresses are allowed.
 pub(crate) fn listed(body: &[u8], is_own: bool) -> Listed {
     let mut listed = Listed::default();
     let Ok(list) = serde_json::from_slice::<Value>(unmarked(body)) else {
@@ -96,7 +97,7 @@ pub(crate) fn listed(body: &[u8], is_own: bool) -> Listed {
     listed
 }
 
-/// The URL of one host; `None` where it is not encrypted, and so can't be verified.
+/// Returns the URL of one host; `None` for an unencrypted one, which can't be verified.
 fn url(host: &Value, scheme: &str, path: &str, is_own: bool) -> Result<Option<String>, Say> {
     if !host.is_object() {
         return Err(say("expected an object", "应为对象"));
@@ -126,7 +127,7 @@ fn url(host: &Value, scheme: &str, path: &str, is_own: bool) -> Result<Option<St
             format!("port 为 {port}：应为 1 到 65535 的整数"),
         ));
     };
-    // A port of unencrypted endpoints, whatever is said of it.
+    // Unencrypted, whatever `protocol` says.
     if port == 80 {
         return Ok(None);
     }
@@ -145,7 +146,7 @@ fn url(host: &Value, scheme: &str, path: &str, is_own: bool) -> Result<Option<St
     };
     let authority = match written.parse() {
         Ok(IpAddr::V6(v6)) => format!("[{v6}]"),
-        // Only a host: it may not bring a port, a path or a user.
+        // Only a host, without port, path and user.
         _ if written.contains(['/', '\\', '?', '#', '@', ':', '%']) => return Err(is_host),
         _ => written.clone(),
     };
@@ -170,14 +171,14 @@ fn url(host: &Value, scheme: &str, path: &str, is_own: bool) -> Result<Option<St
     }
     if !is_own && !is_public(endpoint.host()) {
         return Err(wrong(
-            "not on the public Internet (lists of your own deployment: give its data centre with --region)",
-            "不在公网上（自有部署的列表：请用 --region 指定其数据中心）",
+            "not on the public Internet (for a list of your own deployment, name its data centre with --region)",
+            "不在公网上（如为私有部署的列表，请用 --region 指定其数据中心）",
         ));
     }
     Ok(Some(endpoint.url().to_owned()))
 }
 
-/// A value, as a message shows it.
+/// Returns a value as a message shows it.
 fn quoted(value: &Value) -> String {
     match value {
         Value::String(text) => shown(text),
@@ -241,7 +242,7 @@ mod tests {
         assert_eq!(left_out[0].of(Lang::Zh), "rest：应为含 hosts 列表的对象");
     }
 
-    /// What is made of a list with this one host.
+    /// Reads a list with this one host.
     fn of_one(host: &str, is_own: bool) -> Result<Option<String>, [String; 2]> {
         let body = format!("{{\"rest\": {{\"hosts\": [{host}]}}}}");
         let Listed { mut urls, left_out } = listed(body.as_bytes(), is_own);
@@ -411,7 +412,7 @@ mod tests {
                 "{told_en}"
             );
         }
-        // One's own deployment may be private; nothing is anywhere at 0.0.0.0.
+        // A deployment of one's own may be private, but no host is at 0.0.0.0.
         for (host, url) in [
             (r#"{"ip": "10.0.0.7"}"#, "https://10.0.0.7/"),
             (r#"{"domain": "im"}"#, "https://im/"),

@@ -1,4 +1,5 @@
-//! Direct look-ups: what each name server says of hosts that could not be resolved or reached.
+//! Direct DNS lookups: what each of the system's name servers answers for hosts that could not be resolved or
+//! reached.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -16,47 +17,47 @@ use tokio::time::{sleep, timeout};
 
 use crate::words::{Usage, say, shown};
 
-/// Hosts asked about at a time: up to three name servers, two families, a socket each.
+/// How many hosts are looked up at once. Each takes up to six sockets: three name servers, two families.
 const AT_A_TIME: usize = 16;
 
-/// How long one name server is listened to.
+/// How long to listen to one name server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
     /// For an answer.
     answer: Duration,
-    /// After the first one.
+    /// For a second answer, after the first one.
     second: Duration,
 }
 
-/// Three queries, after 0, 1 and 3 s. A forged answer comes from nearby, the right one from as far as it
-/// is: once around the world takes less than a second.
+/// The resolver sends three queries, after 0, 1 and 3 s. A forged answer comes from nearby and so arrives before the
+/// right one; a round trip around the world takes less than a second.
 pub(crate) const PATIENCE: Patience = Patience {
     answer: Duration::from_secs(5),
     second: Duration::from_secs(2),
 };
 
-/// What all of it may take.
+/// The limit of all direct lookups together.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Questions after which a name server that answered none is asked no more.
+/// After so many questions without any answer, a name server is not asked again.
 const ENOUGH_SILENCE: usize = 4;
 
-/// The name server of `--dns`: an address, with a port or without, with an interface or without.
+/// Parses the value of `--dns`: an address, optionally with an interface and a port.
 pub(crate) fn name_server(text: &str) -> Result<SocketAddr, Usage> {
     let parsed = text.parse::<DnsResolver>().ok();
     let server = parsed.and_then(|one| one.servers().first().copied());
     server.ok_or_else(|| {
         let text = shown(text);
         say(
-            format!("--dns {text}: expected an IP address, or IP:PORT, of a name server"),
+            format!("--dns {text}: expected the IP address of a DNS server, or IP:PORT"),
             format!("--dns {text}：应为 DNS 服务器的 IP 地址，或 IP:PORT"),
         )
         .into()
     })
 }
 
-/// The names that led nowhere: they were not found, or nobody at their addresses proved to be the
-/// host. Where the answer to a look-up is forged, the latter is all that shows.
+/// Returns the names to look up directly: those that were not found, and those at whose addresses no server proved to
+/// be the host. A forged answer shows in the latter way only.
 pub(crate) fn in_question(
     outcome: &ProbeOutcome,
     dialer: &Dialer,
@@ -70,7 +71,7 @@ pub(crate) fn in_question(
             let lookup = |phase| phase == Phase::Resolve;
             return !is_pinned && failures.iter().any(|one| lookup(one.failure.phase()));
         }
-        // A proxy looks names up itself; its own name led to it.
+        // Behind a proxy no name is resolved here but the proxy's, which was found.
         !is_pinned && peer.proxy.is_none() && !failures.is_empty() && !proved(ranked)
     });
     led_nowhere
@@ -86,7 +87,7 @@ fn proved(ranked: &Ranked) -> bool {
     ranked.stats.successes() > 0 || behind_tls
 }
 
-/// What each name server says of each host, in the order of both.
+/// Asks each name server for each host. The answers are in the order of hosts, then servers.
 pub(crate) async fn ask(
     servers: &[SocketAddr],
     hosts: BTreeSet<String>,
@@ -110,7 +111,7 @@ pub(crate) async fn ask(
     answers.concat()
 }
 
-/// A name server, and what has become of asking it.
+/// A name server, and how it answered so far.
 struct Server {
     at: SocketAddr,
     patience: Patience,
@@ -130,8 +131,8 @@ impl Server {
         }
     }
 
-    /// Asks over UDP. Over TCP as well where that was for nothing, once, to know whether it gets
-    /// through; and where there were two answers, since one over TCP is hard to forge.
+    /// Asks over UDP. If that fails, asks over TCP once, to see whether TCP gets through. If two answers came, asks
+    /// over TCP, too: an answer over TCP is hard to forge.
     async fn ask(&self, host: &str, family: Family) -> Vec<DirectLookup> {
         let is_silent = self.silent.load(Ordering::Relaxed) >= ENOUGH_SILENCE;
         if is_silent && !self.answered.load(Ordering::Relaxed) {
@@ -158,7 +159,7 @@ impl Server {
         vec![udp, tcp]
     }
 
-    /// What came of it; nothing is silence for that long.
+    /// Returns the result; `None` means no answer `within` that time.
     fn told(
         &self,
         host: &str,

@@ -1,5 +1,5 @@
-//! Hosts that Easemob's reference page doesn't name and newer pages, or the official SDKs, do. They are
-//! measured as groups of their own when asked for, and never raced or advised.
+//! Newer hosts: those that Easemob's reference page lacks, and newer pages or the official SDKs name. `--newer` measures
+//! them as groups of their own. They are never raced or advised.
 
 use easelect::{
     Catalog, Confidence, Endpoint, Error, Locality, Region, RegionEntry, Service, UserCatalog,
@@ -7,18 +7,17 @@ use easelect::{
 
 use crate::args::Options;
 
-/// The region that stands for all data centres: what they share.
+/// The region of what all data centres share.
 const SHARED: &str = "shared";
-/// What the region of a data centre's newer hosts begins with.
+/// The prefix of the regions of newer hosts.
 const NEWER: &str = "newer-";
 
-/// Where the official SDKs get an app's list of servers.
+/// The list service, from which the official SDKs get an app's list of servers.
 pub(crate) const LIST_SERVICE: &str = "https://rs.easemob.com/";
 
-/// A host: the data centre, the service, the URL, who names it.
+/// A host: its data centre, service, URL, and source.
 struct Host(&'static str, Service, &'static str, &'static str);
 
-/// Read in November 2026.
 const DOCUMENTS: &str = "doc.easemob.com, 2026-11";
 const SDKS: &str = "official SDKs, 2026-11";
 
@@ -100,15 +99,15 @@ const HOSTS: &[Host] = &[
 
 /// How a region relates to the data centres of the reference page.
 pub(crate) enum Place {
-    /// It is one, or a user's own.
+    /// It is one of them, or a user's own.
     Itself,
-    /// It holds the newer hosts of this one.
+    /// It has the newer hosts of this data centre.
     Beside(Region),
-    /// It holds what all data centres share.
+    /// It has what all data centres share.
     Shared,
 }
 
-/// How this region does.
+/// Returns how this region relates to them.
 pub(crate) fn place(region: &Region) -> Place {
     let of = region.as_str().strip_prefix(NEWER);
     match of.and_then(|of| Region::new(of).ok()) {
@@ -118,13 +117,13 @@ pub(crate) fn place(region: &Region) -> Place {
     }
 }
 
-/// The data centre of a newer host.
+/// Returns the data centre of a newer host.
 pub(crate) fn data_centre_of(host: &str) -> Option<Region> {
     let url = |one: &&Host| one.2.contains(&format!("://{host}/"));
     Region::new(HOSTS.iter().find(url)?.0).ok()
 }
 
-/// The catalogue with what the options ask for besides: newer hosts, the list service.
+/// Adds the newer hosts and the list service to the catalogue, as far as the options ask for them.
 pub(crate) fn added(catalog: Catalog, options: &Options) -> Result<Catalog, Error> {
     let mut catalog = catalog;
     if options.newer {

@@ -1,4 +1,4 @@
-//! Where the result goes: standard output, or a file that is written whole or not at all.
+//! Where the result goes: standard output, or a file that is replaced only when the new one is complete.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -13,7 +13,7 @@ use crate::input;
 use crate::words::{self, Usage, say};
 use crate::zh;
 
-/// Until a slow reader of a pipe is tried again.
+/// The pause before the next write to a pipe whose reader is slow.
 const PAUSE: Duration = Duration::from_millis(10);
 
 pub(crate) enum Output {
@@ -22,7 +22,7 @@ pub(crate) enum Output {
         name: PathBuf,
         target: Target,
     },
-    /// A device or a pipe, which nothing may be put in the place of; open.
+    /// An open device or pipe, which can't be replaced.
     Special {
         name: PathBuf,
         file: File,
@@ -30,8 +30,8 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    /// Tried before anything is measured: an hour's work is not lost to a missing folder, or to a pipe that
-    /// nobody reads from.
+    /// Opens the output. Done before the measurement, so that none is lost to a missing folder or to a pipe without a
+    /// reader.
     pub(crate) fn open(target: Option<&Path>) -> Result<Self, Usage> {
         let name = match target {
             Some(target) if target != Path::new("-") => target,
@@ -42,7 +42,7 @@ impl Output {
             let name = name.to_owned();
             Ok(Output::Special { name, file })
         };
-        // What a shell opened is no planted link, wherever it leads.
+        // A link such as /dev/stdout was opened by the shell and isn't planted, wherever it leads.
         if is_of_the_system(name) {
             return special(easelect_file::open_special(name));
         }
@@ -56,17 +56,17 @@ impl Output {
         Ok(Output::File { name, target })
     }
 
-    /// Whether somebody looks at it right now.
+    /// Whether it is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         matches!(self, Output::Stdout) && io::stdout().is_terminal()
     }
 
-    /// Whether it stays as a file.
+    /// Whether it is a regular file.
     pub(crate) fn is_file(&self) -> bool {
         matches!(self, Output::File { .. })
     }
 
-    /// How a table is to look there.
+    /// Returns the style of tables there.
     pub(crate) fn style(&self) -> Style {
         if !self.is_terminal() {
             return Style::plain();
@@ -80,8 +80,8 @@ impl Output {
         }
     }
 
-    /// Writes everything. Whoever closed the pipe has read enough. What can't be written elsewhere goes to
-    /// standard output: measuring took its time.
+    /// Writes the whole text. A closed pipe is no error: its reader has read enough. If a file can't be written, the
+    /// text goes to standard output, so that the measurement isn't lost.
     pub(crate) fn write(self, text: &str) -> Result<(), Usage> {
         let (written, target) = match self {
             Output::Stdout => {
@@ -105,12 +105,12 @@ impl Output {
     }
 }
 
-/// Whether a report is to be put into it, under a name of its own.
+/// Whether this output is a folder, in which a report gets a name of its own.
 pub(crate) fn is_folder(output: &Path) -> bool {
     output.is_dir() || output.to_string_lossy().ends_with(['/', '\\'])
 }
 
-/// Makes the folder that reports are to be put into, if it isn't there; not those above it.
+/// Creates this folder, but none above it.
 pub(crate) fn make_folder(folder: &Path) -> Result<(), Usage> {
     match fs::create_dir(folder) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(unwritable(folder, &error)),
@@ -118,7 +118,7 @@ pub(crate) fn make_folder(folder: &Path) -> Result<(), Usage> {
     }
 }
 
-/// Whether it is what the system made: a device, or what the process was given open, as `/dev/stdout` and
+/// Whether it is a file of the system's: a device, or one that the process was given open, such as `/dev/stdout` and
 /// `/dev/fd/63`.
 fn is_of_the_system(name: &Path) -> bool {
     let folder = name.parent().map(fs::canonicalize);
@@ -128,7 +128,7 @@ fn is_of_the_system(name: &Path) -> bool {
     cfg!(unix) && folder.and_then(Result::ok).is_some_and(is_made) && name.exists()
 }
 
-/// Writes as fast as it is read.
+/// Writes at the reader's speed.
 fn write_slowly(mut file: File, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match file.write(bytes) {
@@ -167,7 +167,7 @@ fn unwritable(target: &Path, error: &io::Error) -> Usage {
     .into()
 }
 
-/// One line on standard error; if nobody reads it, nothing is to be done.
+/// Prints one line on standard error, as far as that is open.
 pub(crate) fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "easelect: {}", words::line(line));
 }

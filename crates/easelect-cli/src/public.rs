@@ -1,13 +1,13 @@
-//! What the public Internet has: names that anybody can look up, addresses that anybody can reach. A list
-//! from elsewhere may name nothing else, lest it send this computer to its own or a neighbour's ports.
+//! Which names and addresses are public. A list of servers may name no others: it could send this computer to its own
+//! ports or to those of its network.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use easelect::is_local;
 
-/// Domains that only this computer or its own network answers for, or nobody (RFC 6761, RFC 6762,
-/// RFC 7686, RFC 9476, ICANN's list of names that collide, `internal` of 2024). Below `arpa` are names of
-/// protocols, some of which the network itself answers for (RFC 8375, RFC 9462), and no servers.
+/// Domains that are answered by this computer, by its own network, or not at all (RFC 6761, RFC 6762, RFC 7686,
+/// RFC 9476, ICANN's list of colliding names, `internal` of 2024). Below `arpa` are names of protocols, some of which the
+/// network itself answers for (RFC 8375, RFC 9462), and no servers.
 const PRIVATE: [&str; 15] = [
     "alt",
     "arpa",
@@ -26,7 +26,7 @@ const PRIVATE: [&str; 15] = [
     "test",
 ];
 
-/// Whether a host, as an endpoint has it, can be one on the public Internet.
+/// Whether a host, as [`Endpoint::host`](easelect::Endpoint::host) returns it, can be on the public Internet.
 pub(crate) fn is_public(host: &str) -> bool {
     match host.parse() {
         Ok(IpAddr::V4(v4)) => is_public_v4(v4),
@@ -41,28 +41,28 @@ pub(crate) fn is_public(host: &str) -> bool {
     }
 }
 
-/// Whether a host can be anything at all: not the unspecified address, multicast, reserved ones.
+/// Whether a host is possible at all: neither the unspecified address nor a multicast or reserved one.
 pub(crate) fn is_possible(host: &str) -> bool {
     is_public(host) || host.parse().map_or(true, is_local)
 }
 
-/// IANA's registry of special-purpose addresses (RFC 6890, 2026), without what is local already.
+/// By IANA's registry of special-purpose addresses (RFC 6890, as of 2026), in addition to [`is_local`].
 fn is_public_v4(v4: Ipv4Addr) -> bool {
     let [a, b, c, _] = v4.octets();
     let is_special = match (a, b, c) {
-        // This network; multicast and what is reserved above it.
+        // This network; multicast and the reserved block above it.
         (0 | 224.., ..) => true,
-        // Of the IETF's protocols, and 6to4's relays.
+        // IETF protocols; 6to4 relays.
         (192, 0, 0) | (192, 88, 99) => true,
         _ => v4.is_documentation(),
     };
     !is_special && !is_local(v4.into())
 }
 
-/// Global unicast (RFC 4291 §2.4, as far as it is handed out) without what only looks like it.
+/// Global unicast (RFC 4291 §2.4, the allocated part) without special-purpose blocks.
 fn is_public_v6(v6: Ipv6Addr) -> bool {
     match v6.segments() {
-        // Of the IETF's protocols, Teredo among them; documentation; 6to4, which is IPv4 within.
+        // IETF protocols, Teredo among them; documentation; 6to4, which contains IPv4 addresses.
         [0x2001, (..0x0200) | 0x0db8, ..] | [0x2002, ..] | [0x3fff, (..0x1000), ..] => false,
         [first, ..] => first & 0xe000 == 0x2000,
     }

@@ -1,5 +1,5 @@
-//! What others may have written into a list or a bundle of certificates: what the fuzz targets do with
-//! their input, and the tests with what is on file. A panic is a finding.
+//! The checks of the fuzz targets on lists and bundles of certificates; the tests replay the corpus through them. A panic
+//! is a finding.
 
 use easelect::{Endpoint, Region, Service, TlsClient, is_hidden};
 use easelect_report::{Lang, ServerList};
@@ -9,7 +9,7 @@ use crate::listed::{Listed, MAX_HOSTS, listed, no_list};
 use crate::public::{is_possible, is_public};
 use crate::words::{self, Say, Usage, say};
 
-/// A `server.json`.
+/// Checks a `server.json`.
 pub(crate) fn list(data: &[u8]) {
     for is_own in [false, true] {
         let Listed { urls, left_out } = listed(data, is_own);
@@ -17,7 +17,7 @@ pub(crate) fn list(data: &[u8]) {
             assert_readable(&why);
             assert!(urls.is_empty(), "{urls:?} of what is no list");
         }
-        // Every host at most once, and that there are more.
+        // At most one line for each host, and one for the rest.
         assert!(urls.len() <= 3 * MAX_HOSTS && left_out.len() <= 3 * (MAX_HOSTS + 1));
         left_out.iter().for_each(assert_readable);
         for url in &urls {
@@ -27,7 +27,7 @@ pub(crate) fn list(data: &[u8]) {
             };
             let endpoint = Endpoint::new(Region::CN1, service, url);
             let endpoint = endpoint.expect("what is listed is an endpoint");
-            // A host in a list brings nothing but itself.
+            // A list sets hosts and ports only.
             assert_eq!((endpoint.url(), endpoint.path()), (url.as_str(), path));
             let host = endpoint.host();
             assert!(is_possible(host) && (is_own || is_public(host)), "{url}");
@@ -36,7 +36,7 @@ pub(crate) fn list(data: &[u8]) {
     match ServerList::from_bytes(data) {
         Ok(list) => {
             let ordered = list.ordered(&[]);
-            // Nothing was measured: nothing moves.
+            // Without a measurement the order stays.
             let data = data.strip_prefix("\u{feff}".as_bytes()).unwrap_or(data);
             assert_eq!(ordered.json().as_bytes(), data);
             for line in ordered.text(Lang::Zh).lines() {
@@ -47,7 +47,7 @@ pub(crate) fn list(data: &[u8]) {
     }
 }
 
-/// Certificates in PEM.
+/// Checks certificates in PEM.
 pub(crate) fn pem(data: &[u8]) {
     match input::certificates_in(data, "own.pem") {
         Ok(certificates) => {
@@ -59,7 +59,7 @@ pub(crate) fn pem(data: &[u8]) {
     }
 }
 
-/// What people are told is one line that a terminal can show.
+/// Checks that a sentence is one line that a terminal can show.
 fn assert_readable(why: &Say) {
     for lang in [Lang::En, Lang::Zh] {
         let told = words::line(why.of(lang));
@@ -80,7 +80,7 @@ mod tests {
         for entry in fs::read_dir(folder.join(target)).unwrap() {
             let file = entry.unwrap().path();
             let data = fs::read(&file).unwrap();
-            // A panic in there names no file.
+            // A panic there doesn't name the file.
             let played_well = catch_unwind(|| play(&data)).is_ok();
             assert!(played_well, "{}", file.display());
             played += 1;

@@ -1,4 +1,4 @@
-//! What is measured over: the real network or the lab; and every call into the prober.
+//! The network, real or simulated, and the runs of the prober over it.
 
 use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -23,12 +23,12 @@ use crate::targets::Targets;
 use crate::words::{Say, Usage, line, say, shown};
 use crate::zh;
 
-/// What stands below the handshakes: the real network, or a simulated one.
+/// What the handshakes run over: the real network, or a simulated one.
 pub(crate) struct Network {
     pub(crate) dialer: Dialer,
-    /// The scenario, if it is simulated.
+    /// The scenario, if the network is simulated.
     pub(crate) lab: Option<String>,
-    /// The NAT64 prefix, where it was looked for and found.
+    /// The NAT64 prefix, if one was looked for and found.
     pub(crate) nat64: Option<Nat64>,
     resolver: Arc<dyn Resolve>,
     builder: DialerBuilder,
@@ -47,7 +47,7 @@ impl Network {
                 let builder = real(options, extra)?;
                 match options.dns {
                     Some(_) => (builder.resolver(Arc::clone(&resolver)), None),
-                    // As an app that says nothing has it.
+                    // The library's default, as in an app.
                     None => (builder, None),
                 }
             }
@@ -57,7 +57,7 @@ impl Network {
         Network::over(builder.attempt_timeout(options.timeout), resolver, lab)
     }
 
-    /// What this dialer reaches.
+    /// The network that this dialer reaches.
     pub(crate) fn over(
         builder: DialerBuilder,
         resolver: Arc<dyn Resolve>,
@@ -72,8 +72,7 @@ impl Network {
         })
     }
 
-    /// Looks for a NAT64 prefix where this network has no IPv4, and uses it. Where there is IPv4,
-    /// nobody needs one, and nothing is asked.
+    /// Looks for a NAT64 prefix, and uses it, if this network has no IPv4. Otherwise it sends nothing.
     pub(crate) async fn find_nat64(&mut self, options: &Options) -> Result<(), Usage> {
         let may_help = self.lab.is_none() && options.families != Families::V4;
         if may_help && !has_ipv4() {
@@ -86,12 +85,12 @@ impl Network {
     }
 }
 
-/// How many roots this system's store has that can be used; `None` in a lab.
+/// Returns the number of usable roots in the system's store; `None` in a lab.
 pub(crate) fn roots(network: &Network) -> Option<usize> {
     if network.lab.is_some() {
         return None;
     }
-    // Elsewhere than on Linux, the library doesn't read it.
+    // The library has checked this file on Linux only; a pipe would block.
     let bundle = std::env::var_os("SSL_CERT_FILE").map(|path| input::is_read(Path::new(&path)));
     if bundle == Some(false) {
         return Some(0);
@@ -101,23 +100,22 @@ pub(crate) fn roots(network: &Network) -> Option<usize> {
     Some(usable)
 }
 
-/// Whether there is a route to IPv4 addresses. Nothing is sent: a datagram's socket is connected by
-/// choosing its route.
+/// Whether there is a route to IPv4 addresses. Nothing is sent: connecting a datagram socket only chooses a route.
 fn has_ipv4() -> bool {
-    // Any public address would do; this one stands for IPv4 itself (RFC 7050 §2.2).
+    // Any public address would do; this one is of ipv4only.arpa (RFC 7050 §2.2).
     const ANY: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 0, 170), 53);
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
     socket.is_ok_and(|socket| socket.connect(ANY).is_ok())
 }
 
 impl Network {
-    /// The network that this computer is on now, unless it is simulated.
+    /// Returns the network that this computer is on now; `None` in a lab.
     pub(crate) fn local(&self) -> Option<LocalNetwork> {
         self.lab.is_none().then(LocalNetwork::now)
     }
 }
 
-/// The name servers in the system's settings; none in a lab.
+/// Returns the name servers of the system's settings; none in a lab.
 pub(crate) fn name_servers(network: &Network) -> Vec<SocketAddr> {
     match network.lab {
         Some(_) => Vec::new(),
@@ -127,7 +125,7 @@ pub(crate) fn name_servers(network: &Network) -> Vec<SocketAddr> {
     }
 }
 
-/// Runs on a runtime of its own that nothing can keep from ending.
+/// Runs the work on a runtime of its own, and doesn't wait for tasks that are left.
 pub(crate) fn on_runtime<T>(work: impl Future<Output = Result<T, Usage>>) -> Result<T, Usage> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -135,7 +133,7 @@ pub(crate) fn on_runtime<T>(work: impl Future<Output = Result<T, Usage>>) -> Res
         .build()
         .map_err(|error| {
             say(
-                format!("the runtime can't start: {error}"),
+                format!("the async runtime can't start: {error}"),
                 format!("程序无法启动：{}", zh::io(&error)),
             )
         })?;
@@ -153,8 +151,8 @@ fn real(options: &Options, extra: Certificates) -> Result<DialerBuilder, Usage> 
 }
 
 impl Network {
-    /// What name servers say of the hosts that could not be resolved or reached: the one of `--dns`, or
-    /// each of the system's. A lab has none.
+    /// Asks the name server of `--dns`, or each of the system's, about hosts that could not be resolved or reached. A lab
+    /// has none.
     pub(crate) async fn direct_lookups(
         &self,
         outcome: &ProbeOutcome,
@@ -168,7 +166,7 @@ impl Network {
             Some(server) => DnsResolver::at(server),
             None => match DnsResolver::system() {
                 Ok(system) => system,
-                // Without name servers to ask there are no direct look-ups.
+                // No name server is known.
                 Err(_) => return Vec::new(),
             },
         };
@@ -176,7 +174,7 @@ impl Network {
     }
 }
 
-/// The proxy to go through. The environment's exceptions hold for any, as with curl.
+/// Returns the proxy to use. The environment's exceptions hold for any proxy, as with curl.
 fn proxy(options: &Options) -> Result<Option<Proxy>, Usage> {
     let proxy = match &options.proxy {
         Through::Nothing => return Ok(None),
@@ -197,7 +195,7 @@ fn proxy(options: &Options) -> Result<Option<Proxy>, Usage> {
             let host = shown(pin.host());
             return Err(say(
                 format!(
-                    "--resolve {host}: the proxy {proxy} looks this name up itself; add --no-proxy"
+                    "--resolve {host}: the proxy {proxy} resolves this name itself; add --no-proxy"
                 ),
                 format!("--resolve {host}：该域名由代理 {proxy} 解析；请加 --no-proxy"),
             )
@@ -207,7 +205,7 @@ fn proxy(options: &Options) -> Result<Option<Proxy>, Usage> {
     Ok(Some(proxy))
 }
 
-/// The hosts that are pinned: by their names, or by one pin for all.
+/// Returns the hosts that are pinned, by name or by a pin for all.
 pub(crate) fn pinned(targets: &Targets, options: &Options) -> Vec<String> {
     let pins = || options.resolve.iter();
     let is_pinned = |one: &&Endpoint| pins().any(|pin| pin.covers(one.host(), one.port()));
@@ -220,7 +218,7 @@ pub(crate) fn pinned(targets: &Targets, options: &Options) -> Vec<String> {
     pinned
 }
 
-/// Tells of pins that lead nobody anywhere.
+/// Warns of pins without effect.
 pub(crate) fn warn_of_pins(endpoints: &[Endpoint], options: &Options) {
     for warning in pin_warnings(endpoints, options) {
         warn(&warning, options);
@@ -231,8 +229,8 @@ pub(crate) fn warn(warning: &Say, options: &Options) {
     let _ = writeln!(std::io::stderr(), "{}", line(warning.of(options.lang)));
 }
 
-/// A pin of which nothing is probed: most likely a host or port was mistyped. One without an address of
-/// the only family that is used: its host can't be reached.
+/// Returns a warning for each pin that no endpoint uses (most likely a host or port was mistyped), and for each without
+/// an address of the only family in use.
 fn pin_warnings(endpoints: &[Endpoint], options: &Options) -> Vec<Say> {
     let told = |pin: &PinnedHost| {
         let (host, port) = (shown(pin.host()), pin.port());
@@ -240,7 +238,7 @@ fn pin_warnings(endpoints: &[Endpoint], options: &Options) -> Vec<Say> {
         if !endpoints.any(|one| pin.covers(one.host(), one.port())) {
             return Some(say(
                 format!(
-                    "warning: --resolve {host}:{port}: nothing that is probed has this host and port"
+                    "warning: --resolve {host}:{port}: no endpoint to be measured has this host and port"
                 ),
                 format!("警告：--resolve {host}:{port}：没有要测量的接入地址使用该主机和端口"),
             ));
@@ -254,7 +252,7 @@ fn pin_warnings(endpoints: &[Endpoint], options: &Options) -> Vec<Say> {
         (!pin.addresses().iter().any(is_used)).then(|| {
             say(
                 format!(
-                    "warning: --resolve {host}:{port}: no {family} address among them, and {option} uses no other"
+                    "warning: --resolve {host}:{port}: it has no {family} address, and {option} allows no other"
                 ),
                 format!(
                     "警告：--resolve {host}:{port}：其中没有 {family} 地址，而 {option} 只用 {family}"
@@ -265,7 +263,7 @@ fn pin_warnings(endpoints: &[Endpoint], options: &Options) -> Vec<Say> {
     options.resolve.iter().filter_map(told).collect()
 }
 
-/// A lab of a built-in scenario, or of one in a file.
+/// Returns a dialer into a lab, of a built-in scenario or of one in a file.
 fn simulated(name: &str, extra: Certificates) -> Result<DialerBuilder, Usage> {
     use easelect_lab::{Lab, Scenario};
 
@@ -288,18 +286,18 @@ fn simulated(name: &str, extra: Certificates) -> Result<DialerBuilder, Usage> {
     Ok(lab.dialer().tls(lab.tls(extra)?))
 }
 
-/// Whether a file is there, or may be where nobody may look.
+/// Whether a file exists, or may exist in a folder without permission to look.
 fn may_exist(path: &Path) -> bool {
     let denied = std::io::ErrorKind::PermissionDenied;
     path.try_exists()
         .unwrap_or_else(|error| error.kind() == denied)
 }
 
-/// What came of probing.
+/// The result of probing.
 pub(crate) struct Probed {
     pub(crate) outcome: ProbeOutcome,
     pub(crate) evidence: Evidence,
-    /// That it is of a second try.
+    /// A note, if this is the result of a second try.
     pub(crate) again: Option<Note>,
 }
 
@@ -311,8 +309,8 @@ struct Pace {
     deadline: Duration,
 }
 
-/// Probes everything, or until somebody ends the process. What a slow link could not carry all at once
-/// is tried again one at a time, as far as the deadline allows.
+/// Probes all targets until done, or until a signal ends it. If the link is too slow for all attempts at once, tries
+/// again one at a time, as far as the deadline allows.
 pub(crate) async fn probe(
     network: &Network,
     targets: &Targets,
@@ -350,7 +348,7 @@ pub(crate) async fn probe(
     }
     let ([ready, attempts, good], [ready_now, attempts_now, good_now]) =
         (tally(&first.outcome), tally(&second.outcome));
-    // Where the time did not suffice, or patience did not help, the first try says more.
+    // The first try says more if the second ran out of time or did no better.
     if ready_now < ready || good_now * attempts <= good * attempts_now {
         return Ok(first);
     }
@@ -362,10 +360,10 @@ pub(crate) async fn probe(
     Ok(second)
 }
 
-/// So many times the time-out is given to attempts that are made one at a time.
+/// The factor by which the time-out grows for attempts one at a time.
 const PATIENT: u32 = 4;
 
-/// Whether attempts at all hosts were too many for the link.
+/// Whether the link was too slow for attempts at all hosts at once.
 fn is_slow_link(probed: &Probed, catalog: &Catalog) -> bool {
     let now = SystemTime::now();
     let mut context = Context::new(catalog.clone(), now, now);
@@ -377,7 +375,7 @@ fn is_slow_link(probed: &Probed, catalog: &Catalog) -> bool {
         .any(|one| one.code() == "slow_link")
 }
 
-/// How many endpoints are ready, how many attempts were made, how many succeeded.
+/// Returns the number of endpoints that are ready, of attempts, and of successful attempts.
 fn tally(outcome: &ProbeOutcome) -> [u64; 3] {
     let all = || outcome.rankings.iter().flat_map(|one| &one.endpoints);
     let ready = all().filter(|one| one.tier == Tier::Ready).map(|_| 1).sum();
@@ -389,7 +387,7 @@ fn tally(outcome: &ProbeOutcome) -> [u64; 3] {
     ]
 }
 
-/// Probes everything, or until somebody ends the process; what came of it, one by one too.
+/// Probes all targets once, until done or until a signal ends it.
 async fn probe_once(targets: &Targets, pace: Pace) -> Result<Probed, Usage> {
     let mut builder = Prober::builder()
         .endpoints(targets.endpoints.clone())
@@ -410,7 +408,7 @@ async fn probe_once(targets: &Targets, pace: Pace) -> Result<Probed, Usage> {
         let event = tokio::select! {
             biased;
             () = &mut interrupted, if going_on => {
-                // What ended before is still told.
+                // What has been measured is still reported.
                 going_on = false;
                 probing.cut_off();
                 continue;
@@ -439,8 +437,8 @@ async fn probe_once(targets: &Targets, pace: Pace) -> Result<Probed, Usage> {
     })
 }
 
-/// Waits until somebody wants the process to end: Ctrl-C, or what a service manager sends (SIGTERM; on
-/// Windows Ctrl-Break, closing, shutting down). What can't be listened to ends the process as ever.
+/// Waits for a request to end the process: Ctrl-C, or what a service manager sends (SIGTERM; on Windows Ctrl-Break,
+/// closing, shutting down). A signal that can't be listened to keeps its default action.
 pub(crate) async fn interrupted() {
     #[cfg(unix)]
     {
@@ -479,7 +477,7 @@ pub(crate) async fn interrupted() {
     ctrl_c().await;
 }
 
-/// Waits for Ctrl-C; for ever where it can't be listened to.
+/// Waits for Ctrl-C; for ever if it can't be listened to.
 #[cfg(not(unix))]
 async fn ctrl_c() {
     if tokio::signal::ctrl_c().await.is_err() {
@@ -487,7 +485,7 @@ async fn ctrl_c() {
     }
 }
 
-/// On a terminal; nothing in a pipe.
+/// Returns a progress bar on standard error; hidden unless that is a terminal.
 pub(crate) fn bar() -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -528,19 +526,19 @@ mod tests {
         for (line, english) in [
             (
                 "--resolve im.example:8443:127.0.0.1",
-                "nothing that is probed",
+                "no endpoint to be measured",
             ),
             (
                 "-6 --resolve im.exmaple:443:127.0.0.1",
-                "nothing that is probed",
+                "no endpoint to be measured",
             ),
             (
                 "-4 --resolve im.example:443:[::1]",
-                "no IPv4 address among them, and -4",
+                "it has no IPv4 address, and -4",
             ),
             (
                 "-6 --resolve *:443:127.0.0.1",
-                "no IPv6 address among them, and -6",
+                "it has no IPv6 address, and -6",
             ),
         ] {
             let told = told(line);
@@ -555,8 +553,8 @@ mod tests {
         }
     }
 
-    /// Round trips so long that the time-out strikes here in TCP, there in the upgrade: a second try, one at a
-    /// time and with more patience, shows what such a link can carry.
+    /// Round trips so long that one host times out in TCP and the other in the upgrade. The second try, one at a time
+    /// and with a longer time-out, shows what such a link can carry.
     #[tokio::test(start_paused = true)]
     async fn a_slow_link_is_tried_again_one_at_a_time() {
         use easelect_lab::{Host, Lab, Path, Scenario};
@@ -599,7 +597,7 @@ mod tests {
             "{failed} of {attempts}"
         );
         assert_eq!(tally(&outcome), [2, 2, 2]);
-        // Nobody is asked twice who was asked one at a time, or answers, or has no time left.
+        // No second try: attempts were one at a time already, a host answers, or no time is left.
         for (line, seconds) in [
             ("--timeout 5s --in-flight 1", [2, 6]),
             ("--timeout 5s", [0, 0]),

@@ -1,4 +1,4 @@
-//! `easelect server-json`: an app's own list, its hosts in the order of a measurement, for whoever hosts it.
+//! `easelect server-json`: sorts the hosts of an app's own list by measurement.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -14,16 +14,16 @@ use crate::output::{Output, complain};
 use crate::run::{self, Network};
 use crate::status::Status;
 use crate::targets::Targets;
-use crate::words::{self, Say, Usage, say, shown};
+use crate::words::{self, Say, Usage, say};
 use crate::{current, input, newer};
 
-/// What there is to order by.
+/// What the list is sorted by.
 enum Measured {
     Models(Vec<Model>),
     Interrupted,
 }
 
-/// Gets the list, orders it, writes it, and tells what was done.
+/// Gets the list, sorts it, writes it, and prints a summary.
 pub(crate) fn server_json(options: &Options) -> Result<Status, Usage> {
     let catalog = newer::added(input::catalog(options.catalog.as_deref())?, options)?;
     let source = Source::of(options)?;
@@ -51,7 +51,7 @@ pub(crate) fn server_json(options: &Options) -> Result<Status, Usage> {
         }
     };
     let Measured::Models(models) = measured else {
-        complain(say("interrupted: no list is written", "已中断：没有写入列表").of(options.lang));
+        complain(say("interrupted: no list was written", "已中断：未写入列表").of(options.lang));
         return Ok(Status::Inconclusive);
     };
     let ordered = list.ordered(&models);
@@ -70,29 +70,29 @@ pub(crate) fn server_json(options: &Options) -> Result<Status, Usage> {
     })
 }
 
-/// Why nothing is written, if so: the list that is served now is as good.
+/// Returns why nothing is to be written, if so: the list that is served now is as good.
 fn in_vain(ordered: &OrderedList) -> Option<(Status, Say)> {
     if !ordered.is_measured() {
         let why = say(
-            "nothing was measured of the list's hosts: no list is written",
-            "列表中的主机均未测量：没有写入列表",
+            "none of the list's hosts was measured: no list was written",
+            "列表中的主机均未测量：未写入列表",
         );
         return Some((Status::Inconclusive, why));
     }
     let why = say(
-        "no host of the list was reached: no list is written",
-        "列表中的主机全部连不上：没有写入列表",
+        "none of the list's hosts was reached: no list was written",
+        "列表中的主机全部连不上：未写入列表",
     );
     (!ordered.is_reached()).then_some((Status::Unusable, why))
 }
 
-/// Tells what was done: on standard error, where the list itself is on standard output.
+/// Prints the summary: on standard error if the list itself is on standard output.
 fn tell(told: &str, beside: bool) -> Result<(), Usage> {
     if !beside {
         return Output::open(None)?.write(told);
     }
     for line in told.lines() {
-        // Nobody reads it: nothing is to be done.
+        // If standard error is closed, there is no other place.
         let _ = writeln!(io::stderr(), "{}", words::line(line));
     }
     Ok(())
@@ -105,7 +105,7 @@ fn read(bytes: &[u8], source: &Source) -> Result<ServerList, Usage> {
     })
 }
 
-/// Where the list is.
+/// Where the list comes from.
 enum Source {
     File(String),
     Url(ListUrl),
@@ -118,7 +118,7 @@ impl Source {
             (None, Some(from)) if list::is_https(from) => {
                 Ok(Source::Url(ListUrl::parse("--from", from)?))
             }
-            // It is not quoted: a password may be in it.
+            // Not quoted: it may have a password in it.
             (None, Some(from)) if args::is_url(from) => {
                 let why = say(
                     "expected a file, or a URL that begins with https://",
@@ -128,8 +128,8 @@ impl Source {
             }
             (None, Some(from)) => Ok(Source::File(from.clone())),
             (None, None) => Err(say(
-                "--app-key or --from is missing: which list? See --help",
-                "缺少 --app-key 或 --from：哪个列表？见 --help",
+                "--app-key or --from is missing: see --help",
+                "缺少 --app-key 或 --from：见 --help",
             )
             .into()),
         }
@@ -145,7 +145,7 @@ impl Source {
         }
     }
 
-    /// What is wrong with it, with what it is.
+    /// Returns an error about the list, with its name in front.
     fn wrong(&self, en: &str, zh: &str) -> Usage {
         let name = match self {
             Source::File(file) => words::file(Path::new(file)),
@@ -155,7 +155,7 @@ impl Source {
     }
 }
 
-/// Measures the hosts that the list names, as far as they can be.
+/// Measures the hosts of the list, as far as they can be measured.
 async fn measure(
     bytes: &[u8],
     catalog: &Catalog,
@@ -169,7 +169,7 @@ async fn measure(
         targets.keep(&found);
     }
     targets.endpoints.clear();
-    // Data centres never mix, not even in mainland China: an app's list is of one.
+    // An app's list is of one data centre: no pool, even in mainland China.
     targets.pool = false;
     for url in &urls {
         match current::endpoint(&targets, catalog, options, url) {
@@ -177,15 +177,7 @@ async fn measure(
                 targets.endpoints.push(endpoint);
             }
             Ok(_) => {}
-            Err(_) => {
-                let url = shown(url);
-                left_out.push(say(
-                    format!(
-                        "{url}: the host is in no catalogue; say its data centre with --region"
-                    ),
-                    format!("{url}：目录中没有该主机，请用 --region 指定它所在的数据中心"),
-                ));
-            }
+            Err(Usage(why)) => left_out.push(why),
         }
     }
     tell_left_out(&left_out, options);
@@ -205,7 +197,7 @@ async fn measure(
     Ok(Measured::Models(vec![Model::new(&report, options.lang)]))
 }
 
-/// What of the list is not measured, and why: the first few, and how many more.
+/// Prints what of the list is not measured, and why: the first few, and how many more.
 fn tell_left_out(left_out: &[Say], options: &Options) {
     const SHOWN: usize = 4;
     for why in left_out.iter().take(SHOWN) {

@@ -1,16 +1,16 @@
-//! How a command ends, for scripts.
+//! Exit statuses.
 
-/// How it ended, for scripts; the number is the exit status.
+/// How a command ended; the number is the exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Status {
-    /// Every group has a usable endpoint; what was asked for was done.
+    /// Done; every group has a usable endpoint.
     Usable = 0,
     /// A group has none, or a connection failed.
     Unusable = 1,
-    /// Arguments or files are wrong.
+    /// An error in usage, input or output.
     WrongUsage = 2,
-    /// What was measured doesn't tell, or somebody interrupted it.
+    /// Inconclusive, or interrupted.
     Inconclusive = 3,
     /// Usable, but above a limit.
     AboveLimit = 4,

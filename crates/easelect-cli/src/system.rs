@@ -1,10 +1,9 @@
-//! What the operating system tells: the clock on the wall, what its terminal can show, and the proxies in its
-//! settings. The latter are told, not used: local proxies such as
-//! Clash set these, and not the environment.
+//! Facts from the operating system: the local time, what its terminal can show, and the proxies in its settings. The
+//! latter are reported but not used: local proxies such as Clash set these instead of the environment.
 //!
-//! Asked for with what each system brings (`gsettings`, `scutil`, `reg`), and read from KDE's file;
-//! a crate would hide the scripts (PAC) that many companies have instead of a proxy. Exceptions,
-//! and what is found out by WPAD, are not told.
+//! The settings come from each system's own program (`gsettings`, `scutil`, `reg`) and from KDE's file. Crates for it
+//! leave out the scripts (PAC) that many companies have instead of a proxy. Exceptions, and proxies that WPAD would find,
+//! are not reported.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,14 +14,13 @@ use easelect::{Proxy, without_secrets};
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
-/// Answered in milliseconds; a desktop that hangs must not hold the report up.
+/// The programs answer in milliseconds. A desktop that hangs must not delay the report.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What is printed, and KDE's file, are a few kB.
+/// The programs' output and KDE's file are a few kB.
 const MOST: u64 = 1024 * 1024;
 
-/// Where the system has them. Neither the folders of `PATH` nor the current one are looked into: whoever can
-/// write there would be run.
+/// Absolute paths only: a program planted in a folder of `PATH`, or in the current one, must not be run.
 const GSETTINGS: &[&str] = &[
     "/usr/bin/gsettings",
     #[cfg(any(target_os = "freebsd", target_os = "openbsd", target_os = "dragonfly"))]
@@ -36,7 +34,7 @@ const SCUTIL: &str = "/usr/sbin/scutil";
 
 const INTERNET_SETTINGS: &str = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Internet Settings";
 
-/// URLs without user and password; a script's with `PAC` before it.
+/// Returns the URLs of the proxies in the system's settings, without user and password; a script's begins with `PAC`.
 pub(crate) async fn proxies() -> Vec<String> {
     match std::env::consts::OS {
         "macos" => scutil(&output(Path::new(SCUTIL), &["--proxy"]).await),
@@ -56,17 +54,17 @@ pub(crate) async fn proxies() -> Vec<String> {
     }
 }
 
-/// How far the clock on the wall is ahead of UTC, in seconds.
+/// Returns by how many seconds local time is ahead of UTC.
 pub(crate) fn utc_offset() -> Option<i32> {
     Some(chrono::Local::now().offset().local_minus_utc())
 }
 
-/// The moment in a file's name, by the clock on the wall: `20261126-1004`.
+/// Returns the local time as a file's name has it: `20261126-1004`.
 pub(crate) fn stamp() -> String {
     chrono::Local::now().format("%Y%m%d-%H%M").to_string()
 }
 
-/// Whether the terminal can't show more than ASCII, as far as its locale tells. Windows' consoles can; where
+/// Whether the locale limits the terminal to ASCII. Terminals of Windows and macOS show more whatever the locale; if
 /// their font lacks the characters, `--ascii` helps.
 pub(crate) fn only_ascii() -> bool {
     let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -78,7 +76,7 @@ pub(crate) fn only_ascii() -> bool {
     cfg!(all(unix, not(target_os = "macos"))) && locale.is_some_and(|locale| !wide(locale))
 }
 
-/// The folder of Windows itself.
+/// Returns the folder of Windows itself.
 fn windows() -> PathBuf {
     let root = std::env::var_os("SystemRoot").map(PathBuf::from);
     let root = root.filter(|root| root.is_absolute());
@@ -90,14 +88,14 @@ fn reg() -> PathBuf {
     windows().join("System32").join("reg.exe")
 }
 
-/// Opens a report on Windows, as a double-click on it would.
+/// Opens a report on Windows as a double-click would.
 pub(crate) fn open(file: &Path) {
     let mut explorer = std::process::Command::new(windows().join("explorer.exe"));
-    // Where it can't, the path was printed.
+    // If that fails, the user has the path.
     let _ = explorer.arg(file).spawn();
 }
 
-/// What a program prints, up to a limit; nothing if it isn't there, or is late. It is ended, then.
+/// Returns a program's output up to a limit; nothing if the program is missing or late. A late one is killed.
 async fn output(program: &Path, args: &[&str]) -> String {
     let run = async {
         let mut child = Command::new(program)
@@ -111,7 +109,7 @@ async fn output(program: &Path, args: &[&str]) -> String {
         if let Some(stdout) = child.stdout.take() {
             stdout.take(MOST).read_to_end(&mut printed).await?;
         }
-        // Nobody reads the rest, so that it ends.
+        // The pipe is closed by now, so a program with more output ends, too.
         std::io::Result::Ok((printed, child.wait().await?))
     };
     match tokio::time::timeout(TIMEOUT, run).await {
@@ -121,7 +119,7 @@ async fn output(program: &Path, args: &[&str]) -> String {
 }
 
 fn kde_file() -> Option<String> {
-    // A relative one counts for nothing, says the XDG Base Directory Specification.
+    // Relative paths are invalid by the XDG Base Directory Specification.
     let of = |name| {
         let folder = std::env::var_os(name).map(PathBuf::from);
         folder.filter(|folder| folder.is_absolute())
@@ -137,7 +135,7 @@ fn add(found: &mut Vec<String>, one: Option<String>) {
     }
 }
 
-/// A proxy's URL from its parts.
+/// Builds a proxy's URL from its parts.
 fn url(scheme: &str, host: Option<&str>, port: Option<&str>) -> Option<String> {
     let host = host.filter(|host| !host.is_empty())?;
     let host = host.split_once("://").map_or(host, |(_, host)| host);
@@ -148,7 +146,7 @@ fn url(scheme: &str, host: Option<&str>, port: Option<&str>) -> Option<String> {
     Some(at.parse::<Proxy>().ok()?.to_string())
 }
 
-/// A script's URL, without user and query: either may be secret.
+/// Returns a script's URL without user and query: either may be secret.
 fn script(url: Option<&str>) -> Option<String> {
     let url = url.filter(|url| !url.is_empty())?;
     let url = without_secrets(url).replace("…@", "");
@@ -185,7 +183,7 @@ fn gsettings(text: &str) -> Vec<String> {
     found
 }
 
-/// KDE's `kioslaverc`; hosts and ports stand with a space between.
+/// KDE's `kioslaverc`; a space separates host and port.
 fn kde(text: &str) -> Vec<String> {
     let section = text
         .lines()

@@ -1,4 +1,4 @@
-//! What is to be probed: regions and services to groups of endpoints.
+//! The endpoints to measure, from the regions and services asked for.
 
 use easelect::{Catalog, Endpoint, Region, RegionInfo, Residency, Service};
 use easelect_report::Note;
@@ -7,19 +7,20 @@ use crate::args::{Regions, plain};
 use crate::newer::{self, Place};
 use crate::words::{Usage, say, shown};
 
-/// What is to be probed.
+/// The endpoints to measure.
 #[derive(Debug, Default)]
 pub(crate) struct Targets {
     /// The regions asked for, in the order of the catalogue.
     pub(crate) regions: Vec<Region>,
     pub(crate) endpoints: Vec<Endpoint>,
+    /// Those of `--current`.
     pub(crate) in_use: Vec<Endpoint>,
-    /// What the app's list of servers names.
+    /// Those of the app's list of servers.
     pub(crate) listed: Vec<Endpoint>,
     pub(crate) notes: Vec<Note>,
-    /// China 1 and China 2 as one.
+    /// Whether China 1 and China 2 are one pool.
     pub(crate) pool: bool,
-    /// Regions of hosts that the reference page doesn't name.
+    /// The regions of newer hosts.
     pub(crate) second_source: Vec<Region>,
 }
 
@@ -34,7 +35,7 @@ impl Targets {
             ..Targets::default()
         };
         let is_wanted = |region: &Region| match (regions, catalog.region(region)) {
-            (Regions::All | Regions::Unsaid, Some(info)) => is_measured(catalog, info),
+            (Regions::All | Regions::Unsaid, Some(info)) => has_any(catalog, info.region()),
             (Regions::Mainland, _) => Residency::mainland_pool().contains(region),
             (Regions::These(these), Some(info)) => these.iter().any(|one| is_called(info, one)),
             (_, None) => false,
@@ -101,7 +102,7 @@ impl Targets {
             let regions: Vec<&str> = targets.regions.iter().map(Region::as_str).collect();
             let (services, regions) = (services.join(","), regions.join(","));
             return Err(say(
-                format!("{services} in {regions}: none published"),
+                format!("{regions} has no published host for {services}"),
                 format!("{regions} 没有公布 {services} 地址"),
             )
             .into());
@@ -116,7 +117,7 @@ impl Targets {
             .any(|one| one.region() == region && one.service() == service)
     }
 
-    /// Leaves out what is of other data centres: this one turned out to be the app's.
+    /// Keeps only what belongs to these data centres, which turned out to be the app's.
     pub(crate) fn keep(&mut self, kept: &[Region]) {
         let is_kept = |region: &Region| match newer::place(region) {
             Place::Itself => kept.contains(region),
@@ -128,7 +129,7 @@ impl Targets {
         self.endpoints.retain(|one| is_kept(one.region()));
     }
 
-    /// Adds what the app has configured.
+    /// Adds an endpoint that the app has configured.
     pub(crate) fn add_in_use(&mut self, catalog: &Catalog, endpoint: Endpoint) {
         self.add(catalog, &endpoint);
         if !self.in_use.contains(&endpoint) {
@@ -136,7 +137,7 @@ impl Targets {
         }
     }
 
-    /// Adds what the app's list of servers names.
+    /// Adds an endpoint of the app's list of servers.
     pub(crate) fn add_listed(&mut self, catalog: &Catalog, endpoint: Endpoint) {
         self.add(catalog, &endpoint);
         if !self.listed.contains(&endpoint) {
@@ -144,7 +145,7 @@ impl Targets {
         }
     }
 
-    /// Adds an endpoint, and what it can be compared with.
+    /// Adds an endpoint, and the group with which it can be compared.
     fn add(&mut self, catalog: &Catalog, endpoint: &Endpoint) {
         if self.lacks(endpoint.region(), endpoint.service()) {
             let residency = endpoint.region().clone().into();
@@ -157,30 +158,25 @@ impl Targets {
     }
 }
 
-/// Whether a data centre is called so: by its identifier or a name of it, in any case, with blanks or
-/// without.
+/// Whether a data centre has this identifier or name, whatever its case and blanks.
 fn is_called(info: &RegionInfo, name: &str) -> bool {
     let name = plain(name);
     let names = [info.region().as_str(), info.name_en(), info.name_zh()];
     names.iter().any(|one| plain(one) == name)
 }
 
-/// Whether there is anything to measure in a data centre.
-pub(crate) fn is_measured(catalog: &Catalog, info: &RegionInfo) -> bool {
-    has_any(catalog, info.region())
-}
-
-/// The data centre that is called so.
+/// Returns the data centre with this identifier or name.
 pub(crate) fn find_region(catalog: &Catalog, name: &str) -> Option<Region> {
     let mut all = catalog.regions().iter();
     Some(all.find(|info| is_called(info, name))?.region().clone())
 }
 
-fn has_any(catalog: &Catalog, region: &Region) -> bool {
+/// Whether a data centre has any endpoint.
+pub(crate) fn has_any(catalog: &Catalog, region: &Region) -> bool {
     catalog.endpoints().iter().any(|one| one.region() == region)
 }
 
-/// Refuses a name that isn't known, and one whose hosts aren't.
+/// Refuses an unknown data centre, and one without hosts.
 fn check_region(catalog: &Catalog, name: &str) -> Result<(), Usage> {
     let Some(region) = find_region(catalog, name) else {
         return Err(unknown(catalog, name));
@@ -188,11 +184,11 @@ fn check_region(catalog: &Catalog, name: &str) -> Result<(), Usage> {
     if !has_any(catalog, &region) {
         return Err(say(
             format!(
-                "{region} has no public hosts: ask your Easemob account manager (商务经理), then \
-                 give them in a catalogue file (--catalog)"
+                "{region} has no public hosts: ask your Easemob account manager (商务经理) for them, then \
+                 put them into a catalogue file (--catalog)"
             ),
             format!(
-                "{region} 没有公开地址：请咨询你的商务经理，然后用目录文件（--catalog）提供地址"
+                "{region} 没有公开地址：请向你的商务经理索取，然后写入目录文件（--catalog）"
             ),
         )
         .into());
@@ -206,11 +202,11 @@ fn unknown(catalog: &Catalog, name: &str) -> Usage {
         "acceleration" | "global" | "海外加速节点"
     ) {
         return say(
-            "the global acceleration nodes have no public hosts (for users at home and abroad who \
-             talk to each other; default bandwidth 1 Mbps, adjustable): ask your Easemob account \
-             manager, then give the hosts in a catalogue file (--catalog)",
-            "海外加速节点（全球）没有公开地址（适合国内、海外用户互发消息的应用；默认带宽 1 Mbps，可调整）：\
-             请咨询你的商务经理，然后用目录文件（--catalog）提供地址",
+            "the global acceleration nodes, which are for users in mainland China and abroad who exchange \
+             messages, have no public hosts (1 Mbps by default, adjustable): ask your Easemob account manager \
+             (商务经理) for them, then put them into a catalogue file (--catalog)",
+            "海外加速节点（全球）没有公开地址（适合国内、海外用户互发消息的应用；默认带宽 1 Mbps，可按需调整）：\
+             请向你的商务经理索取，然后写入目录文件（--catalog）",
         )
         .into();
     }
@@ -230,7 +226,7 @@ fn unknown(catalog: &Catalog, name: &str) -> Usage {
 fn none_published(service: Service, region: &str) -> Usage {
     say(
         format!(
-            "{service} in {region}: none published; if Easemob gave you a host, give it in a \
+            "{region} has no published host for {service}; if Easemob gave you one, put it into a \
              catalogue file (--catalog)"
         ),
         format!(
@@ -240,26 +236,26 @@ fn none_published(service: Service, region: &str) -> Usage {
     .into()
 }
 
-/// The one residency that something is for.
+/// Returns the one residency that a command needs.
 pub(crate) fn residency(catalog: &Catalog, regions: &Regions) -> Result<Residency, Usage> {
     match regions {
         Regions::Mainland => Ok(Residency::mainland_pool()),
         Regions::These(these) => {
-            let known = |one: &String| find_region(catalog, one).ok_or_else(|| unknown(catalog, one));
+            let known =
+                |one: &String| find_region(catalog, one).ok_or_else(|| unknown(catalog, one));
             let regions: Vec<Region> = these.iter().map(known).collect::<Result<_, _>>()?;
-            // The library's own refusal, with the reason, for several.
+            // The library refuses several, with the reason.
             Ok(Residency::from_regions(regions)?)
         }
         Regions::All | Regions::Unsaid => Err(say(
-            "this needs one data centre (--region), or mainland: an app's data lives in one and cannot \
-             be migrated to another (data residency)",
-            "需要用 --region 指定一个数据中心或 mainland：应用数据只在一个数据中心（迁移限制）",
+            "--region must name one data centre, or mainland: an app lives in one",
+            "请用 --region 指定一个数据中心或 mainland：应用只在其中一个",
         )
         .into()),
     }
 }
 
-/// The one residency and service to connect to.
+/// Returns the one residency and service to connect to.
 pub(crate) fn for_connect(
     catalog: &Catalog,
     regions: &Regions,
@@ -277,13 +273,15 @@ pub(crate) fn for_connect(
             Ok((residency, *service))
         }
         Some([service]) => Err(say(
-            format!("connect opens WebSockets only; {service} is no WebSocket service"),
+            format!(
+                "connect opens WebSocket connections only: {service} is not a WebSocket service"
+            ),
             format!("connect 只建立 WebSocket 连接，不支持 {service}"),
         )
         .into()),
         _ => Err(say(
-            "connecting needs one service (--service), such as websocket",
-            "建立连接需要用 --service 指定一个服务，例如 websocket",
+            "--service must name one service, such as websocket",
+            "请用 --service 指定一个服务，例如 websocket",
         )
         .into()),
     }

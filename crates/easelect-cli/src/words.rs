@@ -1,4 +1,4 @@
-//! The command's own sentences, in both languages side by side. A report's are `easelect-report`'s.
+//! Sentences in both languages side by side: those of the command itself. Reports are `easelect-report`'s.
 
 use std::path::Path;
 
@@ -30,12 +30,12 @@ pub(crate) fn say(en: impl Into<String>, zh: impl Into<String>) -> Say {
     }
 }
 
-/// Bad usage or bad input: one line on standard error, exit status 2.
+/// An error in usage, input or output: one line on standard error, exit status 2.
 #[derive(Debug)]
 pub(crate) struct Usage(pub(crate) Say);
 
 impl Usage {
-    /// The same, with the option that it is about before it.
+    /// Puts the option that it is about in front.
     pub(crate) fn in_option(self, name: &str) -> Self {
         let Usage(Say { en, zh }) = self;
         Usage(say(format!("{name}: {en}"), format!("{name}：{zh}")))
@@ -48,25 +48,24 @@ impl From<Say> for Usage {
     }
 }
 
-/// The library's errors are English.
+/// The library's errors are in English; [`zh`](crate::zh) translates them.
 impl From<easelect::Error> for Usage {
     fn from(error: easelect::Error) -> Self {
         Usage(say(error.to_string(), zh::chinese(&error)))
     }
 }
 
-/// What was typed, as an error shows it: without what may be a password or a token in a URL.
+/// Returns typed text as an error shows it: quoted, and without what may be a password or a token in a URL.
 pub(crate) fn shown(text: &str) -> String {
     format!("\"{}\"", easelect::shown(&without_secrets(text), 100))
 }
 
-/// A file, as an error shows it.
+/// Returns a file's path as an error shows it.
 pub(crate) fn file(path: &Path) -> String {
     easelect::shown(&path.to_string_lossy(), 300)
 }
 
-/// A sentence as a terminal shows it: one line, in which nothing is hidden. Library and operating
-/// system bound their own.
+/// Returns a sentence as a terminal may show it: one line of bounded length, hidden characters escaped.
 pub(crate) fn line(sentence: &str) -> String {
     easelect::shown(&sentence.replace(['\n', '\r'], " "), 2000)
 }

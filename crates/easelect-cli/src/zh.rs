@@ -1,13 +1,12 @@
-//! Chinese for the messages of the library, of its readers of TOML and JSON, and of the operating system,
-//! which are English.
+//! Translates errors of the library, of its TOML and JSON parsers and of the operating system into Chinese.
 //!
-//! A message is known by its words: the library stays without texts in two languages.
+//! The library has no texts in two languages, so a message is recognised by its English words.
 
 use std::io::{self, ErrorKind as Io};
 
 use easelect::{Error, ErrorKind};
 
-/// An error of the library.
+/// Translates an error of the library.
 pub(crate) fn chinese(error: &Error) -> String {
     let message = error.to_string();
     placed(&message).unwrap_or_else(|| {
@@ -25,10 +24,10 @@ pub(crate) fn chinese(error: &Error) -> String {
     })
 }
 
-/// An error of the operating system.
+/// Translates an error of the operating system.
 pub(crate) fn io(error: &io::Error) -> String {
     let code = error.raw_os_error();
-    // What the standard library has no kind for.
+    // The standard library has no kind for these.
     let nameless = match code {
         Some(5) if cfg!(unix) => Some("磁盘或设备读写出错"),
         Some(23 | 24) if cfg!(unix) => Some("打开的文件过多"),
@@ -51,18 +50,17 @@ pub(crate) fn io(error: &io::Error) -> String {
     }
 }
 
-/// An error of JSON.
-pub(crate) fn json(error: &serde_json::Error) -> String {
-    let message = error.to_string();
-    translated(&message, 0).unwrap_or_else(|| quoted(&message))
+/// Translates the message of a parser.
+pub(crate) fn parser(message: &str) -> String {
+    translated(message, 0).unwrap_or_else(|| quoted(message))
 }
 
-/// What nobody translated stays as it is, to be searched for.
+/// Quotes a message without a translation, so that it can be searched for.
 fn quoted(message: &str) -> String {
     format!("“{message}”")
 }
 
-/// A message that may begin with a file and a line, as `own.toml:3: `; nothing if it is unknown.
+/// Translates a message that may begin with a file and a line, such as `own.toml:3: `; `None` if it is unknown.
 fn placed(message: &str) -> Option<String> {
     let Some((place, why)) = place(message) else {
         return translated(message, 0);
@@ -71,7 +69,7 @@ fn placed(message: &str) -> Option<String> {
     Some(format!("{place}{why}"))
 }
 
-/// A message's place, with all that stands before what is wrong there. What is quoted has none.
+/// Splits a message after its file and line; `None` if it has none. Quoted text doesn't count.
 fn place(message: &str) -> Option<(&str, &str)> {
     let end = message.match_indices(": ").map(|(at, _)| at).find(|at| {
         let line = message[..*at].rsplit_once(':').map(|(_, line)| line);
@@ -85,13 +83,13 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Messages contain messages that contain messages, not more.
+/// The limit of nested messages. Real ones nest three deep.
 const DEEPEST: usize = 5;
 
-/// Of a list of names so many bytes are repeated.
+/// How many bytes of a list of names are kept.
 const MAX_KNOWN: usize = 300;
 
-/// A message without a place; nothing if it is unknown.
+/// Translates a message without a place; `None` if it is unknown.
 fn translated(message: &str, depth: usize) -> Option<String> {
     if depth > DEEPEST {
         return None;
@@ -99,7 +97,7 @@ fn translated(message: &str, depth: usize) -> Option<String> {
     if let Some(told) = of_system(message) {
         return Some(told);
     }
-    // What is to stand in the file.
+    // Code, such as `]`, stays as it is.
     let literal = message
         .strip_prefix('`')
         .and_then(|rest| rest.strip_suffix('`'));
@@ -111,7 +109,7 @@ fn translated(message: &str, depth: usize) -> Option<String> {
         .find_map(|(english, chinese)| filled(chinese, &holes(english, message)?, depth))
 }
 
-/// What the operating system says, as the standard library displays it.
+/// Translates an error of the operating system, as the standard library displays it.
 fn of_system(message: &str) -> Option<String> {
     let coded = message.strip_suffix(')');
     let code = coded.and_then(|coded| coded.rsplit_once(" (os error ")?.1.parse().ok());
@@ -123,9 +121,9 @@ fn of_system(message: &str) -> Option<String> {
     named.map(|(_, chinese)| (*chinese).to_owned())
 }
 
-/// What stands in the holes of a template, by their names; nothing if the message is another one.
+/// Returns the text in the holes of a template, by their names; `None` if the message doesn't match it.
 ///
-/// Read from the end: what others wrote stands before what the library says of it.
+/// Matches from the end: quoted input comes first in a message, and what is wrong with it last.
 fn holes<'a>(template: &'static str, message: &'a str) -> Option<Vec<(&'static str, &'a str)>> {
     let parts: Vec<&str> = template.split(['<', '>']).collect();
     let [all @ .., last] = parts.as_slice() else {
@@ -142,7 +140,7 @@ fn holes<'a>(template: &'static str, message: &'a str) -> Option<Vec<(&'static s
             _ => rest.rfind(words)?,
         };
         let value = &rest[at + words.len()..];
-        // A number says for sure that this is the place.
+        // Only digits: quoted input may look like the words around the hole.
         if name.starts_with("number") && !is_number(value) {
             return None;
         }
@@ -152,8 +150,8 @@ fn holes<'a>(template: &'static str, message: &'a str) -> Option<Vec<(&'static s
     rest.is_empty().then_some(holes)
 }
 
-/// The Chinese template with its holes filled: those in capitals with messages translated, `LIST` with
-/// several of them, the others as they are. Nothing if one of them is unknown.
+/// Fills the holes of a Chinese template. A hole in capitals is a message and is translated, `LIST` is several of them,
+/// and the others are copied. `None` if a message in a hole is unknown.
 fn filled(template: &str, holes: &[(&str, &str)], depth: usize) -> Option<String> {
     let mut text = String::new();
     for (index, part) in template.split(['<', '>']).enumerate() {
@@ -163,7 +161,7 @@ fn filled(template: &str, holes: &[(&str, &str)], depth: usize) -> Option<String
         }
         let (name, value) = holes.iter().find(|(name, _)| *name == part)?;
         let value = match *name {
-            // Of what may stand somewhere, the first ones show how it is written.
+            // The first of many possible values show what is expected.
             "known" if value.len() > MAX_KNOWN => {
                 let end = value.get(..MAX_KNOWN).and_then(|short| short.rfind(", "));
                 format!("{} …", &value[..end.unwrap_or(0)])
@@ -186,7 +184,7 @@ fn filled(template: &str, holes: &[(&str, &str)], depth: usize) -> Option<String
     Some(text)
 }
 
-/// What the standard library tells errors of the operating system apart by.
+/// The standard library's kinds of errors.
 const KINDS: &[(Io, &str)] = &[
     (Io::NotFound, "文件或文件夹不存在"),
     (Io::PermissionDenied, "没有权限"),
@@ -201,7 +199,7 @@ const KINDS: &[(Io, &str)] = &[
     (Io::InvalidFilename, "文件名过长或含有不允许的字符"),
     (Io::ResourceBusy, "文件或设备正被占用"),
     (Io::ExecutableFileBusy, "文件正在运行"),
-    (Io::Deadlock, "文件锁互相等待"),
+    (Io::Deadlock, "文件锁发生死锁"),
     (Io::CrossesDevices, "不能跨磁盘移动文件"),
     (Io::TooManyLinks, "链接过多"),
     (Io::StaleNetworkFileHandle, "网络文件夹的连接已失效"),
@@ -228,7 +226,7 @@ const KINDS: &[(Io, &str)] = &[
     (Io::AddrNotAvailable, "地址不可用"),
 ];
 
-/// English and Chinese, more special ones first; what `<…>` means is said at [`filled`] and [`holes`].
+/// English and Chinese messages, more specific ones first. [`holes`] and [`filled`] explain `<…>`.
 const TEMPLATES: &[(&str, &str)] = &[
     // Regions, services, catalogues.
     (
@@ -265,7 +263,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ),
     (
         "<region> has no public hosts: ask your Easemob account manager (商务经理) for them, then add them in a catalogue file ([[endpoint]] with region = \"<again>\", service = \"<service>\", url = \"…\") or with Catalog::with_endpoint",
-        "<region> 没有公开地址：请咨询你的商务经理，然后写入目录文件（--catalog）：`[[endpoint]]`，`region = \"<region>\"`，`service = \"<service>\"`，`url = \"…\"`",
+        "<region> 没有公开地址：请向你的商务经理索取，然后写入目录文件（--catalog）：`[[endpoint]]`，`region = \"<region>\"`，`service = \"<service>\"`，`url = \"…\"`",
     ),
     (
         "the file has <number> bytes: expected at most <number2>",
@@ -273,7 +271,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ),
     (
         "no entries: expected [[endpoint]] with region, service and url, or [[region]]",
-        "没有内容：应有 `[[endpoint]]`（含 `region`、`service`、`url`）或 `[[region]]`",
+        "文件没有内容：应有 `[[endpoint]]`（含 `region`、`service`、`url`）或 `[[region]]`",
     ),
     (
         "too many entries: expected at most <number>",
@@ -329,7 +327,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ),
     (
         "the host looks like an IPv4 address but is not a valid one",
-        "主机像 IPv4 地址，但并不是",
+        "主机形似 IPv4 地址，但格式有误",
     ),
     (
         "the host contains unsupported letters: use its xn--… form",
@@ -346,11 +344,11 @@ const TEMPLATES: &[(&str, &str)] = &[
     ),
     (
         "\"<host>\" can't be pinned: not a host name",
-        "\"<host>\" 不是域名，不能指定地址",
+        "\"<host>\" 不是域名，不能为其指定 IP 地址",
     ),
     (
         "environment variable <name>: not UTF-8",
-        "环境变量 `<name>` 不是 UTF-8",
+        "环境变量 `<name>` 的值不是 UTF-8",
     ),
     (
         "environment variable <name>: not a proxy URL: <WHY>",
@@ -384,7 +382,7 @@ const TEMPLATES: &[(&str, &str)] = &[
         "\"<text>\" is no threshold: <WHY>; expected FIGURE=DURATION, as in p50=300ms, with FIGURE one of <known>",
         "\"<text>\" 不是阈值：<WHY>；应写成“指标=时间”，例如 p50=300ms，指标为 <known> 之一",
     ),
-    ("no `=`", "缺少 `=`"),
+    ("no `<name>`", "缺少 `<name>`"),
     ("unknown figure", "未知的指标"),
     ("not a duration above zero", "时间应大于零，并带单位"),
     (
@@ -401,7 +399,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("<path>: can't be written: <WHY>", "无法写入 <path>：<WHY>"),
     (
         "<path>: its folder does not exist: <WHY>",
-        "无法写入 <path>：它所在的文件夹不存在",
+        "无法写入 <path>：所在的文件夹不存在",
     ),
     (
         "<path>: its folder can't be written to: <WHY>",
@@ -409,7 +407,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ),
     (
         "<path>: still locked by another writer: <WHY>",
-        "<path> 一直被其他程序占用",
+        "<path> 一直被其他程序锁定",
     ),
     ("<path>: can't be locked: <WHY>", "无法锁定 <path>：<WHY>"),
     (
@@ -454,7 +452,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ),
     (
         "the thread that writes the history could not be started",
-        "系统无法创建写历史文件的线程",
+        "系统无法创建写入历史文件的线程",
     ),
     // Certificates.
     (
@@ -476,7 +474,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     // Scenarios.
     (
         "<number> bytes: expected at most <number2>",
-        "<number> 字节：最多 <number2> 字节",
+        "文件过大（<number> 字节）：最多 <number2> 字节",
     ),
     (
         "\"<name>\": expected \"linux-6.5\", \"linux-6.4\" or a list",
@@ -561,7 +559,7 @@ const TEMPLATES: &[(&str, &str)] = &[
         "unknown variant `<name>`, expected one of <known>",
         "未知取值 `<name>`：应为 <known> 之一",
     ),
-    // Their ends are cut off where a URL with a secret stands in them.
+    // Without the end, which is cut off with a secret in a URL.
     ("unknown field `<name>", "未知字段 `<name>"),
     ("unknown variant `<name>", "未知取值 `<name>"),
     ("missing field `<name>`", "缺少字段 `<name>`"),
@@ -572,7 +570,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ),
     (
         "invalid value: <FOUND>, expected <EXPECTED>",
-        "取值不符：实为<FOUND>，应为<EXPECTED>",
+        "取值无效：实为<FOUND>，应为<EXPECTED>",
     ),
     (
         "invalid length <number>, expected struct <name> with <number2> elements",
@@ -625,9 +623,13 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("expected `,` or `}`", "应为 `,` 或 `}`"),
     ("expected ident", "应为 `true`、`false` 或 `null`"),
     ("expected value", "应为值"),
-    ("invalid escape", "转义符无效"),
+    ("invalid escape", "转义序列无效"),
     ("invalid number", "数字无效"),
     ("number out of range", "数字超出范围"),
+    (
+        "the figure <value> is out of range",
+        "数值 <value> 超出范围",
+    ),
     (
         "control character (\\u0000-\\u001F) found while parsing a string",
         "字符串中有控制字符",
@@ -635,11 +637,11 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("key must be a string", "键应为字符串"),
     (
         "lone leading surrogate in hex escape",
-        "转义符只有代理对的一半",
+        "转义序列只有代理对的一半",
     ),
     ("trailing comma", "末尾多了逗号"),
     ("trailing characters", "末尾有多余的内容"),
-    ("unexpected end of hex escape", "转义符不完整"),
+    ("unexpected end of hex escape", "转义序列不完整"),
     // TOML's syntax: what is wrong, then what is expected there.
     ("key with no value, expected `=`", "键后面缺少 `=`"),
     ("missing value for key, expected `=`", "键后面缺少 `=`"),
@@ -685,7 +687,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ),
     ("invalid date-time, expected <what>", "日期或时间无效"),
     ("<WHAT>, expected nothing", "<WHAT>"),
-    ("duplicate key", "键重复"),
+    ("duplicate key", "重复的键"),
     ("unclosed table", "表名没有结束"),
     ("unclosed array table", "表名没有结束"),
     ("unclosed array", "列表没有结束"),
@@ -700,7 +702,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("unexpected `=` in array", "列表中不能有 `=`"),
     ("missing key for inline table element", "行内表中缺少键"),
     ("invalid inline table element", "行内表中有无效的内容"),
-    ("missing escaped value", "转义符不完整"),
+    ("missing escaped value", "转义序列不完整"),
     ("unexpected key or value", "多余的内容"),
     ("invalid key-value pair", "键值对无效"),
     ("invalid unquoted key", "键含有不允许的字符"),
@@ -745,7 +747,7 @@ const TEMPLATES: &[(&str, &str)] = &[
         "带进制前缀的整数不能有正负号",
     ),
     ("`_` may only go between digits", "`_` 只能写在数字之间"),
-    ("too few unicode value digits", "转义符的位数不足"),
+    ("too few unicode value digits", "转义序列的位数不足"),
     ("invalid value", "不是有效的 Unicode 字符"),
     ("invalid comment character", "注释中有控制字符"),
     (
@@ -797,7 +799,7 @@ mod tests {
         Proxy, Region, Residency, Service,
     };
     use easelect_lab::Scenario;
-    use easelect_report::{Format, Lang, Threshold};
+    use easelect_report::{Format, Lang, Model, ReadError, Threshold};
 
     use super::*;
     use english::english_words;
@@ -832,7 +834,7 @@ mod tests {
         addresses = [\"44.128.0.1\"]\n[[path]]\naddress = \"44.128.0.1\"\nrtt = \"40ms\"\n\
         loss = 0.5\nearly_data = true\nbody = '''x'''\nsteps = [{ at = 0x5, fault = \"refuse\" }]\n";
 
-    /// A file with every character left out once, and with some put in everywhere.
+    /// Damages a file: without each character once, and with some characters inserted everywhere.
     fn damaged(good: &str) -> impl Iterator<Item = String> + '_ {
         const PUT: [&str; 18] = [
             "\"", "'", "[", "]", "{", "}", "=", ",", ".", ":", "#", "\\", "\\u", "0", "+", "\n",
@@ -846,7 +848,7 @@ mod tests {
         })
     }
 
-    /// What the readers of files say of those that are damaged anywhere.
+    /// Errors of files that are damaged anywhere.
     fn of_damaged_files() -> Vec<Error> {
         let good = [toml(TOML), json(JSON), scenario(SCENARIO)];
         assert!(good.iter().all(Option::is_none), "{good:?}");
@@ -856,7 +858,7 @@ mod tests {
         all.collect()
     }
 
-    /// Values that TOML doesn't have.
+    /// Invalid values of TOML.
     const TOML_VALUES: &str = "+ 0X1 0O1 -0x1 0o8 0b2 0xg 1__0 007 1. 1e .5 1.2.3 tru ++1 0d1 1a \
         1979-13-01 1979-01-01T25:00:00Z 1979-01-01T00:00:00+99:00 1979-01-01X \"\\u12\" \
         \"\\ud800\" 1,b b";
@@ -906,7 +908,7 @@ mod tests {
     ];
     const JSON_VALUES: &str = "null 1.5 true -1 {} [] \"a\",\"id\":\"b\" \"\\ud800\" \
         \"\\ud800\\u0041\" \"\\udc00\" \"\\u12x4\" 1e999 01 - \"a\",\"locality\":\"x\" \"a\",7";
-    /// Of an entry in a scenario, by `;`.
+    /// Wrong lines of an entry in a scenario, separated by `;`.
     const PATHS: &str = "rtt=\"1y\";rtt=-1;rtt=true;jitter=9;jitter=\"x\";jitter=1e999;\
         bandwidth_kbps=0;drop_first_syns=-1;drop_first_syns=99;drop_first_syns=5000000000;\
         status=99;status=70000;status=1.5;early_data=1;label=1;location=\"\\n\";fields=[\"x\"];\
@@ -920,7 +922,7 @@ mod tests {
         [[host]]\nname=\"a b\";[[path]];[[path]]\naddress=[];[[path]]\naddress=\"x\";host=[[]];\
         [[host]]\nname=[\"a.a\",\"a.a\"];[[path]]\naddress=[\"::1\",\"::1\"]";
 
-    /// What the readers of files say of what is wrong in other ways.
+    /// Errors of files that are wrong in other ways.
     fn of_wrong_files() -> Vec<Error> {
         let huge = " ".repeat(2 << 20);
         let many = "[[region]]\nid=\"a\"\n".repeat(20_000);
@@ -998,7 +1000,7 @@ mod tests {
         "http://a%3ab@h",
     ];
 
-    /// What the readers of arguments say.
+    /// Errors of arguments.
     fn of_arguments() -> Vec<Error> {
         let long = format!("wss://h/{}", "x".repeat(3000));
         let endpoint = |url| told(Endpoint::new(Region::CN1, Service::Websocket, url));
@@ -1037,7 +1039,7 @@ mod tests {
         }
     }
 
-    /// What is said of histories that can't be read or written.
+    /// Errors of histories that can't be read or written.
     fn of_histories() -> Vec<Error> {
         let folder = std::env::temp_dir().join(format!("easelect-zh-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
@@ -1072,13 +1074,26 @@ mod tests {
         all.into_iter().map(Option::unwrap).collect()
     }
 
-    /// All of them, each complaint once.
+    /// Errors of files that are no reports.
+    fn of_reports() -> Vec<Error> {
+        let of = |text| match Model::from_text(text) {
+            Err(ReadError::NotJson { why, .. } | ReadError::NotAReport { why }) => {
+                Error::new(ErrorKind::Input, why)
+            }
+            read => panic!("{text}: {read:?}"),
+        };
+        let figure = "{\"schema\": 1, \"x\": 1e300}";
+        ["x", "{}", "{\"schema\": 1}", figure].map(of).into()
+    }
+
+    /// All of these errors, each message once.
     fn all() -> Vec<Error> {
         let mut seen = BTreeSet::new();
         let all = (of_damaged_files().into_iter())
             .chain(of_wrong_files())
             .chain(of_arguments())
-            .chain(of_histories());
+            .chain(of_histories())
+            .chain(of_reports());
         all.filter(|error| seen.insert(why(&error.to_string()).to_owned()))
             .collect()
     }
@@ -1106,8 +1121,8 @@ mod tests {
         }
     }
 
-    /// What a test can't bring about: it takes another environment, another process, a system without
-    /// threads or roots.
+    /// Errors that this test can't cause: they need another environment, another process, or a system without threads or
+    /// roots.
     const ELSEWHERE: [&str; 12] = [
         "environment variable <name>: not UTF-8",
         "environment variable <name>: not a proxy URL: <WHY>",
@@ -1152,7 +1167,7 @@ mod tests {
             "src/tls.rs",
             "crates/easelect-lab/src/certificates.rs",
         ] {
-            // Literals go on in the next line.
+            // Joins literals that are continued on the next line.
             let text = fs::read_to_string(root.join(file)).unwrap();
             let lines = text.split("\\\n").map(str::trim_start);
             sources.extend(lines);
@@ -1180,7 +1195,7 @@ mod tests {
                 "own.toml:9: unclosed array table, expected `]]`",
                 "own.toml:9: 表名没有结束：应为 `]]`",
             ),
-            // What others wrote looks like the library's own.
+            // Quoted input that looks like the library's words.
             (
                 "own.toml:3: invalid type: string \"a, expected u16\", expected a string",
                 "own.toml:3: 类型不符：实为字符串 \"a, expected u16\"，应为字符串",
@@ -1205,7 +1220,7 @@ mod tests {
         let told = |message: &str| chinese(&Error::new(ErrorKind::Input, message));
         assert_eq!(told("who knows"), "输入有误：“who knows”");
         assert_eq!(told("a.toml:3: who knows"), "a.toml:3: “who knows”");
-        // However deep, it ends.
+        // Deep nesting ends.
         let deep = "invalid type: ".repeat(70);
         assert_eq!(told(&deep), format!("输入有误：“{deep}”"));
         let long = told(&format!("{}x, expected key", "key, expected ".repeat(60)));

@@ -1,5 +1,5 @@
-//! Every option and file that can be wrong: exit status 2 and one line, in both languages, that
-//! names the option or the place in the file, and in Chinese has no English word; nothing is written.
+//! Wrong options and files: exit status 2, nothing written, and one line that names the option or the place in the file,
+//! in both languages, without an English word in Chinese.
 
 mod english;
 
@@ -38,7 +38,7 @@ impl Drop for Scratch {
     }
 }
 
-/// The command as a process: exit status and standard error.
+/// Runs the command. Returns its exit status and standard error.
 fn ran(args: &[OsString], locale: &str) -> (Option<i32>, String) {
     ran_with(args, [("LC_ALL", locale)])
 }
@@ -64,7 +64,7 @@ fn ran_with<const N: usize>(
         let read = stderr.read_to_end(&mut told);
         done.send(read.map(|_| told))
     });
-    // Whoever waits for the other side of a pipe waits for ever.
+    // A command that waits for the other side of a pipe would wait for ever.
     let told = told.recv_timeout(Duration::from_secs(60));
     if told.is_err() {
         child.kill().unwrap();
@@ -74,7 +74,7 @@ fn ran_with<const N: usize>(
     (status, String::from_utf8(told.unwrap()).unwrap())
 }
 
-/// The complaint in English, after what holds for every one was looked at.
+/// Checks what holds for every error, and returns the English one.
 fn why(args: &[OsString]) -> String {
     let shown: String = format!("{args:?}").chars().take(300).collect();
     let told = |locale| {
@@ -201,7 +201,7 @@ fn options_name_themselves_and_what_they_expect() {
             "--lab nowhere",
             "--lab \"nowhere\": neither a file nor a built-in scenario",
         ),
-        ("--catalog ", "--catalog: an empty file name"),
+        ("--catalog ", "--catalog: the file name is empty"),
         ("list --catalog none.toml", "none.toml can't be read: "),
         ("--cacert none.pem --lab", "none.pem can't be read: "),
         (
@@ -210,7 +210,7 @@ fn options_name_themselves_and_what_they_expect() {
         ),
         (
             "--current https://me:hunter2@rs.example/server.json?app_key=org#app",
-            "--current https://rs.example/server.json: what follows # never reaches a server: write # as %23",
+            "--current https://rs.example/server.json: the part after # is never sent to a server: write # as %23",
         ),
         (
             "list --output no/such/folder/x",
@@ -234,7 +234,7 @@ fn options_name_themselves_and_what_they_expect() {
     }
 }
 
-/// What the environment says is told by the variable's name, and not repeated.
+/// An error in the environment names the variable and doesn't repeat its value.
 #[test]
 fn a_proxy_of_the_environment_that_is_none_is_told() {
     for (locale, wanted) in [
@@ -256,7 +256,6 @@ fn a_proxy_of_the_environment_that_is_none_is_told() {
 }
 
 #[cfg(unix)]
-/// Whatever is typed in the wrong place.
 #[test]
 fn no_secret_that_was_typed_is_repeated() {
     let scratch = Scratch::new("secrets");
@@ -304,7 +303,7 @@ fn no_secret_that_was_typed_is_repeated() {
         lines.push(words(&format!("{option} {url}")));
         lines.push(words(&format!("{option}={url}")));
     }
-    // A proxy's URL as it is often written, where a file is expected.
+    // A proxy's URL, as people often write it, in the place of a file.
     for option in ["--cacert", "--catalog", "--history", "--output"] {
         for secret in [
             "me:hunter2@h:8080",
@@ -334,7 +333,7 @@ fn no_secret_that_was_typed_is_repeated() {
     }
 }
 
-/// What is typed, or stands in a file's name, moves no cursor and turns no writing.
+/// Typed text and file names neither move the cursor nor change the direction of writing.
 #[test]
 fn nothing_hidden_is_repeated() {
     let odd = "a\u{1b}[2J\u{202e}\u{200b}\u{e0041}\u{3164}\u{115f}\u{2800}\u{ad}\u{fe0f}b";
@@ -426,6 +425,16 @@ fn files_are_told_by_name_and_line() {
         let file = scratch.file("s.toml", content);
         let why = why(&["--lab".into(), file]);
         assert!(why.contains(&format!("s.toml{wanted}")), "{wanted}\n{why}");
+    }
+    for content in [
+        "x",
+        "{}",
+        "{\"schema\": 1}",
+        "{\"schema\": 1, \"x\": 1e300}",
+    ] {
+        let file = scratch.file("report.json", content);
+        let why = why(&["compare".into(), file.clone(), file]);
+        assert!(why.contains("report.json: "), "{why}");
     }
     let folder = scratch.0.clone().into_os_string();
     let told = why(&["--cacert".into(), folder, "--lab".into()]);
@@ -549,7 +558,7 @@ fn a_damaged_history_only_warns() {
     }
 }
 
-/// Nobody, not even root, can write beside a file whose name leaves no room for an ending.
+/// Not even root can write a temporary file next to a file whose name is almost as long as allowed.
 #[test]
 fn a_history_that_can_not_be_written_only_warns() {
     let scratch = Scratch::new("unwritten");
@@ -557,7 +566,7 @@ fn a_history_that_can_not_be_written_only_warns() {
     for (lang, wanted, why) in [
         (
             "en",
-            "warning: what was learned is not kept: ",
+            "warning: what this run learned could not be saved: ",
             ": can't be written: ",
         ),
         (

@@ -1,5 +1,4 @@
-//! Every command, as a process, on the simulated network: what it writes can be read again, and its exit status
-//! tells how it stands.
+//! Every command as a process on the simulated network: its output can be read again, and its exit status is right.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +22,7 @@ impl Scratch {
         self.0.join(name).to_str().unwrap().to_owned()
     }
 
-    /// The lab's network with one address that behaves so, and nothing else.
+    /// A scenario with one address that has this fault, and nothing else.
     fn scenario(&self, fault: &str) -> String {
         let path = self.path(&format!("{fault}.toml"));
         let text = format!(
@@ -49,7 +48,7 @@ fn ran(args: &[&str]) -> Output {
         .unwrap()
 }
 
-/// What it prints where it ends with this status.
+/// Returns what it prints, after checking its exit status.
 #[track_caller]
 fn told(args: &[&str], status: i32) -> String {
     let ended = ran(args);
@@ -60,7 +59,7 @@ fn told(args: &[&str], status: i32) -> String {
 
 const CN1: [&str; 5] = ["--lab", "--region", "cn1", "--service", "websocket"];
 
-/// A report in a file of this name.
+/// Writes a report to a file of this name, and returns it.
 #[track_caller]
 fn report(scratch: &Scratch, name: &str, more: &[&str]) -> String {
     let file = scratch.path(name);
@@ -95,7 +94,7 @@ fn a_report_has_the_form_of_its_name() {
     assert!(of("a.txt", &[]).contains("im-api-v2.easecdn.com"));
     let summary = of("b.txt", &["--format", "summary"]);
     assert!(summary.lines().count() <= 10, "{summary}");
-    // What is asked for goes before the name.
+    // --format has precedence over the name.
     let json: Value = serde_json::from_str(&of("a.csv", &["--format", "json"])).unwrap();
     assert_eq!(json["schema"], 1);
 }
@@ -152,11 +151,11 @@ fn the_exit_status_tells_how_it_stands() {
     of(&good, &[], 0);
     of(&refused, &[], 1);
     of("no such scenario", &[], 2);
-    // The time ran out before anything could be told.
+    // The deadline passes before there is any result.
     of(&silent, &["--deadline", "200ms"], 3);
     of(&good, &["--fail-above", "p50=1ms"], 4);
     of(&good, &["--fail-above", "p50=5s"], 0);
-    // What is above a limit and unusable is unusable.
+    // Unusable has precedence over a limit.
     of(&refused, &["--fail-above", "p50=1ms"], 1);
 }
 
@@ -165,7 +164,7 @@ fn what_is_private_stays_out_of_files_unless_it_is_asked_for() {
     let scratch = Scratch::new("private");
     let written = |name: &str, more: &[&str]| {
         let file = scratch.path(name);
-        // Nobody is asked: every host is pinned to this computer, where nobody listens.
+        // Nothing is sent: every host is pinned to this computer, where no server listens.
         let args = [
             "--region",
             "cn1",
@@ -349,6 +348,39 @@ fn newer_hosts_stand_apart() {
 }
 
 #[test]
+fn newer_hosts_that_were_not_tried_leave_the_exit_status_alone() {
+    let scratch = Scratch::new("newer");
+    let scenario = scratch.path("slow.toml");
+    let host = |name: &str, delay: &str| {
+        format!(
+            "[[host]]\nname = [\"{name}\"]\naddresses = [\"44.128.0.1\"]\ndns_delay = \"{delay}\"\n"
+        )
+    };
+    let hosts = [
+        ("a1.easemob.com", "5ms"),
+        ("a1.easecdn.com", "5ms"),
+        ("a1-v2.easemob.com", "5m"),
+        ("rs.easemob.com", "5m"),
+    ];
+    let hosts: String = hosts.map(|(name, delay)| host(name, delay)).concat();
+    let path = "[[path]]\naddress = \"44.128.0.1\"\nrtt = 5\n";
+    fs::write(&scenario, hosts + path).unwrap();
+    let line = ["--region", "cn1", "--service", "rest", "--newer"];
+    let pace = [
+        "--rounds",
+        "1",
+        "--deadline",
+        "2s",
+        "--lab",
+        &scenario,
+        "--format",
+        "json",
+    ];
+    let report: Value = serde_json::from_str(&told(&[&line[..], &pace].concat(), 0)).unwrap();
+    assert_eq!(report["complete"], false);
+}
+
+#[test]
 fn an_app_key_brings_the_app_s_own_list() {
     let json = told(&["--lab", "--app-key", "1100#chat", "--format", "json"], 0);
     let report: Value = serde_json::from_str(&json).unwrap();
@@ -385,7 +417,7 @@ fn an_app_key_brings_the_app_s_own_list() {
         codes.contains(&"app_key_sent") && codes.contains(&"data_centre_recognised"),
         "{codes:?}"
     );
-    // It is in no file.
+    // The App Key is in no report.
     assert!(!json.contains("1100"), "{json}");
     for wrong in ["1100", "1100#", "#chat", "1100#a b", "a#b#c", ""] {
         let args = ["--lab", "--app-key", wrong];
@@ -440,7 +472,7 @@ fn completions_know_every_command() {
     }
 }
 
-/// The domains of a section.
+/// The hosts of a section.
 fn listed(list: &str, section: &str) -> Vec<String> {
     let list: Value = serde_json::from_str(list).unwrap();
     let hosts = list[section]["hosts"].as_array().unwrap().iter();
@@ -486,7 +518,7 @@ fn an_app_s_list_is_put_in_order() {
         "no App Key"
     );
 
-    // By reports, nothing is measured; the list alone is on standard output.
+    // With reports nothing is measured, and standard output has the list only.
     let by_report = scratch.path("cn1.html");
     report(&scratch, "cn1.html", &[]);
     let args = [
@@ -508,7 +540,7 @@ fn an_app_s_list_is_put_in_order() {
     assert_eq!(out, list, "it stands in this order");
     assert!(beside.contains("原本就是这个顺序"), "{beside}");
 
-    // Nothing is written where nothing is known, or reached.
+    // Nothing is written if no host was measured, or none reached.
     fs::write(&again, "as it was").unwrap();
     let other = scratch.path("sgp1.json");
     let sgp1 = ["--lab", "-4", "--region", "sgp1", "--service", "rest"];
@@ -527,7 +559,7 @@ fn an_app_s_list_is_put_in_order() {
         .concat());
         let why = String::from_utf8_lossy(&ended.stderr);
         assert_eq!(ended.status.code(), Some(status), "{why}");
-        assert!(why.contains("no list is written"), "{why}");
+        assert!(why.contains("no list was written"), "{why}");
         assert_eq!(fs::read_to_string(&again).unwrap(), "as it was");
     }
 }
@@ -557,7 +589,7 @@ fn a_list_that_is_none_is_refused() {
         ),
         (
             &["--from", "https://me:hunter2@h/x.json?hunter2#hunter2"],
-            "--from https://h/x.json: what follows #",
+            "--from https://h/x.json: the part after #",
         ),
         (
             &["--from", &html, "--app-key", "a#b"],

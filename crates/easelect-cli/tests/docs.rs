@@ -1,9 +1,11 @@
-//! The documents of the command: what they tell to type is understood, and works on a simulated network.
+//! The documents of the command: their examples work on a simulated network.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use easelect::{Catalog, CatalogFormat};
 
 const COMMANDS: [&str; 9] = [
     "diagnose",
@@ -17,7 +19,7 @@ const COMMANDS: [&str; 9] = [
     "completions",
 ];
 
-/// Documents, and whether each has every command.
+/// Documents, and whether each must have an example of every command.
 const DOCUMENTS: [(&str, bool); 5] = [
     ("docs/diagnose.md", true),
     ("docs/diagnose.zh-CN.md", true),
@@ -26,7 +28,7 @@ const DOCUMENTS: [(&str, bool); 5] = [
     ("crates/easelect-cli/README.md", false),
 ];
 
-/// A network on which everything is over in a moment: one host that answers, other names unknown.
+/// A network on which a measurement is quick: one host that answers; other names are unknown.
 const LAB: &str = r#"
 [[host]]
 name = ["im-api-v2.easemob.com", "im-api-v2.easecdn.com"]
@@ -52,7 +54,7 @@ fn document(name: &str) -> String {
     fs::read_to_string(root.join(name)).unwrap()
 }
 
-/// The lines that begin with `easelect`, in fences of `console`, without comments and redirections.
+/// Returns the lines in `console` fences that begin with `easelect`, without comments and redirections.
 fn typed(text: &str) -> Vec<Vec<String>> {
     let mut fence: Option<String> = None;
     let mut found = Vec::new();
@@ -69,7 +71,7 @@ fn typed(text: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// As a shell has them.
+/// Splits a line as a shell does.
 fn words(line: &str) -> Vec<String> {
     let words = line.split_whitespace();
     let words = words.take_while(|word| !word.starts_with(['#', '>']));
@@ -114,7 +116,7 @@ impl Scratch {
     }
 }
 
-/// The command's name; `diagnose` where there is none.
+/// Returns the command's name, which is `diagnose` if there is none.
 fn name(args: &[String]) -> &str {
     let first = args.first().map(String::as_str);
     first
@@ -122,12 +124,12 @@ fn name(args: &[String]) -> &str {
         .unwrap_or("diagnose")
 }
 
-/// The same on the simulated network; what sends nothing stays as it is.
+/// Adds the simulated network to commands that use the network.
 fn simulated(args: &[String]) -> Vec<String> {
     let mut args = args.to_vec();
     let command = name(&args).to_owned();
     if command == "server-json" {
-        // Its list comes from a service, which this network lacks and the built-in one has.
+        // The built-in scenario has the list service; this one doesn't.
         if !args.iter().any(|one| one == "--lab" || one == "--help") {
             args.extend(words("--lab --rounds 1"));
         }
@@ -161,7 +163,7 @@ fn what_the_documents_tell_to_type_works() {
             let ended = scratch.ran(&args);
             let status = ended.status.code();
             let sends = ["diagnose", "connect"].contains(&name(line));
-            // On this network not every group has an endpoint.
+            // On this network some groups have no usable endpoint.
             let is_right = status == Some(0) || (sends && status == Some(1));
             let errors = String::from_utf8_lossy(&ended.stderr);
             assert!(
@@ -173,6 +175,21 @@ fn what_the_documents_tell_to_type_works() {
         for command in COMMANDS.iter().filter(|_| is_complete) {
             let is_told = commands.contains(*command);
             assert!(is_told, "{document_name} has no example of {command}");
+        }
+    }
+}
+
+#[test]
+fn catalogue_files_in_the_reference_are_read() {
+    for (name, _) in DOCUMENTS.iter().filter(|(_, is_complete)| *is_complete) {
+        let page = document(name);
+        let files: Vec<&str> = (page.split("```toml\n").skip(1))
+            .filter_map(|rest| Some(rest.split_once("```")?.0))
+            .collect();
+        assert!(!files.is_empty(), "{name}");
+        for file in files {
+            let catalog = Catalog::builtin().with_file(file, CatalogFormat::Toml, name);
+            assert!(catalog.is_ok(), "{}", catalog.unwrap_err());
         }
     }
 }
@@ -194,14 +211,14 @@ fn options_in_the_reference_exist() {
     let known = options(&helps);
     assert!(known.contains("--region") && !known.contains("--list"));
     for (name, _) in DOCUMENTS.iter().filter(|(_, is_complete)| *is_complete) {
-        // Comments tell what makes the page, of cargo.
+        // Comments have options of cargo.
         let page = document(name);
         let lines: Vec<&str> = page
             .lines()
             .filter(|one| !one.starts_with("<!--"))
             .collect();
         let told = options(&lines.join("\n"));
-        // A table's rule is no option.
+        // Without the rules of tables.
         let unknown: Vec<_> = (told.difference(&known))
             .filter(|one| one.contains(|c: char| c != '-'))
             .collect();

@@ -1,5 +1,4 @@
-//! The help of every command: in Chinese without an English word, in English without Chinese ones, and not wider
-//! than a terminal of a usual width.
+//! The help of every command: no English word in Chinese, no Chinese word in English, and no line wider than 110 columns.
 
 mod english;
 
@@ -30,7 +29,7 @@ fn told(args: &[&str]) -> (Option<i32>, String, String) {
     (ended.status.code(), text(ended.stdout), text(ended.stderr))
 }
 
-/// Every help in a language.
+/// The help of every command in a language.
 fn helps(lang: &str) -> Vec<String> {
     let of = |command: &[&str]| {
         let (status, help, _) = told(&[command, &["--help", "--lang", lang]].concat());
@@ -53,7 +52,7 @@ fn chinese_help_has_no_english_word() {
 #[test]
 fn english_help_has_no_chinese_word() {
     for help in helps("en") {
-        // Easemob's own name stands beside it.
+        // Easemob's own name is in both.
         let help = help.replace("环信", "");
         let chinese = help.chars().find(|c| ('\u{4e00}'..='\u{9fff}').contains(c));
         assert_eq!(chinese, None, "{help}");
@@ -78,7 +77,7 @@ fn wrong_usage_is_told_in_the_reader_s_language() {
         (
             &["--detials"][..],
             "unknown option \"--detials\": did you mean --details? See --help",
-            "未知选项 \"--detials\"：是否为 --details？见 --help",
+            "未知选项 \"--detials\"：是不是 --details？见 --help",
         ),
         (
             &["--qqq"],
@@ -88,7 +87,7 @@ fn wrong_usage_is_told_in_the_reader_s_language() {
         (
             &["dianose"],
             "unknown command \"dianose\": did you mean diagnose? See --help",
-            "未知命令 \"dianose\"：是否为 diagnose？见 --help",
+            "未知命令 \"dianose\"：是不是 diagnose？见 --help",
         ),
         (
             &["--full", "--full"],
@@ -109,12 +108,12 @@ fn wrong_usage_is_told_in_the_reader_s_language() {
         (
             &["explain"],
             "CODE is missing: see --help",
-            "缺少 错误码：见 --help",
+            "缺少错误码：见 --help",
         ),
         (
             &["compare", "a.json"],
             "B is missing: see --help",
-            "缺少 第二份报告：见 --help",
+            "缺少第二份报告：见 --help",
         ),
         (
             &["compare", "a", "b", "c"],
@@ -123,7 +122,7 @@ fn wrong_usage_is_told_in_the_reader_s_language() {
         ),
         (
             &["--region", "cn1", "list"],
-            "--region stands before list: write the options behind the command",
+            "--region is before list: write options after the command",
             "--region 写在了 list 之前：请把选项写在命令之后",
         ),
         (
@@ -153,7 +152,7 @@ fn wrong_usage_is_told_in_the_reader_s_language() {
         ),
     ] {
         for (lang, expected) in [("en", en), ("zh_CN", zh)] {
-            // In front, where a command has not begun: the language may stand anywhere.
+            // In front of the command: the language may be anywhere.
             let (status, out, why) = told(&[&["--lang", lang], args].concat());
             assert_eq!((status, out.as_str()), (Some(2), ""), "{args:?}: {why}");
             assert_eq!(why, format!("easelect: {expected}\n"), "{args:?}");

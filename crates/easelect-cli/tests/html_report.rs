@@ -1,5 +1,4 @@
-//! The report page as a browser shows it. With `EASELECT_PICTURES` set to a folder, pictures of every look
-//! are left there.
+//! The HTML report in a browser. If `EASELECT_PICTURES` names a folder, pictures of every look are saved there.
 // Helpers are tests too; clippy.toml's exception only knows functions with #[test].
 #![allow(clippy::unwrap_used)]
 
@@ -18,13 +17,12 @@ use easelect_report::{Context, Lang, Model, Report, html};
 use futures::StreamExt;
 use serde_json::{Value, json};
 
-/// What is reported of a simulated network, in both languages, English first; measured once, in the lab's
-/// own time.
+/// Returns the report on a simulated network in both languages, English first. It is measured once, in paused time.
 fn measured(scenario: &'static str) -> [Model; 2] {
     static MEASURED: Mutex<BTreeMap<&str, [Model; 2]>> = Mutex::new(BTreeMap::new());
     let mut measured = MEASURED.lock().unwrap();
     let models = measured.entry(scenario).or_insert_with(|| {
-        // The browser's runtime has the time of everybody.
+        // On a runtime of its own, whose time can be paused.
         let probing = thread::spawn(move || {
             let mut runtime = tokio::runtime::Builder::new_current_thread();
             let runtime = runtime.enable_all().start_paused(true).build().unwrap();
@@ -56,7 +54,7 @@ async fn probe(scenario: &str) -> Report {
     unreachable!("a run ends with an outcome")
 }
 
-/// The page of a scenario, opening in English.
+/// Returns the HTML report on a scenario, in English first.
 fn page(scenario: &'static str) -> (String, Model) {
     let [en, zh] = measured(scenario);
     (html(&en, &zh), en)
@@ -70,12 +68,12 @@ async fn picture(tab: &mut Tab, name: &str) {
     }
 }
 
-/// Opens or closes all that can be.
+/// Opens or closes all sections.
 fn details(open: bool) -> String {
     format!("document.querySelectorAll('details').forEach(one => one.open = {open})")
 }
 
-/// Text that is shown with a contrast below 4.5 (WCAG 2.2, 1.4.3), and marks of charts below 3 (1.4.11).
+/// Evaluates to text with a contrast below 4.5 (WCAG 2.2, 1.4.3), and marks of charts below 3 (1.4.11).
 const TOO_FAINT: &str = r#"(() => {
     const channels = colour => {
         const parts = colour.match(/[\d.]+/g).map(Number);
@@ -122,7 +120,7 @@ const TOO_FAINT: &str = r#"(() => {
     return [...faint];
 })()"#;
 
-/// What is wider than its place, or is cut off at the window's edge.
+/// Evaluates to elements that are wider than their container, or are cut off at the window's edge.
 const TOO_WIDE: &str = r#"[...document.querySelectorAll('.page *')]
     .filter(one => !(one instanceof SVGElement) && one.getClientRects().length)
     .filter(one => getComputedStyle(one).position !== 'absolute' && !one.closest('thead'))
@@ -141,7 +139,7 @@ async fn a_browser_shows_all_of_it() {
         let endpoints: usize = model.groups.iter().map(|one| one.endpoints.len()).sum();
         assert_eq!(endpoints, 44, "{scenario}");
 
-        // Every endpoint is drawn and has words, in both languages.
+        // Every endpoint has a bar and a text, in both languages.
         let drawn = "[...document.querySelectorAll('article')].map(one => one.querySelectorAll('svg.bar').length)";
         let expected = json!([endpoints, endpoints]);
         assert_eq!(tab.evaluate(drawn).await, expected, "{scenario}");
@@ -214,7 +212,7 @@ async fn paper_has_everything_in_light_colours() {
     };
     for scenario in ["beijing", "hostile"] {
         let (page, _) = page(scenario);
-        // As wide as A4 between its margins.
+        // The width of A4 without margins.
         let look = Look {
             width: 700,
             dark: true,
@@ -243,7 +241,7 @@ async fn paper_has_everything_in_light_colours() {
     }
 }
 
-/// Adds a text to every string of a report, the language aside.
+/// Appends a text to every string of a report except the language.
 fn with(text: &str, model: &Model) -> Model {
     fn add(text: &str, value: &mut Value) {
         match value {

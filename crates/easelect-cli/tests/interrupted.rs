@@ -1,4 +1,4 @@
-//! The command, ended half-way by a signal: it tells what it has measured.
+//! A signal ends the command half-way: it reports what it has measured.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -18,7 +18,7 @@ impl Drop for File {
     }
 }
 
-/// Waits until the process catches this signal, as the kernel tells.
+/// Waits until the process catches this signal, according to the kernel.
 fn wait_until_caught(child: &mut Child, number: u32) {
     let started = Instant::now();
     loop {
@@ -28,7 +28,7 @@ fn wait_until_caught(child: &mut Child, number: u32) {
         if caught & (1 << (number - 1)) != 0 {
             return;
         }
-        assert_eq!(child.try_wait().unwrap(), None, "it ended by itself");
+        assert_eq!(child.try_wait().unwrap(), None, "it ended early");
         assert!(started.elapsed() < Duration::from_secs(60), "{status}");
         std::thread::yield_now();
     }
@@ -100,7 +100,7 @@ fn no_list_is_written_by_half() {
     let errors = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(3), "{errors}");
     assert!(
-        errors.contains("interrupted: no list is written"),
+        errors.contains("interrupted: no list was written"),
         "{errors}"
     );
     assert!(!ours.0.exists());

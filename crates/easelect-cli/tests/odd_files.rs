@@ -1,5 +1,5 @@
-//! Pipes, devices, folders and planted links in the place of every file that the command reads or writes,
-//! and programs in the place of those that it runs.
+//! Pipes, devices, folders and planted links in the place of files that the command reads or writes, and planted programs
+//! in the place of those that it runs.
 #![cfg(unix)]
 // Helpers are tests too; clippy.toml's exception only knows functions with #[test].
 #![allow(clippy::unwrap_used)]
@@ -20,7 +20,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-/// A folder of its own for one test, gone with it.
+/// A folder for one test, deleted at its end.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -69,7 +69,7 @@ fn easelect(line: &str) -> Command {
     command
 }
 
-/// What comes of it, if it ends by itself.
+/// Runs a command that must end within a minute.
 fn ran(command: &mut Command) -> Output {
     let mut child = command.spawn().unwrap();
     let (done, read) = mpsc::channel();
@@ -92,7 +92,7 @@ fn ran(command: &mut Command) -> Output {
     }
 }
 
-/// The one line of complaint of who ends with 2.
+/// Checks that the command ends with 2, and returns its error.
 fn why(line: &str, option: &str, path: &Path) -> String {
     let output = ran(easelect(line).args([OsStr::new(option), path.as_os_str()]));
     let told = String::from_utf8(output.stderr).unwrap();
@@ -104,7 +104,7 @@ fn why(line: &str, option: &str, path: &Path) -> String {
 
 const CONNECT: &str = "connect --lab --region cn1 --service websocket";
 
-/// What reads a file.
+/// The options that read a file, each with the rest of the line.
 const READERS: [(&str, &str); 4] = [
     ("list", "--catalog"),
     ("--lab", "--cacert"),
@@ -142,7 +142,7 @@ fn what_is_no_file_is_refused_by_every_option() {
             assert!(why.ends_with(&wanted), "{option}: {why}");
         }
     }
-    // As a shell's `<(…)` hands a list over.
+    // A pipe, as from a shell's `<(…)`.
     let (reader, _writer) = std::io::pipe().unwrap();
     let mut command = easelect("list --catalog /dev/stdin");
     let output = ran(command.stdin(reader));
@@ -209,7 +209,7 @@ fn a_planted_link_leads_no_report_out_of_its_folder() {
     }
     assert_eq!(fs::read(&theirs).unwrap(), b"theirs");
     assert!(!elsewhere.at("nothing").exists());
-    // One that stays there stays a link.
+    // A link within the folder is followed and stays a link.
     let report = folder.file("2026.txt", "");
     let link = folder.link("latest.txt", "2026.txt");
     let output = ran(easelect("list --output").arg(&link));
@@ -228,14 +228,14 @@ fn a_report_goes_to_a_pipe_that_is_read_and_waits_for_none() {
     );
     let listed = ran(&mut easelect("list --format json")).stdout;
     assert!(listed.len() > 10_000);
-    // Both sides, so that nobody waits for another; more than a pipe holds is not written at once.
+    // Opens both sides, so that neither waits. The report is larger than the pipe's buffer.
     let both = fs::File::options().read(true).write(true).open(&pipe);
     let (mut both, mut whole) = (both.unwrap(), vec![0; listed.len()]);
     let reader = thread::spawn(move || both.read_exact(&mut whole).map(|()| whole));
     let output = ran(easelect("list --format json --output").arg(&pipe));
     assert!(output.status.success(), "{output:?}");
     assert_eq!(reader.join().unwrap().unwrap(), listed);
-    // A reader who is there from the beginning to the end has all of it: it is opened once.
+    // A reader that is there from the start gets all of it: the pipe is opened once.
     let mut reading = fs::File::options();
     reading.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
     let mut reader = reading.open(&pipe).unwrap();
@@ -249,7 +249,7 @@ fn a_report_goes_to_a_pipe_that_is_read_and_waits_for_none() {
         let mut some = [0; 4096];
         match reader.read(&mut some) {
             Ok(count) if count > 0 => whole.extend_from_slice(&some[..count]),
-            // Whoever had it open for writing has closed it.
+            // The writer has closed it.
             _ if seen.contains(PollFlags::POLLHUP) => break,
             _ => {}
         }
@@ -258,7 +258,7 @@ fn a_report_goes_to_a_pipe_that_is_read_and_waits_for_none() {
     assert!(ended.success(), "{ended:?}");
     let report: serde_json::Value = serde_json::from_slice(&whole).unwrap();
     assert_eq!(report["schema"], 1);
-    // What a shell opened, be it a pipe or a file, which is added to.
+    // A pipe or a file that the shell opened; a file is appended to.
     for stdout in ["/dev/stdout", "/proc/self/fd/1", "/dev/fd/1"] {
         if !Path::new(stdout).exists() {
             continue;
@@ -275,7 +275,7 @@ fn a_report_goes_to_a_pipe_that_is_read_and_waits_for_none() {
     }
 }
 
-/// A disk that is full at the end doesn't cost what was measured.
+/// If the disk is full at the end, the report is printed instead.
 #[cfg(target_os = "linux")]
 #[test]
 fn what_can_not_be_written_is_printed() {
@@ -287,7 +287,7 @@ fn what_can_not_be_written_is_printed() {
     assert!(told.contains("/dev/full can't be written: "), "{told}");
 }
 
-/// A probe of this computer, where nobody listens; what the report says of the desktop's proxies.
+/// Probes this computer, where no server listens, and returns what the report says of the desktop's proxies.
 #[cfg(target_os = "linux")]
 fn system_proxies(home: &Folder) -> String {
     let mut command =
@@ -329,7 +329,7 @@ fn a_desktops_settings_are_read_if_they_are_a_file() {
     without();
 }
 
-/// Whoever can write into a folder of `PATH`, or into the current one, would be run.
+/// A program in a folder of `PATH`, or in the current one.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_planted_program_is_not_run() {
@@ -342,7 +342,7 @@ fn a_planted_program_is_not_run() {
         let planted = home.file(place, &format!("#!/bin/sh\n: > '{ran}'\n{settings}"));
         fs::set_permissions(planted, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    // It would work.
+    // The planted program would work.
     let works = Command::new(home.at("bin/gsettings")).output().unwrap();
     assert!(works.status.success() && home.at("ran").exists());
     fs::remove_file(home.at("ran")).unwrap();
@@ -375,7 +375,7 @@ fn a_scenario_that_may_not_be_looked_for_is_told() {
     fs::create_dir(&closed).unwrap();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
     let scenario = closed.join("own.toml");
-    // To root, nothing is closed.
+    // Root may look anywhere.
     if scenario.try_exists().is_err() {
         let said = why("", "--lab", &scenario);
         assert!(said.contains("can't be read: Permission denied"), "{said}");

@@ -1,8 +1,8 @@
-//! The official Web SDK, unmodified, in Node and in Chromium: how long it takes to open with an app's list whose
-//! first host is silent, and with what `easelect server-json` makes of it.
+//! The official Web SDK, unmodified, in Node and in Chromium: how long it takes to connect with an app's list whose first
+//! host is silent, and with the same list sorted by `easelect server-json`.
 //!
-//! It waits for the SDK's own 10 s. Where Node, npm or the SDK's package can't be had, it says so; it fails
-//! instead if `EASELECT_MUST_RUN` contains `sdk`.
+//! The test waits for the SDK's own time-out of 10 s. Without Node, npm or the SDK's package it says so and passes; if
+//! `EASELECT_MUST_RUN` contains `sdk`, it fails.
 // Helpers are tests too; clippy.toml's exception only knows functions with #[test].
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -33,10 +33,10 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-/// How long the SDK waits for a host that is silent, in milliseconds.
+/// How long the SDK waits for a silent host, in milliseconds.
 const SDK_WAITS: f64 = 10_000.0;
 
-/// The sources of lists that the SDK has in its code.
+/// The list services that are built into the SDK.
 const SOURCES: [&str; 2] = ["rs.easemob.com", "rs.chat.agora.io"];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,12 +45,12 @@ async fn the_web_sdk_opens_at_once_with_our_list() {
     if let Err(why) = install(&folder.0).await {
         let must = std::env::var("EASELECT_MUST_RUN").unwrap_or_default();
         assert!(!must.contains("sdk"), "{why}");
-        // Past the test harness, which keeps to itself what passing tests print.
+        // Directly: the test harness hides the output of passing tests.
         let _ = std::io::stderr().write_all(format!("not run: {why}\n").as_bytes());
         return;
     }
     let authority = Authority::new();
-    // Bound and never accepted from: the kernel opens connections, and nobody answers on them.
+    // Never accepts: the kernel completes connections, but nothing answers on them.
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let silent = silent.local_addr().unwrap().port();
     let good = server(authority.of("im-good.example"), Pages::default()).await;
@@ -83,7 +83,7 @@ async fn the_web_sdk_opens_at_once_with_our_list() {
 
     let sdk = fs::read(folder.0.join("node_modules/easemob-websdk/Easemob-chat.js")).unwrap();
     let mut runs = Vec::new();
-    // What `server-json` says that Web 4 can't use.
+    // Web SDK 4 can't use such a list, as `server-json` says.
     let only_wss = original.replace("\"protocol\":\"https\"", "\"protocol\":\"wss\"");
     for list in [original, ours, only_wss] {
         let pages = Pages {
@@ -106,7 +106,7 @@ async fn the_web_sdk_opens_at_once_with_our_list() {
         format!("wss://im-silent.example:{silent}/websocket"),
         format!("wss://im-good.example:{good}/websocket"),
     ];
-    // At once, since they wait; and then one at a time, so that nobody waits for another.
+    // Concurrently, since both wait for a time-out; the timed ones run one after the other.
     let (in_node_before, browser) = tokio::join!(
         in_node(&folder.0, &authority, &before),
         in_chromium(&before),
@@ -136,13 +136,13 @@ async fn the_web_sdk_opens_at_once_with_our_list() {
         let _ = std::io::stderr().write_all(figures.as_bytes());
         assert_eq!(before["dialled"], json!(dialled_before), "{name}");
         assert_eq!(after["dialled"], json!(dialled_before[1..]), "{name}");
-        // Its timer may be early by a millisecond, its clock is another.
+        // Its timer may be early by a millisecond, as it uses another clock.
         assert!(took(&before) > SDK_WAITS - 50.0, "{name}: {before}");
         assert!(took(&after) < SDK_WAITS, "{name}: {after}");
     }
 }
 
-/// What `easelect server-json` makes of a list, by measuring these hosts here.
+/// Sorts a list with `easelect server-json`, which measures these hosts on this machine.
 async fn ordered(
     folder: &Path,
     authority: &Authority,
@@ -178,7 +178,7 @@ async fn ordered(
     fs::read_to_string(to).unwrap()
 }
 
-/// Puts the SDK into this folder, or says why not.
+/// Installs the SDK into this folder, or returns why not.
 async fn install(folder: &Path) -> Result<(), String> {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/official-sdk");
     for entry in fs::read_dir(project).unwrap() {
@@ -232,7 +232,7 @@ async fn in_node(folder: &Path, authority: &Authority, names: &BTreeMap<String, 
     let ended = node(folder, authority, names).await;
     let errors = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success(), "{errors}");
-    // The SDK's logger writes there too.
+    // The SDK's logger writes there, too.
     let told = String::from_utf8_lossy(&ended.stdout);
     let last = told.lines().last().unwrap_or_default();
     serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {told}\n{errors}"))
@@ -252,7 +252,7 @@ async fn in_chromium(names: &BTreeMap<String, u16>) -> Option<Value> {
     )
 }
 
-/// A folder of one's own, gone when this is dropped.
+/// A folder for one test, deleted when this is dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -270,7 +270,7 @@ impl Drop for Folder {
     }
 }
 
-/// Who signs the servers' certificates; its own is in a file.
+/// The authority of the servers' certificates. Its own certificate is in a file.
 struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     pem: PathBuf,
@@ -280,7 +280,7 @@ impl Authority {
     fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // Node takes a certificate of the same name for its own issuer.
+        // Node takes a certificate with the issuer's name for the issuer.
         params
             .distinguished_name
             .push(DnType::CommonName, "A test's authority");
@@ -299,7 +299,7 @@ impl Authority {
         Authority { issuer, pem }
     }
 
-    /// TLS of a server that is this host.
+    /// Returns TLS for a server of this host.
     fn of(&self, host: &str) -> TlsAcceptor {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new([host.to_owned()]).unwrap();
@@ -324,14 +324,14 @@ impl Drop for Authority {
     }
 }
 
-/// What a server has besides a WebSocket.
+/// What a server serves besides a WebSocket.
 #[derive(Clone, Default)]
 struct Pages {
     list: String,
     sdk: Vec<u8>,
 }
 
-/// Starts a server on loopback; its port.
+/// Starts a server on loopback, and returns its port.
 async fn server(acceptor: TlsAcceptor, pages: Pages) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -376,7 +376,7 @@ async fn serve(mut stream: TlsStream<TcpStream>, pages: &Pages) -> Option<()> {
                 include_bytes!("official-sdk/open.js").as_slice(),
             ),
             ("GET", "/easemob/server.json") => ("application/json", pages.list.as_bytes()),
-            // Also what a browser asks before it asks another origin.
+            // Includes a browser's preflight requests (CORS).
             _ => ("application/json", b"{}".as_slice()),
         };
         let head = format!(
@@ -394,7 +394,7 @@ async fn serve(mut stream: TlsStream<TcpStream>, pages: &Pages) -> Option<()> {
 const PAGE: &str = "<!doctype html><title>app</title><script src=/sdk.js></script>\
     <script src=/open.js></script>";
 
-/// Opens a WebSocket, and takes whoever logs in.
+/// Opens a WebSocket, and accepts any login.
 async fn websocket(mut stream: TlsStream<TcpStream>, key: &str) -> Option<()> {
     let accept = derive_accept_key(key.as_bytes());
     let answer = format!(
@@ -413,6 +413,6 @@ async fn websocket(mut stream: TlsStream<TcpStream>, key: &str) -> Option<()> {
     Some(())
 }
 
-/// The answer to a login, in Protocol Buffers as the SDK's own schema has them: MSync with command 3 (PROVISION, field
-/// 8) and a payload (field 9), a Provision whose status (field 8) is empty, which is OK.
+/// The answer to a login in Protocol Buffers, by the SDK's own schema: an MSync with command 3 (PROVISION, field 8) and a
+/// payload (field 9), which is a Provision with an empty status (field 8), meaning OK.
 const LOGGED_IN: &[u8] = &[0x40, 3, 0x4a, 2, 0x42, 0];

@@ -15,7 +15,7 @@ use easelect_report::{Lang, page};
 use serde_json::json;
 use server::{Does, Server, refusing};
 
-/// What every other test stands on: that the browser's complaints, requests and sizes are seen.
+/// The other tests depend on this: the browser's messages, requests and sizes are seen.
 #[tokio::test]
 async fn the_browser_tells_what_a_page_does() {
     const PAGE: &str = "<!doctype html><meta name=viewport content='width=device-width'>
@@ -65,7 +65,7 @@ async fn the_browser_tells_what_a_page_does() {
     assert_eq!(dark, json!([1280, true, true, "zh-CN", "zh-CN"]));
 }
 
-/// Where the hosts lead, as an argument; all others lead nowhere.
+/// Returns the argument that maps these hosts to ports of this machine, and all others to nothing.
 fn resolver(hosts: &[(&str, u16)]) -> String {
     let mut rules: Vec<String> = (hosts.iter())
         .map(|(host, port)| format!("MAP {host}:443 127.0.0.1:{port}"))
@@ -76,7 +76,7 @@ fn resolver(hosts: &[(&str, u16)]) -> String {
 
 const HOSTILE: &str = "</script><img src=x onerror=console.log(1)>\u{202e}";
 
-/// A region of one's own in the built-in catalogue.
+/// Returns the built-in catalogue with a region of the user's own.
 fn catalog() -> (Catalog, Region) {
     let mut user = UserCatalog::default();
     user.regions.push(RegionEntry {
@@ -93,7 +93,7 @@ fn made_at() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000)
 }
 
-/// Every row: group, place, what it says.
+/// Evaluates to every group with its conclusion and rows.
 const ROWS: &str = "[...document.querySelectorAll('h3')].map(title => ({
     title: title.innerText,
     conclusion: title.parentElement.querySelectorAll('.conclusion')[
@@ -108,7 +108,7 @@ const ROWS: &str = "[...document.querySelectorAll('h3')].map(title => ({
 
 const ENDED: &str = "!document.getElementById('report').hidden";
 
-/// A picture for people, where the variable says so.
+/// Saves a picture if `EASELECT_PICTURES` names a folder.
 async fn picture(tab: &mut Tab, name: &str) {
     if let Some(folder) = std::env::var_os("EASELECT_PICTURES") {
         let path = PathBuf::from(folder).join(format!("page-{name}.png"));
@@ -120,7 +120,7 @@ async fn picture(tab: &mut Tab, name: &str) {
 async fn the_order_and_every_failure_against_real_servers() {
     let (catalog, own) = catalog();
     let own_one = |service, url: &str| Endpoint::new(own.clone(), service, url).unwrap();
-    // Only built-in endpoints have other paths.
+    // Only built-in endpoints have alternate paths.
     let inferred = (catalog.endpoints().iter()).find(|one| !one.alternate_paths().is_empty());
     let inferred = inferred.unwrap().clone();
     let other_path = inferred.alternate_paths()[0].clone();
@@ -230,7 +230,7 @@ async fn the_order_and_every_failure_against_real_servers() {
     let opens_at = format!("opens at wss://{}{other_path} only", inferred.host());
     assert!(detail(3, 0).contains(&opens_at), "{shown}");
 
-    // What the servers saw: nothing but the handshakes, nobody's secrets, nothing from elsewhere.
+    // The servers saw the handshakes only, and no secrets.
     assert_eq!((good.asked().len(), slow.asked().len()), (4, 4));
     assert_eq!((rest.asked().len(), elsewhere.asked().len()), (4, 0));
     let at_moved: Vec<String> = moved
@@ -261,13 +261,13 @@ async fn the_order_and_every_failure_against_real_servers() {
             }
         }
     }
-    // The browser's own requests of the page, and lines about them.
+    // All requests of the page, and the browser's messages about them.
     for asked in tab.requests().await {
         let is_endpoint = endpoints.iter().any(|one| {
             let (scheme, rest) = one.url().split_once("://").unwrap();
             asked.starts_with(&format!("{scheme}://{}", rest.split('/').next().unwrap()))
         });
-        // Where a redirection leads is told though the policy forbids it; nobody was asked there.
+        // The browser reports the redirection that the policy forbids, but doesn't follow it.
         let is_forbidden = asked == "https://elsewhere.example/";
         assert!(
             is_endpoint || is_forbidden || asked.starts_with(&url),
@@ -314,7 +314,7 @@ async fn the_order_and_every_failure_against_real_servers() {
         "{text}"
     );
 
-    // As people look at it.
+    // On phones and desktops, light and dark, in both languages.
     for (width, mobile) in [(360, true), (1100, false)] {
         for dark in [false, true] {
             for language in ["en", "zh"] {
@@ -342,8 +342,8 @@ async fn the_order_and_every_failure_against_real_servers() {
     assert_eq!(tab.evaluate("document.images.length").await, json!(0));
 }
 
-/// In the place of the browser's requests and clock: each URL's times in ms in turn, negative where it
-/// fails; one without times waits for the test.
+/// Replaces the browser's requests and clock. Each URL has its times in ms in turn, a negative one for a failure; one
+/// without times waits for the test.
 const STAGE: &str = "
     window.stage = { now: 0, times: {}, sockets: [], fetches: [] };
     performance.now = () => stage.now;
@@ -363,7 +363,7 @@ const STAGE: &str = "
         });
     };";
 
-/// A page of these endpoints in which the stage stands.
+/// Opens a page of these endpoints on the stage.
 async fn staged(browser: &mut Chromium, endpoints: &[Endpoint], times: &serde_json::Value) -> Tab {
     let html = page(&catalog().0, endpoints, Lang::En, made_at());
     let mut tab = browser.open("about:blank", &Look::default()).await;
@@ -380,22 +380,21 @@ async fn noise_makes_no_order() {
     let Some(mut browser) = Chromium::start(&[]).await else {
         return;
     };
-    // Of each pair: the attempts, the first apart; whether the second stands first in the end, the places,
-    // what is concluded.
+    // For each pair: the times of both (the first attempt counts separately), the order with places, and the conclusion.
     let cases = [
-        // Slower at first alone.
+        // Slower in the first attempt only.
         (
             json!([[900, 100, 100, 100], [10, 100, 100, 100]]),
             ["a 1", "b 1"],
             "No clear order",
         ),
-        // A better median, in the midst of the other's.
+        // A better median, but within the range of the other.
         (
             json!([[50, 100, 130, 120], [50, 90, 95, 110]]),
             ["a 1", "b 1"],
             "No clear order",
         ),
-        // Apart, but by less than a tenth; by less than 5 ms.
+        // They differ, but by less than 10 %, or by less than 5 ms.
         (
             json!([[50, 107, 107, 107], [50, 100, 100, 100]]),
             ["a 1", "b 1"],
@@ -411,7 +410,7 @@ async fn noise_makes_no_order() {
             ["b 1", "a 2"],
             "Fastest from here: b",
         ),
-        // Faster, and fails.
+        // Faster, but fails.
         (
             json!([[50, 10, -10, 10], [50, 100, 100, 100]]),
             ["b 1", "a 2"],
@@ -428,7 +427,7 @@ async fn noise_makes_no_order() {
             "Only b",
         ),
         (json!([[-50], [-50]]), ["a ", "b "], "None opens"),
-        // Not given up while it ever opened.
+        // Tried to the end, since it opened once.
         (
             json!([[50, -10, -10, -10], [-50, -50]]),
             ["a 1", "b "],
@@ -466,7 +465,7 @@ async fn noise_makes_no_order() {
     }
 }
 
-/// Whatever cookies and passwords the browser holds.
+/// Requests carry no cookies, passwords or referrer.
 #[tokio::test]
 async fn rest_requests_tell_nothing() {
     let Some(mut browser) = Chromium::start(&[]).await else {
@@ -487,7 +486,7 @@ async fn rest_requests_tell_nothing() {
     assert_eq!(fetches, json!([one, one, one, one]));
 }
 
-/// A page can't see why the first path failed: the other one is tried, but once.
+/// A page can't see why the first path failed, so it tries the alternate path once.
 #[tokio::test]
 async fn other_paths_are_tried_once() {
     let Some(mut browser) = Chromium::start(&[]).await else {
@@ -501,7 +500,7 @@ async fn other_paths_are_tried_once() {
     for (times, tried) in [
         (json!({ one.url(): [-10], &other: [-10] }), 2),
         (json!({ one.url(): [-10], &other: [10, 10, 10, 10] }), 5),
-        // It opened before: it is the network's fault.
+        // It opened before, so the path is right.
         (json!({ one.url(): [10, -10, 10, 10], &other: [] }), 4),
     ] {
         let endpoints = [one.clone()];
@@ -513,7 +512,7 @@ async fn other_paths_are_tried_once() {
     }
 }
 
-/// Browsers hold up a page that nobody sees: what was measured then counts for nothing.
+/// Browsers slow down a hidden page, so what it measures then doesn't count.
 #[tokio::test]
 async fn what_happens_in_the_background_is_measured_again() {
     let Some(mut browser) = Chromium::start(&[]).await else {
@@ -535,7 +534,7 @@ async fn what_happens_in_the_background_is_measured_again() {
     tab.wait_for("stage.sockets.length === 1").await;
     tab.evaluate(&hide(true)).await;
     tab.evaluate(&opens(0, 70_000)).await;
-    // A task later the next attempt would have begun.
+    // One task later the next attempt would have started.
     tab.evaluate("new Promise(resolve => setTimeout(resolve))")
         .await;
     assert_eq!(tab.evaluate("stage.sockets.length").await, json!(1));
@@ -598,7 +597,7 @@ async fn nothing_starts_by_itself_and_a_run_can_be_stopped() {
         text.contains("提前停止，结果不完整") && text.contains("未测量"),
         "{text}"
     );
-    // Less than the time-out.
+    // Before the time-out.
     let status = tab
         .evaluate("document.getElementById('status').innerText")
         .await;
@@ -606,7 +605,7 @@ async fn nothing_starts_by_itself_and_a_run_can_be_stopped() {
     assert!(status.starts_with("已停止"), "{status}");
     assert_eq!(tab.requests().await.len(), 2);
 
-    // Web views keep pages from the clipboard in one way or both.
+    // Web views forbid one or both ways to the clipboard.
     let refused = "navigator.clipboard.writeText = () => Promise.reject(new Error('refused'))";
     tab.evaluate(refused).await;
     tab.press("#copy").await;
@@ -628,7 +627,7 @@ async fn a_page_without_its_script_says_so() {
     };
     let catalog = Catalog::builtin();
     let html = page(&catalog, catalog.endpoints(), Lang::En, made_at());
-    // As a browser that can't read it.
+    // An old browser that can't parse the script.
     let unread = html.replace("'use strict';", "'use strict'; ?;");
     let seen = "document.body.innerText";
     let told = |seen: serde_json::Value| seen.as_str().unwrap().to_owned();

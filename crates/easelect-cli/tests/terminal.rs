@@ -1,4 +1,4 @@
-//! The command on a terminal of 80 columns: the first screen, and what it asks.
+//! The command on a terminal of 80 columns: the first screen, and the questions.
 #![cfg(target_os = "linux")]
 
 use std::fmt::Write as _;
@@ -41,7 +41,7 @@ impl Drop for Healthy {
     }
 }
 
-/// What a terminal shows of the command that is answered so, line by line, without colours; and its status.
+/// Runs the command on a terminal with these answers typed. Returns the lines shown, without colours, and its status.
 fn seen(args: &[&str], answers: &str) -> (Vec<String>, Option<i32>) {
     let size = Winsize {
         ws_row: 40,
@@ -58,7 +58,7 @@ fn seen(args: &[&str], answers: &str) -> (Vec<String>, Option<i32>) {
         .env_remove("NO_COLOR")
         .stdin(end(&pair.slave))
         .stdout(end(&pair.slave))
-        // What it asks is on standard error, as the progress bar is.
+        // Questions and the progress bar are on standard error.
         .stderr(end(&pair.slave))
         .spawn()
         .unwrap();
@@ -68,7 +68,7 @@ fn seen(args: &[&str], answers: &str) -> (Vec<String>, Option<i32>) {
     keyboard.write_all(answers.as_bytes()).unwrap();
     let reader = thread::spawn(move || {
         let mut bytes = Vec::new();
-        // Ends in an error when the last process has closed its side.
+        // Reading ends in an error when the other side is closed.
         let _ = master.read_to_end(&mut bytes);
         bytes
     });
@@ -77,7 +77,7 @@ fn seen(args: &[&str], answers: &str) -> (Vec<String>, Option<i32>) {
     (shown(&text), status.code())
 }
 
-/// The lines, without what colours them and moves the cursor.
+/// Returns the lines without colours and movements of the cursor.
 fn shown(text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut rest = text.chars().peekable();
@@ -91,7 +91,7 @@ fn shown(text: &str) -> Vec<String> {
                     }
                 }
             }
-            // A line that is written again: the progress bar.
+            // The progress bar overwrites its line.
             '\r' if rest.peek() != Some(&'\n') => lines.last_mut().unwrap().clear(),
             '\r' => {}
             '\n' => lines.push(String::new()),
@@ -114,7 +114,7 @@ fn the_first_screen_of_a_healthy_run_fits() {
                 let (lines, status) = seen(args, "");
                 let told = lines.join("\n");
                 assert_eq!(status, Some(0), "{told}");
-                // The prompt needs the last one.
+                // The shell's prompt needs one line.
                 assert!(lines.len() <= most, "{} lines:\n{told}", lines.len());
                 for line in &lines {
                     assert!(line.width() <= 80, "{} columns: {line}", line.width());
@@ -136,7 +136,7 @@ fn the_data_centre_and_the_client_are_asked_for() {
     assert!(told.contains("im-api-wechat-31."), "{told}");
     assert!(!told.contains("im-api-wechat."), "{told}");
     assert!(!told.contains("im-api-v2"), "{told}");
-    // Who says it is not asked.
+    // With --region there is no question.
     let (lines, _) = seen(&["--lab", scenario, "--region", "cn1"], "");
     assert!(!lines.join("\n").contains("Which data centre"));
 }

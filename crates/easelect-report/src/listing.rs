@@ -1,6 +1,8 @@
 //! What `easelect list` prints: the catalogue, without probing anything.
 
-use easelect::{Catalog, Confidence, Endpoint, Reference, RegionInfo};
+use std::collections::BTreeSet;
+
+use easelect::{Catalog, Confidence, Endpoint, Reference, Region, RegionInfo};
 use serde::Serialize;
 
 use super::format::pretty;
@@ -138,9 +140,15 @@ pub fn catalog_table(
 ) -> String {
     let word = |one| label(one).of(lang);
     let title = |one| style.paint(Ink::Bold, &word(one));
+    let listed: BTreeSet<&Region> = endpoints.iter().map(Endpoint::region).collect();
+    let mut all = catalog.endpoints().iter();
+    let is_whole = all.all(|one| listed.contains(one.region()));
     let mut lines = vec![title(Label::Regions)];
     for info in catalog.regions() {
-        lines.extend(region_lines(info, lang, style));
+        // Of a choice, only the data centres that were chosen.
+        if is_whole || listed.contains(info.region()) {
+            lines.extend(region_lines(info, lang, style));
+        }
     }
     lines.extend([String::new(), title(Label::Endpoints)]);
     let (head, body) = style.grid(endpoint_columns(catalog, endpoints, lang));
@@ -151,7 +159,7 @@ pub fn catalog_table(
         let Text { en, zh } = what;
         text(format!("{en}: {said}"), format!("{zh}：{said}")).of(lang)
     };
-    for info in without_hosts(catalog) {
+    for info in without_hosts(catalog).filter(|_| is_whole) {
         let (name, id) = (region_name(info, lang), info.region());
         let name = text(format!("{name} ({id})"), format!("{name}（{id}）"));
         lines.extend(style.paragraph("- ", &told(name, &how_to_get(info).of(lang))));
@@ -302,6 +310,17 @@ mod tests {
                 assert!(columns(line) <= 80, "{line}");
             }
             assert!(!listed.contains(['“', '…', '·']), "{listed}");
+        }
+    }
+
+    #[test]
+    fn of_a_choice_only_its_data_centres_are_listed() {
+        let catalog = Catalog::builtin();
+        let chosen = catalog.group(&Region::SGP1.into(), easelect::Service::Rest);
+        let listed = catalog_table(&catalog, &chosen.unwrap(), Lang::En, Style::plain());
+        assert!(listed.contains("Singapore 1") && listed.contains("Global acceleration"));
+        for other in ["China 1", "China VIP", "Singapore 2"] {
+            assert!(!listed.contains(other), "{other} in {listed}");
         }
     }
 

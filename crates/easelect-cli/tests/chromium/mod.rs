@@ -1,8 +1,8 @@
 //! A headless Chromium, driven over the DevTools protocol
-//! (<https://chromedevtools.github.io/devtools-protocol/>): what a page shows, asks for and complains of.
+//! (<https://chromedevtools.github.io/devtools-protocol/>): what a page shows, requests and logs.
 //!
-//! A browser is found at `CHROMIUM`, or on the `PATH`. Where there is none, [`Chromium::start`] says so
-//! and gives `None`; it panics instead if `EASELECT_MUST_RUN` contains `chromium`.
+//! The browser is the one at `CHROMIUM`, or on the `PATH`. Without one, [`Chromium::start`] says so and returns `None`; if
+//! `EASELECT_MUST_RUN` contains `chromium`, it panics.
 // Not every test uses all of it. Helpers are tests too; clippy.toml's exception only knows functions
 // with #[test].
 #![allow(dead_code, clippy::unwrap_used)]
@@ -29,10 +29,9 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 /// How long anything may take before the test fails: a busy machine needs seconds.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// A browser of one's own, with a profile of its own. It ends, and the profile goes, when this is
-/// dropped.
+/// A browser with a profile of its own. Dropping it ends the browser and deletes the profile.
 pub(crate) struct Chromium {
-    // In this order: the profile can go when the process is gone.
+    // In this order: the process must end before the profile is deleted.
     _process: Process,
     folder: Folder,
     /// `ws://127.0.0.1:PORT/devtools/browser/ID`
@@ -48,7 +47,7 @@ pub(crate) struct Look<'a> {
     pub(crate) width: u32,
     /// The viewport's height in CSS pixels.
     pub(crate) height: u32,
-    /// As a phone: touch, a viewport meta element that counts, overlaid scroll bars.
+    /// Whether it is a phone: touch, the viewport meta element, overlaid scroll bars.
     pub(crate) mobile: bool,
     /// Whether `prefers-color-scheme` is `dark`.
     pub(crate) dark: bool,
@@ -83,27 +82,27 @@ impl Look<'_> {
     }
 }
 
-/// A line that the browser's console shows.
+/// A line of the browser's console.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
-    /// `console`, `exception`, or who else wrote it: `network`, `security`, `javascript`, …
+    /// Its source: `console`, `exception`, `network`, `security`, `javascript`, …
     pub(crate) source: String,
     /// `log`, `warning`, `error`, …
     pub(crate) level: String,
-    /// What it says.
+    /// Its text.
     pub(crate) text: String,
 }
 
 impl Chromium {
-    /// Starts one with further arguments; `None` if there is none on this machine.
+    /// Starts a browser with further arguments; `None` if this machine has none.
     ///
-    /// Whatever it asks for stays on this machine: no name leads anywhere but `localhost`, except by
-    /// `--host-resolver-rules` among the arguments, which take the place of that rule.
+    /// Requests stay on this machine: only `localhost` is resolved, unless the arguments have their own
+    /// `--host-resolver-rules`.
     pub(crate) async fn start(args: &[&str]) -> Option<Chromium> {
         let Some(program) = program() else {
             let must = std::env::var("EASELECT_MUST_RUN").unwrap_or_default();
             assert!(!must.contains("chromium"), "no Chromium found");
-            // Past the test harness, which keeps to itself what passing tests print.
+            // Directly: the test harness hides the output of passing tests.
             let _ = io::stderr().write_all(b"not run: no Chromium found\n");
             return None;
         };
@@ -146,7 +145,7 @@ impl Chromium {
         let address = address(&mut process);
         let mut control = Connection::to(&address).await;
         let version = control.call("Browser.getVersion", json!({})).await;
-        // What a browser with a window says, as a page would read it.
+        // The user agent of a browser with a window.
         let user_agent = version["userAgent"].as_str().unwrap();
         let user_agent = user_agent.replace("HeadlessChrome", "Chrome");
         Some(Chromium {
@@ -188,7 +187,7 @@ impl Chromium {
         self.open(&url, look).await
     }
 
-    /// The `file:` URL of a new file with this text.
+    /// Writes a new file with this text, and returns its `file:` URL.
     pub(crate) fn page(&self, html: &str) -> String {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -206,12 +205,12 @@ pub(crate) struct Tab {
 }
 
 impl Tab {
-    /// Any command of the DevTools protocol; its result. Panics if the browser refuses it.
+    /// Sends a command of the DevTools protocol, and returns its result. Panics if the browser refuses it.
     pub(crate) async fn call(&mut self, method: &str, params: Value) -> Value {
         self.connection.call(method, params).await
     }
 
-    /// Looks at the page in another way from now on.
+    /// Changes how the page is looked at.
     pub(crate) async fn look(&mut self, look: &Look<'_>) {
         let size = json!({
             "width": look.width,
@@ -246,13 +245,13 @@ impl Tab {
         self.wait_for("document.readyState === 'complete'").await;
     }
 
-    /// What an expression gives, as JSON; a promise is awaited. Panics with what it throws.
+    /// Returns an expression's value as JSON; awaits a promise. Panics with what it throws.
     pub(crate) async fn evaluate(&mut self, expression: &str) -> Value {
         let params = json!({
             "expression": expression,
             "awaitPromise": true,
             "returnByValue": true,
-            // As if the user had pressed something: what a page may do only then.
+            // As after a user's action, without which a page may not do everything.
             "userGesture": true,
         });
         let answer = self.call("Runtime.evaluate", params).await;
@@ -261,8 +260,7 @@ impl Tab {
         answer["result"]["value"].clone()
     }
 
-    /// Waits until an expression is true; the page itself looks at it. Panics when it doesn't become
-    /// so in time, with what the console shows.
+    /// Waits in the page until an expression is true. Panics with the console's lines if that takes too long.
     pub(crate) async fn wait_for(&mut self, condition: &str) {
         let patience = PATIENCE.as_millis() / 2;
         let waiting = format!(
@@ -289,7 +287,7 @@ impl Tab {
         }
     }
 
-    /// Presses the element that a selector finds first: scrolls there and clicks, as a user does.
+    /// Presses the first element of a selector: scrolls there and clicks, as a user does.
     pub(crate) async fn press(&mut self, selector: &str) {
         let selector = json!(selector);
         let at = format!(
@@ -309,13 +307,13 @@ impl Tab {
         }
     }
 
-    /// What the console shows so far, exceptions and what the browser itself complains of included.
+    /// Returns the console's lines so far, including exceptions and the browser's own messages.
     pub(crate) async fn console(&mut self) -> Vec<Line> {
         self.catch_up().await;
         self.connection.console.clone()
     }
 
-    /// The URL of every request so far, the page's own and WebSockets' included, in that order.
+    /// Returns the URL of every request so far, in order, including the page's own and WebSockets'.
     pub(crate) async fn requests(&mut self) -> Vec<String> {
         self.catch_up().await;
         self.connection.requests.clone()
@@ -343,10 +341,10 @@ impl Tab {
         fs::write(path, png.unwrap()).unwrap();
     }
 
-    /// Takes in all events that happened in the page before now.
+    /// Receives all events that have happened in the page.
     async fn catch_up(&mut self) {
-        // Console lines come from the page's process, requests from the network's: a task of the page
-        // gives both the time to report.
+        // Console lines come from the page's process, requests from the network's. Both have reported when a task of the
+        // page has run.
         self.evaluate("new Promise(resolve => setTimeout(resolve, 0))")
             .await;
     }
@@ -368,7 +366,7 @@ impl Connection {
             .next()
             .unwrap();
         let stream = TcpStream::connect(authority).await.unwrap();
-        // A picture of a long page is larger than the limits are by default.
+        // A picture of a long page exceeds the default limits.
         let config = WebSocketConfig::default()
             .max_message_size(None)
             .max_frame_size(None);
@@ -449,7 +447,7 @@ impl Connection {
     }
 }
 
-/// Ends with whoever started it, also where a test panics.
+/// A process that is killed when this is dropped, also by a panic.
 struct Process(Child);
 
 impl Drop for Process {
@@ -468,7 +466,7 @@ impl Folder {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("easelect-chromium-{}-{count}", std::process::id());
         let path = std::env::temp_dir().join(name);
-        // What an earlier process with the same number left.
+        // The folder may be left from an earlier process with the same number.
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Folder(path)
@@ -477,8 +475,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // The browser's own children end when they notice that it is gone; what they still write comes
-        // in between.
+        // The browser's own children end a little later, and may still write files.
         let began = Instant::now();
         while fs::remove_dir_all(&self.0).is_err() && self.0.exists() {
             if began.elapsed() > Duration::from_secs(10) {
@@ -502,11 +499,11 @@ fn program() -> Option<OsString> {
     })
 }
 
-/// Where it listens, as it says itself.
+/// Returns where the browser listens, which it prints.
 fn address(process: &mut Process) -> String {
     let lines = BufReader::new(process.0.stderr.take().unwrap()).lines();
     let (found, address) = mpsc::channel();
-    // Reads on to the end: a browser whose pipe is full waits.
+    // Reads to the end: a full pipe would block the browser.
     thread::spawn(move || {
         let mut before = Vec::new();
         for line in lines.map_while(Result::ok) {

@@ -1,8 +1,7 @@
-// Which English words stand in a Chinese text; tests hold that there are none. The command's own
-// tests include this file.
+// Finds English words in Chinese text. The command's unit tests include this file, too.
 
-/// Names that are the same in every language: of protocols, formats, products and programs, what the
-/// command line calls things, and what users put other text in the place of.
+/// Names that are the same in every language: protocols, formats, products, programs, words of the command line, and
+/// placeholders.
 const NAMES: &[&str] = &[
     // Protocols, formats, units.
     "ASCII",
@@ -38,7 +37,7 @@ const NAMES: &[&str] = &[
     "easelect",
     "macOS",
     "token",
-    // What Easemob calls it in Chinese, too.
+    // Easemob uses these in Chinese, too.
     "APP",
     "App",
     "Key",
@@ -96,7 +95,7 @@ const NAMES: &[&str] = &[
     "vip",
     "websocket",
     "wechat",
-    // What stands for something else.
+    // Placeholders.
     "ADDR",
     "HOST",
     "PASSWORD",
@@ -105,9 +104,8 @@ const NAMES: &[&str] = &[
     "USER",
 ];
 
-/// The English words of a text: of three letters or more, unless they are quoted ("…", “…”, `…`), part of
-/// an option, a URL, a path, a file or a host, of an identifier with a digit or `_` in it, or one of
-/// [`NAMES`].
+/// Returns the English words of three letters or more in a text, except [`NAMES`], quoted ones ("…", “…”, `…`), and parts
+/// of options, URLs, paths, files, hosts, and identifiers with a digit or `_`.
 pub(crate) fn english_words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let is_between = |c: char| c.is_whitespace() || (!c.is_ascii() && !"…\u{fffd}".contains(c));
@@ -117,7 +115,7 @@ pub(crate) fn english_words(text: &str) -> Vec<String> {
         }
         for part in chunk.split([':', '=']) {
             let is_name = |c: char| c == '_' || c.is_ascii_digit();
-            // Also an extension alone.
+            // Files and hosts, and extensions alone.
             let is_dotted = part.trim_end_matches('.').contains('.');
             if is_dotted || part.contains(is_name) {
                 continue;
@@ -130,7 +128,7 @@ pub(crate) fn english_words(text: &str) -> Vec<String> {
     words
 }
 
-/// Without what is quoted; a quotation that doesn't end goes to the end.
+/// Removes quotations. One without an end goes to the end of the text.
 fn unquoted(text: &str) -> String {
     let mut rest = String::new();
     let mut until = None;

@@ -1,4 +1,4 @@
-//! Servers on loopback with certificates of their own, as a page meets them.
+//! Servers on loopback with certificates of their own, for pages.
 // Helpers are tests too; clippy.toml's exception only knows functions with #[test].
 #![allow(clippy::unwrap_used)]
 
@@ -26,13 +26,13 @@ pub(crate) enum Does {
     UpgradeAt(&'static str),
     /// Upgrades to this subprotocol.
     Subprotocol(&'static str),
-    /// Accepts and says nothing, not even TLS.
+    /// Accepts and never answers, not even in TLS.
     Silence,
     /// Answers with this head.
     Answer(&'static str),
 }
 
-/// A server on loopback, which stands for a host.
+/// A server on loopback that plays a host.
 pub(crate) struct Server {
     pub(crate) port: u16,
     /// The head of each request.
@@ -127,7 +127,7 @@ async fn serve(
     }
 }
 
-/// A port where connecting is refused, for as long as this is kept.
+/// Returns a port that refuses connections while the socket is kept.
 pub(crate) fn refusing() -> (TcpSocket, u16) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();

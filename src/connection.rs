@@ -63,7 +63,7 @@ pub(crate) trait ConnectionObserver: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// The app ended it.
+    /// The app ended it, or the device left the network that it was on.
     ByApp,
     /// The server ended it, with or without a Close frame.
     ByServer,

@@ -73,16 +73,16 @@
 //! | --- | --- | --- | --- | --- |
 //! | `easelect::connect` | `dialling` | debug | a TCP connect starts | `host`, `address` |
 //! | | `attempt failed` | debug | an attempt of a race fails | `host`, `address`, `phase`, `kind` |
-//! | | `look-up failed` | debug | a DNS lookup of a race fails | `host`, `family`, `kind` |
+//! | | `lookup failed` | debug | a DNS lookup of a race fails | `host`, `family`, `kind` |
 //! | | `open` | info | a race is won | `url`, `address`, `time_to_open_ms`, `attempts` |
 //! | | `no endpoint could be opened` | warn | a race is lost | `attempts`, `elapsed_ms`, `timed_out` |
 //! | | `reconnecting` | debug | a back-off delay starts | `delay_ms` |
 //! | | `woke from sleep` | debug | the device slept | `slept` |
 //! | | `the resolver panicked` | warn | [`Resolve::network_changed`] panics | none |
 //! | | `the system's DNS servers can't be read` | warn | the network changed, with `DnsResolver::system` | `error` |
-//! | `easelect::history` | `nothing remembered` | warn | [`HistoryStore::load`] fails | `error` |
-//! | | `nothing will be kept` | warn | [`HistoryStore::check`] fails, or no thread can be started | `error` |
-//! | | `history not kept` | warn | [`HistoryStore::save`] fails | `error` |
+//! | `easelect::history` | `history not loaded` | warn | [`HistoryStore::load`] fails | `error` |
+//! | | `history can't be saved` | warn | [`HistoryStore::check`] fails, or no thread can be started | `error` |
+//! | | `history not saved` | warn | [`HistoryStore::save`] fails | `error` |
 //! | `easelect::probe` | `sample` | debug | a probe ends | `host`, `address`, `round`, and `total_ms` or `phase` and `kind` |
 //!
 //! Fields hold hosts, addresses, URLs and the text of local errors. Headers are never logged, and a query is

@@ -249,10 +249,10 @@ impl SelectorBuilder {
     /// # Errors
     ///
     /// - [`ErrorKind::NoEndpoints`] if the catalogue has no endpoint of the residency for the service,
-    ///   or for REST after [`rest`](Self::rest). The message explains how to obtain one.
-    /// - [`ErrorKind::Input`] if the deadline is zero or longer than 24 h, or if [`rest`](Self::rest)
+    ///   or for REST after `rest`. The message explains how to obtain one.
+    /// - [`ErrorKind::Input`] if the deadline is zero or longer than 24 h, or if `rest`
     ///   was called with a custom connector but without
-    ///   [`through_connector`](crate::RestOptions::through_connector).
+    ///   `RestOptions::through_connector`.
     /// - [`ErrorKind::Tls`] if the platform's root certificates can't be used.
     pub fn build(self) -> Result<Selector, Error> {
         if self.deadline.is_zero() || self.deadline > Duration::from_secs(24 * 60 * 60) {
@@ -291,7 +291,7 @@ impl SelectorBuilder {
         if let Some(store) = &self.history {
             // Connecting must not depend on a file: its errors are only reported.
             let not_kept = |error: Error| {
-                tracing::warn!(target: "easelect::history", %error, "nothing will be kept");
+                tracing::warn!(target: "easelect::history", %error, "history can't be saved");
                 let why = error.to_string();
                 events.keep(SelectorEvent::HistoryNotKept { why });
             };
@@ -303,7 +303,7 @@ impl SelectorBuilder {
                 Ok(None) => {}
                 // The selector starts without history.
                 Err(error) => {
-                    tracing::warn!(target: "easelect::history", %error, "nothing remembered");
+                    tracing::warn!(target: "easelect::history", %error, "history not loaded");
                     let why = error.to_string();
                     events.keep(SelectorEvent::HistoryNotRead { why });
                 }

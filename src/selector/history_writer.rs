@@ -49,7 +49,7 @@ impl HistoryWriter {
             .name("easelect-history".to_owned())
             .spawn(move || serve(&*store, history, &events, &receiver));
         if let Err(error) = spawned {
-            tracing::warn!(target: "easelect::history", %error, "nothing will be kept");
+            tracing::warn!(target: "easelect::history", %error, "history can't be saved");
         }
         HistoryWriter { sender, asked }
     }
@@ -118,7 +118,7 @@ fn serve(
             saved = ask(|| store.save(&history));
             failed = saved.is_err();
             if let Err(error) = &saved {
-                tracing::warn!(target: "easelect::history", %error, "history not kept");
+                tracing::warn!(target: "easelect::history", %error, "history not saved");
                 let why = error.to_string();
                 events.send(SelectorEvent::HistoryNotKept { why });
             }

@@ -603,7 +603,7 @@ impl<'a, E: Exchange + 'a> Driver<'a, E> {
                     host = one.host(),
                     family = ?family,
                     kind = failure.kind().as_str(),
-                    "look-up failed"
+                    "lookup failed"
                 );
                 let failed = AttemptOutcome::Failed(failure);
                 let mut attempt = Attempt::new(one.clone(), failed);

@@ -1,4 +1,4 @@
-//! What error codes mean, alone and beside a report.
+//! Explanations of error codes, alone and compared with a report.
 
 mod support;
 
@@ -56,7 +56,7 @@ fn silent(one: &Endpoint) -> Measured {
     failing(one, failure(Phase::Connect, Kind::Timeout))
 }
 
-/// What the report says of a code in an SDK: the stable code, and the text in English.
+/// The report's answer for a code in an SDK: the stable code, and the English text.
 fn beside(code: &str, sdk: Sdk, report: &Model) -> (&'static str, String) {
     let explained = explain(code, Some(sdk), Some(report), now(), Lang::En);
     let answer = explained.meanings[0].report.clone().unwrap();
@@ -242,7 +242,7 @@ fn garbage_is_answered_and_escaped() {
         let told = explanation_text(&one, Style::plain());
         assert!(!told.contains('\u{1b}') && told.len() < 4000, "{told}");
     }
-    assert!(alone("99999999999999999999", None).notes[0].contains("as long as this"));
+    assert!(alone("99999999999999999999", None).notes[0].contains("codes this long"));
     assert!(alone("", None).notes[0].contains("No code"));
 }
 
@@ -315,7 +315,10 @@ fn only_the_services_of_the_sdk_count() {
     rankings.extend(groups(&[Service::Websocket], |one| ok(one, 20)));
     let (said, text) = beside("16", Sdk::Web4, &model(&rankings));
     assert_eq!(said, "may_explain");
-    assert!(text.contains("not where the socket does"), "{text}");
+    assert!(
+        text.contains("but not if the long-lived connection did"),
+        "{text}"
+    );
     assert_eq!(beside("408", Sdk::Rest, &model(&rankings)).0, "explains");
     let nothing = model(&groups(&[Service::Wechat], |one| ok(one, 20)));
     assert_eq!(beside("16", Sdk::Web4, &nothing).0, "not_tested");
@@ -537,41 +540,43 @@ fn an_explanation_reads_well() {
     insta::assert_snapshot!(told("304", Some(Sdk::Android), Some(&well()), Lang::En), @r###"
 304 SERVER_GET_DNSLIST_FAILED (Android)
   Layer: list service
-  Meaning: The SDK could not get the list of its servers (server.json), so it does not
-  know where to connect.
-  What to do: Check that https://rs.easemob.com opens in this network. Where the DNS
-  configuration is switched off (enableDNSConfig false), set the IM and the REST server.
-  With the report: The report does not test the list service (https://rs.easemob.com): it
-  can be blocked while everything else works.
-  Other documents and versions say of it:
-  - A changelog gives 305 for this before version 4.22; the code pages give 304.
-    https://doc.easemob.com/document/android/releasenote.html (4.22, reported: check the page, read 2026-11)
+  Meaning: The SDK could not fetch its server list (server.json), so it does not know
+  where to connect.
+  What to do: Check that https://rs.easemob.com can be reached from this network. If the
+  DNS configuration is off (enableDNSConfig is false), check that the IM and REST servers
+  are set.
+  Compared with the report: The report does not cover the list service
+  (https://rs.easemob.com), which can be blocked while everything else works.
+  Other documents and versions:
+  - A changelog gives 305 for this error before version 4.22; the error code pages give
+    304.
+    https://doc.easemob.com/document/android/releasenote.html (4.22, second-hand: check the page, read 2026-11)
   Source: https://doc.easemob.com/document/android/error.html (documented, read 2026-11)
 
-The report of 2025-10-09T08:53:20Z
+Report of 2025-10-09T08:53:20Z
 Verdict: The network is fine: every service that was measured has a usable endpoint.
-- It was measured 2 hours ago: the network may be another by now. Measure while the error
-  appears.
-- It tests the data centre sgp1. If the app lives in another, it says nothing of the app's
-  servers.
+- The report is from 2 hours ago: the network may have changed since. Measure again while
+  the error occurs.
+- The report covers only data centre sgp1. If the app is in another one, the report says
+  nothing about the app's servers.
 "###);
     insta::assert_snapshot!(told("40", Some(Sdk::Wechat), None, Lang::Zh), @r###"
-    40 WEBIM_CONNECTION_ERROR（微信小程序）
-      所属层面：网络
-      含义：连接错误，即 WebSocket 请求错误，一般由平台的 onError 回调触发。
-      处理建议：请在出现该错误时，在同一设备或同一网络上运行 `easelect diagnose`。小程序还需确
-      认相关主机已加入 request 合法域名和 socket 合法域名。
-      其他文档或版本的说法：
-      - （层面：token 或密码）较早的文档以及 SDK 的类型定义：用户鉴权失败，一般是 token 鉴权失
-        败或已过期。
-        https://docs-im.easemob.com/im/other/errorcode/web（3.x，文档，查阅于 2026-11）
-      - 4.21.1 的代码中，仅由 WebSocket 的 error 事件触发（“on socket error”）。
-        https://www.npmjs.com/package/easemob-websdk（4.21.1，SDK 代码，查阅于 2026-11）
-      来源：https://doc.easemob.com/document/applet/error.html（文档，查阅于 2026-11）
-    "###);
+40 WEBIM_CONNECTION_ERROR（微信小程序）
+  所属层面：网络
+  含义：WebSocket 连接错误，一般由平台的 onError 回调触发。
+  处理建议：请在出现该错误时，在同一设备或同一网络上运行 `easelect diagnose`。小程序还需确
+  认相关主机已加入 request 合法域名和 socket 合法域名。
+  其他文档或版本的说法：
+  - （层面：token 或密码）较早的文档以及 SDK 的类型定义：用户鉴权失败，一般是 token 鉴权失
+    败或已过期。
+    https://docs-im.easemob.com/im/other/errorcode/web（3.x，文档，查阅于 2026-11）
+  - 4.21.1 的源码中，仅由 WebSocket 的 error 事件触发（“on socket error”）。
+    https://www.npmjs.com/package/easemob-websdk（4.21.1，SDK 代码，查阅于 2026-11）
+  来源：https://doc.easemob.com/document/applet/error.html（文档，查阅于 2026-11）
+"###);
     insta::assert_snapshot!(told("613", Some(Sdk::Ios), None, Lang::En), @r###"
-    613: not in the table
-    - iOS: it is in the range 600 to 699: groups. Look at:
-      https://doc.easemob.com/document/ios/error.html
-    "###);
+613: not in easelect's table
+- iOS: in the range 600 to 699: groups. See:
+  https://doc.easemob.com/document/ios/error.html
+"###);
 }

@@ -1,4 +1,4 @@
-//! What is advised to configure: from the catalogue, and by a report.
+//! Configuration advice, from the catalogue and from a report.
 
 mod support;
 
@@ -408,43 +408,43 @@ fn a_report_decides_what_comes_first() {
     let text = told(&Region::SGP1.into(), Some(&measured), Sdk::Web4, Lang::En);
     let (_, text) = text.split_once("Measured: ").unwrap();
     insta::assert_snapshot!(text, @r#"
-    the order is that of the report finished at 2025-10-09T08:53:20Z; only addresses that it found ready are advised. It holds for the network on which it was measured.
+for each service in the report of 2025-10-09T08:53:20Z, addresses are in its order, and only those that it found ready are recommended. The order applies to the network that was measured.
 
-    ## Singapore 1 (sgp1)
+## Singapore 1 (sgp1)
 
-    - WebSocket (first choice first)
-      - wss://im-api-sgp-v2.easecdn.com/websocket (median 63 ms, port and path are inferred)
-      - wss://im-api-sgp-v2.easemob.com/websocket (median 273 ms, port and path are inferred)
-    - RESTful API (first choice first)
-      - https://a1-sgp.easemob.com/ (median 33 ms)
-      - https://a1-sgp.easecdn.com/ (not advised: unreachable)
-    - WeChat mini-program (not in the report: catalogue order, no ranking)
-      - wss://im-api-wechat-sgp.easemob.com/websocket
-      - wss://im-api-wechat-sgp.easecdn.com/websocket
-    - Alipay mini-program (none published)
+- WebSocket (in order of preference)
+  - wss://im-api-sgp-v2.easecdn.com/websocket (median 63 ms, port and path are inferred)
+  - wss://im-api-sgp-v2.easemob.com/websocket (median 273 ms, port and path are inferred)
+- RESTful API (in order of preference)
+  - https://a1-sgp.easemob.com/ (median 33 ms)
+  - https://a1-sgp.easecdn.com/ (not recommended: unreachable)
+- WeChat mini-program (not in the report: catalogue order, not a ranking)
+  - wss://im-api-wechat-sgp.easemob.com/websocket
+  - wss://im-api-wechat-sgp.easecdn.com/websocket
+- Alipay mini-program (none published)
 
-    ### Web SDK 4 (web4)
+### Web SDK 4 (web4)
 
-    Web SDK 4.13 and later:
+Web SDK 4.13 and later:
 
-    ```js
-    import ChatSDK from "easemob-websdk";
+```js
+import ChatSDK from "easemob-websdk";
 
-    const conn = new ChatSDK.connection({
-      appKey: "your-org#your-app",
-      isHttpDNS: false, // use the addresses below, fetch no list
-      url: "wss://im-api-sgp-v2.easecdn.com/websocket", // port and path are inferred
-      // alternative: "wss://im-api-sgp-v2.easemob.com/websocket" (inferred)
-      apiUrl: "https://a1-sgp.easemob.com",
-    });
-    ```
+const conn = new ChatSDK.connection({
+  appKey: "your-org#your-app",
+  isHttpDNS: false, // use the addresses below, fetch no list
+  url: "wss://im-api-sgp-v2.easecdn.com/websocket", // port and path are inferred
+  // alternative: "wss://im-api-sgp-v2.easemob.com/websocket" (inferred)
+  apiUrl: "https://a1-sgp.easemob.com",
+});
+```
 
-    - `isHttpDNS` is true by default; the SDK then fetches its list, and `url` and `apiUrl` have no effect. With a fixed address, the SDK has no second one to try.
-    - Version 4.13 and later open `url` exactly as it stands: keep `wss://`, and one `/websocket` at the end. For older versions the form of `url` is not stated in the documentation.
+- `isHttpDNS` is true by default: the SDK then fetches its list, and `url` and `apiUrl` have no effect. With a pinned address, the SDK has no second one to try.
+- Versions 4.13 and later open `url` exactly as written: keep `wss://` and a single `/websocket` at the end. The documentation does not state the form of `url` for older versions.
 
-    - Source: https://www.npmjs.com/package/easemob-websdk (easemob-websdk 4.21.1, read 2026-11)
-    - Source: https://doc.easemob.com/document/applet/initialization.html (4.x, read 2026-11)
-    "#);
+- Source: https://www.npmjs.com/package/easemob-websdk (easemob-websdk 4.21.1, read 2026-11)
+- Source: https://doc.easemob.com/document/applet/initialization.html (4.x, read 2026-11)
+"#);
 }
 
 #[test]
@@ -466,7 +466,7 @@ fn what_was_found_faulty_is_not_advised() {
             );
         }
         assert!(
-            text.contains(a.host()) && text.contains("not advised: "),
+            text.contains(a.host()) && text.contains("not recommended: "),
             "{text}"
         );
     }
@@ -538,7 +538,7 @@ fn a_report_brings_in_no_host() {
     // Nor does one of another data centre order anything here.
     let text = told(&Region::CN2.into(), Some(&measured), Sdk::Rest, Lang::En);
     assert!(
-        text.contains("The report has nothing of this data centre"),
+        text.contains("The report has no results for this data centre"),
         "{text}"
     );
     assert!(

@@ -80,7 +80,7 @@ fn what_is_no_report_is_told_as_what_it_is() {
     let text = json(&model());
     assert_eq!(error("", "empty"), ReadError::Empty);
     assert_eq!(
-        error(" \u{feff}\n", "neither a report")
+        error(" \u{feff}\n", "neither a JSON report")
             .text(Lang::En)
             .lines()
             .count(),
@@ -88,10 +88,10 @@ fn what_is_no_report_is_told_as_what_it_is() {
     );
     assert_eq!(error("\u{feff} \n", "empty"), ReadError::Empty);
     assert_eq!(
-        error(&text[..text.len() - 3], "ends in the middle"),
+        error(&text[..text.len() - 3], "is cut off"),
         ReadError::CutOff
     );
-    assert_eq!(error("{", "ends in the middle"), ReadError::CutOff);
+    assert_eq!(error("{", "is cut off"), ReadError::CutOff);
     error("null", "no `schema`");
     error("[1]", "no `schema`");
     error("{\"schema\": 1}", "missing field");
@@ -122,18 +122,15 @@ fn pages_without_a_report_are_told_as_that() {
     );
     error("<", "without an easelect report");
     error("<script>", "without an easelect report");
-    error("<script", "ends in the middle");
+    error("<script", "is cut off");
     error(
         "<html><p>id=\"easelect-report\"</p></html>",
         "without an easelect report",
     );
     let json_ends = whole.rfind("</script>").unwrap();
+    assert_eq!(error(&whole[..json_ends], "is cut off"), ReadError::CutOff);
     assert_eq!(
-        error(&whole[..json_ends], "ends in the middle"),
-        ReadError::CutOff
-    );
-    assert_eq!(
-        error(&whole[..json_ends - 100], "ends in the middle"),
+        error(&whole[..json_ends - 100], "is cut off"),
         ReadError::CutOff
     );
     // The error is where the page has it.

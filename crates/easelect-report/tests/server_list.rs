@@ -1,5 +1,4 @@
-//! An app's list of servers in the order of measurements: what moves, what stays, and that nothing else of the
-//! list changes.
+//! Ordered server lists: which hosts move, which stay, and that nothing else of the list changes.
 
 mod support;
 
@@ -227,7 +226,7 @@ fn an_entry_that_names_no_host_keeps_its_place_among_those_that_do() {
     let ordered = ordered(odd, &[report]);
     assert_eq!(ordered.json(), after);
     for (lang, told) in [
-        (Lang::En, "names no host that can be dialled, not measured"),
+        (Lang::En, "names no host to connect to, not measured"),
         (Lang::Zh, "没有可以连接的主机，不测量"),
     ] {
         assert_eq!(
@@ -262,7 +261,7 @@ fn what_is_told_of_a_host_that_was_not_measured_is_so() {
     for told in [
         // It gave way to none, but another left.
         "1 im-x.example     not measured (was 2)",
-        "3 im-a.example     names no host that can be dialled, not measured (was 4)",
+        "3 im-a.example     names no host to connect to, not measured (was 4)",
         "4 im-a.example     not encrypted, not measured (was 5)",
     ] {
         assert!(text.contains(told), "{text}");
@@ -494,7 +493,7 @@ fn what_each_sdk_dials_first_is_told() {
         "Go SDK, connection: im-c.example (was im-a.example)",
         "Go SDK, REST: b.example:8443 (was a.example)",
         "native SDKs (older ones pick at random), connection: 47.1.2.4:6717",
-        "msync-im: not measured, left as it is",
+        "msync-im: not measured, unchanged",
         "rest: 2 of 3 hosts moved",
     ] {
         assert!(told.lines().any(|one| one.trim() == line), "{line}\n{told}");

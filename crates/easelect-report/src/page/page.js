@@ -346,14 +346,9 @@
 
   const conclusion = all => {
     const working = all.filter(one => one.tier < 2);
-    const rest = all[0].endpoint.rest;
     const name = one => (one.endpoint.label ? `${host(one.endpoint)} (${one.endpoint.label})` : host(one.endpoint));
     if (all.every(one => one.tier === 3)) return text('Not tried', '未测量');
-    if (!working.length) {
-      return rest
-        ? text('None can be reached from here', '从这里都无法访问')
-        : text('None can be connected to from here', '从这里都连不上');
-    }
+    if (!working.length) return text('None can be reached from here', '从这里都连不上');
     const first = working.filter(one => one.place === 1);
     const only = all.length > 1 && working.length === 1;
     if (only) {
@@ -534,7 +529,7 @@
   const copy = () => {
     const area = byId('text');
     const copied = ok =>
-      put(byId('copied'), say('span', ok ? text('Copied', '已复制') : text('Copying is blocked here: select the text and copy it by hand', '无法自动复制，请选中文字手动复制')));
+      put(byId('copied'), say('span', ok ? text('Copied', '已复制') : text('Copying is blocked here: press and hold the text to copy it', '无法自动复制，请长按文字手动复制')));
     const byHand = () => {
       area.focus();
       area.select();

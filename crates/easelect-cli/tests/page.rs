@@ -458,7 +458,10 @@ async fn noise_makes_no_order() {
         let conclusion = told["conclusion"].as_str().unwrap();
         assert!(conclusion.starts_with(concluded), "{times}: {conclusion}");
         let text = tab.evaluate("document.getElementById('text').value").await;
-        let hopeless = text.as_str().unwrap().contains("No endpoint could be reached");
+        let hopeless = text
+            .as_str()
+            .unwrap()
+            .contains("No endpoint could be reached");
         assert_eq!(hopeless, concluded == "None can be reached", "{times}");
         let left = tab.evaluate("Object.values(stage.times).flat()").await;
         assert_eq!(left, json!([]), "{times}");

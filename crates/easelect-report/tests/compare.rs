@@ -1,4 +1,4 @@
-//! Two reports compared, in both languages.
+//! Comparisons of two reports, in both languages.
 
 mod support;
 
@@ -28,7 +28,7 @@ fn later(hours: u64, network: &str) -> Context {
     context
 }
 
-/// Eight attempts whose phases take so many milliseconds, up to three more each.
+/// Eight attempts whose phases take these milliseconds, plus a jitter of up to three.
 fn timed(endpoint: &Endpoint, times: [u64; 3]) -> Measured {
     looked_up(endpoint, 12, times)
 }
@@ -61,7 +61,7 @@ fn both(comparison: &Comparison) -> String {
     format!("{en}\n{zh}")
 }
 
-/// In lines that are not wrapped.
+/// Both languages, without wrapped lines.
 fn unwrapped(comparison: &Comparison) -> String {
     let of = |lang| comparison_table(comparison, lang, Style::plain());
     format!("{}\n{}", of(Lang::En), of(Lang::Zh))
@@ -493,7 +493,7 @@ fn one_attempt_that_failed_may_be_chance() {
         twice.contains(&"easemob.com tier worse".to_owned()),
         "{twice:?}"
     );
-    // What refuses doesn't do so by chance.
+    // A refusal is not chance.
     let refused = codes(&lost(FailureKind::Refused, 1));
     assert!(
         refused.contains(&"easemob.com tier worse".to_owned()),
@@ -669,7 +669,7 @@ fn circumstances_are_told() {
     assert!(back.contains("B was measured 2 days before A"), "{back}");
 }
 
-/// Two networks whose identifiers are hidden have the same placeholder.
+/// Redacted identifiers of two networks are the same placeholder.
 #[test]
 fn hidden_networks_are_neither_the_same_nor_others() {
     let on = |network| told_by(later(0, network), usual(), Lang::En);
@@ -690,7 +690,7 @@ fn hidden_networks_are_neither_the_same_nor_others() {
     }
 }
 
-/// What a report hides is no other than what the next tells: of the same run, nothing changed.
+/// A redacted report and the full report of the same run have no difference.
 #[test]
 fn a_hidden_proxy_is_no_other_proxy() {
     let through = |proxy: &str, lang| {
@@ -713,7 +713,7 @@ fn a_hidden_proxy_is_no_other_proxy() {
             assert!(!told.contains(one), "{one}\n{told}");
         }
     }
-    // What isn't hidden is told.
+    // A value that isn't hidden is shown.
     let near = through("http://127.0.0.1:7890", Lang::En);
     let told = unwrapped(&Comparison::new(&hidden, &near));
     assert!(told.contains("→ http://127.0.0.1:7890"), "{told}");
@@ -725,7 +725,7 @@ fn a_hidden_proxy_is_no_other_proxy() {
     );
 }
 
-/// A sentence of a report in one language ends once in the other.
+/// A sentence quoted from a report in the other language has one full stop.
 #[test]
 fn a_quoted_sentence_has_one_full_stop() {
     let [a, b] = websocket();

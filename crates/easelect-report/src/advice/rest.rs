@@ -26,7 +26,7 @@ pub(super) fn rest(site: &Site) -> Block {
             site.alternatives(Service::Rest, "# ", |one| single_quoted(one.base())),
         );
         block.paste(
-            site.say("Any language: the base URL", "任何语言：请求的基础 URL"),
+            site.say("Base URL, for any language", "基础 URL（适用于任何语言）"),
             "sh",
             code,
         );

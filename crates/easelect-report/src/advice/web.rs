@@ -167,8 +167,8 @@ fn own_list(site: &Site, block: &mut Block) {
     let list = json!({"rest": {"hosts": rests}, "msync-wx": {"hosts": sockets}});
     let list = serde_json::to_string_pretty(&list).expect("its keys are strings");
     let title = site.say(
-        "Web SDK 5 with a list of your own, step 1, JSON that your server returns",
-        "Web SDK 5 自建地址列表，第 1 步，服务器返回的 JSON",
+        "Web SDK 5 with a list of your own, step 1 (JSON that your server returns)",
+        "Web SDK 5 自建地址列表，第 1 步（服务器返回的 JSON）",
     );
     block.paste(title, "json", list);
     let code = "import { ChatClient, ChatManager } from \"easemob-websdk\";\n\n\
@@ -180,8 +180,8 @@ fn own_list(site: &Site, block: &mut Block) {
                 },\n\
                 });\n";
     let title = site.say(
-        "Web SDK 5 with a list of your own, step 2, SDK configuration",
-        "Web SDK 5 自建地址列表，第 2 步，SDK 配置",
+        "Web SDK 5 with a list of your own, step 2 (SDK configuration)",
+        "Web SDK 5 自建地址列表，第 2 步（SDK 配置）",
     );
     block.paste(title, "ts", code.to_owned());
 }

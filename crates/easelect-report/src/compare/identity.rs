@@ -76,7 +76,7 @@ pub(super) fn certificates(a: &EndpointModel, b: &EndpointModel, found: &mut End
                 let by = by_a.clone().unwrap_or_default();
                 text(
                     format!("HTTPS traffic is no longer decrypted; in A, {by} decrypted it."),
-                    format!("HTTPS 流量不再有设备或软件解密（A 中由 {by} 解密）。"),
+                    format!("B 中 HTTPS 流量未被解密（A 中由 {by} 解密）。"),
                 )
             }
         };

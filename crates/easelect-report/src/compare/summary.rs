@@ -80,7 +80,7 @@ pub(super) fn summary(
         (None, None, Some((first, alike))) => {
             let told = sentence(
                 "Neither better nor worse beyond noise, but something differs",
-                "没有超出正常波动的好坏变化，但有不同之处",
+                "好坏变化未超出正常波动，但有不同之处",
                 first,
                 alike,
             );

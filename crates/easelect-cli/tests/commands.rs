@@ -538,7 +538,7 @@ fn an_app_s_list_is_put_in_order() {
         .map(|bytes| String::from_utf8(bytes).unwrap())
         .into();
     assert_eq!(out, list, "it stands in this order");
-    assert!(beside.contains("原本就是这个顺序"), "{beside}");
+    assert!(beside.contains("顺序不变"), "{beside}");
 
     // Nothing is written if no host was measured, or none reached.
     fs::write(&again, "as it was").unwrap();
@@ -578,7 +578,7 @@ fn a_list_that_is_none_is_refused() {
     let folder = scratch.path("");
     for (args, expected) in [
         (&[][..], "--app-key or --from is missing"),
-        (&["--from", &html], "a.json: this is a page (HTML)"),
+        (&["--from", &html], "a.json: this is a web page (HTML)"),
         (&["--from", &other], "b.json: no section"),
         (&["--from", &large], "c.json is larger than 1 MiB"),
         (&["--from", &folder], "expected a file, found a folder"),
@@ -597,7 +597,7 @@ fn a_list_that_is_none_is_refused() {
         ),
         (
             &["--from", &html, "--report", &other],
-            "b.json: JSON, but no report",
+            "b.json: JSON, but not a report",
         ),
         (
             &["--from", &html, "--report", &other, "--rounds", "1"],

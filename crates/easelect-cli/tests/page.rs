@@ -219,7 +219,7 @@ async fn the_order_and_every_failure_against_real_servers() {
     };
     assert!(of_host("rest.example").starts_with("first "), "{shown}");
     assert!(
-        of_host("redirecting.example").ends_with("redirection to another host"),
+        of_host("redirecting.example").ends_with("redirects to another host"),
         "{shown}"
     );
     assert!(
@@ -227,7 +227,7 @@ async fn the_order_and_every_failure_against_real_servers() {
         "{shown}"
     );
     assert_eq!(told[3]["conclusion"], "Works from here", "{shown}");
-    let opens_at = format!("opens at wss://{}{other_path} only", inferred.host());
+    let opens_at = format!("works only at wss://{}{other_path};", inferred.host());
     assert!(detail(3, 0).contains(&opens_at), "{shown}");
 
     // The servers saw the handshakes only, and no secrets.
@@ -301,7 +301,7 @@ async fn the_order_and_every_failure_against_real_servers() {
             ": measured in a browser\n"
         ),
         "browser: Mozilla/5.0",
-        "page opened by file",
+        "page opened via file",
         "\n1. wss://good.example/websocket (",
         "\n2. wss://slow.example/websocket: median ",
         "\n- wss://silent.example/websocket: 1 of 1 failed, last: no answer within 4 s\n",
@@ -426,7 +426,7 @@ async fn noise_makes_no_order() {
             ["b 1", "a "],
             "Only b",
         ),
-        (json!([[-50], [-50]]), ["a ", "b "], "None opens"),
+        (json!([[-50], [-50]]), ["a ", "b "], "None can be reached"),
         // Tried to the end, since it opened once.
         (
             json!([[50, -10, -10, -10], [-50, -50]]),
@@ -457,8 +457,11 @@ async fn noise_makes_no_order() {
         let conclusion = told["conclusion"].as_str().unwrap();
         assert!(conclusion.starts_with(concluded), "{times}: {conclusion}");
         let text = tab.evaluate("document.getElementById('text').value").await;
-        let hopeless = text.as_str().unwrap().contains("Nothing could be reached");
-        assert_eq!(hopeless, concluded == "None opens", "{times}");
+        let hopeless = text
+            .as_str()
+            .unwrap()
+            .contains("No endpoint could be reached");
+        assert_eq!(hopeless, concluded == "None can be reached", "{times}");
         let left = tab.evaluate("Object.values(stage.times).flat()").await;
         assert_eq!(left, json!([]), "{times}");
         assert_eq!(tab.console().await, []);

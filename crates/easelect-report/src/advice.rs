@@ -1,8 +1,9 @@
-//! How to configure Easemob's SDKs for one data centre: when to, and what to paste.
+//! Configuration of Easemob's SDKs for one data centre: when to pin an address, and what to paste.
 //!
-//! Only hosts of the catalogue are advised; a report orders them and leaves out what it found faulty. Names
-//! of options are from the pages and packages that each block cites; what these don't state is said to be
-//! so. Nothing is a guess: a wrong key would silently do nothing.
+//! Hosts come from the catalogue; the one exception is a documented file host in the domain lists of
+//! mini-programs. A report only orders hosts and leaves out what it found faulty. Names of options are from
+//! the pages and packages that each block cites, and a block says what these don't state: an SDK silently
+//! ignores a wrong option.
 
 mod android;
 mod block;
@@ -29,7 +30,7 @@ use super::texts::{Lang, Text, how_to_get, shown, text};
 use block::{Block, Code, READ, Site, Source};
 use choice::{Address, Basis, Choice, LeftOut, Why, choice};
 
-/// The services that SDKs of today use.
+/// The services that current SDKs use.
 const SERVICES: [Service; 4] = [
     Service::Websocket,
     Service::Rest,
@@ -47,7 +48,7 @@ struct Document {
     data_centres: Vec<DataCentreJson>,
 }
 
-/// The report that the order rests on.
+/// The report that the order is based on.
 #[derive(Serialize)]
 struct BasisJson {
     measured: bool,
@@ -91,11 +92,11 @@ struct SdkJson {
     lacking: Vec<String>,
     notes: Vec<String>,
     sources: Vec<Source>,
-    /// The month in which the sources were read.
+    /// The month in which the sources were read, as `YYYY-MM`.
     read: &'static str,
 }
 
-/// Everything that is said, before it has a form.
+/// The advice, independent of its format.
 struct Advice<'a> {
     residency: &'a Residency,
     measured: Option<&'a Model>,
@@ -103,8 +104,10 @@ struct Advice<'a> {
     sites: Vec<(Site<'a>, Vec<(Sdk, Block)>)>,
 }
 
-/// How to configure these SDKs for the residency, as Markdown that a terminal shows well, too. `measured` is
-/// a report of the same data centre: its order is followed, and only what it found ready is advised.
+/// Returns how to configure these SDKs for the residency, as Markdown that is also readable in a terminal.
+///
+/// `measured` is a report of the same data centre. For each service that it has, the advice follows its
+/// order and recommends only endpoints that it found ready.
 #[must_use]
 pub fn advice(
     catalog: &Catalog,
@@ -116,7 +119,7 @@ pub fn advice(
     Advice::new(catalog, residency, measured, sdks, lang).markdown()
 }
 
-/// The same as indented JSON, schema 1.
+/// Returns the same as [`advice`], as indented JSON (schema 1).
 #[must_use]
 pub fn advice_json(
     catalog: &Catalog,
@@ -167,7 +170,7 @@ impl<'a> Advice<'a> {
                     .into(),
                 known: known.cloned().collect(),
             };
-            // Nothing can be pasted where no host is known.
+            // Without a known host there is nothing to paste.
             let sdks = if site.known.is_empty() { &[] } else { sdks };
             let blocks = sdks.iter().map(|sdk| (*sdk, block(*sdk, &site))).collect();
             (site, blocks)
@@ -182,7 +185,7 @@ impl<'a> Advice<'a> {
         }
     }
 
-    /// When to configure an address at all.
+    /// When to pin an address at all.
     fn introduction(&self) -> Introduction {
         Introduction {
             first: text(
@@ -199,94 +202,114 @@ impl<'a> Advice<'a> {
                     "平台没有地址列表：小程序和服务端 REST 调用必须填写地址；",
                 ),
                 text(
-                    "on your users' network the SDK can't fetch the list, or DNS for its host is hijacked, and \
-                     that can't be fixed;",
-                    "用户网络无法获取地址列表，或其域名遭到 DNS 劫持，且无法修复；",
+                    "on your users' network the SDK can't fetch the list, or DNS for the list's host is \
+                     hijacked, and neither can be fixed;",
+                    "在用户的网络中，SDK 无法获取地址列表，或列表域名遭到 DNS 劫持，且无法修复；",
                 ),
                 text(
-                    "a firewall lets only named hosts through;",
+                    "a firewall allows only listed hosts;",
                     "防火墙只放行白名单中的域名；",
                 ),
                 text(
-                    "you use one address for a short time, to locate a fault.",
-                    "为定位故障，临时只使用一个地址。",
+                    "you use one address temporarily, to locate a fault.",
+                    "临时只使用一个地址，以便定位故障。",
                 ),
             ],
             last: text(
-                "If you pin one, keep it in configuration that you can change without releasing the app, and \
-                 remove it once the reason is gone. The fastest address on one network need not be the fastest \
-                 for users on other networks.",
+                "If you pin an address, keep it in configuration that you can change without an app release, \
+                 and remove it once the reason is gone. The fastest address on one network may not be the \
+                 fastest on other networks.",
                 "固定地址时，请放在不发版也能修改的配置中，原因消除后及时删除。在一个网络上最快的地址，\
                  对其他网络的用户不一定最快。",
             ),
         }
     }
 
-    /// What the order rests on, and what to know of it.
+    /// The basis of the order, and its limits.
     fn basis(&self) -> Vec<Text> {
         let has = |basis: &[Basis]| {
             let mut choices = self.sites.iter().flat_map(|(site, _)| &site.choices);
             choices.any(|one| basis.contains(&one.basis))
         };
         let Some(model) = self.measured else {
-            // Of what is not known, no order is told.
             if !has(&[Basis::NotMeasured]) {
                 return Vec::new();
             }
             return vec![text(
-                "Nothing was measured: the addresses stand in the catalogue's order, which is no ranking. Measure \
-                 on one of your users' networks (easelect diagnose), then pass the report with --report.",
+                "Not measured: addresses are in catalogue order, which is not a ranking. Measure on one of your \
+                 users' networks (easelect diagnose), then pass the report with --report.",
                 "未做测量：地址按目录顺序列出，不代表优劣。请在用户的网络上测量（easelect diagnose），然后用 \
                  --report 提供报告。",
             )];
         };
         if !has(&[Basis::Measured, Basis::NoneReady]) {
             return vec![text(
-                "The report has nothing of this data centre: as if nothing was measured, the addresses stand in the \
-                 catalogue's order, which is no ranking.",
-                "报告中没有该数据中心的测量结果：与未做测量时一样，地址按目录顺序列出，不代表优劣。",
+                "The report has no results for this data centre: addresses are in catalogue order, which is not \
+                 a ranking.",
+                "报告中没有该数据中心的测量结果：地址按目录顺序列出，不代表优劣。",
             )];
         }
         let at = shown(&model.finished_at, 40);
         let mut basis = vec![text(
             format!(
-                "Measured: the order is that of the report finished at {at}; only addresses that it found ready \
-                 are advised. It holds for the network on which it was measured."
+                "Measured: for each service in the report of {at}, addresses are in its order, and only those \
+                 that it found ready are recommended. The order applies to the network that was measured."
             ),
             format!(
-                "已测量：地址顺序来自 {at} 完成的报告，只建议其中可用的地址。结论只适用于测量时所在的网络。"
+                "已测量：对 {at} 的报告测过的服务，地址按报告中的顺序列出，只推荐可用的地址。结论只适用于测量时所在的\
+                 网络。"
             ),
         )];
         if model.environment.lab.is_some() {
             basis.push(text(
-                "The report is of a simulated network (--lab): don't configure anything by it.",
+                "The report is from a simulated network (--lab): don't base a configuration on it.",
                 "该报告来自模拟网络（--lab），请勿据此配置。",
             ));
         }
         if !model.complete {
             basis.push(text(
-                "The report is incomplete: the measurement was cut short, and the order is less certain.",
+                "The report is incomplete: the measurement ended early, so the order is less certain.",
                 "报告不完整：测量提前结束，排序的可信度较低。",
             ));
         }
         if model.environment.proxy.is_some() {
             basis.push(text(
-                "It was measured through a proxy: without it, the order may differ.",
+                "The measurement went through a proxy: without the proxy, the order may differ.",
                 "测量经过代理：不经代理时，顺序可能不同。",
             ));
         }
         basis
     }
 
-    /// A word on the pool: what belongs to which of its data centres.
+    /// A note on the mainland pool: which clients may use both of its data centres.
     fn pool(&self) -> Option<Text> {
         (self.sites.len() > 1).then(|| {
             text(
-                "The data centres below stand in for each other only for clients that connect as Easemob's mobile \
+                "The data centres below are interchangeable only for clients that connect as Easemob's mobile \
                  SDKs do. Web, desktop and mini-program clients and REST calls need the data centre that the \
                  console shows for the app. Use the section of one data centre only; never mix two.",
                 "以下数据中心只对连接方式与环信移动端 SDK 相同的客户端可以互换。Web、桌面端、小程序和 REST \
                  必须使用环信控制台显示的应用所在数据中心。请只采用其中一个数据中心的内容，不要混用。",
+            )
+        })
+    }
+
+    /// The SDKs on the page, if they are many, and how to get one of them only.
+    fn contents(&self) -> Option<Text> {
+        /// Fewer sections need no list.
+        const MANY: usize = 4;
+        let (_, blocks) = self.sites.first()?;
+        let ids: Vec<&str> = blocks.iter().map(|(sdk, _)| sdk.as_str()).collect();
+        (ids.len() >= MANY).then(|| {
+            text(
+                format!(
+                    "This page has one section per SDK. For one SDK only, add --sdk: {}.",
+                    ids.join(", ")
+                ),
+                format!(
+                    "本页每个 SDK 一节。只查看其中一个时，请加 --sdk：{}。",
+                    ids.join("、")
+                ),
             )
         })
     }
@@ -304,6 +327,9 @@ impl<'a> Advice<'a> {
         );
         let mut page = Page::new(lang);
         page.line(title.of(lang));
+        if let Some(note) = self.contents() {
+            page.paragraph(note);
+        }
         let introduction = self.introduction();
         page.paragraph(introduction.first);
         let when = introduction.when;
@@ -396,7 +422,7 @@ fn service_json(choice: &Choice) -> ServiceJson {
     }
 }
 
-/// What to ask for where no host is known.
+/// What to ask Easemob for if no host is known.
 fn what_to_get(site: &Site) -> Vec<Text> {
     if !site.known.is_empty() {
         return Vec::new();
@@ -404,10 +430,10 @@ fn what_to_get(site: &Site) -> Vec<Text> {
     let name = site.name();
     let mut texts = vec![text(
         format!(
-            "{} has no public hosts, and none is guessed here. What to get:",
+            "{} has no public hosts, and easelect does not guess them. What you need:",
             name.en
         ),
-        format!("{}没有公开地址，这里不做猜测。需要获取：", name.zh),
+        format!("{}没有公开地址，easelect 不做猜测。需要获取：", name.zh),
     )];
     texts.extend(WHAT_TO_GET.map(|(en, zh)| text(en, zh)));
     texts.extend(site.info.map(how_to_get));
@@ -438,7 +464,7 @@ const WHAT_TO_GET: [(&str, &str); 5] = [
     ),
 ];
 
-/// The Markdown under way.
+/// Markdown in progress.
 struct Page {
     text: String,
     lang: Lang,
@@ -490,18 +516,18 @@ impl Page {
         }
     }
 
-    /// One service's addresses in their order.
+    /// The addresses of one service, in order.
     fn choice(&mut self, site: &Site, choice: &Choice) {
         let (lang, name) = (self.lang, site.service(choice.service));
         let head = match choice.basis {
-            Basis::Measured => text("first choice first", "按优先顺序"),
+            Basis::Measured => text("in order of preference", "按优先顺序"),
             Basis::NotMeasured => text("not measured", "未测量"),
             Basis::NotInReport => text(
-                "not in the report: catalogue order, no ranking",
+                "not in the report: catalogue order, not a ranking",
                 "报告中没有：按目录顺序，不代表优劣",
             ),
-            Basis::NoneReady => text("none was ready", "没有可用的地址"),
-            Basis::NoneKnown => text("none published", "没有公布"),
+            Basis::NoneReady => text("none ready", "没有可用的地址"),
+            Basis::NoneKnown => text("none published", "未公布"),
         };
         self.line(
             text(
@@ -524,7 +550,7 @@ impl Page {
             }
             if one.endpoint.path().contains('?') {
                 remarks.push(text(
-                    "its query is hidden: put it back",
+                    "the query is hidden: add it back",
                     "查询参数已隐藏，请自行补全",
                 ));
             }
@@ -533,17 +559,17 @@ impl Page {
         for one in &choice.left_out {
             let why = match one.why {
                 Why::Answering => text(
-                    "not advised: answers, but not as it should",
-                    "不建议：有应答但不可用",
+                    "not recommended: answers, not usable",
+                    "不推荐：有应答但不可用",
                 ),
-                Why::Unreachable => text("not advised: unreachable", "不建议：连不上"),
+                Why::Unreachable => text("not recommended: unreachable", "不推荐：连不上"),
                 Why::NotMeasured => text(
-                    "not advised: not measured in this report",
-                    "不建议：报告中未测量",
+                    "not recommended: not measured in this report",
+                    "不推荐：报告中未测量",
                 ),
                 Why::NotInCatalog => text(
-                    "not advised: not in the catalogue; if Easemob gave it to you, add it with --catalog",
-                    "不建议：不在目录中；如果由环信提供，请用 --catalog 添加",
+                    "not recommended: not in the catalogue; if Easemob gave it to you, add it with --catalog",
+                    "不推荐：不在目录中；如果由环信提供，请用 --catalog 添加",
                 ),
             };
             self.remark(&one.url, vec![why]);

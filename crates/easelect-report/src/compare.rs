@@ -1,7 +1,7 @@
-//! Two reports side by side: what changed from one (A) to the other (B), in words. What chance brings about
-//! is not called a change; how that is decided stands in `statistics`.
+//! Compares two reports: what changed from one (A) to the other (B), in words. A difference that may be
+//! chance is not a change; `statistics` decides that.
 //!
-//! Whatever a report says was written by others: it is bounded and escaped here.
+//! Reports come from strangers, so every text of theirs is shortened and escaped here.
 
 mod circumstances;
 mod endpoint;
@@ -16,29 +16,30 @@ mod summary;
 use easelect::Phase;
 
 use super::model::{Model, VerdictModel};
-use super::texts::{Lang, Text, shown, text};
+use super::texts::{Lang, Text, shown, text, verdict_lead};
+use super::verdict::Fault;
 
 pub use shape::{comparison_json, comparison_table};
 
-/// What changed from a report A to a report B.
+/// The changes from a report A to a report B.
 #[derive(Clone, Debug)]
 pub struct Comparison {
     pub(crate) sides: [Side; 2],
     pub(crate) summary: Text,
     pub(crate) effect: Option<Effect>,
-    /// What was otherwise when B was measured; no change of what was measured.
+    /// Differences in the conditions of the two measurements. They don't count as changes.
     pub(crate) circumstances: Vec<Change>,
-    /// What is of no endpoint alone.
+    /// Changes that concern more than one endpoint.
     pub(crate) changes: Vec<Change>,
     pub(crate) groups: Vec<GroupComparison>,
-    /// What only looks like a change, and what can't be compared.
+    /// Differences that may be chance, and what can't be compared.
     pub(crate) notes: Vec<Text>,
 }
 
 /// One of the two reports.
 #[derive(Clone, Debug, serde::Serialize)]
 pub(crate) struct Side {
-    /// What the user calls it, such as the file's name.
+    /// A name from the user, such as the file's name.
     pub(crate) name: Option<String>,
     pub(crate) version: String,
     pub(crate) started_at: String,
@@ -46,34 +47,37 @@ pub(crate) struct Side {
     pub(crate) os: String,
     pub(crate) complete: bool,
     pub(crate) verdict: VerdictModel,
+    /// The verdict in both languages, as far as the report has them.
+    #[serde(skip)]
+    pub(crate) verdict_text: Text,
 }
 
-/// What a change means to whoever connects.
+/// The effect of a change on clients that connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Effect {
-    /// It is better in B.
+    /// B is better.
     Better,
-    /// It is worse in B.
+    /// B is worse.
     Worse,
-    /// It is another, no better and no worse.
+    /// B differs, and is neither better nor worse.
     Different,
 }
 
-/// One thing that is otherwise in B.
+/// One difference of B from A.
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
     pub(crate) code: &'static str,
     pub(crate) effect: Effect,
     pub(crate) phase: Option<Phase>,
     pub(crate) figures: Figures,
-    /// Under the name of what it is of.
+    /// The text below a heading that names its subject.
     pub(crate) text: Text,
-    /// The same in a sentence that has the name in it.
+    /// The same as a sentence that names its subject.
     pub(crate) headline: Text,
 }
 
-/// What it was in A, and is in B.
+/// The values in A and in B.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Figures {
     None,
@@ -87,12 +91,13 @@ pub(crate) enum Figures {
 pub(crate) struct GroupComparison {
     pub(crate) region: String,
     pub(crate) service: String,
-    /// Data centre and service, as a title and in a sentence.
+    /// Data centre and service, as a title.
     pub(crate) title: Text,
+    /// Data centre and service, as part of a sentence.
     pub(crate) name: Text,
-    /// Of the first choice.
+    /// Changes of the first choice.
     pub(crate) changes: Vec<Change>,
-    /// What opening the first choice takes, whichever it is: told in the summary.
+    /// The change in the time to open the first choice, whichever endpoint that is; used in the summary.
     pub(crate) opening: Option<Change>,
     pub(crate) endpoints: Vec<EndpointComparison>,
     pub(crate) notes: Vec<Text>,
@@ -101,7 +106,7 @@ pub(crate) struct GroupComparison {
 /// One endpoint in both reports.
 #[derive(Clone, Debug)]
 pub(crate) struct EndpointComparison {
-    /// As it is configured.
+    /// The URL as configured.
     pub(crate) url: String,
     pub(crate) name: String,
     pub(crate) changes: Vec<Change>,
@@ -109,7 +114,7 @@ pub(crate) struct EndpointComparison {
 }
 
 impl Change {
-    /// One whose text needs no name.
+    /// A change whose text needs no subject.
     fn new(code: &'static str, effect: Effect, text: Text) -> Self {
         Change {
             code,
@@ -138,7 +143,7 @@ impl Change {
 }
 
 impl EndpointComparison {
-    /// A text that doesn't say what it is of, behind the name of that.
+    /// Puts the endpoint's name before a text that doesn't contain it.
     fn named(&self, told: &Text) -> Text {
         let name = &self.name;
         text(
@@ -147,7 +152,7 @@ impl EndpointComparison {
         )
     }
 
-    /// Adds what is other in B, and neither better nor worse for that.
+    /// Adds a difference that is neither better nor worse.
     fn push_other(&mut self, code: &'static str, told: Text, words: [Option<String>; 2]) {
         let headline = self.named(&told);
         let change = Change::new(code, Effect::Different, told).headline(headline);
@@ -156,14 +161,15 @@ impl EndpointComparison {
 }
 
 impl Comparison {
-    /// Compares report B with report A. The two may be in different languages, of different versions, and of
-    /// different services; data centres are never compared with each other. Where one is
-    /// [redacted](Model::redacted), what it hides is hidden in both.
+    /// Compares report B with report A.
+    ///
+    /// The reports may differ in language, version and services. Data centres are never compared with each
+    /// other. If only one report is [redacted](Model::redacted), the other is redacted first.
     #[must_use]
     pub fn new(a: &Model, b: &Model) -> Self {
         match a.redacted == b.redacted {
             true => Self::between(a, b),
-            // What is hidden in one alone would read as a change.
+            // What only one of the two hides would read as a change.
             false => Self::between(&a.redacted(), &b.redacted()),
         }
     }
@@ -197,7 +203,7 @@ impl Comparison {
         }
     }
 
-    /// Sets what the two are called beside A and B, such as the names of their files.
+    /// Sets names for A and B, such as the names of their files.
     #[must_use]
     pub fn with_names(mut self, a: &str, b: &str) -> Self {
         for (side, name) in self.sides.iter_mut().zip([a, b]) {
@@ -206,19 +212,19 @@ impl Comparison {
         self
     }
 
-    /// Whether anything changed beyond noise. Circumstances, such as another network, are no change.
+    /// Whether anything changed beyond noise. A different condition, such as another network, is not a change.
     #[must_use]
     pub fn changed(&self) -> bool {
         self.effect.is_some()
     }
 
-    /// Whether the two have any service of any data centre in common.
+    /// Whether the two reports have a service of a data centre in common.
     #[must_use]
     pub fn comparable(&self) -> bool {
         !self.groups.is_empty()
     }
 
-    /// The sentence on top.
+    /// Returns the summary: one or two sentences.
     #[must_use]
     pub fn summary(&self, lang: Lang) -> String {
         self.summary.clone().of(lang)
@@ -228,6 +234,13 @@ impl Comparison {
 impl Side {
     fn of(model: &Model) -> Self {
         let environment = &model.environment;
+        let verdict_text = shown(&model.verdict.text, 1000);
+        let fault = (Fault::ALL.iter()).find(|one| one.as_str() == model.verdict.code);
+        // A report has its verdict in one language. In the other, its first sentence is known.
+        let lead = |lang| match fault {
+            Some(fault) if lang != model.lang => verdict_lead(*fault).of(lang),
+            _ => verdict_text.clone(),
+        };
         Side {
             name: None,
             version: shown(&model.version, 40),
@@ -238,11 +251,12 @@ impl Side {
             verdict: VerdictModel {
                 code: shown(&model.verdict.code, 60),
                 actor: model.verdict.actor.as_deref().map(|one| shown(one, 60)),
-                text: shown(&model.verdict.text, 1000),
+                text: verdict_text.clone(),
                 who_acts: shown(&model.verdict.who_acts, 200),
                 next_step: shown(&model.verdict.next_step, 1000),
                 not_tested: shown(&model.verdict.not_tested, 200),
             },
+            verdict_text: text(lead(Lang::En), lead(Lang::Zh)),
         }
     }
 }

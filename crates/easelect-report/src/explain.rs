@@ -1,7 +1,7 @@
-//! What an error code of an SDK means there, which layer it belongs to, and whether a report explains it.
+//! Explains the error codes of Easemob's SDKs: meaning, layer, and whether a report accounts for the error.
 //!
-//! A code means nothing without its SDK: 2 is the network in the native SDKs and authentication in the Web
-//! SDK. Documents disagree between SDKs and versions, so every meaning names its source.
+//! A code needs its SDK: 2 is the network in the native SDKs and authentication in the Web SDK. Documents
+//! disagree between SDKs and versions, so every meaning cites its source.
 
 mod against;
 mod caveats;
@@ -30,31 +30,31 @@ pub use self::told::explanation_text;
 /// All codes, by family.
 const FAMILIES: &[&Family] = &[&web4::FAMILY, &web5::FAMILY, &native::FAMILY, &rest::FAMILY];
 
-/// The longest code that is repeated, in characters.
+/// The most characters of a code that are repeated in the answer.
 const LONGEST: usize = 60;
 
-/// What a code means, in one language.
+/// The explanation of an error code, in one language; returned by [`explain`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[allow(missing_docs, reason = "the keys are the schema")]
 #[non_exhaustive]
 pub struct Explanation {
     pub schema: u32,
     pub lang: Lang,
-    /// As it was given: escaped, bounded.
+    /// The code as given, escaped and shortened.
     pub code: String,
-    /// The SDK that was asked for.
+    /// The SDK asked about, or `None` for all.
     pub sdk: Option<&'static str>,
-    /// Whether the code is in the table of the SDK, or of any SDK where none was given.
+    /// Whether the code is known for the SDK, or for any SDK if none was given.
     pub known: bool,
-    /// One per family of SDKs that has it.
+    /// The meanings, one per family of SDKs that has the code.
     pub meanings: Vec<Meaning>,
-    /// The SDKs that have it not in their table: where to look.
+    /// The SDKs whose table lacks the code, each with where to look.
     pub unknown: Vec<Unknown>,
-    /// What the code means in SDKs that were not asked for, where it isn't known in the one that was.
+    /// Meanings in other SDKs, if the code isn't known in the one asked about.
     pub elsewhere: Vec<String>,
-    /// What must be known to read this.
+    /// Notes on how to read this explanation.
     pub notes: Vec<String>,
-    /// The report beside it.
+    /// The report that the code was compared with.
     pub report: Option<ReportBeside>,
 }
 
@@ -71,7 +71,7 @@ macro_rules! parts {
 }
 
 parts! {
-    /// What a code means in SDKs that share it.
+    /// The meaning of a code in the SDKs that share it.
     Meaning {
         sdks: Vec<&'static str>,
         sdk_names: Vec<String>,
@@ -87,7 +87,7 @@ parts! {
         report: Option<Answer>,
     }
 
-    /// What another document or version says of the same code.
+    /// The meaning of the same code in another document or version.
     OtherReading {
         layer: &'static str,
         layer_name: String,
@@ -95,7 +95,7 @@ parts! {
         source: SourceModel,
     }
 
-    /// Where a meaning is written.
+    /// The source of a meaning.
     SourceModel {
         url: &'static str,
         version: Option<&'static str>,
@@ -104,7 +104,7 @@ parts! {
         read: &'static str,
     }
 
-    /// Where a code that is not in the table may be found.
+    /// Where to look for a code that is not in the table.
     Unknown {
         sdks: Vec<&'static str>,
         sdk_names: Vec<String>,
@@ -112,7 +112,7 @@ parts! {
         pages: Vec<&'static str>,
     }
 
-    /// The report that the code was held against.
+    /// The report that the code was compared with.
     ReportBeside {
         finished_at: String,
         verdict: String,
@@ -128,12 +128,14 @@ parts! {
     }
 }
 
-/// What a code means in an SDK, or in each SDK where none is named; with a report beside it, whether that
-/// explains it. `now` is the moment from which the report's age counts.
+/// Explains an error code of one SDK, or of every SDK that has it if `sdk` is `None`.
 ///
-/// A code is a number (`304`, `-1`), the name of a constant (`SERVER_GET_DNSLIST_FAILED`), or what the
-/// RESTful API writes into `error` (`auth_bad_access_token`). An unknown one is answered, too: by the range
-/// that it is in and the page to look at.
+/// A code is a number (`304`, `-1`), the name of a constant (`SERVER_GET_DNSLIST_FAILED`), or a value of
+/// the RESTful API's field `error` (`auth_bad_access_token`). For an unknown number, the answer has its
+/// range, if there is one, and the page to look at.
+///
+/// With a report, the answer says whether the report explains the error. The report's age is counted up to
+/// `now`.
 #[must_use]
 pub fn explain(
     code: &str,
@@ -181,7 +183,7 @@ pub fn explain(
         unknown.clear();
     }
     if sdk.is_none() {
-        // The number may be in ranges that say nothing of it.
+        // Families without a range for the number add nothing, if another has one or a meaning.
         let any = known || unknown.iter().any(|one| one.range.is_some());
         unknown.retain(|one| one.range.is_some() || !any);
     }
@@ -202,7 +204,7 @@ pub fn explain(
     }
 }
 
-/// An explanation as indented JSON.
+/// Returns an explanation as indented JSON.
 #[must_use]
 pub fn explanation_json(explanation: &Explanation) -> String {
     pretty(explanation)
@@ -228,11 +230,11 @@ pub(crate) const fn page(sdk: Sdk) -> &'static str {
     }
 }
 
-/// What the user typed.
+/// A code as the user typed it.
 enum Code {
     Number(i64),
     Name(String),
-    /// A number that no SDK has room for.
+    /// A number too large for any SDK.
     Huge,
     Empty,
 }
@@ -240,7 +242,7 @@ enum Code {
 impl Code {
     fn read(given: &str) -> Self {
         let code = given.trim().trim_matches(['"', '\'', '(', ')', ',', ':']);
-        // As people write a status.
+        // A status as people write it: `HTTP 404`.
         let code = match code.get(..5) {
             Some(head) if head.eq_ignore_ascii_case("http ") => code[5..].trim(),
             _ => code,
@@ -253,7 +255,7 @@ impl Code {
         } else if !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit()) {
             Code::Huge
         } else {
-            // What a constant is called in code: `EMError.USER_REMOVED`, `statusCode.MAX_LIMIT`.
+            // A qualified constant: `EMError.USER_REMOVED`, `statusCode.MAX_LIMIT`.
             let name = code.rsplit(['.', ':']).next().unwrap_or(code);
             Code::Name(name.to_owned())
         }
@@ -297,7 +299,7 @@ fn meaning(entry: &Entry, sdks: &[Sdk], beside: Option<&Beside<'_>>, lang: Lang)
     }
 }
 
-/// What to do about it; in a mini-program, the network is fenced besides.
+/// What to do about a code. Mini-programs also restrict which hosts can be reached.
 fn advice(entry: &Entry, sdks: &[Sdk]) -> Text {
     let advice = match entry.act {
         ("", _) => entry.layer.advice(),
@@ -309,7 +311,7 @@ fn advice(entry: &Entry, sdks: &[Sdk]) -> Text {
     }
     text(
         format!(
-            "{} In a mini-program, check that the hosts are among its permitted request and socket \
+            "{} For a mini-program, also check that the hosts are among its allowed request and socket \
              domains.",
             advice.en
         ),
@@ -320,7 +322,7 @@ fn advice(entry: &Entry, sdks: &[Sdk]) -> Text {
     )
 }
 
-/// A source, or the own page of each SDK.
+/// The source, or the error code page of each SDK.
 fn sources(source: Source, sdks: &[Sdk], lang: Lang) -> Vec<SourceModel> {
     let mut urls: Vec<&'static str> = match source.url {
         Some(url) => vec![url],
@@ -369,7 +371,7 @@ fn not_found(family: &Family, sdks: &[Sdk], asked: &Code, lang: Lang) -> Unknown
     }
 }
 
-/// One line on what it means in other SDKs.
+/// The meaning in other SDKs, in one line.
 fn in_short(entry: &Entry, sdks: &[Sdk]) -> Text {
     let names =
         |lang| -> Vec<String> { sdks.iter().map(|one| one.name(lang).to_owned()).collect() };
@@ -384,30 +386,29 @@ fn notes(asked: &Code, sdk: Option<Sdk>, known: bool) -> Vec<Text> {
     let mut notes = Vec::new();
     match asked {
         Code::Empty => notes.push(text(
-            "No code was given. Expected a number such as 304 or a name such as \
-             auth_bad_access_token.",
-            "没有给出错误码。应为数字（例如 304）或名称（例如 auth_bad_access_token）。",
+            "No code given: enter a number such as 304, or a name such as auth_bad_access_token.",
+            "缺少错误码：请输入数字（例如 304）或名称（例如 auth_bad_access_token）。",
         )),
         Code::Huge => notes.push(text(
-            "No SDK has a code as long as this; it may be a time or an ID.",
-            "没有任何 SDK 使用这么长的错误码；它可能是时间或 ID。",
+            "No SDK uses codes this long: the number may be a timestamp or an ID.",
+            "没有 SDK 使用这么长的错误码：它可能是时间戳或 ID。",
         )),
         Code::Name(_) if !known => notes.push(text(
-            "This is neither a number nor a name in the table.",
-            "这不是数字，也不是表中的名称。",
+            "The code is neither a number nor a name in easelect's table.",
+            "该错误码不是数字，也不是 easelect 收录的名称。",
         )),
         _ => {}
     }
     if sdk == Some(Sdk::Desktop) {
         notes.push(text(
-            "These are the codes of the Windows SDK. An Electron app uses the Web SDK: take --sdk web4 or \
-             web5 for it.",
-            "这些是 Windows SDK 的错误码。Electron 应用使用 Web SDK，请改用 --sdk web4 或 web5。",
+            "These codes are for the Windows SDK. Electron apps use the Web SDK: specify --sdk web4 or web5 \
+             instead.",
+            "以上为 Windows SDK 的错误码。Electron 应用使用 Web SDK，请改用 --sdk web4 或 web5。",
         ));
     }
     if sdk.is_none() && matches!(asked, Code::Number(_)) {
         notes.push(text(
-            "The same number means different things in different SDKs: name yours with --sdk.",
+            "The same number means different things in different SDKs: specify yours with --sdk.",
             "同一错误码在不同 SDK 中含义不同，请用 --sdk 指明 SDK。",
         ));
     }
@@ -445,7 +446,7 @@ mod tests {
                     entry.sdks.iter().all(|one| family.sdks.contains(one)),
                     "{of}"
                 );
-                // A sentence ends as one, once.
+                // Every sentence has one full stop.
                 for (en, zh) in [entry.means, entry.act] {
                     assert!(en.is_empty() || en.ends_with('.'), "{of}: {en}");
                     assert!(zh.is_empty() || zh.ends_with(['。', '）']), "{of}: {zh}");
@@ -459,7 +460,7 @@ mod tests {
         }
     }
 
-    /// A code stands once in each family, as a number and as a name, and every SDK in one family.
+    /// Each family has a code once, as a number and as a name; each SDK is in one family.
     #[test]
     fn codes_are_unique() {
         let mut sdks = BTreeSet::new();

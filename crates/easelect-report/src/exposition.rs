@@ -1,16 +1,16 @@
-//! Prometheus' text formats: the classic one (version 0.0.4) and OpenMetrics 1.0.0.
+//! Writes Prometheus' text formats: the classic one (version 0.0.4) and OpenMetrics 1.0.0.
 //!
-//! One writer for both, since no library has them: the crate `prometheus` writes the classic one alone,
-//! `prometheus-client` OpenMetrics alone. What differs is little: the name of a family of counters or
-//! information, what HELP escapes, the end.
+//! No library writes both: the crate `prometheus` has only the classic format, `prometheus-client` only
+//! OpenMetrics. The formats differ in the family names of counters and infos, in the escapes of HELP, and in
+//! the end of the text.
 
 use std::fmt::Write;
 
 use crate::texts::shown;
 
-/// Which of Prometheus' text formats.
+/// One of Prometheus' text formats.
 ///
-/// Exhaustive: there are two.
+/// This enum is exhaustive: there are two formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpositionFormat {
     /// `text/plain; version=0.0.4`.
@@ -20,7 +20,7 @@ pub enum ExpositionFormat {
 }
 
 impl ExpositionFormat {
-    /// The value of `Content-Type`.
+    /// Returns the value for `Content-Type`.
     #[must_use]
     pub const fn content_type(self) -> &'static str {
         match self {
@@ -32,25 +32,25 @@ impl ExpositionFormat {
     }
 }
 
-/// What a family of series is.
+/// The type of a metric family.
 ///
-/// Exhaustive: whoever writes should learn of another one from the compiler.
+/// This enum is exhaustive, so that the compiler reports a writer that lacks a new type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricKind {
     /// A value that goes up and down.
     Gauge,
     /// A value that only grows while the process runs. Its name ends with `_total`.
     Counter,
-    /// Labels that tell something; the value is 1. Its name ends with `_info`.
+    /// Information in labels; the value is 1. Its name ends with `_info`.
     Info,
-    /// How many values were at most so large. Its samples are given names by [`Exposition::histogram`].
+    /// Counts of values up to each bound. [`Exposition::histogram`] writes its samples.
     Histogram,
 }
 
-/// The longest value of a label, in characters.
+/// The most characters of a label's value.
 const LONGEST: usize = 300;
 
-/// A text in one of Prometheus' formats, written family by family.
+/// A writer of one of Prometheus' text formats, family by family.
 ///
 /// ```
 /// use easelect_report::{Exposition, ExpositionFormat, MetricKind};
@@ -67,16 +67,16 @@ const LONGEST: usize = 300;
 #[derive(Clone, Debug)]
 pub struct Exposition {
     format: ExpositionFormat,
-    /// The labels of every series, as they are written.
+    /// The labels of every series, already formatted.
     everywhere: String,
     text: String,
     family: String,
-    /// What stands before the family's first sample: a family without any is left out.
+    /// HELP and TYPE of the current family, written with its first sample. A family without samples is left out.
     head: String,
 }
 
 impl Exposition {
-    /// An empty text whose every series will have these labels besides its own.
+    /// Creates an empty text. Every series gets these labels in addition to its own.
     #[must_use]
     pub fn new(format: ExpositionFormat, everywhere: &[(&str, &str)]) -> Self {
         let mut labels = String::new();
@@ -90,7 +90,7 @@ impl Exposition {
         }
     }
 
-    /// Begins a family. All samples of it follow; a name begins only once in a text.
+    /// Begins a family; its samples follow. Begin each name only once in a text.
     pub fn family(&mut self, name: &str, kind: MetricKind, help: &str) {
         let is_open = self.format == ExpositionFormat::OpenMetrics;
         let (called, kind) = match kind {
@@ -111,20 +111,21 @@ impl Exposition {
         name.clone_into(&mut self.family);
     }
 
-    /// A sample of the family that was begun last. No two of a family have the same labels.
+    /// Writes a sample of the current family. Labels must be unique within a family.
     pub fn sample(&mut self, labels: &[(&str, &str)], value: f64) {
         self.push("", labels, value);
     }
 
-    /// The samples of a histogram of the family that was begun last: of values at most `bounds[i]` there
-    /// were `counts[i]` more than of those at most the bound before; the last count is of those above all
-    /// bounds.
+    /// Writes a histogram of the current family.
+    ///
+    /// `counts[i]` is the number of values above `bounds[i - 1]` and at most `bounds[i]`. The last count, one
+    /// more than there are bounds, is the number of values above all bounds. `sum` is the sum of all values.
     pub fn histogram(&mut self, labels: &[(&str, &str)], bounds: &[f64], counts: &[u64], sum: f64) {
         let mut so_far = 0;
         let bounds = bounds.iter().copied().chain([f64::INFINITY]);
         for (bound, count) in bounds.zip(counts) {
             so_far += count;
-            // With a point always, as OpenMetrics wants it: the series are the same in both formats.
+            // Always with a decimal point, as OpenMetrics requires, so that both formats have the same series.
             let bound = match bound.is_finite() {
                 true => format!("{bound:?}"),
                 false => "+Inf".to_owned(),
@@ -157,7 +158,7 @@ impl Exposition {
         let _ = writeln!(self.text, " {value}");
     }
 
-    /// The text, ended as its format wants it.
+    /// Returns the text, with the end marker that its format requires.
     #[must_use]
     pub fn finish(mut self) -> String {
         if self.format == ExpositionFormat::OpenMetrics {

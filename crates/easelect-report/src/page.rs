@@ -1,6 +1,6 @@
-//! One HTML page that measures from the browser that opens it.
+//! An HTML page that measures from the browser that opens it.
 //!
-//! What the page does with what is put in here is in `page/page.js`.
+//! This module inserts the endpoints into the template; `page/page.js` measures.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -19,10 +19,10 @@ const TEMPLATE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = include_str!("page/page.js");
 
-/// The longest name of an endpoint, in characters.
+/// The most characters of an endpoint's label.
 const LONGEST: usize = 60;
 
-/// What the script is given.
+/// The script's input.
 #[derive(Serialize)]
 struct Data<'a> {
     easelect: &'static str,
@@ -30,7 +30,7 @@ struct Data<'a> {
     groups: Vec<Group<'a>>,
 }
 
-/// The endpoints that may stand in for each other.
+/// The endpoints of one service in one data centre.
 #[derive(Serialize)]
 struct Group<'a> {
     region: &'a str,
@@ -49,21 +49,25 @@ struct Entry<'a> {
     alternates: Vec<String>,
     subprotocol: Option<&'a str>,
     label: Option<String>,
-    /// Whether the endpoint's URL has a query, which is not in this one.
+    /// Whether the configured URL has a query, which `url` leaves out.
     without_query: bool,
 }
 
-/// A static HTML page that measures from the browser that opens it: how long the WebSocket of each
-/// endpoint takes to open, and whether the REST endpoints are reachable. It shows the order within each
-/// data centre and service, in English and Chinese, and gives a text to copy.
+/// Returns a static HTML page that measures from the browser that opens it.
 ///
-/// Names of regions are from `catalog`; the page starts in `lang` and tells `made_at`. It asks for
-/// nothing but the endpoints, and its policy lets the browser follow no redirection elsewhere, except from
-/// a REST endpoint at an IP address. Queries of URLs are left out, since they may be secret and the page is
-/// for strangers; the page says so.
+/// The page measures how long the WebSocket of each endpoint takes to open, and how long REST endpoints take
+/// to respond. It shows the order within each data centre and service, in English and Chinese, and offers the
+/// results as text to copy.
 ///
-/// Opened at `#run`, the page starts at once; `#run&timeout=MS` sets the time-out of an attempt, in
-/// milliseconds from 10 to 99999, instead of 10 s.
+/// The names of regions come from `catalog`. The page starts in `lang` and shows `made_at`. It contacts only
+/// the endpoints: its Content Security Policy keeps the browser from following redirects to other hosts. A
+/// policy can't name an IP address, so if a REST endpoint is one, any `https:` redirect is followed.
+///
+/// The page leaves out the queries of URLs, because they may contain secrets and the page may be sent to
+/// anyone; it says so.
+///
+/// With the fragment `#run`, the page starts measuring at once. `#run&timeout=MS` also sets the time-out of an
+/// attempt, in milliseconds from 10 to 99999; the default is 10 s.
 #[must_use]
 pub fn page(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang, made_at: SystemTime) -> String {
     let made = timestamp(made_at);
@@ -72,7 +76,7 @@ pub fn page(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang, made_at: Syst
         made: &made,
         groups: groups(catalog, endpoints),
     };
-    // A line's end in the page is \n for a browser, whatever it is in the sources' files.
+    // Browsers normalise line ends to \n before they hash the script; the source file may have \r\n.
     let script = SCRIPT.replace('\r', "");
     let policy = policy(endpoints, &script);
     let (id, locale) = match lang {
@@ -81,7 +85,7 @@ pub fn page(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang, made_at: Syst
     };
     let mut page = String::new();
     let mut rest = TEMPLATE;
-    // What is put in is not looked at again.
+    // Inserted text is never scanned for placeholders.
     while let Some((before, (name, after))) = rest
         .split_once("{{")
         .and_then(|(before, rest)| Some((before, rest.split_once("}}")?)))
@@ -94,7 +98,7 @@ pub fn page(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang, made_at: Syst
             "style" => page.push_str(STYLE),
             "script" => page.push_str(&script),
             "endpoints" => page.push_str(&embedded(&data)),
-            _ => debug_assert!(false, "{name} is nothing"),
+            _ => debug_assert!(false, "unknown placeholder {name}"),
         }
         rest = after;
     }
@@ -102,7 +106,7 @@ pub fn page(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang, made_at: Syst
     page
 }
 
-/// One group per data centre and service, in the order in which they come.
+/// One group per data centre and service, in order of first appearance.
 fn groups<'a>(catalog: &Catalog, endpoints: &'a [Endpoint]) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'a>> = Vec::new();
     for one in endpoints {
@@ -142,13 +146,13 @@ fn without_query(url: &str) -> &str {
     url.split('?').next().unwrap_or(url)
 }
 
-/// As JSON that can't end the element that it stands in (HTML §4.12.1.3).
+/// The data as JSON that can't end its `script` element (HTML §4.12.1.3).
 fn embedded(data: &Data<'_>) -> String {
-    let json = serde_json::to_string(data).expect("there are only texts in it");
+    let json = serde_json::to_string(data).expect("strings and booleans serialize");
     json.replace('<', "\\u003c")
 }
 
-/// Which hosts the page may ask: the endpoints' (CSP 3).
+/// The Content Security Policy (CSP 3): the page may connect only to the endpoints.
 fn policy(endpoints: &[Endpoint], script: &str) -> String {
     let sources: BTreeSet<String> = endpoints
         .iter()
@@ -157,7 +161,7 @@ fn policy(endpoints: &[Endpoint], script: &str) -> String {
                 Service::Rest => "https",
                 _ => "wss",
             };
-            // No IP address can be named (CSP 3 §6.7.2.8): the scheme alone is allowed then.
+            // A policy can't name an IP address (CSP 3 §6.7.2.8), only its scheme.
             match one.host().parse::<IpAddr>() {
                 Ok(_) => format!("{scheme}:"),
                 Err(_) => format!("{scheme}://{}:{}", one.host(), one.port()),
@@ -165,7 +169,7 @@ fn policy(endpoints: &[Endpoint], script: &str) -> String {
         })
         .collect();
     let hash = BASE64.encode(digest::digest(&digest::SHA256, script.as_bytes()).as_ref());
-    // Browsers that know hashes ignore 'unsafe-inline' beside one; those that don't, need it.
+    // Browsers that support hashes ignore 'unsafe-inline'; older ones need it.
     let mut policy = format!(
         "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'unsafe-inline'; \
          script-src 'unsafe-inline' 'sha256-{hash}'; connect-src"
@@ -248,7 +252,7 @@ mod tests {
         assert_eq!(asked, "https://b.example:443 wss://a.example:8443");
     }
 
-    /// CSP knows no IP addresses but by their scheme.
+    /// A policy can name an IP address only by its scheme.
     #[test]
     fn addresses_are_allowed_by_scheme_and_no_endpoint_is_nobody() {
         let catalog = Catalog::builtin();

@@ -1,5 +1,5 @@
-//! Reading a report again, from its JSON or from its page (HTML), which has the JSON in it. Files come from
-//! strangers: whatever they say, it ends in a model or in an error that tells why.
+//! Reads a report back, from its JSON or from its HTML page, which contains the JSON. Files come from strangers:
+//! any input ends in a model or in an error with a reason.
 
 use std::fmt;
 
@@ -10,34 +10,34 @@ use super::model::Model;
 use super::model::SCHEMA;
 use super::texts::{Lang, Text, shown, text};
 
-/// The element that a page has its report in.
+/// The ID of the element of a page that contains the report.
 const ELEMENT: &str = "easelect-report";
 
-/// No figure of a report is larger: 30,000 years in milliseconds.
+/// The largest figure accepted: 30,000 years in milliseconds.
 const LARGEST: f64 = 1e15;
 
-/// Why a text is no report that can be read.
+/// The error of [`Model::from_text`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// There is nothing in it.
+    /// The text is empty.
     Empty,
-    /// It ends in the middle.
+    /// The text is cut off.
     CutOff,
-    /// It is no JSON.
+    /// The text is not JSON.
     NotJson {
-        /// The line where it ceases to be JSON, from 1.
+        /// The line of the first error, from 1.
         line: usize,
-        /// The place in that line, from 1.
+        /// The column of the first error, from 1.
         column: usize,
-        /// What was expected there, in English.
+        /// The reason, in English.
         why: String,
     },
-    /// A page without a report in it.
+    /// An HTML page without a report.
     NoReportInPage,
-    /// A report of another schema than this version reads, with its number.
+    /// A report with a schema that this version doesn't read, with its number.
     OtherSchema(String),
-    /// JSON, but not what a report says.
+    /// JSON, but not a report.
     NotAReport {
         /// What is missing or wrong, in English.
         why: String,
@@ -45,7 +45,7 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// The reason for a person.
+    /// Returns the reason as a sentence fragment in this language.
     #[must_use]
     pub fn text(&self, lang: Lang) -> String {
         self.told().of(lang)
@@ -55,13 +55,13 @@ impl ReadError {
         match self {
             ReadError::Empty => text("the file is empty", "文件为空"),
             ReadError::CutOff => text(
-                "the report ends in the middle: the file was not copied to its end",
+                "the report is cut off: the file was not saved or transferred completely",
                 "报告不完整：文件未完整保存或传输，请重新获取",
             ),
             ReadError::NotJson { line, column, why } => text(
                 format!(
-                    "neither a report in JSON nor one in HTML (easelect --output NAME.json or NAME.html writes one): line \
-                     {line}, column {column}: {why}"
+                    "neither a JSON report nor an HTML report (easelect --output NAME.json or NAME.html writes one): \
+                     line {line}, column {column}: {why}"
                 ),
                 format!(
                     "既不是 JSON 报告，也不是 HTML 报告（可用 easelect --output 名称.json 或 名称.html 生成）：第 {line} 行第 {column} \
@@ -69,19 +69,20 @@ impl ReadError {
                 ),
             ),
             ReadError::NoReportInPage => text(
-                "a web page without an easelect report in it; save the page as HTML, complete and unchanged",
+                "a web page without an easelect report: save the whole page as HTML, unchanged",
                 "网页中没有 easelect 报告；请提供未经修改的完整 HTML 文件",
             ),
             ReadError::OtherSchema(schema) => text(
                 format!(
-                    "the report has schema {schema}, this version reads schema {SCHEMA}: use the version that wrote it"
+                    "the report has schema {schema}, but this version reads schema {SCHEMA}: use the version of easelect \
+                     that wrote it"
                 ),
                 format!(
                     "报告的 schema 为 {schema}，当前版本只能读取 schema {SCHEMA}：请使用生成该报告的版本"
                 ),
             ),
             ReadError::NotAReport { why } => text(
-                format!("JSON, but no report of `easelect diagnose`: {why}"),
+                format!("JSON, but not a report of `easelect diagnose`: {why}"),
                 format!("是 JSON，但不是 `easelect diagnose` 的报告：{why}"),
             ),
         }
@@ -97,15 +98,14 @@ impl fmt::Display for ReadError {
 impl std::error::Error for ReadError {}
 
 impl Model {
-    /// Reads a report from its JSON, or from a page with the JSON in it. Keys that this version doesn't know
-    /// are left out.
+    /// Reads a report from its JSON, or from an HTML page that contains the JSON. Unknown keys are ignored.
     ///
-    /// A model that was read says what the file says: escape its texts before a terminal shows them.
+    /// The texts of the model are those of the file: escape them before you show them in a terminal.
     ///
     /// # Errors
     ///
-    /// The text is no report, is cut off, or has another schema. Counts and figures that no report can have
-    /// are errors, too.
+    /// Returns a [`ReadError`] if the text is not a report, is cut off, has another schema, or has a count or
+    /// figure that no report can have.
     pub fn from_text(text: &str) -> Result<Model, ReadError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let start = text.trim_start();
@@ -113,7 +113,7 @@ impl Model {
             None => Err(ReadError::Empty),
             Some('<') => {
                 let at = in_page(text)?;
-                // What is left ends with the element, since a page has `<` of its JSON as \u003c.
+                // The next `<` ends the element, because a page writes `<` in its JSON as \u003c.
                 let end = text[at..].find('<').ok_or(ReadError::CutOff)?;
                 of_json(&text[at..at + end]).map_err(|error| moved(error, &text[..at]))
             }
@@ -122,7 +122,7 @@ impl Model {
     }
 }
 
-/// Where the JSON begins in a page.
+/// The offset at which the JSON begins in a page.
 fn in_page(page: &str) -> Result<usize, ReadError> {
     const TAG: &str = "<script";
     let mut from = 0;
@@ -148,13 +148,13 @@ fn in_page(page: &str) -> Result<usize, ReadError> {
     }
     match page.trim_end().ends_with("</html>") {
         true => Err(ReadError::NoReportInPage),
-        // The element stands near a page's end; but whose page it is, is unknown then.
+        // The page is cut off. Only a page that mentions the element is known to be a report.
         false if page.contains(ELEMENT) => Err(ReadError::CutOff),
         false => Err(ReadError::NoReportInPage),
     }
 }
 
-/// The error where it is in the page, of which this stands before the JSON.
+/// The error with its position in the whole page; `before` is the text before the JSON.
 fn moved(error: ReadError, before: &str) -> ReadError {
     let ReadError::NotJson { line, column, why } = error else {
         return error;
@@ -171,7 +171,7 @@ fn moved(error: ReadError, before: &str) -> ReadError {
 }
 
 fn of_json(text: &str) -> Result<Model, ReadError> {
-    // serde_json bounds the depth itself.
+    // serde_json limits the depth of nesting.
     let document: Value = serde_json::from_str(text).map_err(|error| match error.is_eof() {
         true => ReadError::CutOff,
         false => ReadError::NotJson {
@@ -202,14 +202,14 @@ fn of_json(text: &str) -> Result<Model, ReadError> {
     }
 }
 
-/// What serde_json says, without the place that is told beside it.
+/// The message of serde_json without the position, which is shown separately.
 fn without_place(error: &serde_json::Error) -> String {
     let why = error.to_string();
     let place = why.rfind(" at line ").unwrap_or(why.len());
     shown(&why[..place], 200)
 }
 
-/// A figure that no report has: whoever makes a duration of it would panic.
+/// Returns a figure that no report can have; converting it to a duration would panic.
 fn out_of_range(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64().filter(|number| number.abs() > LARGEST),
@@ -219,7 +219,7 @@ fn out_of_range(value: &Value) -> Option<f64> {
     }
 }
 
-/// An endpoint with more successes than attempts: whoever subtracts would panic.
+/// Returns the URL of an endpoint with more successes than attempts; subtracting these would panic.
 fn impossible(model: &Model) -> Option<&str> {
     let mut endpoints = model.groups.iter().flat_map(|group| &group.endpoints);
     let wrong = endpoints.find(|one| {

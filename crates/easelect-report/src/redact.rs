@@ -1,13 +1,23 @@
-//! What a report tells of its user and their network, taken out of the model before any format: others
-//! see that two things differ and of which kind they are, and no more.
+//! Removes private details of the user and their network from a model, before any format writes it.
 //!
-//! Hidden are addresses of private networks, made-up ones (Fake-IP), the names, URLs and addresses of
-//! proxies, the network's identifier, user names in paths, App Keys. Hidden wherever they stand, as
-//! `[local address 1]`: the same placeholder for the same thing.
+//! Each detail becomes a placeholder such as `[local address 1]`, wherever it occurs. The same detail gets the
+//! same placeholder, so that readers can still see its kind and which details are equal.
 //!
-//! Told are loopback addresses, which every computer has; public addresses of hosts and name servers; the
-//! user's own hosts, which the report is about, unless they are private addresses; what the simulated
-//! network of a lab has; and the note, which the user wrote for whoever reads the report.
+//! Hidden are:
+//!
+//! - addresses of private networks, made-up ones (Fake-IP) and the device's own public addresses;
+//! - names, URLs and addresses of proxies;
+//! - the network's identifier;
+//! - user names in paths;
+//! - App Keys.
+//!
+//! Shown are:
+//!
+//! - loopback addresses, which every computer has;
+//! - public addresses of hosts and DNS servers;
+//! - the user's own hosts, which the report is about, unless they are private addresses;
+//! - addresses of a lab's simulated network;
+//! - the note, which the user wrote for the reader.
 
 mod find;
 
@@ -23,9 +33,9 @@ use super::texts::{Lang, text};
 use find::{Secret, addresses, app_keys, names, user_names};
 
 impl Model {
-    /// The same report without what it tells of the user: addresses of private networks, names of proxies and
-    /// users, App Keys and the network's identifier are placeholders in the report's language, for example
-    /// `[proxy 1]`. One that says of itself that it is redacted stays as it is.
+    /// Returns the report without private details of the user. Addresses of private networks, proxies, user
+    /// names, App Keys and the network's identifier become placeholders in the report's language, for example
+    /// `[proxy 1]`. A report marked as redacted stays unchanged.
     #[must_use]
     pub fn redacted(&self) -> Model {
         if self.redacted {
@@ -33,8 +43,8 @@ impl Model {
         }
         let mut secrets = Secrets::of(self);
         let mut value = serde_json::to_value(self).expect("a model has string keys only");
-        // Seen once before anything is replaced: the environment's come first, and what one text shows to be a
-        // secret is one in those before it.
+        // The first walks collect secrets and number them, the environment's first: a text may reveal a secret
+        // that an earlier text contains.
         secrets.walk(&mut value["environment"].clone(), "environment");
         secrets.only_known_addresses = self.environment.lab.is_some();
         secrets.walk(&mut value.clone(), "");
@@ -46,7 +56,7 @@ impl Model {
     }
 }
 
-/// What is hidden, as its placeholder calls it.
+/// The kind of a secret, named in its placeholder.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     LocalAddress,
@@ -58,7 +68,7 @@ enum Kind {
     AppKey,
 }
 
-/// Keys whose values are identifiers of ours: a proxy called `rest` is not meant there.
+/// Keys whose values are our identifiers. A proxy named `rest`, say, is not meant there.
 const CODES: [&str; 30] = [
     "version",
     "lang",
@@ -92,13 +102,13 @@ const CODES: [&str; 30] = [
     "chain_fault",
 ];
 
-/// More proxies than any computer has: a file may name more, and each is looked for in every text.
+/// The most proxy names collected. A file could name any number, and every text is searched for each.
 const PROXIES: usize = 100;
 
-/// What is known to be secret, and the placeholders given so far.
+/// The known secrets, and the placeholders assigned so far.
 struct Secrets {
     lang: Lang,
-    /// Names of proxies, in small letters.
+    /// Names of proxies, in lower case.
     proxies: BTreeSet<String>,
     /// Paths in the URLs of the system's proxies (PAC).
     proxy_paths: BTreeSet<String>,
@@ -107,10 +117,10 @@ struct Secrets {
     /// Public addresses of the device.
     own: BTreeSet<IpAddr>,
     network: Option<String>,
-    /// Hosts that the report is about, in small letters: they stay.
+    /// Hosts that the report is about, in lower case. They stay.
     hosts: BTreeSet<String>,
     app_keys: BTreeSet<String>,
-    /// Addresses that have no placeholder by now are a lab's.
+    /// Whether to hide only addresses that have a placeholder already: in a lab, the others are simulated.
     only_known_addresses: bool,
     given: BTreeMap<Kind, BTreeMap<String, usize>>,
 }
@@ -158,7 +168,7 @@ impl Secrets {
             .filter_map(|one| one.parse().ok())
             .collect();
         secrets.proxies_at.extend(of_proxies);
-        // A proxy that turned a client away may have said its name.
+        // A proxy that refused a request may have given its name.
         let failures = rows().flat_map(|row| {
             let of_addresses = row.addresses.iter().flat_map(|one| &one.failures);
             row.failures.iter().chain(of_addresses)
@@ -173,7 +183,7 @@ impl Secrets {
         secrets
     }
 
-    /// A proxy's URL, or what else a system's settings have: `PAC http://…`, `HOST:PORT`.
+    /// Collects a proxy's URL, or another form of system settings: `PAC http://…`, `HOST:PORT`.
     fn proxy(&mut self, told: &str) {
         for word in told.split([' ', ';', '=', ',']) {
             let (has_scheme, rest) = match word.split_once("://") {
@@ -196,7 +206,7 @@ impl Secrets {
                 Ok(ip) => {
                     self.proxies_at.insert(ip.to_canonical());
                 }
-                // Brackets around anything else are a placeholder's.
+                // Brackets without an IPv6 address belong to a placeholder.
                 Err(_) if is_v6 => {}
                 Err(_) => self.proxy_name(host),
             }
@@ -237,12 +247,12 @@ impl Secrets {
         }
     }
 
-    /// The text with each secret that is found in it replaced.
+    /// Replaces each secret found in the text.
     fn replaced(&mut self, text: &str, find: fn(&mut Self, &str) -> Vec<Secret>) -> String {
         let mut told = String::with_capacity(text.len());
         let mut done = 0;
         for secret in find(self, text) {
-            // What reaches into the one before belongs to it.
+            // A secret that overlaps the previous one belongs to it.
             if secret.at.start < done {
                 done = done.max(secret.at.end);
                 continue;
@@ -250,7 +260,7 @@ impl Secrets {
             told.push_str(&text[done..secret.at.start]);
             told.push_str(&self.placeholder(secret.kind, secret.what));
             done = secret.at.end;
-            // The path of a script says as much as its host.
+            // The path of a PAC script is as private as its host.
             let port = &text[done..];
             let port = port.strip_prefix(':').map_or(0, |port| {
                 let rest = port.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -283,7 +293,7 @@ impl Secrets {
         text(format!("[{en} {number}]"), format!("[{zh} {number}]")).of(self.lang)
     }
 
-    /// What this address is, if it is not to be told.
+    /// The kind of this address, if it is secret.
     fn kind(&self, ip: IpAddr) -> Option<Kind> {
         if ip.is_loopback() || ip.is_unspecified() {
             return None;
@@ -301,7 +311,7 @@ impl Secrets {
     }
 }
 
-/// Whether what is told of an endpoint's addresses is told of a proxy's.
+/// Whether the addresses of an endpoint are those of a proxy.
 fn is_proxied(row: &EndpointModel, proxy_port: Option<u16>) -> bool {
     let port_of = |address: &str| address.rsplit_once(':')?.1.parse::<u16>().ok();
     let own = port_of(&row.authority).unwrap_or(443);

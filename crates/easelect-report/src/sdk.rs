@@ -7,7 +7,7 @@ use easelect::{Error, ErrorKind, without_secrets};
 
 use super::texts::{Lang, shown};
 
-/// An official SDK of Easemob's, in the generation that decides how it is configured; or its REST API.
+/// An official Easemob SDK, or the REST API. Generations that are configured differently are separate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Sdk {
@@ -40,7 +40,7 @@ pub enum Sdk {
 }
 
 impl Sdk {
-    /// Every one, in the order in which they are told.
+    /// Every SDK, in the order in which they are shown.
     pub const ALL: &'static [Sdk] = &[
         Sdk::Web4,
         Sdk::Web5,
@@ -57,7 +57,7 @@ impl Sdk {
         Sdk::Rest,
     ];
 
-    /// The identifier, the English name, the Chinese name.
+    /// The identifier, the English name and the Chinese name.
     const fn row(self) -> [&'static str; 3] {
         match self {
             Sdk::Web4 => ["web4", "Web SDK 4", "Web SDK 4"],
@@ -80,13 +80,13 @@ impl Sdk {
         }
     }
 
-    /// The stable identifier, as on the command line: `web4`, `react-native`, …
+    /// Returns the stable identifier, as on the command line: `web4`, `react-native`, …
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.row()[0]
     }
 
-    /// Its name in this language.
+    /// Returns the name in this language.
     #[must_use]
     pub const fn name(self, lang: Lang) -> &'static str {
         match lang {

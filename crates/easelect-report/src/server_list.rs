@@ -1,8 +1,7 @@
-//! `easelect server-json`: an app's own list of servers (`server.json`), with the hosts of each section in the
-//! order of a measurement.
+//! Orders the hosts of an app's server list (`server.json`) by measurements; used by `easelect server-json`.
 //!
-//! The list's text is cut where its hosts begin and end, and put together in another order: every byte that
-//! is no host's place or `priority` stays what it is. SDKs read more in it than hosts.
+//! The list is edited as text: hosts move as they are written, and only values of `priority` change. Every
+//! other byte stays, because SDKs read more than hosts from a list.
 
 mod order;
 mod read;
@@ -20,14 +19,14 @@ use super::model::Model;
 
 pub use read::ListError;
 
-/// An app's list, read.
+/// An app's server list, as read from its bytes.
 #[derive(Clone, Debug)]
 pub struct ServerList {
     text: String,
     sections: Vec<Section>,
 }
 
-/// A list with its hosts in another order, and why they stand so.
+/// A server list with its hosts in a new order, and the reasons for the order.
 #[derive(Clone, Debug)]
 pub struct OrderedList {
     json: String,
@@ -42,35 +41,36 @@ pub struct OrderedList {
 struct OrderedSection {
     name: String,
     hosts: Vec<OrderedHost>,
-    /// Whether a host of it was measured.
+    /// Whether a host of the section was measured.
     measured: bool,
 }
 
-/// One host in its new place.
+/// One host at its new place.
 #[derive(Clone, Debug)]
 struct OrderedHost {
     name: String,
-    /// Its place in the list as it came, from 0.
+    /// Its place in the original section, from 0.
     was: usize,
     known: Known,
 }
 
 impl ServerList {
-    /// Reads a list, as its bytes came.
+    /// Reads a list from its bytes. A byte order mark is dropped.
     ///
     /// # Errors
     ///
-    /// If it is no list: larger than 1 MiB, not UTF-8, not JSON, or without a section that lists hosts.
+    /// Returns a [`ListError`] if the bytes are no list: larger than 1 MiB, not UTF-8, not JSON, or without a
+    /// section that lists hosts.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ListError> {
         let (text, sections) = read::read(bytes)?;
         Ok(ServerList { text, sections })
     }
 
-    /// The list with its hosts in the order that these reports give, each of another place.
+    /// Returns the list with its hosts ordered by these reports, one from each place of measurement.
     ///
-    /// Within a section, hosts of one data centre that every report measured change places among each
-    /// other: first those that were reached everywhere, the cheaper ones first, and last those that were
-    /// reached nowhere. Every other host keeps its place among those that stay.
+    /// Within a section, the hosts of one data centre that the same reports measured swap places among
+    /// themselves: hosts reached in more places come first, then cheaper ones. Hosts that were reached nowhere
+    /// go to the end of the section. Every other host keeps its place among the rest.
     #[must_use]
     pub fn ordered(&self, reports: &[Model]) -> OrderedList {
         let seen = Seen::of(reports, self.sections.iter().flat_map(|one| &one.hosts));
@@ -106,8 +106,8 @@ impl ServerList {
         }
     }
 
-    /// What to write in each host's place. Encrypted hosts count from 1: whoever picks priority 1 finds the
-    /// first. Where no host has a priority, none gets one.
+    /// The text to write at each host's place. If an encrypted host has a priority, all encrypted hosts are
+    /// numbered from 1 in the new order, so that an SDK that picks priority 1 gets the first.
     fn edits(&self, hosts: &[Host], order: &[usize]) -> Vec<(Range<usize>, String)> {
         let encrypted = |one: &Host| one.dialled == Dialled::Encrypted;
         let has_priorities = hosts
@@ -133,7 +133,7 @@ impl ServerList {
         edits
     }
 
-    /// The priority in the form that it has: a number or a text. What is neither stays.
+    /// The edit that sets the priority, in its existing form: number or string. Any other value stays.
     fn prioritised(
         &self,
         host: &Host,
@@ -158,32 +158,32 @@ impl ServerList {
 }
 
 impl OrderedList {
-    /// The list as it is to be served.
+    /// Returns the ordered list, ready to be served.
     #[must_use]
     pub fn json(&self) -> &str {
         &self.json
     }
 
-    /// Whether the reports tell anything of a host of it.
+    /// Whether the reports have a measurement of any host of the list.
     #[must_use]
     pub fn is_measured(&self) -> bool {
         self.sections.iter().any(|one| one.measured)
     }
 
-    /// Whether a host of it was reached in a place.
+    /// Whether any host of the list was reached, in any place.
     #[must_use]
     pub fn is_reached(&self) -> bool {
         self.sections.iter().any(OrderedSection::is_reached)
     }
 
-    /// Whether each section of which hosts were measured has one that was reached in a place.
+    /// Whether hosts were measured, and every section with measured hosts has one that was reached, in any place.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         let mut measured = self.sections.iter().filter(|one| one.measured);
         self.is_measured() && measured.all(OrderedSection::is_reached)
     }
 
-    /// What was done and why, and who dials what first, as text for a terminal.
+    /// Returns the changes, the reasons, and the host that each SDK dials first, as text for a terminal.
     #[must_use]
     pub fn text(&self, lang: super::Lang) -> String {
         told::text_of(self, lang)
@@ -196,7 +196,7 @@ impl OrderedSection {
     }
 }
 
-/// This part of a text with these edits, which lie in it in their order.
+/// This part of a text with the edits applied. The edits are inside the part, in order.
 fn spliced(text: &str, part: Range<usize>, edits: &[(Range<usize>, String)]) -> String {
     let mut result = String::with_capacity(part.len());
     let mut at = part.start;

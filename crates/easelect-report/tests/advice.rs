@@ -1,4 +1,4 @@
-//! What is advised to configure: from the catalogue, and by a report.
+//! Configuration advice, from the catalogue and from a report.
 
 mod support;
 
@@ -11,7 +11,7 @@ use support::*;
 
 const LANGS: [Lang; 2] = [Lang::En, Lang::Zh];
 
-/// In mini-programs' lists of domains: documented for China 1, in no catalogue.
+/// The documented file host of China 1, which is not in the catalogue.
 const CN1_FILES: &str = "a1-chatfile.easemob.com";
 
 fn told(residency: &Residency, measured: Option<&Model>, sdk: Sdk, lang: Lang) -> String {
@@ -27,7 +27,7 @@ fn model(rankings: &[Ranking]) -> Model {
     Model::new(&report(rankings), Lang::En)
 }
 
-/// What stands between fences, each with its language.
+/// The fenced blocks, each with its language.
 fn fenced(markdown: &str) -> Vec<(String, String)> {
     let mut blocks = Vec::new();
     let mut open: Option<(String, String)> = None;
@@ -43,7 +43,7 @@ fn fenced(markdown: &str) -> Vec<(String, String)> {
     blocks
 }
 
-/// Everything in a text that is a host of Easemob's or of its table.
+/// Every Easemob host in a text.
 fn hosts(text: &str) -> BTreeSet<String> {
     let no_host = |c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-';
     let words = text.split(no_host).map(str::to_owned);
@@ -52,7 +52,7 @@ fn hosts(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The URLs of a text, without what a language puts around them.
+/// The URLs in a text, without quotes and punctuation around them.
 fn urls(text: &str) -> Vec<&str> {
     let around = |c: char| c.is_whitespace() || "\"'，（()".contains(c);
     text.split(around)
@@ -108,7 +108,7 @@ fn no_host_is_of_another_data_centre() {
             let foreign: Vec<String> = hosts(&block).difference(&own).cloned().collect();
             assert!(foreign.is_empty(), "{foreign:?} in {region}: {block}");
         }
-        // Elsewhere are Easemob's pages, and nothing else.
+        // Outside the blocks there are only Easemob's pages.
         let pages = ["doc.easemob.com".to_owned()].into();
         let named = hosts(&text);
         let known: BTreeSet<String> = own.union(&pages).cloned().collect();
@@ -225,7 +225,7 @@ fn native_blocks_switch_tls_on() {
             ["enableTLS: true", "restServer: \"https://"],
         ),
         (Sdk::Flutter, ["enableTLS: true", "restServer: \"https://"]),
-        // No switch is documented: it is said, and nothing is fixed.
+        // No TLS switch is documented: the advice says so and pins nothing.
         (
             Sdk::Unity,
             ["UsingHttpsOnly = true", "EnableDNSConfig = true"],
@@ -276,7 +276,7 @@ fn mini_programs_list_both_variants_and_known_file_hosts() {
             "{text}"
         );
     }
-    // What is unreachable now stays allowed, but isn't configured.
+    // An unreachable host stays among the allowed domains, but isn't configured.
     let [a, b] = pair(Region::CN1, Service::Wechat);
     let measured = model(&[ranking([ok(&b, 20), refused(&a)])]);
     let text = told(&Region::CN1.into(), Some(&measured), Sdk::Wechat, Lang::Zh);
@@ -310,7 +310,7 @@ fn what_is_not_public_is_not_guessed() {
         assert!(centre["sdks"].as_array().unwrap().is_empty());
         assert_eq!(centre["how_to_get"].as_array().unwrap().len(), 7);
     }
-    // Hosts that were handed out are used as any other, and those alone.
+    // Hosts from a user catalogue are used like any other, and only those.
     let own = |service, url| Endpoint::new(Region::CN_VIP, service, url).unwrap();
     let catalog = Catalog::builtin()
         .with_endpoint(own(
@@ -408,43 +408,43 @@ fn a_report_decides_what_comes_first() {
     let text = told(&Region::SGP1.into(), Some(&measured), Sdk::Web4, Lang::En);
     let (_, text) = text.split_once("Measured: ").unwrap();
     insta::assert_snapshot!(text, @r#"
-    the order is that of the report finished at 2025-10-09T08:53:20Z; only addresses that it found ready are advised. It holds for the network on which it was measured.
+for each service in the report of 2025-10-09T08:53:20Z, addresses are in its order, and only those that it found ready are recommended. The order applies to the network that was measured.
 
-    ## Singapore 1 (sgp1)
+## Singapore 1 (sgp1)
 
-    - WebSocket (first choice first)
-      - wss://im-api-sgp-v2.easecdn.com/websocket (median 63 ms, port and path are inferred)
-      - wss://im-api-sgp-v2.easemob.com/websocket (median 273 ms, port and path are inferred)
-    - RESTful API (first choice first)
-      - https://a1-sgp.easemob.com/ (median 33 ms)
-      - https://a1-sgp.easecdn.com/ (not advised: unreachable)
-    - WeChat mini-program (not in the report: catalogue order, no ranking)
-      - wss://im-api-wechat-sgp.easemob.com/websocket
-      - wss://im-api-wechat-sgp.easecdn.com/websocket
-    - Alipay mini-program (none published)
+- WebSocket (in order of preference)
+  - wss://im-api-sgp-v2.easecdn.com/websocket (median 63 ms, port and path are inferred)
+  - wss://im-api-sgp-v2.easemob.com/websocket (median 273 ms, port and path are inferred)
+- RESTful API (in order of preference)
+  - https://a1-sgp.easemob.com/ (median 33 ms)
+  - https://a1-sgp.easecdn.com/ (not recommended: unreachable)
+- WeChat mini-program (not in the report: catalogue order, not a ranking)
+  - wss://im-api-wechat-sgp.easemob.com/websocket
+  - wss://im-api-wechat-sgp.easecdn.com/websocket
+- Alipay mini-program (none published)
 
-    ### Web SDK 4 (web4)
+### Web SDK 4 (web4)
 
-    Web SDK 4.13 and later:
+Web SDK 4.13 and later:
 
-    ```js
-    import ChatSDK from "easemob-websdk";
+```js
+import ChatSDK from "easemob-websdk";
 
-    const conn = new ChatSDK.connection({
-      appKey: "your-org#your-app",
-      isHttpDNS: false, // use the addresses below, fetch no list
-      url: "wss://im-api-sgp-v2.easecdn.com/websocket", // port and path are inferred
-      // alternative: "wss://im-api-sgp-v2.easemob.com/websocket" (inferred)
-      apiUrl: "https://a1-sgp.easemob.com",
-    });
-    ```
+const conn = new ChatSDK.connection({
+  appKey: "your-org#your-app",
+  isHttpDNS: false, // use the addresses below, fetch no list
+  url: "wss://im-api-sgp-v2.easecdn.com/websocket", // port and path are inferred
+  // alternative: "wss://im-api-sgp-v2.easemob.com/websocket" (inferred)
+  apiUrl: "https://a1-sgp.easemob.com",
+});
+```
 
-    - `isHttpDNS` is true by default; the SDK then fetches its list, and `url` and `apiUrl` have no effect. With a fixed address, the SDK has no second one to try.
-    - Version 4.13 and later open `url` exactly as it stands: keep `wss://`, and one `/websocket` at the end. For older versions the form of `url` is not stated in the documentation.
+- `isHttpDNS` is true by default: the SDK then fetches its list, and `url` and `apiUrl` have no effect. With a pinned address, the SDK has no second one to try.
+- Versions 4.13 and later open `url` exactly as written: keep `wss://` and a single `/websocket` at the end. The documentation does not state the form of `url` for older versions.
 
-    - Source: https://www.npmjs.com/package/easemob-websdk (easemob-websdk 4.21.1, read 2026-11)
-    - Source: https://doc.easemob.com/document/applet/initialization.html (4.x, read 2026-11)
-    "#);
+- Source: https://www.npmjs.com/package/easemob-websdk (easemob-websdk 4.21.1, read 2026-11)
+- Source: https://doc.easemob.com/document/applet/initialization.html (4.x, read 2026-11)
+"#);
 }
 
 #[test]
@@ -466,7 +466,7 @@ fn what_was_found_faulty_is_not_advised() {
             );
         }
         assert!(
-            text.contains(a.host()) && text.contains("not advised: "),
+            text.contains(a.host()) && text.contains("not recommended: "),
             "{text}"
         );
     }
@@ -488,7 +488,7 @@ fn nothing_is_advised_as_working_where_nothing_is_ready() {
         let text = told(&cn1, Some(&measured), sdk, lang);
         let words = ["the report found no address ready", "报告中没有可用的地址"][lang as usize];
         assert_eq!(text.matches(words).count(), 1, "{sdk}: {text}");
-        // The list of domains only permits.
+        // The list of domains to allow remains.
         let mut blocks = fenced(&text).into_iter();
         assert!(
             blocks.all(|(language, _)| language == "text"),
@@ -512,7 +512,7 @@ fn the_path_that_worked_is_the_one_advised() {
     let text = told(&cn1, Some(&measured), Sdk::Web5, Lang::En);
     let url = "wsUrl: \"wss://im-api-v2.easemob.com/ws/websocket\"";
     assert!(text.contains(url), "{text}");
-    // The SDK would open /websocket at the hosts of a list.
+    // With a list, the SDK would open /websocket.
     assert!(!text.contains("dnsConfigUrls: ["), "{text}");
 }
 
@@ -535,10 +535,10 @@ fn a_report_brings_in_no_host() {
         "{text}"
     );
     assert!(!text.contains("\n# title"), "{text}");
-    // Nor does one of another data centre order anything here.
+    // A report of another data centre has no effect.
     let text = told(&Region::CN2.into(), Some(&measured), Sdk::Rest, Lang::En);
     assert!(
-        text.contains("The report has nothing of this data centre"),
+        text.contains("The report has no results for this data centre"),
         "{text}"
     );
     assert!(
@@ -640,7 +640,7 @@ fn chinese_has_no_english_sentences() {
             let mut is_code = false;
             for line in text.lines() {
                 is_code = is_code != line.starts_with("```");
-                // In code only what is commented is a sentence.
+                // In code, only comments are sentences.
                 let line = match (is_code, line.split_once("// ")) {
                     (true, Some((_, comment))) => comment,
                     (true, None) => continue,

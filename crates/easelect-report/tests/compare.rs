@@ -1,4 +1,4 @@
-//! Two reports compared, in both languages.
+//! Comparisons of two reports, in both languages.
 
 mod support;
 
@@ -15,7 +15,7 @@ fn told_by(context: Context, measured: impl IntoIterator<Item = Measured>, lang:
     Model::new(&Report::new(&outcome(&[ranking(measured)]), context), lang)
 }
 
-/// When so much later it was measured, on another network if so.
+/// A context so many hours later, on this network.
 fn later(hours: u64, network: &str) -> Context {
     let mut context = context();
     let gap = Duration::from_secs(3600 * hours);
@@ -28,12 +28,12 @@ fn later(hours: u64, network: &str) -> Context {
     context
 }
 
-/// Eight attempts whose phases take so many milliseconds, up to three more each.
+/// Eight attempts whose phases take these milliseconds, plus a jitter of up to three.
 fn timed(endpoint: &Endpoint, times: [u64; 3]) -> Measured {
     looked_up(endpoint, 12, times)
 }
 
-/// The same, with look-ups that take so long.
+/// The same, with lookups that take so many milliseconds.
 fn looked_up(endpoint: &Endpoint, lookup: u64, [connect, tls, upgrade]: [u64; 3]) -> Measured {
     let mut one = Measured::of(endpoint);
     let address = one.v4();
@@ -61,7 +61,7 @@ fn both(comparison: &Comparison) -> String {
     format!("{en}\n{zh}")
 }
 
-/// In lines that are not wrapped.
+/// Both languages, without wrapped lines.
 fn unwrapped(comparison: &Comparison) -> String {
     let of = |lang| comparison_table(comparison, lang, Style::plain());
     format!("{}\n{}", of(Lang::En), of(Lang::Zh))
@@ -133,9 +133,9 @@ B is slower: opening the first choice of socket 3.0 (WebSocket) in China 1 takes
 A  办公室.json | 2025-10-09T08:53:20Z | linux x86_64 | easelect 0.1.0
 B  home.html | 2025-10-10T10:53:20Z | linux x86_64 | easelect 0.1.0
 
-Circumstances
+Conditions
 - B was measured 26 hours after A.
-- B was measured on another network than A, or with a VPN switched on or off.
+- A and B were measured on different networks, or a VPN was switched on or off.
 
 China 1 (cn1) | socket 3.0 (WebSocket)
 - im-api-v2.easemob.com
@@ -146,8 +146,8 @@ China 1 (cn1) | socket 3.0 (WebSocket)
     - TLS handshake: 88.0 ms longer (63.5 → 152 ms).
 
 Notes
-- Times are medians. What chance brings about, and differences of less than 5 ms or 10%, are no
-  change.
+- Times are medians. Differences that may be chance, or that are below 5 ms or 10%, don't count as
+  changes.
 
 B 比 A 慢：国内 1 区 socket 3.0（WebSocket 地址）首选的建连耗时由 132 ms 增至 218 ms，差异主要在 TLS
 握手。
@@ -168,7 +168,7 @@ B  home.html | 2025-10-10T10:53:20Z | linux x86_64 | easelect 0.1.0
     - TLS 握手：增加 88.0 ms（63.5 → 152 ms）。
 
 说明
-- 时间为中位数。可能由偶然波动引起的差异，以及不足 5 ms 或 10% 的差异，不算变化。
+- 时间为中位数。可能只是偶然的差异，以及不足 5 ms 或 10% 的差异，不算变化。
 "###);
 }
 
@@ -180,13 +180,13 @@ fn a_longer_way_is_told_as_that() {
     assert_eq!(
         comparison.summary(Lang::En),
         "B is slower: opening the first choice of socket 3.0 (WebSocket) in China 1 takes 266 ms instead of \
-         132 ms; every phase takes about 45.0 ms longer, as with a longer round trip."
+         132 ms; every phase takes about 45.0 ms longer, which suggests a longer round trip."
     );
     let back = Comparison::new(&far, &office(usual()));
     assert_eq!(
         back.summary(Lang::Zh),
         "B 比 A 快：国内 1 区 socket 3.0（WebSocket 地址）首选的建连耗时由 266 ms 降至 132 ms，各阶段均减少约 \
-         45.0 ms，应是往返时间变短。"
+         45.0 ms，可能是往返时间变短。"
     );
 }
 
@@ -201,26 +201,26 @@ ago.
 A  2025-10-09T08:53:20Z | linux x86_64 | easelect 0.1.0
 B  2025-10-09T09:53:20Z | linux x86_64 | easelect 0.1.0
 
-Circumstances
+Conditions
 - B was measured 1 hour after A.
 - Both were measured on the same network.
 
 China 1 (cn1) | socket 3.0 (WebSocket)
-- Another first choice: im-api-v2.easemob.com → im-api-v2.easecdn.com.
+- First choice changed: im-api-v2.easemob.com → im-api-v2.easecdn.com.
 - Opening the first choice takes 60.0 ms longer (132 → 192 ms); every phase takes about 20.0 ms
-  longer, as with a longer round trip.
+  longer, which suggests a longer round trip.
 - im-api-v2.easemob.com
   - State: ready → unreachable. TLS handshake: certificate expired 3 days ago.
 - No change beyond noise: im-api-v2.easecdn.com.
 
 Verdicts
-A  网络连接正常：测量的每项服务都有可用的接入地址。
+A  The network is fine: every service that was measured has a usable endpoint.
 B  Usable, but not everything works; every service has a first choice.
    wss://im-api-v2.easemob.com/websocket: TLS handshake: certificate expired 3 days ago.
 
 Notes
-- Times are medians. What chance brings about, and differences of less than 5 ms or 10%, are no
-  change.
+- Times are medians. Differences that may be chance, or that are below 5 ms or 10%, don't count as
+  changes.
 
 B 比 A 差：im-api-v2.easemob.com：可用 → 连不上。TLS 握手：证书已过期。
 
@@ -233,18 +233,17 @@ B  2025-10-09T09:53:20Z | linux x86_64 | easelect 0.1.0
 
 国内 1 区（cn1）| socket 3.0（WebSocket 地址）
 - 首选变化：im-api-v2.easemob.com → im-api-v2.easecdn.com。
-- 首选的建连耗时增加 60.0 ms（132 → 192 ms），各阶段均增加约 20.0 ms，应是往返时间变长。
+- 首选的建连耗时增加 60.0 ms（132 → 192 ms），各阶段均增加约 20.0 ms，可能是往返时间变长。
 - im-api-v2.easemob.com
   - 状态：可用 → 连不上。TLS 握手：证书已过期。
 - 没有超出正常波动的变化：im-api-v2.easecdn.com。
 
 两份报告的结论
 A  网络连接正常：测量的每项服务都有可用的接入地址。
-B  Usable, but not everything works; every service has a first choice.
-   wss://im-api-v2.easemob.com/websocket: TLS handshake: certificate expired 3 days ago.
+B  可以使用，但部分地址异常；每项服务都有首选地址。
 
 说明
-- 时间为中位数。可能由偶然波动引起的差异，以及不足 5 ms 或 10% 的差异，不算变化。
+- 时间为中位数。可能只是偶然的差异，以及不足 5 ms 或 10% 的差异，不算变化。
 "###);
 }
 
@@ -300,7 +299,7 @@ fn the_schema_is_held() {
       "code": "time",
       "a": "2025-10-09T09:53:08Z",
       "b": "2025-10-09T09:53:08Z",
-      "text": "Both began at the same moment."
+      "text": "Both began at the same time."
     },
     {
       "code": "same_network",
@@ -320,7 +319,7 @@ fn the_schema_is_held() {
           "phase": null,
           "a": "im-api-v2.easemob.com",
           "b": "im-api-v2.easecdn.com",
-          "text": "Another first choice: im-api-v2.easemob.com → im-api-v2.easecdn.com."
+          "text": "First choice changed: im-api-v2.easemob.com → im-api-v2.easecdn.com."
         }
       ],
       "opening": {
@@ -329,7 +328,7 @@ fn the_schema_is_held() {
         "phase": null,
         "a_ms": 131.5,
         "b_ms": 191.5,
-        "text": "Opening the first choice takes 60.0 ms longer (132 → 192 ms); every phase takes about 20.0 ms longer, as with a longer round trip."
+        "text": "Opening the first choice takes 60.0 ms longer (132 → 192 ms); every phase takes about 20.0 ms longer, which suggests a longer round trip."
       },
       "endpoints": [
         {
@@ -421,7 +420,7 @@ fn a_simulated_network_says_nothing_of_a_real_one() {
     let comparison = Comparison::new(&office(usual()), &lab);
     let summary = comparison.summary(Lang::En);
     assert!(
-        summary.starts_with("B is of a simulated network, A of a real one"),
+        summary.starts_with("B is from a simulated network, A from a real one"),
         "{summary}"
     );
     assert!(summary.ends_with("No change beyond noise."), "{summary}");
@@ -445,9 +444,9 @@ fn one_failure_of_eight_is_noise_and_eight_more_are_not() {
     let flaky = Comparison::new(&office(usual()), &with(1));
     assert_eq!(codes(&flaky), [""; 0]);
     let told = unwrapped(&flaky);
-    // A finding and a verdict of chance are told as that.
+    // A finding and a verdict that may be chance are marked.
     assert!(
-        told.contains("Said by B alone, but it may be chance: Ready, but failing"),
+        told.contains("Only in B, and possibly by chance: "),
         "{told}"
     );
     assert!(
@@ -464,12 +463,12 @@ fn one_failure_of_eight_is_noise_and_eight_more_are_not() {
     );
     assert_eq!(
         failing.summary(Lang::En),
-        "B is worse: im-api-v2.easemob.com fails more often: 8 of 16 attempts instead of 0 of 8; mostly: \
-         TCP connect: no answer in time."
+        "B is worse: im-api-v2.easemob.com fails more often: 8 of 16 attempts instead of 0 of 8; mostly \
+         \"TCP connect: no answer in time\"."
     );
     assert_eq!(
         failing.summary(Lang::Zh),
-        "B 比 A 差：im-api-v2.easemob.com 失败率升高：0/8 → 8/16；多为：TCP 连接：超时，对方无应答。"
+        "B 比 A 差：im-api-v2.easemob.com 失败率升高：0/8 → 8/16，多数为“TCP 连接：超时，对方无应答”。"
     );
 }
 
@@ -488,13 +487,13 @@ fn one_attempt_that_failed_may_be_chance() {
         "{:?}",
         codes(&once)
     );
-    assert!(unwrapped(&once).contains("With so few attempts it may be chance."));
+    assert!(unwrapped(&once).contains("With so few attempts, this may be chance."));
     let twice = codes(&lost(FailureKind::Timeout, 2));
     assert!(
         twice.contains(&"easemob.com tier worse".to_owned()),
         "{twice:?}"
     );
-    // What refuses doesn't do so by chance.
+    // A refusal is not chance.
     let refused = codes(&lost(FailureKind::Refused, 1));
     assert!(
         refused.contains(&"easemob.com tier worse".to_owned()),
@@ -518,7 +517,7 @@ fn no_first_choice_comes_first() {
     let lost = Comparison::new(&office(usual()), &none);
     assert_eq!(
         lost.summary(Lang::En),
-        "B is worse: socket 3.0 (WebSocket) in China 1: No endpoint is ready in B; the first choice in A is \
+        "B is worse: socket 3.0 (WebSocket) in China 1: no endpoint is ready in B; the first choice in A was \
          im-api-v2.easemob.com."
     );
     let found = Comparison::new(&none, &office(usual()));
@@ -574,7 +573,7 @@ fn lookups_are_told_once() {
     let comparison = Comparison::new(&office(usual()), &slow);
     assert_eq!(
         comparison.summary(Lang::En),
-        "B is slower: name lookups take longer at 2 of 2 hosts: im-api-v2.easemob.com 13.5 → 322 ms, \
+        "B is slower: name lookups take longer for 2 of 2 hosts: im-api-v2.easemob.com 13.5 → 322 ms, \
          im-api-v2.easecdn.com 13.5 → 302 ms."
     );
     assert!(codes(&comparison).contains(&"all lookup_time worse".to_owned()));
@@ -596,8 +595,8 @@ fn other_addresses_are_told_and_rotating_ones_are_not() {
     assert_eq!(codes(&moved), ["easemob.com addresses different"]);
     assert_eq!(
         moved.summary(Lang::En),
-        "Neither faster nor slower, better nor worse beyond noise, but not the same: im-api-v2.easemob.com: \
-         Leads to other addresses: 47.93.8.1 → 47.93.8.2."
+        "Neither better nor worse beyond noise, but something differs: im-api-v2.easemob.com: Resolves to \
+         different addresses: 47.93.8.1 → 47.93.8.2."
     );
 }
 
@@ -629,8 +628,7 @@ fn another_certificate_is_told_by_its_issuer_or_its_dates() {
     let inspected = Comparison::new(&before, &inspected);
     assert_eq!(codes(&inspected), ["easemob.com inspection different"]);
     assert!(
-        unwrapped(&inspected)
-            .contains("B 中证书由仅受本机信任的 Corp Root 签发：HTTPS 流量被解密。")
+        unwrapped(&inspected).contains("B 中，证书由 Corp Root 签发，只有测量所用的电脑信任它：")
     );
 }
 
@@ -661,8 +659,8 @@ fn circumstances_are_told() {
         "B is incomplete: its run ended before everything was measured.",
         "两次测量在同一网络。",
         "指定的 DNS 服务器：无 → 223.5.5.5:53",
-        "System: linux x86_64 → windows x86_64",
-        "Rounds asked for: none → 8",
+        "Operating system: linux x86_64 → windows x86_64",
+        "Requested rounds: none → 8",
         "easelect 版本：0.1.0 → 9.0.0\\u{7}",
     ] {
         assert!(told.contains(one), "{one}\n{told}");
@@ -671,14 +669,14 @@ fn circumstances_are_told() {
     assert!(back.contains("B was measured 2 days before A"), "{back}");
 }
 
-/// Two networks whose identifiers are hidden have the same placeholder.
+/// Redacted identifiers of two networks are the same placeholder.
 #[test]
 fn hidden_networks_are_neither_the_same_nor_others() {
     let on = |network| told_by(later(0, network), usual(), Lang::En);
     let (before, after) = (on("office"), told_by(later(1, "home"), usual(), Lang::En));
     let told =
         |a: &Model, b: &Model| comparison_table(&Comparison::new(a, b), Lang::En, Style::plain());
-    assert!(told(&before, &after).contains("another network"));
+    assert!(told(&before, &after).contains("different networks"));
     for (a, b) in [
         (before.redacted(), after.redacted()),
         (before.clone(), after.redacted()),
@@ -686,13 +684,13 @@ fn hidden_networks_are_neither_the_same_nor_others() {
     ] {
         let told = told(&a, &b);
         assert!(
-            !told.contains("network than A") && !told.contains("same network"),
+            !told.contains("different networks") && !told.contains("same network"),
             "{told}"
         );
     }
 }
 
-/// What a report hides is no other than what the next tells: of the same run, nothing changed.
+/// A redacted report and the full report of the same run have no difference.
 #[test]
 fn a_hidden_proxy_is_no_other_proxy() {
     let through = |proxy: &str, lang| {
@@ -711,11 +709,11 @@ fn a_hidden_proxy_is_no_other_proxy() {
         (&full, &in_chinese),
     ] {
         let told = unwrapped(&Comparison::new(a, b));
-        for one in ["Proxy:", "代理：", "DNS server asked", "192.168.7.1"] {
+        for one in ["Proxy:", "代理：", "DNS server:", "192.168.7.1"] {
             assert!(!told.contains(one), "{one}\n{told}");
         }
     }
-    // What isn't hidden is told.
+    // A value that isn't hidden is shown.
     let near = through("http://127.0.0.1:7890", Lang::En);
     let told = unwrapped(&Comparison::new(&hidden, &near));
     assert!(told.contains("→ http://127.0.0.1:7890"), "{told}");
@@ -727,7 +725,7 @@ fn a_hidden_proxy_is_no_other_proxy() {
     );
 }
 
-/// A sentence of a report in one language ends once in the other.
+/// A sentence quoted from a report in the other language has one full stop.
 #[test]
 fn a_quoted_sentence_has_one_full_stop() {
     let [a, b] = websocket();

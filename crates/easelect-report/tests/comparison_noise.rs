@@ -1,4 +1,4 @@
-//! Noise is not called a change, and a change is not called noise: reports drawn by chance.
+//! Comparisons of randomly drawn reports: noise is not reported as a change, nor a change as noise.
 
 mod support;
 
@@ -10,18 +10,18 @@ use easelect_report::{Comparison, Lang, Model, comparison_json};
 use serde_json::Value;
 use support::*;
 
-/// A host as it is, and the way to it.
+/// A simulated host, and the path to it.
 #[derive(Clone)]
 struct Host {
     endpoint: Endpoint,
     /// The round trip to each of its addresses, in milliseconds.
     round_trips: Vec<f64>,
-    /// What its server takes for TLS and for the answer.
+    /// The time that its server takes for TLS and for the answer, in milliseconds.
     tls: f64,
     upgrade: f64,
     lookup: f64,
     rounds: std::ops::RangeInclusive<u32>,
-    /// How many attempts fail.
+    /// The ratio of attempts that fail.
     failing: f64,
 }
 
@@ -47,7 +47,7 @@ impl Host {
         let mut one = Measured::of(&self.endpoint);
         let mut lookups = rng.fork();
         for round in 0..rounds {
-            // The first is asked of a server further away.
+            // The first lookup is slower, because the name is not cached yet.
             let first = if round == 0 { 30.0 } else { 0.0 };
             one = one.lookup(millis(noisy(&mut lookups, self.lookup + first)));
         }
@@ -77,7 +77,7 @@ fn millis(n: f64) -> Duration {
     Duration::from_secs_f64(n / 1000.0)
 }
 
-/// A time with jitter, which is skewed, and with a heavy tail: one in 25 is out by 20 ms and more.
+/// A time with skewed jitter and a heavy tail: one in 25 is late by 20 ms or more.
 fn noisy(rng: &mut fastrand::Rng, base: f64) -> f64 {
     let jitter = -(1.0 - rng.f64()).ln() * (0.5 + 0.06 * base);
     let tail = match rng.f64() < 0.04 {
@@ -87,7 +87,7 @@ fn noisy(rng: &mut fastrand::Rng, base: f64) -> f64 {
     base + jitter + tail.min(3000.0)
 }
 
-/// The same, where a lost packet (2 %) costs so many milliseconds.
+/// The same, where a lost packet (2%) costs these milliseconds.
 fn lossy(rng: &mut fastrand::Rng, base: f64, repeat: f64) -> Duration {
     let loss = if rng.f64() < 0.02 { repeat } else { 0.0 };
     millis(noisy(rng, base) + loss)
@@ -120,7 +120,7 @@ fn changes(a: &Model, b: &Model) -> Vec<Vec<(String, String, String)>> {
     };
     let endpoints = group["endpoints"].as_array().unwrap();
     let mut found: Vec<Vec<_>> = endpoints.iter().map(of).collect();
-    // What is told of all of them is charged to the first.
+    // Changes of the whole report count for the first endpoint.
     found[0].extend(of(group));
     found[0].extend(of(&told));
     found
@@ -150,7 +150,7 @@ fn two_draws_of_one_network_hardly_differ() {
     );
 }
 
-/// How many of 300 hosts that take `by` milliseconds longer in TLS, with so many samples, are found so.
+/// The number of 300 hosts with TLS slower by `by` milliseconds that are found to be so, with these samples.
 fn found(seed: u64, samples: u32, near: f64, by: f64) -> f64 {
     let mut rng = fastrand::Rng::with_seed(seed);
     let [endpoint, _] = pair(Region::CN1, Service::Websocket);
@@ -174,7 +174,7 @@ fn found(seed: u64, samples: u32, near: f64, by: f64) -> f64 {
 
 #[test]
 fn a_shift_is_found() {
-    // 20 ms of 3 × 20 ms and 10 ms of the server's: about 30 %.
+    // 20 ms of 3 × 20 ms plus 10 ms of the server: about 30%.
     let (slower, far) = (found(1, 8, 20.0, 20.0), found(2, 8, 60.0, 60.0));
     assert!(slower > 0.9, "{slower} of 20 ms");
     assert!(far > 0.9, "{far} of 60 ms");

@@ -1,4 +1,4 @@
-//! What error codes mean, alone and beside a report.
+//! Explanations of error codes, alone and compared with a report.
 
 mod support;
 
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use support::*;
 
-/// A code in English, without a report.
+/// The explanation of a code in English, without a report.
 fn alone(code: &str, sdk: Option<Sdk>) -> Explanation {
     explain(code, sdk, None, now(), Lang::En)
 }
@@ -56,7 +56,7 @@ fn silent(one: &Endpoint) -> Measured {
     failing(one, failure(Phase::Connect, Kind::Timeout))
 }
 
-/// What the report says of a code in an SDK: the stable code, and the text in English.
+/// The report's answer for a code in an SDK: the stable code, and the English text.
 fn beside(code: &str, sdk: Sdk, report: &Model) -> (&'static str, String) {
     let explained = explain(code, Some(sdk), Some(report), now(), Lang::En);
     let answer = explained.meanings[0].report.clone().unwrap();
@@ -81,13 +81,13 @@ fn a_number_means_something_else_in_each_sdk() {
         assert_eq!(layer("304", sdk), "list_service", "{sdk}");
     }
     assert_eq!(layer("305", Sdk::Flutter), "app");
-    // Of the two kinds of desktop programs, one is a web page.
+    // One kind of desktop program, Electron, uses the Web SDK.
     assert_eq!(layer("2", Sdk::Desktop), "network");
     assert!(alone("2", Some(Sdk::Desktop)).notes[0].contains("Electron"));
     assert_eq!(layer("351", Sdk::Android), "network");
     assert_eq!(layer("207", Sdk::Wechat), "account");
     assert_eq!(layer("503", Sdk::Rest), "server");
-    // 304 is no error of the API's, and no code of the old Web SDK.
+    // 304 is neither an error of the RESTful API nor a code of Web SDK 4.
     assert!(!alone("304", Some(Sdk::Rest)).known);
     assert!(!alone("304", Some(Sdk::Web4)).known);
 }
@@ -101,7 +101,7 @@ fn without_an_sdk_every_one_is_told_and_named() {
     assert!(families[1].contains(&"android") && !families[1].contains(&"web5"));
     assert!(all.notes[0].contains("--sdk"));
     assert!(all.unknown.is_empty());
-    // A number that is in the table of some may be another thing in others.
+    // A code known in some SDKs may mean something else in others.
     let all = alone("403", None);
     assert_eq!(all.meanings.len(), 1);
     let lacking: Vec<_> = all.unknown.iter().map(|one| one.sdks[0]).collect();
@@ -128,7 +128,7 @@ fn where_documents_disagree_each_is_cited() {
     assert_eq!(layer("39", Sdk::Wechat), "client");
     assert!(!layers("39", Sdk::Alipay).is_empty());
     assert!(layers("503", Sdk::Rest).contains(&"app"));
-    // Of the requests of the Web SDK, -2 had no answer and 17 had one.
+    // In the Web SDK, -2 is a request without an answer, 17 one with an answer.
     assert!(layers("-2", Sdk::Web4).contains(&"network"));
     assert!(
         meaning("17", Sdk::Web4)
@@ -180,12 +180,12 @@ fn names_are_codes_too() {
     ] {
         assert_eq!(alone(name, Some(Sdk::Android)).meanings[0].code, "304");
     }
-    // An iOS developer sees the name of iOS.
+    // For iOS, the name is that of iOS.
     let ios = meaning("304", Sdk::Ios);
     assert_eq!(ios.name, Some("EMErrorServerGetDNSConfigFailed"));
     assert_eq!(layer("auth_bad_access_token", Sdk::Rest), "token");
     assert_eq!(layer("reach_limit", Sdk::Rest), "app");
-    // What a log puts around a number.
+    // Punctuation around a number, as in logs.
     assert_eq!(
         alone(" (+0304), ", Some(Sdk::Unity)).meanings[0].code,
         "304"
@@ -202,7 +202,7 @@ fn an_unknown_code_is_answered_by_its_range_and_a_page() {
         one.unknown[0].pages,
         ["https://doc.easemob.com/document/ios/error.html"]
     );
-    // Known elsewhere: a hint, not an answer.
+    // A code known only in other SDKs gives a hint, not an answer.
     let one = alone("207", Some(Sdk::Web5));
     assert!(!one.known);
     assert_eq!(one.elsewhere.len(), 2);
@@ -211,7 +211,7 @@ fn an_unknown_code_is_answered_by_its_range_and_a_page() {
         "{:?}",
         one.elsewhere
     );
-    // Of all SDKs: only those that have such a range.
+    // Without an SDK: only families with a range for it.
     let one = alone("1150", None);
     let sdks: Vec<_> = one.unknown.iter().map(|one| one.sdks[0]).collect();
     assert_eq!(sdks, ["web4", "desktop"]);
@@ -242,7 +242,7 @@ fn garbage_is_answered_and_escaped() {
         let told = explanation_text(&one, Style::plain());
         assert!(!told.contains('\u{1b}') && told.len() < 4000, "{told}");
     }
-    assert!(alone("99999999999999999999", None).notes[0].contains("as long as this"));
+    assert!(alone("99999999999999999999", None).notes[0].contains("codes this long"));
     assert!(alone("", None).notes[0].contains("No code"));
 }
 
@@ -252,7 +252,7 @@ fn a_good_report_does_not_explain_the_network() {
     assert_eq!(code, "does_not_explain");
     assert!(text.contains("2025-10-09T08:53:20Z"), "{text}");
     assert!(!text.contains("6717"), "{text}");
-    // The sockets of native SDKs are elsewhere.
+    // Native SDKs connect to other hosts.
     let (code, text) = beside("300", Sdk::Android, &well());
     assert_eq!(code, "does_not_explain");
     assert!(
@@ -276,13 +276,13 @@ fn a_broken_network_explains_the_network() {
         assert_eq!(said, "explains", "{code} in {sdk}: {text}");
         assert!(text.contains("The fault is in the network."), "{text}");
     }
-    // The API alone says little of the socket of a native SDK.
+    // The RESTful API alone says little about a native SDK's connection.
     let mut api = groups(&[Service::Rest], silent);
     api.extend(groups(&[Service::Websocket], |one| ok(one, 20)));
     assert_eq!(beside("300", Sdk::Android, &model(&api)).0, "may_explain");
-    // The code itself does not tell.
+    // The code alone doesn't show the cause.
     assert_eq!(beside("303", Sdk::Android, &broken).0, "may_explain");
-    // Easemob's own trouble is no fault of the network, and explains it as well.
+    // A fault on Easemob's side also explains the error.
     let down = failure(Phase::Upgrade, Kind::Rejected).with_status(503);
     let down = model(&groups(USUAL, |one| failing(one, down.clone())));
     let (said, text) = beside("16", Sdk::Web4, &down);
@@ -303,19 +303,22 @@ fn only_the_services_of_the_sdk_count() {
     let report = model(&rankings);
     assert_eq!(beside("40", Sdk::Wechat, &report).0, "explains");
     assert_eq!(beside("40", Sdk::Web4, &report).0, "does_not_explain");
-    // Nothing of Alipay's was tested; the API was.
+    // Alipay's service was not tested; the RESTful API was.
     let (said, text) = beside("40", Sdk::Alipay, &report);
     assert_eq!(said, "not_tested");
     assert!(text.contains("Alipay"), "{text}");
-    // Without an SDK it depends.
+    // Without an SDK, it depends on the app.
     let all = explain("40", None, Some(&report), now(), Lang::En);
     assert_eq!(all.meanings[0].report.as_ref().unwrap().code, "may_explain");
-    // The API alone: enough for a request to fail, not for the socket.
+    // If only the RESTful API is blocked, requests fail, but the connection doesn't.
     let mut rankings = groups(&[Service::Rest], silent);
     rankings.extend(groups(&[Service::Websocket], |one| ok(one, 20)));
     let (said, text) = beside("16", Sdk::Web4, &model(&rankings));
     assert_eq!(said, "may_explain");
-    assert!(text.contains("not where the socket does"), "{text}");
+    assert!(
+        text.contains("but not if the long-lived connection did"),
+        "{text}"
+    );
     assert_eq!(beside("408", Sdk::Rest, &model(&rankings)).0, "explains");
     let nothing = model(&groups(&[Service::Wechat], |one| ok(one, 20)));
     assert_eq!(beside("16", Sdk::Web4, &nothing).0, "not_tested");
@@ -331,12 +334,12 @@ fn an_endpoint_that_fails_beside_good_ones_may_explain_it() {
         text.contains("1 of 2 endpoints") && text.contains(b.host()),
         "{text}"
     );
-    // The app has configured just that one.
+    // The app has configured that very endpoint.
     let mut in_use = context();
     in_use.in_use = vec![b.clone()];
     let report = model_of(&[ranking([ok(&a, 20), refused(&b)])], in_use);
     assert_eq!(beside("16", Sdk::Web4, &report).0, "explains");
-    // Of another data centre than the one in use nothing counts.
+    // Other data centres than the one in use don't count.
     let [c, d] = pair(Region::DE2, Service::Websocket);
     let mut in_use = context();
     in_use.in_use = vec![a.clone()];
@@ -372,14 +375,14 @@ fn no_measurement_explains_a_token() {
             .1
             .contains("DNS, TCP and TLS worked")
     );
-    // A filter on the way answers so, and the report met it.
+    // A filter on the path returns this status, and the report saw it.
     let filtered = failure(Phase::Processing, Kind::Rejected).with_status(403);
     let filtered = model(&groups(&[Service::Rest], |one| {
         failing(one, filtered.clone())
     }));
     assert_eq!(beside("HTTP 403", Sdk::Rest, &filtered).0, "explains");
     assert_eq!(beside("401", Sdk::Rest, &filtered).0, "cannot_explain");
-    // Another reading of the code is one of the network.
+    // Another reading of the code is a network error.
     let (said, text) = beside("1", Sdk::Web4, &broken);
     assert_eq!(said, "may_explain");
     assert!(
@@ -395,7 +398,7 @@ fn the_list_service_is_tested_or_not() {
     let (said, text) = beside("304", Sdk::Android, &well());
     assert_eq!(said, "not_tested");
     assert!(text.contains("rs.easemob.com"), "{text}");
-    // Reports will have it as a service of its own.
+    // The list service as a group of the report.
     let mut report = well();
     report.groups[2].service = "provisioning".to_owned();
     assert_eq!(beside("304", Sdk::Android, &report).0, "does_not_explain");
@@ -430,7 +433,7 @@ fn what_limits_a_report_is_told() {
     odd.environment.dns = Some("223.5.5.5:53".to_owned());
     odd.complete = false;
     assert_eq!(caveats(&odd, minute).len(), 4);
-    // A lab is no network.
+    // A lab is not a real network.
     let mut lab = context();
     lab.environment.lab = Some("hotel".to_owned());
     let lab = model_of(&groups(USUAL, silent), lab);
@@ -491,7 +494,7 @@ fn sdks_are_read_as_they_are_written() {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 300,
-        // The same questions at each run; PROPTEST_RNG_SEED gives others.
+        // The same cases in each run; PROPTEST_RNG_SEED changes them.
         rng_seed: match ProptestConfig::default().rng_seed {
             RngSeed::Random => RngSeed::Fixed(1),
             fixed => fixed,
@@ -500,7 +503,7 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
-    /// Whatever is asked, and whatever a report's file says, there is an answer that a terminal can show.
+    /// Any code and any report file give an answer that a terminal can show.
     #[test]
     fn there_is_always_an_answer(
         code in prop_oneof![any::<String>(), any::<i64>().prop_map(|n| n.to_string()),
@@ -526,7 +529,7 @@ proptest! {
     }
 }
 
-/// What a support engineer reads.
+/// The text as a support engineer reads it.
 #[test]
 fn an_explanation_reads_well() {
     let later = now() + Duration::from_secs(7200);
@@ -537,41 +540,43 @@ fn an_explanation_reads_well() {
     insta::assert_snapshot!(told("304", Some(Sdk::Android), Some(&well()), Lang::En), @r###"
 304 SERVER_GET_DNSLIST_FAILED (Android)
   Layer: list service
-  Meaning: The SDK could not get the list of its servers (server.json), so it does not
-  know where to connect.
-  What to do: Check that https://rs.easemob.com opens in this network. Where the DNS
-  configuration is switched off (enableDNSConfig false), set the IM and the REST server.
-  With the report: The report does not test the list service (https://rs.easemob.com): it
-  can be blocked while everything else works.
-  Other documents and versions say of it:
-  - A changelog gives 305 for this before version 4.22; the code pages give 304.
-    https://doc.easemob.com/document/android/releasenote.html (4.22, reported: check the page, read 2026-11)
+  Meaning: The SDK could not fetch its server list (server.json), so it does not know
+  where to connect.
+  What to do: Check that https://rs.easemob.com can be reached from this network. If the
+  DNS configuration is off (enableDNSConfig is false), check that the IM and REST servers
+  are set.
+  Compared with the report: The report does not cover the list service
+  (https://rs.easemob.com), which can be blocked while everything else works.
+  Other documents and versions:
+  - A changelog gives 305 for this error before version 4.22; the error code pages give
+    304.
+    https://doc.easemob.com/document/android/releasenote.html (4.22, second-hand: check the page, read 2026-11)
   Source: https://doc.easemob.com/document/android/error.html (documented, read 2026-11)
 
-The report of 2025-10-09T08:53:20Z
+Report of 2025-10-09T08:53:20Z
 Verdict: The network is fine: every service that was measured has a usable endpoint.
-- It was measured 2 hours ago: the network may be another by now. Measure while the error
-  appears.
-- It tests the data centre sgp1. If the app lives in another, it says nothing of the app's
-  servers.
+- The report is from 2 hours ago: the network may have changed since. Measure again while
+  the error occurs.
+- The report covers only data centre sgp1. If the app is in another one, the report says
+  nothing about the app's servers.
 "###);
     insta::assert_snapshot!(told("40", Some(Sdk::Wechat), None, Lang::Zh), @r###"
-    40 WEBIM_CONNECTION_ERROR（微信小程序）
-      所属层面：网络
-      含义：连接错误，即 WebSocket 请求错误，一般由平台的 onError 回调触发。
-      处理建议：请在出现该错误时，在同一设备或同一网络上运行 `easelect diagnose`。小程序还需确
-      认相关主机已加入 request 合法域名和 socket 合法域名。
-      其他文档或版本的说法：
-      - （层面：token 或密码）较早的文档以及 SDK 的类型定义：用户鉴权失败，一般是 token 鉴权失
-        败或已过期。
-        https://docs-im.easemob.com/im/other/errorcode/web（3.x，文档，查阅于 2026-11）
-      - 4.21.1 的代码中，仅由 WebSocket 的 error 事件触发（“on socket error”）。
-        https://www.npmjs.com/package/easemob-websdk（4.21.1，SDK 代码，查阅于 2026-11）
-      来源：https://doc.easemob.com/document/applet/error.html（文档，查阅于 2026-11）
-    "###);
+40 WEBIM_CONNECTION_ERROR（微信小程序）
+  所属层面：网络
+  含义：WebSocket 连接错误，一般由平台的 onError 回调触发。
+  处理建议：请在出现该错误时，在同一设备或同一网络上运行 `easelect diagnose`。小程序还需确
+  认相关主机已加入 request 合法域名和 socket 合法域名。
+  其他文档或版本的说法：
+  - （层面：token 或密码）较早的文档以及 SDK 的类型定义：用户鉴权失败，一般是 token 鉴权失
+    败或已过期。
+    https://docs-im.easemob.com/im/other/errorcode/web（3.x，文档，查阅于 2026-11）
+  - 4.21.1 的源码中，仅由 WebSocket 的 error 事件触发（“on socket error”）。
+    https://www.npmjs.com/package/easemob-websdk（4.21.1，SDK 代码，查阅于 2026-11）
+  来源：https://doc.easemob.com/document/applet/error.html（文档，查阅于 2026-11）
+"###);
     insta::assert_snapshot!(told("613", Some(Sdk::Ios), None, Lang::En), @r###"
-    613: not in the table
-    - iOS: it is in the range 600 to 699: groups. Look at:
-      https://doc.easemob.com/document/ios/error.html
-    "###);
+613: not in easelect's table
+- iOS: in the range 600 to 699: groups. See:
+  https://doc.easemob.com/document/ios/error.html
+"###);
 }

@@ -1,4 +1,4 @@
-//! Reports read again: JSON, pages, and what is neither.
+//! Reading reports: JSON, HTML pages, and anything else.
 
 mod support;
 #[path = "support/worlds.rs"]
@@ -20,7 +20,7 @@ fn model() -> Model {
     Model::new(&report(&[ranking([ok(&a, 21), down])]), Lang::Zh)
 }
 
-/// A page as `easelect page` writes it, around this JSON.
+/// A page like an HTML report, around this JSON.
 fn page(json: &str) -> String {
     let json = json.replace('<', "\\u003c");
     format!(
@@ -80,7 +80,7 @@ fn what_is_no_report_is_told_as_what_it_is() {
     let text = json(&model());
     assert_eq!(error("", "empty"), ReadError::Empty);
     assert_eq!(
-        error(" \u{feff}\n", "neither a report")
+        error(" \u{feff}\n", "neither a JSON report")
             .text(Lang::En)
             .lines()
             .count(),
@@ -88,10 +88,10 @@ fn what_is_no_report_is_told_as_what_it_is() {
     );
     assert_eq!(error("\u{feff} \n", "empty"), ReadError::Empty);
     assert_eq!(
-        error(&text[..text.len() - 3], "ends in the middle"),
+        error(&text[..text.len() - 3], "is cut off"),
         ReadError::CutOff
     );
-    assert_eq!(error("{", "ends in the middle"), ReadError::CutOff);
+    assert_eq!(error("{", "is cut off"), ReadError::CutOff);
     error("null", "no `schema`");
     error("[1]", "no `schema`");
     error("{\"schema\": 1}", "missing field");
@@ -107,7 +107,7 @@ fn what_is_no_report_is_told_as_what_it_is() {
     );
     error("hello", "line 1, column 1");
     error("{\"schema\": 1,\n oops}", "line 2, column 2");
-    // Deeper than any report: the stack is not what ends it.
+    // Deeper than any report: the limit must stop it before the stack does.
     error(&"[".repeat(1_000_000), "recursion limit");
     let deep = format!("{{\"schema\": 1, \"future\": {}", "{\"a\":".repeat(100_000));
     error(&deep, "recursion limit");
@@ -122,21 +122,18 @@ fn pages_without_a_report_are_told_as_that() {
     );
     error("<", "without an easelect report");
     error("<script>", "without an easelect report");
-    error("<script", "ends in the middle");
+    error("<script", "is cut off");
     error(
         "<html><p>id=\"easelect-report\"</p></html>",
         "without an easelect report",
     );
     let json_ends = whole.rfind("</script>").unwrap();
+    assert_eq!(error(&whole[..json_ends], "is cut off"), ReadError::CutOff);
     assert_eq!(
-        error(&whole[..json_ends], "ends in the middle"),
+        error(&whole[..json_ends - 100], "is cut off"),
         ReadError::CutOff
     );
-    assert_eq!(
-        error(&whole[..json_ends - 100], "ends in the middle"),
-        ReadError::CutOff
-    );
-    // The error is where the page has it.
+    // The position counts from the start of the page.
     let broken = page("{\"schema\": 1, oops}");
     error(&broken, "line 4, column 68");
 }
@@ -166,7 +163,7 @@ fn figures_that_no_report_has_are_refused() {
     );
 }
 
-/// Every text of a comparison, of which none may act on a terminal.
+/// All texts of a comparison, to check for control characters.
 fn compared(a: &Model, b: &Model) -> String {
     let comparison = Comparison::new(a, b).with_names("a\u{1b}[2J.json", "b.json");
     let mut told = String::new();
@@ -184,7 +181,7 @@ fn has_control(text: &str) -> bool {
         .any(|c| c != '\n' && (c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c)))
 }
 
-/// What a stranger may do to a file.
+/// Mutations of a file.
 #[derive(Clone, Debug)]
 enum Harm {
     Cut(Index),
@@ -223,7 +220,7 @@ fn harm() -> impl Strategy<Value = Harm> {
 fn harmed(text: &str, harms: &[Harm]) -> String {
     let mut text = text.to_owned();
     for harm in harms {
-        // At the borders of words, where a parser decides.
+        // At token boundaries, where parsers decide.
         let places: Vec<usize> = (text.char_indices())
             .filter(|(_, c)| "\":,{}[]0".contains(*c))
             .map(|(at, c)| at + c.len_utf8())
@@ -234,7 +231,7 @@ fn harmed(text: &str, harms: &[Harm]) -> String {
             Harm::Replace(at, piece) => {
                 let place = at.index(places.len());
                 let end = places.get(place + 1).copied().unwrap_or(text.len());
-                // What stands up to the next border, which stays.
+                // Up to the next boundary, which stays.
                 let end = text[..end]
                     .char_indices()
                     .next_back()
@@ -257,7 +254,7 @@ fn harmed(text: &str, harms: &[Harm]) -> String {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        // The same at each run; PROPTEST_RNG_SEED gives others.
+        // The same cases in each run; PROPTEST_RNG_SEED changes them.
         rng_seed: match ProptestConfig::default().rng_seed {
             RngSeed::Random => RngSeed::Fixed(1),
             fixed => fixed,
@@ -278,7 +275,7 @@ proptest! {
             let other = Model::new(&other.report(), lang);
             let told = compared(&model, &other);
             prop_assert!(!has_control(&told), "{}", told);
-            // Whichever of the two comes first, it is a change or none.
+            // The order of the two reports doesn't decide whether there is a change.
             let there = Comparison::new(&model, &other).changed();
             prop_assert_eq!(there, Comparison::new(&other, &model).changed());
         }

@@ -1,4 +1,4 @@
-//! What a report tells of its user is in none of its forms once it is redacted, and all else still is.
+//! Redacted reports contain no private details in any format, and everything else.
 
 mod support;
 #[path = "support/worlds.rs"]
@@ -17,7 +17,7 @@ use worlds::world;
 
 const LANGS: [Lang; 2] = [Lang::En, Lang::Zh];
 
-/// Every form of a report.
+/// A report in every format.
 fn forms(model: &Model) -> [String; 6] {
     [
         json(model),
@@ -29,7 +29,7 @@ fn forms(model: &Model) -> [String; 6] {
     ]
 }
 
-/// A machine in a company: its proxies, its name servers, its network.
+/// A computer in a company: its proxies, DNS servers and network.
 fn office(lang: Lang) -> Model {
     let [a, b] = pair(Region::SGP1, Service::Rest);
     let mut context = context();
@@ -62,7 +62,7 @@ fn office(lang: Lang) -> Model {
     Model::new(&Report::new(&outcome(&rankings), context), lang)
 }
 
-/// The model with this said as a finding.
+/// The model with this text as a finding.
 fn saying(said: &str, lang: Lang) -> Model {
     let mut model = office(lang);
     model.findings[0].text = said.to_owned();
@@ -78,7 +78,7 @@ fn the_environment_keeps_what_its_reader_needs() {
     let model = office(Lang::En).redacted();
     let environment = &model.environment;
     assert!(model.redacted);
-    // Local or public, and which is which.
+    // Readers still see which addresses are local, and which are equal.
     assert_eq!(
         environment.name_servers,
         [
@@ -202,7 +202,7 @@ fn secrets_are_found_in_sentences() {
     assert_eq!(told("192.168.1.9", Lang::Zh), "[本地地址 5]");
 }
 
-/// A file may say anything, and as much of it as it likes.
+/// A file may contain any text, of any length.
 #[test]
 fn any_text_is_read_in_time() {
     for piece in [
@@ -259,7 +259,7 @@ fn the_users_own_words_and_hosts_stay() {
     model.note = Some("alice, 192.168.1.1, squid7.corp.example".to_owned());
     model.groups[0].endpoints[0].host = "im.corp.example".to_owned();
     model.findings[0].text = "wss://im.corp.example/ws at im.corp.example".to_owned();
-    // What the user probes is in the report even if it is called as the proxy is.
+    // A probed host stays in the report even if the proxy has the same name.
     model.environment.system_proxies = vec!["http://im.corp.example:80".to_owned()];
     let redacted = model.redacted();
     assert_eq!(redacted.note, model.note);
@@ -301,7 +301,7 @@ fn a_labs_addresses_stay() {
     let mut model = saying("10.7.7.7 and 10.0.0.53", Lang::En);
     model.environment.lab = Some("/home/alice/beijing.toml".to_owned());
     let redacted = model.redacted();
-    // The name server is this computer's.
+    // The DNS server is on this computer.
     assert_eq!(redacted.findings[0].text, "10.7.7.7 and [local address 1]");
     assert_eq!(
         redacted.environment.lab.as_deref(),
@@ -317,7 +317,7 @@ fn what_was_written_before_there_was_redaction_is_read() {
     assert!(!model.redacted);
 }
 
-/// Keys whose values are identifiers of the program's own, and the note, which stays.
+/// Keys whose values are the program's own identifiers, and the note, which stays.
 const NOT_TEXT: [&str; 31] = [
     "note",
     "version",
@@ -352,7 +352,7 @@ const NOT_TEXT: [&str; 31] = [
     "chain_fault",
 ];
 
-/// Every text of a model that people or strangers wrote, with its key.
+/// Every text of a model that users or strangers wrote, with its key.
 fn texts<'a>(value: &'a mut Value, key: &str, found: &mut Vec<&'a mut String>) {
     match value {
         Value::String(text) if !NOT_TEXT.contains(&key) => found.push(text),
@@ -373,7 +373,7 @@ fn texts_of(model: &Model) -> Vec<String> {
     found.into_iter().map(|text| text.clone()).collect()
 }
 
-/// What is written somewhere, and the part of it that nobody may read.
+/// A text, and the part of it that must be hidden.
 const SECRETS: [(&str, &str); 18] = [
     ("192.168.7.77", "192.168.7.77"),
     ("10.20.30.40", "10.20.30.40"),
@@ -395,11 +395,11 @@ const SECRETS: [(&str, &str); 18] = [
     ("wpad-berlin", "berlin"),
 ];
 
-/// What may stand around it.
+/// Texts that may surround it.
 const BEFORE: [&str; 10] = ["", " ", "(", "“", "：", "=", "\"", "no: ", "@", "\t"];
 const AFTER: [&str; 10] = ["", " ", ":53", ".", ",", "）", "\"", "…", "\n", "；"];
 
-/// Whether something local may be in a text, at a glance.
+/// Whether a text may contain something local: a coarse check.
 fn may_be_secret(text: &str) -> bool {
     let signs = [
         "10.", "192.168.", "172.", "169.254.", "100.", "198.1", "fd", "fe80", "fc", "2001:2",
@@ -408,7 +408,7 @@ fn may_be_secret(text: &str) -> bool {
     signs.iter().any(|sign| text.contains(sign))
 }
 
-/// The same worlds at each run; PROPTEST_RNG_SEED gives others.
+/// The same worlds in each run; PROPTEST_RNG_SEED changes them.
 fn config() -> ProptestConfig {
     ProptestConfig {
         cases: ProptestConfig::default().cases.max(100),
@@ -446,7 +446,7 @@ proptest! {
         for (place, (secret, _), before, after) in &put {
             let count = places.len();
             let text = &mut places[place.index(count)];
-            // Behind another secret's middle nobody could tell.
+            // Inside another secret, it can't be recognised.
             **text = format!("{before}{secret}{after} | {text}");
         }
         let model: Model = serde_json::from_value(value).unwrap();
@@ -483,7 +483,7 @@ proptest! {
         if before == after {
             prop_assert_eq!(&same, &model);
         }
-        // Figures and codes.
+        // Figures and codes stay.
         prop_assert_eq!(redacted.groups.len(), model.groups.len());
         for (one, other) in redacted.groups.iter().zip(&model.groups) {
             prop_assert_eq!(&one.region, &other.region);

@@ -1,5 +1,4 @@
-//! An app's list of servers in the order of measurements: what moves, what stays, and that nothing else of the
-//! list changes.
+//! Ordered server lists: which hosts move, which stay, and that nothing else of the list changes.
 
 mod support;
 
@@ -45,7 +44,7 @@ fn ordered(list: &str, reports: &[Model]) -> OrderedList {
         .ordered(reports)
 }
 
-/// The sockets' hosts of a list.
+/// The WebSocket hosts of a list.
 fn sockets(json: &str) -> Vec<String> {
     let list: Value = serde_json::from_str(json).unwrap();
     let hosts = list["msync-wx"]["hosts"].as_array().unwrap();
@@ -55,7 +54,7 @@ fn sockets(json: &str) -> Vec<String> {
         .collect()
 }
 
-/// A list of sockets, with priorities in their order.
+/// A list of WebSocket hosts, with priorities in order.
 fn list(hosts: &[&str]) -> String {
     let hosts: Vec<Value> = (hosts.iter().enumerate())
         .map(|(index, host)| {
@@ -72,7 +71,7 @@ fn order(hosts: &[&str], reports: &[Model]) -> Vec<String> {
 
 #[test]
 fn hosts_change_places_and_nothing_else_changes() {
-    // As the service writes it, and as nobody would.
+    // The service's format, with odd white space and numbers.
     let before = r#"{ "file_version":1.0, "deploy_name" : "x",
  "msync-wx":{"ttl":1e2, "hosts":[ {"protocol":"https","port":"443","domain":"im-a.example","ip":"47.1.2.3","channel":"a"},
    {"protocol":"https" , "port":443,"domain":"im-b.example"} ],"x":12345678901234567890123},
@@ -101,7 +100,7 @@ fn the_cheapest_is_first_and_who_is_not_reached_last() {
     let hosts = ["im-a.example", "im-b.example", "im-c.example"];
     let now = order(&hosts, std::slice::from_ref(&report));
     assert_eq!(now, ["im-c.example", "im-b.example", "im-a.example"]);
-    // Nor does one stay before hosts that nobody measured.
+    // It also moves behind hosts that were not measured.
     let now = order(
         &["im-a.example", "im-x.example"],
         std::slice::from_ref(&report),
@@ -123,7 +122,7 @@ fn a_name_that_leads_nowhere_is_unreachable() {
     let report = place([unknown, alive("im-b.example", 80)]);
     let now = order(&["im-a.example", "im-b.example"], &[report]);
     assert_eq!(now, ["im-b.example", "im-a.example"]);
-    // Nobody came to try it.
+    // It was never tried.
     let untried = Measured::of(&socket("im-a.example")).unfinished(3);
     let report = place([untried, alive("im-b.example", 80)]);
     let hosts = ["im-a.example", "im-b.example"];
@@ -141,7 +140,7 @@ fn differences_too_small_to_matter_move_nobody() {
 
 #[test]
 fn a_failure_costs_what_an_sdk_waits_for_it() {
-    // One in five: two seconds on average.
+    // One failure in five: 2 s on average.
     let one = alive("im-a.example", 20);
     let address = one.v4();
     let fails = one.bad(address, failure(Phase::Connect, FailureKind::Timeout), 1);
@@ -165,7 +164,7 @@ fn a_dead_address_beside_one_that_works_costs_the_step_to_the_next() {
         &list(&["im-a.example", "im-c.example", "im-b.example"]),
         &[report],
     );
-    // 62.5 ms and 250 between 272 and 452 ms.
+    // 62.5 + 250 ms is between 272 and 452 ms.
     assert_eq!(
         sockets(now.json()),
         ["im-b.example", "im-a.example", "im-c.example"]
@@ -197,7 +196,7 @@ fn who_was_not_measured_keeps_its_place() {
         told.contains("im-x.example  not measured, keeps its place"),
         "{told}"
     );
-    // Another port is another place, and so is what is not encrypted.
+    // A host with another port or without encryption is not the measured one.
     for other in [
         r#""port": 8443"#,
         r#""port": "443x""#,
@@ -210,7 +209,7 @@ fn who_was_not_measured_keeps_its_place() {
         let report = place([alive("im-a.example", 90), alive("im-b.example", 20)]);
         assert_eq!(ordered(&list, &[report]).json(), list, "{other}");
     }
-    // A WebSocket says nothing of REST.
+    // A WebSocket measurement doesn't apply to REST.
     let list = r#"{"rest": {"hosts": [{"domain": "im-a.example"}, {"domain": "im-b.example"}]}}"#;
     let report = place([alive("im-a.example", 90), alive("im-b.example", 20)]);
     let now = ordered(list, &[report]);
@@ -227,7 +226,7 @@ fn an_entry_that_names_no_host_keeps_its_place_among_those_that_do() {
     let ordered = ordered(odd, &[report]);
     assert_eq!(ordered.json(), after);
     for (lang, told) in [
-        (Lang::En, "names no host that can be dialled, not measured"),
+        (Lang::En, "names no host to connect to, not measured"),
         (Lang::Zh, "没有可以连接的主机，不测量"),
     ] {
         assert_eq!(
@@ -237,7 +236,7 @@ fn an_entry_that_names_no_host_keeps_its_place_among_those_that_do() {
             ordered.text(lang)
         );
     }
-    // Native SDKs take any protocol: where no entry names a host there is none.
+    // Native SDKs accept any protocol, so the only trouble is a section without hosts.
     let native = r#"{"msync-wx":{"hosts":[{"domain":"im-a.example"}]},"msync-im":{"hosts":[{"port":6717}]}}"#;
     let told = self::ordered(native, &[place([alive("im-a.example", 20)])]).text(Lang::En);
     for told_there in [
@@ -260,9 +259,9 @@ fn what_is_told_of_a_host_that_was_not_measured_is_so() {
     let ordered = ordered(list, &[report]);
     let text = ordered.text(Lang::En);
     for told in [
-        // It gave way to none, but another left.
+        // It moved up because a dead host went to the end.
         "1 im-x.example     not measured (was 2)",
-        "3 im-a.example     names no host that can be dialled, not measured (was 4)",
+        "3 im-a.example     names no host to connect to, not measured (was 4)",
         "4 im-a.example     not encrypted, not measured (was 5)",
     ] {
         assert!(text.contains(told), "{text}");
@@ -296,7 +295,7 @@ fn hosts_are_known_however_they_are_written() {
 fn priorities_agree_with_the_order() {
     let report = || place([alive("im-a.example", 90), alive("im-b.example", 20)]);
     for (before, after) in [
-        // In the form that they have.
+        // Numbers stay numbers, strings stay strings.
         (
             r#"{"s": [{"domain":"im-a.example","priority":"1"},{"domain":"im-b.example","priority":"1"}]}"#,
             r#"{"s": [{"domain":"im-b.example","priority":"1"},{"domain":"im-a.example","priority":"2"}]}"#,
@@ -305,7 +304,7 @@ fn priorities_agree_with_the_order() {
             r#"{"s": [{"domain":"im-a.example","priority":10},{"priority" : 20 ,"domain":"im-b.example"}]}"#,
             r#"{"s": [{"priority" : 1 ,"domain":"im-b.example"},{"domain":"im-a.example","priority":2}]}"#,
         ),
-        // Who picks the one with priority 1 finds it.
+        // A host without a priority gets one.
         (
             r#"{"s": [{"domain":"im-a.example","priority":1},{"domain":"im-b.example"}]}"#,
             r#"{"s": [{"priority": 1, "domain":"im-b.example"},{"domain":"im-a.example","priority":2}]}"#,
@@ -318,14 +317,14 @@ fn priorities_agree_with_the_order() {
             r#"{"s": [{"protocol":"http","domain":"im-a.example","priority":1},{"domain":"im-a.example","priority":1},{"domain":"im-b.example","priority":2}]}"#,
             r#"{"s": [{"protocol":"http","domain":"im-a.example","priority":1},{"domain":"im-b.example","priority":1},{"domain":"im-a.example","priority":2}]}"#,
         ),
-        // Where nobody has one, nobody gets one; what is not encrypted keeps its own.
+        // No encrypted host has one, so none gets one; an unencrypted host keeps its own.
         (
             r#"{"s": [{"domain":"im-a.example"},{"domain":"im-b.example"},{"protocol":"http","domain":"im-a.example","priority":1}]}"#,
             r#"{"s": [{"domain":"im-b.example"},{"domain":"im-a.example"},{"protocol":"http","domain":"im-a.example","priority":1}]}"#,
         ),
     ] {
         assert_eq!(ordered(before, &[report()]).json(), after);
-        // Again, it stays.
+        // A second run changes nothing.
         assert_eq!(ordered(after, &[report()]).json(), after);
     }
 }
@@ -341,7 +340,7 @@ fn several_places_count_by_three_quarters_of_them() {
     );
     let now = order(&hosts, &[at(20, 40), at(20, 40), at(200, 40), at(200, 40)]);
     assert_eq!(now, ["im-b.example", "im-a.example"]);
-    // Whoever waits for a dead host waits longer than hosts differ by.
+    // The wait for a dead host outweighs any difference in cost.
     let dead_in_one = place([dead("im-a.example"), alive("im-b.example", 300)]);
     let now = ordered(&list(&hosts), &[at(20, 300), dead_in_one, at(20, 300)]);
     assert_eq!(sockets(now.json()), ["im-b.example", "im-a.example"]);
@@ -352,7 +351,7 @@ fn several_places_count_by_three_quarters_of_them() {
         "{}",
         now.text(Lang::Zh)
     );
-    // A place without a network says nothing of any host.
+    // A report without a working network is set aside.
     let down = place([dead("im-a.example"), dead("im-b.example")]);
     let now = ordered(&list(&hosts), &[down.clone(), at(20, 40)]);
     assert_eq!(sockets(now.json()), hosts);
@@ -367,7 +366,7 @@ fn several_places_count_by_three_quarters_of_them() {
 
 #[test]
 fn hosts_that_no_report_compares_keep_their_places() {
-    // On the slow network both were measured; on the fast one, one of them.
+    // All were measured on the slow network, but only two on the fast one.
     let both = place([
         alive("im-a.example", 100),
         alive("im-b.example", 110),
@@ -414,7 +413,7 @@ fn data_centres_never_mix() {
             "im-c.example"
         ]
     );
-    // Of a host that is of two data centres nothing is known.
+    // A host in two data centres counts as not measured.
     let reports = [
         one(Region::CN1, "im-a.example", 90),
         one(Region::SGP1, "im-a.example", 90),
@@ -460,7 +459,7 @@ fn what_is_no_list_is_refused() {
     }
     let marked = [b"\xef\xbb\xbf", list(&["im-a.example"]).as_bytes()].concat();
     let read = ServerList::from_bytes(&marked).unwrap().ordered(&[]);
-    // A byte order mark is no JSON to whoever reads it next.
+    // Other JSON readers would refuse a byte order mark.
     assert!(read.json().starts_with('{'));
 }
 
@@ -494,7 +493,7 @@ fn what_each_sdk_dials_first_is_told() {
         "Go SDK, connection: im-c.example (was im-a.example)",
         "Go SDK, REST: b.example:8443 (was a.example)",
         "native SDKs (older ones pick at random), connection: 47.1.2.4:6717",
-        "msync-im: not measured, left as it is",
+        "msync-im: not measured, unchanged",
         "rest: 2 of 3 hosts moved",
     ] {
         assert!(told.lines().any(|one| one.trim() == line), "{line}\n{told}");
@@ -508,7 +507,7 @@ fn what_each_sdk_dials_first_is_told() {
         zh.contains("Go SDK，长连接：im-c.example（原为 im-a.example）"),
         "{zh}"
     );
-    // What a reader can't use is said, whatever the order.
+    // A reader that can't use the list says so, whatever the order.
     let only_wss = r#"{"msync-wx": {"hosts": [{"protocol": "wss", "domain": "im-a.example"}]}}"#;
     let told = ordered(only_wss, &[]).text(Lang::En);
     for line in [
@@ -555,7 +554,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A host with whatever else, one of six names.
+/// A host with one of six names, and any other fields.
 fn any_host() -> impl Strategy<Value = Value> {
     let protocol = prop::sample::select(vec!["https", "wss", "http", "tcp"]);
     (0..6_usize, protocol, any_json(), any_json()).prop_map(|(number, protocol, priority, more)| {
@@ -572,7 +571,7 @@ fn any_host() -> impl Strategy<Value = Value> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
-    /// Whatever the list and the measurement: the same hosts, the same rest.
+    /// For any list and measurement, the hosts and all other fields stay the same.
     #[test]
     fn no_host_is_lost_and_no_field_changes(
         hosts in prop::collection::vec(any_host(), 1..8),
@@ -599,7 +598,7 @@ proptest! {
             false => vec![place(measured)],
         };
         let ordered = ordered(&text, &reports);
-        // Numbers are compared as they are written.
+        // Compares numbers as written.
         let without_order = |text: &str| {
             let mut list: Value = serde_json::from_str(text).unwrap();
             let mut hosts: Vec<String> = (list["msync-wx"]["hosts"].as_array().unwrap().iter())
@@ -620,7 +619,7 @@ proptest! {
         }
     }
 
-    /// Whatever came: no panic, and what is taken is JSON again.
+    /// No input panics, and any accepted list stays JSON.
     #[test]
     fn any_bytes_end_in_a_list_or_a_reason(text in ".{0,200}", json in any_json()) {
         for one in [text, json.to_string(), json!({"rest": json}).to_string()] {

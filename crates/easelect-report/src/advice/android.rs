@@ -40,9 +40,9 @@ pub(super) fn android(site: &Site) -> Block {
         block.paste(site.say("Android (Java)", "Android（Java）"), "java", code);
     }
     block.notes = vec![text(
-        "Both are needed, or messages and tokens travel in clear text: `setEnableTLSConnection(true)` for the \
-         connection, and `https://` in `setRestServer` (without a scheme, the SDK uses plain HTTP). The default \
-         of `setEnableTLSConnection` is not stated in the documentation; in the iOS SDK it is off.",
+        "Both settings are required, or messages and tokens travel in clear text: `setEnableTLSConnection(true)` \
+         for the connection, and `https://` in `setRestServer` (without a scheme, the SDK uses plain HTTP). The \
+         documentation does not state the default of `setEnableTLSConnection`; in the iOS SDK it is off.",
         "以下两项缺一不可，否则消息和 token 会以明文传输：长连接的 `setEnableTLSConnection(true)`，\
          以及 `setRestServer` 中的 `https://`（不写协议时，SDK 按 HTTP 处理）。`setEnableTLSConnection` 的默认值，\
          文档未说明；iOS SDK 默认关闭。",

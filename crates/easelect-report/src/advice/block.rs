@@ -1,4 +1,4 @@
-//! What is said for one SDK in one data centre, and the tools to write it with.
+//! The advice for one SDK in one data centre, and helpers to write it.
 
 use easelect::{Endpoint, Region, RegionInfo, Service};
 use serde::Serialize;
@@ -6,31 +6,31 @@ use serde::Serialize;
 use super::choice::{Address, Basis, Choice};
 use crate::texts::{Lang, Text, region_name, service_name, text};
 
-/// When the pages were read.
+/// The month in which the pages were read.
 pub(super) const READ: &str = "2026-11";
 
-/// A place that the words rest on: a page of Easemob's, or a package.
+/// A source of the advice: a page of Easemob's, or a package.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Source {
     pub(super) url: &'static str,
-    /// The version of the SDK that it is about.
+    /// The version of the SDK that the source is about.
     pub(super) version: &'static str,
 }
 
-/// Something to paste.
+/// Code to paste.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Code {
     pub(super) title: String,
-    /// As Markdown names it behind a fence.
+    /// The language tag of a Markdown fence.
     pub(super) language: &'static str,
     pub(super) text: String,
 }
 
-/// What is said for one SDK.
+/// The advice for one SDK.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Block {
     pub(super) code: Vec<Code>,
-    /// Why something to paste is missing.
+    /// Why there is nothing to paste.
     pub(super) lacking: Vec<Text>,
     pub(super) notes: Vec<Text>,
     pub(super) sources: Vec<Source>,
@@ -46,7 +46,7 @@ impl Block {
     }
 }
 
-/// One data centre, and what to configure there.
+/// One data centre, and its addresses.
 pub(super) struct Site<'a> {
     pub(super) region: &'a Region,
     pub(super) info: Option<&'a RegionInfo>,
@@ -57,7 +57,7 @@ pub(super) struct Site<'a> {
 }
 
 impl Site<'_> {
-    /// This, in the reader's language.
+    /// The text in the reader's language.
     pub(super) fn say(&self, en: &str, zh: &str) -> String {
         match self.lang {
             Lang::En => en,
@@ -83,20 +83,20 @@ impl Site<'_> {
         self.choices.iter().find(|one| one.service == service)
     }
 
-    /// What to configure for the service, the first choice first.
+    /// The recommended addresses of a service, best first.
     pub(super) fn addresses(&self, service: Service) -> &[Address] {
         let choice = self.choice(service);
         choice.map_or(&[], |one| &one.addresses)
     }
 
-    /// Every address of the service, also what is not advised now.
+    /// Every endpoint of the service, also those that are not recommended.
     pub(super) fn every(&self, service: Service) -> impl Iterator<Item = &Endpoint> {
         self.known
             .iter()
             .filter(move |one| one.service() == service)
     }
 
-    /// The first choice of each service; otherwise `block` says which are lacking, and why.
+    /// The first choice of each service. If one is missing, returns `None` and adds the reason to `block`.
     pub(super) fn first<const N: usize>(
         &self,
         services: [Service; N],
@@ -104,7 +104,7 @@ impl Site<'_> {
     ) -> Option<[&Address; N]> {
         let firsts = services.map(|one| self.addresses(one).first());
         if firsts.iter().all(Option::is_some) {
-            return Some(firsts.map(|one| one.expect("all are there: it was just asked")));
+            return Some(firsts.map(|one| one.expect("just checked")));
         }
         for (service, first) in services.into_iter().zip(firsts) {
             let lacking = self.lacking(service);
@@ -120,8 +120,8 @@ impl Site<'_> {
         if self.choice(service).map(|one| one.basis) == Some(Basis::NoneReady) {
             return text(
                 format!(
-                    "{}: the report found no address ready, so none is given here. Fix what the report describes, \
-                     measure again, then generate this configuration again.",
+                    "{}: the report found no address ready, so none is given here. Resolve the faults in the \
+                     report, measure again, then generate this configuration again.",
                     name.en
                 ),
                 format!(
@@ -133,7 +133,7 @@ impl Site<'_> {
         text(
             format!(
                 "{}: no host of {} is in the catalogue. Look it up in the console or ask your Easemob account \
-                 manager, then put it into a catalogue file (--catalog).",
+                 manager, then add it to a catalogue file (--catalog).",
                 name.en, region.en
             ),
             format!(
@@ -143,7 +143,7 @@ impl Site<'_> {
         )
     }
 
-    /// The further addresses of a service, each as a comment on a line of its own, written by `write`.
+    /// The alternative addresses of a service, each as a comment on its own line, formatted by `write`.
     pub(super) fn alternatives(
         &self,
         service: Service,
@@ -156,7 +156,7 @@ impl Site<'_> {
         others.map(line).collect()
     }
 
-    /// A few words where port or path are a conclusion.
+    /// A remark if port or path are inferred.
     fn inferred(&self, address: &Address) -> String {
         match address.is_inferred() {
             true => self.say(" (inferred)", "（推断）"),
@@ -164,7 +164,7 @@ impl Site<'_> {
         }
     }
 
-    /// The same as a comment behind a line of code.
+    /// The same remark as a comment at the end of a line of code.
     pub(super) fn mark(&self, address: &Address) -> String {
         match address.is_inferred() {
             true => self.say(" // port and path are inferred", " // 端口和路径为推断"),
@@ -173,12 +173,12 @@ impl Site<'_> {
     }
 }
 
-/// A string literal of JavaScript, TypeScript, Java, C#, Objective-C and JSON.
+/// A string literal in JavaScript, TypeScript, Java, C#, Objective-C and JSON.
 pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Scheme, host and port, as mini-programs list the domains that they may reach.
+/// Scheme, host and port: the form of domains in the consoles of mini-programs.
 pub(super) fn origin(endpoint: &Endpoint) -> String {
     let scheme = if endpoint.service().is_websocket() {
         "wss"

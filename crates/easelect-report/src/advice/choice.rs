@@ -1,5 +1,5 @@
-//! Which addresses of one service may be configured, and in which order: those that a report found ready,
-//! or all that the catalogue has.
+//! The recommended addresses of one service, in order: those that a report found ready, or all of the
+//! catalogue.
 
 use easelect::{Catalog, Confidence, Endpoint, Region, Service};
 use serde::Serialize;
@@ -7,37 +7,37 @@ use serde::Serialize;
 use crate::model::{EndpointModel, Model};
 use crate::texts::shown;
 
-/// More than any service of a data centre has; a report from elsewhere may name any number.
+/// More than any service of a data centre has. A report from elsewhere could list any number.
 const MOST_LEFT_OUT: usize = 8;
 
-/// What the order rests on.
+/// The basis of the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Basis {
-    /// A report: only what it found ready, best first.
+    /// A report: only endpoints that it found ready, best first.
     Measured,
-    /// There is no report: the catalogue's order, which ranks nothing.
+    /// No report: the catalogue's order, which is not a ranking.
     NotMeasured,
-    /// The report doesn't have this service here: the catalogue's order.
+    /// The report lacks this service in this data centre: the catalogue's order.
     NotInReport,
-    /// The report found none of them ready.
+    /// The report found none ready.
     NoneReady,
     /// The catalogue has none.
     NoneKnown,
 }
 
-/// An address that may be configured.
+/// A recommended address.
 #[derive(Clone, Debug)]
 pub(super) struct Address {
     pub(super) endpoint: Endpoint,
-    /// The URL with the path that works; a query hidden.
+    /// The URL with the path that works, its query hidden.
     pub(super) url: String,
-    /// Milliseconds that half of the measured openings took at most.
+    /// The median time to open a connection, in milliseconds.
     pub(super) p50_ms: Option<f64>,
 }
 
 impl Address {
-    /// Not measured, or at this path.
+    /// An address at this path, without a measurement.
     fn new(endpoint: &Endpoint, path: &str) -> Self {
         Address {
             url: endpoint.shown_with(path),
@@ -46,7 +46,7 @@ impl Address {
         }
     }
 
-    /// The URL without a path that says nothing, as SDKs take the base of REST requests.
+    /// The base URL of REST requests, as SDKs take it: without a trailing `/`.
     pub(super) fn base(&self) -> &str {
         match self.endpoint.path() {
             "/" => self.url.strip_suffix('/').unwrap_or(&self.url),
@@ -54,34 +54,34 @@ impl Address {
         }
     }
 
-    /// Whether port or path are a conclusion.
+    /// Whether port or path are inferred.
     pub(super) fn is_inferred(&self) -> bool {
         self.endpoint.confidence() == Confidence::Inferred
     }
 }
 
-/// Why an address of the data centre is not advised.
+/// Why an address is not recommended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Why {
-    /// It answers, but not as it should.
+    /// It answers, but not as an endpoint should.
     Answering,
-    /// It doesn't work.
+    /// It is unreachable.
     Unreachable,
-    /// The report doesn't say.
+    /// The report didn't measure it.
     NotMeasured,
-    /// The report has it, the catalogue doesn't.
+    /// It is in the report, but not in the catalogue.
     NotInCatalog,
 }
 
-/// An address that is not advised: its URL as it may be shown.
+/// An address that is not recommended.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct LeftOut {
     pub(super) url: String,
     pub(super) why: Why,
 }
 
-/// The addresses of one service, the first choice first.
+/// The addresses of one service, best first.
 #[derive(Clone, Debug)]
 pub(super) struct Choice {
     pub(super) service: Service,
@@ -90,8 +90,8 @@ pub(super) struct Choice {
     pub(super) left_out: Vec<LeftOut>,
 }
 
-/// What to configure for `service` in `region`. A report only orders and excludes what the catalogue has:
-/// whoever wrote it brings in no host.
+/// The addresses to recommend for `service` in `region`. A report orders and excludes addresses of the
+/// catalogue; it can't add any, because reports come from strangers.
 pub(super) fn choice(
     catalog: &Catalog,
     region: &Region,
@@ -155,7 +155,7 @@ impl Choice {
     }
 }
 
-/// What the report says of the service there, best first.
+/// The report's endpoints of the service in the data centre, best first.
 fn rows<'a>(model: &'a Model, region: &Region, service: Service) -> Vec<&'a EndpointModel> {
     let groups = model.groups.iter();
     let mut rows: Vec<&EndpointModel> = groups
@@ -166,7 +166,7 @@ fn rows<'a>(model: &'a Model, region: &Region, service: Service) -> Vec<&'a Endp
     rows
 }
 
-/// At which of its paths this endpoint is the one that the report means, if it is.
+/// The path at which this endpoint matches the row of the report, if it does.
 fn path_of<'a>(endpoint: &'a Endpoint, row: &EndpointModel) -> Option<&'a str> {
     let others = endpoint.alternate_paths().iter().map(String::as_str);
     let mut paths = [endpoint.path()].into_iter().chain(others);

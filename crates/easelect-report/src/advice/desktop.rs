@@ -18,9 +18,9 @@ pub(super) fn desktop(site: &Site) -> Block {
         site.say("Windows SDK (C#)", "Windows SDK（C#）"),
     );
     block.notes = vec![text(
-        "Electron with the Web SDK is configured as a page in the browser; for Web SDK 5, take the section web5. The \
-         options of the older Electron SDK with native modules are not stated in the documentation.",
-        "在 Electron 中使用 Web SDK 时，配置与浏览器网页相同；使用 Web SDK 5 时，请参考 web5 一节。\
+        "In Electron, the Web SDK is configured as in a browser; for Web SDK 5, see --sdk web5. The documentation \
+         does not state the options of the older Electron SDK with native modules.",
+        "在 Electron 中使用 Web SDK 时，配置与浏览器网页相同；使用 Web SDK 5 时，请参考 --sdk web5。\
          旧版 Electron SDK（含原生模块）的配置项，文档未说明。",
     )];
     block.notes.extend(unity::notes());

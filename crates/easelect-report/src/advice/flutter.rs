@@ -59,9 +59,9 @@ pub(super) fn flutter(site: &Site) -> Block {
              `https://` 保证。",
         ),
         text(
-            "Versions without `webSocketServer` (such as 4.1.3) don't compile with it: they only have `imServer` \
-             and `imPort` for TCP, whose hosts are not published. Upgrade, or don't fix the address.",
-            "没有 `webSocketServer` 的版本（例如 4.1.3）无法编译上述代码：它们只有用于 TCP 的 `imServer` 和 \
+            "This code does not compile with versions that lack `webSocketServer` (such as 4.1.3): they have only \
+             `imServer` and `imPort` for TCP, whose hosts are not published. Upgrade, or don't pin an address.",
+            "没有 `webSocketServer` 的版本（例如 4.1.3）无法编译上述代码：这些版本只有用于 TCP 的 `imServer` 和 \
              `imPort`，其地址未公开。请升级，或不要固定地址。",
         ),
     ];
@@ -70,7 +70,7 @@ pub(super) fn flutter(site: &Site) -> Block {
     block
 }
 
-/// A string literal of Dart, in which `$` would begin an expression.
+/// A string literal in Dart, where an unescaped `$` begins an expression.
 fn literal(text: &str) -> String {
     quoted(text).replace('$', "\\$")
 }

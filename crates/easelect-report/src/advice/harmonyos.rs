@@ -47,11 +47,11 @@ pub(super) fn harmonyos(site: &Site) -> Block {
         );
     }
     block.notes = vec![text(
-        "Both are needed, or messages and tokens travel in clear text: `setEnableTLSConnection(true)` encrypts the \
-         connection, but doesn't add `https://` to the REST address. The default of the switch is not stated in the \
-         documentation.",
-        "以下两项缺一不可，否则消息和 token 会以明文传输：`setEnableTLSConnection(true)` 只加密长连接，\
-         不会为 REST 地址补充 `https://`。该开关的默认值，文档未说明。",
+        "Both settings are required, or messages and tokens travel in clear text: `setEnableTLSConnection(true)` for \
+         the connection, and `https://` in `setRestServer`, which the switch does not add. The documentation does not \
+         state the default of `setEnableTLSConnection`.",
+        "以下两项缺一不可，否则消息和 token 会以明文传输：长连接的 `setEnableTLSConnection(true)`，以及 `setRestServer` \
+         中的 `https://`（该开关不会补充协议）。`setEnableTLSConnection` 的默认值，文档未说明。",
     )];
     block.notes.extend(native::notes());
     block.sources = vec![PAGE, REFERENCE];

@@ -55,15 +55,15 @@ pub(super) fn ios(site: &Site) -> Block {
     }
     block.notes = vec![
         text(
-            "`enableTLSConnection` is NO by default and applies once `enableDnsConfig` is NO, to TCP and \
-             WebSocket alike: without it, messages and tokens travel in clear text. `https://` in `restServer` \
-             and `usingHttpsOnly` keep REST requests encrypted.",
+            "`enableTLSConnection` is NO by default. If `enableDnsConfig` is NO, it governs both TCP and WebSocket: \
+             unless it is YES, messages and tokens travel in clear text. `https://` in `restServer` and \
+             `usingHttpsOnly` keep REST requests encrypted.",
             "`enableTLSConnection` 默认为 NO，在 `enableDnsConfig` 为 NO 时生效，同时控制 TCP 和 WebSocket：\
              不打开时，消息和 token 会以明文传输。REST 请求的加密由 `restServer` 中的 `https://` 和 \
              `usingHttpsOnly` 保证。",
         ),
         text(
-            "5.0 has `syncDataWSHost` and `syncDataWSPort` besides (hosts not published); from 5.1 on, the SDK \
+            "Version 5.0 also has `syncDataWSHost` and `syncDataWSPort` (hosts not published). From 5.1 on, the SDK \
              derives them from `restServer`.",
             "5.0 另有 `syncDataWSHost` 和 `syncDataWSPort`（地址未公开）；自 5.1 起，SDK 根据 `restServer` 自动确定。",
         ),

@@ -1,5 +1,5 @@
-//! Mini-programs of WeChat and Alipay, and uni-app, which is compiled to them: the Web SDK with fixed
-//! addresses, and the domains that the platform lets it reach.
+//! Mini-programs of WeChat and Alipay, and uni-app, which compiles to them: the Web SDK with pinned
+//! addresses, and the domains to allow in the platform's console.
 
 use easelect::{Region, Service};
 
@@ -24,8 +24,8 @@ const WEB5: Source = Source {
     version: "5.x",
 };
 
-/// The host of files in China 1, which pages of 2023 and of 2026 name alike. The table of data centres has
-/// none, so it is in no catalogue.
+/// The file host of China 1, named by Easemob's pages of 2023 and of 2026. It is not in the catalogue,
+/// because the table of data centres lists no file hosts.
 const CN1_FILES: &str = "https://a1-chatfile.easemob.com";
 
 pub(super) fn wechat(site: &Site) -> Block {
@@ -63,7 +63,7 @@ pub(super) fn alipay(site: &Site) -> Block {
     );
     block.notes = notes(site, Service::Alipay);
     block.notes.push(text(
-        "An Alipay mini-program has one WebSocket at a time: a second one closes the first.",
+        "An Alipay mini-program can have only one WebSocket: opening a second one closes the first.",
         "支付宝小程序同一时间只能保留一个 WebSocket 连接，新建连接会关闭原有连接。",
     ));
     block.sources = vec![ALIPAY, WEB5, WEB4_PACKAGE];
@@ -82,10 +82,10 @@ pub(super) fn uniapp(site: &Site) -> Block {
     );
     block.notes = notes(site, Service::Wechat);
     block.notes.push(text(
-        "Only mini-programs need `isHttpDNS: false`. Compiled to an app or to H5, leave it true and leave out \
-         `url` and `apiUrl`. Compiled to an Alipay mini-program, take the addresses of the section on Alipay.",
+        "Only mini-programs need `isHttpDNS: false`. When compiling to an app or to H5, leave it true and omit \
+         `url` and `apiUrl`. When compiling to an Alipay mini-program, use the addresses from --sdk alipay.",
         "只有小程序需要 `isHttpDNS: false`。编译为 App 或 H5 时，请保持 true，并去掉 `url` 和 `apiUrl`。\
-         编译为支付宝小程序时，请使用支付宝小程序一节的地址。",
+         编译为支付宝小程序时，请使用 --sdk alipay 给出的地址。",
     ));
     block.sources = vec![UNIAPP, WEB4_PACKAGE];
     block
@@ -113,15 +113,14 @@ fn connection(site: &Site, block: &mut Block, service: Service, import: &str) {
     block.paste(site.say("Web SDK 4", "Web SDK 4"), "js", code);
 }
 
-/// The domains that the platform must let the mini-program reach: every host of the data centre, whichever
-/// is configured.
+/// The domains to allow on the platform: every host of the data centre, whichever of them is configured.
 fn domains(site: &Site, block: &mut Block, service: Service, platform: String) {
     if !has_domains(site, service) {
         return;
     }
     let rests: Vec<String> = site.every(Service::Rest).map(origin).collect();
     let sockets: Vec<String> = match service {
-        // Easemob's page on Alipay gives them with the path, that on WeChat without.
+        // Easemob's page on Alipay lists them with the path, the page on WeChat without.
         Service::Alipay => (site.every(service).map(ToString::to_string)).collect(),
         _ => site.every(service).map(origin).collect(),
     };
@@ -148,27 +147,27 @@ fn notes(site: &Site, service: Service) -> Vec<Text> {
     let files = if *site.region == Region::CN1 {
         text(
             "The file host in downloadFile is from Easemob's pages on mini-programs; it is not in the catalogue, \
-             and easelect doesn't measure it. The URL of a file that you receive shows which domain is needed: if \
-             it is another one, add it.",
+             and easelect does not measure it. Check the domain in the URL of a file that you receive: if it \
+             differs, add it.",
             "downloadFile 中的文件域名来自环信的小程序文档，不在目录中，easelect 也不测量它。\
              请以收到的文件 URL 的域名为准；如果不同，请另外添加。",
         )
     } else {
         text(
-            "This list has no file host: the table of data centres has none for this one. Send a picture, look at \
-             the domain of its URL, and add that to downloadFile (to uploadFile, too, if uploads fail).",
+            "This list has no file host: Easemob's table of data centres names none for this data centre. Send a \
+             picture, look up the domain in its URL, and add it to downloadFile (also to uploadFile if uploads fail).",
             "列表中没有文件域名：数据中心文档未列出该数据中心的文件域名。请发送一张图片，查看其 URL 的域名，\
              并添加到 downloadFile（如果上传失败，也添加到 uploadFile）。",
         )
     };
     let measured = text(
-        "easelect measures from a computer, not inside the mini-program: try the result on a phone. `/websocket` \
-         must not stand twice at the end of the address.",
+        "easelect measures from a computer, not from inside the mini-program: test the result on a phone. The \
+         address must end with `/websocket` only once.",
         "easelect 在电脑上测量，而不是在小程序内：请在真机上验证。地址末尾不要重复写 `/websocket`。",
     );
     let both = text(
-        "The list of domains has both variants of this data centre on purpose: you can then switch addresses without \
-         editing it.",
+        "The domain list deliberately includes all domains of this data centre, so that you can switch addresses \
+         without editing it.",
         "域名列表特意包含该数据中心的全部域名，以后更换地址时无需修改。",
     );
     match has_domains(site, service) {
@@ -177,7 +176,7 @@ fn notes(site: &Site, service: Service) -> Vec<Text> {
     }
 }
 
-/// Whether there is a list of domains to give.
+/// Whether the hosts for a list of domains are known.
 fn has_domains(site: &Site, service: Service) -> bool {
     [service, Service::Rest]
         .iter()

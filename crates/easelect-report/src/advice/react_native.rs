@@ -61,10 +61,10 @@ pub(super) fn react_native(site: &Site) -> Block {
              `https://` 保证。",
         ),
         text(
-            "Version 1.11.4, the latest on npm when this was read, doesn't have `webSocketServer` and \
-             `webSocketPort`: TypeScript then reports unknown properties. It only has `imServer` and `imPort` for \
-             TCP, whose hosts are not published. Upgrade, or don't fix the address. With which version they came \
-             is not stated in the documentation.",
+            "Version 1.11.4, the latest on npm when the sources were read, lacks `webSocketServer` and \
+             `webSocketPort`: TypeScript reports unknown properties. It has only `imServer` and `imPort` for TCP, \
+             whose hosts are not published. Upgrade, or don't pin an address. The documentation does not state \
+             which version added the WebSocket options.",
             "查阅时 npm 的最新版本 1.11.4 没有 `webSocketServer` 和 `webSocketPort`，TypeScript 会提示属性不存在。\
              该版本只有用于 TCP 的 `imServer` 和 `imPort`，其地址未公开。请升级，或不要固定地址。\
              从哪个版本开始支持，文档未说明。",

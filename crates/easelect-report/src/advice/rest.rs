@@ -1,4 +1,4 @@
-//! The REST API, called by a server.
+//! The REST API, called by servers.
 
 use easelect::Service;
 
@@ -26,7 +26,7 @@ pub(super) fn rest(site: &Site) -> Block {
             site.alternatives(Service::Rest, "# ", |one| single_quoted(one.base())),
         );
         block.paste(
-            site.say("Any language: the base URL", "任何语言：请求的基础 URL"),
+            site.say("Base URL, for any language", "基础 URL（适用于任何语言）"),
             "sh",
             code,
         );
@@ -48,16 +48,16 @@ pub(super) fn rest(site: &Site) -> Block {
     }
     block.notes = vec![
         text(
-            "The API also accepts plain HTTP: keep `https://`, or tokens travel in clear text. Whether \
-             `setBasePath` wants the scheme is not stated in the documentation; it is given so that HTTP is never \
+            "The API also accepts plain HTTP: keep `https://`, or tokens travel in clear text. The documentation \
+             does not state whether `setBasePath` expects the scheme; this code includes it so that HTTP is never \
              used.",
             "该 API 也接受 HTTP：请保留 `https://`，否则 token 会以明文传输。`setBasePath` 是否需要写协议，\
              文档未说明；这里写明协议，避免使用 HTTP。",
         ),
         text(
-            "Keep the alternative in your server's configuration: when connecting fails, send requests that may \
-             be repeated (such as queries) there. Don't test an address by requesting tokens: frequent requests \
-             are banned.",
+            "Keep the alternative in your server's configuration: if connecting fails, send requests that are safe \
+             to repeat (such as queries) to it. Don't test an address by requesting tokens: frequent token requests \
+             get blocked.",
             "请在服务器配置中保留备用地址：连接失败后，可以把允许重复的请求（例如查询）改发到备用地址。\
              不要用获取 token 的请求来试探地址：频繁请求会被封禁。",
         ),
@@ -66,7 +66,7 @@ pub(super) fn rest(site: &Site) -> Block {
     block
 }
 
-/// A string of a POSIX shell.
+/// A string literal in a POSIX shell.
 fn single_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

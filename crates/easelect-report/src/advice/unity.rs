@@ -18,8 +18,8 @@ pub(super) fn unity(site: &Site) -> Block {
     block
 }
 
-/// The options: addresses from the SDK's list, REST by HTTPS; what would fix them as comments, because the
-/// host that it takes is not published.
+/// The options: addresses from the SDK's list, REST over HTTPS. Lines that would pin an address are comments,
+/// because the host that they need is not published.
 pub(super) fn options(site: &Site, block: &mut Block, title: String) {
     let Some([rest]) = site.first([Service::Rest], block) else {
         return;
@@ -51,19 +51,19 @@ pub(super) fn options(site: &Site, block: &mut Block, title: String) {
 pub(super) fn notes() -> [Text; 3] {
     [
         text(
-            "Don't fix the address here: `Options` has no TLS switch and takes no WebSocket host. Whether the \
-             connection to a fixed `IMServer` is encrypted is not stated in the documentation: it may be clear \
-             text. Ask Easemob first.",
+            "Don't pin an address here: `Options` has no TLS switch and takes no WebSocket host. The documentation \
+             does not state whether the connection to a pinned `IMServer` is encrypted: it may be clear text. Ask \
+             Easemob first.",
             "不建议在这里固定地址：`Options` 没有 TLS 开关，也不能填写 WebSocket 地址。固定 `IMServer` \
              后连接是否加密，文档未说明，可能是明文。请先咨询环信。",
         ),
         text(
-            "`IMServer` is a TCP host (port 6717 in Easemob's examples); none is published. Don't put the \
-             WebSocket hosts there that easelect measures.",
+            "`IMServer` takes a TCP host (port 6717 in Easemob's examples), and none is published. Don't enter the \
+             WebSocket hosts that easelect measures.",
             "`IMServer` 是 TCP 主机名（环信示例中端口为 6717），未公开。easelect 测量的 WebSocket 地址不能填在这里。",
         ),
         text(
-            "`UsingHttpsOnly` applies to REST requests; it is true in 1.4.0 and was false in older versions.",
+            "`UsingHttpsOnly` applies only to REST requests. Its default is true in 1.4.0 and false in older versions.",
             "`UsingHttpsOnly` 只作用于 REST 请求；1.4.0 默认为 true，更早版本默认为 false。",
         ),
     ]

@@ -23,7 +23,7 @@ const WEB5_SERVICE: Source = Source {
     version: "5.0",
 };
 
-/// What the SDK appends to a host of a list.
+/// The path that the SDK appends to a host of a list.
 const PATH: &str = "/websocket";
 
 pub(super) fn web4(site: &Site) -> Block {
@@ -31,13 +31,13 @@ pub(super) fn web4(site: &Site) -> Block {
     web4_code(site, &mut block);
     block.notes = vec![
         text(
-            "`isHttpDNS` is true by default; the SDK then fetches its list, and `url` and `apiUrl` have no \
-             effect. With a fixed address, the SDK has no second one to try.",
+            "`isHttpDNS` is true by default: the SDK then fetches its list, and `url` and `apiUrl` have no effect. \
+             With a pinned address, the SDK has no second one to try.",
             "`isHttpDNS` 默认为 true，此时 SDK 获取地址列表，`url` 和 `apiUrl` 不生效。固定地址后，SDK 没有备用地址。",
         ),
         text(
-            "Version 4.13 and later open `url` exactly as it stands: keep `wss://`, and one `/websocket` at the end. \
-             For older versions the form of `url` is not stated in the documentation.",
+            "Versions 4.13 and later open `url` exactly as written: keep `wss://` and a single `/websocket` at the \
+             end. The documentation does not state the form of `url` for older versions.",
             "4.13 及以上版本按原样连接 `url`：请保留 `wss://`，末尾只写一个 `/websocket`。更早版本的写法，\
              文档未说明。",
         ),
@@ -83,27 +83,26 @@ pub(super) fn web5(site: &Site) -> Block {
     server_urls(site, &mut block, [Service::Websocket, Service::Rest], "");
     block.notes = vec![
         text(
-            "`serverUrls` and `dnsConfigUrls` can't be used together. With `serverUrls`, both `restApiUrl` and \
-             `wsUrl` are needed, and the SDK opens `wsUrl` exactly as it stands, the path included.",
+            "`serverUrls` and `dnsConfigUrls` can't be used together. `serverUrls` requires both `restApiUrl` and \
+             `wsUrl`; the SDK opens `wsUrl` exactly as written, including the path.",
             "`serverUrls` 与 `dnsConfigUrls` 不能同时使用。使用 `serverUrls` 时，`restApiUrl` 和 `wsUrl` 都必须填写，\
              SDK 按原样连接 `wsUrl`，包括路径。",
         ),
         text(
-            "Conversations and contacts are synchronised through `syncRestApiUrl` and `syncWsUrl`, whose hosts \
-             are not published. Ask your Easemob account manager for them before you fix `serverUrls`, or leave \
-             the SDK on its list.",
+            "The SDK synchronises conversations and contacts through `syncRestApiUrl` and `syncWsUrl`, whose hosts \
+             are not published. Ask your Easemob account manager for them before you set `serverUrls`, or let the \
+             SDK use its list.",
             "会话和联系人通过 `syncRestApiUrl`、`syncWsUrl` 同步，其地址未公开。固定 `serverUrls` 前，\
              请向你的商务经理索取；否则请保留 SDK 默认的地址列表。",
         ),
         text(
-            "A list of your own keeps the alternatives: the SDK goes through all WebSocket hosts of the list in \
-             turn (REST: the first only). The server must use HTTPS and allow requests from your pages (CORS).",
+            "A list of your own keeps the alternatives: the SDK tries all WebSocket hosts of the list in turn (for \
+             REST, only the first). The list's server must use HTTPS and allow requests from your pages (CORS).",
             "使用自己的列表可以保留备用地址：SDK 依次尝试列表中的所有 WebSocket 地址（REST 只用第一个）。\
              列表服务器须使用 HTTPS，并允许网页跨域访问（CORS）。",
         ),
         text(
-            "When these pages were read, npm delivered version 4 as the latest: make sure that version 5 is \
-             installed.",
+            "When the sources were read, npm's latest version was still 4.x: make sure that 5.x is installed.",
             "查阅文档时，npm 的最新版本仍是 4.x：请确认安装的是 5.x。",
         ),
     ];
@@ -111,7 +110,7 @@ pub(super) fn web5(site: &Site) -> Block {
     block
 }
 
-/// `serverUrls` of Web SDK 5, with `further` lines in the call.
+/// `serverUrls` of Web SDK 5. `further` is more lines of options, each with its line end.
 pub(super) fn server_urls(site: &Site, block: &mut Block, services: [Service; 2], further: &str) {
     let Some([socket, rest]) = site.first(services, block) else {
         return;
@@ -136,13 +135,13 @@ pub(super) fn server_urls(site: &Site, block: &mut Block, services: [Service; 2]
         site.alternatives(services[1], "      // ", |one| quoted(one.base())),
     );
     block.paste(
-        site.say("Web SDK 5 with fixed addresses", "Web SDK 5 固定地址"),
+        site.say("Web SDK 5 with pinned addresses", "Web SDK 5 固定地址"),
         "ts",
         code,
     );
 }
 
-/// A list that the SDK fetches from a server of one's own.
+/// A list that the SDK fetches from the app's own server.
 fn own_list(site: &Site, block: &mut Block) {
     if (site.first([Service::Websocket, Service::Rest], block)).is_none() {
         return;
@@ -159,17 +158,17 @@ fn own_list(site: &Site, block: &mut Block) {
     let (sockets, rests) = (hosts(Service::Websocket, PATH), hosts(Service::Rest, "/"));
     if sockets.is_empty() || rests.is_empty() {
         block.notes.push(text(
-            "No list of your own is given here: in one, the SDK always uses the path /websocket, which is not the \
-             one that works.",
-            "这里不给出自建列表：列表中的地址固定使用路径 /websocket，与可用的路径不同。",
+            "No list of your own is given here: with a list, the SDK always uses the path /websocket, but a different \
+             path works.",
+            "这里不给出自建列表：使用列表时，SDK 固定使用路径 /websocket，而可用的是另一路径。",
         ));
         return;
     }
     let list = json!({"rest": {"hosts": rests}, "msync-wx": {"hosts": sockets}});
     let list = serde_json::to_string_pretty(&list).expect("its keys are strings");
     let title = site.say(
-        "Web SDK 5 with a list of your own, step 1, the JSON that your server returns",
-        "Web SDK 5 自建地址列表，第 1 步，服务器返回的 JSON",
+        "Web SDK 5 with a list of your own, step 1 (JSON that your server returns)",
+        "Web SDK 5 自建地址列表，第 1 步（服务器返回的 JSON）",
     );
     block.paste(title, "json", list);
     let code = "import { ChatClient, ChatManager } from \"easemob-websdk\";\n\n\
@@ -181,8 +180,8 @@ fn own_list(site: &Site, block: &mut Block) {
                 },\n\
                 });\n";
     let title = site.say(
-        "Web SDK 5 with a list of your own, step 2, the SDK",
-        "Web SDK 5 自建地址列表，第 2 步，SDK 配置",
+        "Web SDK 5 with a list of your own, step 2 (SDK configuration)",
+        "Web SDK 5 自建地址列表，第 2 步（SDK 配置）",
     );
     block.paste(title, "ts", code.to_owned());
 }

@@ -1,15 +1,16 @@
-//! The conditions of both measurements: a difference between them may explain a change.
+//! The conditions of the two measurements: a difference between them may explain a change.
 
 use std::time::{Duration, SystemTime};
 
 use super::super::model::{Model, ProxyModel};
 use super::super::texts::{Text, list, plural, shown, text};
+use super::endpoint::capital;
 use super::{Change, Effect, Figures};
 
-/// The longest value that is told.
+/// The most characters of a value that are shown.
 const LONGEST: usize = 100;
 
-/// What differs, the weightiest first.
+/// The differences, most important first.
 pub(super) fn differences(a: &Model, b: &Model) -> Vec<Change> {
     let (in_a, in_b) = (&a.environment, &b.environment);
     let mut found = Differences(Vec::new());
@@ -35,7 +36,7 @@ pub(super) fn differences(a: &Model, b: &Model) -> Vec<Change> {
             );
         }
     }
-    // A hidden one is the same placeholder for any network.
+    // Redacted identifiers are the same placeholder for every network.
     let id = |model: &Model| match model.redacted {
         true => None,
         false => model.environment.network.as_ref()?.id.clone(),
@@ -54,7 +55,7 @@ pub(super) fn differences(a: &Model, b: &Model) -> Vec<Change> {
             "network",
             [Some(a), Some(b)],
             text(
-                "B was measured on another network than A, or with a VPN switched on or off.",
+                "A and B were measured on different networks, or a VPN was switched on or off.",
                 "两次测量的网络不同（换了网络，或开关了 VPN）。",
             ),
         ),
@@ -66,14 +67,14 @@ pub(super) fn differences(a: &Model, b: &Model) -> Vec<Change> {
             found.say(
                 "network_changed",
                 text(
-                    format!("The network changed while {letter} was measured."),
+                    format!("The network changed during the measurement of {letter}."),
                     format!("{letter} 测量期间网络发生变化。"),
                 ),
             );
         }
     }
     let network = |pick: fn(&super::super::model::NetworkModel) -> &Option<String>| {
-        // Absent in both where it wasn't looked for.
+        // Absent where the report has no network at all.
         let of = |model: &Model| {
             let one = model.environment.network.as_ref()?;
             Some(pick(one).clone().unwrap_or_else(|| "-".to_owned()))
@@ -85,12 +86,12 @@ pub(super) fn differences(a: &Model, b: &Model) -> Vec<Change> {
     };
     found.value(
         "ipv4_address",
-        text("own IPv4 address", "本机 IPv4 地址"),
+        text("kind of IPv4 address", "IPv4 地址类型"),
         network(|one| &one.ipv4),
     );
     found.value(
         "ipv6_address",
-        text("own IPv6 address", "本机 IPv6 地址"),
+        text("kind of IPv6 address", "IPv6 地址类型"),
         network(|one| &one.ipv6),
     );
     let proxy = |one: &Option<ProxyModel>| one.as_ref().map(|one| one.url.clone());
@@ -102,20 +103,17 @@ pub(super) fn differences(a: &Model, b: &Model) -> Vec<Change> {
     let all = |names: &[String]| (!names.is_empty()).then(|| names.join(", "));
     found.value(
         "proxy_variables",
-        text("proxy variables set", "已设置的代理变量"),
+        text("proxy variables that are set", "已设置的代理变量"),
         [all(&in_a.proxy_variables), all(&in_b.proxy_variables)],
     );
     found.value(
         "system_proxies",
-        text("the system's proxy settings", "系统代理设置"),
+        text("system proxy settings", "系统代理设置"),
         [all(&in_a.system_proxies), all(&in_b.system_proxies)],
     );
     found.value(
         "dns",
-        text(
-            "DNS server asked instead of the system's",
-            "指定的 DNS 服务器",
-        ),
+        text("specified DNS server", "指定的 DNS 服务器"),
         [in_a.dns.clone(), in_b.dns.clone()],
     );
     found.value(
@@ -125,12 +123,12 @@ pub(super) fn differences(a: &Model, b: &Model) -> Vec<Change> {
     );
     found.value(
         "families",
-        text("address families asked for", "指定的地址族"),
+        text("requested address families", "指定的地址族"),
         [Some(family(&in_a.families)), Some(family(&in_b.families))],
     );
     found.value(
         "families_working",
-        text("address families that work", "可用的地址族"),
+        text("working address families", "可用的地址族"),
         [in_a, in_b].map(|one| {
             let names: Vec<String> = one.families_working.iter().map(|one| family(one)).collect();
             all(&names)
@@ -145,14 +143,14 @@ pub(super) fn differences(a: &Model, b: &Model) -> Vec<Change> {
     if in_a.roots.is_some() && in_b.roots.is_some() {
         found.value(
             "roots",
-            text("root certificates of the system", "系统根证书数量"),
+            text("number of system root certificates", "系统根证书数量"),
             [count(in_a.roots), count(in_b.roots)],
         );
     }
     let given = |given: bool| given.then(|| "--cacert".to_owned());
     found.value(
         "cacert",
-        text("certificates trusted besides", "额外信任的证书"),
+        text("additional trusted certificates", "额外信任的证书"),
         [given(in_a.cacert), given(in_b.cacert)],
     );
     let machine = |model: &Model| {
@@ -161,33 +159,37 @@ pub(super) fn differences(a: &Model, b: &Model) -> Vec<Change> {
             model.environment.os, model.environment.arch
         ))
     };
-    found.value("machine", text("system", "系统"), [machine(a), machine(b)]);
+    found.value(
+        "machine",
+        text("operating system", "操作系统"),
+        [machine(a), machine(b)],
+    );
     found.value(
         "version",
-        text("version of easelect", "easelect 版本"),
+        text("easelect version", "easelect 版本"),
         [Some(a.version.clone()), Some(b.version.clone())],
     );
     let rounds = |rounds: Option<u32>| rounds.map(|rounds| rounds.to_string());
     found.value(
         "rounds",
-        text("rounds asked for", "指定的轮数"),
+        text("requested rounds", "指定的轮数"),
         [rounds(in_a.rounds), rounds(in_b.rounds)],
     );
     let millis = |millis: Option<f64>| millis.map(|millis| format!("{millis:.0} ms"));
     found.value(
         "timeout",
-        text("time-out of an attempt", "单次尝试超时"),
+        text("time-out per attempt", "单次尝试超时"),
         [millis(in_a.timeout_ms), millis(in_b.timeout_ms)],
     );
     found.value(
         "in_flight",
-        text("attempts at a time", "并发尝试数"),
+        text("concurrent attempts", "并发尝试数"),
         [count(in_a.in_flight), count(in_b.in_flight)],
     );
     found.0
 }
 
-/// An address family, or both, as people write them.
+/// The display name of an address family, or of both.
 fn family(id: &str) -> String {
     match id {
         "v4" => "IPv4",
@@ -198,8 +200,8 @@ fn family(id: &str) -> String {
     .to_owned()
 }
 
-/// The text with an empty placeholder for each that hides something: its words are of one language, and its number
-/// says nothing outside its report.
+/// The text with every redaction placeholder emptied: its words are in one language, and its number means nothing
+/// outside its report.
 fn blanked(text: &str) -> String {
     let mut blanked = String::with_capacity(text.len());
     let mut rest = text;
@@ -231,19 +233,21 @@ impl Differences {
         self.0.push(Change::new(code, Effect::Different, told));
     }
 
-    /// A value that may be another: `Proxy: none → http://…`.
+    /// Adds a value if it differs: `Proxy: none → http://…`.
     fn value(&mut self, code: &'static str, label: Text, [a, b]: [Option<String>; 2]) {
         if a.as_deref().map(blanked) == b.as_deref().map(blanked) {
             return;
         }
-        let told = |none: &str, one: &Option<String>| match one {
-            Some(one) => shown(one, LONGEST),
-            None => none.to_owned(),
+        let told = |one: &Option<String>| match one.as_deref() {
+            None | Some("-") => text("none", "无"),
+            Some("private") => text("private", "内网"),
+            Some("public") => text("public", "公网"),
+            Some(one) => text(shown(one, LONGEST), shown(one, LONGEST)),
         };
-        let capital = label.en[..1].to_ascii_uppercase() + &label.en[1..];
+        let (before, after) = (told(&a), told(&b));
         let told = text(
-            format!("{capital}: {} → {}", told("none", &a), told("none", &b)),
-            format!("{}：{} → {}", label.zh, told("无", &a), told("无", &b)),
+            format!("{}: {} → {}", capital(&label.en), before.en, after.en),
+            format!("{}：{} → {}", label.zh, before.zh, after.zh),
         );
         self.push(code, [a, b], told);
     }
@@ -252,22 +256,25 @@ impl Differences {
         let told = match (a, b) {
             (None, None) => return,
             (Some(_), Some(_)) if a == b => text(
-                "Both are of the same simulated network.",
+                "Both are from the same simulated network.",
                 "两份报告都来自同一个模拟网络。",
             ),
             (Some(a), Some(b)) => {
                 let both = list(&[shown(a, 60), shown(b, 60)]);
                 text(
-                    format!("The two are of different simulated networks: {}.", both.en),
+                    format!(
+                        "A and B are from different simulated networks: {}.",
+                        both.en
+                    ),
                     format!("两份报告来自不同的模拟网络：{}。", both.zh),
                 )
             }
             (Some(one), None) => text(
-                format!("A is of a simulated network: {}.", shown(one, 60)),
+                format!("A is from a simulated network: {}.", shown(one, 60)),
                 format!("A 来自模拟网络：{}。", shown(one, 60)),
             ),
             (None, Some(one)) => text(
-                format!("B is of a simulated network: {}.", shown(one, 60)),
+                format!("B is from a simulated network: {}.", shown(one, 60)),
                 format!("B 来自模拟网络：{}。", shown(one, 60)),
             ),
         };
@@ -281,7 +288,7 @@ impl Differences {
         };
         let told = match at_b.duration_since(at_a) {
             Ok(gap) if gap.as_secs() == 0 => {
-                text("Both began at the same moment.", "两份报告的开始时间相同。")
+                text("Both began at the same time.", "两次测量的开始时间相同。")
             }
             Ok(gap) => {
                 let gap = long(gap);
@@ -294,10 +301,13 @@ impl Differences {
                 let gap = long(at_a.duration_since(at_b).unwrap_or_default());
                 text(
                     format!(
-                        "B was measured {} before A: what reads as a change went the other way in time.",
+                        "B was measured {} before A: the changes below run backwards in time.",
                         gap.en
                     ),
-                    format!("B 的测量时间比 A 早 {}：以下变化与时间先后相反。", gap.zh),
+                    format!(
+                        "B 的测量时间比 A 早 {}：以下变化的方向与时间先后相反。",
+                        gap.zh
+                    ),
                 )
             }
         };
@@ -305,7 +315,7 @@ impl Differences {
     }
 }
 
-/// That one of the two was simulated and the other not, if so.
+/// A warning if only one of the two networks was simulated.
 pub(super) fn of_one_simulated(a: &Model, b: &Model) -> Option<Text> {
     let is_simulated = |model: &Model| model.environment.lab.is_some();
     let (simulated, real) = match (is_simulated(a), is_simulated(b)) {
@@ -315,13 +325,13 @@ pub(super) fn of_one_simulated(a: &Model, b: &Model) -> Option<Text> {
     };
     Some(text(
         format!(
-            "{simulated} is of a simulated network, {real} of a real one: their differences say nothing of either."
+            "{simulated} is from a simulated network, {real} from a real one: their differences mean nothing."
         ),
         format!("{simulated} 来自模拟网络，{real} 来自真实网络：两者的差异没有意义。"),
     ))
 }
 
-/// How long in the largest unit that fits.
+/// A duration in its largest unit.
 fn long(gap: Duration) -> Text {
     let from = SystemTime::UNIX_EPOCH;
     match gap.as_secs() {

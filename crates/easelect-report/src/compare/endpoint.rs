@@ -1,5 +1,4 @@
-//! One endpoint in both reports: whether it can be used, how often it fails, how long it takes and in which
-//! phase.
+//! One endpoint in both reports: its state, how often it fails, and how long it takes, per phase.
 
 use std::time::SystemTime;
 
@@ -12,21 +11,21 @@ use super::identity::{addresses, certificates, path};
 use super::statistics::{Difference, Times, fail_differently, is_down};
 use super::{Change, Effect, EndpointComparison, Figures};
 
-/// An endpoint of a report in this language.
+/// An endpoint of a report, with the report's language.
 #[derive(Clone, Copy)]
 pub(super) struct Seen<'a> {
     pub(super) one: &'a EndpointModel,
     pub(super) lang: Lang,
 }
 
-/// How usable an endpoint is, if anything is known of it.
+/// The tier of an endpoint, if it was tried.
 pub(super) fn state(one: &EndpointModel) -> Option<Tier> {
     let all = [Tier::Ready, Tier::Answering, Tier::Unreachable];
     let tier = all.into_iter().find(|tier| tier.as_str() == one.tier)?;
     (one.reason.code != Reason::NotProbed.as_str()).then_some(tier)
 }
 
-/// What changed at it; `same_way` is whether both went through the same proxy, or none.
+/// Compares an endpoint. `same_way`: both measurements used the same proxy, or none.
 pub(super) fn compared(
     name: String,
     a: Seen<'_>,
@@ -60,7 +59,7 @@ fn failed(one: &EndpointModel) -> (u64, u64) {
     (one.attempts.saturating_sub(one.successes), one.attempts)
 }
 
-/// Attempts; where there were none, for want of an address, look-ups.
+/// The number of attempts or, if the name had no address, of lookups.
 fn tries(one: &EndpointModel) -> u64 {
     let failures = one.failures.iter();
     match one.attempts {
@@ -69,7 +68,7 @@ fn tries(one: &EndpointModel) -> u64 {
     }
 }
 
-/// Whether such a failure stays until somebody acts. What newer versions tell is not known to.
+/// Whether a failure of this kind persists until someone fixes it. Unknown kinds don't.
 fn lasts(kind: Option<&str>) -> bool {
     let known = kind.and_then(|kind| Kind::ALL.iter().find(|one| one.as_str() == kind));
     !matches!(
@@ -90,7 +89,8 @@ fn lasts(kind: Option<&str>) -> bool {
     )
 }
 
-/// A failure in both languages: as the report has it in its own, by phase and kind in the other.
+/// A failure in both languages: the report's own text in its language, and one made from phase and kind in the
+/// other.
 fn told(phase: Option<&str>, kind: Option<&str>, as_told: &str, lang: Lang) -> Text {
     let as_told = shown(as_told, 300);
     let phase = Phase::ALL
@@ -130,7 +130,7 @@ fn tiers([a, b]: [Seen<'_>; 2], [before, after]: [Tier; 2], found: &mut Endpoint
     let zh = format!("{} → {}。{}。", from.zh, to.zh, why.zh);
     let headline = found.named(&text(en.clone(), zh.clone()));
     let told = text(format!("State: {en}"), format!("状态：{zh}"));
-    // Whichever was ready says how often such an endpoint fails by chance.
+    // The report in which the endpoint was ready shows how often it fails by chance.
     let (up, down) = match after {
         Tier::Ready => (b.one, a.one),
         _ => (a.one, b.one),
@@ -141,12 +141,12 @@ fn tiers([a, b]: [Seen<'_>; 2], [before, after]: [Tier; 2], found: &mut Endpoint
     };
     if !sure {
         found.notes.push(text(
-            format!("{} With so few attempts it may be chance.", told.en),
+            format!("{} With so few attempts, this may be chance.", told.en),
             format!("{}尝试次数太少，可能只是偶然。", told.zh),
         ));
         return;
     }
-    // The better a tier, the lower.
+    // A better tier compares as less.
     let effect = match after < before {
         true => Effect::Better,
         false => Effect::Worse,
@@ -159,7 +159,8 @@ fn tiers([a, b]: [Seen<'_>; 2], [before, after]: [Tier; 2], found: &mut Endpoint
     );
 }
 
-fn capital(word: &str) -> String {
+/// The text with a capital letter first.
+pub(super) fn capital(word: &str) -> String {
     let mut letters = word.chars();
     match letters.next() {
         Some(first) => first.to_uppercase().chain(letters).collect(),
@@ -167,7 +168,7 @@ fn capital(word: &str) -> String {
     }
 }
 
-/// Neither can be used, for different reasons.
+/// The endpoint is unusable in both, for different reasons.
 fn other_failure(a: Seen<'_>, b: Seen<'_>, tier: Tier, found: &mut EndpointComparison) {
     let id = |seen: Seen<'_>| (seen.one.reason.phase.clone(), seen.one.reason.kind.clone());
     let among = |seen: Seen<'_>, (phase, kind): &(Option<String>, Option<String>)| {
@@ -182,7 +183,7 @@ fn other_failure(a: Seen<'_>, b: Seen<'_>, tier: Tier, found: &mut EndpointCompa
     let (tier, was, is) = (texts::tier(tier), why(a), why(b));
     let told = text(
         format!(
-            "{} in both, for another reason: {} → {}.",
+            "{} in both, for different reasons: {} → {}.",
             capital(&tier.en),
             was.en,
             is.en
@@ -208,8 +209,8 @@ fn failures(a: Seen<'_>, b: Seen<'_>, found: &mut EndpointComparison) {
     let mostly = most.map(|one| told(Some(&one.phase), Some(&one.kind), &one.message, which.lang));
     let (mostly_en, mostly_zh) = match &mostly {
         Some(one) => (
-            format!("; mostly: {}", one.en),
-            format!("；多为：{}", one.zh),
+            format!("; mostly \"{}\"", one.en),
+            format!("，多数为“{}”", one.zh),
         ),
         None => (String::new(), String::new()),
     };
@@ -234,12 +235,12 @@ fn failures(a: Seen<'_>, b: Seen<'_>, found: &mut EndpointComparison) {
     );
 }
 
-/// Milliseconds as a person reads them.
+/// Milliseconds, rounded for display.
 pub(super) fn told_ms(millis: f64) -> String {
     ms(std::time::Duration::from_secs_f64(millis.max(0.0) / 1000.0))
 }
 
-/// `84.0 ms longer (42.0 → 126 ms)`, `延长 84.0 ms（42.0 → 126 ms）`.
+/// `84.0 ms longer (42.0 → 126 ms)`, `增加 84.0 ms（42.0 → 126 ms）`.
 pub(super) fn longer(before: f64, after: f64) -> Text {
     let by = told_ms((after - before).abs());
     let (en, zh) = match after > before {
@@ -260,8 +261,8 @@ pub(super) fn effect_of_time(before: f64, after: f64) -> Effect {
     }
 }
 
-/// The phases that take another time, the greatest difference first. The look-up is no part of it: it is the
-/// name server's, and told once. Where one of the two goes through a proxy, its TCP connects are to that.
+/// The phases whose time changed, greatest change first. The lookup is left out, because `lookups` shows it
+/// once. If only one measurement used a proxy, TCP connects are not comparable.
 fn phases(a: &EndpointModel, b: &EndpointModel, same_way: bool) -> Vec<(Phase, f64, f64)> {
     let comparable = |phase: &Phase| match phase {
         Phase::Resolve => false,
@@ -281,16 +282,16 @@ fn phases(a: &EndpointModel, b: &EndpointModel, same_way: bool) -> Vec<(Phase, f
     changed
 }
 
-/// Where a difference lies: `; most of it in …`, or in every phase alike; nothing, if neither.
+/// Where the difference is: mostly in one phase, or in every phase alike; empty if neither.
 pub(super) fn where_it_lies(
     [a, b]: [&EndpointModel; 2],
     [before, after]: [f64; 2],
     same_way: bool,
 ) -> Text {
-    /// The longest of what is alike, in relation to the shortest.
+    /// Phases are alike if the largest change is at most this many times the smallest.
     const ALIKE: f64 = 1.5;
     let whole = after - before;
-    // Of those that differ in the other direction, none is the reason.
+    // A phase that changed in the other direction is not the cause.
     let mut parts = phases(a, b, same_way);
     parts.retain(|(_, before, after)| (after - before) / whole > 0.0);
     let by = |part: &(Phase, f64, f64)| (part.2 - part.1).abs();
@@ -320,14 +321,14 @@ pub(super) fn where_it_lies(
             false => ("less", "shorter", "减少", "变短"),
         };
         return text(
-            format!("; every phase takes about {each} ms {en}, as with a {trip} round trip"),
-            format!("，各阶段均{zh}约 {each} ms，应是往返时间{way}"),
+            format!("; every phase takes about {each} ms {en}, which suggests a {trip} round trip"),
+            format!("，各阶段均{zh}约 {each} ms，可能是往返时间{way}"),
         );
     }
     text("", "")
 }
 
-/// `takes 126 ms instead of 42.0`, of what takes it.
+/// `takes 126 ms instead of 42.0 ms`, a predicate.
 pub(super) fn takes([before, after]: [f64; 2]) -> Text {
     let to = match after > before {
         true => "增至",
@@ -348,11 +349,11 @@ fn times(a: &EndpointModel, b: &EndpointModel, same_way: bool, found: &mut Endpo
             Difference::Noise => {}
             Difference::TooFew => found.notes.push(text(
                 format!(
-                    "Opening it takes {}, but of {} and {} undisturbed samples: too few to rule out chance.",
+                    "Opening it takes {}, but {} and {} undisturbed samples are too few to rule out chance.",
                     longer.en, before.count, after.count
                 ),
                 format!(
-                    "建连耗时{}，但未受干扰的样本仅 {} 个和 {} 个：无法排除偶然。",
+                    "建连耗时{}，但未受干扰的样本只有 {} 个和 {} 个，可能只是偶然。",
                     longer.zh, before.count, after.count
                 ),
             )),

@@ -1,4 +1,4 @@
-//! Findings that are in one of the two reports alone, and the verdict.
+//! Findings that only one of the two reports has.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use super::super::model::{FindingModel, Model};
 use super::super::texts::{Text, list, shown, text};
 use super::{Change, Effect, Figures, GroupComparison};
 
-/// Findings that a few samples bring about: that they are there in one report alone shows nothing. Where
-/// there is more to it, times or failures tell.
+/// Findings that can come from a few samples, so that their presence in only one report proves nothing. A real
+/// change also shows in the times or failures.
 const BY_CHANCE: &[&str] = &[
     "above_threshold",
     "address_slow",
@@ -21,13 +21,13 @@ const BY_CHANCE: &[&str] = &[
     "packets_lost",
 ];
 
-/// What the circumstances tell already.
+/// Findings that the conditions of the measurements show already.
 const CIRCUMSTANCES: &[&str] = &["network_changed", "through_proxy", "unfinished"];
 
-/// What only repeats that endpoints are down.
+/// Findings that only repeat that endpoints are down.
 const DOWN: &[&str] = &["certificate_expired", "certificate_faulty", "endpoint_down"];
 
-/// What appeared and what vanished; and what may be chance.
+/// The findings that appeared or vanished, and notes on those that may be chance.
 pub(super) fn changes(
     a: &Model,
     b: &Model,
@@ -43,7 +43,7 @@ pub(super) fn changes(
         such.map(|one| &*one.url).collect()
     };
     let failing = changed("failures");
-    // Those of which it may be chance have a note.
+    // An endpoint that may be down by chance has a note.
     let down: BTreeSet<&str> = (groups.iter().flat_map(|group| &group.endpoints))
         .filter(|one| !one.notes.is_empty())
         .map(|one| &*one.url)
@@ -74,18 +74,15 @@ pub(super) fn changes(
         if !chance.is_empty() {
             let chance = list(&chance);
             by_chance.push(text(
-                format!(
-                    "Said by {letter} alone, but it may be chance: {}",
-                    chance.en
-                ),
-                format!("仅 {letter} 中有，但可能只是偶然：{}", chance.zh),
+                format!("Only in {letter}, and possibly by chance: {}", chance.en),
+                format!("仅 {letter} 中有，可能只是偶然：{}", chance.zh),
             ));
         }
     }
     (changes, by_chance)
 }
 
-/// What a finding is about: the same finding of the same endpoint is the same, whatever its figures.
+/// The identity of a finding: its code and each of its endpoints. Its figures don't matter.
 fn about(one: &FindingModel) -> impl Iterator<Item = (&str, &str)> {
     let of_all = one.urls.is_empty().then_some("");
     let endpoints = one.urls.iter().map(String::as_str);
@@ -107,11 +104,7 @@ fn change(letter: &str, one: &FindingModel, told: &str) -> Change {
     };
     let (code, en, zh) = match appeared {
         true => ("finding_appeared", "New in B", "B 中新出现"),
-        false => (
-            "finding_vanished",
-            "In A, and no longer in B",
-            "A 中有而 B 中没有",
-        ),
+        false => ("finding_vanished", "No longer in B", "B 中不再出现"),
     };
     let words = match appeared {
         true => [None, Some(shown(&one.code, 60))],
@@ -119,7 +112,10 @@ fn change(letter: &str, one: &FindingModel, told: &str) -> Change {
     };
     let headline = match appeared {
         true => text(told.to_owned(), told.to_owned()),
-        false => text(format!("no longer so: {told}"), format!("不再出现：{told}")),
+        false => text(
+            format!("no longer in B: {told}"),
+            format!("不再出现：{told}"),
+        ),
     };
     let told = text(format!("{en}: {told}"), format!("{zh}：{told}"));
     let change = Change::new(code, effect, told).headline(headline);
@@ -132,7 +128,7 @@ mod tests {
 
     #[test]
     fn every_code_is_a_rules() {
-        // The rule of what is in use has codes of its own.
+        // The rule `in_use` has several codes.
         let known = |code: &str| {
             code.starts_with("current_") || crate::rules().any(|(rule, ..)| rule == code)
         };

@@ -1,4 +1,5 @@
-//! The services of data centres that both reports have, each with its first choice and its endpoints.
+//! The groups (one service of one data centre) that both reports have, each with its first choice and its
+//! endpoints.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +8,13 @@ use easelect::{Catalog, Region, Residency, Service, Tier};
 use super::super::model::{EndpointModel, GroupModel, Model};
 use super::super::texts::{Lang, Text, list, region_name, service_name, shown, text};
 use super::endpoint::{
-    Seen, compared as endpoint_compared, effect_of_time, longer, state, takes, where_it_lies,
+    Seen, capital, compared as endpoint_compared, effect_of_time, longer, state, takes,
+    where_it_lies,
 };
 use super::statistics::{Difference, Times};
 use super::{Change, Effect, EndpointComparison, Figures, GroupComparison};
 
-/// The groups in both, in B's order, and what is in one alone.
+/// The groups in both reports, in B's order, and notes on those in only one.
 pub(super) fn compared(a: &Model, b: &Model) -> (Vec<GroupComparison>, Vec<Text>) {
     let in_a = by_key(&a.groups, |one| (&*one.region, &*one.service));
     let in_b = by_key(&b.groups, |one| (&*one.region, &*one.service));
@@ -48,7 +50,7 @@ pub(super) fn compared(a: &Model, b: &Model) -> (Vec<GroupComparison>, Vec<Text>
     (groups, notes)
 }
 
-/// The first of each key.
+/// The first item for each key.
 fn by_key<'a, T, K: Ord>(all: &'a [T], key: impl Fn(&'a T) -> K) -> BTreeMap<K, &'a T> {
     let mut found = BTreeMap::new();
     for one in all {
@@ -67,8 +69,8 @@ fn only_in(letter: &str, names: &[Text]) -> Text {
     )
 }
 
-/// Data centre and service, in both languages: as the reports have it in theirs, as the built-in catalogue
-/// has it otherwise.
+/// Data centre and service in both languages: from the reports in their languages, from the built-in catalogue
+/// otherwise.
 struct Title {
     region: Text,
     id: String,
@@ -141,7 +143,7 @@ impl Title {
     }
 }
 
-/// The first, if it is ready.
+/// The best endpoint, if one is ready.
 fn best(group: &GroupModel) -> Option<&EndpointModel> {
     let ready = group
         .endpoints
@@ -150,7 +152,7 @@ fn best(group: &GroupModel) -> Option<&EndpointModel> {
     ready.min_by_key(|one| one.rank)
 }
 
-/// Whether anything is known of any endpoint.
+/// Whether any endpoint was tried.
 fn is_measured(group: &GroupModel) -> bool {
     group.endpoints.iter().any(|one| state(one).is_some())
 }
@@ -246,7 +248,7 @@ impl Pair<'_> {
             (Some(was), None) if is_measured(self.after) => {
                 let was = name(was);
                 let told = text(
-                    format!("No endpoint is ready in B; the first choice in A is {was}."),
+                    format!("no endpoint is ready in B; the first choice in A was {was}."),
                     format!("B 中没有可用的接入地址；A 中首选 {was}。"),
                 );
                 lost_or_found(
@@ -260,7 +262,7 @@ impl Pair<'_> {
             (None, Some(is)) if is_measured(self.before) => {
                 let is = name(is);
                 let told = text(
-                    format!("The first choice in B is {is}; no endpoint was ready in A."),
+                    format!("the first choice in B is {is}; no endpoint was ready in A."),
                     format!("B 中首选 {is}；A 中没有可用的接入地址。"),
                 );
                 lost_or_found(
@@ -275,7 +277,7 @@ impl Pair<'_> {
         }
     }
 
-    /// Another first choice: a change only if something changed at one of the two.
+    /// A different first choice counts as a change only if something changed at one of the two endpoints.
     fn another(&self, group: &mut GroupComparison, both: [&EndpointModel; 2], names: [String; 2]) {
         let moved = both.iter().any(|one| {
             let compared = (group.endpoints.iter())
@@ -285,14 +287,14 @@ impl Pair<'_> {
                     .changes
                     .iter()
                     .any(|one| one.effect != Effect::Different),
-                // It is in one of the reports alone.
+                // Only one report has the endpoint.
                 None => true,
             }
         });
         let [was, is] = &names;
         if moved {
             let told = text(
-                format!("Another first choice: {was} → {is}."),
+                format!("first choice changed: {was} → {is}."),
                 format!("首选变化：{was} → {is}。"),
             );
             push(
@@ -324,11 +326,12 @@ fn push(
         format!("{}: {}", group.name.en, told.en),
         format!("{}：{}", group.name.zh, told.zh),
     );
+    let told = text(capital(&told.en), told.zh);
     let change = Change::new(code, effect, told).headline(headline);
     group.changes.push(change.figures(Figures::Words(names)));
 }
 
-/// A group that has no first choice in one of the two. Where that may be chance, it is only noted.
+/// A group without a first choice in one of the reports. If that may be chance, it becomes a note.
 fn lost_or_found(
     group: &mut GroupComparison,
     code: &'static str,
@@ -339,18 +342,21 @@ fn lost_or_found(
     let sure = (group.endpoints.iter())
         .flat_map(|one| &one.changes)
         .any(|one| one.code == "tier" && one.effect == effect);
-    // With no endpoint in common, nothing was said of one.
+    // With no endpoint in common, no endpoint has a change.
     if sure || group.endpoints.is_empty() {
         push(group, code, effect, told, names);
     } else {
         group.notes.push(text(
-            format!("{} With so few attempts it may be chance.", told.en),
+            format!(
+                "{} With so few attempts, this may be chance.",
+                capital(&told.en)
+            ),
             format!("{}尝试次数太少，可能只是偶然。", told.zh),
         ));
     }
 }
 
-/// What opening the first choice takes, whichever it is.
+/// The change in the time to open the first choice, whichever endpoint that is.
 fn opening([was, is]: [&EndpointModel; 2], same_way: bool, group: &Text) -> Option<Change> {
     let (before, after) = (Times::total(was)?, Times::total(is)?);
     if before.difference(&after) != Difference::Clear {
@@ -375,7 +381,7 @@ fn opening([was, is]: [&EndpointModel; 2], same_way: bool, group: &Text) -> Opti
     Some(change.figures(Figures::Millis(medians)))
 }
 
-/// Short names, by URL as configured: host and port, or the URL where several have them in common.
+/// Short names by configured URL: host and port, or the URL if several endpoints share these.
 fn names<'a>(all: impl Iterator<Item = &'a EndpointModel>) -> BTreeMap<&'a str, String> {
     let mut urls: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut authorities: BTreeMap<&str, &str> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Where an endpoint leads, at which path it answers, and which certificate it shows.
+//! Changes in an endpoint's addresses, path and certificate.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -13,14 +13,14 @@ pub(super) fn path(a: &EndpointModel, b: &EndpointModel, found: &mut EndpointCom
     }
     let [before, after] = [a, b].map(|one| shown(&one.url, 300));
     let told = text(
-        format!("Answers at another path: {before} → {after}."),
-        format!("应答的路径不同：{before} → {after}。"),
+        format!("Answers at a different path: {before} → {after}."),
+        format!("可用的路径不同：{before} → {after}。"),
     );
     found.push_other("path", told, [Some(before), Some(after)]);
 }
 
-/// Its addresses, if it has others only. Name servers answer a part of many in turn: where some are the same,
-/// or not all were told, nothing follows.
+/// A change of addresses, if the two reports have none in common. DNS servers rotate through long lists of
+/// addresses, so an overlap or an incomplete list proves nothing.
 pub(super) fn addresses(a: &EndpointModel, b: &EndpointModel, found: &mut EndpointComparison) {
     let of = |one: &EndpointModel| -> BTreeSet<String> {
         let ip = |address: &str| match address.parse::<SocketAddr>() {
@@ -36,13 +36,13 @@ pub(super) fn addresses(a: &EndpointModel, b: &EndpointModel, found: &mut Endpoi
     }
     others(
         "addresses",
-        text("Leads to other addresses", "解析到的地址不同"),
+        text("Resolves to different addresses", "解析到的地址不同"),
         [in_a, in_b],
         found,
     );
 }
 
-/// What it shows now, all of which is other than before.
+/// A change from one set of values to a disjoint one.
 fn others(
     code: &'static str,
     label: Text,
@@ -65,15 +65,18 @@ pub(super) fn certificates(a: &EndpointModel, b: &EndpointModel, found: &mut End
         let told = match (&by_a, &by_b) {
             (_, Some(by)) => text(
                 format!(
-                    "In B its certificate ends at {by}, which only this computer trusts: TLS is inspected."
+                    "In B, the certificate is signed by {by}, which only the measuring computer trusts: HTTPS \
+                     traffic is being decrypted."
                 ),
-                format!("B 中证书由仅受本机信任的 {by} 签发：HTTPS 流量被解密。"),
+                format!(
+                    "B 中，证书由 {by} 签发，只有测量所用的电脑信任它：有设备或软件在解密 HTTPS 流量。"
+                ),
             ),
             _ => {
                 let by = by_a.clone().unwrap_or_default();
                 text(
-                    format!("TLS is no longer inspected; in A it was, by {by}."),
-                    format!("HTTPS 流量不再被解密（A 中由 {by} 解密）。"),
+                    format!("HTTPS traffic is no longer decrypted; in A, {by} decrypted it."),
+                    format!("B 中 HTTPS 流量未被解密（A 中由 {by} 解密）。"),
                 )
             }
         };
@@ -101,18 +104,18 @@ pub(super) fn certificates(a: &EndpointModel, b: &EndpointModel, found: &mut End
         return;
     }
     if issuers_a.is_disjoint(&issuers_b) {
-        let label = text("Its certificate has another issuer", "证书签发者不同");
+        let label = text("Different certificate issuer", "证书签发者不同");
         others("certificate_issuer", label, [issuers_a, issuers_b], found);
     } else if dates_a.is_disjoint(&dates_b) {
         let label = text(
-            "Another certificate of the same issuer, valid",
+            "New certificate from the same issuer, valid",
             "更换了证书（签发者相同），有效期",
         );
         others("certificate", label, [dates_a, dates_b], found);
     }
 }
 
-/// The day of a moment.
+/// The date of an RFC 3339 time.
 fn day(moment: &str) -> &str {
     moment.split('T').next().unwrap_or(moment)
 }

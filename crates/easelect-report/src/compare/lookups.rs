@@ -1,4 +1,5 @@
-//! How long names take to look up: told once, as it is the name server's and not an endpoint's.
+//! Changes in the time of DNS lookups. They are shown once, because they concern the DNS server and not an
+//! endpoint.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +11,11 @@ use super::endpoint::{effect_of_time, told_ms};
 use super::statistics::{Difference, Times};
 use super::{Change, Effect, Figures};
 
-/// What changed beyond noise, in either direction.
+/// The changes beyond noise, in either direction.
 pub(super) fn changes(a: &Model, b: &Model) -> Vec<Change> {
     let proxy = |model: &Model| model.environment.proxy.as_ref().map(|one| one.url.clone());
     if proxy(a) != proxy(b) {
-        // Behind a proxy it is the proxy's own name that was looked up.
+        // With a proxy, the name looked up is the proxy's own.
         return Vec::new();
     }
     let (in_a, in_b) = (by_host(a), by_host(b));
@@ -48,11 +49,11 @@ pub(super) fn changes(a: &Model, b: &Model) -> Vec<Change> {
         let (told, count, of) = (list(&told), hosts.len(), both.len());
         let (en, zh) = match effect {
             Effect::Worse => ("longer", "变慢"),
-            _ => ("less", "变快"),
+            _ => ("less time", "变快"),
         };
         let told = text(
             format!(
-                "Name lookups take {en} at {count} of {of} hosts: {}.",
+                "Name lookups take {en} for {count} of {of} hosts: {}.",
                 told.en
             ),
             format!("{of} 个主机中有 {count} 个域名解析{zh}：{}。", told.zh),

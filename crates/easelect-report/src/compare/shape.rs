@@ -10,8 +10,8 @@ use super::super::model::SCHEMA;
 use super::super::texts::{Lang, Text, list, text};
 use super::{Change, Comparison, Effect, EndpointComparison, Figures, GroupComparison, Side};
 
-/// A comparison for a person: the sentence on top, the two reports, what was otherwise around them, then what
-/// changed.
+/// Returns a comparison as text for a terminal: the summary, the two reports, differences in their conditions,
+/// then the changes.
 #[must_use]
 pub fn comparison_table(comparison: &Comparison, lang: Lang, style: Style) -> String {
     let mut page = Page {
@@ -31,13 +31,13 @@ pub fn comparison_table(comparison: &Comparison, lang: Lang, style: Style) -> St
         page.write(Ink::Dim, &format!("{letter}  "), &head(side));
     }
     if !comparison.circumstances.is_empty() {
-        page.title(&text("Circumstances", "测量条件"));
+        page.title(&text("Conditions", "测量条件"));
         for one in &comparison.circumstances {
             page.write(Ink::Plain, "- ", &one.text);
         }
     }
     if !comparison.changes.is_empty() {
-        page.title(&text("What changed", "变化"));
+        page.title(&text("Changes", "变化"));
         for one in &comparison.changes {
             page.write(ink_of(one), "- ", &one.text);
         }
@@ -55,8 +55,7 @@ pub fn comparison_table(comparison: &Comparison, lang: Lang, style: Style) -> St
             ),
         });
         for (letter, side) in [("A  ", a), ("B  ", b)] {
-            let verdict = side.verdict.text.clone();
-            page.write(Ink::Plain, letter, &text(verdict.clone(), verdict));
+            page.write(Ink::Plain, letter, &side.verdict_text);
         }
     }
     page.title(&text("Notes", "说明"));
@@ -65,8 +64,8 @@ pub fn comparison_table(comparison: &Comparison, lang: Lang, style: Style) -> St
     }
     if comparison.comparable() {
         let what_counts = text(
-            "Times are medians. What chance brings about, and differences of less than 5 ms or 10%, are no change.",
-            "时间为中位数。可能由偶然波动引起的差异，以及不足 5 ms 或 10% 的差异，不算变化。",
+            "Times are medians. Differences that may be chance, or that are below 5 ms or 10%, don't count as changes.",
+            "时间为中位数。可能只是偶然的差异，以及不足 5 ms 或 10% 的差异，不算变化。",
         );
         page.write(Ink::Dim, "- ", &what_counts);
     }
@@ -114,7 +113,7 @@ impl Page {
         for one in &group.changes {
             self.write(ink_of(one), "- ", &one.text);
         }
-        // Of one endpoint it is told there.
+        // With the same first choice in both, its endpoint shows this.
         let another = group.changes.iter().any(|one| one.code == "first_choice");
         if let Some(one) = group.opening.as_ref().filter(|_| another) {
             self.write(ink_of(one), "- ", &one.text);
@@ -149,11 +148,13 @@ impl Page {
     }
 }
 
-/// A comparison as indented JSON: the keys `schema`, `kind` (`"comparison"`), `version`, `lang`, `comparable`,
-/// `changed`, `effect`, `summary`, the two reports under `a` and `b`, `circumstances`, `changes`, `groups` and
-/// `notes`. Every change has a `code`, an `effect` (`better`, `worse`, `different`), a `phase` or `null`, its
-/// `text`, and, where there is a value, what it was and is: `a_ms` and `b_ms`, `a_failed_ratio` and
-/// `b_failed_ratio`, or `a` and `b`. A circumstance has no effect and no phase.
+/// Returns a comparison as indented JSON.
+///
+/// The keys are `schema`, `kind` (`"comparison"`), `version`, `lang`, `comparable`, `changed`, `effect`,
+/// `summary`, the two reports under `a` and `b`, `circumstances`, `changes`, `groups` and `notes`. A change has
+/// a `code`, an `effect` (`better`, `worse`, `different`), a `phase` or `null`, and its `text`. A change with
+/// values has those of A and B: `a_ms` and `b_ms`, `a_failed_ratio` and `b_failed_ratio`, or `a` and `b`. A
+/// circumstance is a difference in the conditions of the measurements; it has no `effect` and no `phase`.
 #[must_use]
 pub fn comparison_json(comparison: &Comparison, lang: Lang) -> String {
     let [a, b] = &comparison.sides;
@@ -263,7 +264,7 @@ fn change(change: &Change, lang: Lang) -> ChangeModel {
     }
 }
 
-/// What it was and is, with the unit in the key.
+/// The values in A and B, with the unit in the key.
 fn values(figures: &Figures) -> Map<String, Value> {
     let named = |a: &str, b: &str, values: [Value; 2]| {
         let keys = [a, b].map(str::to_owned).into_iter();

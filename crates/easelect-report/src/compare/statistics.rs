@@ -1,57 +1,59 @@
-//! Whether two measurements differ by more than chance: of durations, and of failures.
+//! Decides whether two measurements differ by more than chance, in durations and in failures.
 //!
 //! # Durations
 //!
-//! A report has no single samples, but count, median and minimum of a few (3 to 13 at an address), most of them
-//! close together and some far out: a queue costs tens of milliseconds, a lost packet 200 ms to a second. What
-//! is far out is late and never early. So the medians are compared, and their error comes from the half below
-//! them, which that doesn't reach:
+//! The comparison uses a report's summaries, not its single samples: count, median and minimum of a few samples
+//! (3 to 13 at an address). Most samples are close together and some are outliers: a queue costs tens of
+//! milliseconds, a lost packet 200 ms to a second. Outliers are always late, never early. So this compares
+//! medians, and estimates their error from the half below the median, which outliers don't reach:
 //!
 //! ```text
-//! SE = 1.2·(median − min)/√n, n no more than 9         of a median; 0.25 ms + 1 % of it at least
-//! t  = (median B − median A)/√(SE²A + SE²B)            with n/2 degrees of freedom each, Welch's of both
+//! SE = 1.2·(median − min)/√n                  with n at most 9, and median − min at least 0.25 ms + 1% of median
+//! t  = (median B − median A)/√(SE²A + SE²B)   with n/2 degrees of freedom each, combined as Welch's
 //! ```
 //!
-//! t becomes a normal deviate z by Wallace's approximation (1959). Two medians are different when z is above
-//! 2.6 *and* they are 5 ms and 10 % of the larger one apart: less is of no use to anybody. Below three samples
-//! nothing is told.
+//! Wallace's approximation (1959) turns t into a normal deviate z. Two medians differ if z is above 2.6 *and*
+//! they are at least 5 ms and 10% of the larger one apart, because smaller differences don't matter in practice.
+//! With fewer than three samples on a side, there is no decision.
 //!
-//! 1.2, the degrees of freedom and 2.6 were found by simulation, with 40,000 pairs of the same distribution each
-//! (normal, uniform, exponential, log-normal, half of Cauchy's, jitter with queues and losses) and 3 to 24
-//! samples a side: of three samples up to 1 % differ, of more up to 0.6 %, of most below 0.1 %. A shift of 20 of
-//! 70 ms, under jitter, queues (4 %) and losses (2 %) in each of three phases, is found in 93 % with 8 samples a
-//! side, in 47 % with 4; one of 60 ms in 99 % and 77 %. Where a time has two values, each every other time, the
-//! median itself jumps, and more samples don't help: therefore the 9. There 4 % differ with four samples a
-//! side, 0.3 % with eight.
+//! A simulation gave the 1.2, the degrees of freedom and the 2.6. It drew 40,000 pairs from each of several
+//! distributions (normal, uniform, exponential, log-normal, half-Cauchy, jitter with queues and losses), with 3
+//! to 24 samples a side:
 //!
-//! Noise that lasts as long as a whole report can't be told from a change by anybody.
+//! - False alarms: up to 1% with three samples, up to 0.6% with more, below 0.1% in most cases.
+//! - Detection, with jitter, queues (4%) and losses (2%) in each of three phases and a median of 70 ms: a shift
+//!   of 20 ms is found in 93% of cases with 8 samples a side and in 47% with 4, a shift of 60 ms in 99% and 77%.
+//! - A time that alternates between two values makes the median itself jump, and more samples don't help. This
+//!   is why n is at most 9: false alarms are then 4% with four samples a side and 0.3% with eight.
+//!
+//! Noise that lasts as long as a whole report can't be distinguished from a change.
 //!
 //! # Failures
 //!
-//! Fisher's exact test, two-sided, 5 %: with so few attempts it errs in less than half of that, and in next to
-//! none where failures are rare.
+//! Fisher's exact test, two-sided, 5%. With so few attempts, its false alarms are below half of that, and close
+//! to none if failures are rare.
 
 use easelect::Phase;
 
 use super::super::model::{EndpointModel, SummaryModel};
 
-/// The normal deviate above which a difference is no chance.
+/// The normal deviate above which a difference is not chance.
 const CLEAR: f64 = 2.6;
 
-/// The error of a median of one sample, in relation to its distance from the minimum.
+/// The standard error of a median of one sample, as a multiple of its distance from the minimum.
 const ERROR: f64 = 1.2;
 
-/// More samples don't make it smaller.
+/// The number of samples above which the error shrinks no further.
 const MOST: u64 = 9;
 
-/// Smaller differences are none, in milliseconds and in relation to the larger time.
+/// The smallest difference that matters, in milliseconds and as a ratio of the larger time.
 const WORTH_MS: f64 = 5.0;
 const WORTH: f64 = 0.10;
 
-/// Fewer samples have no spread worth the name.
+/// The fewest samples with a usable spread.
 const LEAST: u64 = 3;
 
-/// The figures of one kind of time, in milliseconds.
+/// A summary of one kind of time, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {
     pub(super) count: u64,
@@ -59,14 +61,14 @@ pub(super) struct Times {
     shortest: f64,
 }
 
-/// What two times differ by.
+/// The difference between two times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Difference {
-    /// Nothing that chance doesn't bring about, or that matters.
+    /// It may be chance, or is too small to matter.
     Noise,
-    /// It would matter, but there are not enough samples to say.
+    /// It would matter, but there are too few samples to decide.
     TooFew,
-    /// More than chance.
+    /// It is more than chance.
     Clear,
 }
 
@@ -79,18 +81,18 @@ impl Times {
         }
     }
 
-    /// From the first to the last byte of the handshake, the look-up excluded.
+    /// The whole time to open a connection, without the lookup.
     pub(super) fn total(one: &EndpointModel) -> Option<Times> {
         let summary = one.total_ms.as_ref()?;
         let undisturbed = one.successes.saturating_sub(one.locally_delayed);
         Some(Times::of(summary, at_least_one(undisturbed, one.successes)))
     }
 
-    /// Of one phase: of the attempts that went on to the next.
+    /// The time of one phase, over the attempts that completed it.
     pub(super) fn phase(one: &EndpointModel, phase: Phase) -> Option<Times> {
         let summary = one.phases_ms.get(phase).as_ref()?;
         if phase == Phase::Resolve {
-            // Once a round, in each family.
+            // There is one lookup per round, in each family.
             let rounds = one.addresses.iter().map(|one| one.attempts).max();
             return Some(Times::of(summary, rounds.unwrap_or(1)));
         }
@@ -106,7 +108,7 @@ impl Times {
         Some(Times::of(summary, at_least_one(undisturbed, all)))
     }
 
-    /// The difference to another measurement of the same.
+    /// The difference from another measurement of the same time.
     pub(super) fn difference(&self, other: &Times) -> Difference {
         let apart = (other.median - self.median).abs();
         if apart < WORTH_MS || apart < WORTH * self.median.max(other.median) {
@@ -127,7 +129,7 @@ impl Times {
     /// The variance of the median, and its degrees of freedom.
     fn error(&self) -> (f64, f64) {
         let n = self.count.min(MOST) as f64;
-        // No clock and no network is better than that; equal samples are rounded ones.
+        // Equal samples are rounded ones: no clock and no network is more exact than this.
         let least = 0.25 + 0.01 * self.median;
         let apart = (self.median - self.shortest).max(least);
         ((ERROR * apart).powi(2) / n, n / 2.0)
@@ -136,13 +138,13 @@ impl Times {
 
 fn at_least_one(undisturbed: u64, all: u64) -> u64 {
     match undisturbed {
-        // Then the disturbed ones were taken.
+        // The summary is then over the disturbed samples.
         0 => all,
         _ => undisturbed,
     }
 }
 
-/// The normal deviate that is as rare as `t` is with so many degrees of freedom (Wallace, 1959).
+/// The normal deviate that is as rare as `t` with these degrees of freedom (Wallace, 1959).
 fn deviate(t: f64, freedom: f64) -> f64 {
     let scale = (8.0 * freedom + 1.0) / (8.0 * freedom + 3.0);
     scale * (freedom * (t * t / freedom).ln_1p()).sqrt()
@@ -150,7 +152,7 @@ fn deviate(t: f64, freedom: f64) -> f64 {
 
 /// Whether two counts of failures, each with its count of attempts, differ by more than chance.
 pub(super) fn fail_differently(a: (u64, u64), b: (u64, u64)) -> bool {
-    /// Beyond, the approximation is good, and cheaper.
+    /// Above this many attempts, the normal approximation is good and cheaper.
     const EXACT: u64 = 2000;
     /// One in twenty, two-sided.
     const CLEAR: f64 = 1.96;
@@ -163,13 +165,13 @@ pub(super) fn fail_differently(a: (u64, u64), b: (u64, u64)) -> bool {
     (ratio(a) - ratio(b)).abs() > CLEAR * error
 }
 
-/// How probable it is that two counts of failures of the same cause are as far apart as these, or further.
+/// The probability that two counts of failures with the same cause are at least as far apart as these.
 fn chance((failed_a, of_a): (u64, u64), (failed_b, of_b): (u64, u64)) -> f64 {
     let (all, failed) = (of_a + of_b, failed_a + failed_b);
     if of_a == 0 || of_b == 0 {
         return 1.0;
     }
-    // The logarithms of the numbers of ways to choose: of all that have so many failures in all.
+    // Logarithms of binomial coefficients, over all tables with the same totals.
     let mut factorials = vec![0.0];
     for n in 1..=all {
         factorials.push(factorials[factorials.len() - 1] + (n as f64).ln());
@@ -183,10 +185,10 @@ fn chance((failed_a, of_a): (u64, u64), (failed_b, of_b): (u64, u64)) -> f64 {
     possible.map(probability).filter(|one| *one <= seen).sum()
 }
 
-/// Whether an endpoint that failed at every one of so many attempts is down: it worked elsewhere, at all but
-/// so many of so many, and with that chance of failure so many in a row would be rare.
+/// Whether an endpoint that failed at all of `failed_in_a_row` attempts is down. The other report has it
+/// working, with `failed` of `of` attempts failed; at that rate, so many failures in a row would be rare.
 pub(super) fn is_down(failed_in_a_row: u64, (failed, of): (u64, u64)) -> bool {
-    /// One time-out of a whole attempt is dear, and may be a cable pulled for a moment.
+    /// A single time-out may be a momentary interruption.
     const LEAST: u64 = 2;
     let ratio = (failed as f64 + 0.5) / (of as f64 + 1.0);
     let times = i32::try_from(failed_in_a_row).unwrap_or(i32::MAX);
@@ -264,7 +266,7 @@ mod tests {
         let [a, b] = [times(8, 60.0, 56.0), times(8, 85.0, 80.0)];
         assert_eq!(a.difference(&b), Difference::Clear);
         assert_eq!(b.difference(&a), Difference::Clear);
-        // A file may say anything.
+        // A file may contain any figure.
         let odd = times(u64::MAX, 1e15, 1e15);
         assert_eq!(odd.difference(&times(3, 0.0, 9.0)), Difference::Clear);
         assert_eq!(odd.difference(&odd), Difference::Noise);

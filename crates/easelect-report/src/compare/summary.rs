@@ -1,10 +1,10 @@
-//! The sentence on top: better or worse, and by what most of all.
+//! The summary: better or worse, and the change that matters most.
 
 use super::super::model::Model;
 use super::super::texts::{Text, text};
 use super::{Change, Effect, GroupComparison};
 
-/// How much a change matters, the most first.
+/// How much a change matters, most important first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Weight {
     FirstChoice,
@@ -17,7 +17,7 @@ enum Weight {
     Other,
 }
 
-/// The sentence, and what it comes to; nothing where nothing changed.
+/// The summary, and the overall effect; no effect if nothing changed.
 pub(super) fn summary(
     a: &Model,
     b: &Model,
@@ -31,7 +31,7 @@ pub(super) fn summary(
     for group in groups {
         all.extend(group.changes.iter().chain(&group.opening));
         for endpoint in &group.endpoints {
-            // A part that takes less doesn't make the whole better, which takes longer.
+            // The change of the whole counts: a phase may get faster while the whole gets slower.
             let of_whole = endpoint.changes.iter().any(|one| one.code == "time");
             let told = endpoint.changes.iter();
             all.extend(told.filter(|one| !(of_whole && one.code == "phase_time")));
@@ -45,7 +45,7 @@ pub(super) fn summary(
         Some((*first, alike))
     };
     let (mut worse, mut better) = (of(Effect::Worse), of(Effect::Better));
-    // What can't be used isn't made up for by a few milliseconds.
+    // A few milliseconds don't make up for an endpoint that can't be used.
     if let (Some((one, _)), Some((other, _))) = (worse, better) {
         match [one, other].map(|one| weight(one) <= Weight::Failures) {
             [true, false] => better = None,
@@ -79,8 +79,8 @@ pub(super) fn summary(
         }
         (None, None, Some((first, alike))) => {
             let told = sentence(
-                "Neither faster nor slower, better nor worse beyond noise, but not the same",
-                "快慢好坏没有超出波动范围的变化，但有不同之处",
+                "Neither better nor worse beyond noise, but something differs",
+                "好坏变化未超出正常波动，但有不同之处",
                 first,
                 alike,
             );
@@ -110,12 +110,12 @@ fn weight(change: &Change) -> Weight {
     }
 }
 
-/// `B is slower: …`, with how many more there are of its kind.
+/// `B is slower: …`, with the number of further changes of its kind.
 fn sentence(en: &str, zh: &str, first: &Change, alike: usize) -> Text {
     let (more_en, more_zh) = match alike {
         0 => (String::new(), String::new()),
         _ => (
-            format!(" (and {alike} more of this kind, below)"),
+            format!(" (and {alike} more of this kind below)"),
             format!("（另有 {alike} 处同类变化，见下）"),
         ),
     };
@@ -134,12 +134,12 @@ fn sentence(en: &str, zh: &str, first: &Change, alike: usize) -> Text {
 fn nothing_common(a: &Model, b: &Model) -> Text {
     match a.groups.is_empty() || b.groups.is_empty() {
         true => text(
-            "Nothing can be compared: one of the two reports has no endpoints.",
+            "Nothing can be compared: one of the reports has no endpoints.",
             "无法比较：其中一份报告没有接入地址。",
         ),
         false => text(
-            "Nothing can be compared: the two reports have no service of the same data centre in common, and data centres are not compared with each other: an app lives in one of them.",
-            "无法比较：两份报告没有同一数据中心的同一服务。不同数据中心之间不作比较：应用只属于其中一个。",
+            "Nothing can be compared: the reports have no service of the same data centre in common. Data centres are not compared with each other, because an app is in exactly one.",
+            "无法比较：两份报告没有同一数据中心的同一服务。不同数据中心之间不作比较，因为一个应用只属于一个数据中心。",
         ),
     }
 }

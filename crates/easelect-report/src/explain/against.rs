@@ -1,4 +1,4 @@
-//! A code held against a report: whether what was measured explains it.
+//! Compares an error code with a report: does the measurement explain the error?
 
 use std::time::SystemTime;
 
@@ -11,11 +11,11 @@ use crate::sdk::Sdk;
 use crate::texts::{Lang, Text, list, shown, text, verdict_lead};
 use crate::verdict::Fault;
 
-/// The service that hands out lists of servers, once reports have it.
+/// The service that returns server lists.
 const LIST: &str = "provisioning";
 const REST: &str = "rest";
 
-/// The longest verdict that is repeated from a file, in characters.
+/// The most characters of a verdict that are repeated from a file.
 const VERDICT: usize = 600;
 
 /// A report beside a code.
@@ -24,7 +24,7 @@ pub(super) struct Beside<'a> {
     now: SystemTime,
 }
 
-/// What is said, under its stable code.
+/// An answer: its stable code, and the text.
 type Said = (&'static str, Text);
 
 impl<'a> Beside<'a> {
@@ -32,7 +32,7 @@ impl<'a> Beside<'a> {
         Beside { model, now }
     }
 
-    /// Whether the report explains this code of these SDKs.
+    /// Returns whether the report explains this code of these SDKs.
     pub(super) fn answer(&self, entry: &Entry, sdks: &[Sdk], lang: Lang) -> Answer {
         let (code, said) = self.judged(entry, sdks);
         Answer {
@@ -50,7 +50,7 @@ impl<'a> Beside<'a> {
             return (
                 "simulated",
                 text(
-                    "The report is of a simulated network and explains nothing of a real one.",
+                    "The report is from a simulated network, so it can't explain an error on a real one.",
                     "该报告来自模拟网络，不能用于解释真实环境中的错误。",
                 ),
             );
@@ -62,7 +62,7 @@ impl<'a> Beside<'a> {
         if let Some(said) = self.same_status(entry).filter(|_| sdks == [Sdk::Rest]) {
             return ("explains", said);
         }
-        // Where documents disagree, another reading may be one that a network explains.
+        // Documents disagree on some codes: the network may explain another reading.
         let mut others = entry.layers().filter(|layer| *layer != entry.layer);
         let found = others.find_map(|layer| {
             let (code, other) = self.of_layer(layer, sdks);
@@ -76,12 +76,12 @@ impl<'a> Beside<'a> {
         let name = layer.name();
         let also = text(
             format!(
-                "As a matter of the layer above, no measurement of the network can explain it. \
-                 As another document or version has it (layer: {}): {}",
+                "For the layer above, no network measurement can explain the error. According to \
+                 another document or version (layer: {}): {}",
                 name.en, other.en
             ),
             format!(
-                "若按上述层面，任何网络测量都无法解释该错误；若按另一种说法（层面：{}）：{}",
+                "按上述层面，任何网络测量都无法解释该错误。按另一文档或版本的说法（层面：{}）：{}",
                 name.zh, other.zh
             ),
         );
@@ -102,7 +102,7 @@ impl<'a> Beside<'a> {
                 };
                 let said = text(
                     format!(
-                        "If the network is the reason, which the code does not tell: {}",
+                        "If the network is the cause, which the code alone does not show: {}",
                         said.en
                     ),
                     format!("如果原因是网络（仅凭错误码无法判断）：{}", said.zh),
@@ -113,15 +113,15 @@ impl<'a> Beside<'a> {
                 "cannot_explain",
                 match sdks == [Sdk::Rest] {
                     true => text(
-                        "No measurement of the network can explain it: a status is an answer, so \
-                         DNS, TCP and TLS worked when it came, unless a proxy or a filter \
-                         answered in the server's place.",
+                        "No network measurement can explain the error: a status code is an answer, \
+                         so DNS, TCP and TLS worked at that time, unless a proxy or filter answered \
+                         instead of the server.",
                         "任何网络测量都无法解释该错误：既然收到了状态码，说明当时 DNS、TCP 和 \
                          TLS 均正常（除非是代理或过滤设备代为应答）。",
                     ),
                     false => text(
-                        "No measurement of the network can explain it: the SDK got an answer, or \
-                         asked nobody.",
+                        "No network measurement can explain the error: the SDK received an answer, \
+                         or sent no request.",
                         "任何网络测量都无法解释该错误：SDK 已收到应答，或并未发出请求。",
                     ),
                 },
@@ -139,19 +139,20 @@ impl<'a> Beside<'a> {
         let blocked: Vec<&GroupModel> = all.iter().copied().filter(|one| is_blocked(one)).collect();
         let socket_blocked = !sockets.is_empty() && sockets.iter().all(|one| is_blocked(one));
         if blocked.len() == all.len() || socket_blocked {
-            // The RESTful API alone says little of a socket that goes elsewhere.
+            // The RESTful API alone says little about a native SDK's connection, which goes elsewhere.
             let elsewhere = sockets.is_empty() && sdks.iter().any(|one| is_native(*one));
             let sure = !elsewhere || self.nothing_gets_through();
             let (names, fault) = (names(&blocked), self.whose_fault());
             let (code, en, zh) = match sure {
-                true => ("explains", "explains it", "能够"),
-                false => ("may_explain", "may explain it", "有可能"),
+                true => ("explains", "explains", "能够"),
+                false => ("may_explain", "may explain", "有可能"),
             };
             return (
                 code,
                 text(
                     format!(
-                        "The report {en}: when it was made, these had no endpoint ready: {}.{}",
+                        "The report {en} the error: when measured, these services had no endpoint \
+                         ready: {}.{}",
                         names.en, fault.en
                     ),
                     format!(
@@ -171,9 +172,9 @@ impl<'a> Beside<'a> {
                 "may_explain",
                 text(
                     format!(
-                        "The report may explain it where a request fails, such as one for a \
-                         token, but not where the socket does: this had no endpoint ready: {}; \
-                         this had: {}.",
+                        "The report may explain the error if a request failed, such as one for a \
+                         token, but not if the long-lived connection did. No endpoint was ready for: \
+                         {}. Ready: {}.",
                         bad.en, good.en
                     ),
                     format!(
@@ -191,13 +192,13 @@ impl<'a> Beside<'a> {
                 "may_explain",
                 text(
                     format!(
-                        "The report may explain it: no endpoint was ready of {}, but of {}. It \
-                         depends on which of them the app uses.",
+                        "The report may explain the error, depending on which service the app uses. \
+                         No endpoint was ready for: {}. Ready: {}.",
                         bad.en, good.en
                     ),
                     format!(
-                        "报告有可能解释该错误：没有可用接入地址的服务：{}；可用的服务：{}。取决于\
-                         应用使用的是哪一个。",
+                        "报告有可能解释该错误，取决于应用使用哪个服务。没有可用接入地址的服务：{}；可用\
+                         的服务：{}。",
                         bad.zh, good.zh
                     ),
                 ),
@@ -206,7 +207,7 @@ impl<'a> Beside<'a> {
         self.all_ready(&all, &sockets, sdks)
     }
 
-    /// Every group has a first choice. Still, an SDK may have taken another.
+    /// Every group has a first choice, but an SDK may have used another endpoint.
     fn all_ready(&self, all: &[&GroupModel], sockets: &[&GroupModel], sdks: &[Sdk]) -> Said {
         let endpoints = || all.iter().flat_map(|group| &group.endpoints);
         let fails = |one: &&EndpointModel| {
@@ -222,12 +223,12 @@ impl<'a> Beside<'a> {
                 "explains",
                 text(
                     format!(
-                        "The report explains it: the endpoint in use was not ready ({}), while \
-                         others were.",
+                        "The report explains the error: an endpoint that the app has configured or \
+                         has in its list was not ready ({}), while others were.",
                         which.en
                     ),
                     format!(
-                        "报告能够解释该错误：正在使用的接入地址不可用（{}），而其他地址可用。",
+                        "报告能够解释该错误：应用配置的或其列表中的接入地址不可用（{}），而其他地址可用。",
                         which.zh
                     ),
                 ),
@@ -241,8 +242,8 @@ impl<'a> Beside<'a> {
                 "may_explain",
                 text(
                     format!(
-                        "The report may explain it: {bad} of {of} endpoints failed at least in \
-                         part ({}), and an SDK may have taken one of these.",
+                        "The report may explain the error: {bad} of {of} endpoints failed always or \
+                         sometimes ({}), and the SDK may have used one of them.",
                         which.en
                     ),
                     format!(
@@ -260,7 +261,8 @@ impl<'a> Beside<'a> {
                 "not_tested",
                 text(
                     format!(
-                        "The report does not test {}, which this SDK connects to. {} was ready.",
+                        "The report does not cover the service that this SDK connects to: {}. Ready: \
+                         {}.",
                         missing.en, good.en
                     ),
                     format!(
@@ -276,8 +278,8 @@ impl<'a> Beside<'a> {
             "does_not_explain",
             text(
                 format!(
-                    "The report does not explain it: the network was good when measured ({when}; \
-                     ready: {}). {}",
+                    "The report does not explain the error: the network was fine when measured \
+                     ({when}; ready: {}). {}",
                     good.en, differs.en
                 ),
                 format!(
@@ -288,14 +290,14 @@ impl<'a> Beside<'a> {
         )
     }
 
-    /// What may be otherwise where an SDK fails and the report is good.
+    /// The possible differences between a failing SDK and a good report.
     fn what_differs(&self, sdks: &[Sdk]) -> Text {
         let (mut en, mut zh) = (
-            "What may differ: another network (Wi-Fi, mobile, VPN), another moment".to_owned(),
+            "Possible differences: the network (Wi-Fi, mobile, VPN), the time".to_owned(),
             "可能的差别：网络不同（Wi-Fi、移动网络、VPN）、时间不同".to_owned(),
         );
         if sdks.iter().any(|one| is_native(*one)) {
-            en += ", other hosts and ports (native SDKs connect over TCP to port 6717, or over TLS to 443, of hosts from their list; the report does not test these)";
+            en += ", the hosts and ports (native SDKs connect to hosts from their list, over TCP on port 6717 or TLS on port 443, which the report does not test)";
             zh += "、主机和端口不同（原生 SDK 连接列表中的主机，使用 TCP 6717 端口或 TLS 443 端口，报告未测试）";
         }
         if self.tested(&[LIST]).is_empty() && sdks != [Sdk::Rest] {
@@ -305,14 +307,14 @@ impl<'a> Beside<'a> {
         text(en + ".", zh + "。")
     }
 
-    /// The report has nothing that these SDKs connect to.
+    /// The answer where the report has no service that these SDKs use.
     fn untested(&self, sdks: &[Sdk]) -> Said {
         if self.nothing_gets_through() {
             return (
                 "explains",
                 text(
                     format!(
-                        "The report explains it: nothing that it tests was ready.{}",
+                        "The report explains the error: none of the services it tests was ready.{}",
                         self.whose_fault().en
                     ),
                     format!(
@@ -329,7 +331,7 @@ impl<'a> Beside<'a> {
             "not_tested",
             text(
                 format!(
-                    "The report does not test what this SDK connects to: {}.",
+                    "The report does not cover the services that this SDK connects to: {}.",
                     missing.en
                 ),
                 format!("报告未测试该 SDK 所连接的服务：{}。", missing.zh),
@@ -345,8 +347,8 @@ impl<'a> Beside<'a> {
                     "explains",
                     text(
                         format!(
-                            "The report explains it: it does not test the list service, but \
-                             nothing that it tests was ready.{}",
+                            "The report explains the error: it does not cover the list service, but \
+                             none of the services it tests was ready.{}",
                             self.whose_fault().en
                         ),
                         format!(
@@ -360,7 +362,7 @@ impl<'a> Beside<'a> {
             return (
                 "not_tested",
                 text(
-                    "The report does not test the list service (https://rs.easemob.com): it can \
+                    "The report does not cover the list service (https://rs.easemob.com), which can \
                      be blocked while everything else works.",
                     "报告未测试接入地址列表服务（https://rs.easemob.com）：其他服务正常时，它仍可\
                      能被拦截。",
@@ -373,8 +375,8 @@ impl<'a> Beside<'a> {
                 "explains",
                 text(
                     format!(
-                        "The report explains it: the list service was not reachable when it was \
-                         made.{}",
+                        "The report explains the error: the list service was unreachable when \
+                         measured.{}",
                         self.whose_fault().en
                     ),
                     format!(
@@ -388,7 +390,7 @@ impl<'a> Beside<'a> {
                 "does_not_explain",
                 text(
                     format!(
-                        "The report does not explain it: the list service was reachable when \
+                        "The report does not explain the error: the list service was reachable when \
                          measured ({}).",
                         self.when()
                     ),
@@ -401,7 +403,7 @@ impl<'a> Beside<'a> {
         }
     }
 
-    /// Servers that were reached, and failed.
+    /// The answer for servers that were reached and failed.
     fn server(&self, sdks: &[Sdk]) -> Said {
         let mut wanted = socket_services(sdks);
         wanted.push(REST);
@@ -413,7 +415,7 @@ impl<'a> Beside<'a> {
                 "explains",
                 text(
                     format!(
-                        "The report explains it: it saw the servers in trouble, too ({}).",
+                        "The report explains the error: it also received server errors ({}).",
                         which.en
                     ),
                     format!(
@@ -428,8 +430,8 @@ impl<'a> Beside<'a> {
                 "does_not_explain",
                 text(
                     format!(
-                        "The report does not explain it: the servers answered as they should \
-                         when measured ({}). It may be over, or concern single requests only.",
+                        "The report does not explain the error: the servers answered normally when \
+                         measured ({}). The fault may be over, or affect only some requests.",
                         self.when()
                     ),
                     format!(
@@ -444,7 +446,7 @@ impl<'a> Beside<'a> {
         }
     }
 
-    /// That hosts of the RESTful API answered the report with the very status that is asked about.
+    /// The answer if hosts of the RESTful API returned the very status that is to be explained.
     fn same_status(&self, entry: &Entry) -> Option<Text> {
         let asked: u16 = entry.code.parse().ok().filter(|code| *code >= 100)?;
         let seen = statuses(&self.tested(&[REST]), |status| status == asked);
@@ -452,19 +454,19 @@ impl<'a> Beside<'a> {
         (!seen.is_empty()).then(|| {
             text(
                 format!(
-                    "The report explains it: it got the same answer ({}).",
+                    "The report explains the error: it received the same status ({}).",
                     which.en
                 ),
                 format!(
-                    "报告能够解释该错误：测量时收到了相同的应答（{}）。",
+                    "报告能够解释该错误：测量时收到了相同的状态码（{}）。",
                     which.zh
                 ),
             )
         })
     }
 
-    /// The groups of these services of which anything is known; of the data centre in use alone, where
-    /// the report says which that is.
+    /// The measured groups of these services; only those of the data centre in use, if the report shows
+    /// which one that is.
     fn tested(&self, services: &[&str]) -> Vec<&'a GroupModel> {
         let known = |group: &&GroupModel| {
             let mut endpoints = group.endpoints.iter();
@@ -485,7 +487,7 @@ impl<'a> Beside<'a> {
         }
     }
 
-    /// The path itself is at fault, and no service at all was ready.
+    /// Whether the computer or the network is at fault and no service was ready.
     fn nothing_gets_through(&self) -> bool {
         let path = [Fault::ThisComputer, Fault::Network].map(Fault::as_str);
         let groups = &self.model.groups;
@@ -494,12 +496,12 @@ impl<'a> Beside<'a> {
             && groups.iter().all(is_blocked)
     }
 
-    /// Where the report sees the fault, as a sentence behind another.
+    /// The report's view of where the fault is, as a sentence that follows another.
     fn whose_fault(&self) -> Text {
         match self.fault() {
             Some(Fault::Unclear | Fault::NotMeasured) | None => text(
-                " Where the fault is, the report can't tell.",
-                "至于问题在哪里，报告无法判断。",
+                " The report does not show where the fault is.",
+                "报告无法判断问题在哪里。",
             ),
             Some(fault) => {
                 let lead = verdict_lead(fault);
@@ -513,16 +515,16 @@ impl<'a> Beside<'a> {
         Fault::ALL.iter().copied().find(|one| one.as_str() == code)
     }
 
-    /// When it was measured: RFC 3339, or whatever the file says.
+    /// The time of the measurement: RFC 3339, or whatever the file contains.
     fn when(&self) -> String {
         shown(&self.model.finished_at, 40)
     }
 
-    /// The report in this language, with what limits it.
+    /// The report in this language, with its limits.
     pub(super) fn model(&self, lang: Lang) -> ReportBeside {
         let verdict = &self.model.verdict;
         let text = match self.fault() {
-            // A sentence in another language helps nobody.
+            // The reader may not know the language of the report.
             Some(fault) if self.model.lang != lang => verdict_lead(fault).of(lang),
             _ => shown(&verdict.text, VERDICT),
         };
@@ -538,7 +540,7 @@ impl<'a> Beside<'a> {
     }
 }
 
-/// The hosts that answered with such a status, each with it.
+/// The hosts that answered with such a status, as `host: status`.
 fn statuses(groups: &[&GroupModel], wanted: impl Fn(u16) -> bool) -> Vec<String> {
     let mut seen = Vec::new();
     for one in groups.iter().flat_map(|group| &group.endpoints) {

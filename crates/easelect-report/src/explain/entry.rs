@@ -1,16 +1,16 @@
-//! What one code means in one family of SDKs, and where that is written.
+//! One error code: its meaning in one family of SDKs, and the sources for it.
 
 use crate::sdk::Sdk;
 use crate::texts::{Text, text};
 
-/// Which part of connecting and logging in a code speaks of.
+/// The part of connecting and logging in that an error code is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Layer {
     /// No error.
     Success,
-    /// The way to the servers: DNS, TCP, TLS, the socket.
+    /// The path to the servers: DNS, TCP, TLS, the WebSocket.
     Network,
-    /// The service that tells an SDK its servers (`server.json`).
+    /// The service from which an SDK fetches its server list (`server.json`).
     List,
     /// The token, or the password.
     Token,
@@ -20,9 +20,9 @@ pub(crate) enum Layer {
     App,
     /// Easemob's servers, which were reached.
     Server,
-    /// How the app calls the SDK or the API.
+    /// The app's use of the SDK or the API.
     Client,
-    /// The code doesn't tell.
+    /// The code alone doesn't show the layer.
     Unclear,
 }
 
@@ -51,22 +51,22 @@ impl Layer {
             Layer::Account => text("account and devices", "账号与设备"),
             Layer::App => text("app (App Key, plan, limits)", "应用（App Key、套餐、限额）"),
             Layer::Server => text("Easemob's servers", "环信服务端"),
-            Layer::Client => text("how the app calls it", "应用的调用方式"),
-            Layer::Unclear => text("the code does not tell", "仅凭错误码无法判断"),
+            Layer::Client => text("the app's own calls", "应用的调用方式"),
+            Layer::Unclear => text("unclear from the code alone", "仅凭错误码无法判断"),
         }
     }
 
-    /// What to do where the code's own entry says nothing better.
+    /// What to do, unless the code's entry has advice of its own.
     pub(crate) fn advice(self) -> Text {
         match self {
-            Layer::Success => text("Nothing.", "无需处理。"),
+            Layer::Success => text("Nothing to do.", "无需处理。"),
             Layer::Network => text(
-                "Run `easelect diagnose` on the same device or network while it fails.",
+                "Run `easelect diagnose` on the same device or network while the error occurs.",
                 "请在出现该错误时，在同一设备或同一网络上运行 `easelect diagnose`。",
             ),
             Layer::List => text(
-                "Check that https://rs.easemob.com opens in this network. Where the app sets its \
-                 servers itself, check that it sets all of them.",
+                "Check that https://rs.easemob.com can be reached from this network. If the app \
+                 configures its own servers, check that all addresses are set.",
                 "请确认当前网络能访问 https://rs.easemob.com；如应用自行配置接入地址，请确认各项\
                  地址均已配置。",
             ),
@@ -77,38 +77,38 @@ impl Layer {
                  重新登录。",
             ),
             Layer::Account => text(
-                "Look the user up in Easemob's console. The app must log in again.",
-                "请在环信控制台查看该用户；应用需要重新登录。",
+                "Look up the user in Easemob's console, then log in again from the app.",
+                "请在环信控制台查看该用户，然后在应用中重新登录。",
             ),
             Layer::App => text(
-                "Check the App Key, the plan and the limits in Easemob's console, or ask \
-                 Easemob's account manager.",
+                "Check the App Key, the plan and the limits in Easemob's console, or ask your \
+                 Easemob account manager.",
                 "请在环信控制台检查 App Key、套餐和限额，或咨询环信商务经理。",
             ),
             Layer::Server => text(
-                "Try again later. If it persists, give Easemob support the time and the App Key.",
+                "Try again later. If the error persists, send Easemob support the time and the App Key.",
                 "请稍后重试；如仍然出现，请将发生时间和 App Key 提供给环信技术支持。",
             ),
             Layer::Client => text(
                 "The app's developer must correct the call.",
-                "请应用开发者修正调用方式。",
+                "请由应用开发者修正调用代码。",
             ),
             Layer::Unclear => text(
-                "Read the message that comes with the code, and the SDK's log of that moment.",
-                "请查看随错误码返回的错误信息，以及 SDK 当时的日志。",
+                "Read the message that comes with the code, and the SDK's log for that time.",
+                "请查看随错误码返回的错误信息，以及当时的 SDK 日志。",
             ),
         }
     }
 }
 
-/// How well a meaning is known.
+/// The evidence for a meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Evidence {
-    /// The page says so.
+    /// Stated by the page.
     Documented,
-    /// The SDK's own code says so; the page describes the SDK.
+    /// Read in the SDK's own code; the page describes the SDK.
     InTheCode,
-    /// Read in documentation or code that could not be found again: look at the page.
+    /// Read in documentation or code that could not be found again.
     Reported,
 }
 
@@ -126,22 +126,22 @@ impl Evidence {
         match self {
             Evidence::Documented => text("documented", "文档"),
             Evidence::InTheCode => text("in the SDK's code", "SDK 代码"),
-            Evidence::Reported => text("reported: check the page", "转述，请以该页面为准"),
+            Evidence::Reported => text("second-hand: check the page", "转述，请以该页面为准"),
         }
     }
 }
 
-/// Where something is written.
+/// A source for a meaning.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Source {
-    /// The page; `None` is the SDK's own page of error codes.
+    /// The page; `None` means the SDK's own page of error codes.
     pub(crate) url: Option<&'static str>,
-    /// The version that it speaks of; empty where it names none.
+    /// The version that the page is about; empty if it names none.
     pub(crate) version: &'static str,
     pub(crate) evidence: Evidence,
 }
 
-/// When all pages were read.
+/// The month in which all pages were read.
 pub(crate) const READ: &str = "2026-11";
 
 /// The SDK's own page of error codes.
@@ -159,7 +159,7 @@ pub(crate) const fn source(url: &'static str, version: &'static str, evidence: E
     }
 }
 
-/// What another document, or another version, says of the same code.
+/// The meaning of the same code in another document or version.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
     pub(crate) layer: Layer,
@@ -168,26 +168,32 @@ pub(crate) struct Reading {
     pub(crate) source: Source,
 }
 
-/// What a code means in a family of SDKs.
+/// The meaning of a code in a family of SDKs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
-    /// As the SDK reports it.
+    /// The code as the SDK reports it.
     pub(crate) code: &'static str,
-    /// The constant; empty where it has none.
+    /// The name of the constant; empty if there is none.
     pub(crate) name: &'static str,
-    /// The constant on iOS, where it is another.
+    /// The name of the constant on iOS, if different.
     pub(crate) ios: &'static str,
     pub(crate) layer: Layer,
     pub(crate) means: (&'static str, &'static str),
-    /// What to do; empty where the layer's advice is enough.
+    /// What to do; empty if the layer's advice is enough.
     pub(crate) act: (&'static str, &'static str),
-    /// The SDKs of the family that have it; empty: all.
+    /// The SDKs of the family that have the code; empty means all.
     pub(crate) sdks: &'static [Sdk],
-    /// Since which version; empty where unknown or always.
+    /// The first version with the code; empty if unknown.
     pub(crate) since: &'static str,
     pub(crate) source: Source,
     pub(crate) readings: &'static [Reading],
 }
+
+/// The advice for a code after which the SDK stays disconnected.
+pub(crate) const LOG_IN_AGAIN: (&str, &str) = (
+    "The app must log the user in again; the SDK does not reconnect automatically.",
+    "应用需要让用户重新登录；SDK 不会自动重连。",
+);
 
 /// An entry from the SDK's own page of error codes.
 pub(crate) const fn entry(code: &'static str, name: &'static str, layer: Layer) -> Entry {
@@ -245,14 +251,14 @@ impl Entry {
         self.sdks.is_empty() || self.sdks.contains(&sdk)
     }
 
-    /// The layer, and those of which other documents speak.
+    /// The layer, followed by those of the other readings.
     pub(crate) fn layers(&self) -> impl Iterator<Item = Layer> + Clone + use<> {
         let (layer, readings) = (self.layer, self.readings);
         std::iter::once(layer).chain(readings.iter().map(|one| one.layer))
     }
 }
 
-/// Codes from one number to another, both included.
+/// An inclusive range of codes.
 pub(crate) struct Range {
     pub(crate) from: i64,
     pub(crate) to: i64,
@@ -267,10 +273,10 @@ pub(crate) const fn range(from: i64, to: i64, en: &'static str, zh: &'static str
     }
 }
 
-/// SDKs that share their codes.
+/// A family of SDKs that share their codes.
 pub(crate) struct Family {
     pub(crate) sdks: &'static [Sdk],
     pub(crate) entries: &'static [Entry],
-    /// What the numbers are about that are not in the table.
+    /// The topics of codes that are not in the table.
     pub(crate) ranges: &'static [Range],
 }

@@ -1,11 +1,11 @@
-//! The SDKs that share the native core: its codes are `EMError`'s.
+//! Error codes of the SDKs that share the native core (`EMError`).
 
 use super::entry::Evidence::{Documented, Reported};
 use super::entry::Layer::{Account, App, Client, List, Network, Server, Success, Token, Unclear};
-use super::entry::{Entry, Family, OWN_PAGE, Reading, entry, range, source};
+use super::entry::{Entry, Family, LOG_IN_AGAIN, Reading, entry, range, source};
 use crate::sdk::Sdk;
 
-/// The reasons with which version 5 ends a connection.
+/// The disconnect reasons of version 5.
 const V5: &str = "https://doc.easemob.com/apidoc/rn/5.x/enums/ChatDisconnectErrorCode.html";
 const IOS: &str = "https://doc.easemob.com/document/ios/error.html";
 const CHANGES: &str = "https://doc.easemob.com/document/android/releasenote.html";
@@ -40,7 +40,7 @@ pub(crate) const FAMILY: Family = Family {
     ],
 };
 
-/// Which SDKs have the codes that HarmonyOS lacks.
+/// The SDKs of the family except HarmonyOS, which lacks some codes.
 const NOT_HARMONY: &[Sdk] = &[
     Sdk::Desktop,
     Sdk::Android,
@@ -50,11 +50,6 @@ const NOT_HARMONY: &[Sdk] = &[
     Sdk::Unity,
 ];
 
-const LOG_IN_AGAIN: (&str, &str) = (
-    "The app must log the user in again; the SDK does not reconnect by itself.",
-    "应用需要让用户重新登录；SDK 不会自动重连。",
-);
-
 const ENTRIES: &[Entry] = &[
     entry("0", "EM_NO_ERROR", Success)
         .ios("EMErrorNoError")
@@ -62,45 +57,45 @@ const ENTRIES: &[Entry] = &[
     entry("1", "GENERAL_ERROR", Unclear)
         .ios("EMErrorGeneral")
         .means(
-            "An error that the SDK does not tell apart: it was not initialised rightly, or a request \
-             failed for no reason that it knows.",
-            "未区分类型的错误：SDK 未正确初始化，或请求失败但未识别出具体原因。",
+            "An unspecified error: the SDK was not initialised correctly, or a request failed for an \
+             unknown reason.",
+            "通用错误：SDK 未正确初始化，或请求失败且原因不明。",
         ),
     entry("2", "NETWORK_ERROR", Network)
         .ios("EMErrorNetworkUnavailable")
         .means(
-            "There is no network, and the SDK's connection to the servers is gone. The SDK reconnects \
-             by itself.",
+            "There is no network, so the SDK has lost its connection to the servers. The SDK \
+             reconnects automatically.",
             "没有网络，SDK 与服务器的连接已断开；SDK 会自动重连。",
         )
         .act(
-            "Check that the device is online at all: open any page in a browser.",
+            "Check that the device is online: open any web page in a browser.",
             "请先确认设备能上网：用浏览器打开任意网页。",
         )
         .but(&[Reading {
             layer: Network,
-            en: "In version 5, a lost network gives this code on Android; on iOS no code comes with it.",
-            zh: "5.x 中仅 Android 在断网时上报该错误码，iOS 断网时不携带错误码。",
+            en: "In version 5, Android reports this code when the network is lost; iOS reports no code.",
+            zh: "5.x 中，断网时 Android 上报该错误码，iOS 不带错误码。",
             source: source(V5, "5.0", Documented),
         }]),
     entry("4", "EXCEED_SERVICE_LIMIT", App)
         .ios("EMErrorExceedServiceLimit")
         .means(
-            "A limit of the app's plan is reached, for example the number of users; or user attributes \
-             are asked for too often.",
+            "The app has reached a limit of its plan, for example the number of users, or it reads or \
+             writes user attributes too often.",
             "超过应用套餐的限制（例如用户数），或读写用户属性过于频繁。",
         ),
     entry("5", "SERVICE_ARREARAGES", App)
         .ios("EMErrorServiceArrearages")
         .only(NOT_HARMONY)
         .means(
-            "The service is not paid for. The documentation calls the code obsolete.",
+            "Payment for the service is overdue. The documentation calls this code obsolete.",
             "服务欠费。文档称该错误码已废弃。",
         ),
     entry("8", "APP_ACTIVE_NUMBER_REACH_LIMITATION", App)
         .ios("EMAppActiveNumbersReachLimitation")
         .means(
-            "The app has as many daily or monthly active users as its plan allows. The SDK stops \
+            "The app has reached its plan's limit of daily or monthly active users. The SDK stops \
              reconnecting.",
             "应用的日活或月活用户数达到套餐上限；SDK 停止自动重连。",
         )
@@ -110,28 +105,28 @@ const ENTRIES: &[Entry] = &[
         ),
     entry("100", "INVALID_APP_KEY", App)
         .ios("EMErrorInvalidAppkey")
-        .means("The App Key has a wrong form.", "App Key 不合法，通常是格式不正确。")
+        .means("The App Key is invalid, usually because its format is wrong.", "App Key 不合法，通常是格式不正确。")
         .act(
             "Copy the App Key (org#app) from Easemob's console.",
             "请从环信控制台复制 App Key（格式为 org#app）。",
         ),
     entry("101", "INVALID_USER_NAME", Client)
         .ios("EMErrorInvalidUsername")
-        .means("The user ID is empty or not allowed.", "用户 ID 不正确，通常是为空。"),
+        .means("The user ID is invalid, usually empty.", "用户 ID 不正确，通常是为空。"),
     entry("102", "INVALID_PASSWORD", Token)
         .ios("EMErrorInvalidPassword")
         .means(
-            "The password given at login is empty or wrong. Version 5 has no login by password.",
+            "The password given at login is empty or wrong. Version 5 does not support password login.",
             "登录时提供的密码为空或不正确。5.x 已不支持密码登录。",
         ),
     entry("103", "INVALID_URL", Client)
         .ios("EMErrorInvalidURL")
         .only(NOT_HARMONY)
-        .means("A URL given to the SDK is wrong.", "传给 SDK 的 URL 不正确。"),
+        .means("A URL passed to the SDK is invalid.", "传给 SDK 的 URL 不正确。"),
     entry("104", "INVALID_TOKEN", Token)
         .ios("EMErrorInvalidToken")
         .means(
-            "The token is empty, wrong, or not this user's. The SDK stops reconnecting.",
+            "The token is empty, invalid, or belongs to another user. The SDK stops reconnecting.",
             "token 为空、不正确，或与登录的用户不匹配；SDK 停止自动重连。",
         ),
     entry("105", "USER_NAME_TOO_LONG", Client)
@@ -144,15 +139,15 @@ const ENTRIES: &[Entry] = &[
             "token 已过期；SDK 停止自动重连。",
         )
         .act(
-            "Have the app's server issue a new token and log in again. Renew it in time: code 109 \
-             announces the end.",
+            "Have the app's server issue a new token and log in again. To avoid this error, renew the \
+             token when code 109 (about to expire) arrives.",
             "请由业务服务器签发新的 token 并重新登录；收到 109（即将过期）时就应更新。",
         ),
     entry("109", "TOKEN_WILL_EXPIRE", Token)
         .ios("EMErrorTokeWillExpire")
         .means(
-            "The token expires soon: 80 % of its time is over (50 % before 4.15 of Android and iOS). \
-             Nothing has failed yet.",
+            "The token is about to expire: 80% of its lifetime has passed (50% before version 4.15 on \
+             Android and iOS). Nothing has failed yet.",
             "token 即将过期：已达到有效期的 80%（Android、iOS 4.15 之前为 50%）。此时尚未出错。",
         )
         .act(
@@ -162,36 +157,36 @@ const ENTRIES: &[Entry] = &[
     entry("110", "INVALID_PARAM", Client)
         .ios("EMErrorInvalidParam")
         .means(
-            "A parameter is not valid; at login, one of those with which the connection is set up.",
+            "A parameter is invalid; at login, one of the connection parameters.",
             "参数无效；登录时指建立连接所用的参数。",
         ),
     entry("200", "USER_ALREADY_LOGIN", Client)
         .ios("EMErrorUserAlreadyLoginSame")
-        .means("This user is logged in already.", "该用户已经登录。"),
+        .means("This user is already logged in.", "该用户已经登录。"),
     entry("201", "USER_NOT_LOGIN", Client)
         .ios("EMErrorUserNotLogin")
         .means(
-            "A call that needs a login was made before login succeeded.",
+            "The app made a call that requires login before login had succeeded.",
             "尚未登录成功，就调用了需要登录的接口。",
         ),
     entry("202", "USER_AUTHENTICATION_FAILED", Token)
         .ios("EMErrorUserAuthenticationFailed")
         .means(
-            "Authentication failed: the token is not valid or has expired; with a login by password, \
-             user ID or password is wrong.",
+            "Authentication failed: the token is invalid or has expired; with password login, the user \
+             ID or the password is wrong.",
             "用户鉴权失败：token 无效或已过期；如使用密码登录，则用户 ID 或密码不正确。",
         ),
     entry("204", "USER_NOT_FOUND", Account)
         .ios("EMErrorUserNotFound")
         .means("The user does not exist in this app.", "该应用中没有这个用户。")
         .act(
-            "Check the user ID and the App Key: the user may live in another app or data centre.",
+            "Check the user ID and the App Key: the user may belong to another app or data centre.",
             "请检查用户 ID 和 App Key：该用户可能属于另一个应用或数据中心。",
         ),
     entry("206", "USER_LOGIN_ANOTHER_DEVICE", Account)
         .ios("EMErrorUserLoginOnAnotherDevice")
         .means(
-            "The same user logged in on another device, which ended the login here. The SDK stops \
+            "The same user logged in on another device, so this device was logged out. The SDK stops \
              reconnecting.",
             "同一用户在其他设备登录，当前设备被踢下线；SDK 停止自动重连。",
         )
@@ -203,13 +198,13 @@ const ENTRIES: &[Entry] = &[
             "该用户已在服务端被删除；SDK 停止自动重连。",
         )
         .act(
-            "Look the user up in Easemob's console; another account is needed.",
-            "请在环信控制台确认该用户是否存在；需要换用其他账号。",
+            "Check in Easemob's console whether the user still exists, and log in with another account.",
+            "请在环信控制台确认该用户是否存在，并换用其他账号登录。",
         ),
     entry("208", "USER_REG_FAILED", App)
         .ios("EMErrorUserRegisterFailed")
         .means(
-            "Registering a user failed, for example because open registration is off.",
+            "User registration failed, for example because open registration is off.",
             "注册用户失败，例如未开启开放注册。",
         )
         .act(
@@ -219,14 +214,15 @@ const ENTRIES: &[Entry] = &[
     entry("210", "USER_PERMISSION_DENIED", Account)
         .ios("EMErrorUserPermissionDenied")
         .means(
-            "The user may not do this: banned, on a block list, or without the right.",
+            "The user lacks permission: the user is banned, on a block list, or does not have the \
+             required rights.",
             "用户无权限：被封禁、在黑名单中，或不具备所需权限。",
         ),
     entry("213", "USER_BIND_ANOTHER_DEVICE", Account)
         .ios("EMErrorUserBindAnotherDevice")
         .only(NOT_HARMONY)
         .means(
-            "The user is logged in on another device, and the app lets the first login win.",
+            "The user is logged in on another device, and the app is configured to keep the first login.",
             "用户已在其他设备登录，且应用设置为先登录的设备优先。",
         )
         .act(
@@ -235,15 +231,15 @@ const ENTRIES: &[Entry] = &[
         )
         .but(&[Reading {
             layer: Account,
-            en: "An older page of Android calls the code obsolete; version 5 lists it again.",
+            en: "An older Android page calls this code obsolete; version 5 lists it again.",
             zh: "较早的 Android 文档称该错误码已废弃；5.x 又将其列出。",
             source: source(V5, "5.0", Documented),
         }]),
     entry("214", "USER_LOGIN_TOO_MANY_DEVICES", Account)
         .ios("EMErrorUserLoginTooManyDevices")
         .means(
-            "The user is logged in on as many devices as the app allows, and the other devices are \
-             not logged out for this one.",
+            "The user has reached the app's device limit, and the app is configured not to log other \
+             devices out.",
             "用户登录的设备数达到上限，且应用设置为不踢掉其他设备。",
         )
         .act(
@@ -253,7 +249,8 @@ const ENTRIES: &[Entry] = &[
     entry("216", "USER_KICKED_BY_CHANGE_PASSWORD", Account)
         .ios("EMErrorUserKickedByChangePassword")
         .means(
-            "The user's password was changed, which ended the login. The SDK stops reconnecting.",
+            "The user's password was changed, so this device was logged out. The SDK stops \
+             reconnecting.",
             "用户密码已修改，当前登录已断开；SDK 停止自动重连。",
         )
         .act(LOG_IN_AGAIN.0, LOG_IN_AGAIN.1),
@@ -275,39 +272,39 @@ const ENTRIES: &[Entry] = &[
     entry("220", "USER_DEVICE_CHANGED", Account)
         .ios("EMErrorUserDeviceChanged")
         .means(
-            "The user has since logged in on another device, and this app does not log the others out: \
-             the automatic login here is refused.",
-            "用户后来在另一设备登录过，且应用设置为不踢掉其他设备：本设备的自动登录被拒绝。",
+            "The user has since logged in on another device, and the app is configured not to log other \
+             devices out: automatic login on this device is refused.",
+            "用户后来在另一设备登录过，且应用设置为不踢掉其他设备：服务器拒绝本设备的自动登录。",
         )
         .act(LOG_IN_AGAIN.0, LOG_IN_AGAIN.1),
     entry("300", "SERVER_NOT_REACHABLE", Network)
         .ios("EMErrorServerNotReachable")
         .means(
-            "The server could not be reached: connecting timed out, DNS failed, the connection was \
-             refused, or it broke while a message was sent.",
+            "The server could not be reached: the connection attempt timed out, DNS failed, the \
+             connection was refused, or it broke while a message was being sent.",
             "无法连接服务器：连接超时、DNS 解析失败、连接被拒绝，或发送消息时连接已断开。",
         )
         .act(
-            "Run `easelect diagnose` in this network and try another one. In some countries (the page \
-             names Saudi Arabia and the Philippines) networks block the plain protocol: ask \
-             Easemob's account manager to switch TLS on in the app's list.",
+            "Run `easelect diagnose` on this network, then try another network. In some countries (the \
+             documentation names Saudi Arabia and the Philippines), networks block the unencrypted \
+             protocol: ask your Easemob account manager to enable TLS in the app's server list.",
             "请在该网络运行 `easelect diagnose`，并换一个网络重试。部分国家（文档提到沙特、菲律宾）的网络会\
-             拦截未加密的协议：请联系环信商务经理，为应用的接入地址列表开启 TLS 加密。",
+             拦截未加密的协议：请联系环信商务经理，在应用的接入地址列表中开启 TLS 加密。",
         )
         .but(&[
             Reading {
                 layer: Network,
-                en: "The code page speaks of an SDK that is not connected when it sends a message, or \
-                     of a request that an unstable network fails; at login, of a restricted network or \
-                     a blocked domain.",
+                en: "Error code page: the SDK was not connected when it sent a message, or a request \
+                     failed on an unstable network; at login, the network may be restricted or the \
+                     domain blocked.",
                 zh: "错误码页面：发送消息时 SDK 未与服务器保持连接，或请求因网络不稳定而失败；登录时出现则可能是\
                      网络受限或域名被封禁。",
                 source: source(IOS, "4.x", Documented),
             },
             Reading {
                 layer: Network,
-                en: "Version 5: connecting timed out, DNS failed or the connection was refused; the \
-                     most frequent reason in a weak network.",
+                en: "Version 5: the connection attempt timed out, DNS failed or the connection was \
+                     refused; the most common reason on a weak network.",
                 zh: "5.x：连接超时、DNS 解析失败或连接被拒绝，是弱网下最常见的原因。",
                 source: source(V5, "5.0", Documented),
             },
@@ -315,62 +312,61 @@ const ENTRIES: &[Entry] = &[
     entry("301", "SERVER_TIMEOUT", Network)
         .ios("EMErrorServerTimeout")
         .means(
-            "The server did not answer a call in time, usually 30 or 60 seconds.",
+            "The server did not answer a request in time, usually 30 or 60 seconds.",
             "服务器未在规定时间内（一般为 30 秒或 60 秒）响应请求。",
         ),
     entry("302", "SERVER_BUSY", Server)
         .ios("EMErrorServerBusy")
         .means("The server is busy.", "服务器忙碌。")
         .act(
-            "Try again later, and don't repeat a call before the last one has ended.",
+            "Try again later, and don't repeat a call before the previous one has returned.",
             "请稍后重试，且不要在上一次调用返回前重复调用。",
         ),
     entry("303", "SERVER_UNKNOWN_ERROR", Unclear)
         .ios("EMErrorServerUnknownError")
         .means(
-            "A request to the server failed for a reason that the SDK does not tell apart.",
+            "A request to the server failed; the SDK gives no specific reason.",
             "请求服务器失败的通用错误码，未区分具体原因。",
         )
         .but(&[Reading {
             layer: Network,
-            en: "Version 5: as the reason why a connection ended, an I/O error, or a stream that \
-                 closed unexpectedly.",
+            en: "Version 5: as a disconnect reason, an I/O error or an unexpectedly closed stream.",
             zh: "5.x：作为断开原因时，指 IO 错误或连接流意外关闭。",
             source: source(V5, "5.0", Documented),
         }]),
     entry("304", "SERVER_GET_DNSLIST_FAILED", List)
         .ios("EMErrorServerGetDNSConfigFailed")
         .means(
-            "The SDK could not get the list of its servers (server.json), so it does not know where \
-             to connect.",
-            "SDK 未能获取服务器配置（接入地址列表 server.json），不知道应连接哪个服务器。",
+            "The SDK could not fetch its server list (server.json), so it does not know where to \
+             connect.",
+            "SDK 未能获取接入地址列表（server.json），不知道应连接哪个服务器。",
         )
         .act(
-            "Check that https://rs.easemob.com opens in this network. Where the DNS configuration is \
-             switched off (enableDNSConfig false), set the IM and the REST server.",
+            "Check that https://rs.easemob.com can be reached from this network. If the DNS \
+             configuration is off (enableDNSConfig is false), check that the IM and REST servers are set.",
             "请确认当前网络能访问 https://rs.easemob.com。如关闭了 DNS 配置（enableDNSConfig 为 false），\
              请确认已设置 IM 和 REST 服务器地址。",
         )
         .but(&[Reading {
             layer: List,
-            en: "A changelog gives 305 for this before version 4.22; the code pages give 304.",
+            en: "A changelog gives 305 for this error before version 4.22; the error code pages give 304.",
             zh: "有更新日志称 4.22 之前该错误为 305；错误码页面均为 304。",
             source: source(CHANGES, "4.22", Reported),
         }]),
     entry("305", "SERVER_SERVICE_RESTRICTED", App)
         .ios("EMErrorServerServingForbidden")
         .means(
-            "The service of the app, or of the account, is disabled.",
+            "The service is disabled for the app or for the account.",
             "应用或账号的服务已被禁用。",
         )
         .act(
-            "Look at the app in Easemob's console, or ask Easemob's account manager.",
+            "Check the app in Easemob's console, or ask your Easemob account manager.",
             "请在环信控制台查看应用状态，或联系环信商务经理。",
         )
         .but(&[Reading {
             layer: List,
-            en: "A changelog has 305 for a list of servers that could not be fetched (304) before \
-                 version 4.22; the code pages of all SDKs disagree, so go by them.",
+            en: "A changelog says that 305 meant a failed fetch of the server list (304) before version \
+                 4.22. The SDKs' error code pages disagree: go by them.",
             zh: "有更新日志称 4.22 之前 305 表示获取接入地址列表失败（即 304）；各 SDK 的错误码页面与此不同，\
                  请以错误码页面为准。",
             source: source(CHANGES, "4.22", Reported),
@@ -379,15 +375,15 @@ const ENTRIES: &[Entry] = &[
         .only(&[Sdk::ReactNative, Sdk::Flutter])
         .since("5.0")
         .means(
-            "Data from the server could not be decrypted: something on the way changed it, or the \
-             connection broke in the middle.",
+            "Data from the server could not be decrypted: it was altered on the way, or the \
+             connection broke in the middle of it.",
             "传输数据解密失败：数据在途中被改动，或连接中途断开。",
         )
         .from(source(V5, "5.0", Documented)),
     entry("350", "", Network)
         .only(NOT_HARMONY)
         .since("4.23")
-        .means("Connecting timed out.", "连接超时。")
+        .means("The connection attempt timed out.", "连接超时。")
         .from(source(CHANGES, "4.23", Reported)),
     entry("351", "", Network)
         .only(NOT_HARMONY)
@@ -411,18 +407,21 @@ const ENTRIES: &[Entry] = &[
         .only(NOT_HARMONY)
         .since("4.23")
         .means(
-            "The connection stood, but the server did not answer the login (provisioning) in time.",
+            "The connection was established, but the server did not answer the login (provisioning) in \
+             time.",
             "连接已建立，但服务器未在规定时间内响应登录（provisioning）。",
         )
         .act(
-            "TCP and TLS worked. Something on the way may let a connection open and drop what is sent \
-             on it: run `easelect diagnose`; otherwise ask Easemob support.",
-            "TCP 和 TLS 已连通，可能是途中的设备放行连接、却丢弃之后的数据：请运行 `easelect diagnose`；\
-             否则请联系环信技术支持。",
+            "A device on the path may let the connection open and then drop its data: run `easelect \
+             diagnose`. If it finds nothing, ask Easemob support.",
+            "途中的设备可能放行连接，却丢弃之后的数据：请运行 `easelect diagnose`；如未发现问题，请联系环信\
+             技术支持。",
         )
         .from(source(CHANGES, "4.23", Reported)),
     entry("505", "SERVICE_NOT_ENABLED", App)
         .ios("EMErrorServiceNotEnable")
-        .means("A feature is used that the app has not enabled.", "使用了应用未开通的功能。")
-        .from(OWN_PAGE),
+        .means(
+            "The app uses a feature that is not enabled for it.",
+            "使用了应用未开通的功能。",
+        ),
 ];

@@ -1,4 +1,4 @@
-//! Which services of a report an SDK uses, and what they are called.
+//! The services of a report that an SDK uses, and their names.
 
 use easelect::Service;
 
@@ -6,10 +6,10 @@ use crate::model::{EndpointModel, GroupModel};
 use crate::sdk::Sdk;
 use crate::texts::{Text, list, service_name, shown, text};
 
-/// The longest name that is repeated from a file, in characters.
+/// The most characters of a name that are repeated from a file.
 const NAME: usize = 80;
 
-/// The services over which these SDKs keep their connection, as far as reports have them.
+/// The WebSocket services of these SDKs, as far as reports measure them.
 pub(super) fn socket_services(sdks: &[Sdk]) -> Vec<&'static str> {
     let mut services: Vec<&'static str> = (sdks.iter())
         .filter_map(|sdk| match sdk {
@@ -23,7 +23,7 @@ pub(super) fn socket_services(sdks: &[Sdk]) -> Vec<&'static str> {
     services
 }
 
-/// Whether it keeps its connection to hosts that no report tests.
+/// Whether the SDK connects to hosts that no report measures.
 pub(super) fn is_native(sdk: Sdk) -> bool {
     matches!(
         sdk,
@@ -31,17 +31,17 @@ pub(super) fn is_native(sdk: Sdk) -> bool {
     )
 }
 
-/// No endpoint of it was ready.
+/// Whether no endpoint of the group was ready.
 pub(super) fn is_blocked(group: &GroupModel) -> bool {
     group.best.is_none()
 }
 
-/// Where it is: host and port.
+/// Host and port.
 pub(super) fn authority(one: &EndpointModel) -> String {
     shown(&one.authority, NAME)
 }
 
-/// A service by its identifier, which a file may have made up.
+/// The name of a service by its identifier, which comes from a file and may be unknown.
 fn service(id: &str) -> Text {
     match id.parse::<Service>() {
         Ok(Service::Websocket) => text("WebSocket", "WebSocket"),
@@ -51,13 +51,13 @@ fn service(id: &str) -> Text {
     }
 }
 
-/// Services by their identifiers.
+/// The names of services by their identifiers.
 pub(super) fn services(ids: &[&str]) -> Text {
     let names: Vec<Text> = ids.iter().map(|id| service(id)).collect();
     both(&names)
 }
 
-/// The groups by service and data centre.
+/// The names of groups: service and data centre.
 pub(super) fn names(groups: &[&GroupModel]) -> Text {
     let names: Vec<Text> = (groups.iter())
         .map(|group| {

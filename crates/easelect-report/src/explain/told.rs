@@ -1,13 +1,13 @@
-//! The explanation for a person, in paragraphs.
+//! An explanation as text for a terminal.
 
 use super::{Explanation, Meaning, SourceModel, Unknown};
 use crate::layout::{Ink, Style, paragraph};
 use crate::texts::{Lang, Text, text};
 
-/// How many pages are shown; where no SDK is named, there would be one for each.
+/// The most pages shown: without `--sdk` there would be one for each SDK.
 const PAGES: usize = 2;
 
-/// What a code means, for a person.
+/// Returns an explanation as text for a terminal.
 #[must_use]
 pub fn explanation_text(explanation: &Explanation, style: Style) -> String {
     let lang = explanation.lang;
@@ -22,7 +22,7 @@ pub fn explanation_text(explanation: &Explanation, style: Style) -> String {
     }
     if let Some(report) = &explanation.report {
         let head = text(
-            format!("The report of {}", report.finished_at),
+            format!("Report of {}", report.finished_at),
             format!("{} 的报告", report.finished_at),
         );
         lines.push(style.paint(Ink::Bold, &head.of(lang)));
@@ -68,11 +68,15 @@ fn meaning_lines(meaning: &Meaning, explanation: &Explanation, style: Style) -> 
     say(labelled("Meaning", "含义", &meaning.text));
     say(labelled("What to do", "处理建议", &meaning.advice));
     if let Some(answer) = &meaning.report {
-        say(labelled("With the report", "与报告对照", &answer.text));
+        say(labelled(
+            "Compared with the report",
+            "与报告对照",
+            &answer.text,
+        ));
     }
     if !meaning.other_readings.is_empty() {
         say(text(
-            "Other documents and versions say of it:",
+            "Other documents and versions:",
             "其他文档或版本的说法：",
         ));
         for reading in &meaning.other_readings {
@@ -104,12 +108,12 @@ fn unknown_lines(explanation: &Explanation, style: Style) -> Vec<String> {
     let code = &explanation.code;
     let head = match explanation.known {
         true => text(
-            format!("{code} in other SDKs: not in the table"),
-            format!("其他 SDK 中的 {code}：表中没有该错误码"),
+            format!("{code} in other SDKs: not in easelect's table"),
+            format!("{code}（其他 SDK）：easelect 未收录该错误码"),
         ),
         false => text(
-            format!("{code}: not in the table"),
-            format!("{code}：表中没有该错误码"),
+            format!("{code}: not in easelect's table"),
+            format!("{code}：easelect 未收录该错误码"),
         ),
     };
     let mut lines = vec![style.paint(Ink::Bold, &head.of(lang))];
@@ -123,7 +127,7 @@ fn unknown_lines(explanation: &Explanation, style: Style) -> Vec<String> {
         lines.extend(pages.map(|line| style.paint(Ink::Dim, &line)));
     }
     if !explanation.elsewhere.is_empty() {
-        lines.push(text("In other SDKs it means:", "在其他 SDK 中的含义：").of(lang));
+        lines.push(text("Meaning in other SDKs:", "在其他 SDK 中的含义：").of(lang));
         for one in &explanation.elsewhere {
             lines.extend(paragraph("- ", one, style.width));
         }
@@ -134,7 +138,7 @@ fn unknown_lines(explanation: &Explanation, style: Style) -> Vec<String> {
 fn more_pages(all: usize, lang: Lang) -> Option<String> {
     let more = all.checked_sub(PAGES).filter(|more| *more > 0)?;
     let said = text(
-        format!("and {more} more, one for each SDK: name it with --sdk"),
+        format!("and {more} more, one per SDK: specify yours with --sdk"),
         format!("另有 {more} 个页面，每个 SDK 各一：请用 --sdk 指明 SDK"),
     );
     Some(said.of(lang))
@@ -147,13 +151,13 @@ fn where_to_look(unknown: &Unknown, is_number: bool) -> Text {
     );
     match &unknown.range {
         Some(range) => text(
-            format!("{en}: it is in the range {range}. Look at:"),
+            format!("{en}: in the range {range}. See:"),
             format!("{zh}：属于 {range}。请查看："),
         ),
-        None if !is_number => text(format!("{en}: look at:"), format!("{zh}：请查看：")),
+        None if !is_number => text(format!("{en}: see:"), format!("{zh}：请查看：")),
         None => text(
-            format!("{en}: it is in no range that is known. Look at:"),
-            format!("{zh}：不在任何已知的范围内。请查看："),
+            format!("{en}: in no known range. See:"),
+            format!("{zh}：不在任何已知范围内。请查看："),
         ),
     }
 }

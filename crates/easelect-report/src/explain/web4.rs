@@ -1,9 +1,9 @@
-//! The Web SDK up to version 4, and the mini-programs and uni-app that use it: `error.type`, as in
+//! Error codes of the Web SDK up to version 4, also in mini-programs and uni-app: `error.type`, as in
 //! `status.d.ts` of 4.21.1.
 
 use super::entry::Evidence::{Documented, InTheCode};
 use super::entry::Layer::{Account, App, Client, Network, Server, Success, Token, Unclear};
-use super::entry::{Entry, Family, Reading, Source, entry, range, source};
+use super::entry::{Entry, Family, LOG_IN_AGAIN, Reading, Source, entry, range, source};
 use crate::sdk::Sdk;
 
 const CODE: Source = source(
@@ -11,13 +11,13 @@ const CODE: Source = source(
     "4.21.1",
     InTheCode,
 );
-/// The pages before 2023, no longer kept up.
+/// The documentation before 2023, no longer maintained.
 const OLD_PAGE: Source = source(
     "https://docs-im.easemob.com/im/other/errorcode/web",
     "3.x",
     Documented,
 );
-/// Which codes end automatic reconnecting.
+/// The page on connecting, with the codes that stop automatic reconnection.
 const CONNECTION: Source = source(
     "https://doc.easemob.com/document/applet/connection.html",
     "4.x",
@@ -59,16 +59,6 @@ pub(crate) const FAMILY: Family = Family {
     ],
 };
 
-const LOG_IN_AGAIN: (&str, &str) = (
-    "The app must log the user in again; the SDK does not reconnect by itself.",
-    "应用需要让用户重新登录；SDK 不会自动重连。",
-);
-
-const NATIVE_CODE: (&str, &str) = (
-    "A code of the native SDKs, which the page on connecting names for this SDK, too.",
-    "原生 SDK 的错误码；本 SDK 的连接文档也使用该编号。",
-);
-
 const ENTRIES: &[Entry] = &[
     entry("-1", "REQUEST_TIMEOUT", Network)
         .means(
@@ -77,32 +67,32 @@ const ENTRIES: &[Entry] = &[
         )
         .but(&[Reading {
             layer: Network,
-            en: "The code also gives it (\"provision timeout\") where the socket opened, but the \
-                 login on it got no answer within 10 seconds.",
-            zh: "代码中，WebSocket 已建立但 10 秒内未收到登录应答时，也返回该错误码（“provision \
+            en: "The SDK also returns it (\"provision timeout\") if the WebSocket opened but the \
+                 login got no answer within 10 seconds.",
+            zh: "SDK 源码中，WebSocket 已建立但 10 秒内未收到登录应答时，也返回该错误码（“provision \
                  timeout”）。",
             source: CODE,
         }]),
     entry("-2", "REQUEST_UNKNOWN", Unclear)
         .means(
-            "A request failed for a reason that the SDK does not tell apart.",
-            "未区分类型的请求错误。",
+            "A request failed; the SDK gives no specific reason.",
+            "请求失败的通用错误码，未区分具体原因。",
         )
         .but(&[Reading {
             layer: Network,
-            en: "In the code, a browser gives it where a request got no answer at all: DNS, a \
-                 refused connection, TLS, or a cross-origin rule.",
-            zh: "代码中，浏览器的请求未收到任何应答时返回该错误码：DNS 解析失败、连接被拒绝、TLS \
+            en: "In the SDK's source, browsers return it if a request got no answer at all: DNS or TLS \
+                 failed, the connection was refused, or a cross-origin rule blocked it.",
+            zh: "SDK 源码中，浏览器的请求未收到任何应答时返回该错误码：DNS 解析失败、连接被拒绝、TLS \
                  失败或跨域限制。",
             source: CODE,
         }]),
-    entry("-3", "REQUEST_PARAMETER_ERROR", Client).means("A parameter is wrong.", "参数错误。"),
+    entry("-3", "REQUEST_PARAMETER_ERROR", Client).means("A parameter is invalid.", "参数错误。"),
     entry("-4", "REQUEST_ABORT", Client).means("The request was cancelled.", "请求被取消。"),
     entry("0", "REQUEST_SUCCESS", Success)
         .means("The call succeeded.", "操作成功。")
         .but(&[Reading {
             layer: Client,
-            en: "Old versions: not logged in, no user ID was given \
+            en: "Old versions: not logged in, because no user ID was given \
                  (WEBIM_CONNCTION_USER_NOT_ASSIGN_ERROR, still 0 in 4.21.1).",
             zh: "旧版本：未登录，未传入用户 ID（WEBIM_CONNCTION_USER_NOT_ASSIGN_ERROR，4.21.1 中\
                  仍为 0）。",
@@ -110,107 +100,107 @@ const ENTRIES: &[Entry] = &[
         }]),
     entry("1", "WEBIM_CONNCTION_OPEN_ERROR", Token)
         .means(
-            "Login failed: the request for a token failed, or the token is not valid. It is no \
-             code for network faults, but where the network fails, so does the request.",
+            "Login failed: the request for a token failed, or the token is invalid. The code is not \
+             specific to network faults, but a network fault can make the request fail.",
             "登录失败：获取 token 的请求失败，或 token 无效。该错误码不专指网络故障，但请求失败可\
              能由网络引起。",
         )
         .act(
-            "The message tells which: a parameter, a login under way, or a request that failed. \
-             Else get a new token.",
-            "请根据错误信息判断是参数错误、正在登录，还是请求失败；否则请更换 token。",
+            "Check the error message: it shows whether a parameter is wrong, another login is in \
+             progress, or a request failed. Otherwise, get a new token.",
+            "请根据错误信息判断是参数错误、正在登录，还是请求失败；都不是时，请更换 token。",
         )
         .but(&[
             Reading {
                 layer: Client,
-                en: "The code also gives it for illegal parameters, and while another login is \
-                     under way (\"Currently logging in, please wait.\").",
-                zh: "代码中，参数不合法或正在登录（“Currently logging in, please wait.”）时也返\
+                en: "The SDK also returns it for illegal parameters, and while another login is in \
+                     progress (\"Currently logging in, please wait.\").",
+                zh: "SDK 源码中，参数不合法或正在登录（“Currently logging in, please wait.”）时也返\
                      回该错误码。",
                 source: CODE,
             },
             Reading {
                 layer: Network,
-                en: "The code also gives it (\"login failed\") where the request for a token by \
+                en: "The SDK also returns it (\"login failed\") if the request for a token by \
                      password fails for any other reason.",
-                zh: "代码中，用密码换取 token 的请求因其他任何原因失败时，也返回该错误码\
+                zh: "SDK 源码中，用密码换取 token 的请求因其他任何原因失败时，也返回该错误码\
                      （“login failed”）。",
                 source: CODE,
             },
         ]),
     entry("2", "WEBIM_CONNCTION_AUTH_ERROR", Token)
         .means(
-            "Authentication failed. In the native SDKs, 2 is the network; here it is not.",
-            "登录鉴权失败。在原生 SDK 中 2 表示网络错误，此处不是。",
+            "Authentication failed. In the native SDKs, 2 is a network error; in this SDK, it is not.",
+            "登录鉴权失败。2 在原生 SDK 中表示网络错误，在本 SDK 中不是。",
         )
         .but(&[Reading {
             layer: App,
-            en: "The code also gives it where the App Key is not of the form org#app.",
-            zh: "代码中，App Key 不符合 org#app 格式时也返回该错误码。",
+            en: "The SDK also returns it if the App Key does not have the form org#app.",
+            zh: "SDK 源码中，App Key 不符合 org#app 格式时也返回该错误码。",
             source: CODE,
         }]),
     entry("3", "WEBIM_CONNCTION_OPEN_USERGRID_ERROR", Token)
         .means(
-            "The server refused to give a token for this user ID and password; the message tells \
-             why.",
+            "The server refused to issue a token for this user ID and password; the error message \
+             says why.",
             "服务器拒绝为该用户 ID 和密码签发 token；原因见错误信息。",
         )
         .from(CODE),
     entry("8", "", App)
         .means(
-            "The app has as many daily or monthly active users as its plan allows.",
+            "The app has reached its plan's limit of daily or monthly active users.",
             "应用的日活或月活用户数达到套餐上限。",
         )
         .from(CONNECTION)
         .but(&[Reading {
             layer: App,
-            en: "In the SDK's own list, 8 is another constant that is never used; it reports \
-                 limits as 50.",
+            en: "In the SDK's own list, 8 is a different constant, which is never used; limits are \
+                 reported as 50.",
             zh: "SDK 自身的错误码中，8 是另一个从未使用的常量；达到上限时返回 50。",
             source: CODE,
         }]),
     entry("12", "WEBIM_CONNCTION_GETROSTER_ERROR", Token)
         .means(
-            "An Agora token could not be exchanged for a chat token. Newer pages no longer list \
-             it.",
-            "用声网 token 换取 Chat token 失败。新版文档已不再列出。",
+            "An Agora token could not be exchanged for a Chat token. Newer documentation no longer \
+             lists this code.",
+            "用声网 token 换取 Chat token 失败。新版文档不再列出该错误码。",
         )
         .but(&[Reading {
             layer: Token,
-            en: "The code of 4.21.1 still lists it, but never gives it.",
-            zh: "4.21.1 的代码仍列出该错误码，但不会返回。",
+            en: "The source of 4.21.1 still lists it, but never returns it.",
+            zh: "4.21.1 的源码仍列出该错误码，但不会返回。",
             source: CODE,
         }]),
     entry("16", "WEBIM_CONNCTION_DISCONNECTED", Network)
         .means(
-            "The WebSocket is closed, for example because the network is gone. The SDK \
-             reconnects by itself as long as it has attempts left.",
+            "The WebSocket was closed, for example because the network was lost. The SDK \
+             reconnects automatically until its attempts are used up.",
             "WebSocket 已断开，例如网络中断；在重连次数用尽之前，SDK 会自动重连。",
         )
         .but(&[Reading {
             layer: Network,
-            en: "In the code it also ends a login: the socket closed before the login on it was \
-                 done.",
-            zh: "代码中，WebSocket 在登录完成前关闭时，登录也以该错误码失败。",
+            en: "In the SDK's source, login also fails with it if the WebSocket closes before login \
+                 completes.",
+            zh: "SDK 源码中，WebSocket 在登录完成前关闭时，登录也以该错误码失败。",
             source: CODE,
         }]),
     entry("17", "WEBIM_CONNCTION_AJAX_ERROR", Unclear)
         .means(
-            "A request to the RESTful API did not succeed; the code does not tell why.",
+            "A request to the RESTful API failed; the SDK gives no specific reason.",
             "RESTful API 请求未成功的通用错误，未区分具体原因。",
         )
         .but(&[
             Reading {
                 layer: Network,
-                en: "The older pages name the network, a rate limit and unknown errors as reasons.",
+                en: "Older pages name the network, a rate limit and unknown errors as reasons.",
                 zh: "较早的文档列出的原因包括网络异常、接口限流和未知错误。",
                 source: OLD_PAGE,
             },
             Reading {
                 layer: Unclear,
-                en: "In the code of 4.21.1 it comes with an HTTP answer other than 200, so the \
-                     server was reached; without an answer it is -1 or -2.",
-                zh: "4.21.1 的代码中，收到 200 以外的 HTTP 应答时返回该错误码，即服务器可达；未收\
+                en: "The source of 4.21.1 returns it for an HTTP answer other than 200, so the server \
+                     was reached; without an answer, the code is -1 or -2.",
+                zh: "4.21.1 的源码中，收到 200 以外的 HTTP 应答时返回该错误码，即服务器可达；未收\
                      到应答时为 -1 或 -2。",
                 source: CODE,
             },
@@ -222,24 +212,24 @@ const ENTRIES: &[Entry] = &[
         )
         .but(&[Reading {
             layer: App,
-            en: "The code of 4.21.1 still lists it, but never gives it.",
-            zh: "4.21.1 的代码仍列出该错误码，但不会返回。",
+            en: "The source of 4.21.1 still lists it, but never returns it.",
+            zh: "4.21.1 的源码仍列出该错误码，但不会返回。",
             source: CODE,
         }]),
     entry("28", "WEBIM_CONNCTION_TOKEN_NOT_ASSIGN_ERROR", Token)
         .means(
-            "A call was made without a token, usually before login. It is not the network.",
+            "The app made a call without a token, usually before login. The network is not the cause.",
             "调用时没有 token，通常是尚未登录。与网络无关。",
         )
         .act(
-            "Log in first, and wait until login has succeeded.",
+            "Log in first and wait until login succeeds.",
             "请先登录，并等待登录成功。",
         )
         .but(&[Reading {
             layer: Token,
-            en: "The code also gives it (\"INVALID_TOKEN\") where the server finds that the \
-                 token does not match the login.",
-            zh: "代码中，服务器判定 token 与登录信息不匹配时，也返回该错误码\
+            en: "The SDK also returns it (\"INVALID_TOKEN\") if the server finds that the token \
+                 does not match the login.",
+            zh: "SDK 源码中，服务器判定 token 与登录信息不匹配时，也返回该错误码\
                  （“INVALID_TOKEN”）。",
             source: CODE,
         }]),
@@ -257,59 +247,59 @@ const ENTRIES: &[Entry] = &[
         }]),
     entry("39", "WEBIM_CONNECTION_CLOSED", Client)
         .means(
-            "Not logged in: a message was sent or a call made after logout, or after the \
+            "Not logged in: the app sent a message or made a call after logout, or after the \
              connection was lost.",
-            "退出或未登录：在退出登录后或掉线后发送消息、调用接口。",
+            "未登录：在退出登录或掉线后发送消息、调用接口。",
         )
         .but(&[Reading {
             layer: Client,
-            en: "In the code of 4.21.1 it comes only where the user is logged out (\"not \
-                 login\"), not from the socket.",
-            zh: "4.21.1 的代码中，仅在未登录（“not login”）时返回，并非来自 WebSocket。",
+            en: "The source of 4.21.1 returns it only if the user is not logged in (\"not login\"); it \
+                 does not come from the WebSocket.",
+            zh: "4.21.1 的源码中，仅在未登录（“not login”）时返回，并非来自 WebSocket。",
             source: CODE,
         }]),
     entry("40", "WEBIM_CONNECTION_ERROR", Network)
         .means(
-            "The WebSocket failed: the platform reported an error on it.",
-            "连接错误，即 WebSocket 请求错误，一般由平台的 onError 回调触发。",
+            "The WebSocket failed: usually the platform reported an error (onError).",
+            "WebSocket 连接错误，一般由平台的 onError 回调触发。",
         )
         .but(&[
             Reading {
                 layer: Token,
-                en: "Older pages, and the SDK's type definitions to this day: user \
-                     authentication failed, mostly the token.",
+                en: "Older pages and the SDK's type definitions: user authentication failed, usually \
+                     because the token is invalid or has expired.",
                 zh: "较早的文档以及 SDK 的类型定义：用户鉴权失败，一般是 token 鉴权失败或已过期。",
                 source: OLD_PAGE,
             },
             Reading {
                 layer: Network,
-                en: "In the code of 4.21.1 it comes from the socket's error event only (\"on \
+                en: "In the source of 4.21.1, it comes only from the WebSocket's error event (\"on \
                      socket error\").",
-                zh: "4.21.1 的代码中，仅由 WebSocket 的 error 事件触发（“on socket error”）。",
+                zh: "4.21.1 的源码中，仅由 WebSocket 的 error 事件触发（“on socket error”）。",
                 source: CODE,
             },
         ]),
     entry("50", "MAX_LIMIT", App).means(
-        "A limit is reached, among others: daily or monthly active users, users online at a \
-         time, how often users are registered. The message tells which.",
+        "A limit has been reached, for example daily or monthly active users, concurrent users, or \
+         the rate of user registrations. The error message says which.",
         "达到上限，例如日活、月活、同时在线用户数、用户注册频率；具体见错误信息。",
     ),
     entry("52", "NO_PERMISSION", Account)
-        .means("The user may not do this.", "用户没有执行该操作的权限。"),
+        .means("The user lacks the permission for this operation.", "用户没有执行该操作的权限。"),
     entry("56", "WEBIM_TOKEN_EXPIRED", Token).means("The token has expired.", "token 已过期。"),
     entry("57", "WEBIM_SERVER_SERVING_DISABLED", App)
         .means(
-            "The service of the app or of the user is disabled.",
+            "The service is disabled for the app or for the user.",
             "应用或用户的服务已被禁用。",
         )
         .from(CODE),
     entry("104", "", Token)
-        .means("The token is not valid.", "token 无效。")
+        .means("The token is invalid.", "token 无效。")
         .from(CONNECTION)
         .but(&[Reading {
             layer: Token,
-            en: NATIVE_CODE.0,
-            zh: NATIVE_CODE.1,
+            en: "A code of the native SDKs; this SDK's page on connecting lists it, too.",
+            zh: "原生 SDK 的错误码；本 SDK 的连接文档也列出该错误码。",
             source: CONNECTION,
         }]),
     entry("108", "", Token)
@@ -327,17 +317,17 @@ const ENTRIES: &[Entry] = &[
             "该应用中没有这个用户。",
         )
         .act(
-            "Check the user ID and the App Key: the user may live in another app or data centre.",
+            "Check the user ID and the App Key: the user may belong to another app or data centre.",
             "请检查用户 ID 和 App Key：该用户可能属于另一个应用或数据中心。",
         ),
     entry("206", "WEBIM_CONNCTION_USER_LOGIN_ANOTHER_DEVICE", Account)
         .means(
-            "The same user logged in on another device, which ended the login here.",
+            "The same user logged in on another device, so this device was logged out.",
             "同一用户在其他设备登录，当前设备被踢下线。",
         )
         .act(
             "Allow several devices in Easemob's console. Tabs of one browser count as one device \
-             only with isFixedDeviceId.",
+             only if isFixedDeviceId is true.",
             "请在环信控制台开启多设备登录。仅当 isFixedDeviceId 为 true 时，同一浏览器的多个标签\
              页才视为同一设备。",
         ),
@@ -346,12 +336,12 @@ const ENTRIES: &[Entry] = &[
         "该用户已在服务端被删除。",
     ),
     entry("208", "WEBIM_USER_ALREADY_LOGIN", Client).means(
-        "The user is logged in already.",
+        "The user is already logged in.",
         "用户已经登录，又重复登录。",
     ),
     entry("214", "USER_LOGIN_TOO_MANY_DEVICES", Account)
         .means(
-            "The user is logged in on as many devices as the app allows.",
+            "The user has reached the app's device limit.",
             "用户登录的设备数达到上限。",
         )
         .from(CODE),
@@ -361,7 +351,7 @@ const ENTRIES: &[Entry] = &[
         Account,
     )
     .means(
-        "The user's password was changed, which ended the login.",
+        "The user's password was changed, so this device was logged out.",
         "用户密码已修改，当前登录已断开。",
     )
     .act(LOG_IN_AGAIN.0, LOG_IN_AGAIN.1),
@@ -384,16 +374,16 @@ const ENTRIES: &[Entry] = &[
         .act(LOG_IN_AGAIN.0, LOG_IN_AGAIN.1),
     entry("500", "SERVER_BUSY", Server).means("The server is busy.", "服务器忙碌。"),
     entry("503", "SERVER_UNKNOWN_ERROR", Unclear).means(
-        "Sending a message failed for a reason that the SDK does not know. Not the HTTP status \
-         503.",
+        "Sending a message failed with a server error that the SDK does not know. This is not HTTP \
+         status 503.",
         "消息发送失败，服务端返回的错误超出 SDK 的处理范围。并非 HTTP 状态码 503。",
     ),
     entry("505", "SERVICE_NOT_ENABLED", App).means(
-        "A feature is used that the app has not enabled.",
+        "The app uses a feature that is not enabled for it.",
         "使用了应用未开通的功能。",
     ),
     entry("510", "MESSAGE_WEBSOCKET_DISCONNECTED", Network).means(
-        "A message could not be sent: the connection is gone and did not come back.",
+        "A message could not be sent: the connection was lost and reconnecting failed.",
         "消息发送失败：连接已断开且重连失败。",
     ),
     entry("512", "MESSAGE_SEND_TIMEOUT", Network).means(
@@ -405,7 +395,7 @@ const ENTRIES: &[Entry] = &[
         "用户 token 或 App Key 不存在或不正确。",
     ),
     entry("999", "SDK_RUNTIME_ERROR", Network).means(
-        "Sending on the WebSocket failed.",
-        "WebSocket 发送消息错误。",
+        "Sending a message over the WebSocket failed.",
+        "通过 WebSocket 发送消息失败。",
     ),
 ];

@@ -1,11 +1,11 @@
-//! The Web SDK from version 5: `SDKError.code`.
+//! Error codes of the Web SDK from version 5: `SDKError.code`.
 
 use super::entry::Evidence::Reported;
 use super::entry::Layer::{List, Network};
 use super::entry::{Entry, Family, Source, entry, range, source};
 use crate::sdk::Sdk;
 
-/// No page lists its codes: the guide says only that errors carry one.
+/// No page lists the codes; the guide says only that errors carry one.
 const GUIDE: Source = source(
     "https://doc.easemob.com/document/web/migration_guide.html",
     "5.0",
@@ -26,25 +26,25 @@ pub(crate) const FAMILY: Family = Family {
 const ENTRIES: &[Entry] = &[
     entry("300", "", Network)
         .means(
-            "The socket could not be opened, or it broke.",
+            "The WebSocket could not be opened, or its connection was lost.",
             "WebSocket 未能建立，或已断开。",
         )
         .from(GUIDE),
     entry("301", "", Network)
         .means(
-            "Something took too long: opening the socket or the login on it (10 seconds each), or a \
-             request.",
-            "超时：建立 WebSocket 或在其上登录（各 10 秒），或某个请求。",
+            "A time-out: opening the WebSocket or logging in took more than 10 seconds, or a request \
+             took too long.",
+            "超时：建立 WebSocket 或登录超过 10 秒，或某个请求超时。",
         )
         .from(GUIDE),
     entry("304", "", List)
         .means(
-            "The SDK could not get the list of its servers (server.json).",
+            "The SDK could not fetch its server list (server.json).",
             "SDK 未能获取接入地址列表（server.json）。",
         )
         .act(
-            "Check that https://rs.easemob.com opens in this network, or give the SDK a list of your \
-             own (serviceConfig.dnsConfigUrls) or fixed servers (serviceConfig.serverUrls).",
+            "Check that https://rs.easemob.com can be reached from this network, or configure your own \
+             list (serviceConfig.dnsConfigUrls) or pinned addresses (serviceConfig.serverUrls).",
             "请确认当前网络能访问 https://rs.easemob.com，或为 SDK 配置自己的列表\
              （serviceConfig.dnsConfigUrls）或固定地址（serviceConfig.serverUrls）。",
         )

@@ -1,10 +1,10 @@
 'use strict';
-// No newer JavaScript than ES2017: phones' web views are old. The address may end in #run, which starts
-// at once, and #run&timeout=MS.
+// ES2017 at most, because web views on phones are old. The fragment #run starts a run at once;
+// #run&timeout=MS also sets the time-out of an attempt.
 (() => {
-  const ATTEMPTS = 4; // the first, which is shown apart, and three to take the median of
-  const HOPELESS = 2; // failures of an endpoint that never opened, after which it is left alone
-  const AT_ONCE = 4; // data centres; within one, attempts follow each other
+  const ATTEMPTS = 4; // the first, shown separately, and three for the median
+  const HOPELESS = 2; // failures after which an endpoint that never opened is skipped
+  const AT_ONCE = 4; // data centres measured concurrently; within one, attempts are sequential
   const PAUSE = 100; // ms between two attempts
   const CLEARLY = { ratio: 1.1, ms: 5, samples: 3 };
 
@@ -31,7 +31,7 @@
   const join = (texts, en, zh) =>
     text(texts.map(one => one.en).join(en), texts.map(one => one.zh).join(zh === undefined ? en : zh));
 
-  /** An element whose text is in both languages, of which the style sheet shows one. */
+  /** An element with its text in both languages; the style sheet shows one of them. */
   const say = (tag, said, style) => {
     const element = document.createElement(tag);
     if (style) element.className = style;
@@ -81,7 +81,7 @@
         return;
       }
       socket.onopen = () => end({});
-      // The code comes with the close event, which follows; some web views leave it out.
+      // The close event follows with the code; some web views never send it.
       socket.onerror = () => {
         clearTimeout(timer);
         timer = setTimeout(() => end(ifOnline({ failure: 'closed', code: null })), 500);
@@ -89,12 +89,12 @@
       socket.onclose = event => end(ifOnline({ failure: 'closed', code: event.code }));
     });
 
-  // A redirection elsewhere is an answer; the page's policy keeps the browser from following it.
+  // A redirect to another host counts as an answer; the page's policy keeps the browser from following it.
   const redirected = new Set();
   const origin = url => (/^https:\/\/[^/?#]*/.exec(url) || [''])[0];
   document.addEventListener('securitypolicyviolation', event => redirected.add(origin(event.blockedURI)));
 
-  /** Waits for the head of any answer to a GET. Never rejects. */
+  /** Sends a GET and waits for the headers of any response. Never rejects. */
   const reach = (url, run) =>
     new Promise(resolve => {
       const began = now();
@@ -123,13 +123,16 @@
         () => end({}),
         () => {
           const ms = now() - began;
-          // The event that tells of a redirection may come behind.
+          // The event that reports a redirect may arrive after the rejection.
           setTimeout(() => end(redirected.has(origin(url)) ? { redirected: true } : ifOnline({ failure: 'closed', code: null }), ms), 50);
         }
       );
     });
 
-  /** One attempt at an endpoint; at its other paths too, once, if the first is refused: a page can't see why. */
+  /**
+   * One attempt at an endpoint. If it fails, the alternate paths are tried once, too, because a page can't see
+   * why an attempt failed.
+   */
   const attempt = async (endpoint, run) => {
     if (endpoint.rest) return reach(endpoint.url, run);
     const url = endpoint.other || endpoint.url;
@@ -152,15 +155,15 @@
 
   let run = null;
 
-  /** Waits while the page is in the background: browsers hold up its timers and perhaps its network. */
+  /** Waits while the page is in the background, where browsers throttle timers and perhaps the network. */
   const inFront = async () => {
     while (run.away && !run.stopped) await new Promise(resolve => run.waiting.push(resolve));
   };
   const wake = () => run.waiting.splice(0).forEach(resolve => resolve());
 
   /**
-   * Whether another attempt would only cost time: a time-out is long enough; and while nothing has opened
-   * anywhere, browsers hold back each further WebSocket by seconds (Chromium by up to 5).
+   * Whether another attempt would only cost time. One time-out is enough. While no endpoint has opened,
+   * browsers delay each further WebSocket by seconds (Chromium by up to 5), so one failure is enough.
    */
   const hopeless = ({ tries }) => {
     if (!tries.every(one => one.failure)) return false;
@@ -173,14 +176,14 @@
       for (const group of region.groups) {
         const count = group.endpoints.length;
         for (let place = 0; place < count; place += 1) {
-          // Another one begins each round.
+          // Each round begins with another endpoint.
           const endpoint = group.endpoints[(place + round) % count];
           let result = null;
           while (!run.stopped && !result && !hopeless(endpoint)) {
             await inFront();
             const before = run.leaves;
             result = await attempt(endpoint, run);
-            // Nothing is known of what happened in the background.
+            // A result from the background is unreliable: repeat the attempt.
             if (run.leaves !== before) result = null;
           }
           if (run.stopped) return;
@@ -263,18 +266,18 @@
       later,
       median: all.length ? median(later.length ? later : all) : null,
       failed: tries.length - all.length,
-      // All attempts opened, some did, none did, none was made.
+      // 0: all attempts succeeded, 1: some, 2: none, 3: not tried.
       tier: !tries.length ? 3 : !all.length ? 2 : all.length < tries.length ? 1 : 0,
     };
   };
 
-  /** Three against three, all of one behind all of the other: by chance once in 20 (5 %). */
+  /** Three against three, all of one slower than all of the other: by chance, this happens once in 20 (5%). */
   const isSlower = (one, than) =>
     one.later.length >= CLEARLY.samples && than.later.length >= CLEARLY.samples &&
     one.later[0] > than.later[than.later.length - 1] &&
     one.median >= than.median * CLEARLY.ratio && one.median - than.median >= CLEARLY.ms;
 
-  /** In order. Those that are not clearly slower than the fastest of their place keep the catalogue's. */
+  /** The endpoints in order. Those with the same place keep the catalogue's order. */
   const ranked = group => {
     const all = group.endpoints.map((endpoint, number) => Object.assign(summary(endpoint), { number }));
     all.sort((a, b) => a.tier - b.tier || a.median - b.median || a.number - b.number);
@@ -330,36 +333,31 @@
   const remarks = endpoint => {
     const said = [];
     if (endpoint.other) {
-      said.push(text(`opens at ${endpoint.other} only; the path in the catalogue failed`, `仅 ${endpoint.other} 能打开，目录中的路径失败`));
+      said.push(text(`works only at ${endpoint.other}; the path in the catalogue failed`, `仅 ${endpoint.other} 可用，目录中的路径失败`));
     }
     if (endpoint.tries.some(one => one.redirected)) {
-      said.push(text('answers with a redirection to another host', '响应为重定向到其他主机'));
+      said.push(text('redirects to another host', '响应重定向到其他主机'));
     }
     if (endpoint.without_query) {
-      said.push(text('tried without the query of its URL, which may be secret', '测量时去掉了 URL 中的查询参数（可能含密钥）'));
+      said.push(text('measured without the query of its URL, which may contain secrets', '测量时去掉了 URL 中的查询参数（可能含密钥）'));
     }
     return said;
   };
 
   const conclusion = all => {
     const working = all.filter(one => one.tier < 2);
-    const rest = all[0].endpoint.rest;
     const name = one => (one.endpoint.label ? `${host(one.endpoint)} (${one.endpoint.label})` : host(one.endpoint));
     if (all.every(one => one.tier === 3)) return text('Not tried', '未测量');
-    if (!working.length) {
-      return rest
-        ? text('None can be reached from here', '从这里都无法访问')
-        : text('None opens from here', '从这里都无法打开');
-    }
+    if (!working.length) return text('None can be reached from here', '从这里都连不上');
     const first = working.filter(one => one.place === 1);
     const only = all.length > 1 && working.length === 1;
     if (only) {
       const untried = all.some(one => one.tier === 3);
-      if (untried) return text('Not everything was tried', '未测完');
+      if (untried) return text('Not all were tried', '未测完');
       return text(`Only ${name(first[0])} works from here`, `从这里只有 ${name(first[0])} 可用`);
     }
     if (all.length === 1) {
-      return first[0].tier === 0 ? text('Works from here', '从这里可用') : text('Fails sometimes', '时好时坏');
+      return first[0].tier === 0 ? text('Works from here', '从这里可用') : text('Fails sometimes', '有时失败');
     }
     if (first.length === 1) {
       return working[1].tier > first[0].tier
@@ -370,25 +368,25 @@
       return text('Too few attempts succeeded for an order', '成功次数不足，无法排序');
     }
     return first.length === working.length
-      ? text('No clear order: the differences may be chance', '没有明显差别，先后可能只是波动')
-      : text(`Fastest, without a clear order among them: ${first.map(name).join(', ')}`, `较快且彼此没有明显差别：${first.map(name).join('、')}`);
+      ? text('No clear order: the differences may be chance', '没有明显差别，可能只是波动')
+      : text(`Fastest, with no clear order among them: ${first.map(name).join(', ')}`, `较快且彼此没有明显差别：${first.map(name).join('、')}`);
   };
 
   const DISTURBED = {
     background: text(
-      'The page was in the background during the run. What was measured then was discarded and repeated; keep the page in front.',
+      'The page was in the background during the run. Results from that time were discarded and measured again. Keep the page in front.',
       '测量期间本页曾进入后台。期间的测量已丢弃并重测，请保持本页在前台。'
     ),
     offline: text('This device went offline during the run.', '测量期间本机曾断网。'),
     network: text(
-      'The network changed during the run: times before and after can’t be compared. Run it again.',
+      'The network changed during the run: times from before and after can’t be compared. Measure again.',
       '测量期间网络发生变化，前后的耗时不可比较，请重新测量。'
     ),
   };
 
   const isNothingThere = () => !run.opened && !run.stopped;
   const NOTHING = text(
-    'Nothing could be reached, so each endpoint was tried once only. Check this device’s network first. The times to failure include delays that the browser adds.',
+    'No endpoint could be reached, so each was tried only once. Check this device’s network first. The times to failure include delays that the browser adds.',
     '所有地址都无法访问，因此每个只测了一次。请先检查本机网络。失败耗时中含浏览器自身加入的延迟。'
   );
 
@@ -415,7 +413,7 @@
     return [text('', ''), head, conclusion(all), ...all.map(line)];
   };
 
-  /** Plain lines with every time in them, for a chat. */
+  /** The results as plain text, with every time, to send in a chat. */
   const report = lang => {
     const network = connection();
     const scheme = location.protocol.replace(':', '');
@@ -423,9 +421,9 @@
       text(`easelect ${data.easelect}: measured in a browser`, `easelect ${data.easelect}：浏览器测量结果`),
       text(`time: ${run.began.toISOString()}, took ${run.seconds.toFixed(1)} s; page made ${data.made}`, `时间：${run.began.toISOString()}，用时 ${run.seconds.toFixed(1)} 秒；页面生成于 ${data.made}`),
       text(`browser: ${navigator.userAgent}`, `浏览器：${navigator.userAgent}`),
-      text(`network, as the browser says: ${network.en}; page opened by ${scheme}`, `网络（浏览器提供）：${network.zh}；页面打开方式：${scheme}`),
+      text(`network, according to the browser: ${network.en}; page opened via ${scheme}`, `网络（浏览器提供）：${network.zh}；页面打开方式：${scheme}`),
     ];
-    if (run.stopped) lines.push(text('stopped before the end', '提前停止，结果不完整'));
+    if (run.stopped) lines.push(text('stopped early, results are incomplete', '提前停止，结果不完整'));
     run.disturbed.forEach(how => lines.push(DISTURBED[how]));
     if (isNothingThere()) lines.push(NOTHING);
     for (const region of regions) {
@@ -433,7 +431,7 @@
     }
     lines.push(text('', ''));
     lines.push(text(
-      'WebSocket: DNS, TCP, TLS and handshake together; REST: until any answer. A page can’t see phases, certificates or reasons.',
+      'WebSocket times include DNS, TCP, TLS and the handshake; REST times end with any response. A page can’t see phases, certificates or reasons for failures.',
       'WebSocket 耗时含 DNS、TCP、TLS 和握手；REST 为收到任意响应的时间。网页看不到各阶段、证书和失败原因。'
     ));
     return lines.map(line => line[lang]).join('\n') + '\n';
@@ -530,7 +528,7 @@
 
   const copy = () => {
     const area = byId('text');
-    const told = ok =>
+    const copied = ok =>
       put(byId('copied'), say('span', ok ? text('Copied', '已复制') : text('Copying is blocked here: press and hold the text to copy it', '无法自动复制，请长按文字手动复制')));
     const byHand = () => {
       area.focus();
@@ -542,9 +540,9 @@
       } catch (error) {
         ok = false;
       }
-      told(ok);
+      copied(ok);
     };
-    if (navigator.clipboard && navigator.clipboard.writeText) navigator.clipboard.writeText(area.value).then(() => told(true), byHand);
+    if (navigator.clipboard && navigator.clipboard.writeText) navigator.clipboard.writeText(area.value).then(() => copied(true), byHand);
     else byHand();
   };
 
@@ -554,7 +552,7 @@
     for (const group of region.groups) {
       section.appendChild(say('h3', text(group.service_en, group.service_zh)));
       if (group.mini_program) {
-        section.appendChild(say('p', text('Measured in this browser: inside the mini-program it may be different.', '此处为浏览器中的测量，小程序内可能不同。'), 'soft'));
+        section.appendChild(say('p', text('Measured in this browser; results inside the mini-program may differ.', '此处为浏览器中的测量结果，小程序内可能不同。'), 'soft'));
       }
       group.conclusion = document.createElement('p');
       group.conclusion.className = 'conclusion';

@@ -1,4 +1,4 @@
-//! … where in a text secrets stand: by what is known of them, and by how they are written.
+//! Finds secrets in a text, by known values and by their form.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
@@ -6,31 +6,31 @@ use std::ops::Range;
 use super::{Kind, Secrets};
 use crate::model::{BODY, DETAIL};
 
-/// Names that are words of our own sentences: a proxy that is called so is hidden where it can only be meant.
+/// Words of our own sentences. A proxy with such a name is hidden only where nothing else can be meant.
 const WORDS: [&str; 20] = [
     "app", "cache", "client", "dns", "firewall", "gateway", "host", "http", "https", "internet",
     "local", "name", "network", "proxy", "router", "server", "socks", "system", "web", "wpad",
 ];
 
-/// Something to be hidden, and where it stands.
+/// A secret and its range in the text.
 pub(super) struct Secret {
     pub(super) at: Range<usize>,
     pub(super) kind: Kind,
-    /// The same for the same thing, however it is written.
+    /// The normalised value: the same for the same secret, however it is written.
     pub(super) what: String,
 }
 
-/// Where the run of such characters begins that ends there.
+/// Returns the start of the run of such characters that ends at `end`.
 fn run_before(text: &str, end: usize, is_in: impl Fn(char) -> bool) -> usize {
     text[..end].trim_end_matches(is_in).len()
 }
 
-/// Where the run of such characters ends that begins there.
+/// Returns the end of the run of such characters that begins at `start`.
 fn run_after(text: &str, start: usize, is_in: impl Fn(char) -> bool) -> usize {
     text.len() - text[start..].trim_start_matches(is_in).len()
 }
 
-/// Every run of such characters.
+/// Returns every run of such characters.
 fn runs(text: &str, is_in: impl Fn(char) -> bool) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -46,7 +46,7 @@ fn in_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || "._-".contains(c)
 }
 
-/// `org#app`, as it is and in a URL; what a parameter `app_key` says; `org/app`, as REST has it, of those.
+/// App Keys: `org#app`, also URL-encoded; values of a parameter `app_key`; and `org/app` of these, as in REST paths.
 pub(super) fn app_keys(secrets: &mut Secrets, text: &str) -> Vec<Secret> {
     let mut found = Vec::new();
     let mut add = |at: Range<usize>| {
@@ -62,7 +62,7 @@ pub(super) fn app_keys(secrets: &mut Secrets, text: &str) -> Vec<Secret> {
             let start = run_before(text, at, in_name);
             let end = run_after(text, at + mark.len(), in_name);
             let end = run_before(text, end, |c| c == '.');
-            // Behind a host begins a fragment.
+            // After a host, `#` begins a fragment.
             let is_host = secrets
                 .hosts
                 .contains(&text[start..at].to_ascii_lowercase());
@@ -71,7 +71,7 @@ pub(super) fn app_keys(secrets: &mut Secrets, text: &str) -> Vec<Secret> {
             }
         }
     }
-    // Small letters of ASCII stand where the large ones stood.
+    // ASCII lower-casing keeps the offsets.
     let small = text.to_ascii_lowercase();
     for name in ["app_key", "appkey", "app-key", "app%5fkey"] {
         let mut done = 0;
@@ -82,7 +82,7 @@ pub(super) fn app_keys(secrets: &mut Secrets, text: &str) -> Vec<Secret> {
             let rest = &text[at + name.len()..];
             let unquoted = rest.trim_start_matches(['"', '\'', '\\']);
             let spaced = unquoted.trim_start_matches(' ');
-            // A colon behind a bare word is a sentence's.
+            // A colon after an unquoted word is punctuation.
             let value = (spaced.strip_prefix('='))
                 .or_else(|| (spaced.strip_prefix("%3D")).or_else(|| spaced.strip_prefix("%3d")))
                 .or_else(|| {
@@ -119,13 +119,13 @@ pub(super) fn app_keys(secrets: &mut Secrets, text: &str) -> Vec<Secret> {
     in_order(found)
 }
 
-/// By place; of those that begin at one place the longest first.
+/// Sorts by start, longest first among those with the same start.
 fn in_order(mut found: Vec<Secret>) -> Vec<Secret> {
     found.sort_by_key(|one| (one.at.start, usize::MAX - one.at.end));
     found
 }
 
-/// `/home/NAME`, `/Users/NAME`, `C:\Users\NAME`; the last with each backslash twice, too, as programs write it.
+/// User names: `/home/NAME`, `/Users/NAME`, `C:\Users\NAME`, the last also with doubled backslashes.
 pub(super) fn user_names(_: &mut Secrets, text: &str) -> Vec<Secret> {
     const ENDS: &str = "\"'`<>|?*:;,&()[]{}，。：；、（）“”…";
     let mut found = Vec::new();
@@ -140,7 +140,7 @@ pub(super) fn user_names(_: &mut Secrets, text: &str) -> Vec<Secret> {
             let start = run_after(text, at + folder.len(), |c| c == separator);
             let is_in = |c: char| c != '/' && c != '\\' && !ENDS.contains(c) && !c.is_control();
             let mut end = run_after(text, start, is_in);
-            // Windows' names may have blanks; where no folder follows, a blank ends it.
+            // Names on Windows may contain blanks, but if no folder follows, a blank ends the name.
             if separator == '/' || !text[end..].starts_with(['\\', '/']) {
                 end = run_after(text, start, |c| is_in(c) && !c.is_whitespace());
                 end = run_before(&text[..end], end, |c| c == '.').max(start);
@@ -157,9 +157,9 @@ pub(super) fn user_names(_: &mut Secrets, text: &str) -> Vec<Secret> {
     in_order(found)
 }
 
-/// Whether what stands there is in the path of a URL, which is no path of this computer.
+/// Whether this place is in the path of a URL, which is not a path of this computer.
 fn is_of_url(text: &str, at: usize) -> bool {
-    // No text of a report is longer; a file's may be, and have a folder's name a hundred thousand times.
+    // No text of a report is longer. A file's may be, with a folder name a hundred thousand times.
     const LONGEST: usize = 300;
     let from = at.saturating_sub(LONGEST);
     let from = (from..=at).find(|place| text.is_char_boundary(*place));
@@ -172,7 +172,7 @@ fn is_of_url(text: &str, at: usize) -> bool {
     }
 }
 
-/// Addresses that are not to be told, with a port's or a zone's brackets.
+/// Secret addresses, with their zone, and with the brackets around IPv6 addresses.
 pub(super) fn addresses(secrets: &mut Secrets, text: &str) -> Vec<Secret> {
     let mut found = Vec::new();
     let mut add = |at: Range<usize>, ip: IpAddr| {
@@ -212,7 +212,7 @@ pub(super) fn addresses(secrets: &mut Secrets, text: &str) -> Vec<Secret> {
     in_order(found)
 }
 
-/// The IPv6 address in a run of its characters, which may have begun with a word or end with a colon.
+/// The IPv6 address in a run of its characters. The run may begin with a word or end with a colon.
 fn v6_in(
     text: &str,
     run: Range<usize>,
@@ -227,7 +227,7 @@ fn v6_in(
     let starts = text[run.start..end]
         .match_indices(':')
         .map(|(at, _)| run.start + at);
-    // A word before it may look like its first part: no address in use begins as those.
+    // A word before it may look like its first group, but no address in use begins with one.
     let begins = |ip: &IpAddr| match ip {
         IpAddr::V6(v6) => matches!(v6.segments()[0], 0 | 0x64 | 0x2000..=0x3fff),
         IpAddr::V4(_) => true,
@@ -249,7 +249,7 @@ fn v6_in(
     None
 }
 
-/// Names of proxies and the network's identifier.
+/// Names of proxies, and the network's identifier.
 pub(super) fn names(secrets: &mut Secrets, text: &str) -> Vec<Secret> {
     let mut found = Vec::new();
     let length = text.chars().count();
@@ -261,14 +261,14 @@ pub(super) fn names(secrets: &mut Secrets, text: &str) -> Vec<Secret> {
         if name.is_empty() || secrets.hosts.contains(&name) {
             continue;
         }
-        // What was too long for its place ends in the middle of a name.
+        // A shortened text may end in the middle of a name.
         let is_cut = text[end..].starts_with('…')
             || (end == text.len() && (length == DETAIL || length == BODY));
         let dotted = format!(".{name}.");
         let is_proxy = |proxy: &&String| {
             let within = match proxy.contains('.') {
                 true => dotted.contains(&format!(".{proxy}.")),
-                // A name alone stands first in the whole one.
+                // A name without a domain is the first label of the full name.
                 false => dotted.starts_with(&format!(".{proxy}.")),
             };
             within || (is_cut && name.len() >= 4 && proxy.starts_with(&name))
@@ -292,7 +292,7 @@ pub(super) fn names(secrets: &mut Secrets, text: &str) -> Vec<Secret> {
             });
         }
     }
-    // Names in other letters have no such bounds.
+    // Non-ASCII names have no such word boundaries.
     for proxy in secrets.proxies.iter().filter(|one| !one.is_ascii()) {
         for (at, _) in text.match_indices(proxy) {
             found.push(Secret {
@@ -302,7 +302,7 @@ pub(super) fn names(secrets: &mut Secrets, text: &str) -> Vec<Secret> {
             });
         }
     }
-    // A short one may be any word.
+    // A short identifier could be any word.
     let network = secrets
         .network
         .iter()

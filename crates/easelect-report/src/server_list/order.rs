@@ -1,4 +1,4 @@
-//! Which host stands before which, by reports from one or several places.
+//! The order of hosts, by reports from one or several places.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,52 +8,52 @@ use super::read::{Dialled, Host, Place};
 use crate::figures::millis;
 use crate::model::{EndpointModel, Model};
 
-/// What an official SDK waits for a host that doesn't answer, in milliseconds, before it dials the next:
-/// Web 4 10.03 s, Web 5 10 s (docs/official-sdks.md).
+/// How long an official SDK waits for a silent host before it dials the next, in milliseconds: Web 4 10.03 s
+/// (measured), Web 5 10 s (docs/official-sdks.md).
 const SDK_WAITS: f64 = 10_000.0;
 
-/// What one of a host's addresses that never answers costs whoever has another, in milliseconds: so long
+/// The cost of an address that never answers, if the host has another one, in milliseconds: the time that
 /// clients wait before they dial the next address (RFC 8305 §8).
 const NEXT_ADDRESS: f64 = 250.0;
 
-/// So much cheaper a host must be to pass another: a report orders by no less either.
+/// How much cheaper a host must be to move before another, as a ratio.
 const WORTH_MOVING: f64 = 0.10;
 
-/// Of so many places the figure of a host holds. The mean follows one bad place, the median says nothing of
-/// half of them.
+/// The quantile over places that represents a host. A mean would follow one bad place, and a median would
+/// ignore half of the places.
 const OF_PLACES: f64 = 0.75;
 
-/// What is known of a host.
+/// The knowledge about a host.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Known {
-    /// It is not encrypted: no measurement can be of it.
+    /// It is not encrypted, so no measurement covers it.
     Unencrypted,
-    /// Nor of this: it names no host, or its port or name can be none.
+    /// It names no host, or its name or port is invalid.
     NoHost,
     /// No report has it.
     Unmeasured,
-    /// Not every report that has others of its section has it.
+    /// Some reports with other hosts of its section and data centre lack it.
     InSome,
-    /// It is not of one data centre alone.
+    /// Reports assign it to different data centres.
     Ambiguous,
     Measured(Standing),
 }
 
-/// How a host stands over all places.
+/// The results of a host over all places.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Standing {
     pub(super) region: String,
-    /// In how many places it was measured.
+    /// The number of places in which it was measured.
     pub(super) places: usize,
-    /// In how many of them it was never reached.
+    /// The number of places in which it was never reached.
     pub(super) unreachable: usize,
-    /// In how many it answered, but not as it should.
+    /// The number of places in which it answered, but not as an endpoint should.
     pub(super) answering: usize,
-    /// What dialling it costs where it works, in milliseconds: a value that [`OF_PLACES`] don't exceed.
+    /// The cost of dialling it where it works, in milliseconds: the [`OF_PLACES`] quantile over places.
     pub(super) cost: f64,
-    /// Failed attempts, and all, at addresses that work.
+    /// The number of failed attempts and of all attempts, at addresses that work.
     pub(super) failed: [u64; 2],
-    /// Whether an address of it never answered where another did.
+    /// Whether one of its addresses never answered.
     pub(super) dead_addresses: bool,
 }
 
@@ -62,12 +62,12 @@ impl Known {
         self.standing().is_some()
     }
 
-    /// Whether it was reached in a place.
+    /// Whether it was reached in any place.
     pub(super) fn is_reached(&self) -> bool {
         self.standing().is_some_and(|one| !one.is_dead())
     }
 
-    /// Whether it could be measured, and can't be compared.
+    /// Whether it could be measured, but can't be compared.
     pub(super) fn is_unordered(&self) -> bool {
         matches!(self, Known::Unmeasured | Known::InSome | Known::Ambiguous)
     }
@@ -81,18 +81,19 @@ impl Known {
 }
 
 impl Standing {
-    /// Whether it was reached nowhere.
+    /// Whether it was not reached in any place.
     pub(super) fn is_dead(&self) -> bool {
         self.unreachable == self.places
     }
 
-    /// A host that is unreachable somewhere costs people there 10 s, more than hosts differ by.
+    /// What counts before the cost: a host that is unreachable in some place costs its users 10 s there, far
+    /// more than hosts differ by.
     fn rank(&self) -> (usize, usize) {
         (self.unreachable, self.answering)
     }
 }
 
-/// What one report says of one place.
+/// The result of a host in one report.
 #[derive(Clone, Debug)]
 struct One {
     report: usize,
@@ -103,7 +104,7 @@ struct One {
     dead_addresses: bool,
 }
 
-/// What all reports say of the list's hosts.
+/// The results of the list's hosts in all reports.
 #[derive(Debug)]
 pub(super) struct Seen {
     hosts: BTreeMap<Place, Vec<One>>,
@@ -123,14 +124,14 @@ impl Seen {
                 .filter_map(|endpoint| one(report, endpoint))
                 .filter(|(place, _)| seen.contains_key(place))
                 .collect();
-            // Where nothing was reached, the network was down: that says nothing of a host.
+            // If no host was reached, the network was down: the report says nothing about the hosts.
             if known.iter().all(|(_, one)| one.tier == Tier::Unreachable) && reports.len() > 1 {
                 set_aside += 1;
                 continue;
             }
             for (place, one) in known {
                 let all = seen.get_mut(&place).filter(|all| {
-                    // The first of an address in a report: the same may stand under another service.
+                    // The first row of a place in a report: another service may have the same place.
                     all.last().is_none_or(|last| last.report != report)
                 });
                 if let Some(all) = all {
@@ -145,18 +146,18 @@ impl Seen {
         }
     }
 
-    /// How many reports count.
+    /// The number of reports that count.
     pub(super) fn places(&self) -> usize {
         self.places
     }
 
-    /// How many reports reached no host of the list.
+    /// The number of reports that reached no host of the list.
     pub(super) fn set_aside(&self) -> usize {
         self.set_aside
     }
 
-    /// What is known of each host of a section. Hosts are compared where the same reports have them: who was
-    /// measured on a fast network alone would seem fast.
+    /// The knowledge about each host of a section. Hosts are compared only if the same reports have them: a
+    /// host measured only on a fast network would seem fast.
     pub(super) fn known(&self, hosts: &[Host]) -> Vec<Known> {
         let mut known: Vec<Known> = hosts.iter().map(|host| self.of_one(host)).collect();
         let mut in_any: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
@@ -208,14 +209,14 @@ impl Seen {
         })
     }
 
-    /// The reports in which this host is.
+    /// The reports that have this host.
     fn reports(&self, host: &Host) -> impl Iterator<Item = usize> {
         let all = host.place.as_ref().and_then(|place| self.hosts.get(place));
         all.into_iter().flatten().map(|one| one.report)
     }
 }
 
-/// What a report says of an endpoint that was tried.
+/// The result of an endpoint in a report, if it was tried.
 fn one(report: usize, endpoint: &EndpointModel) -> Option<(Place, One)> {
     let service: Service = endpoint.service.parse().ok()?;
     let untried = endpoint.attempts == 0 && endpoint.failures.is_empty();
@@ -237,7 +238,7 @@ fn one(report: usize, endpoint: &EndpointModel) -> Option<(Place, One)> {
     let addresses = endpoint.addresses.iter();
     let dead = addresses.filter(|one| one.successes == 0 && one.attempts > 0);
     let at_dead = dead.fold(0, |all, one| one.attempts.saturating_add(all));
-    // What was tried where it may work.
+    // Attempts at addresses that may work.
     let tried = endpoint.attempts.saturating_sub(at_dead);
     let failed = tried.saturating_sub(endpoint.successes);
     let mut cost = millis(median).as_secs_f64() * 1000.0;
@@ -256,15 +257,15 @@ fn one(report: usize, endpoint: &EndpointModel) -> Option<(Place, One)> {
     Some((place, one))
 }
 
-/// The value that [`OF_PLACES`] don't exceed; 0 of none.
+/// The [`OF_PLACES`] quantile; 0 of no values.
 fn quantile(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     let index = (values.len() as f64 * OF_PLACES).ceil() as usize;
     values.get(index.saturating_sub(1)).copied().unwrap_or(0.0)
 }
 
-/// The hosts of a section in their new order, by their old places. Who was reached nowhere goes to the end;
-/// the others of one data centre change places among each other; everybody else stays.
+/// The new order of a section, as a list of old places. Hosts that were reached nowhere go to the end. Other
+/// measured hosts of one data centre swap places among themselves. The rest keep their places.
 pub(super) fn order(known: &[Known]) -> Vec<usize> {
     let is_dead = |index: &usize| known[*index].standing().is_some_and(Standing::is_dead);
     let (dead, mut order): (Vec<usize>, Vec<usize>) = (0..known.len()).partition(is_dead);
@@ -289,7 +290,7 @@ pub(super) fn order(known: &[Known]) -> Vec<usize> {
     order
 }
 
-/// The best first. Of those that cost about the same as the best of them, the one that stood first.
+/// Best first. Hosts that cost about the same as the best of them stay in their old order.
 fn best_first(mut hosts: Vec<(usize, &Standing)>) -> Vec<usize> {
     let by_cost = |a: &Standing, b: &Standing| {
         let cost = a.cost.total_cmp(&b.cost);

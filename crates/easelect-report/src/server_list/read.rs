@@ -1,4 +1,4 @@
-//! A list as it came: where in its text which host stands.
+//! Reads a server list: where in its text each host is.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,31 +11,31 @@ use serde_json::value::RawValue;
 
 use crate::texts::{Lang, Text, shown, text};
 
-/// A list is a few kilobytes.
+/// The largest list accepted, in bytes. Real lists have a few kilobytes.
 const LARGEST: usize = 1024 * 1024;
 
-/// Why a text is no list of servers.
+/// The error of [`ServerList::from_bytes`](super::ServerList::from_bytes).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ListError {
-    /// Larger than 1 MiB.
+    /// The list is larger than 1 MiB.
     TooLarge,
-    /// There is nothing in it.
+    /// There are no bytes, or only white space.
     Empty,
-    /// A page (HTML).
+    /// A web page (HTML).
     Page,
-    /// Compressed (gzip).
+    /// Compressed data (gzip).
     Compressed,
     /// Not UTF-8.
     NotUtf8,
-    /// Not JSON, with line and column from 1, and why, in English.
+    /// Not JSON: line and column, from 1, and the reason, in English.
     NotJson(usize, usize, String),
-    /// JSON, without a section that lists hosts.
+    /// JSON without a section that lists hosts.
     NoHosts,
 }
 
 impl ListError {
-    /// The reason for a person.
+    /// Returns the reason as a sentence fragment in this language.
     #[must_use]
     pub fn text(&self, lang: Lang) -> String {
         self.told().of(lang)
@@ -46,8 +46,8 @@ impl ListError {
             ListError::TooLarge => text("the list is larger than 1 MiB", "列表超过 1 MiB"),
             ListError::Empty => text("the list is empty", "列表为空"),
             ListError::Page => text(
-                "this is a page (HTML), not a list: the URL is wrong, or something on the way answered",
-                "这是网页（HTML）而不是列表：URL 有误，或应答来自中间设备",
+                "this is a web page (HTML), not a list: the URL is wrong, or a device on the path answered",
+                "这是网页（HTML）而不是列表：URL 有误，或应答来自途中的设备",
             ),
             ListError::Compressed => text(
                 "the list is compressed (gzip): decompress it first",
@@ -59,14 +59,14 @@ impl ListError {
                 format!("列表不是有效的 JSON：第 {line} 行第 {column} 列"),
             ),
             ListError::NoHosts => text(
-                "no section of this JSON lists hosts, as in {\"rest\": {\"hosts\": [{\"domain\": …}]}}",
-                "该 JSON 中没有列出主机的部分，应如 {\"rest\": {\"hosts\": [{\"domain\": …}]}}",
+                "no section of this JSON lists hosts; expected {\"rest\": {\"hosts\": [{\"domain\": …}]}} or similar",
+                "该 JSON 中没有包含主机列表的部分，格式应类似 {\"rest\": {\"hosts\": [{\"domain\": …}]}}",
             ),
         }
     }
 }
 
-/// In English.
+/// Writes the reason in English.
 impl fmt::Display for ListError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text(Lang::En))
@@ -75,38 +75,38 @@ impl fmt::Display for ListError {
 
 impl std::error::Error for ListError {}
 
-/// A part of the list that has hosts: `rest`, `msync-wx`, …
+/// A section of the list that has hosts: `rest`, `msync-wx`, …
 #[derive(Clone, Debug)]
 pub(super) struct Section {
     pub(super) name: String,
     pub(super) hosts: Vec<Host>,
 }
 
-/// How the SDKs dial an entry.
+/// How SDKs dial an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialled {
     /// With TLS.
     Encrypted,
     Plain,
-    /// Not at all: it names no host.
+    /// Not at all, because the entry names no host.
     Not,
 }
 
-/// One host of a section, or an entry that names none.
+/// One entry of a section: a host, or an entry that names none.
 #[derive(Clone, Debug)]
 pub(super) struct Host {
-    /// Where it stands in the text, with its braces.
+    /// Its range in the text, with its braces.
     pub(super) range: Range<usize>,
-    /// Where the value of its `priority` stands, if it has one.
+    /// The range of the value of its `priority`, if it has one.
     pub(super) priority: Option<Range<usize>>,
     pub(super) dialled: Dialled,
-    /// What a measurement knows it by; absent where none can.
+    /// Its identity in measurements; absent if it can't be measured.
     pub(super) place: Option<Place>,
-    /// As it is shown.
+    /// Its name for display.
     pub(super) name: String,
 }
 
-/// What a measurement knows a host by.
+/// The identity of a host in measurements.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     pub(super) host: String,
@@ -116,15 +116,15 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The place of a host, if it can be one.
+    /// The place of a host, if name and port are valid.
     pub(super) fn of(host: &str, port: u16, rest: bool) -> Option<Self> {
         let host = match host.parse() {
             Ok(IpAddr::V6(v6)) => format!("[{v6}]"),
-            // Only a host: it brings no port, path or user.
+            // The name must not contain a port, path or user.
             _ if host.contains(['/', '\\', '?', '#', '@', ':', '%']) => return None,
             _ => host.to_owned(),
         };
-        // As endpoints write it: in lower case, in ASCII.
+        // Endpoints normalise hosts to lower-case ASCII.
         let url = format!("https://{host}:{port}/");
         let endpoint = Endpoint::new(Region::CN1, Service::Rest, &url).ok()?;
         Some(Place {
@@ -135,7 +135,7 @@ impl Place {
     }
 }
 
-/// The list's text, without a byte order mark, and its sections.
+/// Returns the list's text without a byte order mark, and its sections.
 pub(super) fn read(bytes: &[u8]) -> Result<(String, Vec<Section>), ListError> {
     if bytes.len() > LARGEST {
         return Err(ListError::TooLarge);
@@ -152,7 +152,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<(String, Vec<Section>), ListError> {
         return Err(ListError::Page);
     }
     let text = std::str::from_utf8(all).map_err(|_| ListError::NotUtf8)?;
-    // Whole, so that its depth is bounded.
+    // Parsed whole first, because that bounds the depth of nesting.
     serde_json::from_str::<Value>(text).map_err(|error| {
         let why = error.to_string();
         let place = why.rfind(" at line ").unwrap_or(why.len());
@@ -162,7 +162,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<(String, Vec<Section>), ListError> {
     let mut sections: Vec<Section> = (sections.iter())
         .filter_map(|(name, raw)| section(text, name, raw))
         .collect();
-    // As they stand in the list.
+    // In the order of the text.
     sections.sort_by_key(|one| one.hosts.first().map(|host| host.range.start));
     match sections.is_empty() {
         true => Err(ListError::NoHosts),
@@ -172,18 +172,18 @@ pub(super) fn read(bytes: &[u8]) -> Result<(String, Vec<Section>), ListError> {
 
 type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
-/// The fields of an object; of several with one name the last, as every reader has it.
+/// The fields of an object; the last one of several with the same name, as JSON readers have it.
 fn fields(json: &str) -> Option<Fields<'_>> {
     serde_json::from_str(json).ok()
 }
 
-/// Where a part of a text stands in it: a borrowed [`RawValue`] is a slice of what it was read from.
+/// The range of a part of a text: a borrowed [`RawValue`] is a slice of its input.
 fn range(text: &str, raw: &RawValue) -> Range<usize> {
     let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
     start..start + raw.get().len()
 }
 
-/// A section: an object with `hosts`, or a bare array of hosts, as Web 5 takes it too.
+/// A section: an object with `hosts`, or a bare array of hosts, which Web 5 also accepts.
 fn section(text: &str, name: &str, raw: &RawValue) -> Option<Section> {
     let hosts = match raw.get().starts_with('[') {
         true => raw,
@@ -200,7 +200,7 @@ fn section(text: &str, name: &str, raw: &RawValue) -> Option<Section> {
     })
 }
 
-/// An entry of a section: an object that says where.
+/// An entry of a section that names a host.
 fn host(text: &str, rest: bool, raw: &RawValue) -> Option<Host> {
     let fields = fields(raw.get())?;
     let value = |key: &str| -> Value {
@@ -241,7 +241,7 @@ fn host(text: &str, rest: bool, raw: &RawValue) -> Option<Host> {
     })
 }
 
-/// An entry that says nowhere: it stands in the list, and that is all.
+/// An entry that names no host.
 fn no_host(text: &str, raw: &RawValue) -> Host {
     Host {
         range: range(text, raw),

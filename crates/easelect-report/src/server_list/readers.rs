@@ -1,44 +1,44 @@
-//! How the official SDKs read a list: which host each dials first. Imitated from their documentation and, for
-//! the Web SDK 4, from what 4.21.1 does; docs/official-sdks.md tells what was tried.
+//! Imitates how the official SDKs read a list: the hosts that each dials, in order. The rules are from their
+//! documentation and, for Web SDK 4, from the behaviour of 4.21.1; docs/official-sdks.md says what was tried.
 
 use serde_json::Value;
 
-/// Who reads a list.
+/// An SDK that reads a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reader {
     Web4,
-    /// Versions of the Web SDK 4 that read `msync-ws`.
+    /// Older versions of Web SDK 4, which read `msync-ws`.
     Web4Older,
     Web5,
     Go,
-    /// Android, iOS and those on top of them, as far as they follow `priority`.
+    /// Android, iOS and the SDKs built on them, in versions that follow `priority`.
     Native,
 }
 
-/// What a reader finds: the hosts in the order in which it dials them, or why it can't use the list.
+/// The hosts that a reader dials, in order, or why it can't use the list.
 pub(super) type Found = Result<Vec<String>, Trouble>;
 
 /// Why a reader can't use a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// This section is not there, or has no hosts.
+    /// This section is missing or has no hosts.
     Missing(&'static str),
-    /// No host of this section has a protocol that the reader takes, which are these.
+    /// No host of this section has one of the protocols that the reader accepts.
     NoneTaken(&'static str, &'static [&'static str]),
 }
 
-/// What one reader finds before and after.
+/// The hosts that one reader dials in the original list and in the ordered one.
 #[derive(Clone, Debug)]
 pub(super) struct Reading {
     pub(super) reader: Reader,
-    /// What it is about: the connection, or REST requests.
+    /// Whether this is about REST requests rather than the connection.
     pub(super) rest: bool,
     pub(super) before: Found,
     pub(super) after: Found,
 }
 
-/// What every reader finds in the list as it was and as it is now. A reader for whom the list has no section is
-/// left out, unless it is one that every app's list must serve.
+/// The readings of every reader, in the original list and in the ordered one. `Web4Older` and `Native` are left
+/// out if the list lacks their section.
 pub(super) fn readings(before: &Value, after: &Value) -> Vec<Reading> {
     use Reader::{Go, Native, Web4, Web4Older, Web5};
     let mut readings = Vec::new();
@@ -47,7 +47,7 @@ pub(super) fn readings(before: &Value, after: &Value) -> Vec<Reading> {
             let optional = match (reader, rest) {
                 (Web4Older, false) => Some("msync-ws"),
                 (Native, false) => Some("msync-im"),
-                // As its newer versions.
+                // `Web4` covers the first; the second is not imitated.
                 (Web4Older | Native, true) => continue,
                 _ => None,
             };
@@ -65,7 +65,7 @@ pub(super) fn readings(before: &Value, after: &Value) -> Vec<Reading> {
     readings
 }
 
-/// What Web 5 takes for the section of its connection.
+/// The names that Web 5 accepts for the section of its connection.
 const ALIASES: &[&str] = &["msync-wx", "msync", "msync-ws", "websocket", "im-ws"];
 
 /// The hosts in the order in which this reader dials them.
@@ -77,7 +77,7 @@ fn found(list: &Value, reader: Reader, rest: bool) -> Found {
         (Reader::Web5, false) => ALIASES,
         (Reader::Native, false) => &["msync-im"],
     };
-    // A bare array is Web 5's alone.
+    // Only Web 5 accepts a bare array.
     let hosts = |name: &&str| match (&list[*name], &list[*name]["hosts"]) {
         (Value::Array(hosts), _) if reader == Reader::Web5 => Some(hosts),
         (_, Value::Array(hosts)) => Some(hosts),
@@ -88,7 +88,7 @@ fn found(list: &Value, reader: Reader, rest: bool) -> Found {
         return Err(Trouble::Missing(names[0]));
     };
     let takes: &'static [&'static str] = match (reader, rest) {
-        // By the page's protocol: of pages over https here, as pages and mini-programs are served.
+        // Web SDKs filter by the page's protocol; this assumes `https`, as pages and mini-programs use.
         (Reader::Web4 | Reader::Web4Older, _) | (Reader::Go | Reader::Web5, true) => &["https"],
         (Reader::Go | Reader::Web5, false) => &["https", "wss"],
         (Reader::Native, _) => &[],
@@ -101,7 +101,7 @@ fn found(list: &Value, reader: Reader, rest: bool) -> Found {
     };
     let mut taken: Vec<&Value> = hosts.iter().filter(taken).collect();
     match reader {
-        // The one of priority 1 before the others.
+        // Priority 1 first, the rest in the list's order.
         Reader::Go => taken.sort_by_key(|host| priority(host) != Some(1)),
         Reader::Native => taken.sort_by_key(|host| priority(host).unwrap_or(u64::MAX)),
         _ => {}
@@ -117,7 +117,7 @@ fn found(list: &Value, reader: Reader, rest: bool) -> Found {
     }
 }
 
-/// A number, or a text that is one.
+/// A number, or a string that contains one.
 fn priority(host: &Value) -> Option<u64> {
     match &host["priority"] {
         Value::String(text) => text.parse().ok(),
@@ -125,11 +125,11 @@ fn priority(host: &Value) -> Option<u64> {
     }
 }
 
-/// Host and port, as it is dialled.
+/// Host and port as the reader dials them.
 fn named(host: &Value, reader: Reader) -> Option<String> {
     let filled = |key: &str| host[key].as_str().filter(|text| !text.is_empty());
     let name = match reader {
-        // Where the list has both, they spare themselves the look-up.
+        // Native SDKs prefer the IP, which saves them the lookup.
         Reader::Native => filled("ip").or_else(|| filled("domain")),
         _ => filled("domain").or_else(|| filled("ip")),
     }?;

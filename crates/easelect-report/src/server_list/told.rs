@@ -1,4 +1,4 @@
-//! What was done to a list and why, in words.
+//! The changes to a list and their reasons, as text.
 
 use super::order::{Known, Standing};
 use super::readers::{Found, Reader, Reading, Trouble};
@@ -7,18 +7,18 @@ use crate::figures::told_ms;
 use crate::layout::columns;
 use crate::texts::{Lang, Text, plural, shown, text};
 
-/// So many hosts of a section are told one by one, and so many sections.
+/// The most sections shown, and the most hosts of a section.
 const SHOWN: usize = 32;
 
-/// Everything, as lines for a terminal.
+/// The whole text, for a terminal.
 pub(super) fn text_of(list: &OrderedList, lang: Lang) -> String {
     let mut lines = Vec::new();
     if list.set_aside > 0 {
         let count = list.set_aside;
         let reports = plural(count, "report");
         let told = text(
-            format!("{reports} set aside: no host of the list is in it, or none was reached"),
-            format!("{count} 份报告未计入：其中没有列表中的主机，或全部连不上"),
+            format!("{reports} set aside: no host of the list was measured or reached"),
+            format!("{count} 份报告未计入：没有测量列表中的主机，或全部连不上"),
         );
         lines.push(told.of(lang));
     }
@@ -29,7 +29,13 @@ pub(super) fn text_of(list: &OrderedList, lang: Lang) -> String {
     if more > 0 {
         lines.push(text(format!("… {more} more"), format!("……另有 {more} 个")).of(lang));
     }
-    lines.push(text("Who dials what first:", "各 SDK 首先连接的主机：").of(lang));
+    lines.push(
+        text(
+            "The host that each SDK dials first:",
+            "各 SDK 首先连接的主机：",
+        )
+        .of(lang),
+    );
     for reading in &list.readings {
         lines.push(format!("  {}", of_reading(reading).of(lang)));
     }
@@ -41,7 +47,7 @@ fn of_section(section: &OrderedSection, places: usize, lang: Lang) -> Vec<String
     let name = shown(&section.name, 40);
     if !section.measured {
         let told = text(
-            format!("{name}: not measured, left as it is"),
+            format!("{name}: not measured, unchanged"),
             format!("{name}：未测量，保持不变"),
         );
         return vec![told.of(lang)];
@@ -50,8 +56,8 @@ fn of_section(section: &OrderedSection, places: usize, lang: Lang) -> Vec<String
     let moved = moved.filter(|(slot, host)| host.was != *slot).count();
     let head = match moved {
         0 => text(
-            format!("{name}: already in this order"),
-            format!("{name}：原本就是这个顺序"),
+            format!("{name}: order unchanged"),
+            format!("{name}：顺序不变"),
         ),
         _ => text(
             format!(
@@ -100,13 +106,13 @@ fn why(known: &Known, places: usize) -> Text {
     match known {
         Known::Unencrypted => text("not encrypted, not measured", "未加密，不测量"),
         Known::NoHost => text(
-            "names no host that can be dialled, not measured",
+            "names no host to connect to, not measured",
             "没有可以连接的主机，不测量",
         ),
         Known::Unmeasured => text("not measured", "未测量"),
         Known::InSome => text("not in every report", "并非每份报告都有"),
         Known::Ambiguous => text(
-            "reports name different data centres",
+            "in different data centres, according to the reports",
             "各报告中所属的数据中心不同",
         ),
         Known::Measured(standing) => of_standing(standing, places),
@@ -138,9 +144,9 @@ fn of_standing(standing: &Standing, places: usize) -> Text {
     };
     match (answering, in_one) {
         (0, _) => {}
-        (_, true) => told.push(text("answers, but not as it should", "有应答但不可用")),
+        (_, true) => told.push(text("answers, not usable", "有应答但不可用")),
         _ => told.push(text(
-            format!("answers, but not as it should, in {answering} of {of} places"),
+            format!("answers, not usable, in {answering} of {of} places"),
             format!("{of} 地中 {answering} 地有应答但不可用"),
         )),
     }
@@ -149,8 +155,8 @@ fn of_standing(standing: &Standing, places: usize) -> Text {
         told.push(text(format!("{cost} ms"), format!("{cost} ms")));
         if *dead_addresses && *unreachable == 0 {
             told.push(text(
-                "an address of it never answers, counted as 250 ms",
-                "有一个地址始终无应答，按 250 ms 计",
+                "has an address that never answers, counted as 250 ms",
+                "有地址始终无应答，按 250 ms 计",
             ));
         }
         if *failed > 0 && *unreachable == 0 {

@@ -435,7 +435,7 @@ fn ending(attempt: &Attempt) -> String {
 fn told(event: &SelectorEvent) -> Option<String> {
     Some(match event {
         SelectorEvent::PreferenceChanged { from, to } => {
-            let from = from.as_ref().map_or("nobody", Endpoint::host);
+            let from = from.as_ref().map_or("none", Endpoint::host);
             format!("preference changed from {from} to {}", to.host())
         }
         SelectorEvent::BreakerOpened { endpoint, address } => {

@@ -210,7 +210,7 @@ pub trait Connect: fmt::Debug + Send + Sync + 'static {
     /// proxy's.
     ///
     /// An implementation that tunnels may ignore the address and let the far end look up the host. It needs
-    /// no time-out; dropping the future must cancel the attempt at once.
+    /// no timeout; dropping the future must cancel the attempt at once.
     ///
     /// # Errors
     ///

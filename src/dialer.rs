@@ -54,7 +54,7 @@ pub struct Dialer(Arc<Settings>);
 #[derive(Clone)]
 struct Settings {
     resolver: Arc<dyn Resolve>,
-    /// With the platform's resolver: returns the name servers that it queries, as far as they can be
+    /// With the platform's resolver: returns the DNS servers that it queries, as far as they can be
     /// known.
     #[cfg(feature = "dns")]
     name_servers: Option<fn() -> Vec<SocketAddr>>,
@@ -164,7 +164,7 @@ impl Dialer {
         self.0.is_tcp
     }
 
-    /// Returns the time-out of one DNS lookup or one probe; see [`DialerBuilder::attempt_timeout`].
+    /// Returns the timeout of one DNS lookup or one probe; see [`DialerBuilder::attempt_timeout`].
     #[must_use]
     pub fn attempt_timeout(&self) -> Duration {
         self.0.attempt_timeout
@@ -231,7 +231,7 @@ impl Dialer {
     }
 
     /// The same for a connection, which waits for the answer. The question is repeated several times,
-    /// and if the platform's resolver is late, all of the system's name servers are queried directly
+    /// and if the platform's resolver is late, all of the system's DNS servers are queried directly
     /// and concurrently.
     pub(crate) fn ask_at_once(
         &self,
@@ -244,7 +244,7 @@ impl Dialer {
         asked
     }
 
-    /// Queries the system's name servers directly once the platform's resolver is late, if that
+    /// Queries the system's DNS servers directly once the platform's resolver is late, if that
     /// resolver is in use. Only addresses count, and the first to arrive win: the platform may know
     /// better that there are none, and for how long.
     #[cfg(feature = "dns")]
@@ -261,7 +261,7 @@ impl Dialer {
             let name_servers = name_servers.filter(|_| in_dns)?;
             tokio::time::sleep(AGAIN).await;
             let servers = name_servers();
-            // A single name server is being queried already.
+            // A single DNS server is being queried already.
             let several = servers.len() > 1;
             let found = several.then(|| dns::found_by_any(servers, &host, family))?;
             Some(Resolved::new(found.await?.addresses))
@@ -361,7 +361,7 @@ const AGAIN_AND_AGAIN: [Duration; 4] = [
 ];
 
 /// Asks, and asks again after each delay without an answer: a question may have been lost. This costs
-/// less than a longer time-out, and helps with any resolver.
+/// less than a longer timeout, and helps with any resolver.
 async fn insist<F: Future<Output = Result<Resolved, Failure>>>(
     ask: impl Fn() -> F,
     again: &[Duration],
@@ -388,7 +388,7 @@ async fn insist<F: Future<Output = Result<Resolved, Failure>>>(
         None
     });
     match select(first, found).await {
-        // With a resolver time-out of 1 s (resolv.conf(5)), this failure means that no answer came.
+        // With a resolver timeout of 1 s (resolv.conf(5)), this failure means that no answer came.
         Either::Left((Err(failure), found))
             if failure.kind() == FailureKind::Temporary && began.elapsed() >= AGAIN =>
         {
@@ -401,7 +401,7 @@ async fn insist<F: Future<Output = Result<Resolved, Failure>>>(
     }
 }
 
-/// The platform's answer, or the name servers' if it arrives first.
+/// The platform's answer, or the DNS servers' if it arrives first.
 #[cfg(feature = "dns")]
 async fn beside(
     platform: impl Future<Output = Result<Resolved, Failure>>,
@@ -478,7 +478,7 @@ impl DialerBuilder {
     /// Sets the DNS resolver. Default: the platform's.
     ///
     /// With the feature `dns`, on Linux and similar systems: if the default resolver keeps a
-    /// connection waiting for 1 s, the library also queries all name servers of `/etc/resolv.conf`
+    /// connection waiting for 1 s, the library also queries all DNS servers of `/etc/resolv.conf`
     /// directly, if there are several.
     #[must_use]
     pub fn resolver(mut self, resolver: impl Resolve) -> Self {
@@ -540,7 +540,7 @@ impl DialerBuilder {
         self
     }
 
-    /// Sets the time-out of one DNS lookup or one attempt of a [`Prober`](crate::Prober), more than 0
+    /// Sets the timeout of one DNS lookup or one attempt of a [`Prober`](crate::Prober), more than 0
     /// and at most 24 h. Default: 5 s.
     ///
     /// It also bounds a selector's lookups for REST requests and for
@@ -556,7 +556,7 @@ impl DialerBuilder {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Input`] for a time-out out of range; for a pinned host without an address or
+    /// - [`ErrorKind::Input`] for a timeout out of range; for a pinned host without an address or
     ///   with an invalid name (the host need not be in the catalogue); and for a TLS configuration
     ///   that offers a protocol other than HTTP/1.1 (ALPN), which a server might choose.
     /// - [`ErrorKind::Tls`] if no TLS configuration is set and the platform's roots can't be used.
@@ -564,7 +564,7 @@ impl DialerBuilder {
         let input = |why: String| Err(Error::new(ErrorKind::Input, why));
         let day = Duration::from_secs(24 * 60 * 60);
         if self.attempt_timeout.is_zero() || self.attempt_timeout > day {
-            return input("attempt time-out: expected more than 0 and at most 24 h".to_owned());
+            return input("attempt timeout: expected more than 0 and at most 24 h".to_owned());
         }
         self.pinned.iter().try_for_each(PinnedHost::check)?;
         let tls = match self.tls {
@@ -710,7 +710,7 @@ mod tests {
         assert_eq!(beside(platform(20), found(10)).await, Ok(answer("9.9.9.9")));
         let none = std::future::ready(None);
         assert_eq!(beside(platform(10), none).await, Ok(answer("8.8.8.8")));
-        // Name servers are not queried directly for names outside DNS, with the app's own resolver,
+        // DNS servers are not queried directly for names outside DNS, with the app's own resolver,
         // or if there is only one, which is being queried already.
         let one = || vec![SocketAddr::from(([127, 0, 0, 1], 53))];
         for (host, name_servers, waits) in [
@@ -811,7 +811,7 @@ mod tests {
         }
         for timeout in [Duration::ZERO, Duration::MAX] {
             let told = refused(answering(address()).attempt_timeout(timeout));
-            assert!(told.contains("time-out"), "{told}");
+            assert!(told.contains("timeout"), "{told}");
         }
         let mut h2 = rustls::ClientConfig::clone(crate::tls::tests::trusting_nobody().config());
         h2.alpn_protocols = vec![b"h2".to_vec()];

@@ -76,7 +76,7 @@
 //! | | `lookup failed` | debug | a DNS lookup of a race fails | `host`, `family`, `kind` |
 //! | | `open` | info | a race is won | `url`, `address`, `time_to_open_ms`, `attempts` |
 //! | | `no endpoint could be opened` | warn | a race is lost | `attempts`, `elapsed_ms`, `timed_out` |
-//! | | `reconnecting` | debug | a back-off delay starts | `delay_ms` |
+//! | | `reconnecting` | debug | a backoff delay starts | `delay_ms` |
 //! | | `woke from sleep` | debug | the device slept | `slept` |
 //! | | `the resolver panicked` | warn | [`Resolve::network_changed`] panics | none |
 //! | | `the system's DNS servers can't be read` | warn | the network changed, with `DnsResolver::system` | `error` |
@@ -215,7 +215,7 @@ pub mod fuzzing {
         crate::handshake::replay::proxy(answer);
     }
 
-    /// Reads a name server's answer.
+    /// Reads a DNS server's answer.
     #[cfg(feature = "dns")]
     pub fn dns(answer: &[u8]) {
         crate::resolve::dns::replay(answer);

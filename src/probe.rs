@@ -72,9 +72,9 @@ impl Default for Rounds {
 ///
 /// **DNS.** A host is looked up once per round, except in the additional rounds of adaptive sampling.
 ///
-/// **Silent addresses.** An address with two time-outs in one phase and no success gets no further
+/// **Silent addresses.** An address with two timeouts in one phase and no success gets no further
 /// attempt. If no SYN to an address is answered, but other addresses of the same residency answer
-/// meanwhile, the attempt ends before its time-out: after the third SYN, sent at 3 s (in later
+/// meanwhile, the attempt ends before its timeout: after the third SYN, sent at 3 s (in later
 /// attempts the second, at 1 s), plus four times the slowest answer, at least 1 s. If the first round
 /// tried four or more addresses and none answered, there is no second round. A proxy that rejects its
 /// credentials is not asked again.

@@ -313,7 +313,7 @@ fn address_cost(address: &AddressStats, median: f64, alternative: f64) -> (f64, 
 /// The variance of the logarithm due to packet loss; 0 if no packets were lost.
 fn loss_variance(address: &AddressStats, median: f64) -> f64 {
     /// The least cost of a lost packet that no later packet reveals: the shortest retransmission
-    /// time-out of Linux (TCP_RTO_MIN). If the server's packet was lost, this side can't detect it.
+    /// timeout of Linux (TCP_RTO_MIN). If the server's packet was lost, this side can't detect it.
     const SENT_AGAIN: f64 = 0.2;
     let Some(mean) = address.mean_with_loss() else {
         return 0.0;

@@ -112,7 +112,7 @@ impl Resolved {
 pub trait Resolve: fmt::Debug + Send + Sync + 'static {
     /// Looks up the addresses of `host` in one family.
     ///
-    /// The implementation needs no time-out: the caller drops the future when its own expires.
+    /// The implementation needs no timeout: the caller drops the future when its own expires.
     ///
     /// # Errors
     ///
@@ -121,7 +121,7 @@ pub trait Resolve: fmt::Debug + Send + Sync + 'static {
     fn resolve(&self, host: &str, family: Family) -> BoxFuture<'static, Result<Resolved, Failure>>;
 
     /// Reports that the device moved to another network or slept, so that cached answers and the list of
-    /// name servers may be out of date.
+    /// DNS servers may be out of date.
     ///
     /// A [`Selector`](crate::Selector) calls this when it learns of the change, at the latest before the
     /// next connection, and waits for it to return. The default does nothing.

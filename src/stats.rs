@@ -148,7 +148,7 @@ impl AddressStats {
             .map(|(how, count)| (how, *count))
     }
 
-    /// The largest number of time-outs in one phase; 0 if any attempt succeeded.
+    /// The largest number of timeouts in one phase; 0 if any attempt succeeded.
     pub(crate) fn silences(&self) -> u64 {
         let silent = |one: &&FailureCount| one.failure.kind() == FailureKind::Timeout;
         match self.successes {

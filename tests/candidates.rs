@@ -83,7 +83,7 @@ async fn a_silent_name_holds_up_nobody() {
     let (_lab, selector) = world([silent, host(1).with_dns_delay(ms(20))]);
     let (arrivals, ended) = arrivals(&selector).await;
     assert_eq!(arrivals, [(ms(20), 1)]);
-    assert_eq!(ended, Duration::from_secs(5), "the attempt time-out");
+    assert_eq!(ended, Duration::from_secs(5), "the attempt timeout");
 }
 
 #[tokio::test(start_paused = true)]

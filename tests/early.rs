@@ -468,7 +468,7 @@ async fn a_dropped_future_leaves_nothing_open() {
             let lab = world(early_path());
             let selector = warm(&lab).await;
             lab.set_fault(address(), fault).unwrap();
-            // The time-out drops it, with whatever is under way.
+            // The timeout drops it, with whatever is under way.
             let _ = tokio::time::timeout(at, selector.connect()).await;
             assert_eq!(lab.open(), 0, "{fault:?} at {at:?}");
             tokio::time::sleep(2 * RTT).await;

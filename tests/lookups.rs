@@ -243,7 +243,7 @@ async fn on_another_network_all_is_asked_anew() {
     }
 }
 
-/// A late answer from the old network's name server is not used on the new network.
+/// A late answer from the old network's DNS server is not used on the new network.
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_was_under_way_during_a_move_is_not_kept() {
     let lab = world(Some(MINUTE));

@@ -280,7 +280,7 @@ async fn a_silent_server_costs_the_time_out_and_no_more() {
         .await;
     assert!(started.elapsed() < Duration::from_secs(10), "a hang");
     let ranked = only(outcome);
-    // After two time-outs in one phase, the address is abandoned.
+    // After two timeouts in one phase, the address is abandoned.
     assert_eq!(ranked.stats.attempts(), 2);
     let failure = &ranked.stats.failures()[0].failure;
     assert_eq!(

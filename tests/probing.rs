@@ -388,7 +388,7 @@ async fn a_lost_look_up_is_made_once_more_and_silence_is_told_as_silence() {
         (vec![(a, 0)], FailureKind::Temporary, None, 2),
         // Not the missing address: that is known for AAAA only.
         (vec![(a, 0), (a, 1)], timeout, Some(timeout), 2),
-        // An answer from a name server is final.
+        // An answer from a DNS server is final.
         (vec![(a, 0), (a, 1)], failed, Some(failed), 2),
     ] {
         let host = Host::new("im.example").with_address(ip(1));
@@ -742,7 +742,7 @@ async fn a_difference_of_ten_per_cent_is_ordered_rightly_in_99_of_100() {
     );
 }
 
-/// The schedule waits for silent addresses during the re-tests, and not until their time-out.
+/// The schedule waits for silent addresses during the re-tests, and not until their timeout.
 #[tokio::test(start_paused = true)]
 async fn everything_with_everyday_faults_takes_eight_seconds() {
     let lab = Lab::new(Scenario::beijing()).unwrap();
@@ -764,7 +764,7 @@ async fn silence_is_long_enough_by_what_answers_near_it() {
         (4, Region::DE2, None),
         (5, Region::US1, None),
         // A distant host gets a retransmission plus four times its answer, here more than the
-        // time-out.
+        // timeout.
         (6, Region::US1, Some(ms(1100))),
     ] {
         let name = format!("host{n}.example");

@@ -41,7 +41,7 @@ pub(crate) fn all(world: &World, moments: u64) -> Vec<Sampling> {
         count += 1;
         for ((_, rule), sum) in RULES.iter().zip(&mut sums) {
             let (chosen, probes) = rule(&event);
-            // A candidate that never opens costs a time-out: here, twice the best time.
+            // A candidate that never opens costs a timeout: here, twice the best time.
             let regret = chosen.and_then(truth).map_or(2.0, |ms| ms / best);
             sum.0 += probes;
             sum.1 += regret;

@@ -33,7 +33,7 @@ use crate::handshake::SecureStream;
 /// Even on a dead connection, the send buffer accepts data for a while.
 const MOST_EXTENSIONS: u32 = 6;
 
-/// The interval and time-out of pings.
+/// The interval and timeout of pings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     /// Send a ping after this long without a byte. `None`: the server does not answer pings.

@@ -127,7 +127,7 @@ impl Head {
                 && matches!(stream.read_buf(&mut self.rest).await, Ok(1..))
             {}
         };
-        // On a time-out, what arrived so far is kept.
+        // On a timeout, what arrived so far is kept.
         let _ = tokio::time::timeout(patience, read).await;
     }
 

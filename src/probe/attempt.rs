@@ -1,4 +1,4 @@
-//! Runs single lookups and attempts, with their time-outs, on the paths learned.
+//! Runs single lookups and attempts, with their timeouts, on the paths learned.
 
 use std::pin::pin;
 use std::sync::OnceLock;

@@ -23,7 +23,7 @@ pub(super) struct Job {
     pub(super) listens: bool,
     /// Shows the schedule the progress of the attempt.
     pub(super) progress: Progress,
-    /// When to abandon an unanswered SYN before the time-out; `None` through a proxy.
+    /// When to abandon an unanswered SYN before the timeout; `None` through a proxy.
     pub(super) silence: Option<Silence>,
 }
 

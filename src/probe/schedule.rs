@@ -582,7 +582,7 @@ impl Schedule {
         self.groups[self.endpoints[candidate.endpoint].group].residency
     }
 
-    /// Two time-outs in one phase and no success: further attempts would tell nothing new.
+    /// Two timeouts in one phase and no success: further attempts would tell nothing new.
     fn is_hopeless(&self, candidate: &Candidate) -> bool {
         self.silences(candidate) >= 2
     }
@@ -599,7 +599,7 @@ impl Schedule {
         self.silences(candidate) > 0
     }
 
-    /// The largest number of time-outs in one phase, if no attempt succeeded.
+    /// The largest number of timeouts in one phase, if no attempt succeeded.
     fn silences(&self, candidate: &Candidate) -> u64 {
         let stats = self.endpoints[candidate.endpoint].stats.addresses();
         let known = stats.iter().find(|one| one.address() == candidate.address);

@@ -14,7 +14,7 @@ const THIRD_SYN: Duration = Duration::from_secs(3);
 const SECOND_SYN: Duration = Duration::from_secs(1);
 
 /// The wait after the last SYN, in multiples of the slowest answer. A network that loses SYNs has
-/// answers of 1 s and more, so attempts there last until the time-out.
+/// answers of 1 s and more, so attempts there last until the timeout.
 const SEVERAL: u32 = 4;
 /// The least wait after the last SYN: a healthy host may be much further away than the others, or
 /// behind a tunnel.

@@ -1,4 +1,4 @@
-//! Direct queries to name servers: exact failure kinds, TTLs, and each server's own answer.
+//! Direct queries to DNS servers: exact failure kinds, TTLs, and each server's own answer.
 //!
 //! Messages are encoded and parsed by hickory, but the exchange is our own: it queries exactly the given
 //! server, for any name. hickory's resolver has a cache, reads the hosts file, and answers some special
@@ -199,7 +199,7 @@ impl Resolve for DnsResolver {
             while let Some(exchange) = answers.next().await {
                 match exchange.outcome {
                     Err(failure) if !knows(&failure) => {
-                        // Any other failure says more than a time-out.
+                        // Any other failure says more than a timeout.
                         let silent = |one: &Failure| one.kind() == FailureKind::Timeout;
                         if failed.as_ref().is_none_or(silent) {
                             failed = Some(failure);
@@ -228,13 +228,13 @@ impl Resolve for DnsResolver {
     }
 }
 
-/// The name servers that the platform's resolver queries in turn, if known.
+/// The DNS servers that the platform's resolver queries in turn, if known.
 #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
 pub(crate) fn asked_by_platform() -> Vec<SocketAddr> {
     system_servers::read().unwrap_or_default()
 }
 
-/// Unknown: these platforms choose name servers per interface or name.
+/// Unknown: these platforms choose DNS servers per interface or name.
 #[cfg(not(all(unix, not(any(target_os = "android", target_vendor = "apple")))))]
 pub(crate) fn asked_by_platform() -> Vec<SocketAddr> {
     Vec::new()
@@ -258,7 +258,7 @@ pub(crate) async fn found_by_any(
     None
 }
 
-/// The system's name servers, at least one.
+/// The system's DNS servers, at least one.
 fn read_system() -> Result<Vec<SocketAddr>, String> {
     let servers = system_servers::read()?;
     match servers.as_slice() {
@@ -294,7 +294,7 @@ mod tests {
     /// Makes an answer to a query.
     type Answers = fn(&[u8]) -> Vec<u8>;
 
-    /// A name server on loopback, until it is dropped.
+    /// A DNS server on loopback, until it is dropped.
     struct NameServer {
         address: SocketAddr,
         /// The queries that came over UDP.

@@ -34,7 +34,7 @@ const WELL_KNOWN: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 0, 170), Ipv4Addr::new(
 /// Finds the network's NAT64 prefix with a DNS lookup (RFC 7050).
 ///
 /// It looks up the IPv6 addresses of `ipv4only.arpa`, which has none unless a DNS64 resolver synthesises
-/// them. Returns `None` on a network without NAT64, or if the lookup fails. There is no time-out: the
+/// them. Returns `None` on a network without NAT64, or if the lookup fails. There is no timeout: the
 /// caller sets one and drops the future.
 ///
 /// A wrong answer can misdirect connections, but the endpoint's certificate is still verified.

@@ -22,8 +22,8 @@ use crate::phase::Phase;
 /// runtime nor its shutdown. Threads start when needed, at most 128, and end after 10 s without work.
 ///
 /// At most 8 lookups run at once, not counting those that have taken 0.2 s or longer. The time that a
-/// lookup waits for its turn counts neither as its duration nor towards its time-out. If it waits for
-/// longer than its time-out, it fails with [`FailureKind::OutOfResources`].
+/// lookup waits for its turn counts neither as its duration nor towards its timeout. If it waits for
+/// longer than its timeout, it fails with [`FailureKind::OutOfResources`].
 ///
 /// On many platforms getaddrinfo doesn't distinguish SERVFAIL from a silent server. `DnsResolver` does
 /// (feature `dns`).
@@ -124,7 +124,7 @@ struct State {
 impl State {
     /// The next lookup, or how long to wait for one.
     fn next(&mut self, slow: Duration) -> Result<Job, Duration> {
-        // The caller has dropped the future, usually after its time-out.
+        // The caller has dropped the future, usually after its timeout.
         self.jobs.retain(|job| !job.answer.is_canceled());
         let ages = self.under_way.iter().map(Instant::elapsed);
         let young: Vec<Duration> = ages.filter(|age| *age < slow).collect();

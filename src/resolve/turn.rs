@@ -63,7 +63,7 @@ pub(crate) async fn begun<F: Future + ?Sized>(
     .await
 }
 
-/// Runs a lookup with a time-out of `patience` until it begins, and again until it ends, but of `in_all` for
+/// Runs a lookup with a timeout of `patience` until it begins, and again until it ends, but of `in_all` for
 /// both. Returns the result and the time from its beginning.
 pub(crate) async fn timed(
     look_up: impl Future<Output = Result<Resolved, Failure>>,

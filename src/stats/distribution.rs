@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 /// Up to this many durations are kept exactly; beyond, in a histogram.
 const EXACT: usize = 100;
 
-/// The range of a histogram: 1 µs to 60 s, the longest sensible time-out of one attempt.
+/// The range of a histogram: 1 µs to 60 s, the longest sensible timeout of one attempt.
 const LOWEST: u64 = 1;
 const HIGHEST: u64 = 60_000_000;
 

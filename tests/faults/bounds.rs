@@ -11,7 +11,7 @@ use super::trial::{
     self, Counting, MAX_BYTES, ms, no_task_is_left, path, probe, prober, websocket, with,
 };
 
-/// Any endless behaviour ends with the attempt's time-out, whatever its value.
+/// Any endless behaviour ends with the attempt's timeout, whatever its value.
 #[tokio::test(start_paused = true)]
 async fn no_attempt_outlives_its_time_out() {
     let endpoint = websocket();

@@ -1,4 +1,4 @@
-//! Every fault that a network, a name server or a peer can have: its kind and phase, what was
+//! Every fault that a network, a DNS server or a peer can have: its kind and phase, what was
 //! measured before it, the tier it leads to, how long it may take, and that nothing is left open. On
 //! the simulated network, where times are exact, and on loopback sockets for what only a kernel can
 //! show.

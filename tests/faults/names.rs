@@ -1,4 +1,4 @@
-//! Faults of name servers on the wire: a scripted server on loopback, queried by `DnsResolver`.
+//! Faults of DNS servers on the wire: a scripted server on loopback, queried by `DnsResolver`.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ enum Script {
 /// The address of every name, where nothing listens on the port probed.
 const ADDRESS: [u8; 4] = [127, 0, 0, 1];
 
-/// A name server, which stops when dropped.
+/// A DNS server, which stops when dropped.
 struct NameServer {
     address: SocketAddr,
     over_tcp: Arc<AtomicUsize>,

@@ -21,7 +21,7 @@ async fn probed(lab: &Lab) -> Ended {
     assert_eq!(lab.open(), 0);
     tokio::time::sleep(ms(RTT)).await;
     assert_eq!(lab.serving(), 0);
-    no_task_is_left("a look-up").await;
+    no_task_is_left("a lookup").await;
     ended
 }
 

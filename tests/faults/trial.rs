@@ -18,7 +18,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The default time-out of an attempt.
+/// The default timeout of an attempt.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The round trip of every path here.
@@ -117,7 +117,7 @@ pub(crate) async fn no_task_is_left(what: &str) {
     settled(gone, what).await;
 }
 
-/// Tasks under way may need a few more polls, but no time-out.
+/// Tasks under way may need a few more polls, but no timeout.
 async fn settled(gone: impl Future<Output = ()>, what: &str) {
     let gone = std::pin::pin!(gone);
     let turns = async {
@@ -165,11 +165,11 @@ impl Row {
             (self.failure, self.kept, self.tier, self.took),
             "{name}"
         );
-        assert!(sample.elapsed <= TIMEOUT, "{name} outlives its time-out");
+        assert!(sample.elapsed <= TIMEOUT, "{name} outlives its timeout");
         let read = read.load(Ordering::SeqCst);
         assert!(read <= MAX_BYTES, "{name}: {read} bytes were read");
         assert_eq!(open.load(Ordering::SeqCst), 0, "{name}: a stream is open");
-        assert_eq!(lab.open(), 0, "{name}: a socket or a look-up is open");
+        assert_eq!(lab.open(), 0, "{name}: a socket or a lookup is open");
         // Servers learn half a round trip later that the client is gone.
         tokio::time::sleep(ms(RTT)).await;
         assert_eq!(lab.serving(), 0, "{name}: a server waits");

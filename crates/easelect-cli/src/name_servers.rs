@@ -1,4 +1,4 @@
-//! Direct DNS lookups: what each of the system's name servers answers for hosts that could not be resolved or
+//! Direct DNS lookups: what each of the system's DNS servers answers for hosts that could not be resolved or
 //! reached.
 
 use std::collections::BTreeSet;
@@ -17,10 +17,10 @@ use tokio::time::{sleep, timeout};
 
 use crate::words::{Usage, say, shown};
 
-/// How many hosts are looked up at once. Each takes up to six sockets: three name servers, two families.
+/// How many hosts are looked up at once. Each takes up to six sockets: three DNS servers, two families.
 const AT_A_TIME: usize = 16;
 
-/// How long to listen to one name server.
+/// How long to listen to one DNS server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
     /// For an answer.
@@ -39,7 +39,7 @@ pub(crate) const PATIENCE: Patience = Patience {
 /// The limit of all direct lookups together.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// After so many questions without any answer, a name server is not asked again.
+/// After so many questions without any answer, a DNS server is not asked again.
 const ENOUGH_SILENCE: usize = 4;
 
 /// Parses the value of `--dns`: an address, optionally with an interface and a port.
@@ -87,7 +87,7 @@ fn proved(ranked: &Ranked) -> bool {
     ranked.stats.successes() > 0 || behind_tls
 }
 
-/// Asks each name server for each host. The answers are in the order of hosts, then servers.
+/// Asks each DNS server for each host. The answers are in the order of hosts, then servers.
 pub(crate) async fn ask(
     servers: &[SocketAddr],
     hosts: BTreeSet<String>,
@@ -111,7 +111,7 @@ pub(crate) async fn ask(
     answers.concat()
 }
 
-/// A name server, and how it answered so far.
+/// A DNS server, and how it answered so far.
 struct Server {
     at: SocketAddr,
     patience: Patience,
@@ -282,7 +282,7 @@ mod tests {
         answer
     }
 
-    /// A name server that sends these over UDP, one after the other, and the right one over TCP.
+    /// A DNS server that sends these over UDP, one after the other, and the right one over TCP.
     async fn server(over_udp: &'static [[u8; 4]]) -> (SocketAddr, JoinSet<()>) {
         let (udp, tcp) = loop {
             let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -316,7 +316,7 @@ mod tests {
         (at, tasks)
     }
 
-    /// Where no name server is.
+    /// Where no DNS server is.
     async fn nobody() -> SocketAddr {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         socket.local_addr().unwrap()

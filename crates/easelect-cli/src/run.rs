@@ -115,7 +115,7 @@ impl Network {
     }
 }
 
-/// Returns the name servers of the system's settings; none in a lab.
+/// Returns the DNS servers of the system's settings; none in a lab.
 pub(crate) fn name_servers(network: &Network) -> Vec<SocketAddr> {
     match network.lab {
         Some(_) => Vec::new(),
@@ -151,7 +151,7 @@ fn real(options: &Options, extra: Certificates) -> Result<DialerBuilder, Usage> 
 }
 
 impl Network {
-    /// Asks the name server of `--dns`, or each of the system's, about hosts that could not be resolved or reached. A lab
+    /// Asks the DNS server of `--dns`, or each of the system's, about hosts that could not be resolved or reached. A lab
     /// has none.
     pub(crate) async fn direct_lookups(
         &self,
@@ -166,7 +166,7 @@ impl Network {
             Some(server) => DnsResolver::at(server),
             None => match DnsResolver::system() {
                 Ok(system) => system,
-                // No name server is known.
+                // No DNS server is known.
                 Err(_) => return Vec::new(),
             },
         };
@@ -360,7 +360,7 @@ pub(crate) async fn probe(
     Ok(second)
 }
 
-/// The factor by which the time-out grows for attempts one at a time.
+/// The factor by which the timeout grows for attempts one at a time.
 const PATIENT: u32 = 4;
 
 /// Whether the link was too slow for attempts at all hosts at once.
@@ -554,7 +554,7 @@ mod tests {
     }
 
     /// Round trips so long that one host times out in TCP and the other in the upgrade. The second try, one at a time
-    /// and with a longer time-out, shows what such a link can carry.
+    /// and with a longer timeout, shows what such a link can carry.
     #[tokio::test(start_paused = true)]
     async fn a_slow_link_is_tried_again_one_at_a_time() {
         use easelect_lab::{Host, Lab, Path, Scenario};

@@ -337,7 +337,7 @@ const TEMPLATES: &[(&str, &str)] = &[
         "the host contains a letter that is not allowed after xn--",
         "主机的 xn-- 之后有不允许的字符",
     ),
-    // Pinned hosts, proxies, name servers.
+    // Pinned hosts, proxies, DNS servers.
     (
         "\"<text>\": expected HOST:PORT:ADDR[,ADDR]…",
         "\"<text>\"：应为 HOST:PORT:ADDR[,ADDR]…",

@@ -1,7 +1,7 @@
 //! The official Web SDK, unmodified, in Node and in Chromium: how long it takes to connect with an app's list whose first
 //! host is silent, and with the same list sorted by `easelect server-json`.
 //!
-//! The test waits for the SDK's own time-out of 10 s. Without Node, npm or the SDK's package it says so and passes; if
+//! The test waits for the SDK's own timeout of 10 s. Without Node, npm or the SDK's package it says so and passes; if
 //! `EASELECT_MUST_RUN` contains `sdk`, it fails.
 // Helpers are tests too; clippy.toml's exception only knows functions with #[test].
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -106,7 +106,7 @@ async fn the_web_sdk_opens_at_once_with_our_list() {
         format!("wss://im-silent.example:{silent}/websocket"),
         format!("wss://im-good.example:{good}/websocket"),
     ];
-    // Concurrently, since both wait for a time-out; the timed ones run one after the other.
+    // Concurrently, since both wait for a timeout; the timed ones run one after the other.
     let (in_node_before, browser) = tokio::join!(
         in_node(&folder.0, &authority, &before),
         in_chromium(&before),

@@ -600,7 +600,7 @@ async fn nothing_starts_by_itself_and_a_run_can_be_stopped() {
         text.contains("提前停止，结果不完整") && text.contains("未测量"),
         "{text}"
     );
-    // Before the time-out.
+    // Before the timeout.
     let status = tab
         .evaluate("document.getElementById('status').innerText")
         .await;

@@ -4,7 +4,7 @@
 //! ```text
 //! π        = (f + 0.08)/(s + f + 4)      s successes, f failures, both halved every hour
 //! breaker  = min(24 h, base·2^(k−1))·U(0.5, 1)      k failures in a row
-//! base     = 10 min (time-out, refusal), 1 h (wrong certificate, reset inside TLS)
+//! base     = 10 min (timeout, refusal), 1 h (wrong certificate, reset inside TLS)
 //! ```
 
 use std::time::Duration;

@@ -352,7 +352,7 @@ async fn a_scraper_that_leaves_ends_its_probe() {
     while served.lab.open() > 0 {
         assert!(
             left.elapsed() < Duration::from_secs(3),
-            "its time-out is 5 s"
+            "its timeout is 5 s"
         );
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

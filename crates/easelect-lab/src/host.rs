@@ -20,15 +20,15 @@ pub enum Dns {
     Ok,
     /// The name doesn't exist (NXDOMAIN).
     NotFound,
-    /// The name server refuses to answer (REFUSED).
+    /// The DNS server refuses to answer (REFUSED).
     Refused,
-    /// The name server fails (SERVFAIL).
+    /// The DNS server fails (SERVFAIL).
     ServerFailure,
-    /// The name server doesn't understand the query (FORMERR).
+    /// The DNS server doesn't understand the query (FORMERR).
     FormatError,
-    /// No name server is within reach.
+    /// No DNS server is within reach.
     Temporary,
-    /// No answer ever arrives: the caller's time-out decides.
+    /// No answer ever arrives: the caller's timeout decides.
     Timeout,
     /// The name exists but has no address of the requested family.
     NoAddress,

@@ -1,4 +1,4 @@
-//! One question to one name server, over UDP with repeats, and over TCP.
+//! One question to one DNS server, over UDP with repeats, and over TCP.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -15,7 +15,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 
 /// Wait after each query before the next one; 15 s in total. The first repeats come early because a
-/// datagram is cheap and a caller's time-out is 5 s by default.
+/// datagram is cheap and a caller's timeout is 5 s by default.
 const WAITS: [Duration; 4] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
@@ -23,7 +23,7 @@ const WAITS: [Duration; 4] = [
     Duration::from_secs(8),
 ];
 
-/// Time-out over TCP, which retransmits lost packets itself.
+/// Timeout over TCP, which retransmits lost packets itself.
 const TCP_LIMIT: Duration = Duration::from_secs(15);
 
 /// How much longer to listen after an unreadable answer, which may be forged.

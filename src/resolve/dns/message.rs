@@ -24,7 +24,7 @@ pub(super) struct Question {
     record: RecordType,
 }
 
-/// The meaning of a message from the name server.
+/// The meaning of a message from the DNS server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Said {
     /// The addresses, or why there are none.

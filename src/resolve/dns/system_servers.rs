@@ -1,11 +1,11 @@
-//! The name servers in this system's configuration.
+//! The DNS servers in this system's configuration.
 
 use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 /// The port of DNS (RFC 1035 §4.2).
 pub(super) const PORT: u16 = 53;
 
-/// Parses the address of a name server: `223.5.5.5`, `223.5.5.5:5353`, `2400:3200::1`,
+/// Parses the address of a DNS server: `223.5.5.5`, `223.5.5.5:5353`, `2400:3200::1`,
 /// `[2400:3200::1]:53`, or with an interface `fe80::1%eth0` (RFC 4007 §11).
 pub(super) fn parse(text: &str) -> Option<SocketAddr> {
     let bracketed = text
@@ -36,7 +36,7 @@ pub(super) fn parse(text: &str) -> Option<SocketAddr> {
     }
 }
 
-/// The name servers of `/etc/resolv.conf`.
+/// The DNS servers of `/etc/resolv.conf`.
 #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
 pub(super) fn read() -> Result<Vec<SocketAddr>, String> {
     read_from(std::path::Path::new("/etc/resolv.conf"))
@@ -77,7 +77,7 @@ fn of_resolv_conf(text: &str) -> Vec<SocketAddr> {
     servers
 }
 
-/// The name servers in the system's settings.
+/// The DNS servers in the system's settings.
 #[cfg(any(windows, target_os = "android", target_vendor = "apple"))]
 pub(super) fn read() -> Result<Vec<SocketAddr>, String> {
     // On Android it panics unless the app has initialised ndk-context.

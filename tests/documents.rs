@@ -157,7 +157,13 @@ fn chinese_paragraphs_are_one_line() {
 #[test]
 fn the_readme_is_short() {
     for name in ["README.md", "README.zh-CN.md"] {
-        let lines = fs::read_to_string(root().join(name)).unwrap().lines().count();
-        assert!(lines <= 180, "{name} has {lines} lines: details belong in docs/");
+        let lines = fs::read_to_string(root().join(name))
+            .unwrap()
+            .lines()
+            .count();
+        assert!(
+            lines <= 180,
+            "{name} has {lines} lines: details belong in docs/"
+        );
     }
 }

@@ -29,8 +29,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use easelect::{
-    Catalog, CatalogFormat, Failure, FailureKind, Phase, Refusal, Region, Selector,
-    SelectorBuilder,
+    Catalog, CatalogFormat, Failure, FailureKind, Phase, Refusal, Region, Selector, SelectorBuilder,
 };
 use easelect_lab::{Fault, Lab, Path};
 use tokio::time::sleep;

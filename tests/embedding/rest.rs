@@ -8,13 +8,13 @@ pub async fn register(selector: &Selector, token: &str, name: &str) -> Result<u1
         .post("/my-org/my-app/users")
         .bearer_auth(token)
         .json(&user);
-    let told = |error: RestError| match error.kind() {
+    let outcome = |error: RestError| match error.kind() {
         RestErrorKind::Outside | RestErrorKind::Request => {
             format!("a mistake of the app's: {error}")
         }
         _ if error.was_sent() => format!("perhaps registered: {error}"),
         _ => format!("not registered: {error}"),
     };
-    let answer = request.send().await.map_err(told)?;
+    let answer = request.send().await.map_err(outcome)?;
     Ok(answer.status())
 }

@@ -216,7 +216,7 @@ China 1 (cn1) | socket 3.0 (WebSocket)
 Verdicts
 A  网络连接正常：测量的每项服务都有可用的接入地址。
 B  Usable, but not everything works; every service has a first choice.
-   wss://im-api-v2.easemob.com/websocket: TLS handshake: certificate expired 3 days ago.
+   wss://im-api-v2.easemob.com/websocket fails in the TLS handshake: certificate expired 3 days ago.
 
 Notes
 - Times are medians. What chance brings about, and differences of less than 5 ms or 10%, are no
@@ -241,7 +241,7 @@ B  2025-10-09T09:53:20Z | linux x86_64 | easelect 0.1.0
 两份报告的结论
 A  网络连接正常：测量的每项服务都有可用的接入地址。
 B  Usable, but not everything works; every service has a first choice.
-   wss://im-api-v2.easemob.com/websocket: TLS handshake: certificate expired 3 days ago.
+   wss://im-api-v2.easemob.com/websocket fails in the TLS handshake: certificate expired 3 days ago.
 
 说明
 - 时间为中位数。可能由偶然波动引起的差异，以及不足 5 ms 或 10% 的差异，不算变化。
@@ -274,8 +274,8 @@ fn the_schema_is_held() {
       "code": "all_well",
       "actor": null,
       "text": "The network is fine: every service that was measured has a usable endpoint.",
-      "who_acts": "nobody needs to",
-      "next_step": "If logging in is slow or fails all the same, look at the token, the account and the SDK's log.",
+      "who_acts": "no action is needed",
+      "next_step": "If login is still slow or fails, check the token, the account and the SDK's log.",
       "not_tested": "Not tested: token, account, and the app's own logic."
     }
   },
@@ -289,9 +289,9 @@ fn the_schema_is_held() {
     "verdict": {
       "code": "some_endpoints_fail",
       "actor": "easemob",
-      "text": "Usable, but not everything works; every service has a first choice. wss://im-api-v2.easemob.com/websocket: TLS handshake: certificate expired 3 days ago.",
+      "text": "Usable, but not everything works; every service has a first choice. wss://im-api-v2.easemob.com/websocket fails in the TLS handshake: certificate expired 3 days ago.",
       "who_acts": "Easemob support",
-      "next_step": "Check that this computer's date is right; then tell Easemob support which host it is.",
+      "next_step": "Check this computer's date and time. If they are right, tell Easemob support which host it is.",
       "not_tested": "Not tested: token, account, and the app's own logic."
     }
   },
@@ -447,7 +447,7 @@ fn one_failure_of_eight_is_noise_and_eight_more_are_not() {
     let told = unwrapped(&flaky);
     // A finding and a verdict of chance are told as that.
     assert!(
-        told.contains("Said by B alone, but it may be chance: Ready, but failing"),
+        told.contains("Said by B alone, but it may be chance: Ready, but some attempts fail"),
         "{told}"
     );
     assert!(

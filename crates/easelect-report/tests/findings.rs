@@ -193,10 +193,10 @@ fn what_name_servers_say_of_names_that_are_not_found() {
     assert_eq!(said.len(), 2, "the same failure is told once");
     let told = said[0].text(Lang::En);
     assert!(
-        told.contains(a.host()) && told.contains("the name server failed"),
+        told.contains(a.host()) && told.contains("the DNS server reported a failure"),
         "{told}"
     );
-    assert!(said[0].text(Lang::Zh).contains("DNS 服务器出错"));
+    assert!(said[0].text(Lang::Zh).contains("DNS 服务器报告出错"));
     assert!(said[1].text(Lang::Zh).contains("得到了 203.0.114.1"));
     assert!(said[1].hint(Lang::En).contains("--dns"));
     let json = easelect_report::json(&Model::new(&report, Lang::En));
@@ -275,7 +275,7 @@ fn what_stands_behind_a_proxy_is_not_taken_for_local() {
     );
     let told = report.findings()[0].text(Lang::En);
     assert!(
-        told.contains("(3 hosts)") && told.ends_with("Past it: 1 host."),
+        told.contains("(3 hosts)") && told.ends_with(" 1 host bypasses it."),
         "{told}"
     );
     // One that the proxy refuses is nothing that Easemob could mend.
@@ -360,7 +360,7 @@ fn the_share_of_several_endpoints_is_the_worst() {
     let told: Vec<String> = found.map(|one| one.text(Lang::En)).collect();
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(
-        told[0].contains("up to one in two first connects waits"),
+        told[0].contains("up to one in two first connects goes to these addresses"),
         "{told:?}"
     );
 }
@@ -399,6 +399,21 @@ fn what_is_in_use_is_compared() {
         Fault::AllWell,
         "current_no_clear_difference",
     );
+    // What its failures are worth in the order is no time that anybody waits when it connects.
+    let dead = "47.93.7.250:443".parse().unwrap();
+    let flaky = ok(&b, 30).bad(dead, failure(Phase::Connect, Kind::Timeout), 2);
+    let slower = with(&b, &[ranking([ok(&a, 20), flaky])]);
+    let found = slower.findings().iter();
+    let told = found.filter(|one| one.code() == "current_slower");
+    let told: Vec<[String; 2]> = told
+        .map(|one| [Lang::En, Lang::Zh].map(|lang| one.text(lang)))
+        .collect();
+    let [en, zh] = &told[0];
+    assert!(
+        en.contains("is 30.0 ms slower than") && en.contains("its failed attempts"),
+        "{en}"
+    );
+    assert!(zh.contains("慢 30.0 ms（两者都连通时）"), "{zh}");
     // As slow as the one before it, which is slower than the first.
     let c = Endpoint::new(Region::SGP1, Service::Websocket, "wss://c.example/").unwrap();
     let rankings = [ranking([ok(&a, 20), ok(&b, 90), ok(&c, 90)])];
@@ -462,13 +477,10 @@ fn limits_of_the_measurement() {
         model.groups[0].endpoints[1].reason.text.clone()
     };
     let (en, zh) = (easelect_report::Lang::En, easelect_report::Lang::Zh);
-    assert_eq!(
-        untried(Ended::Deadline, en),
-        "not tried: the time ran out before"
-    );
+    assert_eq!(untried(Ended::Deadline, en), "not tried: the time ran out");
     assert_eq!(
         untried(Ended::Stopped, en),
-        "not tried: the run was interrupted before"
+        "not tried: the run was interrupted"
     );
     assert_eq!(untried(Ended::Stopped, zh), "未探测：测量被中断");
     let one = ok(&a, 20);

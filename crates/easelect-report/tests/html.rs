@@ -203,7 +203,7 @@ fn every_endpoint_is_drawn_with_words() {
     ));
     assert!(page.contains("<title>5 次尝试，成功 5 次，耗时 20.1–27.0 ms</title>"));
     assert!(page.contains("<title>5 single attempts, 5 failed</title>"));
-    assert!(page.contains("then it fails: TLS handshake: connected, then silence"));
+    assert!(page.contains("then it fails: TLS handshake: connected, but no answer"));
 }
 
 #[test]

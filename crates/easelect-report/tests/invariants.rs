@@ -167,12 +167,12 @@ fn hints_are_new(world: &World, said: &[Said]) -> Result<(), TestCaseError> {
         done.extend(["--dns ADDR", "--dns 223.5.5.5"]);
     }
     match asked.families {
-        Families::V4 => done.extend(["; -4", "-4 leaves", "-4 measures", "用 -4"]),
+        Families::V4 => done.extend(["-4 skips", "-4 measures", "用 -4"]),
         Families::V6 => done.extend([
-            "-6 leaves",
+            "-6 skips",
             "-6 measures",
             "用 -6",
-            "-4 leaves",
+            "-4 skips",
             "-4 measures",
         ]),
         Families::Both => done.extend(["without -4", "去掉 -4"]),
@@ -609,7 +609,7 @@ proptest! {
             "empty", "not found", "no such", "no address", "in time", "time out", "timed out",
             "为空", "不存在", "没有地址", "超时", "无应答",
         ];
-        let limits = ["certificate store is empty", "本机的证书库是空的"];
+        let limits = ["certificate store is empty", "本机的证书库为空"];
         for one in said(&report) {
             for text in &one.text {
                 let told = never.iter().find(|piece| text.contains(**piece));

@@ -438,13 +438,13 @@ fn policed_syns_are_no_interruption() {
     assert!(!codes(&report).contains(&"connection_lost"));
     let told = |report: &Report| report.findings()[0].text(Lang::En);
     assert!(
-        told(&report).contains("limits how many are opened"),
+        told(&report).contains("may limit new connections"),
         "{}",
         told(&report)
     );
     let report = policed(true);
     assert!(
-        !told(&report).contains("limits how many are opened"),
+        !told(&report).contains("may limit new connections"),
         "{}",
         told(&report)
     );

@@ -158,8 +158,8 @@ fn something_nearby_answers_tcp() {
         .iter()
         .find(|one| one.code() == "tcp_ends_nearby");
     let text = found.unwrap().text(Lang::En);
-    assert!(text.contains("TCP times mean nothing"), "{text}");
-    assert!(found.unwrap().text(Lang::Zh).contains("没有意义"));
+    assert!(text.contains("Ignore the TCP times"), "{text}");
+    assert!(found.unwrap().text(Lang::Zh).contains("没有参考价值"));
     assert!(!has(&report, "local_proxy_suspected"));
 }
 
@@ -172,7 +172,7 @@ fn reset_in(later: u64) -> Vec<Sample> {
 
 #[test]
 fn a_reset_sooner_than_the_round_trip_is_a_filters() {
-    let words = [["sooner than any host", "比远端主机可能的应答还快"]];
+    let words = [["sooner than a host", "在远端主机来得及应答之前"]];
     let report = of(reset_in(8));
     says(
         &report,
@@ -259,7 +259,7 @@ fn packets_are_lost() {
         "packets_lost",
         NETWORK,
         &[
-            ["Packets are lost on the way: 4 of", "网络丢失数据包"],
+            ["Packets are lost on the way: 4 of", "途中有数据包丢失"],
             ["at 4 hosts", "4 个主机"],
         ],
     );
@@ -345,7 +345,7 @@ fn a_clock_that_is_wrong_and_one_that_is_not() {
         Kind::CertificateNotYetValid,
         [100, 120, 100, 120],
     ));
-    let words = [["clock is slow", "时钟偏慢"]];
+    let words = [["clock is behind", "时钟偏慢"]];
     says(
         &slow,
         Fault::ThisComputer,
@@ -357,7 +357,7 @@ fn a_clock_that_is_wrong_and_one_that_is_not() {
         Kind::CertificateExpired,
         [-900, -910, -900, -910],
     ));
-    let words = [["clock is fast", "时钟偏快"]];
+    let words = [["clock is ahead", "时钟偏快"]];
     says(
         &fast,
         Fault::ThisComputer,
@@ -761,7 +761,7 @@ fn a_time_out_below_four_round_trips_at_some_addresses() {
 #[test]
 fn silence_under_a_short_time_out_is_not_known() {
     let report = within(ms(500), all_in(Phase::Connect, 0), Vec::new());
-    let words = [["not known", "无法判断"]];
+    let words = [["is unknown", "无法判断"]];
     says(&report, Fault::Unclear, "timeout_too_short", YOU, &words);
     accuses_nobody_else(&report);
     // With the usual one it is, and what says no is no time-out.
@@ -796,7 +796,7 @@ fn without_a_network_no_name_server_is_to_blame() {
     let off = LocalNetwork::default;
     let words = [
         ["Wi-Fi or cable", "Wi-Fi 或网线"],
-        ["on no network", "没有接入网络"],
+        ["not connected to a network", "没有接入网络"],
     ];
     for kind in [Kind::Temporary, Kind::Timeout, Kind::ServerFailure] {
         let report = no_names(kind, context(), off());
@@ -851,8 +851,8 @@ fn opening_takes_seconds_everywhere() {
     let report = of(measured(&hosts(), far));
     let words = [
         [
-            "opening takes 2.7 s (a round trip of 900 ms)",
-            "建连耗时 2.7 s（往返时间 900 ms）",
+            "takes up to 2.7 s (round trip: 900 ms)",
+            "建连耗时最长 2.7 s（往返时间 900 ms）",
         ],
         ["satellite", "卫星"],
     ];
@@ -901,7 +901,7 @@ fn a_domain_whose_tls_stops_is_no_loss() {
     let report = of(samples);
     let words = [
         [
-            "TLS stops at every address of easemob.com",
+            "TLS handshake stalls at every address of easemob.com",
             "easemob.com 的所有地址都停在 TLS 握手",
         ],
         ["MTU", "MTU"],
@@ -976,12 +976,12 @@ fn the_next_step_is_for_whoever_can_act() {
             &words,
         );
         let hint = report.verdict().next_step(Lang::En);
-        assert!(!hint.contains("check host and path"), "{hint}");
+        assert!(!hint.contains("check the host and the path"), "{hint}");
     }
     let own = Endpoint::new(Region::SGP1, Service::Websocket, "wss://im.example.cn/ws").unwrap();
     let refused = failure(Phase::Upgrade, Kind::Rejected).with_status(200);
     let report = report(&[ranking([failing(&own, refused)])]);
     let hint = report.verdict().next_step(Lang::En);
-    assert!(hint.contains("check host and path"), "{hint}");
+    assert!(hint.contains("check the host and the path"), "{hint}");
     assert!(!report.verdict().who_acts(Lang::En).contains("Easemob"));
 }

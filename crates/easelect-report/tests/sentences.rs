@@ -92,7 +92,7 @@ fn name(argument: &[TokenTree]) -> String {
 fn split(tokens: TokenStream) -> Vec<Vec<TokenTree>> {
     let mut parts = vec![Vec::new()];
     let mut tokens = tokens.into_iter();
-    let mut is_test = false;
+    let (mut is_test, mut before) = (false, None);
     while let Some(one) = tokens.next() {
         match &one {
             TokenTree::Punct(sign) if sign.as_char() == '#' => {
@@ -104,11 +104,17 @@ fn split(tokens: TokenStream) -> Vec<Vec<TokenTree>> {
             TokenTree::Group(group) if is_test => is_test = group.delimiter() != Delimiter::Brace,
             TokenTree::Punct(sign) if is_test => is_test = sign.as_char() != ';',
             _ if is_test => {}
-            TokenTree::Punct(sign) if [',', '>'].contains(&sign.as_char()) => {
+            TokenTree::Punct(sign) if sign.as_char() == ',' => parts.push(Vec::new()),
+            // Of a match or a macro's entry.
+            TokenTree::Punct(sign) if sign.as_char() == '>' && before == Some('=') => {
                 parts.push(Vec::new());
             }
-            _ => parts.last_mut().expect("never empty").push(one),
+            _ => parts.last_mut().expect("never empty").push(one.clone()),
         }
+        before = match &one {
+            TokenTree::Punct(sign) => Some(sign.as_char()),
+            _ => None,
+        };
     }
     parts
 }
@@ -136,7 +142,8 @@ fn gather(tokens: TokenStream, called: &str, pairs: &mut Vec<Pair>) -> Vec<Strin
         for own in literals(part, pairs) {
             match left.last() {
                 Some(en) if any_chinese(&own) && !en.is_empty() && !any_chinese(en) => {
-                    pairs.push((en.join(" · "), own.join(" · ")));
+                    let pair = (en.join(" · "), own.join(" · "));
+                    pairs.extend(has_words(&pair.1).then_some(pair));
                     left.pop();
                 }
                 _ => left.push(own),
@@ -148,7 +155,7 @@ fn gather(tokens: TokenStream, called: &str, pairs: &mut Vec<Pair>) -> Vec<Strin
 
 /// The literals of each statement of a part that are in no pair.
 fn literals(part: &[TokenTree], pairs: &mut Vec<Pair>) -> Vec<Vec<String>> {
-    let mut all = vec![Vec::new()];
+    let (mut all, mut start) = (vec![Vec::new()], 0);
     for (place, one) in part.iter().enumerate() {
         let own = all.last_mut().expect("never empty");
         match one {
@@ -164,12 +171,23 @@ fn literals(part: &[TokenTree], pairs: &mut Vec<Pair>) -> Vec<Vec<String>> {
                     }
                     // What fills it says nothing, unless it is Chinese.
                     let mut place = 0..;
-                    inner.retain(|one| place.next() == Some(0) || any_chinese(&[one.clone()]));
+                    inner.retain(|one| {
+                        place.next() == Some(0) || (is_chinese(one) && has_words(one))
+                    });
                 }
                 own.extend(inner);
             }
-            // An entry or a statement ends.
-            TokenTree::Punct(sign) if sign.as_char() == ';' => all.extend([Vec::new(), Vec::new()]),
+            // An entry or a statement ends: `en += "…"; zh += "…";` are one pair all the same.
+            TokenTree::Punct(sign) if sign.as_char() == ';' => {
+                let mut words = part[start..place].iter().map(TokenTree::to_string);
+                let is_en = words
+                    .find(|one| !["let", "mut"].contains(&&**one))
+                    .as_deref()
+                    == Some("en");
+                all.extend((!is_en).then(Vec::new));
+                all.push(Vec::new());
+                start = place + 1;
+            }
             _ => {}
         }
     }
@@ -221,9 +239,17 @@ fn markup(source: &str) -> Vec<Pair> {
         .filter(|line| is_chinese(line))
         .map(|line| match (between(line, "en"), between(line, "zh")) {
             (Some(en), Some(zh)) => (en, zh),
-            _ => (String::new(), line.trim().to_owned()),
+            _ => (String::new(), line.to_owned()),
         })
+        .map(|(en, zh)| (without_tags(&en), without_tags(&zh)))
         .collect()
+}
+
+fn without_tags(text: &str) -> String {
+    let parts = text
+        .split('<')
+        .map(|part| part.rsplit_once('>').map_or(part, |(_, text)| text));
+    parts.collect()
 }
 
 fn files(folder: &Path, all: &mut Vec<PathBuf>) {

@@ -860,7 +860,7 @@ fn opening_takes_seconds_everywhere() {
         &report,
         Fault::SomeEndpointsFail,
         "slow_to_open",
-        "nobody",
+        "no urgent action",
         &words,
     );
     let verdict = report.verdict().text(Lang::En);

@@ -231,7 +231,7 @@ async fn a_redirection_names_its_target_and_nobody() {
                     "https://www.easemob.com/login",
                     "https://www.easemob.com/login",
                 ],
-                ["whose identity was verified", "身份已验证"],
+                ["proved its identity", "身份已验证"],
             ],
             passes: false,
         },
@@ -421,7 +421,7 @@ async fn a_wrong_path_is_no_firewall() {
                 fault: Fault::Configuration,
                 actor: DEVELOPER,
                 cause: "path_wrong",
-                says: &[["The path is wrong", "路径不对"]],
+                says: &[["The path is wrong", "路径有误"]],
                 passes: false,
             },
         );
@@ -926,7 +926,7 @@ async fn silence_and_refusals_everywhere_are_the_networks() {
                 fault: Fault::Network,
                 actor: NETWORK,
                 cause: "nothing_gets_through",
-                says: &[["any of 4 hosts", "4 个主机"]],
+                says: &[["any of the 4 hosts", "4 个主机"]],
                 passes: false,
             },
         );

@@ -1,4 +1,4 @@
-//! The forms for chats, tickets, spreadsheets and monitoring: each is read back as its reader would.
+//! The formats for chats, tickets, spreadsheets and monitoring, each parsed again as its readers do.
 
 mod support;
 #[path = "support/worlds.rs"]
@@ -16,7 +16,7 @@ use worlds::world;
 
 const LANGS: [Lang; 2] = [Lang::En, Lang::Zh];
 
-/// What strangers may have written: markup of every format here.
+/// Text from outside, with markup of every format.
 const NASTY: [&str; 16] = [
     "a|b`c`*d*_e_~~f~~",
     "<script>alert(1)</script>&amp;&lt;",
@@ -36,7 +36,7 @@ const NASTY: [&str; 16] = [
     "结论|：`",
 ];
 
-/// A report whose every free text is this.
+/// A report with this in every free text.
 fn saying(nasty: &str, lang: Lang) -> Model {
     let [a, b] = pair(Region::SGP1, Service::Rest);
     let mut context = context();
@@ -274,7 +274,7 @@ fn a_summary_has_ten_lines_at_most() {
     }
 }
 
-/// The tables of a Markdown text, each cell as its reader sees it, and all of its text.
+/// The tables of a Markdown text, each cell as a reader sees it, and all of its text.
 fn read_markdown(text: &str) -> (Vec<Vec<Vec<String>>>, String) {
     let mut tables: Vec<Vec<Vec<String>>> = Vec::new();
     let mut all = String::new();
@@ -350,14 +350,14 @@ fn what_strangers_wrote_is_text_in_markdown() {
         let (tables, _) = read_markdown(&told);
         let shown = easelect::shown(nasty, 60);
         assert!(tables[0][1][1].contains(shown.trim()), "{told}");
-        // What GitHub makes links of after its Markdown is read.
+        // GitHub's own links, made after parsing the Markdown.
         for link in ["@s", "@S", "\\#1", "#17", "www.evil", "http://evil"] {
             assert!(!told.contains(link), "{link}: {told}");
         }
     }
 }
 
-/// The records of a spreadsheet, by column.
+/// The records of a CSV file, by column.
 fn read_csv(text: &str) -> Vec<BTreeMap<String, String>> {
     let plain = text
         .strip_prefix('\u{feff}')
@@ -435,7 +435,7 @@ struct Series {
     value: f64,
 }
 
-/// Reads the text format as strictly as its definition; time stamps are refused, as by the node exporter.
+/// Parses the Prometheus text format strictly; refuses time stamps, as the node exporter does.
 fn read_prometheus(text: &str) -> Vec<Series> {
     let is_name =
         |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
@@ -553,7 +553,7 @@ fn is_for_the_node_exporter(model: &Model) {
 
 #[test]
 fn series_are_each_there_once() {
-    // Three endpoints on one host, which a file may say of any; one of them twice.
+    // Three endpoints on one host, as a file may have them, one of them twice.
     let mut model = small(Lang::En);
     let rows = &mut model.groups[0].endpoints;
     let mut other = rows[0].clone();
@@ -568,7 +568,7 @@ fn series_are_each_there_once() {
         hosts.iter().any(|one| one.ends_with("/other\"\\path")),
         "{hosts:?}"
     );
-    // A certificate that has ended is still told.
+    // An expired certificate is still reported.
     let [a, _] = pair(Region::SGP1, Service::Rest);
     let expired =
         failure(Phase::Tls, FailureKind::CertificateExpired).with_chain(certificate(-30, -3));
@@ -579,7 +579,7 @@ fn series_are_each_there_once() {
     assert_eq!(expiry.value, 1_760_000_000.0 - 3.0 * 86_400.0);
 }
 
-/// The same worlds at each run; PROPTEST_RNG_SEED gives others.
+/// The same worlds at each run; PROPTEST_RNG_SEED changes them.
 fn config() -> ProptestConfig {
     ProptestConfig {
         cases: ProptestConfig::default().cases.max(100),

@@ -378,7 +378,7 @@ fn a_certificate_is_in_it() {
     );
 }
 
-/// A clock that was never set, and one that somebody sets back while it runs.
+/// A clock that was never set, and one that is set back during the run.
 #[test]
 fn any_clock_makes_a_report() {
     let [a, b] = pair(Region::SGP1, Service::Rest);
@@ -454,7 +454,7 @@ fn the_way_to_ipv4_is_told_where_there_is_none() {
     }
 }
 
-/// What is read again is the same, and so is what it is told as.
+/// A report that is read again is the same, in every format.
 #[test]
 fn the_model_is_read_again() {
     let [a, b] = pair(Region::SGP1, Service::Websocket);

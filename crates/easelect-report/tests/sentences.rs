@@ -84,7 +84,12 @@ fn name(argument: &[TokenTree]) -> String {
     }
     let mut all = Vec::new();
     idents(argument.iter().cloned(), &mut all);
-    all.retain(|one| !matches!(one.as_str(), "en" | "zh" | "lang" | "of" | "self"));
+    all.retain(|one| {
+        !matches!(
+            one.as_str(),
+            "en" | "zh" | "lang" | "of" | "self" | "len" | "as_secs"
+        )
+    });
     all.pop().unwrap_or_default()
 }
 

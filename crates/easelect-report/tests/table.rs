@@ -1,4 +1,4 @@
-//! The table, in both languages: its first screen, its details, whatever was measured, however wide.
+//! The table, in both languages: its first screen and its details, for any measurement and any width.
 
 mod support;
 #[path = "support/worlds.rs"]
@@ -21,7 +21,7 @@ fn at_80() -> Style {
     Style::plain().with_width(80)
 }
 
-/// What a computer at home has, with what its user says of it.
+/// The context of a computer at home, with its user's note.
 fn at_home() -> Context {
     let mut context = context();
     context.utc_offset = Some(8 * 3600);
@@ -38,7 +38,7 @@ fn at_home() -> Context {
     context
 }
 
-/// Every group of these regions, all well.
+/// Every group of these regions, without faults.
 fn well(regions: &[Region]) -> Vec<Ranking> {
     let all = Catalog::builtin();
     let mut rankings = Vec::new();
@@ -76,7 +76,7 @@ fn screen(rankings: &[Ranking], context: Context, lang: Lang) -> String {
     first_screen(&Model::new(&report, lang), at_80(), SAVED)
 }
 
-/// The columns of a line in a Chinese terminal, where typographic quotes are wide.
+/// The width of a line in a Chinese terminal, where typographic quotes are wide.
 fn columns(line: &str) -> usize {
     line.width() + line.matches(['“', '”']).count()
 }
@@ -222,7 +222,7 @@ cn1       支付宝小程序  im-api-alipay.easecdn.com   65.5 ms  38.2 ms
 "###);
 }
 
-/// A dead address here, an expired certificate there: the verdict tells one, its group's line the other.
+/// A dead address and an expired certificate: the verdict has one, the group's line the other.
 #[test]
 fn what_is_wrong_is_seen_at_once() {
     let mut rankings = well(&[Region::SGP1]);
@@ -285,7 +285,7 @@ sgp1      微信小程序  im-api-wechat-sgp.easecdn.com   65.5 ms   38.2 ms
 "###);
 }
 
-/// The line of a group, and what stands beneath it.
+/// The line of a group, and those below it.
 fn lines_of(told: &str, service: &str) -> String {
     let mut lines = told.lines().skip_while(|line| !line.contains(service));
     let first = lines.next().expect("it is told of");
@@ -316,7 +316,7 @@ fn a_groups_line_says_what_deviates() {
         told.ends_with("! easecdn.com: 2 of 6 attempts failed"),
         "{told}"
     );
-    // What IPv6 would have brought is told once, and of all.
+    // Broken IPv6 is reported once, for all.
     let dead = ok(&a, 20);
     let at = dead.v6();
     let told = of(vec![dead.bad(at, timeout, 2), ok(&b, 40)], &nothing);
@@ -344,7 +344,7 @@ fn a_groups_line_says_what_deviates() {
         told.ends_with("! easecdn.com [in use]: 120 ms slower"),
         "{told}"
     );
-    // It is the first choice: as it should be.
+    // The endpoint in use is the first choice: no deviation.
     assert!(!of(vec![ok(&a, 60), ok(&b, 20)], &in_use).contains('!'));
     let alternate = Measured::of(&b);
     let at = alternate.v4();
@@ -352,14 +352,14 @@ fn a_groups_line_says_what_deviates() {
     let told = of(vec![ok(&a, 20), alternate], &nothing);
     let path = "! easecdn.com: works only with the path /ws/websocket";
     assert!(told.ends_with(path), "{told}");
-    // Nobody can be ahead of, or behind, nobody.
+    // A single endpoint has no lead.
     let told = of(vec![ok(&a, 20)], &nothing);
     assert!(told.ends_with("-") && !told.contains('!'), "{told}");
     let told = of(vec![ok(&a, 20), ok(&b, 20)], &nothing);
     assert!(told.ends_with("even"), "{told}");
 }
 
-/// Failures decide the order here, and the next is faster whenever it connects.
+/// Failures decide the order, and the next endpoint is faster when both connect.
 #[test]
 fn who_is_first_for_failing_less_is_not_called_faster() {
     let [a, b] = pair(Region::SGP1, Service::Rest);
@@ -422,7 +422,7 @@ fn failed_lookups_are_failures_of_dns() {
     );
 }
 
-/// Nothing measured, nothing asked for that exists, cut off: each says so.
+/// Reports with few results say why: nothing measured, nothing published, cut off.
 #[test]
 fn little_is_told_of_little() {
     let [a, b] = pair(Region::CN1, Service::Websocket);
@@ -521,7 +521,7 @@ sgp1 没有公布 alipay 地址。
 "###);
 }
 
-/// The pool, a region of which a second source knows, one's own host: a line each.
+/// The pool, a region of a second source and the user's own host have a line each.
 #[test]
 fn unusual_groups_have_their_lines() {
     let pool = Catalog::builtin().group(&easelect::Residency::mainland_pool(), Service::Rest);
@@ -606,7 +606,7 @@ fn a_simulation_is_no_measurement() {
     }
 }
 
-/// Times end in one column, and so do leads.
+/// Times are aligned at their ends, and so are leads.
 #[test]
 fn figures_stand_to_the_right() {
     let mut rankings = well(&[Region::CN1]);
@@ -659,7 +659,7 @@ fn a_bar_shows_its_phases_to_scale() {
     assert_eq!(narrow, ["...-----======#####", "...------x"]);
 }
 
-/// Two groups: a good one with an expired certificate in it, and a mini-program's.
+/// Two groups: a usable one with an expired certificate, and a mini-program's.
 fn rankings() -> [Ranking; 2] {
     let [a, b] = pair(Region::CN1, Service::Websocket);
     let [c, d] = pair(Region::CN1, Service::Wechat);
@@ -852,7 +852,7 @@ fn what_is_as_it_should_be_is_not_told() {
     assert!(!told.contains("expires"), "{told}");
 }
 
-/// What a run had that others don't have: one paragraph.
+/// What is unusual about a run is one paragraph.
 #[test]
 fn the_environment_is_one_paragraph() {
     let [a, b] = pair(Region::CN1, Service::Websocket);
@@ -1020,7 +1020,7 @@ proptest! {
         let report = world.report();
         for lang in LANGS {
             let mut model = Model::new(&report, lang);
-            // As if read from somebody's file.
+            // As if read from a file.
             model.note = Some(note.clone());
             model.environment.interface = Some(format!("\u{1b}[2J{note}"));
             model.groups[0].region_name.push_str(&note);
@@ -1037,7 +1037,7 @@ proptest! {
                     let ascii = c.is_ascii() || is_chinese(c);
                     prop_assert!(!style.ascii || ascii, "{:?} in {}", c, told);
                 }
-                // Only what can't be broken is longer than a line.
+                // Only words that can't be broken are longer than a line.
                 let longest = told.split_whitespace().map(columns).max().unwrap_or(0);
                 for line in told.lines() {
                     let table = line.contains("  ");

@@ -78,7 +78,7 @@ fn told(kind: Misled, one: bool, names: &Text, addresses: &Text) -> Text {
     };
     match kind {
         Misled::Hijacked => text(
-            format!("Suspected: DNS hijacking. {} {resolve} to {}, where no server proves to be that host.", names.en, addresses.en),
+            format!("Suspected: DNS hijacking. {} {resolve} to {}, where no server proves its identity.", names.en, addresses.en),
             format!("疑似 DNS 劫持：{} 被解析到 {}，该地址未能证明身份。", names.zh, addresses.zh),
         ),
         Misled::Sunk => text(

@@ -34,6 +34,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     let issuers = list(&issuers.into_iter().collect::<Vec<_>>());
     let count = hosts(rows.iter().copied()).len();
     let count_en = plural(count, "host");
+    let verify = if count == 1 { "verifies" } else { "verify" };
     // How the inspecting device, rather than the service, answers an upgrade.
     let stripped: Vec<&RowFacts<'_>> = rows
         .iter()
@@ -64,7 +65,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
         ),
     };
     let by = text(
-        format!("TLS is inspected: {count_en} verify only through the root certificate of {}, {}.", issuers.en, which.en),
+        format!("TLS is inspected: {count_en} {verify} only through the root certificate of {}, {}.", issuers.en, which.en),
         format!("HTTPS 流量被解密：{count} 个主机的证书只能用 {} 的根证书验证（{}）。", issuers.zh, which.zh),
     );
     if !none_passes {

@@ -43,11 +43,12 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         true => text("", ""),
         false => text(
             format!(
-                " {} answers, but this system's lookups wait for the silent one until they time out.",
+                " Another one answers ({}), but this system's lookups wait for the silent one until they time \
+                 out.",
                 others.en
             ),
             format!(
-                "{} 有应答，但系统解析一直在等待没有应答的服务器，直到超时。",
+                "另有服务器应答（{}），但系统解析一直在等待没有应答的服务器，直到超时。",
                 others.zh
             ),
         ),

@@ -53,7 +53,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     };
     let why = reason(failure, facts.now());
     let told = text(
-        format!("None of the host names could be resolved ({}). For example: {}.", plural(count, "host"), why.en),
+        format!("No host name could be resolved ({}). For example: {}.", plural(count, "host"), why.en),
         format!("所有域名都无法解析（共 {count} 个主机），例如：{}。", why.zh),
     );
     let mistyped = named.iter().all(|row| row.own) && failure.kind() == Kind::NotFound;

@@ -40,7 +40,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         None => (String::new(), String::new()),
     };
     let told = text(
-        format!("No handshake gets through to any of {count_en}. For example, an attempt fails {}.{by_en}", why.en),
+        format!("No handshake gets through to any of the {count_en}. For example, an attempt fails {}.{by_en}", why.en),
         format!("到 {count} 个主机的握手全部失败，例如{}。{by_zh}", why.zh),
     );
     let own = rows.iter().all(|row| row.own);

@@ -59,7 +59,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let first_only = lossy.iter().filter(|one| lost_only_the_syn(one)).count();
     let syns = match lossy.len() >= LEAST_SYNS && first_only * 10 >= lossy.len() * 9 {
         true => text(
-            "Nearly all of them are the first packet of a connection, not data: a firewall, a router or the \
+            " Nearly all lost packets are the first of a connection, not data: a firewall, a router or the \
              carrier may limit new connections.",
             "丢失的几乎都是建立连接的第一个包，而不是数据：可能是防火墙、路由器或运营商限制了新建连接。",
         ),

@@ -33,7 +33,8 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let count = hosts(behind.iter().copied()).len();
     let (count_en, told) = (plural(count, "host"), fails(failure, facts.now()));
     let told = text(
-        format!("The proxy {proxy} leads to none of {count_en}. For example, an attempt fails {}.", told.en),
+        format!("No host can be reached through the proxy {proxy} ({count_en} tried). For example, an attempt \
+             fails {}.", told.en),
         format!("经代理 {proxy} 连不上任何主机（共 {count} 个），例如{}。", told.zh),
     );
     let actor = who_mends_proxy(failure);

@@ -142,7 +142,7 @@ const YOU: [&str; 2] = ["you", "你"];
 const NETWORK: [&str; 2] = ["the network administrator", "网络管理员"];
 const EASEMOB: [&str; 2] = ["Easemob support", "环信技术支持"];
 const DEVELOPER: [&str; 2] = ["the app's developer", "应用开发者"];
-const NOBODY: [&str; 2] = ["doesn't show it", "本次测量无法判断"];
+const NOBODY: [&str; 2] = ["this measurement doesn't show it", "本次测量无法判断"];
 
 /// What a report should say.
 struct Told<'a> {

@@ -1,4 +1,4 @@
-//! Diagnoses what [easelect](easelect) measured: a verdict, findings with hints, and every endpoint in its place.
+//! Diagnoses what [easelect] measured: a verdict, findings with hints, and every endpoint in its place.
 //! Formats the report as a table, a summary, HTML, JSON, Markdown, CSV or Prometheus text, in English and Chinese.
 //!
 //! The crate is pure: it does no I/O and reads no clock. A [`Report`] is made from a probe's outcome and its

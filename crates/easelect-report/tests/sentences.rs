@@ -310,10 +310,10 @@ fn generated() -> String {
         let fits = |one: &&str| file.starts_with(one);
         let section = SECTIONS
             .iter()
-            .position(|(_, prefixes)| prefixes.iter().any(|one| fits(&one)));
+            .position(|(_, prefixes)| prefixes.iter().any(|one| fits(one)));
         let title = title(&file, &source);
         let section = section.expect("the last fits all");
-        let prefix = SECTIONS[section].1.iter().position(|one| fits(&one));
+        let prefix = SECTIONS[section].1.iter().position(|one| fits(one));
         found.push((
             section,
             prefix,

@@ -12,8 +12,7 @@ use crate::texts::{Text, list, shown, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "hijack_suspected",
-    needs: "a published host that never proved its identity, and something else answers at its address, or the \
-         address is a private or an impossible one",
+    needs: "a published host that never proved its identity, and something else answers at its address, or the address is a local, private or impossible one",
     unless: "the host proved its identity at any address; it is pinned, behind a proxy or in a lab",
     find,
 };

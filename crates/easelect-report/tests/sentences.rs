@@ -41,9 +41,9 @@ const HEAD: &str = "\
 
 <!-- Generated: EASELECT_BLESS=1 cargo test -p easelect-report --test sentences -->
 
-Each text that a report or a page of `easelect` may show, in English and in Chinese, with the names of what is filled in.
-The texts of one sentence may stand in several rows, where it depends on the measurement how it goes on. Figures,
-names and Prometheus' help lines, which are English only, are left out.
+Every text that a report or a page of `easelect` may show, in English and Chinese. Names in braces are placeholders. A
+part of a sentence that depends on the measurement has its own row. Figures, names and Prometheus' help lines (which
+are English only) are not listed.
 ";
 
 /// The two languages of one text; either may be missing.
@@ -210,7 +210,29 @@ fn rust(source: &str) -> Vec<Pair> {
         .into_iter()
         .filter(|one| is_chinese(one) && has_words(one));
     pairs.extend(alone.map(|zh| (String::new(), zh)));
+    let mut all = Vec::new();
+    chinese(TokenStream::from_str(source).unwrap(), &mut all);
+    for one in all {
+        let pieces = one.split(['{', '}']).filter(|one| is_chinese(one));
+        let piece = pieces.max_by_key(|one| one.len()).expect("it is Chinese");
+        assert!(
+            pairs.iter().any(|(_, zh)| zh.contains(piece)),
+            "not listed: {one}"
+        );
+    }
     pairs
+}
+
+/// Every Chinese literal, whatever it is in.
+fn chinese(tokens: TokenStream, all: &mut Vec<String>) {
+    for one in split(tokens).into_iter().flatten() {
+        match one {
+            TokenTree::Literal(literal) => all.extend(string(&literal)),
+            TokenTree::Group(group) => chinese(group.stream(), all),
+            _ => {}
+        }
+    }
+    all.retain(|one| is_chinese(one) && has_words(one));
 }
 
 /// The texts of a script: each Chinese string, after its English one.
@@ -310,10 +332,10 @@ fn generated() -> String {
         let fits = |one: &&str| file.starts_with(one);
         let section = SECTIONS
             .iter()
-            .position(|(_, prefixes)| prefixes.iter().any(|one| fits(one)));
+            .position(|(_, prefixes)| prefixes.iter().any(&fits));
         let title = title(&file, &source);
         let section = section.expect("the last fits all");
-        let prefix = SECTIONS[section].1.iter().position(|one| fits(one));
+        let prefix = SECTIONS[section].1.iter().position(fits);
         found.push((
             section,
             prefix,
@@ -326,10 +348,8 @@ fn generated() -> String {
     found.sort();
     let (mut text, mut last) = (HEAD.to_owned(), usize::MAX);
     let cell = |one: &str| {
-        one.replace('|', "\\|")
-            .replace('\n', "<br>")
-            .replace('<', "&lt;")
-            .replace("&lt;br>", "<br>")
+        let one = one.replace('|', "\\|").replace('<', "&lt;");
+        one.replace('\n', "<br>")
     };
     for (section, _, _, _, title, pairs) in found.into_iter().filter(|one| !one.5.is_empty()) {
         if section != last {

@@ -22,7 +22,7 @@ pub struct ConnectRecord {
     pub ok: bool,
     /// The URL of the connection.
     pub url: Option<String>,
-    /// The address that answered; the proxy's, where one led to the endpoint.
+    /// The address that answered; the proxy's, if there is one.
     pub address: Option<SocketAddr>,
     /// The URL, without user name and password, of the proxy that the connection goes through or was to go through.
     pub proxy: Option<String>,
@@ -185,7 +185,7 @@ pub fn connects_table(
     lines.join("\n")
 }
 
-/// What stands under a connection.
+/// The indentation of the lines below a connection.
 const INDENT: &str = "   ";
 
 fn ended(one: &ConnectRecord, lang: Lang) -> (Ink, String) {
@@ -227,7 +227,7 @@ fn attempts(attempts: &[Attempt], lang: Lang, style: Style, now: SystemTime) -> 
             text("address", "地址").of(lang),
             cells(&|one| match one.address {
                 Some(at) if at.port() == one.endpoint.port() => at.ip().to_string(),
-                // A proxy's.
+                // A proxy's address.
                 Some(at) => at.to_string(),
                 None => "-".to_owned(),
             }),

@@ -183,7 +183,7 @@ mod tests {
             (epoch - Duration::from_millis(1), "1969-12-31T23:59:59Z"),
             (epoch - second(1), "1969-12-31T23:59:59Z"),
             (epoch - second(631_152_000), "1950-01-01T00:00:00Z"),
-            // Windows' clock begins in 1601, files of Unix at 2⁶³ s.
+            // Windows' clock begins in 1601.
             (epoch - second(11_644_473_600), "1601-01-01T00:00:00Z"),
             (epoch + second(951_782_400), "2000-02-29T00:00:00Z"),
             (epoch + second(951_868_799), "2000-02-29T23:59:59Z"),
@@ -195,7 +195,7 @@ mod tests {
         ] {
             assert_eq!(timestamp(at), told);
         }
-        // Every day of 400 years, beside whoever counts one by one.
+        // Every day of 400 years, compared with counting them one by one.
         let (mut year, mut month, mut day) = (1970, 1, 1);
         for days in 0..146_097 {
             let at = epoch + second(days * 86_400 + 43_200);

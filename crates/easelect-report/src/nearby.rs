@@ -193,22 +193,22 @@ mod tests {
     #[test]
     fn hosts_that_are_as_far_as_they_seem_are_not() {
         assert_eq!(found(measured(&[[30_000, 33_000, 31_000]; 3])), None);
-        // One that really is far is not answered nearby: then nobody answers for all.
+        // A host that TCP shows to be far away is not answered nearby, so no device answers for all.
         let mixed = [PROXIED[0], PROXIED[1], [40_000, 43_000, 41_000]];
         assert_eq!(found(measured(&mixed)), None);
-        // Next door to the servers, which need their time.
+        // Close to the servers, which need some milliseconds.
         assert_eq!(found(measured(&[[200, 3_000, 2_500]; 3])), None);
     }
 
     #[test]
     fn slow_servers_nearby_are_not() {
-        // A weak processor: TLS takes long, the answer doesn't.
+        // A slow processor: TLS takes long, the answer doesn't.
         assert_eq!(found(measured(&[[400, 90_000, 1_000]; 3])), None);
         // A slow application: the answer takes long, TLS doesn't.
         assert_eq!(found(measured(&[[400, 4_000, 180_000]; 3])), None);
         // Both take long, and TLS much longer than any round trips would.
         assert_eq!(found(measured(&[[400, 150_000, 30_000]; 3])), None);
-        // Overloaded now and then: the shortest tells.
+        // Sometimes overloaded: the shortest times decide.
         let mut overloaded = measured(&[[400, 160_000, 150_000]; 2]);
         overloaded.extend([0, 1].map(|host| sample(host, [400, 9_000, 8_000])));
         assert_eq!(found(overloaded), None);

@@ -87,7 +87,7 @@ impl FromStr for Threshold {
             Error::new(
                 ErrorKind::Input,
                 format!(
-                    "\"{}\" is no threshold: {why}; expected FIGURE=DURATION, as in p50=300ms, \
+                    "\"{}\" is not a threshold: {why}; expected FIGURE=DURATION, as in p50=300ms, \
                      with FIGURE one of {}",
                     shown(&without_secrets(text), 40),
                     known.join(", ")

@@ -65,7 +65,7 @@ const COLUMNS: [&str; 32] = [
     "message",
 ];
 
-/// The report as CSV for spreadsheets, one line per address, the columns' names first. No cell is a formula.
+/// Formats the report as CSV for spreadsheets: the columns' names, then one line per address. No cell is a formula.
 #[must_use]
 pub fn csv(model: &Model) -> String {
     let mut lines = vec![line(&COLUMNS.map(str::to_owned))];
@@ -79,7 +79,7 @@ pub fn csv(model: &Model) -> String {
             .map(|address| line(&cells(model, row, address)));
         lines.extend(told);
     }
-    // Without the mark, spreadsheets take UTF-8 for the system's own encoding.
+    // Without a byte order mark, spreadsheets take UTF-8 for the system's own encoding.
     format!("\u{feff}{}", lines.concat())
 }
 
@@ -130,11 +130,11 @@ fn cells(model: &Model, row: &EndpointModel, address: Option<&AddressModel>) -> 
     cells
 }
 
-/// A cell of text: nothing in it is hidden, a spreadsheet doesn't take it for a formula, and quotes stand
-/// around it where a reader could take a part of it for the next cell.
+/// A cell of text, without hidden characters, safe from being taken for a formula, and quoted where a reader could
+/// take a part of it for the next cell.
 fn cell(text: &str) -> String {
     let mut text = shown(text, 1000);
-    // The wide ones are obeyed in Chinese and Japanese versions.
+    // Chinese and Japanese spreadsheets also evaluate the full-width signs.
     if text
         .trim_start()
         .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])

@@ -1,7 +1,7 @@
 //! The report as one HTML file for a browser, to send.
 //!
 //! The page needs no script and loads nothing. The template engine escapes every text; hidden characters are
-//! removed from the finished page as a whole.
+//! escaped in the finished page as a whole.
 
 mod words;
 
@@ -234,7 +234,7 @@ fn moment(timestamp: &str) -> String {
     let spaced = timestamp.replacen('T', " ", 1);
     match spaced.strip_suffix('Z') {
         Some(utc) => format!("{utc} UTC"),
-        // The distance from UTC, `+08:00`, apart.
+        // The offset from UTC, such as `+08:00`, set apart.
         None => match spaced.char_indices().nth_back(5) {
             Some((place, '+' | '-')) => format!("{} UTC{}", &spaced[..place], &spaced[place..]),
             _ => spaced,
@@ -303,7 +303,7 @@ fn first_choice(first: &EndpointModel, group: &GroupModel, lang: Lang) -> Markup
     }
 }
 
-/// The cell that stands for them: why there is none.
+/// The cell in their place: why there is no first choice.
 fn no_first_choice(group: &GroupModel, columns: usize, lang: Lang) -> Markup {
     let why = obstacles(group, lang);
     html! {
@@ -324,7 +324,7 @@ fn finding(one: &FindingModel, model: &Model) -> Markup {
     let severity = match one.severity.as_str() {
         "blocks" => Word::Blocks,
         "harms" if endpoints.any(fails) => Word::SomeFail,
-        // An address of one that works, IPv6, or DNS.
+        // Such as a dead address of an endpoint that works, broken IPv6, or slow DNS.
         "harms" => Word::Harms,
         _ => Word::Informs,
     };

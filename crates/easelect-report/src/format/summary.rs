@@ -73,14 +73,14 @@ fn when(model: &Model) -> String {
     let Some(local) = &model.finished_at_local else {
         return model.finished_at.replace('T', " ").replace('Z', " UTC");
     };
-    // The zone begins with the last sign.
+    // The offset from UTC begins at the last sign.
     match local.rfind(['+', '-']).map(|at| local.split_at(at)) {
         Some((clock, zone)) => format!("{} (UTC{zone})", clock.replace('T', " ")),
         None => local.clone(),
     }
 }
 
-/// A line per service; of several data centres one per data centre; of many, without hosts, three in all.
+/// A line per service; with several data centres, a line per data centre; with many, three lines without hosts.
 fn services(model: &Model) -> Vec<String> {
     let lang = model.lang;
     let mut regions: Vec<(&str, Vec<&GroupModel>)> = Vec::new();
@@ -94,7 +94,7 @@ fn services(model: &Model) -> Vec<String> {
         }
     }
     let hosts = regions.len() <= SERVICES;
-    // What is told of one data centre is on lines of its own while there is room.
+    // A data centre has its own line while there is room.
     let parts = match regions.as_slice() {
         [(region, groups)] => (groups.chunks(groups.len().div_ceil(SERVICES)))
             .map(|some| (*region, some.to_vec()))
@@ -144,7 +144,7 @@ fn first_choice(group: &GroupModel, host: bool, lang: Lang) -> String {
     }
 }
 
-/// The gravest of what the verdict doesn't say already, and how much more there is.
+/// The gravest finding that the verdict doesn't have, and the number of the others.
 fn also_found(model: &Model) -> Option<String> {
     const SHOWN: usize = 2;
     let is_news = |one: &&FindingModel| {

@@ -13,7 +13,8 @@ use crate::texts::text;
 pub(super) const RULE: Rule = Rule {
     code: "clock_wrong_suspected",
     needs: "two or more different certificates out of date in the same direction by this clock, at least as \
-         many as are valid, and a moment at which all of them would be valid",
+         many as are valid, or one not valid yet where no host proved its identity; and a moment at which all \
+         of them would be valid",
     unless: "only one certificate is out of date, be it a server's or an authority's: then its owner is to blame",
     find,
 };

@@ -13,7 +13,8 @@ use crate::{DirectLookup, DnsTransport};
 
 pub(super) const RULE: Rule = Rule {
     code: "name_server_silent",
-    needs: "a DNS server that answered nothing, beside one that answers",
+    needs: "a DNS server that answered no direct query, beside one that answers; or alone, where nothing works \
+         or --dns was given",
     unless: "the network was down, or is too slow for anything; the time-out is too short",
     find,
 };

@@ -1,4 +1,4 @@
-//! A region doesn't have a service that was asked for.
+//! A region doesn't have a service that was selected.
 
 use super::{Found, Rule};
 use crate::Note;

@@ -11,7 +11,7 @@ pub(super) const RULE: Rule = Rule {
     code: "tcp_ends_nearby",
     needs: "TCP connects to every host in less than 5 ms, and TLS and the answer each take eight times as long \
          and 20 ms or more",
-    unless: "a proxy, a lab, private addresses; a single server",
+    unless: "a proxy, a lab, private addresses; a single server, or fewer than six samples",
     find,
 };
 

@@ -205,7 +205,7 @@ fn grid_columns(group: &GroupModel, lang: Lang) -> Vec<Column> {
     columns
 }
 
-/// A phase as a column's head: on two lines where it is long.
+/// A phase as a column's heading, on two lines if it is long.
 fn head(one: Phase, lang: Lang) -> String {
     let name = phase(one).of(lang);
     match lang {

@@ -58,7 +58,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
                 these.en
             ),
             format!(
-                "{} 的所有尝试都{}。按 DNS 返回顺序使用地址的客户端，首次连接{}有{}会遇到{}。",
+                "{}的所有尝试都{}。按 DNS 返回顺序使用地址的客户端，首次连接{}有{}会遇到{}。",
                 list(&in_chinese).zh,
                 why.zh,
                 up_to.zh,

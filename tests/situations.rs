@@ -142,7 +142,7 @@ const YOU: [&str; 2] = ["you", "你"];
 const NETWORK: [&str; 2] = ["the network administrator", "网络管理员"];
 const EASEMOB: [&str; 2] = ["Easemob support", "环信技术支持"];
 const DEVELOPER: [&str; 2] = ["the app's developer", "应用开发者"];
-const NOBODY: [&str; 2] = ["not known", "本次测量无法判断"];
+const NOBODY: [&str; 2] = ["this measurement doesn't show it", "本次测量无法判断"];
 
 /// The expected report.
 struct Told<'a> {
@@ -231,7 +231,7 @@ async fn a_redirection_names_its_target_and_nobody() {
                     "https://www.easemob.com/login",
                     "https://www.easemob.com/login",
                 ],
-                ["after identity was proved", "身份已验证"],
+                ["proved its identity", "身份已验证"],
             ],
             passes: false,
         },
@@ -421,7 +421,7 @@ async fn a_wrong_path_is_no_firewall() {
                 fault: Fault::Configuration,
                 actor: DEVELOPER,
                 cause: "path_wrong",
-                says: &[["The path is wrong", "路径不对"]],
+                says: &[["The path is wrong", "路径有误"]],
                 passes: false,
             },
         );
@@ -543,7 +543,7 @@ async fn an_end_without_a_close_frame_has_no_code() {
             fault: Fault::Easemob,
             actor: EASEMOB,
             cause: "closed_after_upgrade",
-            says: &[["right after the upgrade", "升级后立即"]],
+            says: &[["as soon as it is open", "建立后立即"]],
             passes: true,
         };
         expect(&report, &told);
@@ -623,7 +623,7 @@ async fn an_inspection_that_strips_upgrades_is_named() {
                 cause: "tls_inspected",
                 says: &[
                     [
-                        "No WebSocket passes the inspection",
+                        "No WebSocket gets through the inspection",
                         "WebSocket 无法通过解密设备",
                     ],
                     ["installed by a company", "installed by a company"],
@@ -681,7 +681,7 @@ async fn an_interruption_is_told_from_when_to_when() {
             fault: Fault::Network,
             actor: YOU,
             cause: "connection_lost",
-            says: &[["was away from 2.", "网络中断"]],
+            says: &[["was down from 2.", "网络中断"]],
             passes: true,
         },
     );
@@ -737,7 +737,7 @@ async fn portals_and_hijackers_by_what_they_show() {
         (
             Wrong::PlainHttp,
             "captive_portal_suspected",
-            ["captive portal", "需要登录的网络"],
+            ["captive portal", "网络需要登录"],
         ),
         (
             Wrong::WrongHost,
@@ -926,7 +926,7 @@ async fn silence_and_refusals_everywhere_are_the_networks() {
                 fault: Fault::Network,
                 actor: NETWORK,
                 cause: "nothing_gets_through",
-                says: &[["any of 4 hosts", "4 个主机"]],
+                says: &[["any of the 4 hosts", "4 个主机"]],
                 passes: false,
             },
         );
@@ -951,11 +951,11 @@ async fn names_that_lead_nowhere_are_told_as_the_name_server_does() {
         (Dns::Timeout, ["did not answer in time", "超时未应答"]),
         (
             Dns::ServerFailure,
-            ["the name server failed", "DNS 服务器出错"],
+            ["the DNS server reported a failure", "DNS 服务器报告出错"],
         ),
         (
             Dns::Refused,
-            ["the name server refused", "DNS 服务器拒绝查询"],
+            ["the DNS server refused", "DNS 服务器拒绝查询"],
         ),
         (Dns::NotFound, ["no such name", "域名不存在"]),
     ] {

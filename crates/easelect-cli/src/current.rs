@@ -392,7 +392,7 @@ mod tests {
             (
                 Lang::En,
                 answer("302 Found", b""),
-                "redirected (HTTP 302), not told where to",
+                "redirected (HTTP 302) without a target",
             ),
         ] {
             let (targets, _) = listed(lang, answer).await;

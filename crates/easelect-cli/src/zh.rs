@@ -379,7 +379,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("a user name can't contain a colon", "用户名不能含冒号"),
     // Thresholds, languages, formats.
     (
-        "\"<text>\" is no threshold: <WHY>; expected FIGURE=DURATION, as in p50=300ms, with FIGURE one of <known>",
+        "\"<text>\" is not a threshold: <WHY>; expected FIGURE=DURATION, as in p50=300ms, with FIGURE one of <known>",
         "\"<text>\" 不是阈值：<WHY>；应写成“指标=时间”，例如 p50=300ms，指标为 <known> 之一",
     ),
     ("no `<name>`", "缺少 `<name>`"),

@@ -174,7 +174,7 @@ fn options_name_themselves_and_what_they_expect() {
         ),
         (
             "--fail-above p50=fast",
-            "--fail-above: \"p50=fast\" is no threshold: not a duration",
+            "--fail-above: \"p50=fast\" is not a threshold: not a duration",
         ),
         (
             "--proxy ftp://me:secret@h:1",

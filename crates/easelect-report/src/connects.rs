@@ -1,4 +1,4 @@
-//! What `easelect connect` reports: each connection's time to open, endpoint, address and attempts.
+//! The report of `easelect connect`: each connection's time to open, endpoint, address and attempts.
 
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
@@ -20,13 +20,13 @@ use super::texts::{
 pub struct ConnectRecord {
     /// Whether a connection was opened.
     pub ok: bool,
-    /// The URL that it was opened with.
+    /// The URL of the connection.
     pub url: Option<String>,
-    /// The address that answered; the proxy's, where one led to the endpoint.
+    /// The address that answered; the proxy's, if there is one.
     pub address: Option<SocketAddr>,
-    /// The URL, without user and password, of the proxy that it goes through, or was to.
+    /// The URL, without user name and password, of the proxy that the connection goes through or was to go through.
     pub proxy: Option<String>,
-    /// From the call to the open connection, everything included.
+    /// The time from the call to the open connection, everything included.
     pub time_to_open: Option<Duration>,
     /// The phases of the winning attempt.
     pub timings: Timings,
@@ -37,7 +37,7 @@ pub struct ConnectRecord {
 }
 
 impl ConnectRecord {
-    /// A connection that was opened.
+    /// Returns the record of a connection that was opened.
     #[must_use]
     pub fn opened(
         url: String,
@@ -58,7 +58,7 @@ impl ConnectRecord {
         }
     }
 
-    /// A call that brought no connection.
+    /// Returns the record of a call that failed.
     #[must_use]
     pub fn failed(error: String, attempts: Vec<Attempt>) -> Self {
         ConnectRecord {
@@ -74,7 +74,7 @@ impl ConnectRecord {
     }
 }
 
-/// The longest URL or error, in characters: somebody may have made the record of anything.
+/// The longest URL or error, in characters: a caller may put anything into a record.
 const LONGEST: usize = 4096;
 
 fn bounded(text: &str) -> String {
@@ -117,7 +117,7 @@ struct FailureJson {
     message: String,
 }
 
-/// The connections as indented JSON.
+/// Formats the connections as indented JSON.
 #[must_use]
 pub fn connects_json(records: &[ConnectRecord], lang: Lang, now: SystemTime) -> String {
     let attempt = |one: &Attempt| AttemptJson {
@@ -155,7 +155,7 @@ pub fn connects_json(records: &[ConnectRecord], lang: Lang, now: SystemTime) -> 
     })
 }
 
-/// The connections for a person: one line each, its attempts beneath.
+/// Formats the connections for a terminal: one line each, with its attempts below.
 #[must_use]
 pub fn connects_table(
     records: &[ConnectRecord],
@@ -185,7 +185,7 @@ pub fn connects_table(
     lines.join("\n")
 }
 
-/// What stands under a connection.
+/// The indentation of the lines below a connection.
 const INDENT: &str = "   ";
 
 fn ended(one: &ConnectRecord, lang: Lang) -> (Ink, String) {
@@ -227,7 +227,7 @@ fn attempts(attempts: &[Attempt], lang: Lang, style: Style, now: SystemTime) -> 
             text("address", "地址").of(lang),
             cells(&|one| match one.address {
                 Some(at) if at.port() == one.endpoint.port() => at.ip().to_string(),
-                // A proxy's.
+                // A proxy's address.
                 Some(at) => at.to_string(),
                 None => "-".to_owned(),
             }),
@@ -237,7 +237,7 @@ fn attempts(attempts: &[Attempt], lang: Lang, style: Style, now: SystemTime) -> 
     let width = width.unwrap_or(0);
     let mut lines = Vec::new();
     for (one, line) in attempts.iter().zip(body) {
-        // What became of each begins in one column.
+        // The outcomes begin in one column.
         let padding = " ".repeat(width - columns(&line));
         let line = format!("{INDENT}{line}{padding}");
         let beneath = format!("{INDENT}  ");

@@ -1,24 +1,24 @@
-//! What was measured, one by one: what findings can point at.
+//! The attempts and lookups of a run, one by one: the evidence of the findings.
 
 use easelect::{Lookup, ProbeEvent, Sample, Unfinished};
 
-/// More samples or look-ups than this are not kept: 50 MB, and fifty times what a thorough run makes.
+/// The most samples or lookups kept: 50 MB, and fifty times as many as a thorough run makes.
 const MOST: usize = 100_000;
 
-/// Every attempt and look-up of a run, in the order in which they ended, and what was cut off.
+/// Every attempt and lookup of a run, in the order in which they ended, and what was cut off.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Evidence {
-    /// The attempts, at most 100,000: the first ones.
+    /// The first 100,000 attempts.
     pub samples: Vec<Sample>,
-    /// The look-ups, at most 100,000: the first ones.
+    /// The first 100,000 lookups.
     pub lookups: Vec<Lookup>,
-    /// What was under way or planned when the run was cut off.
+    /// The attempts under way or planned when the run was cut off.
     pub unfinished: Vec<Unfinished>,
 }
 
 impl Evidence {
-    /// Keeps what an event tells, if it tells of a result.
+    /// Keeps the result of an event, if it has one.
     pub fn add(&mut self, event: ProbeEvent) {
         match event {
             ProbeEvent::Sample(sample) if self.samples.len() < MOST => self.samples.push(*sample),

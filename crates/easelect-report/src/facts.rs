@@ -1,5 +1,4 @@
-//! What was measured, gathered once for all rules: who the hosts are, what became of them, who stands in
-//! between.
+//! The facts of a measurement, gathered once for all rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,7 +11,7 @@ use easelect::{
 
 use super::{Context, Group, Row};
 
-/// Everything that a rule may argue from.
+/// Everything that a rule may use.
 pub(crate) struct Facts<'a> {
     pub(crate) groups: &'a [Group],
     pub(crate) context: &'a Context,
@@ -21,7 +20,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) rows: Vec<RowFacts<'a>>,
 }
 
-/// What is known of one endpoint.
+/// The facts of one endpoint.
 pub(crate) struct RowFacts<'a> {
     /// Its place among all.
     pub(crate) place: usize,
@@ -30,15 +29,15 @@ pub(crate) struct RowFacts<'a> {
     pub(crate) samples: Vec<&'a Sample>,
     /// What failed, most frequent first.
     pub(crate) failures: Vec<Failure>,
-    /// It is the user's own, not one that Easemob publishes.
+    /// Whether it is the user's own, rather than one that Easemob publishes.
     pub(crate) own: bool,
-    /// The user said at which addresses it is.
+    /// Whether the user gave its addresses.
     pub(crate) pinned: bool,
-    /// A proxy leads to it.
+    /// Whether it is reached through a proxy.
     pub(crate) proxied: bool,
-    /// Its group has no first choice, and every endpoint of it was tried.
+    /// Whether its group has no first choice although every endpoint of the group was tried.
     pub(crate) blocks: bool,
-    /// Its host is not from the reference page, nor the user's.
+    /// Whether its host is from a second source, rather than Easemob's reference page or the user.
     pub(crate) second_source: bool,
 }
 
@@ -52,7 +51,7 @@ impl<'a> Facts<'a> {
         let environment = &context.environment;
         let mut rows = Vec::new();
         for group in groups {
-            // One that was not tried may be usable.
+            // An endpoint that was not tried may be usable.
             let untried = |row: &Row| row.ranked.reason == Reason::NotProbed;
             let blocks = group.best().is_none()
                 && !group.second_source
@@ -87,7 +86,7 @@ impl<'a> Facts<'a> {
         self.context.finished_at
     }
 
-    /// The places of the endpoints that are not ready, or of which something failed.
+    /// The places of the endpoints with failures.
     pub(crate) fn failing(&self) -> Vec<usize> {
         let failing = self.rows.iter().filter(|row| !row.failures.is_empty());
         failing.map(|row| row.place).collect()
@@ -104,17 +103,17 @@ impl<'a> Facts<'a> {
         self.context.environment.lab.is_some()
     }
 
-    /// Whether `--dns` is worth advising: it was not given, and names are looked up on a real network.
+    /// Whether a hint may advise `--dns`: it was not given, and the network is not simulated.
     pub(crate) fn may_ask_elsewhere(&self) -> bool {
         self.context.environment.dns.is_none() && !self.lab()
     }
 
-    /// The endpoints that were tried at all: what was not says nothing.
+    /// The endpoints that were tried. The others are no evidence.
     pub(crate) fn tried(&self) -> impl Iterator<Item = &RowFacts<'a>> {
         self.rows.iter().filter(|row| row.is_tried())
     }
 
-    /// The published ones of these, whose addresses are what DNS says.
+    /// The published endpoints that were tried, with addresses from DNS.
     pub(crate) fn published(&self) -> impl Iterator<Item = &RowFacts<'a>> {
         self.tried().filter(|row| !row.own && !row.pinned)
     }
@@ -131,7 +130,7 @@ impl<'a> Facts<'a> {
 
     /// Whether another published host worked while this one failed, over the same path.
     pub(crate) fn another_works(&self, failing: &RowFacts<'_>) -> bool {
-        /// Two attempts that far apart still say something of the same network.
+        /// The most time between two attempts over the same network.
         const NEAR: Duration = Duration::from_secs(5);
         let failed = failing.samples.iter().filter(|one| one.outcome.is_err());
         let (from, to) = (
@@ -180,7 +179,7 @@ impl<'a> RowFacts<'a> {
         self.row.ranked.tier == Tier::Ready
     }
 
-    /// Whether an attempt or a look-up of it came to an end.
+    /// Whether an attempt or a lookup of it ended.
     pub(crate) fn is_tried(&self) -> bool {
         self.row.ranked.reason != Reason::NotProbed
     }
@@ -203,7 +202,7 @@ impl<'a> RowFacts<'a> {
         self.successes() > 0 || self.failures.iter().any(|one| one.phase() > Phase::Tls)
     }
 
-    /// The median round trip to the host itself, where the system or an attempt can tell it.
+    /// The median round trip to the host itself, where it is known.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         let direct = self.samples.iter().filter(|_| !self.proxied);
         let mut all: Vec<Duration> = direct.filter_map(|one| one.round_trip()).collect();
@@ -211,7 +210,7 @@ impl<'a> RowFacts<'a> {
         all.get(all.len() / 2).copied()
     }
 
-    /// Where the certificates end by which it did, if that is known: public, if any does.
+    /// The kind of root that its certificates verify by, if known; public, if any does.
     pub(crate) fn trust(&self) -> Option<Trust> {
         let of_samples = self.samples.iter().filter_map(|one| one.chain.as_ref());
         let of_addresses = self.addresses().iter().filter_map(AddressStats::chain);
@@ -225,7 +224,7 @@ impl<'a> RowFacts<'a> {
         }
     }
 
-    /// What answered there instead of the host, if it never proved to be it.
+    /// The failure that shows another server in place of the host, unless the host proved its identity.
     pub(crate) fn impostor(&self) -> Option<&Failure> {
         match self.is_verified() {
             true => None,
@@ -236,7 +235,7 @@ impl<'a> RowFacts<'a> {
         }
     }
 
-    /// The issuers of the certificates that verified only by a root that is trusted here.
+    /// The issuers of the certificates that verified only by a root installed here.
     pub(crate) fn inspectors(&self) -> BTreeSet<&str> {
         let of_samples = self.samples.iter().filter_map(|one| one.chain.as_ref());
         let of_addresses = self.addresses().iter().filter_map(AddressStats::chain);
@@ -247,7 +246,7 @@ impl<'a> RowFacts<'a> {
         issuers.filter(|one| !one.is_empty()).collect()
     }
 
-    /// The issuers of the certificates that were refused or, if none was, accepted.
+    /// The issuers of the certificates of its addresses.
     pub(crate) fn issuers(&self) -> BTreeSet<&str> {
         let chains = self.addresses().iter().filter_map(AddressStats::chain);
         let issuers = chains.map(|chain| {
@@ -258,15 +257,15 @@ impl<'a> RowFacts<'a> {
     }
 }
 
-/// Whether what answered can't be the host, nor the host with a fault of its own. Only of one that
-/// never proved its identity.
+/// Whether a failure shows that another server answered, rather than the host with a fault. Meaningful only for a
+/// host that never proved its identity.
 pub(crate) fn is_impostor(failure: &Failure, host: &str) -> bool {
     let another = |certificate: &Certificate| {
-        // One without names tells nothing.
+        // A certificate without names shows nothing.
         !certificate.names.is_empty() && !is_for(certificate, host)
     };
     match failure.kind() {
-        // Out of date or weak, and somebody else's.
+        // Out of date or weak, and another host's.
         Kind::CertificateExpired
         | Kind::CertificateNotYetValid
         | Kind::CertificateWeakKey
@@ -281,9 +280,9 @@ pub(crate) fn is_impostor(failure: &Failure, host: &str) -> bool {
     }
 }
 
-/// Whether an address is one that a proxy on this computer makes up for each name: of 198.18.0.0/15 or
-/// 2001:2::/48 (RFC 2544, RFC 5180: for benchmarks, so in nobody's use), or of what mihomo and sing-box take
-/// unless told otherwise (fdfe:dcba:9876::/48, fc00::/18).
+/// Whether an address is one that a proxy on this computer makes up for each name: from the benchmarking ranges
+/// 198.18.0.0/15 and 2001:2::/48 (RFC 2544, RFC 5180), or from the defaults of mihomo and sing-box
+/// (fdfe:dcba:9876::/48, fc00::/18).
 pub(crate) fn is_made_up(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.octets()[0] == 198 && v4.octets()[1] & 0xfe == 18,
@@ -305,7 +304,7 @@ pub(crate) fn is_for(certificate: &Certificate, host: &str) -> bool {
         })
 }
 
-/// Whether a failure is that nobody answered, or that somebody only hung up: what a network can do.
+/// Whether a failure is silence, a refusal or a hang-up before the end of TLS: what a network in between can cause.
 pub(crate) fn is_silence(failure: &Failure) -> bool {
     failure.phase() <= Phase::Tls
         && matches!(
@@ -314,20 +313,20 @@ pub(crate) fn is_silence(failure: &Failure) -> bool {
         )
 }
 
-/// The hosts of these, each once.
+/// The hosts of these endpoints, each once.
 pub(crate) fn hosts<'a>(rows: impl IntoIterator<Item = &'a RowFacts<'a>>) -> BTreeSet<&'a str> {
     rows.into_iter().map(RowFacts::host).collect()
 }
 
-/// Whether these are hosts of both of Easemob's domains, or of several data centres: nothing that one
-/// machine's trouble explains.
+/// Whether the hosts are of two or more domains or data centres, so that trouble on one machine can't explain
+/// their failures.
 pub(crate) fn are_unrelated<'a>(rows: impl Iterator<Item = &'a RowFacts<'a>> + Clone) -> bool {
     let domains: BTreeSet<&str> = rows.clone().map(|row| domain(row.host())).collect();
     let regions: BTreeSet<&str> = rows.map(|row| row.endpoint().region().as_str()).collect();
     domains.len() >= 2 || regions.len() >= 2
 }
 
-/// The last two labels, which is what one wildcard certificate covers here; an address as it is.
+/// The last two labels of a host name, which a wildcard certificate covers here; an address unchanged.
 pub(crate) fn domain(host: &str) -> &str {
     if host.parse::<IpAddr>().is_ok() {
         return host;
@@ -336,7 +335,7 @@ pub(crate) fn domain(host: &str) -> &str {
     dots.nth(1).map_or(host, |at| &host[at + 1..])
 }
 
-/// What failed in the same way, together, in the order of first occurrence.
+/// Groups what failed in the same way, in the order of first occurrence.
 pub(crate) fn alike<T>(failed: impl Iterator<Item = (Failure, T)>) -> Vec<(Failure, Vec<T>)> {
     let key = |one: &Failure| {
         let certificate = (one.not_after(), one.chain_fault());

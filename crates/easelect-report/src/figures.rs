@@ -15,20 +15,20 @@ pub(crate) fn ms(duration: Duration) -> String {
     }
 }
 
-/// The same with its unit.
+/// Milliseconds with their unit.
 pub(crate) fn ms_unit(duration: Duration) -> String {
     format!("{} ms", ms(duration))
 }
 
-/// Milliseconds that may be from a file, and so may be anything.
+/// A duration from milliseconds out of a file, which may be any number.
 pub(crate) fn millis(millis: f64) -> Duration {
-    /// A day: longer than any attempt.
+    /// A day, longer than any attempt.
     const LONGEST: f64 = 86_400_000.0;
     let millis = if millis.is_nan() { 0.0 } else { millis };
     Duration::from_secs_f64(millis.clamp(0.0, LONGEST) / 1000.0)
 }
 
-/// The same, told without a unit.
+/// Milliseconds out of a file, without their unit.
 pub(crate) fn told_ms(value: f64) -> String {
     ms(millis(value))
 }
@@ -38,7 +38,7 @@ pub(crate) fn ms_float(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1000.0
 }
 
-/// A ratio as a percentage; neither 0 % nor 100 % unless it is.
+/// A ratio as a percentage: 0% and 100% only if they are exact.
 pub(crate) fn percent(ratio: f64) -> String {
     let percent = ratio * 100.0;
     if percent == 0.0 || percent >= 100.0 {
@@ -48,14 +48,14 @@ pub(crate) fn percent(ratio: f64) -> String {
     }
 }
 
-/// How long ago something was, in the largest unit that fits; `None` if it is yet to come.
+/// How long ago a moment was, in a fitting unit; `None` if it is in the future.
 pub(crate) fn ago(then: SystemTime, now: SystemTime) -> Option<Text> {
     let (count, en, zh) = unit(now.duration_since(then).ok()?);
     let en = plural(count, en);
     Some(text(format!("{en} ago"), format!("{count} {zh}前")))
 }
 
-/// How far ahead something is; `None` if it has been.
+/// How far ahead a moment is; `None` if it is in the past.
 pub(crate) fn ahead(then: SystemTime, now: SystemTime) -> Option<Text> {
     let (count, en, zh) = unit(then.duration_since(now).ok()?);
     let en = plural(count, en);
@@ -72,7 +72,7 @@ fn unit(duration: Duration) -> (usize, &'static str, &'static str) {
     (usize::try_from(count).unwrap_or(usize::MAX), en, zh)
 }
 
-/// Whole days from now until then, negative where it has been: -1 for up to a day ago.
+/// Whole days from `now` until `then`; negative in the past, -1 for up to a day ago.
 pub(crate) fn days_until(then: SystemTime, now: SystemTime) -> i64 {
     const DAY: u64 = 86_400;
     let days = |duration: Duration| i64::try_from(duration.as_secs() / DAY).unwrap_or(i64::MAX);
@@ -82,8 +82,8 @@ pub(crate) fn days_until(then: SystemTime, now: SystemTime) -> i64 {
     }
 }
 
-/// A moment as RFC 3339 in UTC, to the second. Any clock and any certificate may say anything: what is
-/// before the year 0 or after 9999, which RFC 3339 §1 can't write, is told as the nearest that it can.
+/// A moment as RFC 3339 in UTC, to the second. RFC 3339 §1 has the years 0 to 9999 only; other moments, which a
+/// clock or a certificate may hold, become the nearest one in that range.
 pub(crate) fn timestamp(at: SystemTime) -> String {
     /// 0000-01-01T00:00:00Z and 9999-12-31T23:59:59Z, in seconds since 1970.
     const FIRST: i64 = -62_167_219_200;
@@ -92,7 +92,7 @@ pub(crate) fn timestamp(at: SystemTime) -> String {
     let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     let since_1970 = match at.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => seconds(after),
-        // The second that it is in, as after 1970.
+        // Rounds down, as after 1970.
         Err(before) => {
             let before = before.duration();
             -seconds(before) - i64::from(before.subsec_nanos() > 0)
@@ -117,7 +117,7 @@ pub(crate) fn timestamp(at: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// A moment as a clock shows it that is so many seconds ahead of UTC: RFC 3339, to the second.
+/// A moment in local time, `ahead` seconds ahead of UTC: RFC 3339, to the second.
 pub(crate) fn local(at: SystemTime, ahead: i32) -> String {
     let far = Duration::from_secs(u64::from(ahead.unsigned_abs()));
     let shifted = match ahead < 0 {
@@ -183,7 +183,7 @@ mod tests {
             (epoch - Duration::from_millis(1), "1969-12-31T23:59:59Z"),
             (epoch - second(1), "1969-12-31T23:59:59Z"),
             (epoch - second(631_152_000), "1950-01-01T00:00:00Z"),
-            // Windows' clock begins in 1601, files of Unix at 2⁶³ s.
+            // Windows' clock begins in 1601.
             (epoch - second(11_644_473_600), "1601-01-01T00:00:00Z"),
             (epoch + second(951_782_400), "2000-02-29T00:00:00Z"),
             (epoch + second(951_868_799), "2000-02-29T23:59:59Z"),
@@ -195,7 +195,7 @@ mod tests {
         ] {
             assert_eq!(timestamp(at), told);
         }
-        // Every day of 400 years, beside whoever counts one by one.
+        // Every day of 400 years, compared with counting them one by one.
         let (mut year, mut month, mut day) = (1970, 1, 1);
         for days in 0..146_097 {
             let at = epoch + second(days * 86_400 + 43_200);

@@ -1,11 +1,11 @@
-//! One thing worth telling about what was measured, and what follows from it.
+//! A finding: what the measurement shows, how grave it is, who can act and what to do.
 
 use std::collections::BTreeSet;
 
 use super::texts::{Lang, Text, text};
 use super::verdict::Fault;
 
-/// Something worth telling about what was measured.
+/// Something that the measurement shows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     pub(crate) code: &'static str,
@@ -14,11 +14,11 @@ pub struct Finding {
     pub(crate) actor: Option<Actor>,
     pub(crate) text: Text,
     pub(crate) hint: Text,
-    /// The endpoints, by place, whose failures it explains: nobody else is accused of them.
+    /// The endpoints, by place, whose failures it explains, so that later rules blame nobody for them.
     pub(crate) explains: BTreeSet<usize>,
 }
 
-/// How grave a finding is, the gravest first.
+/// The gravity of a finding, the gravest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Severity {
     /// A service can't be used because of it.
@@ -27,7 +27,7 @@ pub(crate) enum Severity {
     Harms,
     /// Worth knowing, nothing is wrong.
     Informs,
-    /// Needed to read the report.
+    /// Background for reading the report.
     Background,
 }
 
@@ -54,13 +54,13 @@ impl Severity {
 /// Who can do something about a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Actor {
-    /// Whoever sits at the computer.
+    /// The user of this computer.
     You,
-    /// Whoever runs the network.
+    /// The network's administrator.
     NetworkAdministrator,
     /// Easemob support.
     Easemob,
-    /// Whoever configures the app.
+    /// The app's developer.
     Developer,
 }
 
@@ -83,7 +83,7 @@ impl Actor {
         }
     }
 
-    /// Where the fault lies that this one can mend.
+    /// Where the fault lies that this actor can repair.
     pub(crate) fn fault(actor: Option<Self>) -> Fault {
         match actor {
             Some(Actor::You) => Fault::ThisComputer,
@@ -96,7 +96,7 @@ impl Actor {
 }
 
 impl Finding {
-    /// One that only informs, and that nobody needs to act upon.
+    /// A finding that only informs and needs no action.
     pub(crate) fn new(code: &'static str, text: Text) -> Self {
         Finding {
             code,
@@ -114,32 +114,32 @@ impl Finding {
         self
     }
 
-    /// Who can act, and so where the fault lies.
+    /// Sets who can act, and so where the fault lies.
     pub(crate) fn actor(mut self, actor: impl Into<Option<Actor>>) -> Self {
         self.actor = actor.into();
         self.fault = Actor::fault(self.actor);
         self
     }
 
-    /// Where the fault lies, if it isn't where the actor is.
+    /// Sets where the fault lies, if it isn't where the actor is.
     pub(crate) fn fault(mut self, fault: Fault) -> Self {
         self.fault = fault;
         self
     }
 
-    /// What to do. No hint is better than a guessed one.
+    /// Sets the hint. No hint is better than a guess.
     pub(crate) fn hint_text(mut self, hint: Text) -> Self {
         self.hint = hint;
         self
     }
 
-    /// The endpoints whose failures it explains.
+    /// Adds the endpoints whose failures it explains.
     pub(crate) fn explaining(mut self, places: impl IntoIterator<Item = usize>) -> Self {
         self.explains.extend(places);
         self
     }
 
-    /// That a service can't be used because of it, if so; else that not everything works.
+    /// Sets the gravity: whether it makes a service unusable, or only harms.
     pub(crate) fn blocking(self, blocks: bool) -> Self {
         self.severity(match blocks {
             true => Severity::Blocks,
@@ -147,7 +147,8 @@ impl Finding {
         })
     }
 
-    /// Of some endpoints beside others: where every service can be used, that is the verdict.
+    /// Sets the gravity of a finding about some endpoints. Where every service can be used, the verdict is that some
+    /// endpoints fail.
     pub(crate) fn of_endpoints(self, blocks: bool) -> Self {
         let one = self.blocking(blocks);
         match blocks {
@@ -156,19 +157,19 @@ impl Finding {
         }
     }
 
-    /// The stable identifier used in JSON, for example `"ipv6_broken"`.
+    /// Returns the stable identifier used in JSON, for example `"ipv6_broken"`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.code
     }
 
-    /// What was found.
+    /// Returns the finding in words.
     #[must_use]
     pub fn text(&self, lang: Lang) -> String {
         self.text.clone().of(lang)
     }
 
-    /// What to do about it; empty where nothing better is known than to wait or to try elsewhere.
+    /// Returns what to do about it; empty where there is no better advice than to wait or to try elsewhere.
     #[must_use]
     pub fn hint(&self, lang: Lang) -> String {
         self.hint.clone().of(lang)

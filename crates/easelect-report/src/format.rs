@@ -1,4 +1,4 @@
-//! The forms in which a report leaves: one file each.
+//! The formats of a report, one file each.
 
 mod csv;
 mod html;
@@ -23,7 +23,7 @@ pub use prometheus::prometheus;
 pub use summary::summary;
 pub use table::{details, first_screen, table};
 
-/// The form of a report.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
@@ -31,9 +31,9 @@ pub enum Format {
     Table,
     /// Ten lines for a chat.
     Summary,
-    /// For programs, and for comparing later: the whole model.
+    /// The whole model, for programs and for comparing later.
     Json,
-    /// One file for a browser: what people send each other.
+    /// One file for a browser, to send.
     Html,
     /// For tickets and wikis.
     Markdown,
@@ -44,7 +44,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Every one.
+    /// All of them.
     pub const ALL: &'static [Format] = &[
         Format::Table,
         Format::Summary,
@@ -55,7 +55,7 @@ impl Format {
         Format::Prometheus,
     ];
 
-    /// The identifier used on the command line.
+    /// Returns the identifier used on the command line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -69,8 +69,8 @@ impl Format {
         }
     }
 
-    /// The format that a file's extension asks for: `.json`, `.html` or `.htm`, `.md`, `.csv`, `.prom`, and `.txt`
-    /// for the table.
+    /// Returns the format of a file's extension: `.json`, `.html` or `.htm`, `.md` or `.markdown`, `.csv`, `.prom`,
+    /// and `.txt` for the table.
     #[must_use]
     pub fn of(file: &Path) -> Option<Self> {
         match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
@@ -84,7 +84,7 @@ impl Format {
         }
     }
 
-    /// The extension of a file in this format, without the dot.
+    /// Returns the extension of a file in this format, without the dot.
     #[must_use]
     pub const fn extension(self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
-//! Columns that line up with wide characters, paragraphs that wrap, lines with a colour, text that the
-//! console can show.
+//! Terminal layout: columns that line up with wide characters, wrapped paragraphs, coloured lines, and characters
+//! that the console can show.
 
 use std::borrow::Cow;
 
@@ -7,21 +7,21 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use easelect::shown;
 use unicode_width::UnicodeWidthChar;
 
-/// How a table is to look.
+/// The style of terminal output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Style {
-    /// With ANSI colours.
+    /// Whether to use ANSI colours.
     pub colour: bool,
-    /// The columns of the terminal. Less important columns are left out and paragraphs wrap to
-    /// fit; without it nothing is left out and nothing wraps.
+    /// The terminal's width in columns. To fit it, paragraphs wrap and less important columns are left out; without
+    /// it, nothing wraps and nothing is left out.
     pub width: Option<u16>,
-    /// With nothing but ASCII besides Chinese text: for consoles whose code page has no block characters.
+    /// Whether to use only ASCII besides Chinese text, for consoles whose code page lacks block characters.
     pub ascii: bool,
 }
 
 impl Style {
-    /// Without colours, of unlimited width: for files and pipes.
+    /// Returns the style for files and pipes: no colours, unlimited width.
     #[must_use]
     pub const fn plain() -> Self {
         Style {
@@ -52,7 +52,7 @@ impl Style {
         self
     }
 
-    /// A text as it may be printed: nothing in it acts on the terminal, and the console has its characters.
+    /// Escapes a text so that it has no control characters and the console can show it.
     pub(crate) fn printable(self, text: &str) -> String {
         let text = shown(text, LONGEST);
         match self.ascii {
@@ -61,12 +61,12 @@ impl Style {
         }
     }
 
-    /// A [`paragraph`] of what may be printed here.
+    /// A [`paragraph`] of printable text.
     pub(crate) fn paragraph(self, lead: &str, text: &str) -> Vec<String> {
         paragraph(&self.printable(lead), &self.printable(text), self.width)
     }
 
-    /// Items behind a word, of which none is broken where a line is long enough for it.
+    /// Items after a word; no item is broken if it fits on a line.
     pub(crate) fn items(self, word: &str, items: &[String], separator: &str) -> Vec<String> {
         let room = self.width.map_or(usize::MAX, usize::from);
         let (mark, gap) = separator.split_at(separator.trim_end().len());
@@ -92,7 +92,7 @@ impl Style {
         lines.map(move |line| self.paint(ink, &line))
     }
 
-    /// A line and what is said of it: beside it where there is room, else beneath, behind `lead`.
+    /// A line and a remark on it: beside it if there is room, otherwise below it, after `lead`.
     pub(crate) fn beside(self, line: &str, told: &str, lead: &str) -> Vec<String> {
         let printable = self.printable(told);
         let together = columns(line) + 2 + columns(&printable);
@@ -107,7 +107,7 @@ impl Style {
         lines
     }
 
-    /// A [`grid`] of what may be printed here.
+    /// A [`grid`] of printable text.
     pub(crate) fn grid(self, mut columns: Vec<Column>) -> (Vec<String>, Vec<String>) {
         for column in &mut columns {
             let head: Vec<String> = column
@@ -123,7 +123,7 @@ impl Style {
         grid(columns, self.width)
     }
 
-    /// A line in a colour, from end to end.
+    /// A line in one colour.
     pub(crate) fn paint(self, ink: Ink, line: &str) -> String {
         let code = match ink {
             Ink::Plain => return line.to_owned(),
@@ -144,7 +144,7 @@ impl Style {
     }
 }
 
-/// What a line's colour says.
+/// The meaning of a line's colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ink {
     Plain,
@@ -158,10 +158,10 @@ pub(crate) enum Ink {
     Purple,
 }
 
-/// The longest paragraph or cell, in characters: a report that is read from a file may hold anything.
+/// The longest paragraph or cell, in characters: a report from a file may hold anything.
 const LONGEST: usize = 4096;
 
-/// A character in ASCII, Chinese ones as they are: every Chinese code page has them.
+/// A character in ASCII. Chinese ones stay, since every Chinese code page has them.
 fn in_ascii(c: char) -> Cow<'static, str> {
     let known = match c {
         '×' => "x",
@@ -177,7 +177,7 @@ fn in_ascii(c: char) -> Cow<'static, str> {
     known.into()
 }
 
-/// Common ideographs, and the punctuation and full-width forms that stand between them.
+/// Common ideographs, Chinese punctuation and full-width forms.
 fn is_chinese(c: char) -> bool {
     matches!(c, '\u{3000}'..='\u{303f}' | '\u{4e00}'..='\u{9fff}' | '\u{ff00}'..='\u{ffef}')
 }
@@ -186,9 +186,9 @@ fn is_chinese(c: char) -> bool {
 pub(crate) struct Column {
     pub(crate) head: String,
     pub(crate) cells: Vec<String>,
-    /// Figures stand to the right.
+    /// Whether cells are aligned to the right, as figures are.
     pub(crate) right: bool,
-    /// The higher, the sooner it is left out where the terminal is narrow; 0 always stays.
+    /// How readily it is left out on a narrow terminal: the highest first, 0 never.
     pub(crate) spare: u8,
 }
 
@@ -212,7 +212,7 @@ impl Column {
     }
 }
 
-/// The lines of a table without borders: those of the head, then one per row.
+/// The lines of a table without borders: the heading's, and one per row.
 pub(crate) fn grid(mut columns: Vec<Column>, width: Option<u16>) -> (Vec<String>, Vec<String>) {
     let rows = columns.iter().map(|one| one.cells.len()).max().unwrap_or(0);
     loop {
@@ -267,7 +267,7 @@ fn aligned(text: &str, right: bool) -> Cell {
     })
 }
 
-/// A paragraph, wrapped where the width is known; lines after the first stand under its text.
+/// A paragraph, wrapped if the width is known, with hanging indentation.
 pub(crate) fn paragraph(lead: &str, text: &str, width: Option<u16>) -> Vec<String> {
     let indent = columns(lead);
     let room = width.map_or(usize::MAX, |width| {
@@ -301,7 +301,7 @@ fn wrapped(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// The pieces of a text that a line break may stand between.
+/// The pieces of a text between which a line may break.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut cuts: Vec<usize> = text
         .char_indices()
@@ -321,7 +321,7 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
 fn may_break(before: char, after: char) -> bool {
     const CLOSING: &str = "，。：；、！？）”》」,.:;!?)]";
     const OPENING: &str = "（“《「([";
-    // After a space a bracket may be anything.
+    // After a space, a bracket may open or close.
     let closes = CLOSING.contains(after) && !(before == ' ' && after.is_ascii());
     if closes || OPENING.contains(before) || after == ' ' {
         return false;
@@ -329,12 +329,12 @@ fn may_break(before: char, after: char) -> bool {
     before == ' ' || columns_of(before) == 2 || columns_of(after) == 2
 }
 
-/// The columns that a text takes.
+/// The width of a text in columns.
 pub(crate) fn columns(text: &str) -> usize {
     text.chars().map(columns_of).sum()
 }
 
-/// The columns that a character takes in a Chinese terminal, where typographic quotes are wide.
+/// The width of a character in columns in a Chinese terminal, where typographic quotes are wide.
 fn columns_of(c: char) -> usize {
     match c {
         '“' | '”' => 2,

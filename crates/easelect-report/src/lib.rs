@@ -1,17 +1,19 @@
-//! What the command `easelect` prints: a verdict for a person, findings, and one block per region and
-//! service, as a table, as a page for a browser or as JSON, in English and Chinese.
+//! Diagnoses what [easelect] measured: a verdict, findings with hints, and every endpoint in its place.
+//! Formats the report as a table, a summary, HTML, JSON, Markdown, CSV or Prometheus text, in English and Chinese.
 //!
-//! Pure: no I/O and no clock. What was measured and when comes in, text comes out.
+//! The crate is pure: it does no I/O and reads no clock. A [`Report`] is made from a probe's outcome and its
+//! [`Context`], a [`Model`] from a report and a language, and every format from a model.
+//! `docs/sentences.md` lists every text that it can show.
 //!
 //! # The JSON schema
 //!
-//! Version 1, written by [`json`]. Keys whose value may be unknown are always present and
-//! `null` then. Durations are floating-point milliseconds with their unit in the key; points in
-//! time are RFC 3339 in UTC; codes are stable, texts are not. Keys may be added within a version. Every key is
-//! described in `docs/report.schema.json` (JSON Schema 2020-12).
+//! [`json`] writes version 1, which `docs/report.schema.json` describes (JSON Schema 2020-12). Where a value is
+//! unknown, its key is present and `null`, unless the schema marks the key as optional. Durations are
+//! floating-point milliseconds with their unit in the key. Points in time are RFC 3339, in UTC unless the key says
+//! `local`. Codes are stable; texts are not. Keys may be added within a version.
 //!
-//! [`Model::from_text`] reads it again, from itself or from a page that has it in it; [`comparison_json`] has
-//! keys of its own.
+//! [`Model::from_text`] reads a report again, from its JSON or from its HTML page. [`comparison_json`] has its own
+//! keys.
 //!
 //! Data centres are never compared: an app lives in one of them.
 
@@ -98,8 +100,9 @@ pub use texts::Lang;
 pub use threshold::{Figure, Threshold};
 pub use verdict::{Fault, Verdict};
 
-/// What a report says of a failure, in one line: `TLS handshake: certificate expired 3 days ago`. `now`
-/// is when it was; nothing in it can act on a terminal.
+/// Describes a failure in one line, as reports do: `TLS handshake: certificate expired 3 days ago`.
+///
+/// Ages count from `now`. The text has no control characters.
 #[must_use]
 pub fn failure_text(failure: &Failure, lang: Lang, now: SystemTime) -> String {
     texts::failure_text(failure, now).of(lang)
@@ -109,7 +112,7 @@ pub fn failure_text(failure: &Failure, lang: Lang, now: SystemTime) -> String {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Context {
-    /// The catalogue that the endpoints are from, for the regions' names.
+    /// The catalogue of the endpoints, for the regions' names.
     pub catalog: Catalog,
     /// When probing began.
     pub started_at: SystemTime,
@@ -117,29 +120,29 @@ pub struct Context {
     pub finished_at: SystemTime,
     /// The machine and its settings.
     pub environment: Environment,
-    /// What the customer has configured: marked, and compared with the first choice.
+    /// The endpoints that the customer has configured. They are marked, and compared with the first choice.
     pub in_use: Vec<Endpoint>,
-    /// What the app's list of servers names: marked. Its SDK chooses among them.
+    /// The endpoints in the app's server list, among which its SDK chooses. They are marked.
     pub listed: Vec<Endpoint>,
-    /// Limits; what is above one becomes a finding.
+    /// Limits: a ready endpoint above one becomes a finding.
     pub thresholds: Vec<Threshold>,
-    /// What the caller noticed while it prepared.
+    /// What the caller noticed during preparation.
     pub notes: Vec<Note>,
-    /// What each name server said of hosts that could not be resolved or reached.
+    /// The answers of name servers about hosts that could not be resolved or reached.
     pub direct_lookups: Vec<DirectLookup>,
-    /// Every attempt and look-up.
+    /// Every attempt and lookup.
     pub evidence: Evidence,
-    /// Regions whose hosts Easemob's reference page doesn't name, another source does. What fails there
-    /// is told, and makes nothing unusable.
+    /// Regions whose hosts are from another source than Easemob's reference page. Failures there are reported, but
+    /// don't count against the verdict.
     pub second_source: Vec<Region>,
-    /// What the user wants whoever reads the report to know: the customer, the city, the carrier.
+    /// The user's note for the readers of the report, such as the customer, the city or the carrier.
     pub note: Option<String>,
-    /// How far the clock on this computer's wall is ahead of UTC, in seconds; absent where unknown.
+    /// The offset of the local time from UTC, in seconds; absent where unknown.
     pub utc_offset: Option<i32>,
 }
 
 impl Context {
-    /// A context with nothing but the catalogue and the two moments.
+    /// Returns a context with only the catalogue and the two times.
     #[must_use]
     pub fn new(catalog: Catalog, started_at: SystemTime, finished_at: SystemTime) -> Self {
         Context {
@@ -160,7 +163,7 @@ impl Context {
     }
 }
 
-/// The machine that measured, and how it was told to.
+/// The machine that measured, and its settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Environment {
@@ -170,51 +173,50 @@ pub struct Environment {
     pub arch: String,
     /// The scenario, if the network was simulated.
     pub lab: Option<String>,
-    /// The name server that was asked instead of the platform's resolver.
+    /// The name server used instead of the platform's resolver.
     pub dns: Option<SocketAddr>,
-    /// The prefix that leads to IPv4 addresses, on a network that has only IPv6 (RFC 7050).
+    /// The NAT64 prefix for IPv4 addresses, on a network that has only IPv6 (RFC 7050).
     pub nat64: Option<Nat64>,
-    /// The address families asked for.
+    /// The address families that were chosen.
     pub families: Families,
     /// The proxy that was used.
     pub proxy: Option<Proxy>,
-    /// Names of the proxy variables that are set; never their values, which may hold passwords.
+    /// The names of the proxy variables that are set, without their values, which may hold passwords.
     pub proxy_variables: Vec<String>,
-    /// The proxies in the operating system's settings, which are not used, as far as known:
-    /// URLs without user and password.
+    /// The proxies in the operating system's settings, as far as known, which are not used: URLs without user name
+    /// and password.
     pub system_proxies: Vec<String>,
-    /// Hosts that the user pinned to addresses. What they lead to is nobody's fault.
+    /// Hosts that the user pinned to addresses. Nobody else is blamed for what answers there.
     pub pinned: Vec<String>,
-    /// How many roots the system's certificate store has; absent where that is unknown.
+    /// The number of roots in the system's certificate store; absent where unknown.
     pub roots: Option<usize>,
-    /// Whether the user gave certificates to trust besides.
+    /// Whether the user gave additional certificates to trust.
     pub cacert: bool,
-    /// Rounds asked for; absent where the number adapts.
+    /// The number of rounds; absent where it adapts.
     pub rounds: Option<u32>,
     /// The time-out of one attempt.
     pub timeout: Option<Duration>,
-    /// The deadline of everything.
+    /// The deadline of the whole run.
     pub deadline: Option<Duration>,
-    /// Attempts in flight at a time.
+    /// The most attempts in flight at once.
     pub in_flight: Option<usize>,
-    /// The network that the machine was on when probing began; absent where it doesn't matter, as in a
-    /// lab.
+    /// The machine's network when probing began; absent where it doesn't matter, as in a lab.
     pub network_at_start: Option<LocalNetwork>,
-    /// The one that it was on when probing ended.
+    /// The machine's network when probing ended.
     pub network_at_end: Option<LocalNetwork>,
     /// The name servers in the system's settings, as far as known.
     pub name_servers: Vec<SocketAddr>,
 }
 
 impl Environment {
-    /// Whether routes or addresses of the machine changed while it measured; absent where unknown.
+    /// Returns whether the machine's routes or addresses changed during the measurement; `None` where unknown.
     #[must_use]
     pub fn network_changed(&self) -> Option<bool> {
         let (start, end) = (&self.network_at_start, &self.network_at_end);
         Some(end.as_ref()?.differs_from(start.as_ref()?))
     }
 
-    /// The proxy, if it leads to this endpoint.
+    /// The proxy, if it is used for this endpoint.
     fn proxy_of(&self, endpoint: &Endpoint) -> Option<&Proxy> {
         let through = Peer::of(endpoint, self.proxy.as_ref()).proxy;
         self.proxy.as_ref().filter(|_| through.is_some())
@@ -247,57 +249,57 @@ impl Default for Environment {
     }
 }
 
-/// Something that the caller noticed while it prepared to probe.
+/// Something that the caller noticed while preparing to probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Note {
-    /// A region doesn't have a service that was asked for.
+    /// A region doesn't have a service that was chosen.
     NonePublished {
         /// The region.
         region: Region,
         /// The service.
         service: Service,
     },
-    /// The list of endpoints that an app uses could not be read.
+    /// The app's list of endpoints could not be read.
     SourceFailed {
-        /// Where it should be.
+        /// The URL of the list.
         url: String,
-        /// Why it could not.
+        /// Why it could not be read.
         why: String,
     },
-    /// The user's App Key was sent to Easemob's list service, as asked.
+    /// The user's App Key was sent to Easemob's list service, as the user asked.
     AppKeySent {
-        /// The host that it was sent to.
+        /// The host that received it.
         to: String,
     },
-    /// Which data centres the app's list of endpoints names hosts of.
+    /// The data centres of the hosts in the app's list of endpoints.
     Recognised {
-        /// Where the list is.
+        /// The URL of the list.
         url: String,
-        /// The data centres, the most frequent first; none, if no host of it is known.
+        /// The data centres, the most frequent first; empty if no host of the list is known.
         regions: Vec<Region>,
     },
-    /// Not all that the list of endpoints says is used.
+    /// Parts of the list of endpoints are not used.
     SourceInPart {
-        /// Where it is.
+        /// The URL of the list.
         url: String,
-        /// What is left out, and why.
+        /// The parts left out, and why.
         left_out: Vec<String>,
     },
-    /// So much at once was too much for the link. What is reported is of a second try, one attempt at
-    /// a time and with more patience.
+    /// The link was too slow for concurrent attempts. The report is of a second try, with one attempt at a time and
+    /// longer limits.
     TriedAgain {
-        /// How many attempts were made at a time at first.
+        /// The most concurrent attempts of the first try.
         in_flight: usize,
-        /// How many attempts that were.
+        /// The attempts of the first try.
         attempts: u64,
-        /// How many of them failed.
+        /// Those of them that failed.
         failed: u64,
     },
 }
 
-/// What one name server, asked directly, said of a host that could not be resolved or reached:
-/// getaddrinfo can't tell why it fails, nor that an answer is forged.
+/// The answer of one name server, asked directly, about a host that could not be resolved or reached.
+/// `getaddrinfo` doesn't show why a lookup fails, nor that an answer is forged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DirectLookup {
@@ -305,21 +307,21 @@ pub struct DirectLookup {
     pub host: String,
     /// The name server.
     pub server: SocketAddr,
-    /// The family asked for.
+    /// The address family of the query.
     pub family: Family,
-    /// How the answer came; how it was asked for, if there is none.
+    /// The transport of the answer; of the query, if there is no answer.
     pub transport: DnsTransport,
     /// The addresses, or why there are none.
     pub outcome: Result<Vec<IpAddr>, Failure>,
-    /// From the first query to the answer.
+    /// The time from the first query to the answer.
     pub took: Duration,
-    /// A second answer to the same query, which says something else: one of the two is forged.
+    /// A second, different answer to the same query: one of the two is forged.
     pub second_answer: Option<Result<Vec<IpAddr>, Failure>>,
 }
 
 impl DirectLookup {
-    /// What `server` said of `host`: over UDP, at once, and nothing more; set further fields as they
-    /// are known.
+    /// Returns the answer of `server` about `host`, over UDP, with a time of zero and no second answer. Set these
+    /// fields where they are known.
     #[must_use]
     pub fn new(
         host: impl Into<String>,
@@ -339,18 +341,18 @@ impl DirectLookup {
     }
 }
 
-/// How a name server is asked (RFC 1035 §4.2).
+/// The transport of a DNS query (RFC 1035 §4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DnsTransport {
-    /// In datagrams, as it is usual.
+    /// UDP datagrams, the usual transport.
     Udp,
-    /// Over a connection.
+    /// A TCP connection.
     Tcp,
 }
 
 impl DnsTransport {
-    /// The stable identifier: `"udp"`, `"tcp"`.
+    /// Returns the stable identifier: `"udp"` or `"tcp"`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -364,15 +366,15 @@ impl DnsTransport {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Row {
-    /// The endpoint in its place.
+    /// The endpoint, with its rank and statistics.
     pub ranked: Ranked,
     /// Whether the customer has it configured.
     pub in_use: bool,
-    /// Whether the app's list of servers names it.
+    /// Whether it is in the app's server list.
     pub listed: bool,
 }
 
-/// The endpoints that may stand in for each other, best first.
+/// The interchangeable endpoints of a data centre (or the mainland pool) and a service.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Group {
@@ -382,12 +384,12 @@ pub struct Group {
     pub service: Service,
     /// The endpoints, best first.
     pub endpoints: Vec<Row>,
-    /// The hosts are not from Easemob's reference page: see [`Context::second_source`].
+    /// Whether the hosts are from another source than Easemob's reference page: see [`Context::second_source`].
     pub second_source: bool,
 }
 
 impl Group {
-    /// The first, if it is ready.
+    /// Returns the first choice: the first endpoint, if it is ready.
     #[must_use]
     pub fn best(&self) -> Option<&Ranked> {
         let first = &self.endpoints.first()?.ranked;
@@ -395,7 +397,7 @@ impl Group {
     }
 }
 
-/// Everything that a report says, before it has a form.
+/// The conclusions from a measurement, before they are formatted.
 #[derive(Clone, Debug)]
 pub struct Report {
     context: Context,
@@ -406,7 +408,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Draws the conclusions from what was measured.
+    /// Draws the conclusions from a probe's outcome and its context.
     #[must_use]
     pub fn new(outcome: &ProbeOutcome, context: Context) -> Self {
         let group = |ranking: &Ranking| Group {
@@ -429,11 +431,11 @@ impl Report {
             let mut rows = facts.rows.iter();
             let beside = |place: &usize| rows.any(|row| row.place == *place && row.second_source);
             if !one.explains.is_empty() && one.explains.iter().all(beside) {
-                // Nobody was promised these hosts.
+                // Easemob doesn't promise these hosts.
                 one.severity = one.severity.max(finding::Severity::Informs);
             }
         }
-        // The gravest first; of equal ones, the one whose rule comes first.
+        // The gravest first; equal ones stay in the order of their rules.
         findings.sort_by_key(|one| one.severity);
         let verdict = verdict::verdict(&groups, &findings);
         Report {
@@ -445,43 +447,44 @@ impl Report {
         }
     }
 
-    /// What is at fault, if anything, and who can act.
+    /// Returns the verdict: what is at fault, if anything, and who can act.
     #[must_use]
     pub fn verdict(&self) -> &Verdict {
         &self.verdict
     }
 
-    /// What is worth telling, the gravest first.
+    /// Returns the findings, the gravest first.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// One group per region and service, in catalogue order.
+    /// Returns the groups, one per region and service, in the catalogue's order.
     #[must_use]
     pub fn groups(&self) -> &[Group] {
         &self.groups
     }
 
-    /// Whether everything planned was done.
+    /// Returns whether the measurement completed.
     #[must_use]
     pub fn complete(&self) -> bool {
         self.ended == Ended::Complete
     }
 
-    /// Whether there is a group, and every one has an endpoint that is ready.
+    /// Returns whether every group has a ready endpoint. `false` if there is no group; groups of a second source
+    /// count only if there are no others.
     #[must_use]
     pub fn every_group_ready(&self) -> bool {
         every_group_ready(&self.groups)
     }
 
-    /// The ready endpoints that are above a threshold, with what was measured.
+    /// Returns the ready endpoints above a threshold, with the figures measured.
     #[must_use]
     pub fn above(&self, threshold: Threshold) -> Vec<(&Endpoint, Duration)> {
         threshold::above(&self.groups, threshold)
     }
 
-    /// Whether a script may go on: every group is ready, and nothing is above a threshold.
+    /// Returns whether the check passes: every group has a ready endpoint, and none is above a threshold.
     #[must_use]
     pub fn passes(&self) -> bool {
         let mut thresholds = self.context.thresholds.iter();
@@ -489,15 +492,15 @@ impl Report {
     }
 }
 
-/// Every rule by which findings are drawn, the gravest first: its code, the evidence that it needs, and the
-/// evidence that excludes it, in English.
+/// Returns every rule of the diagnosis, the gravest first: the code of its finding, the evidence that it needs and
+/// the evidence that excludes it, in English.
 pub fn rules() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
     rules::RULES
         .iter()
         .map(|rule| (rule.code, rule.needs, rule.unless))
 }
 
-/// Whether there is a group, and every one that counts has an endpoint that is ready.
+/// Whether there is a group, and every group that counts has a ready endpoint.
 fn every_group_ready(groups: &[Group]) -> bool {
     let counts =
         |group: &&Group| !group.second_source || groups.iter().all(|one| one.second_source);

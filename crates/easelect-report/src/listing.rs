@@ -1,4 +1,4 @@
-//! What `easelect list` prints: the catalogue, without probing anything.
+//! The output of `easelect list`: the catalogue, without probing.
 
 use std::collections::BTreeSet;
 
@@ -68,7 +68,7 @@ fn editions(info: &RegionInfo, lang: Lang) -> &str {
     }
 }
 
-/// The regions whose hosts are not published, unless the user brought some.
+/// The regions without published hosts, unless the user's catalogue has some.
 fn without_hosts(catalog: &Catalog) -> impl Iterator<Item = &RegionInfo> {
     catalog.regions().iter().filter(|info| {
         let own = |one: &Endpoint| one.region() == info.region();
@@ -76,7 +76,7 @@ fn without_hosts(catalog: &Catalog) -> impl Iterator<Item = &RegionInfo> {
     })
 }
 
-/// The catalogue as indented JSON, with those of its endpoints that are asked for.
+/// Formats the catalogue as indented JSON, with the endpoints selected.
 #[must_use]
 pub fn catalog_json(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang) -> String {
     let (nodes, nodes_how) = acceleration();
@@ -129,8 +129,8 @@ pub fn catalog_json(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang) -> St
     })
 }
 
-/// The catalogue for a person: data centres, those of its endpoints that are asked for, what has
-/// no public hosts, references.
+/// Formats the catalogue for a terminal: data centres, the endpoints selected, regions without public hosts, and
+/// references.
 #[must_use]
 pub fn catalog_table(
     catalog: &Catalog,
@@ -244,7 +244,7 @@ fn endpoint_columns(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang) -> Ve
         Column::left("URL".to_owned(), cells(&|one| one.to_string())),
         spare(Column::left(word(Label::ConfidenceHead), cells(&known)), 1),
     ];
-    // The user's own name for it, or who names a host that the reference page doesn't.
+    // The user's own name, or the source of a host that the reference page doesn't list.
     if endpoints.iter().any(|one| one.label().is_some()) {
         let named = cells(&|one| shown(one.label().unwrap_or("-"), 60));
         columns.push(Column::left(word(Label::Named), named));

@@ -1,7 +1,7 @@
-//! The report as one model, in one language: every format is made from it, and it can be read again for
-//! comparison. Whoever hides something hides it here, before any format.
+//! The report as a serialisable model, in one language. Every format is made from it, it can be read again for
+//! comparison, and redaction happens here, before any format.
 //!
-//! Durations are milliseconds, points in time RFC 3339 in UTC. Codes are stable, texts are not.
+//! Durations are milliseconds, points in time RFC 3339 in UTC. Codes are stable; texts are not.
 
 use std::net::IpAddr;
 use std::time::SystemTime;
@@ -19,10 +19,10 @@ use super::texts::{
 };
 use super::{DirectLookup, Environment, Finding, Group, Report, Row, rules};
 
-/// The version of all three schemas: the report's, the connects', the list's.
+/// The version of the JSON schemas of reports, connects and lists.
 pub(crate) const SCHEMA: u32 = 1;
 
-/// A report, told.
+/// A report in one language, ready to be formatted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(
     missing_docs,
@@ -64,7 +64,7 @@ macro_rules! parts {
 }
 
 parts! {
-    /// The machine that measured, and how it was told to.
+    /// The machine that measured, and its settings.
     EnvironmentModel {
         os: String,
         arch: String,
@@ -91,7 +91,7 @@ parts! {
         interface: Option<String>,
     }
 
-    /// The machine's own network, without its addresses.
+    /// The machine's network, without its addresses.
     NetworkModel {
         id: Option<String>,
         ipv4: Option<String>,
@@ -99,13 +99,13 @@ parts! {
         changed: Option<bool>,
     }
 
-    /// The proxy that was used, without user and password.
+    /// The proxy that was used, without user name and password.
     ProxyModel {
         url: String,
         variable: Option<String>,
     }
 
-    /// Where the fault lies, who can act, if that can be told, and what to do next.
+    /// Where the fault lies, who can act, if known, and what to do next.
     VerdictModel {
         code: String,
         actor: Option<String>,
@@ -128,7 +128,7 @@ parts! {
         urls: Vec<String>,
     }
 
-    /// What one name server said.
+    /// The answer of one name server.
     DirectLookupModel {
         host: String,
         server: String,
@@ -146,7 +146,7 @@ parts! {
         failure: Option<FailureModel>,
     }
 
-    /// The endpoints that may stand in for each other.
+    /// The interchangeable endpoints of a data centre and a service.
     GroupModel {
         region: String,
         region_name: String,
@@ -162,7 +162,7 @@ parts! {
         endpoints: Vec<EndpointModel>,
     }
 
-    /// One endpoint in its place.
+    /// One endpoint of a group.
     EndpointModel {
         rank: usize,
         tier: String,
@@ -197,7 +197,7 @@ parts! {
         samples: Vec<SampleModel>,
     }
 
-    /// One attempt. `failed` is `phase: kind`; `took_ms` is absent then.
+    /// One attempt. If it failed, `failed` is `phase: kind` and `took_ms` is `null`.
     SampleModel {
         address: String,
         at_ms: f64,
@@ -205,7 +205,7 @@ parts! {
         failed: Option<String>,
     }
 
-    /// Why an endpoint stands where it stands; with phase and kind where it is a failure.
+    /// Why an endpoint has its rank; with phase and kind if the reason is a failure.
     ReasonModel {
         code: String,
         text: String,
@@ -213,7 +213,7 @@ parts! {
         kind: Option<String>,
     }
 
-    /// Percentiles.
+    /// A summary of durations.
     SummaryModel {
         min: f64,
         mean: f64,
@@ -237,7 +237,7 @@ parts! {
         failures: Vec<FailureModel>,
     }
 
-    /// How a server ended a WebSocket as soon as it was open.
+    /// How a WebSocket was closed as soon as it was open.
     AfterUpgradeModel {
         code: String,
         count: u64,
@@ -245,7 +245,7 @@ parts! {
         reason: Option<String>,
     }
 
-    /// What a certificate says of itself.
+    /// The fields of a certificate.
     CertificateModel {
         not_before: String,
         not_after: String,
@@ -258,7 +258,7 @@ parts! {
         authority: bool,
     }
 
-    /// Failures of one phase and kind; the facts are the latest one's.
+    /// Failures of one phase and kind; details are from the latest one.
     FailureModel {
         phase: String,
         kind: String,
@@ -295,7 +295,7 @@ pub struct Phases<T> {
 }
 
 impl EndpointModel {
-    /// What stands behind its name: that it is in use, or in the app's list.
+    /// The mark after its name: in use, or in the app's list.
     pub(crate) fn mark(&self) -> Option<Label> {
         match (self.in_use, self.listed) {
             (true, _) => Some(Label::InUse),
@@ -334,11 +334,12 @@ pub(crate) fn timings(timings: &Timings) -> Phases<Option<f64>> {
     Phases::of(|phase| timings.get(phase).map(ms_float))
 }
 
-/// The longest text of a stranger's, and the longest beginning of a body, in characters.
+/// The longest text from outside, in characters.
 pub(crate) const DETAIL: usize = 300;
-/// So many of an endpoint's attempts are told one by one: the latest ones.
-const SAMPLES: usize = 200;
+/// The longest beginning of a body, in characters.
 pub(crate) const BODY: usize = 1024;
+/// The most attempts of an endpoint in a model: the latest ones.
+const SAMPLES: usize = 200;
 
 fn bounded(text: &str) -> String {
     text.chars().take(DETAIL).collect()
@@ -348,7 +349,7 @@ fn each_bounded(texts: &[String]) -> Vec<String> {
     texts.iter().map(|text| bounded(text)).collect()
 }
 
-/// How a report is told.
+/// A report and the language to describe it in.
 #[derive(Clone, Copy)]
 struct Telling<'a> {
     report: &'a Report,
@@ -356,7 +357,7 @@ struct Telling<'a> {
 }
 
 impl Model {
-    /// The report in this language.
+    /// Returns the model of a report in this language.
     #[must_use]
     pub fn new(report: &Report, lang: Lang) -> Self {
         Telling { report, lang }.model()
@@ -565,7 +566,7 @@ impl Telling<'_> {
             successes: stats.successes(),
             unfinished: stats.unfinished(),
             locally_delayed: stats.locally_delayed(),
-            // Four digits are more than any number of attempts here resolves.
+            // Four digits are more than the number of attempts resolves.
             failed_ratio: (ranked.failed_ratio()).map(|ratio| (ratio * 1e4).round() / 1e4),
             expected_cost_ms: ranked.expected_cost.map(ms_float),
             total_ms: summary(stats.total()),
@@ -687,7 +688,7 @@ fn summary(distribution: &Distribution) -> Option<SummaryModel> {
         min: ms_float(summary.min),
         mean: ms_float(summary.mean),
         stddev: ms_float(summary.stddev),
-        // A histogram's bucket may reach beyond the longest; what is printed must not.
+        // A histogram's bucket may reach beyond the longest value; the percentile shown must not.
         p50: ms_float(summary.p50.clamp(summary.min, summary.max)),
         p90: summary.p90.map(|p90| ms_float(p90.min(summary.max))),
         p99: summary.p99.map(|p99| ms_float(p99.min(summary.max))),
@@ -723,7 +724,7 @@ fn certificate(certificate: &Certificate, now: SystemTime) -> CertificateModel {
     }
 }
 
-/// Who signed what was accepted up to a root that is trusted here and is no public one.
+/// The issuer of the accepted certificates that verify only by a root that is trusted here but is not public.
 fn installed_issuer(addresses: &[AddressStats]) -> Option<String> {
     let chains = addresses.iter().filter_map(AddressStats::chain);
     let mut installed = chains.filter(|chain| chain.trust() == Some(Trust::Installed));

@@ -1,4 +1,4 @@
-//! Whether something nearby answers TCP in the hosts' place.
+//! Detects a device nearby that answers TCP in place of the hosts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,45 +8,46 @@ use easelect::{Phase, Sample, is_local};
 use crate::Environment;
 use crate::evidence::Evidence;
 
-/// Nothing on the internet but a cache in the same city is nearer.
+/// On the internet, only a server in the same city is nearer.
 const NEAR: Duration = Duration::from_millis(5);
 
-/// What TLS and the answer take at least for the host to be far away: a healthy server needs a few
+/// The least that TLS and the answer each take if the host is far away. A healthy server nearby needs a few
 /// milliseconds for either.
 const FAR: Duration = Duration::from_millis(20);
 
-/// How much longer than connecting a leg takes that goes to the host itself.
+/// How many times longer than connecting a leg to the host itself takes.
 const TIMES: u32 = 8;
 
-/// One may be answered by a cache of its own.
+/// A single host may have a cache nearby.
 const HOSTS: usize = 2;
 
-/// Fewer show nothing.
+/// The least number of samples.
 const SAMPLES: usize = 6;
 
-/// Something nearby answers TCP for every host: a transparent proxy, a satellite link's accelerator, a
-/// security product. How long connecting takes says nothing of the hosts then.
+/// A device nearby that answers TCP for every host, such as a transparent proxy, a satellite link's accelerator or
+/// a security product. TCP connect times then say nothing about the hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TcpEndsNearby {
-    /// How long connecting takes: the median.
+    /// The median TCP connect time.
     pub connect: Duration,
-    /// How long the shorter of TLS and the answer takes, which go to the host: the median.
+    /// The median of the shorter of TLS and the answer, which go to the host itself.
     pub host: Duration,
-    /// How many hosts show it: all that were measured.
+    /// The number of hosts, all of which show it.
     pub hosts: usize,
-    /// By how many samples.
+    /// The number of samples used.
     pub samples: usize,
 }
 
-/// The legs of one sample that tell: connecting, TLS, the answer.
+/// The legs of one sample: TCP connect, TLS and the answer.
 struct Legs {
     connect: Duration,
     tls: Duration,
     answer: Duration,
 }
 
-/// Of a sample straight to a public address, of which nothing was lost and which came to an answer.
+/// The legs of a sample that went directly to a public address, lost no packets and got an answer; otherwise
+/// `None`.
 fn legs(sample: &Sample) -> Option<Legs> {
     let timings = &sample.timings;
     let proxied = timings.get(Phase::Proxy).is_some();
@@ -61,13 +62,13 @@ fn legs(sample: &Sample) -> Option<Legs> {
     })
 }
 
-/// Whether TCP ends nearby, by what all hosts show together; `None` where it doesn't, where it can't be
-/// told, and in a lab.
+/// Returns figures if a device nearby answers TCP in place of the hosts; `None` if not, if it can't be determined,
+/// and in a lab.
 ///
-/// TLS and the answer each take a round trip to the host or more. Where connecting to every host
-/// takes less than 5 ms, and never less than 20 ms passed, nor eight times as long, in either of the
-/// other two, somebody else connects. A server that is slow at one of them is not meant, nor one that is
-/// overloaded, whose times vary: so the shortest of each are compared, and both must be alike.
+/// TLS and the answer each take at least a round trip to the host. If TCP connects to every host in less than 5 ms
+/// (median), while TLS and the answer always take at least 20 ms and more than eight times as long, another device
+/// accepts the connections. Servers that are slow in one leg, or overloaded and so of varying speed, don't count:
+/// the function compares the shortest time of each leg, and both legs must be similar.
 #[must_use]
 pub fn tcp_ends_nearby(evidence: &Evidence, environment: &Environment) -> Option<TcpEndsNearby> {
     if environment.lab.is_some() {
@@ -101,7 +102,7 @@ pub fn tcp_ends_nearby(evidence: &Evidence, environment: &Environment) -> Option
     })
 }
 
-/// Whether one host is far, and whoever connects is near.
+/// Whether a host is far away although TCP connects nearby.
 fn is_far(legs: &[Legs]) -> bool {
     let shortest = |leg: fn(&Legs) -> Duration| legs.iter().map(leg).min();
     let connect = median(legs.iter().map(|one| one.connect));
@@ -192,22 +193,22 @@ mod tests {
     #[test]
     fn hosts_that_are_as_far_as_they_seem_are_not() {
         assert_eq!(found(measured(&[[30_000, 33_000, 31_000]; 3])), None);
-        // One that really is far is not answered nearby: then nobody answers for all.
+        // A host that TCP shows to be far away is not answered nearby, so no device answers for all.
         let mixed = [PROXIED[0], PROXIED[1], [40_000, 43_000, 41_000]];
         assert_eq!(found(measured(&mixed)), None);
-        // Next door to the servers, which need their time.
+        // Close to the servers, which need some milliseconds.
         assert_eq!(found(measured(&[[200, 3_000, 2_500]; 3])), None);
     }
 
     #[test]
     fn slow_servers_nearby_are_not() {
-        // A weak processor: TLS takes long, the answer doesn't.
+        // A slow processor: TLS takes long, the answer doesn't.
         assert_eq!(found(measured(&[[400, 90_000, 1_000]; 3])), None);
         // A slow application: the answer takes long, TLS doesn't.
         assert_eq!(found(measured(&[[400, 4_000, 180_000]; 3])), None);
         // Both take long, and TLS much longer than any round trips would.
         assert_eq!(found(measured(&[[400, 150_000, 30_000]; 3])), None);
-        // Overloaded now and then: the shortest tells.
+        // Sometimes overloaded: the shortest times decide.
         let mut overloaded = measured(&[[400, 160_000, 150_000]; 2]);
         overloaded.extend([0, 1].map(|host| sample(host, [400, 9_000, 8_000])));
         assert_eq!(found(overloaded), None);

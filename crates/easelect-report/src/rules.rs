@@ -1,9 +1,9 @@
-//! From facts to findings. Each rule is in a file of its own: the evidence that it needs, the evidence
-//! that excludes it, who can act, and what is said.
+//! Rules that turn facts into findings. Each file has one rule: the evidence that it needs, the evidence that
+//! excludes it, who can act, and its texts.
 //!
-//! The order is that of gravity: what explains everything first, then the way to the hosts, then the
-//! hosts, then what is configured and what limits the measurement. A rule sees what was found before
-//! it, and accuses nobody of what is explained.
+//! Rules run in the order of gravity: first what explains everything, then the path to the hosts, then the hosts,
+//! then the configuration and the limits of the measurement. A rule sees the findings before it, and blames nobody
+//! for failures that they explain.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -88,15 +88,15 @@ rules! {
     not_comparable,
 }
 
-/// A rule.
+/// A rule of the diagnosis.
 pub(crate) struct Rule {
-    /// The stable identifier of its findings; a rule that has several names the first.
+    /// The stable identifier of its findings; the first one, if the rule has several.
     pub(crate) code: &'static str,
-    /// What must have been seen.
+    /// The evidence that it needs, in English.
     pub(crate) needs: &'static str,
-    /// What must not have been seen.
+    /// The evidence that excludes it, in English.
     pub(crate) unless: &'static str,
-    /// What it finds in the facts, given what was found before.
+    /// Returns its findings from the facts, given the findings before it.
     pub(crate) find: fn(&Facts<'_>, &Found) -> Vec<Finding>,
 }
 
@@ -107,33 +107,33 @@ impl Rule {
     }
 }
 
-/// When the first of the certificates expires that were accepted for an endpoint.
+/// The earliest expiry among the certificates accepted for an endpoint.
 pub(crate) fn first_to_expire(row: &Row, now: SystemTime) -> Option<SystemTime> {
     let first = certificate_expires_soon::of_addresses(row.ranked.stats.addresses(), now);
     first.map(|(end, _)| end)
 }
 
-/// What was found so far.
+/// The findings so far.
 #[derive(Default)]
 pub(crate) struct Found(Vec<Finding>);
 
 impl Found {
-    /// Whether one of these was found.
+    /// Whether one of these codes was found.
     fn any(&self, codes: &[&str]) -> bool {
         self.0.iter().any(|one| codes.contains(&one.code))
     }
 
-    /// Whether what failed at this endpoint is explained.
+    /// Whether a finding explains this endpoint's failures.
     fn explains(&self, row: &RowFacts<'_>) -> bool {
         self.0.iter().any(|one| one.explains.contains(&row.place))
     }
 
-    /// Whether a failure is a time-out that was given too short for this to mean anything.
+    /// Whether a failure is a time-out that means nothing because the time-out given is too short.
     fn excuses(&self, failure: &Failure) -> bool {
         failure.kind() == Kind::Timeout && self.any(&["timeout_too_short"])
     }
 
-    /// Whether the way to the hosts is in doubt: what fails then may not be theirs.
+    /// Whether the path to the hosts is in doubt, so that failures may not be the hosts' fault.
     fn path_in_doubt(&self) -> bool {
         const ALWAYS: &[&str] = &[
             "out_of_resources",
@@ -146,16 +146,16 @@ impl Found {
             "slow_link",
         ];
         self.0.iter().any(|one| match one.code {
-            // An inspection that lets everything pass hinders nobody.
+            // An inspection that lets everything pass does no harm.
             "tls_inspected" => one.severity <= Severity::Harms,
-            // What is lost on the way to one host alone says nothing of the others.
+            // Losses on the way to one host say nothing about the others.
             "packets_lost" => one.fault == Fault::Network,
             code => ALWAYS.contains(&code),
         })
     }
 }
 
-/// Everything that follows from the facts.
+/// Returns every finding that follows from the facts.
 pub(crate) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     let mut found = Found::default();
     for rule in RULES {
@@ -165,12 +165,12 @@ pub(crate) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     found.0
 }
 
-/// What to do about a failure, without what the user has done already.
+/// The hint for a failure, without what the user has already done.
 fn failure_hint(failure: &Failure, facts: &Facts<'_>, own: bool) -> Text {
     texts::failure_hint(failure, done(&facts.context.environment, own))
 }
 
-/// What the user has done already.
+/// What the user has already done.
 pub(crate) fn done(environment: &Environment, own: bool) -> Done {
     let proxy = environment.proxy.as_ref();
     Done {
@@ -184,10 +184,10 @@ pub(crate) fn done(environment: &Environment, own: bool) -> Done {
     }
 }
 
-/// Who can mend what fails at an endpoint; nobody is named who may well be innocent.
+/// Who can repair a failure at an endpoint; `None` where the evidence is not enough to name anyone.
 ///
-/// Easemob is: for what a host of theirs answers that proved its identity, and where another of their
-/// hosts works at the same time over the same path, with nothing wrong on it.
+/// Easemob is named for the answers of a host that proved its identity, and where another of its hosts works at the
+/// same time over the same path, and nothing is wrong with that path.
 fn who_mends(
     row: &RowFacts<'_>,
     failure: &Failure,
@@ -206,7 +206,7 @@ fn who_mends(
     if row.pinned {
         return Some(Actor::You);
     }
-    // Name servers in between may say anything.
+    // Name servers in between may answer anything.
     if failure.phase() == Phase::Resolve {
         return None;
     }
@@ -218,7 +218,7 @@ fn who_mends(
     cleared.then_some(Actor::Easemob)
 }
 
-/// Who can mend that a proxy leads nowhere: whoever named it, or whoever runs it.
+/// Who can repair a proxy that leads nowhere: the user who configured it, or its administrator.
 fn who_mends_proxy(failure: &Failure) -> Actor {
     match (failure.phase(), failure.kind()) {
         (Phase::Resolve, _) | (_, Kind::Refused | Kind::AuthRequired | Kind::NotAProxy) => {
@@ -228,7 +228,7 @@ fn who_mends_proxy(failure: &Failure) -> Actor {
     }
 }
 
-/// The same where several endpoints fail alike: whoever can mend all of them.
+/// Who can repair endpoints that fail alike, if it is the same for all of them.
 fn who_mends_all(
     rows: &[&RowFacts<'_>],
     failure: &Failure,
@@ -240,27 +240,27 @@ fn who_mends_all(
     all.all(|one| one == Some(first)).then_some(first)
 }
 
-/// Whoever gave the hosts or their addresses, where the user gave all of these: what is wrong with them is
-/// nobody else's. And what to check where it is the address.
+/// Who gave the hosts or their addresses, where the user gave all of them, so that nobody else is to blame; and the
+/// hint, where the addresses were given.
 fn given_by(rows: &[&RowFacts<'_>]) -> Option<(Actor, Text)> {
     if rows.iter().all(|row| row.own) {
         return Some((Actor::Developer, texts::text("", "")));
     }
     let hint = texts::text(
-        "Check that the address given is still the host's.",
+        "Check that the address given still belongs to the host.",
         "请确认给出的地址仍属于该主机。",
     );
     let given = rows.iter().all(|row| row.own || row.pinned);
     given.then_some((Actor::You, hint))
 }
 
-/// The published hosts that connect, and what answered in the place of each, where none of them ever
-/// proved its identity: two hosts or more.
+/// The published hosts that connect, two or more, and the failure that shows another server at each, if none of
+/// them proved its identity.
 fn impostors<'a>(
     facts: &'a Facts<'a>,
     found: &Found,
 ) -> Option<(Vec<&'a RowFacts<'a>>, Vec<&'a Failure>)> {
-    // What was silent in TLS says nothing of who is there.
+    // Silence in TLS says nothing about who is there.
     let speaks = |one: &Failure| one.phase() == Phase::Tls && !is_silence(one);
     let answered = |row: &RowFacts<'_>| row.is_verified() || row.failures.iter().any(speaks);
     let connected = |row: &&RowFacts<'_>| answered(row) && !found.explains(row);
@@ -270,17 +270,17 @@ fn impostors<'a>(
     (all && are_unrelated(rows.iter().copied())).then_some((rows, symptoms))
 }
 
-/// The places of these.
+/// The places of these endpoints.
 fn places(rows: &[&RowFacts<'_>]) -> BTreeSet<usize> {
     rows.iter().map(|row| row.place).collect()
 }
 
-/// Whether a service can't be used because of one of these.
+/// Whether a service can't be used because of one of these endpoints.
 fn any_blocks(rows: &[&RowFacts<'_>]) -> bool {
     rows.iter().any(|row| row.blocks)
 }
 
-/// The URLs of these.
+/// The URLs of these endpoints.
 fn urls(rows: &[&RowFacts<'_>]) -> Vec<String> {
     rows.iter().map(|row| row.url()).collect()
 }

@@ -1,9 +1,7 @@
-//! Every sentence for a person, in English and Chinese side by side: a text can't exist in one
-//! language only.
+//! Texts for people, in English and Chinese side by side, so that none exists in one language only.
 //!
-//! Terms are those of the [module's design](super): 可用 / 有应答但不可用 / 连不上 for the tiers,
-//! 失败率 and never 丢包率 (attempts fail, packets aren't counted), 疑似 for what is only
-//! suspected.
+//! Fixed terms: 可用 / 有应答但不可用 / 连不上 for the tiers; 失败率, never 丢包率 (attempts fail; a ratio of packets
+//! isn't measured); 疑似 for suspicions. docs/sentences.md lists every text.
 
 mod catalog;
 mod certificate;
@@ -22,7 +20,7 @@ use easelect::{Error, ErrorKind, without_secrets};
 
 pub(crate) use catalog::{acceleration, how_to_get, listing_notes, locality};
 pub(crate) use certificate::{certificate_text, expires};
-pub(crate) use failure::failure_text;
+pub(crate) use failure::{fail, fails, failure_text, reason};
 pub(crate) use failure_hint::{Done, failure_hint};
 pub(crate) use label::{
     Label, label, phase, reason_text, region_name, service_name, short_phase, through, tier,
@@ -42,8 +40,8 @@ pub enum Lang {
 }
 
 impl Lang {
-    /// The language that a locale such as `zh_CN.UTF-8`, `zh-Hans` or `en-GB` asks for: Chinese
-    /// for every `zh`, otherwise English.
+    /// Returns the language of a locale such as `zh_CN.UTF-8`, `zh-Hans` or `en-GB`: Chinese for every `zh`,
+    /// otherwise English.
     #[must_use]
     pub fn of_locale(locale: &str) -> Self {
         let language = locale.split(['_', '-', '.', '@']).next().unwrap_or("");
@@ -73,7 +71,7 @@ impl FromStr for Lang {
     }
 }
 
-/// One text in both languages.
+/// A text in both languages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Text {
     pub(crate) en: Cow<'static, str>,
@@ -90,7 +88,7 @@ impl Text {
     }
 }
 
-/// Both languages side by side.
+/// A text from its English and its Chinese.
 pub(crate) fn text(en: impl Into<Cow<'static, str>>, zh: impl Into<Cow<'static, str>>) -> Text {
     Text {
         en: en.into(),
@@ -98,7 +96,7 @@ pub(crate) fn text(en: impl Into<Cow<'static, str>>, zh: impl Into<Cow<'static, 
     }
 }
 
-/// A few items in full, then how many more there are.
+/// The first four items, then the number of the others.
 pub(crate) fn list<T: Display>(items: &[T]) -> Text {
     const SHOWN: usize = 4;
     let join = |separator: &str| {

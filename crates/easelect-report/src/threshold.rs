@@ -17,18 +17,18 @@ pub enum Figure {
     P50,
     /// Their mean.
     Mean,
-    /// What nine in ten stay below.
+    /// The 90th percentile; the longest, with fewer than 10 samples.
     P90,
-    /// What 99 in 100 stay below.
+    /// The 99th percentile; the longest, with fewer than 100 samples.
     P99,
     /// The longest.
     Max,
-    /// What opening a connection costs on average, failures included.
+    /// The average time to open a connection plus a penalty for failures.
     ExpectedCost,
 }
 
 impl Figure {
-    /// Every one.
+    /// All of them.
     pub const ALL: &'static [Figure] = &[
         Figure::P50,
         Figure::Mean,
@@ -38,7 +38,7 @@ impl Figure {
         Figure::ExpectedCost,
     ];
 
-    /// The identifier used on the command line.
+    /// Returns the identifier used on the command line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl Figure {
         }
     }
 
-    /// The figure of one endpoint; absent without successes.
+    /// The figure of one endpoint; `None` without successes.
     fn of(self, ranked: &Ranked) -> Option<Duration> {
         if self == Figure::ExpectedCost {
             return ranked.expected_cost;
@@ -74,7 +74,7 @@ impl Figure {
 pub struct Threshold {
     /// The figure.
     pub figure: Figure,
-    /// The most that it may be.
+    /// The highest value allowed.
     pub limit: Duration,
 }
 
@@ -87,7 +87,7 @@ impl FromStr for Threshold {
             Error::new(
                 ErrorKind::Input,
                 format!(
-                    "\"{}\" is no threshold: {why}; expected FIGURE=DURATION, as in p50=300ms, \
+                    "\"{}\" is not a threshold: {why}; expected FIGURE=DURATION, as in p50=300ms, \
                      with FIGURE one of {}",
                     shown(&without_secrets(text), 40),
                     known.join(", ")

@@ -1,4 +1,4 @@
-//! What comes first: what is at fault, who can act, and what to do next.
+//! The verdict: what is at fault, who can act, and what to do next.
 
 use super::every_group_ready;
 use super::finding::{Finding, Severity};
@@ -9,26 +9,26 @@ use super::{Group, Row};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Nowhere: every group has a first choice and nothing fails.
+    /// There is no fault: every group has a first choice and nothing fails.
     AllWell,
     /// Every group has a first choice, but something fails.
     SomeEndpointsFail,
     /// This computer: its clock, its firewall, no network.
     ThisComputer,
-    /// The network that it is in.
+    /// The network of this computer.
     Network,
-    /// Particular hosts of Easemob's.
+    /// Easemob's hosts.
     Easemob,
-    /// What the app, or the user, has configured.
+    /// The configuration of the app or of the user.
     Configuration,
-    /// What was seen does not tell.
+    /// Unknown: the evidence doesn't show where the fault is.
     Unclear,
-    /// Unknown: the measurement ended before it could tell.
+    /// Unknown: the measurement ended too early.
     NotMeasured,
 }
 
 impl Fault {
-    /// Every one.
+    /// All of them.
     pub const ALL: &'static [Fault] = &[
         Fault::AllWell,
         Fault::SomeEndpointsFail,
@@ -40,7 +40,7 @@ impl Fault {
         Fault::NotMeasured,
     ];
 
-    /// The stable identifier used in JSON, for example `"this_computer"`.
+    /// Returns the stable identifier used in JSON, for example `"this_computer"`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -56,7 +56,7 @@ impl Fault {
     }
 }
 
-/// What is at fault, why that is thought, and who can act.
+/// What is at fault, the finding that shows it, and who can act.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     fault: Fault,
@@ -64,17 +64,17 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Where the fault lies.
+    /// Returns where the fault lies.
     #[must_use]
     pub fn fault(&self) -> Fault {
         self.fault
     }
 
-    /// The verdict for a person: what is the matter, and why.
+    /// Returns the verdict in words: what is at fault, and why.
     #[must_use]
     pub fn text(&self, lang: Lang) -> String {
         match &self.cause {
-            // Everything works, only slowly: it says that by itself.
+            // Its text already says that everything works, only slowly.
             Some(cause) if cause.code == "slow_to_open" => cause.text(lang),
             cause => {
                 let cause = cause.as_ref().map(|cause| cause.text.clone());
@@ -83,14 +83,14 @@ impl Verdict {
         }
     }
 
-    /// Who can act, for a person.
+    /// Returns who can act, in words.
     #[must_use]
     pub fn who_acts(&self, lang: Lang) -> String {
         let actor = self.cause.as_ref().and_then(|cause| cause.actor);
         who_acts(self.fault, actor).of(lang)
     }
 
-    /// What to do next, for a person.
+    /// Returns what to do next, in words.
     #[must_use]
     pub fn next_step(&self, lang: Lang) -> String {
         let hint = self.cause.as_ref().map(|cause| cause.hint.clone());
@@ -98,19 +98,19 @@ impl Verdict {
         hint.unwrap_or_else(|| next_step(self.fault)).of(lang)
     }
 
-    /// What leads to it, if anything does.
+    /// Returns the finding behind the verdict, if there is one.
     #[must_use]
     pub fn cause(&self) -> Option<&Finding> {
         self.cause.as_ref()
     }
 }
 
-/// The verdict: what the gravest finding says, the first of several.
+/// Returns the verdict: that of the gravest finding, the first of several.
 pub(super) fn verdict(groups: &[Group], findings: &[Finding]) -> Verdict {
     let all_ready = every_group_ready(groups);
     let unfinished = findings.iter().find(|one| one.code == "unfinished");
     let gravest = findings.iter().min_by_key(|one| one.severity);
-    // That some endpoints fail is no verdict on services whose others were not tried.
+    // Failing endpoints are no verdict on services whose other endpoints were not tried.
     let is_told = |one: &&Finding| {
         let open = one.fault == Fault::SomeEndpointsFail && !all_ready && unfinished.is_some();
         one.severity <= Severity::Harms && !open
@@ -128,7 +128,7 @@ pub(super) fn verdict(groups: &[Group], findings: &[Finding]) -> Verdict {
     Verdict { fault, cause }
 }
 
-/// Whether a look-up of it came to an end.
+/// Whether a lookup of the endpoint ended in a failure.
 fn has_lookups(row: &Row) -> bool {
     !row.ranked.stats.failures().is_empty()
 }

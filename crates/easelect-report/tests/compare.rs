@@ -216,7 +216,7 @@ China 1 (cn1) | socket 3.0 (WebSocket)
 Verdicts
 A  The network is fine: every service that was measured has a usable endpoint.
 B  Usable, but not everything works; every service has a first choice.
-   wss://im-api-v2.easemob.com/websocket: TLS handshake: certificate expired 3 days ago.
+   wss://im-api-v2.easemob.com/websocket fails in the TLS handshake: certificate expired 3 days ago.
 
 Notes
 - Times are medians. Differences that may be chance, or that are below 5 ms or 10%, don't count as
@@ -273,8 +273,8 @@ fn the_schema_is_held() {
       "code": "all_well",
       "actor": null,
       "text": "The network is fine: every service that was measured has a usable endpoint.",
-      "who_acts": "nobody needs to",
-      "next_step": "If logging in is slow or fails all the same, look at the token, the account and the SDK's log.",
+      "who_acts": "no action is needed",
+      "next_step": "If login is still slow or fails, check the token, the account and the SDK's log.",
       "not_tested": "Not tested: token, account, and the app's own logic."
     }
   },
@@ -288,9 +288,9 @@ fn the_schema_is_held() {
     "verdict": {
       "code": "some_endpoints_fail",
       "actor": "easemob",
-      "text": "Usable, but not everything works; every service has a first choice. wss://im-api-v2.easemob.com/websocket: TLS handshake: certificate expired 3 days ago.",
+      "text": "Usable, but not everything works; every service has a first choice. wss://im-api-v2.easemob.com/websocket fails in the TLS handshake: certificate expired 3 days ago.",
       "who_acts": "Easemob support",
-      "next_step": "Check that this computer's date is right; then tell Easemob support which host it is.",
+      "next_step": "Check this computer's date and time. If they are right, tell Easemob support which host it is.",
       "not_tested": "Not tested: token, account, and the app's own logic."
     }
   },

@@ -36,7 +36,7 @@ fn no_name() {
     expect(&offline, Fault::Network, "no_name_resolved");
     assert!(offline.findings()[0].hint(Lang::Zh).contains("--lab"));
     assert!(!offline.every_group_ready());
-    // A pinned host that works doesn't make the name server work.
+    // A pinned host works without DNS.
     let [a, b] = pair(Region::SGP1, Service::Rest);
     let [c, _] = pair(Region::SGP1, Service::Wechat);
     let lost = |one: &Endpoint| Measured::of(one).lookup_failed(Kind::NotFound);
@@ -45,7 +45,7 @@ fn no_name() {
     let rankings = [ranking([ok(&a, 20), lost(&b)]), ranking([lost(&c)])];
     let pinned = Report::new(&outcome(&rankings), pinned);
     expect(&pinned, Fault::Network, "no_name_resolved");
-    // Nor is it silent where a name led to an address, and the run ended before that was tried.
+    // A name resolved, and the run ended before its address was tried: DNS is not to blame.
     let under_way = Measured::of(&b).lookup(ms(12)).unfinished(2);
     let mut stopped = outcome(&[ranking([lost(&a), under_way])]);
     stopped.ended = Ended::Stopped;
@@ -62,7 +62,7 @@ fn no_network_or_not_permitted() {
     expect(&report(&rankings), Fault::ThisComputer, "not_permitted");
 }
 
-/// Whoever else seems to fail, or works.
+/// The finding holds whatever other hosts do.
 #[test]
 fn out_of_resources_says_nothing_of_anybody() {
     let [a, b] = pair(Region::SGP1, Service::Websocket);
@@ -98,7 +98,7 @@ fn a_wrong_clock() {
         Fault::ThisComputer,
         "clock_wrong_suspected",
     );
-    // One certificate, of which all hosts show the end.
+    // All hosts show the same expired certificate.
     let yesterday = now() - Duration::from_secs(86_400);
     let rankings =
         both(|one| failing(one, tls(Kind::CertificateExpired).with_not_after(yesterday)));
@@ -136,7 +136,7 @@ fn portals_and_interception() {
     expect(&report(&rankings), Fault::Network, "interception_suspected");
 }
 
-/// A router's own certificate, which ended long ago, beside a host that is silent.
+/// A router's own, long expired certificate at one host, and silence at another.
 #[test]
 fn a_portal_with_an_old_certificate_is_no_expired_one() {
     let [a, b] = pair(Region::SGP1, Service::Rest);
@@ -153,7 +153,7 @@ fn a_portal_with_an_old_certificate_is_no_expired_one() {
     assert!(!codes(&portal).contains(&"certificate_expired"));
     let one = report(&[ranking([failing(&a, router()), ok(&b, 20)])]);
     expect(&one, Fault::SomeEndpointsFail, "hijack_suspected");
-    // The host's own, expired, is the host's.
+    // The host's own expired certificate is the host's fault.
     let own = || {
         let shown = certificate_for("*.easemob.com", -900, -400);
         tls(Kind::CertificateExpired).with_chain(shown)
@@ -193,10 +193,10 @@ fn what_name_servers_say_of_names_that_are_not_found() {
     assert_eq!(said.len(), 2, "the same failure is told once");
     let told = said[0].text(Lang::En);
     assert!(
-        told.contains(a.host()) && told.contains("the name server failed"),
+        told.contains(a.host()) && told.contains("the DNS server reported a failure"),
         "{told}"
     );
-    assert!(said[0].text(Lang::Zh).contains("DNS 服务器出错"));
+    assert!(said[0].text(Lang::Zh).contains("DNS 服务器报告出错"));
     assert!(said[1].text(Lang::Zh).contains("得到了 203.0.114.1"));
     assert!(said[1].hint(Lang::En).contains("--dns"));
     let json = easelect_report::json(&Model::new(&report, Lang::En));
@@ -212,7 +212,7 @@ fn what_name_servers_say_of_names_that_are_not_found() {
     assert_eq!(lookups[3]["failure"], serde_json::Value::Null);
     assert_eq!(lookups[3]["took_ms"], 3.0);
     assert_eq!(lookups[3]["second_answer"]["addresses"][0], "203.0.114.2");
-    // Whoever was asked instead of the platform has told the same already.
+    // With --dns, the answers of that server are already in the report.
     context.environment.dns = Some(server);
     let report = Report::new(&outcome(&rankings), context);
     let mut findings = report.findings().iter();
@@ -275,10 +275,10 @@ fn what_stands_behind_a_proxy_is_not_taken_for_local() {
     );
     let told = report.findings()[0].text(Lang::En);
     assert!(
-        told.contains("(3 hosts)") && told.ends_with("Past it: 1 host."),
+        told.contains("(3 hosts)") && told.ends_with(" 1 host bypasses it."),
         "{told}"
     );
-    // One that the proxy refuses is nothing that Easemob could mend.
+    // Easemob can't repair a host that the proxy refuses.
     let refused = failure(Phase::Proxy, Kind::Rejected).with_status(403);
     let report = through_proxy(&[ranking([good(&c), failing(&d, refused.clone())])]);
     expect(&report, Fault::SomeEndpointsFail, "endpoint_down");
@@ -293,7 +293,7 @@ fn what_stands_behind_a_proxy_is_not_taken_for_local() {
         ranking([good(&a)]),
     ]);
     expect(&report, Fault::Network, "endpoint_down");
-    // Nor is the proxy's IPv6 the network's.
+    // The proxy's IPv6 addresses say nothing about the network.
     let refused = failure(Phase::Proxy, Kind::Refused);
     let half = good(&c).bad(v6, refused, 3);
     assert!(!codes(&through_proxy(&[ranking([half])])).contains(&"ipv6_broken"));
@@ -335,14 +335,14 @@ fn a_dead_address_and_a_flaky_one() {
     assert_eq!(urls_of(&report, "address_down"), [a.url()]);
 }
 
-/// The endpoints that a finding is of, as other programs and a comparison read them.
+/// The URLs of a finding in the model.
 fn urls_of(report: &Report, code: &str) -> Vec<String> {
     let findings = Model::new(report, Lang::En).findings;
     let found = findings.into_iter().find(|one| one.code == code);
     found.unwrap().urls
 }
 
-/// One in two at the one, one in three at the other: half is the worst, not what both have.
+/// One in two addresses of one host fails, one in three of the other: the finding reports the larger share.
 #[test]
 fn the_share_of_several_endpoints_is_the_worst() {
     let silent = failure(Phase::Connect, Kind::Timeout);
@@ -360,7 +360,7 @@ fn the_share_of_several_endpoints_is_the_worst() {
     let told: Vec<String> = found.map(|one| one.text(Lang::En)).collect();
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(
-        told[0].contains("up to one in two first connects waits"),
+        told[0].contains("up to one in two first connects goes to these addresses"),
         "{told:?}"
     );
 }
@@ -399,7 +399,22 @@ fn what_is_in_use_is_compared() {
         Fault::AllWell,
         "current_no_clear_difference",
     );
-    // As slow as the one before it, which is slower than the first.
+    // Nobody waits for the ranking's penalty when the endpoint connects.
+    let dead = "47.93.7.250:443".parse().unwrap();
+    let flaky = ok(&b, 30).bad(dead, failure(Phase::Connect, Kind::Timeout), 2);
+    let slower = with(&b, &[ranking([ok(&a, 20), flaky])]);
+    let found = slower.findings().iter();
+    let told = found.filter(|one| one.code() == "current_slower");
+    let told: Vec<[String; 2]> = told
+        .map(|one| [Lang::En, Lang::Zh].map(|lang| one.text(lang)))
+        .collect();
+    let [en, zh] = &told[0];
+    assert!(
+        en.contains("is 30.0 ms slower than") && en.contains("its failed attempts"),
+        "{en}"
+    );
+    assert!(zh.contains("慢 30.0 ms（两者都连通时）"), "{zh}");
+    // No clear difference from the one before it, which is slower than the first.
     let c = Endpoint::new(Region::SGP1, Service::Websocket, "wss://c.example/").unwrap();
     let rankings = [ranking([ok(&a, 20), ok(&b, 90), ok(&c, 90)])];
     expect(&with(&c, &rankings), Fault::Configuration, "current_slower");
@@ -441,7 +456,7 @@ fn limits_of_the_measurement() {
     expect(&cut, Fault::AllWell, "unfinished");
     let nothing = report(&[ranking([Measured::of(&a).unfinished(3)])]);
     expect(&nothing, Fault::NotMeasured, "unfinished");
-    // Whoever fails is not to blame for a service whose other endpoint was not tried.
+    // A failing endpoint is no verdict on a service whose other endpoint was not tried.
     let [c, _] = pair(Region::SGP1, Service::Websocket);
     let expired = failing(&a, tls(Kind::CertificateExpired));
     let rankings = [
@@ -454,7 +469,7 @@ fn limits_of_the_measurement() {
     expect(&stopped, Fault::NotMeasured, "certificate_expired");
     let cause = stopped.verdict().cause().map(|one| one.code());
     assert_eq!(cause, Some("unfinished"));
-    // Whoever interrupted it knows that no time ran out.
+    // An interruption is distinguished from the deadline.
     let untried = |ended, lang| {
         let mut cut = outcome(&[ranking([ok(&a, 20), Measured::of(&b)])]);
         cut.ended = ended;
@@ -462,13 +477,10 @@ fn limits_of_the_measurement() {
         model.groups[0].endpoints[1].reason.text.clone()
     };
     let (en, zh) = (easelect_report::Lang::En, easelect_report::Lang::Zh);
-    assert_eq!(
-        untried(Ended::Deadline, en),
-        "not tried: the time ran out before"
-    );
+    assert_eq!(untried(Ended::Deadline, en), "not tried: the time ran out");
     assert_eq!(
         untried(Ended::Stopped, en),
-        "not tried: the run was interrupted before"
+        "not tried: the run was interrupted"
     );
     assert_eq!(untried(Ended::Stopped, zh), "未探测：测量被中断");
     let one = ok(&a, 20);

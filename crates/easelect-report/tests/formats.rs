@@ -1,4 +1,4 @@
-//! The forms for chats, tickets, spreadsheets and monitoring: each is read back as its reader would.
+//! The formats for chats, tickets, spreadsheets and monitoring, each parsed again as its readers do.
 
 mod support;
 #[path = "support/worlds.rs"]
@@ -16,7 +16,7 @@ use worlds::world;
 
 const LANGS: [Lang; 2] = [Lang::En, Lang::Zh];
 
-/// What strangers may have written: markup of every format here.
+/// Text from outside, with markup of every format.
 const NASTY: [&str; 16] = [
     "a|b`c`*d*_e_~~f~~",
     "<script>alert(1)</script>&amp;&lt;",
@@ -36,7 +36,7 @@ const NASTY: [&str; 16] = [
     "结论|：`",
 ];
 
-/// A report whose every free text is this.
+/// A report with this in every free text.
 fn saying(nasty: &str, lang: Lang) -> Model {
     let [a, b] = pair(Region::SGP1, Service::Rest);
     let mut context = context();
@@ -88,24 +88,24 @@ fn small(lang: Lang) -> Model {
 #[test]
 fn a_summary() {
     insta::assert_snapshot!(summary(&small(Lang::Zh)), @r###"
-结论：问题在环信一侧的主机。wss://im-api-v2.easecdn.com/websocket、https://a1.easemob.com/：TCP 连接：连接被拒绝。
+结论：问题在环信一侧的主机。wss://im-api-v2.easecdn.com/websocket、https://a1.easemob.com/ 在 TCP 连接时失败：连接被拒绝。
 处理人：环信技术支持
-下一步：请换一个网络再试，仍不行请联系环信技术支持。
+下一步：请换一个网络再试；如果仍然失败，请联系环信技术支持。
 测量：2025-10-09 16:53:20 (UTC+08:00) | 客户甲 | 北京联通 | linux x86_64
 cn1 | socket 3.0（WebSocket 地址）：im-api-v2.easemob.com 65.5 ms
 cn1 | RESTful API 请求地址：没有可用的接入地址
-另外发现：https://a1.easecdn.com/：TLS 握手：已连接，但对方超时未应答。
+另外发现：https://a1.easecdn.com/ 在 TLS 握手时失败：已连接，但对方超时未应答。
 未测试：token、账号和应用自身的逻辑。
 easelect 0.1.0
 "###);
     insta::assert_snapshot!(summary(&small(Lang::En)), @r###"
-Verdict: The fault is at the hosts themselves, on Easemob's side. wss://im-api-v2.easecdn.com/websocket, https://a1.easemob.com/: TCP connect: connection refused.
+Verdict: The fault is on Easemob's side, in the hosts themselves. wss://im-api-v2.easecdn.com/websocket, https://a1.easemob.com/ fail at TCP connect: connection refused.
 Who can act: Easemob support
 Next step: Try from another network; if it fails there too, tell Easemob support.
 Measured: 2025-10-09 16:53:20 (UTC+08:00) | 客户甲 | 北京联通 | linux x86_64
 cn1 | socket 3.0 (WebSocket): im-api-v2.easemob.com 65.5 ms
 cn1 | RESTful API: no endpoint is ready
-Also found: https://a1.easecdn.com/: TLS handshake: connected, then silence until the time-out.
+Also found: https://a1.easecdn.com/ fails in the TLS handshake: connected, but no answer in time.
 Not tested: token, account, and the app's own logic.
 easelect 0.1.0
 "###);
@@ -116,16 +116,16 @@ fn markdown_for_a_ticket() {
     insta::assert_snapshot!(markdown(&small(Lang::En)), @r###"
 ## Easemob network report, 2025-10-09T16:53:20+08:00
 
-- **Verdict:** The fault is at the hosts themselves, on Easemob's side. wss://im-api-v2.easecdn.com/websocket, https\://a1.easemob.com/: TCP connect: connection refused.
+- **Verdict:** The fault is on Easemob's side, in the hosts themselves. wss://im-api-v2.easecdn.com/websocket, https\://a1.easemob.com/ fail at TCP connect: connection refused.
 - **Who can act:** Easemob support
 - **Next step:** Try from another network; if it fails there too, tell Easemob support.
 - Not tested: token, account, and the app's own logic.
 
 ### Findings
 
-- **Prevents use:** wss://im-api-v2.easecdn.com/websocket, https\://a1.easemob.com/: TCP connect: connection refused.
+- **Blocks a service:** wss://im-api-v2.easecdn.com/websocket, https\://a1.easemob.com/ fail at TCP connect: connection refused.
   - Try from another network; if it fails there too, tell Easemob support.
-- **Prevents use:** https\://a1.easecdn.com/: TLS handshake: connected, then silence until the time-out.
+- **Blocks a service:** https\://a1.easecdn.com/ fails in the TLS handshake: connected, but no answer in time.
   - Try from another network; if it fails there too, tell Easemob support.
 
 ### China 1 (cn1), socket 3.0 (WebSocket)
@@ -143,15 +143,15 @@ fn markdown_for_a_ticket() {
 
 | \# | endpoint | state | failed | name lookup | TCP connect | addresses | why |
 | ---: | --- | --- | ---: | ---: | ---: | --- | --- |
-| 1 | `https://a1.easecdn.com/` | unreachable | 100% 4/4 | 12.0 | 20.0 | 47.93.7.18 | TLS handshake: connected, then silence until the time-out ×4 |
+| 1 | `https://a1.easecdn.com/` | unreachable | 100% 4/4 | 12.0 | 20.0 | 47.93.7.18 | TLS handshake: connected, but no answer in time ×4 |
 | 2 | `https://a1.easemob.com/` | unreachable | 100% 4/4 | 12.0 | - | 47.93.7.17 | TCP connect: connection refused ×4 |
 
-Times are milliseconds; phases are medians, each on its own. Expected cost: what opening a connection takes on average, with what its failures cost. Failed: attempts that failed, of all.
+Times are in milliseconds. Each phase is its own median, so the phases need not add up to the total. Expected cost: the average time to open a connection, plus a penalty for failures. Failed: the share of attempts that failed.
 
 ### Notes
 
-- 1 URL is concluded from sibling hosts: the hosts are published, port and path are not. If such a URL is refused, ask Easemob support for its path and give it in a catalogue file (--catalog).
-- Data centres can't be compared or swapped: an app lives in one, and data in an overseas one cannot be migrated. Which one an app lives in: https\://console.easemob.com (即时通讯 &gt; 服务概览).
+- 1 URL is inferred from sibling hosts: Easemob publishes the host, but not the port and path. If such a URL is refused, ask Easemob support for its path, and put it into a catalogue file (--catalog).
+- Data centres can't be compared or swapped: an app lives in exactly one, and data in an overseas data centre cannot be migrated. Where to find the app's data centre: https\://console.easemob.com (即时通讯 &gt; 服务概览).
 
 ### Measurement
 
@@ -182,10 +182,10 @@ easelect_probe_success{region="cn1",service="websocket",host="im-api-v2.easemob.
 easelect_probe_success{region="cn1",service="websocket",host="im-api-v2.easecdn.com"} 0
 easelect_probe_success{region="cn1",service="rest",host="a1.easecdn.com"} 0
 easelect_probe_success{region="cn1",service="rest",host="a1.easemob.com"} 0
-# HELP easelect_open_seconds Median time from the first SYN to a verified answer, without the look-up.
+# HELP easelect_open_seconds Median time from the first SYN to a verified answer, without the name lookup.
 # TYPE easelect_open_seconds gauge
 easelect_open_seconds{region="cn1",service="websocket",host="im-api-v2.easemob.com"} 0.0655
-# HELP easelect_phase_seconds Median time of each phase, each on its own.
+# HELP easelect_phase_seconds Median time of each phase.
 # TYPE easelect_phase_seconds gauge
 easelect_phase_seconds{region="cn1",service="websocket",host="im-api-v2.easemob.com",phase="resolve"} 0.012
 easelect_phase_seconds{region="cn1",service="websocket",host="im-api-v2.easemob.com",phase="connect"} 0.0215
@@ -195,7 +195,7 @@ easelect_phase_seconds{region="cn1",service="websocket",host="im-api-v2.easecdn.
 easelect_phase_seconds{region="cn1",service="rest",host="a1.easecdn.com",phase="resolve"} 0.012
 easelect_phase_seconds{region="cn1",service="rest",host="a1.easecdn.com",phase="connect"} 0.02
 easelect_phase_seconds{region="cn1",service="rest",host="a1.easemob.com",phase="resolve"} 0.012
-# HELP easelect_failed_ratio Attempts that failed, of all that ended, from 0 to 1.
+# HELP easelect_failed_ratio Share of the completed attempts that failed, from 0 to 1.
 # TYPE easelect_failed_ratio gauge
 easelect_failed_ratio{region="cn1",service="websocket",host="im-api-v2.easemob.com"} 0
 easelect_failed_ratio{region="cn1",service="websocket",host="im-api-v2.easecdn.com"} 1
@@ -210,15 +210,15 @@ easelect_attempts{region="cn1",service="rest",host="a1.easemob.com"} 4
 # HELP easelect_first_choice_info The first choice of each data centre and service.
 # TYPE easelect_first_choice_info gauge
 easelect_first_choice_info{region="cn1",service="websocket",host="im-api-v2.easemob.com"} 1
-# HELP easelect_failure_info In which phase and how attempts at the endpoint failed.
+# HELP easelect_failure_info Phases and kinds of failed attempts at the endpoint.
 # TYPE easelect_failure_info gauge
 easelect_failure_info{region="cn1",service="websocket",host="im-api-v2.easecdn.com",phase="connect",kind="refused"} 1
 easelect_failure_info{region="cn1",service="rest",host="a1.easecdn.com",phase="tls",kind="timeout"} 1
 easelect_failure_info{region="cn1",service="rest",host="a1.easemob.com",phase="connect",kind="refused"} 1
-# HELP easelect_verdict_info Where the fault lies, all_well if nowhere.
+# HELP easelect_verdict_info Where the fault lies; all_well if there is none.
 # TYPE easelect_verdict_info gauge
 easelect_verdict_info{code="easemob"} 1
-# HELP easelect_report_timestamp_seconds When the measurement ended, in seconds since 1970.
+# HELP easelect_report_timestamp_seconds End of the measurement, in seconds since 1970.
 # TYPE easelect_report_timestamp_seconds gauge
 easelect_report_timestamp_seconds 1760000000
 "###);
@@ -274,7 +274,7 @@ fn a_summary_has_ten_lines_at_most() {
     }
 }
 
-/// The tables of a Markdown text, each cell as its reader sees it, and all of its text.
+/// The tables of a Markdown text, each cell as a reader sees it, and all of its text.
 fn read_markdown(text: &str) -> (Vec<Vec<Vec<String>>>, String) {
     let mut tables: Vec<Vec<Vec<String>>> = Vec::new();
     let mut all = String::new();
@@ -350,14 +350,14 @@ fn what_strangers_wrote_is_text_in_markdown() {
         let (tables, _) = read_markdown(&told);
         let shown = easelect::shown(nasty, 60);
         assert!(tables[0][1][1].contains(shown.trim()), "{told}");
-        // What GitHub makes links of after its Markdown is read.
+        // GitHub's own links, made after parsing the Markdown.
         for link in ["@s", "@S", "\\#1", "#17", "www.evil", "http://evil"] {
             assert!(!told.contains(link), "{link}: {told}");
         }
     }
 }
 
-/// The records of a spreadsheet, by column.
+/// The records of a CSV file, by column.
 fn read_csv(text: &str) -> Vec<BTreeMap<String, String>> {
     let plain = text
         .strip_prefix('\u{feff}')
@@ -435,7 +435,7 @@ struct Series {
     value: f64,
 }
 
-/// Reads the text format as strictly as its definition; time stamps are refused, as by the node exporter.
+/// Parses the Prometheus text format strictly; refuses time stamps, as the node exporter does.
 fn read_prometheus(text: &str) -> Vec<Series> {
     let is_name =
         |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
@@ -553,7 +553,7 @@ fn is_for_the_node_exporter(model: &Model) {
 
 #[test]
 fn series_are_each_there_once() {
-    // Three endpoints on one host, which a file may say of any; one of them twice.
+    // Three endpoints on one host, as a file may have them, one of them twice.
     let mut model = small(Lang::En);
     let rows = &mut model.groups[0].endpoints;
     let mut other = rows[0].clone();
@@ -568,7 +568,7 @@ fn series_are_each_there_once() {
         hosts.iter().any(|one| one.ends_with("/other\"\\path")),
         "{hosts:?}"
     );
-    // A certificate that has ended is still told.
+    // An expired certificate is still reported.
     let [a, _] = pair(Region::SGP1, Service::Rest);
     let expired =
         failure(Phase::Tls, FailureKind::CertificateExpired).with_chain(certificate(-30, -3));
@@ -579,7 +579,7 @@ fn series_are_each_there_once() {
     assert_eq!(expiry.value, 1_760_000_000.0 - 3.0 * 86_400.0);
 }
 
-/// The same worlds at each run; PROPTEST_RNG_SEED gives others.
+/// The same worlds at each run; PROPTEST_RNG_SEED changes them.
 fn config() -> ProptestConfig {
     ProptestConfig {
         cases: ProptestConfig::default().cases.max(100),

@@ -1,4 +1,4 @@
-//! Groups, the mainland pool, and whether a script may go on.
+//! Groups, the mainland pool, and whether a report passes.
 
 mod support;
 

@@ -34,7 +34,7 @@ fn hijacked_names() {
         Fault::SomeEndpointsFail,
         "hijack_suspected",
     );
-    // Whoever pins a host knows where it leads.
+    // A pinned host is not hijacked: the user gave its address.
     let mut pinned = context();
     pinned.environment.pinned = vec![b.host().to_owned()];
     let pinned = Report::new(&outcome(&local()), pinned);
@@ -51,7 +51,7 @@ fn hijacked_names() {
     expect(&report(&proxied), Fault::AllWell, "local_proxy_suspected");
 }
 
-/// What an ad blocker, a filtering name server or a hosts file answers: nobody is there, so nothing answers.
+/// Ad blockers, filtering name servers and hosts files return addresses where nothing answers.
 #[test]
 fn names_that_are_sunk_are_a_filters() {
     let [a, b] = pair(Region::SGP1, Service::Rest);
@@ -80,7 +80,7 @@ fn names_that_are_sunk_are_a_filters() {
                 "{hint}"
             );
         }
-        // Told once.
+        // Reported once.
         assert_eq!(
             codes(&report)
                 .iter()
@@ -89,14 +89,17 @@ fn names_that_are_sunk_are_a_filters() {
             1
         );
     }
-    // Something that listens there shows what it is.
+    // A server that listens there is a hijack.
     let shown = tls(Kind::CertificateUntrusted);
     let local = [ranking([ok(&a, 20), Measured::of(&b).bad(home, shown, 3)])];
     let told = report(&local).verdict().text(Lang::En);
-    assert!(told.contains("What answers at 127.0.0.1 is not"), "{told}");
+    assert!(
+        told.contains("to 127.0.0.1, where no server proves"),
+        "{told}"
+    );
 }
 
-/// A VPN's name server with records of its own (split horizon): private addresses, where nothing answers.
+/// A VPN's name server with its own records (split horizon): private addresses, where nothing answers.
 #[test]
 fn private_addresses_where_nothing_answers() {
     let [a, b] = pair(Region::SGP1, Service::Rest);
@@ -139,10 +142,10 @@ fn one_address_for_unrelated_hosts() {
         told.contains("203.0.114.1") && told.contains(d.host()),
         "{told}"
     );
-    // Also where nothing gets through at all.
+    // The same where nothing gets through at all.
     let all = report(&[ranking([sunk(&a), sunk(&b)]), ranking([sunk(&c), sunk(&d)])]);
     expect(&all, Fault::Network, "one_address_suspected");
-    // A node that serves both, and proves it for one, is none of that.
+    // A node that serves both hosts, and proves it for one, is no hijack.
     let shared = Measured::of(&c).good(there, [20, 21]);
     let fine = report(&[ranking([ok(&a, 20), sunk(&b)]), ranking([shared, sunk(&d)])]);
     assert!(!codes(&fine).contains(&"one_address_suspected"));
@@ -152,8 +155,7 @@ fn one_address_for_unrelated_hosts() {
     assert!(!codes(&related).contains(&"one_address_suspected"));
 }
 
-/// Between certificates that are good by it and others that aren't, the clock is suspected only
-/// where another time would suit all of them.
+/// If only some certificates are out of date, the clock is suspected only where another time would suit all.
 #[test]
 fn a_clock_that_suits_only_some() {
     let [a, b] = pair(Region::SGP1, Service::Rest);
@@ -175,14 +177,14 @@ fn a_clock_that_suits_only_some() {
     let late = Kind::CertificateExpired;
     let fast = probed(late, [(-200, -3), (-150, -10)], (-300, 60));
     expect(&fast, Fault::ThisComputer, "clock_wrong_suspected");
-    assert!(fast.findings()[0].text(Lang::En).contains("is fast"));
-    // The good one is younger than the others' end: no clock suits both.
+    assert!(fast.findings()[0].text(Lang::En).contains("is ahead"));
+    // The valid one begins after the others end: no time suits all.
     assert!(!suspected(&probed(
         late,
         [(-200, -3), (-150, -10)],
         (-1, 60)
     )));
-    // One certificate on two hosts.
+    // Two hosts show the same certificate.
     assert!(!suspected(&probed(
         late,
         [(-200, -3), (-200, -3)],
@@ -214,7 +216,7 @@ fn a_certificate_that_ends_soon() {
     );
 }
 
-/// What was accepted without an authority's old cross-signature doesn't end with it.
+/// An expired cross-signature, which was not needed, doesn't count.
 #[test]
 fn a_cross_signature_that_ended_was_not_needed() {
     let [a, b] = pair(Region::SGP1, Service::Rest);
@@ -225,7 +227,7 @@ fn a_cross_signature_that_ended_was_not_needed() {
     assert!(!codes(&report).contains(&"certificate_expires_soon"));
 }
 
-/// Made-up addresses of a proxy on this computer are nobody's hijack.
+/// The made-up addresses of a local proxy are no hijack.
 #[test]
 fn a_local_proxy_that_leads_nowhere() {
     let [a, b] = pair(Region::SGP1, Service::Rest);
@@ -237,13 +239,13 @@ fn a_local_proxy_that_leads_nowhere() {
     for accused in ["hijack_suspected", "nothing_gets_through", "endpoint_down"] {
         assert!(!codes(&nowhere).contains(&accused), "{accused}");
     }
-    // Something that isn't the host answers there: that is no proxy's silence.
+    // Another server answers there: that is a hijack after all.
     let evil = Measured::of(&a).bad(made_up(1), tls(Kind::CertificateWrongHost), 3);
     let evil = report(&[ranking([evil, ok(&b, 20)])]);
     expect(&evil, Fault::SomeEndpointsFail, "hijack_suspected");
 }
 
-/// A network with IPv6 alone, as one with IPv4 alone.
+/// A network with only IPv6 is treated like one with only IPv4.
 #[test]
 fn a_family_that_is_not_there() {
     let [a, b] = pair(Region::SGP1, Service::Rest);
@@ -262,7 +264,7 @@ fn a_family_that_is_not_there() {
     let broken = only_v6(Kind::Timeout);
     expect(&broken, Fault::Network, "ipv4_broken");
     assert!(broken.findings()[0].hint(Lang::En).contains("-6"));
-    // One dead IPv4 address is its own trouble.
+    // A single dead IPv4 address is that address's fault.
     let one = Measured::of(&a);
     let (v4, v6) = (one.v4(), one.v6());
     let one = one

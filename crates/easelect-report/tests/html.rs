@@ -1,4 +1,4 @@
-//! The report as a page: whole, in both languages, with its JSON, and nobody's markup but its own.
+//! The HTML report: complete, in both languages, with its JSON, and without foreign markup.
 
 mod support;
 
@@ -20,8 +20,8 @@ fn page(report: &Report) -> String {
     html(&en, &zh)
 }
 
-/// Reads a page more strictly than browsers do, and gives its elements in order: every attribute is quoted
-/// and there once, every element is closed, every `id` is there once, and every `&` begins a reference.
+/// Parses a page more strictly than browsers do, and returns its elements in order. Every attribute is quoted and
+/// occurs once, every element is closed, every `id` is unique, and every `&` begins a reference.
 fn elements(page: &str) -> Vec<String> {
     const VOID: [&str; 2] = ["meta", "input"];
     let mut rest = page.strip_prefix("<!DOCTYPE html>").expect("a doctype");
@@ -75,7 +75,7 @@ fn elements(page: &str) -> Vec<String> {
             .unwrap_or_else(|| panic!("{}", start(rest)));
         all.push(name.to_owned());
         if ["style", "script"].contains(&name) {
-            // Raw text, which ends where it is first said to.
+            // Raw text, up to the first end tag.
             let end = format!("</{name}>");
             rest = rest.split_once(&end).unwrap().1;
         } else if !VOID.contains(&name) {
@@ -114,7 +114,7 @@ fn count(elements: &[String], name: &str) -> usize {
     elements.iter().filter(|one| *one == name).count()
 }
 
-/// All of the catalogue: every second endpoint fails, in a phase of its own. Every one has so many samples.
+/// The whole catalogue, with so many samples of each endpoint. Every second endpoint fails, each in another phase.
 fn whole_catalogue(samples: usize) -> Report {
     let catalog = Catalog::builtin();
     let mut context = context();
@@ -184,7 +184,7 @@ fn both_languages_are_there_and_the_readers_comes_first() {
         assert_eq!(page.matches(" checked").count(), 1);
         assert_eq!(embedded(&page), *first);
     }
-    // One language alone has nothing to switch to.
+    // With one language, there is no switch.
     let alone = html(&en, &en);
     assert_eq!(count(&elements(&alone), "input"), 0);
     assert_eq!(count(&elements(&alone), "article"), 1);
@@ -203,7 +203,7 @@ fn every_endpoint_is_drawn_with_words() {
     ));
     assert!(page.contains("<title>5 次尝试，成功 5 次，耗时 20.1–27.0 ms</title>"));
     assert!(page.contains("<title>5 single attempts, 5 failed</title>"));
-    assert!(page.contains("then it fails: TLS handshake: connected, then silence"));
+    assert!(page.contains("then it fails: TLS handshake: connected, but no answer"));
 }
 
 #[test]
@@ -308,8 +308,8 @@ fn a_certificate_is_told_of_when_it_ends_soon() {
     assert!(!told(60), "what is as it should be is not told");
 }
 
-/// Adds the text to every string, the language aside: to those as well that only this program writes, since a
-/// model may be read from a file.
+/// Adds the text to every string except the language, even to those that only this program writes: a model may be
+/// read from a file.
 fn with(text: &str, model: &Model) -> Model {
     fn add(text: &str, value: &mut Value) {
         match value {
@@ -327,7 +327,7 @@ fn with(text: &str, model: &Model) -> Model {
     serde_json::from_value(value).unwrap()
 }
 
-/// A report in which every field has something to say.
+/// A report in which every field has a value.
 fn talkative() -> Report {
     let [a, b] = pair(Region::CN1, Service::Websocket);
     let [c, d] = pair(Region::US1, Service::Rest);
@@ -393,7 +393,7 @@ fn what_strangers_wrote_never_becomes_markup() {
     let hidden = page.chars().find(|c| *c != '\n' && easelect::is_hidden(*c));
     assert_eq!(hidden, None);
     assert_eq!(embedded(&page), hostile[0]);
-    // It was there, and everywhere: in each language at least as often as in the JSON, codes aside.
+    // The text occurs in each language at least as often as in the JSON, without codes.
     let shown = page.matches("&lt;script&gt;alert(1)").count();
     assert!(shown > 100, "{shown}");
     for told in [
@@ -454,7 +454,7 @@ fn it_is_small_enough_to_send() {
     }
 }
 
-/// One run must not read differently on a terminal and in the file that is sent.
+/// The terminal and the HTML file say the same.
 #[test]
 fn its_overview_tells_what_the_terminal_tells() {
     let timeout = failure(Phase::Connect, FailureKind::Timeout);
@@ -506,12 +506,12 @@ fn its_overview_tells_what_the_terminal_tells() {
             assert!(terminal.contains(told), "{told}: {terminal}");
             assert!(overview.contains(told), "{told}: {overview}");
         }
-        // What was not tried is not at fault.
+        // An endpoint that was not tried is not at fault.
         assert_eq!(overview.matches('✕').count(), 1, "{overview}");
     }
 }
 
-/// An endpoint that works at its other address does not fail.
+/// An endpoint that works at another address does not fail.
 #[test]
 fn only_what_fails_is_said_to_fail() {
     let [a, b] = pair(Region::SGP1, Service::Rest);

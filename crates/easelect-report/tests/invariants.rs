@@ -1,4 +1,4 @@
-//! What holds of every report, whatever was measured.
+//! Invariants of every report, whatever was measured.
 
 mod support;
 #[path = "support/worlds.rs"]
@@ -16,7 +16,7 @@ use proptest::test_runner::{RngSeed, TestCaseError, TestRunner};
 use serde_json::Value;
 use worlds::*;
 
-/// A finding as it is kept, and the hosts that it is about.
+/// A finding, and the hosts that it is about.
 #[derive(Debug)]
 struct Said {
     code: String,
@@ -25,9 +25,9 @@ struct Said {
     actor: Option<String>,
     text: [String; 2],
     hint: [String; 2],
-    /// Whose failures it explains.
+    /// The hosts whose failures it explains.
     explains: BTreeSet<String>,
-    /// These, and whoever it names.
+    /// These hosts, and those that it names.
     about: BTreeSet<String>,
 }
 
@@ -80,7 +80,7 @@ fn said(report: &Report) -> Vec<Said> {
     en.findings.iter().zip(&zh.findings).map(of).collect()
 }
 
-/// Whether a text names this host, and not only one whose name ends or begins alike.
+/// Whether a text names this host, rather than one whose name contains it.
 fn names(text: &str, host: &str) -> bool {
     let in_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
     text.match_indices(host).any(|(at, _)| {
@@ -97,7 +97,7 @@ fn names(text: &str, host: &str) -> bool {
     })
 }
 
-/// The published hosts that are where DNS says, and what came of them.
+/// The published hosts with addresses from DNS, and their outcomes.
 fn published<'a>(world: &World, told: &'a Told) -> BTreeMap<&'a str, Vec<&'a Sample>> {
     let mut hosts = World::by_host(told);
     hosts.retain(|host, all| !World::is_own(&all[0].endpoint) && !world.is_pinned(host));
@@ -108,7 +108,7 @@ fn proofs(samples: &[&Sample]) -> Vec<Option<Trust>> {
     samples.iter().filter_map(|one| proof(one)).collect()
 }
 
-/// Accusations that somebody else answers in a host's place.
+/// The findings that another server answers in place of a host.
 const IMPOSTORS: [&str; 4] = [
     "captive_portal_suspected",
     "interception_suspected",
@@ -116,7 +116,7 @@ const IMPOSTORS: [&str; 4] = [
     "one_address_suspected",
 ];
 
-/// 1. Whoever proved its identity is not called somebody else, whatever it answers then.
+/// 1. No finding says that a host that proved its identity is another server.
 fn the_proven_are_themselves(
     world: &World,
     told: &Told,
@@ -140,7 +140,7 @@ fn the_proven_are_themselves(
         ];
         prop_assert!(!(any_public && of_all.contains(&&*one.code)), "{one:?}");
     }
-    // Where roots of this computer alone verify, it is told, with the issuer.
+    // Where only roots installed here verify, a finding says so, with the issuer.
     let verified: Vec<_> = hosts
         .values()
         .filter(|all| !proofs(all).is_empty())
@@ -156,7 +156,7 @@ fn the_proven_are_themselves(
     Ok(())
 }
 
-/// Pieces of hints that advise what has been done, or is unsafe, or isn't for the command's user.
+/// No hint advises what the user has done, what is unsafe, or what only users of the library can do.
 fn hints_are_new(world: &World, said: &[Said]) -> Result<(), TestCaseError> {
     let asked = &world.asked;
     let mut done: Vec<&str> = vec!["library", "本库", "ResolverBuilder", "Dialer", "--insecure"];
@@ -167,12 +167,12 @@ fn hints_are_new(world: &World, said: &[Said]) -> Result<(), TestCaseError> {
         done.extend(["--dns ADDR", "--dns 223.5.5.5"]);
     }
     match asked.families {
-        Families::V4 => done.extend(["; -4", "-4 leaves", "-4 measures", "用 -4"]),
+        Families::V4 => done.extend(["-4 skips", "-4 measures", "用 -4"]),
         Families::V6 => done.extend([
-            "-6 leaves",
+            "-6 skips",
             "-6 measures",
             "用 -6",
-            "-4 leaves",
+            "-4 skips",
             "-4 measures",
         ]),
         Families::Both => done.extend(["without -4", "去掉 -4"]),
@@ -223,7 +223,7 @@ fn the_gravest_decides(
     prop_assert!(said.windows(2).all(|two| rank(&two[0]) <= rank(&two[1])));
     let is_open = !report.every_group_ready() && said.iter().any(|one| one.code == "unfinished");
     match said.first().filter(|one| one.is_grave()) {
-        // What fails is no verdict on what was not tried.
+        // Failures are no verdict on endpoints that were not tried.
         Some(gravest) if is_open && gravest.fault == "some_endpoints_fail" => {
             prop_assert_eq!(fault, "not_measured");
         }
@@ -241,7 +241,7 @@ fn the_gravest_decides(
         "easemob" => actor == Some("easemob"),
         "configuration" => actor == Some("developer"),
         "this_computer" => actor == Some("you"),
-        // Whoever sits there sees to cable and Wi-Fi first.
+        // The user checks the cable and Wi-Fi first.
         "network" => matches!(actor, Some("network_administrator" | "you")),
         "all_well" => actor.is_none(),
         _ => true,
@@ -255,7 +255,7 @@ fn the_gravest_decides(
         let all_own = !one.about.is_empty() && one.about.iter().all(own);
         prop_assert!(!(all_own && one.names_actor("easemob")), "{:?}", one);
     }
-    // One bad host beside good ones is not the network, but for direct evidence.
+    // Without direct evidence, one bad host among good ones doesn't blame the network.
     let hosts = World::by_host(told);
     let failed_lookup = |host: &str| {
         let mut lookups = told.lookups.iter();
@@ -285,19 +285,19 @@ fn the_gravest_decides(
             "ipv6_broken",
             "ipv4_broken",
         ];
-        // A proxy that won't lead to one host belongs to the network.
+        // A proxy that refuses one host belongs to the network.
         let proxy = said[0].text[0].contains("proxy: ");
         prop_assert!(proxy || direct.contains(&&*said[0].code), "{:?}", said[0]);
     }
     Ok(())
 }
 
-/// Whether there is Chinese in it.
+/// Whether a text has Chinese characters.
 fn is_chinese(c: char) -> bool {
     ('\u{4e00}'..='\u{9fff}').contains(&c)
 }
 
-/// The most English words one after the other, those of URLs, options and quoted text aside.
+/// The longest run of English words, without URLs, options and quoted text.
 fn english_words(text: &str) -> usize {
     let (mut most, mut run) = (0, 0);
     let mut quoted = false;
@@ -317,7 +317,7 @@ fn english_words(text: &str) -> usize {
     most
 }
 
-/// 6. No text shows how Rust writes things down, or what was escaped twice; Chinese is Chinese.
+/// 6. No text has Rust's debug output or double escapes, and Chinese texts are in Chinese.
 fn is_readable(text: &str, zh: bool, of: &str) -> Result<(), TestCaseError> {
     let artefacts = [
         "Some(",
@@ -335,7 +335,7 @@ fn is_readable(text: &str, zh: bool, of: &str) -> Result<(), TestCaseError> {
         "UnrecognisedName",
     ];
     for artefact in artefacts {
-        // An IPv6 address has two colons as well.
+        // An IPv6 address has double colons, too.
         let v6 = artefact == "::" && text.contains("2408:");
         prop_assert!(v6 || !text.contains(artefact), "{artefact} in {of}: {text}");
     }
@@ -353,7 +353,7 @@ fn is_readable(text: &str, zh: bool, of: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Every text for a person in a document.
+/// Every text for people in a document.
 fn texts<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     match value {
         Value::Object(map) => {
@@ -401,7 +401,7 @@ fn all_is_readable(report: &Report, said: &[Said]) -> Result<(), TestCaseError> 
     Ok(())
 }
 
-/// Whether one of these names, of a certificate, is the host's.
+/// Whether one of these certificate names covers the host.
 fn names_host(names: &[String], host: &str) -> bool {
     let (_, parent) = host.split_once('.').unwrap();
     names
@@ -409,7 +409,7 @@ fn names_host(names: &[String], host: &str) -> bool {
         .any(|one| one == host || one.strip_prefix("*.") == Some(parent))
 }
 
-/// Easemob is named for what a published host answered or showed itself, or beside another that works.
+/// Easemob is named only for a published host's own answer or certificate, or where another of its hosts works.
 fn easemob_is_named_with_reason(
     world: &World,
     told: &Told,
@@ -420,7 +420,7 @@ fn easemob_is_named_with_reason(
     for one in said.iter().filter(|one| one.names_actor("easemob")) {
         let certificate = one.code.starts_with("certificate_");
         prop_assert!(certificate || proved, "{:?}", one);
-        // A certificate for other names is somebody else's.
+        // A certificate for other names is another server's.
         let foreign = |host: &String| {
             let all = hosts.get(&**host).into_iter().flatten();
             let refused = all.filter_map(|one| one.outcome.as_ref().err());
@@ -441,7 +441,7 @@ fn easemob_is_named_with_reason(
     Ok(())
 }
 
-/// What is told of the same failure by whom: whose fault it is may become clearer by what others do.
+/// The class of a finding. Other evidence may show more clearly whose fault a failure is, but not change the class.
 fn class(one: &Said) -> &'static str {
     match &*one.code {
         code if IMPOSTORS.contains(&code) => "somebody else answers",
@@ -451,7 +451,7 @@ fn class(one: &Said) -> &'static str {
     }
 }
 
-/// Findings that excuse every host while they hold.
+/// Findings that excuse every host.
 const EXCUSES: [&str; 6] = [
     // All addresses of a family, until one of them works.
     "ipv6_broken",
@@ -462,7 +462,7 @@ const EXCUSES: [&str; 6] = [
     "slow_link",
 ];
 
-/// Findings that find one cause of what happened at all hosts.
+/// Findings of one cause for the failures of all hosts.
 const OF_ALL: [&str; 9] = [
     "no_network",
     "not_permitted",
@@ -475,7 +475,7 @@ const OF_ALL: [&str; 9] = [
     "tls_inspected",
 ];
 
-/// What each host is accused of. What an app has in use is compared with the best by design.
+/// The findings against each host, without the comparison of the endpoint in use.
 fn accusations(said: &[Said]) -> BTreeSet<(String, &'static str)> {
     let accuses = |one: &&Said| {
         let compares = one.code.starts_with("current_");
@@ -493,7 +493,7 @@ fn is_local(sample: &Sample) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: ProptestConfig::default().cases.max(400),
-        // The same worlds at each run; PROPTEST_RNG_SEED gives others.
+        // The same worlds at each run; PROPTEST_RNG_SEED changes them.
         rng_seed: match ProptestConfig::default().rng_seed {
             RngSeed::Random => RngSeed::Fixed(1),
             fixed => fixed,
@@ -502,7 +502,7 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
-    /// 1, 4, 5 and 6, and that Easemob is named with reason only, in any world.
+    /// 1, 4, 5 and 6, and Easemob is named only with reason, in any world.
     #[test]
     fn any_report_is_fair_and_readable(world in world()) {
         let told = world.told();
@@ -515,7 +515,7 @@ proptest! {
         easemob_is_named_with_reason(&world, &told, &said)?;
     }
 
-    /// What is told is kept and read again as it is.
+    /// A model is the same after writing and reading.
     #[test]
     fn what_is_told_is_kept(world in world()) {
         let model = Model::new(&world.report(), Lang::Zh);
@@ -542,7 +542,7 @@ proptest! {
         prop_assert_eq!(report.verdict().fault().as_str(), "not_measured");
     }
 
-    /// 2. Whoever was not tried changes nothing that is told of the others.
+    /// 2. An endpoint that was not tried changes nothing about the others.
     #[test]
     fn who_was_not_tried_adds_nothing((world, which) in (world(), any::<Index>())) {
         let Some(endpoint) = world.another(which) else { return Ok(()) };
@@ -556,7 +556,7 @@ proptest! {
         prop_assert_eq!(of(&world.with_untried(&endpoint)), of(&world));
     }
 
-    /// 3. What this computer is why of accuses nobody else.
+    /// 3. A failure of this computer blames nobody else.
     #[test]
     fn a_local_error_accuses_nobody_else(
         world in world_of(prop_oneof![
@@ -568,14 +568,14 @@ proptest! {
         let report = world.report();
         for one in said(&report) {
             let blames = ["easemob", "network_administrator"].iter().any(|who| one.names_actor(who));
-            // Where routes went away and came back, it is this computer's own connection.
+            // Routes that went away and came back are this computer's own connection.
             let lost = one.code == "connection_lost";
             let faults = ["easemob", "network"].contains(&&*one.fault) && !lost;
             prop_assert!(!blames && !faults, "{:?}", one);
         }
     }
 
-    /// 3. … nor does it beside failures of others: whoever failed locally alone is in nobody's charge.
+    /// 3. The same among other failures: hosts that only failed locally are blamed on nobody else.
     #[test]
     fn who_failed_locally_alone_is_not_accused(world in world()) {
         let world = world.otherwise_well();
@@ -596,20 +596,20 @@ proptest! {
         }
     }
 
-    /// 7. What could not be read is told as that.
+    /// 7. Unreadable answers are reported as such.
     #[test]
     fn what_cannot_be_read_is_told_as_that(
         world in world_of(unreadable().prop_map(|failure| Fate::Bad(failure, Some(Trust::Public))))
     ) {
         let mut world = world.otherwise_well();
-        // A proxy's failures would stand in for the hosts'.
+        // A proxy's failures would hide the hosts'.
         world.asked.proxy = None;
         let report = world.report();
         let never = [
             "empty", "not found", "no such", "no address", "in time", "time out", "timed out",
             "为空", "不存在", "没有地址", "超时", "无应答",
         ];
-        let limits = ["certificate store is empty", "本机的证书库是空的"];
+        let limits = ["certificate store is empty", "本机的证书库为空"];
         for one in said(&report) {
             for text in &one.text {
                 let told = never.iter().find(|piece| text.contains(**piece));
@@ -635,12 +635,11 @@ proptest! {
         }
     }
 
-    /// 8. That another host works accuses nobody.
+    /// 8. A host that works blames no other host.
     ///
-    /// Who can mend what failed anyhow may become clearer by it: Easemob is named only where another
-    /// host works. And whoever was excused by something that explained all hosts, which the new
-    /// evidence refutes, stands for himself again. What must not be is that a host is accused of
-    /// something that nobody said of it before, and that nothing excused.
+    /// It may show who can repair an existing failure: Easemob is named only where another host works. It may also
+    /// refute a finding that excused all hosts. But no host may be blamed for something new that nothing excused
+    /// before.
     #[test]
     fn good_evidence_of_one_host_accuses_no_other(
         (world, which, at) in (world(), any::<Index>(), 0u64..10_000)
@@ -672,7 +671,7 @@ proptest! {
     }
 }
 
-/// The worlds are not so tame that most rules never speak.
+/// The worlds are varied enough to trigger nearly every rule.
 #[test]
 fn most_rules_speak() {
     let mut runner = TestRunner::deterministic();
@@ -683,8 +682,8 @@ fn most_rules_speak() {
         let report = world.report();
         codes.extend(report.findings().iter().map(|one| one.code().to_owned()));
     }
-    // What they need is in no world: another path, a threshold, too many addresses, other times, a pool, a
-    // family without any route, time-outs in several phases without a loss, another network, an App Key.
+    // No world has what these need: another path, a threshold, too many addresses, other times, a pool, a family
+    // without any route, time-outs in several phases without a loss, another network, an App Key.
     let not_here = [
         "alternate_path_works",
         "above_threshold",

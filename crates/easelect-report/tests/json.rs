@@ -63,7 +63,7 @@ fn the_schema_is_held() {
   "verdict": {
     "code": "some_endpoints_fail",
     "actor": "easemob",
-    "text": "Usable, but not everything works; every service has a first choice. https://a1-sgp.easecdn.com/: TCP connect: connection refused.",
+    "text": "Usable, but not everything works; every service has a first choice. https://a1-sgp.easecdn.com/ fails at TCP connect: connection refused.",
     "who_acts": "Easemob support",
     "next_step": "Try from another network; if it fails there too, tell Easemob support.",
     "not_tested": "Not tested: token, account, and the app's own logic."
@@ -74,7 +74,7 @@ fn the_schema_is_held() {
       "severity": "harms",
       "fault": "some_endpoints_fail",
       "actor": "easemob",
-      "text": "https://a1-sgp.easecdn.com/: TCP connect: connection refused.",
+      "text": "https://a1-sgp.easecdn.com/ fails at TCP connect: connection refused.",
       "hint": "Try from another network; if it fails there too, tell Easemob support.",
       "regions": [
         "sgp1"
@@ -91,8 +91,8 @@ fn the_schema_is_held() {
       "severity": "informs",
       "fault": "all_well",
       "actor": null,
-      "text": "In use: https://a1-sgp.easemob.com/ is the first choice.",
-      "hint": "Nothing needs to change.",
+      "text": "The endpoint in use, https://a1-sgp.easemob.com/, is the first choice.",
+      "hint": "No change is needed.",
       "regions": [],
       "services": [],
       "urls": []
@@ -102,8 +102,8 @@ fn the_schema_is_held() {
       "severity": "informs",
       "fault": "not_measured",
       "actor": "you",
-      "text": "The deadline cut probing off; 1 attempt did not come to an end.",
-      "hint": "Give more time with --deadline, or ask for fewer regions and services.",
+      "text": "The deadline ended the measurement early; 1 attempt did not complete.",
+      "hint": "Allow more time with --deadline, or select fewer data centres and services.",
       "regions": [],
       "services": [],
       "urls": []
@@ -113,8 +113,8 @@ fn the_schema_is_held() {
       "severity": "background",
       "fault": "all_well",
       "actor": null,
-      "text": "Data centres can't be compared or swapped: an app lives in one, and data in an overseas one cannot be migrated.",
-      "hint": "Which one an app lives in: https://console.easemob.com (即时通讯 > 服务概览).",
+      "text": "Data centres can't be compared or swapped: an app lives in exactly one, and data in an overseas data centre cannot be migrated.",
+      "hint": "Where to find the app's data centre: https://console.easemob.com (即时通讯 > 服务概览).",
       "regions": [],
       "services": [],
       "urls": []
@@ -378,7 +378,7 @@ fn a_certificate_is_in_it() {
     );
 }
 
-/// A clock that was never set, and one that somebody sets back while it runs.
+/// A clock that was never set, and one that is set back during the run.
 #[test]
 fn any_clock_makes_a_report() {
     let [a, b] = pair(Region::SGP1, Service::Rest);
@@ -454,7 +454,7 @@ fn the_way_to_ipv4_is_told_where_there_is_none() {
     }
 }
 
-/// What is read again is the same, and so is what it is told as.
+/// A report that is read again is the same, in every format.
 #[test]
 fn the_model_is_read_again() {
     let [a, b] = pair(Region::SGP1, Service::Websocket);

@@ -1,4 +1,4 @@
-//! What packet-level trials of networks that misbehave left behind, and what is said of it.
+//! Evidence from packet-level trials of misbehaving networks, and the reports on it.
 
 mod support;
 
@@ -11,12 +11,12 @@ use easelect::{
 use easelect_report::{DirectLookup, Fault, Lang, Note, Report};
 use support::*;
 
-/// Attempts that were made, one by one.
+/// Attempts, one by one.
 #[derive(Default)]
 struct Run {
     samples: Vec<Sample>,
     lookups: Vec<DirectLookup>,
-    /// Hosts whose look-ups time out.
+    /// Hosts whose lookups time out.
     unresolved: Vec<Endpoint>,
     notes: Vec<Note>,
 }
@@ -85,7 +85,7 @@ fn good(endpoint: &Endpoint, started: u64) -> Sample {
     sample
 }
 
-/// One that failed so many milliseconds after its start.
+/// An attempt that failed so many milliseconds after its start.
 fn bad(endpoint: &Endpoint, started: u64, phase: Phase, kind: Kind, took: u64) -> Sample {
     let mut timings = Timings::default();
     for before in [Phase::Connect, Phase::Tls] {
@@ -104,7 +104,7 @@ fn bad(endpoint: &Endpoint, started: u64, phase: Phase, kind: Kind, took: u64) -
     sample
 }
 
-/// What was sent, or came, was sent again.
+/// A sample with retransmissions.
 fn lossy(mut sample: Sample) -> Sample {
     sample.tcp_at_end = Some(TcpInfo::new(Some(ms(31)), 2));
     sample
@@ -114,7 +114,7 @@ fn accused_of_easemob(report: &Report) -> bool {
     report.verdict().who_acts(Lang::En) == "Easemob support"
 }
 
-/// The network is away from 2 s on: some attempts were in their last phase by then.
+/// The network is down from 2 s on, when some attempts were in their last phase.
 #[test]
 fn a_network_that_went_away() {
     let hosts = four();
@@ -141,7 +141,7 @@ fn a_network_that_went_away() {
     assert!(told.contains("1.8 s into the run"), "{told}");
 }
 
-/// It is away for three seconds, which every attempt under way survives.
+/// The network is down for three seconds, which every attempt under way survives.
 #[test]
 fn an_interruption_that_all_survive() {
     let hosts = four();
@@ -166,13 +166,13 @@ fn an_interruption_that_all_survive() {
             .text(Lang::Zh)
             .contains("1.8 秒到 5.7 秒")
     );
-    // Where one host was reached meanwhile, the network was there.
+    // If one host was reached meanwhile, the network was up.
     run.add(good(a, 3500));
     let report = run.report(&groups);
     assert!(!codes(&report).contains(&"connection_lost"));
 }
 
-/// Nothing under way, as between rounds, is no interruption; nor is one slow host.
+/// A pause between rounds is no interruption, nor is a slow host.
 #[test]
 fn a_pause_is_no_interruption() {
     let hosts = four();
@@ -190,7 +190,7 @@ fn a_pause_is_no_interruption() {
     assert!(!codes(&run.report(&groups)).contains(&"connection_lost"));
 }
 
-/// IPv6 addresses that never work are tried when all others are done: no time without a network.
+/// IPv6 addresses that never work are tried after all others, which is no interruption.
 #[test]
 fn addresses_that_never_work_tell_of_no_interruption() {
     let hosts = four();
@@ -209,7 +209,7 @@ fn addresses_that_never_work_tell_of_no_interruption() {
     let report = run.report(&groups);
     expect(&report, Fault::Network, "ipv6_broken");
     assert!(!codes(&report).contains(&"connection_lost"));
-    // They work now and then: packets are lost in that family, the network never was.
+    // They work sometimes: packets of that family are lost, but the network was up.
     for one in &hosts {
         for n in 0..4 {
             let mut works = lossy(good(one, n * 190));
@@ -226,7 +226,7 @@ fn addresses_that_never_work_tell_of_no_interruption() {
     );
 }
 
-/// Large packets from one domain vanish: that is the loss that is seen, not another.
+/// Large packets from one domain are dropped: no other loss is reported.
 #[test]
 fn packets_that_are_explained_are_not_lost_as_well() {
     let hosts = four();
@@ -254,7 +254,7 @@ fn packets_that_are_explained_are_not_lost_as_well() {
         "{:?}",
         codes(&report)
     );
-    // Where TLS also came to its end at that address, the packet was lost by chance.
+    // If TLS also completed at that address, the packet was lost by chance.
     for one in &hosts {
         run.add(good(one, 21_000));
     }
@@ -262,7 +262,7 @@ fn packets_that_are_explained_are_not_lost_as_well() {
     assert!(!codes(&report).contains(&"large_packets_dropped"));
 }
 
-/// Handshakes that name one host are reset by somebody nearer, the same domain's other host works.
+/// A nearer device resets the handshakes that name one host; the domain's other host works.
 #[test]
 fn a_filter_of_one_name() {
     let hosts = four();
@@ -281,12 +281,12 @@ fn a_filter_of_one_name() {
     assert!(!accused_of_easemob(&report));
     assert!(report.findings()[0].text(Lang::En).contains(a.host()));
     assert!(!report.findings()[0].text(Lang::En).contains(b.host()));
-    // What comes after a round trip may be the host's own.
+    // A reset after a round trip may be the host's own.
     let report = filtered(33);
     assert!(!codes(&report).contains(&"filter_by_name_suspected"));
 }
 
-/// The company's inspection lets everything pass; that one host is silent is no matter of it.
+/// The company's inspection lets everything pass, so that a silent host is another matter.
 #[test]
 fn an_inspection_that_lets_pass_does_not_put_the_path_in_doubt() {
     let hosts = four();
@@ -308,7 +308,7 @@ fn an_inspection_that_lets_pass_does_not_put_the_path_in_doubt() {
     let report = run.report(&groups);
     expect(&report, Fault::SomeEndpointsFail, "tls_inspected");
     assert!(accused_of_easemob(&report));
-    // It answers upgrades itself: what else fails may be its doing.
+    // The inspection answers upgrades itself, so that other failures may be its doing.
     let mut run = Run::default();
     for one in [a, b] {
         for n in 0..4 {
@@ -329,7 +329,7 @@ fn an_inspection_that_lets_pass_does_not_put_the_path_in_doubt() {
     assert!(down.unwrap().hint(Lang::En).is_empty());
 }
 
-/// One of a host's addresses is somebody else's: a forged answer now and then, or a stale one.
+/// One of a host's addresses belongs to another server: an occasional forged answer, or a stale record.
 #[test]
 fn an_address_at_which_somebody_else_answers() {
     let hosts = four();
@@ -351,7 +351,7 @@ fn an_address_at_which_somebody_else_answers() {
         "{}",
         report.verdict().text(Lang::En)
     );
-    // With proof of a forged answer that is what is told.
+    // With proof of a forged answer, the finding is dns_forged.
     let forged: IpAddr = address(a, 9).ip();
     let at = "192.0.2.53:53".parse().unwrap();
     let mut lookup = DirectLookup::new(a.host(), at, Family::V4, Ok(vec![forged]));
@@ -362,7 +362,7 @@ fn an_address_at_which_somebody_else_answers() {
     assert!(!codes(&report).contains(&"address_down"));
 }
 
-/// Time-outs of a slow link say nothing of single addresses, nor of the name server.
+/// Time-outs of a slow link say nothing about single addresses or the name server.
 #[test]
 fn a_slow_link_accuses_no_address() {
     let hosts = four();
@@ -406,8 +406,7 @@ fn a_slow_link_accuses_no_address() {
     }
 }
 
-/// A firewall that lets few connections be opened: some SYNs are answered late, some never, while
-/// others get through.
+/// A firewall that limits new connections: some SYNs are answered late, some never, and others get through.
 #[test]
 fn policed_syns_are_no_interruption() {
     let hosts = four();
@@ -438,19 +437,19 @@ fn policed_syns_are_no_interruption() {
     assert!(!codes(&report).contains(&"connection_lost"));
     let told = |report: &Report| report.findings()[0].text(Lang::En);
     assert!(
-        told(&report).contains("limits how many are opened"),
+        told(&report).contains("may limit new connections"),
         "{}",
         told(&report)
     );
     let report = policed(true);
     assert!(
-        !told(&report).contains("limits how many are opened"),
+        !told(&report).contains("may limit new connections"),
         "{}",
         told(&report)
     );
 }
 
-/// The way to one host is bad: neither the network at large nor the host is accused.
+/// The path to one host is bad: neither the whole network nor the host is blamed.
 #[test]
 fn packets_lost_on_the_way_to_one_host() {
     let hosts = four();
@@ -467,7 +466,7 @@ fn packets_lost_on_the_way_to_one_host() {
     assert!(!accused_of_easemob(&report));
     assert!(report.findings()[0].text(Lang::En).contains(a.host()));
     assert!(!codes(&report).contains(&"fails_sometimes"));
-    // Another host that is down is told as ever.
+    // Another host that is down is still reported.
     let others = run.samples.iter().filter(|one| one.endpoint != *d);
     let mut run_on = Run {
         samples: others.cloned().collect(),
@@ -482,7 +481,7 @@ fn packets_lost_on_the_way_to_one_host() {
     assert!(down.unwrap().hint(Lang::En).contains("Easemob support"));
 }
 
-/// A query that was lost says nothing of this computer's resolver.
+/// A lost query says nothing about this computer's resolver.
 #[test]
 fn a_lost_query_accuses_no_resolver() {
     let hosts = four();
@@ -508,7 +507,7 @@ fn a_lost_query_accuses_no_resolver() {
     assert!(!codes(&lossy).contains(&"dns_direct_lookup"));
 }
 
-/// Time-outs at all hosts in several phases, and round trips as short as ever: packets are lost.
+/// Time-outs at all hosts in several phases, but short round trips: packets are lost.
 #[test]
 fn a_quick_link_is_not_slow_however_much_it_loses() {
     let hosts = four();
@@ -526,8 +525,8 @@ fn a_quick_link_is_not_slow_however_much_it_loses() {
     assert!(!codes(&report).contains(&"slow_link"));
 }
 
-/// Two name servers, of which the first is silent: look-ups of this system wait for it until their time
-/// is up. No name could be resolved for that reason alone, and this computer's resolver is innocent.
+/// The first of two name servers is silent, and this system's lookups wait for it until they time out. No name
+/// could be resolved for that reason alone, and this computer's resolver is not to blame.
 #[test]
 fn the_first_of_two_name_servers_is_silent() {
     let hosts = four();
@@ -568,7 +567,7 @@ fn the_first_of_two_name_servers_is_silent() {
     expect(&told(false), Fault::Network, "no_name_resolved");
 }
 
-/// What a slow link can carry, when it was tried again one attempt at a time.
+/// A slow link that was tried again, one attempt at a time.
 #[test]
 fn a_slow_link_that_was_tried_again() {
     let hosts = four();

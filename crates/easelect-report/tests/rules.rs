@@ -1,9 +1,9 @@
-//! The rules as they are documented.
+//! The table of rules in docs/diagnose.md.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// One line for each rule, in the order of gravity.
+/// The table, with a line for each rule in the order of gravity.
 fn generated() -> String {
     let cell = |text: &str| match text {
         "" => "nothing".to_owned(),

@@ -1,4 +1,4 @@
-//! The report as JSON is what `docs/report.schema.json` says, with every key described there and no other.
+//! The JSON report matches `docs/report.schema.json`, which describes every key and no other.
 
 mod support;
 #[path = "support/worlds.rs"]
@@ -24,9 +24,8 @@ static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 });
 
-/// What a keyword says of an instance. The schema may use these keywords of JSON Schema 2020-12 and no other:
-/// one that nobody holds would promise nothing. A validator from a registry would bring a second version of
-/// crates that are here.
+/// Checks an instance against a keyword. The schema may use only these keywords of JSON Schema 2020-12, since an
+/// unchecked one would promise nothing. A validator crate would add second versions of dependencies.
 fn errors(schema: &Value, root: &Value, instance: &Value, at: &str) -> Vec<String> {
     let mut errors = Vec::new();
     let rules = schema
@@ -140,7 +139,7 @@ fn holds(model: &Model) {
     assert!(errors.is_empty(), "{errors:#?}");
 }
 
-/// Everything that a report may say, at once.
+/// A report with everything that a report may have.
 fn everything(lab: bool) -> Report {
     let [a, b] = pair(Region::SGP1, Service::Websocket);
     let [c, d] = pair(Region::CN1, Service::Rest);
@@ -236,7 +235,7 @@ fn what_is_not_described_is_refused() {
     }
 }
 
-/// Every object of the schema, wherever it is.
+/// Every object of the schema.
 fn objects<'a>(value: &'a Value, found: &mut Vec<&'a Map<String, Value>>) {
     match value {
         Value::Object(map) => {
@@ -340,7 +339,7 @@ fn codes_are_those_of_the_program() {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: ProptestConfig::default().cases.max(100),
-        // The same worlds at each run; PROPTEST_RNG_SEED gives others.
+        // The same worlds at each run; PROPTEST_RNG_SEED changes them.
         rng_seed: match ProptestConfig::default().rng_seed {
             RngSeed::Random => RngSeed::Fixed(1),
             fixed => fixed,

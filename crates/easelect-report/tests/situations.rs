@@ -1,6 +1,5 @@
-//! Situations that people report and that only a kernel, a name server or a proxy shows, on hand-made
-//! measurements: what is concluded, who is named, what is advised. The others, and which is where:
-//! `tests/situations.rs` of the workspace.
+//! Reported situations that only a kernel, a name server or a proxy can show, with hand-made measurements: the
+//! conclusion, who can act, and the hints. `tests/situations.rs` of the workspace has the others and an index.
 
 mod support;
 
@@ -14,7 +13,7 @@ use easelect::{
 use easelect_report::{Context, DirectLookup, DnsTransport, Fault, Lang, Report};
 use support::*;
 
-/// The four hosts of one data centre: of WebSocket, then of REST; of each the one of `easemob.com` first.
+/// The four hosts of a data centre: two of WebSocket, then two of REST, that of `easemob.com` first.
 fn hosts() -> [Endpoint; 4] {
     let [a, b] = pair(Region::SGP1, Service::Websocket);
     let [c, d] = pair(Region::SGP1, Service::Rest);
@@ -25,7 +24,7 @@ fn is_of_first_domain(endpoint: &Endpoint) -> bool {
     endpoint.host().ends_with(".easemob.com")
 }
 
-/// Where a host is.
+/// The address of a host.
 fn at(n: usize) -> SocketAddr {
     SocketAddr::from(([47, 93, 7, u8::try_from(n + 1).unwrap()], 443))
 }
@@ -34,7 +33,7 @@ fn us(n: u64) -> Duration {
     Duration::from_micros(n)
 }
 
-/// An attempt that came through: with the round trip, and how long TLS and the answer took.
+/// A successful attempt with these times for the round trip, TLS and the answer.
 fn good(endpoint: &Endpoint, address: SocketAddr, started: u64, legs: [Duration; 3]) -> Sample {
     let mut timings = Timings::default();
     let last = match endpoint.service().is_websocket() {
@@ -52,7 +51,7 @@ fn good(endpoint: &Endpoint, address: SocketAddr, started: u64, legs: [Duration;
     sample
 }
 
-/// One that failed after connecting in so many milliseconds, by this, so much later.
+/// An attempt that connected in so many milliseconds and failed like this, so much later.
 fn bad(
     endpoint: &Endpoint,
     address: SocketAddr,
@@ -73,7 +72,7 @@ fn bad(
     sample
 }
 
-/// Four attempts each at hosts 31 ms away, those of `bad` otherwise.
+/// Four attempts at each host, 31 ms away, except as `bad` says.
 fn measured(
     endpoints: &[Endpoint],
     otherwise: impl Fn(&Endpoint, usize, u64) -> Option<Sample>,
@@ -89,7 +88,7 @@ fn measured(
     samples
 }
 
-/// What is reported of these, in the order in which they ended.
+/// The report on these samples, in the order in which they ended.
 fn told(mut samples: Vec<Sample>, lookups: Vec<Lookup>, mut context: Context) -> Report {
     samples.sort_by_key(Sample::ended);
     let mut groups: Vec<Vec<EndpointStats>> = Vec::new();
@@ -118,7 +117,7 @@ fn of(samples: Vec<Sample>) -> Report {
     told(samples, Vec::new(), context())
 }
 
-/// The verdict, the finding that leads to it, and what both languages must hold.
+/// Checks the verdict, the finding behind it, and the words in both languages.
 #[track_caller]
 fn says(report: &Report, fault: Fault, cause: &str, actor: &str, words: &[[&str; 2]]) {
     let codes = codes(report);
@@ -158,8 +157,8 @@ fn something_nearby_answers_tcp() {
         .iter()
         .find(|one| one.code() == "tcp_ends_nearby");
     let text = found.unwrap().text(Lang::En);
-    assert!(text.contains("TCP times mean nothing"), "{text}");
-    assert!(found.unwrap().text(Lang::Zh).contains("没有意义"));
+    assert!(text.contains("Ignore the TCP times"), "{text}");
+    assert!(found.unwrap().text(Lang::Zh).contains("没有参考价值"));
     assert!(!has(&report, "local_proxy_suspected"));
 }
 
@@ -172,7 +171,7 @@ fn reset_in(later: u64) -> Vec<Sample> {
 
 #[test]
 fn a_reset_sooner_than_the_round_trip_is_a_filters() {
-    let words = [["sooner than any host", "比远端主机可能的应答还快"]];
+    let words = [["sooner than a host", "在远端主机来得及应答之前"]];
     let report = of(reset_in(8));
     says(
         &report,
@@ -185,7 +184,7 @@ fn a_reset_sooner_than_the_round_trip_is_a_filters() {
     assert!(report.passes(), "the other domain works");
 }
 
-/// One host that resets after a round trip may be down by itself.
+/// A host that resets after a round trip may be down itself.
 #[test]
 fn a_reset_after_the_round_trip_may_be_the_hosts() {
     let [first, ..] = hosts();
@@ -248,7 +247,7 @@ fn packets_are_lost() {
             one.elapsed += ms(231);
         }
     }
-    // One was lost for good: no news of its host.
+    // One attempt was lost for good, which says nothing about its host.
     let [first, ..] = hosts();
     let silent = failure(Phase::Connect, Kind::Timeout);
     samples.push(bad(&first, at(0), 1200, 0, silent, 5000));
@@ -259,14 +258,14 @@ fn packets_are_lost() {
         "packets_lost",
         NETWORK,
         &[
-            ["Packets are lost on the way: 4 of", "网络丢失数据包"],
+            ["Packets are lost on the way: 4 of", "途中有数据包丢失"],
             ["at 4 hosts", "4 个主机"],
         ],
     );
     assert!(!has(&report, "fails_sometimes") && !has(&report, "connection_lost"));
 }
 
-/// Two attempts hang while others get through, and end when nothing more is to be measured.
+/// Two attempts hang while others get through, until the end of the measurement.
 #[test]
 fn attempts_that_were_overtaken_are_no_interruption() {
     let mut samples = measured(&hosts(), |_, _, _| None);
@@ -326,7 +325,7 @@ fn no_root_certificates_is_this_computers() {
     assert!(!has(&report, "interception_suspected"));
 }
 
-/// All certificates of one time: two domains, whose certificates end on different days.
+/// Certificates of two domains, which end on different days.
 fn out_of_date(kind: Kind, days: [i64; 4]) -> Vec<Sample> {
     measured(&hosts(), |one, n, started| {
         let day = |n: i64| Duration::from_secs(86_400 * n.unsigned_abs());
@@ -345,7 +344,7 @@ fn a_clock_that_is_wrong_and_one_that_is_not() {
         Kind::CertificateNotYetValid,
         [100, 120, 100, 120],
     ));
-    let words = [["clock is slow", "时钟偏慢"]];
+    let words = [["clock is behind", "时钟偏慢"]];
     says(
         &slow,
         Fault::ThisComputer,
@@ -357,7 +356,7 @@ fn a_clock_that_is_wrong_and_one_that_is_not() {
         Kind::CertificateExpired,
         [-900, -910, -900, -910],
     ));
-    let words = [["clock is fast", "时钟偏快"]];
+    let words = [["clock is ahead", "时钟偏快"]];
     says(
         &fast,
         Fault::ThisComputer,
@@ -365,7 +364,7 @@ fn a_clock_that_is_wrong_and_one_that_is_not() {
         YOU,
         &words,
     );
-    // One certificate that all of them show.
+    // All hosts show the same certificate.
     let one = of(out_of_date(Kind::CertificateExpired, [-1, -1, -1, -1]));
     says(&one, Fault::Easemob, "certificate_expired", EASEMOB, &[]);
 }
@@ -488,7 +487,7 @@ fn proxies_that_want_credentials() {
     ] {
         let report = through(proxy, Kind::AuthRequired, "");
         says(&report, Fault::ThisComputer, "proxy_fails", YOU, &[]);
-        // Over HTTP it may want a way to log in that user and password in a URL don't serve.
+        // An HTTP proxy may require a login method for which the URL's user name and password don't help.
         if proxy.starts_with("http") {
             says(
                 &report,
@@ -516,7 +515,7 @@ fn a_proxy_whose_own_certificate_is_refused() {
     assert!(!has(&report, "interception_suspected") && !has(&report, "hijack_suspected"));
 }
 
-/// Nothing that the user has done already is advised.
+/// Hints don't advise what the user has already done.
 #[test]
 fn what_was_given_is_not_advised() {
     let refused = |kind| {
@@ -584,7 +583,7 @@ fn a_slow_address_among_fast_ones_is_named() {
     assert!(found.unwrap().text(Lang::En).contains("47.93.7.41"));
 }
 
-/// A local proxy that answers for every name with an address of its own (198.18.0.0/15).
+/// A local proxy that returns its own address for every name (198.18.0.0/15).
 #[test]
 fn a_local_proxy_by_its_addresses() {
     let local = |n: usize| SocketAddr::from(([198, 18, 0, u8::try_from(n + 1).unwrap()], 443));
@@ -597,8 +596,8 @@ fn a_local_proxy_by_its_addresses() {
     assert!(!has(&report, "hijack_suspected") && !has(&report, "one_address_suspected"));
 }
 
-/// The same over IPv6 as well, and it leads nowhere: the addresses that mihomo and sing-box make up, and those
-/// of RFC 5180 (for benchmarks).
+/// The same with IPv6 addresses, and no host can be reached: the addresses that mihomo and sing-box make up, and
+/// those of RFC 5180 (for benchmarks).
 #[test]
 fn a_local_proxy_of_both_families_that_leads_nowhere() {
     for v6 in ["fdfe:dcba:9876::", "fc00::", "2001:2::"] {
@@ -623,7 +622,7 @@ fn a_local_proxy_of_both_families_that_leads_nowhere() {
             &[["proxy or VPN on this computer", "本机的代理或 VPN"]],
         );
     }
-    // A network of one's own is no proxy's.
+    // A private network is no proxy's.
     let samples = measured(&hosts(), |one, n, started| {
         let address = SocketAddr::new(format!("fd12:3456:789a::{}", n + 1).parse().unwrap(), 443);
         Some(bad(
@@ -638,8 +637,7 @@ fn a_local_proxy_of_both_families_that_leads_nowhere() {
     assert!(!has(&of(samples), "local_proxy_fails"));
 }
 
-/// A proxy that answers 200 to CONNECT before it has connected, and hangs up: it is the proxy that has to be
-/// let through.
+/// A proxy that answers 200 to CONNECT before it has connected, and hangs up: the proxy is what must be allowed.
 #[test]
 fn a_proxy_that_promises_a_connection_and_has_none() {
     let report = through_phase("http://10.0.0.1:8080", failure(Phase::Tls, Kind::Closed));
@@ -672,14 +670,14 @@ fn no_route_is_never_easemobs() {
     assert!(report.verdict().who_acts(Lang::En).starts_with(YOU));
 }
 
-/// What is measured of these under this time-out.
+/// The report on these samples under this time-out.
 fn within(timeout: Duration, samples: Vec<Sample>, lookups: Vec<Lookup>) -> Report {
     let mut context = context();
     context.environment.timeout = Some(timeout);
     told(samples, lookups, context)
 }
 
-/// No code but these says that something is wrong.
+/// Only these findings say that something is wrong.
 #[track_caller]
 fn accuses_nobody_else(report: &Report) {
     for code in [
@@ -757,14 +755,14 @@ fn a_time_out_below_four_round_trips_at_some_addresses() {
     accuses_nobody_else(&report);
 }
 
-/// Half a second is enough for hosts so near, if nothing is lost: what is silent may be down.
+/// Half a second is enough for hosts so near if no packet is lost: a silent host may be down.
 #[test]
 fn silence_under_a_short_time_out_is_not_known() {
     let report = within(ms(500), all_in(Phase::Connect, 0), Vec::new());
-    let words = [["not known", "无法判断"]];
+    let words = [["is unknown", "无法判断"]];
     says(&report, Fault::Unclear, "timeout_too_short", YOU, &words);
     accuses_nobody_else(&report);
-    // With the usual one it is, and what says no is no time-out.
+    // With the default time-out, it is down; and a refusal is no time-out.
     let report = within(ms(5000), all_in(Phase::Connect, 0), Vec::new());
     assert!(has(&report, "nothing_gets_through"));
     let refused = measured(&hosts(), |one, n, started| {
@@ -796,14 +794,14 @@ fn without_a_network_no_name_server_is_to_blame() {
     let off = LocalNetwork::default;
     let words = [
         ["Wi-Fi or cable", "Wi-Fi 或网线"],
-        ["on no network", "没有接入网络"],
+        ["not connected to a network", "没有接入网络"],
     ];
     for kind in [Kind::Temporary, Kind::Timeout, Kind::ServerFailure] {
         let report = no_names(kind, context(), off());
         says(&report, Fault::ThisComputer, "no_network", YOU, &words);
         assert!(!has(&report, "no_name_resolved"));
     }
-    // A resolver on this computer answers all the same.
+    // A resolver on this computer answers without a network.
     let [first, ..] = hosts();
     let ask = |server: &str| {
         let failed = Err(failure(Phase::Resolve, Kind::ServerFailure));
@@ -819,7 +817,7 @@ fn without_a_network_no_name_server_is_to_blame() {
         YOU,
         &words,
     );
-    // One in a network without a way out says that there is one.
+    // An answer from a name server elsewhere shows that there is a network.
     assert!(has(&ask("192.168.1.1:53"), "no_name_resolved"));
 }
 
@@ -839,7 +837,7 @@ fn with_a_network_of_any_kind_it_is_not_told_that_there_is_none() {
         let report = no_names(Kind::Timeout, context, LocalNetwork::default());
         assert!(!has(&report, "no_network"), "{:?}", codes(&report));
     }
-    // A sandbox shows no route either.
+    // A sandbox hides the routes, too.
     let report = no_names(Kind::Permission, context(), LocalNetwork::default());
     assert!(!has(&report, "no_network"), "{:?}", codes(&report));
 }
@@ -851,8 +849,8 @@ fn opening_takes_seconds_everywhere() {
     let report = of(measured(&hosts(), far));
     let words = [
         [
-            "opening takes 2.7 s (a round trip of 900 ms)",
-            "建连耗时 2.7 s（往返时间 900 ms）",
+            "takes up to 2.7 s (round trip: 900 ms)",
+            "建连耗时最长 2.7 s（往返时间 900 ms）",
         ],
         ["satellite", "卫星"],
     ];
@@ -860,19 +858,19 @@ fn opening_takes_seconds_everywhere() {
         &report,
         Fault::SomeEndpointsFail,
         "slow_to_open",
-        "nobody",
+        "no urgent action",
         &words,
     );
     let verdict = report.verdict().text(Lang::En);
     assert!(verdict.starts_with("Usable, but slow: "), "{verdict}");
     assert!(report.passes());
-    // Long for the other side of the world, and no more than that.
+    // A round trip to the other side of the world.
     let legs = [ms(400), ms(410), ms(405)];
     let far = |one: &Endpoint, n, started| Some(good(one, at(n), started, legs));
     assert!(!has(&of(measured(&hosts(), far)), "slow_to_open"));
 }
 
-/// As from China to a data centre abroad by a bad way: that one alone.
+/// A single slow data centre, as over a bad path from China to one abroad.
 #[test]
 fn opening_takes_seconds_at_some_first_choices() {
     let legs = [ms(900), ms(910), ms(905)];
@@ -885,7 +883,7 @@ fn opening_takes_seconds_at_some_first_choices() {
     assert!(has(&report, "slow_to_open"));
 }
 
-/// What was sent, sent again, and acknowledged at last; nothing comes back.
+/// TCP figures of data that was retransmitted and acknowledged in the end, without any answer.
 fn silent_in_tls(endpoint: &Endpoint, n: usize, started: u64) -> Sample {
     let silent = failure(Phase::Tls, Kind::Timeout);
     let mut sample = bad(endpoint, at(n), started, 31, silent, 5000);
@@ -901,7 +899,7 @@ fn a_domain_whose_tls_stops_is_no_loss() {
     let report = of(samples);
     let words = [
         [
-            "TLS stops at every address of easemob.com",
+            "TLS handshake stalls at every address of easemob.com",
             "easemob.com 的所有地址都停在 TLS 握手",
         ],
         ["MTU", "MTU"],
@@ -919,7 +917,7 @@ fn a_domain_whose_tls_stops_is_no_loss() {
     assert!(report.passes());
 }
 
-/// Where one of the domain works it is the host's; and what is silent shows no loss on the way.
+/// If one host of the domain works, a silent host is at fault itself, and its silence shows no loss on the way.
 #[test]
 fn one_host_whose_tls_stops_is_neither_the_networks_nor_a_loss() {
     let [first, ..] = hosts();
@@ -937,7 +935,7 @@ fn one_host_whose_tls_stops_is_neither_the_networks_nor_a_loss() {
     assert!(!has(&report, "packets_lost") && !has(&report, "tls_stops_suspected"));
 }
 
-/// Where nothing works at all, no domain stands out.
+/// If nothing works, no domain stands out.
 #[test]
 fn tls_that_stops_everywhere_is_of_no_domain() {
     let samples = measured(&hosts(), |one, n, started| {
@@ -953,8 +951,8 @@ fn tls_that_stops_everywhere_is_of_no_domain() {
     );
 }
 
-/// A host of Easemob's that answers the upgrade otherwise, beside one that works: whoever is named is told
-/// what to do, and nobody is sent to correct what he did not write.
+/// One of Easemob's hosts answers the upgrade wrongly, and another works: the actor named gets a hint, and users
+/// aren't asked to correct what they did not write.
 #[test]
 fn the_next_step_is_for_whoever_can_act() {
     let [first, ..] = hosts();
@@ -976,12 +974,12 @@ fn the_next_step_is_for_whoever_can_act() {
             &words,
         );
         let hint = report.verdict().next_step(Lang::En);
-        assert!(!hint.contains("check host and path"), "{hint}");
+        assert!(!hint.contains("check the host and the path"), "{hint}");
     }
     let own = Endpoint::new(Region::SGP1, Service::Websocket, "wss://im.example.cn/ws").unwrap();
     let refused = failure(Phase::Upgrade, Kind::Rejected).with_status(200);
     let report = report(&[ranking([failing(&own, refused)])]);
     let hint = report.verdict().next_step(Lang::En);
-    assert!(hint.contains("check host and path"), "{hint}");
+    assert!(hint.contains("check the host and the path"), "{hint}");
     assert!(!report.verdict().who_acts(Lang::En).contains("Easemob"));
 }

@@ -1,4 +1,4 @@
-//! The table, in both languages: its first screen, its details, whatever was measured, however wide.
+//! The table, in both languages: its first screen and its details, for any measurement and any width.
 
 mod support;
 #[path = "support/worlds.rs"]
@@ -21,7 +21,7 @@ fn at_80() -> Style {
     Style::plain().with_width(80)
 }
 
-/// What a computer at home has, with what its user says of it.
+/// The context of a computer at home, with its user's note.
 fn at_home() -> Context {
     let mut context = context();
     context.utc_offset = Some(8 * 3600);
@@ -38,7 +38,7 @@ fn at_home() -> Context {
     context
 }
 
-/// Every group of these regions, all well.
+/// Every group of these regions, without faults.
 fn well(regions: &[Region]) -> Vec<Ranking> {
     let all = Catalog::builtin();
     let mut rankings = Vec::new();
@@ -76,7 +76,7 @@ fn screen(rankings: &[Ranking], context: Context, lang: Lang) -> String {
     first_screen(&Model::new(&report, lang), at_80(), SAVED)
 }
 
-/// The columns of a line in a Chinese terminal, where typographic quotes are wide.
+/// The width of a line in a Chinese terminal, where typographic quotes are wide.
 fn columns(line: &str) -> usize {
     line.width() + line.matches(['“', '”']).count()
 }
@@ -97,9 +97,9 @@ fn all_well_over_everything_fits_40_lines() {
     insta::assert_snapshot!(told[0], @r###"
 Verdict: The network is fine: every service that was measured has a usable
 endpoint.
-Who can act: nobody needs to
-Next step: If logging in is slow or fails all the same, look at the token, the
-account and the SDK's log.
+Who can act: no action is needed
+Next step: If login is still slow or fails, check the token, the account and the
+SDK's log.
 Not tested: token, account, and the app's own logic.
 
 When: 2025-10-09 08:53:20 UTC (local time 2025-10-09 16:53:20 +08:00)
@@ -137,7 +137,7 @@ Report saved: /home/customer/easelect-20251009-165320.html
     insta::assert_snapshot!(told[1], @r###"
 结论：网络连接正常：测量的每项服务都有可用的接入地址。
 处理人：无需处理
-下一步：登录仍慢或失败，请检查 token、账号和 SDK 日志。
+下一步：如果登录仍慢或失败，请检查 token、账号和 SDK 日志。
 未测试：token、账号和应用自身的逻辑。
 
 时间：2025-10-09 08:53:20 UTC（本地时间 2025-10-09 16:53:20 +08:00）
@@ -181,9 +181,9 @@ fn all_well_over_one_data_centre_fits_24_lines() {
     insta::assert_snapshot!(told[0], @r###"
 Verdict: The network is fine: every service that was measured has a usable
 endpoint.
-Who can act: nobody needs to
-Next step: If logging in is slow or fails all the same, look at the token, the
-account and the SDK's log.
+Who can act: no action is needed
+Next step: If login is still slow or fails, check the token, the account and the
+SDK's log.
 Not tested: token, account, and the app's own logic.
 
 When: 2025-10-09 08:53:20 UTC (local time 2025-10-09 16:53:20 +08:00)
@@ -203,7 +203,7 @@ Report saved: /home/customer/easelect-20251009-165320.html
     insta::assert_snapshot!(told[1], @r###"
 结论：网络连接正常：测量的每项服务都有可用的接入地址。
 处理人：无需处理
-下一步：登录仍慢或失败，请检查 token、账号和 SDK 日志。
+下一步：如果登录仍慢或失败，请检查 token、账号和 SDK 日志。
 未测试：token、账号和应用自身的逻辑。
 
 时间：2025-10-09 08:53:20 UTC（本地时间 2025-10-09 16:53:20 +08:00）
@@ -222,7 +222,7 @@ cn1       支付宝小程序  im-api-alipay.easecdn.com   65.5 ms  38.2 ms
 "###);
 }
 
-/// A dead address here, an expired certificate there: the verdict tells one, its group's line the other.
+/// A dead address and an expired certificate: the verdict has one, the group's line the other.
 #[test]
 fn what_is_wrong_is_seen_at_once() {
     let mut rankings = well(&[Region::SGP1]);
@@ -239,11 +239,11 @@ fn what_is_wrong_is_seen_at_once() {
     told.iter().for_each(|one| assert_fits(one, 24));
     insta::assert_snapshot!(told[0], @r###"
 Verdict: Usable, but not everything works; every service has a first choice.
-wss://im-api-sgp-v2.easecdn.com/websocket: TLS handshake: certificate expired 3
-days ago.
+wss://im-api-sgp-v2.easecdn.com/websocket fails in the TLS handshake:
+certificate expired 3 days ago.
 Who can act: Easemob support
-Next step: Check that this computer's date is right; then tell Easemob support
-which host it is.
+Next step: Check this computer's date and time. If they are right, tell Easemob
+support which host it is.
 Not tested: token, account, and the app's own logic.
 There is 1 more problem: see the details (--details).
 
@@ -263,9 +263,9 @@ Report saved: /home/customer/easelect-20251009-165320.html
 "###);
     insta::assert_snapshot!(told[1], @r###"
 结论：可以使用，但部分地址异常；每项服务都有首选地址。
-wss://im-api-sgp-v2.easecdn.com/websocket：TLS 握手：证书 3 天前过期。
+wss://im-api-sgp-v2.easecdn.com/websocket 在 TLS 握手时失败：证书 3 天前过期。
 处理人：环信技术支持
-下一步：请确认本机日期正确，然后把该主机名告知环信技术支持。
+下一步：请检查电脑的日期和时间；如果正确，请把该主机名告知环信技术支持。
 未测试：token、账号和应用自身的逻辑。
 另有 1 个问题，见详情（--details）。
 
@@ -285,7 +285,7 @@ sgp1      微信小程序  im-api-wechat-sgp.easecdn.com   65.5 ms   38.2 ms
 "###);
 }
 
-/// The line of a group, and what stands beneath it.
+/// The line of a group, and those below it.
 fn lines_of(told: &str, service: &str) -> String {
     let mut lines = told.lines().skip_while(|line| !line.contains(service));
     let first = lines.next().expect("it is told of");
@@ -316,7 +316,7 @@ fn a_groups_line_says_what_deviates() {
         told.ends_with("! easecdn.com: 2 of 6 attempts failed"),
         "{told}"
     );
-    // What IPv6 would have brought is told once, and of all.
+    // Broken IPv6 is reported once, for all.
     let dead = ok(&a, 20);
     let at = dead.v6();
     let told = of(vec![dead.bad(at, timeout, 2), ok(&b, 40)], &nothing);
@@ -344,7 +344,7 @@ fn a_groups_line_says_what_deviates() {
         told.ends_with("! easecdn.com [in use]: 120 ms slower"),
         "{told}"
     );
-    // It is the first choice: as it should be.
+    // The endpoint in use is the first choice: no deviation.
     assert!(!of(vec![ok(&a, 60), ok(&b, 20)], &in_use).contains('!'));
     let alternate = Measured::of(&b);
     let at = alternate.v4();
@@ -352,14 +352,14 @@ fn a_groups_line_says_what_deviates() {
     let told = of(vec![ok(&a, 20), alternate], &nothing);
     let path = "! easecdn.com: works only with the path /ws/websocket";
     assert!(told.ends_with(path), "{told}");
-    // Nobody can be ahead of, or behind, nobody.
+    // A single endpoint has no lead.
     let told = of(vec![ok(&a, 20)], &nothing);
     assert!(told.ends_with("-") && !told.contains('!'), "{told}");
     let told = of(vec![ok(&a, 20), ok(&b, 20)], &nothing);
     assert!(told.ends_with("even"), "{told}");
 }
 
-/// Failures decide the order here, and the next is faster whenever it connects.
+/// Failures decide the order, and the next endpoint is faster when both connect.
 #[test]
 fn who_is_first_for_failing_less_is_not_called_faster() {
     let [a, b] = pair(Region::SGP1, Service::Rest);
@@ -422,7 +422,7 @@ fn failed_lookups_are_failures_of_dns() {
     );
 }
 
-/// Nothing measured, nothing asked for that exists, cut off: each says so.
+/// Reports with few results say why: nothing measured, nothing published, cut off.
 #[test]
 fn little_is_told_of_little() {
     let [a, b] = pair(Region::CN1, Service::Websocket);
@@ -452,11 +452,11 @@ fn little_is_told_of_little() {
     insta::assert_snapshot!(told(Lang::En), @r###"
 Verdict: The network is fine: every service that was measured has a usable
 endpoint.
-Who can act: nobody needs to
-Next step: If logging in is slow or fails all the same, look at the token, the
-account and the SDK's log.
+Who can act: no action is needed
+Next step: If login is still slow or fails, check the token, the account and the
+SDK's log.
 Not tested: token, account, and the app's own logic.
-Incomplete: Probing was interrupted; 2 attempts did not come to an end.
+Incomplete: The measurement was interrupted; 2 attempts did not complete.
 
 When: 2025-10-09 08:53:20 UTC
 Where: linux x86_64
@@ -466,10 +466,10 @@ region  service     first choice           opens in  ahead by
 cn1     socket 3.0  im-api-v2.easemob.com   62.5 ms         -
                     ! easecdn.com: not tried
 ----
-Verdict: No verdict: too little was measured. The deadline cut probing off; 2
-attempts did not come to an end.
+Verdict: No verdict: too little was measured. The deadline ended the measurement
+early; 2 attempts did not complete.
 Who can act: you, on this computer
-Next step: Give more time with --deadline, or ask for fewer regions and
+Next step: Allow more time with --deadline, or select fewer data centres and
 services.
 
 When: 2025-10-09 08:53:20 UTC
@@ -479,9 +479,9 @@ Data centres: cn1 China 1
 cn1     socket 3.0  not tried
 ----
 Verdict: No verdict: too little was measured.
-Who can act: not known from this measurement
+Who can act: this measurement doesn't show it
 Next step: Measure again with more time (--deadline).
-alipay in sgp1: none published.
+No endpoint is published for alipay in sgp1.
 
 When: 2025-10-09 08:53:20 UTC
 Where: linux x86_64
@@ -489,7 +489,7 @@ Where: linux x86_64
     insta::assert_snapshot!(told(Lang::Zh), @r###"
 结论：网络连接正常：测量的每项服务都有可用的接入地址。
 处理人：无需处理
-下一步：登录仍慢或失败，请检查 token、账号和 SDK 日志。
+下一步：如果登录仍慢或失败，请检查 token、账号和 SDK 日志。
 未测试：token、账号和应用自身的逻辑。
 不完整：测量被中断，2 次尝试未完成。
 
@@ -501,9 +501,9 @@ Where: linux x86_64
 cn1       socket 3.0  im-api-v2.easemob.com   62.5 ms     -
                       ! easecdn.com：未探测
 ----
-结论：无法判断：测到的结果太少。时限已到，测量提前结束，2 次尝试未完成。
-处理人：你，请在这台电脑上处理
-下一步：请用 --deadline 延长时限，或减少数据中心和服务。
+结论：无法判断：测量的数据太少。时限已到，测量提前结束，2 次尝试未完成。
+处理人：你（在这台电脑上处理）
+下一步：请用 --deadline 延长时限，或减少要测的数据中心和服务。
 
 时间：2025-10-09 08:53:20 UTC
 环境：linux x86_64
@@ -511,7 +511,7 @@ cn1       socket 3.0  im-api-v2.easemob.com   62.5 ms     -
 
 cn1       socket 3.0  未探测
 ----
-结论：无法判断：测到的结果太少。
+结论：无法判断：测量的数据太少。
 处理人：本次测量无法判断
 下一步：请延长时限（--deadline）后重测。
 sgp1 没有公布 alipay 地址。
@@ -521,7 +521,7 @@ sgp1 没有公布 alipay 地址。
 "###);
 }
 
-/// The pool, a region of which a second source knows, one's own host: a line each.
+/// The pool, a region of a second source and the user's own host have a line each.
 #[test]
 fn unusual_groups_have_their_lines() {
     let pool = Catalog::builtin().group(&easelect::Residency::mainland_pool(), Service::Rest);
@@ -543,9 +543,9 @@ fn unusual_groups_have_their_lines() {
     insta::assert_snapshot!(told[0], @r###"
 Verdict: The network is fine: every service that was measured has a usable
 endpoint.
-Who can act: nobody needs to
-Next step: If logging in is slow or fails all the same, look at the token, the
-account and the SDK's log.
+Who can act: no action is needed
+Next step: If login is still slow or fails, check the token, the account and the
+SDK's log.
 Not tested: token, account, and the app's own logic.
 
 When: 2025-10-09 08:53:20 UTC
@@ -555,7 +555,7 @@ Data centres: mainland China 1 + China 2, de2 Germany 2, sgp1 Singapore 1
 region    service    first choice          opens in  ahead by
 mainland  REST       a1.easemob.com (cn1)   62.5 ms   29.4 ms
 de2       WebSocket  im.example:8443        62.5 ms         -
-Not on Easemob's reference page, from a second source:
+Not listed on Easemob's reference page, but by a second source:
 sgp1      REST       a1-sgp.easemob.com     62.5 ms  only one
                      ! easecdn.com: connection refused (TCP)
 
@@ -564,7 +564,7 @@ Report saved: /home/customer/easelect-20251009-165320.html
     insta::assert_snapshot!(told[1], @r###"
 结论：网络连接正常：测量的每项服务都有可用的接入地址。
 处理人：无需处理
-下一步：登录仍慢或失败，请检查 token、账号和 SDK 日志。
+下一步：如果登录仍慢或失败，请检查 token、账号和 SDK 日志。
 未测试：token、账号和应用自身的逻辑。
 
 时间：2025-10-09 08:53:20 UTC
@@ -574,7 +574,7 @@ Report saved: /home/customer/easelect-20251009-165320.html
 数据中心  服务       首选地址              建连耗时      领先
 mainland  REST       a1.easemob.com (cn1)   62.5 ms   29.4 ms
 de2       WebSocket  im.example:8443        62.5 ms         -
-以下地址不在环信的地址页中，来自其他来源：
+以下地址不在环信的数据中心文档中，来自其他来源：
 sgp1      REST       a1-sgp.easemob.com     62.5 ms  唯一可用
                      ! easecdn.com：连接被拒绝（TCP）
 
@@ -597,19 +597,16 @@ fn a_simulation_is_no_measurement() {
     for (lang, said) in [
         (
             Lang::En,
-            "Simulated: the network is the lab \"beijing\". No real host was contacted.",
+            "Simulated network: scenario \"beijing\". No real host was contacted.",
         ),
-        (
-            Lang::Zh,
-            "模拟：网络为实验场景 beijing，未连接任何真实主机。",
-        ),
+        (Lang::Zh, "模拟网络：场景 beijing，未连接任何真实主机。"),
     ] {
         let told = screen(&[ranking([ok(&a, 20), ok(&b, 30)])], context.clone(), lang);
         assert!(told.lines().any(|line| line == said), "{told}");
     }
 }
 
-/// Times end in one column, and so do leads.
+/// Times are aligned at their ends, and so are leads.
 #[test]
 fn figures_stand_to_the_right() {
     let mut rankings = well(&[Region::CN1]);
@@ -662,7 +659,7 @@ fn a_bar_shows_its_phases_to_scale() {
     assert_eq!(narrow, ["...-----======#####", "...------x"]);
 }
 
-/// Two groups: a good one with an expired certificate in it, and a mini-program's.
+/// Two groups: a usable one with an expired certificate, and a mini-program's.
 fn rankings() -> [Ranking; 2] {
     let [a, b] = pair(Region::CN1, Service::Websocket);
     let [c, d] = pair(Region::CN1, Service::Wechat);
@@ -697,8 +694,8 @@ fn told(lang: Lang, style: Style) -> String {
 #[test]
 fn a_report_in_english() {
     insta::assert_snapshot!(told(Lang::En, Style::plain().with_width(120)), @r###"
-Verdict: The fault is in the configuration. In use: wss://im-api-v2.easecdn.com/websocket fails. TLS handshake:
-certificate expired 3 days ago. wss://im-api-v2.easemob.com/websocket works.
+Verdict: The fault is in the configuration. The endpoint in use, wss://im-api-v2.easecdn.com/websocket, fails in the TLS
+handshake: certificate expired 3 days ago. wss://im-api-v2.easemob.com/websocket works.
 Who can act: the app's developer
 Next step: Put wss://im-api-v2.easemob.com/websocket into the app's configuration.
 There are 3 more problems: see the findings below.
@@ -713,15 +710,15 @@ cn1     socket 3.0  im-api-v2.easemob.com       65.5 ms  only one
 cn1     WeChat      im-api-wechat.easecdn.com   56.5 ms   67.5 ms  ! easemob.com: 1 of 11 attempts failed
 
 Findings
-- In use: wss://im-api-v2.easecdn.com/websocket fails. TLS handshake: certificate expired 3 days ago.
-  wss://im-api-v2.easemob.com/websocket works.
+- The endpoint in use, wss://im-api-v2.easecdn.com/websocket, fails in the TLS handshake: certificate expired 3 days
+  ago. wss://im-api-v2.easemob.com/websocket works.
   > Put wss://im-api-v2.easemob.com/websocket into the app's configuration.
-- Suspected: IPv6 is broken in this network. The only IPv6 address failed, IPv4 works.
-  > Ask the network administrator to repair IPv6 or switch it off; -4 measures without it.
-- wss://im-api-v2.easecdn.com/websocket: TLS handshake: certificate expired 3 days ago.
-  > Check that this computer's date is right; then tell Easemob support which host it is.
-- Ready, but failing now and then: wss://im-api-wechat.easemob.com/websocket (9.1%); mostly: TCP connect: no answer in
-  time.
+- Suspected: IPv6 is broken on this network. The only IPv6 address failed; IPv4 works.
+  > Ask the network administrator to repair or disable IPv6; -4 measures without it.
+- wss://im-api-v2.easecdn.com/websocket fails in the TLS handshake: certificate expired 3 days ago.
+  > Check this computer's date and time. If they are right, tell Easemob support which host it is.
+- Ready, but some attempts fail: wss://im-api-wechat.easemob.com/websocket (9.1%). They fail most often at TCP connect:
+  no answer in time.
   > Try from another network; if it fails there too, tell Easemob support.
 
 Bars: ░ name lookup, ▒ TCP connect, ▓ TLS handshake, █ WebSocket handshake, x failed here. One scale per service.
@@ -746,23 +743,23 @@ First choice: wss://im-api-wechat.easecdn.com/websocket (clearly the fastest)
      47.93.7.30
   2  im-api-wechat.easemob.com  ready  23.1% 3/13       161   124 ±3.1  127     9.0     41.0       42.0       41.0
      ░░░░░░░░▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓███████████████████████████████████
-     slower than the first choice by 101 ms | 47.93.7.29, 2408:4000:7::1d
+     101 ms slower than the first choice | 47.93.7.29, 2408:4000:7::1d
      2 failures: TCP connect: connection refused
      1 failure: TCP connect: no answer in time
 
 Environment
-easelect 0.1.0; linux x86_64; of IPv4, IPv6 only IPv4 works
+easelect 0.1.0; linux x86_64; only IPv4 works (of IPv4, IPv6)
 
 Notes
-- alipay in sgp1: none published. If Easemob gave you a host, put it into a catalogue file (--catalog).
-- Mini-program endpoints were measured from this computer, not inside the mini-program. Inside, the host app's network
-  and its list of allowed domains apply as well.
-- 1 URL is concluded from sibling hosts: the hosts are published, port and path are not. If such a URL is refused, ask
-  Easemob support for its path and give it in a catalogue file (--catalog).
-- Data centres can't be compared or swapped: an app lives in one, and data in an overseas one cannot be migrated. Which
-  one an app lives in: https://console.easemob.com (即时通讯 > 服务概览).
-- Times are milliseconds; phases are medians, each on its own. Expected cost: what opening a connection takes on
-  average, with what its failures cost. Failed: attempts that failed, of all.
+- No endpoint is published for alipay in sgp1. If Easemob gave you a host, put it into a catalogue file (--catalog).
+- Mini-program endpoints were measured from this computer, not inside the mini-program. Inside it, the host app's
+  network and the mini-program's list of allowed domains also apply.
+- 1 URL is inferred from sibling hosts: Easemob publishes the host, but not the port and path. If such a URL is refused,
+  ask Easemob support for its path, and put it into a catalogue file (--catalog).
+- Data centres can't be compared or swapped: an app lives in exactly one, and data in an overseas data centre cannot be
+  migrated. Where to find the app's data centre: https://console.easemob.com (即时通讯 > 服务概览).
+- Times are in milliseconds. Each phase is its own median, so the phases need not add up to the total. Expected cost:
+  the average time to open a connection, plus a penalty for failures. Failed: the share of attempts that failed.
 - Ahead by: how much longer the next endpoint takes when both connect.
 "###);
 }
@@ -770,8 +767,8 @@ Notes
 #[test]
 fn a_report_in_chinese() {
     insta::assert_snapshot!(told(Lang::Zh, at_80().with_ascii(true)), @r###"
-结论：问题在配置。使用中的 wss://im-api-v2.easecdn.com/websocket 不可用：TLS 握
-手：证书 3 天前过期。wss://im-api-v2.easemob.com/websocket 可用。
+结论：问题在配置。使用中的 wss://im-api-v2.easecdn.com/websocket 不可用，在 TLS
+握手时失败：证书 3 天前过期。wss://im-api-v2.easemob.com/websocket 可用。
 处理人：应用开发者
 下一步：请将应用配置改为 wss://im-api-v2.easemob.com/websocket。
 另有 3 个问题，见下文"发现"。
@@ -787,16 +784,17 @@ cn1       微信小程序  im-api-wechat.easecdn.com   56.5 ms   67.5 ms
                       ! easemob.com：11 次尝试失败 1 次
 
 发现
-- 使用中的 wss://im-api-v2.easecdn.com/websocket 不可用：TLS 握手：证书 3 天前过
-  期。wss://im-api-v2.easemob.com/websocket 可用。
+- 使用中的 wss://im-api-v2.easecdn.com/websocket 不可用，在 TLS 握手时失败：证书
+  3 天前过期。wss://im-api-v2.easemob.com/websocket 可用。
   > 请将应用配置改为 wss://im-api-v2.easemob.com/websocket。
 - 疑似本网络的 IPv6 不通：1 个 IPv6 地址全部失败，IPv4 正常。
   > 请网络管理员修复或关闭 IPv6；可用 -4 只测 IPv4。
-- wss://im-api-v2.easecdn.com/websocket：TLS 握手：证书 3 天前过期。
-  > 请确认本机日期正确，然后把该主机名告知环信技术支持。
-- 可用，但时好时坏（失败率）：wss://im-api-wechat.easemob.com/websocket (9.1%)；
-  多为：TCP 连接：超时，对方无应答。
-  > 请换一个网络再试，仍时好时坏请联系环信技术支持。
+- wss://im-api-v2.easecdn.com/websocket 在 TLS 握手时失败：证书 3 天前过期。
+  > 请检查电脑的日期和时间；如果正确，请把该主机名告知环信技术支持。
+- 可用，但部分尝试失败（括号内为失败率）：
+  wss://im-api-wechat.easemob.com/websocket (9.1%)。最常见的是在 TCP 连接时失
+  败：超时，对方无应答。
+  > 请换一个网络再试；如果仍有失败，请联系环信技术支持。
 
 图例：. 域名解析，- TCP 连接，= TLS 握手，# WebSocket 握手，x 在此失败。每项服务
 使用同一比例。
@@ -830,15 +828,15 @@ easelect 0.1.0；linux x86_64；IPv4、IPv6 中仅 IPv4 正常
 
 说明
 - sgp1 没有公布 alipay 地址。如果环信提供了地址，请写入目录文件（--catalog）。
-- 小程序地址是从本机测量的，不是在小程序内测量的。小程序内还受宿主应用的网络和合
-  法域名配置影响。
-- 1 个 URL 由同类主机推断：主机名是公开的，端口和路径没有公布。如果这类 URL 被拒
-  绝，请向环信技术支持询问路径，并写入目录文件（--catalog）。
-- 不同数据中心之间不可比较，也不可互换：应用只在其中一个，海外集群的数据不可迁
-  移。查看应用所在的数据中心：https://console.easemob.com (即时通讯 > 服务概
-  览)。
-- 时间单位为毫秒；各阶段为中位数，互不累计。预计耗时（含失败代价）：平均打开一个
-  连接所需时间，失败的代价计算在内。失败率：失败次数与尝试次数之比。
+- 小程序地址是从本机测量的，不是在小程序内测量的。小程序内还受宿主应用的网络和
+  request/socket 合法域名配置影响。
+- 1 个 URL 由同类主机推断：环信公布了主机名，但没有公布端口和路径。如果这类 URL
+  被拒绝，请向环信技术支持询问路径，并写入目录文件（--catalog）。
+- 不同数据中心之间不可比较，也不可互换：一个应用只属于一个数据中心，海外数据中心
+  的数据不可迁移。查看应用所在的数据中心：https://console.easemob.com (即时通讯
+  > 服务概览)。
+- 时间单位为毫秒。各阶段为各自的中位数，相加不一定等于总耗时。预计耗时（含失败代
+  价）：打开一个连接的平均耗时，计入失败的代价。失败率：失败次数与尝试次数之比。
 - 领先：两者都连通时，下一个接入地址比首选多用的时间。
 "###);
 }
@@ -854,7 +852,7 @@ fn what_is_as_it_should_be_is_not_told() {
     assert!(!told.contains("expires"), "{told}");
 }
 
-/// What a run had that others don't have: one paragraph.
+/// What is unusual about a run is one paragraph.
 #[test]
 fn the_environment_is_one_paragraph() {
     let [a, b] = pair(Region::CN1, Service::Websocket);
@@ -965,7 +963,7 @@ fn the_proxy_is_said_at_the_top_and_has_a_column() {
         "PAC http://x/\u{1b}[2J".to_owned(),
     ];
     let unused = told(Lang::En, context.clone());
-    let said = "; proxy variables set, not used: HTTPS_PROXY; the system's proxy settings, not used: \
+    let said = "; proxy variables set, not used: HTTPS_PROXY; system proxy settings, not used: \
                 http://10.0.0.1:8080, PAC http://x/\\u{1b}[2J\n";
     assert!(unused.contains(said), "{unused}");
     context.environment.proxy = Some("http://me:secret@10.0.0.1:8080".parse().unwrap());
@@ -973,7 +971,7 @@ fn the_proxy_is_said_at_the_top_and_has_a_column() {
     let used = told(Lang::En, context.clone());
     let where_ = "Where: linux x86_64, through the proxy http://10.0.0.1:8080\n";
     assert!(used.contains(where_), "{used}");
-    let said = "; the system's proxy settings, not used: PAC http://x/\\u{1b}[2J\n";
+    let said = "; system proxy settings, not used: PAC http://x/\\u{1b}[2J\n";
     assert!(used.contains(said), "{used}");
     assert!(used.contains("TCP  proxy        TLS"), "{used}");
     assert!(!used.contains("IPv4"), "{used}");
@@ -1022,7 +1020,7 @@ proptest! {
         let report = world.report();
         for lang in LANGS {
             let mut model = Model::new(&report, lang);
-            // As if read from somebody's file.
+            // As if read from a file.
             model.note = Some(note.clone());
             model.environment.interface = Some(format!("\u{1b}[2J{note}"));
             model.groups[0].region_name.push_str(&note);
@@ -1039,7 +1037,7 @@ proptest! {
                     let ascii = c.is_ascii() || is_chinese(c);
                     prop_assert!(!style.ascii || ascii, "{:?} in {}", c, told);
                 }
-                // Only what can't be broken is longer than a line.
+                // Only words that can't be broken are longer than a line.
                 let longest = told.split_whitespace().map(columns).max().unwrap_or(0);
                 for line in told.lines() {
                     let table = line.contains("  ");

@@ -1,30 +1,29 @@
-//! … one line per address, for spreadsheets: RFC 4180, in UTF-8 with the mark by which they know it.
+//! The report as CSV for spreadsheets, one line per address: RFC 4180, in UTF-8 with a byte order mark.
 //!
-//! An endpoint without any address has one line as well. The first line names the columns, which are the same
-//! in every language; a column may be added at the end. Times are milliseconds with a point; what is unknown is
-//! empty.
+//! An endpoint without an address has one line, too. The first line names the columns, which are the same in every
+//! language; columns may be added at the end. Times are milliseconds with a decimal point; unknown values are empty.
 //!
 //! | column | what it is |
 //! | --- | --- |
-//! | `finished_at` | when probing ended, RFC 3339 in UTC |
+//! | `finished_at` | the end of probing, RFC 3339 in UTC |
 //! | `region`, `service` | the endpoint's data centre and service |
 //! | `rank` | its place in its group, from 1 |
 //! | `tier` | `ready`, `answering`, `unreachable` |
-//! | `reason` | why it stands there: `fastest`, `slower`, `fails`, `not_probed`, … |
+//! | `reason` | the reason for its rank: `fastest`, `slower`, `fails`, `not_probed`, … |
 //! | `in_use` | `true` where the customer has it configured |
-//! | `url`, `host`, `label` | where it is, and the name that a user's catalogue gives it |
-//! | `expected_cost_ms` | what opening a connection takes on average, with what its failures cost |
-//! | `endpoint_failed_ratio` | the attempts that failed, of all at any address, from 0 to 1 |
-//! | `endpoint_p50_ms` | the median of opening it at any address |
-//! | `resolve_ms`, `connect_ms`, `proxy_ms`, `tls_ms`, `upgrade_ms`, `processing_ms` | the median of each phase at any address |
+//! | `url`, `host`, `label` | its URL and host, and its name in a user's catalogue |
+//! | `expected_cost_ms` | the average time to open a connection plus a penalty for failures |
+//! | `endpoint_failed_ratio` | the share of its attempts that failed, at all addresses together, from 0 to 1 |
+//! | `endpoint_p50_ms` | the median time to open it, over all addresses |
+//! | `resolve_ms`, `connect_ms`, `proxy_ms`, `tls_ms`, `upgrade_ms`, `processing_ms` | the median of each phase, over all addresses |
 //! | `address` | the address and port of this line |
-//! | `attempts`, `successes` | how often it was tried and opened |
-//! | `min_ms`, `p50_ms`, `p90_ms`, `max_ms` | how long opening took there |
-//! | `certificate_not_after`, `trust` | when its certificate ends; the kind of root that it is verified by |
-//! | `failed_phase`, `failed_kind`, `failures` | the most frequent failure at the address (of the endpoint, where there is no address), and how often it was seen |
-//! | `message` | the same for a person, in the report's language |
+//! | `attempts`, `successes` | the attempts at this address, and those that succeeded |
+//! | `min_ms`, `p50_ms`, `p90_ms`, `max_ms` | the time to open it at this address |
+//! | `certificate_not_after`, `trust` | the expiry of its certificate; the kind of root that verifies it |
+//! | `failed_phase`, `failed_kind`, `failures` | the most frequent failure at the address (of the endpoint, where there is no address), and its count |
+//! | `message` | this failure in words, in the report's language |
 //!
-//! Written by hand: quoting is a replacement, and a dependency would be linked into the command for it.
+//! Hand-written, since quoting is simple and a dependency would be linked into the command.
 
 use easelect::Phase;
 
@@ -66,7 +65,7 @@ const COLUMNS: [&str; 32] = [
     "message",
 ];
 
-/// The report as CSV for spreadsheets, one line per address, the columns' names first. No cell is a formula.
+/// Formats the report as CSV for spreadsheets: the columns' names, then one line per address. No cell is a formula.
 #[must_use]
 pub fn csv(model: &Model) -> String {
     let mut lines = vec![line(&COLUMNS.map(str::to_owned))];
@@ -80,7 +79,7 @@ pub fn csv(model: &Model) -> String {
             .map(|address| line(&cells(model, row, address)));
         lines.extend(told);
     }
-    // Without the mark, spreadsheets take UTF-8 for the system's own encoding.
+    // Without a byte order mark, spreadsheets take UTF-8 for the system's own encoding.
     format!("\u{feff}{}", lines.concat())
 }
 
@@ -131,11 +130,11 @@ fn cells(model: &Model, row: &EndpointModel, address: Option<&AddressModel>) -> 
     cells
 }
 
-/// A cell of text: nothing in it is hidden, a spreadsheet doesn't take it for a formula, and quotes stand
-/// around it where a reader could take a part of it for the next cell.
+/// A cell of text, without hidden characters, safe from being taken for a formula, and quoted where a reader could
+/// take a part of it for the next cell.
 fn cell(text: &str) -> String {
     let mut text = shown(text, 1000);
-    // The wide ones are obeyed in Chinese and Japanese versions.
+    // Chinese and Japanese spreadsheets also evaluate the full-width signs.
     if text
         .trim_start()
         .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])

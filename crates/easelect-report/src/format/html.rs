@@ -1,7 +1,7 @@
-//! The report as one file for a browser: what people send each other.
+//! The report as one HTML file for a browser, to send.
 //!
-//! It is read without script and asks for nothing. Every text goes through the template engine, which
-//! escapes it; of what has no place in a page, hidden characters, the finished page is rid as a whole.
+//! The page needs no script and loads nothing. The template engine escapes every text; hidden characters are
+//! escaped in the finished page as a whole.
 
 mod words;
 
@@ -23,14 +23,13 @@ use crate::texts::{Label, Lang, label, phase, text, through};
 use drawing::class;
 use words::{Word, told};
 
-/// The page's own rules; the policy lets no other in, and nothing else at all.
+/// Allows the page's own style sheet and nothing else.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 const STYLE: &str = include_str!("html/page.css");
 
-/// A report as a page (HTML) in one file: `model` as it opens, `other` the same report in the other
-/// language, to which a reader can switch. In a [`Model`] of the same language there is nothing to
-/// switch to.
+/// Formats a report as an HTML page in one file. It opens with `model`; `other` is the same report in the other
+/// language, to which a reader can switch. If both have the same language, there is no switch.
 ///
 /// The page needs no script and no network. `model` is in it as JSON, in the element
 /// `<script type="application/json" id="easelect-report">`, with every `<` as `\u003c`.
@@ -49,7 +48,7 @@ pub fn html(model: &Model, other: &Model) -> String {
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                // Reports are between those who send them; IP addresses are no telephone numbers.
+                // Reports are private, and IP addresses are no telephone numbers.
                 meta name="robots" content="noindex";
                 meta name="format-detection" content="telephone=no";
                 title { (Word::Title.of(lang)) " · " (model.finished_at) }
@@ -59,7 +58,7 @@ pub fn html(model: &Model, other: &Model) -> String {
                 div.page {
                     span.brand { "easelect" }
                     @if models.len() > 1 {
-                        // Before the reports, and beside them: so far reach the rules of style.
+                        // Before the reports and beside them, where the style sheet's selectors reach.
                         @for one in in_fixed_order(&models) {
                             @let id = format!("in-{}", tag(one.lang));
                             input type="radio" name="lang" id=(id) checked[one.lang == lang] autocomplete="off";
@@ -68,7 +67,7 @@ pub fn html(model: &Model, other: &Model) -> String {
                     }
                     @for one in &models { (report(one)) }
                 }
-                // Nothing in it ends the element, nor begins a comment in it.
+                // Without `<`, the JSON can't end the element or begin a comment.
                 script type="application/json" id="easelect-report" {
                     (PreEscaped(compact(model).replace('<', "\\u003c")))
                 }
@@ -86,14 +85,14 @@ pub fn html(model: &Model, other: &Model) -> String {
     visible
 }
 
-/// The switch looks the same in whichever language a report opens.
+/// The order of the language switch, the same in both languages.
 fn in_fixed_order<'a>(models: &[&'a Model]) -> Vec<&'a Model> {
     let mut models = models.to_vec();
     models.sort_by_key(|one| one.lang != Lang::Zh);
     models
 }
 
-/// The language as HTML has it.
+/// The language tag in HTML.
 fn tag(lang: Lang) -> &'static str {
     match lang {
         Lang::En => "en",
@@ -118,7 +117,7 @@ fn report(model: &Model) -> Markup {
             (verdict(model))
             (facts(model))
             @if !model.groups.is_empty() { (overview(model)) }
-            // Where nothing was measured, nothing was found either: that is no good news.
+            // Where nothing was measured, a lack of findings is no good news.
             @if !found.is_empty() || model.verdict.code == "all_well" {
                 section {
                     h2 { (label(Label::Findings).of(lang)) }
@@ -155,12 +154,12 @@ fn report(model: &Model) -> Markup {
     }
 }
 
-/// Between sentences.
+/// What separates sentences.
 fn space(lang: Lang) -> String {
     text(" ", "").of(lang)
 }
 
-/// Where a group is in the page.
+/// The identifier of a group's place in the page.
 fn anchor(lang: Lang, place: usize) -> String {
     format!("group-{}-{}", tag(lang), place + 1)
 }
@@ -193,7 +192,7 @@ fn verdict(model: &Model) -> Markup {
     }
 }
 
-/// When, from where, and of what was measured.
+/// When, where and what was measured.
 fn facts(model: &Model) -> Markup {
     let (lang, environment) = (model.lang, &model.environment);
     let mut centres: Vec<&str> = Vec::new();
@@ -230,12 +229,12 @@ fn facts(model: &Model) -> Markup {
     }
 }
 
-/// RFC 3339 for people.
+/// An RFC 3339 time stamp for people.
 fn moment(timestamp: &str) -> String {
     let spaced = timestamp.replacen('T', " ", 1);
     match spaced.strip_suffix('Z') {
         Some(utc) => format!("{utc} UTC"),
-        // The distance from UTC, `+08:00`, apart.
+        // The offset from UTC, such as `+08:00`, set apart.
         None => match spaced.char_indices().nth_back(5) {
             Some((place, '+' | '-')) => format!("{} UTC{}", &spaced[..place], &spaced[place..]),
             _ => spaced,
@@ -249,7 +248,7 @@ fn overview(model: &Model) -> Markup {
     let deviations: Vec<Vec<String>> = (model.groups.iter())
         .map(|group| match group.best {
             Some(_) => deviations(group, model),
-            // The cell of its first choice says it.
+            // The cell of the first choice says why.
             None => Vec::new(),
         })
         .collect();
@@ -304,7 +303,7 @@ fn first_choice(first: &EndpointModel, group: &GroupModel, lang: Lang) -> Markup
     }
 }
 
-/// The cell that stands for them: why there is none.
+/// The cell in their place: why there is no first choice.
 fn no_first_choice(group: &GroupModel, columns: usize, lang: Lang) -> Markup {
     let why = obstacles(group, lang);
     html! {
@@ -325,12 +324,12 @@ fn finding(one: &FindingModel, model: &Model) -> Markup {
     let severity = match one.severity.as_str() {
         "blocks" => Word::Blocks,
         "harms" if endpoints.any(fails) => Word::SomeFail,
-        // An address of one that works, IPv6, or DNS.
+        // Such as a dead address of an endpoint that works, broken IPv6, or slow DNS.
         "harms" => Word::Harms,
         _ => Word::Informs,
     };
     let actor = one.actor.as_deref().and_then(words::actor);
-    // A text names a few itself.
+    // The text itself names a few.
     let is_told = |url: &String| {
         let authority = url.split('/').nth(2);
         authority.is_some_and(|authority| one.text.contains(authority))
@@ -403,7 +402,7 @@ fn lookups(all: &[DirectLookupModel], lang: Lang) -> Markup {
     }
 }
 
-/// What is known of the machine, and what differs from the defaults.
+/// What is known of the machine, and the options.
 fn environment(of: &EnvironmentModel, lang: Lang) -> Markup {
     let comma = text(", ", "、").of(lang);
     let list = |all: &[String]| (!all.is_empty()).then(|| all.join(&comma));

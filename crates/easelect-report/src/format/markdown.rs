@@ -1,5 +1,5 @@
-//! … for tickets and wikis: GitHub's Markdown. What strangers wrote is text there: no markup, no link, nobody is
-//! called.
+//! The report as GitHub's Markdown, for tickets and wikis. Text from outside stays plain text: it makes no markup,
+//! no link and no mention.
 
 use std::net::SocketAddr;
 
@@ -15,11 +15,11 @@ use crate::texts::{Label, Lang, Text, label, list, phase, shown, text};
 use super::table::state;
 use crate::figures::told_ms;
 
-/// The longest text, in characters: as long as any of the model's.
+/// The longest text, in characters: as long as the model's longest.
 const LONGEST: usize = 1000;
 
-/// The report as Markdown: the verdict, the findings, a table per region and service, the conditions of the
-/// measurement.
+/// Formats the report as Markdown: the verdict, the findings, a table per region and service, and the conditions
+/// of the measurement.
 #[must_use]
 pub fn markdown(model: &Model) -> String {
     let lang = model.lang;
@@ -94,9 +94,9 @@ fn headed(word: Text, rest: &str, lang: Lang) -> String {
 
 fn gravity(severity: &str) -> Text {
     match severity {
-        "blocks" => text("Prevents use", "影响使用"),
-        "harms" => text("Partly failing", "部分异常"),
-        _ => text("For information", "提示"),
+        "blocks" => text("Blocks a service", "服务不可用"),
+        "harms" => text("Not everything works", "部分异常"),
+        _ => text("Worth knowing", "提示"),
     }
 }
 
@@ -144,7 +144,7 @@ fn columns(group: &GroupModel, lang: Lang) -> Vec<Column> {
     let mut columns: Vec<Column> = Vec::new();
     let mut add = |head: String, right: bool, cell: &dyn Fn(&EndpointModel) -> Option<String>| {
         let cells: Vec<Option<String>> = group.endpoints.iter().map(cell).collect();
-        // A column in which nothing happened is left out.
+        // An empty column is left out.
         if cells.iter().any(Option::is_some) {
             let or_dash = |cell: Option<String>| cell.unwrap_or_else(|| "-".to_owned());
             let cells = cells.into_iter().map(or_dash).collect();
@@ -213,10 +213,10 @@ fn addresses(row: &EndpointModel, lang: Lang) -> Option<String> {
     (!all.is_empty()).then(|| escaped(&list(&all).of(lang)))
 }
 
-/// Why it stands there, and what failed.
+/// Why an endpoint has its place, and what failed.
 fn why(row: &EndpointModel, lang: Lang) -> String {
     let mut parts = Vec::new();
-    // A reason that is a failure is told with its count.
+    // A reason that is a failure is shown with its count below.
     let is_failure = row.reason.kind.is_some();
     if !is_failure {
         parts.push(row.reason.text.clone());
@@ -232,15 +232,15 @@ fn why(row: &EndpointModel, lang: Lang) -> String {
     parts.extend(row.certificate_expires.clone());
     if let Some(issuer) = &row.inspected_by {
         let told = text(
-            format!("verified up to {issuer}, no public root"),
-            format!("验证到 {issuer}（非公共根证书）"),
+            format!("verified through {issuer}, which is not a public root"),
+            format!("由非公共根证书 {issuer} 验证"),
         );
         parts.push(told.of(lang));
     }
     escaped(&parts.join(&text("; ", "；").of(lang)))
 }
 
-/// Who measured, when, and under which conditions.
+/// The conditions of the measurement.
 fn circumstances(model: &Model) -> Vec<(Text, String)> {
     let (environment, lang) = (&model.environment, model.lang);
     let mut told: Vec<(Text, Option<String>)> = vec![
@@ -265,14 +265,11 @@ fn circumstances(model: &Model) -> Vec<(Text, String)> {
     ];
     let lists = [
         (
-            text("Name servers of the system", "系统 DNS 服务器"),
+            text("System DNS servers", "系统 DNS 服务器"),
             &environment.name_servers,
         ),
         (
-            text(
-                "Proxy settings of the system, not used",
-                "系统代理设置（未使用）",
-            ),
+            text("System proxy settings (not used)", "系统代理设置（未使用）"),
             &unused(environment),
         ),
         (
@@ -290,7 +287,7 @@ fn circumstances(model: &Model) -> Vec<(Text, String)> {
             environment.interface.as_deref().map(escaped),
         ),
         (
-            text("Name server asked", "所用 DNS 服务器"),
+            text("DNS server chosen", "指定的 DNS 服务器"),
             environment.dns.as_deref().map(escaped),
         ),
     ]);
@@ -326,14 +323,14 @@ fn circumstances(model: &Model) -> Vec<(Text, String)> {
     known.collect()
 }
 
-/// The system's proxies beside the one that is used.
+/// The system's proxies, except the one that is used.
 fn unused(environment: &EnvironmentModel) -> Vec<String> {
     let used = environment.proxy.as_ref().map(|proxy| &proxy.url);
     let all = environment.system_proxies.iter();
     all.filter(|one| used != Some(one)).cloned().collect()
 }
 
-/// As code, which can be copied and makes no link; where it can't stand as that, as text.
+/// As code, which can be copied and makes no link; as text where code can't hold it.
 fn code(told: &str) -> String {
     match told.is_empty() || told.contains(['`', '|', ' ']) {
         true => escaped(told),
@@ -341,10 +338,9 @@ fn code(told: &str) -> String {
     }
 }
 
-/// Text that stays text: no markup, no row or cell of a table, no HTML; GitHub makes no link of it, and calls
-/// nobody.
+/// Escapes text so that it stays text: no markup, no row or cell of a table, no HTML, no link and no mention.
 fn escaped(told: &str) -> String {
-    // Drawn without width, it keeps a mention from being one.
+    // A character without width, which prevents a mention.
     const BREAK: &str = "&#8203;";
     let told = shown(told, LONGEST);
     let mut plain = String::with_capacity(told.len());
@@ -359,7 +355,7 @@ fn escaped(told: &str) -> String {
             '>' => plain.push_str("&gt;"),
             '@' => plain.push_str(&format!("@{BREAK}")),
             '#' => plain.push_str(&format!("\\#{BREAK}")),
-            // A link: http, https and ftp alone make one.
+            // GitHub makes links of http, https and ftp only.
             ':' if after.starts_with("//") && is_web(&plain) => plain.push_str("\\:"),
             '.' if plain.to_ascii_lowercase().ends_with("www") => plain.push_str("\\."),
             '_' if within => plain.push('_'),
@@ -371,7 +367,7 @@ fn escaped(told: &str) -> String {
     plain.trim().to_owned()
 }
 
-/// Whether a text ends with a scheme of which GitHub makes links.
+/// Whether a text ends with a scheme that GitHub makes a link of.
 fn is_web(plain: &str) -> bool {
     let plain = plain.to_ascii_lowercase();
     ["http", "https", "ftp"]

@@ -1,5 +1,5 @@
-//! What the overviews of several formats tell of a group: how far its first choice is ahead, and what is not as
-//! it should be, in a few words each.
+//! What the overviews of several formats show of a group: the lead of its first choice, and deviations, in a few
+//! words each.
 
 use std::net::SocketAddr;
 
@@ -9,13 +9,13 @@ use crate::figures::{millis, ms_unit};
 use crate::model::{AddressModel, EndpointModel, FailureModel, GroupModel, Model};
 use crate::texts::{Label, Lang, Text, label, short_phase, shown, text};
 
-/// So many are told of one group; the details have all.
+/// The most deviations shown of one group; the details have all.
 const TOLD: usize = 3;
 /// The longest name, and the longest reason, in characters.
 const LONGEST_NAME: usize = 40;
 const LONGEST_REASON: usize = 80;
 
-/// What [`lead`] means.
+/// The explanation of [`lead`].
 pub(super) fn lead_means() -> Text {
     text(
         "Ahead by: how much longer the next endpoint takes when both connect.",
@@ -46,7 +46,7 @@ pub(super) fn lead(group: &GroupModel, lang: Lang) -> Option<String> {
     })
 }
 
-/// What deviates in a group that has a first choice, and how much more does; empty where all is as it should be.
+/// The deviations in a group that has a first choice, and the number of those not shown; empty if there are none.
 pub(super) fn deviations(group: &GroupModel, model: &Model) -> Vec<String> {
     let lang = model.lang;
     let told = group.endpoints.iter().flat_map(|row| {
@@ -57,7 +57,7 @@ pub(super) fn deviations(group: &GroupModel, model: &Model) -> Vec<String> {
     first_ones(told.collect(), lang)
 }
 
-/// That a group has no first choice, and why.
+/// Why a group has no first choice.
 pub(super) fn obstacles(group: &GroupModel, lang: Lang) -> String {
     if group.endpoints.iter().all(is_untried) {
         return label(Label::NotTried).of(lang);
@@ -86,7 +86,7 @@ pub(super) fn obstacles(group: &GroupModel, lang: Lang) -> String {
     .of(lang)
 }
 
-/// What is told of several things on one line.
+/// Several items on one line.
 pub(super) fn joined(told: &[String], lang: Lang) -> String {
     told.join(&text("; ", "；").of(lang))
 }
@@ -155,7 +155,7 @@ fn of_row(row: &EndpointModel, group: &GroupModel, model: &Model) -> Vec<String>
     let failed: u64 = (working.iter())
         .map(|one| one.attempts.saturating_sub(one.successes))
         .sum();
-    // The path as configured was tried once, to no avail.
+    // The configured path was tried once, and failed.
     if failed > u64::from(alternate) {
         add(text(
             format!("{failed} of {attempts} attempts failed"),
@@ -163,10 +163,7 @@ fn of_row(row: &EndpointModel, group: &GroupModel, model: &Model) -> Vec<String>
         ));
     }
     if row.addresses.iter().any(|one| one.after_upgrade.is_some()) {
-        add(text(
-            "closed right after the upgrade",
-            "升级后立即被服务器关闭",
-        ));
+        add(text("closed as soon as it opened", "建立后立即断开"));
     }
     let soon = model
         .findings
@@ -182,8 +179,8 @@ fn of_row(row: &EndpointModel, group: &GroupModel, model: &Model) -> Vec<String>
     told
 }
 
-/// How much slower than the first choice an endpoint in use is, where that is known; nothing where it is
-/// no worse.
+/// How much slower than the first choice an endpoint in use is, where that is known; `None` where it is not
+/// worse.
 fn lag_of_configured(row: &EndpointModel, group: &GroupModel) -> Option<Option<f64>> {
     let alike = [
         Reason::NoClearDifference.as_str(),
@@ -198,8 +195,8 @@ fn lag_of_configured(row: &EndpointModel, group: &GroupModel) -> Option<Option<f
     Some(lag.filter(|lag| *lag > 0.0))
 }
 
-/// By how much the next is slower than the first choice when it connects, where one of them fails now and then:
-/// what failures are worth in the order is no time that anybody waits.
+/// How much slower the next endpoint is than the first choice when both connect, where one of them sometimes
+/// fails. The ranking's penalty for failures is not a time that anybody waits.
 pub(super) fn lag_when_connected(group: &GroupModel) -> Option<f64> {
     let [first, next, ..] = group.endpoints.as_slice() else {
         return None;
@@ -215,7 +212,7 @@ pub(super) fn is_untried(row: &EndpointModel) -> bool {
     row.reason.code == Reason::NotProbed.as_str()
 }
 
-/// The tier by its identifier.
+/// The tier of an endpoint.
 pub(super) fn tier_of(row: &EndpointModel) -> Tier {
     let all = [Tier::Ready, Tier::Answering];
     let found = all.into_iter().find(|one| one.as_str() == row.tier);
@@ -228,14 +225,14 @@ pub(super) fn headed(word: Text, rest: &str, lang: Lang) -> String {
     text(format!("{en}: {rest}"), format!("{zh}：{rest}")).of(lang)
 }
 
-/// Why it is not ready, in short: a status tells all, and that a certificate is at fault says in which phase.
+/// Why an endpoint is not ready, in short. A status says enough, and a faulty certificate implies the phase.
 fn failure(row: &EndpointModel, lang: Lang) -> String {
     let reason = &row.reason;
     let is_it = |one: &&FailureModel| {
         (Some(&one.phase), Some(&one.kind)) == (reason.phase.as_ref(), reason.kind.as_ref())
     };
     let status = row.failures.iter().find(is_it).and_then(|one| one.status);
-    // That a server agreed to the upgrade is not what is wrong.
+    // A status of 101 means that the server agreed to the upgrade: that is not the fault.
     if let Some(status) = status.filter(|status| *status != 101) {
         return format!("HTTP {status}");
     }
@@ -265,7 +262,8 @@ fn failure(row: &EndpointModel, lang: Lang) -> String {
     .of(lang)
 }
 
-/// What tells an endpoint from the others of its group: the domain, if it is one of the published pair.
+/// A name that distinguishes an endpoint from the others of its group: the domain, if it is one of the published
+/// pair.
 fn name(row: &EndpointModel, group: &GroupModel, lang: Lang) -> String {
     let published = [Variant::Easemob.as_str(), Variant::Easecdn.as_str()];
     let own = domain(&row.host);
@@ -286,7 +284,7 @@ fn domain(host: &str) -> &str {
         .map_or(host, |(dot, _)| &host[dot + 1..])
 }
 
-/// Whether a finding says of all addresses of this one's family that they fail.
+/// Whether a finding already covers all addresses of this one's family.
 fn family_is_told(address: &AddressModel, model: &Model) -> bool {
     let v6 = match address.address.parse::<SocketAddr>() {
         Ok(address) => address.is_ipv6(),
@@ -299,8 +297,8 @@ fn family_is_told(address: &AddressModel, model: &Model) -> bool {
     address.successes == 0 && model.findings.iter().any(|one| codes.contains(&&*one.code))
 }
 
-/// Whether an accepted certificate of its chains ends within so many days. A root's own end doesn't
-/// count, nor what had ended: it was not needed.
+/// Whether a certificate of an accepted chain expires within so many days. A root's expiry doesn't count, nor a
+/// certificate that had already expired: it was not needed.
 pub(super) fn expires_soon(row: &EndpointModel, days: i64) -> bool {
     let accepted = row.addresses.iter().filter(|one| one.successes > 0);
     let mut chains = accepted.flat_map(|one| one.chain.iter().enumerate());

@@ -1,8 +1,7 @@
-//! … text for the node exporter's textfile collector: gauges, times in seconds, no time stamps, which it
-//! refuses.
+//! The report as text for the node exporter's textfile collector: gauges, with times in seconds. The collector
+//! refuses time stamps, so there are none.
 //!
-//! Labels name endpoints and never addresses, so that there are as many series as the catalogue has endpoints
-//! whatever DNS answers.
+//! Labels name endpoints and not addresses, so that DNS answers don't change the number of series.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -13,7 +12,7 @@ use crate::exposition::{Exposition, ExpositionFormat, MetricKind};
 use crate::model::{EndpointModel, Model};
 use crate::texts::shown;
 
-/// The report as Prometheus' text format, for a file `*.prom` in the folder that the node exporter reads.
+/// Formats the report as Prometheus text, for a file `*.prom` in the folder that the node exporter reads.
 #[must_use]
 pub fn prometheus(model: &Model) -> String {
     let rows = rows(model);
@@ -40,7 +39,7 @@ pub fn prometheus(model: &Model) -> String {
     );
     family(
         "open_seconds",
-        "Median time from the first SYN to a verified answer, without the look-up.",
+        "Median time from the first SYN to a verified answer, without the name lookup.",
         of_each(&|row| Some(seconds(row.total_ms.as_ref()?.p50))),
     );
     let mut phases = Vec::new();
@@ -53,14 +52,10 @@ pub fn prometheus(model: &Model) -> String {
             }
         }
     }
-    family(
-        "phase_seconds",
-        "Median time of each phase, each on its own.",
-        phases,
-    );
+    family("phase_seconds", "Median time of each phase.", phases);
     family(
         "failed_ratio",
-        "Attempts that failed, of all that ended, from 0 to 1.",
+        "Share of the completed attempts that failed, from 0 to 1.",
         of_each(&|row| row.failed_ratio),
     );
     family(
@@ -78,7 +73,7 @@ pub fn prometheus(model: &Model) -> String {
     );
     family(
         "certificate_expiry_timestamp_seconds",
-        "When the first certificate that the endpoint shows ends, in seconds since 1970.",
+        "Earliest expiry of the endpoint's certificates, in seconds since 1970.",
         of_each(&first_expiry),
     );
     let mut failures = Vec::new();
@@ -95,26 +90,26 @@ pub fn prometheus(model: &Model) -> String {
     }
     family(
         "failure_info",
-        "In which phase and how attempts at the endpoint failed.",
+        "Phases and kinds of failed attempts at the endpoint.",
         failures,
     );
     let verdict = vec![("code", model.verdict.code.as_str())];
     family(
         "verdict_info",
-        "Where the fault lies, all_well if nowhere.",
+        "Where the fault lies; all_well if there is none.",
         vec![(verdict, 1.0)],
     );
     let finished = moment(&model.finished_at).map(|at| (Vec::new(), at));
     family(
         "report_timestamp_seconds",
-        "When the measurement ended, in seconds since 1970.",
+        "End of the measurement, in seconds since 1970.",
         finished.into_iter().collect(),
     );
     told.finish()
 }
 
-/// The endpoints, each with what its label `host` says: no two of a region and service say the same, which no
-/// reader of the format would take.
+/// The endpoints, each with the value of its label `host`, which is unique in its region and service: readers of the
+/// format refuse duplicate series.
 fn rows(model: &Model) -> Vec<(&EndpointModel, String)> {
     let mut taken = BTreeSet::new();
     let mut rows = Vec::new();
@@ -147,11 +142,11 @@ fn labels<'a>(row: &'a EndpointModel, host: &'a str) -> Vec<(&'static str, &'a s
 }
 
 fn seconds(millis: f64) -> f64 {
-    // Six digits are microseconds, as precise as the model is.
+    // Microseconds, the model's precision.
     (millis * 1000.0).round() / 1e6
 }
 
-/// When the certificate ends that ends first. One that has ended stays: a gauge that vanishes alarms nobody.
+/// The earliest expiry of the certificates. An expired one stays, since a gauge that vanishes raises no alert.
 fn first_expiry(row: &EndpointModel) -> Option<f64> {
     let certificates = row
         .addresses

@@ -1,4 +1,4 @@
-//! … ten lines for a chat: plain text that any messenger leaves as it is.
+//! The report in ten lines for a chat: plain text that messengers don't reformat.
 
 use crate::finding::Severity;
 use crate::model::{FindingModel, GroupModel, Model};
@@ -7,13 +7,13 @@ use crate::texts::{Label, Lang, Text, label, shown, text, through};
 use super::overview::headed;
 use crate::figures::told_ms;
 
-/// So many lines tell of services.
+/// The most lines about services.
 const SERVICES: usize = 3;
 /// The longest line, in characters.
 const LONGEST: usize = 400;
 
-/// The report in at most ten lines for a chat: verdict, who can act, the next step, when and where it was
-/// measured, the first choices with their medians, what else was found, what was not tested, the version.
+/// Formats the report in at most ten lines for a chat: the verdict, who can act, the next step, when and where it
+/// was measured, the first choices with their medians, further findings, what was not tested, and the version.
 #[must_use]
 pub fn summary(model: &Model) -> String {
     let lang = model.lang;
@@ -40,7 +40,7 @@ pub fn summary(model: &Model) -> String {
     lines.join("\n") + "\n"
 }
 
-/// When and where was measured, and what is not as usual there.
+/// When and where it was measured, and what is unusual there.
 fn circumstances(model: &Model) -> String {
     let (environment, lang) = (&model.environment, model.lang);
     let mut parts = vec![when(model)];
@@ -58,7 +58,7 @@ fn circumstances(model: &Model) -> String {
     }
     if let Some(dns) = &environment.dns {
         add(text(
-            format!("name server: {dns}"),
+            format!("DNS server: {dns}"),
             format!("DNS 服务器：{dns}"),
         ));
     }
@@ -68,19 +68,19 @@ fn circumstances(model: &Model) -> String {
     parts.join(" | ")
 }
 
-/// The moment as a clock on the wall there showed it; in UTC where that is unknown.
+/// The local time of the measurement; UTC where that is unknown.
 fn when(model: &Model) -> String {
     let Some(local) = &model.finished_at_local else {
         return model.finished_at.replace('T', " ").replace('Z', " UTC");
     };
-    // The zone begins with the last sign.
+    // The offset from UTC begins at the last sign.
     match local.rfind(['+', '-']).map(|at| local.split_at(at)) {
         Some((clock, zone)) => format!("{} (UTC{zone})", clock.replace('T', " ")),
         None => local.clone(),
     }
 }
 
-/// A line per service; of several data centres one per data centre; of many, without hosts, three in all.
+/// A line per service; with several data centres, a line per data centre; with many, three lines without hosts.
 fn services(model: &Model) -> Vec<String> {
     let lang = model.lang;
     let mut regions: Vec<(&str, Vec<&GroupModel>)> = Vec::new();
@@ -94,7 +94,7 @@ fn services(model: &Model) -> Vec<String> {
         }
     }
     let hosts = regions.len() <= SERVICES;
-    // What is told of one data centre is on lines of its own while there is room.
+    // A data centre has its own line while there is room.
     let parts = match regions.as_slice() {
         [(region, groups)] => (groups.chunks(groups.len().div_ceil(SERVICES)))
             .map(|some| (*region, some.to_vec()))
@@ -144,7 +144,7 @@ fn first_choice(group: &GroupModel, host: bool, lang: Lang) -> String {
     }
 }
 
-/// The gravest of what the verdict doesn't say already, and how much more there is.
+/// The gravest finding that the verdict doesn't have, and the number of the others.
 fn also_found(model: &Model) -> Option<String> {
     const SHOWN: usize = 2;
     let is_news = |one: &&FindingModel| {

@@ -1,4 +1,4 @@
-//! The report for a terminal: a first screen to act upon, then the details that it follows from.
+//! The report for a terminal: a first screen to act on, then the details behind it.
 
 mod bars;
 mod circumstances;
@@ -13,7 +13,7 @@ pub use details::details;
 pub(super) use details::state;
 pub use first_screen::first_screen;
 
-/// The whole report for a person: the [first screen](first_screen()), then the [details](details()).
+/// Formats the whole report for a terminal: the [first screen](first_screen()), then the [details](details()).
 #[must_use]
 pub fn table(model: &Model, style: Style) -> String {
     let below = text("see the findings below", "见下文“发现”");
@@ -21,7 +21,7 @@ pub fn table(model: &Model, style: Style) -> String {
     format!("{screen}\n{}", details(model, style))
 }
 
-/// Whether it says that something fails.
+/// Whether a finding says that something fails.
 fn is_grave(finding: &FindingModel) -> bool {
     ["blocks", "harms"].contains(&&*finding.severity)
 }

@@ -9,7 +9,7 @@ use crate::threshold;
 
 pub(super) const RULE: Rule = Rule {
     code: "above_threshold",
-    needs: "a threshold that was given, and a ready endpoint above it",
+    needs: "a threshold given by the user, and a ready endpoint above it",
     unless: "",
     find,
 };
@@ -30,8 +30,8 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
             format!("超过阈值 {threshold}：{}。", urls.zh),
         );
         let hint = text(
-            "See which phase is long; a long TCP connect is distance or the network's route.",
-            "请看耗时在哪个阶段；TCP 连接慢说明距离远或网络路由绕远。",
+            "Check which phase takes the time: a slow TCP connect means distance or a detour in the route.",
+            "请看耗时在哪个阶段：TCP 连接慢，说明距离远或路由绕行。",
         );
         findings.push(RULE.finding(told).hint_text(hint));
     }

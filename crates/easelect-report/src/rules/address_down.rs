@@ -1,18 +1,19 @@
-//! Addresses that never work, of an endpoint that does at others.
+//! Addresses at which every attempt fails, of an endpoint that works at others.
 
 use easelect::{AddressStats, Failure, Family};
 
-use super::{Found, Rule, failure_text};
+use super::{Found, Rule};
 use crate::facts::{Facts, RowFacts, alike, is_impostor};
 use crate::figures::percent;
 use crate::finding::{Actor, Finding, Severity};
-use crate::texts::{Text, list, text};
+use crate::texts::{Text, fails, list, text};
 use crate::verdict::Fault;
 
 pub(super) const RULE: Rule = Rule {
     code: "address_down",
     needs: "an address at which every attempt failed, of an endpoint that works at another",
-    unless: "its family is broken or absent here; the connection was lost, or is too slow for anything; the answer to the look-up was forged",
+    unless: "its address family is broken or absent here; the connection was lost, or is too slow for \
+         anything; the DNS answer was forged",
     find,
 };
 
@@ -33,7 +34,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (failure, places) in alike(dead) {
         let rows: Vec<&RowFacts<'_>> = places.iter().map(|(row, _)| *row).collect();
-        let why = failure_text(&failure, facts.now());
+        let why = fails(&failure, facts.now());
         let in_english: Vec<&str> = places.iter().map(|(_, told)| &*told.en).collect();
         let in_chinese: Vec<&str> = places.iter().map(|(_, told)| &*told.zh).collect();
         let share = rows.iter().map(|row| share(row)).fold(0.0_f64, f64::max);
@@ -42,22 +43,27 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             true => text("up to ", "最多"),
             false => text("", ""),
         };
-        let waiting = waiting(share);
+        let these = match places.len() {
+            1 => text("this address", "该地址"),
+            _ => text("these addresses", "这些地址"),
+        };
+        let first_connects = first_connects(share);
         let told = text(
             format!(
-                "Some addresses never work: {}. {}. With a client that takes addresses as DNS gives them, {}{} for such \
-                 an address.",
+                "Every attempt at {} fails {}. With clients that use addresses in DNS order, {}{} to {}.",
                 list(&in_english).en,
                 why.en,
                 up_to.en,
-                waiting.en
+                first_connects.en,
+                these.en
             ),
             format!(
-                "有的地址始终不通：{}。{}。按 DNS 返回的顺序取用地址的客户端，首次连接{}有{}要为此等待。",
+                "{}的所有尝试都{}。按 DNS 返回顺序使用地址的客户端，首次连接{}有{}会遇到{}。",
                 list(&in_chinese).zh,
                 why.zh,
                 up_to.zh,
-                waiting.zh
+                first_connects.zh,
+                these.zh
             ),
         );
         let own = rows.iter().all(|row| row.own || row.pinned);
@@ -69,22 +75,22 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             (_, true, _) => (
                 Some(Actor::Developer),
                 text(
-                    "Repair the address, or take it out of DNS.",
-                    "请修复该地址，或将其从 DNS 中移除。",
+                    "Repair the server at this address, or remove the address from DNS.",
+                    "请修复该地址上的服务器，或将该地址从 DNS 中移除。",
                 ),
             ),
             (_, _, true) => (None, text("", "")),
             _ if rows.iter().all(|row| is_impostor(&failure, row.host())) => (
                 None,
                 text(
-                    "Somebody else answers there: a look-up was answered wrongly, or the record is out of date. Look the \
-                     host up at several name servers, and compare.",
-                    "在该地址应答的不是该主机：可能是某次解析得到了错误的应答，也可能是 DNS 记录已过时。请向多个 DNS 服务器查询该主机并比较。",
+                    "Another host answers there: DNS gave a wrong answer, or the record is out of date. Query \
+                     several DNS servers for this host, and compare their answers.",
+                    "在该地址应答的是其他主机：可能是 DNS 应答有误，也可能是 DNS 记录已过时。请向多个 DNS 服务器查询该主机并比较结果。",
                 ),
             ),
             _ => (
                 Some(Actor::Easemob),
-                text("Tell Easemob support the address.", "请把该地址告知环信技术支持。"),
+                text("Report the address to Easemob support.", "请把该地址告知环信技术支持。"),
             ),
         };
         let finding = RULE.finding(told).severity(Severity::Harms).actor(actor);
@@ -98,8 +104,9 @@ fn tried<'a>(row: &RowFacts<'a>) -> impl Iterator<Item = &'a AddressStats> + use
     row.addresses().iter().filter(|one| one.attempts() > 0)
 }
 
-/// How many first connects wait, where a share of the addresses never works: simple fractions as people say them.
-fn waiting(share: f64) -> Text {
+/// The share of first connects that meet an address that never works: a simple fraction in words, otherwise a
+/// percentage.
+fn first_connects(share: f64) -> Text {
     const WORDS: [(&str, &str); 5] = [("one", "一"), ("two", "二"), ("three", "三"), ("four", "四"), ("five", "五")];
     for of in 2..=WORDS.len() {
         let count = share * of as f64;
@@ -107,7 +114,7 @@ fn waiting(share: f64) -> Text {
             continue;
         }
         let ((of_en, of_zh), (en, zh)) = (WORDS[of - 1], WORDS[count.round() as usize - 1]);
-        let verb = if en == "one" { "waits" } else { "wait" };
+        let verb = if en == "one" { "goes" } else { "go" };
         let zh = match of {
             2 => "一半".to_owned(),
             _ => format!("{of_zh}分之{zh}"),
@@ -115,10 +122,11 @@ fn waiting(share: f64) -> Text {
         return text(format!("{en} in {of_en} first connects {verb}"), zh);
     }
     let share = percent(share);
-    text(format!("{share} of the first connects wait"), format!(" {share} "))
+    text(format!("{share} of first connects go"), format!(" {share} "))
 }
 
-/// The share of an endpoint's addresses that never work: what a resolver's rotation gives.
+/// The share of an endpoint's addresses that never work. Resolvers rotate their answers, so the same share of
+/// first connects goes to them.
 fn share(row: &RowFacts<'_>) -> f64 {
     let dead = tried(row).filter(|one| one.successes() == 0).count();
     dead as f64 / tried(row).count().max(1) as f64
@@ -138,7 +146,7 @@ fn dead_addresses<'a>(
             let place = format!("{} @ {ip}", row.url());
             let told = text(
                 format!("{place} (one of {count} addresses)"),
-                format!("{place}（共 {count} 个地址）"),
+                format!("{place}（该主机共 {count} 个地址）"),
             );
             Some((failure, (row, told)))
         })
@@ -152,14 +160,14 @@ mod tests {
     #[test]
     fn simple_fractions_are_said_in_words() {
         for (share, en, zh) in [
-            (1.0 / 2.0, "one in two first connects waits", "一半"),
-            (1.0 / 3.0, "one in three first connects waits", "三分之一"),
-            (2.0 / 3.0, "two in three first connects wait", "三分之二"),
-            (2.0 / 4.0, "one in two first connects waits", "一半"),
-            (3.0 / 4.0, "three in four first connects wait", "四分之三"),
-            (1.0 / 7.0, "14.3% of the first connects wait", " 14.3% "),
+            (1.0 / 2.0, "one in two first connects goes", "一半"),
+            (1.0 / 3.0, "one in three first connects goes", "三分之一"),
+            (2.0 / 3.0, "two in three first connects go", "三分之二"),
+            (2.0 / 4.0, "one in two first connects goes", "一半"),
+            (3.0 / 4.0, "three in four first connects go", "四分之三"),
+            (1.0 / 7.0, "14.3% of first connects go", " 14.3% "),
         ] {
-            let told = waiting(share);
+            let told = first_connects(share);
             assert_eq!((&*told.en, &*told.zh), (en, zh));
         }
     }

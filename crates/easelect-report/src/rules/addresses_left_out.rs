@@ -1,4 +1,4 @@
-//! More addresses were answered than are used.
+//! DNS returned more addresses than are tried.
 
 use super::{Found, Rule};
 use crate::facts::{Facts, RowFacts, hosts};
@@ -23,22 +23,23 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     let names = list(&hosts(crowded.iter().copied()).into_iter().collect::<Vec<_>>());
     let told = text(
         format!(
-            "More addresses are answered than are used: the first 16 of a family are, up to {most} were left out. {}.",
+            "DNS returns more addresses than easelect tries (16 of each address family). Up to {most} were \
+             left out, of: {}.",
             names.en
         ),
         format!(
-            "域名解析返回的地址过多，每个协议族只用前 16 个（最多略去 {most} 个）：{}。",
+            "DNS 返回的地址超过上限（每个地址族 16 个），最多有 {most} 个未测试，涉及：{}。",
             names.zh
         ),
     );
     let hint = match all_dead {
         true => text(
-            "Those left out may work: pin one with --resolve HOST:PORT:ADDR to try it.",
-            "被略去的地址可能可用：可用 --resolve HOST:PORT:ADDR 指定一个试试。",
+            "The addresses left out may work: try one with --resolve HOST:PORT:ADDR.",
+            "未测试的地址可能可用：请用 --resolve HOST:PORT:ADDR 指定一个重测。",
         ),
         false => text(
-            "So many addresses are unusual: compare with another name server.",
-            "返回这么多地址并不常见：请用 --dns 指定其他 DNS 服务器重测。",
+            "So many addresses are unusual: measure again with another DNS server (--dns), and compare.",
+            "返回这么多地址并不常见：请用 --dns 指定其他 DNS 服务器重测并比较。",
         ),
     };
     let finding = RULE.finding(told).actor(Actor::NetworkAdministrator);

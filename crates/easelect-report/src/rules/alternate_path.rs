@@ -1,4 +1,4 @@
-//! The path in the catalogue is refused, another one works.
+//! The server refuses the catalogue's path, and another path works.
 
 use super::{Found, Rule};
 use crate::facts::Facts;
@@ -21,12 +21,12 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
             let works = row.endpoint().shown_with(row.row.ranked.stats.path());
             let url = row.url();
             let told = text(
-                format!("{url} is refused, but {works} works."),
-                format!("{url} 被拒绝，但 {works} 可用。"),
+                format!("The server refuses {url}, but {works} works."),
+                format!("服务器拒绝 {url}，但 {works} 可用。"),
             );
             let hint = text(
-                format!("Configure {works}, or put it into a catalogue file."),
-                format!("请配置为 {works}，或写入目录文件。"),
+                format!("Use {works} in the app's configuration or in a catalogue file."),
+                format!("请在应用配置或目录文件中改用 {works}。"),
             );
             let finding = RULE.finding(told).actor(Actor::Developer);
             let finding = finding.fault(Fault::AllWell).hint_text(hint);

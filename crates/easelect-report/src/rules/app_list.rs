@@ -1,4 +1,4 @@
-//! The app's own list of endpoints was asked for: to whom the App Key went, and whose hosts came back.
+//! The app's server list was fetched: where the App Key was sent, and which data centre the list names.
 
 use super::{Found, Rule};
 use crate::Note;
@@ -8,7 +8,7 @@ use crate::texts::{list, shown, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "app_key_sent",
-    needs: "an App Key that the user gave for asking the list service; `data_centre_recognised` once the list came",
+    needs: "an App Key that the user gave for the list service; `data_centre_recognised` once the list arrived",
     unless: "",
     find,
 };
@@ -18,8 +18,8 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
         Note::AppKeySent { to } => {
             let to = shown(to, 100);
             let told = text(
-                format!("The App Key was sent to {to}, which lists the app's servers, and to nobody else."),
-                format!("App Key 已发给 {to}（提供应用的服务器列表），没有发给其他任何服务器。"),
+                format!("The App Key was sent only to {to}, the service that lists the app's servers."),
+                format!("App Key 只发给了 {to}（提供应用的服务器列表）。"),
             );
             Some(RULE.finding(told).severity(Severity::Background))
         }
@@ -27,12 +27,12 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
             let (url, regions) = (shown(url, 200), list(regions));
             let told = match regions.en.is_empty() {
                 true => text(
-                    format!("The app's list ({url}) names no host of a known data centre."),
+                    format!("The app's server list ({url}) has no host of a known data centre."),
                     format!("应用的服务器列表（{url}）中没有已知数据中心的主机。"),
                 ),
                 false => text(
-                    format!("The app lives in {}: its list ({url}) names hosts of it.", regions.en),
-                    format!("应用所在的数据中心：{}（依据服务器列表 {url}）。", regions.zh),
+                    format!("The app's data centre, according to its server list ({url}): {}.", regions.en),
+                    format!("应用所在的数据中心（根据其服务器列表 {url}）：{}。", regions.zh),
                 ),
             };
             Some(Finding::new("data_centre_recognised", told).severity(Severity::Informs))

@@ -1,17 +1,18 @@
-//! A certificate is out of date: the server's own, or an authority's that it sends along.
+//! A certificate has expired: the server's own, or an authority's that the server sends with it.
 
 use easelect::{ChainFault, FailureKind as Kind};
 
 use super::certificate_faulty::names_the_host;
-use super::{Found, Rule, any_blocks, failure_text, given_by, places, urls};
+use super::{Found, Rule, any_blocks, given_by, places, urls};
 use crate::facts::{Facts, RowFacts, alike};
 use crate::finding::{Actor, Finding};
-use crate::texts::{list, text};
+use crate::texts::{fail, fails, list, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "certificate_expired",
     needs: "a certificate that has expired",
-    unless: "the clock is suspected; it is another host's (hijack); what is explained otherwise",
+    unless: "the clock is suspected; the certificate is another host's (hijack_suspected); what is explained \
+         otherwise",
     find,
 };
 
@@ -24,19 +25,20 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (failure, rows) in alike(expired) {
         let all = urls(&rows);
-        let (names, why) = (list(&all), failure_text(&failure, facts.now()));
+        let (names, why) = (list(&all), fails(&failure, facts.now()));
+        let fail = fail(all.len());
         let told = text(
-            format!("{}: {}.", names.en, why.en),
-            format!("{}：{}。", names.zh, why.zh),
+            format!("{} {fail} {}.", names.en, why.en),
+            format!("{} {}。", names.zh, why.zh),
         );
         let own = rows.iter().all(|row: &&RowFacts<'_>| row.own);
-        // Somebody else's, that has expired besides, is no fault of the hosts.
+        // Another host's certificate that has also expired is not these hosts' fault.
         let theirs = failure.certificate().is_none() || names_the_host(&failure, &rows);
         let given = given_by(&rows);
         let hint = match (own, failure.chain_fault()) {
             (true, Some(ChainFault::IntermediateExpired | ChainFault::RootExpired)) => text(
-                "Have the server send the authority's present certificate along instead of the expired one.",
-                "请让服务器改为发送签发机构的现行中间证书。",
+                "Configure the server to send the authority's current certificate instead of the expired one.",
+                "请配置服务器，改为发送签发机构当前有效的证书。",
             ),
             (true, _) => text("Renew the server's certificate.", "请更换服务器的证书。"),
             (false, _) if !theirs => text(
@@ -44,12 +46,13 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
                 "不要信任该证书；请换一个网络再试。",
             ),
             (false, Some(ChainFault::IntermediateExpired | ChainFault::RootExpired)) => text(
-                "Tell Easemob support: the servers send an expired certificate of their authority along. Some platforms find another way, others refuse.",
-                "请告知环信技术支持：服务器发送的签发机构证书已过期。有的平台能绕过，有的会拒绝。",
+                "Tell Easemob support that the server sends an expired certificate of its authority. Some \
+                 platforms find another chain; others refuse the connection.",
+                "请告知环信技术支持：服务器发送的签发机构证书已过期。部分平台能找到其他证书链，部分平台会拒绝连接。",
             ),
             (false, _) => text(
-                "Check that this computer's date is right; then tell Easemob support which host it is.",
-                "请确认本机日期正确，然后把该主机名告知环信技术支持。",
+                "Check this computer's date and time. If they are right, tell Easemob support which host it is.",
+                "请检查电脑的日期和时间；如果正确，请把该主机名告知环信技术支持。",
             ),
         };
         let (actor, hint) = match given {

@@ -1,4 +1,4 @@
-//! A certificate that is good will soon be out of date, anywhere in its chain.
+//! A certificate of an accepted chain expires soon.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,12 +12,13 @@ use crate::verdict::Fault;
 
 pub(super) const RULE: Rule = Rule {
     code: "certificate_expires_soon",
-    needs: "an accepted chain of which one certificate, the root and what had ended aside, ends within 14 days",
+    needs: "an accepted chain in which a certificate expires within 14 days; a root, and what had already \
+         expired, doesn't count",
     unless: "TLS is inspected",
     find,
 };
 
-/// Authorities renew 30 days before the end (Let's Encrypt's advice): what has two weeks left was
+/// Let's Encrypt advises renewing 30 days before the end: a certificate with two weeks left was probably
 /// forgotten.
 const SOON: Duration = Duration::from_secs(14 * 86_400);
 
@@ -43,7 +44,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         .unwrap_or_else(|| text("certificate has just expired", "证书刚刚过期"));
     let whose = match place {
         0 => text("", ""),
-        _ => text(" (its authority's)", "（签发机构的证书）"),
+        _ => text(" (the issuing authority's)", "（签发机构的证书）"),
     };
     let told = text(
         format!("{}: {}{}.", urls.en, expiry.en, whose.en),
@@ -52,12 +53,12 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let rows: Vec<&RowFacts<'_>> = soon.iter().map(|(.., row)| *row).collect();
     let (actor, hint) = match given_by(&rows) {
         Some((Actor::You, check)) => (Actor::You, check),
-        Some((actor, _)) => (actor, text("Renew it.", "请更换证书。")),
+        Some((actor, _)) => (actor, text("Renew the certificate.", "请更换证书。")),
         None => (
             Actor::Easemob,
             text(
-                "Tell Easemob support if it is not renewed in time.",
-                "如果未按时更换，请联系环信技术支持。",
+                "Tell Easemob support if the certificate isn't renewed in time.",
+                "如果证书未按时更换，请联系环信技术支持。",
             ),
         ),
     };
@@ -65,8 +66,8 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     vec![finding.hint_text(hint)]
 }
 
-/// When the first of the certificates expires that were accepted at an endpoint's addresses, and its place in
-/// the chain.
+/// The earliest expiry among the certificates accepted at an endpoint's addresses, and that certificate's place
+/// in its chain.
 pub(crate) fn of_addresses(
     addresses: &[AddressStats],
     now: SystemTime,
@@ -75,8 +76,8 @@ pub(crate) fn of_addresses(
     let chains = accepted.filter_map(AddressStats::chain);
     let ends = chains.filter_map(|chain| {
         let all = chain.certificates().iter().enumerate();
-        // What had ended was not needed: a root's older cross-signature, sent for older clients. A root is trusted
-        // for being installed, whatever its dates (RFC 5280 §6.1.1).
+        // A certificate that had already expired was not needed, such as a root's older cross-signature for older
+        // clients. A root is trusted because it is installed, whatever its dates (RFC 5280 §6.1.1).
         let needed = all.filter(|(place, one)| {
             *place == 0 || (one.not_after > now && one.subject != one.issuer)
         });

@@ -1,4 +1,4 @@
-//! This computer's clock is suspected.
+//! This computer's clock is probably wrong.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -12,8 +12,10 @@ use crate::texts::text;
 
 pub(super) const RULE: Rule = Rule {
     code: "clock_wrong_suspected",
-    needs: "certificates of two or more kinds out of date in the same direction by this clock, no fewer than are good, and a moment at which all would be good",
-    unless: "one certificate alone is out of date, an authority's as well: then it is its owner's",
+    needs: "two or more different certificates out of date in the same direction by this clock, at least as \
+         many as are valid, or one not valid yet where no host proved its identity; and a moment at which all \
+         of them would be valid",
+    unless: "only one certificate is out of date, be it a server's or an authority's: then its owner is to blame",
     find,
 };
 
@@ -28,27 +30,29 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     let told = match slow {
         true => text(
             format!(
-                "Suspected: this computer's clock is slow. Certificates of {count_en} are not yet valid by it."
+                "Suspected: this computer's clock is behind. By this clock, certificates of {count_en} are not \
+                 valid yet."
             ),
             format!("疑似本机时钟偏慢：按本机时钟，{count} 个主机的证书尚未生效。"),
         ),
         false => text(
             format!(
-                "Suspected: this computer's clock is fast. Certificates of {count_en} have all expired by it."
+                "Suspected: this computer's clock is ahead. By this clock, certificates of {count_en} have \
+                 expired."
             ),
-            format!("疑似本机时钟偏快：按本机时钟，{count} 个主机的证书全部过期。"),
+            format!("疑似本机时钟偏快：按本机时钟，{count} 个主机的证书已过期。"),
         ),
     };
     let hint = text(
-        "Set this computer's clock (date, time and time zone), then run again.",
-        "请检查电脑的日期、时间和时区，改正后重试。",
+        "Correct this computer's date, time and time zone, then run again.",
+        "请检查并改正电脑的日期、时间和时区，然后重测。",
     );
     let finding = RULE.finding(told).severity(Severity::Blocks).actor(Actor::You);
     let finding = finding.blocking(any_blocks(&rows) || !rows.is_empty());
     vec![finding.hint_text(hint).explaining(places(&rows))]
 }
 
-/// The endpoints whose certificates this clock makes bad, and whether it is slow.
+/// The endpoints whose certificates are out of date by this clock, and whether the clock is behind.
 fn suspected<'a>(
     facts: &'a Facts<'a>,
     kind: Kind,
@@ -61,8 +65,8 @@ fn suspected<'a>(
     let rows: Vec<(&RowFacts<'a>, Failure)> = (facts.tried())
         .filter_map(|row| Some((row, refused(row)?)))
         .collect();
-    // One certificate may serve many hosts and have really expired, an authority's below all of
-    // them as well; two don't at once.
+    // One certificate may serve many hosts, or one authority's may be in all chains, and have really expired.
+    // Two different ones don't expire at once.
     let date = |failure: &Failure| match slow {
         true => failure.not_before(),
         false => failure.not_after(),
@@ -81,7 +85,7 @@ fn suspected<'a>(
         .collect();
     let verified = facts.tried().any(RowFacts::is_verified);
     let enough = match verified {
-        // Nothing contradicts it: what begins in the future is enough, as nobody issues that.
+        // Nothing contradicts it, and authorities don't issue certificates that begin in the future: one is enough.
         false if slow => !different.is_empty(),
         _ => different.len() >= 2 && different.len() >= good.len(),
     };
@@ -94,7 +98,7 @@ fn shown<'a>(facts: &'a Facts<'a>) -> impl Iterator<Item = (bool, &'a Certificat
     addresses.filter_map(|one| Some((one.successes() > 0, one.chain()?.own())))
 }
 
-/// Whether there is a moment at which all certificates would be good.
+/// Whether there is a moment at which all certificates would be valid.
 fn suits_all(facts: &Facts<'_>) -> bool {
     let begin = shown(facts).map(|(_, one)| one.not_before).max();
     let end = shown(facts).map(|(_, one)| one.not_after).min();

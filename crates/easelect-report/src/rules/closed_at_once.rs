@@ -1,4 +1,4 @@
-//! Servers end the WebSocket as soon as it is open.
+//! The WebSocket is closed as soon as it is open.
 
 use easelect::{AddressStats, AfterUpgrade, Tier};
 
@@ -11,7 +11,7 @@ use crate::verdict::Fault;
 
 pub(super) const RULE: Rule = Rule {
     code: "closed_after_upgrade",
-    needs: "a Close frame, garbage, an end or a reset right behind the 101",
+    needs: "a Close frame, data that is no WebSocket frame, an end or a reset right after the 101",
     unless: "",
     find,
 };
@@ -32,12 +32,12 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
         let has_code = matches!(how, AfterUpgrade::Close { code: Some(_), .. });
         let (names, how) = (list(&urls), told(how));
         let told = text(
-            format!("Closed right after the upgrade: {}. {}.", names.en, how.en),
-            format!("升级后立即被关闭：{}。{}。", names.zh, how.zh),
+            format!("The WebSocket is closed as soon as it is open: {}. {}.", names.en, how.en),
+            format!("WebSocket 建立后立即断开：{}。{}。", names.zh, how.zh),
         );
         let own = rows.iter().all(|row| row.own || row.pinned);
         let is_closed = |row: &&Row| rows.iter().any(|one| one.endpoint() == row.ranked.endpoint());
-        // A service all of whose endpoints do so is as good as none.
+        // A service whose ready endpoints all do this can't be used.
         let every = facts.groups.iter().any(|group| {
             let mut ready = group.endpoints.iter().filter(|row| row.ranked.tier == Tier::Ready);
             group.best().is_some() && ready.all(|row| is_closed(&row))
@@ -48,17 +48,19 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
         };
         let hint = match own {
             true => text(
-                "See what the server, and the gateway in front of it, log at that moment.",
-                "请查看服务器及其前面网关在该时刻的日志。",
+                "Check the logs of the server, and of the gateway in front of it, for that moment.",
+                "请查看服务器及其前置网关在该时刻的日志。",
             ),
             false if !has_code => text(
-                "The server, or something in between, may do so because nobody logged in; if apps are cut off too, compare \
-                 with another network, then tell Easemob support the time.",
-                "可能只是因为没有登录，也可能是中间设备所为；如果应用也被这样断开，请换一个网络比较，再把时间告知环信技术支持。",
+                "This may be only because easelect doesn't log in, or a device in between cuts the connection. \
+                 If apps are disconnected too, compare with another network, then tell Easemob support the \
+                 time.",
+                "可能只是因为测量没有登录，也可能是中间设备断开了连接。如果应用也会断开，请换一个网络比较，再把时间告知环信技术支持。",
             ),
             false => text(
-                "The server may do so because nobody logged in; if apps are sent away too, tell Easemob support the code.",
-                "可能只是因为没有登录；如果应用也被这样关闭，请把关闭码告知环信技术支持。",
+                "This may be only because easelect doesn't log in. If apps are disconnected too, tell Easemob \
+                 support the code.",
+                "可能只是因为测量没有登录。如果应用也会断开，请把关闭码告知环信技术支持。",
             ),
         };
         let finding = RULE.finding(told).severity(Severity::Harms).actor(actor);
@@ -90,12 +92,12 @@ fn told(how: &AfterUpgrade) -> Text {
         ),
         AfterUpgrade::Reset => text("The connection was reset", "连接被重置"),
         AfterUpgrade::Garbage(_) => text(
-            "What came is no WebSocket frame",
+            "The data received is not a WebSocket frame",
             "收到的数据不是 WebSocket 帧",
         ),
         _ => text(
             "The connection ended without a Close frame",
-            "连接未经关闭帧即告结束",
+            "连接断开，且没有关闭帧",
         ),
     }
 }

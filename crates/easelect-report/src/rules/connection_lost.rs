@@ -1,4 +1,4 @@
-//! The network went away while it was measured.
+//! The network went down during the measurement.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -13,12 +13,15 @@ use crate::texts::text;
 
 pub(super) const RULE: Rule = Rule {
     code: "connection_lost",
-    needs: "attempts at half of the addresses that work, or at eight of four hosts (or three attempts at the only host), that end in silence or without a route one after the other; or as many that were under way for 1.5 s or longer in which nothing came, and needed packets sent again",
-    unless: "any attempt succeeded in between; of two address families only one is affected; the time-out is below four round trips",
+    needs: "consecutive attempts that end in silence or without a route, at half of the addresses that work \
+         otherwise, at eight addresses of four hosts, or three times at the only host; or as many attempts \
+         during 1.5 s or longer in which nothing arrived, and which needed retransmissions",
+    unless: "an attempt succeeded in between; only one of two address families is affected; the time-out is \
+         below four round trips",
     find,
 };
 
-/// Whether it did.
+/// Whether the network went down.
 pub(super) fn is_found(facts: &Facts<'_>) -> bool {
     gap(facts).is_some()
 }
@@ -35,17 +38,19 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let (from, to) = (seconds(gap.from), seconds(gap.to));
     let told = match gap.ended {
         true => text(
-            format!("The network was away from {from} s to {to} s of the run: nothing got through to any host."),
-            format!("测量开始后 {from} 秒到 {to} 秒之间网络中断：到所有主机都不通。"),
+            format!("The network was down from {from} s to {to} s into the run: no attempt got through to any \
+                 host."),
+            format!("测量开始后 {from} 秒到 {to} 秒之间网络中断，所有主机都连不上。"),
         ),
         false => text(
-            format!("The network went away {from} s into the run and did not come back: nothing got through to any host."),
-            format!("测量开始后 {from} 秒网络中断，此后没有恢复：到所有主机都不通。"),
+            format!("The network went down {from} s into the run and did not come back: no attempt got through \
+                 to any host."),
+            format!("测量开始 {from} 秒后网络中断，直到结束也没有恢复，所有主机都连不上。"),
         ),
     };
     let hint = text(
         "Check this computer's connection (Wi-Fi, cable, VPN), then run again.",
-        "请检查本机的网络连接（Wi-Fi、网线、VPN）后重试。",
+        "请检查本机的网络连接（Wi-Fi、网线、VPN），然后重测。",
     );
     let finding = RULE.finding(told).actor(Actor::You);
     let finding = finding.fault(crate::verdict::Fault::Network);
@@ -64,7 +69,7 @@ struct Gap<'a> {
     from: Duration,
     to: Duration,
     hosts: BTreeSet<&'a str>,
-    /// Something got through again.
+    /// Whether an attempt got through again.
     ended: bool,
 }
 
@@ -78,17 +83,17 @@ impl Gap<'_> {
     }
 }
 
-/// An attempt that was under way for longer, or longer than any that got through took, when the last one did
-/// failed for another reason.
+/// How long an attempt may have been under way when the network went down. One that had waited longer, or longer
+/// than the slowest success took, failed for another reason.
 const BEFORE: Duration = Duration::from_secs(1);
 
-/// Shorter ones are what any network has.
+/// Shorter gaps occur on any network.
 const SHORTEST: Duration = Duration::from_millis(500);
 
-/// The same where all attempts got through in the end: a SYN that is lost alone costs a second.
+/// The shortest gap where all attempts got through in the end: a single lost SYN costs a second.
 const SHORTEST_SURVIVED: Duration = Duration::from_millis(1500);
 
-/// The longest time in which nothing got through to addresses that worked at another.
+/// The longest time in which no attempt got through to addresses that worked at another time.
 fn gap<'a>(facts: &'a Facts<'a>) -> Option<Gap<'a>> {
     let mut samples: Vec<&Sample> = facts.samples().collect();
     samples.sort_by_key(|one| one.ended());
@@ -96,7 +101,7 @@ fn gap<'a>(facts: &'a Facts<'a>) -> Option<Gap<'a>> {
     failed.into_iter().chain(survived(&samples)).max_by_key(Gap::length)
 }
 
-/// Whether a failure is that nothing came any more, in whichever phase the attempt was just then.
+/// Whether an attempt failed because nothing more arrived, in whichever phase.
 pub(super) fn is_lost(failure: &Failure) -> bool {
     let silent = is_silence(failure) && failure.kind() != Kind::Refused;
     silent || failure.kind() == Kind::Timeout
@@ -107,7 +112,7 @@ fn worked<'a>(samples: &[&'a Sample]) -> Vec<&'a Sample> {
     good.copied().collect()
 }
 
-/// What there was to be hit, counted once: a thorough run has thousands of failures.
+/// What a gap could hit, counted once: a thorough run has thousands of failures.
 struct Tried {
     hosts: usize,
     /// The addresses that worked.
@@ -141,9 +146,9 @@ fn of_family(of: &[&Sample], v6: bool) -> bool {
     of.iter().any(|one| one.address.is_ipv6() == v6)
 }
 
-/// Whether so many were hit that it was the network, and no host, no address family, no chance.
+/// Whether so many were hit that the network is the cause, rather than one host, one address family or chance.
 fn are_enough(hit: &[&Sample], tried: &Tried) -> bool {
-    /// At so many addresses of so many hosts it is no chance, however many more there are.
+    /// So many addresses of so many hosts are not hit by chance, however many more there are.
     const ADDRESSES: usize = 8;
     const HOSTS: usize = 4;
     let mut families = [false, true].into_iter().zip(tried.families);
@@ -156,7 +161,7 @@ fn are_enough(hit: &[&Sample], tried: &Tried) -> bool {
     }
 }
 
-/// The longest time in which one attempt after the other failed; the samples in the order of their ends.
+/// The longest run of failed attempts. `samples` are ordered by their ends.
 fn failed<'a>(samples: &[&'a Sample]) -> Option<Gap<'a>> {
     let (good, tried) = (worked(samples), Tried::of(samples));
     let worked: BTreeSet<SocketAddr> = good.iter().map(|one| one.address).collect();
@@ -173,7 +178,7 @@ fn failed<'a>(samples: &[&'a Sample]) -> Option<Gap<'a>> {
         let length = tail.iter().position(|one| one.outcome.is_ok());
         let run = &tail[..length.unwrap_or(tail.len())];
         rest = &tail[run.len()..];
-        // Those that never worked tell nothing of when.
+        // Addresses that never worked don't show when the network went down.
         let told = run.iter().copied().filter(|one| worked.contains(&one.address));
         let told: Vec<&Sample> = told.collect();
         let due = slowest.min(BEFORE);
@@ -201,8 +206,8 @@ fn failed<'a>(samples: &[&'a Sample]) -> Option<Gap<'a>> {
     longest
 }
 
-/// The longest time in which nothing came though attempts were under way, all of which needed packets
-/// sent again and got through.
+/// The longest time in which nothing arrived although attempts were under way, all of which needed
+/// retransmissions and got through in the end.
 fn survived<'a>(samples: &[&'a Sample]) -> Option<Gap<'a>> {
     let tried = Tried::of(samples);
     let mut longest: Option<Gap<'a>> = None;
@@ -211,7 +216,7 @@ fn survived<'a>(samples: &[&'a Sample]) -> Option<Gap<'a>> {
         if to.saturating_sub(from) < SHORTEST_SURVIVED {
             continue;
         }
-        // What began in between did not get through either, or it would have ended.
+        // Attempts that began in between did not get through either, or they would have ended.
         let waited = |one: &&&Sample| one.started < to && one.ended() >= to;
         let hit: Vec<&Sample> = samples.iter().filter(waited).copied().collect();
         let through = |one: &Sample| {

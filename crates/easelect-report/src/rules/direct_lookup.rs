@@ -1,21 +1,22 @@
-//! What name servers say of hosts that this system did not find.
+//! What DNS servers answer for hosts that this system could not resolve.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use easelect::{Failure, FailureKind as Kind};
 
-use super::{Found, Rule, failure_text};
+use super::{Found, Rule};
 use crate::DirectLookup;
 use crate::facts::{Facts, RowFacts};
 use crate::finding::{Actor, Finding};
-use crate::texts::{list, text};
+use crate::texts::{list, reason, text};
 use crate::verdict::Fault;
 
 pub(super) const RULE: Rule = Rule {
     code: "dns_direct_lookup",
-    needs: "a host without an address, and name servers that were asked about it",
-    unless: "the name server of --dns is the one that was asked; its answers are forged (dns_forged); packets are lost, the network was away or is too slow, or a name server is silent, and the system's look-up timed out",
+    needs: "a host without an address, and DNS servers that were asked about it",
+    unless: "--dns names the DNS server; packets are lost, the network was down or is too slow, or a DNS \
+         server is silent, and the system's lookup only timed out",
     find,
 };
 
@@ -23,7 +24,7 @@ fn find(facts: &Facts<'_>, found_before: &Found) -> Vec<Finding> {
     if facts.context.environment.dns.is_some() {
         return Vec::new();
     }
-    // Where queries get lost, that a second try was answered says nothing of this computer.
+    // Where queries get lost, an answer to a second try says nothing about this computer.
     let lossy = found_before.any(&["packets_lost", "connection_lost", "slow_link", "name_server_silent"]);
     let only_timed_out =
         |row: &RowFacts<'_>| row.failures.iter().all(|one| one.kind() == Kind::Timeout);
@@ -41,7 +42,7 @@ fn find(facts: &Facts<'_>, found_before: &Found) -> Vec<Finding> {
             .flat_map(|one| one.outcome.iter().flatten().copied())
             .collect();
         if found.is_empty() {
-            // That there is no address of one family says less than why there is none of the other.
+            // The lack of addresses of one family says less than the reason why the other has none.
             let failures = answers.iter().filter_map(|one| one.outcome.as_ref().err());
             let says_more = |one: &&Failure| one.kind() != Kind::NoAddress;
             let Some(failure) = failures.clone().find(says_more).or(failures.clone().next()) else {
@@ -56,27 +57,29 @@ fn find(facts: &Facts<'_>, found_before: &Found) -> Vec<Finding> {
         let addresses = list(&found.into_iter().collect::<Vec<_>>());
         let told = text(
             format!(
-                "This system's resolver finds no address of {host}; a name server asked directly does: {}.",
+                "This system's resolver finds no address for {host}, but a DNS server asked directly returns {}.",
                 addresses.en
             ),
-            format!("系统解析器未能解析 {host}，但直接询问 DNS 服务器得到了 {}。", addresses.zh),
+            format!("系统解析器未能解析 {host}，但直接查询 DNS 服务器得到了 {}。", addresses.zh),
         );
         let hint = text(
-            "This computer's resolver is suspected: its hosts file, its cache, a VPN or a proxy. --dns ADDR asks a name server instead.",
-            "疑似本机解析器的问题：hosts 文件、缓存、VPN 或代理。可用 --dns ADDR 直接询问 DNS 服务器。",
+            "Check this computer's hosts file, DNS cache, VPN and proxy; --dns ADDR bypasses the system's \
+             resolver.",
+            "请检查本机的 hosts 文件、DNS 缓存、VPN 和代理；可用 --dns ADDR 绕过系统解析器。",
         );
         let finding = RULE.finding(told).actor(Actor::You).fault(Fault::AllWell);
         findings.push(finding.hint_text(hint));
     }
     for (failure, hosts) in failed {
-        let (hosts, why) = (list(&hosts), failure_text(&failure, facts.now()));
+        let (hosts, why) = (list(&hosts), reason(&failure, facts.now()));
         let told = text(
             format!(
-                "This system's resolver finds no address of {}; what came of asking a name server directly: {}.",
+                "This system's resolver finds no address for {}, and neither does a DNS server asked directly: \
+                 {}.",
                 hosts.en, why.en
             ),
             format!(
-                "系统解析器未能解析 {}；直接询问 DNS 服务器的结果：{}。",
+                "系统解析器未能解析 {}，直接查询 DNS 服务器也没有得到地址：{}。",
                 hosts.zh, why.zh
             ),
         );

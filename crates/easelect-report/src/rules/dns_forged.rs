@@ -1,4 +1,4 @@
-//! Two different answers came to one query.
+//! One DNS query got two different answers.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use crate::texts::{list, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "dns_forged",
-    needs: "a second answer to one query that says something else than the first",
+    needs: "a second answer to one query that differs from the first",
     unless: "",
     find,
 };
@@ -31,13 +31,13 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     let (first_en, first_zh) = match first.en.is_empty() {
         true => (String::new(), String::new()),
         false => (
-            format!(" The first says {}.", first.en),
-            format!("先到的应答为 {}。", first.zh),
+            format!(" The first answer is {}.", first.en),
+            format!("先到的应答是 {}。", first.zh),
         ),
     };
     let told = text(
         format!(
-            "DNS answers are forged on the way: two different answers came to one query for {}.{first_en}",
+            "DNS answers are forged on the way: one query for {} got two different answers.{first_en}",
             names_list.en
         ),
         format!(
@@ -46,8 +46,8 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
         ),
     );
     let hint = text(
-        "Use a resolver that can't be forged (DNS over TLS or HTTPS, or HTTPDNS), or ask the network administrator.",
-        "请改用无法伪造的解析方式（DoT、DoH 或 HTTPDNS），或联系网络管理员。",
+        "Use encrypted DNS (DNS over TLS or HTTPS) or HTTPDNS, or ask the network administrator.",
+        "请改用加密 DNS（DoT、DoH）或 HTTPDNS，或联系网络管理员。",
     );
     let hit = |row: &&RowFacts<'_>| names.contains(row.host()) && !row.is_verified();
     let rows: Vec<&RowFacts<'_>> = facts.tried().filter(hit).collect();

@@ -1,11 +1,11 @@
-//! Endpoints fail in the same way, and nothing above explains it.
+//! Endpoints fail in the same way, and no other finding explains it.
 
 use easelect::{Failure, FailureKind as Kind, Phase};
 
-use super::{Found, Rule, any_blocks, failure_hint, failure_text, places, urls, who_mends_all};
+use super::{Found, Rule, any_blocks, failure_hint, places, urls, who_mends_all};
 use crate::facts::{Facts, RowFacts, alike};
 use crate::finding::Finding;
-use crate::texts::{Text, list, text};
+use crate::texts::{Text, fail, fails, list, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "endpoint_down",
@@ -21,15 +21,16 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (failure, rows) in alike(failing) {
         let rows: Vec<&RowFacts<'_>> = rows;
-        let (names, why) = (list(&urls(&rows)), failure_text(&failure, facts.now()));
+        let (names, why) = (list(&urls(&rows)), fails(&failure, facts.now()));
+        let fail = fail(rows.len());
         let told = text(
-            format!("{}: {}.", names.en, why.en),
-            format!("{}：{}。", names.zh, why.zh),
+            format!("{} {fail} {}.", names.en, why.en),
+            format!("{} {}。", names.zh, why.zh),
         );
         let actor = who_mends_all(&rows, &failure, facts, found);
         let finding = RULE.finding(told).actor(actor).of_endpoints(any_blocks(&rows));
         let hint = match found.path_in_doubt() && !failure.is_answer() {
-            // The way there is to be mended first.
+            // The path must be repaired first.
             true => text("", ""),
             false if behind_is_silent(&failure) && any_blocks(&rows) => {
                 alone(rows.iter().all(|row| row.own))
@@ -41,22 +42,23 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     findings
 }
 
-/// Whether the host is who it should be, and what is behind it doesn't answer.
+/// Whether the host proved its identity, and the service behind it doesn't answer.
 fn behind_is_silent(failure: &Failure) -> bool {
     failure.phase() > Phase::Tls
         && matches!(failure.kind(), Kind::Timeout | Kind::Closed | Kind::Reset)
 }
 
-/// What to do about that where nothing else works: there is no other endpoint to use.
+/// The hint for that where no other endpoint works.
 fn alone(own: bool) -> Text {
     match own {
         true => text(
-            "The host proved its identity; the service behind it, or a gateway, doesn't answer: see what they log.",
+            "The host proved its identity, but the service or a gateway behind it doesn't answer: check their \
+             logs.",
             "主机身份已验证，但其后的服务或网关没有应答：请查看其日志。",
         ),
         false => text(
-            "The host proved its identity; the service behind it, or a gateway, doesn't answer, and no other endpoint \
-             works: tell Easemob support.",
+            "The host proved its identity, but the service or a gateway behind it doesn't answer, and no other \
+             endpoint works: tell Easemob support.",
             "主机身份已验证，但其后的服务或网关没有应答，且没有其他可用的接入地址：请联系环信技术支持。",
         ),
     }

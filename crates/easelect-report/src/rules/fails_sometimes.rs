@@ -1,19 +1,19 @@
-//! Addresses that work fail now and then.
+//! Some attempts fail at addresses that work.
 
 use easelect::{AddressStats, Failure};
 
 use super::connection_lost::is_lost;
-use super::{Found, Rule, failure_text, given_by};
+use super::{Found, Rule, given_by};
 use crate::facts::{Facts, RowFacts, alike, are_unrelated, is_silence};
 use crate::figures::percent;
 use crate::finding::{Actor, Finding, Severity};
-use crate::texts::{list, text};
+use crate::texts::{fails, list, text};
 use crate::verdict::Fault;
 
 pub(super) const RULE: Rule = Rule {
     code: "fails_sometimes",
     needs: "failed attempts at addresses that also worked",
-    unless: "packets are lost or the connection was; an alternate path makes the first refusal no failure",
+    unless: "packets are lost, or the connection was lost; the first refusal where an alternate path works",
     find,
 };
 
@@ -21,7 +21,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let ready = facts.tried().filter(|row| row.is_ready());
     let flaky = ready.filter_map(|row| {
         let (failure, told) = fails_sometimes(row)?;
-        // Silence where packets are lost, or the network was away, is no news of the host.
+        // Silence where packets are lost or the network was down says nothing about the host.
         let explained = found.any(&["packets_lost", "connection_lost", "out_of_resources", "slow_link"])
             || found.explains(row);
         let excused = found.excuses(&failure) || (explained && is_lost(&failure));
@@ -31,13 +31,13 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     for (failure, flaky) in alike(flaky) {
         let rows: Vec<&RowFacts<'_>> = flaky.iter().map(|(row, _)| *row).collect();
         let told: Vec<String> = flaky.iter().map(|(_, told)| told.clone()).collect();
-        let (told, why) = (list(&told), failure_text(&failure, facts.now()));
+        let (told, why) = (list(&told), fails(&failure, facts.now()));
         let told = text(
-            format!("Ready, but failing now and then: {}; mostly: {}.", told.en, why.en),
-            format!("可用，但时好时坏（失败率）：{}；多为：{}。", told.zh, why.zh),
+            format!("Ready, but some attempts fail: {}. They fail most often {}.", told.en, why.en),
+            format!("可用，但部分尝试失败（括号内为失败率）：{}。最常见的是{}。", told.zh, why.zh),
         );
         let steady = facts.published().filter(|row| row.is_ready() && row.failures.is_empty());
-        // The same symptom at unrelated hosts is the network's.
+        // The same symptom at unrelated hosts points to the network.
         let everywhere = are_unrelated(rows.iter().copied()) && is_silence(&failure);
         let own = given_by(&rows).is_some();
         let elsewhere = text(
@@ -55,7 +55,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
                 Some(Actor::Easemob),
                 text(
                     "Try from another network; if it fails there too, tell Easemob support.",
-                    "请换一个网络再试，仍时好时坏请联系环信技术支持。",
+                    "请换一个网络再试；如果仍有失败，请联系环信技术支持。",
                 ),
             )
         } else {
@@ -71,14 +71,14 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     findings
 }
 
-/// The most frequent failure at addresses that work, and the ratio.
+/// The most frequent failure at addresses that work, and the endpoint with its ratio of failures.
 fn fails_sometimes(row: &RowFacts<'_>) -> Option<(Failure, String)> {
     let working = || row.addresses().iter().filter(|one| one.successes() > 0);
     let attempts: u64 = working().map(AddressStats::attempts).sum();
     let failed: u64 = working().map(|one| one.attempts() - one.successes()).sum();
     let worst = working()
         .flat_map(AddressStats::failures)
-        // An alternate path that works makes the first refusal no failure.
+        // The first refusal is no failure where an alternate path works.
         .filter(|one| !(one.failure.is_answer() && one.count == 1))
         .max_by_key(|one| one.count)?;
     let ratio = percent(failed as f64 / attempts as f64);

@@ -1,4 +1,4 @@
-//! One family is not there; nothing is lost by that.
+//! One address family is absent here, which does no harm.
 
 use easelect::Family;
 
@@ -29,7 +29,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
                 format!("本网络没有 {this}，{other} 正常。"),
             );
             let hint = text(
-                format!("{option} leaves the {this} addresses out."),
+                format!("{option} skips the {this} addresses."),
                 format!("可用 {option} 跳过 {this} 地址。"),
             );
             let finding = Finding::new(code, told).severity(Severity::Background);

@@ -1,4 +1,4 @@
-//! No address of one family works, the same hosts' addresses of the other do.
+//! No address of one family works, while the same hosts work at addresses of the other.
 
 use easelect::{AddressStats, Failure, FailureKind as Kind, Family, Phase};
 
@@ -9,8 +9,10 @@ use crate::texts::text;
 
 pub(super) const RULE: Rule = Rule {
     code: "ipv6_broken",
-    needs: "addresses of one family of hosts that work at addresses of the other, all of which fail (`ipv4_broken` where it is IPv4)",
-    unless: "an address of the family works or proved its identity; the family is absent here (ipv6_absent); this computer forbids it; the connection was lost",
+    needs: "all addresses of one family fail, at hosts that work at addresses of the other (`ipv4_broken` \
+         where it is IPv4)",
+    unless: "an address of the family works, or a host proved its identity there; the family is absent here \
+         (ipv6_absent); this computer blocks it; the connection was lost",
     find,
 };
 
@@ -35,19 +37,19 @@ fn finding(family: Family, count: usize) -> Finding {
         _ => format!("All {count} {this} addresses"),
     };
     let told = text(
-        format!("Suspected: {this} is broken in this network. {all} failed, {other} works."),
+        format!("Suspected: {this} is broken on this network. {all} failed; {other} works."),
         format!("疑似本网络的 {this} 不通：{count} 个 {this} 地址全部失败，{other} 正常。"),
     );
     let hint = text(
-        format!("Ask the network administrator to repair {this} or switch it off; {option} measures without it."),
+        format!("Ask the network administrator to repair or disable {this}; {option} measures without it."),
         format!("请网络管理员修复或关闭 {this}；可用 {option} 只测 {other}。"),
     );
     let finding = Finding::new(code, told).severity(Severity::Harms);
     finding.actor(Actor::NetworkAdministrator).hint_text(hint)
 }
 
-/// How many addresses of a family there are, if all of them fail beside ones of the other that work,
-/// and whether it is for want of a route alone.
+/// The number of addresses of a family if all of them fail while addresses of the other family work, and whether
+/// the only reason is a missing route.
 pub(super) fn all_fail(facts: &Facts<'_>, family: Family) -> Option<(usize, bool)> {
     let direct = || facts.tried().filter(|row| !row.proxied);
     let is_of = |one: &&AddressStats| {
@@ -67,10 +69,10 @@ pub(super) fn all_fail(facts: &Facts<'_>, family: Family) -> Option<(usize, bool
     {
         return None;
     }
-    // One dead IPv4 address beside IPv6 is that address's trouble.
+    // A single dead IPv4 address is that address's fault, not the family's.
     let hosts = direct().filter(|row| row.addresses().iter().any(|one| is_of(&one))).count();
     let absent = failures().all(|one| one.kind() == Kind::Unreachable);
-    // What this computer forbids is not the network's.
+    // What this computer blocks is not the network's fault.
     let only_local = failures().all(Failure::is_local);
     let counts = absent || (!only_local && (family == Family::V6 || hosts >= 2));
     counts.then_some((every.len(), absent))

@@ -1,4 +1,4 @@
-//! Handshakes that name a host are cut or dropped on the way.
+//! TLS handshakes are cut off or dropped on the way because of the host name in them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,8 +13,11 @@ use crate::texts::{list, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "filter_by_name_suspected",
-    needs: "handshakes reset sooner than the round trip, or ClientHellos sent again and never acknowledged at every address of one domain, or TLS of every host of one domain cut off at two addresses or more, while the other domain works",
-    unless: "the host proved its identity, or, but for resets sooner than the round trip, another of that domain did",
+    needs: "TLS handshakes reset sooner than the round trip; or, while the other domain works, ClientHellos \
+         that are retransmitted and never acknowledged at every address of a domain, or TLS cut off at every \
+         host of a domain, at two or more addresses",
+    unless: "the host proved its identity; another host of that domain did, unless resets come sooner than the \
+         round trip",
     find,
 };
 
@@ -32,7 +35,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         };
         let mut failing: Vec<&RowFacts<'_>> = rows.iter().copied().filter(cut).collect();
         if rows.iter().any(|row| row.is_verified()) {
-            // One name of several: only what no host so far away can do tells of a filter.
+            // Other hosts of the domain work: only a reset that no host at that distance can send shows a filter.
             failing.retain(|row| row.samples.iter().any(|one| too_soon(one)));
         }
         if failing.is_empty() {
@@ -49,29 +52,30 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         let all_fail = failing.len() == rows.len();
         let why = if soon > 0 {
             text(
-                "the connection is reset sooner than any host so far away could answer",
-                "连接被重置得比远端主机可能的应答还快",
+                "the connection is reset sooner than a host at that distance could answer",
+                "连接在远端主机来得及应答之前就被重置",
             )
         } else if any_works && dropped > 0 && all_fail {
             text(
-                "what names the host is sent again and never acknowledged",
-                "带有主机名的数据包反复重发，始终没有被确认",
+                "packets with the host name are retransmitted and never acknowledged",
+                "带有主机名的数据包反复重传，始终没有得到确认",
             )
         } else if any_works && all_fail && addresses.count() >= 2 && hung_up {
             text(
-                "TLS is cut off at every address of this domain, and another domain works",
-                "该域名的所有地址在 TLS 握手时都被切断，而其他域名正常",
+                "the TLS handshake is cut off at every address of this domain, while another domain works",
+                "该域名的所有地址都在 TLS 握手时断开，而其他域名正常",
             )
         } else {
             continue;
         };
         let names = list(&hosts(failing.iter().copied()).into_iter().collect::<Vec<_>>());
         let told = text(
-            format!("Suspected: a filter on the way that looks at host names. {}: {}.", names.en, why.en),
-            format!("疑似途中有按域名过滤的设备。{}：{}。", names.zh, why.zh),
+            format!("Suspected: a device on the way filters by host name. {}: {}.", names.en, why.en),
+            format!("疑似网络中有设备按域名过滤。{}：{}。", names.zh, why.zh),
         );
         let hint = text(
-            "Ask the network administrator to allow *.easemob.com and *.easecdn.com; compare with another network.",
+            "Ask the network administrator to allow *.easemob.com and *.easecdn.com, and compare with another \
+             network.",
             "请网络管理员放行 *.easemob.com、*.easecdn.com；并换一个网络比较。",
         );
         let finding = RULE.finding(told).actor(Actor::NetworkAdministrator);
@@ -81,7 +85,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     findings
 }
 
-/// Whether TCP connected and TLS never came to an end, for want of an answer alone.
+/// Whether TCP connected, and TLS failed only because the connection was cut or stayed silent.
 fn cut_in_tls(row: &RowFacts<'_>) -> bool {
     let cut = |kind| matches!(kind, Kind::Reset | Kind::Closed | Kind::Timeout);
     let mut failures = row.failures.iter().filter(|one| one.phase() == Phase::Tls).peekable();
@@ -92,14 +96,14 @@ fn too_soon(sample: &Sample) -> bool {
     let in_tls = |failure: &easelect::Failure| {
         failure.phase() == Phase::Tls && matches!(failure.kind(), Kind::Reset | Kind::Closed)
     };
-    // One that closes as soon as it accepts has not seen the name.
+    // A device that closes as soon as it accepts has not seen the name.
     let in_phase = sample.elapsed.saturating_sub(sample.timings.total());
     let round_trip = sample.round_trip().unwrap_or_default();
     let waited = in_phase > Duration::from_millis(1) + round_trip / 16;
     waited && sample.outcome.as_ref().is_err_and(in_tls) && sample.failed_sooner_than_round_trip()
 }
 
-/// Whether the connections were hung up, not only silent: a host that hangs is silent too.
+/// Whether every host's connections were reset rather than only silent: a host that hangs is silent too.
 fn resets(rows: &[&RowFacts<'_>]) -> bool {
     let hung_up = |row: &RowFacts<'_>| {
         let mut failures = row.failures.iter();

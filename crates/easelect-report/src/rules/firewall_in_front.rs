@@ -1,4 +1,4 @@
-//! A firewall in front of the service turns the client away.
+//! A firewall in front of the service rejects the client.
 
 use easelect::Failure;
 
@@ -9,7 +9,9 @@ use crate::texts::{list, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "turned_away_by_firewall",
-    needs: "a 4xx status with a firewall's own signs (header fields, cookies or pages of Aliyun, Tencent, Cloudflare, Sangfor and the like), or 403, 405, 406, 418 or 493 with a page in HTML or a sign of who is in front",
+    needs: "a 4xx status other than 404 and 410 with a firewall's own signs (header fields, cookies or pages \
+         of Aliyun, Tencent, Cloudflare, Sangfor and the like), or 403, 405, 406, 418 or 493 with an HTML page \
+         or a sign of a CDN in front",
     unless: "what is explained otherwise",
     find,
 };
@@ -29,19 +31,20 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             _ => (String::new(), String::new()),
         };
         let told = text(
-            format!("A firewall in front of the service{by_en} turns this client away: {} (HTTP {status}).", names.en),
+            format!("A firewall in front of the service{by_en} rejects this client: {} (HTTP {status}).", names.en),
             format!("服务前面的防火墙{by_zh}拒绝了本客户端：{}（HTTP {status}）。", names.zh),
         );
         let own = rows.iter().all(|row: &&RowFacts<'_>| row.own);
         let hint = match own {
             true => text(
-                "Let the firewall pass WebSocket upgrades to this host; its log has the rule that matched.",
-                "请让防火墙放行到该主机的 WebSocket 升级请求；其日志中有命中的规则。",
+                "Configure the firewall to allow WebSocket upgrades to this host; its log shows the rule that \
+                 matched.",
+                "请在防火墙中放行到该主机的 WebSocket 升级请求；其日志中有命中的规则。",
             ),
             false => text(
-                "The firewall may mean this network's address, or the client: try from another network; tell Easemob \
-                 support status, time and this network's public address.",
-                "可能针对本网络的出口地址，也可能针对客户端：请换一个网络再试，并把状态码、时间和本网络的公网地址告知环信技术支持。",
+                "The firewall may be blocking this network's address, or this client. Try from another \
+                 network, and tell Easemob support the status, the time and this network's public address.",
+                "防火墙拦截的可能是本网络的出口地址，也可能是本客户端。请换一个网络再试，并把状态码、时间和本网络的公网地址告知环信技术支持。",
             ),
         };
         let actor = who_mends_all(&rows, &failure, facts, found);
@@ -51,7 +54,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     findings
 }
 
-/// Names that firewalls leave in header fields, and pages.
+/// Signs that firewalls leave in header fields and pages, and whose they are.
 const SIGNS: [(&str, &str); 10] = [
     ("errors.aliyun.com", "Aliyun WAF"),
     ("aliyun_waf", "Aliyun WAF"),
@@ -65,14 +68,14 @@ const SIGNS: [(&str, &str); 10] = [
     ("web application firewall", "web application firewall"),
 ];
 
-/// Names that they leave on every answer, the service's own as well.
+/// Signs on every answer, the service's own included, and whose they are.
 const FRONTS: [(&str, &str); 3] = [
     ("stgw", "Tencent Cloud gateway"),
     ("cf-ray", "Cloudflare"),
     ("akamaighost", "Akamai"),
 ];
 
-/// Whether a firewall answered, and which, if it says.
+/// Whether a firewall answered, and which one if that is known.
 fn firewall(failure: &Failure) -> Option<Option<&'static str>> {
     let status = failure.status()?;
     if !failure.is_answer() || !(400..500).contains(&status) || status == 404 || status == 410 {

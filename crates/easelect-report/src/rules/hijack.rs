@@ -1,4 +1,4 @@
-//! Published hosts whose name leads to something that is not them.
+//! Published hosts whose name resolves to an address where something else is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,8 +12,8 @@ use crate::texts::{Text, list, shown, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "hijack_suspected",
-    needs: "a published host that never proved its identity, and at its address something else answers, or the address is one of this network's own or impossible",
-    unless: "the host proved its identity at any address; it is pinned, behind a proxy, or of the lab",
+    needs: "a published host that never proved its identity, and something else answers at its address, or the address is a local, private or impossible one",
+    unless: "the host proved its identity at any address; it is pinned, behind a proxy or in a lab",
     find,
 };
 
@@ -42,14 +42,14 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     by_kind.into_iter().map(finding).collect()
 }
 
-/// Where a name leads instead of to its host.
+/// What a name resolves to instead of its host.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Misled {
-    /// To something that shows to be another.
+    /// An address where something else answers.
     Hijacked,
-    /// To this computer or to nobody, where nothing answers: what filters answer.
+    /// This computer, or the unspecified address, where nothing answers: what filters return.
     Sunk,
-    /// To a private network, where nothing answers: what a VPN's name server may answer.
+    /// A private network, where nothing answers: what a VPN's name server may return.
     Inside,
 }
 
@@ -71,25 +71,26 @@ fn kind(row: &RowFacts<'_>, misled: &[String]) -> Misled {
 }
 
 fn told(kind: Misled, one: bool, names: &Text, addresses: &Text) -> Text {
-    let (en, lead, zh) = match one {
-        true => ("the name is", "leads", "该域名"),
-        false => ("names are", "lead", "这些域名"),
+    let (name, resolve, zh) = match one {
+        true => ("the name", "resolves", "该域名"),
+        false => ("the names", "resolve", "这些域名"),
     };
     match kind {
         Misled::Hijacked => text(
-            format!("Suspected: {en} hijacked. What answers at {} is not {}.", addresses.en, names.en),
+            format!("Suspected: DNS hijacking. {} {resolve} to {}, where no server proves its identity.", names.en, addresses.en),
             format!("疑似 DNS 劫持：{} 被解析到 {}，该地址未能证明身份。", names.zh, addresses.zh),
         ),
         Misled::Sunk => text(
-            format!("Suspected: {en} blocked by a filter. {} {lead} to {}, where no host can be.", names.en, addresses.en),
-            format!("疑似{zh}被过滤：{} 被解析到 {}，那里不可能有主机。", names.zh, addresses.zh),
+            format!("Suspected: a filter blocks {name}. {} {resolve} to {}, where no remote host can be.", names.en, addresses.en),
+            format!("疑似{zh}被过滤：{} 被解析到 {}，这不是远端主机的地址。", names.zh, addresses.zh),
         ),
         Misled::Inside => text(
             format!(
-                "Suspected: {en} answered with records of a private network. {} {lead} to {}, and no handshake gets through there.",
+                "Suspected: DNS returns records of a private network. {} {resolve} to {}, where no handshake \
+                 succeeds.",
                 names.en, addresses.en
             ),
-            format!("疑似{zh}得到的是内网的解析记录：{} 被解析到 {}，到那里的握手全部失败。", names.zh, addresses.zh),
+            format!("疑似 DNS 返回的是内网记录：{} 被解析到 {}，到该地址的握手全部失败。", names.zh, addresses.zh),
         ),
     }
 }
@@ -97,45 +98,47 @@ fn told(kind: Misled, one: bool, names: &Text, addresses: &Text) -> Text {
 fn hint(kind: Misled, dns: bool) -> Text {
     match (kind, dns) {
         (Misled::Hijacked, true) => text(
-            "Measure again with another name server, or pin a known address with --resolve HOST:PORT:ADDR.",
+            "Measure again with another DNS server (--dns), or pin a known address with --resolve \
+             HOST:PORT:ADDR.",
             "请用 --dns 指定其他 DNS 服务器重测；也可用 --resolve HOST:PORT:ADDR 指定已知地址。",
         ),
         (Misled::Hijacked, false) => text(
-            "Look into this computer's hosts file, and measure again with another name server (easelect --dns 223.5.5.5), \
-             or pin a known address with --resolve HOST:PORT:ADDR.",
-            "请查看本机的 hosts 文件，并用 --dns 223.5.5.5 重测；也可用 --resolve HOST:PORT:ADDR 指定已知地址。",
+            "Check this computer's hosts file, and measure again with another DNS server (easelect --dns \
+             223.5.5.5), or pin a known address with --resolve HOST:PORT:ADDR.",
+            "请检查本机的 hosts 文件，并运行 easelect --dns 223.5.5.5 重测；也可用 --resolve HOST:PORT:ADDR 指定已知地址。",
         ),
         (Misled::Sunk, true) => text(
-            "Have the name server's filter (ad blocker, parental control) let *.easemob.com and *.easecdn.com pass; measure \
-             again with another name server.",
-            "请让该 DNS 服务器的过滤功能（广告拦截、家长控制）放行 *.easemob.com、*.easecdn.com，并用 --dns 指定其他 DNS 服务器重测。",
+            "Allow *.easemob.com and *.easecdn.com in the DNS server's filter (ad blocker, parental control), \
+             and measure again with another DNS server (--dns).",
+            "请在该 DNS 服务器的过滤功能（广告拦截、家长控制）中放行 *.easemob.com、*.easecdn.com，并用 --dns 指定其他 DNS 服务器重测。",
         ),
         (Misled::Sunk, false) => text(
-            "Look into this computer's hosts file, and have ad blockers and security software, here and in the network's name \
-             server, let *.easemob.com and *.easecdn.com pass; measure again with another name server (easelect --dns 223.5.5.5).",
-            "请查看本机的 hosts 文件，并让本机和网络 DNS 服务器上的广告拦截、安全软件放行 *.easemob.com、*.easecdn.com；可用 --dns 223.5.5.5 重测。",
+            "Check this computer's hosts file, and allow *.easemob.com and *.easecdn.com in ad blockers and \
+             security software, both on this computer and in the network's DNS server. To compare, measure \
+             again with another DNS server (easelect --dns 223.5.5.5).",
+            "请检查本机的 hosts 文件，并在本机和网络 DNS 服务器的广告拦截、安全软件中放行 *.easemob.com、*.easecdn.com；可运行 easelect --dns 223.5.5.5 重测比较。",
         ),
         (Misled::Inside, true) => text(
-            "Ask whoever runs that name server, or the VPN, for the public addresses; measure again with another name \
-             server.",
-            "请向该 DNS 服务器或 VPN 的管理者要求返回公网地址，并用 --dns 指定其他 DNS 服务器重测。",
+            "Ask the administrator of that DNS server, or of the VPN, to return the public addresses, and \
+             measure again with another DNS server (--dns).",
+            "请联系该 DNS 服务器或 VPN 的管理员，使其返回公网地址，并用 --dns 指定其他 DNS 服务器重测。",
         ),
         (Misled::Inside, false) => text(
-            "Measure again with another name server (easelect --dns 223.5.5.5), with the VPN on and off, and look into this \
-             computer's hosts file; \
-             ask whoever runs the VPN or the name server for the public addresses.",
-            "请用 --dns 223.5.5.5 重测，在连接和断开 VPN 时各测一次，并查看本机的 hosts 文件；请 VPN 或 DNS 服务器的管理者返回公网地址。",
+            "Check this computer's hosts file, and measure again with another DNS server (easelect --dns \
+             223.5.5.5), with the VPN on and off. Ask the administrator of the VPN or of the DNS server to \
+             return the public addresses.",
+            "请检查本机的 hosts 文件，运行 easelect --dns 223.5.5.5 重测，并在连接和断开 VPN 时各测一次；请联系 VPN 或 DNS 服务器的管理员，使其返回公网地址。",
         ),
     }
 }
 
-/// The addresses at which something else is.
+/// The addresses at which something else is, or may be.
 fn misled_to(row: &RowFacts<'_>, lab: bool) -> Vec<String> {
     let mut addresses = Vec::new();
     for one in row.addresses() {
         let mut failures = one.failures().iter();
         let impostor = failures.any(|count| is_impostor(&count.failure, row.host()));
-        // What this computer keeps from being asked says nothing of who is there.
+        // An attempt that this computer itself prevented says nothing about who is there.
         let asked = !one.failures().iter().all(|count| count.failure.is_local());
         let local = !lab && asked && is_local(one.address().ip());
         if impostor || local {

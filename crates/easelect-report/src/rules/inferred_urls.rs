@@ -1,4 +1,4 @@
-//! Some URLs were never measured on the real service.
+//! Some URLs are inferred, and were never measured on the real service.
 
 use easelect::Confidence;
 
@@ -9,7 +9,7 @@ use crate::texts::text;
 
 pub(super) const RULE: Rule = Rule {
     code: "inferred_urls",
-    needs: "endpoints whose port or path is concluded from siblings, and that are not ready",
+    needs: "endpoints whose port or path is inferred from siblings, and that are not ready",
     unless: "",
     find,
 };
@@ -27,11 +27,12 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
         _ => format!("{urls} URLs are"),
     };
     let told = text(
-        format!("{count} concluded from sibling hosts: the hosts are published, port and path are not."),
-        format!("{urls} 个 URL 由同类主机推断：主机名是公开的，端口和路径没有公布。"),
+        format!("{count} inferred from sibling hosts: Easemob publishes the host, but not the port and path."),
+        format!("{urls} 个 URL 由同类主机推断：环信公布了主机名，但没有公布端口和路径。"),
     );
     let hint = text(
-        "If such a URL is refused, ask Easemob support for its path and give it in a catalogue file (--catalog).",
+        "If such a URL is refused, ask Easemob support for its path, and put it into a catalogue file \
+         (--catalog).",
         "如果这类 URL 被拒绝，请向环信技术支持询问路径，并写入目录文件（--catalog）。",
     );
     vec![RULE.finding(told).severity(Severity::Background).hint_text(hint)]

@@ -1,4 +1,4 @@
-//! TLS is inspected by somebody whose root is trusted here.
+//! TLS is inspected by a device whose root certificate is trusted here.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +12,9 @@ use crate::verdict::Fault;
 
 pub(super) const RULE: Rule = Rule {
     code: "tls_inspected",
-    needs: "published hosts that verify only up to a root that is trusted here and is no public one, and no published host that verifies up to a public root",
-    unless: "what is public is unknown",
+    needs: "published hosts that verify only through a root that is trusted here but is not public, and no \
+         published host that verifies through a public root",
+    unless: "the list of public roots is unavailable",
     find,
 };
 
@@ -33,7 +34,8 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     let issuers = list(&issuers.into_iter().collect::<Vec<_>>());
     let count = hosts(rows.iter().copied()).len();
     let count_en = plural(count, "host");
-    // What the inspector makes of an upgrade: not what the service would.
+    let verify = if count == 1 { "verifies" } else { "verify" };
+    // How the inspecting device, rather than the service, answers an upgrade.
     let stripped: Vec<&RowFacts<'_>> = rows
         .iter()
         .copied()
@@ -54,35 +56,36 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     let none_passes = !stripped.is_empty() && stripped.len() == websockets.count();
     let which = match facts.context.environment.cacert {
         true => text(
-            "which is no public one: it was given with --cacert or is installed on this computer",
-            "并非公共根证书，由 --cacert 给出或安装在本机",
+            "which is not public but was given with --cacert or is installed on this computer",
+            "非公共根证书，由 --cacert 给出或安装在本机",
         ),
         false => text(
-            "which is no public one: it is installed on this computer",
-            "并非公共根证书，安装在本机",
+            "which is not public but is installed on this computer",
+            "非公共根证书，安装在本机",
         ),
     };
     let by = text(
-        format!("TLS is inspected: {count_en} verify only through the root of {}, {}.", issuers.en, which.en),
-        format!("HTTPS 流量被解密：{count} 个主机只能通过 {} 的根证书验证（{}）。", issuers.zh, which.zh),
+        format!("TLS is inspected: {count_en} {verify} only through the root certificate of {}, {}.", issuers.en, which.en),
+        format!("HTTPS 流量被解密：{count} 个主机的证书只能用 {} 的根证书验证（{}）。", issuers.zh, which.zh),
     );
     if !none_passes {
         let hint = text(
-            "What was measured includes the inspection. Its administrator can exempt *.easemob.com and *.easecdn.com.",
-            "测量结果包含解密设备的影响。其管理员可将 *.easemob.com、*.easecdn.com 加入例外。",
+            "The times include the inspection. The network administrator can exempt *.easemob.com and \
+             *.easecdn.com from it.",
+            "耗时包含解密设备的影响。网络管理员可将 *.easemob.com、*.easecdn.com 加入解密例外。",
         );
         let finding = RULE.finding(by).severity(Severity::Informs);
         let finding = finding.actor(Actor::NetworkAdministrator).fault(Fault::AllWell);
         return vec![finding.hint_text(hint)];
     }
     let told = text(
-        format!("{} No WebSocket passes the inspection.", by.en),
+        format!("{} No WebSocket gets through the inspection.", by.en),
         format!("{}WebSocket 无法通过解密设备。", by.zh),
     );
     let hint = text(
-        "Ask the network administrator to exempt *.easemob.com and *.easecdn.com from TLS inspection, or to let WebSocket \
-         upgrades pass.",
-        "请网络管理员将 *.easemob.com、*.easecdn.com 加入 HTTPS 解密的例外，或放行 WebSocket 升级请求。",
+        "Ask the network administrator to exempt *.easemob.com and *.easecdn.com from TLS inspection, or to \
+         allow WebSocket upgrades.",
+        "请网络管理员将 *.easemob.com、*.easecdn.com 加入 HTTPS 解密例外，或放行 WebSocket 升级请求。",
     );
     let finding = RULE.finding(told).actor(Actor::NetworkAdministrator);
     let finding = finding.blocking(any_blocks(&stripped)).hint_text(hint);

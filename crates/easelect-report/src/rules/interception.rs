@@ -9,8 +9,8 @@ use crate::texts::{shown, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "interception_suspected",
-    needs: "two published hosts or more that connect, and every one shows a certificate of an unknown authority",
-    unless: "a host proved its identity; the certificate store is empty; the intermediate is only missing",
+    needs: "two or more published hosts that connect, and each shows a certificate of an unknown authority",
+    unless: "a host proved its identity; the certificate store is empty; only the intermediate is missing",
     find,
 };
 
@@ -42,14 +42,14 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     );
     let hint = match facts.context.environment.cacert {
         false => text(
-            "If your company inspects TLS, give its root with --cacert, and ask for an exception for Easemob's \
-             hosts. If it doesn't, don't trust this certificate: try another network.",
-            "如果公司会解密 HTTPS 流量，请用 --cacert 加入其根证书，并申请将环信域名加入例外；否则不要信任该证书，请换一个网络再试。",
+            "If your company inspects TLS, give its root certificate with --cacert, and ask for an exception \
+             for Easemob's hosts. Otherwise, don't trust this certificate, and try another network.",
+            "如果公司会解密 HTTPS 流量，请用 --cacert 给出其根证书，并申请将环信域名加入例外；否则不要信任该证书，请换一个网络再试。",
         ),
         true => text(
-            "The certificates given don't include its root. If your company inspects TLS, ask its administrator for \
-             the root, or for an exception for Easemob's hosts.",
-            "给出的证书中不含其根证书。如果公司会解密 HTTPS 流量，请向管理员索取根证书，或申请将环信域名加入例外。",
+            "The certificates given don't include its root certificate. If your company inspects TLS, ask the \
+             administrator for the root certificate, or for an exception for Easemob's hosts.",
+            "给出的证书中没有其根证书。如果公司会解密 HTTPS 流量，请向管理员索取根证书，或申请将环信域名加入例外。",
         ),
     };
     let finding = RULE.finding(told).severity(Severity::Blocks);

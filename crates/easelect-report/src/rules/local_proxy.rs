@@ -1,4 +1,4 @@
-//! A proxy on this computer answers for the hosts.
+//! A proxy on this computer answers in place of the hosts.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ use crate::verdict::Fault;
 pub(super) const RULE: Rule = Rule {
     code: "local_proxy_suspected",
     needs: "a published host that works at an address of this computer or of a private network, or a made-up one",
-    unless: "it is pinned, behind the proxy that was given, or of the lab",
+    unless: "it is pinned, behind the proxy that was given, or in a lab",
     find,
 };
 
@@ -35,14 +35,15 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     let addresses = list(&addresses.into_iter().collect::<Vec<_>>());
     let told = text(
         format!(
-            "Suspected: a proxy or VPN on this computer answers for the hosts ({}). TCP connect times are its own.",
+            "Suspected: a proxy or VPN on this computer answers in place of the hosts ({}), so the TCP connect \
+             times are those of the proxy.",
             addresses.en
         ),
-        format!("疑似本机的代理或 VPN 代替主机应答（{}），TCP 连接耗时是它的耗时。", addresses.zh),
+        format!("疑似本机的代理或 VPN 代替主机应答（{}），TCP 连接耗时只反映到代理的距离。", addresses.zh),
     );
     let hint = text(
-        "Switch the proxy off to measure the network itself.",
-        "如要测量网络本身，请关闭代理。",
+        "To measure the network itself, turn the proxy or VPN off.",
+        "如需测量网络本身，请关闭代理或 VPN。",
     );
     let finding = RULE.finding(told).actor(Actor::You);
     vec![finding.fault(Fault::AllWell).hint_text(hint)]

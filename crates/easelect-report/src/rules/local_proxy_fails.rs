@@ -1,17 +1,19 @@
-//! A proxy on this computer answers for the hosts, and leads nowhere.
+//! A proxy on this computer answers in place of the hosts, and connects to none of them.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{Found, Rule, any_blocks, failure_text, places, plural};
+use super::{Found, Rule, any_blocks, places, plural};
 use crate::facts::{Facts, RowFacts, hosts, is_made_up};
 use crate::finding::{Actor, Finding};
-use crate::texts::{list, text};
+use crate::texts::{fails, list, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "local_proxy_fails",
-    needs: "published hosts that are looked up to a local proxy's made-up addresses (198.18.0.0/15 and the like) alone, none of which works",
-    unless: "it is pinned, behind the proxy that was given, or of the lab; something else proved to be there (hijack)",
+    needs: "published hosts that resolve only to a local proxy's made-up addresses (198.18.0.0/15 and the \
+         like), none of which works",
+    unless: "it is pinned, behind the proxy that was given, or in a lab; something else answers there \
+         (hijack_suspected)",
     find,
 };
 
@@ -35,20 +37,21 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         .collect();
     let addresses = list(&addresses.into_iter().collect::<Vec<_>>());
     let count = hosts(rows.iter().copied()).len();
-    let (count_en, why) = (plural(count, "host"), failure_text(failure, facts.now()));
+    let (count_en, why) = (plural(count, "host"), fails(failure, facts.now()));
     let told = text(
         format!(
-            "A proxy or VPN on this computer answers for {count_en} ({}) and leads nowhere; mostly: {}.",
+            "A proxy or VPN on this computer answers in place of {count_en} ({}), but connects to none of \
+             them. For example, an attempt fails {}.",
             addresses.en, why.en
         ),
         format!(
-            "本机的代理或 VPN 代替 {count} 个主机应答（{}），但连不上任何主机；多为：{}。",
+            "本机的代理或 VPN 代替 {count} 个主机应答（{}），但连不上任何主机，例如{}。",
             addresses.zh, why.zh
         ),
     );
     let hint = text(
-        "Check that program's connection and rules, or switch it off and run again.",
-        "请检查该程序的连接和规则，或将其关闭后重试。",
+        "Check that program's connection and rules, or turn it off and run again.",
+        "请检查该程序的连接和规则，或将其关闭后重测。",
     );
     let finding = RULE.finding(told).actor(Actor::You).blocking(any_blocks(&rows));
     vec![finding.hint_text(hint).explaining(places(&rows))]

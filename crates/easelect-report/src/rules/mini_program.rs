@@ -1,4 +1,4 @@
-//! Mini-program rows were measured outside of one.
+//! Mini-program endpoints were measured outside a mini-program.
 
 use super::{Found, Rule};
 use crate::facts::Facts;
@@ -21,8 +21,8 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
         "小程序地址是从本机测量的，不是在小程序内测量的。",
     );
     let hint = text(
-        "Inside, the host app's network and its list of allowed domains apply as well.",
-        "小程序内还受宿主应用的网络和合法域名配置影响。",
+        "Inside it, the host app's network and the mini-program's list of allowed domains also apply.",
+        "小程序内还受宿主应用的网络和 request/socket 合法域名配置影响。",
     );
     vec![RULE.finding(told).severity(Severity::Background).hint_text(hint)]
 }

@@ -1,4 +1,4 @@
-//! One of several name servers never answers.
+//! A name server never answers, while another does.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -13,8 +13,9 @@ use crate::{DirectLookup, DnsTransport};
 
 pub(super) const RULE: Rule = Rule {
     code: "name_server_silent",
-    needs: "a name server that answered nothing, beside one that answers",
-    unless: "the network was away, or is too slow for anything; the time-out is too short",
+    needs: "a DNS server that answered no direct query, beside one that answers; or alone, where nothing works \
+         or --dns was given",
+    unless: "the network was down, or is too slow for anything; the time-out is too short",
     find,
 };
 
@@ -31,8 +32,8 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let (_, over_tcp) = servers(facts, DnsTransport::Tcp);
     let tcp = match silent.iter().any(|one| over_tcp.contains(one)) {
         true => text(
-            " Over TCP it answers: UDP port 53 is blocked.",
-            "但经 TCP 有应答：UDP 53 端口被阻断。",
+            " It answers over TCP, so UDP port 53 is blocked.",
+            "经 TCP 有应答，说明 UDP 53 端口被阻断。",
         ),
         false => text("", ""),
     };
@@ -43,29 +44,31 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         true => text("", ""),
         false => text(
             format!(
-                " {} answers, but this system's look-ups wait for the silent one until their time is up.",
+                " Another one answers ({}), but this system's lookups wait for the silent one until they time \
+                 out.",
                 others.en
             ),
             format!(
-                "{} 有应答，但系统解析一直在等没有应答的那个，直到超时。",
+                "另有服务器应答（{}），但系统解析一直在等待没有应答的服务器，直到超时。",
                 others.zh
             ),
         ),
     };
     let told = text(
-        format!("A name server doesn't answer: {}.{}{}", waits.en, tcp.en, lost.en),
+        format!("A DNS server doesn't answer: {}.{}{}", waits.en, tcp.en, lost.en),
         format!("DNS 服务器没有应答：{}。{}{}", waits.zh, tcp.zh, lost.zh),
     );
     let hint = text(
-        "Remove it from this computer's settings, or ask the network administrator: each look-up waits for it.",
-        "请从本机设置中移除它，或联系网络管理员：每次解析都要先等它。",
+        "Remove it from this computer's DNS settings, or ask the network administrator: lookups may wait for \
+         it first.",
+        "请从本机的 DNS 设置中移除它，或联系网络管理员：解析可能要先等它超时。",
     );
     let finding = RULE.finding(told).actor(Actor::NetworkAdministrator);
     let finding = finding.blocking(any_blocks(&rows)).hint_text(hint);
     vec![finding.explaining(places(&rows))]
 }
 
-/// The servers that answered nothing over this, and those that answered something.
+/// The servers that answered nothing over this transport, and those that answered something.
 fn servers(facts: &Facts<'_>, over: DnsTransport) -> (BTreeSet<SocketAddr>, BTreeSet<SocketAddr>) {
     let of = |silent: bool| -> BTreeSet<SocketAddr> {
         let timed_out = |one: &DirectLookup| {
@@ -79,8 +82,8 @@ fn servers(facts: &Facts<'_>, over: DnsTransport) -> (BTreeSet<SocketAddr>, BTre
     (of(true).difference(&answering).copied().collect(), answering)
 }
 
-/// Whether the system's look-ups of a host timed out though a name server answers, because another is
-/// asked first and is silent.
+/// Whether the system's lookups of a host timed out although a name server answers, because a silent one is asked
+/// first.
 pub(super) fn waits_for_it(row: &RowFacts<'_>, facts: &Facts<'_>) -> bool {
     let (silent, answering) = servers(facts, DnsTransport::Udp);
     let mut lookups = facts.context.direct_lookups.iter();

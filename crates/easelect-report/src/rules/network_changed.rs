@@ -1,4 +1,4 @@
-//! This computer's own network changed while it was measured.
+//! This computer's own network changed during the measurement.
 
 use super::{Found, Rule};
 use crate::facts::Facts;
@@ -18,12 +18,12 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
         return Vec::new();
     }
     let told = text(
-        "This computer's network changed while it was measured: its routes or addresses are others now.",
-        "测量期间本机的网络发生了变化：路由或地址已不同。",
+        "This computer's network changed during the measurement: its routes or addresses are different now.",
+        "测量期间本机的网络发生变化：路由或地址与开始时不同。",
     );
     let hint = text(
-        "Run again on one network (VPN either on or off).",
-        "请在同一网络下重试（VPN 保持开启或关闭）。",
+        "Run again and stay on one network (with the VPN either on or off).",
+        "请重测，期间不要切换网络或开关 VPN。",
     );
     let finding = RULE.finding(told).actor(Actor::You);
     vec![finding.fault(Fault::AllWell).hint_text(hint)]

@@ -1,19 +1,20 @@
-//! Not one name led to an address.
+//! No host name could be resolved.
 
 use std::net::IpAddr;
 
 use easelect::{Failure, FailureKind as Kind, Phase};
 
 use super::name_server_silent::waits_for_it;
-use super::{Found, Rule, failure_text, places, plural};
+use super::{Found, Rule, places, plural};
 use crate::facts::{Facts, RowFacts, hosts};
 use crate::finding::{Actor, Finding, Severity};
-use crate::texts::text;
+use crate::texts::{reason, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "no_name_resolved",
-    needs: "two hosts or more, or all there are, whose look-ups came to an end without an address",
-    unless: "a name led to an address; a look-up that was cut off is no evidence; a silent name server was waited for while another answers (name_server_silent)",
+    needs: "two or more hosts, or all there are, whose lookups ended without an address",
+    unless: "a name resolved; lookups that were cut off don't count; the system waits for a silent DNS server \
+         while another answers (name_server_silent)",
     find,
 };
 
@@ -33,7 +34,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let unresolved = |row: &&RowFacts<'_>| {
         row.addresses().is_empty() && row.failures.iter().any(at_lookup)
     };
-    // Impossible answers are a matter of their own: somebody answered.
+    // Impossible addresses are another rule's: a server answered.
     let bogus = |row: &&RowFacts<'_>| {
         row.failures.iter().all(|one| one.kind() == Kind::BogusAddress)
     };
@@ -41,7 +42,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     if named.is_empty()
         || !named.iter().all(unresolved)
         || named.iter().all(bogus)
-        // Beside something that works, one missing name is that host's own trouble.
+        // Where something works, one missing name is that host's own fault.
         || (count < 2 && facts.works())
     {
         return Vec::new();
@@ -50,25 +51,25 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let Some(failure) = all.max_by_key(|one| one.kind() == Kind::Timeout) else {
         return Vec::new();
     };
-    let why = failure_text(failure, facts.now());
+    let why = reason(failure, facts.now());
     let told = text(
-        format!("No name could be resolved ({}); mostly: {}.", plural(count, "host"), why.en),
-        format!("没有一个域名能被解析（共 {count} 个主机）；多为：{}。", why.zh),
+        format!("No host name could be resolved ({}). For example: {}.", plural(count, "host"), why.en),
+        format!("所有域名都无法解析（共 {count} 个主机），例如：{}。", why.zh),
     );
     let mistyped = named.iter().all(|row| row.own) && failure.kind() == Kind::NotFound;
     let hint = match (facts.lab(), mistyped) {
         (true, _) => text(
-            "The network is simulated: which names it knows, and what fails there, its scenario says.",
-            "网络为模拟：有哪些域名、哪些会失败，由场景决定。",
+            "The network is simulated: its scenario defines which names exist and what fails.",
+            "网络为模拟：哪些域名存在、哪些会失败，由场景决定。",
         ),
-        (_, true) => text("Check the spelling of the hosts.", "请检查主机名的拼写。"),
+        (_, true) => text("Check the spelling of the host names.", "请检查主机名的拼写。"),
         _ if facts.context.environment.dns.is_some() => text(
             "Check the network, and the address given with --dns.",
             "请检查网络，以及 --dns 给出的地址。",
         ),
         _ => text(
-            "Check the network and the name server. `--lab` works offline and shows what a report looks like.",
-            "请检查网络和 DNS 服务器。`--lab` 可离线运行，展示报告的样子。",
+            "Check the network and the DNS server. `--lab` works offline and shows what a report looks like.",
+            "请检查网络和 DNS 服务器。可用 `--lab` 离线查看报告的样子。",
         ),
     };
     let actor = match mistyped {

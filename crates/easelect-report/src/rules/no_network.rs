@@ -1,4 +1,4 @@
-//! This computer is on no network, or every connect says: no route.
+//! This computer is not connected to a network, or has no route to any host.
 
 use std::net::IpAddr;
 
@@ -12,8 +12,10 @@ use crate::{DirectLookup, Environment};
 
 pub(super) const RULE: Rule = Rule {
     code: "no_network",
-    needs: "at least one attempt at a host, and every failure that this computer has no route; or failed look-ups alone, and no route to the internet of either family, at the start and at the end",
-    unless: "anything connected; of look-ups alone: one succeeded, a name server elsewhere than on this computer answered, this computer forbids them, a lab, a proxy on this computer",
+    needs: "at least one attempt at a host, and no route as the reason of every failure; or only failed \
+         lookups, and no route to the internet for either address family, at the start and at the end",
+    unless: "anything connected; where there are only lookups: one succeeded, a DNS server on another computer \
+         answered, this computer blocks them, a lab, a proxy on this computer",
     find,
 };
 
@@ -29,21 +31,21 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
             "本机没有到任何主机的路由。",
         ),
         true if is_offline(facts) => text(
-            "This computer is on no network: it has no route to the internet, neither by IPv4 nor by IPv6, so no name \
-             can be looked up.",
-            "本机没有接入网络：IPv4 和 IPv6 都没有到互联网的路由，因此无法解析任何域名。",
+            "This computer is not connected to a network: it has no IPv4 or IPv6 route to the internet, so no \
+             name can be resolved.",
+            "本机没有接入网络：IPv4 和 IPv6 都没有到互联网的路由，无法解析域名。",
         ),
         true => return Vec::new(),
     };
     let hint = text(
-        "Connect this computer to a network (Wi-Fi or cable); check VPN and flight mode.",
-        "请将本机接入网络（Wi-Fi 或网线）；检查 VPN 和飞行模式。",
+        "Connect this computer to a network (Wi-Fi or cable); check the VPN and airplane mode.",
+        "请将本机接入网络（Wi-Fi 或网线），并检查 VPN 和飞行模式。",
     );
     let finding = RULE.finding(told).severity(Severity::Blocks).actor(Actor::You);
     vec![finding.hint_text(hint).explaining(facts.failing())]
 }
 
-/// Whether look-ups failed because no packet leaves this computer.
+/// Whether lookups failed because this computer has no way to send packets.
 fn is_offline(facts: &Facts<'_>) -> bool {
     let environment = &facts.context.environment;
     let off = |one: &Option<LocalNetwork>| {
@@ -52,7 +54,7 @@ fn is_offline(facts: &Facts<'_>) -> bool {
         })
     };
     let failures = || facts.rows.iter().flat_map(|row| &row.failures);
-    // A name server on this computer answers without a network, if only that it can't tell.
+    // A name server on this computer answers without a network, if only with a failure.
     let mut direct = facts.context.direct_lookups.iter();
     let answered = direct.any(|one| !one.server.ip().is_loopback() && is_answered(one));
     let found = facts.context.evidence.lookups.iter().any(|one| one.outcome.is_ok());
@@ -67,7 +69,7 @@ fn is_offline(facts: &Facts<'_>) -> bool {
         && !(forbidden || found || answered)
 }
 
-/// Whether the name server said anything.
+/// Whether the name server answered at all.
 fn is_answered(lookup: &DirectLookup) -> bool {
     lookup.outcome.as_ref().err().is_none_or(|failure| {
         matches!(
@@ -77,7 +79,7 @@ fn is_answered(lookup: &DirectLookup) -> bool {
     })
 }
 
-/// Whether a proxy on this computer, which may have a way of its own, was to lead to the hosts.
+/// Whether the proxy is on this computer: it may have its own path to the hosts.
 fn is_proxied_here(environment: &Environment) -> bool {
     environment.proxy.as_ref().is_some_and(|proxy| {
         let host = proxy.host().trim_matches(['[', ']']);

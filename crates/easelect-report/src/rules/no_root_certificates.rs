@@ -24,12 +24,12 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
         return Vec::new();
     }
     let told = text(
-        "This computer's certificate store is empty: no public host can be verified.",
-        "本机的证书库是空的：任何公网主机都无法验证。",
+        "This computer's certificate store is empty, so no public host can be verified.",
+        "本机的证书库为空，无法验证任何公网主机。",
     );
     let hint = text(
-        "Install the system's root certificates (package ca-certificates), then run again.",
-        "请安装系统根证书（ca-certificates 软件包）后重试。",
+        "Install the system's root certificates (the ca-certificates package), then run again.",
+        "请安装系统根证书（ca-certificates 软件包），然后重测。",
     );
     let finding = RULE.finding(told).actor(Actor::You).blocking(any_blocks(&rows));
     vec![finding.hint_text(hint).explaining(places(&rows))]

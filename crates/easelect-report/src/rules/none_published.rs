@@ -1,4 +1,4 @@
-//! A region doesn't have a service that was asked for.
+//! A region doesn't have a service that was selected.
 
 use super::{Found, Rule};
 use crate::Note;
@@ -21,7 +21,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     missing
         .map(|(region, service)| {
             let told = text(
-                format!("{service} in {region}: none published."),
+                format!("No endpoint is published for {service} in {region}."),
                 format!("{region} 没有公布 {service} 地址。"),
             );
             let hint = text(

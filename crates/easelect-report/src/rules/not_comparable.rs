@@ -1,4 +1,4 @@
-//! Regions stand side by side in the report.
+//! Regions appear side by side in the report, and can't be compared.
 
 use easelect::Reference;
 
@@ -16,12 +16,13 @@ pub(super) const RULE: Rule = Rule {
 
 fn find(_: &Facts<'_>, _: &Found) -> Vec<Finding> {
     let told = text(
-        "Data centres can't be compared or swapped: an app lives in one, and data in an overseas one cannot be migrated.",
-        "不同数据中心之间不可比较，也不可互换：应用只在其中一个，海外集群的数据不可迁移。",
+        "Data centres can't be compared or swapped: an app lives in exactly one, and data in an overseas data \
+         centre cannot be migrated.",
+        "不同数据中心之间不可比较，也不可互换：一个应用只属于一个数据中心，海外数据中心的数据不可迁移。",
     );
     let console = Reference::Console.location();
     let hint = text(
-        format!("Which one an app lives in: {console}."),
+        format!("Where to find the app's data centre: {console}."),
         format!("查看应用所在的数据中心：{console}。"),
     );
     vec![RULE.finding(told).severity(Severity::Background).hint_text(hint)]

@@ -1,4 +1,4 @@
-//! Every connect is forbidden by this system.
+//! This system blocks every connect.
 
 use easelect::{FailureKind as Kind, Phase};
 
@@ -9,7 +9,7 @@ use crate::texts::text;
 
 pub(super) const RULE: Rule = Rule {
     code: "not_permitted",
-    needs: "at least one connect that this system forbade, and every other failure local too",
+    needs: "at least one connect that this system blocked, and every other failure also local",
     unless: "anything connected",
     find,
 };
@@ -23,7 +23,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
         return Vec::new();
     }
     let told = text(
-        "This computer forbids connections to the hosts.",
+        "This computer's system blocks connections to the hosts.",
         "本机系统禁止连接这些主机。",
     );
     let hint = text(

@@ -1,4 +1,4 @@
-//! One address is answered for hosts that have nothing to do with each other.
+//! Unrelated hosts resolve to one address.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -13,7 +13,8 @@ use crate::texts::{list, text};
 pub(super) const RULE: Rule = Rule {
     code: "one_address_suspected",
     needs: "one address for published hosts of several data centres or of both domains, none of which proved its identity there",
-    unless: "a host proved its identity there or elsewhere; this computer kept it from being asked; it is pinned or behind a proxy; all of it is explained otherwise, as by a hijack",
+    unless: "a host proved its identity there or elsewhere; this computer itself prevented the attempts; it is \
+         pinned or behind a proxy; all of it is explained otherwise, for example by a hijack",
     find,
 };
 
@@ -23,7 +24,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let proven = |one: &&AddressStats| one.successes() > 0 || one.failures().iter().any(proves);
     let all = || public().flat_map(RowFacts::addresses);
     let good: BTreeSet<IpAddr> = all().filter(proven).map(|one| one.address().ip()).collect();
-    // What this computer kept from being asked proves nothing.
+    // An attempt that this computer itself prevented proves nothing.
     let is_asked = |one: &AddressStats| one.failures().iter().any(|count| !count.failure.is_local());
     let asked = all().filter(|one| is_asked(one));
     let asked: BTreeSet<IpAddr> = asked.map(|one| one.address().ip()).collect();
@@ -37,24 +38,25 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         let names = list(&hosts(there.iter().copied()).into_iter().collect::<Vec<_>>());
         let told = text(
             format!(
-                "Suspected: the names are hijacked. {ip} is answered for hosts that have nothing to do with each \
-                 other, and none proves its identity there: {}.",
+                "Suspected: DNS hijacking. Unrelated hosts resolve to {ip}, and none of them proves its \
+                 identity there: {}.",
                 names.en
             ),
             format!(
-                "疑似 DNS 劫持：互不相干的主机都被解析到 {ip}，且没有一个能在该地址证明身份：{}。",
+                "疑似 DNS 劫持：互不相关的主机都被解析到 {ip}，且都未能在该地址证明身份：{}。",
                 names.zh
             ),
         );
         let hint = match facts.may_ask_elsewhere() {
             false => text(
-                "Measure again with another name server, or pin a known address with --resolve HOST:PORT:ADDR.",
+                "Measure again with another DNS server (--dns), or pin a known address with --resolve \
+                 HOST:PORT:ADDR.",
                 "请用 --dns 指定其他 DNS 服务器重测；也可用 --resolve HOST:PORT:ADDR 指定已知地址。",
             ),
             true => text(
-                "Measure again with another name server (easelect --dns 223.5.5.5), or pin a known address with --resolve \
-                 HOST:PORT:ADDR.",
-                "请用 --dns 223.5.5.5 重测；也可用 --resolve HOST:PORT:ADDR 指定已知地址。",
+                "Measure again with another DNS server (easelect --dns 223.5.5.5), or pin a known address with \
+                 --resolve HOST:PORT:ADDR.",
+                "请运行 easelect --dns 223.5.5.5 重测；也可用 --resolve HOST:PORT:ADDR 指定已知地址。",
             ),
         };
         let finding = RULE.finding(told).actor(Actor::NetworkAdministrator);

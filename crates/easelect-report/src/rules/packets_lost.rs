@@ -1,4 +1,4 @@
-//! Packets are lost on the way to all hosts.
+//! Packets are lost on the way to many hosts, or to one alone.
 
 use std::collections::BTreeSet;
 
@@ -12,22 +12,24 @@ use crate::texts::text;
 
 pub(super) const RULE: Rule = Rule {
     code: "packets_lost",
-    needs: "packets sent again, or missing, in three attempts or more and in one of thirty of all, at two hosts or more and at half of those that answer; or in one of ten at one host alone",
-    unless: "the only hosts with losses are such that never answer, or never prove their identity; what is explained otherwise (large packets, a filter, a slow link)",
+    needs: "packets retransmitted or missing in three or more attempts and in one of thirty, at two or more \
+         hosts and at half of those that answer; or in one of ten at one host alone",
+    unless: "only hosts that never answer, or never prove their identity, have losses; what is explained \
+         otherwise (large packets, a filter, a slow link)",
     find,
 };
 
-/// Fewer show nothing.
+/// Fewer attempts with losses prove nothing.
 const LEAST: usize = 3;
 
-/// One in so many attempts is what a good network has.
+/// A good network has losses in one of so many attempts.
 const ONE_IN: usize = 30;
 
 fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     if found.any(&["connection_lost", "nothing_gets_through", "no_network", "slow_link"]) {
         return Vec::new();
     }
-    // A host that is silent loses every packet, and none on the way; so does one whose TLS never ends.
+    // A silent host, or one whose TLS never completes, seems to lose every packet, and none is lost on the way.
     let answering: BTreeSet<&str> = (facts.tried())
         .filter(|row| row.is_verified() && !row.proxied && !found.explains(row))
         .map(RowFacts::host)
@@ -48,25 +50,25 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     let of_both = all.iter().any(|one| one.address.is_ipv6())
         && all.iter().any(|one| one.address.is_ipv4());
     let family = match (of_both, v6) {
-        (true, 0) => text(" IPv4 alone is affected.", "仅 IPv4 受影响。"),
+        (true, 0) => text(" Only IPv4 is affected.", "仅 IPv4 受影响。"),
         (true, count) if count == lossy.len() => {
-            text(" IPv6 alone is affected.", "仅 IPv6 受影响。")
+            text(" Only IPv6 is affected.", "仅 IPv6 受影响。")
         }
         _ => text("", ""),
     };
     let first_only = lossy.iter().filter(|one| lost_only_the_syn(one)).count();
     let syns = match lossy.len() >= LEAST_SYNS && first_only * 10 >= lossy.len() * 9 {
         true => text(
-            " It is the first packet of a connection, not data: something limits how many are opened (a \
-             firewall, a router, a carrier).",
-            "丢失的是建立连接的第一个包，而不是数据：可能有设备（防火墙、路由器或运营商）限制新建连接的速度。",
+            " Nearly all lost packets are the first of a connection, not data: a firewall, a router or the \
+             carrier may limit new connections.",
+            "丢失的几乎都是建立连接的第一个包，而不是数据：可能是防火墙、路由器或运营商限制了新建连接。",
         ),
         false => text("", ""),
     };
     let told = text(
         format!(
-            "Packets are lost on the way: {} of {} attempts had to send some again ({ratio}), at {} hosts.{}{} Such \
-             attempts don't decide who is first.",
+            "Packets are lost on the way: {} of {} attempts needed retransmissions ({ratio}), at {} hosts.{}{} \
+             The ranking ignores these attempts if there are others.",
             lossy.len(),
             all.len(),
             hosts.len(),
@@ -74,7 +76,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             syns.en
         ),
         format!(
-            "网络丢失数据包：{} 次尝试中有 {} 次需要重发（{ratio}），涉及 {} 个主机。{}{}这些尝试不参与排名。",
+            "途中有数据包丢失：{} 次尝试中有 {} 次需要重传（{ratio}），涉及 {} 个主机。{}{}只要有其他尝试，排名就不计入它们。",
             all.len(),
             lossy.len(),
             hosts.len(),
@@ -84,31 +86,32 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     );
     let hint = match syns.en.is_empty() {
         false => text(
-            "Ask the network administrator what limits new connections; compare with another network.",
+            "Ask the network administrator what limits new connections, and compare with another network.",
             "请网络管理员查明是什么限制了新建连接；并换一个网络比较。",
         ),
         true => text(
-            "Compare with another network, or a cable instead of Wi-Fi; a weak signal and a full line lose packets.",
-            "请与其他网络比较，或用网线代替 Wi-Fi；信号弱、线路拥塞都会丢失数据包。",
+            "Compare with another network, or use a cable instead of Wi-Fi: weak signals and congested lines \
+             lose packets.",
+            "请换一个网络比较，或用网线代替 Wi-Fi：信号弱、线路拥塞都会丢失数据包。",
         ),
     };
     let finding = RULE.finding(told).severity(Severity::Harms);
     vec![finding.actor(Actor::NetworkAdministrator).hint_text(hint)]
 }
 
-/// Of fewer it may be chance.
+/// Fewer may be chance.
 const LEAST_SYNS: usize = 5;
 
-/// Whether what was sent again was the SYN, and nothing else.
+/// Whether only the SYN was retransmitted.
 fn lost_only_the_syn(sample: &Sample) -> bool {
     let at_connect = sample.tcp_at_connect.map_or(0, |tcp| tcp.retransmissions);
     let gap = sample.tcp_at_end.and_then(|tcp| tcp.out_of_order);
     at_connect > 0 && at_connect == sample.retransmissions() && gap.unwrap_or(0) == 0
 }
 
-/// The same on the way to one host alone, while others are reached well.
+/// Losses on the way to one host alone.
 fn at_one(facts: &Facts<'_>, found: &Found, all: &[&Sample]) -> Option<Finding> {
-    /// One host is asked less often than all are: it takes more to show something.
+    /// One host has fewer attempts than all together, so a larger share of losses is required.
     const ONE_IN: usize = 10;
     let of = |host: &str| -> (usize, usize) {
         let these = all.iter().filter(|one| one.endpoint.host() == host);
@@ -129,11 +132,11 @@ fn at_one(facts: &Facts<'_>, found: &Found, all: &[&Sample]) -> Option<Finding> 
     let ratio = percent(lost as f64 / count as f64);
     let told = text(
         format!(
-            "Packets are lost on the way to {host} alone: {lost} of {count} attempts had to send some again ({ratio}). \
-             Such attempts don't decide who is first."
+            "Packets are lost only on the way to {host}: {lost} of {count} attempts needed retransmissions \
+             ({ratio}). The ranking ignores these attempts if there are others."
         ),
         format!(
-            "只有到 {host} 的路上丢失数据包：{count} 次尝试中有 {lost} 次需要重发（{ratio}）。这些尝试不参与排名。"
+            "只有到 {host} 的途中有数据包丢失：{count} 次尝试中有 {lost} 次需要重传（{ratio}）。只要有其他尝试，排名就不计入它们。"
         ),
     );
     let hint = text("Compare with another network.", "请换一个网络比较。");

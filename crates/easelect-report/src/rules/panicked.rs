@@ -27,8 +27,8 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
         "应用自己的解析器或连接器崩溃（panic）。",
     );
     let hint = text(
-        "This is a bug of the app: its log has the panic.",
-        "这是应用的缺陷，其日志中有崩溃信息。",
+        "This is a bug in the app: see the panic in its log.",
+        "这是应用的缺陷：请查看其日志中的 panic 信息。",
     );
     let finding = RULE.finding(told).actor(Actor::Developer).blocking(any_blocks(&rows));
     vec![finding.hint_text(hint).explaining(places(&rows))]

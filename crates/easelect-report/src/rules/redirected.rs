@@ -1,4 +1,4 @@
-//! A host that proved its identity sends clients elsewhere.
+//! A host that proved its identity redirects clients elsewhere.
 
 use easelect::FailureKind as Kind;
 
@@ -28,11 +28,12 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         let target = shown(failure.location().unwrap_or("?"), 100);
         let told = text(
             format!(
-                "Redirected: HTTP {status} to {target} from {}, after identity was proved. No client follows a redirection of an upgrade.",
+                "Redirected to {target} (HTTP {status}): {}. The host proved its identity, but WebSocket \
+                 clients usually don't follow redirects.",
                 names.en
             ),
             format!(
-                "被重定向：{} 应答 HTTP {status}，指向 {target}。主机身份已验证；客户端不会跟随升级请求的重定向。",
+                "被重定向到 {target}（HTTP {status}）：{}。主机身份已验证，但 WebSocket 客户端通常不跟随重定向。",
                 names.zh
             ),
         );
@@ -41,8 +42,9 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             true => (
                 Some(Actor::Developer),
                 text(
-                    "Put the target into the configuration, if it is the service's, or correct the gateway.",
-                    "如果该目标就是服务地址，请写入配置；否则请改正网关。",
+                    "If the target is the service, put it into the configuration; otherwise, correct the \
+                     gateway.",
+                    "如果该目标就是服务地址，请写入配置；否则请修正网关。",
                 ),
             ),
             false => (None, text("", "")),

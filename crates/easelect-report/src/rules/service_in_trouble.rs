@@ -26,29 +26,29 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         let status = failure.status().unwrap_or_default();
         let later = match failure.retry_after() {
             Some(delay) => text(
-                format!(" It asks to come back after {} s.", delay.as_secs()),
-                format!("服务器要求 {} 秒后再试。", delay.as_secs()),
+                format!(" The server asks clients to retry after {} s.", delay.as_secs()),
+                format!("服务器要求 {} 秒后重试。", delay.as_secs()),
             ),
             None => text("", ""),
         };
         let told = text(
             format!(
-                "The service is in trouble: HTTP {status} from {}, after identity was proved.{}",
+                "The service is in trouble: HTTP {status} from {}, whose identity was verified.{}",
                 names.en, later.en
             ),
             format!(
-                "服务出现故障：{} 应答 HTTP {status}，而主机身份已验证。{}",
+                "服务出现故障：{} 应答 HTTP {status}，主机身份已验证。{}",
                 names.zh, later.zh
             ),
         );
         let own = rows.iter().all(|row: &&RowFacts<'_>| row.own);
         let hint = match own {
             true => text(
-                "See what the server, and the gateway in front of it, log.",
-                "请查看服务器及其前面网关的日志。",
+                "Check the logs of the server and of the gateway in front of it.",
+                "请查看服务器及其前置网关的日志。",
             ),
             false => text(
-                "Try again later; if it lasts, tell Easemob support the status and the time.",
+                "Try again later; if it persists, tell Easemob support the status and the time.",
                 "请稍后再试；如持续出现，请把状态码和时间告知环信技术支持。",
             ),
         };

@@ -12,8 +12,9 @@ use crate::texts::{list, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "address_slow",
-    needs: "three successes or more at each, the median twice that of the fastest and 50 ms above it",
-    unless: "packets are lost, which is what makes it slow",
+    needs: "an address whose median is more than twice that of the host's fastest and more than 50 ms above \
+         it, with three or more successes at each",
+    unless: "packets are lost, or the link is slow for everything, which explains it",
     find,
 };
 
@@ -21,7 +22,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     if found.any(&["packets_lost", "slow_link"]) {
         return Vec::new();
     }
-    let mut slow = Vec::new();
+    let (mut en, mut zh) = (Vec::new(), Vec::new());
     for row in facts.tried().filter(|row| row.is_ready() && !row.proxied) {
         let median = |one: &AddressStats| -> Option<Duration> {
             let summary = one.total().summary()?;
@@ -33,21 +34,24 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         };
         for (one, took) in all() {
             if took > fastest * 2 && took > fastest + Duration::from_millis(50) {
-                let ip = one.address().ip();
-                slow.push(format!("{} @ {ip} ({}, {})", row.url(), ms_unit(took), ms_unit(fastest)));
+                let place = format!("{} @ {}", row.url(), one.address().ip());
+                let (took, fastest) = (ms_unit(took), ms_unit(fastest));
+                en.push(format!("{place} ({took}, the fastest {fastest})"));
+                zh.push(format!("{place}（{took}，最快的 {fastest}）"));
             }
         }
     }
-    if slow.is_empty() {
+    if en.is_empty() {
         return Vec::new();
     }
-    let slow = list(&slow);
+    let (en, zh) = (list(&en).en, list(&zh).zh);
     let told = text(
-        format!("Addresses that are much slower than the fastest of the same host (median, and the fastest's): {}.", slow.en),
-        format!("以下地址比同一主机最快的地址慢很多（括号内为两者的中位数）：{}。", slow.zh),
+        format!("Some addresses are much slower than the fastest of the same host (median of each): {en}."),
+        format!("以下地址比同一主机最快的地址慢很多（均为中位数）：{zh}。"),
     );
     let hint = text(
-        "A client that takes the first address may get one of these; one that tries several at a time doesn't.",
+        "A client that uses only the first address may get a slow one; a client that tries several at once is \
+         not affected.",
         "只用第一个地址的客户端可能恰好用到它；同时尝试多个地址的客户端不受影响。",
     );
     vec![RULE.finding(told).hint_text(hint)]

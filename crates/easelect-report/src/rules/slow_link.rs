@@ -1,4 +1,4 @@
-//! The link is too slow for what is asked of it.
+//! The link is too slow for concurrent attempts.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,8 +14,9 @@ use crate::texts::text;
 
 pub(super) const RULE: Rule = Rule {
     code: "slow_link",
-    needs: "time-outs alone, at every host, in two phases or more, while some attempts came through a phase; the command then tries again one at a time",
-    unless: "another kind of failure; a host without time-outs; round trips are known and take less than 300 ms (median)",
+    needs: "only time-outs, at every host, in two or more phases, while some attempts got through a phase; the \
+         command then tries again, one attempt at a time",
+    unless: "another kind of failure; a host without time-outs; a known median round trip below 300 ms",
     find,
 };
 
@@ -53,29 +54,30 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     }
     let (median_en, median_zh) = match round_trip {
         Some(median) => (
-            format!(" A round trip takes {} (median).", ms_unit(median)),
+            format!(" The median round trip is {}.", ms_unit(median)),
             format!("往返时间中位数为 {}。", ms_unit(median)),
         ),
         None => (String::new(), String::new()),
     };
     let told = text(
-        format!("The link is very slow: attempts at all hosts time out, now in one phase, now in another.{median_en}"),
-        format!("网络非常慢：到所有主机的尝试都会超时，且停在不同的阶段。{median_zh}"),
+        format!("The link is very slow: attempts at every host time out, in different phases.{median_en}"),
+        format!("网络非常慢：每个主机都有尝试超时，且停在不同的阶段。{median_zh}"),
     );
     let hint = text(
-        "Run again one at a time with more patience: --in-flight 1 --timeout 20s --deadline 5m. A client needs as much.",
-        "请逐个测量并放宽时限：--in-flight 1 --timeout 20s --deadline 5m。客户端也需要同样放宽超时。",
+        "Run again with one attempt at a time and longer limits: --in-flight 1 --timeout 20s --deadline 5m. \
+         Clients on this network need longer time-outs too.",
+        "请逐个测量并放宽时限：--in-flight 1 --timeout 20s --deadline 5m。该网络中的客户端也需要放宽超时。",
     );
     let blocks = rows.iter().any(|row| row.blocks);
     let finding = RULE.finding(told).actor(Actor::NetworkAdministrator).blocking(blocks);
     vec![finding.hint_text(hint).explaining(places(&rows))]
 }
 
-/// On a line that is too slow packets queue for longer; where packets are lost, those that come are as
-/// quick as ever.
+/// On a link that is too slow, packets queue for at least so long. Where packets are lost, those that arrive are
+/// as quick as usual.
 const SLOW: Duration = Duration::from_millis(300);
 
-/// The median round trip while attempts were under way, where the system can tell any.
+/// The median round trip during the attempts, where the system reports any.
 fn round_trip(rows: &[&RowFacts<'_>]) -> Option<Duration> {
     let samples = rows.iter().flat_map(|row| &row.samples);
     let mut all: Vec<Duration> = samples
@@ -85,7 +87,7 @@ fn round_trip(rows: &[&RowFacts<'_>]) -> Option<Duration> {
     all.get(all.len() / 2).copied()
 }
 
-/// After a second try, one attempt at a time: what the link can carry.
+/// The finding after a second try with one attempt at a time.
 fn tried_again(rows: &[&RowFacts<'_>], first: (usize, u64, u64)) -> Option<Finding> {
     let (in_flight, attempts, failed) = first;
     let samples = || rows.iter().flat_map(|row| &row.samples);
@@ -96,16 +98,17 @@ fn tried_again(rows: &[&RowFacts<'_>], first: (usize, u64, u64)) -> Option<Findi
     let (count, of) = (good.len(), samples().count());
     let told = text(
         format!(
-            "The link is very slow. With up to {in_flight} attempts at a time, {failed} of {attempts} failed. One at \
-             a time, {count} of {of} succeed and take {median} (median): that is what it can carry."
+            "The link is very slow. With up to {in_flight} attempts at once, {failed} of {attempts} failed. \
+             One at a time, {count} of {of} succeed, with a median of {median}."
         ),
         format!(
-            "网络非常慢：最多 {in_flight} 个尝试同时进行时，{attempts} 次中有 {failed} 次失败；逐个进行时，{of} 次中有 {count} 次成功，耗时中位数为 {median}：这就是该网络的承载能力。"
+            "网络非常慢：最多 {in_flight} 个尝试并发时，{attempts} 次中有 {failed} 次失败；逐个尝试时，{of} 次中有 {count} 次成功，耗时中位数为 {median}。"
         ),
     );
     let hint = text(
-        "Open one connection at a time here, and wait longer for it; ask the network administrator what fills the link.",
-        "在该网络中请逐个建立连接，并放宽超时；请网络管理员查明是什么占满了带宽。",
+        "On this network, open one connection at a time and allow it more time. Ask the network administrator \
+         what uses up the bandwidth.",
+        "在该网络中请逐个建立连接，并放宽超时；请网络管理员查明带宽被什么占用。",
     );
     let timed_out = |row: &&RowFacts<'_>| {
         !row.failures.is_empty() && row.failures.iter().all(|one| one.kind() == Kind::Timeout)

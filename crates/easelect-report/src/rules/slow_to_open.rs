@@ -1,4 +1,4 @@
-//! Every first choice works, and takes seconds to open.
+//! A first choice works, but takes seconds to open.
 
 use std::time::Duration;
 
@@ -10,15 +10,17 @@ use crate::verdict::Fault;
 
 pub(super) const RULE: Rule = Rule {
     code: "slow_to_open",
-    needs: "a first choice whose connections take longer than 2 s to open (median); where the first choice of another group is quicker, it only informs",
-    unless: "packets are lost, the connection was, or the link is too slow for anything; a lag of this computer's own",
+    needs: "a first choice whose connections take longer than 2 s to open (median); it only informs where the \
+         first choice of another group is faster",
+    unless: "packets are lost, the connection was lost, or the link is too slow for anything; this computer \
+         itself caused the delay",
     find,
 };
 
-/// Whoever waits longer takes it for broken.
+/// Users who wait longer take the app for broken.
 const SLOW: Duration = Duration::from_secs(2);
 
-/// From a line on the ground to the other side of the world and back takes less.
+/// A round trip to the other side of the world by cable takes less.
 const FAR: Duration = Duration::from_millis(500);
 
 fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
@@ -30,7 +32,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     for group in facts.groups {
         let (of_group, rest) = rows.split_at(group.endpoints.len());
         rows = rest;
-        // One that is not ready is another finding's.
+        // An endpoint that is not ready belongs to another finding.
         let measured = |row: &&RowFacts<'_>| {
             let stats = &row.row.ranked.stats;
             group.best().is_some() && stats.locally_delayed() * 10 <= stats.attempts()
@@ -50,7 +52,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         Some(one) => {
             let ms = one.as_millis();
             text(
-                format!(" (a round trip of {ms} ms)"),
+                format!(" (round trip: {ms} ms)"),
                 format!("（往返时间 {ms} ms）"),
             )
         }
@@ -58,15 +60,15 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     };
     let told = match everywhere {
         true => text(
-            format!("Usable, but slow: opening takes {took}{}, at {}.", by.en, names.en),
-            format!("可以使用，但很慢：建连耗时 {took}{}，涉及 {}。", by.zh, names.zh),
+            format!("Usable, but slow: opening a connection takes up to {took}{}, at {}.", by.en, names.en),
+            format!("可以使用，但很慢：建连耗时最长 {took}{}，涉及 {}。", by.zh, names.zh),
         ),
         false => text(
             format!(
-                "Slow to open: {} takes {took}{}, while the first choice of another group opens sooner.",
+                "Slow to open: {} takes up to {took}{}, while the first choice of another group is faster.",
                 names.en, by.en
             ),
-            format!("建连很慢：{} 的建连耗时为 {took}{}，而其他组的首选地址更快。", names.zh, by.zh),
+            format!("建连很慢：{} 的建连耗时最长 {took}{}，而其他组的首选地址更快。", names.zh, by.zh),
         ),
     };
     let finding = RULE.finding(told).hint_text(hint(round_trip.is_some_and(|one| one >= FAR)));
@@ -76,23 +78,24 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     }]
 }
 
-/// What such a time means.
+/// The hint, where the round trip is far or not.
 fn hint(far: bool) -> Text {
     match far {
         true => text(
-            "So long a round trip is that of a satellite, a distant VPN or a full line; an overseas data centre by cable \
-             is nearer. Compare with another network, and without VPN; let clients wait longer for a connection.",
-            "这么长的往返时间常见于卫星线路、远端 VPN 或拥塞的线路；经光缆访问海外数据中心也不会这么久。请换一个网络或关闭 VPN 比较，并放宽客户端的连接超时。",
+            "Such a long round trip is typical of a satellite link, a distant VPN or a congested line; even an \
+             overseas data centre is nearer by cable. Compare with another network and without the VPN, and \
+             give clients a longer connect time-out.",
+            "这么长的往返时间常见于卫星线路、远端 VPN 或拥塞的线路；经光缆访问海外数据中心也没有这么久。请换一个网络或关闭 VPN 比较，并放宽客户端的连接超时。",
         ),
         false => text(
-            "Which phase takes the time, the endpoints below show. Compare with another network; let clients wait longer \
-             for a connection.",
+            "The endpoints below show which phase takes the time. Compare with another network, and give \
+             clients a longer connect time-out.",
             "耗时集中在哪个阶段，见下面各接入地址的数据。请换一个网络比较，并放宽客户端的连接超时。",
         ),
     }
 }
 
-/// The median of what opening a connection takes, without the look-up.
+/// The median time to open a connection, without the name lookup.
 fn opens_in(row: &RowFacts<'_>) -> Option<Duration> {
     Some(row.row.ranked.total()?.p50)
 }

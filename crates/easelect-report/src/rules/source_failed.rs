@@ -26,7 +26,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
             );
             let hint = text(
                 "An app that relies on this list waits for it before it connects: check the URL and the network.",
-                "依赖该列表的应用要先等它：请检查 URL 和网络。",
+                "依赖该列表的应用要先等待列表，再建立连接：请检查 URL 和网络。",
             );
             let finding = RULE.finding(told).severity(Severity::Harms);
             finding.actor(Actor::Developer).hint_text(hint)

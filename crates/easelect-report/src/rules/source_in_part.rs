@@ -1,4 +1,4 @@
-//! Not all that the list of endpoints says is used.
+//! Parts of the app's endpoint list are not used.
 
 use super::{Found, Rule};
 use crate::Note;
@@ -8,7 +8,7 @@ use crate::texts::{list, shown, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "source_in_part",
-    needs: "a list that was given, of which something can't be used",
+    needs: "a list that was given, and a part of it that can't be used",
     unless: "",
     find,
 };
@@ -24,11 +24,11 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
             let left_out: Vec<String> = left_out.iter().map(|one| shown(one, 200)).collect();
             let left_out = list(&left_out);
             let told = text(
-                format!("Not all of the endpoint list {url} is used: {}.", left_out.en),
-                format!("接入地址列表 {url} 未全部使用：{}。", left_out.zh),
+                format!("Parts of the endpoint list {url} are not used: {}.", left_out.en),
+                format!("接入地址列表 {url} 有部分内容未使用：{}。", left_out.zh),
             );
             let hint = text(
-                "What is left out was not measured. Check the list, and whether it came from where it should.",
+                "These parts were not measured. Check the list and where it comes from.",
                 "未使用的部分没有测量。请检查该列表及其来源。",
             );
             let finding = RULE.finding(told).severity(Severity::Informs);

@@ -1,4 +1,4 @@
-//! What was measured lies behind a proxy.
+//! The measurement went through a proxy.
 
 use super::{Found, Rule, plural};
 use crate::facts::{Facts, RowFacts, hosts};
@@ -26,25 +26,28 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     }
     let past = match past {
         0 => text("", ""),
-        past => text(
-            format!(" Past it: {}.", plural(past, "host")),
-            format!("另有 {past} 个主机未经代理。"),
-        ),
+        past => {
+            let bypass = if past == 1 { "bypasses" } else { "bypass" };
+            text(
+            format!(" {} {bypass} it.", plural(past, "host")),
+            format!("另有 {past} 个主机不经代理。"),
+        )
+        }
     };
     let told = text(
         format!(
-            "Measured through the proxy {proxy} ({}): it looks the names up, and addresses and TCP connect \
-             times are its own.{}",
+            "Measured through the proxy {proxy} ({}): the proxy resolves the names, and the addresses and TCP \
+             connect times are those of the proxy.{}",
             plural(count, "host"),
             past.en
         ),
         format!(
-            "经代理 {proxy} 测量（{count} 个主机）：域名由代理解析，地址和 TCP 连接耗时是代理的。{}",
+            "经代理 {proxy} 测量（{count} 个主机）：域名由代理解析，IP 地址和 TCP 连接耗时属于代理。{}",
             past.zh
         ),
     );
     let hint = text(
-        "An app that doesn't use this proxy sees other times; --no-proxy measures without it.",
+        "An app that doesn't use this proxy has different times; --no-proxy measures without it.",
         "不使用该代理的应用耗时会不同；可用 --no-proxy 不经代理测量。",
     );
     let finding = RULE.finding(told).actor(Actor::You);

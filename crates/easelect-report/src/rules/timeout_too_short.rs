@@ -1,4 +1,4 @@
-//! The time-out that was given is too short for what is measured.
+//! The time-out given is too short for the hosts measured.
 
 use std::time::Duration;
 
@@ -13,21 +13,23 @@ use crate::verdict::Fault;
 
 pub(super) const RULE: Rule = Rule {
     code: "timeout_too_short",
-    needs: "time-outs, under a time-out below one second, or below four round trips of the host (where its own is unknown, of the nearest host)",
-    unless: "the command's own 5 s or more; what is explained otherwise; the network was away, and the time-out is not below four round trips",
+    needs: "attempts that timed out, and a --timeout below one second or below four round trips to the host \
+         (to the nearest host where its own is unknown)",
+    unless: "a time-out of 5 s (the default) or more; what is explained otherwise; the network was down, and \
+         the time-out is not below four round trips",
     find,
 };
 
-/// With this or more, which is what the command takes by itself, silence is silence.
+/// The command's default. With this or more, silence means that the host doesn't answer.
 const USUAL: Duration = Duration::from_secs(5);
 
-/// A SYN that is lost is sent again after a second: with less, one lost packet looks like silence.
+/// A lost SYN is retransmitted after a second: with less, a single lost packet looks like silence.
 const SHORT: Duration = Duration::from_secs(1);
 
-/// No host but a near one opens within this.
+/// Only nearby hosts can be opened within this.
 const HOPELESS: Duration = Duration::from_millis(100);
 
-/// TCP, TLS 1.2 and the answer take so many round trips; with TLS 1.3 it is one less.
+/// The round trips of TCP, TLS 1.2 and the answer; TLS 1.3 takes one less.
 const ROUND_TRIPS: u32 = 4;
 
 fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
@@ -60,8 +62,8 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             let far = ms_unit(far);
             text(
                 format!(
-                    "The time-out of {given} (--timeout) is too short: a round trip takes {far}, and to open a connection \
-                     takes three or four."
+                    "The time-out of {given} (--timeout) is too short: a round trip takes {far}, and opening a \
+                     connection takes three or four round trips."
                 ),
                 format!(
                     "超时时间 {given}（--timeout）太短：往返时间为 {far}，而建立一个连接需要三到四次往返。"
@@ -70,8 +72,8 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         }
         None if known => text(
             format!(
-                "The time-out of {given} (--timeout) is too short for any host but a near one. It is not known whether \
-                 these work: {}.",
+                "The time-out of {given} (--timeout) is too short for all but nearby hosts. Whether these \
+                 hosts work is unknown: {}.",
                 names.en
             ),
             format!(
@@ -81,18 +83,18 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         ),
         None => text(
             format!(
-                "The time-out of {given} (--timeout) is short: one lost packet looks like silence. It is not known whether \
-                 these work, where they didn't answer: {}.",
+                "The time-out of {given} (--timeout) is short: a single lost packet looks like silence. \
+                 Whether these hosts work at the addresses that didn't answer is unknown: {}.",
                 names.en
             ),
             format!(
-                "超时时间 {given}（--timeout）较短：丢失一个数据包，看起来就像没有应答。以下主机未应答的地址是否正常，无法判断：{}。",
+                "超时时间 {given}（--timeout）较短：只要丢失一个数据包，看起来就像没有应答。以下主机未应答的地址是否正常，无法判断：{}。",
                 names.zh
             ),
         ),
     };
     let hint = text(
-        "Run again without --timeout (5 s), or with a longer one.",
+        "Run again without --timeout (the default is 5 s), or with a longer one.",
         "请去掉 --timeout（默认 5 秒）或加大其值后重测。",
     );
     let blocks = any_blocks(&rows);
@@ -102,7 +104,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         (true, false) => finding.fault(Fault::Unclear),
         (false, _) => finding,
     };
-    // What failed otherwise as well stands for itself.
+    // An endpoint that also failed in another way is not explained.
     let says_nothing = |kind| matches!(kind, Kind::Timeout | Kind::NoAddress | Kind::Unreachable);
     let mut only = rows;
     only.retain(|row| row.failures.iter().all(|one| says_nothing(one.kind())));

@@ -1,4 +1,4 @@
-//! TLS stops at every address of one domain, and nothing tells why.
+//! TLS stalls at every address of one domain, and nothing shows why.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,10 @@ use crate::texts::{list, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "tls_stops_suspected",
-    needs: "two hosts of one domain or more, and every attempt at any host of it connected and then got nothing until the time-out, in TLS; another domain works over the same network",
-    unless: "a host of that domain proved its identity; what is explained otherwise (large packets seen to be lost, a filter, a time-out too short)",
+    needs: "two or more hosts of one domain, and every attempt at any host of it connected and then got \
+         nothing in the TLS handshake until the time-out; another domain works over the same network",
+    unless: "a host of that domain proved its identity; what is explained otherwise (large packets seen to be \
+         dropped, a filter, a time-out too short)",
     find,
 };
 
@@ -22,7 +24,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         by_domain.entry(domain(row.host())).or_default().push(row);
     }
     let works = |rows: &[&RowFacts<'_>]| rows.iter().any(|row| row.successes() > 0);
-    // A family without a route or an address says nothing of the other.
+    // A family without a route or an address says nothing about the other.
     let absent = |one: &Failure| matches!(one.kind(), Kind::NoAddress | Kind::Unreachable);
     let stops = |one: &Failure| one.phase() == Phase::Tls && one.kind() == Kind::Timeout;
     let stopped = |row: &&RowFacts<'_>| {
@@ -42,20 +44,22 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         let names = list(&hosts(rows.iter().copied()).into_iter().collect::<Vec<_>>());
         let told = text(
             format!(
-                "TLS stops at every address of {name}, while another domain works: {} accept connections, and then nothing \
-                 comes until the time-out. Suspected: large packets (MTU) are dropped on the way, or a filter drops these.",
+                "The TLS handshake stalls at every address of {name}, while another domain works: connections \
+                 to {} open, and then nothing arrives until the time-out. Suspected: large packets are dropped \
+                 on the way (MTU), or a device filters these handshakes.",
                 names.en
             ),
             format!(
-                "{name} 的所有地址都停在 TLS 握手，而其他域名正常：{} 能接受连接，此后直到超时再无数据。疑似大的数据包（MTU）在途中被丢弃，或被途中的设备过滤。",
+                "{name} 的所有地址都停在 TLS 握手，而其他域名正常：能连接 {}，但此后直到超时都没有收到数据。疑似大数据包在途中被丢弃（MTU 问题），或网络中有设备过滤了握手。",
                 names.zh
             ),
         );
         let hint = text(
-            "Lower the MTU of this computer's interface or of the VPN to see whether it is that (try 1280), and compare \
-             with another network; ask the network administrator to let ICMP \"packet too big\" pass, and to allow \
-             *.easemob.com and *.easecdn.com. If it is the same on other networks, tell Easemob support.",
-            "请调低本机网卡或 VPN 的 MTU（可试 1280）以确认是否为此原因，并换一个网络比较；请网络管理员放行 ICMP“需要分片/报文过大”以及 *.easemob.com、*.easecdn.com。如果换网络后仍然如此，请联系环信技术支持。",
+            "Lower the MTU of this computer's network interface or VPN (try 1280) to see whether that helps, \
+             and compare with another network. Ask the network administrator to allow ICMP \"packet too big\" \
+             messages, and *.easemob.com and *.easecdn.com. If it is the same on other networks, tell Easemob \
+             support.",
+            "请调低本机网卡或 VPN 的 MTU（可试 1280），看是否改善，并换一个网络比较；请网络管理员放行 ICMP“需要分片/报文过大”消息以及 *.easemob.com、*.easecdn.com。如果换网络后仍然如此，请联系环信技术支持。",
         );
         let finding = RULE.finding(told).actor(Actor::NetworkAdministrator);
         let finding = finding.blocking(any_blocks(rows)).hint_text(hint);

@@ -1,4 +1,4 @@
-//! The run was cut off: what was waited for then.
+//! The run was cut off, and what its attempts were waiting for.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::verdict::Fault;
 
 pub(super) const RULE: Rule = Rule {
     code: "unfinished",
-    needs: "attempts or look-ups that the deadline or somebody cut off, or kept from being made",
+    needs: "attempts or lookups that the deadline or an interruption cut off or prevented",
     unless: "",
     find,
 };
@@ -24,28 +24,28 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
     }
     let (by, hint) = match facts.ended {
         Ended::Stopped => (
-            text("Probing was interrupted", "测量被中断"),
-            text("Let it come to its end.", "请让它运行到结束。"),
+            text("The measurement was interrupted", "测量被中断"),
+            text("Let the measurement run to completion.", "请等待测量完成。"),
         ),
         _ => (
-            text("The deadline cut probing off", "时限已到，测量提前结束"),
+            text("The deadline ended the measurement early", "时限已到，测量提前结束"),
             text(
-                "Give more time with --deadline, or ask for fewer regions and services.",
-                "请用 --deadline 延长时限，或减少数据中心和服务。",
+                "Allow more time with --deadline, or select fewer data centres and services.",
+                "请用 --deadline 延长时限，或减少要测的数据中心和服务。",
             ),
         ),
     };
     let count = plural(usize::try_from(attempts).unwrap_or(usize::MAX), "attempt");
     let waiting = waiting(facts);
     let told = text(
-        format!("{}; {count} did not come to an end{}.", by.en, waiting.en),
+        format!("{}; {count} did not complete{}.", by.en, waiting.en),
         format!("{}，{attempts} 次尝试未完成{}。", by.zh, waiting.zh),
     );
     let finding = RULE.finding(told).actor(Actor::You).fault(Fault::NotMeasured);
     vec![finding.hint_text(hint)]
 }
 
-/// What those that were under way waited for, and what had come before.
+/// What the attempts under way were waiting for, and whether TCP had connected.
 fn waiting(facts: &Facts<'_>) -> texts::Text {
     let mut phases: BTreeMap<Phase, usize> = BTreeMap::new();
     let mut all_connected = true;
@@ -67,7 +67,7 @@ fn waiting(facts: &Facts<'_>) -> texts::Text {
         false => text("", ""),
     };
     text(
-        format!("; what was waited for: {}{}", list(&en).en, connected.en),
-        format!("；当时正在等待：{}{}", list(&zh).zh, connected.zh),
+        format!("; they were waiting for: {}{}", list(&en).en, connected.en),
+        format!("；当时在等待：{}{}", list(&zh).zh, connected.zh),
     )
 }

@@ -1,4 +1,4 @@
-//! A gateway doesn't pass the upgrade on to the service behind it.
+//! A gateway doesn't forward the upgrade to the service behind it.
 
 use easelect::{Failure, FailureKind as Kind, Phase};
 
@@ -9,8 +9,9 @@ use crate::texts::{list, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "upgrade_dropped",
-    needs: "426 to an upgrade, or 400 with a WebSocket server's words for a request that is none, from a host that proved its identity",
-    unless: "what is explained otherwise, as by an inspection",
+    needs: "426 to an upgrade, or 400 with a WebSocket server's words for an ordinary request, from a host \
+         that proved its identity",
+    unless: "what is explained otherwise, for example by TLS inspection",
     find,
 };
 
@@ -26,8 +27,9 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         let status = failure.status().unwrap_or_default();
         let told = text(
             format!(
-                "The upgrade doesn't reach the service: {} (HTTP {status}). What answers is a WebSocket server that sees an \
-                 ordinary request: a gateway in front of it drops the field Upgrade, or speaks HTTP/1.0 to it.",
+                "The upgrade doesn't reach the service: {} (HTTP {status}). The WebSocket server that answers \
+                 received an ordinary request: a gateway in front of it removes the Upgrade header, or \
+                 forwards over HTTP/1.0.",
                 names.en
             ),
             format!(
@@ -38,12 +40,12 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         let own = rows.iter().all(|row: &&RowFacts<'_>| row.own);
         let hint = match own {
             true => text(
-                "Have the gateway pass the fields Upgrade and Connection on, over HTTP/1.1 (nginx: proxy_http_version, \
-                 proxy_set_header).",
-                "请让网关以 HTTP/1.1 转发 Upgrade 和 Connection 头部（nginx：proxy_http_version、proxy_set_header）。",
+                "Configure the gateway to forward the Upgrade and Connection headers, over HTTP/1.1 (nginx: \
+                 proxy_http_version, proxy_set_header).",
+                "请配置网关，以 HTTP/1.1 转发 Upgrade 和 Connection 头部（nginx：proxy_http_version、proxy_set_header）。",
             ),
             false => text(
-                "Use another endpoint; tell Easemob support the URL, the status and the time.",
+                "Use another endpoint, and tell Easemob support the URL, the status and the time.",
                 "请改用其他接入地址，并把 URL、状态码和时间告知环信技术支持。",
             ),
         };
@@ -54,7 +56,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     findings
 }
 
-/// What WebSocket servers say of a request without an upgrade (Tornado, aiohttp, Spring; gorilla).
+/// The answers of WebSocket servers to a request without an upgrade (Tornado, aiohttp, Spring; gorilla).
 const SIGNS: [&str; 2] = ["can \"upgrade\" only to \"websocket\"", "'upgrade' token not found"];
 
 fn is_dropped(failure: &Failure) -> bool {

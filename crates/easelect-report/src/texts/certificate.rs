@@ -1,4 +1,4 @@
-//! What a certificate says of itself.
+//! Certificates: their expiry, and their names, issuer and dates.
 
 use std::time::SystemTime;
 
@@ -7,7 +7,7 @@ use easelect::Certificate;
 use super::{Text, list, shown, text};
 use crate::figures::{ahead, timestamp};
 
-/// How long one that is good stays good; `None` if it has expired.
+/// When a valid certificate expires; `None` if it has expired.
 pub(crate) fn expires(end: SystemTime, now: SystemTime) -> Option<Text> {
     let ahead = ahead(end, now)?;
     Some(text(
@@ -16,7 +16,7 @@ pub(crate) fn expires(end: SystemTime, now: SystemTime) -> Option<Text> {
     ))
 }
 
-/// All of it, for one that was refused.
+/// A certificate that was refused, with its names, issuer and dates.
 pub(crate) fn certificate_text(certificate: &Certificate) -> Text {
     let names: Vec<String> = certificate
         .names

@@ -1,4 +1,4 @@
-//! What went wrong in which phase.
+//! How an attempt failed: the phase and the reason.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -13,15 +13,46 @@ use crate::figures::{ago, ahead};
 /// Phase and reason: `TLS handshake: certificate expired 3 days ago`.
 pub(crate) fn failure_text(failure: &Failure, now: SystemTime) -> Text {
     let phase = label::phase(failure.phase());
-    let what = what(failure, now);
+    let what = reason(failure, now);
     text(
         format!("{}: {}", phase.en, what.en),
         format!("{}：{}", phase.zh, what.zh),
     )
 }
 
+/// How attempts fail, as the end of a sentence: `in the TLS handshake: certificate expired 3 days ago`. In Chinese
+/// it has the verb: `在 TLS 握手时失败：证书 3 天前过期`.
+pub(crate) fn fails(failure: &Failure, now: SystemTime) -> Text {
+    let what = reason(failure, now);
+    let (en, zh) = match failure.phase() {
+        Phase::Resolve => ("at the name lookup", "域名解析"),
+        Phase::Connect => ("at TCP connect", "TCP 连接"),
+        Phase::Proxy => ("at the proxy", "连接代理"),
+        Phase::Tls => ("in the TLS handshake", "TLS 握手"),
+        Phase::Upgrade => ("in the WebSocket handshake", "WebSocket 握手"),
+        Phase::Processing => ("while waiting for the answer", "等待响应"),
+    };
+    text(
+        format!("{en}: {}", what.en),
+        format!("在{}{zh}时失败：{}", space_before(zh), what.zh),
+    )
+}
+
+/// A space between Chinese and Latin characters.
+fn space_before(zh: &str) -> &'static str {
+    match zh.starts_with(|c: char| c.is_ascii()) {
+        true => " ",
+        false => "",
+    }
+}
+
+/// The verb for so many endpoints.
+pub(crate) fn fail(count: usize) -> &'static str {
+    if count == 1 { "fails" } else { "fail" }
+}
+
 /// The reason alone, with the facts that the failure carries.
-fn what(failure: &Failure, now: SystemTime) -> Text {
+pub(crate) fn reason(failure: &Failure, now: SystemTime) -> Text {
     match failure.kind() {
         _ if failure.phase() == Phase::Proxy => proxy(failure),
         Kind::CertificateExpired => {
@@ -37,7 +68,7 @@ fn what(failure: &Failure, now: SystemTime) -> Text {
         Kind::CertificateNotYetValid => {
             match failure.not_before().and_then(|then| ahead(then, now)) {
                 Some(ahead) => text(
-                    format!("certificate becomes valid only {}", ahead.en),
+                    format!("certificate becomes valid {}", ahead.en),
                     format!("证书 {}才生效", ahead.zh),
                 ),
                 None => plain(failure),
@@ -73,8 +104,8 @@ fn what(failure: &Failure, now: SystemTime) -> Text {
                     format!("被重定向{}到“{to}”", status.zh),
                 ),
                 None => text(
-                    format!("redirected{}, not told where to", status.en),
-                    format!("被重定向{}，但未说明去向", status.zh),
+                    format!("redirected{} without a target", status.en),
+                    format!("被重定向{}，但未给出目标", status.zh),
                 ),
             }
         }
@@ -125,8 +156,8 @@ fn what(failure: &Failure, now: SystemTime) -> Text {
     }
 }
 
-/// With what the library's own message adds to the kind. It is English: in Chinese only the number of
-/// an error and an address stand for it, as JSON has the message itself.
+/// Adds what the library's own message says beyond the kind. The message is English: the Chinese text only takes
+/// an error's number or an address from it. JSON has the message itself.
 fn with_message(plain: Text, message: Option<&str>) -> Text {
     let Some(message) = message else {
         return plain;
@@ -156,7 +187,7 @@ fn os_error(message: &str) -> Option<u32> {
     rest.strip_suffix(')')?.parse().ok()
 }
 
-/// Whether a message is words for a reader, rather than what Rust writes for a programmer.
+/// Whether a message is plain words, rather than debugging output for a programmer.
 fn is_plain(message: &str) -> bool {
     let mut before = ' ';
     let camel = message.chars().any(|c| {
@@ -168,7 +199,7 @@ fn is_plain(message: &str) -> bool {
     !camel && !message.contains(code) && !message.contains("::")
 }
 
-/// Which certificate of the chain it is.
+/// The certificate of the chain that is at fault.
 fn whose(failure: &Failure) -> Text {
     match failure.chain_fault() {
         Some(ChainFault::IntermediateExpired) => text(
@@ -182,30 +213,30 @@ fn whose(failure: &Failure) -> Text {
     }
 }
 
-/// Why there is no path to a root.
+/// Why the certificate is not trusted.
 fn untrusted(failure: &Failure) -> Text {
     match failure.chain_fault() {
         Some(ChainFault::SelfSigned) => text("self-signed certificate", "证书是自签名的"),
         Some(ChainFault::AuthorityAsServer) => text(
-            "an authority's certificate is shown as the server's",
-            "服务器出示的是签发机构的证书",
+            "the server presents an authority's certificate as its own",
+            "服务器出示的是签发机构（CA）的证书",
         ),
         Some(ChainFault::IntermediateMissing) => text(
             "the server doesn't send its intermediate certificate",
             "服务器没有发送中间证书",
         ),
         Some(ChainFault::RootExpired) => text(
-            "the root certificate that was sent has expired, and none that is trusted was found",
-            "所发送的根证书已过期，且找不到受信任的根证书",
+            "the root certificate sent by the server has expired, and no trusted one was found",
+            "服务器发送的根证书已过期，且找不到受信任的根证书",
         ),
         _ => plain(failure),
     }
 }
 
-/// With the proxy's status and words, or its SOCKS5 reply.
+/// The reason with the proxy's status and words, or its SOCKS5 reply.
 fn proxy(failure: &Failure) -> Text {
     let plain = plain(failure);
-    // What these mean is said already.
+    // The kind says it all.
     if matches!(failure.kind(), Kind::Refused | Kind::Timeout) {
         return plain;
     }
@@ -220,14 +251,14 @@ fn proxy(failure: &Failure) -> Text {
                 text("the proxy closed the connection", "代理关闭了连接")
             }
             None if message.is_some_and(|one| one.starts_with("TLS")) => text(
-                "TLS with the proxy itself failed",
+                "the TLS handshake with the proxy itself failed",
                 "与代理自身的 TLS 握手失败",
             ),
             None => with_message(plain, message),
         };
     };
     match message {
-        // Its own words, as they are.
+        // The proxy's own words, unchanged.
         Some(words) => {
             let words = shown(words, 120);
             text(
@@ -242,19 +273,19 @@ fn proxy(failure: &Failure) -> Text {
     }
 }
 
-/// What a SOCKS5 reply means (RFC 1928 §6).
+/// The meaning of a SOCKS5 reply (RFC 1928 §6).
 fn socks5_reply(message: &str) -> Option<Text> {
     let (number, _) = message.strip_prefix("SOCKS5 reply ")?.split_once(':')?;
     let (en, zh) = match number {
         "1" => ("general failure", "一般性失败"),
-        "2" => ("its rules forbid it", "规则不允许"),
-        "3" => ("it can't reach the network", "代理到不了该网络"),
-        "4" => ("it can't reach the host", "代理到不了该主机"),
+        "2" => ("the proxy's rules forbid it", "代理规则不允许"),
+        "3" => ("the proxy can't reach the network", "代理到不了该网络"),
+        "4" => ("the proxy can't reach the host", "代理到不了该主机"),
         "5" => ("the host refused the connection", "主机拒绝连接"),
-        "6" => ("the way to the host is too long", "生存时间（TTL）耗尽"),
-        "7" => ("it knows no CONNECT", "不支持 CONNECT 命令"),
-        "8" => ("it knows no such address type", "不支持该地址类型"),
-        _ => ("not in the standard", "标准中没有的应答"),
+        "6" => ("the time to live (TTL) expired", "生存时间（TTL）耗尽"),
+        "7" => ("CONNECT is not supported", "不支持 CONNECT 命令"),
+        "8" => ("the address type is not supported", "不支持该地址类型"),
+        _ => ("not defined by the standard", "标准中未定义"),
     };
     Some(text(
         format!("SOCKS5 reply {number}: {en}"),
@@ -273,45 +304,53 @@ fn status(failure: &Failure) -> Text {
 fn plain(failure: &Failure) -> Text {
     match (failure.phase(), failure.kind()) {
         (Phase::Resolve, Kind::Timeout) => text(
-            "the name server did not answer in time",
+            "the DNS server did not answer in time",
             "DNS 服务器超时未应答",
         ),
         (Phase::Connect, Kind::Timeout) => text("no answer in time", "超时，对方无应答"),
         (Phase::Tls, Kind::Timeout) => text(
-            "connected, then silence until the time-out",
+            "connected, but no answer in time",
             "已连接，但对方超时未应答",
         ),
         (Phase::Proxy, Kind::Timeout) => text("the proxy did not answer in time", "代理超时未应答"),
         (_, Kind::Timeout) => text("no answer in time", "超时未应答"),
         (_, Kind::NotFound) => text("no such name", "域名不存在"),
         (_, Kind::NoAddress) => text("the name has no address", "域名没有地址记录"),
-        (Phase::Resolve, Kind::Refused) => text("the name server refused", "DNS 服务器拒绝查询"),
+        (Phase::Resolve, Kind::Refused) => {
+            text("the DNS server refused the query", "DNS 服务器拒绝查询")
+        }
         (Phase::Connect, Kind::Refused) => text("connection refused", "连接被拒绝"),
         (Phase::Proxy, Kind::Refused) => text(
-            "nothing listens where the proxy should be",
+            "the proxy is not running, or its address is wrong",
             "代理未启动，或地址有误",
         ),
         (_, Kind::Refused) => text("refused", "被拒绝"),
-        (_, Kind::ServerFailure) => text("the name server failed", "DNS 服务器出错"),
-        (_, Kind::Temporary) => text("the name can't be looked up for now", "暂时无法解析域名"),
+        (_, Kind::ServerFailure) => text("the DNS server reported a failure", "DNS 服务器报告出错"),
+        (_, Kind::Temporary) => text(
+            "the name can't be resolved at the moment",
+            "暂时无法解析域名",
+        ),
         (_, Kind::Malformed) => text(
-            "the name server's answer can't be read",
-            "无法解析 DNS 服务器的应答",
+            "the DNS server's answer is malformed",
+            "DNS 服务器的应答格式有误",
         ),
         (_, Kind::BogusAddress) => text(
-            "the name server answered with an impossible address",
+            "the DNS server returned an impossible address",
             "DNS 服务器返回了不可能的地址",
         ),
         (_, Kind::AuthRequired) => text(
-            "the proxy wants a user and a password, or other ones",
-            "代理要求用户名和密码，或所给的不对",
+            "the proxy requires a user name and password, or rejected those given",
+            "代理要求用户名和密码，或给出的不正确",
         ),
-        (_, Kind::NotAProxy) => text("what answered is no such proxy", "应答方不是这种代理"),
+        (_, Kind::NotAProxy) => text(
+            "the server that answered is not a proxy of this kind",
+            "应答方不是这种类型的代理",
+        ),
         (_, Kind::Reset) => text("connection reset", "连接被重置"),
         (_, Kind::Unreachable) => text("no route to the address", "没有到该地址的路由"),
         (_, Kind::Permission) => text("not permitted by this system", "被本机系统禁止"),
         (_, Kind::OutOfResources) => text(
-            "this computer has no more open files, ports, threads or memory for it",
+            "this computer ran out of open files, ports, threads or memory",
             "本机的文件句柄、端口、线程或内存已用尽",
         ),
         (_, Kind::Panicked) => text(
@@ -319,7 +358,10 @@ fn plain(failure: &Failure) -> Text {
             "应用自己的解析器或连接器崩溃（panic）",
         ),
         (_, Kind::Closed) => text("closed by the peer", "连接被对方关闭"),
-        (_, Kind::NotTls) => text("what answered does not speak TLS", "应答方不是 TLS 服务"),
+        (_, Kind::NotTls) => text(
+            "the server that answered does not speak TLS",
+            "应答方不是 TLS 服务",
+        ),
         (_, Kind::InvalidMessage) => text("invalid TLS message", "TLS 消息无效"),
         (_, Kind::Alert) => text("ended by the peer with a TLS alert", "对方以 TLS 告警终止"),
         (_, Kind::ProtocolVersion) => text("no TLS version in common", "没有双方都支持的 TLS 版本"),
@@ -338,13 +380,14 @@ fn plain(failure: &Failure) -> Text {
             "证书链中有密钥过短",
         ),
         (_, Kind::CertificateWeakSignature) => text(
-            "a certificate is signed with a broken hash function",
+            "a certificate's signature uses a broken hash function",
             "证书的签名使用了不安全的散列算法",
         ),
         (_, Kind::CertificateOther) => text("bad certificate", "证书有误"),
-        (_, Kind::ClientCertificateRequired) => {
-            text("the peer wants a client certificate", "对方要求客户端证书")
-        }
+        (_, Kind::ClientCertificateRequired) => text(
+            "the peer requires a client certificate",
+            "对方要求客户端证书",
+        ),
         (_, Kind::TooLarge) => text("the peer sent too much", "对方发送的数据过多"),
         (Phase::Proxy, Kind::Rejected) => text(
             "the proxy did not connect to the host",
@@ -358,19 +401,19 @@ fn plain(failure: &Failure) -> Text {
             "应答含有 HTTP 不允许的头部字段",
         ),
         (_, Kind::HttpVersion) => text(
-            "101 of HTTP/1.0, which knows no upgrade",
-            "应答 101，但版本是不支持升级的 HTTP/1.0",
+            "answered 101 over HTTP/1.0, which has no upgrade",
+            "以不支持升级的 HTTP/1.0 应答 101",
         ),
         (_, Kind::SubprotocolMissing) => text(
             "the server didn't confirm the subprotocol that the service needs",
             "服务器没有确认该服务必需的子协议",
         ),
         (_, Kind::BadAccept) => text(
-            "wrong Sec-WebSocket-Accept: something in between answered",
+            "wrong Sec-WebSocket-Accept: a device in between answered",
             "Sec-WebSocket-Accept 有误：应答来自中间设备",
         ),
         (_, Kind::BadHeaders) => text(
-            "101 without the upgrade headers",
+            "answered 101 without the upgrade headers",
             "应答 101，但缺少升级头部",
         ),
         (_, Kind::UnrequestedExtensionOrProtocol) => text(
@@ -380,11 +423,11 @@ fn plain(failure: &Failure) -> Text {
         (_, Kind::ServerError) => text("server error", "服务器错误"),
         (Phase::Proxy, Kind::Other) => text("the proxy failed", "代理出错"),
         (Phase::Resolve, Kind::Other) => text(
-            "the name server's answer can't be used",
+            "the DNS server's answer can't be used",
             "DNS 服务器的应答无法使用",
         ),
         (_, Kind::Other) => text("failed", "失败"),
-        // The library may know kinds that have no words here yet; a test holds that it doesn't.
+        // The library may gain kinds that have no words here yet; a test makes sure that all have.
         (_, kind) => text(kind.as_str(), kind.as_str()),
     }
 }
@@ -439,7 +482,7 @@ mod tests {
         let nowhere = Failure::new(Phase::Upgrade, Kind::Redirected).with_status(302);
         assert_eq!(
             failure_text(&nowhere, now).en,
-            "WebSocket handshake: redirected (HTTP 302), not told where to"
+            "WebSocket handshake: redirected (HTTP 302) without a target"
         );
         let blocked = Failure::new(Phase::Proxy, Kind::Rejected)
             .with_status(403)
@@ -452,7 +495,7 @@ mod tests {
             .with_message("SOCKS5 reply 2: not allowed by its rules");
         assert_eq!(
             failure_text(&gone, now).zh,
-            "代理：代理未能连接该主机（SOCKS5 应答 2：规则不允许）"
+            "代理：代理未能连接该主机（SOCKS5 应答 2：代理规则不允许）"
         );
         let absent = Failure::new(Phase::Proxy, Kind::Refused).with_message("os error 111");
         assert_eq!(
@@ -464,7 +507,7 @@ mod tests {
         assert!(failure_text(&wrong, now).en.ends_with("evil\\n.example"));
     }
 
-    /// The library's own sentences are English, and often a programmer's.
+    /// The library's own messages are English, and often meant for programmers.
     #[test]
     fn what_the_library_says_is_told_in_words_of_the_report() {
         let told = |failure: Failure| {
@@ -476,7 +519,7 @@ mod tests {
         assert_eq!(
             told(alert),
             [
-                "TLS handshake: ended by the peer with a TLS alert: it knows no host of this name \
+                "TLS handshake: ended by the peer with a TLS alert: the peer has no host of this name \
                  (unrecognized_name, 112)",
                 "TLS 握手：对方以 TLS 告警终止：对方没有该名称的主机（unrecognized_name，112）",
             ]

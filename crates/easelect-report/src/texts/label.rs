@@ -1,4 +1,4 @@
-//! Words of tables: phases, tiers, services, column heads, and the reason for a place.
+//! Labels: phases, tiers, services, column headings, and the reason for an endpoint's place.
 
 use std::time::SystemTime;
 
@@ -40,28 +40,27 @@ labels! {
     ExpectedCost => "expected\ncost", "预计耗时\n（含失败代价）";
     Median => "median", "中位数";
     Incomplete => "Incomplete: not everything was measured.", "不完整：未测完所有内容。";
-    Legend => "Times are milliseconds; phases are medians, each on its own. Expected cost: what \
-               opening a connection takes on average, with what its failures cost. Failed: \
-               attempts that failed, of all.",
-              "时间单位为毫秒；各阶段为中位数，互不累计。预计耗时（含失败代价）：平均打开一个连接所需时间，\
-               失败的代价计算在内。失败率：失败次数与尝试次数之比。";
+    Legend => "Times are in milliseconds. Each phase is its own median, so the phases need not add up to the \
+         total. Expected cost: the average time to open a connection, plus a penalty for failures. Failed: the \
+         share of attempts that failed.",
+              "时间单位为毫秒。各阶段为各自的中位数，相加不一定等于总耗时。预计耗时（含失败代价）：打开一个连接的平均耗时，计入失败的代价。失败率：失败次数与尝试次数之比。";
     Regions => "Data centres", "数据中心";
     Endpoints => "Endpoints", "接入地址";
     WithoutHosts => "Without public hosts", "没有公开地址";
-    References => "Where to look things up", "查询入口";
+    References => "References", "参考";
     Region => "region", "数据中心";
     Editions => "for", "用途";
     Fits => "fits apps whose users are", "适合的应用";
     DataRule => "migration", "迁移限制";
     ServiceHead => "service", "服务";
     VariantHead => "variant", "域名";
-    ConfidenceHead => "known how", "依据";
+    ConfidenceHead => "basis", "依据";
     Named => "name or source", "名称或来源";
     Documented => "documented", "文档";
     Inferred => "inferred", "推断";
     User => "yours", "自有";
-    Console => "Which data centre an app lives in", "应用所在的数据中心";
-    Migration => "Moving from a domestic to an overseas data centre", "国内集群迁移到海外";
+    Console => "An app's data centre", "应用所在的数据中心";
+    Migration => "Migration from a domestic to an overseas data centre", "国内集群迁移到海外";
     Pricing => "Prices", "价格";
     TimeToOpen => "time to open", "建连耗时";
     Won => "used", "最终采用";
@@ -69,7 +68,7 @@ labels! {
     NotConnected => "no connection", "未连上";
 }
 
-/// A phase, as columns and failures call it.
+/// A phase, as columns and failures name it.
 pub(crate) fn phase(phase: Phase) -> Text {
     match phase {
         Phase::Resolve => text("name lookup", "域名解析"),
@@ -81,7 +80,7 @@ pub(crate) fn phase(phase: Phase) -> Text {
     }
 }
 
-/// A phase in one word, for where there is little room.
+/// A phase in one word, where room is short.
 pub(crate) fn short_phase(phase: Phase) -> Text {
     match phase {
         Phase::Resolve => text("DNS", "DNS"),
@@ -93,7 +92,7 @@ pub(crate) fn short_phase(phase: Phase) -> Text {
     }
 }
 
-/// What a connection or a measurement goes through.
+/// The proxy that a connection or a measurement goes through.
 pub(crate) fn through(proxy: &str) -> Text {
     text(
         format!("through the proxy {proxy}"),
@@ -109,7 +108,7 @@ pub(crate) fn tier(tier: Tier) -> Text {
     }
 }
 
-/// A service as Easemob's page calls it: socket 3.0 at home, WebSocket abroad.
+/// A service as Easemob's reference page names it: socket 3.0 in mainland China, WebSocket overseas.
 pub(crate) fn service_name(service: Service, locality: Option<Locality>) -> Text {
     match (service, locality) {
         (Service::Websocket, Some(Locality::Domestic)) => {
@@ -121,13 +120,13 @@ pub(crate) fn service_name(service: Service, locality: Option<Locality>) -> Text
         (Service::Wechat, _) => text("WeChat mini-program", "微信小程序"),
         (Service::Alipay, _) => text("Alipay mini-program", "支付宝小程序"),
         (Service::Files, _) => text("file storage", "文件服务"),
-        (Service::Provisioning, _) => text("server list of the SDKs", "SDK 的服务器列表"),
-        // The library may know services that have no name here yet; a test holds that it doesn't.
+        (Service::Provisioning, _) => text("SDK server list", "SDK 的服务器列表"),
+        // The library may gain services that have no name here yet; a test makes sure that all have.
         (other, _) => text(other.as_str(), other.as_str()),
     }
 }
 
-/// A data centre's name in the language; a user's own names are shown as they are, escaped.
+/// A data centre's name in the language; a user's own names are shown unchanged but escaped.
 pub(crate) fn region_name(info: &RegionInfo, lang: Lang) -> String {
     super::shown(
         match lang {
@@ -138,7 +137,7 @@ pub(crate) fn region_name(info: &RegionInfo, lang: Lang) -> String {
     )
 }
 
-/// Why an endpoint stands where it stands.
+/// Why an endpoint has its place.
 pub(crate) fn reason_text(reason: &Reason, now: SystemTime, ended: Ended) -> Text {
     match reason {
         Reason::Fastest => text(
@@ -154,16 +153,16 @@ pub(crate) fn reason_text(reason: &Reason, now: SystemTime, ended: Ended) -> Tex
             "本数据中心内首选：唯一可用",
         ),
         Reason::NoClearDifference => text(
-            "no clear difference to the one before",
+            "no clear difference from the one before",
             "与前一个没有明显差别",
         ),
         Reason::Slower { by, phase: None } => text(
-            format!("slower than the first choice by {}", ms_unit(*by)),
+            format!("{} slower than the first choice", ms_unit(*by)),
             format!("比首选慢 {}", ms_unit(*by)),
         ),
         Reason::Slower { by, phase: Some(p) } => text(
             format!(
-                "slower than the first choice by {}, most of it in: {}",
+                "{} slower than the first choice, mostly in: {}",
                 ms_unit(*by),
                 phase(*p).en
             ),
@@ -171,19 +170,16 @@ pub(crate) fn reason_text(reason: &Reason, now: SystemTime, ended: Ended) -> Tex
         ),
         Reason::FailsMore { failed_ratio } => text(
             format!(
-                "behind because {} of its attempts fail",
+                "ranked lower because {} of its attempts fail",
                 percent(*failed_ratio)
             ),
-            format!("失败率 {}，因此靠后", percent(*failed_ratio)),
+            format!("失败率 {}，因此排名靠后", percent(*failed_ratio)),
         ),
         Reason::Answers(failure) | Reason::Fails(failure) => failure_text(failure, now),
         Reason::NotProbed => match ended {
-            Ended::Deadline => text("not tried: the time ran out before", "未探测：时间已到"),
-            Ended::Stopped => text(
-                "not tried: the run was interrupted before",
-                "未探测：测量被中断",
-            ),
-            Ended::Complete => text("not tried: the run ended before", "未探测：测量已结束"),
+            Ended::Deadline => text("not tried: the time ran out", "未探测：时间已到"),
+            Ended::Stopped => text("not tried: the run was interrupted", "未探测：测量被中断"),
+            Ended::Complete => text("not tried: the run ended first", "未探测：测量已结束"),
         },
     }
 }

@@ -1,16 +1,16 @@
-//! What a peer says as it ends a TLS handshake (RFC 8446 §6).
+//! The TLS alerts with which a peer ends a handshake (RFC 8446 §6).
 
 use super::{Text, text};
 
-/// What a peer says as it ends the handshake (RFC 8446 §6).
+/// The reason in words, with the alert's name and number.
 pub(super) fn alert(number: u8) -> Text {
     let (name, en, zh) = match number {
-        0 => ("close_notify", "it has nothing more to say", "不再发送数据"),
-        10 => (
-            "unexpected_message",
-            "a message came out of turn",
-            "收到了不该出现的消息",
+        0 => (
+            "close_notify",
+            "the peer closed the connection",
+            "对方关闭了连接",
         ),
+        10 => ("unexpected_message", "unexpected message", "收到意外的消息"),
         20 => (
             "bad_record_mac",
             "a record was altered on the way",
@@ -19,13 +19,13 @@ pub(super) fn alert(number: u8) -> Text {
         22 => ("record_overflow", "a record is too long", "记录过长"),
         40 => (
             "handshake_failure",
-            "no parameters suit both",
+            "no parameters in common",
             "没有双方都接受的参数",
         ),
         42 => ("bad_certificate", "a certificate is corrupt", "证书损坏"),
         43 => (
             "unsupported_certificate",
-            "a certificate is of an unsupported kind",
+            "unsupported kind of certificate",
             "证书类型不受支持",
         ),
         44 => (
@@ -50,74 +50,74 @@ pub(super) fn alert(number: u8) -> Text {
         ),
         48 => (
             "unknown_ca",
-            "an authority is not known",
-            "签发机构不被认可",
+            "unknown certificate authority",
+            "不认可的签发机构",
         ),
         49 => ("access_denied", "access is denied", "拒绝访问"),
-        50 => ("decode_error", "a message can't be read", "消息无法解读"),
+        50 => ("decode_error", "a message can't be decoded", "消息无法解码"),
         51 => (
             "decrypt_error",
-            "a signature or a key exchange is wrong",
+            "wrong signature or key exchange",
             "签名或密钥交换有误",
         ),
         70 => (
             "protocol_version",
-            "no TLS version suits both",
+            "no TLS version in common",
             "没有双方都支持的 TLS 版本",
         ),
         71 => (
             "insufficient_security",
-            "stronger ciphers are asked for",
+            "stronger ciphers are required",
             "要求更强的加密算法",
         ),
         80 => (
             "internal_error",
-            "it has an error of its own",
+            "internal error of the peer",
             "对方内部出错",
         ),
         86 => (
             "inappropriate_fallback",
-            "an older TLS version than needed was asked for",
-            "请求了不必要的旧 TLS 版本",
+            "needless fallback to an older TLS version",
+            "不必要地降级到旧 TLS 版本",
         ),
         90 => (
             "user_canceled",
-            "somebody there cancelled it",
+            "the peer cancelled the handshake",
             "对方取消了握手",
         ),
         109 => (
             "missing_extension",
-            "an extension is missing",
+            "a required extension is missing",
             "缺少必需的扩展",
         ),
         110 => (
             "unsupported_extension",
-            "an extension was not asked for",
+            "an extension was not requested",
             "出现了未请求的扩展",
         ),
         112 => (
             "unrecognized_name",
-            "it knows no host of this name",
+            "the peer has no host of this name",
             "对方没有该名称的主机",
         ),
         113 => (
             "bad_certificate_status_response",
-            "a revocation status is bad",
+            "bad certificate status response",
             "证书状态应答有误",
         ),
         115 => (
             "unknown_psk_identity",
-            "a shared key is not known",
-            "不认识该预共享密钥",
+            "unknown pre-shared key",
+            "未知的预共享密钥",
         ),
         116 => (
             "certificate_required",
-            "a client certificate is asked for",
+            "a client certificate is required",
             "要求客户端证书",
         ),
         120 => (
             "no_application_protocol",
-            "no application protocol suits both",
+            "no application protocol in common",
             "没有双方都支持的应用层协议",
         ),
         _ => {

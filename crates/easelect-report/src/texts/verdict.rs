@@ -1,10 +1,10 @@
-//! The verdict: what is at fault and why, who can act, what to do next, what was not tested.
+//! The verdict: what is at fault and why, who can act, what to do next, and what was not tested.
 
 use super::{Text, text};
 use crate::finding::Actor;
 use crate::verdict::Fault;
 
-/// What is the matter, and why.
+/// What is at fault, and why.
 pub(crate) fn verdict_text(fault: Fault, cause: Option<Text>) -> Text {
     let lead = verdict_lead(fault);
     let cause = cause.unwrap_or_else(|| text("", ""));
@@ -29,17 +29,17 @@ pub(crate) fn verdict_lead(fault: Fault) -> Text {
         Fault::ThisComputer => text("The fault is in this computer.", "问题在本机。"),
         Fault::Network => text("The fault is in the network.", "问题在网络。"),
         Fault::Easemob => text(
-            "The fault is at the hosts themselves, on Easemob's side.",
+            "The fault is on Easemob's side, in the hosts themselves.",
             "问题在环信一侧的主机。",
         ),
         Fault::Configuration => text("The fault is in the configuration.", "问题在配置。"),
         Fault::Unclear => text(
-            "The measurement does not show where the fault is.",
+            "This measurement doesn't show where the fault is.",
             "暂不能判断问题在哪里。",
         ),
         Fault::NotMeasured => text(
             "No verdict: too little was measured.",
-            "无法判断：测到的结果太少。",
+            "无法判断：测量的数据太少。",
         ),
     }
 }
@@ -47,25 +47,25 @@ pub(crate) fn verdict_lead(fault: Fault) -> Text {
 /// Who can act.
 pub(crate) fn who_acts(fault: Fault, actor: Option<Actor>) -> Text {
     match (actor, fault) {
-        (Some(Actor::You), _) => text("you, on this computer", "你，请在这台电脑上处理"),
+        (Some(Actor::You), _) => text("you, on this computer", "你（在这台电脑上处理）"),
         (Some(Actor::NetworkAdministrator), _) => text("the network administrator", "网络管理员"),
         (Some(Actor::Easemob), _) => text("Easemob support", "环信技术支持"),
         (Some(Actor::Developer), _) => text("the app's developer", "应用开发者"),
-        (None, Fault::AllWell) => text("nobody needs to", "无需处理"),
+        (None, Fault::AllWell) => text("no action is needed", "无需处理"),
         (None, Fault::SomeEndpointsFail) => text(
-            "nobody needs to at once: the first choices work",
+            "no urgent action is needed: the first choices work",
             "无需立即处理：首选地址可用",
         ),
-        (None, _) => text("not known from this measurement", "本次测量无法判断"),
+        (None, _) => text("this measurement doesn't show it", "本次测量无法判断"),
     }
 }
 
-/// What to do next, where no finding says it.
+/// What to do next, where no finding has a hint.
 pub(crate) fn next_step(fault: Fault) -> Text {
     match fault {
         Fault::AllWell => text(
-            "If logging in is slow or fails all the same, look at the token, the account and the SDK's log.",
-            "登录仍慢或失败，请检查 token、账号和 SDK 日志。",
+            "If login is still slow or fails, check the token, the account and the SDK's log.",
+            "如果登录仍慢或失败，请检查 token、账号和 SDK 日志。",
         ),
         Fault::SomeEndpointsFail => text(
             "Use the first choice of your data centre.",
@@ -77,12 +77,12 @@ pub(crate) fn next_step(fault: Fault) -> Text {
         ),
         _ => text(
             "Measure again from another network, and compare the two reports (easelect compare).",
-            "请换一个网络重测，并比较两份报告（easelect compare）。",
+            "请换一个网络重测，并用 easelect compare 比较两份报告。",
         ),
     }
 }
 
-/// What no measurement of the network shows.
+/// What a measurement of the network can't show.
 pub(crate) fn not_tested() -> Text {
     text(
         "Not tested: token, account, and the app's own logic.",

@@ -38,7 +38,7 @@ pub(crate) fn failure(phase: Phase, kind: FailureKind) -> Failure {
     Failure::new(phase, kind)
 }
 
-/// Measurements of one endpoint under way.
+/// A builder of measurements of one endpoint.
 pub(crate) struct Measured {
     stats: EndpointStats,
     host_number: u8,
@@ -76,7 +76,7 @@ impl Measured {
         self
     }
 
-    /// A look-up that answered so many addresses more than are used.
+    /// A lookup that returned so many more addresses than are used.
     pub(crate) fn left_out(mut self, more: usize) -> Self {
         let mut lookup = self.a_lookup(ms(12), Ok(vec![self.v4().ip()]));
         lookup.left_out = more;
@@ -91,7 +91,7 @@ impl Measured {
         lookup
     }
 
-    /// Successes at `address` with these times for TCP; TLS and the rest take as long.
+    /// Successes at `address` with these TCP connect times; TLS and the answer take 1 ms longer, or as long.
     pub(crate) fn good(self, address: SocketAddr, connects: impl IntoIterator<Item = u64>) -> Self {
         let path = self.stats.endpoint().path().to_owned();
         self.good_at(&path, address, connects)
@@ -118,7 +118,7 @@ impl Measured {
         self
     }
 
-    /// One that works through a proxy at `address`, which takes this many milliseconds for its part.
+    /// A success through a proxy at `address`, which takes so many milliseconds.
     pub(crate) fn proxied(mut self, address: SocketAddr, took: u64) -> Self {
         let mut timings = Timings::default();
         for phase in [Phase::Connect, Phase::Tls, Phase::Processing] {
@@ -130,7 +130,7 @@ impl Measured {
         self
     }
 
-    /// One attempt at `address` whose phases took so long; one without a failure succeeds.
+    /// One attempt at `address` with these times of its phases; it succeeds if there is no failure.
     pub(crate) fn attempt(
         mut self,
         address: SocketAddr,
@@ -162,7 +162,7 @@ impl Measured {
         self
     }
 
-    /// A success at which this certificate was shown.
+    /// A success with this certificate.
     pub(crate) fn shows(mut self, certificate: Arc<CertificateChain>) -> Self {
         let path = self.stats.endpoint().path().to_owned();
         let mut timings = Timings::default();
@@ -220,12 +220,12 @@ impl Measured {
     }
 }
 
-/// A chain of one certificate whose validity is given in days from now.
+/// A chain of one certificate, with its validity in days from now.
 pub(crate) fn certificate(from: i64, to: i64) -> Arc<CertificateChain> {
     certificate_for("*.easemob.com", from, to)
 }
 
-/// The same, for this name.
+/// A chain of one certificate for this name.
 pub(crate) fn certificate_for(name: &str, from: i64, to: i64) -> Arc<CertificateChain> {
     let day = |n: i64| {
         let days = Duration::from_secs(86_400) * u32::try_from(n.unsigned_abs()).unwrap();
@@ -240,7 +240,7 @@ pub(crate) fn certificate_for(name: &str, from: i64, to: i64) -> Arc<Certificate
     Arc::new(CertificateChain::from_der(shown).unwrap())
 }
 
-/// One that is good for 60 days, sent with a root's cross-signature by an older one that ended 30 days ago.
+/// A chain with a certificate that is valid for 60 days, and a root's cross-signature that expired 30 days ago.
 pub(crate) fn cross_signed() -> Arc<CertificateChain> {
     let named = |name: &str, from: u32, to: SystemTime| {
         let mut params = CertificateParams::new(["*.easemob.com".to_owned()]).unwrap();
@@ -264,7 +264,7 @@ pub(crate) fn cross_signed() -> Arc<CertificateChain> {
     Arc::new(CertificateChain::from_der([&**leaf.der(), &**cross.der()]).unwrap())
 }
 
-/// An endpoint that works, with this many milliseconds for TCP.
+/// An endpoint that works, with so many milliseconds for TCP.
 pub(crate) fn ok(endpoint: &Endpoint, connect: u64) -> Measured {
     let one = Measured::of(endpoint).lookup(ms(12));
     let address = one.v4();
@@ -310,7 +310,7 @@ pub(crate) fn codes(report: &Report) -> Vec<&str> {
     report.findings().iter().map(|one| one.code()).collect()
 }
 
-/// The verdict, and a finding that is among the others.
+/// Checks the verdict, and that a finding is among the others.
 #[track_caller]
 pub(crate) fn expect(report: &Report, fault: Fault, code: &str) {
     let codes = codes(report);

@@ -1,4 +1,4 @@
-//! Generated evidence: worlds of endpoints, and what became of every attempt there.
+//! Generated evidence: worlds of endpoints, and the outcome of every attempt.
 
 #![allow(dead_code, reason = "no test uses everything")]
 
@@ -38,8 +38,7 @@ static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
     published.chain(own).collect()
 });
 
-/// A certificate as a server shows it: its name, its issuer, and from when to when it is good, in
-/// days from now.
+/// A server's certificate: its name, its issuer, and its validity in days from now.
 fn chain(name: &str, issuer: &str, from: i64, to: i64) -> CertificateChain {
     let day = |n: i64| {
         let days = Duration::from_secs(86_400) * u32::try_from(n.unsigned_abs()).unwrap();
@@ -65,18 +64,18 @@ static CHAINS: LazyLock<Vec<CertificateChain>> = LazyLock::new(|| {
     ]
 });
 
-/// The chain that a published host of either domain shows when all is well.
+/// The chain of a published host of either domain without faults.
 pub(crate) fn good_chain(host: &str, trust: Option<Trust>) -> Arc<CertificateChain> {
     let place = usize::from(host.ends_with("easecdn.com"));
     Arc::new(CHAINS[place].clone().with_trust(trust))
 }
 
-/// What becomes of an attempt.
+/// The fate of an attempt.
 #[derive(Clone, Debug)]
 pub(crate) enum Fate {
-    /// It succeeds, by a certificate that ends there, with this right after the upgrade.
+    /// It succeeds, with a certificate of this trust, and this right after the upgrade.
     Good(Option<Trust>, Option<AfterUpgrade>),
-    /// It fails so; by a certificate that ends there, where TLS was done.
+    /// It fails like this, with a certificate of this trust if TLS completed.
     Bad(Failure, Option<Trust>),
 }
 
@@ -88,7 +87,7 @@ struct Attempt {
     course: Course,
 }
 
-/// How one goes.
+/// The course of an attempt.
 #[derive(Clone, Copy, Debug)]
 struct Course {
     started: u64,
@@ -122,10 +121,10 @@ pub(crate) struct Asked {
     pub(crate) lab: bool,
 }
 
-/// What a name server is asked directly: host, family, answer, and whether another answer follows.
+/// A direct lookup: host, family, answer, and whether another answer follows.
 type Direct = (String, Family, Result<Vec<IpAddr>, Failure>, bool);
 
-/// Everything.
+/// A generated measurement.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) places: Vec<Place>,
@@ -136,7 +135,7 @@ pub(crate) struct World {
     ended: Ended,
 }
 
-/// An attempt as it is in evidence, whatever came before the report.
+/// An attempt as it is in the evidence.
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
     pub(crate) samples: Vec<Sample>,
@@ -144,7 +143,7 @@ pub(crate) struct Told {
 }
 
 impl World {
-    /// The proxy that leads to this endpoint, if one does.
+    /// The proxy used for this endpoint, if any.
     pub(crate) fn is_proxied(&self, endpoint: &Endpoint) -> bool {
         let proxy = self.proxy();
         Peer::of(endpoint, proxy.as_ref()).proxy.is_some()
@@ -173,7 +172,7 @@ impl World {
         }
     }
 
-    /// The attempts and look-ups.
+    /// The attempts and lookups.
     pub(crate) fn told(&self) -> Told {
         let (mut samples, mut lookups) = (Vec::new(), Vec::new());
         for place in &self.places {
@@ -219,7 +218,7 @@ impl World {
         self.report_on(&self.told())
     }
 
-    /// The report on it, had this been seen.
+    /// The report on it with this evidence.
     pub(crate) fn report_on(&self, told: &Told) -> Report {
         let mut context: Context = context();
         let environment = &mut context.environment;
@@ -277,7 +276,7 @@ impl World {
         Report::new(&outcome, context)
     }
 
-    /// The same with an endpoint beside that nobody came to try.
+    /// The same world with another endpoint that was not tried.
     pub(crate) fn with_untried(&self, endpoint: &Endpoint) -> World {
         let mut world = self.clone();
         world.places.push(Place {
@@ -293,7 +292,7 @@ impl World {
         world
     }
 
-    /// A published endpoint that has no part in it, on a host that has none, if there is one left.
+    /// A published endpoint on a host that is not in the world, if there is one left.
     pub(crate) fn another(&self, which: Index) -> Option<Endpoint> {
         let hosts: Vec<&str> = self.places.iter().map(|one| one.endpoint.host()).collect();
         let free: Vec<&Endpoint> = (ENDPOINTS.iter())
@@ -303,7 +302,7 @@ impl World {
         (!free.is_empty()).then(|| (*which.get(&free)).clone())
     }
 
-    /// What each host was seen to do, by endpoint.
+    /// The outcomes of each host, by endpoint.
     pub(crate) fn by_host(told: &Told) -> BTreeMap<&str, Vec<&Sample>> {
         let mut hosts: BTreeMap<&str, Vec<&Sample>> = BTreeMap::new();
         for sample in &told.samples {
@@ -316,7 +315,7 @@ impl World {
     }
 }
 
-/// Whether the host proved in this attempt that it is it, and where the certificates end.
+/// Whether the host proved its identity in this attempt, and by which kind of root.
 pub(crate) fn proof(sample: &Sample) -> Option<Option<Trust>> {
     let proved = match &sample.outcome {
         Ok(()) => true,
@@ -326,7 +325,7 @@ pub(crate) fn proof(sample: &Sample) -> Option<Option<Trust>> {
     proved.then(|| chain.and_then(|chain| chain.trust()))
 }
 
-/// A success, at this address and time, with nothing to be said against it.
+/// A success at this address and time, without any fault.
 pub(crate) fn clean(endpoint: &Endpoint, address: SocketAddr, started: u64) -> Sample {
     let course = Course {
         started,
@@ -337,7 +336,7 @@ pub(crate) fn clean(endpoint: &Endpoint, address: SocketAddr, started: u64) -> S
     sample(endpoint, address, false, course, &fate)
 }
 
-/// The failure as it can happen to this endpoint.
+/// The failure, adapted so that it can happen to this endpoint.
 fn fitted(failure: &Failure, websocket: bool, proxied: bool) -> Failure {
     let plain = |phase, kind| Failure::new(phase, kind).with_message("os error");
     match (failure.phase(), websocket) {
@@ -404,7 +403,7 @@ fn sample(
     sample
 }
 
-/// What peers and libraries say that may not reach a reader as it is.
+/// Messages of peers and libraries that must not reach a reader unchanged.
 const MESSAGES: [&str; 5] = [
     "received fatal alert: UnrecognisedName",
     "invalid peer certificate: Other(OtherError(\"it's \\\"odd\\\"\"))",
@@ -428,7 +427,7 @@ fn silence() -> impl Strategy<Value = Failure> {
         .prop_map(|(phase, kind)| Failure::new(phase, kind))
 }
 
-/// What this computer is the reason of.
+/// Failures caused by this computer.
 pub(crate) fn local() -> impl Strategy<Value = Failure> {
     let kinds = [
         Kind::Unreachable,
@@ -440,7 +439,7 @@ pub(crate) fn local() -> impl Strategy<Value = Failure> {
         .prop_map(|(kind, message)| Failure::new(Phase::Connect, kind).with_message(message))
 }
 
-/// What can't be read, and where.
+/// Failures because an answer can't be read.
 pub(crate) fn unreadable() -> impl Strategy<Value = Failure> {
     let kinds = [
         (Phase::Tls, Kind::InvalidMessage),
@@ -596,7 +595,7 @@ fn of_proxy() -> impl Strategy<Value = Failure> {
     })
 }
 
-/// Of a look-up.
+/// Failures of a lookup.
 fn of_lookup() -> impl Strategy<Value = Failure> {
     let kinds = [
         (Kind::NotFound, "NXDomain"),
@@ -724,8 +723,8 @@ fn asked() -> impl Strategy<Value = Asked> {
         })
 }
 
-/// A world of up to eight endpoints whose attempts end in one of these ways: few of them, so that
-/// hosts often fail alike, which most rules ask for.
+/// A world of up to eight endpoints whose attempts end in one of a few ways, so that hosts often fail alike, as most
+/// rules need.
 pub(crate) fn world_of(fate: impl Strategy<Value = Fate>) -> impl Strategy<Value = World> {
     let direct = (
         any::<Index>(),
@@ -789,8 +788,7 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
 }
 
 impl World {
-    /// Without what could be said against anything but the attempts: look-ups that fail or are slow,
-    /// packets that are lost, forged answers, notes.
+    /// The world with faults in its attempts only: no failed or slow lookups, lost packets, forged answers or notes.
     pub(crate) fn otherwise_well(mut self) -> World {
         for place in &mut self.places {
             place.lookup = None;

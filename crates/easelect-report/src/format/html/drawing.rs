@@ -1,7 +1,7 @@
-//! Drawings to scale: a bar of phases, a strip of single attempts, the scale above them.
+//! Drawings to scale: a bar of phases, a strip of single attempts, and the scale above them.
 //!
-//! What lies along the time axis is placed in per cent, so that a drawing is as wide as its place, and
-//! nothing in it is stretched.
+//! Positions along the time axis are percentages, so that a drawing fills its place and nothing in it is
+//! stretched.
 
 use std::collections::BTreeSet;
 
@@ -12,24 +12,25 @@ use super::words;
 use crate::model::EndpointModel;
 use crate::texts::{Lang, phase};
 
-/// Where the scale ends, in per cent of the width. Right of it: what took longer, and what failed.
+/// Where the scale ends, in per cent of the width. Attempts that took longer, and those that failed, are right of
+/// it.
 const END: f64 = 88.0;
 const LONGER: f64 = 91.0;
 const FAILED: f64 = 94.5;
 
-/// The height of a strip, and of the way that its marks share, in pixels.
+/// The height of a strip, in pixels.
 const STRIP: f64 = 18.0;
 
 /// Milliseconds along the axis, for all endpoints of a group.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scale {
-    /// At its end; 0 if nothing was measured.
+    /// The milliseconds at its end; 0 if nothing was measured.
     longest: f64,
 }
 
 impl Scale {
-    /// Every bar fits, with room behind one that fails, and single attempts up to twice the longest bar:
-    /// a few stragglers would make everything else a line.
+    /// The scale at which every bar fits, with room behind one that fails, and single attempts up to twice the
+    /// longest bar: a few stragglers would shrink everything else.
     pub(super) fn of(endpoints: &[EndpointModel]) -> Self {
         let room = |one: &EndpointModel| if fails_in(one).is_some() { 1.7 } else { 1.0 };
         let bars = endpoints.iter().map(|one| bar_length(one) * room(one));
@@ -52,7 +53,7 @@ impl Scale {
         (millis / self.longest).clamp(0.0, 1.0) * END
     }
 
-    /// Round figures: 1, 2 or 5 times a power of ten apart, at most five.
+    /// Round figures, 1, 2 or 5 times a power of ten apart: at most six with the zero.
     fn ticks(self) -> impl Iterator<Item = f64> {
         let rough = self.longest / 5.0;
         let power = 10_f64.powf(rough.log10().floor());
@@ -65,7 +66,7 @@ impl Scale {
             .filter(move |tick| *tick <= self.longest)
     }
 
-    /// The figures, for above the bars.
+    /// The figures above the bars.
     pub(super) fn axis(self) -> Markup {
         html! {
             svg.axis width="100%" height="16" aria-hidden="true" {
@@ -109,7 +110,7 @@ impl Scale {
                 @if let Some(failing) = fails {
                     line.fails x1=(percent(end)) x2=(percent(END)) y1="9" y2="9" {}
                     (cross(end, 9.0))
-                    // Further right it might not fit on a phone.
+                    // Further right, it might not fit on a phone.
                     @if end < 56.0 {
                         text.failing x=(percent(end)) dx="12" y="13" { (phase_name(failing, lang)) }
                     }
@@ -130,7 +131,7 @@ impl Scale {
         let times = || one.samples.iter().filter_map(|sample| sample.took_ms);
         let range = times().reduce(f64::min).zip(times().reduce(f64::max));
         let told = words::dots(times().count(), range, failed.len());
-        // Steps of a thousandth of the width; a line of no length with round ends is a dot.
+        // In thousandths of the width. A line of no length with round ends is a dot.
         let dots: String = (inside.iter())
             .map(|(place, at)| {
                 let (x, y) = (self.at(*at) * 10.0, height(*place, one.samples.len()));
@@ -167,8 +168,7 @@ fn triangle_at(x: f64, y: f64) -> String {
     format!("M{:.0} {:.0}l5 3l-5 3z", x - 2.5, y - 3.0)
 }
 
-/// Marks without a place on the scale, side by side where they would cover each other; those that would
-/// cover each other nevertheless are one.
+/// Marks without a place on the scale, side by side so that few cover each other; identical marks are drawn once.
 fn marks(places: &[usize], one: &EndpointModel, mark: fn(f64, f64) -> String) -> String {
     let sides = [0.0, 7.0, 14.0].into_iter().cycle();
     let marks = places.iter().zip(sides);
@@ -178,7 +178,7 @@ fn marks(places: &[usize], one: &EndpointModel, mark: fn(f64, f64) -> String) ->
     marks.into_iter().collect()
 }
 
-/// From the first attempt at the top to the last at the bottom.
+/// The vertical position: the first attempt at the top, the last at the bottom.
 fn height(place: usize, count: usize) -> f64 {
     const MARGIN: f64 = 4.0;
     match count {
@@ -211,8 +211,8 @@ fn bar_length(one: &EndpointModel) -> f64 {
     medians(one).iter().map(|(_, took)| took).sum()
 }
 
-/// The attempts that succeeded, by place, and where on the axis they end: what an attempt takes counts
-/// from the end of the look-up.
+/// The successful attempts, by place, and where on the axis they end: an attempt's time counts from the end of the
+/// name lookup.
 fn taken(one: &EndpointModel) -> impl Iterator<Item = (usize, f64)> {
     let resolve = one.phases_ms.resolve.as_ref();
     let begin = resolve.map_or(0.0, |resolve| usable(resolve.p50));
@@ -220,7 +220,7 @@ fn taken(one: &EndpointModel) -> impl Iterator<Item = (usize, f64)> {
     all.filter_map(move |(place, sample)| Some((place, begin + usable(sample.took_ms?))))
 }
 
-/// A file may say anything.
+/// A sensible number of milliseconds: a file may say anything.
 fn usable(millis: f64) -> f64 {
     /// A day.
     const LONGEST: f64 = 86_400_000.0;

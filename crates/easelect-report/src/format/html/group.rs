@@ -9,7 +9,7 @@ use super::words::{self, Word, told};
 use crate::model::{AddressModel, EndpointModel, FailureModel, GroupModel};
 use crate::texts::{Label, Lang, label, phase, text, tier};
 
-/// What expires within so many days was forgotten: as in the finding.
+/// A certificate that expires within so many days is shown, as in the finding.
 const SOON_DAYS: i64 = 14;
 
 pub(super) fn section(group: &GroupModel, anchor: &str, lang: Lang) -> Markup {
@@ -39,7 +39,7 @@ pub(super) fn section(group: &GroupModel, anchor: &str, lang: Lang) -> Markup {
     }
 }
 
-/// The colour of a group without a first choice: nobody was promised hosts of a second source.
+/// The colour of a group without a first choice: Easemob doesn't promise the hosts of a second source.
 pub(super) fn none_ready(group: &GroupModel) -> &'static str {
     if group.second_source { "muted" } else { "bad" }
 }
@@ -52,7 +52,7 @@ fn row(one: &EndpointModel, scale: Scale, in_pool: bool, lang: Lang) -> Markup {
         Tier::Unreachable => ("bad", "✕"),
     };
     let own = one.confidence == Confidence::User.as_str();
-    // It is neither good nor bad.
+    // An endpoint that was not tried is neither good nor bad.
     let untried = is_untried(one);
     let failed = one.attempts.saturating_sub(one.successes);
     html! {
@@ -82,7 +82,7 @@ fn row(one: &EndpointModel, scale: Scale, in_pool: bool, lang: Lang) -> Markup {
                 (phases(one, lang))
             }
             div.words {
-                // Several may have one host.
+                // Several endpoints may share a host.
                 @if own || one.url != one.configured_url { p.host { (one.url) } }
                 p {
                     @match untried {
@@ -97,7 +97,7 @@ fn row(one: &EndpointModel, scale: Scale, in_pool: bool, lang: Lang) -> Markup {
     }
 }
 
-/// What else is out of order.
+/// Further faults.
 fn beneath(one: &EndpointModel, lang: Lang) -> Vec<String> {
     let is_reason = |failure: &&FailureModel| {
         (one.reason.phase.as_ref(), one.reason.kind.as_ref())
@@ -142,12 +142,12 @@ fn has_details(one: &EndpointModel) -> bool {
     !one.addresses.is_empty() || one.failures.iter().any(says_more)
 }
 
-/// Whether there is more of a failure than the sentence that tells it.
+/// Whether a failure has more than its message.
 fn says_more(failure: &FailureModel) -> bool {
     failure.detail.is_some() || !failure.answered_by.is_empty() || failure.body.is_some()
 }
 
-/// Address by address, and what was said of failures, endpoint by endpoint.
+/// The addresses of each endpoint, and the original text of its failures.
 fn details(group: &GroupModel, lang: Lang) -> Markup {
     html! {
         table.addresses {
@@ -197,7 +197,7 @@ fn address_row(address: &AddressModel, lang: Lang) -> Markup {
     }
 }
 
-/// What a peer or the system said itself.
+/// The original text of a failure, from a peer or the system.
 fn raw(failure: &FailureModel, lang: Lang) -> Markup {
     html! {
         p.failure { "✕ " (failure.message) " ×" (failure.count) }

@@ -1,4 +1,4 @@
-//! The words of the page that no other format has.
+//! The words that only the HTML report has.
 
 use std::time::Duration;
 
@@ -32,7 +32,8 @@ macro_rules! words {
 
 words! {
     Title => "Easemob connection report", "环信连接诊断报告";
-    Simulated => "Simulated network. No figure here is of the real network or of Easemob's servers. Scenario:",
+    Simulated => "Simulated network. None of these figures are from the real network or from Easemob's \
+         servers. Scenario:",
         "模拟网络：所有数据都来自模拟，不反映真实网络和环信服务器。场景：";
     When => "Measured", "测量时间";
     Where => "Measured from", "测量环境";
@@ -43,13 +44,13 @@ words! {
     FirstChoice => "First choice", "首选";
     Median => "Median", "中位数";
     Lead => "Ahead by", "领先";
-    Deviates => "What deviates", "异常";
+    Deviates => "Deviations", "异常";
     NoFindings => "Nothing to report.", "没有发现异常。";
     Blocks => "blocks a service", "服务不可用";
     SomeFail => "some endpoints fail", "部分地址异常";
     Harms => "not everything works", "部分异常";
     Informs => "worth knowing", "提示";
-    AllEndpoints => "All endpoints concerned", "涉及的全部接入地址";
+    AllEndpoints => "All affected endpoints", "涉及的全部接入地址";
     Measurements => "Measurements", "测量结果";
     SecondSource => "Easemob's reference page does not list these hosts; another source does. Their failures don't count as faults.",
         "环信的数据中心文档没有列出这些地址，它们来自其他来源；连接失败不算故障。";
@@ -57,57 +58,56 @@ words! {
     Addresses => "Addresses and failures in detail", "IP 地址与失败详情";
     Address => "Address", "IP 地址";
     Attempts => "Failed", "失败";
-    AfterUpgrade => "The server ended the WebSocket as soon as it was open", "WebSocket 建立后，服务器立即关闭";
-    ServerSaid => "As it was reported", "原始信息";
-    AnsweredBy => "Headers of the answer", "响应头";
-    Body => "Beginning of the answer", "响应开头";
-    Lookups => "Name servers asked directly", "直接查询 DNS 服务器";
+    AfterUpgrade => "The WebSocket was closed as soon as it was open", "WebSocket 建立后立即断开";
+    ServerSaid => "Original message", "原始信息";
+    AnsweredBy => "Response headers", "响应头";
+    Body => "Start of the response", "响应开头";
+    Lookups => "DNS servers asked directly", "直接查询 DNS 服务器";
     Host => "Host", "域名";
-    Server => "Name server", "DNS 服务器";
+    Server => "DNS server", "DNS 服务器";
     Answer => "Answer", "应答";
     Second => "a second, different answer: one of the two is forged", "另有不同的第二个应答：其中一个是伪造的";
     Environment => "Environment", "环境";
     System => "System", "系统";
     Network => "Network", "网络";
-    NetworkChanged => "changed while it was measured", "测量期间发生变化";
+    NetworkChanged => "changed during the measurement", "测量期间发生变化";
     PublicV4 => "public IPv4", "公网 IPv4";
     PrivateV4 => "private IPv4", "私有 IPv4";
     PublicV6 => "public IPv6", "公网 IPv6";
     PrivateV6 => "private IPv6", "私有 IPv6";
     Interface => "Interface", "网络接口";
-    NameServers => "System's name servers", "系统 DNS 服务器";
-    AskedInstead => "Name server asked instead", "指定的 DNS 服务器";
+    NameServers => "System DNS servers", "系统 DNS 服务器";
+    AskedInstead => "DNS server chosen", "指定的 DNS 服务器";
     Nat64 => "NAT64 prefix", "NAT64 前缀";
     FamiliesTried => "IP versions tried", "测试的 IP 版本";
     FamiliesWorking => "IP versions that work", "可用的 IP 版本";
     None => "none", "无";
     Proxy => "Proxy", "代理";
     ProxyVariables => "Proxy variables set", "已设置的代理变量";
-    SystemProxies => "System's proxy settings", "系统代理设置";
+    SystemProxies => "System proxy settings", "系统代理设置";
     Pinned => "Hosts pinned to addresses", "指定了 IP 地址的域名";
     Roots => "Root certificates on this system", "系统根证书数量";
-    Cacert => "Further certificates trusted", "额外信任的证书";
+    Cacert => "Additional trusted certificates", "额外信任的证书";
     Yes => "yes", "是";
-    Rounds => "Attempts at every address", "每个 IP 地址的尝试次数";
-    Timeout => "Limit for one attempt", "单次尝试时限";
-    Deadline => "Limit for everything", "总时限";
-    InFlight => "Attempts at a time", "并发尝试数";
+    Rounds => "Attempts per address", "每个 IP 地址的尝试次数";
+    Timeout => "Time-out of an attempt", "单次尝试时限";
+    Deadline => "Deadline of the run", "总时限";
+    InFlight => "Concurrent attempts", "并发尝试数";
     HowToRead => "How to read this report", "如何阅读本报告";
-    ReadBar => "A bar shows the phases of opening a connection, one after the other, each as its median. All bars \
-                of a group have one scale, given above them in milliseconds. A red line begins in the phase in which \
-                an endpoint fails.",
-        "横条依次表示建立连接的各个阶段，长度为该阶段的中位数。同一组的横条使用同一刻度，单位为毫秒，标在横条上方。\
-         红线起点为失败所在的阶段。";
-    ReadDots => "Each dot below a bar is one attempt, from the first (top) to the last (bottom); it begins where the \
-                 name lookup ends. A triangle is an attempt that took longer than the scale shows, a red cross one that \
-                 failed.",
+    ReadBar => "Each bar shows the phases of opening a connection, one after the other, each as its median. \
+         All bars of a group share one scale, shown above them in milliseconds. A red line begins in the phase \
+         in which an endpoint fails.",
+        "横条依次表示建立连接的各个阶段，长度为该阶段的中位数。同一组的横条使用同一刻度，单位为毫秒，标在横条上方。红线从失败的阶段开始。";
+    ReadDots => "Each dot below a bar is one attempt, from the first (top) to the last (bottom), measured from \
+         the end of the name lookup. A triangle is an attempt that took longer than the scale shows; a red \
+         cross is a failed attempt.",
         "横条下方每个圆点是一次尝试，从上到下按先后排列，从域名解析结束处起算。三角形表示耗时超出刻度，红叉表示失败。";
-    ReadAgain => "This file contains the whole measurement as JSON. easelect compare reads it.",
+    ReadAgain => "This file contains the whole measurement as JSON, which easelect compare reads.",
         "本文件包含完整的 JSON 测量数据，可用 easelect compare 读取。";
     MeasuredWith => "Measured with", "测量工具：";
 }
 
-/// Milliseconds as they are told, without the unit.
+/// Milliseconds as shown, without the unit.
 pub(super) fn told(millis: f64) -> String {
     let seconds = (millis / 1000.0).max(0.0);
     ms(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
@@ -130,7 +130,7 @@ pub(super) fn actor(id: &str) -> Option<Text> {
     Some(who_acts(Fault::Unclear, Some(found)))
 }
 
-/// How many attempts there were, or how many of them failed.
+/// The number of attempts, or of those that failed.
 pub(super) fn attempts(failed: u64, attempts: u64) -> Text {
     match failed {
         0 => text(plural_of(attempts, "attempt"), format!("{attempts} 次尝试")),
@@ -151,7 +151,7 @@ pub(super) fn failure_times(count: u64, message: &str) -> Text {
 pub(super) fn unfinished(count: u64) -> Text {
     text(
         format!(
-            "{} unfinished when the run ended",
+            "{} not completed when the run ended",
             plural_of(count, "attempt")
         ),
         format!("测量结束时，{count} 次尝试未完成"),
@@ -167,8 +167,8 @@ pub(super) fn left_out(count: usize) -> Text {
 
 pub(super) fn inspected(issuer: &str) -> Text {
     text(
-        format!("verified up to {issuer}, no public root"),
-        format!("验证到 {issuer}（非公共根证书）"),
+        format!("verified through {issuer}, which is not a public root"),
+        format!("由非公共根证书 {issuer} 验证"),
     )
 }
 
@@ -191,7 +191,7 @@ pub(super) fn bar(medians: &[(Phase, f64)], fails: Option<&str>) -> Text {
     text(en.join(", "), zh.join("，"))
 }
 
-/// Single attempts in words: the fastest and the slowest in milliseconds, how many failed.
+/// Single attempts in words: the fastest and the slowest in milliseconds, and the number of failures.
 pub(super) fn dots(good: usize, range: Option<(f64, f64)>, failed: usize) -> Text {
     let attempts = good + failed;
     let mut en = plural(attempts, "single attempt");

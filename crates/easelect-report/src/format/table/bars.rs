@@ -1,4 +1,4 @@
-//! A bar per endpoint: its phases, one after the other, to a scale common to its group.
+//! A bar per endpoint: its phases, one after the other, to the scale of its group.
 
 use easelect::{Phase, Reason, Tier};
 
@@ -7,13 +7,13 @@ use crate::layout::{Ink, Style};
 use crate::model::{EndpointModel, GroupModel, Model};
 use crate::texts::{Lang, phase, text};
 
-/// Under the endpoint's name.
+/// The columns before a bar, so that it stands below the endpoint's name.
 pub(super) const INDENT: usize = 5;
-/// The columns of a file or a pipe, whose reader's terminal nobody knows.
+/// The width for a file or a pipe, where the reader's terminal is unknown.
 const USUAL: usize = 100;
 const SHORTEST: usize = 20;
 
-/// How a phase is drawn: in Unicode, in ASCII, in which colour. Different without colours, too.
+/// How a phase is drawn: its character in Unicode and in ASCII, and its colour. Phases differ without colours, too.
 const LOOKS: [(Phase, char, char, Ink); 6] = [
     (Phase::Resolve, '░', '.', Ink::Purple),
     (Phase::Connect, '▒', '-', Ink::Blue),
@@ -30,7 +30,7 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// The longest bar takes all the room there is.
+    /// The scale at which the longest bar fills the width.
     pub(super) fn of(group: &GroupModel, style: Style) -> Self {
         let width = style.width.map_or(USUAL, usize::from);
         let room = width.saturating_sub(INDENT).max(SHORTEST);
@@ -46,7 +46,7 @@ impl Scale {
         }
     }
 
-    /// An endpoint's bar; nothing where it was not tried.
+    /// An endpoint's bar; `None` where it was not tried.
     pub(super) fn bar(&self, row: &EndpointModel) -> Option<String> {
         if row.reason.code == Reason::NotProbed.as_str() {
             return None;
@@ -66,7 +66,7 @@ impl Scale {
             bar.push_str(&self.style.paint(ink, &drawn.to_string().repeat(columns)));
         }
         if shortest {
-            // Beside one that takes a hundred times as long, it is there all the same.
+            // Visible even beside a bar that is a hundred times as long.
             bar.push(if self.style.ascii { '-' } else { '▏' });
         }
         if tier_of(row) != Tier::Ready {
@@ -76,7 +76,7 @@ impl Scale {
     }
 }
 
-/// A phase's median, if it is one.
+/// A phase's median, if the file has a sensible one.
 fn median(row: &EndpointModel, which: Phase) -> Option<f64> {
     let median = row.phases_ms.get(which).as_ref()?.p50;
     (median.is_finite() && median >= 0.0).then_some(median)
@@ -89,7 +89,7 @@ fn total(row: &EndpointModel) -> f64 {
         .sum()
 }
 
-/// What the bars mean, with the phases that happened; nothing where there are none.
+/// The legend of the bars, with the phases that happened; empty where there are none.
 pub(super) fn legend(model: &Model, style: Style) -> Vec<String> {
     let lang = model.lang;
     let rows = || model.groups.iter().flat_map(|group| &group.endpoints);
@@ -100,7 +100,7 @@ pub(super) fn legend(model: &Model, style: Style) -> Vec<String> {
     for (which, block, ascii, _) in looks {
         let name = phase(*which).of(lang);
         match (last == Some(block), parts.last_mut()) {
-            // A WebSocket's and an answer's share one look: no endpoint has both.
+            // The WebSocket handshake and the answer share a look: no endpoint has both.
             (true, Some(part)) => part.push_str(&format!("{}{name}", or(lang))),
             _ => parts.push(format!(
                 "{} {name}",
@@ -121,7 +121,7 @@ pub(super) fn legend(model: &Model, style: Style) -> Vec<String> {
         format!("图例：{parts}。每项服务使用同一比例。"),
     )
     .of(lang);
-    // The characters drawn are known, and ASCII where they must be: nothing is to be escaped.
+    // The characters are known, and ASCII where they must be: nothing needs escaping.
     crate::layout::paragraph("", &told, style.width)
 }
 

@@ -1,11 +1,11 @@
-//! When, where and how was measured: two lines of the first screen, a paragraph of the details.
+//! When, where and how it was measured: two lines of the first screen, and a paragraph of the details.
 
 use super::super::overview::headed;
 use crate::layout::{Ink, Style};
 use crate::model::{EnvironmentModel, Model};
 use crate::texts::{Lang, Text, list, text, through};
 
-/// How the command measures if nobody asks for anything else.
+/// The command's defaults.
 const TIMEOUT_MS: f64 = 5_000.0;
 const DEADLINE_MS: f64 = 60_000.0;
 const IN_FLIGHT: usize = 16;
@@ -26,8 +26,8 @@ pub(super) fn in_short(model: &Model, style: Style) -> Vec<String> {
     }
     if let Some(lab) = &model.environment.lab {
         let told = text(
-            format!("Simulated: the network is the lab \"{lab}\". No real host was contacted."),
-            format!("模拟：网络为实验场景 {lab}，未连接任何真实主机。"),
+            format!("Simulated network: scenario \"{lab}\". No real host was contacted."),
+            format!("模拟网络：场景 {lab}，未连接任何真实主机。"),
         );
         lines.extend(style.painted(Ink::Doubtful, "", &told.of(lang)));
     }
@@ -38,7 +38,7 @@ fn comma(parts: &[String], lang: Lang) -> String {
     parts.join(&text(", ", "，").of(lang))
 }
 
-/// The end of the run in UTC, and as the clock on the wall showed it.
+/// The end of the run, in UTC and in local time.
 fn when(model: &Model) -> String {
     let utc = format!("{} UTC", spaced(model.finished_at.trim_end_matches('Z')));
     let Some(local) = &model.finished_at_local else {
@@ -62,7 +62,7 @@ fn spaced(stamp: &str) -> String {
     format!("{date} {clock}").trim_end().to_owned()
 }
 
-/// The machine, and the way that its packets take.
+/// The machine, its network interface, DNS servers and proxy.
 fn place(environment: &EnvironmentModel, lang: Lang) -> Vec<String> {
     let mut parts = vec![format!("{} {}", environment.os, environment.arch)];
     parts.extend((environment.interface.as_ref()).map(|kind| interface(kind).of(lang)));
@@ -86,7 +86,7 @@ fn place(environment: &EnvironmentModel, lang: Lang) -> Vec<String> {
     parts
 }
 
-/// A name server as people write it: its port only where it isn't 53.
+/// A name server's address, with its port only where that isn't 53.
 fn without_port(server: &str) -> &str {
     let plain = server.strip_suffix(":53").unwrap_or(server);
     let plain = plain
@@ -128,7 +128,7 @@ fn regions(model: &Model) -> Vec<String> {
     regions
 }
 
-/// Everything about the machine and how it was told to measure, where that isn't as usual.
+/// Everything about the machine, and the options that differ from the defaults.
 pub(super) fn in_full(model: &Model, style: Style) -> Vec<String> {
     let (environment, lang) = (&model.environment, model.lang);
     let mut parts = vec![format!("easelect {}", model.version)];
@@ -175,7 +175,7 @@ pub(super) fn in_full(model: &Model, style: Style) -> Vec<String> {
     if !unused.is_empty() {
         let unused = list(&unused);
         add(text(
-            format!("the system's proxy settings, not used: {}", unused.en),
+            format!("system proxy settings, not used: {}", unused.en),
             format!("系统代理设置（未使用）：{}", unused.zh),
         ));
     }
@@ -198,7 +198,7 @@ pub(super) fn in_full(model: &Model, style: Style) -> Vec<String> {
     style.paragraph("", &parts.join(&text("; ", "；").of(lang)))
 }
 
-/// The families of the addresses that were tried, and which of them work.
+/// The address families that were tried, and those that work.
 fn families(environment: &EnvironmentModel) -> Option<Text> {
     let name = |family: &String| match family.as_str() {
         "v4" => "IPv4".to_owned(),
@@ -228,14 +228,14 @@ fn families(environment: &EnvironmentModel) -> Option<Text> {
         (_, working) => {
             let working = named(working);
             text(
-                format!("of {} only {} works", all.en, working.en),
+                format!("only {} works (of {})", working.en, all.en),
                 format!("{} 中仅 {} 正常", all.zh, working.zh),
             )
         }
     })
 }
 
-/// The options that make this run differ from one without any.
+/// The options of this run that differ from the defaults.
 fn options(environment: &EnvironmentModel) -> Vec<String> {
     let mut options = Vec::new();
     match environment.families.as_str() {

@@ -1,4 +1,4 @@
-//! What the first screen follows from: every finding with what to do, a block per group, the environment, notes.
+//! The details: every finding with its hint, a block per group, the environment and notes.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -16,11 +16,11 @@ use crate::layout::{Column, Ink, Style};
 use crate::model::{AddressModel, EndpointModel, FailureModel, FindingModel, GroupModel, Model};
 use crate::texts::{Label, Lang, label, list, phase, plural, shown, text, tier};
 
-/// Authorities renew 30 days before the end (Let's Encrypt's advice): what has longer is as it should be.
+/// Let's Encrypt advises renewing 30 days before the end: a certificate with more days left needs no mention.
 const RENEWED_DAYS: i64 = 30;
 
-/// What the first screen follows from: every finding with what to do, one block per data centre and service, the
-/// environment, and what limits the measurement.
+/// Formats the details behind the first screen: every finding with its hint, one block per data centre and service,
+/// the environment, and the limits of the measurement.
 #[must_use]
 pub fn details(model: &Model, style: Style) -> String {
     let lang = model.lang;
@@ -187,7 +187,7 @@ fn grid_columns(group: &GroupModel, lang: Lang) -> Vec<Column> {
         true => Phase::Upgrade,
         false => Phase::Processing,
     };
-    // The bars show them, too.
+    // Narrow terminals omit them, since the bars show them too.
     for (one, spare) in [
         (Phase::Resolve, 7),
         (Phase::Connect, 3),
@@ -205,7 +205,7 @@ fn grid_columns(group: &GroupModel, lang: Lang) -> Vec<Column> {
     columns
 }
 
-/// A phase as a column's head: on two lines where it is long.
+/// A phase as a column's heading, on two lines if it is long.
 fn head(one: Phase, lang: Lang) -> String {
     let name = phase(one).of(lang);
     match lang {
@@ -219,13 +219,13 @@ fn head(one: Phase, lang: Lang) -> String {
 
 pub(crate) fn state(row: &EndpointModel, lang: Lang) -> String {
     match is_untried(row) {
-        // Neither good nor bad is known of it.
+        // An endpoint that was not tried is neither good nor bad.
         true => label(Label::NotTried).of(lang),
         false => tier(tier_of(row)).of(lang),
     }
 }
 
-/// Attempts that failed, of all; look-ups that failed, where there was nothing to attempt.
+/// The attempts that failed, out of all; the lookups that failed, where there were no attempts.
 fn failed(row: &EndpointModel, lang: Lang) -> Option<String> {
     if row.attempts == 0 {
         let lookups = row
@@ -258,15 +258,15 @@ fn endpoint_name(row: &EndpointModel, lang: Lang) -> String {
     name
 }
 
-/// The lines under a row: why it stands there, its addresses, and what failed.
+/// The lines below a row: the reason for its place, its addresses, and its failures.
 fn beneath(row: &EndpointModel, lang: Lang) -> Vec<String> {
     let mut lines = Vec::new();
-    // What fails altogether stands there because of a failure: told once, with its count.
+    // Where the reason for the place is a failure, it is shown once, with its count.
     let is_told = |one: &&FailureModel| {
         (row.reason.phase.as_ref(), row.reason.kind.as_ref()) == (Some(&one.phase), Some(&one.kind))
     };
     let mut facts = Vec::new();
-    // Why the first choice is it, its group's head says.
+    // The group's heading says why the first choice is first.
     if row.rank > 1 || tier_of(row) != Tier::Ready {
         let mut why = row.reason.text.clone();
         let told = row.failures.iter().find(is_told);
@@ -289,8 +289,8 @@ fn beneath(row: &EndpointModel, lang: Lang) -> Vec<String> {
     if let Some(issuer) = &row.inspected_by {
         let issuer = shown(issuer, 100);
         let told = text(
-            format!("verified up to {issuer}, no public root"),
-            format!("验证到 {issuer}（非公共根证书）"),
+            format!("verified through {issuer}, which is not a public root"),
+            format!("由非公共根证书 {issuer} 验证"),
         );
         facts.push(told.of(lang));
     }
@@ -315,8 +315,8 @@ fn beneath(row: &EndpointModel, lang: Lang) -> Vec<String> {
         let count = row.unfinished;
         let count_en = plural(usize::try_from(count).unwrap_or(usize::MAX), "attempt");
         let told = text(
-            format!("{count_en} cut off before the end"),
-            format!("{count} 次尝试未完成即被中断"),
+            format!("{count_en} not completed"),
+            format!("{count} 次尝试未完成"),
         );
         lines.push(told.of(lang));
     }

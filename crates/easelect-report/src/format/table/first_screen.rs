@@ -1,5 +1,5 @@
-//! What is read in ten seconds: verdict, who acts, what to do; when, where, which data centres; a line per
-//! group; where the report was saved.
+//! The first screen, to be read in ten seconds: the verdict, who can act and what to do; when, where and which data
+//! centres; a line per group; where the report was saved.
 
 use super::super::overview::{deviations, headed, joined, lead, obstacles};
 use super::{circumstances, is_grave};
@@ -11,15 +11,15 @@ use crate::texts::{Label, Lang, Text, label, shown, text};
 /// The longest host of a first choice, in characters.
 const LONGEST: usize = 60;
 
-/// The report's first screen: the verdict, who can act and what to do next; when and where was measured; a line
-/// per data centre and service. `saved` is where the whole report was saved, if it was.
+/// Formats the report's first screen: the verdict, who can act and what to do next; when and where it was
+/// measured; a line per data centre and service. `saved` is where the whole report was saved, if it was.
 #[must_use]
 pub fn first_screen(model: &Model, style: Style, saved: Option<&str>) -> String {
     let details = text("see the details (--details)", "见详情（--details）");
     screen(model, style, saved, details)
 }
 
-/// The same, and `details` says where the rest is.
+/// The first screen, where `details` says where the rest is.
 pub(super) fn screen(model: &Model, style: Style, saved: Option<&str>, details: Text) -> String {
     let mut lines = verdict(model, style, &details);
     lines.push(String::new());
@@ -48,7 +48,7 @@ fn verdict(model: &Model, style: Style, details: &Text) -> Vec<String> {
     ] {
         lines.extend(style.paragraph("", &headed(label(what), said, lang)));
     }
-    // Where something is wrong, that comes first.
+    // Where something is wrong, this would only distract.
     if ["all_well", "some_endpoints_fail"].contains(&&*told.code) {
         lines.extend(style.paragraph("", &told.not_tested));
     }
@@ -68,7 +68,7 @@ fn ink(model: &Model) -> Ink {
     }
 }
 
-/// What the verdict doesn't say and nobody should miss.
+/// What the verdict doesn't say and must not be missed.
 fn beside(model: &Model, details: &Text) -> Vec<String> {
     let lang = model.lang;
     let mut told = Vec::new();
@@ -86,7 +86,7 @@ fn beside(model: &Model, details: &Text) -> Vec<String> {
             told.push(many.of(lang));
         }
     }
-    // A script's limits decide how the command exits.
+    // Thresholds decide the command's exit status.
     let above = model
         .findings
         .iter()
@@ -101,7 +101,7 @@ fn beside(model: &Model, details: &Text) -> Vec<String> {
         }
     }
     if model.groups.is_empty() {
-        // Why there is nothing to tell of.
+        // Why there are no groups.
         let why = |one: &&FindingModel| {
             ["none_published", "source_failed"].contains(&&*one.code) && !is_said(one)
         };
@@ -116,7 +116,7 @@ fn beside(model: &Model, details: &Text) -> Vec<String> {
     told
 }
 
-/// A line per group, those of second sources apart.
+/// A line per group, with those of a second source below the others.
 fn groups(model: &Model, style: Style) -> Vec<String> {
     let (beside, published): (Vec<_>, Vec<_>) =
         model.groups.iter().partition(|group| group.second_source);
@@ -134,7 +134,7 @@ fn groups(model: &Model, style: Style) -> Vec<String> {
     let region = cells(&|group| shown(&group.region, LONGEST));
     let service = cells(&|group| service(group, lang));
     let heads = [Label::Region, Label::ServiceHead].map(|one| label(one).of(lang));
-    // Where the text about a group without a first choice begins.
+    // The column at which the text about a group without a first choice begins.
     let width = |head: &String, cells: &[String]| {
         let cells = cells.iter().chain([head]);
         cells
@@ -180,8 +180,8 @@ fn groups(model: &Model, style: Style) -> Vec<String> {
 
 fn second_source(lang: Lang) -> String {
     text(
-        "Not on Easemob's reference page, from a second source:",
-        "以下地址不在环信的地址页中，来自其他来源：",
+        "Not listed on Easemob's reference page, but by a second source:",
+        "以下地址不在环信的数据中心文档中，来自其他来源：",
     )
     .of(lang)
 }
@@ -220,7 +220,7 @@ fn service(group: &GroupModel, lang: Lang) -> String {
         "alipay" => text("Alipay", "支付宝小程序"),
         "files" => text("files", "文件"),
         "provisioning" => text("server list", "服务器列表"),
-        // At home it is called socket 3.0.
+        // Its name in mainland China.
         "websocket" if group.service_name.starts_with("socket 3.0") => {
             text("socket 3.0", "socket 3.0")
         }
@@ -230,7 +230,7 @@ fn service(group: &GroupModel, lang: Lang) -> String {
     short.of(lang)
 }
 
-/// The first choice, by its host; with its data centre where the group has several.
+/// The first choice's host, with its data centre where the group has several.
 fn first_choice(group: &GroupModel) -> Option<String> {
     let first = group.endpoints.first()?;
     let host = shown(&first.authority, LONGEST);

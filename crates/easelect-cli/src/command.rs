@@ -148,7 +148,7 @@ const WHAT: Section = (
             [
                 "asks Easemob's list service which hosts this app uses, as the official\nSDKs do, and measures \
                  the service and these hosts. The App Key is sent\nto that service only",
-                "向环信的服务器列表服务查询该应用的地址（与官方 SDK 相同），\n并测量该服务和这些地址。App Key \
+                "向环信的接入地址列表服务查询该应用的地址（与官方 SDK 相同），\n并测量该服务和这些地址。App Key \
                  只发给该服务",
             ],
             Kind::Plain,
@@ -640,7 +640,7 @@ const ENTRIES: &[Entry] = &[
                         [
                             "fetches this app's list from Easemob's list service. The App Key is\nsent to that \
                              service only",
-                            "从环信的服务器列表服务获取该应用的列表。App Key 只发给该服务",
+                            "从环信的接入地址列表服务获取该应用的列表。App Key 只发给该服务",
                         ],
                         Kind::Plain,
                     ),

@@ -128,7 +128,7 @@ pub struct Context {
     pub thresholds: Vec<Threshold>,
     /// What the caller noticed during preparation.
     pub notes: Vec<Note>,
-    /// The answers of name servers about hosts that could not be resolved or reached.
+    /// The answers of DNS servers about hosts that could not be resolved or reached.
     pub direct_lookups: Vec<DirectLookup>,
     /// Every attempt and lookup.
     pub evidence: Evidence,
@@ -173,7 +173,7 @@ pub struct Environment {
     pub arch: String,
     /// The scenario, if the network was simulated.
     pub lab: Option<String>,
-    /// The name server used instead of the platform's resolver.
+    /// The DNS server used instead of the platform's resolver.
     pub dns: Option<SocketAddr>,
     /// The NAT64 prefix for IPv4 addresses, on a network that has only IPv6 (RFC 7050).
     pub nat64: Option<Nat64>,
@@ -194,7 +194,7 @@ pub struct Environment {
     pub cacert: bool,
     /// The number of rounds; absent where it adapts.
     pub rounds: Option<u32>,
-    /// The time-out of one attempt.
+    /// The timeout of one attempt.
     pub timeout: Option<Duration>,
     /// The deadline of the whole run.
     pub deadline: Option<Duration>,
@@ -204,7 +204,7 @@ pub struct Environment {
     pub network_at_start: Option<LocalNetwork>,
     /// The machine's network when probing ended.
     pub network_at_end: Option<LocalNetwork>,
-    /// The name servers in the system's settings, as far as known.
+    /// The DNS servers in the system's settings, as far as known.
     pub name_servers: Vec<SocketAddr>,
 }
 
@@ -298,14 +298,14 @@ pub enum Note {
     },
 }
 
-/// The answer of one name server, asked directly, about a host that could not be resolved or reached.
+/// The answer of one DNS server, asked directly, about a host that could not be resolved or reached.
 /// `getaddrinfo` doesn't show why a lookup fails, nor that an answer is forged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DirectLookup {
     /// The host name.
     pub host: String,
-    /// The name server.
+    /// The DNS server.
     pub server: SocketAddr,
     /// The address family of the query.
     pub family: Family,

@@ -128,7 +128,7 @@ parts! {
         urls: Vec<String>,
     }
 
-    /// The answer of one name server.
+    /// The answer of one DNS server.
     DirectLookupModel {
         host: String,
         server: String,

@@ -66,7 +66,7 @@ struct Entry<'a> {
 /// The page leaves out the queries of URLs, because they may contain secrets and the page may be sent to
 /// anyone; it says so.
 ///
-/// With the fragment `#run`, the page starts measuring at once. `#run&timeout=MS` also sets the time-out of an
+/// With the fragment `#run`, the page starts measuring at once. `#run&timeout=MS` also sets the timeout of an
 /// attempt, in milliseconds from 10 to 99999; the default is 10 s.
 #[must_use]
 pub fn page(catalog: &Catalog, endpoints: &[Endpoint], lang: Lang, made_at: SystemTime) -> String {

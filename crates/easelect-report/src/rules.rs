@@ -128,7 +128,7 @@ impl Found {
         self.0.iter().any(|one| one.explains.contains(&row.place))
     }
 
-    /// Whether a failure is a time-out that means nothing because the time-out given is too short.
+    /// Whether a failure is a timeout that means nothing because the timeout given is too short.
     fn excuses(&self, failure: &Failure) -> bool {
         failure.kind() == Kind::Timeout && self.any(&["timeout_too_short"])
     }
@@ -206,7 +206,7 @@ fn who_mends(
     if row.pinned {
         return Some(Actor::You);
     }
-    // Name servers in between may answer anything.
+    // DNS servers in between may answer anything.
     if failure.phase() == Phase::Resolve {
         return None;
     }

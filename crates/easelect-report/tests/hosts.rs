@@ -51,7 +51,7 @@ fn hijacked_names() {
     expect(&report(&proxied), Fault::AllWell, "local_proxy_suspected");
 }
 
-/// Ad blockers, filtering name servers and hosts files return addresses where nothing answers.
+/// Ad blockers, filtering DNS servers and hosts files return addresses where nothing answers.
 #[test]
 fn names_that_are_sunk_are_a_filters() {
     let [a, b] = pair(Region::SGP1, Service::Rest);
@@ -99,7 +99,7 @@ fn names_that_are_sunk_are_a_filters() {
     );
 }
 
-/// A VPN's name server with its own records (split horizon): private addresses, where nothing answers.
+/// A VPN's DNS server with its own records (split horizon): private addresses, where nothing answers.
 #[test]
 fn private_addresses_where_nothing_answers() {
     let [a, b] = pair(Region::SGP1, Service::Rest);

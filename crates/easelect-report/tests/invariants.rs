@@ -683,7 +683,7 @@ fn most_rules_speak() {
         codes.extend(report.findings().iter().map(|one| one.code().to_owned()));
     }
     // No world has what these need: another path, a threshold, too many addresses, other times, a pool, a family
-    // without any route, time-outs in several phases without a loss, another network, an App Key.
+    // without any route, timeouts in several phases without a loss, another network, an App Key.
     let not_here = [
         "alternate_path_works",
         "above_threshold",

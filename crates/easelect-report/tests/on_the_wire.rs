@@ -362,7 +362,7 @@ fn an_address_at_which_somebody_else_answers() {
     assert!(!codes(&report).contains(&"address_down"));
 }
 
-/// Time-outs of a slow link say nothing about single addresses or the name server.
+/// Timeouts of a slow link say nothing about single addresses or the DNS server.
 #[test]
 fn a_slow_link_accuses_no_address() {
     let hosts = four();
@@ -507,7 +507,7 @@ fn a_lost_query_accuses_no_resolver() {
     assert!(!codes(&lossy).contains(&"dns_direct_lookup"));
 }
 
-/// Time-outs at all hosts in several phases, but short round trips: packets are lost.
+/// Timeouts at all hosts in several phases, but short round trips: packets are lost.
 #[test]
 fn a_quick_link_is_not_slow_however_much_it_loses() {
     let hosts = four();
@@ -525,7 +525,7 @@ fn a_quick_link_is_not_slow_however_much_it_loses() {
     assert!(!codes(&report).contains(&"slow_link"));
 }
 
-/// The first of two name servers is silent, and this system's lookups wait for it until they time out. No name
+/// The first of two DNS servers is silent, and this system's lookups wait for it until they time out. No name
 /// could be resolved for that reason alone, and this computer's resolver is not to blame.
 #[test]
 fn the_first_of_two_name_servers_is_silent() {

@@ -1,4 +1,4 @@
-//! Reported situations that only a kernel, a name server or a proxy can show, with hand-made measurements: the
+//! Reported situations that only a kernel, a DNS server or a proxy can show, with hand-made measurements: the
 //! conclusion, who can act, and the hints. `tests/situations.rs` of the workspace has the others and an index.
 
 mod support;
@@ -670,7 +670,7 @@ fn no_route_is_never_easemobs() {
     assert!(report.verdict().who_acts(Lang::En).starts_with(YOU));
 }
 
-/// The report on these samples under this time-out.
+/// The report on these samples under this timeout.
 fn within(timeout: Duration, samples: Vec<Sample>, lookups: Vec<Lookup>) -> Report {
     let mut context = context();
     context.environment.timeout = Some(timeout);
@@ -762,7 +762,7 @@ fn silence_under_a_short_time_out_is_not_known() {
     let words = [["is unknown", "无法判断"]];
     says(&report, Fault::Unclear, "timeout_too_short", YOU, &words);
     accuses_nobody_else(&report);
-    // With the default time-out, it is down; and a refusal is no time-out.
+    // With the default timeout, it is down; and a refusal is no timeout.
     let report = within(ms(5000), all_in(Phase::Connect, 0), Vec::new());
     assert!(has(&report, "nothing_gets_through"));
     let refused = measured(&hosts(), |one, n, started| {
@@ -817,7 +817,7 @@ fn without_a_network_no_name_server_is_to_blame() {
         YOU,
         &words,
     );
-    // An answer from a name server elsewhere shows that there is a network.
+    // An answer from a DNS server elsewhere shows that there is a network.
     assert!(has(&ask("192.168.1.1:53"), "no_name_resolved"));
 }
 

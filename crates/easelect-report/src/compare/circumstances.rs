@@ -178,7 +178,7 @@ pub(super) fn differences(a: &Model, b: &Model) -> Vec<Change> {
     let millis = |millis: Option<f64>| millis.map(|millis| format!("{millis:.0} ms"));
     found.value(
         "timeout",
-        text("time-out per attempt", "单次尝试超时"),
+        text("timeout per attempt", "单次尝试超时"),
         [millis(in_a.timeout_ms), millis(in_b.timeout_ms)],
     );
     found.value(

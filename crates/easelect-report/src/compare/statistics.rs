@@ -188,7 +188,7 @@ fn chance((failed_a, of_a): (u64, u64), (failed_b, of_b): (u64, u64)) -> f64 {
 /// Whether an endpoint that failed at all of `failed_in_a_row` attempts is down. The other report has it
 /// working, with `failed` of `of` attempts failed; at that rate, so many failures in a row would be rare.
 pub(super) fn is_down(failed_in_a_row: u64, (failed, of): (u64, u64)) -> bool {
-    /// A single time-out may be a momentary interruption.
+    /// A single timeout may be a momentary interruption.
     const LEAST: u64 = 2;
     let ratio = (failed as f64 + 0.5) / (of as f64 + 1.0);
     let times = i32::try_from(failed_in_a_row).unwrap_or(i32::MAX);

@@ -32,7 +32,7 @@ const ENTRIES: &[Entry] = &[
         .from(GUIDE),
     entry("301", "", Network)
         .means(
-            "A time-out: opening the WebSocket or logging in took more than 10 seconds, or a request \
+            "A timeout: opening the WebSocket or logging in took more than 10 seconds, or a request \
              took too long.",
             "超时：建立 WebSocket 或登录超过 10 秒，或某个请求超时。",
         )

@@ -19,7 +19,7 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
             let to = shown(to, 100);
             let told = text(
                 format!("The App Key was sent only to {to}, the service that lists the app's servers."),
-                format!("App Key 只发给了 {to}（提供应用的服务器列表）。"),
+                format!("App Key 只发给了 {to}（提供应用的接入地址列表）。"),
             );
             Some(RULE.finding(told).severity(Severity::Background))
         }
@@ -28,11 +28,11 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
             let told = match regions.en.is_empty() {
                 true => text(
                     format!("The app's server list ({url}) has no host of a known data centre."),
-                    format!("应用的服务器列表（{url}）中没有已知数据中心的主机。"),
+                    format!("应用的接入地址列表（{url}）中没有已知数据中心的主机。"),
                 ),
                 false => text(
                     format!("The app's data centre, according to its server list ({url}): {}.", regions.en),
-                    format!("应用所在的数据中心（根据其服务器列表 {url}）：{}。", regions.zh),
+                    format!("应用所在的数据中心（根据其接入地址列表 {url}）：{}。", regions.zh),
                 ),
             };
             Some(Finding::new("data_centre_recognised", told).severity(Severity::Informs))

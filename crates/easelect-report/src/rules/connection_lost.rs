@@ -16,7 +16,7 @@ pub(super) const RULE: Rule = Rule {
     needs: "consecutive attempts that end in silence or without a route, at half of the addresses that work \
          otherwise, at eight addresses of four hosts, or three times at the only host; or as many attempts \
          during 1.5 s or longer in which nothing arrived, and which needed retransmissions",
-    unless: "an attempt succeeded in between; only one of two address families is affected; the time-out is \
+    unless: "an attempt succeeded in between; only one of two address families is affected; the timeout is \
          below four round trips",
     find,
 };

@@ -49,7 +49,7 @@ enum Misled {
     Hijacked,
     /// This computer, or the unspecified address, where nothing answers: what filters return.
     Sunk,
-    /// A private network, where nothing answers: what a VPN's name server may return.
+    /// A private network, where nothing answers: what a VPN's DNS server may return.
     Inside,
 }
 

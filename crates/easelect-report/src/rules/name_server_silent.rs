@@ -1,4 +1,4 @@
-//! A name server never answers, while another does.
+//! A DNS server never answers, while another does.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
     code: "name_server_silent",
     needs: "a DNS server that answered no direct query, beside one that answers; or alone, where nothing works \
          or --dns was given",
-    unless: "the network was down, or is too slow for anything; the time-out is too short",
+    unless: "the network was down, or is too slow for anything; the timeout is too short",
     find,
 };
 
@@ -82,7 +82,7 @@ fn servers(facts: &Facts<'_>, over: DnsTransport) -> (BTreeSet<SocketAddr>, BTre
     (of(true).difference(&answering).copied().collect(), answering)
 }
 
-/// Whether the system's lookups of a host timed out although a name server answers, because a silent one is asked
+/// Whether the system's lookups of a host timed out although a DNS server answers, because a silent one is asked
 /// first.
 pub(super) fn waits_for_it(row: &RowFacts<'_>, facts: &Facts<'_>) -> bool {
     let (silent, answering) = servers(facts, DnsTransport::Udp);

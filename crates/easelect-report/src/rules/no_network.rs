@@ -54,7 +54,7 @@ fn is_offline(facts: &Facts<'_>) -> bool {
         })
     };
     let failures = || facts.rows.iter().flat_map(|row| &row.failures);
-    // A name server on this computer answers without a network, if only with a failure.
+    // A DNS server on this computer answers without a network, if only with a failure.
     let mut direct = facts.context.direct_lookups.iter();
     let answered = direct.any(|one| !one.server.ip().is_loopback() && is_answered(one));
     let found = facts.context.evidence.lookups.iter().any(|one| one.outcome.is_ok());
@@ -69,7 +69,7 @@ fn is_offline(facts: &Facts<'_>) -> bool {
         && !(forbidden || found || answered)
 }
 
-/// Whether the name server answered at all.
+/// Whether the DNS server answered at all.
 fn is_answered(lookup: &DirectLookup) -> bool {
     lookup.outcome.as_ref().err().is_none_or(|failure| {
         matches!(

@@ -1,4 +1,4 @@
-//! This computer ran out of files, ports, threads or memory, so failures say nothing about the hosts.
+//! This computer ran out of files, threads or memory, so failures say nothing about the hosts.
 
 use easelect::{FailureKind as Kind, Phase};
 
@@ -9,7 +9,7 @@ use crate::texts::{fails, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "out_of_resources",
-    needs: "a failure because this system had no more open files, ports, threads or memory",
+    needs: "a failure because this system had no more open files, threads or memory",
     unless: "",
     find,
 };

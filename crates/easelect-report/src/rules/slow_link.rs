@@ -14,9 +14,9 @@ use crate::texts::text;
 
 pub(super) const RULE: Rule = Rule {
     code: "slow_link",
-    needs: "only time-outs, at every host, in two or more phases, while some attempts got through a phase; the \
+    needs: "only timeouts, at every host, in two or more phases, while some attempts got through a phase; the \
          command then tries again, one attempt at a time",
-    unless: "another kind of failure; a host without time-outs; a known median round trip below 300 ms",
+    unless: "another kind of failure; a host without timeouts; a known median round trip below 300 ms",
     find,
 };
 
@@ -65,7 +65,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     );
     let hint = text(
         "Run again with one attempt at a time and longer limits: --in-flight 1 --timeout 20s --deadline 5m. \
-         Clients on this network need longer time-outs too.",
+         Clients on this network need longer timeouts too.",
         "请逐个测量并放宽时限：--in-flight 1 --timeout 20s --deadline 5m。该网络中的客户端也需要放宽超时。",
     );
     let blocks = rows.iter().any(|row| row.blocks);

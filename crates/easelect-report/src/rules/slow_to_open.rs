@@ -84,12 +84,12 @@ fn hint(far: bool) -> Text {
         true => text(
             "Such a long round trip is typical of a satellite link, a distant VPN or a congested line; even an \
              overseas data centre is nearer by cable. Compare with another network and without the VPN, and \
-             give clients a longer connect time-out.",
+             give clients a longer connect timeout.",
             "这么长的往返时间常见于卫星线路、远端 VPN 或拥塞的线路；经光缆访问海外数据中心也没有这么久。请换一个网络或关闭 VPN 比较，并放宽客户端的连接超时。",
         ),
         false => text(
             "The endpoints below show which phase takes the time. Compare with another network, and give \
-             clients a longer connect time-out.",
+             clients a longer connect timeout.",
             "耗时集中在哪个阶段，见下面各接入地址的数据。请换一个网络比较，并放宽客户端的连接超时。",
         ),
     }

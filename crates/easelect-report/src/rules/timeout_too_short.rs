@@ -1,4 +1,4 @@
-//! The time-out given is too short for the hosts measured.
+//! The timeout given is too short for the hosts measured.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ pub(super) const RULE: Rule = Rule {
     code: "timeout_too_short",
     needs: "attempts that timed out, and a --timeout below one second or below four round trips to the host \
          (to the nearest host where its own is unknown)",
-    unless: "a time-out of 5 s (the default) or more; what is explained otherwise; the network was down, and \
-         the time-out is not below four round trips",
+    unless: "a timeout of 5 s (the default) or more; what is explained otherwise; the network was down, and \
+         the timeout is not below four round trips",
     find,
 };
 
@@ -62,7 +62,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             let far = ms_unit(far);
             text(
                 format!(
-                    "The time-out of {given} (--timeout) is too short: a round trip takes {far}, and opening a \
+                    "The timeout of {given} (--timeout) is too short: a round trip takes {far}, and opening a \
                      connection takes three or four round trips."
                 ),
                 format!(
@@ -72,7 +72,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         }
         None if known => text(
             format!(
-                "The time-out of {given} (--timeout) is too short for all but nearby hosts. Whether these \
+                "The timeout of {given} (--timeout) is too short for all but nearby hosts. Whether these \
                  hosts work is unknown: {}.",
                 names.en
             ),
@@ -83,7 +83,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         ),
         None => text(
             format!(
-                "The time-out of {given} (--timeout) is short: a single lost packet looks like silence. \
+                "The timeout of {given} (--timeout) is short: a single lost packet looks like silence. \
                  Whether these hosts work at the addresses that didn't answer is unknown: {}.",
                 names.en
             ),

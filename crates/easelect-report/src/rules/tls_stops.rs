@@ -12,9 +12,9 @@ use crate::texts::{list, text};
 pub(super) const RULE: Rule = Rule {
     code: "tls_stops_suspected",
     needs: "two or more hosts of one domain, and every attempt at any host of it connected and then got \
-         nothing in the TLS handshake until the time-out; another domain works over the same network",
+         nothing in the TLS handshake until the timeout; another domain works over the same network",
     unless: "a host of that domain proved its identity; what is explained otherwise (large packets seen to be \
-         dropped, a filter, a time-out too short)",
+         dropped, a filter, a timeout too short)",
     find,
 };
 
@@ -45,7 +45,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         let told = text(
             format!(
                 "The TLS handshake stalls at every address of {name}, while another domain works: connections \
-                 to {} open, and then nothing arrives until the time-out. Suspected: large packets are dropped \
+                 to {} open, and then nothing arrives until the timeout. Suspected: large packets are dropped \
                  on the way (MTU), or a device filters these handshakes.",
                 names.en
             ),

@@ -66,7 +66,7 @@ pub(crate) fn listing_notes() -> [Text; 3] {
             "An App Key doesn't show the app's data centre. Easemob's console does, and so does Easemob's \
              server list service, which easelect --app-key ORG#APP asks.",
             "从 App Key 本身看不出应用所在的数据中心：请在环信控制台查看（即时通讯 > 服务概览），或用 easelect --app-key \
-             ORG#APP 向环信的服务器列表服务查询。",
+             ORG#APP 向环信的接入地址列表服务查询。",
         ),
         text(
             "easelect's authors have not measured any built-in URL on the real service. Where a URL is marked \

@@ -350,8 +350,8 @@ fn plain(failure: &Failure) -> Text {
         (_, Kind::Unreachable) => text("no route to the address", "没有到该地址的路由"),
         (_, Kind::Permission) => text("not permitted by this system", "被本机系统禁止"),
         (_, Kind::OutOfResources) => text(
-            "this computer ran out of open files, ports, threads or memory",
-            "本机的文件句柄、端口、线程或内存已用尽",
+            "this computer ran out of open files, threads or memory",
+            "本机的文件句柄、线程或内存已用尽",
         ),
         (_, Kind::Panicked) => text(
             "the app's own resolver or connector panicked",

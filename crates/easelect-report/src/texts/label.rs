@@ -120,7 +120,7 @@ pub(crate) fn service_name(service: Service, locality: Option<Locality>) -> Text
         (Service::Wechat, _) => text("WeChat mini-program", "微信小程序"),
         (Service::Alipay, _) => text("Alipay mini-program", "支付宝小程序"),
         (Service::Files, _) => text("file storage", "文件服务"),
-        (Service::Provisioning, _) => text("SDK server list", "SDK 的服务器列表"),
+        (Service::Provisioning, _) => text("SDK server list", "SDK 的接入地址列表"),
         // The library may gain services that have no name here yet; a test makes sure that all have.
         (other, _) => text(other.as_str(), other.as_str()),
     }

@@ -601,7 +601,7 @@ fn of_lookup() -> impl Strategy<Value = Failure> {
         (Kind::NotFound, "NXDomain"),
         (Kind::NoAddress, "no records"),
         (Kind::Timeout, "timed out"),
-        (Kind::Refused, "this name server names others to ask"),
+        (Kind::Refused, "this DNS server names others to ask"),
         (Kind::ServerFailure, "Server Failure"),
         (Kind::Temporary, "Temporary failure in name resolution"),
         (Kind::Malformed, "unexpected end of input reached"),
@@ -767,7 +767,7 @@ pub(crate) fn world_of(fate: impl Strategy<Value = Fate>) -> impl Strategy<Value
             let host = |place: Index| place.get(&places).endpoint.host().to_owned();
             let direct = direct
                 .into_iter()
-                // A lab has no name server to ask.
+                // A lab has no DNS server to ask.
                 .filter(|_| !asked.lab)
                 .map(|(place, family, outcome, forged)| (host(place), family, outcome, forged))
                 .collect();

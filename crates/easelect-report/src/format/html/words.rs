@@ -90,7 +90,7 @@ words! {
     Cacert => "Additional trusted certificates", "额外信任的证书";
     Yes => "yes", "是";
     Rounds => "Attempts per address", "每个 IP 地址的尝试次数";
-    Timeout => "Time-out of an attempt", "单次尝试时限";
+    Timeout => "Timeout of an attempt", "单次尝试时限";
     Deadline => "Deadline of the run", "总时限";
     InFlight => "Concurrent attempts", "并发尝试数";
     HowToRead => "How to read this report", "如何阅读本报告";

@@ -86,7 +86,7 @@ fn place(environment: &EnvironmentModel, lang: Lang) -> Vec<String> {
     parts
 }
 
-/// A name server's address, with its port only where that isn't 53.
+/// A DNS server's address, with its port only where that isn't 53.
 fn without_port(server: &str) -> &str {
     let plain = server.strip_suffix(":53").unwrap_or(server);
     let plain = plain

@@ -219,7 +219,7 @@ fn service(group: &GroupModel, lang: Lang) -> String {
         "wechat" => text("WeChat", "微信小程序"),
         "alipay" => text("Alipay", "支付宝小程序"),
         "files" => text("files", "文件"),
-        "provisioning" => text("server list", "服务器列表"),
+        "provisioning" => text("server list", "接入地址列表"),
         // Its name in mainland China.
         "websocket" if group.service_name.starts_with("socket 3.0") => {
             text("socket 3.0", "socket 3.0")

@@ -463,12 +463,12 @@ fn one_failure_of_eight_is_noise_and_eight_more_are_not() {
     );
     assert_eq!(
         failing.summary(Lang::En),
-        "B is worse: im-api-v2.easemob.com fails more often: 8 of 16 attempts instead of 0 of 8; mostly \
+        "B is worse: im-api-v2.easemob.com fails more often: 8 of 16 attempts instead of 0 of 8; most often \
          \"TCP connect: no answer in time\"."
     );
     assert_eq!(
         failing.summary(Lang::Zh),
-        "B 比 A 差：im-api-v2.easemob.com 失败率升高：0/8 → 8/16，多数为“TCP 连接：超时，对方无应答”。"
+        "B 比 A 差：im-api-v2.easemob.com 失败率升高：0/8 → 8/16，最常见的是“TCP 连接：超时，对方无应答”。"
     );
 }
 

@@ -209,8 +209,8 @@ fn failures(a: Seen<'_>, b: Seen<'_>, found: &mut EndpointComparison) {
     let mostly = most.map(|one| told(Some(&one.phase), Some(&one.kind), &one.message, which.lang));
     let (mostly_en, mostly_zh) = match &mostly {
         Some(one) => (
-            format!("; mostly \"{}\"", one.en),
-            format!("，多数为“{}”", one.zh),
+            format!("; most often \"{}\"", one.en),
+            format!("，最常见的是“{}”", one.zh),
         ),
         None => (String::new(), String::new()),
     };
@@ -220,12 +220,12 @@ fn failures(a: Seen<'_>, b: Seen<'_>, found: &mut EndpointComparison) {
     };
     let ((failed_a, of_a), (failed_b, of_b)) = (in_a, in_b);
     let en = format!(
-        "ails {en} often: {failed_b} of {of_b} attempts instead of {failed_a} of {of_a}{mostly_en}."
+        "{en} often: {failed_b} of {of_b} attempts instead of {failed_a} of {of_a}{mostly_en}."
     );
     let zh = format!("{zh}：{failed_a}/{of_a} → {failed_b}/{of_b}{mostly_zh}。");
     let name = &found.name;
-    let headline = text(format!("{name} f{en}"), format!("{name} {zh}"));
-    let told = text(format!("F{en}"), zh);
+    let headline = text(format!("{name} fails {en}"), format!("{name} {zh}"));
+    let told = text(format!("Fails {en}"), zh);
     let effect = if more { Effect::Worse } else { Effect::Better };
     let figures = Figures::FailedRatio([before, after]);
     found.changes.push(

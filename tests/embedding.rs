@@ -156,8 +156,8 @@ async fn what_happens_is_told() {
     tokio::join!(watching, happens);
     let lines = lines.lock().unwrap();
     for line in [
-        "best a.example",
-        "open a.example 120 ms",
+        "best websocket a.example",
+        "open websocket a.example 120 ms",
         "failing 44.0.0.1:443",
     ] {
         assert!(lines.iter().any(|one| one == line), "{line}: {lines:?}");

@@ -8,6 +8,11 @@ pub fn remembering(builder: SelectorBuilder, folder: &Path) -> Result<Selector, 
     builder.history(history).build()
 }
 
+/// Saves what is not saved yet, before the app ends or is suspended.
+pub async fn before_the_end(selector: &Selector) -> Result<(), Error> {
+    selector.flush().await
+}
+
 /// For the system's callback: the device is on another network.
 pub fn moved(selector: &Selector, ssid_hash: &str) {
     selector.network_changed(Some(ssid_hash));

@@ -1,7 +1,7 @@
+use easelect::futures::StreamExt;
 use easelect::{Selector, SelectorEvent};
-use futures::StreamExt;
 
-/// Says what happens, as lines for a log; ends with the selector.
+/// Formats events as log lines until the selector is dropped.
 pub async fn watch(selector: Selector, mut line: impl FnMut(String)) {
     let mut events = selector.events();
     drop(selector);
@@ -12,7 +12,8 @@ pub async fn watch(selector: Selector, mut line: impl FnMut(String)) {
                 time_to_open,
                 ..
             } => {
-                format!("open {} {} ms", endpoint.host(), time_to_open.as_millis())
+                let (service, host) = (endpoint.service(), endpoint.host());
+                format!("open {service} {host} {} ms", time_to_open.as_millis())
             }
             SelectorEvent::Failed { why, .. } => format!("not open: {why:?}"),
             SelectorEvent::Closed {
@@ -24,14 +25,16 @@ pub async fn watch(selector: Selector, mut line: impl FnMut(String)) {
                 format!("closed {} {reason} after {lived:.0?}", endpoint.host())
             }
             SelectorEvent::BreakerOpened { address, .. } => format!("failing {address}"),
-            SelectorEvent::PreferenceChanged { to, .. } => format!("best {}", to.host()),
-            SelectorEvent::HistoryNotKept { why } => format!("nothing is kept: {why}"),
+            SelectorEvent::PreferenceChanged { to, .. } => {
+                format!("best {} {}", to.service(), to.host())
+            }
+            SelectorEvent::HistoryNotKept { why } => format!("history not saved: {why}"),
             other => format!("{other:?}"),
         });
     }
 }
 
-/// The same, counted since the selector was built.
+/// Totals since the selector was built.
 pub fn figures(selector: &Selector) -> String {
     let stats = selector.stats();
     let p50 = stats.time_to_open.map_or(0, |took| took.p50.as_millis());

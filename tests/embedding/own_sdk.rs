@@ -1,11 +1,11 @@
 use std::net::SocketAddr;
 
+use easelect::futures::StreamExt;
+use easelect::futures::stream::FuturesUnordered;
 use easelect::{Candidate, DialOutcome, Failure, Selector};
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until};
 
-/// Has the app's own SDK dial, in the selector's order; the first that opens.
+/// Lets the app's SDK dial in the selector's order, and returns the first connection that opens.
 pub async fn open_first<C>(
     selector: &Selector,
     dial: impl AsyncFn(&str, SocketAddr) -> Result<C, Failure>,
@@ -39,7 +39,7 @@ pub async fn open_first<C>(
                 }
             }
             known = candidates.next(), if next.is_none() && more => {
-                // An error is all there is, and the end comes after it.
+                // An error is the only item: the stream ends after it.
                 next = known.and_then(Result::ok);
                 more = next.is_some();
             }

@@ -1,6 +1,6 @@
 use easelect::{Error, Priors, Selector, SelectorBuilder};
 
-/// Of "cn/mobile" others know that one host takes 38 ms, give or take 20 %, and another 52 ms.
+/// On "cn/mobile", other users measured 38 ms (± 20 %) to one host and 52 ms (± 30 %) to another.
 pub const FILE: &str = r#"{"schema": 1, "classes": {"cn/mobile": {
     "a.example": {"ms": 38, "sd": 0.2},
     "b.example": {"ms": 52, "sd": 0.3}

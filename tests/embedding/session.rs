@@ -1,6 +1,6 @@
+use easelect::futures::StreamExt;
+use easelect::tokio_tungstenite::tungstenite::Message;
 use easelect::{ConnectOptions, Error, Refusal, Selector, SessionOptions, SessionState};
-use futures::StreamExt;
-use tokio_tungstenite::tungstenite::Message;
 
 /// Stays online until the server refuses the token.
 pub async fn stay_online(
@@ -22,7 +22,7 @@ pub async fn stay_online(
                 }
             }
             Some(SessionState::Refused(why)) => return Ok(why),
-            // Connecting, lost, waiting: for a status line.
+            // Connecting, lost, waiting: for a status line. A session never ends, so `None` never comes.
             Some(_) | None => {}
         }
     }

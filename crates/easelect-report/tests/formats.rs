@@ -146,7 +146,7 @@ fn markdown_for_a_ticket() {
 | 1 | `https://a1.easecdn.com/` | unreachable | 100% 4/4 | 12.0 | 20.0 | 47.93.7.18 | TLS handshake: connected, but no answer in time ×4 |
 | 2 | `https://a1.easemob.com/` | unreachable | 100% 4/4 | 12.0 | - | 47.93.7.17 | TCP connect: connection refused ×4 |
 
-Times are in milliseconds. Each phase is its own median, so the phases need not add up to the total. Expected cost: the average time to open a connection, plus a penalty for failures. Failed: the share of attempts that failed.
+Times are in milliseconds. Each phase is its own median, so the phases need not add up to the total. Expected cost: the average time to open a connection, plus a penalty for failures. Failed: the share of attempts that failed. ±, where shown: the standard deviation.
 
 ### Notes
 

@@ -759,8 +759,9 @@ Notes
 - Data centres can't be compared or swapped: an app lives in exactly one, and data in an overseas data centre cannot be
   migrated. Where to find the app's data centre: https://console.easemob.com (即时通讯 > 服务概览).
 - Times are in milliseconds. Each phase is its own median, so the phases need not add up to the total. Expected cost:
-  the average time to open a connection, plus a penalty for failures. Failed: the share of attempts that failed.
-- Ahead by: how much longer the next endpoint takes when both connect.
+  the average time to open a connection, plus a penalty for failures. Failed: the share of attempts that failed. ±,
+  where shown: the standard deviation.
+- Ahead by: the next endpoint's median minus the first choice's, failures aside.
 "###);
 }
 
@@ -837,6 +838,7 @@ easelect 0.1.0；linux x86_64；IPv4、IPv6 中仅 IPv4 正常
   > 服务概览)。
 - 时间单位为毫秒。各阶段为各自的中位数，相加不一定等于总耗时。预计耗时（含失败代
   价）：打开一个连接的平均耗时，计入失败的代价。失败率：失败次数与尝试次数之比。
+  +- 之后为标准差。
 - 领先：两者都连通时，下一个接入地址比首选多用的时间。
 "###);
 }

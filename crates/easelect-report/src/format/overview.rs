@@ -18,7 +18,7 @@ const LONGEST_REASON: usize = 80;
 /// The explanation of [`lead`].
 pub(super) fn lead_means() -> Text {
     text(
-        "Ahead by: how much longer the next endpoint takes when both connect.",
+        "Ahead by: the next endpoint's median minus the first choice's, failures aside.",
         "领先：两者都连通时，下一个接入地址比首选多用的时间。",
     )
 }

@@ -42,8 +42,8 @@ labels! {
     Incomplete => "Incomplete: not everything was measured.", "不完整：未测完所有内容。";
     Legend => "Times are in milliseconds. Each phase is its own median, so the phases need not add up to the \
          total. Expected cost: the average time to open a connection, plus a penalty for failures. Failed: the \
-         share of attempts that failed.",
-              "时间单位为毫秒。各阶段为各自的中位数，相加不一定等于总耗时。预计耗时（含失败代价）：打开一个连接的平均耗时，计入失败的代价。失败率：失败次数与尝试次数之比。";
+         share of attempts that failed. ±, where shown: the standard deviation.",
+              "时间单位为毫秒。各阶段为各自的中位数，相加不一定等于总耗时。预计耗时（含失败代价）：打开一个连接的平均耗时，计入失败的代价。失败率：失败次数与尝试次数之比。± 之后为标准差。";
     Regions => "Data centres", "数据中心";
     Endpoints => "Endpoints", "接入地址";
     WithoutHosts => "Without public hosts", "没有公开地址";

@@ -214,13 +214,10 @@ fn families(environment: &EnvironmentModel) -> Option<Text> {
     let all = named(tried);
     Some(match (tried.as_slice(), working.as_slice()) {
         ([], _) => return None,
-        (tried, []) => {
-            let verb = if tried.len() == 1 { "does" } else { "do" };
-            text(
-                format!("{} {verb} not work", all.en),
-                format!("{} 不通", all.zh),
-            )
-        }
+        (_, []) => text(
+            format!("no address could be used ({})", all.en),
+            format!("没有可用的地址（{}）", all.zh),
+        ),
         (tried, working) if tried == working => {
             let verb = if tried.len() == 1 { "works" } else { "work" };
             text(format!("{} {verb}", all.en), format!("{} 正常", all.zh))

@@ -148,14 +148,7 @@ impl Server {
 
     /// Waits until no connection is open.
     pub(crate) async fn idle(&self) {
-        let gone = async {
-            while self.open.load(Ordering::SeqCst) > 0 {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), gone)
-            .await
-            .expect("the client left a connection open");
+        none_open(&self.open).await;
     }
 }
 
@@ -165,10 +158,11 @@ impl Drop for Server {
     }
 }
 
-struct Open(Arc<AtomicUsize>);
+/// Counts as an open connection until it is dropped.
+pub(crate) struct Open(Arc<AtomicUsize>);
 
 impl Open {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
+    pub(crate) fn new(count: &Arc<AtomicUsize>) -> Self {
         count.fetch_add(1, Ordering::SeqCst);
         Open(Arc::clone(count))
     }
@@ -178,6 +172,18 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
+}
+
+/// Waits until the count of open connections is 0.
+pub(crate) async fn none_open(count: &AtomicUsize) {
+    let gone = async {
+        while count.load(Ordering::SeqCst) > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone)
+        .await
+        .expect("the client left a connection open");
 }
 
 pub(crate) fn server_config() -> (ServerConfig, CertificateDer<'static>) {

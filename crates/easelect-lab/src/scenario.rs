@@ -245,9 +245,9 @@ mod tests {
     #[test]
     fn the_readmes_scenario_is_well_formed() {
         let readme = include_str!("../README.md");
-        let (_, text) = readme.split_once("```toml\n").unwrap();
+        let (_, text) = readme.split_once("```toml\nseed").unwrap();
         let (text, _) = text.split_once("```").unwrap();
-        let scenario = Scenario::from_toml(text, "README.md").unwrap();
+        let scenario = Scenario::from_toml(&format!("seed{text}"), "README.md").unwrap();
         assert_eq!((scenario.hosts.len(), scenario.paths.len()), (2, 2));
     }
 }

@@ -166,7 +166,7 @@ impl<'de> Deserialize<'de> for Span {
 pub(crate) fn short(duration: Duration) -> String {
     let millis = duration.as_millis();
     let units = [(3_600_000, "h"), (60_000, "m"), (1000, "s")];
-    match units.iter().find(|(unit, _)| millis % unit == 0) {
+    match units.iter().find(|(unit, _)| millis.is_multiple_of(*unit)) {
         _ if millis == 0 => "0s".to_owned(),
         Some((unit, name)) => format!("{}{name}", millis / unit),
         None => format!("{millis}ms"),

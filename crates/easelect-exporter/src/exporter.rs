@@ -554,6 +554,35 @@ mod tests {
         assert_eq!(lab.dials(), 4);
     }
 
+    /// docs/fleet.md invites readers to try this scenario with this configuration.
+    #[tokio::test(start_paused = true)]
+    async fn the_example_of_an_outage_begins_after_two_minutes() {
+        let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/fleet");
+        let scenario = docs.join("outage.toml").display().to_string();
+        let settings = Settings {
+            file: Some(docs.join("exporter.toml")),
+            ..Settings::default()
+        };
+        let network = Network::simulated(&scenario).unwrap();
+        let exporter = Exporter::new(settings, network).unwrap();
+        for (seconds, usable) in [(0, 1.0), (110, 1.0), (20, 0.0), (3600, 0.0)] {
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+            for (target, expected) in [
+                ("cn1/websocket", usable),
+                ("cn1/rest", 1.0),
+                ("control/rest", 1.0),
+            ] {
+                let query = Query {
+                    target: target.to_owned(),
+                    ..Query::default()
+                };
+                let text = exporter.probe(&query, ExpositionFormat::Classic).await;
+                let line = format!("\nprobe_success {expected}\n");
+                assert!(text.unwrap().contains(&line), "{target} {seconds}");
+            }
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_last_round_has_its_time() {
         let (_, exporter) = exporter(&["cn1/websocket"]);

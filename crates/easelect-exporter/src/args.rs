@@ -44,7 +44,7 @@ fn program() -> Command {
             .default_value("512").value_parser(value_parser!(u32).range(1..=100_000)))
         .arg(valued("log.level", "LEVEL", "Log messages of this severity or above to standard error")
             .default_value("info").value_parser(["debug", "info", "warn", "error"]))
-        .arg(valued("label", "NAME=VALUE", "Label to add to every series, such as site=hq; may be repeated")
+        .arg(valued("label", "NAME=VALUE", "Label to add to every series, such as carrier=unicom; may be repeated")
             .action(ArgAction::Append))
         .arg(valued("lab", "SCENARIO", "Use a simulated network and send nothing: beijing (the default), hostile, or a file")
             .num_args(0..=1).default_missing_value("beijing"))
@@ -138,16 +138,19 @@ fn addresses(text: &str) -> Result<Vec<SocketAddr>, Error> {
         let (v6, v4) = (Ipv6Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED);
         return Ok(vec![(v6, port).into(), (v4, port).into()]);
     }
-    let text = match text.strip_prefix("localhost:") {
+    let address = match text.strip_prefix("localhost:") {
         Some(port) => format!("127.0.0.1:{port}"),
         None => text.to_owned(),
     };
     let why = || {
-        let text = shown(&text, 100);
-        let why = format!("--web.listen-address {text}: expected ADDRESS:PORT or :PORT");
+        let text = shown(text, 100);
+        let why = format!(
+            "--web.listen-address {text}: expected an IP address or localhost with a port, such as \
+             localhost:9719, or :9719 for every address"
+        );
         Error::new(ErrorKind::Input, why)
     };
-    Ok(vec![text.parse().map_err(|_| why())?])
+    Ok(vec![address.parse().map_err(|_| why())?])
 }
 
 #[cfg(test)]

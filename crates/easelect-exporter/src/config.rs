@@ -54,8 +54,8 @@ pub(crate) struct Module {
     pub(crate) urls: Vec<Endpoint>,
     pub(crate) dialer: DialerBuilder,
     pub(crate) resolver: Arc<dyn Resolve>,
-    /// For `debug=true`: the proxy without user and password.
-    proxy: Option<String>,
+    /// For `debug=true`: the settings in TOML, without the proxy's user and password.
+    pub(crate) settings: String,
 }
 
 /// The section `[background]`.
@@ -73,18 +73,10 @@ pub(crate) const INTERVAL: Duration = Duration::from_secs(60);
 /// The default of `attempts_per_minute`: handshakes per minute, over all background targets.
 pub(crate) const PER_MINUTE: u32 = 60;
 
-/// What `debug=true` shows: no proxy credentials.
+/// No proxy credentials.
 impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Module")
-            .field("name", &self.name)
-            .field("timeout", &self.timeout)
-            .field("cache", &self.cache)
-            .field("families", &self.families)
-            .field("targets", &if self.any { "any" } else { "catalog" })
-            .field("urls", &self.urls)
-            .field("proxy", &self.proxy)
-            .finish_non_exhaustive()
+        f.debug_tuple("Module").field(&self.settings).finish()
     }
 }
 
@@ -98,7 +90,7 @@ struct File {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table [modules.NAME]")]
 struct ModuleEntry {
     timeout: Option<Spanned<Span>>,
     cache: Option<Spanned<Span>>,
@@ -135,8 +127,10 @@ enum Allowed {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table [background]")]
 struct BackgroundEntry {
+    /// May be absent: `--background.target` replaces it.
+    #[serde(default)]
     targets: Vec<String>,
     interval: Option<Spanned<Span>>,
     attempts_per_minute: Option<Spanned<u32>>,
@@ -149,11 +143,49 @@ struct Span(Duration);
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        humantime::parse_duration(&text).map(Span).map_err(|_| {
-            de::Error::custom("expected a duration with a unit, such as \"5s\" or \"500ms\"")
-        })
+        struct Text;
+
+        impl de::Visitor<'_> for Text {
+            type Value = Span;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration with a unit, such as \"5s\" or \"500ms\"")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
+                let unfit = |_| E::invalid_value(de::Unexpected::Str(text), &self);
+                humantime::parse_duration(text).map(Span).map_err(unfit)
+            }
+        }
+
+        deserializer.deserialize_str(Text)
     }
+}
+
+/// Formats a duration with the largest unit that divides it: `24h`, `2m`, `90s`, `10ms`.
+pub(crate) fn short(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    let units = [(3_600_000, "h"), (60_000, "m"), (1000, "s")];
+    match units.iter().find(|(unit, _)| millis.is_multiple_of(*unit)) {
+        _ if millis == 0 => "0s".to_owned(),
+        Some((unit, name)) => format!("{}{name}", millis / unit),
+        None => format!("{millis}ms"),
+    }
+}
+
+/// Replaces the parser's names of types by those of TOML.
+fn plain(message: &str) -> String {
+    const NAMES: [(&str, &str); 5] = [
+        (", expected a sequence", ", expected an array in [ ]"),
+        (", expected a map", ", expected a table"),
+        (", expected path string", ", expected a file name"),
+        (", expected u32", ", expected a whole number"),
+        ("wanted string or table", "expected a string"),
+    ];
+    let found = NAMES
+        .iter()
+        .find_map(|(theirs, ours)| Some(format!("{}{ours}", message.strip_suffix(theirs)?)));
+    found.unwrap_or_else(|| message.to_owned())
 }
 
 /// A file's text with its name and folder, for errors with line numbers.
@@ -196,8 +228,7 @@ impl Source<'_> {
         match range.contains(&duration) {
             true => Ok(duration),
             false => {
-                let text = humantime::format_duration;
-                let (least, most) = (text(*range.start()), text(*range.end()));
+                let (least, most) = (short(*range.start()), short(*range.end()));
                 let why = format!("expected {least} to {most}");
                 Err(self.wrong(Some(given.span()), why))
             }
@@ -287,7 +318,7 @@ impl Config {
             return Err(source.wrong(None, format!("more than {MAX_FILE} bytes")));
         }
         let mut file: File = toml::from_str(text)
-            .map_err(|error| source.wrong(error.span(), shown(error.message(), 300)))?;
+            .map_err(|error| source.wrong(error.span(), shown(&plain(error.message()), 300)))?;
         let catalog = catalog(&source, file.catalog.as_ref())?;
         if file.modules.len() > MAX_MODULES {
             return Err(source.wrong(None, format!("more than {MAX_MODULES} modules")));
@@ -407,6 +438,7 @@ fn module(
     }
     Ok(Module {
         name: name.to_owned(),
+        settings: settings(name, &entry, timeout, cache, proxy_shown),
         timeout,
         cache,
         families,
@@ -414,8 +446,54 @@ fn module(
         urls,
         dialer,
         resolver,
-        proxy: proxy_shown,
     })
+}
+
+/// Writes a module's settings in TOML, defaults included.
+fn settings(
+    name: &str,
+    entry: &ModuleEntry,
+    timeout: Duration,
+    cache: Duration,
+    proxy: Option<String>,
+) -> String {
+    let families = match entry.families {
+        FamiliesEntry::Both => "both",
+        FamiliesEntry::V4 => "v4",
+        FamiliesEntry::V6 => "v6",
+    };
+    let targets = match entry.targets {
+        Allowed::Catalog => "catalog",
+        Allowed::Any => "any",
+    };
+    let mut lines = vec![
+        match name.contains('.') {
+            true => format!("[modules.{name:?}]"),
+            false => format!("[modules.{name}]"),
+        },
+        format!("timeout = {:?}", short(timeout)),
+        format!("cache = {:?}", short(cache)),
+        format!("families = {families:?}"),
+        format!("targets = {targets:?}"),
+    ];
+    let safe = |text: &str| shown(text, 300);
+    let lists = [("urls", &entry.urls), ("resolve", &entry.resolve)];
+    for (key, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+        let all: Vec<String> = list.iter().map(|one| safe(one.get_ref())).collect();
+        lines.push(format!("{key} = {all:?}"));
+    }
+    let cacert = (entry.cacert.as_ref()).map(|path| path.get_ref().display().to_string());
+    let no_proxy = Some(entry.no_proxy.clone()).filter(|hosts| !hosts.is_empty());
+    let dns = entry.dns.as_ref().map(|dns| dns.get_ref().clone());
+    for (key, value) in [
+        ("proxy", proxy),
+        ("no_proxy", no_proxy),
+        ("cacert", cacert),
+        ("dns", dns),
+    ] {
+        lines.extend(value.map(|value| format!("{key} = {:?}", safe(&value))));
+    }
+    lines.join("\n")
 }
 
 /// Parses a DNS server's address; port 53 by default.
@@ -434,10 +512,13 @@ fn server(text: &str) -> Option<SocketAddr> {
 ///
 /// If the URL is neither `wss://` nor `https://`, or has a user or a password.
 pub(crate) fn elsewhere(url: &str) -> Result<Endpoint, Error> {
-    let is_https = |scheme: &str| scheme.trim().eq_ignore_ascii_case("https");
-    let service = match url.split_once(':') {
-        Some((scheme, _)) if is_https(scheme) => Service::Rest,
-        _ => Service::Websocket,
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme.trim());
+    let service = match scheme.to_ascii_lowercase().as_str() {
+        "https" => Service::Rest,
+        "wss" => Service::Websocket,
+        _ => {
+            return Err(Error::new(ErrorKind::Input, "expected wss:// or https://"));
+        }
     };
     Endpoint::new(Region::new(ELSEWHERE)?, service, url)
 }

@@ -13,7 +13,9 @@ use tokio::time::Instant;
 
 use crate::answer::answer;
 use crate::background::Background;
-use crate::config::{BackgroundConfig, Config, DEFAULT_MODULE, INTERVAL, Module, PER_MINUTE};
+use crate::config::{
+    BackgroundConfig, Config, DEFAULT_MODULE, INTERVAL, Module, PER_MINUTE, short,
+};
 use crate::labels::Labels;
 use crate::metrics::{Reading, metrics};
 use crate::network::Network;
@@ -234,7 +236,8 @@ impl Exporter {
         let log = outcome.log.join("\n");
         Ok(format!(
             "Logs for the probe:\n{log}\n\nMetrics that would have been returned:\n{series}\n\
-             Module configuration:\n{module:#?}\n"
+             Module configuration:\n{}\n",
+            module.settings
         ))
     }
 
@@ -277,7 +280,8 @@ impl Exporter {
         let mut schedule = Schedule::default();
         loop {
             let read = self.current();
-            let Some(background) = &read.config.background else {
+            let background = read.config.background.as_ref();
+            let Some(background) = background.filter(|given| !given.targets.is_empty()) else {
                 self.known().keep(&BTreeSet::new());
                 self.changed.notified().await;
                 continue;
@@ -302,13 +306,18 @@ impl Exporter {
         let affordable = Duration::from_secs(60) * attempts as u32 / background.per_minute;
         let interval = background.interval.max(affordable);
         if interval > background.interval {
-            let interval = humantime::format_duration(interval).to_string();
             tracing::warn!(
                 attempts,
-                interval,
+                interval = short(interval),
                 "background interval extended to stay within attempts_per_minute"
             );
         }
+        let groups = names.iter().map(String::as_str).collect::<Vec<_>>();
+        tracing::info!(
+            groups = groups.join(", "),
+            interval = short(interval),
+            "background probing"
+        );
         let pause = interval / targets.len().max(1) as u32;
         schedule.last.retain(|name, _| names.contains(name));
         if let Some(next) = &mut schedule.next {
@@ -373,7 +382,12 @@ fn read(settings: &Settings, network: &Network) -> Result<Config, Error> {
         background.targets.clone_from(&settings.targets);
     }
     background.interval = settings.interval.unwrap_or(background.interval);
-    let wrong = |why| Error::new(easelect::ErrorKind::Input, format!("background: {why}"));
+    let wrong = |why| {
+        Error::new(
+            easelect::ErrorKind::Input,
+            format!("--background.target {why}"),
+        )
+    };
     config.with_background(background).map_err(wrong)
 }
 
@@ -540,6 +554,35 @@ mod tests {
         assert_eq!(lab.dials(), 4);
     }
 
+    /// docs/fleet.md invites readers to try this scenario with this configuration.
+    #[tokio::test(start_paused = true)]
+    async fn the_example_of_an_outage_begins_after_two_minutes() {
+        let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/fleet");
+        let scenario = docs.join("outage.toml").display().to_string();
+        let settings = Settings {
+            file: Some(docs.join("exporter.toml")),
+            ..Settings::default()
+        };
+        let network = Network::simulated(&scenario).unwrap();
+        let exporter = Exporter::new(settings, network).unwrap();
+        for (seconds, usable) in [(0, 1.0), (110, 1.0), (20, 0.0), (3600, 0.0)] {
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+            for (target, expected) in [
+                ("cn1/websocket", usable),
+                ("cn1/rest", 1.0),
+                ("control/rest", 1.0),
+            ] {
+                let query = Query {
+                    target: target.to_owned(),
+                    ..Query::default()
+                };
+                let text = exporter.probe(&query, ExpositionFormat::Classic).await;
+                let line = format!("\nprobe_success {expected}\n");
+                assert!(text.unwrap().contains(&line), "{target} {seconds}");
+            }
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_last_round_has_its_time() {
         let (_, exporter) = exporter(&["cn1/websocket"]);
@@ -573,10 +616,13 @@ mod tests {
         let change = async {
             tokio::time::sleep(minutes(30)).await;
             assert_eq!(
-                exporter.of_host("easelect_selected_info", EASECDN),
+                exporter.of_host("easelect_first_choice_info", EASECDN),
                 Some(1.0)
             );
-            assert_eq!(exporter.of_host("easelect_selected_info", EASEMOB), None);
+            assert_eq!(
+                exporter.of_host("easelect_first_choice_info", EASEMOB),
+                None
+            );
             assert_eq!(exporter.value(changes), Some(0.0));
             assert_eq!(
                 exporter.of_host("easelect_failed_ratio", EASECDN),
@@ -587,7 +633,7 @@ mod tests {
                 .unwrap();
             tokio::time::sleep(minutes(1)).await;
             assert_eq!(
-                exporter.of_host("easelect_selected_info", EASEMOB),
+                exporter.of_host("easelect_first_choice_info", EASEMOB),
                 Some(1.0)
             );
             assert_eq!(
@@ -608,8 +654,14 @@ mod tests {
             lab.set_fault(address("44.128.11.10"), Fault::Refuse)
                 .unwrap();
             tokio::time::sleep(minutes(1)).await;
-            assert_eq!(exporter.of_host("easelect_selected_info", EASEMOB), None);
-            assert_eq!(exporter.of_host("easelect_selected_info", EASECDN), None);
+            assert_eq!(
+                exporter.of_host("easelect_first_choice_info", EASEMOB),
+                None
+            );
+            assert_eq!(
+                exporter.of_host("easelect_first_choice_info", EASECDN),
+                None
+            );
             assert_eq!(exporter.value(changes), Some(1.0));
             // Both recover: the failure has left the window after ten rounds.
             for one in ["44.128.11.10", "44.128.11.20"] {
@@ -617,7 +669,7 @@ mod tests {
             }
             tokio::time::sleep(minutes(15)).await;
             assert_eq!(
-                exporter.of_host("easelect_selected_info", EASECDN),
+                exporter.of_host("easelect_first_choice_info", EASECDN),
                 Some(1.0)
             );
             assert_eq!(exporter.value(changes), Some(2.0));
@@ -642,7 +694,9 @@ mod tests {
                 tokio::time::sleep(Duration::from_secs(20 * 60)).await;
                 assert_eq!(exporter.value(changes), Some(f64::from(round)));
                 let is_chosen = |(host, _): &(&str, &str)| {
-                    exporter.of_host("easelect_selected_info", host).is_some()
+                    exporter
+                        .of_host("easelect_first_choice_info", host)
+                        .is_some()
                 };
                 // The first choice fails once, and is then as good as the other endpoint again.
                 let (_, chosen) = *addresses.iter().find(|one| is_chosen(one)).unwrap();

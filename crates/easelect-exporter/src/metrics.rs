@@ -126,7 +126,7 @@ pub(crate) fn metrics(
         }
     }
     text.family(
-        "easelect_selected_info",
+        "easelect_first_choice_info",
         Info,
         "First choice of each group, if it opened in the last round.",
     );

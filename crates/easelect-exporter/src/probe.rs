@@ -105,7 +105,15 @@ pub(crate) async fn probe(
         }
         match event {
             ProbeEvent::Sample(sample) => samples.push(sample),
-            ProbeEvent::Lookup(lookup) => lookups.push(lookup),
+            ProbeEvent::Lookup(lookup) => {
+                // A host without addresses of one family is not worth a line.
+                let is_telling = |one: &&Failure| one.kind() != FailureKind::NoAddress;
+                if let Some(failure) = lookup.outcome.as_ref().err().filter(is_telling) {
+                    let host = shown(&lookup.host, 260);
+                    tracing::debug!(host, family = %lookup.family, error = %failure, "DNS lookup failed");
+                }
+                lookups.push(lookup);
+            }
             ProbeEvent::Finished(finished) => outcome = finished,
             _ => {}
         }

@@ -82,7 +82,9 @@ async fn run(options: Options, exporter: Arc<Exporter>) -> Result<(), Error> {
     let listener = listen(&options.listen).await?;
     if let Ok(address) = listener.local_addr() {
         let version = env!("CARGO_PKG_VERSION");
-        tracing::info!(%address, version, lab = options.lab, "listening");
+        let file = options.settings.file.as_ref();
+        let config = file.map(|file| file.display().to_string());
+        tracing::info!(%address, version, lab = options.lab, config, "listening");
     }
     let reloading = Arc::clone(&exporter);
     let watching = Arc::clone(&exporter);

@@ -1,6 +1,6 @@
 //! The parameter `target`: a group such as `cn1/websocket`, a host of the catalogue, or a URL.
 
-use easelect::{Catalog, Endpoint, Error, Residency, Service, shown};
+use easelect::{Catalog, Endpoint, ErrorKind, Region, RegionInfo, Residency, Service, shown};
 
 use crate::config::{self, BackgroundConfig, Config, Module};
 
@@ -38,7 +38,7 @@ impl Target {
                 Some((service, host)) => (service, Some(host)),
                 None => (rest, None),
             };
-            let group = group(region, service, catalog).map_err(|error| error.to_string())?;
+            let group = group(region, service, catalog)?;
             return match host {
                 None => Ok(group),
                 Some(host) => host_of(host, &group.endpoints),
@@ -76,15 +76,30 @@ fn url(text: &str, module: &Module, catalog: &Catalog) -> Result<Target, String>
     }
 }
 
-fn group(region: &str, service: &str, catalog: &Catalog) -> Result<Target, Error> {
-    let service: Service = service.parse()?;
+fn group(region: &str, service: &str, catalog: &Catalog) -> Result<Target, String> {
+    let told = |error: easelect::Error| error.to_string();
+    let service: Service = service.parse().map_err(told)?;
     let residency = match region {
         "mainland" => Residency::mainland_pool(),
-        id => Residency::from(catalog.find_region(id)?),
+        id => Residency::from(catalog.find_region(id).map_err(told)?),
     };
+    let endpoints = catalog.group(&residency, service).map_err(|error| {
+        // The library's message also names its own interface, which users of the exporter don't have.
+        let is_public = |one: &Region| catalog.region(one).is_none_or(RegionInfo::has_public_hosts);
+        match error.kind() {
+            ErrorKind::NoEndpoints if residency.regions().iter().all(is_public) => {
+                format!("{residency} has no {service} endpoint; add one to the catalogue file")
+            }
+            ErrorKind::NoEndpoints => format!(
+                "{residency} has no public hosts; ask your Easemob account manager (商务经理) for them, and add \
+                 them to the catalogue file"
+            ),
+            _ => error.to_string(),
+        }
+    })?;
     Ok(Target {
         name: format!("{residency}/{service}"),
-        endpoints: catalog.group(&residency, service)?,
+        endpoints,
         residency: Some(residency),
     })
 }
@@ -94,7 +109,10 @@ fn host_of(text: &str, endpoints: &[Endpoint]) -> Result<Target, String> {
     let found: Vec<&Endpoint> = endpoints.iter().filter(named).collect();
     match found.as_slice() {
         [one] => Ok(single((*one).clone())),
-        [] => Err(format!("{}: not a host of the catalogue", shown(text, 200))),
+        [] => Err(format!(
+            "{}: not a host of the catalogue; a group is REGION/SERVICE, such as cn1/websocket",
+            shown(text, 200)
+        )),
         several => {
             let names = several.iter().take(8).map(|one| {
                 let (region, service) = (one.region(), one.service());
@@ -116,23 +134,35 @@ impl Config {
     ///
     /// If the module does not exist, a target is not a group, or two targets share an endpoint.
     pub(crate) fn with_background(mut self, given: BackgroundConfig) -> Result<Self, String> {
-        let module = self.module(&given.module).cloned();
-        let module = module.ok_or_else(|| unknown_module(&given.module))?;
-        let mut all: Vec<Endpoint> = Vec::new();
-        for text in &given.targets {
-            let target = Target::named(text, &module, &self.catalog)?;
-            if target.residency.is_none() {
-                let text = shown(text, 200);
-                return Err(format!(
-                    "{text}: background targets are groups, such as cn1/websocket"
-                ));
-            }
-            if let Some(twice) = target.endpoints.iter().find(|one| all.contains(one)) {
-                return Err(format!("{twice}: in two background targets"));
-            }
-            all.extend(target.endpoints);
+        if self.module(&given.module).is_none() {
+            return Err(unknown_module(&given.module));
         }
-        self.background = Some(given).filter(|given| !given.targets.is_empty());
+        let mut all: Vec<Target> = Vec::new();
+        for text in &given.targets {
+            let safe = shown(text.trim(), 200);
+            let target = match text.trim().split_once('/') {
+                Some((region, service)) if !service.contains('/') => {
+                    group(region, service, &self.catalog).map_err(|why| format!("{safe}: {why}"))?
+                }
+                _ => {
+                    return Err(format!(
+                        "{safe}: expected REGION/SERVICE, such as cn1/websocket"
+                    ));
+                }
+            };
+            for other in &all {
+                let twice = |one: &&Endpoint| other.endpoints.contains(one);
+                if let Some(twice) = target.endpoints.iter().find(twice) {
+                    let (one, other) = (&other.name, &target.name);
+                    return Err(match one == other {
+                        true => format!("{safe}: given twice"),
+                        false => format!("{one} and {other} both contain {twice}"),
+                    });
+                }
+            }
+            all.push(target);
+        }
+        self.background = Some(given);
         Ok(self)
     }
 }

@@ -402,8 +402,8 @@ async fn both_formats_are_written() {
 #[tokio::test]
 async fn debug_tells_what_happened_and_no_secret() {
     let scratch = Scratch::new();
-    let modules =
-        "[modules.default]\n[modules.proxied]\nproxy = \"http://user:secret@p.example:3128\"\n";
+    let modules = "[modules.default]\n[modules.proxied]\ntimeout = \"500ms\"\nfamilies = \"v4\"\n\
+                   proxy = \"http://user:secret@p.example:3128\"\n";
     let served = served_with(&scratch, modules).await;
     let answer = get(served.address, &format!("{GROUP}&debug=true")).await;
     for part in [
@@ -412,7 +412,7 @@ async fn debug_tells_what_happened_and_no_secret() {
         " at 44.128.11.20:443, connect ",
         "\nMetrics that would have been returned:\n",
         "\nprobe_success 1\n",
-        "\nModule configuration:\n",
+        "\nModule configuration:\n[modules.default]\ntimeout = \"5s\"\ncache = \"15s\"\n",
     ] {
         assert!(answer.body.contains(part), "{part}: {}", answer.body);
     }
@@ -421,13 +421,16 @@ async fn debug_tells_what_happened_and_no_secret() {
         &format!("{GROUP}&debug=true&module=proxied"),
     )
     .await;
-    assert!(answer.body.contains("p.example:3128") && !answer.body.contains("secret"));
+    let settings = "[modules.proxied]\ntimeout = \"500ms\"\ncache = \"15s\"\nfamilies = \"v4\"\n\
+                    targets = \"catalog\"\nproxy = \"http://p.example:3128\"\n";
+    assert!(answer.body.ends_with(settings) && !answer.body.contains("secret"));
 }
 
 #[tokio::test]
 async fn modules_are_read_again_and_wrong_ones_are_not_taken() {
     let scratch = Scratch::new();
     let served = served_with(&scratch, "[modules.first]\n").await;
+    scratch.file("own.toml", "[[region]]\nid = \"control\"\n");
     let probe = |module: &str| {
         let path = format!("{GROUP}&module={module}");
         async move { get(served.address, &path).await.status }
@@ -451,7 +454,7 @@ async fn modules_are_read_again_and_wrong_ones_are_not_taken() {
         ),
         (
             "[modules.second]\nurls = [\n\"http://x/\"]\n",
-            "modules.toml:3: ",
+            "modules.toml:3: expected wss:// or https://",
         ),
         (
             "[modules.second]\nproxy = \"ftp://u:secret@x\"\n",
@@ -466,11 +469,40 @@ async fn modules_are_read_again_and_wrong_ones_are_not_taken() {
         ("[modules.\"a b\"]\n", "modules.toml:1: a module's name"),
         (
             "[background]\ntargets = [\"im-api-v2.easemob.com\"]\n",
-            "background targets are groups",
+            "modules.toml:1: im-api-v2.easemob.com: expected REGION/SERVICE",
         ),
         (
             "[background]\ntargets = [\"cn1/rest\", \"cn1/rest\"]\n",
-            "in two background targets",
+            "modules.toml:1: cn1/rest: given twice",
+        ),
+        (
+            "[background]\ntargets = [\"cn1/rest\", \"mainland/rest\"]\n",
+            "modules.toml:1: cn1/rest and mainland/rest both contain https://a1.easemob.com/",
+        ),
+        (
+            "catalog = \"own.toml\"\n[background]\ntargets = [\"control/rest\"]\n",
+            "modules.toml:2: control/rest: control has no rest endpoint; add one to the catalogue file",
+        ),
+        (
+            "[background]\ntargets = [\"cn-vip/rest\"]\n",
+            "modules.toml:1: cn-vip/rest: cn-vip has no public hosts; ask your Easemob account manager (商务经理) for \
+             them, and add them to the catalogue file",
+        ),
+        (
+            "[modules]\nsecond = 3\n",
+            "modules.toml:2: invalid type: integer `3`, expected a table [modules.NAME]",
+        ),
+        (
+            "[background]\ntargets = \"cn1/rest\"\n",
+            "modules.toml:2: invalid type: string \"cn1/rest\", expected an array in [ ]",
+        ),
+        (
+            "[modules.second]\ntimeout = 5\n",
+            "modules.toml:2: invalid type: integer `5`, expected a duration with a unit",
+        ),
+        (
+            "[modules.second]\ncache = \"2days\"\n",
+            "modules.toml:2: expected 0s to 24h",
         ),
         (
             "[background]\ntargets = [\"cn1/rest\"]\nmodule = \"x\"\n",

@@ -95,6 +95,25 @@ async fn signals_reload_and_end() {
     assert_eq!(running.status().await, Some(0));
 }
 
+#[tokio::test]
+async fn the_log_says_what_is_probed_and_how_often() {
+    let scratch = Scratch::new();
+    let file = scratch.file("b.toml", "[background]\ninterval = \"30s\"\n");
+    let argument = format!("--config.file={}", file.display());
+    let targets = [
+        "--background.target=cn1/websocket",
+        "--background.target=sgp1/rest",
+    ];
+    let mut running = Running::new(&[argument.as_str(), targets[0], targets[1]]).await;
+    let line = running.line("background probing").await;
+    assert!(
+        line.ends_with("groups=\"cn1/websocket, sgp1/rest\" interval=\"30s\""),
+        "{line}"
+    );
+    running.signal(Signal::SIGTERM);
+    assert_eq!(running.status().await, Some(0));
+}
+
 /// A request received before SIGTERM still gets its response.
 #[tokio::test]
 async fn an_answer_under_way_comes_to_its_end() {
@@ -122,13 +141,13 @@ async fn the_background_fills_the_metrics() {
     let began = std::time::Instant::now();
     let answer = loop {
         let answer = get(running.address, "/metrics").await;
-        if answer.body.contains("easelect_selected_info") {
+        if answer.body.contains("easelect_first_choice_info") {
             break answer;
         }
         assert!(began.elapsed() < PATIENCE);
     };
     for (series, value) in [
-        (format!("easelect_selected_info{{{host}}}"), 1.0),
+        (format!("easelect_first_choice_info{{{host}}}"), 1.0),
         (format!("easelect_probe_success{{{host}}}"), 1.0),
         (format!("easelect_failed_ratio{{{host}}}"), 0.0),
         (
@@ -168,7 +187,14 @@ async fn a_check_tells_by_its_status() {
         "[modules.mine]\n[background]\ntargets = [\"cn1/rest\"]\n",
     );
     let wrong = scratch.file("wrong.toml", "\n\n[modules.mine]\ntimeout = 5\n");
+    // The targets may be the command line's alone.
+    let partial = scratch.file("partial.toml", "[background]\ninterval = \"30s\"\n");
     for (file, status, told) in [
+        (
+            partial.display().to_string(),
+            0,
+            "The configuration is valid.",
+        ),
         (good.display().to_string(), 0, "The configuration is valid."),
         (wrong.display().to_string(), 2, "wrong.toml:4: "),
         ("/nowhere/m.toml".to_owned(), 2, "/nowhere/m.toml: "),

@@ -393,7 +393,6 @@ impl Site {
             .arg("--config.file")
             .arg(&modules);
         command.args([
-            &format!("--label=site={name}"),
             "--web.listen-address=127.0.0.1:0",
             // Leaves the probe 0.9 s of the second that a scrape may take.
             "--timeout-offset=0.1",
@@ -452,11 +451,6 @@ impl Prometheus {
         // An Alertmanager on this machine is not the test's.
         let config = replaced(&config, "[\"127.0.0.1:9093\"]", "[]");
         let config = replaced(&config, "_interval: 60s", "_interval: 1s");
-        let config = replaced(
-            &config,
-            "[cn1/websocket, cn1/rest]",
-            "[cn1/websocket, cn1/rest, control/rest]",
-        );
         let file = folder.0.join("prometheus.yml");
         fs::write(&file, config).unwrap();
 

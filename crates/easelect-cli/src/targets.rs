@@ -215,10 +215,11 @@ fn unknown(catalog: &Catalog, name: &str) -> Usage {
         .iter()
         .map(|i| i.region().as_str())
         .collect();
-    let (name, known) = (shown(name), known.join(", "));
+    let name = shown(name);
+    let [en, zh] = [", ", "、"].map(|comma| known.join(comma));
     say(
-        format!("--region: unknown region {name}: expected {known}, mainland or all"),
-        format!("--region：未知的数据中心 {name}，应为 {known}、mainland 或 all"),
+        format!("--region: unknown region {name}: expected {en}, mainland or all"),
+        format!("--region：未知的数据中心 {name}：应为 {zh}、mainland 或 all"),
     )
     .into()
 }

@@ -263,7 +263,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ),
     (
         "<region> has no public hosts: ask your Easemob account manager (商务经理) for them, then add them in a catalogue file ([[endpoint]] with region = \"<again>\", service = \"<service>\", url = \"…\") or with Catalog::with_endpoint",
-        "<region> 没有公开地址：请向你的商务经理索取，然后写入目录文件（--catalog）：`[[endpoint]]`，`region = \"<region>\"`，`service = \"<service>\"`，`url = \"…\"`",
+        "<region> 没有公开地址：请向环信商务经理索取，然后写入目录文件（--catalog）：`[[endpoint]]`，`region = \"<region>\"`，`service = \"<service>\"`，`url = \"…\"`",
     ),
     (
         "the file has <number> bytes: expected at most <number2>",

@@ -234,6 +234,10 @@ fn options_name_themselves_and_what_they_expect() {
             "--resolve: \"999.1.1.1\" is not an IP address",
         ),
         ("explain ", "explain: the code is empty"),
+        (
+            "explain 2 --sdk web",
+            "--sdk \"web\": expected web4 or web5",
+        ),
         ("compare", "A and B are missing"),
         ("compare a.json", "B is missing"),
         (

@@ -570,6 +570,40 @@ fn an_app_s_list_is_put_in_order() {
 }
 
 #[test]
+fn a_list_of_another_data_centre_is_warned_of() {
+    let key = [
+        "--lab",
+        "--rounds",
+        "1",
+        "--region",
+        "sgp1",
+        "--app-key",
+        "1100#chat",
+    ];
+    for (command, more) in [
+        ("diagnose", ["--format", "json"]),
+        ("server-json", ["--lang", "en"]),
+    ] {
+        let ended = ran(&[&[command], &key[..], &more].concat());
+        let told = String::from_utf8_lossy(&ended.stderr);
+        let warning = "warning: --app-key: the list belongs to China 1 (cn1), not to sgp1: measure again with --region cn1";
+        assert!(told.starts_with(warning), "{told}");
+        if command == "server-json" {
+            continue;
+        }
+        let json: Value = serde_json::from_slice(&ended.stdout).unwrap();
+        let groups = json["groups"].as_array().unwrap();
+        let has_it = |group: &&Value| group.to_string().contains("a1-v2.easemob.com");
+        let of: Vec<&Value> = groups
+            .iter()
+            .filter(has_it)
+            .map(|one| &one["region"])
+            .collect();
+        assert_eq!(of, ["cn1"]);
+    }
+}
+
+#[test]
 fn a_list_that_is_none_is_refused() {
     let scratch = Scratch::new("no-list");
     let file = |name: &str, content: &str| {

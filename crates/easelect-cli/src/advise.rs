@@ -38,6 +38,12 @@ pub(crate) fn advise(options: &Options) -> Result<Status, Usage> {
 /// Returns the SDK with this identifier or name.
 pub(crate) fn sdk(name: &str) -> Result<Sdk, Usage> {
     name.parse().map_err(|_| {
+        if name.eq_ignore_ascii_case("web") {
+            return Usage::from(say(
+                "--sdk \"web\": expected web4 or web5, by the version of the Web SDK",
+                "--sdk \"web\"：应为 web4 或 web5，按 SDK 的版本选择",
+            ));
+        }
         let known: Vec<&str> = Sdk::ALL.iter().map(|one| one.as_str()).collect();
         let name = shown(name);
         let why = say(

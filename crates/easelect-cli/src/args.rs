@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -162,6 +162,7 @@ pub(crate) fn parse(
         args.remove(0);
         args.push("--help".into());
     }
+    let typed = args.first().cloned().unwrap_or_default();
     let with_name = std::iter::once(OsString::from(program.get_name())).chain(args);
     let matches = match program.clone().try_get_matches_from(with_name) {
         Ok(matches) => matches,
@@ -174,7 +175,7 @@ pub(crate) fn parse(
             });
             return Ok(options);
         }
-        Err(error) => return Err(complaint(&error).into()),
+        Err(error) => return Err(complaint(&error, program, &typed).into()),
     };
     let Some((name, given)) = matches.subcommand() else {
         options.command = match (flag(&matches, "list"), text(&matches, "connect")?) {
@@ -199,7 +200,12 @@ pub(crate) fn parse(
             None => Command::Connect(1),
         },
         "advise" => Command::Advise,
-        "explain" => Command::Explain(needed("CODE")?),
+        "explain" => match needed("CODE")? {
+            code if code.trim().is_empty() => {
+                return Err(say("explain: the code is empty", "explain：错误码为空").into());
+            }
+            code => Command::Explain(code),
+        },
         "compare" => {
             let file = |id: &str| Ok::<_, Usage>(path(given, id)?.unwrap_or_default());
             Command::Compare([file("A")?, file("B")?])
@@ -375,9 +381,33 @@ fn pinned(pins: &mut Vec<PinnedHost>, text: &str) -> Result<(), Usage> {
             let gone = PinnedHost::new(host, 0, Vec::new());
             pins.retain(|one| (one.host(), one.port().to_string().as_str()) != (gone.host(), port));
         }
-        None => pins.push(read("--resolve", text)?),
+        None => pins.push(
+            read("--resolve", text).map_err(|why| match wrong_address(text) {
+                Some(address) => {
+                    let address = shown(address);
+                    Usage::from(say(
+                        format!("{address} is not an IP address"),
+                        format!("{address} 不是 IP 地址"),
+                    ))
+                    .in_option("--resolve")
+                }
+                None => why,
+            })?,
+        ),
     }
     Ok(())
+}
+
+/// Returns the address of a pin that is none, if the rest of the pin has the right form.
+fn wrong_address(pin: &str) -> Option<&str> {
+    let (host, rest) = pin.split_once(':')?;
+    let (port, addresses) = rest.split_once(':')?;
+    let has_form = !host.is_empty() && port.parse::<u16>().is_ok();
+    let bare = |one: &str| one.trim_matches(['[', ']']).parse::<IpAddr>();
+    let mut addresses = addresses.split(',').filter(|one| !one.is_empty());
+    addresses
+        .find(|one| bare(one).is_err())
+        .filter(|_| has_form)
 }
 
 fn path(given: &ArgMatches, id: &str) -> Result<Option<PathBuf>, Usage> {
@@ -473,7 +503,7 @@ fn regions(text: &str) -> Result<Regions, Usage> {
         return Ok(set);
     }
     let mut these: Vec<String> = Vec::new();
-    for one in text.split([',', '，', '、']) {
+    for one in items("--region", text)? {
         if one_of(one).is_some() {
             return Err(say(
                 format!("--region: {one} can't be combined with other data centres"),
@@ -489,12 +519,44 @@ fn regions(text: &str) -> Result<Regions, Usage> {
     Ok(Regions::These(these))
 }
 
+/// Splits a list, none of whose items may be empty.
+fn items<'a>(option: &str, text: &'a str) -> Result<Vec<&'a str>, Usage> {
+    let items: Vec<&str> = text.split([',', '，', '、']).collect();
+    let why = match items.as_slice() {
+        [one] if one.trim().is_empty() => say("the value is empty", "值为空"),
+        [.., last] if last.trim().is_empty() => {
+            say("there is a comma too many at the end", "末尾多了逗号")
+        }
+        all if all.iter().any(|one| one.trim().is_empty()) => {
+            say("there is a comma too many", "多了逗号")
+        }
+        _ => return Ok(items),
+    };
+    Err(Usage::from(why).in_option(option))
+}
+
+fn unknown_service(name: &str) -> Usage {
+    const KNOWN: [&str; 6] = ["websocket", "legacy", "rest", "wechat", "alipay", "files"];
+    let name = shown(name.trim());
+    let why = say(
+        format!(
+            "unknown service {name}: expected {} or all",
+            KNOWN.join(", ")
+        ),
+        format!(
+            "未知的服务 {name}：应为 {} 或 all，也可用中文名，如 微信小程序",
+            KNOWN.join("、")
+        ),
+    );
+    Usage::from(why).in_option("--service")
+}
+
 fn services(text: &str) -> Result<Option<Vec<Service>>, Usage> {
     if matches!(plain(text).as_str(), "all" | "全部") {
         return Ok(None);
     }
     let mut these: Vec<Service> = Vec::new();
-    for one in text.split([',', '，', '、']) {
+    for one in items("--service", text)? {
         let service = match plain(one).as_str() {
             "socket3.0" => Service::Websocket,
             "socket2.0" => Service::Legacy,
@@ -502,8 +564,7 @@ fn services(text: &str) -> Result<Option<Vec<Service>>, Usage> {
             "微信" | "微信小程序" => Service::Wechat,
             "支付宝" | "支付宝小程序" => Service::Alipay,
             "文件" | "文件服务" => Service::Files,
-            // An error quotes it as it was written.
-            id => id.parse().or_else(|_| read("--service", one))?,
+            id => id.parse().map_err(|_| unknown_service(one))?,
         };
         if !these.contains(&service) {
             these.push(service);

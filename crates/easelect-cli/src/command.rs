@@ -84,7 +84,7 @@ const SERVICE: Item = option(
     LIST,
     [
         "services: websocket,legacy,rest,wechat,alipay,files, or all",
-        "服务：websocket,legacy,rest,wechat,alipay,files 或 all",
+        "服务：websocket,legacy,rest,wechat,alipay,files 或 all；也可用中文名，\n如 微信小程序",
     ],
     Kind::Plain,
 );
@@ -213,8 +213,9 @@ const NETWORK: Section = (
             ["SCENARIO", "场景"],
             [
                 "replaces the network with a simulated one, which works offline: a\nbuilt-in scenario (beijing by \
-                 default, or hostile, with every kind of\nfault) or a file",
-                "用模拟网络代替真实网络，可离线运行：内置场景（默认 beijing；\nhostile 含各种故障）或场景文件",
+                 default, or hostile, with every kind of\nfault) or a file. Not with --proxy, --no-proxy or --dns",
+                "用模拟网络代替真实网络，可离线运行：内置场景（默认 beijing；\nhostile 含各种故障）或场景文件。不能与 \
+                 --proxy、--no-proxy、--dns\n同用",
             ],
             Kind::Optional("beijing"),
         ),

@@ -1,10 +1,13 @@
 //! clap's errors, worded by us in both languages.
 
+use std::ffi::OsStr;
+
 use crate::command::is_command;
 use crate::words::{Say, say, shown};
 
-/// Returns the sentence for an error of clap's. It quotes nothing that may be secret.
-pub(crate) fn complaint(error: &clap::Error) -> Say {
+/// Returns the sentence for an error of clap's. It quotes nothing that may be secret. `first` is the first argument: the
+/// command, if it is one.
+pub(crate) fn complaint(error: &clap::Error, program: &clap::Command, first: &OsStr) -> Say {
     use clap::error::{ContextKind, ContextValue, ErrorKind};
 
     let context = |kind| match error.get(kind) {
@@ -27,6 +30,14 @@ pub(crate) fn complaint(error: &clap::Error) -> Say {
                     format!("unknown option {name}: {bare} is a command. See --help"),
                     format!("未知选项 {name}：{bare} 是命令。见 --help"),
                 );
+            }
+            // The option is another command's.
+            if let Some(command) = program.find_subcommand(first)
+                && program
+                    .get_arguments()
+                    .any(|one| one.get_long() == Some(bare))
+            {
+                return foreign(command, bare);
             }
             let name = shown(&name);
             match context(ContextKind::SuggestedArg) {
@@ -76,12 +87,34 @@ pub(crate) fn complaint(error: &clap::Error) -> Say {
             format!("{name} 后面缺少值"),
         ),
         (ErrorKind::MissingRequiredArgument, Some(name)) => {
-            let space = if name.is_ascii() { " " } else { "" };
+            let names = match error.get(ContextKind::InvalidArg) {
+                Some(ContextValue::Strings(all)) => all.iter().cloned().map(bare).collect(),
+                _ => vec![name],
+            };
+            let space = if names[0].is_ascii() { " " } else { "" };
+            let is = if names.len() > 1 { "are" } else { "is" };
+            let [en, zh] = [" and ", "和"].map(|and| names.join(and));
             say(
-                format!("{name} is missing: see --help"),
-                format!("缺少{space}{name}：见 --help"),
+                format!("{en} {is} missing: see --help"),
+                format!("缺少{space}{zh}：见 --help"),
             )
         }
         _ => say("wrong usage: see --help", "用法有误：见 --help"),
     }
+}
+
+/// Returns the sentence for an option of `diagnose` that this command doesn't have.
+fn foreign(command: &clap::Command, option: &str) -> Say {
+    let name = command.get_name();
+    let measures = command
+        .get_arguments()
+        .any(|one| one.get_long() == Some("lab"));
+    let [en, zh] = match option {
+        "lab" if !measures => [", because it measures nothing", "（不测量，也不连接）"],
+        _ => ["", ""],
+    };
+    say(
+        format!("{name} has no option --{option}{en}: see easelect {name} --help"),
+        format!("{name} 没有选项 --{option}{zh}：见 easelect {name} --help"),
+    )
 }

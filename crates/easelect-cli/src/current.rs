@@ -3,16 +3,16 @@
 use std::time::{Duration, SystemTime};
 
 use easelect::{Catalog, Endpoint, Phase, Region, Service};
-use easelect_report::{Note, failure_text};
+use easelect_report::{Lang, Note, failure_text};
 
 use crate::app_key::AppKey;
 use crate::args::{Options, Regions};
 use crate::list::{self, ListUrl, Lost};
 use crate::listed::{self, Listed};
 use crate::newer::{self, LIST_SERVICE, Place};
-use crate::run::Network;
+use crate::run::{self, Network};
 use crate::targets::Targets;
-use crate::words::{Usage, say, shown};
+use crate::words::{Say, Usage, say, shown};
 
 /// Asks Easemob's list service for the hosts of the app of `--app-key`, and adds them to the targets.
 pub(crate) async fn add_app(
@@ -38,7 +38,7 @@ pub(crate) async fn add_app(
     let Some(listed) = understood(&list, got, false, targets, options) else {
         return Ok(());
     };
-    let found = data_centres(&listed.urls, catalog);
+    let found = data_centres(&listed.urls, targets, catalog);
     if options.regions == Regions::Unsaid && !found.is_empty() {
         targets.keep(&found);
     }
@@ -47,7 +47,7 @@ pub(crate) async fn add_app(
         url,
         regions: found,
     });
-    add_listed(targets, catalog, options, &list, listed);
+    add_listed(targets, catalog, options, "--app-key", &list, listed);
     Ok(())
 }
 
@@ -59,22 +59,11 @@ pub(crate) fn list_of(key: &AppKey) -> Result<ListUrl, Usage> {
 }
 
 /// Returns the data centres to which these URLs belong, the most frequent first.
-pub(crate) fn data_centres(urls: &[String], catalog: &Catalog) -> Vec<Region> {
+pub(crate) fn data_centres(urls: &[String], targets: &Targets, catalog: &Catalog) -> Vec<Region> {
     let mut counts: Vec<(Region, usize)> = Vec::new();
     for url in urls {
-        let scheme = if list::is_https(url) {
-            Service::Rest
-        } else {
-            Service::Websocket
-        };
-        let Ok(parsed) = Endpoint::new(Region::CN1, scheme, url) else {
-            continue;
-        };
-        let known = catalog.endpoints().iter().find(|one| {
-            one.host() == parsed.host() && matches!(newer::place(one.region()), Place::Itself)
-        });
-        let known = known.map(|one| one.region().clone());
-        let Some(region) = known.or_else(|| newer::data_centre_of(parsed.host())) else {
+        let home = parsed(url).ok();
+        let Some(region) = home.and_then(|one| home_of(one.host(), targets, catalog)) else {
             continue;
         };
         match counts.iter_mut().find(|(one, _)| *one == region) {
@@ -84,6 +73,116 @@ pub(crate) fn data_centres(urls: &[String], catalog: &Catalog) -> Vec<Region> {
     }
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     counts.into_iter().map(|(region, _)| region).collect()
+}
+
+/// Takes a URL apart. The endpoint's region means nothing.
+fn parsed(url: &str) -> Result<Endpoint, easelect::Error> {
+    Endpoint::new(Region::CN1, by_scheme(url), url)
+}
+
+fn by_scheme(url: &str) -> Service {
+    match list::is_https(url) {
+        true => Service::Rest,
+        false => Service::Websocket,
+    }
+}
+
+/// Returns the data centre of a host that the catalogue or the table of newer hosts has. If several have it, one that
+/// is measured.
+fn home_of(host: &str, targets: &Targets, catalog: &Catalog) -> Option<Region> {
+    let all = catalog.endpoints().iter();
+    let all = all.filter(|one| one.host() == host && is_data_centre(one.region()));
+    let mut regions: Vec<&Region> = all.map(Endpoint::region).collect();
+    regions.sort_by_key(|one| !targets.regions.contains(one));
+    let known = regions.first().map(|one| (*one).clone());
+    known.or_else(|| newer::data_centre_of(host))
+}
+
+fn is_data_centre(region: &Region) -> bool {
+    matches!(newer::place(region), Place::Itself)
+}
+
+/// A list of another data centre than the one that is measured. Endpoints are compared within one data centre only, so
+/// no host of such a list joins the given one.
+pub(crate) struct Elsewhere {
+    belongs_to: [String; 2],
+    given: String,
+    id: Region,
+}
+
+impl Elsewhere {
+    /// `found` has the data centres of the list's known hosts. Returns `None` if one of them is measured, or if none is
+    /// known.
+    pub(crate) fn of(found: &[Region], targets: &Targets, catalog: &Catalog) -> Option<Self> {
+        let id = found.first()?.clone();
+        if found.iter().any(|one| targets.regions.contains(one)) {
+            return None;
+        }
+        let names = catalog
+            .region(&id)
+            .map(|one| [one.name_en(), one.name_zh()]);
+        let [en, zh] = names.unwrap_or([id.as_str(), id.as_str()]);
+        let given: Vec<&str> = targets.regions.iter().map(Region::as_str).collect();
+        Some(Elsewhere {
+            belongs_to: [format!("{en} ({id})"), format!("{zh}（{id}）")],
+            given: given.join(", "),
+            id,
+        })
+    }
+
+    /// Says what to do.
+    pub(crate) fn told(&self) -> Say {
+        let Elsewhere {
+            belongs_to: [en, zh],
+            given,
+            id,
+        } = self;
+        say(
+            format!("the list belongs to {en}, not to {given}: measure again with --region {id}"),
+            format!("列表属于{zh}，而不是 {given}：请用 --region {id} 重新测量"),
+        )
+    }
+
+    /// Prints a warning.
+    pub(crate) fn warn(&self, option: &str, options: &Options) {
+        warn(Usage(self.told()).in_option(option), options);
+    }
+
+    /// Prints a warning about the host of a single `--current`.
+    fn warn_of_host(&self, host: &str, options: &Options) {
+        let Elsewhere {
+            belongs_to: [en, zh],
+            given,
+            ..
+        } = self;
+        let why = say(
+            format!("{host} belongs to {en}, not to {given}: it is compared with hosts of {en}"),
+            format!("{host} 属于{zh}，而不是 {given}：只与{zh}的主机比较"),
+        );
+        warn(Usage(why).in_option("--current"), options);
+    }
+
+    /// Returns why a host that nothing is known of is left out.
+    fn unknown(&self, url: &str) -> Say {
+        let (
+            url,
+            Elsewhere {
+                belongs_to: [en, zh],
+                given,
+                ..
+            },
+        ) = (shown(url), self);
+        say(
+            format!("{url}: the list belongs to {en}, so this host can't be counted as {given}'s"),
+            format!("{url}：列表属于{zh}，该主机不能归入 {given}"),
+        )
+    }
+}
+
+fn warn(Usage(why): Usage, options: &Options) {
+    let [en, zh] = [Lang::En, Lang::Zh].map(|lang| why.of(lang));
+    let warning = say(format!("warning: {en}"), format!("警告：{zh}"));
+    run::warn(&warning, options);
 }
 
 /// Adds every `--current` to the targets.
@@ -97,6 +196,12 @@ pub(crate) async fn add_all(
         if !list::is_list(url) {
             let endpoint = endpoint(targets, catalog, options, url)
                 .map_err(|why| why.in_option("--current"))?;
+            let found = [endpoint.region().clone()];
+            if let Some(elsewhere) = Elsewhere::of(&found, targets, catalog)
+                && options.regions != Regions::Unsaid
+            {
+                elsewhere.warn_of_host(endpoint.host(), options);
+            }
             targets.add_in_use(catalog, endpoint);
             continue;
         }
@@ -104,7 +209,7 @@ pub(crate) async fn add_all(
         let is_own = is_own(targets);
         let got = fetch(&list, options, network).await;
         if let Some(listed) = understood(&list, got, is_own, targets, options) {
-            add_listed(targets, catalog, options, &list, listed);
+            add_listed(targets, catalog, options, "--current", &list, listed);
         }
     }
     Ok(())
@@ -140,19 +245,26 @@ fn understood(
     got.map_err(failed).ok()
 }
 
-/// Adds the endpoints of a list, and a note on those that can't be used.
+/// Adds the endpoints of the list of this option, and a note on those that can't be used.
 fn add_listed(
     targets: &mut Targets,
     catalog: &Catalog,
     options: &Options,
+    option: &str,
     list: &ListUrl,
     listed: Listed,
 ) {
     let (lang, url) = (options.lang, list.shown().to_owned());
     let Listed { urls, left_out } = listed;
     let mut left_out: Vec<String> = left_out.iter().map(|why| why.of(lang).to_owned()).collect();
+    let found = data_centres(&urls, targets, catalog);
+    let elsewhere = Elsewhere::of(&found, targets, catalog);
+    if let Some(elsewhere) = &elsewhere {
+        elsewhere.warn(option, options);
+        left_out.insert(0, elsewhere.told().of(lang).to_owned());
+    }
     for one in urls {
-        match endpoint(targets, catalog, options, &one) {
+        match endpoint_of_list(targets, catalog, options, elsewhere.as_ref(), &one) {
             Ok(endpoint) => targets.add_listed(catalog, endpoint),
             Err(Usage(why)) => left_out.push(why.of(lang).to_owned()),
         }
@@ -178,6 +290,22 @@ pub(crate) fn is_own(targets: &Targets) -> bool {
     }
 }
 
+/// Returns the endpoint at a URL of a list; refuses an unknown host of a list that belongs elsewhere.
+pub(crate) fn endpoint_of_list(
+    targets: &Targets,
+    catalog: &Catalog,
+    options: &Options,
+    elsewhere: Option<&Elsewhere>,
+    url: &str,
+) -> Result<Endpoint, Usage> {
+    if let Some(elsewhere) = elsewhere
+        && home_of(parsed(url)?.host(), targets, catalog).is_none()
+    {
+        return Err(elsewhere.unknown(url).into());
+    }
+    endpoint(targets, catalog, options, url)
+}
+
 /// Returns the endpoint at a URL. Region and service are the catalogue's if it has the host; otherwise they follow from
 /// the options.
 pub(crate) fn endpoint(
@@ -186,15 +314,11 @@ pub(crate) fn endpoint(
     options: &Options,
     url: &str,
 ) -> Result<Endpoint, Usage> {
-    let by_scheme = if list::is_https(url) {
-        Service::Rest
-    } else {
-        Service::Websocket
-    };
-    // Only to take the URL apart: the region follows.
-    let parsed = Endpoint::new(Region::CN1, by_scheme, url)?;
+    let by_scheme = by_scheme(url);
+    let parsed = parsed(url)?;
+    let home = home_of(parsed.host(), targets, catalog);
     let of_host = catalog.endpoints().iter().find(|one| {
-        matches!(newer::place(one.region()), Place::Itself)
+        Some(one.region()) == home.as_ref()
             && (one.host(), one.port()) == (parsed.host(), parsed.port())
             && one.service().is_websocket() == by_scheme.is_websocket()
     });
@@ -204,19 +328,26 @@ pub(crate) fn endpoint(
         }
         return Ok(Endpoint::new(known.region().clone(), known.service(), url)?);
     }
-    let [region] = targets.regions.as_slice() else {
-        let url = shown(parsed.url());
-        return Err(say(
-            format!("{url}: the host is not in the catalogue; name its data centre with --region"),
-            format!("{url}：目录中没有该主机，请用 --region 指定它所在的数据中心"),
-        )
-        .into());
+    let region = match (home, targets.regions.as_slice()) {
+        // Whatever --region says: endpoints are compared within their own data centre only.
+        (Some(home), _) => home,
+        (None, [region]) => region.clone(),
+        (None, _) => {
+            let url = shown(parsed.url());
+            return Err(say(
+                format!(
+                    "{url}: the host is not in the catalogue; name its data centre with --region"
+                ),
+                format!("{url}：目录中没有该主机，请用 --region 指定它所在的数据中心"),
+            )
+            .into());
+        }
     };
     let service = match options.services.as_deref() {
         Some([one]) if one.is_websocket() == by_scheme.is_websocket() => *one,
         _ => by_scheme,
     };
-    Ok(Endpoint::new(region.clone(), service, url)?)
+    Ok(Endpoint::new(region, service, url)?)
 }
 
 /// Gets a list within the time of one attempt, or returns the reason for a person.
@@ -247,7 +378,6 @@ mod tests {
     use super::*;
     use crate::{args, command};
     use easelect::{Dialer, PinnedHost, TlsClient};
-    use easelect_report::Lang;
     use rcgen::{CertificateParams, KeyPair};
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
     use std::net::{Ipv4Addr, SocketAddr};
@@ -291,9 +421,14 @@ mod tests {
 
     /// Returns what `--current` with a list makes of this answer, and the request's head.
     async fn listed(lang: Lang, answer: impl Into<Vec<u8>>) -> (Targets, String) {
+        listed_with("", lang, answer).await
+    }
+
+    /// The same with these options.
+    async fn listed_with(line: &str, lang: Lang, answer: impl Into<Vec<u8>>) -> (Targets, String) {
         let (address, certificate, asked) = server(answer.into()).await;
         let port = address.port();
-        let mut options = options("");
+        let mut options = options(line);
         options.lang = lang;
         options.current = vec![format!(
             "https://me:hunter2@LIST.example:{port}/im/server.json?app_key=hunter2%23x"
@@ -503,6 +638,63 @@ mod tests {
         assert!(targets.notes.is_empty() && targets.regions.len() == 6);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn an_app_s_hosts_stay_in_their_data_centre_whatever_region_is_given() {
+        for region in ["sgp1", "cn2"] {
+            let line = format!("--app-key 1100#chat --region {region} --rounds 1");
+            let (targets, _) = requests(&line).await;
+            let listed = targets.listed.iter().map(|one| (one.host(), one.region()));
+            let listed: Vec<_> = listed.collect();
+            assert!(listed.contains(&("a1-v2.easemob.com", &Region::CN1)));
+            assert!(
+                listed.iter().all(|(_, of)| **of == Region::CN1),
+                "{listed:?}"
+            );
+            let told = targets.notes.iter().find_map(|note| match note {
+                Note::SourceInPart { left_out, .. } => left_out.first(),
+                _ => None,
+            });
+            let expected = format!(
+                "the list belongs to China 1 (cn1), not to {region}: measure again with --region cn1"
+            );
+            assert_eq!(told, Some(&expected));
+        }
+        let (targets, _) = requests("--app-key 1100#chat --region cn1 --rounds 1").await;
+        let in_part = |note: &Note| matches!(note, Note::SourceInPart { .. });
+        assert!(!targets.notes.iter().any(in_part), "{:?}", targets.notes);
+    }
+
+    #[tokio::test]
+    async fn a_list_of_another_data_centre_brings_no_unknown_host() {
+        let list = br#"{"rest": {"hosts": [{"domain": "a1.easemob.com"}, {"domain": "a1.easecdn.com", "port": 8443},
+            {"domain": "a1-v2.easemob.com"}, {"domain": "nobody-knows.example"}]}}"#;
+        let hosts = async |line: &str| {
+            let (targets, _) = listed_with(line, Lang::Zh, answer("200 OK", list)).await;
+            let hosts = targets
+                .listed
+                .iter()
+                .map(|one| format!("{} {}", one.region(), one.host()));
+            let hosts: Vec<String> = hosts.collect();
+            (hosts.join(", "), targets.notes)
+        };
+        let known = "cn1 a1.easemob.com, cn1 a1.easecdn.com, cn1 a1-v2.easemob.com";
+        let (told, notes) = hosts("--region sgp1").await;
+        assert_eq!(told, known);
+        let [Note::SourceInPart { left_out, .. }] = notes.as_slice() else {
+            panic!("{notes:?}");
+        };
+        assert_eq!(
+            left_out.as_slice(),
+            [
+                "列表属于国内 1 区（cn1），而不是 sgp1：请用 --region cn1 重新测量",
+                "\"https://nobody-knows.example/\"：列表属于国内 1 区（cn1），该主机不能归入 sgp1",
+            ]
+        );
+        let (told, notes) = hosts("--region cn1").await;
+        assert_eq!(told, format!("{known}, cn1 nobody-knows.example"));
+        assert!(notes.is_empty(), "{notes:?}");
+    }
+
     #[test]
     fn a_deployment_of_one_s_own_may_be_private() {
         let own = r#"{"region": [{"id": "own", "locality": "overseas"}], "endpoint": [{"region": "own", "service": "rest",
@@ -551,7 +743,15 @@ mod tests {
         let other_path = in_use("", "wss://im-api-v2.easemob.com/wrong").unwrap();
         assert_eq!(other_path.region(), &Region::CN1);
         assert_eq!(other_path.path(), "/wrong");
-        assert!(in_use("", "https://im-api-v2.easemob.com/").is_err());
+        let other_scheme = in_use("--region sgp1", "https://im-api-v2.easemob.com/").unwrap();
+        assert_eq!(
+            (other_scheme.region(), other_scheme.service()),
+            (&Region::CN1, Service::Rest)
+        );
+        let other_port = in_use("--region sgp1", "wss://im-api-wechat.easemob.com:8443/").unwrap();
+        assert_eq!(other_port.region(), &Region::CN1);
+        let newer = in_use("--region sgp1", "https://ngi-a1.easemob.com/").unwrap();
+        assert_eq!(newer.region(), &Region::CN2);
     }
 
     #[test]

@@ -93,7 +93,7 @@ fn text_of(path: &Path, most: u64) -> Result<String, Usage> {
             .count();
         let why: Say = say(
             format!("{name}:{line}: not UTF-8 at byte {at}"),
-            format!("{name}:{line}: 第 {at} 字节不是 UTF-8"),
+            format!("{name}:{line}: 不是 UTF-8 编码（第 {at} 字节）"),
         );
         why.into()
     })

@@ -159,10 +159,19 @@ fn stdout_failed(error: &io::Error) -> Usage {
 }
 
 fn unwritable(target: &Path, error: &io::Error) -> Usage {
+    let folder = target.parent().filter(|one| !one.as_os_str().is_empty());
+    let missing = folder.filter(|one| error.kind() == ErrorKind::NotFound && !one.exists());
     let target = words::file(target);
+    let [en, zh] = match missing.map(words::file) {
+        Some(folder) => [
+            format!("the folder {folder} does not exist: create it first"),
+            format!("文件夹“{folder}”不存在，请先创建"),
+        ],
+        None => [error.to_string(), zh::io(error)],
+    };
     say(
-        format!("{target} can't be written: {error}"),
-        format!("无法写入 {target}：{}", zh::io(error)),
+        format!("{target} can't be written: {en}"),
+        format!("无法写入 {target}：{zh}"),
     )
     .into()
 }

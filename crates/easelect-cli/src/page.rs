@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use easelect_report::Format;
+
 use crate::args::Options;
 use crate::output::Output;
 use crate::status::Status;
@@ -16,8 +18,17 @@ pub(crate) fn page(options: &Options) -> Result<Status, Usage> {
     let output = Output::open(options.output.as_deref())?;
     if output.is_terminal() {
         return Err(say(
-            "page: --output is missing: the page is a file for a browser",
-            "page：缺少 --output：网页是供浏览器打开的文件",
+            "page: --output is missing: the page is a file for a browser, so name one, such as --output measure.html",
+            "page：缺少 --output：网页是供浏览器打开的文件，请指定文件名，例如 --output measure.html",
+        )
+        .into());
+    }
+    let named = options.output.as_deref().filter(|_| output.is_file());
+    if let Some(file) = named.filter(|file| Format::of(file) != Some(Format::Html)) {
+        let file = words::file(file);
+        return Err(say(
+            format!("--output {file}: expected a name that ends with .html, or phones don't open it as a page"),
+            format!("--output {file}：文件名应以 .html 结尾，否则手机不会将其作为网页打开"),
         )
         .into());
     }

@@ -8,6 +8,7 @@ use easelect::{Catalog, Ended};
 use easelect_report::{Context, Lang, Model, OrderedList, Report, ServerList};
 
 use crate::args::{self, Options, Regions};
+use crate::current::Elsewhere;
 use crate::list::{self, ListUrl};
 use crate::listed::{self, Listed};
 use crate::output::{Output, complain};
@@ -55,15 +56,14 @@ pub(crate) fn server_json(options: &Options) -> Result<Status, Usage> {
         return Ok(Status::Inconclusive);
     };
     let ordered = list.ordered(&models);
-    let told = ordered.text(options.lang);
-    let beside = !output.is_file();
+    // No new order is shown where none is written.
     if let Some((status, why)) = in_vain(&ordered) {
-        tell(&told, beside)?;
         complain(why.of(options.lang));
         return Ok(status);
     }
+    let beside = !output.is_file();
     output.write(ordered.json())?;
-    tell(&told, beside)?;
+    tell(&ordered.text(options.lang), beside)?;
     Ok(match ordered.is_usable() {
         true => Status::Usable,
         false => Status::Unusable,
@@ -74,14 +74,14 @@ pub(crate) fn server_json(options: &Options) -> Result<Status, Usage> {
 fn in_vain(ordered: &OrderedList) -> Option<(Status, Say)> {
     if !ordered.is_measured() {
         let why = say(
-            "none of the list's hosts was measured: no list was written",
-            "列表中的主机均未测量：未写入列表",
+            "no list was written: none of the list's hosts was measured",
+            "未写入列表：列表中的主机均未测量",
         );
         return Some((Status::Inconclusive, why));
     }
     let why = say(
-        "none of the list's hosts was reached: no list was written",
-        "列表中的主机全部连不上：未写入列表",
+        "no list was written: none of the list's hosts was reached; the list that is served now is as good",
+        "未写入列表：列表中的主机全部连不上，继续使用现有列表即可",
     );
     (!ordered.is_reached()).then_some((Status::Unusable, why))
 }
@@ -164,15 +164,26 @@ async fn measure(
 ) -> Result<Measured, Usage> {
     let mut targets = Targets::new(catalog, &options.regions, None)?;
     let Listed { urls, mut left_out } = listed::listed(bytes, current::is_own(&targets));
-    let found = current::data_centres(&urls, catalog);
+    let found = current::data_centres(&urls, &targets, catalog);
     if options.regions == Regions::Unsaid && !found.is_empty() {
         targets.keep(&found);
+    }
+    let elsewhere = Elsewhere::of(&found, &targets, catalog);
+    if let Some(elsewhere) = &elsewhere {
+        let option = if options.app_key.is_some() {
+            "--app-key"
+        } else {
+            "--from"
+        };
+        elsewhere.warn(option, options);
     }
     targets.endpoints.clear();
     // An app's list is of one data centre: no pool, even in mainland China.
     targets.pool = false;
     for url in &urls {
-        match current::endpoint(&targets, catalog, options, url) {
+        let endpoint =
+            current::endpoint_of_list(&targets, catalog, options, elsewhere.as_ref(), url);
+        match endpoint {
             Ok(endpoint) if !targets.endpoints.contains(&endpoint) => {
                 targets.endpoints.push(endpoint);
             }

@@ -188,7 +188,7 @@ fn check_region(catalog: &Catalog, name: &str) -> Result<(), Usage> {
                  put them into a catalogue file (--catalog)"
             ),
             format!(
-                "{region} 没有公开地址：请向你的商务经理索取，然后写入目录文件（--catalog）"
+                "{region} 没有公开地址：请向环信商务经理索取，然后写入目录文件（--catalog）"
             ),
         )
         .into());
@@ -206,7 +206,7 @@ fn unknown(catalog: &Catalog, name: &str) -> Usage {
              messages, have no public hosts (1 Mbps by default, adjustable): ask your Easemob account manager \
              (商务经理) for them, then put them into a catalogue file (--catalog)",
             "海外加速节点（全球）没有公开地址（适合国内、海外用户互发消息的应用；默认带宽 1 Mbps，可按需调整）：\
-             请向你的商务经理索取，然后写入目录文件（--catalog）",
+             请向环信商务经理索取，然后写入目录文件（--catalog）",
         )
         .into();
     }
@@ -215,10 +215,11 @@ fn unknown(catalog: &Catalog, name: &str) -> Usage {
         .iter()
         .map(|i| i.region().as_str())
         .collect();
-    let (name, known) = (shown(name), known.join(", "));
+    let name = shown(name);
+    let [en, zh] = [", ", "、"].map(|comma| known.join(comma));
     say(
-        format!("--region: unknown region {name}: expected {known}, mainland or all"),
-        format!("--region：未知的数据中心 {name}，应为 {known}、mainland 或 all"),
+        format!("--region: unknown region {name}: expected {en}, mainland or all"),
+        format!("--region：未知的数据中心 {name}：应为 {zh}、mainland 或 all"),
     )
     .into()
 }

@@ -263,7 +263,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ),
     (
         "<region> has no public hosts: ask your Easemob account manager (商务经理) for them, then add them in a catalogue file ([[endpoint]] with region = \"<again>\", service = \"<service>\", url = \"…\") or with Catalog::with_endpoint",
-        "<region> 没有公开地址：请向你的商务经理索取，然后写入目录文件（--catalog）：`[[endpoint]]`，`region = \"<region>\"`，`service = \"<service>\"`，`url = \"…\"`",
+        "<region> 没有公开地址：请向环信商务经理索取，然后写入目录文件（--catalog）：`[[endpoint]]`，`region = \"<region>\"`，`service = \"<service>\"`，`url = \"…\"`",
     ),
     (
         "the file has <number> bytes: expected at most <number2>",
@@ -444,11 +444,11 @@ const TEMPLATES: &[(&str, &str)] = &[
     ),
     (
         "invalid utf-8 sequence of <number> bytes from index <number2>",
-        "第 <number2> 字节不是 UTF-8",
+        "不是 UTF-8 编码（第 <number2> 字节）",
     ),
     (
         "incomplete utf-8 byte sequence from index <number>",
-        "第 <number> 字节不是 UTF-8",
+        "不是 UTF-8 编码（第 <number> 字节）",
     ),
     (
         "the thread that writes the history could not be started",
@@ -622,7 +622,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("expected `,` or `]`", "应为 `,` 或 `]`"),
     ("expected `,` or `}`", "应为 `,` 或 `}`"),
     ("expected ident", "应为 `true`、`false` 或 `null`"),
-    ("expected value", "应为值"),
+    ("expected value", "此处应为 JSON 的值"),
     ("invalid escape", "转义序列无效"),
     ("invalid number", "数字无效"),
     ("number out of range", "数字超出范围"),

@@ -170,7 +170,7 @@ fn options_name_themselves_and_what_they_expect() {
         ("--resolve ", "--resolve: \"\": expected HOST:PORT:ADDR"),
         (
             "--service web",
-            "--service: unknown service \"web\": expected one of websocket,",
+            "--service: unknown service \"web\": expected websocket, legacy,",
         ),
         (
             "--fail-above p50=fast",
@@ -214,7 +214,43 @@ fn options_name_themselves_and_what_they_expect() {
         ),
         (
             "list --output no/such/folder/x",
-            "no/such/folder/x can't be written: ",
+            "no/such/folder/x can't be written: the folder no/such/folder does not exist: create it first",
+        ),
+        (
+            "--lab --output no-such-folder/new/",
+            "no-such-folder/new/ can't be written: the folder no-such-folder does not exist: create it",
+        ),
+        ("--region ", "--region: the value is empty"),
+        (
+            "--region cn1,",
+            "--region: there is a comma too many at the end",
+        ),
+        (
+            "--service rest,,files",
+            "--service: there is a comma too many",
+        ),
+        (
+            "--resolve a:443:999.1.1.1",
+            "--resolve: \"999.1.1.1\" is not an IP address",
+        ),
+        ("explain ", "explain: the code is empty"),
+        (
+            "explain 2 --sdk web",
+            "--sdk \"web\": expected web4 or web5",
+        ),
+        ("compare", "A and B are missing"),
+        ("compare a.json", "B is missing"),
+        (
+            "page --lab --output a.html",
+            "page has no option --lab, because it measures nothing: see easelect page --help",
+        ),
+        (
+            "connect --details",
+            "connect has no option --details: see easelect connect --help",
+        ),
+        (
+            "page --output a.txt",
+            "--output a.txt: expected a name that ends with .html",
         ),
         ("--nonsense", "unknown option \"--nonsense\""),
         (
@@ -549,7 +585,10 @@ fn a_damaged_history_only_warns() {
         assert_eq!(status, Some(0), "{told}");
         assert_eq!(told.matches('\n').count(), 1, "{told}");
         let (warning, file) = match lang {
-            "zh" => ("警告：", "h.json 不是历史文件（第 0 字节不是 UTF-8）"),
+            "zh" => (
+                "警告：",
+                "h.json 不是历史文件（不是 UTF-8 编码（第 0 字节））",
+            ),
             _ => ("warning: ", "h.json: not a history ("),
         };
         assert!(told.starts_with(warning) && told.contains(file), "{told}");

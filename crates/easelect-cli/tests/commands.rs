@@ -311,6 +311,9 @@ fn a_page_is_made_for_a_data_centre() {
     let scratch = Scratch::new("page");
     let file = scratch.path("measure.html");
     told(&["page", "--region", "cn1", "--output", &file], 0);
+    let text = scratch.path("m.txt");
+    told(&["page", "--region", "cn1", "--output", &text], 2);
+    assert!(!Path::new(&text).exists());
     let page = fs::read_to_string(&file).unwrap();
     assert!(page.contains("wss://im-api-v2.easemob.com/websocket"));
     assert!(!page.contains("im-api-sgp"));
@@ -559,8 +562,44 @@ fn an_app_s_list_is_put_in_order() {
         .concat());
         let why = String::from_utf8_lossy(&ended.stderr);
         assert_eq!(ended.status.code(), Some(status), "{why}");
-        assert!(why.contains("no list was written"), "{why}");
+        assert!(why.starts_with("easelect: no list was written"), "{why}");
+        // No order is shown that no file has.
+        assert!(ended.stdout.is_empty() && !why.contains("im-api"), "{why}");
         assert_eq!(fs::read_to_string(&again).unwrap(), "as it was");
+    }
+}
+
+#[test]
+fn a_list_of_another_data_centre_is_warned_of() {
+    let key = [
+        "--lab",
+        "--rounds",
+        "1",
+        "--region",
+        "sgp1",
+        "--app-key",
+        "1100#chat",
+    ];
+    for (command, more) in [
+        ("diagnose", ["--format", "json"]),
+        ("server-json", ["--lang", "en"]),
+    ] {
+        let ended = ran(&[&[command], &key[..], &more].concat());
+        let told = String::from_utf8_lossy(&ended.stderr);
+        let warning = "warning: --app-key: the list belongs to China 1 (cn1), not to sgp1: measure again with --region cn1";
+        assert!(told.starts_with(warning), "{told}");
+        if command == "server-json" {
+            continue;
+        }
+        let json: Value = serde_json::from_slice(&ended.stdout).unwrap();
+        let groups = json["groups"].as_array().unwrap();
+        let has_it = |group: &&Value| group.to_string().contains("a1-v2.easemob.com");
+        let of: Vec<&Value> = groups
+            .iter()
+            .filter(has_it)
+            .map(|one| &one["region"])
+            .collect();
+        assert_eq!(of, ["cn1"]);
     }
 }
 

@@ -542,7 +542,7 @@ impl Page {
                 let p50 = p50.round();
                 remarks.push(text(
                     format!("median {p50} ms"),
-                    format!("建连耗时中位数 {p50} 毫秒"),
+                    format!("建连耗时中位数 {p50} ms"),
                 ));
             }
             if one.is_inferred() {

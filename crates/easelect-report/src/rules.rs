@@ -210,6 +210,10 @@ fn who_mends(
     if failure.phase() == Phase::Resolve {
         return None;
     }
+    // Its text says that a device in between answered.
+    if failure.kind() == Kind::BadAccept {
+        return None;
+    }
     let proved = failure.phase() > Phase::Tls && row.trust() != Some(Trust::Installed);
     if proved && failure.is_answer() {
         return Some(Actor::Easemob);

@@ -30,8 +30,8 @@ pub fn markdown(model: &Model) -> String {
         .unwrap_or(&model.finished_at);
     let when = escaped(when);
     let name = text(
-        format!("## Easemob network report, {when}"),
-        format!("## 环信网络诊断报告，{when}"),
+        format!("## Easemob connection report, {when}"),
+        format!("## 环信连接诊断报告，{when}"),
     );
     let mut lines = vec![name.of(lang), String::new()];
     for (word, told) in [
@@ -311,7 +311,7 @@ fn circumstances(model: &Model) -> Vec<(Text, String)> {
     told.push((text("Result", "结果"), incomplete));
     let hidden = text(
         "private details are hidden: local addresses, proxies, users, App Keys",
-        "已隐去隐私信息：本地地址、代理、用户名、App Key",
+        "已隐藏隐私信息：本地地址、代理、用户名、App Key",
     );
     told.push((
         text("Privacy", "隐私"),

@@ -31,7 +31,7 @@ pub fn summary(model: &Model) -> String {
     lines.push(match model.redacted {
         true => text(
             format!("easelect {version}; private details are hidden"),
-            format!("easelect {version}；已隐去隐私信息"),
+            format!("easelect {version}；已隐藏隐私信息"),
         )
         .of(lang),
         false => format!("easelect {version}"),

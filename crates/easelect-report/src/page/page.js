@@ -307,7 +307,7 @@
         return text(`the browser refused to connect (${result.name})`, `浏览器拒绝连接（${result.name}）`);
       default: {
         const code = result.code ? [` (code ${result.code})`, `（关闭码 ${result.code}）`] : ['', ''];
-        return text(`failed after ${after} ms${code[0]}`, `${after} 毫秒后失败${code[1]}`);
+        return text(`failed after ${after} ms${code[0]}`, `${after} ms 后失败${code[1]}`);
       }
     }
   };
@@ -336,7 +336,7 @@
       said.push(text(`works only at ${endpoint.other}; the path in the catalogue failed`, `仅 ${endpoint.other} 可用，目录中的路径失败`));
     }
     if (endpoint.tries.some(one => one.redirected)) {
-      said.push(text('redirects to another host', '响应重定向到其他主机'));
+      said.push(text('redirects to another host', '应答重定向到其他主机'));
     }
     if (endpoint.without_query) {
       said.push(text('measured without the query of its URL, which may contain secrets', '测量时去掉了 URL 中的查询参数（可能含密钥）'));
@@ -432,7 +432,7 @@
     lines.push(text('', ''));
     lines.push(text(
       'WebSocket times include DNS, TCP, TLS and the handshake; REST times end with any response. A page can’t see phases, certificates or reasons for failures.',
-      'WebSocket 耗时含 DNS、TCP、TLS 和握手；REST 为收到任意响应的时间。网页看不到各阶段、证书和失败原因。'
+      'WebSocket 耗时含 DNS、TCP、TLS 和握手；REST 为收到任意应答的时间。网页看不到各阶段、证书和失败原因。'
     ));
     return lines.map(line => line[lang]).join('\n') + '\n';
   };

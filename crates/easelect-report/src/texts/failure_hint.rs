@@ -23,17 +23,23 @@ pub(crate) struct Done {
     pub(crate) own: bool,
 }
 
+/// The hint where another network shows whose fault a failure is.
+pub(crate) fn measure_elsewhere() -> Text {
+    text(
+        "Measure again from another network; if it fails there too, send this report to Easemob support.",
+        "请用同一台设备换一个网络重测；如果仍然失败，请把这份报告发给环信技术支持。",
+    )
+}
+
 /// What to do about a failure; empty where the failure alone doesn't show it.
 pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
     let elsewhere = match done.own {
         true => text(
-            "Try from another network; if it fails there too, tell the host's administrator.",
-            "请换一个网络再试；如果仍然失败，请联系该主机的管理员。",
+            "Measure again from another network; if it fails there too, send this report to the host's \
+             administrator.",
+            "请用同一台设备换一个网络重测；如果仍然失败，请把这份报告发给该主机的管理员。",
         ),
-        false => text(
-            "Try from another network; if it fails there too, tell Easemob support.",
-            "请换一个网络再试；如果仍然失败，请联系环信技术支持。",
-        ),
+        false => measure_elsewhere(),
     };
     match (failure.phase(), failure.kind()) {
         (Phase::Resolve, Kind::OutOfResources) => text(
@@ -106,7 +112,10 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
         (_, Kind::NoAddress) if done.family => {
             text("Try without -4 or -6.", "请去掉 -4 或 -6 再试。")
         }
-        (Phase::Resolve, _) if done.lab => text("", ""),
+        (Phase::Resolve, _) if done.lab => text(
+            "In a real network, measure again with another DNS server (--dns).",
+            "在真实网络中，请用 --dns 指定其他 DNS 服务器重测。",
+        ),
         (Phase::Resolve, _) if done.dns => text(
             "Measure again with a DNS server other than the one given.",
             "请用 --dns 指定其他 DNS 服务器重测。",
@@ -201,6 +210,23 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
             "The service itself is in trouble: use another endpoint, or try again later.",
             "服务本身有故障：请改用其他接入地址，或稍后再试。",
         ),
+        (
+            _,
+            Kind::BadAccept
+            | Kind::BadHeaders
+            | Kind::HttpVersion
+            | Kind::InvalidHeader
+            | Kind::InvalidMessage
+            | Kind::NotHttp
+            | Kind::TooLarge
+            | Kind::UnrequestedExtensionOrProtocol,
+        ) => match done.own {
+            true => text(
+                "Check that the service is at this host and path, and check the gateway in front of it.",
+                "请确认该主机和路径上确实是该服务，并检查其前置网关。",
+            ),
+            false => elsewhere,
+        },
         _ => text("", ""),
     }
 }

@@ -42,8 +42,9 @@ labels! {
     Incomplete => "Incomplete: not everything was measured.", "不完整：未测完所有内容。";
     Legend => "Times are in milliseconds. Each phase is its own median, so the phases need not add up to the \
          total. Expected cost: the average time to open a connection, plus a penalty for failures. Failed: the \
-         share of attempts that failed. ±, where shown: the standard deviation.",
-              "时间单位为毫秒。各阶段为各自的中位数，相加不一定等于总耗时。预计耗时（含失败代价）：打开一个连接的平均耗时，计入失败的代价。失败率：失败次数与尝试次数之比。± 之后为标准差。";
+         share of attempts that failed. ±, where shown: the standard deviation. The median and the expected cost \
+         don't include the name lookup.",
+              "时间单位为毫秒。各阶段为各自的中位数，相加不一定等于总耗时。预计耗时（含失败代价）：打开一个连接的平均耗时，计入失败的代价。失败率：失败次数与尝试次数之比。± 之后为标准差。中位数和预计耗时不含域名解析。";
     Regions => "Data centres", "数据中心";
     Endpoints => "Endpoints", "接入地址";
     WithoutHosts => "Without public hosts", "没有公开地址";
@@ -76,7 +77,7 @@ pub(crate) fn phase(phase: Phase) -> Text {
         Phase::Proxy => text("proxy", "代理"),
         Phase::Tls => text("TLS handshake", "TLS 握手"),
         Phase::Upgrade => text("WebSocket handshake", "WebSocket 握手"),
-        Phase::Processing => text("waiting for the answer", "等待响应"),
+        Phase::Processing => text("waiting for the answer", "等待应答"),
     }
 }
 

@@ -527,7 +527,7 @@ impl Page {
                 "报告中没有：按目录顺序，不代表优劣",
             ),
             Basis::NoneReady => text("none ready", "没有可用的地址"),
-            Basis::NoneKnown => text("none published", "未公布"),
+            Basis::NoneKnown => text("none in the catalogue", "目录中没有"),
         };
         self.line(
             text(

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-use easelect::{Failure, FailureKind as Kind, Families, Phase, Trust};
+use easelect::{Failure, FailureKind as Kind, Families, Phase, Trust, is_local};
 
 use super::facts::{Facts, RowFacts, are_unrelated, hosts, is_silence};
 use super::finding::{Actor, Finding, Severity};
@@ -168,6 +168,22 @@ pub(crate) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
 /// The hint for a failure, without what the user has already done.
 fn failure_hint(failure: &Failure, facts: &Facts<'_>, own: bool) -> Text {
     texts::failure_hint(failure, done(&facts.context.environment, own))
+}
+
+/// The hint for the user's own hosts at private addresses that don't answer.
+fn connect_inside(rows: &[&RowFacts<'_>], failure: &Failure) -> Option<Text> {
+    let is_inside = |row: &&RowFacts<'_>| {
+        let mut ips = row.addresses().iter().map(|one| one.address().ip());
+        let inside = |ip: std::net::IpAddr| is_local(ip) && !ip.is_loopback();
+        row.own && !row.proxied && !row.addresses().is_empty() && ips.all(inside)
+    };
+    let away = matches!(failure.kind(), Kind::Timeout | Kind::Unreachable);
+    (away && failure.phase() == Phase::Connect && rows.iter().all(is_inside)).then(|| {
+        texts::text(
+            "The address is private: connect to the company's network or VPN first, then measure again.",
+            "这是内网地址：请先接入公司内网或 VPN，再重测。",
+        )
+    })
 }
 
 /// What the user has already done.

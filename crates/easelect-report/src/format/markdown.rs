@@ -95,7 +95,7 @@ fn headed(word: Text, rest: &str, lang: Lang) -> String {
 fn gravity(severity: &str) -> Text {
     match severity {
         "blocks" => text("Blocks a service", "服务不可用"),
-        "harms" => text("Not everything works", "部分异常"),
+        "harms" => text("Not everything works", "可用但有异常"),
         _ => text("Worth knowing", "提示"),
     }
 }

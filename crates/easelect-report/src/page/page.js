@@ -348,7 +348,7 @@
     const working = all.filter(one => one.tier < 2);
     const name = one => (one.endpoint.label ? `${host(one.endpoint)} (${one.endpoint.label})` : host(one.endpoint));
     if (all.every(one => one.tier === 3)) return text('Not tried', '未测量');
-    if (!working.length) return text('None can be reached from here', '从这里都连不上');
+    if (!working.length) return text('None can be reached from this network', '当前网络下都连不上');
     const first = working.filter(one => one.place === 1);
     const only = all.length > 1 && working.length === 1;
     if (only) {

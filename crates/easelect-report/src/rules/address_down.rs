@@ -58,7 +58,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
                 these.en
             ),
             format!(
-                "{}的所有尝试都{}。按 DNS 返回顺序使用地址的客户端，{}{}的首次连接会先连{}而变慢。",
+                "{}的所有尝试都{}。按 DNS 返回顺序使用地址的客户端，{}{}的首次连接会先连到{}。",
                 list(&in_chinese).zh,
                 why.zh,
                 up_to.zh,

@@ -1,6 +1,6 @@
 //! No handshake gets through to any of several hosts.
 
-use super::{Found, Rule, places, plural};
+use super::{Found, Rule, connect_inside, places, plural};
 use crate::facts::{Facts, RowFacts, hosts, is_silence};
 use crate::finding::{Actor, Finding, Severity};
 use crate::texts::{fails, text};
@@ -70,6 +70,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             ),
         ),
     };
+    let hint = connect_inside(&rows, failure).unwrap_or(hint);
     let finding = RULE.finding(told).severity(Severity::Blocks).actor(actor);
     vec![finding.hint_text(hint).explaining(places(&rows))]
 }

@@ -18,7 +18,7 @@ pub(crate) fn verdict_text(fault: Fault, cause: Option<Text>) -> Text {
 /// The verdict where everything works and something could be better.
 pub(crate) fn usable_but(what: &Text) -> Text {
     text(
-        format!("Usable: every service has a first choice. But: {}", what.en),
+        format!("Usable: every service has a first choice. {}", what.en),
         format!("可以使用，每项服务都有首选地址；但{}", what.zh),
     )
 }

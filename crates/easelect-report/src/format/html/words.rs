@@ -48,7 +48,7 @@ words! {
     NoFindings => "Nothing to report.", "没有发现异常。";
     Blocks => "blocks a service", "服务不可用";
     SomeFail => "some endpoints fail", "部分地址异常";
-    Harms => "not everything works", "部分异常";
+    Harms => "not everything works", "可用但有异常";
     Informs => "worth knowing", "提示";
     AllEndpoints => "All affected endpoints", "涉及的全部接入地址";
     Measurements => "Measurements", "测量结果";

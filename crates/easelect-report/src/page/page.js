@@ -520,9 +520,13 @@
       return;
     }
     const seconds = run.seconds.toFixed(1);
+    const drawn = data.groups.some(group => group.endpoints.some(one => summary(one).median !== null));
+    const bars = !drawn
+      ? text('', '')
+      : text(' Light bar: first attempt; dark bar: median of the later ones.', '浅色条为首次，深色条为后续中位数。');
     put(byId('status'), say('span', run.stopped
       ? text(`Stopped after ${seconds} s. The results are incomplete.`, `已停止，用时 ${seconds} 秒，结果不完整。`)
-      : text(`Done in ${seconds} s. Light bar: first attempt; dark bar: median of the later ones.`, `测量完成，用时 ${seconds} 秒。浅色条为首次，深色条为后续中位数。`)));
+      : text(`Done in ${seconds} s.${bars.en}`, `测量完成，用时 ${seconds} 秒。${bars.zh}`)));
     byId('text').value = report(language());
   };
 

@@ -41,6 +41,11 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
         ),
         false => measure_elsewhere(),
     };
+    let operator = match done.own {
+        true => text("the host's administrator", "该主机的管理员"),
+        false => text("Easemob support", "环信技术支持"),
+    };
+    let (en, zh) = (&operator.en, &operator.zh);
     match (failure.phase(), failure.kind()) {
         (Phase::Resolve, Kind::OutOfResources) => text(
             "DNS servers that don't answer keep this computer's lookup threads busy: check the network's DNS.",
@@ -126,18 +131,23 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
             "请运行 easelect --dns 223.5.5.5 重测；如果能解析，请联系网络管理员。",
         ),
         (_, Kind::ClientCertificateRequired) => text(
-            "This host requires a client certificate, which public clients don't have. Tell the host's \
-             administrator.",
-            "该主机要求客户端证书，而公网客户端没有。请联系该主机的管理员。",
+            format!(
+                "This host requires a client certificate, which public clients don't have. Tell {en}."
+            ),
+            format!("该主机要求客户端证书，而公网客户端没有。请联系{zh}。"),
         ),
         (_, Kind::NoCommonParameters | Kind::ProtocolVersion) => text(
-            "Tell the host's administrator. easelect supports TLS 1.2 and 1.3; X25519, P-256 and P-384; \
-             AES-GCM and ChaCha20-Poly1305; and certificates with RSA, ECDSA P-256 or P-384, or Ed25519 keys.",
-            "请联系该主机的管理员。easelect 支持：TLS 1.2 和 1.3；X25519、P-256、P-384；AES-GCM 和 ChaCha20-Poly1305；密钥为 RSA、ECDSA P-256/P-384 或 Ed25519 的证书。",
+            format!(
+                "Tell {en}. easelect supports TLS 1.2 and 1.3; X25519, P-256 and P-384; AES-GCM and \
+                 ChaCha20-Poly1305; and certificates with RSA, ECDSA P-256 or P-384, or Ed25519 keys."
+            ),
+            format!(
+                "请联系{zh}。easelect 支持：TLS 1.2 和 1.3；X25519、P-256、P-384；AES-GCM 和 ChaCha20-Poly1305；密钥为 RSA、ECDSA P-256/P-384 或 Ed25519 的证书。"
+            ),
         ),
         (_, Kind::CertificateExpired | Kind::CertificateNotYetValid) => text(
-            "Check this computer's date and time. If they are right, tell the host's administrator.",
-            "请检查电脑的日期和时间；如果正确，请联系该主机的管理员。",
+            format!("Check this computer's date and time. If they are right, tell {en}."),
+            format!("请检查电脑的日期和时间；如果正确，请联系{zh}。"),
         ),
         (_, Kind::CertificateUntrusted) if done.own && !done.cacert => text(
             "If your own authority signed the certificate, give its root certificate with --cacert.",
@@ -151,15 +161,15 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
             | Kind::CertificateWeakSignature
             | Kind::CertificateOther,
         ) => text(
-            "The server needs a new certificate: tell the host's administrator.",
-            "服务器需要更换证书：请联系该主机的管理员。",
+            format!("The server needs a new certificate: tell {en}."),
+            format!("服务器需要更换证书：请联系{zh}。"),
         ),
         (Phase::Upgrade | Phase::Processing, Kind::Timeout | Kind::Closed | Kind::Reset) => text(
             "The host proved its identity, but the service or a gateway behind it doesn't answer: use another \
              endpoint.",
             "主机身份已验证，但其后的服务或网关没有应答：请改用其他接入地址。",
         ),
-        (_, Kind::Timeout | Kind::Refused | Kind::Reset | Kind::Closed) => elsewhere,
+        (_, Kind::Timeout | Kind::Refused | Kind::Reset | Kind::Closed | Kind::Alert) => elsewhere,
         (_, Kind::Rejected) if failure.status() == Some(429) => match done.own {
             true => text(
                 "The service limits how often this client or this network may connect: wait before you try \

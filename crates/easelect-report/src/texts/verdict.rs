@@ -55,7 +55,7 @@ pub(crate) fn verdict_lead(fault: Fault) -> Text {
 /// Who can act.
 pub(crate) fn who_acts(fault: Fault, actor: Option<Actor>) -> Text {
     match (actor, fault) {
-        (Some(Actor::You), _) => text("you, on this computer", "本机用户"),
+        (Some(Actor::You), _) => text("you, on this computer", "你（本机用户）"),
         (Some(Actor::NetworkAdministrator), _) => text("the network administrator", "网络管理员"),
         (Some(Actor::Easemob), _) => text("Easemob support", "环信技术支持"),
         (Some(Actor::Developer), _) => text("the app's developer", "应用开发者"),

@@ -101,12 +101,12 @@ easelect 0.1.0
     insta::assert_snapshot!(summary(&small(Lang::En)), @r###"
 Verdict: The fault is on Easemob's side, in the hosts themselves. wss://im-api-v2.easecdn.com/websocket, https://a1.easemob.com/ fail at TCP connect: connection refused.
 Who can act: Easemob support
-Next step: Try from another network; if it fails there too, tell Easemob support.
+Next step: Measure again from another network; if it fails there too, send this report to Easemob support.
 Measured: 2025-10-09 16:53:20 (UTC+08:00) | 客户甲 | 北京联通 | linux x86_64
 cn1 | socket 3.0 (WebSocket): im-api-v2.easemob.com 65.5 ms
 cn1 | RESTful API: no endpoint is ready
 Also found: https://a1.easecdn.com/ fails in the TLS handshake: connected, but no answer in time.
-Not tested: token, account, and the app's own logic.
+Not tested: token, account, and the app's own logic. Times don't include the name lookup.
 easelect 0.1.0
 "###);
 }

@@ -278,7 +278,7 @@ wss://im-api-sgp-v2.easecdn.com/websocket 在 TLS 握手时失败：证书 3 天
 sgp1      WebSocket   im-api-sgp-v2.easemob.com       65.5 ms  唯一可用
                       ! easecdn.com：证书 3 天前过期
 sgp1      REST        a1-sgp.easemob.com              56.5 ms   66.0 ms
-                      ! easemob.com：2 个地址中 1 个始终无应答
+                      ! 首选地址：2 个地址中 1 个始终无应答
 sgp1      微信小程序  im-api-wechat-sgp.easecdn.com   65.5 ms   38.2 ms
 
 报告已保存：/home/customer/easelect-20251009-165320.html
@@ -502,7 +502,7 @@ cn1       socket 3.0  im-api-v2.easemob.com   62.5 ms     -
                       ! easecdn.com：未探测
 ----
 结论：无法判断：测量的数据太少。时限已到，测量提前结束，2 次尝试未完成。
-处理人：本机用户
+处理人：你（本机用户）
 下一步：请用 --deadline 延长时限，或减少要测的数据中心和服务。
 
 时间：2025-10-09 08:53:20 UTC

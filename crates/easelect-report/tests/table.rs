@@ -242,8 +242,8 @@ Verdict: Usable, but not everything works; every service has a first choice.
 wss://im-api-sgp-v2.easecdn.com/websocket fails in the TLS handshake:
 certificate expired 3 days ago.
 Who can act: Easemob support
-Next step: Check this computer's date and time. If they are right, tell Easemob
-support which host it is.
+Next step: Check this computer's date and time. If they are right, send this
+report to Easemob support.
 Not tested: token, account, and the app's own logic.
 There is 1 more problem: see the details (--details).
 
@@ -265,7 +265,7 @@ Report saved: /home/customer/easelect-20251009-165320.html
 结论：可以使用，但部分地址异常；每项服务都有首选地址。
 wss://im-api-sgp-v2.easecdn.com/websocket 在 TLS 握手时失败：证书 3 天前过期。
 处理人：环信技术支持
-下一步：请检查电脑的日期和时间；如果正确，请把该主机名告知环信技术支持。
+下一步：请检查电脑的日期和时间；如果正确，请把这份报告发给环信技术支持。
 未测试：token、账号和应用自身的逻辑。
 另有 1 个问题，见详情（--details）。
 
@@ -716,7 +716,7 @@ Findings
 - Suspected: IPv6 is broken on this network. The only IPv6 address failed; IPv4 works.
   > Ask the network administrator to repair or disable IPv6; -4 measures without it.
 - wss://im-api-v2.easecdn.com/websocket fails in the TLS handshake: certificate expired 3 days ago.
-  > Check this computer's date and time. If they are right, tell Easemob support which host it is.
+  > Check this computer's date and time. If they are right, send this report to Easemob support.
 - Ready, but some attempts fail: wss://im-api-wechat.easemob.com/websocket (9.1%). They fail most often at TCP connect:
   no answer in time.
   > Measure again from another network; if it fails there too, send this report to Easemob support.
@@ -789,7 +789,7 @@ cn1       微信小程序  im-api-wechat.easecdn.com   56.5 ms   67.5 ms
 - 疑似本网络的 IPv6 不通：1 个 IPv6 地址全部失败，IPv4 正常。
   > 请网络管理员修复或关闭 IPv6；可用 -4 只测 IPv4。
 - wss://im-api-v2.easecdn.com/websocket 在 TLS 握手时失败：证书 3 天前过期。
-  > 请检查电脑的日期和时间；如果正确，请把该主机名告知环信技术支持。
+  > 请检查电脑的日期和时间；如果正确，请把这份报告发给环信技术支持。
 - 可用，但部分尝试失败（括号内为失败率）：
   wss://im-api-wechat.easemob.com/websocket (9.1%)。最常见的是在 TCP 连接时失
   败：超时，对方无应答。
@@ -818,7 +818,7 @@ cn1       微信小程序  im-api-wechat.easecdn.com   56.5 ms   67.5 ms
      47.93.7.30
   2  im-api-wechat.easemob.com  可用  23.1% 3/13             161   124 +-3.1
      .....-----------------------=======================#######################
-     比首选慢 101 ms | 47.93.7.29、2408:4000:7::1d
+     比首选地址慢 101 ms | 47.93.7.29、2408:4000:7::1d
      失败 2 次：TCP 连接：连接被拒绝
      失败 1 次：TCP 连接：超时，对方无应答
 

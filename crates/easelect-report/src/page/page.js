@@ -361,7 +361,7 @@
     }
     if (first.length === 1) {
       return working[1].tier > first[0].tier
-        ? text(`First choice: ${name(first[0])}; others fail sometimes`, `首选：${name(first[0])}；其余时有失败`)
+        ? text(`First choice: ${name(first[0])}; others fail sometimes`, `首选地址：${name(first[0])}；其余时有失败`)
         : text(`Fastest from here: ${name(first[0])}`, `从这里最快：${name(first[0])}`);
     }
     if (first.some(one => one.later.length < CLEARLY.samples)) {

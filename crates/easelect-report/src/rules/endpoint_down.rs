@@ -60,8 +60,8 @@ fn alone(own: bool) -> Text {
         ),
         false => text(
             "The host proved its identity, but the service or a gateway behind it doesn't answer, and no other \
-             endpoint works: tell Easemob support.",
-            "主机身份已验证，但其后的服务或网关没有应答，且没有其他可用的接入地址：请联系环信技术支持。",
+             endpoint works: send this report to Easemob support.",
+            "主机身份已验证，但其后的服务或网关没有应答，且没有其他可用的接入地址：请把这份报告发给环信技术支持。",
         ),
     }
 }

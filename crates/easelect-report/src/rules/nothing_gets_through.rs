@@ -56,17 +56,17 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         true => (
             Some(Actor::Developer),
             text(
-                "Check the hosts and ports, and whether this network allows access to them; try from another \
-                 network.",
-                "请检查主机和端口，以及本网络是否允许访问；也可换一个网络再试。",
+                "Check the hosts and ports, and whether this network allows access to them; measure \
+                 again from another network.",
+                "请检查主机和端口，以及本网络是否允许访问；也可换一个网络重测。",
             ),
         ),
         false => (
             Some(Actor::NetworkAdministrator),
             text(
                 "Ask the network administrator to allow TCP port 443 to *.easemob.com and *.easecdn.com, and \
-                 try from another network.",
-                "请网络管理员放行到 *.easemob.com、*.easecdn.com 的 TCP 443 端口；也可换一个网络再试。",
+                 measure again from another network.",
+                "请网络管理员放行到 *.easemob.com、*.easecdn.com 的 TCP 443 端口；也可换一个网络重测。",
             ),
         ),
     };

@@ -178,8 +178,8 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
             ),
             false => text(
                 "The service limits how often this client or this network may connect: wait before you try \
-                 again. If it persists, tell Easemob support.",
-                "服务限制了本客户端或本网络的连接频率：请稍后再试；如持续出现，请联系环信技术支持。",
+                 again. If it persists, send this report to Easemob support.",
+                "服务限制了本客户端或本网络的连接频率：请稍后再试；如持续出现，请把这份报告发给环信技术支持。",
             ),
         },
         (_, Kind::Rejected) if matches!(failure.status(), Some(401 | 403)) => text(
@@ -200,9 +200,9 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
                 "应答的是普通网站：请检查主机和路径。",
             ),
             false => text(
-                "An ordinary web server answers, not the service: use an endpoint that works, and tell Easemob \
-                 support the URL, the status and the time.",
-                "应答的是普通网站，而不是该服务：请改用可用的接入地址，并把 URL、状态码和时间告知环信技术支持。",
+                "An ordinary web server answers, not the service: use an endpoint that works, and send this \
+                 report to Easemob support.",
+                "应答的是普通网站，而不是该服务：请改用可用的接入地址，并把这份报告发给环信技术支持。",
             ),
         },
         (_, Kind::SubprotocolMissing) => match done.own {
@@ -211,9 +211,9 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
                 "应答的是其他服务：请检查主机和路径。",
             ),
             false => text(
-                "Another service answers: use an endpoint that works, and tell Easemob support the URL and the \
-                 time.",
-                "应答的是其他服务：请改用可用的接入地址，并把 URL 和时间告知环信技术支持。",
+                "Another service answers: use an endpoint that works, and send this report to \
+                 Easemob support.",
+                "应答的是其他服务：请改用可用的接入地址，并把这份报告发给环信技术支持。",
             ),
         },
         (_, Kind::ServerError) => text(

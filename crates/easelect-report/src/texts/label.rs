@@ -54,12 +54,12 @@ labels! {
     Fits => "fits apps whose users are", "适合的应用";
     DataRule => "migration", "迁移限制";
     ServiceHead => "service", "服务";
-    VariantHead => "variant", "域名";
+    VariantHead => "variant", "variant";
     ConfidenceHead => "basis", "依据";
     Named => "name or source", "名称或来源";
     Documented => "documented", "文档";
     Inferred => "inferred", "推断";
-    User => "yours", "自有";
+    User => "yours", "由你提供";
     Console => "An app's data centre", "应用所在的数据中心";
     Migration => "Migration from a domestic to an overseas data centre", "国内集群迁移到海外";
     Pricing => "Prices", "价格";
@@ -143,15 +143,15 @@ pub(crate) fn reason_text(reason: &Reason, now: SystemTime, ended: Ended) -> Tex
     match reason {
         Reason::Fastest => text(
             "first choice in this data centre: clearly the fastest",
-            "本数据中心内首选：明显最快",
+            "本数据中心的首选地址：明显最快",
         ),
         Reason::FastestWithinNoise => text(
             "first choice in this data centre; the next is not clearly slower",
-            "本数据中心内首选；与下一个没有明显差别",
+            "本数据中心的首选地址；与下一个没有明显差别",
         ),
         Reason::OnlyReady => text(
             "first choice in this data centre: the only one that is ready",
-            "本数据中心内首选：唯一可用",
+            "本数据中心的首选地址：唯一可用",
         ),
         Reason::NoClearDifference => text(
             "no clear difference from the one before",
@@ -159,7 +159,7 @@ pub(crate) fn reason_text(reason: &Reason, now: SystemTime, ended: Ended) -> Tex
         ),
         Reason::Slower { by, phase: None } => text(
             format!("{} slower than the first choice", ms_unit(*by)),
-            format!("比首选慢 {}", ms_unit(*by)),
+            format!("比首选地址慢 {}", ms_unit(*by)),
         ),
         Reason::Slower { by, phase: Some(p) } => text(
             format!(
@@ -167,7 +167,7 @@ pub(crate) fn reason_text(reason: &Reason, now: SystemTime, ended: Ended) -> Tex
                 ms_unit(*by),
                 phase(*p).en
             ),
-            format!("比首选慢 {}，主要慢在：{}", ms_unit(*by), phase(*p).zh),
+            format!("比首选地址慢 {}，主要慢在：{}", ms_unit(*by), phase(*p).zh),
         ),
         Reason::FailsMore { failed_ratio } => text(
             format!(

@@ -185,7 +185,7 @@ fn a_longer_way_is_told_as_that() {
     let back = Comparison::new(&far, &office(usual()));
     assert_eq!(
         back.summary(Lang::Zh),
-        "B 比 A 快：国内 1 区 socket 3.0（WebSocket 地址）首选的建连耗时由 266 ms 降至 132 ms，各阶段均减少约 \
+        "B 比 A 快：国内 1 区 socket 3.0（WebSocket 地址）首选地址的建连耗时由 266 ms 降至 132 ms，各阶段均减少约 \
          45.0 ms，可能是往返时间变短。"
     );
 }
@@ -523,7 +523,7 @@ fn no_first_choice_comes_first() {
     let found = Comparison::new(&none, &office(usual()));
     assert_eq!(
         found.summary(Lang::Zh),
-        "B 比 A 好：国内 1 区 socket 3.0（WebSocket 地址）：B 中首选 im-api-v2.easemob.com；A 中没有可用的接入地址。"
+        "B 比 A 好：国内 1 区 socket 3.0（WebSocket 地址）：B 中首选地址为 im-api-v2.easemob.com；A 中没有可用的接入地址。"
     );
 }
 

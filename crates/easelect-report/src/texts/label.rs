@@ -54,7 +54,7 @@ labels! {
     Fits => "fits apps whose users are", "适合的应用";
     DataRule => "migration", "迁移限制";
     ServiceHead => "service", "服务";
-    VariantHead => "variant", "variant";
+    VariantHead => "variant", "类型 variant";
     ConfidenceHead => "basis", "依据";
     Named => "name or source", "名称或来源";
     Documented => "documented", "文档";

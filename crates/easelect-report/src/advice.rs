@@ -527,7 +527,7 @@ impl Page {
                 "报告中没有：按目录顺序，不代表优劣",
             ),
             Basis::NoneReady => text("none ready", "没有可用的地址"),
-            Basis::NoneKnown => text("none published", "未公布"),
+            Basis::NoneKnown => text("none in the catalogue", "目录中没有"),
         };
         self.line(
             text(
@@ -542,7 +542,7 @@ impl Page {
                 let p50 = p50.round();
                 remarks.push(text(
                     format!("median {p50} ms"),
-                    format!("建连耗时中位数 {p50} 毫秒"),
+                    format!("建连耗时中位数 {p50} ms"),
                 ));
             }
             if one.is_inferred() {

@@ -210,12 +210,12 @@ fn attempts(attempts: &[Attempt], lang: Lang, style: Style, now: SystemTime) -> 
     let cells = |cell: &dyn Fn(&Attempt) -> String| attempts.iter().map(cell).collect();
     let (head, body) = style.grid(vec![
         Column::right(
-            text("from", "开始").of(lang),
+            text("from (ms)", "开始 (ms)").of(lang),
             cells(&|one| ms(one.started)),
             0,
         ),
         Column::right(
-            text("to/ms", "结束/ms").of(lang),
+            text("to (ms)", "结束 (ms)").of(lang),
             cells(&|one| ms(one.ended)),
             0,
         ),
@@ -327,24 +327,24 @@ mod tests {
         insta::assert_snapshot!(connects_table(&records(), Lang::En, Style::plain(), now), @r###"
 1. time to open 90.0 ms  wss://im-api-v2.easecdn.com/websocket  [fd00::2]:443
    TCP connect 20.0 ms, TLS handshake 22.0 ms, WebSocket handshake 21.0 ms
-   from  to/ms  endpoint               address
-    5.0   25.0  im-api-v2.easemob.com  10.0.0.1  TCP connect: connection refused
-   25.0   90.0  im-api-v2.easecdn.com  10.0.0.2  cancelled (TLS)
-   27.0   90.0  im-api-v2.easecdn.com  fd00::2   used
+   from (ms)  to (ms)  endpoint               address
+         5.0     25.0  im-api-v2.easemob.com  10.0.0.1  TCP connect: connection refused
+        25.0     90.0  im-api-v2.easecdn.com  10.0.0.2  cancelled (TLS)
+        27.0     90.0  im-api-v2.easecdn.com  fd00::2   used
 2. no connection: nothing\u{7} works
-   from  to/ms  endpoint               address
-    0.0    5.0  im-api-v2.easemob.com  -        name lookup: no such name
+   from (ms)  to (ms)  endpoint               address
+         0.0      5.0  im-api-v2.easemob.com  -        name lookup: no such name
 "###);
         insta::assert_snapshot!(connects_table(&records(), Lang::Zh, Style::plain(), now), @r###"
 1. 建连耗时 90.0 ms  wss://im-api-v2.easecdn.com/websocket  [fd00::2]:443
    TCP 连接 20.0 ms，TLS 握手 22.0 ms，WebSocket 握手 21.0 ms
-   开始  结束/ms  接入地址               地址
-    5.0     25.0  im-api-v2.easemob.com  10.0.0.1  TCP 连接：连接被拒绝
-   25.0     90.0  im-api-v2.easecdn.com  10.0.0.2  已取消（TLS 阶段）
-   27.0     90.0  im-api-v2.easecdn.com  fd00::2   最终采用
+   开始 (ms)  结束 (ms)  接入地址               地址
+         5.0       25.0  im-api-v2.easemob.com  10.0.0.1  TCP 连接：连接被拒绝
+        25.0       90.0  im-api-v2.easecdn.com  10.0.0.2  已取消（TLS 阶段）
+        27.0       90.0  im-api-v2.easecdn.com  fd00::2   最终采用
 2. 未连上：nothing\u{7} works
-   开始  结束/ms  接入地址               地址
-    0.0      5.0  im-api-v2.easemob.com  -     域名解析：域名不存在
+   开始 (ms)  结束 (ms)  接入地址               地址
+         0.0        5.0  im-api-v2.easemob.com  -     域名解析：域名不存在
 "###);
     }
 

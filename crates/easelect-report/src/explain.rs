@@ -193,7 +193,7 @@ pub fn explain(
         code: shown(without_secrets(code.trim()).as_ref(), LONGEST),
         sdk: sdk.map(Sdk::as_str),
         known,
-        notes: notes(&asked, sdk, known)
+        notes: notes(&asked, sdk, known, !elsewhere.is_empty())
             .into_iter()
             .map(|note| note.of(lang))
             .collect(),
@@ -382,7 +382,7 @@ fn in_short(entry: &Entry, sdks: &[Sdk]) -> Text {
     )
 }
 
-fn notes(asked: &Code, sdk: Option<Sdk>, known: bool) -> Vec<Text> {
+fn notes(asked: &Code, sdk: Option<Sdk>, known: bool, elsewhere: bool) -> Vec<Text> {
     let mut notes = Vec::new();
     match asked {
         Code::Empty => notes.push(text(
@@ -397,6 +397,15 @@ fn notes(asked: &Code, sdk: Option<Sdk>, known: bool) -> Vec<Text> {
             "The code is neither a number nor a name in easelect's table.",
             "该错误码不是数字，也不是 easelect 收录的名称。",
         )),
+        Code::Number(number) if !known && elsewhere => notes.extend(sdk.map(|sdk| {
+            text(
+                format!(
+                    "{} doesn't have the code {number}; other SDKs do: check which SDK and version the app uses.",
+                    sdk.name(Lang::En)
+                ),
+                format!("{} 没有错误码 {number}，其他 SDK 有：请核对应用所用的 SDK 及版本。", sdk.name(Lang::Zh)),
+            )
+        })),
         _ => {}
     }
     if sdk == Some(Sdk::Desktop) {

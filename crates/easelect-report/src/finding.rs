@@ -157,6 +157,15 @@ impl Finding {
         }
     }
 
+    /// Where every service has a first choice, a finding that only harms doesn't say that the fault is on Easemob's
+    /// side or in the configuration.
+    pub(crate) fn where_all_is_usable(&mut self) {
+        let accuses = [Fault::Easemob, Fault::Configuration].contains(&self.fault);
+        if accuses && self.severity == Severity::Harms {
+            self.fault = Fault::SomeEndpointsFail;
+        }
+    }
+
     /// Returns the stable identifier used in JSON, for example `"ipv6_broken"`.
     #[must_use]
     pub fn code(&self) -> &'static str {

@@ -435,8 +435,19 @@ impl Report {
                 one.severity = one.severity.max(finding::Severity::Informs);
             }
         }
-        // The gravest first; equal ones stay in the order of their rules.
-        findings.sort_by_key(|one| one.severity);
+        if every_group_ready(&groups) {
+            findings.iter_mut().for_each(Finding::where_all_is_usable);
+        }
+        // The gravest first. Of equal ones, those that affect only mini-programs come last; the others stay in the
+        // order of their rules.
+        let of_mini_programs = |one: &Finding| {
+            let is_one = |place: &usize| {
+                let mut rows = facts.rows.iter();
+                rows.any(|row| row.place == *place && row.endpoint().service().is_mini_program())
+            };
+            !one.explains.is_empty() && one.explains.iter().all(is_one)
+        };
+        findings.sort_by_key(|one| (one.severity, of_mini_programs(one)));
         let verdict = verdict::verdict(&groups, &findings);
         Report {
             ended: outcome.ended,

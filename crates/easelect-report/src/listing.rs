@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use easelect::{Catalog, Confidence, Endpoint, Reference, Region, RegionInfo};
+use easelect::{Catalog, Confidence, Endpoint, Locality, Reference, Region, RegionInfo};
 use serde::Serialize;
 
 use super::format::pretty;
@@ -164,14 +164,23 @@ pub fn catalog_table(
         let name = text(format!("{name} ({id})"), format!("{name}（{id}）"));
         lines.extend(style.paragraph("- ", &told(name, &how_to_get(info).of(lang))));
     }
-    let (nodes, how) = acceleration();
-    lines.extend(style.paragraph("- ", &told(nodes, &how.of(lang))));
+    // These are of no use for the user's own deployment.
+    let locality_of = |one: &Endpoint| catalog.region(one.region()).map(RegionInfo::locality);
+    let is_own = |one: &Endpoint| locality_of(one) == Some(Locality::Private);
+    let all_own = !endpoints.is_empty() && endpoints.iter().all(is_own);
+    if !all_own {
+        let (nodes, how) = acceleration();
+        lines.extend(style.paragraph("- ", &told(nodes, &how.of(lang))));
+    }
     lines.extend([String::new(), title(Label::References)]);
     for (what, reference) in [
         (Label::Console, Reference::Console),
         (Label::Migration, Reference::Migration),
         (Label::Pricing, Reference::Pricing),
     ] {
+        if all_own && reference != Reference::Console {
+            continue;
+        }
         lines.extend(style.paragraph("- ", &told(label(what), reference.location())));
     }
     lines.extend([String::new(), title(Label::Notes)]);
@@ -257,7 +266,6 @@ mod tests {
     use super::super::layout::columns;
     use super::super::texts::assert_complete;
     use super::*;
-    use easelect::Locality;
 
     #[test]
     fn every_label_and_note_has_words() {

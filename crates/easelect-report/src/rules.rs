@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-use easelect::{Failure, FailureKind as Kind, Families, Phase, Trust};
+use easelect::{Failure, FailureKind as Kind, Families, Phase, Trust, is_local};
 
 use super::facts::{Facts, RowFacts, are_unrelated, hosts, is_silence};
 use super::finding::{Actor, Finding, Severity};
@@ -170,6 +170,22 @@ fn failure_hint(failure: &Failure, facts: &Facts<'_>, own: bool) -> Text {
     texts::failure_hint(failure, done(&facts.context.environment, own))
 }
 
+/// The hint for the user's own hosts at private addresses that don't answer.
+fn connect_inside(rows: &[&RowFacts<'_>], failure: &Failure) -> Option<Text> {
+    let is_inside = |row: &&RowFacts<'_>| {
+        let mut ips = row.addresses().iter().map(|one| one.address().ip());
+        let inside = |ip: std::net::IpAddr| is_local(ip) && !ip.is_loopback();
+        row.own && !row.proxied && !row.addresses().is_empty() && ips.all(inside)
+    };
+    let away = matches!(failure.kind(), Kind::Timeout | Kind::Unreachable);
+    (away && failure.phase() == Phase::Connect && rows.iter().all(is_inside)).then(|| {
+        texts::text(
+            "The address is private: connect to the company's network or VPN first, then measure again.",
+            "这是内网地址：请先接入公司内网或 VPN，再重测。",
+        )
+    })
+}
+
 /// What the user has already done.
 pub(crate) fn done(environment: &Environment, own: bool) -> Done {
     let proxy = environment.proxy.as_ref();
@@ -208,6 +224,10 @@ fn who_mends(
     }
     // DNS servers in between may answer anything.
     if failure.phase() == Phase::Resolve {
+        return None;
+    }
+    // Its text says that a device in between answered.
+    if failure.kind() == Kind::BadAccept {
         return None;
     }
     let proved = failure.phase() > Phase::Tls && row.trust() != Some(Trust::Installed);

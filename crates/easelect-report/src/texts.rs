@@ -21,11 +21,11 @@ use easelect::{Error, ErrorKind, without_secrets};
 pub(crate) use catalog::{acceleration, how_to_get, listing_notes, locality};
 pub(crate) use certificate::{certificate_text, expires};
 pub(crate) use failure::{fail, fails, failure_text, reason};
-pub(crate) use failure_hint::{Done, failure_hint};
+pub(crate) use failure_hint::{Done, failure_hint, measure_elsewhere};
 pub(crate) use label::{
     Label, label, phase, reason_text, region_name, service_name, short_phase, through, tier,
 };
-pub(crate) use verdict::{next_step, not_tested, verdict_lead, verdict_text, who_acts};
+pub(crate) use verdict::{next_step, not_tested, usable_but, verdict_lead, verdict_text, who_acts};
 
 /// The language of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

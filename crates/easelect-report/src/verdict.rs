@@ -2,7 +2,7 @@
 
 use super::every_group_ready;
 use super::finding::{Finding, Severity};
-use super::texts::{Lang, next_step, verdict_text, who_acts};
+use super::texts::{Lang, next_step, usable_but, verdict_text, who_acts};
 use super::{Group, Row};
 
 /// Where the fault lies.
@@ -76,6 +76,8 @@ impl Verdict {
         match &self.cause {
             // Its text already says that everything works, only slowly.
             Some(cause) if cause.code == "slow_to_open" => cause.text(lang),
+            // The endpoint in use works, too.
+            Some(cause) if cause.code == "current_slower" => usable_but(&cause.text).of(lang),
             cause => {
                 let cause = cause.as_ref().map(|cause| cause.text.clone());
                 verdict_text(self.fault, cause).of(lang)

@@ -421,7 +421,7 @@ for each service in the report of 2025-10-09T08:53:20Z, addresses are in its ord
 - WeChat mini-program (not in the report: catalogue order, not a ranking)
   - wss://im-api-wechat-sgp.easemob.com/websocket
   - wss://im-api-wechat-sgp.easecdn.com/websocket
-- Alipay mini-program (none published)
+- Alipay mini-program (none in the catalogue)
 
 ### Web SDK 4 (web4)
 

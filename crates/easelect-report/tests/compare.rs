@@ -149,8 +149,8 @@ Notes
 - Times are medians. Differences that may be chance, or that are below 5 ms or 10%, don't count as
   changes.
 
-B 比 A 慢：国内 1 区 socket 3.0（WebSocket 地址）首选的建连耗时由 132 ms 增至 218 ms，差异主要在 TLS
-握手。
+B 比 A 慢：国内 1 区 socket 3.0（WebSocket 地址）首选地址的建连耗时由 132 ms 增至 218 ms，差异主要在
+TLS 握手。
 
 A  办公室.json | 2025-10-09T08:53:20Z | linux x86_64 | easelect 0.1.0
 B  home.html | 2025-10-10T10:53:20Z | linux x86_64 | easelect 0.1.0
@@ -185,7 +185,7 @@ fn a_longer_way_is_told_as_that() {
     let back = Comparison::new(&far, &office(usual()));
     assert_eq!(
         back.summary(Lang::Zh),
-        "B 比 A 快：国内 1 区 socket 3.0（WebSocket 地址）首选的建连耗时由 266 ms 降至 132 ms，各阶段均减少约 \
+        "B 比 A 快：国内 1 区 socket 3.0（WebSocket 地址）首选地址的建连耗时由 266 ms 降至 132 ms，各阶段均减少约 \
          45.0 ms，可能是往返时间变短。"
     );
 }
@@ -232,8 +232,8 @@ B  2025-10-09T09:53:20Z | linux x86_64 | easelect 0.1.0
 - 两次测量在同一网络。
 
 国内 1 区（cn1）| socket 3.0（WebSocket 地址）
-- 首选变化：im-api-v2.easemob.com → im-api-v2.easecdn.com。
-- 首选的建连耗时增加 60.0 ms（132 → 192 ms），各阶段均增加约 20.0 ms，可能是往返时间变长。
+- 首选地址变化：im-api-v2.easemob.com → im-api-v2.easecdn.com。
+- 首选地址的建连耗时增加 60.0 ms（132 → 192 ms），各阶段均增加约 20.0 ms，可能是往返时间变长。
 - im-api-v2.easemob.com
   - 状态：可用 → 连不上。TLS 握手：证书已过期。
 - 没有超出正常波动的变化：im-api-v2.easecdn.com。
@@ -290,7 +290,7 @@ fn the_schema_is_held() {
       "actor": "easemob",
       "text": "Usable, but not everything works; every service has a first choice. wss://im-api-v2.easemob.com/websocket fails in the TLS handshake: certificate expired 3 days ago.",
       "who_acts": "Easemob support",
-      "next_step": "Check this computer's date and time. If they are right, tell Easemob support which host it is.",
+      "next_step": "Check this computer's date and time. If they are right, send this report to Easemob support.",
       "not_tested": "Not tested: token, account, and the app's own logic."
     }
   },
@@ -523,7 +523,7 @@ fn no_first_choice_comes_first() {
     let found = Comparison::new(&none, &office(usual()));
     assert_eq!(
         found.summary(Lang::Zh),
-        "B 比 A 好：国内 1 区 socket 3.0（WebSocket 地址）：B 中首选 im-api-v2.easemob.com；A 中没有可用的接入地址。"
+        "B 比 A 好：国内 1 区 socket 3.0（WebSocket 地址）：B 中首选地址为 im-api-v2.easemob.com；A 中没有可用的接入地址。"
     );
 }
 

@@ -89,7 +89,12 @@ fn a_number_means_something_else_in_each_sdk() {
     assert_eq!(layer("503", Sdk::Rest), "server");
     // 304 is neither an error of the RESTful API nor a code of Web SDK 4.
     assert!(!alone("304", Some(Sdk::Rest)).known);
-    assert!(!alone("304", Some(Sdk::Web4)).known);
+    let web = alone("304", Some(Sdk::Web4));
+    assert!(
+        !web.known && web.notes[0].contains("doesn't have the code 304"),
+        "{:?}",
+        web.notes
+    );
 }
 
 #[test]

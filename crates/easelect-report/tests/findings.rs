@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use easelect::{
-    Catalog, Ended, Endpoint, Failure, FailureKind as Kind, Family, Phase, Ranking, Region, Service,
+    Catalog, Ended, Endpoint, Failure, FailureKind as Kind, Families, Family, Phase, Ranking,
+    Region, Service,
 };
 use easelect_report::{DirectLookup, Fault, Lang, Model, Report};
 use support::*;
@@ -26,7 +27,15 @@ fn tls(kind: Kind) -> Failure {
 fn all_is_well() {
     let report = report(&both(|one| ok(one, 20)));
     assert_eq!(report.verdict().fault(), Fault::AllWell);
-    assert_eq!(codes(&report), ["data_centres_not_comparable"]);
+    assert_eq!(codes(&report), [""; 0]);
+    // With a second data centre, the report says that they can't be compared.
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let [c, d] = pair(Region::US1, Service::Rest);
+    let two = [
+        ranking([ok(&a, 20), ok(&b, 20)]),
+        ranking([ok(&c, 20), ok(&d, 20)]),
+    ];
+    assert_eq!(codes(&self::report(&two)), ["data_centres_not_comparable"]);
 }
 
 #[test]
@@ -52,6 +61,111 @@ fn no_name() {
     let stopped = Report::new(&stopped, context());
     assert!(!codes(&stopped).contains(&"no_name_resolved"));
     assert_eq!(stopped.verdict().fault(), Fault::NotMeasured);
+}
+
+/// The user chose the address family.
+#[test]
+fn a_family_that_no_host_has_is_the_users_choice() {
+    for (families, option, lab) in [
+        (Families::V6, "-6", false),
+        (Families::V6, "-6", true),
+        (Families::V4, "-4", false),
+    ] {
+        let mut context = context();
+        context.environment.families = families;
+        context.environment.lab = lab.then(|| "beijing".to_owned());
+        let rankings = both(|one| Measured::of(one).lookup_failed(Kind::NoAddress));
+        let report = Report::new(&outcome(&rankings), context.clone());
+        expect(&report, Fault::ThisComputer, "no_name_resolved");
+        for (lang, drop) in [
+            (Lang::En, format!("without {option}")),
+            (Lang::Zh, format!("去掉 {option}")),
+        ] {
+            let told = report.verdict().next_step(lang);
+            assert!(told.contains(&drop), "{told}");
+        }
+        // There is a route of the other family, perhaps.
+        let rankings = both(|one| failing(one, failure(Phase::Connect, Kind::Unreachable)));
+        let report = Report::new(&outcome(&rankings), context);
+        expect(&report, Fault::ThisComputer, "no_network");
+        let told = report.verdict().next_step(Lang::En);
+        assert!(told.contains(&format!("without {option}")), "{told}");
+    }
+}
+
+#[test]
+fn the_only_host_is_named() {
+    let own = Endpoint::new(Region::CN_VIP, Service::Rest, "https://own.example/").unwrap();
+    let rankings = [ranking([Measured::of(&own).lookup_failed(Kind::NotFound)])];
+    let told = report(&rankings).verdict().text(Lang::Zh);
+    assert!(
+        told.contains("域名 own.example 无法解析：域名不存在"),
+        "{told}"
+    );
+    let mut lab = context();
+    lab.environment.lab = Some("beijing".to_owned());
+    let lab = Report::new(&outcome(&rankings), lab);
+    assert!(lab.verdict().next_step(Lang::Zh).contains("去掉 --lab"));
+}
+
+/// Something in between answered: that is not Easemob's to repair.
+#[test]
+fn a_wrong_accept_is_not_laid_to_easemob() {
+    let [a, b] = pair(Region::SGP1, Service::Websocket);
+    for other in [
+        ok(&a, 20),
+        failing(&a, failure(Phase::Connect, Kind::Timeout)),
+    ] {
+        let wrong = failing(&b, failure(Phase::Upgrade, Kind::BadAccept));
+        let report = report(&[ranking([other, wrong])]);
+        let mut findings = report.findings().iter();
+        let found = findings
+            .find(|one| one.text(Lang::En).contains("Sec-WebSocket-Accept"))
+            .unwrap();
+        assert!(
+            found.hint(Lang::Zh).contains("换一个网络"),
+            "{}",
+            found.hint(Lang::Zh)
+        );
+        assert_ne!(report.verdict().fault(), Fault::Easemob);
+        let model = Model::new(&report, Lang::En);
+        let found = model
+            .findings
+            .iter()
+            .find(|one| one.text.contains("Sec-WebSocket-Accept"));
+        assert_eq!(found.unwrap().actor, None);
+    }
+}
+
+/// Of equally grave findings, those that affect only mini-programs come last.
+#[test]
+fn the_main_service_leads() {
+    let [a, b] = pair(Region::CN1, Service::Alipay);
+    let [c, d] = pair(Region::CN1, Service::Websocket);
+    let status = |one: &Endpoint, status| {
+        failing(
+            one,
+            failure(Phase::Upgrade, Kind::Rejected).with_status(status),
+        )
+    };
+    let rankings = [
+        ranking([ok(&a, 20), status(&b, 503)]),
+        ranking([ok(&c, 20), status(&d, 404)]),
+    ];
+    expect(&report(&rankings), Fault::SomeEndpointsFail, "path_wrong");
+}
+
+#[test]
+fn private_addresses_are_inside_first() {
+    let own = Endpoint::new(Region::CN_VIP, Service::Rest, "https://10.0.0.5/").unwrap();
+    let at: SocketAddr = "10.0.0.5:443".parse().unwrap();
+    let rankings = [ranking([Measured::of(&own).bad(
+        at,
+        failure(Phase::Connect, Kind::Timeout),
+        3,
+    )])];
+    let told = report(&rankings).verdict().next_step(Lang::Zh);
+    assert!(told.contains("VPN"), "{told}");
 }
 
 #[test]
@@ -269,10 +383,7 @@ fn what_stands_behind_a_proxy_is_not_taken_for_local() {
         ranking([good(&c), good(&d)]),
     ]);
     expect(&report, Fault::AllWell, "through_proxy");
-    assert_eq!(
-        codes(&report),
-        ["through_proxy", "data_centres_not_comparable"]
-    );
+    assert_eq!(codes(&report), ["through_proxy"]);
     let told = report.findings()[0].text(Lang::En);
     assert!(
         told.contains("(3 hosts)") && told.ends_with(" 1 host bypasses it."),
@@ -392,7 +503,16 @@ fn what_is_in_use_is_compared() {
     };
     let rankings = [ranking([ok(&a, 20), ok(&b, 90)])];
     expect(&with(&a, &rankings), Fault::AllWell, "current_is_first");
-    expect(&with(&b, &rankings), Fault::Configuration, "current_slower");
+    let slower = with(&b, &rankings);
+    expect(&slower, Fault::SomeEndpointsFail, "current_slower");
+    assert_eq!(slower.verdict().who_acts(Lang::En), "the app's developer");
+    for (lang, usable) in [
+        (Lang::En, "Usable: every service"),
+        (Lang::Zh, "可以使用，每项服务"),
+    ] {
+        let told = slower.verdict().text(lang);
+        assert!(told.starts_with(usable), "{told}");
+    }
     let rankings = [ranking([ok(&a, 20), ok(&b, 20)])];
     expect(
         &with(&b, &rankings),
@@ -417,7 +537,11 @@ fn what_is_in_use_is_compared() {
     // No clear difference from the one before it, which is slower than the first.
     let c = Endpoint::new(Region::SGP1, Service::Websocket, "wss://c.example/").unwrap();
     let rankings = [ranking([ok(&a, 20), ok(&b, 90), ok(&c, 90)])];
-    expect(&with(&c, &rankings), Fault::Configuration, "current_slower");
+    expect(
+        &with(&c, &rankings),
+        Fault::SomeEndpointsFail,
+        "current_slower",
+    );
     let one = Measured::of(&a);
     let v4 = one.v4();
     let rankings = [ranking([one.good_at("/ws/websocket", v4, [20, 21])])];

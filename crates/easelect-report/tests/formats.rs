@@ -90,23 +90,23 @@ fn a_summary() {
     insta::assert_snapshot!(summary(&small(Lang::Zh)), @r###"
 结论：问题在环信一侧的主机。wss://im-api-v2.easecdn.com/websocket、https://a1.easemob.com/ 在 TCP 连接时失败：连接被拒绝。
 处理人：环信技术支持
-下一步：请换一个网络再试；如果仍然失败，请联系环信技术支持。
+下一步：请用同一台设备换一个网络重测；如果仍然失败，请把这份报告发给环信技术支持。
 测量：2025-10-09 16:53:20 (UTC+08:00) | 客户甲 | 北京联通 | linux x86_64
 cn1 | socket 3.0（WebSocket 地址）：im-api-v2.easemob.com 65.5 ms
 cn1 | RESTful API 请求地址：没有可用的接入地址
 另外发现：https://a1.easecdn.com/ 在 TLS 握手时失败：已连接，但对方超时未应答。
-未测试：token、账号和应用自身的逻辑。
+未测试：token、账号和应用自身的逻辑。耗时不含域名解析。
 easelect 0.1.0
 "###);
     insta::assert_snapshot!(summary(&small(Lang::En)), @r###"
 Verdict: The fault is on Easemob's side, in the hosts themselves. wss://im-api-v2.easecdn.com/websocket, https://a1.easemob.com/ fail at TCP connect: connection refused.
 Who can act: Easemob support
-Next step: Try from another network; if it fails there too, tell Easemob support.
+Next step: Measure again from another network; if it fails there too, send this report to Easemob support.
 Measured: 2025-10-09 16:53:20 (UTC+08:00) | 客户甲 | 北京联通 | linux x86_64
 cn1 | socket 3.0 (WebSocket): im-api-v2.easemob.com 65.5 ms
 cn1 | RESTful API: no endpoint is ready
 Also found: https://a1.easecdn.com/ fails in the TLS handshake: connected, but no answer in time.
-Not tested: token, account, and the app's own logic.
+Not tested: token, account, and the app's own logic. Times don't include the name lookup.
 easelect 0.1.0
 "###);
 }
@@ -114,19 +114,19 @@ easelect 0.1.0
 #[test]
 fn markdown_for_a_ticket() {
     insta::assert_snapshot!(markdown(&small(Lang::En)), @r###"
-## Easemob network report, 2025-10-09T16:53:20+08:00
+## Easemob connection report, 2025-10-09T16:53:20+08:00
 
 - **Verdict:** The fault is on Easemob's side, in the hosts themselves. wss://im-api-v2.easecdn.com/websocket, https\://a1.easemob.com/ fail at TCP connect: connection refused.
 - **Who can act:** Easemob support
-- **Next step:** Try from another network; if it fails there too, tell Easemob support.
+- **Next step:** Measure again from another network; if it fails there too, send this report to Easemob support.
 - Not tested: token, account, and the app's own logic.
 
 ### Findings
 
 - **Blocks a service:** wss://im-api-v2.easecdn.com/websocket, https\://a1.easemob.com/ fail at TCP connect: connection refused.
-  - Try from another network; if it fails there too, tell Easemob support.
+  - Measure again from another network; if it fails there too, send this report to Easemob support.
 - **Blocks a service:** https\://a1.easecdn.com/ fails in the TLS handshake: connected, but no answer in time.
-  - Try from another network; if it fails there too, tell Easemob support.
+  - Measure again from another network; if it fails there too, send this report to Easemob support.
 
 ### China 1 (cn1), socket 3.0 (WebSocket)
 
@@ -146,12 +146,11 @@ fn markdown_for_a_ticket() {
 | 1 | `https://a1.easecdn.com/` | unreachable | 100% 4/4 | 12.0 | 20.0 | 47.93.7.18 | TLS handshake: connected, but no answer in time ×4 |
 | 2 | `https://a1.easemob.com/` | unreachable | 100% 4/4 | 12.0 | - | 47.93.7.17 | TCP connect: connection refused ×4 |
 
-Times are in milliseconds. Each phase is its own median, so the phases need not add up to the total. Expected cost: the average time to open a connection, plus a penalty for failures. Failed: the share of attempts that failed. ±, where shown: the standard deviation.
+Times are in milliseconds. Each phase is its own median, so the phases need not add up to the total. Expected cost: the average time to open a connection, plus a penalty for failures. Failed: the share of attempts that failed. ±, where shown: the standard deviation. The median and the expected cost don't include the name lookup.
 
 ### Notes
 
 - 1 URL is inferred from sibling hosts: Easemob publishes the host, but not the port and path. If such a URL is refused, ask Easemob support for its path, and put it into a catalogue file (--catalog).
-- Data centres can't be compared or swapped: an app lives in exactly one, and data in an overseas data centre cannot be migrated. Where to find the app's data centre: https\://console.easemob.com (即时通讯 &gt; 服务概览).
 
 ### Measurement
 

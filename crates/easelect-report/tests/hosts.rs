@@ -51,6 +51,34 @@ fn hijacked_names() {
     expect(&report(&proxied), Fault::AllWell, "local_proxy_suspected");
 }
 
+/// Each name stands with its own address.
+#[test]
+fn hijacked_names_have_their_addresses() {
+    let [a, b] = pair(Region::SGP1, Service::Rest);
+    let at = |last: u8| SocketAddr::from(([203, 0, 113, last], 443));
+    let untrusted = || tls(Kind::CertificateWrongHost);
+    let [c, _] = pair(Region::SGP1, Service::Websocket);
+    let rankings = [
+        ranking([
+            Measured::of(&a).bad(at(9), untrusted(), 3),
+            Measured::of(&b).bad(at(8), untrusted(), 3),
+        ]),
+        ranking([ok(&c, 20)]),
+    ];
+    let report = report(&rankings);
+    let told = report
+        .findings()
+        .iter()
+        .find(|one| one.code() == "hijack_suspected")
+        .unwrap();
+    for (lang, to) in [(Lang::En, "resolves to"), (Lang::Zh, "被解析到")] {
+        let told = told.text(lang);
+        for (host, ip) in [(a.host(), "203.0.113.9"), (b.host(), "203.0.113.8")] {
+            assert!(told.contains(&format!("{host} {to} {ip}")), "{told}");
+        }
+    }
+}
+
 /// Ad blockers, filtering DNS servers and hosts files return addresses where nothing answers.
 #[test]
 fn names_that_are_sunk_are_a_filters() {

@@ -65,7 +65,7 @@ fn the_schema_is_held() {
     "actor": "easemob",
     "text": "Usable, but not everything works; every service has a first choice. https://a1-sgp.easecdn.com/ fails at TCP connect: connection refused.",
     "who_acts": "Easemob support",
-    "next_step": "Try from another network; if it fails there too, tell Easemob support.",
+    "next_step": "Measure again from another network; if it fails there too, send this report to Easemob support.",
     "not_tested": "Not tested: token, account, and the app's own logic."
   },
   "findings": [
@@ -75,7 +75,7 @@ fn the_schema_is_held() {
       "fault": "some_endpoints_fail",
       "actor": "easemob",
       "text": "https://a1-sgp.easecdn.com/ fails at TCP connect: connection refused.",
-      "hint": "Try from another network; if it fails there too, tell Easemob support.",
+      "hint": "Measure again from another network; if it fails there too, send this report to Easemob support.",
       "regions": [
         "sgp1"
       ],
@@ -104,17 +104,6 @@ fn the_schema_is_held() {
       "actor": "you",
       "text": "The deadline ended the measurement early; 1 attempt did not complete.",
       "hint": "Allow more time with --deadline, or select fewer data centres and services.",
-      "regions": [],
-      "services": [],
-      "urls": []
-    },
-    {
-      "code": "data_centres_not_comparable",
-      "severity": "background",
-      "fault": "all_well",
-      "actor": null,
-      "text": "Data centres can't be compared or swapped: an app lives in exactly one, and data in an overseas data centre cannot be migrated.",
-      "hint": "Where to find the app's data centre: https://console.easemob.com (即时通讯 > 服务概览).",
       "regions": [],
       "services": [],
       "urls": []
@@ -287,7 +276,7 @@ fn the_schema_is_held() {
                   "phase": "connect",
                   "kind": "refused",
                   "message": "TCP connect: connection refused",
-                  "hint": "Try from another network; if it fails there too, tell Easemob support.",
+                  "hint": "Measure again from another network; if it fails there too, send this report to Easemob support.",
                   "count": 4
                 }
               ]
@@ -299,7 +288,7 @@ fn the_schema_is_held() {
               "phase": "connect",
               "kind": "refused",
               "message": "TCP connect: connection refused",
-              "hint": "Try from another network; if it fails there too, tell Easemob support.",
+              "hint": "Measure again from another network; if it fails there too, send this report to Easemob support.",
               "count": 4
             }
           ],

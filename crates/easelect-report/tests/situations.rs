@@ -965,7 +965,7 @@ fn the_next_step_is_for_whoever_can_act() {
             (*one == first).then(|| bad(one, at(n), started, 31, answer.clone(), 32))
         });
         let report = of(samples);
-        let words = [["tell Easemob support", "环信技术支持"]];
+        let words = [["send this report to Easemob support", "环信技术支持"]];
         says(
             &report,
             Fault::SomeEndpointsFail,

@@ -242,8 +242,8 @@ Verdict: Usable, but not everything works; every service has a first choice.
 wss://im-api-sgp-v2.easecdn.com/websocket fails in the TLS handshake:
 certificate expired 3 days ago.
 Who can act: Easemob support
-Next step: Check this computer's date and time. If they are right, tell Easemob
-support which host it is.
+Next step: Check this computer's date and time. If they are right, send this
+report to Easemob support.
 Not tested: token, account, and the app's own logic.
 There is 1 more problem: see the details (--details).
 
@@ -256,7 +256,7 @@ region  service    first choice                   opens in  ahead by
 sgp1    WebSocket  im-api-sgp-v2.easemob.com       65.5 ms  only one
                    ! easecdn.com: certificate expired 3 days ago
 sgp1    REST       a1-sgp.easemob.com              56.5 ms   66.0 ms
-                   ! easemob.com: 1 of 2 addresses never answers
+                   ! first choice: 1 of 2 addresses never answers
 sgp1    WeChat     im-api-wechat-sgp.easecdn.com   65.5 ms   38.2 ms
 
 Report saved: /home/customer/easelect-20251009-165320.html
@@ -265,7 +265,7 @@ Report saved: /home/customer/easelect-20251009-165320.html
 结论：可以使用，但部分地址异常；每项服务都有首选地址。
 wss://im-api-sgp-v2.easecdn.com/websocket 在 TLS 握手时失败：证书 3 天前过期。
 处理人：环信技术支持
-下一步：请检查电脑的日期和时间；如果正确，请把该主机名告知环信技术支持。
+下一步：请检查电脑的日期和时间；如果正确，请把这份报告发给环信技术支持。
 未测试：token、账号和应用自身的逻辑。
 另有 1 个问题，见详情（--details）。
 
@@ -278,7 +278,7 @@ wss://im-api-sgp-v2.easecdn.com/websocket 在 TLS 握手时失败：证书 3 天
 sgp1      WebSocket   im-api-sgp-v2.easemob.com       65.5 ms  唯一可用
                       ! easecdn.com：证书 3 天前过期
 sgp1      REST        a1-sgp.easemob.com              56.5 ms   66.0 ms
-                      ! easemob.com：2 个地址中 1 个始终无应答
+                      ! 首选地址：2 个地址中 1 个始终无应答
 sgp1      微信小程序  im-api-wechat-sgp.easecdn.com   65.5 ms   38.2 ms
 
 报告已保存：/home/customer/easelect-20251009-165320.html
@@ -502,7 +502,7 @@ cn1       socket 3.0  im-api-v2.easemob.com   62.5 ms     -
                       ! easecdn.com：未探测
 ----
 结论：无法判断：测量的数据太少。时限已到，测量提前结束，2 次尝试未完成。
-处理人：你（在这台电脑上处理）
+处理人：你（本机用户）
 下一步：请用 --deadline 延长时限，或减少要测的数据中心和服务。
 
 时间：2025-10-09 08:53:20 UTC
@@ -716,10 +716,10 @@ Findings
 - Suspected: IPv6 is broken on this network. The only IPv6 address failed; IPv4 works.
   > Ask the network administrator to repair or disable IPv6; -4 measures without it.
 - wss://im-api-v2.easecdn.com/websocket fails in the TLS handshake: certificate expired 3 days ago.
-  > Check this computer's date and time. If they are right, tell Easemob support which host it is.
+  > Check this computer's date and time. If they are right, send this report to Easemob support.
 - Ready, but some attempts fail: wss://im-api-wechat.easemob.com/websocket (9.1%). They fail most often at TCP connect:
   no answer in time.
-  > Try from another network; if it fails there too, tell Easemob support.
+  > Measure again from another network; if it fails there too, send this report to Easemob support.
 
 Bars: ░ name lookup, ▒ TCP connect, ▓ TLS handshake, █ WebSocket handshake, x failed here. One scale per service.
 
@@ -756,11 +756,9 @@ Notes
   network and the mini-program's list of allowed domains also apply.
 - 1 URL is inferred from sibling hosts: Easemob publishes the host, but not the port and path. If such a URL is refused,
   ask Easemob support for its path, and put it into a catalogue file (--catalog).
-- Data centres can't be compared or swapped: an app lives in exactly one, and data in an overseas data centre cannot be
-  migrated. Where to find the app's data centre: https://console.easemob.com (即时通讯 > 服务概览).
 - Times are in milliseconds. Each phase is its own median, so the phases need not add up to the total. Expected cost:
   the average time to open a connection, plus a penalty for failures. Failed: the share of attempts that failed. ±,
-  where shown: the standard deviation.
+  where shown: the standard deviation. The median and the expected cost don't include the name lookup.
 - Ahead by: the next endpoint's median minus the first choice's, failures aside.
 "###);
 }
@@ -791,11 +789,11 @@ cn1       微信小程序  im-api-wechat.easecdn.com   56.5 ms   67.5 ms
 - 疑似本网络的 IPv6 不通：1 个 IPv6 地址全部失败，IPv4 正常。
   > 请网络管理员修复或关闭 IPv6；可用 -4 只测 IPv4。
 - wss://im-api-v2.easecdn.com/websocket 在 TLS 握手时失败：证书 3 天前过期。
-  > 请检查电脑的日期和时间；如果正确，请把该主机名告知环信技术支持。
+  > 请检查电脑的日期和时间；如果正确，请把这份报告发给环信技术支持。
 - 可用，但部分尝试失败（括号内为失败率）：
   wss://im-api-wechat.easemob.com/websocket (9.1%)。最常见的是在 TCP 连接时失
   败：超时，对方无应答。
-  > 请换一个网络再试；如果仍有失败，请联系环信技术支持。
+  > 请用同一台设备换一个网络重测；如果仍然失败，请把这份报告发给环信技术支持。
 
 图例：. 域名解析，- TCP 连接，= TLS 握手，# WebSocket 握手，x 在此失败。每项服务
 使用同一比例。
@@ -820,7 +818,7 @@ cn1       微信小程序  im-api-wechat.easecdn.com   56.5 ms   67.5 ms
      47.93.7.30
   2  im-api-wechat.easemob.com  可用  23.1% 3/13             161   124 +-3.1
      .....-----------------------=======================#######################
-     比首选慢 101 ms | 47.93.7.29、2408:4000:7::1d
+     比首选地址慢 101 ms | 47.93.7.29、2408:4000:7::1d
      失败 2 次：TCP 连接：连接被拒绝
      失败 1 次：TCP 连接：超时，对方无应答
 
@@ -833,13 +831,10 @@ easelect 0.1.0；linux x86_64；IPv4、IPv6 中仅 IPv4 正常
   request/socket 合法域名配置影响。
 - 1 个 URL 由同类主机推断：环信公布了主机名，但没有公布端口和路径。如果这类 URL
   被拒绝，请向环信技术支持询问路径，并写入目录文件（--catalog）。
-- 不同数据中心之间不可比较，也不可互换：一个应用只属于一个数据中心，海外数据中心
-  的数据不可迁移。查看应用所在的数据中心：https://console.easemob.com (即时通讯
-  > 服务概览)。
 - 时间单位为毫秒。各阶段为各自的中位数，相加不一定等于总耗时。预计耗时（含失败代
   价）：打开一个连接的平均耗时，计入失败的代价。失败率：失败次数与尝试次数之比。
-  +- 之后为标准差。
-- 领先：两者都连通时，下一个接入地址比首选多用的时间。
+  +- 之后为标准差。中位数和预计耗时不含域名解析。
+- 领先：两者都连通时，下一个接入地址比首选地址多用的时间。
 "###);
 }
 

@@ -249,7 +249,7 @@ impl Pair<'_> {
                 let was = name(was);
                 let told = text(
                     format!("no endpoint is ready in B; the first choice in A was {was}."),
-                    format!("B 中没有可用的接入地址；A 中首选 {was}。"),
+                    format!("B 中没有可用的接入地址；A 中首选地址为 {was}。"),
                 );
                 lost_or_found(
                     group,
@@ -263,7 +263,7 @@ impl Pair<'_> {
                 let is = name(is);
                 let told = text(
                     format!("the first choice in B is {is}; no endpoint was ready in A."),
-                    format!("B 中首选 {is}；A 中没有可用的接入地址。"),
+                    format!("B 中首选地址为 {is}；A 中没有可用的接入地址。"),
                 );
                 lost_or_found(
                     group,
@@ -295,7 +295,7 @@ impl Pair<'_> {
         if moved {
             let told = text(
                 format!("first choice changed: {was} → {is}."),
-                format!("首选变化：{was} → {is}。"),
+                format!("首选地址变化：{was} → {is}。"),
             );
             push(
                 group,
@@ -309,7 +309,7 @@ impl Pair<'_> {
                 format!(
                     "The first choice is {is} instead of {was}, but neither changed beyond noise."
                 ),
-                format!("首选由 {was} 变为 {is}，但两者的变化都未超出波动范围。"),
+                format!("首选地址由 {was} 变为 {is}，但两者的变化都未超出波动范围。"),
             ));
         }
     }
@@ -367,14 +367,14 @@ fn opening([was, is]: [&EndpointModel; 2], same_way: bool, group: &Text) -> Opti
     let mostly = where_it_lies([was, is], medians, same_way);
     let told = text(
         format!("Opening the first choice takes {}{}.", longer.en, mostly.en),
-        format!("首选的建连耗时{}{}。", longer.zh, mostly.zh),
+        format!("首选地址的建连耗时{}{}。", longer.zh, mostly.zh),
     );
     let headline = text(
         format!(
             "opening the first choice of {} {}{}.",
             group.en, takes.en, mostly.en
         ),
-        format!("{}首选的建连耗时{}{}。", group.zh, takes.zh, mostly.zh),
+        format!("{}首选地址的建连耗时{}{}。", group.zh, takes.zh, mostly.zh),
     );
     let effect = effect_of_time(before.median, after.median);
     let change = Change::new("first_choice_time", effect, told).headline(headline);

@@ -47,7 +47,7 @@ pub fn comparison_table(comparison: &Comparison, lang: Lang, style: Style) -> St
     }
     let [a, b] = &comparison.sides;
     if a.verdict.code != b.verdict.code {
-        page.title(&match comparison.changed() {
+        page.title(&match comparison.changed() || !comparison.comparable() {
             true => text("Verdicts", "两份报告的结论"),
             false => text(
                 "Verdicts (nothing above explains the difference: it may be chance)",

@@ -21,7 +21,7 @@ pub(crate) const FAMILY: Family = Family {
     sdks: &[Sdk::Rest],
     entries: ENTRIES,
     ranges: &[
-        range(100, 199, "HTTP: not a final answer", "HTTP：不是最终响应"),
+        range(100, 199, "HTTP: not a final answer", "HTTP：不是最终应答"),
         range(200, 299, "HTTP: success", "HTTP：成功"),
         range(
             300,
@@ -51,7 +51,7 @@ const ENTRIES: &[Entry] = &[
     entry("400", "Bad Request", Client)
         .means(
             "The server does not understand the request; see the field `error` of the answer.",
-            "服务器不理解请求；详见响应中的 error 字段。",
+            "服务器不理解请求；详见应答中的 error 字段。",
         )
         .but(&[Reading {
             layer: App,
@@ -123,7 +123,7 @@ const ENTRIES: &[Entry] = &[
     entry("502", "Bad Gateway", Server).means(
         "A gateway got an invalid answer from the server behind it. A proxy on the path may also return \
          this status.",
-        "网关从上游服务器收到无效响应。途中的代理也可能返回该状态码。",
+        "网关从上游服务器收到无效应答。途中的代理也可能返回该状态码。",
     ),
     entry("503", "Service Unavailable", Server)
         .means("The service is not available.", "服务不可用。")
@@ -136,7 +136,7 @@ const ENTRIES: &[Entry] = &[
     entry("504", "Gateway Timeout", Server).means(
         "A gateway got no timely answer from the server behind it. A proxy on the path may also return \
          this status.",
-        "网关未及时收到上游服务器的响应。途中的代理也可能返回该状态码。",
+        "网关未及时收到上游服务器的应答。途中的代理也可能返回该状态码。",
     ),
     entry("unauthorized", "HTTP 401", Token)
         .means(

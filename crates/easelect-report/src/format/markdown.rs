@@ -30,8 +30,8 @@ pub fn markdown(model: &Model) -> String {
         .unwrap_or(&model.finished_at);
     let when = escaped(when);
     let name = text(
-        format!("## Easemob network report, {when}"),
-        format!("## 环信网络诊断报告，{when}"),
+        format!("## Easemob connection report, {when}"),
+        format!("## 环信连接诊断报告，{when}"),
     );
     let mut lines = vec![name.of(lang), String::new()];
     for (word, told) in [
@@ -95,7 +95,7 @@ fn headed(word: Text, rest: &str, lang: Lang) -> String {
 fn gravity(severity: &str) -> Text {
     match severity {
         "blocks" => text("Blocks a service", "服务不可用"),
-        "harms" => text("Not everything works", "部分异常"),
+        "harms" => text("Not everything works", "可用但有异常"),
         _ => text("Worth knowing", "提示"),
     }
 }
@@ -311,7 +311,7 @@ fn circumstances(model: &Model) -> Vec<(Text, String)> {
     told.push((text("Result", "结果"), incomplete));
     let hidden = text(
         "private details are hidden: local addresses, proxies, users, App Keys",
-        "已隐去隐私信息：本地地址、代理、用户名、App Key",
+        "已隐藏隐私信息：本地地址、代理、用户名、App Key",
     );
     told.push((
         text("Privacy", "隐私"),

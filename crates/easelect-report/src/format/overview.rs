@@ -19,7 +19,7 @@ const LONGEST_REASON: usize = 80;
 pub(super) fn lead_means() -> Text {
     text(
         "Ahead by: the next endpoint's median minus the first choice's, failures aside.",
-        "领先：两者都连通时，下一个接入地址比首选多用的时间。",
+        "领先：两者都连通时，下一个接入地址比首选地址多用的时间。",
     )
 }
 
@@ -50,7 +50,11 @@ pub(super) fn lead(group: &GroupModel, lang: Lang) -> Option<String> {
 pub(super) fn deviations(group: &GroupModel, model: &Model) -> Vec<String> {
     let lang = model.lang;
     let told = group.endpoints.iter().flat_map(|row| {
-        let name = name(row, group, lang);
+        // Its name stands beside.
+        let name = match row.rank {
+            1 => text("first choice", "首选地址").of(lang),
+            _ => name(row, group, lang),
+        };
         let of_row = of_row(row, group, model).into_iter();
         of_row.map(move |one| headed(text(name.clone(), name.clone()), &one, lang))
     });
@@ -116,7 +120,7 @@ fn of_row(row: &EndpointModel, group: &GroupModel, model: &Model) -> Vec<String>
                 format!("{} slower", ms_unit(millis(lag))),
                 format!("慢 {}", ms_unit(millis(lag))),
             ),
-            None => text("not the first choice", "不是首选"),
+            None => text("not the first choice", "不是首选地址"),
         });
     }
     let alternate = row.url != row.configured_url;

@@ -26,18 +26,30 @@ pub fn summary(model: &Model) -> String {
     ];
     lines.extend(services(model));
     lines.extend(also_found(model));
-    lines.push(verdict.not_tested.clone());
+    lines.push(verdict.not_tested.clone() + &times(model));
     let version = &model.version;
     lines.push(match model.redacted {
         true => text(
             format!("easelect {version}; private details are hidden"),
-            format!("easelect {version}；已隐去隐私信息"),
+            format!("easelect {version}；已隐藏隐私信息"),
         )
         .of(lang),
         false => format!("easelect {version}"),
     });
     let lines: Vec<String> = lines.iter().map(|one| shown(one, LONGEST)).collect();
     lines.join("\n") + "\n"
+}
+
+/// What the medians leave out; empty where there are none.
+fn times(model: &Model) -> String {
+    match model.groups.iter().any(|group| group.best.is_some()) {
+        true => text(
+            " Times don't include the name lookup.",
+            "耗时不含域名解析。",
+        )
+        .of(model.lang),
+        false => String::new(),
+    }
 }
 
 /// When and where it was measured, and what is unusual there.

@@ -307,7 +307,7 @@
         return text(`the browser refused to connect (${result.name})`, `浏览器拒绝连接（${result.name}）`);
       default: {
         const code = result.code ? [` (code ${result.code})`, `（关闭码 ${result.code}）`] : ['', ''];
-        return text(`failed after ${after} ms${code[0]}`, `${after} 毫秒后失败${code[1]}`);
+        return text(`failed after ${after} ms${code[0]}`, `${after} ms 后失败${code[1]}`);
       }
     }
   };
@@ -336,7 +336,7 @@
       said.push(text(`works only at ${endpoint.other}; the path in the catalogue failed`, `仅 ${endpoint.other} 可用，目录中的路径失败`));
     }
     if (endpoint.tries.some(one => one.redirected)) {
-      said.push(text('redirects to another host', '响应重定向到其他主机'));
+      said.push(text('redirects to another host', '应答重定向到其他主机'));
     }
     if (endpoint.without_query) {
       said.push(text('measured without the query of its URL, which may contain secrets', '测量时去掉了 URL 中的查询参数（可能含密钥）'));
@@ -348,7 +348,7 @@
     const working = all.filter(one => one.tier < 2);
     const name = one => (one.endpoint.label ? `${host(one.endpoint)} (${one.endpoint.label})` : host(one.endpoint));
     if (all.every(one => one.tier === 3)) return text('Not tried', '未测量');
-    if (!working.length) return text('None can be reached from here', '从这里都连不上');
+    if (!working.length) return text('None can be reached from this network', '当前网络下都连不上');
     const first = working.filter(one => one.place === 1);
     const only = all.length > 1 && working.length === 1;
     if (only) {
@@ -361,7 +361,7 @@
     }
     if (first.length === 1) {
       return working[1].tier > first[0].tier
-        ? text(`First choice: ${name(first[0])}; others fail sometimes`, `首选：${name(first[0])}；其余时有失败`)
+        ? text(`First choice: ${name(first[0])}; others fail sometimes`, `首选地址：${name(first[0])}；其余时有失败`)
         : text(`Fastest from here: ${name(first[0])}`, `从这里最快：${name(first[0])}`);
     }
     if (first.some(one => one.later.length < CLEARLY.samples)) {
@@ -432,7 +432,7 @@
     lines.push(text('', ''));
     lines.push(text(
       'WebSocket times include DNS, TCP, TLS and the handshake; REST times end with any response. A page can’t see phases, certificates or reasons for failures.',
-      'WebSocket 耗时含 DNS、TCP、TLS 和握手；REST 为收到任意响应的时间。网页看不到各阶段、证书和失败原因。'
+      'WebSocket 耗时含 DNS、TCP、TLS 和握手；REST 为收到任意应答的时间。网页看不到各阶段、证书和失败原因。'
     ));
     return lines.map(line => line[lang]).join('\n') + '\n';
   };
@@ -520,9 +520,13 @@
       return;
     }
     const seconds = run.seconds.toFixed(1);
+    const drawn = data.groups.some(group => group.endpoints.some(one => summary(one).median !== null));
+    const bars = !drawn
+      ? text('', '')
+      : text(' Light bar: first attempt; dark bar: median of the later ones.', '浅色条为首次，深色条为后续中位数。');
     put(byId('status'), say('span', run.stopped
       ? text(`Stopped after ${seconds} s. The results are incomplete.`, `已停止，用时 ${seconds} 秒，结果不完整。`)
-      : text(`Done in ${seconds} s. Light bar: first attempt; dark bar: median of the later ones.`, `测量完成，用时 ${seconds} 秒。浅色条为首次，深色条为后续中位数。`)));
+      : text(`Done in ${seconds} s.${bars.en}`, `测量完成，用时 ${seconds} 秒。${bars.zh}`)));
     byId('text').value = report(language());
   };
 

@@ -40,12 +40,12 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         let share = rows.iter().map(|row| share(row)).fold(0.0_f64, f64::max);
         let several = rows.iter().any(|row| row.place != rows[0].place);
         let up_to = match several {
-            true => text("up to ", "最多"),
-            false => text("", ""),
+            true => text("up to ", "最多约"),
+            false => text("", "约"),
         };
         let these = match places.len() {
-            1 => text("this address", "该地址"),
-            _ => text("these addresses", "这些地址"),
+            1 => text("this address", "这个坏地址"),
+            _ => text("these addresses", "这些坏地址"),
         };
         let first_connects = first_connects(share);
         let told = text(
@@ -58,7 +58,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
                 these.en
             ),
             format!(
-                "{}的所有尝试都{}。按 DNS 返回顺序使用地址的客户端，首次连接{}有{}会遇到{}。",
+                "{}的所有尝试都{}。按 DNS 返回顺序使用地址的客户端，{}{}的首次连接会先连到{}。",
                 list(&in_chinese).zh,
                 why.zh,
                 up_to.zh,
@@ -90,7 +90,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             ),
             _ => (
                 Some(Actor::Easemob),
-                text("Report the address to Easemob support.", "请把该地址告知环信技术支持。"),
+                text("Send this report to Easemob support.", "请把这份报告发给环信技术支持。"),
             ),
         };
         let finding = RULE.finding(told).severity(Severity::Harms).actor(actor);

@@ -51,8 +51,8 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
                 "请告知环信技术支持：服务器发送的签发机构证书已过期。部分平台能找到其他证书链，部分平台会拒绝连接。",
             ),
             (false, _) => text(
-                "Check this computer's date and time. If they are right, tell Easemob support which host it is.",
-                "请检查电脑的日期和时间；如果正确，请把该主机名告知环信技术支持。",
+                "Check this computer's date and time. If they are right, send this report to Easemob support.",
+                "请检查电脑的日期和时间；如果正确，请把这份报告发给环信技术支持。",
             ),
         };
         let (actor, hint) = match given {

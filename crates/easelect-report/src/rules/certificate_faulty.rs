@@ -98,8 +98,8 @@ fn hint(failure: &Failure, own: bool, theirs: bool, facts: &Facts<'_>) -> Text {
             "请检查主机名，或为服务器配置与之相符的证书。",
         ),
         (Kind::CertificateNotYetValid, _, false) => text(
-            "Check this computer's date and time. If they are right, tell Easemob support which host it is.",
-            "请检查电脑的日期和时间；如果正确，请把该主机名告知环信技术支持。",
+            "Check this computer's date and time. If they are right, send this report to Easemob support.",
+            "请检查电脑的日期和时间；如果正确，请把这份报告发给环信技术支持。",
         ),
         (Kind::CertificateNotYetValid, _, true) => text(
             "Check this computer's date and time.",
@@ -109,8 +109,8 @@ fn hint(failure: &Failure, own: bool, theirs: bool, facts: &Facts<'_>) -> Text {
         (Kind::CertificateRevoked | Kind::CertificateWeakKey | Kind::CertificateWeakSignature, _, false)
         | (Kind::CertificateOther, _, false)
             if theirs || failure.kind() != Kind::CertificateOther => text(
-            "Tell Easemob support which host it is.",
-            "请把该主机名告知环信技术支持。",
+            "Send this report to Easemob support.",
+            "请把这份报告发给环信技术支持。",
         ),
         _ => text(
             "Don't trust this certificate; try from another network.",

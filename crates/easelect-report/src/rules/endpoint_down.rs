@@ -2,7 +2,7 @@
 
 use easelect::{Failure, FailureKind as Kind, Phase};
 
-use super::{Found, Rule, any_blocks, failure_hint, places, urls, who_mends_all};
+use super::{Found, Rule, any_blocks, connect_inside, failure_hint, places, urls, who_mends_all};
 use crate::facts::{Facts, RowFacts, alike};
 use crate::finding::Finding;
 use crate::texts::{Text, fail, fails, list, text};
@@ -35,7 +35,9 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
             false if behind_is_silent(&failure) && any_blocks(&rows) => {
                 alone(rows.iter().all(|row| row.own))
             }
-            false => failure_hint(&failure, facts, rows.iter().all(|row| row.own || row.pinned)),
+            false => connect_inside(&rows, &failure).unwrap_or_else(|| {
+                failure_hint(&failure, facts, rows.iter().all(|row| row.own || row.pinned))
+            }),
         };
         findings.push(finding.hint_text(hint).explaining(places(&rows)));
     }
@@ -58,8 +60,8 @@ fn alone(own: bool) -> Text {
         ),
         false => text(
             "The host proved its identity, but the service or a gateway behind it doesn't answer, and no other \
-             endpoint works: tell Easemob support.",
-            "主机身份已验证，但其后的服务或网关没有应答，且没有其他可用的接入地址：请联系环信技术支持。",
+             endpoint works: send this report to Easemob support.",
+            "主机身份已验证，但其后的服务或网关没有应答，且没有其他可用的接入地址：请把这份报告发给环信技术支持。",
         ),
     }
 }

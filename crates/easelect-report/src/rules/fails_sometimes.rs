@@ -7,7 +7,7 @@ use super::{Found, Rule, given_by};
 use crate::facts::{Facts, RowFacts, alike, are_unrelated, is_silence};
 use crate::figures::percent;
 use crate::finding::{Actor, Finding, Severity};
-use crate::texts::{fails, list, text};
+use crate::texts::{fails, list, measure_elsewhere, text};
 use crate::verdict::Fault;
 
 pub(super) const RULE: Rule = Rule {
@@ -53,10 +53,7 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         } else if steady.count() > 0 && !found.path_in_doubt() {
             (
                 Some(Actor::Easemob),
-                text(
-                    "Try from another network; if it fails there too, tell Easemob support.",
-                    "请换一个网络再试；如果仍有失败，请联系环信技术支持。",
-                ),
+                measure_elsewhere(),
             )
         } else {
             (None, elsewhere)

@@ -42,9 +42,9 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
                 "请在防火墙中放行到该主机的 WebSocket 升级请求；其日志中有命中的规则。",
             ),
             false => text(
-                "The firewall may be blocking this network's address, or this client. Try from another \
-                 network, and tell Easemob support the status, the time and this network's public address.",
-                "防火墙拦截的可能是本网络的出口地址，也可能是本客户端。请换一个网络再试，并把状态码、时间和本网络的公网地址告知环信技术支持。",
+                "The firewall may be blocking this network's address, or this client. Measure again from \
+                 another network, and send this report and this network's public address to Easemob support.",
+                "防火墙拦截的可能是本网络的出口地址，也可能是本客户端。请用同一台设备换一个网络重测，并把这份报告和本网络的公网地址发给环信技术支持。",
             ),
         };
         let actor = who_mends_all(&rows, &failure, facts, found);

@@ -18,23 +18,19 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
-    let mut by_kind: BTreeMap<Misled, (Vec<&RowFacts<'_>>, BTreeSet<String>)> = BTreeMap::new();
+    let mut by_kind: BTreeMap<Misled, Vec<(&RowFacts<'_>, Vec<String>)>> = BTreeMap::new();
     for row in facts.published() {
         if row.proxied || row.is_verified() || found.explains(row) {
             continue;
         }
         let misled = misled_to(row, facts.lab());
         if !misled.is_empty() {
-            let (rows, addresses) = by_kind.entry(kind(row, &misled)).or_default();
-            rows.push(row);
-            addresses.extend(misled);
+            by_kind.entry(kind(row, &misled)).or_default().push((row, misled));
         }
     }
-    let finding = |(kind, (rows, addresses)): (Misled, (Vec<&RowFacts<'_>>, BTreeSet<String>))| {
-        let names: BTreeSet<&str> = rows.iter().map(|row| row.host()).collect();
-        let (one, names) = (names.len() == 1, list(&names.into_iter().collect::<Vec<_>>()));
-        let addresses = list(&addresses.into_iter().collect::<Vec<_>>());
-        let finding = RULE.finding(told(kind, one, &names, &addresses)).actor(Actor::NetworkAdministrator);
+    let finding = |(kind, misled): (Misled, Vec<(&RowFacts<'_>, Vec<String>)>)| {
+        let rows: Vec<&RowFacts<'_>> = misled.iter().map(|(row, _)| *row).collect();
+        let finding = RULE.finding(told(kind, &misled)).actor(Actor::NetworkAdministrator);
         let finding = finding.of_endpoints(any_blocks(&rows));
         let hint = hint(kind, !facts.may_ask_elsewhere());
         finding.hint_text(hint).explaining(places(&rows))
@@ -70,27 +66,68 @@ fn kind(row: &RowFacts<'_>, misled: &[String]) -> Misled {
     }
 }
 
-fn told(kind: Misled, one: bool, names: &Text, addresses: &Text) -> Text {
-    let (name, resolve, zh) = match one {
-        true => ("the name", "resolves", "该域名"),
-        false => ("the names", "resolve", "这些域名"),
+fn told(kind: Misled, misled: &[(&RowFacts<'_>, Vec<String>)]) -> Text {
+    let mut by_host: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (row, addresses) in misled {
+        by_host.entry(row.host()).or_default().extend(addresses.iter().map(String::as_str));
+    }
+    let name = match by_host.len() {
+        1 => text("the name", "该域名"),
+        _ => text("the names", "这些域名"),
     };
+    let addresses: BTreeSet<&str> = by_host.values().flatten().copied().collect();
+    let zh = match addresses.len() {
+        1 => "该地址",
+        _ => "这些地址",
+    };
+    let where_to = where_to(&by_host);
     match kind {
         Misled::Hijacked => text(
-            format!("Suspected: DNS hijacking. {} {resolve} to {}, where no server proves its identity.", names.en, addresses.en),
-            format!("疑似 DNS 劫持：{} 被解析到 {}，该地址未能证明身份。", names.zh, addresses.zh),
+            format!("Suspected: DNS hijacking. {}, where no server proves its identity.", where_to.en),
+            format!("疑似 DNS 劫持：{}，{zh}上的服务器未能证明身份。", where_to.zh),
         ),
         Misled::Sunk => text(
-            format!("Suspected: a filter blocks {name}. {} {resolve} to {}, where no remote host can be.", names.en, addresses.en),
-            format!("疑似{zh}被过滤：{} 被解析到 {}，这不是远端主机的地址。", names.zh, addresses.zh),
+            format!("Suspected: a filter blocks {}. {}, where no remote host can be.", name.en, where_to.en),
+            format!("疑似{}被过滤：{}，{zh}不可能属于远端主机。", name.zh, where_to.zh),
         ),
         Misled::Inside => text(
             format!(
-                "Suspected: DNS returns records of a private network. {} {resolve} to {}, where no handshake \
-                 succeeds.",
-                names.en, addresses.en
+                "Suspected: DNS returns records of a private network. {}, where no handshake succeeds.",
+                where_to.en
             ),
-            format!("疑似 DNS 返回的是内网记录：{} 被解析到 {}，到该地址的握手全部失败。", names.zh, addresses.zh),
+            format!("疑似 DNS 返回的是内网记录：{}，到{zh}的握手全部失败。", where_to.zh),
+        ),
+    }
+}
+
+/// Which host resolves to which addresses: hosts with the same addresses together, at most four such parts.
+fn where_to(by_host: &BTreeMap<&str, BTreeSet<&str>>) -> Text {
+    const SHOWN: usize = 4;
+    let mut parts: Vec<(&BTreeSet<&str>, Vec<&str>)> = Vec::new();
+    for (host, addresses) in by_host {
+        match parts.iter_mut().find(|(these, _)| *these == addresses) {
+            Some((_, hosts)) => hosts.push(host),
+            None => parts.push((addresses, vec![host])),
+        }
+    }
+    let told = parts.iter().take(SHOWN).map(|(addresses, hosts)| {
+        let resolve = if hosts.len() == 1 { "resolves" } else { "resolve" };
+        let (names, addresses) = (list(hosts), list(&addresses.iter().collect::<Vec<_>>()));
+        text(
+            format!("{} {resolve} to {}", names.en, addresses.en),
+            format!("{} 被解析到 {}", names.zh, addresses.zh),
+        )
+    });
+    let told: Vec<Text> = told.collect();
+    let joined = text(
+        told.iter().map(|one| &*one.en).collect::<Vec<_>>().join("; "),
+        told.iter().map(|one| &*one.zh).collect::<Vec<_>>().join("；"),
+    );
+    match parts.iter().skip(SHOWN).map(|(_, hosts)| hosts.len()).sum::<usize>() {
+        0 => joined,
+        more => text(
+            format!("{}; and {more} more hosts", joined.en),
+            format!("{}；另有 {more} 个域名", joined.zh),
         ),
     }
 }

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use easelect::{Failure, FailureKind as Kind, Phase};
+use easelect::{Failure, FailureKind as Kind, Families, Phase};
 
 use super::name_server_silent::waits_for_it;
 use super::{Found, Rule, places, plural};
 use crate::facts::{Facts, RowFacts, hosts};
 use crate::finding::{Actor, Finding, Severity};
-use crate::texts::{reason, text};
+use crate::texts::{reason, shown, text};
 
 pub(super) const RULE: Rule = Rule {
     code: "no_name_resolved",
@@ -47,20 +47,57 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
     {
         return Vec::new();
     }
-    let all = named.iter().flat_map(|row| &row.failures);
-    let Some(failure) = all.max_by_key(|one| one.kind() == Kind::Timeout) else {
+    let all = named.iter().flat_map(|row| row.failures.iter().map(|failure| (row.host(), failure)));
+    let Some((host, failure)) = all.max_by_key(|(_, one)| one.kind() == Kind::Timeout) else {
         return Vec::new();
     };
+    let host = shown(host, 100);
     let why = reason(failure, facts.now());
     let told = text(
-        format!("No host name could be resolved ({}). For example: {}.", plural(count, "host"), why.en),
-        format!("所有域名都无法解析（共 {count} 个主机），例如：{}。", why.zh),
+        format!("No host name could be resolved ({}). For example, {host}: {}.", plural(count, "host"), why.en),
+        format!("所有域名都无法解析（共 {count} 个主机），例如 {host}：{}。", why.zh),
     );
+    let told = match count {
+        1 => text(
+            format!("The host name {host} could not be resolved: {}.", why.en),
+            format!("域名 {host} 无法解析：{}。", why.zh),
+        ),
+        _ => told,
+    };
+    let families = facts.context.environment.families;
+    let option = match families {
+        Families::V4 => Some(("IPv4", "-4")),
+        Families::V6 => Some(("IPv6", "-6")),
+        _ => None,
+    };
+    let mut failures = named.iter().flat_map(|row| &row.failures);
+    // The names may have addresses of the other family.
+    if let Some((family, option)) = option.filter(|_| failures.all(|one| one.kind() == Kind::NoAddress)) {
+        let told = text(
+            format!(
+                "Only {family} was measured ({option}), and no host has an {family} address ({} tried).",
+                plural(count, "host")
+            ),
+            format!("只测量了 {family}（{option}），而所有主机都没有 {family} 地址（共 {count} 个主机）。"),
+        );
+        let hint = text(
+            format!("Measure again without {option}."),
+            format!("请去掉 {option} 后重测。"),
+        );
+        let finding = RULE.finding(told).severity(Severity::Blocks).actor(Actor::You);
+        return vec![finding.hint_text(hint).explaining(places(&named))];
+    }
     let mistyped = named.iter().all(|row| row.own) && failure.kind() == Kind::NotFound;
+    let all_own = named.iter().all(|row| row.own);
     let hint = match (facts.lab(), mistyped) {
+        (true, _) if all_own => text(
+            "The simulated network doesn't have your hosts: measure again without --lab.",
+            "模拟网络中没有你的主机：请去掉 --lab 重测。",
+        ),
         (true, _) => text(
-            "The network is simulated: its scenario defines which names exist and what fails.",
-            "网络为模拟：哪些域名存在、哪些会失败，由场景决定。",
+            "The scenario of the simulated network makes these names fail: choose another scenario, or measure \
+             without --lab.",
+            "模拟网络的场景使这些域名无法解析：请换一个场景，或去掉 --lab 测量。",
         ),
         (_, true) => text("Check the spelling of the host names.", "请检查主机名的拼写。"),
         _ if facts.context.environment.dns.is_some() => text(

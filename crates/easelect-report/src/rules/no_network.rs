@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use easelect::{Failure, FailureKind as Kind, LocalNetwork, Phase};
+use easelect::{Failure, FailureKind as Kind, Families, LocalNetwork, Phase};
 
 use super::{Found, Rule};
 use crate::facts::Facts;
 use crate::finding::{Actor, Finding, Severity};
-use crate::texts::text;
+use crate::texts::{Text, text};
 use crate::{DirectLookup, Environment};
 
 pub(super) const RULE: Rule = Rule {
@@ -37,12 +37,28 @@ fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
         ),
         true => return Vec::new(),
     };
-    let hint = text(
-        "Connect this computer to a network (Wi-Fi or cable); check the VPN and airplane mode.",
-        "请将本机接入网络（Wi-Fi 或网线），并检查 VPN 和飞行模式。",
-    );
+    let option = match facts.context.environment.families {
+        Families::V4 => Some("-4"),
+        Families::V6 => Some("-6"),
+        _ => None,
+    };
+    let hint = match option.filter(|_| !kinds.is_empty()) {
+        // The other family may have a route.
+        Some(option) => text(
+            format!("Measure again without {option}; if that fails too, check this computer's network and VPN."),
+            format!("请去掉 {option} 后重测；如果仍然失败，请检查本机网络和 VPN。"),
+        ),
+        None => connect(),
+    };
     let finding = RULE.finding(told).severity(Severity::Blocks).actor(Actor::You);
     vec![finding.hint_text(hint).explaining(facts.failing())]
+}
+
+fn connect() -> Text {
+    text(
+        "Connect this computer to a network (Wi-Fi or cable); check the VPN and airplane mode.",
+        "请将本机接入网络（Wi-Fi 或网线），并检查 VPN 和飞行模式。",
+    )
 }
 
 /// Whether lookups failed because this computer has no way to send packets.

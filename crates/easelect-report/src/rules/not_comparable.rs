@@ -1,6 +1,6 @@
 //! Regions appear side by side in the report, and can't be compared.
 
-use easelect::Reference;
+use easelect::{Reference, Residency};
 
 use super::{Found, Rule};
 use crate::facts::Facts;
@@ -9,12 +9,16 @@ use crate::texts::text;
 
 pub(super) const RULE: Rule = Rule {
     code: "data_centres_not_comparable",
-    needs: "always",
+    needs: "two or more data centres",
     unless: "",
     find,
 };
 
-fn find(_: &Facts<'_>, _: &Found) -> Vec<Finding> {
+fn find(facts: &Facts<'_>, _: &Found) -> Vec<Finding> {
+    let residencies: Vec<&Residency> = facts.groups.iter().map(|group| &group.residency).collect();
+    if residencies.windows(2).all(|two| two[0] == two[1]) {
+        return Vec::new();
+    }
     let told = text(
         "Data centres can't be compared or swapped: an app lives in exactly one, and data in an overseas data \
          centre cannot be migrated.",

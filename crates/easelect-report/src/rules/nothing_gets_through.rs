@@ -1,6 +1,6 @@
 //! No handshake gets through to any of several hosts.
 
-use super::{Found, Rule, places, plural};
+use super::{Found, Rule, connect_inside, places, plural};
 use crate::facts::{Facts, RowFacts, hosts, is_silence};
 use crate::finding::{Actor, Finding, Severity};
 use crate::texts::{fails, text};
@@ -56,20 +56,21 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
         true => (
             Some(Actor::Developer),
             text(
-                "Check the hosts and ports, and whether this network allows access to them; try from another \
-                 network.",
-                "请检查主机和端口，以及本网络是否允许访问；也可换一个网络再试。",
+                "Check the hosts and ports, and whether this network allows access to them; measure \
+                 again from another network.",
+                "请检查主机和端口，以及本网络是否允许访问；也可换一个网络重测。",
             ),
         ),
         false => (
             Some(Actor::NetworkAdministrator),
             text(
                 "Ask the network administrator to allow TCP port 443 to *.easemob.com and *.easecdn.com, and \
-                 try from another network.",
-                "请网络管理员放行到 *.easemob.com、*.easecdn.com 的 TCP 443 端口；也可换一个网络再试。",
+                 measure again from another network.",
+                "请网络管理员放行到 *.easemob.com、*.easecdn.com 的 TCP 443 端口；也可换一个网络重测。",
             ),
         ),
     };
+    let hint = connect_inside(&rows, failure).unwrap_or(hint);
     let finding = RULE.finding(told).severity(Severity::Blocks).actor(actor);
     vec![finding.hint_text(hint).explaining(places(&rows))]
 }

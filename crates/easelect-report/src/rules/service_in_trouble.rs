@@ -48,8 +48,8 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
                 "请查看服务器及其前置网关的日志。",
             ),
             false => text(
-                "Try again later; if it persists, tell Easemob support the status and the time.",
-                "请稍后再试；如持续出现，请把状态码和时间告知环信技术支持。",
+                "Try again later; if it persists, send this report to Easemob support.",
+                "请稍后再试；如持续出现，请把这份报告发给环信技术支持。",
             ),
         };
         let actor = who_mends_all(&rows, &failure, facts, found);

@@ -45,8 +45,8 @@ fn find(facts: &Facts<'_>, found: &Found) -> Vec<Finding> {
                 "请配置网关，以 HTTP/1.1 转发 Upgrade 和 Connection 头部（nginx：proxy_http_version、proxy_set_header）。",
             ),
             false => text(
-                "Use another endpoint, and tell Easemob support the URL, the status and the time.",
-                "请改用其他接入地址，并把 URL、状态码和时间告知环信技术支持。",
+                "Use another endpoint, and send this report to Easemob support.",
+                "请改用其他接入地址，并把这份报告发给环信技术支持。",
             ),
         };
         let actor = who_mends_all(&rows, &failure, facts, found);

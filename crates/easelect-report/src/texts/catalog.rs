@@ -27,8 +27,8 @@ pub(crate) fn locality(locality: Locality) -> (Text, Text) {
         Locality::Private => (
             text("yours to decide", "自行决定"),
             text(
-                "your own deployment; measured separately",
-                "自有部署；单独测量",
+                "yours to decide (your own deployment)",
+                "由你决定（自有部署）",
             ),
         ),
     }

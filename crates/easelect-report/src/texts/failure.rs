@@ -30,7 +30,7 @@ pub(crate) fn fails(failure: &Failure, now: SystemTime) -> Text {
         Phase::Proxy => ("at the proxy", "连接代理"),
         Phase::Tls => ("in the TLS handshake", "TLS 握手"),
         Phase::Upgrade => ("in the WebSocket handshake", "WebSocket 握手"),
-        Phase::Processing => ("while waiting for the answer", "等待响应"),
+        Phase::Processing => ("while waiting for the answer", "等待应答"),
     };
     text(
         format!("{en}: {}", what.en),
@@ -363,7 +363,10 @@ fn plain(failure: &Failure) -> Text {
             "应答方不是 TLS 服务",
         ),
         (_, Kind::InvalidMessage) => text("invalid TLS message", "TLS 消息无效"),
-        (_, Kind::Alert) => text("ended by the peer with a TLS alert", "对方以 TLS 告警终止"),
+        (_, Kind::Alert) => text(
+            "the server ended the handshake with a TLS alert",
+            "服务器以 TLS 告警终止握手",
+        ),
         (_, Kind::ProtocolVersion) => text("no TLS version in common", "没有双方都支持的 TLS 版本"),
         (_, Kind::NoCommonParameters) => {
             text("no TLS parameters in common", "没有双方都支持的 TLS 参数")
@@ -388,7 +391,10 @@ fn plain(failure: &Failure) -> Text {
             "the peer requires a client certificate",
             "对方要求客户端证书",
         ),
-        (_, Kind::TooLarge) => text("the peer sent too much", "对方发送的数据过多"),
+        (_, Kind::TooLarge) => text(
+            "the answer is longer than allowed; this may be another service",
+            "应答超出允许的长度，可能不是该服务",
+        ),
         (Phase::Proxy, Kind::Rejected) => text(
             "the proxy did not connect to the host",
             "代理未能连接该主机",
@@ -402,7 +408,7 @@ fn plain(failure: &Failure) -> Text {
         ),
         (_, Kind::HttpVersion) => text(
             "answered 101 over HTTP/1.0, which has no upgrade",
-            "以不支持升级的 HTTP/1.0 应答 101",
+            "用 HTTP/1.0 应答 101，该版本不支持升级",
         ),
         (_, Kind::SubprotocolMissing) => text(
             "the server didn't confirm the subprotocol that the service needs",
@@ -519,9 +525,9 @@ mod tests {
         assert_eq!(
             told(alert),
             [
-                "TLS handshake: ended by the peer with a TLS alert: the peer has no host of this name \
+                "TLS handshake: the server ended the handshake with a TLS alert: it doesn't know this host name \
                  (unrecognized_name, 112)",
-                "TLS 握手：对方以 TLS 告警终止：对方没有该名称的主机（unrecognized_name，112）",
+                "TLS 握手：服务器以 TLS 告警终止握手：不认识该域名（unrecognized_name，112）",
             ]
         );
         let other = tls(

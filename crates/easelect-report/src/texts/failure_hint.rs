@@ -23,18 +23,29 @@ pub(crate) struct Done {
     pub(crate) own: bool,
 }
 
+/// The hint where another network shows whose fault a failure is.
+pub(crate) fn measure_elsewhere() -> Text {
+    text(
+        "Measure again from another network; if it fails there too, send this report to Easemob support.",
+        "请用同一台设备换一个网络重测；如果仍然失败，请把这份报告发给环信技术支持。",
+    )
+}
+
 /// What to do about a failure; empty where the failure alone doesn't show it.
 pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
     let elsewhere = match done.own {
         true => text(
-            "Try from another network; if it fails there too, tell the host's administrator.",
-            "请换一个网络再试；如果仍然失败，请联系该主机的管理员。",
+            "Measure again from another network; if it fails there too, send this report to the host's \
+             administrator.",
+            "请用同一台设备换一个网络重测；如果仍然失败，请把这份报告发给该主机的管理员。",
         ),
-        false => text(
-            "Try from another network; if it fails there too, tell Easemob support.",
-            "请换一个网络再试；如果仍然失败，请联系环信技术支持。",
-        ),
+        false => measure_elsewhere(),
     };
+    let operator = match done.own {
+        true => text("the host's administrator", "该主机的管理员"),
+        false => text("Easemob support", "环信技术支持"),
+    };
+    let (en, zh) = (&operator.en, &operator.zh);
     match (failure.phase(), failure.kind()) {
         (Phase::Resolve, Kind::OutOfResources) => text(
             "DNS servers that don't answer keep this computer's lookup threads busy: check the network's DNS.",
@@ -106,7 +117,10 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
         (_, Kind::NoAddress) if done.family => {
             text("Try without -4 or -6.", "请去掉 -4 或 -6 再试。")
         }
-        (Phase::Resolve, _) if done.lab => text("", ""),
+        (Phase::Resolve, _) if done.lab => text(
+            "In a real network, measure again with another DNS server (--dns).",
+            "在真实网络中，请用 --dns 指定其他 DNS 服务器重测。",
+        ),
         (Phase::Resolve, _) if done.dns => text(
             "Measure again with a DNS server other than the one given.",
             "请用 --dns 指定其他 DNS 服务器重测。",
@@ -117,18 +131,23 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
             "请运行 easelect --dns 223.5.5.5 重测；如果能解析，请联系网络管理员。",
         ),
         (_, Kind::ClientCertificateRequired) => text(
-            "This host requires a client certificate, which public clients don't have. Tell the host's \
-             administrator.",
-            "该主机要求客户端证书，而公网客户端没有。请联系该主机的管理员。",
+            format!(
+                "This host requires a client certificate, which public clients don't have. Tell {en}."
+            ),
+            format!("该主机要求客户端证书，而公网客户端没有。请联系{zh}。"),
         ),
         (_, Kind::NoCommonParameters | Kind::ProtocolVersion) => text(
-            "Tell the host's administrator. easelect supports TLS 1.2 and 1.3; X25519, P-256 and P-384; \
-             AES-GCM and ChaCha20-Poly1305; and certificates with RSA, ECDSA P-256 or P-384, or Ed25519 keys.",
-            "请联系该主机的管理员。easelect 支持：TLS 1.2 和 1.3；X25519、P-256、P-384；AES-GCM 和 ChaCha20-Poly1305；密钥为 RSA、ECDSA P-256/P-384 或 Ed25519 的证书。",
+            format!(
+                "Tell {en}. easelect supports TLS 1.2 and 1.3; X25519, P-256 and P-384; AES-GCM and \
+                 ChaCha20-Poly1305; and certificates with RSA, ECDSA P-256 or P-384, or Ed25519 keys."
+            ),
+            format!(
+                "请联系{zh}。easelect 支持：TLS 1.2 和 1.3；X25519、P-256、P-384；AES-GCM 和 ChaCha20-Poly1305；密钥为 RSA、ECDSA P-256/P-384 或 Ed25519 的证书。"
+            ),
         ),
         (_, Kind::CertificateExpired | Kind::CertificateNotYetValid) => text(
-            "Check this computer's date and time. If they are right, tell the host's administrator.",
-            "请检查电脑的日期和时间；如果正确，请联系该主机的管理员。",
+            format!("Check this computer's date and time. If they are right, tell {en}."),
+            format!("请检查电脑的日期和时间；如果正确，请联系{zh}。"),
         ),
         (_, Kind::CertificateUntrusted) if done.own && !done.cacert => text(
             "If your own authority signed the certificate, give its root certificate with --cacert.",
@@ -142,15 +161,15 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
             | Kind::CertificateWeakSignature
             | Kind::CertificateOther,
         ) => text(
-            "The server needs a new certificate: tell the host's administrator.",
-            "服务器需要更换证书：请联系该主机的管理员。",
+            format!("The server needs a new certificate: tell {en}."),
+            format!("服务器需要更换证书：请联系{zh}。"),
         ),
         (Phase::Upgrade | Phase::Processing, Kind::Timeout | Kind::Closed | Kind::Reset) => text(
             "The host proved its identity, but the service or a gateway behind it doesn't answer: use another \
              endpoint.",
             "主机身份已验证，但其后的服务或网关没有应答：请改用其他接入地址。",
         ),
-        (_, Kind::Timeout | Kind::Refused | Kind::Reset | Kind::Closed) => elsewhere,
+        (_, Kind::Timeout | Kind::Refused | Kind::Reset | Kind::Closed | Kind::Alert) => elsewhere,
         (_, Kind::Rejected) if failure.status() == Some(429) => match done.own {
             true => text(
                 "The service limits how often this client or this network may connect: wait before you try \
@@ -159,8 +178,8 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
             ),
             false => text(
                 "The service limits how often this client or this network may connect: wait before you try \
-                 again. If it persists, tell Easemob support.",
-                "服务限制了本客户端或本网络的连接频率：请稍后再试；如持续出现，请联系环信技术支持。",
+                 again. If it persists, send this report to Easemob support.",
+                "服务限制了本客户端或本网络的连接频率：请稍后再试；如持续出现，请把这份报告发给环信技术支持。",
             ),
         },
         (_, Kind::Rejected) if matches!(failure.status(), Some(401 | 403)) => text(
@@ -181,9 +200,9 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
                 "应答的是普通网站：请检查主机和路径。",
             ),
             false => text(
-                "An ordinary web server answers, not the service: use an endpoint that works, and tell Easemob \
-                 support the URL, the status and the time.",
-                "应答的是普通网站，而不是该服务：请改用可用的接入地址，并把 URL、状态码和时间告知环信技术支持。",
+                "An ordinary web server answers, not the service: use an endpoint that works, and send this \
+                 report to Easemob support.",
+                "应答的是普通网站，而不是该服务：请改用可用的接入地址，并把这份报告发给环信技术支持。",
             ),
         },
         (_, Kind::SubprotocolMissing) => match done.own {
@@ -192,15 +211,32 @@ pub(crate) fn failure_hint(failure: &Failure, done: Done) -> Text {
                 "应答的是其他服务：请检查主机和路径。",
             ),
             false => text(
-                "Another service answers: use an endpoint that works, and tell Easemob support the URL and the \
-                 time.",
-                "应答的是其他服务：请改用可用的接入地址，并把 URL 和时间告知环信技术支持。",
+                "Another service answers: use an endpoint that works, and send this report to \
+                 Easemob support.",
+                "应答的是其他服务：请改用可用的接入地址，并把这份报告发给环信技术支持。",
             ),
         },
         (_, Kind::ServerError) => text(
             "The service itself is in trouble: use another endpoint, or try again later.",
             "服务本身有故障：请改用其他接入地址，或稍后再试。",
         ),
+        (
+            _,
+            Kind::BadAccept
+            | Kind::BadHeaders
+            | Kind::HttpVersion
+            | Kind::InvalidHeader
+            | Kind::InvalidMessage
+            | Kind::NotHttp
+            | Kind::TooLarge
+            | Kind::UnrequestedExtensionOrProtocol,
+        ) => match done.own {
+            true => text(
+                "Check that the service is at this host and path, and check the gateway in front of it.",
+                "请确认该主机和路径上确实是该服务，并检查其前置网关。",
+            ),
+            false => elsewhere,
+        },
         _ => text("", ""),
     }
 }

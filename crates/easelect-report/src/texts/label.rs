@@ -42,8 +42,9 @@ labels! {
     Incomplete => "Incomplete: not everything was measured.", "不完整：未测完所有内容。";
     Legend => "Times are in milliseconds. Each phase is its own median, so the phases need not add up to the \
          total. Expected cost: the average time to open a connection, plus a penalty for failures. Failed: the \
-         share of attempts that failed. ±, where shown: the standard deviation.",
-              "时间单位为毫秒。各阶段为各自的中位数，相加不一定等于总耗时。预计耗时（含失败代价）：打开一个连接的平均耗时，计入失败的代价。失败率：失败次数与尝试次数之比。± 之后为标准差。";
+         share of attempts that failed. ±, where shown: the standard deviation. The median and the expected cost \
+         don't include the name lookup.",
+              "时间单位为毫秒。各阶段为各自的中位数，相加不一定等于总耗时。预计耗时（含失败代价）：打开一个连接的平均耗时，计入失败的代价。失败率：失败次数与尝试次数之比。± 之后为标准差。中位数和预计耗时不含域名解析。";
     Regions => "Data centres", "数据中心";
     Endpoints => "Endpoints", "接入地址";
     WithoutHosts => "Without public hosts", "没有公开地址";
@@ -53,12 +54,12 @@ labels! {
     Fits => "fits apps whose users are", "适合的应用";
     DataRule => "migration", "迁移限制";
     ServiceHead => "service", "服务";
-    VariantHead => "variant", "域名";
+    VariantHead => "variant", "类型 variant";
     ConfidenceHead => "basis", "依据";
     Named => "name or source", "名称或来源";
     Documented => "documented", "文档";
     Inferred => "inferred", "推断";
-    User => "yours", "自有";
+    User => "yours", "由你提供";
     Console => "An app's data centre", "应用所在的数据中心";
     Migration => "Migration from a domestic to an overseas data centre", "国内集群迁移到海外";
     Pricing => "Prices", "价格";
@@ -76,7 +77,7 @@ pub(crate) fn phase(phase: Phase) -> Text {
         Phase::Proxy => text("proxy", "代理"),
         Phase::Tls => text("TLS handshake", "TLS 握手"),
         Phase::Upgrade => text("WebSocket handshake", "WebSocket 握手"),
-        Phase::Processing => text("waiting for the answer", "等待响应"),
+        Phase::Processing => text("waiting for the answer", "等待应答"),
     }
 }
 
@@ -142,15 +143,15 @@ pub(crate) fn reason_text(reason: &Reason, now: SystemTime, ended: Ended) -> Tex
     match reason {
         Reason::Fastest => text(
             "first choice in this data centre: clearly the fastest",
-            "本数据中心内首选：明显最快",
+            "本数据中心的首选地址：明显最快",
         ),
         Reason::FastestWithinNoise => text(
             "first choice in this data centre; the next is not clearly slower",
-            "本数据中心内首选；与下一个没有明显差别",
+            "本数据中心的首选地址；与下一个没有明显差别",
         ),
         Reason::OnlyReady => text(
             "first choice in this data centre: the only one that is ready",
-            "本数据中心内首选：唯一可用",
+            "本数据中心的首选地址：唯一可用",
         ),
         Reason::NoClearDifference => text(
             "no clear difference from the one before",
@@ -158,7 +159,7 @@ pub(crate) fn reason_text(reason: &Reason, now: SystemTime, ended: Ended) -> Tex
         ),
         Reason::Slower { by, phase: None } => text(
             format!("{} slower than the first choice", ms_unit(*by)),
-            format!("比首选慢 {}", ms_unit(*by)),
+            format!("比首选地址慢 {}", ms_unit(*by)),
         ),
         Reason::Slower { by, phase: Some(p) } => text(
             format!(
@@ -166,7 +167,7 @@ pub(crate) fn reason_text(reason: &Reason, now: SystemTime, ended: Ended) -> Tex
                 ms_unit(*by),
                 phase(*p).en
             ),
-            format!("比首选慢 {}，主要慢在：{}", ms_unit(*by), phase(*p).zh),
+            format!("比首选地址慢 {}，主要慢在：{}", ms_unit(*by), phase(*p).zh),
         ),
         Reason::FailsMore { failed_ratio } => text(
             format!(

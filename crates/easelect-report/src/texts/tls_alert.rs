@@ -97,8 +97,8 @@ pub(super) fn alert(number: u8) -> Text {
         ),
         112 => (
             "unrecognized_name",
-            "the peer has no host of this name",
-            "对方没有该名称的主机",
+            "it doesn't know this host name",
+            "不认识该域名",
         ),
         113 => (
             "bad_certificate_status_response",
@@ -122,13 +122,13 @@ pub(super) fn alert(number: u8) -> Text {
         ),
         _ => {
             return text(
-                format!("ended by the peer with TLS alert {number}"),
-                format!("对方以 TLS 告警 {number} 终止"),
+                format!("the server ended the handshake with TLS alert {number}"),
+                format!("服务器以 TLS 告警 {number} 终止握手"),
             );
         }
     };
     text(
-        format!("ended by the peer with a TLS alert: {en} ({name}, {number})"),
-        format!("对方以 TLS 告警终止：{zh}（{name}，{number}）"),
+        format!("the server ended the handshake with a TLS alert: {en} ({name}, {number})"),
+        format!("服务器以 TLS 告警终止握手：{zh}（{name}，{number}）"),
     )
 }

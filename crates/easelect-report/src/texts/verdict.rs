@@ -15,6 +15,14 @@ pub(crate) fn verdict_text(fault: Fault, cause: Option<Text>) -> Text {
     )
 }
 
+/// The verdict where everything works and something could be better.
+pub(crate) fn usable_but(what: &Text) -> Text {
+    text(
+        format!("Usable: every service has a first choice. {}", what.en),
+        format!("可以使用，每项服务都有首选地址；但{}", what.zh),
+    )
+}
+
 /// The sentence that says where the fault is.
 pub(crate) fn verdict_lead(fault: Fault) -> Text {
     match fault {
@@ -47,7 +55,7 @@ pub(crate) fn verdict_lead(fault: Fault) -> Text {
 /// Who can act.
 pub(crate) fn who_acts(fault: Fault, actor: Option<Actor>) -> Text {
     match (actor, fault) {
-        (Some(Actor::You), _) => text("you, on this computer", "你（在这台电脑上处理）"),
+        (Some(Actor::You), _) => text("you, on this computer", "你（本机用户）"),
         (Some(Actor::NetworkAdministrator), _) => text("the network administrator", "网络管理员"),
         (Some(Actor::Easemob), _) => text("Easemob support", "环信技术支持"),
         (Some(Actor::Developer), _) => text("the app's developer", "应用开发者"),

@@ -41,14 +41,14 @@ words! {
     Note => "Note", "备注";
     Overview => "First choices", "首选地址一览";
     DataCentreAndService => "Data centre and service", "数据中心与服务";
-    FirstChoice => "First choice", "首选";
+    FirstChoice => "First choice", "首选地址";
     Median => "Median", "中位数";
     Lead => "Ahead by", "领先";
     Deviates => "Deviations", "异常";
     NoFindings => "Nothing to report.", "没有发现异常。";
     Blocks => "blocks a service", "服务不可用";
     SomeFail => "some endpoints fail", "部分地址异常";
-    Harms => "not everything works", "部分异常";
+    Harms => "not everything works", "可用但有异常";
     Informs => "worth knowing", "提示";
     AllEndpoints => "All affected endpoints", "涉及的全部接入地址";
     Measurements => "Measurements", "测量结果";
@@ -60,8 +60,8 @@ words! {
     Attempts => "Failed", "失败";
     AfterUpgrade => "The WebSocket was closed as soon as it was open", "WebSocket 建立后立即断开";
     ServerSaid => "Original message", "原始信息";
-    AnsweredBy => "Response headers", "响应头";
-    Body => "Start of the response", "响应开头";
+    AnsweredBy => "Answer's headers", "应答头部";
+    Body => "Start of the answer", "应答开头";
     Lookups => "DNS servers asked directly", "直接查询 DNS 服务器";
     Host => "Host", "域名";
     Server => "DNS server", "DNS 服务器";

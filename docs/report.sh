@@ -9,6 +9,6 @@ for lang in en zh; do
   picture=docs/report.png
   [ "$lang" = en ] || picture=docs/report.zh-CN.png
   target/release/easelect --lab --region cn1 --lang "$lang" --output "$pages/$lang.html" > "$pages/$lang.txt"
-  chromium --headless --no-sandbox --hide-scrollbars --window-size=1000,900 \
+  chromium --headless --no-sandbox --hide-scrollbars --window-size=1000,760 \
     --screenshot="$PWD/$picture" "file://$pages/$lang.html"
 done

@@ -208,6 +208,7 @@ async fn a_later_run_knows_what_an_earlier_one_learned() {
         history::moved(&selector, "home");
         assert_eq!(selector.best().is_some(), known);
         drop(selector.connect().await.unwrap());
+        history::before_the_end(&selector).await.unwrap();
         selector.shutdown().await.unwrap();
     }
     std::fs::remove_dir_all(&folder).unwrap();

@@ -42,6 +42,8 @@ mod listed;
 
 mod list;
 
+mod placement;
+
 mod current;
 
 mod ask;

@@ -8,10 +8,10 @@ use easelect::{Catalog, Ended};
 use easelect_report::{Context, Lang, Model, OrderedList, Report, ServerList};
 
 use crate::args::{self, Options, Regions};
-use crate::current::Elsewhere;
 use crate::list::{self, ListUrl};
 use crate::listed::{self, Listed};
 use crate::output::{Output, complain};
+use crate::placement::{self, Elsewhere};
 use crate::run::{self, Network};
 use crate::status::Status;
 use crate::targets::Targets;
@@ -164,7 +164,7 @@ async fn measure(
 ) -> Result<Measured, Usage> {
     let mut targets = Targets::new(catalog, &options.regions, None)?;
     let Listed { urls, mut left_out } = listed::listed(bytes, current::is_own(&targets));
-    let found = current::data_centres(&urls, &targets, catalog);
+    let found = placement::data_centres(&urls, &targets, catalog);
     if options.regions == Regions::Unsaid && !found.is_empty() {
         targets.keep(&found);
     }
@@ -181,8 +181,7 @@ async fn measure(
     // An app's list is of one data centre: no pool, even in mainland China.
     targets.pool = false;
     for url in &urls {
-        let endpoint =
-            current::endpoint_of_list(&targets, catalog, options, elsewhere.as_ref(), url);
+        let endpoint = placement::endpoint_of_list(&targets, catalog, options, &found, url);
         match endpoint {
             Ok(endpoint) if !targets.endpoints.contains(&endpoint) => {
                 targets.endpoints.push(endpoint);

@@ -1,9 +1,12 @@
 //! Every command as a process on the simulated network: its output can be read again, and its exit status is right.
 
+mod all_commands;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use all_commands::COMMANDS;
 use easelect_report::Model;
 use serde_json::Value;
 
@@ -448,26 +451,16 @@ fn connections_are_opened() {
 
 #[test]
 fn completions_know_every_command() {
-    let commands = [
-        "diagnose",
-        "connect",
-        "list",
-        "advise",
-        "explain",
-        "compare",
-        "page",
-        "completions",
-    ];
     for shell in ["bash", "zsh", "fish", "powershell", "elvish", "man"] {
         let text = told(&["completions", shell], 0);
-        for command in commands {
+        for command in COMMANDS {
             assert!(text.contains(command), "{command} in {shell}");
         }
     }
     told(&["completions", "tcsh"], 2);
     for lang in ["en", "zh"] {
         let help = told(&["--help", "--lang", lang], 0);
-        for command in commands {
+        for command in COMMANDS {
             assert!(help.contains(command), "{command} in {lang}");
             let own = told(&[command, "--help", "--lang", lang], 0);
             assert!(own.contains("--lang"), "{own}");

@@ -1,23 +1,15 @@
 //! The documents of the command: their examples work on a simulated network.
 
+mod all_commands;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use easelect::{Catalog, CatalogFormat};
+use all_commands::COMMANDS;
 
-const COMMANDS: [&str; 9] = [
-    "diagnose",
-    "connect",
-    "list",
-    "advise",
-    "explain",
-    "compare",
-    "page",
-    "server-json",
-    "completions",
-];
+use easelect::{Catalog, CatalogFormat};
 
 /// Documents, and whether each must have an example of every command.
 const DOCUMENTS: [(&str, bool); 5] = [

@@ -1,23 +1,13 @@
 //! The help of every command: no English word in Chinese, no Chinese word in English, and no line wider than 110 columns.
 
+mod all_commands;
 mod english;
 
 use std::process::Command;
 
+use all_commands::COMMANDS;
 use english::english_words;
 use unicode_width::UnicodeWidthStr;
-
-const COMMANDS: [&str; 9] = [
-    "diagnose",
-    "connect",
-    "list",
-    "advise",
-    "explain",
-    "compare",
-    "page",
-    "server-json",
-    "completions",
-];
 
 fn told(args: &[&str]) -> (Option<i32>, String, String) {
     let ended = Command::new(env!("CARGO_BIN_EXE_easelect"))
